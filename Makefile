@@ -1,0 +1,45 @@
+# `make demo` and `make test` do all their own set-up. Everything runs from .venv, which is remade when
+# constraints.txt or pyproject.toml change.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format constraints clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(STAMP): constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "outbound-chat needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## Send 300 messages through a sandbox with real workers, in under a minute
+	@$(BIN)/outbound-chat demo
+
+test: $(STAMP) ## Run the test suite
+	@$(BIN)/python -m pytest
+
+check: $(STAMP) ## Lint, types, import directions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+constraints: ## Write constraints.txt anew from the newest releases
+	rm -rf .venv-constraints && $(PYTHON) -m venv .venv-constraints
+	.venv-constraints/bin/pip install --quiet --editable '.[dev]' hatchling
+	{ echo "# Pinned versions for development and CI; written by 'make constraints'."; \
+	  .venv-constraints/bin/pip freeze --exclude-editable; } > constraints.txt
+	rm -rf .venv-constraints
+
+clean: ## Remove what make made
+	rm -rf $(VENV) .venv-constraints .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

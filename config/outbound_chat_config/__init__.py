@@ -1,0 +1,24 @@
+"""Settings of outbound-chat: budgets, senders, and how workers behave.
+
+Not for anything that talks to Redis or AWS: this package only reads, checks and holds values, and imports nothing of
+the other packages. The one idea: a *sender* is a named identity that sends, a *budget* is the allowance of one AWS
+account and Region that many senders may share.
+"""
+
+from outbound_chat_config._errors import SettingsError
+from outbound_chat_config._load import load_settings
+from outbound_chat_config._senders import Budget, Channel, Sender, check_name
+from outbound_chat_config._settings import ResultSettings, RetrySettings, Settings, WorkerSettings
+
+__all__ = [
+    "Budget",
+    "Channel",
+    "ResultSettings",
+    "RetrySettings",
+    "Sender",
+    "Settings",
+    "SettingsError",
+    "WorkerSettings",
+    "check_name",
+    "load_settings",
+]

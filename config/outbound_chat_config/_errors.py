@@ -1,0 +1,42 @@
+"""Turns what pydantic reports into one readable error: a line a field, each naming the field and the fix."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+_SENTENCES: Mapping[str, str] = {
+    "missing": "is required; add it",
+    "extra_forbidden": "is not a setting of outbound-chat; check the spelling or remove it",
+    "string_type": "must be text in quotes",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "dict_type": "must be a table of its own, such as [senders.support]",
+    "model_type": "must be a table of its own, such as [senders.support]",
+    "model_attributes_type": "must be a table of its own, such as [senders.support]",
+    "time_delta_parsing": 'must be a duration: seconds as a number, or ISO 8601 text such as "PT30S"',
+}
+
+
+class SettingsError(ValueError):
+    """The settings can't be used. Its text has a line for each fault, with the field and what to do about it.
+
+    Never holds a value that was refused, since that may be a password.
+    """
+
+
+def explain(error: ValidationError, source: str) -> SettingsError:
+    """The same faults as sentences; `source` says where the values came from."""
+    lines = [f"{_path(fault['loc'])} {_sentence(fault)}" for fault in error.errors(include_url=False)]
+    return SettingsError("\n".join([f"Settings can't be used ({source}):", *(f"  {line}" for line in lines)]))
+
+
+def _path(location: Iterable[int | str]) -> str:
+    return ".".join(str(step) for step in location) or "settings:"
+
+
+def _sentence(fault: Mapping[str, Any]) -> str:
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
+    return _SENTENCES.get(fault["type"]) or f"is refused: {fault['msg'][0].lower()}{fault['msg'][1:]}"

@@ -1,0 +1,160 @@
+"""All settings, one small class for each part that reads them."""
+
+from datetime import timedelta
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from outbound_chat_config._errors import SettingsError, explain
+from outbound_chat_config._senders import Budget, Name, Sender
+
+# A ClientToken protects a repeat for 7 days; half a day is kept for clocks, leases and the call itself.
+# https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
+TOKEN_HORIZON = timedelta(days=6, hours=12)
+
+_MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+_URL_SCHEMES = ("redis://", "rediss://", "unix://", "redis+cluster://", "rediss+cluster://")
+
+
+class WorkerSettings(BaseModel):
+    """How workers work. Durations in seconds, or ISO 8601 text."""
+
+    model_config = _MODEL
+
+    threads: int = Field(default=16, ge=1, le=256)
+    """Calls that one pump keeps in flight."""
+    pumps: int = Field(default=4, ge=1, le=64)
+    """Pumps that one worker process runs side by side (Celery's concurrency)."""
+    connect_timeout: timedelta = Field(default=timedelta(seconds=3), gt=timedelta(0))
+    """Time for a connection to AWS to stand."""
+    read_timeout: timedelta = Field(default=timedelta(seconds=15), gt=timedelta(0))
+    """Silence of AWS after which a call is given up. It bounds each read, not the whole call."""
+    lease: timedelta = Field(default=timedelta(seconds=30), ge=timedelta(seconds=1))
+    """Time a worker may keep a job it claimed before another may claim it; renewed while the call runs."""
+    slice: timedelta = Field(default=timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(minutes=5))
+    """How long a pump works before it makes room for another."""
+    linger: timedelta = Field(default=timedelta(seconds=1), ge=timedelta(0), le=timedelta(seconds=5))
+    """How long an idle pump waits for the next job before it leaves."""
+
+    @model_validator(mode="after")
+    def _calls_end_before_the_lease(self) -> Self:
+        if self.connect_timeout + self.read_timeout >= self.lease:
+            raise ValueError(
+                "lease must be longer than connect_timeout + read_timeout "
+                f"({(self.connect_timeout + self.read_timeout).total_seconds():g} s), else a job can be claimed again "
+                "while its call still runs; raise lease"
+            )
+        return self
+
+
+class RetrySettings(BaseModel):
+    """How a job that failed for a passing reason is tried again: full jitter, `random(0, min(cap, base * 2**n))`."""
+
+    model_config = _MODEL
+
+    max_attempts: int = Field(default=10, ge=1, le=100)
+    """Calls for one job. Waiting for pace and provider throttles do not count."""
+    base: timedelta = Field(default=timedelta(seconds=1), gt=timedelta(0))
+    """Longest wait before the second attempt; doubles from attempt to attempt."""
+    cap: timedelta = Field(default=timedelta(minutes=10), gt=timedelta(0))
+    """Longest wait before any attempt."""
+
+    @model_validator(mode="after")
+    def _tokens_outlive_the_retries(self) -> Self:
+        longest = sum((min(self.cap, self.base * 2**n) for n in range(self.max_attempts - 1)), timedelta(0))
+        if longest > TOKEN_HORIZON:
+            raise ValueError(
+                f"would retry for up to {longest.total_seconds() / 86_400:.1f} days, but the token that keeps a repeat "
+                "from texting the customer twice is valid for 7; lower max_attempts or cap"
+            )
+        return self
+
+
+class ResultSettings(BaseModel):
+    """How long Redis keeps what became of a job."""
+
+    model_config = _MODEL
+
+    keep: timedelta = Field(default=timedelta(days=7), ge=timedelta(minutes=1), le=timedelta(days=365))
+    """Life of a job's record, and of its batch and idempotency key, after the job is final."""
+
+
+class Settings(BaseModel):
+    """Everything that outbound-chat can be told, from plain values; `load_settings` reads files and environment."""
+
+    model_config = _MODEL
+
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    """The store: `redis://`, `rediss://` (TLS), `unix://`, or `redis+cluster://` for Redis Cluster."""
+    broker_url: SecretStr | None = None
+    """Celery's broker; the same server as the store where nothing else is said."""
+    key_prefix: Name = "oc"
+    """First part of every key in Redis."""
+    budgets: dict[Name, Budget] = Field(default_factory=lambda: {"main": Budget()})
+    senders: dict[Name, Sender] = Field(default_factory=dict)
+    worker: WorkerSettings = WorkerSettings()
+    retry: RetrySettings = RetrySettings()
+    results: ResultSettings = ResultSettings()
+
+    @field_validator("redis_url")
+    @classmethod
+    def _store_scheme(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(_URL_SCHEMES):
+            raise ValueError(f"must start with one of {', '.join(_URL_SCHEMES)}")
+        return value
+
+    @model_validator(mode="after")
+    def _senders_have_budgets(self) -> Self:
+        regions: dict[str, tuple[str, str]] = {}
+        for name, sender in self.senders.items():
+            if sender.budget not in self.budgets:
+                known = ", ".join(sorted(self.budgets))
+                raise ValueError(
+                    f'senders.{name}.budget is "{sender.budget}", which is not defined; '
+                    f"add [budgets.{sender.budget}] or use one of: {known}"
+                )
+            first, region = regions.setdefault(sender.budget, (name, sender.region))
+            if region != sender.region:
+                raise ValueError(
+                    f"senders.{name} ({sender.region}) and senders.{first} ({region}) share the budget "
+                    f'"{sender.budget}", but AWS counts calls by Region; give each Region a budget of its own'
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _cluster_needs_a_broker(self) -> Self:
+        if "+cluster://" in self.redis_url.get_secret_value() and self.broker_url is None:
+            raise ValueError("broker_url is required with a Redis Cluster store: Celery has no transport for clusters")
+        return self
+
+    @classmethod
+    def from_values(cls, **values: Any) -> Self:
+        """Settings from plain values; neither files nor the environment are read.
+
+        Raises:
+            SettingsError: a value is refused; the text names each field and the fix.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise explain(error, "values given in code") from error
+
+    @property
+    def broker(self) -> str:
+        """URL of Celery's broker, in Celery's own spelling."""
+        url = (self.broker_url or self.redis_url).get_secret_value()
+        if url.startswith("rediss://") and "ssl_cert_reqs" not in url:
+            # Celery's transport would take any certificate where nothing is said.
+            url += ("&" if "?" in url else "?") + "ssl_cert_reqs=required"
+        return url.replace("unix://", "redis+socket://", 1) if url.startswith("unix://") else url
+
+    def sender(self, name: str) -> Sender:
+        """The sender of that name.
+
+        Raises:
+            SettingsError: no sender has the name; the text lists those that exist.
+        """
+        if found := self.senders.get(name):
+            return found
+        known = ", ".join(sorted(self.senders)) or "none is configured"
+        raise SettingsError(f'sender "{name}" is not configured; known senders: {known}')

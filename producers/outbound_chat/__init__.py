@@ -1,0 +1,61 @@
+"""Enqueue SMS and WhatsApp messages for Amazon Connect, and ask what became of them.
+
+    from outbound_chat import OutboundChat
+
+    chat = OutboundChat.from_settings()
+    job = chat.enqueue(sender="support", to="+12025550123", text="Your parcel arrives today")
+    job = chat.wait(job.id)
+
+What a caller installs: it imports neither Celery nor boto3. Workers send; this package stores jobs and reads results.
+"""
+
+from outbound_chat.client import AsyncOutboundChat, OutboundChat
+from outbound_chat.errors import (
+    BatchClosed,
+    FieldError,
+    IdempotencyConflict,
+    InvalidJob,
+    OutboundChatError,
+    SettingsError,
+    StoreError,
+    StoreUnavailable,
+    UnknownBatch,
+    UnknownJob,
+    WaitTimeout,
+)
+from outbound_chat.jobs import (
+    ACTIVE,
+    FINAL,
+    Attempt,
+    Batch,
+    BatchReceipt,
+    Job,
+    JobState,
+    Priority,
+    Rejection,
+)
+
+__all__ = [
+    "ACTIVE",
+    "FINAL",
+    "AsyncOutboundChat",
+    "Attempt",
+    "Batch",
+    "BatchClosed",
+    "BatchReceipt",
+    "FieldError",
+    "IdempotencyConflict",
+    "InvalidJob",
+    "Job",
+    "JobState",
+    "OutboundChat",
+    "OutboundChatError",
+    "Priority",
+    "Rejection",
+    "SettingsError",
+    "StoreError",
+    "StoreUnavailable",
+    "UnknownBatch",
+    "UnknownJob",
+    "WaitTimeout",
+]

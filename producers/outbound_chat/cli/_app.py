@@ -1,0 +1,97 @@
+"""Puts the commands together: ours, and those that the worker's package brings when it is installed."""
+
+import os
+import sys
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from outbound_chat.cli import _batch, _doctor, _jobs
+from outbound_chat.cli._output import Exit, exit_code, print_error, talk
+from outbound_chat.errors import OutboundChatError, SettingsError
+from outbound_chat_config import CONFIG_VARIABLE
+
+EPILOG = (
+    "Exit codes: 0 done; 1 done, but something ended other than sent or rows were rejected; 2 wrong input or settings; "
+    "3 Redis can't be reached or refuses; 4 no result in time; 5 no such job or batch."
+)
+
+app = typer.Typer(
+    name="outbound-chat",
+    help="Send SMS and WhatsApp through Amazon Connect, at the pace AWS allows, once each.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+app.command("send", epilog=EPILOG)(_jobs.send)
+app.command("send-batch", epilog=EPILOG)(_batch.send_batch)
+app.command("status", epilog=EPILOG)(_jobs.status)
+app.command("wait", epilog=EPILOG)(_jobs.wait)
+app.command("cancel", epilog=EPILOG)(_jobs.cancel)
+app.command("doctor", epilog=EPILOG)(_doctor.doctor)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"outbound-chat {version('outbound-chat')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    config: Annotated[
+        Path | None, typer.Option(help=f"TOML file with the settings. [env: {CONFIG_VARIABLE}]", show_default=False)
+    ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    if config is not None:
+        # Workers that a command starts must read the same file.
+        os.environ[CONFIG_VARIABLE] = str(config.absolute())
+
+
+def _add_commands() -> None:
+    for command in sorted(entry_points(group="outbound_chat.commands")):
+        try:
+            app.command(command.name, epilog=EPILOG)(command.load())
+        except ModuleNotFoundError as error:
+            app.command(command.name)(_missing(command.name, error.name or "a package"))
+
+
+def _missing(name: str, module: str) -> "click.types.FuncParamType | object":
+    def explain() -> None:
+        talk.print(f"error: '{name}' needs {module}; run: pip install 'outbound-chat[all]'", markup=False)
+        raise typer.Exit(Exit.WRONG_INPUT)
+
+    explain.__doc__ = "Not installed: pip install 'outbound-chat[all]'."
+    return explain
+
+
+def run() -> None:
+    """Runs the command line, and ends the process with its exit code."""
+    _add_commands()
+    try:
+        code = app(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    except click.Abort:
+        talk.print("interrupted")
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = Exit.WRONG_INPUT
+    except (OutboundChatError, SettingsError) as error:
+        print_error(error)
+        code = exit_code(error)
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `outbound-chat status … | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = Exit.DONE
+    sys.exit(int(code or 0))

@@ -1,0 +1,104 @@
+"""The command for files: send-batch."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from outbound_chat.cli._files import JobFile, Rejects, UnusableFile
+from outbound_chat.cli._jobs import Json
+from outbound_chat.cli._output import Exit, print_batch, print_json, talk
+from outbound_chat.client import OutboundChat
+from outbound_chat.errors import WaitTimeout
+from outbound_chat.jobs import Batch, BatchReceipt, JobState, Rejection
+
+LOOK_SECONDS = 0.25
+
+
+def send_batch(
+    file: Annotated[Path, typer.Argument(help="CSV or JSONL; columns as in the short form: to, text, send_at …")],
+    *,
+    sender: Annotated[str, typer.Option(help="Sender in the settings.")],
+    text: Annotated[str | None, typer.Option(help="The message of all rows that bring none.")] = None,
+    name: Annotated[str, typer.Option(help="What to call the batch; the file's name by default.")] = "",
+    priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "bulk",
+    tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where to write rejected rows; FILE.rejects.csv or .jsonl by default.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Stay until every job is final.")] = False,
+    timeout: Annotated[float, typer.Option(help="With --follow: seconds to stay.")] = 86_400.0,
+    as_json: Json = False,
+) -> None:
+    """Enqueue a file of messages as one batch. Rejected rows go to a file of their own, with the reasons."""
+    try:
+        rows = JobFile(file)
+    except UnusableFile as error:
+        raise typer.BadParameter(str(error), param_hint="FILE") from error
+    rejected = Rejects(rejects or file.with_suffix(f".rejects{file.suffix}"), rows)
+    shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
+    with OutboundChat.from_settings() as chat:
+        try:
+            receipt = _enqueue(chat, rows, rejected, sender=sender, name=name or file.name, shared=shared)
+        except UnusableFile as error:
+            raise typer.BadParameter("\n".join([str(error), *error.__notes__]), param_hint="FILE") from error
+        finally:
+            rows.close()
+            rejected.close()
+        if receipt.rejected:
+            talk.print(f"{receipt.rejected} rows were rejected; see {rejected.path}", style="yellow", markup=False)
+        batch = follow_batch(chat, receipt.id, timeout) if follow else chat.batch(receipt.id)
+    if as_json:
+        print_json({"receipt": receipt, "batch": batch, "rejects": str(rejected.path) if receipt.rejected else None})
+    else:
+        print_batch(batch)
+    if receipt.rejected or (follow and batch.counts[JobState.SENT] < batch.accepted):
+        raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def _enqueue(
+    chat: OutboundChat, rows: JobFile, rejects: Rejects, *, sender: str, name: str, shared: dict[str, Any]
+) -> BatchReceipt:
+    columns = (TextColumn("enqueue"), BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.fields[counts]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=talk) as progress:
+        bar = progress.add_task("", total=rows.size or 1, counts="")
+
+        def show(accepted: int, rejected: int) -> None:
+            progress.update(bar, completed=rows.position, counts=f"{accepted:,} accepted  {rejected:,} rejected")
+
+        def reject(rejection: Rejection) -> None:
+            rejects.add(rejection.row, rejection.errors)
+
+        receipt = chat.enqueue_batch(rows, sender=sender, name=name, on_rejected=reject, on_progress=show, **shared)
+        show(receipt.accepted, receipt.rejected)
+    return receipt
+
+
+def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
+    """Shows a batch until it is final.
+
+    Raises:
+        WaitTimeout: it was not final after `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    columns = (TextColumn("send   "), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[counts]}"))
+    with Progress(*columns, TimeElapsedColumn(), console=talk) as progress:
+        batch = chat.batch(batch_id)
+        bar = progress.add_task("", total=batch.accepted, counts="")
+        while True:
+            _show_counts(progress, bar, batch)
+            if batch.final:
+                return batch
+            try:
+                batch = chat.wait_batch(batch_id, min(LOOK_SECONDS, max(0.0, deadline - time.monotonic())))
+            except WaitTimeout:
+                if time.monotonic() >= deadline:
+                    raise
+                batch = chat.batch(batch_id)
+
+
+def _show_counts(progress: Progress, bar: TaskID, batch: Batch) -> None:
+    counts = "  ".join(f"{number:,} {state}" for state, number in batch.counts.items() if number)
+    progress.update(bar, completed=batch.accepted - batch.remaining, counts=counts)

@@ -1,0 +1,205 @@
+"""Reads files of jobs, CSV or JSONL, row by row, and writes the rejected rows so that they can be mended and sent again.
+
+Columns are the names of the short form: `to`, `text`, `send_at` …; `attributes.NAME` and `segment_attributes.NAME` fill
+the maps. Columns whose name begins with `_` are passed over: those of a file of rejects do.
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from outbound_chat.cli._jobs import parse_time
+from outbound_chat.client import BATCH_ROW_OPTIONS
+from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.request import Code
+
+MAPS = ("attributes", "segment_attributes")
+TIMES = ("send_at", "expires_at")
+NUMBERS = ("chat_duration_in_minutes",)
+
+# A message is at most 16,384 bytes and attributes 32,768: a field beyond that is no job.
+LONGEST_FIELD = 131_072
+LONGEST_LINE = 1_000_000
+KEPT_ROWS = 1_200
+"""Rows remembered for the rejects: more than the jobs of one round trip."""
+
+
+class UnusableFile(ValueError):
+    """Nothing of the file can be used; the text names the fault and the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A row as the file has it."""
+
+    line: int
+    cells: Mapping[str, Any]
+
+
+class JobFile:
+    """A file of jobs. Iterating gives each row, or the `InvalidJob` that says why it can't be one."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the file and reads its header.
+
+        Raises:
+            UnusableFile: it can't be read, or its columns are not those of jobs.
+        """
+        if path.suffix.lower() not in {".csv", ".jsonl", ".ndjson"}:
+            raise UnusableFile(f"{path}: name the kind of file by its ending, .csv or .jsonl")
+        self.is_csv = path.suffix.lower() == ".csv"
+        try:
+            self._bytes: IO[bytes] = path.open("rb")
+            self.size = path.stat().st_size
+        except OSError as error:
+            raise UnusableFile(f"{path} can't be read: {error.strerror}") from error
+        self.columns: list[str] = []
+        self._line = 0
+        self._lines = self._decoded_lines()
+        self.sources: dict[int, Source] = {}
+        """The last rows by their number, from 1."""
+        if self.is_csv:
+            self._reader = csv.reader(self._lines, strict=True)
+            self.columns = self._read_header(path)
+
+    @property
+    def position(self) -> int:
+        """Bytes read so far."""
+        return self._bytes.tell()
+
+    def _decoded_lines(self) -> Iterator[str]:
+        """Lines as text. Bytes that are not UTF-8 stay marked, so that only their own row is refused."""
+        while line := self._bytes.readline(LONGEST_LINE + 1):
+            self._line += 1
+            if len(line) > LONGEST_LINE:
+                raise UnusableFile(f"line {self._line} has more than {LONGEST_LINE:,} bytes; no job is that long")
+            text = line.decode("utf-8", "surrogateescape")
+            yield text.removeprefix("\ufeff") if self._line == 1 else text
+
+    def _read_header(self, path: Path) -> list[str]:
+        csv.field_size_limit(LONGEST_FIELD)
+        try:
+            columns = [column.strip() for column in next(self._reader, [])]
+        except csv.Error as error:
+            raise UnusableFile(f"{path}, line 1: {error}") from error
+        unknown = [name for name in columns if not _known(name)]
+        if "to" not in columns:
+            raise UnusableFile(f'{path} has no column "to" for the phone numbers; its first line must name the columns')
+        if unknown:
+            names = ", ".join(f'"{name}"' for name in unknown[:5]).encode("utf-8", "replace").decode()
+            raise UnusableFile(
+                f"{path} has unknown columns: {names}; use {', '.join(sorted(BATCH_ROW_OPTIONS))}, attributes.NAME or "
+                "segment_attributes.NAME, or begin the name with _ to pass a column over"
+            )
+        if twice := {name for name in columns if columns.count(name) > 1}:
+            raise UnusableFile(f"{path} has the column {twice.pop()!r} twice; remove one")
+        return columns
+
+    def __iter__(self) -> Iterator[Mapping[str, Any] | InvalidJob]:
+        for number, row in enumerate(self._csv_rows() if self.is_csv else self._json_rows(), start=1):
+            cells = row if isinstance(row, Mapping) else {}
+            self.sources[number] = Source(self._line, self._raw if isinstance(row, InvalidJob) else cells)
+            self.sources.pop(number - KEPT_ROWS, None)
+            yield row if isinstance(row, InvalidJob) else _converted(row)
+
+    def _csv_rows(self) -> Iterator[Mapping[str, str] | InvalidJob]:
+        while True:
+            try:
+                cells = next(self._reader, None)
+            except csv.Error as error:
+                self._raw: Mapping[str, Any] = {}
+                yield _refused("row", Code.WRONG_TYPE, f"is not valid CSV: {error}")
+                continue
+            if cells is None:
+                return
+            if not cells:
+                continue
+            if len(cells) != len(self.columns):
+                self._raw = dict(zip(self.columns, cells, strict=False))
+                message = f"has {len(cells)} fields where the first line names {len(self.columns)} columns"
+                yield _refused("row", Code.WRONG_TYPE, message)
+                continue
+            yield dict(zip(self.columns, cells, strict=True))
+
+    def _json_rows(self) -> Iterator[Mapping[str, Any] | InvalidJob]:
+        for line in self._lines:
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            if isinstance(row, dict):
+                yield row
+            else:
+                self._raw = {"_row": line.rstrip("\n")}
+                yield _refused("row", Code.INVALID_JSON, "must be one JSON object on a line of its own")
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._bytes.close()
+
+
+def _known(column: str) -> bool:
+    base, dot, key = column.partition(".")
+    return column.startswith("_") or (column in BATCH_ROW_OPTIONS and column not in MAPS) or bool(dot and key and base in MAPS)
+
+
+def _refused(field: str, code: Code, message: str) -> InvalidJob:
+    return InvalidJob([FieldError(field, code, message)])
+
+
+def _converted(cells: Mapping[str, Any]) -> Mapping[str, Any] | InvalidJob:
+    """A row of a file as `enqueue_batch` takes it; an empty cell is an option that is not given."""
+    row: dict[str, Any] = {}
+    errors: list[FieldError] = []
+    for column, value in cells.items():
+        base, dot, key = column.partition(".")
+        if column.startswith("_") or value in {"", None} if isinstance(value, str | None) else column.startswith("_"):
+            continue
+        if dot and base in MAPS:
+            row.setdefault(base, {})[key] = value
+        elif column in TIMES and isinstance(value, str):
+            try:
+                row[column] = parse_time(column, value)
+            except InvalidJob as error:
+                errors += error.errors
+        elif column in NUMBERS and isinstance(value, str):
+            row[column] = int(value) if value.strip().isascii() and value.strip().isdigit() else value
+        else:
+            row[column] = value
+    return InvalidJob(errors) if errors else row
+
+
+class Rejects:
+    """The rejected rows as a file like the one they came from, with `_line` and `_errors`; made at the first of them."""
+
+    def __init__(self, path: Path, source: JobFile) -> None:
+        self.path = path
+        self._source = source
+        self._file: IO[str] | None = None
+
+    def add(self, row: int, errors: tuple[FieldError, ...]) -> None:
+        """Writes one rejected row."""
+        found = self._source.sources.get(row, Source(0, {}))
+        first = self._file is None
+        if self._file is None:
+            self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+        reasons = "; ".join(map(str, errors))
+        if not self._source.is_csv:
+            line = {**found.cells, "_line": found.line, "_errors": reasons}
+            self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
+            return
+        columns = [name for name in self._source.columns if name not in {"_line", "_errors"}]
+        writer = csv.writer(self._file)
+        if first:
+            writer.writerow([*columns, "_line", "_errors"])
+        writer.writerow([*(found.cells.get(name, "") for name in columns), found.line, reasons])
+
+    def close(self) -> None:
+        """Closes the file, if there is one."""
+        if self._file:
+            self._file.close()

@@ -1,0 +1,171 @@
+"""Commands for single jobs: send, status, wait, cancel."""
+
+import json
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from outbound_chat.cli._output import Exit, plain, print_batch, print_jobs, print_json, talk
+from outbound_chat.client import OutboundChat
+from outbound_chat.errors import FieldError, InvalidJob, UnknownBatch, UnknownJob, WaitTimeout
+from outbound_chat.jobs import Batch, Job, JobState
+from outbound_chat.request import Code
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_default=False)]
+
+
+def parse_time(field: str, text: str | None) -> datetime | None:
+    """An ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00.
+
+    Raises:
+        InvalidJob: the text is no such time.
+    """
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        message = "must be an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00"
+        raise InvalidJob([FieldError(field, Code.INVALID_TIME, message)]) from error
+
+
+def _pairs(values: list[str]) -> dict[str, str] | None:
+    pairs = dict(value.partition("=")[::2] for value in values)
+    if any("=" not in value for value in values):
+        raise typer.BadParameter("attributes are written name=value", param_hint="--attribute")
+    return pairs or None
+
+
+def _read_request(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    try:
+        request = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise typer.BadParameter(f"{path} can't be read: {error.strerror}", param_hint="--request") from error
+    except ValueError as error:
+        raise typer.BadParameter(f"{path} is not JSON: {error}", param_hint="--request") from error
+    if not isinstance(request, dict):
+        raise typer.BadParameter(f"{path} must hold one JSON object", param_hint="--request")
+    return request
+
+
+def send(
+    *,
+    to: Annotated[str | None, typer.Option(help="Phone number, such as +12025550123.", show_default=False)] = None,
+    text: Annotated[str | None, typer.Option(help="The message.", show_default=False)] = None,
+    sender: Annotated[str | None, typer.Option(help="Sender in the settings.", show_default=False)] = None,
+    request: Annotated[
+        Path | None,
+        typer.Option(help="JSON file with a raw StartOutboundChatContact request, instead of --to and --text."),
+    ] = None,
+    attribute: Annotated[list[str] | None, typer.Option(help="Contact attribute, name=value; repeatable.")] = None,
+    display_name: Annotated[str | None, typer.Option(help="Display name of the customer.")] = None,
+    send_at: Annotated[str | None, typer.Option(help="Not before this time, ISO 8601 with a zone.")] = None,
+    expires_at: Annotated[str | None, typer.Option(help="No call after this time, ISO 8601 with a zone.")] = None,
+    priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "normal",
+    tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="The same key and content give the same job.")] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the end; 0: do not wait.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Enqueue one message, and print its job."""
+    ours = {
+        "send_at": parse_time("send_at", send_at),
+        "expires_at": parse_time("expires_at", expires_at),
+        "priority": priority,
+        "tenant": tenant,
+        "idempotency_key": idempotency_key,
+        "sender": sender,
+    }
+    raw = _read_request(request)
+    short = {"to": to, "text": text, "display_name": display_name, "attributes": _pairs(attribute or [])}
+    if raw is not None and any(value is not None for value in short.values()):
+        raise typer.BadParameter("holds the whole request; leave out the options that say the same", param_hint="--request")
+    with OutboundChat.from_settings() as chat:
+        options: Any = {**ours, **(raw if raw is not None else short)}
+        job = chat.enqueue_request(**options) if raw is not None else chat.enqueue(**options)
+        if wait > 0:
+            talk.print(f"job {job.id} is {job.state}, waiting …", markup=False)
+            job = chat.wait(job.id, timeout=wait)
+    _print([job], as_json, single=True)
+    if job.final and job.state is not JobState.SENT:
+        raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def status(ids: Ids, *, as_json: Json = False) -> None:
+    """Print jobs or batches as they stand. Exits with 5 when an id is unknown."""
+    with OutboundChat.from_settings() as chat:
+        found, unknown = _read(chat, ids)
+    _print(found, as_json, single=len(ids) == 1)
+    for id_ in unknown:
+        talk.print(f"error: no job or batch has the id {id_}", markup=False)
+    if unknown:
+        raise typer.Exit(Exit.UNKNOWN_ID)
+
+
+def wait(
+    ids: Ids,
+    *,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait, for all together.")] = 600.0,
+    as_json: Json = False,
+) -> None:
+    """Wait until jobs or batches are final, and print them. Exits with 1 when any ended other than sent."""
+    deadline = time.monotonic() + timeout
+    ends: list[Job | Batch] = []
+    with OutboundChat.from_settings() as chat:
+        found, unknown = _read(chat, ids)
+        if unknown:
+            raise UnknownJob(unknown[0])
+        try:
+            for one in found:
+                left = max(0.0, deadline - time.monotonic())
+                ends.append(chat.wait(one.id, left) if isinstance(one, Job) else chat.wait_batch(one.id, left))
+        except WaitTimeout:
+            _print(_read(chat, ids)[0], as_json, single=len(ids) == 1)
+            raise
+    _print(ends, as_json, single=len(ids) == 1)
+    if not all(_all_sent(one) for one in ends):
+        raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def cancel(
+    ids: Annotated[list[str], typer.Argument(help="Ids of jobs.", show_default=False)], *, as_json: Json = False
+) -> None:
+    """Stop jobs that were not sent yet, and print them. Exits with 1 when one could not be stopped any more."""
+    with OutboundChat.from_settings() as chat:
+        jobs = [chat.cancel(id_) for id_ in ids]
+    _print(jobs, as_json, single=len(ids) == 1)
+    if not all(job.state is JobState.CANCELLED for job in jobs):
+        raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def _read(chat: OutboundChat, ids: list[str]) -> tuple[list[Job | Batch], list[str]]:
+    """Jobs and batches in the order of their ids, and the ids that neither has."""
+    found: list[Job | Batch] = []
+    unknown: list[str] = []
+    for id_, job in chat.statuses(ids).items():
+        try:
+            found.append(job or chat.batch(id_))
+        except UnknownBatch:
+            unknown.append(id_)
+    return found, unknown
+
+
+def _all_sent(one: Job | Batch) -> bool:
+    return one.state is JobState.SENT if isinstance(one, Job) else one.counts[JobState.SENT] == one.accepted
+
+
+def _print(found: list[Job | Batch] | list[Job], as_json: bool, *, single: bool) -> None:
+    if as_json:
+        print_json(found[0] if single and found else [plain(one) for one in found])
+        return
+    if jobs := [one for one in found if isinstance(one, Job)]:
+        print_jobs(jobs)
+    for one in found:
+        if isinstance(one, Batch):
+            print_batch(one)

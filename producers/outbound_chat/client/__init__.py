@@ -1,0 +1,9 @@
+"""The clients: `OutboundChat` for threads, `AsyncOutboundChat` for asyncio.
+
+One description of the verbs (`_verbs`, `_batches`), which yields calls; two thin runners of it.
+"""
+
+from outbound_chat.client._async import AsyncOutboundChat
+from outbound_chat.client._sync import OutboundChat
+
+__all__ = ["AsyncOutboundChat", "OutboundChat"]

@@ -1,0 +1,151 @@
+"""The client for asyncio: FastAPI, aiohttp and the like. Each verb promises what its twin of `OutboundChat` does."""
+
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
+from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
+from outbound_chat.client._sync import Ending, OutboundChat
+from outbound_chat.client._verbs import Steps, Verbs, time_left
+from outbound_chat.jobs import Batch, BatchReceipt, Job
+from outbound_chat.store import AsyncStore
+from outbound_chat_config import Settings, load_settings
+
+T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., Any])
+Rows = Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
+
+
+def _documented_by(twin: Callable[..., Any]) -> Callable[[Method], Method]:
+    def copy(method: Method) -> Method:
+        method.__doc__ = twin.__doc__
+        return method
+
+    return copy
+
+
+async def _each(rows: Rows) -> AsyncIterator[Mapping[str, Any]]:
+    if isinstance(rows, AsyncIterable):
+        async for row in rows:
+            yield row
+    else:
+        for row in rows:
+            yield row
+
+
+class AsyncOutboundChat:
+    """Enqueues jobs and tells what became of them, without blocking the event loop. One instance serves one loop.
+
+    Every method raises `StoreUnavailable` when Redis can't be reached, and `StoreError` when it refuses.
+    """
+
+    def __init__(self, *, store: AsyncStore | None = None, **values: Any) -> None:
+        """A client from plain values: `AsyncOutboundChat(redis_url=…, senders={…})`, as `Settings` takes them.
+
+        Raises:
+            SettingsError: a value is refused.
+        """
+        self._setup(Settings.from_values(**values), store)
+
+    @classmethod
+    def from_settings(cls, settings: Settings | None = None, *, store: AsyncStore | None = None) -> Self:
+        """A client from the environment, `.env` and `outbound-chat.toml`, or from settings that were loaded before.
+
+        Raises:
+            SettingsError: the settings can't be read or a value is refused.
+        """
+        client = cls.__new__(cls)
+        client._setup(settings or load_settings(), store)  # noqa: SLF001  # our own instance
+        return client
+
+    def _setup(self, settings: Settings, store: AsyncStore | None) -> None:
+        self._verbs = Verbs(settings)
+        self._store = store or AsyncStore(settings.redis_url.get_secret_value(), settings.key_prefix)
+
+    @_documented_by(OutboundChat.enqueue)
+    async def enqueue(self, **options: Unpack[JobOptions]) -> Job:
+        return await self._run(self._verbs.enqueue(options))
+
+    @_documented_by(OutboundChat.enqueue_request)
+    async def enqueue_request(self, **request: Unpack[ApiOptions]) -> Job:
+        return await self._run(self._verbs.enqueue_request(request))
+
+    async def enqueue_batch(
+        self,
+        rows: Rows,
+        *,
+        sender: str,
+        name: str = "",
+        on_rejected: OnRejected | None = None,
+        on_progress: OnProgress | None = None,
+        **shared: Unpack[BatchOptions],
+    ) -> BatchReceipt:
+        """As `OutboundChat.enqueue_batch`; `rows` may be an asynchronous iterable too."""
+        options: dict[str, Any] = {**shared, "sender": sender}
+        batch = BatchWriter(self._verbs, options, name=name, on_rejected=on_rejected, on_progress=on_progress)
+        try:
+            await self._run(batch.open())
+            async for row in _each(rows):
+                if batch.add(row):
+                    await self._run(batch.flush())
+            return await self._run(batch.close())
+        except BaseException as error:
+            batch.explain_interruption(error)
+            raise
+
+    @_documented_by(OutboundChat.status)
+    async def status(self, job_id: str) -> Job:
+        return await self._run(self._verbs.status(job_id))
+
+    @_documented_by(OutboundChat.statuses)
+    async def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
+        return await self._run(self._verbs.statuses(job_ids))
+
+    @_documented_by(OutboundChat.batch)
+    async def batch(self, batch_id: str) -> Batch:
+        return await self._run(self._verbs.batch(batch_id))
+
+    @_documented_by(OutboundChat.cancel)
+    async def cancel(self, job_id: str) -> Job:
+        return await self._run(self._verbs.cancel(job_id))
+
+    @_documented_by(OutboundChat.wait)
+    async def wait(self, job_id: str, timeout: float = 30.0) -> Job:  # noqa: ASYNC109  # as its twin
+        return await self._wait(job_id, lambda: self._verbs.status(job_id), timeout)
+
+    @_documented_by(OutboundChat.wait_batch)
+    async def wait_batch(self, batch_id: str, timeout: float = 600.0) -> Batch:  # noqa: ASYNC109  # as its twin
+        return await self._wait(batch_id, lambda: self._verbs.batch(batch_id), timeout)
+
+    async def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:  # noqa: ASYNC109
+        deadline = time.monotonic() + timeout
+        found = await self._run(read())
+        if found.final:
+            return found
+        async with self._store.listen(self._verbs.channel(id_)) as listener:
+            while not (found := await self._run(read())).final:
+                await listener.wait(time_left(id_, timeout, deadline))
+        return found
+
+    async def _run(self, steps: Steps[T]) -> T:
+        try:
+            call = next(steps)
+            while True:
+                call = steps.send(await self._store.run(call))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def close(self) -> None:
+        """Closes the connections to Redis."""
+        await self._store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

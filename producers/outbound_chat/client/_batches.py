@@ -1,0 +1,162 @@
+"""A batch on its way into the ledger, row by row, hundreds of jobs a round trip.
+
+Holds one chunk of rows at a time, whatever the size of the batch.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from outbound_chat.client._checks import Errors, check_key, check_priority, check_tenant, check_timing
+from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms, new_job, to_json
+from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, UnknownBatch
+from outbound_chat.ids import new_local_id
+from outbound_chat.jobs import BatchReceipt, Priority, Rejection
+from outbound_chat.request import ChatRequest, Code
+from outbound_chat.store import calls
+from outbound_chat.store.calls import NewJob, NotOpen
+from outbound_chat.store.records import lane_of
+
+ROW_TIMING = frozenset({"send_at", "expires_at", "idempotency_key"})
+
+OnRejected = Callable[[Rejection], None]
+OnProgress = Callable[[int, int], None]
+"""Called with the jobs accepted and the rows rejected so far."""
+
+
+class BatchWriter:
+    """Checks rows and submits them in chunks; `steps` are run by a client."""
+
+    def __init__(
+        self,
+        verbs: Verbs,
+        options: Mapping[str, Any],
+        *,
+        name: str,
+        on_rejected: OnRejected | None,
+        on_progress: OnProgress | None,
+    ) -> None:
+        """`options`: sender, tenant, priority, and the part of the request that all rows share.
+
+        Raises:
+            InvalidJob: an option is refused; nothing was stored.
+        """
+        errors: Errors = []
+        tenant = check_tenant(options.get("tenant"), errors)
+        priority = check_priority(options.get("priority"), Priority.BULK, errors)
+        self._sender_name, sender = verbs.find_sender(options.get("sender"), errors)
+        given = {field: value for field, value in options.items() if field not in OWN_OPTIONS - ROW_TIMING}
+        errors += [
+            FieldError(field, Code.NOT_SHAREABLE, "belongs to one job; give it in the rows")
+            for field in ROW_TIMING & given.keys()
+        ]
+        self._shared = ChatRequest.from_short({f: v for f, v in given.items() if f not in ROW_TIMING})
+        if sender:
+            errors += [error for error in self._shared.errors(sender) if error.field.partition(".")[0] in given]
+        if errors or not sender:
+            raise InvalidJob(errors)
+        self._sender = sender
+        self._keys = verbs.keys(sender.budget)
+        self._batch = new_local_id()
+        self._lane = lane_of(priority, self._sender_name, tenant, self._batch)
+        self._fixed = {"sender": self._sender_name, "tenant": tenant, "priority": priority.name.lower()}
+        self._name = name
+        self._on_rejected = on_rejected or self._keep_rejection
+        self._on_progress = on_progress
+        self._chunk: list[NewJob] = []
+        self._chunk_bytes = 0
+        self._rows = self._accepted = self._rejected = self._duplicates = 0
+        self._rejections: list[Rejection] = []
+
+    @property
+    def id(self) -> str:
+        """The batch's id."""
+        return f"{self._keys.budget}.{self._batch}"
+
+    def open(self) -> Steps[None]:
+        """Begins the batch."""
+        shared = to_json(self._shared.stored())
+        yield from ask(calls.open_batch(self._keys, batch=self._batch, lane=self._lane, name=self._name, shared=shared))
+
+    def add(self, row: object) -> bool:
+        """Checks one row; True: a chunk is full and `flush` is due."""
+        self._rows += 1
+        try:
+            job = self._job(row)
+        except InvalidJob as error:
+            self._reject(self._rows, error.errors)
+            return False
+        self._chunk.append(job)
+        self._chunk_bytes += len(job.request)
+        return len(self._chunk) >= calls.MOST_JOBS or self._chunk_bytes >= calls.MOST_BYTES // 2
+
+    def _job(self, row: object) -> NewJob:
+        if not isinstance(row, Mapping):
+            raise InvalidJob([FieldError("row", Code.WRONG_TYPE, 'must be a mapping, such as {"to": "+12025550123"}')])
+        errors: Errors = []
+        for field in row.keys() & self._fixed.keys():
+            if row[field] is not None and row[field] != self._fixed[field]:
+                errors.append(
+                    FieldError(field, Code.NOT_IN_BATCH, "is the same for a whole batch; make a batch for each")
+                )
+        timing = check_timing(row, errors)
+        idem = check_key(row.get("idempotency_key"), errors)
+        own = ChatRequest.from_short({field: value for field, value in row.items() if field not in OWN_OPTIONS})
+        errors += own.merged(self._shared).errors(self._sender)
+        if errors:
+            raise InvalidJob(errors)
+        return new_job(
+            f"{self._batch}-{self._rows}", own, sender=self._sender, timing=timing, idem=idem, lane=self._lane
+        )
+
+    def _reject(self, row: int, errors: tuple[FieldError, ...]) -> None:
+        self._rejected += 1
+        self._on_rejected(Rejection(row, errors))
+
+    def _keep_rejection(self, rejection: Rejection) -> None:
+        self._rejections.append(rejection)
+
+    def flush(self) -> Steps[None]:
+        """Submits the rows checked so far."""
+        if not self._chunk:
+            return
+        chunk, self._chunk, self._chunk_bytes = self._chunk, [], 0
+        reply = yield from ask(
+            calls.submit(
+                self._keys,
+                lane=self._lane,
+                max_age_ms=max_age_ms(self._sender),
+                rejected=self._rejected,
+                jobs=chunk,
+            )
+        )
+        if isinstance(reply, NotOpen):
+            raise BatchClosed(self.id) if reply.closed else UnknownBatch(self.id)
+        self._accepted += len(chunk) - len(reply.others)
+        for other in reply.others:
+            if other.same:
+                self._duplicates += 1
+                continue
+            row = int(chunk[other.index].local_id.rpartition("-")[2])
+            message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
+            self._reject(row, (FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message),))
+        if self._on_progress:
+            self._on_progress(self._accepted, self._rejected)
+
+    def close(self) -> Steps[BatchReceipt]:
+        """Submits what is left and says that no more rows come."""
+        yield from self.flush()
+        yield from ask(calls.close_batch(self._keys, batch=self._batch, rejected=self._rejected))
+        return BatchReceipt(
+            id=self.id,
+            accepted=self._accepted,
+            rejected=self._rejected,
+            duplicates=self._duplicates,
+            rejections=tuple(self._rejections),
+        )
+
+    def explain_interruption(self, error: BaseException) -> None:
+        """Says on an error that ended the batch half way what stands."""
+        error.add_note(
+            f"batch {self.id} was interrupted at row {self._rows}: {self._accepted} jobs are in the ledger and will be "
+            "sent; the batch stays open"
+        )

@@ -1,0 +1,91 @@
+"""Checks of our own options; the request itself is checked by `outbound_chat.request`."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from outbound_chat.errors import FieldError
+from outbound_chat.jobs import Priority
+from outbound_chat.request import Code
+from outbound_chat.store.records import to_ms
+from outbound_chat_config import check_name
+
+FARTHEST = timedelta(days=365)
+LONGEST_KEY = 255
+
+Errors = list[FieldError]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Times of a job, in milliseconds; 0: not given."""
+
+    send_at_ms: int
+    expires_ms: int
+
+
+def check_timing(options: Mapping[str, Any], errors: Errors) -> Timing:
+    """`send_at` and `expires_at`; adds what is wrong to `errors`."""
+    now = datetime.now(UTC)
+    send_at = _instant("send_at", options.get("send_at"), errors)
+    expires_at = _instant("expires_at", options.get("expires_at"), errors)
+    if send_at and send_at > now + FARTHEST:
+        errors.append(FieldError("send_at", Code.INVALID_TIME, "is more than a year ahead; give an earlier time"))
+    if expires_at and expires_at <= max(now, send_at or now):
+        errors.append(FieldError("expires_at", Code.INVALID_TIME, "must lie ahead, and after send_at"))
+    return Timing(send_at_ms=to_ms(send_at) if send_at else 0, expires_ms=to_ms(expires_at) if expires_at else 0)
+
+
+def _instant(field: str, value: object, errors: Errors) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        message = "must be a datetime with a time zone, such as datetime.now(UTC) + timedelta(hours=1)"
+        errors.append(FieldError(field, Code.INVALID_TIME, message))
+        return None
+    return value
+
+
+def check_priority(value: object, default: Priority, errors: Errors) -> Priority:
+    """The priority, by its member or its name in small letters."""
+    if value is None:
+        return default
+    if isinstance(value, Priority):
+        return value
+    if isinstance(value, str) and value.upper() in Priority.__members__:
+        return Priority[value.upper()]
+    errors.append(FieldError("priority", Code.NOT_ALLOWED, 'must be "urgent", "normal" or "bulk"'))
+    return default
+
+
+def check_tenant(value: object, errors: Errors) -> str | None:
+    """The tenant's name, which becomes part of keys."""
+    if value is None:
+        return None
+    try:
+        return check_name(value if isinstance(value, str) else "")
+    except ValueError as error:
+        errors.append(FieldError("tenant", Code.INVALID_NAME, str(error)))
+        return None
+
+
+def check_key(value: object, errors: Errors) -> str:
+    """Hash of the idempotency key; empty where none is given."""
+    if value is None:
+        return ""
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_KEY:
+        errors.append(FieldError("idempotency_key", Code.TOO_LONG, f"must be text of 1 to {LONGEST_KEY} characters"))
+        return ""
+    return _hash(value)[:24]
+
+
+def fingerprint(content: Mapping[str, Any]) -> str:
+    """Short hash of what a caller asked for: the same for the same content."""
+    return _hash(json.dumps(content, sort_keys=True, separators=(",", ":")))[:32]
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,86 @@
+"""The options of a job as keyword arguments, written once for all clients."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Required, TypedDict
+
+from outbound_chat.jobs import Priority
+
+PriorityName = Literal["urgent", "normal", "bulk"]
+
+
+class TimingOptions(TypedDict, total=False):
+    """When a job goes, for whom, and what makes it the same job."""
+
+    send_at: datetime | None
+    """Not before this time: aware, at most a year ahead. Without it: as soon as the budget allows."""
+    expires_at: datetime | None
+    """No call after this time. Without it: the sender's `max_age` after the job is due."""
+    idempotency_key: str | None
+    """1 to 255 characters. The same key and content give the same job; other content raises `IdempotencyConflict`.
+    Known to one tenant and budget, for as long as the job's record lives."""
+
+
+class RequestOptions(TypedDict, total=False):
+    """What is sent: every parameter of StartOutboundChatContact in snake case, values in the API's own shape.
+
+    https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
+    """
+
+    text: str | None
+    """The message; an InitialSystemMessage of type text/plain."""
+    display_name: str | None
+    """Display name of the customer; short for `participant_details`."""
+    contact_flow_id: str | None
+    segment_attributes: Mapping[str, Any] | None
+    attributes: Mapping[str, str] | None
+    chat_duration_in_minutes: int | None
+    participant_details: Mapping[str, str] | None
+    initial_system_message: Mapping[str, str] | None
+    initial_templated_system_message: Mapping[str, Any] | None
+    related_contact_id: str | None
+    supported_messaging_content_types: Sequence[str] | None
+    client_token: str | None
+    """Used instead of the token made from the job id."""
+
+
+class LaneOptions(TypedDict, total=False):
+    """Whose turn it is."""
+
+    tenant: str | None
+    """Customers of yours that take turns: 1 to 32 letters, digits, `_` or `-`."""
+    priority: Priority | PriorityName
+    """`urgent`, `normal` (the default of single jobs) or `bulk` (of batches)."""
+
+
+class JobOptions(RequestOptions, TimingOptions, LaneOptions, total=False):
+    """All options of a single job."""
+
+    sender: Required[str]
+    """Name of the sender in the settings."""
+    to: Required[str]
+    """Phone number in E.164 form, such as +12025550123."""
+
+
+class BatchOptions(RequestOptions, LaneOptions, total=False):
+    """Options that all rows of a batch share."""
+
+
+class ApiOptions(TimingOptions, LaneOptions, total=False):
+    """A raw API request, as boto3's `start_outbound_chat_contact` takes it, and our options beside it."""
+
+    sender: str | None
+    """Without it: the sender whose instance and source the request names."""
+    SourceEndpoint: Mapping[str, str]
+    DestinationEndpoint: Mapping[str, str]
+    InstanceId: str
+    SegmentAttributes: Mapping[str, Mapping[str, Any]]
+    Attributes: Mapping[str, str]
+    ContactFlowId: str
+    ChatDurationInMinutes: int
+    ParticipantDetails: Mapping[str, str]
+    InitialSystemMessage: Mapping[str, str]
+    InitialTemplatedSystemMessage: Mapping[str, Any]
+    RelatedContactId: str
+    SupportedMessagingContentTypes: Sequence[str]
+    ClientToken: str

@@ -1,0 +1,181 @@
+"""The client for threads: scripts, Django, Flask, workers."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
+from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
+from outbound_chat.client._verbs import Steps, Verbs, time_left
+from outbound_chat.jobs import Batch, BatchReceipt, Job
+from outbound_chat.store import Store
+from outbound_chat_config import Settings, load_settings
+
+T = TypeVar("T")
+Ending = TypeVar("Ending", Job, Batch)
+
+
+class OutboundChat:
+    """Enqueues jobs and tells what became of them. One instance serves all threads of a process.
+
+    Every method raises `StoreUnavailable` when Redis can't be reached, and `StoreError` when it refuses.
+    """
+
+    def __init__(self, *, store: Store | None = None, **values: Any) -> None:
+        """A client from plain values: `OutboundChat(redis_url=…, senders={…}, budgets={…})`, as `Settings` takes them.
+
+        `store` replaces the connection to `redis_url`. Connects at its first call.
+
+        Raises:
+            SettingsError: a value is refused.
+        """
+        self._setup(Settings.from_values(**values), store)
+
+    @classmethod
+    def from_settings(cls, settings: Settings | None = None, *, store: Store | None = None) -> Self:
+        """A client from the environment, `.env` and `outbound-chat.toml`, or from settings that were loaded before.
+
+        Raises:
+            SettingsError: the settings can't be read or a value is refused.
+        """
+        client = cls.__new__(cls)
+        client._setup(settings or load_settings(), store)  # noqa: SLF001  # our own instance
+        return client
+
+    def _setup(self, settings: Settings, store: Store | None) -> None:
+        self._verbs = Verbs(settings)
+        self._store = store or Store(settings.redis_url.get_secret_value(), settings.key_prefix)
+
+    def enqueue(self, **options: Unpack[JobOptions]) -> Job:
+        """Takes one job: it is in Redis when this returns, and will be sent.
+
+        `sender` and `to` are required; see `JobOptions` for the rest.
+
+        Raises:
+            InvalidJob: something is wrong with it; `errors` names each field. Nothing was stored.
+            IdempotencyConflict: the key belongs to a job that asked for something else. Nothing was stored.
+        """
+        return self._run(self._verbs.enqueue(options))
+
+    def enqueue_request(self, **request: Unpack[ApiOptions]) -> Job:
+        """Takes exactly what boto3's `start_outbound_chat_contact(**request)` takes, and our options beside it.
+
+        Without `sender` the job belongs to the sender whose instance and source the request names.
+
+        Raises:
+            InvalidJob: something is wrong with it; `errors` has API paths. Nothing was stored.
+            IdempotencyConflict: the key belongs to a job that asked for something else. Nothing was stored.
+        """
+        return self._run(self._verbs.enqueue_request(request))
+
+    def enqueue_batch(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        sender: str,
+        name: str = "",
+        on_rejected: OnRejected | None = None,
+        on_progress: OnProgress | None = None,
+        **shared: Unpack[BatchOptions],
+    ) -> BatchReceipt:
+        """Takes many jobs as one batch, hundreds a round trip, in flat memory.
+
+        `rows` are mappings with `to` and any option of a single job; `shared` are options of all rows, stored once, of
+        which a row's own win. A row is accepted or rejected by itself; `on_rejected` gets each rejection, else they are
+        in the receipt. `on_progress(accepted, rejected)` is called after each chunk.
+
+        Raises:
+            InvalidJob: an option of the batch is refused. Nothing was stored.
+        """
+        options: dict[str, Any] = {**shared, "sender": sender}
+        batch = BatchWriter(self._verbs, options, name=name, on_rejected=on_rejected, on_progress=on_progress)
+        try:
+            self._run(batch.open())
+            for row in rows:
+                if batch.add(row):
+                    self._run(batch.flush())
+            return self._run(batch.close())
+        except BaseException as error:
+            batch.explain_interruption(error)
+            raise
+
+    def status(self, job_id: str) -> Job:
+        """The job as it stands.
+
+        Raises:
+            UnknownJob: no job has this id, or its record has passed its lifetime.
+        """
+        return self._run(self._verbs.status(job_id))
+
+    def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
+        """Many jobs by id, 500 a round trip; None for an id that no job has."""
+        return self._run(self._verbs.statuses(job_ids))
+
+    def batch(self, batch_id: str) -> Batch:
+        """The batch as it stands, with its live counts.
+
+        Raises:
+            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+        """
+        return self._run(self._verbs.batch(batch_id))
+
+    def cancel(self, job_id: str) -> Job:
+        """Stops a job that was not sent yet, and returns it.
+
+        A waiting job is `cancelled` at once. Of one that a worker is calling, the answer of that call decides:
+        `cancel_requested` is set, and no further call is made. A final job stays as it is.
+
+        Raises:
+            UnknownJob: no job has this id, or its record has passed its lifetime.
+        """
+        return self._run(self._verbs.cancel(job_id))
+
+    def wait(self, job_id: str, timeout: float = 30.0) -> Job:
+        """Blocks until the job is final, and returns it within milliseconds of that.
+
+        Raises:
+            UnknownJob: no job has this id, or its record has passed its lifetime.
+            WaitTimeout: it was not final after `timeout` seconds; it goes on.
+        """
+        return self._wait(job_id, lambda: self._verbs.status(job_id), timeout)
+
+    def wait_batch(self, batch_id: str, timeout: float = 600.0) -> Batch:
+        """Blocks until the batch is final, and returns it.
+
+        Raises:
+            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+            WaitTimeout: it was not final after `timeout` seconds; it goes on.
+        """
+        return self._wait(batch_id, lambda: self._verbs.batch(batch_id), timeout)
+
+    def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:
+        deadline = time.monotonic() + timeout
+        found = self._run(read())
+        if found.final:
+            return found
+        with self._store.listen(self._verbs.channel(id_)) as listener:
+            while not (found := self._run(read())).final:
+                listener.wait(time_left(id_, timeout, deadline))
+        return found
+
+    def _run(self, steps: Steps[T]) -> T:
+        try:
+            call = next(steps)
+            while True:
+                call = steps.send(self._store.run(call))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def close(self) -> None:
+        """Closes the connections to Redis."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,217 @@
+"""What each verb of a client does, once for threads and asyncio: a generator that yields calls and gets their answers.
+
+Talks to nobody itself. `OutboundChat` and `AsyncOutboundChat` run the steps on their store.
+"""
+
+import json
+import time
+from collections.abc import Generator, Iterable, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+from outbound_chat.client._checks import (
+    Errors,
+    Timing,
+    check_key,
+    check_priority,
+    check_tenant,
+    check_timing,
+    fingerprint,
+)
+from outbound_chat.errors import (
+    FieldError,
+    IdempotencyConflict,
+    InvalidJob,
+    SettingsError,
+    UnknownBatch,
+    UnknownJob,
+    WaitTimeout,
+)
+from outbound_chat.ids import new_local_id, split_id
+from outbound_chat.jobs import ACTIVE, FINAL, Batch, Job, JobState, Priority
+from outbound_chat.request import ChatRequest, Code, match_sender
+from outbound_chat.store import Call, Keys, calls
+from outbound_chat.store.calls import NewJob, NotOpen
+from outbound_chat.store.records import from_ms, job_from_head, lane_of
+from outbound_chat_config import Sender, Settings
+
+T = TypeVar("T")
+
+Steps: TypeAlias = Generator[Call[Any], Any, T]
+
+REREAD_SECONDS = 2.0
+
+OWN_OPTIONS = frozenset({"send_at", "expires_at", "idempotency_key", "tenant", "priority", "sender"})
+
+
+def ask(call: Call[T]) -> Steps[T]:
+    """One call and its answer, typed."""
+    answer: T = yield call
+    return answer
+
+
+def to_json(content: Mapping[str, Any]) -> str:
+    """The stored form of a request: as short as JSON can be."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+class Verbs:
+    """The verbs of a client, for one set of settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def keys(self, budget: str) -> Keys:
+        """Names of a budget's keys."""
+        return Keys(self.settings.key_prefix, budget)
+
+    def enqueue(self, options: Mapping[str, Any]) -> Steps[Job]:
+        """Takes one job in its short form."""
+        request_options = {name: value for name, value in options.items() if name not in OWN_OPTIONS}
+        return self._enqueue(ChatRequest.from_short(request_options), options.get("sender"), options)
+
+    def enqueue_request(self, kwargs: Mapping[str, Any]) -> Steps[Job]:
+        """Takes one job as a raw API request, with our options beside it."""
+        options = {name: value for name, value in kwargs.items() if name in OWN_OPTIONS}
+        raw = {name: value for name, value in kwargs.items() if name not in OWN_OPTIONS}
+        name = options.get("sender")
+        if name is None:
+            name = match_sender(raw, self.settings.senders)
+        return self._enqueue(ChatRequest.from_api(raw), name, options)
+
+    def _enqueue(self, request: ChatRequest, name: object, options: Mapping[str, Any]) -> Steps[Job]:
+        errors: Errors = []
+        timing = check_timing(options, errors)
+        tenant = check_tenant(options.get("tenant"), errors)
+        priority = check_priority(options.get("priority"), Priority.NORMAL, errors)
+        idem = check_key(options.get("idempotency_key"), errors)
+        sender_name, sender = self.find_sender(name, errors)
+        if sender:
+            errors += request.errors(sender)
+        if errors or not sender:
+            raise InvalidJob(errors)
+        keys = self.keys(sender.budget)
+        lane = lane_of(priority, sender_name, tenant, None)
+        job = new_job(new_local_id(), request, sender=sender, timing=timing, idem=idem, lane=lane)
+        submitted = yield from ask(calls.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job]))
+        if isinstance(submitted, NotOpen):  # can't be: the lane has no batch
+            raise UnknownBatch(lane)
+        for other in submitted.others:
+            other_id = f"{keys.budget}.{other.local_id}"
+            if not other.same:
+                raise IdempotencyConflict(other_id)
+            return (yield from self.status(other_id))
+        return fresh_job(keys.budget, job, lane, submitted.now_ms, max_age_ms(sender))
+
+    def find_sender(self, name: object, errors: Errors) -> tuple[str, Sender | None]:
+        """The sender of that name; an unknown one is added to `errors`."""
+        try:
+            return str(name), self.settings.sender(str(name) if name is not None else "")
+        except SettingsError as error:
+            errors.append(FieldError("sender", Code.UNKNOWN_SENDER, str(error)))
+            return str(name), None
+
+    def status(self, job_id: str) -> Steps[Job]:
+        """One job as it stands."""
+        found = yield from self.statuses([job_id])
+        job = found[job_id]
+        if job is None:
+            raise UnknownJob(job_id)
+        return job
+
+    def statuses(self, job_ids: Iterable[str]) -> Steps[dict[str, Job | None]]:
+        """Many jobs, a round trip for each budget and 500 jobs."""
+        found: dict[str, Job | None] = dict.fromkeys(job_ids)
+        by_budget: dict[str, list[str]] = {}
+        for job_id in found:
+            if parts := split_id(job_id):
+                by_budget.setdefault(parts[0], []).append(parts[1])
+        for budget, local_ids in by_budget.items():
+            for start in range(0, len(local_ids), calls.MOST_JOBS):
+                chunk = local_ids[start : start + calls.MOST_JOBS]
+                jobs = yield from ask(calls.read_jobs(self.keys(budget), chunk))
+                found.update((job.id, job) for job in jobs.values())
+        return found
+
+    def cancel(self, job_id: str) -> Steps[Job]:
+        """Stops one job, and reads it."""
+        parts = split_id(job_id)
+        if parts is None or (yield from ask(calls.cancel(self.keys(parts[0]), parts[1]))) == "gone":
+            raise UnknownJob(job_id)
+        return (yield from self.status(job_id))
+
+    def batch(self, batch_id: str) -> Steps[Batch]:
+        """A batch as it stands."""
+        parts = split_id(batch_id)
+        found = (yield from ask(calls.read_batch(self.keys(parts[0]), parts[1]))) if parts else None
+        if found is None:
+            raise UnknownBatch(batch_id)
+        return _batch(batch_id, *found)
+
+    def channel(self, id_: str) -> str:
+        """Where the end of a job or batch is published. What can't be an id has none; reading it tells so."""
+        budget, local_id = split_id(id_) or ("", "")
+        return self.keys(budget).done(local_id)
+
+
+def time_left(id_: str, timeout: float, deadline: float) -> float:
+    """Seconds to wait for a notification before the record is read again, since one may be lost with its connection.
+
+    Raises:
+        WaitTimeout: none is left.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise WaitTimeout(f"{id_} is not final after {timeout:g} s; it goes on, ask again with the same id")
+    return min(left, REREAD_SECONDS)
+
+
+def max_age_ms(sender: Sender) -> int:
+    """The sender's `max_age`, as the scripts take it."""
+    return int(sender.max_age.total_seconds() * 1000)
+
+
+def new_job(local_id: str, request: ChatRequest, *, sender: Sender, timing: Timing, idem: str, lane: str) -> NewJob:
+    """A checked job, ready for `submit`."""
+    stored = request.stored()
+    content = {"lane": lane, "request": stored, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
+    return NewJob(
+        local_id=local_id,
+        send_at_ms=timing.send_at_ms,
+        expires_ms=timing.expires_ms,
+        parts=request.parts(sender),
+        token="",
+        idem=idem,
+        fingerprint=fingerprint(content) if idem else "-",
+        request=to_json(stored),
+    )
+
+
+def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) -> Job:
+    """A job that `submit` has just taken, without reading it back."""
+    due = job.send_at_ms or now_ms
+    expires = job.expires_ms or max(due, now_ms) + life_ms
+    head = [1, "queued", lane, now_ms, job.send_at_ms, due, expires, 0, "", 0, 0, job.parts, "", job.idem, "", 0, 0]
+    return job_from_head(budget, job.local_id, json.dumps(head), now_ms)
+
+
+def _batch(batch_id: str, scheduled: int, book: Mapping[str, str]) -> Batch:
+    numbers = {field: int(value or 0) for field, value in book.items() if field not in {"name", "lane"}}
+    _, sender, tenant, _ = book["lane"].split(":")
+    counts = {
+        JobState.SCHEDULED: scheduled,
+        JobState.QUEUED: numbers["waiting"] - scheduled,
+        JobState.SENDING: numbers["leased"],
+        **{state: numbers[state.value] for state in JobState if state in FINAL},
+    }
+    return Batch(
+        id=batch_id,
+        name=book["name"],
+        sender=sender,
+        tenant=tenant or None,
+        accepted=numbers["accepted"],
+        rejected=numbers["rejected"],
+        counts=counts,
+        created_at=from_ms(numbers["created_at"]),
+        closed=numbers["closed_at"] > 0,
+        final=numbers["closed_at"] > 0 and not any(counts[state] for state in ACTIVE),
+    )

@@ -1,0 +1,97 @@
+"""Every error a caller of outbound-chat may meet, and the shape of a refused field.
+
+None of them holds a phone number or a message text, so they may be logged as they are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from outbound_chat_config import SettingsError
+
+__all__ = [
+    "BatchClosed",
+    "FieldError",
+    "IdempotencyConflict",
+    "InvalidJob",
+    "OutboundChatError",
+    "SettingsError",
+    "StoreError",
+    "StoreUnavailable",
+    "UnknownBatch",
+    "UnknownJob",
+    "WaitTimeout",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing that is wrong with a job."""
+
+    field: str
+    """Path of the field as the caller wrote it: `to`, or `DestinationEndpoint.Address` in a raw request."""
+    code: str
+    """Stable word for programs, such as `invalid_number`; the list is in `docs/errors.md`."""
+    message: str
+    """A sentence for people: what is wrong and what to do. Never the refused value."""
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message} [{self.code}]"
+
+
+class OutboundChatError(Exception):
+    """Base of all errors of this package but `SettingsError`."""
+
+
+class InvalidJob(OutboundChatError, ValueError):
+    """A job was refused before anything was stored. `errors` has all that is wrong with it, at least one."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(map(str, errors)))
+        self.errors = tuple(errors)
+
+
+class IdempotencyConflict(OutboundChatError):
+    """The idempotency key was used for another job. `job_id` is that job; nothing was stored."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"the idempotency key belongs to job {job_id}, which asked for something else; use a new key")
+        self.job_id = job_id
+
+
+class UnknownJob(OutboundChatError, LookupError):
+    """No job has this id: it never existed, or its record has passed its lifetime."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no job has the id {job_id!r}; results are kept for a while only (results.keep)")
+        self.job_id = job_id
+
+
+class UnknownBatch(OutboundChatError, LookupError):
+    """No batch has this id: it never existed, or its record has passed its lifetime."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"no batch has the id {batch_id!r}; results are kept for a while only (results.keep)")
+        self.batch_id = batch_id
+
+
+class BatchClosed(OutboundChatError):
+    """Jobs can't be added to a batch that its producer closed. Nothing of this call was stored."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"batch {batch_id} is closed; open a new batch for more jobs")
+        self.batch_id = batch_id
+
+
+class WaitTimeout(OutboundChatError, TimeoutError):
+    """What was waited for did not become final in time. It goes on by itself; ask again with the same id."""
+
+
+class StoreError(OutboundChatError):
+    """Redis refused what was asked of it; the text says what and why."""
+
+
+class StoreUnavailable(StoreError):
+    """Redis could not be reached or did not answer in time.
+
+    What was being enqueued may or may not be stored: repeat it with the same idempotency key.
+    """

@@ -1,0 +1,179 @@
+"""What callers see of a job and a batch.
+
+The life of one job:
+
+    1. a producer enqueues it: it is `queued`, or `scheduled` when it is to go later;
+    2. a pump claims it when the budget allows a call: it is `sending`, under a lease;
+    3. Connect accepts it: it is `sent`, and `contact_id` names the contact; delivery to the phone is another matter;
+    4. or the call fails for a passing reason: it is `queued` again, with `attempts`, `next_attempt_at` and `error`;
+    5. or it can't be sent: it is `failed`, `expired` or `cancelled`;
+    6. or a call may have reached Connect and no answer tells: it is `uncertain`, and only a ContactId moves it on.
+
+        scheduled ──▶ queued ◀──▶ sending ──▶ sent ◀── uncertain
+            │            │            │
+            └────────────┴────────────┴──▶ failed · expired · cancelled · uncertain
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from outbound_chat.errors import FieldError
+
+
+class JobState(StrEnum):
+    """Where a job is."""
+
+    SCHEDULED = "scheduled"
+    """Waits for its `send_at`."""
+    QUEUED = "queued"
+    """Waits for its turn, or for another attempt."""
+    SENDING = "sending"
+    """A worker has it and calls Connect."""
+    SENT = "sent"
+    """Connect accepted it: a contact exists. Whether the phone received it, Connect does not say here."""
+    FAILED = "failed"
+    """It can't be sent; `error` says why. No contact exists."""
+    EXPIRED = "expired"
+    """Its time passed before it could be sent. No contact exists."""
+    CANCELLED = "cancelled"
+    """It was cancelled before it was sent. No contact exists."""
+    UNCERTAIN = "uncertain"
+    """A call may have reached Connect, and another can't be made safely. A contact may exist."""
+
+
+FINAL = frozenset({JobState.SENT, JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED, JobState.UNCERTAIN})
+ACTIVE = frozenset(JobState) - FINAL
+
+_ENDS = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED, JobState.UNCERTAIN})
+MOVES: Mapping[JobState, frozenset[JobState]] = {
+    JobState.SCHEDULED: frozenset({JobState.QUEUED, JobState.SENDING})
+    | (_ENDS - {JobState.FAILED, JobState.UNCERTAIN}),
+    JobState.QUEUED: frozenset({JobState.SENDING, JobState.SENT}) | (_ENDS - {JobState.FAILED}),
+    JobState.SENDING: frozenset({JobState.QUEUED, JobState.SENT}) | (_ENDS - {JobState.EXPIRED}),
+    JobState.SENT: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.EXPIRED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+    JobState.UNCERTAIN: frozenset({JobState.SENT}),
+}
+"""The allowed moves. `queued → sent` is a ContactId that arrives after its lease was lost."""
+
+
+class Priority(IntEnum):
+    """Which jobs go first; inside a priority, tenants take turns."""
+
+    URGENT = 1
+    """One-time codes and answers that a person waits for."""
+    NORMAL = 2
+    """Single messages."""
+    BULK = 3
+    """Campaigns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call to Connect that did not lead to a contact, and why."""
+
+    at: datetime
+    """When the job was claimed for the call."""
+    outcome: str
+    """`retry`, `snooze` (paced by the provider, counts as no attempt) or `failed`."""
+    code: str
+    """Our stable code, such as `throttled`; the list is in `docs/errors.md`."""
+    aws_code: str
+    """The provider's error code; empty when no answer came."""
+    message: str
+    """The provider's message, with anything like a phone number taken out."""
+    request_id: str
+    """AWS request id; empty when no answer came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as it stood when it was read. Holds no phone number and no text."""
+
+    id: str
+    state: JobState
+    sender: str
+    tenant: str | None
+    priority: Priority
+    batch_id: str | None
+    attempts: int
+    """Calls made to Connect, those not counted that were only paced."""
+    contact_id: str | None
+    """Connect's id of the contact; there when `state` is `sent`."""
+    created_at: datetime
+    send_at: datetime | None
+    expires_at: datetime
+    """After this time no call is made for it."""
+    next_attempt_at: datetime | None
+    """While it waits: the earliest time of its next call."""
+    finished_at: datetime | None
+    cancel_requested: bool
+    """It was cancelled while a call ran; the answer of that call decides."""
+    maybe_sent: bool
+    """A call may have reached Connect without an answer; it is repeated with the same token only."""
+    history: tuple[Attempt, ...] = field(repr=False)
+    """The last attempts that led to no contact, oldest first, at most 5."""
+
+    @property
+    def final(self) -> bool:
+        """Whether it will stay as it is; of `uncertain`, only a late ContactId makes `sent`."""
+        return self.state in FINAL
+
+    @property
+    def error(self) -> Attempt | None:
+        """The last attempt that led to no contact; None when the job was sent."""
+        return self.history[-1] if self.history and self.state is not JobState.SENT else None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row of a batch that was refused; nothing of it was stored."""
+
+    row: int
+    """Position in what was given, from 1."""
+    errors: tuple[FieldError, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A batch as it stood when it was read."""
+
+    id: str
+    name: str
+    sender: str
+    tenant: str | None
+    accepted: int
+    """Jobs taken into the ledger."""
+    rejected: int
+    """Rows refused before anything was stored."""
+    counts: Mapping[JobState, int]
+    """Jobs by state; they sum up to `accepted`."""
+    created_at: datetime
+    closed: bool
+    """Its producer has said that no more jobs come."""
+    final: bool
+    """Closed, and every job of it is final."""
+
+    @property
+    def remaining(self) -> int:
+        """Jobs that are not final yet."""
+        return sum(self.counts.get(state, 0) for state in ACTIVE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchReceipt:
+    """What became of the rows given to `enqueue_batch`."""
+
+    id: str
+    accepted: int
+    """Jobs taken into the ledger."""
+    rejected: int
+    """Rows refused."""
+    duplicates: int
+    """Rows whose idempotency key belongs to an earlier job that asked for the same; nothing was added."""
+    rejections: tuple[Rejection, ...] = field(repr=False)
+    """Why rows were refused, in order; empty when `on_rejected` was given, which got them instead."""

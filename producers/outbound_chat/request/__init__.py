@@ -1,0 +1,28 @@
+"""The request of a job: every parameter of StartOutboundChatContact, how callers write it, and what is wrong with it.
+
+Not for sending, and no AWS library is needed: producers check a job with it before anything is stored, workers again
+before the call. The one idea: a request is kept in the words of the API, so nothing is lost between the caller and
+Amazon Connect; what a job leaves out is filled in from its sender at the last moment.
+https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
+"""
+
+from outbound_chat.request._codes import Code
+from outbound_chat.request._match import match_sender
+from outbound_chat.request._request import ChatRequest
+from outbound_chat.request._rules import RULES, Rule
+from outbound_chat.request._shapes import SPEC, Integer, ListOf, MapOf, Shape, Structure, Text
+
+__all__ = [
+    "RULES",
+    "SPEC",
+    "ChatRequest",
+    "Code",
+    "Integer",
+    "ListOf",
+    "MapOf",
+    "Rule",
+    "Shape",
+    "Structure",
+    "Text",
+    "match_sender",
+]

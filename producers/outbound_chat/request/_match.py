@@ -1,0 +1,62 @@
+"""Finds the sender that a raw request means, when its caller names none."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.request._codes import Code
+from outbound_chat.request._plain import last_part
+from outbound_chat_config import Sender
+
+_INSTANCE, _SOURCE = "InstanceId", "SourceEndpoint.Address"
+
+
+def match_sender(kwargs: Mapping[str, Any], senders: Mapping[str, Sender]) -> str:
+    """The name of the one sender with the InstanceId (or its ARN) and the source number of a raw request.
+
+    Where several senders have both, the ContactFlowId decides if one of them has it, then the `connect:Subtype`.
+
+    Raises:
+        InvalidJob: a field is missing (`required`), no sender has both (`unknown_sender`), or several do and nothing
+            decides between them (`ambiguous_sender`).
+    """
+    instance, source = last_part(kwargs.get("InstanceId")), _inside(kwargs, "SourceEndpoint", "Address")
+    _require(instance, source)
+    matching = {name: one for name, one in senders.items() if (one.instance_id, one.source) == (instance, source)}
+    if not matching:
+        raise InvalidJob(_unknown(instance, source, senders))
+    flow = last_part(kwargs.get("ContactFlowId"))
+    matching = {name: one for name, one in matching.items() if one.contact_flow_id == flow} or matching
+    subtype = _inside(kwargs, "SegmentAttributes", "connect:Subtype", "ValueString")
+    matching = {name: one for name, one in matching.items() if one.channel.subtype == subtype} or matching
+    if len(matching) > 1:
+        message = f"belongs to several senders ({_list(matching)}); name one of them"
+        raise InvalidJob([FieldError(_SOURCE, Code.AMBIGUOUS_SENDER.value, message)])
+    return next(iter(matching))
+
+
+def _inside(value: Any, *steps: str) -> Any:
+    for name in steps:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _require(instance: Any, source: Any) -> None:
+    missing = [field for field, value in ((_INSTANCE, instance), (_SOURCE, source)) if value is None]
+    if missing:
+        message = "is required where no sender is named; add it, or name a sender"
+        raise InvalidJob([FieldError(field, Code.REQUIRED.value, message) for field in missing])
+
+
+def _unknown(instance: Any, source: Any, senders: Mapping[str, Sender]) -> list[FieldError]:
+    known_instance = any(sender.instance_id == instance for sender in senders.values())
+    known_source = any(sender.source == source for sender in senders.values())
+    fields = [field for field, known in ((_INSTANCE, known_instance), (_SOURCE, known_source)) if not known]
+    wants = f"configured are: {_list(senders)}" if senders else "none is configured"
+    message = f"belongs to no configured sender; correct it, or add a sender ({wants})"
+    # Each may be known on its own and yet belong to different senders.
+    return [FieldError(field, Code.UNKNOWN_SENDER.value, message) for field in fields or (_SOURCE,)]
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,161 @@
+"""Rules of the documentation about endpoints and messages; `_rules` has the table and the sources.
+
+Each bears values of any shape: the walk over the shape says what is wrong with those, a rule passes over them.
+"""
+
+import json
+import re
+from typing import Any
+
+from outbound_chat.request._codes import Code
+from outbound_chat.request._names import Path
+from outbound_chat.request._numbers import is_e164, is_possible
+from outbound_chat.request._sms import gsm_units, utf16_units
+from outbound_chat.request._walk import Finding, Found, instead
+from outbound_chat_config import Channel, Sender
+
+SMS_CHARACTERS, SMS_UTF16_UNITS, WHATSAPP_CHARACTERS = 1_024, 630, 4_096
+
+CONTENT_TYPES = (
+    "text/plain",
+    "text/markdown",
+    "application/json",
+    "application/vnd.amazonaws.connect.message.interactive",
+    "application/vnd.amazonaws.connect.message.interactive.response",
+)
+
+_is_source_arn = re.compile(r"arn:aws[a-z-]*:connect:[a-z0-9-]+:[0-9]{12}:phone-number/[A-Za-z0-9-]+").fullmatch
+
+
+def number(value: Any, path: Path, _: Sender, found: Found) -> None:
+    """E.164, with a length that its country has."""
+    if not isinstance(value, str):
+        return
+    if not is_e164(value):
+        message = 'must be "+", country code and number in digits only, without spaces or dashes, such as +12065550100'
+        found.append(Finding(path, Code.INVALID_NUMBER, message))
+    elif not is_possible(value):
+        message = "has a country code or a length that no phone number has; write it as dialled from abroad"
+        found.append(Finding(path, Code.IMPOSSIBLE_NUMBER, message))
+
+
+def content(value: Any, path: Path, sender: Sender, found: Found) -> None:
+    """No longer than the channel carries; where the channel is SMS, in its alphabet."""
+    # A character takes at most two units of either alphabet: short texts need no counting.
+    if not isinstance(value, str) or len(value) <= SMS_UTF16_UNITS // 2:
+        return
+    if sender.channel is Channel.WHATSAPP:
+        if len(value) > WHATSAPP_CHARACTERS:
+            message = f"must be at most {WHATSAPP_CHARACTERS:,} characters for WhatsApp; shorten it"
+            instead(found, path, Code.TOO_LONG, message)
+        return
+    units = gsm_units(value)
+    if units is None:
+        if utf16_units(value) > SMS_UTF16_UNITS:
+            message = (
+                f"has characters outside the GSM alphabet, so an SMS carries at most {SMS_UTF16_UNITS} of them "
+                "(emoji count twice); shorten it, or replace those characters"
+            )
+            instead(found, path, Code.TOO_LONG, message)
+    elif units > SMS_CHARACTERS:
+        message = f"must be at most {SMS_CHARACTERS:,} characters for SMS (^{{}}\\[~]|€ count twice); shorten it"
+        instead(found, path, Code.TOO_LONG, message)
+
+
+def content_of_message(value: Any, path: Path, sender: Sender, found: Found) -> None:
+    """The content of a message, as `content` wants it."""
+    if isinstance(value, dict):
+        content(value.get("Content"), (*path, "Content"), sender, found)
+
+
+def content_type(value: Any, path: Path, _: Sender, found: Found) -> None:
+    """Plain text."""
+    # The operation also knows markdown, JSON and interactive responses; neither SMS nor WhatsApp carries them.
+    if isinstance(value, dict) and isinstance(value.get("ContentType"), str) and value["ContentType"] != "text/plain":
+        message = "must be text/plain; SMS and WhatsApp carry no other content"
+        instead(found, (*path, "ContentType"), Code.NOT_ALLOWED, message)
+
+
+def source_type(value: Any, path: Path, _: Sender, found: Found) -> None:
+    """A number claimed in Amazon Connect."""
+    _endpoint(value, path, found, "CONNECT_PHONENUMBER_ARN")
+
+
+def destination_type(value: Any, path: Path, _: Sender, found: Found) -> None:
+    """A phone number."""
+    _endpoint(value, path, found, "TELEPHONE_NUMBER")
+
+
+def _endpoint(value: Any, path: Path, found: Found, kind: str) -> None:
+    if not isinstance(value, dict):
+        return
+    missing = [name for name in ("Type", "Address") if name not in value]
+    found.extend(Finding((*path, name), Code.REQUIRED, "is required; add it") for name in missing)
+    if isinstance(value.get("Type"), str) and value["Type"] != kind:
+        instead(found, (*path, "Type"), Code.NOT_ALLOWED, f"must be {kind}")
+
+
+def destination_address(value: Any, path: Path, sender: Sender, found: Found) -> None:
+    """The address of an endpoint, as `number` wants it."""
+    if isinstance(value, dict):
+        number(value.get("Address"), (*path, "Address"), sender, found)
+
+
+def source_address(value: Any, path: Path, sender: Sender, found: Found) -> None:
+    """The number of the sender."""
+    address = value.get("Address") if isinstance(value, dict) else None
+    if not isinstance(address, str):
+        return
+    place = (*path, "Address")
+    if not _is_source_arn(address):
+        message = "must be the ARN of a number claimed in Amazon Connect (Connect console, Phone numbers)"
+        found.append(Finding(place, Code.INVALID_ARN, message))
+    elif address != sender.source:
+        message = "is not the number of the sender; leave it out, or name the sender that has it"
+        found.append(Finding(place, Code.SENDER_MISMATCH, message))
+
+
+def instance(value: Any, path: Path, sender: Sender, found: Found) -> None:
+    """The instance of the sender."""
+    if isinstance(value, str) and value != sender.instance_id:
+        message = "is not the instance of the sender; leave it out, or name the sender that has it"
+        found.append(Finding(path, Code.SENDER_MISMATCH, message))
+
+
+def profile_is_json(value: Any, path: Path, _: Sender, found: Found) -> None:
+    """The attributes of a customer profile are a JSON object, written as text."""
+    attributes = value.get("TemplateAttributes") if isinstance(value, dict) else None
+    text = attributes.get("CustomerProfileAttributes") if isinstance(attributes, dict) else None
+    if isinstance(text, str) and not _is_json_object(text):
+        place = (*path, "TemplateAttributes", "CustomerProfileAttributes")
+        found.append(Finding(place, Code.INVALID_JSON, 'must be a JSON object as text, such as {"FirstName": "Ana"}'))
+
+
+def _is_json_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text, parse_constant=_refuse), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def filled(value: Any, path: Path, _: Sender, found: Found) -> None:
+    """Not empty, where the model forgot to say so."""
+    if value == "":
+        found.append(Finding(path, Code.TOO_SHORT, "must not be empty; give a text or leave the field out"))
+
+
+def supported_types(value: Any, path: Path, _: Sender, found: Found) -> None:
+    """Known content types, text/plain among them."""
+    if not isinstance(value, list):
+        return
+    if "text/plain" not in value:
+        found.append(Finding(path, Code.REQUIRED, "must contain text/plain; add it"))
+    found.extend(
+        Finding((*path, str(index)), Code.NOT_ALLOWED, f"must be one of {', '.join(CONTENT_TYPES)}")
+        for index, item in enumerate(value)
+        if isinstance(item, str) and item and item not in CONTENT_TYPES
+    )

@@ -1,0 +1,77 @@
+"""Two dialects name the same fields: the API's own names, and the short names of our options.
+
+A path is kept as the API names it; `written` turns it into what this caller wrote, for error messages.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import TypeAlias
+
+Path: TypeAlias = tuple[str, ...]
+Names: TypeAlias = Mapping[str, str]
+
+OPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "to": "to",
+        "text": "text",
+        "contact_flow_id": "ContactFlowId",
+        "segment_attributes": "SegmentAttributes",
+        "attributes": "Attributes",
+        "chat_duration_in_minutes": "ChatDurationInMinutes",
+        "display_name": "DisplayName",
+        "participant_details": "ParticipantDetails",
+        "initial_system_message": "InitialSystemMessage",
+        "initial_templated_system_message": "InitialTemplatedSystemMessage",
+        "related_contact_id": "RelatedContactId",
+        "supported_messaging_content_types": "SupportedMessagingContentTypes",
+        "client_token": "ClientToken",
+    },
+)
+"""Options of the short form, and the member that each is."""
+
+API_NAMES: Names = {"to": "DestinationEndpoint.Address", "text": "InitialSystemMessage.Content"}
+"""What a raw request calls the two members that are kept under a short name."""
+SHORT_NAMES: Names = {"DestinationEndpoint": "to", **{member: option for option, member in OPTIONS.items()}}
+"""What the short form calls the members."""
+DISPLAY_NAME: Names = {"ParticipantDetails.DisplayName": "display_name"}
+STORED_NAMES: Names = {**SHORT_NAMES, **DISPLAY_NAME}
+
+_HABITS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("number", "phone", "phonenumber", "destination", "destinationendpoint", "recipient"), "to"),
+        **dict.fromkeys(("message", "body", "content"), "text"),
+    },
+)
+"""Names that other senders of messages use, and ours."""
+
+# What may be shown of a name that the caller chose: it must not be a phone number or a sentence.
+_SHOWN = re.compile(r"[A-Za-z_][A-Za-z0-9_:-]{0,63}").fullmatch
+
+
+def step(name: object, position: int) -> str:
+    """The name as a step of a path; `#` and its position, from 1, when it could be private or unreadable."""
+    return name if isinstance(name, str) and _SHOWN(name) else f"#{position}"
+
+
+def written(path: Path, names: Names) -> str:
+    """The path as the caller wrote it."""
+    for end in range(len(path), 0, -1):
+        short = names.get(".".join(path[:end]))
+        if short is not None:
+            return ".".join((short, *path[end:]))
+    return ".".join(path)
+
+
+def closest(name: object, known: Iterable[str]) -> str:
+    """A sentence that names the known name nearest to this one, or all of them when none is near."""
+    by_letters = {other.replace("_", "").lower(): other for other in known}
+    letters = str(name)[:64].replace("_", "").lower() if isinstance(name, str) else ""
+    habit = _HABITS.get(letters)
+    if habit in by_letters:
+        return f'is not a known name; did you mean "{habit}"?'
+    near = get_close_matches(letters, by_letters, n=1)
+    if near:
+        return f'is not a known name; did you mean "{by_letters[near[0]]}"?'
+    return f"is not a known name; known are {', '.join(sorted(by_letters.values()))}"

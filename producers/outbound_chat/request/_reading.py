@@ -1,0 +1,90 @@
+"""Reads a request in either dialect into its stored form. Nothing is changed but ARNs, of which the id is taken."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.request._codes import Code
+from outbound_chat.request._names import DISPLAY_NAME, OPTIONS, SHORT_NAMES, Names, closest, step
+from outbound_chat.request._plain import last_part, plain, segment_value
+from outbound_chat.request._shapes import SPEC
+
+_FROM_SENDER = frozenset({"InstanceId", "SourceEndpoint"})
+_KEPT = frozenset(SPEC.members) - _FROM_SENDER
+
+_TWICE = (("display_name", "participant_details"), ("text", "initial_system_message"))
+
+
+def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names]:
+    """The stored form of the short options, and what the caller calls its members.
+
+    Raises:
+        InvalidJob: an option is unknown, or two options say the same.
+    """
+    body: dict[str, Any] = {}
+    unknown: list[FieldError] = []
+    for position, (option, value) in enumerate(options.items(), start=1):
+        if value is None:
+            continue
+        member = OPTIONS.get(option)
+        if member is None:
+            unknown.append(FieldError(step(option, position), Code.UNKNOWN_FIELD.value, closest(option, OPTIONS)))
+        else:
+            body[member] = value if value.__class__ is str else plain(value)
+    if unknown or ("DisplayName" in body and "ParticipantDetails" in body) or "InitialSystemMessage" in body:
+        _refuse(unknown, options)
+    if "ContactFlowId" in body:
+        body["ContactFlowId"] = last_part(body["ContactFlowId"])
+    names: Names = SHORT_NAMES
+    if "DisplayName" in body:
+        body["ParticipantDetails"] = {"DisplayName": body.pop("DisplayName")}
+        names = {**names, **DISPLAY_NAME}
+    if isinstance(body.get("SegmentAttributes"), dict):
+        names = {**names, **_read_segment_attributes(body)}
+    return body, names
+
+
+def _refuse(unknown: list[FieldError], options: Mapping[str, Any]) -> None:
+    twice = [
+        FieldError(long, Code.GIVEN_TWICE.value, f"says what {short} says; leave one of the two out")
+        for short, long in _TWICE
+        if options.get(short) is not None and options.get(long) is not None
+    ]
+    if unknown or twice:
+        raise InvalidJob([*unknown, *twice])
+
+
+def _read_segment_attributes(body: dict[str, Any]) -> Names:
+    """Brings plain values into API form, and tells how the caller wrote them."""
+    given: dict[Any, Any] = body["SegmentAttributes"]
+    body["SegmentAttributes"] = {key: segment_value(value) for key, value in given.items()}
+    return {
+        f"SegmentAttributes.{step(key, position)}.{kind}": f"segment_attributes.{step(key, position)}"
+        for position, (key, value) in enumerate(given.items(), start=1)
+        if not isinstance(value, dict)
+        for kind in ("ValueString", "ValueInteger")
+    }
+
+
+def read_call(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The stored form of what boto3's `start_outbound_chat_contact` takes, and what is no part of it: the sender's own
+    members, kept for comparing, and names that the operation does not have.
+    """
+    body: dict[str, Any] = {}
+    beside: dict[str, Any] = {}
+    for member, value in kwargs.items():
+        (body if member in _KEPT else beside)[member] = value if value.__class__ is str else plain(value)
+    if "ContactFlowId" in body:
+        body["ContactFlowId"] = last_part(body["ContactFlowId"])
+    if "InstanceId" in beside:
+        beside["InstanceId"] = last_part(beside["InstanceId"])
+    _shorten(body, "to", "DestinationEndpoint", {"Type": "TELEPHONE_NUMBER"}, "Address")
+    _shorten(body, "text", "InitialSystemMessage", {"ContentType": "text/plain"}, "Content")
+    return body, beside
+
+
+def _shorten(body: dict[str, Any], short: str, member: str, usual: Mapping[str, str], rest: str) -> None:
+    value = body.get(member)
+    if isinstance(value, dict) and rest in value and {**usual, rest: value[rest]} == value:
+        del body[member]
+        body[short] = value[rest]

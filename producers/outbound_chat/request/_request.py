@@ -1,0 +1,131 @@
+"""`ChatRequest`: one request to start an outbound chat, as its caller wrote it and as AWS takes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.request._codes import Code
+from outbound_chat.request._names import API_NAMES, STORED_NAMES, Names, step, written
+from outbound_chat.request._reading import read_call, read_options
+from outbound_chat.request._rules import check_beside, check_body
+from outbound_chat.request._sms import sms_parts
+from outbound_chat.request._writing import api_call
+from outbound_chat_config import Channel, Sender
+
+# Members that a row's own members push out of the shared part of its batch: they say the same.
+_DISPLACED = (
+    ("to", "DestinationEndpoint"),
+    ("DestinationEndpoint", "to"),
+    ("text", "InitialSystemMessage"),
+    ("InitialSystemMessage", "text"),
+)
+_BY_KEY = ("Attributes", "SegmentAttributes")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ChatRequest:
+    """What a job asks Amazon Connect for. Two requests are equal when they ask for the same in the same form.
+
+    Made by `from_short`, `from_api` or `from_stored`, none of which validates: `errors` does. Its `repr` shows the
+    names of its members, never their values.
+    """
+
+    body: Mapping[str, Any]
+    """The stored form: members in the API's names, as the caller gave them, but `to` stands for a DestinationEndpoint
+    that is a phone number and `text` for an InitialSystemMessage in plain text. Not to be changed."""
+    names: Names = field(default_factory=lambda: STORED_NAMES, compare=False)
+    """What the caller calls the members, where that differs from the API."""
+    beside: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """What a raw request had besides: the sender's own members, kept for comparing, and unknown names. Not stored."""
+
+    def __repr__(self) -> str:
+        members = ", ".join(step(member, position) for position, member in enumerate(self.body, start=1))
+        return f"ChatRequest({members})"
+
+    @classmethod
+    def from_short(cls, options: Mapping[str, Any]) -> Self:
+        """A request from `to`, `text` and the optional parameters of the API in snake case.
+
+        Nested values have the shape of the API, but a value of `segment_attributes` may be a plain text or whole
+        number. `display_name` is the DisplayName of ParticipantDetails. None means not given.
+
+        Raises:
+            InvalidJob: an option is unknown, or two options say the same.
+        """
+        body, names = read_options(options)
+        return cls(body, names)
+
+    @classmethod
+    def from_api(cls, kwargs: Mapping[str, Any]) -> Self:
+        """A request from exactly what boto3's `start_outbound_chat_contact` takes, right or wrong.
+
+        InstanceId and SourceEndpoint are for comparing with the sender, whose own are sent; both may be left out.
+        """
+        body, beside = read_call(kwargs)
+        return cls(body, API_NAMES, beside)
+
+    @classmethod
+    def from_stored(cls, body: Mapping[str, Any]) -> Self:
+        """The request of which `body` is the stored form. Its errors use short names."""
+        return cls(body)
+
+    def stored(self) -> dict[str, Any]:
+        """The stored form, JSON once the request has no errors. `from_stored` makes an equal request of it."""
+        return dict(self.body)
+
+    def api(self, sender: Sender, token: str) -> dict[str, Any]:
+        """All keyword arguments of `start_outbound_chat_contact`: the job's members, else those of the sender.
+
+        Attributes and segment attributes of both are merged, the job's winning. `token` is used unless the job has a
+        ClientToken of its own. Right only for a request without errors.
+        """
+        return api_call(self.body, sender, token)
+
+    def errors(self, sender: Sender) -> tuple[FieldError, ...]:
+        """All that is wrong with the request for this sender, in the caller's own names; empty when it may be sent."""
+        found = check_body(self.body, sender)
+        beside = check_beside(self.beside, sender) if self.beside else []
+        if not found and not beside:
+            return ()
+        return tuple(
+            FieldError(written(path, names), code.value, message)
+            for findings, names in ((found, self.names), (beside, {}))
+            for path, code, message in findings
+        )
+
+    def merged(self, shared: "ChatRequest") -> "ChatRequest":
+        """This row of a batch, over what the rows of the batch share.
+
+        The row's members win; attributes and segment attributes are merged key by key. Equal however often it is done.
+
+        Raises:
+            InvalidJob: the shared part has a ClientToken, with which all rows would become one contact.
+        """
+        if "ClientToken" in shared.body:
+            message = "would make one contact of all rows; give each row its own or leave it out"
+            raise InvalidJob([FieldError(written(("ClientToken",), shared.names), Code.NOT_SHAREABLE.value, message)])
+        body = {**shared.body, **self.body}
+        for own, other in _DISPLACED:
+            if own in self.body and other not in self.body:
+                body.pop(other, None)
+        for member in _BY_KEY:
+            ours, theirs = self.body.get(member), shared.body.get(member)
+            if isinstance(ours, dict) and isinstance(theirs, dict):
+                body[member] = {**theirs, **ours}
+        names = self.names if self.names is shared.names else {**self.names, **shared.names}
+        return ChatRequest(body, names, {**shared.beside, **self.beside})
+
+    def parts(self, sender: Sender) -> int:
+        """Message parts that the initial message takes on the air; 0 when the chat starts silent.
+
+        On WhatsApp a message is one part. A template on SMS counts as one, since its text is not known here.
+        https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html
+        """
+        text = self.body.get("text")
+        if text is None and isinstance(message := self.body.get("InitialSystemMessage"), dict):
+            text = message.get("Content")
+        templates = int("InitialTemplatedSystemMessage" in self.body)
+        if not isinstance(text, str) or not text:
+            return templates
+        return 1 if sender.channel is Channel.WHATSAPP else templates + sms_parts(text)

@@ -1,0 +1,132 @@
+"""What the documentation demands beyond the shapes of the model: a member and its rules, each with its source.
+
+Two documented things need no rule: content of 16,384 UTF-8 bytes at most, since the 4,096 characters that WhatsApp
+carries never take more; and either initial message, both or none may be given, since nothing says otherwise.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from outbound_chat.request import _attribute_rules as attributes, _message_rules as messages
+from outbound_chat.request._codes import Code
+from outbound_chat.request._names import OPTIONS, closest, step
+from outbound_chat.request._shapes import SPEC, Structure, Text
+from outbound_chat.request._walk import Check, Finding, Found, walk
+from outbound_chat_config import Sender
+
+_REFERENCE = "https://docs.aws.amazon.com/connect/latest/APIReference/"
+_OPERATION = f"{_REFERENCE}API_StartOutboundChatContact.html"
+_START_CHAT = f"{_REFERENCE}API_StartChatContact.html"
+_SEND_MESSAGE = f"{_REFERENCE}API_connect-participant_SendMessage.html"
+_MESSAGE_SIZES = "https://docs.aws.amazon.com/connect/latest/adminguide/feature-limits.html#chat-message-size-limits"
+_SMS_SIZES = "https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html"
+_FLOW_ACTION = "https://docs.aws.amazon.com/connect/latest/devguide/contact-actions-startoutboundchatcontact.html"
+_SEGMENT_ATTRIBUTE = f"{_REFERENCE}API_SegmentAttributeValue.html"
+_TEMPLATE_ATTRIBUTES = f"{_REFERENCE}API_TemplateAttributes.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A documented rule: the check, what it demands in a few words, and the pages that state it."""
+
+    check: Check
+    demand: str
+    sources: tuple[str, ...]
+
+
+RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
+    {
+        "SourceEndpoint": (
+            Rule(messages.source_type, "Type is CONNECT_PHONENUMBER_ARN", (_OPERATION, _FLOW_ACTION)),
+            Rule(messages.source_address, "the ARN of the sender's number, in any partition", (_OPERATION,)),
+        ),
+        "DestinationEndpoint": (
+            Rule(messages.destination_type, "Type is TELEPHONE_NUMBER", (_OPERATION, _FLOW_ACTION)),
+            Rule(messages.destination_address, "a possible E.164 number", (_OPERATION, _FLOW_ACTION)),
+        ),
+        "InstanceId": (Rule(messages.instance, "the instance of the sender", (_OPERATION,)),),
+        "ContactFlowId": (Rule(messages.filled, "not empty", (_OPERATION,)),),
+        "Attributes": (Rule(attributes.keys, "letters, digits, - and _ in keys", (_START_CHAT,)),),
+        "SegmentAttributes": (
+            Rule(attributes.segment_keys, "letters, digits, - and _ in keys; connect: in system keys", (_OPERATION,)),
+            Rule(attributes.subtype, "connect:Subtype is the channel", (_OPERATION,)),
+            Rule(attributes.segment_values, "one kind of value; lists and ARNs by system only", (_SEGMENT_ATTRIBUTE,)),
+        ),
+        "InitialSystemMessage": (
+            Rule(messages.content_type, "text/plain, on SMS and WhatsApp", (_SEND_MESSAGE,)),
+            Rule(messages.content_of_message, "what the channel carries", (_MESSAGE_SIZES, _SMS_SIZES)),
+        ),
+        "InitialTemplatedSystemMessage": (
+            Rule(messages.profile_is_json, "CustomerProfileAttributes is a JSON object", (_TEMPLATE_ATTRIBUTES,)),
+        ),
+        "SupportedMessagingContentTypes": (
+            Rule(messages.supported_types, "known types, text/plain among them", (_OPERATION,)),
+        ),
+        "ClientToken": (Rule(messages.filled, "not empty", (_OPERATION,)),),
+    },
+)
+"""Rules of a member, in the order in which they are checked."""
+
+_MESSAGE = SPEC.members["InitialSystemMessage"]
+_CONTENT = _MESSAGE.members["Content"] if isinstance(_MESSAGE, Structure) else Text()
+
+
+def check_member(member: str, value: Any, sender: Sender, found: Found) -> None:
+    """Adds to `found` what is wrong with one member in API form: its shape, then its rules."""
+    path = (member,)
+    walk(SPEC.members[member], value, path, found)
+    for rule in RULES.get(member, ()):
+        rule.check(value, path, sender, found)
+
+
+def _check_to(value: Any, sender: Sender, found: Found) -> None:
+    if not isinstance(value, str):
+        found.append(Finding(("to",), Code.WRONG_TYPE, 'must be text, such as "+12065550100"'))
+    else:
+        messages.number(value, ("to",), sender, found)
+
+
+def _check_text(value: Any, sender: Sender, found: Found) -> None:
+    walk(_CONTENT, value, ("text",), found)
+    messages.content(value, ("text",), sender, found)
+
+
+# The two members that are kept under a short name have the rules of the members they stand for.
+_SHORT: Mapping[str, Callable[[Any, Sender, Found], None]] = MappingProxyType({"to": _check_to, "text": _check_text})
+_TWICE = (("to", "DestinationEndpoint"), ("text", "InitialSystemMessage"))
+
+
+def check_body(body: Mapping[str, Any], sender: Sender) -> Found:
+    """All that is wrong with the stored form of a request."""
+    found: Found = []
+    for position, (member, value) in enumerate(body.items(), start=1):
+        check = _SHORT.get(member)
+        if check is not None:
+            check(value, sender, found)
+        elif member in SPEC.members:
+            check_member(member, value, sender, found)
+        else:
+            found.append(Finding((step(member, position),), Code.UNKNOWN_FIELD, closest(member, OPTIONS)))
+    if "to" not in body and "DestinationEndpoint" not in body:
+        found.append(
+            Finding(("DestinationEndpoint",), Code.REQUIRED, "is required: the number of the customer; add it")
+        )
+    for short, member in _TWICE:
+        if member in body and short in body:
+            found.append(Finding((member,), Code.GIVEN_TWICE, "says what a shorter field says; leave one of them out"))
+    if sender.attributes or "Attributes" in body:
+        attributes.total_bytes(body.get("Attributes"), ("Attributes",), sender, found)
+    return found
+
+
+def check_beside(beside: Mapping[str, Any], sender: Sender) -> Found:
+    """All that is wrong with the rest of a raw request: the sender's own members, and unknown names."""
+    found: Found = []
+    for position, (member, value) in enumerate(beside.items(), start=1):
+        if member in SPEC.members:
+            check_member(member, value, sender, found)
+        else:
+            found.append(Finding((step(member, position),), Code.UNKNOWN_FIELD, closest(member, SPEC.members)))
+    return found

@@ -1,0 +1,59 @@
+"""How long a text is on the air: units of the GSM alphabet or of UTF-16, and the message parts they fill.
+
+https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html
+The alphabet is that of 3GPP TS 23.038, section 6.2.1: https://www.3gpp.org/dynareport/23038.htm
+"""
+
+import re
+from collections.abc import Callable
+
+_BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+# Each is sent as an escape and a character, so it counts twice.
+_EXTENSION = "\f^{}\\[~]|€"
+
+_ALL_GSM = re.compile(f"[{re.escape(_BASIC + _EXTENSION)}]*").fullmatch
+_EXTENDED = re.compile(f"[{re.escape(_EXTENSION)}]")
+
+_GSM_SINGLE, _GSM_PART = 160, 153
+_UCS2_SINGLE, _UCS2_PART = 70, 67
+_LAST_BMP = "\uffff"
+
+
+def gsm_units(text: str) -> int | None:
+    """Length in the GSM alphabet, whose ten extension characters count twice; None when it can't be written in it."""
+    if not _ALL_GSM(text):
+        return None
+    return len(text) + len(_EXTENDED.findall(text))
+
+
+def utf16_units(text: str) -> int:
+    """Length in UTF-16 code units: most emoji count twice."""
+    return len(text) if text.isascii() else len(text) + sum(map(_LAST_BMP.__lt__, text))
+
+
+def sms_parts(text: str) -> int:
+    """Message parts that carry the text: 160 GSM or 70 UCS-2 units alone, 153 or 67 in each of several.
+
+    A character that takes two units is never split over two parts.
+    """
+    if len(text) <= _UCS2_SINGLE and text.isascii():
+        return 1 if text else 0
+    units = gsm_units(text)
+    if units is not None:
+        return 1 if units <= _GSM_SINGLE else _fill(text, units, _GSM_PART, _EXTENDED.match)
+    units = utf16_units(text)
+    return 1 if units <= _UCS2_SINGLE else _fill(text, units, _UCS2_PART, _LAST_BMP.__lt__)
+
+
+def _fill(text: str, units: int, part: int, is_double: Callable[[str], object]) -> int:
+    if units == len(text):
+        return -(-units // part)
+    parts, used = 1, 0
+    for size in (2 if is_double(character) else 1 for character in text):
+        if used + size > part:
+            parts, used = parts + 1, 0
+        used += size
+    return parts

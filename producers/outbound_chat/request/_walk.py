@@ -1,0 +1,146 @@
+"""Checks a value against a shape of the operation, whatever the shape: types, lengths, ranges, choices, names.
+
+Two things hold for every text, wherever it stands: no control characters but line breaks and tabs, which break logs,
+carriers and JSON readers, and no half surrogate pair, which no UTF-8 can carry.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
+
+from outbound_chat.request._codes import Code
+from outbound_chat.request._names import Path, closest, step
+from outbound_chat.request._shapes import Integer, ListOf, MapOf, Shape, Structure, Text
+from outbound_chat_config import Sender
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong, at a path in API names."""
+
+    path: Path
+    code: Code
+    message: str
+
+
+Found: TypeAlias = list[Finding]
+Check: TypeAlias = Callable[[Any, Path, Sender, Found], None]
+"""Adds to `Found` what a rule has against the value at the path, for this sender."""
+
+DEEPEST = 20
+"""Steps that a path may have. Our own bound: AWS states none, and segment attributes may nest without end."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
+_SURROGATE = re.compile("[\ud800-\udfff]").search
+
+# A Smithy integer is a signed 32-bit number. https://smithy.io/2.0/spec/simple-types.html#integer
+_SMALLEST, _LARGEST = -(2**31), 2**31 - 1
+
+
+def instead(found: Found, path: Path, code: Code, message: str) -> None:
+    """Adds a finding in place of a weaker one with the same code."""
+    found[:] = [other for other in found if (other.path, other.code) != (path, code)]
+    found.append(Finding(path, code, message))
+
+
+def walk(shape: Shape, value: Any, path: Path, found: Found) -> None:
+    """Adds to `found` whatever keeps the value from having the shape."""
+    if _fits(shape, value) and len(path) <= DEEPEST:
+        return
+    if len(path) > DEEPEST:
+        found.append(Finding(path[:DEEPEST], Code.TOO_DEEP, f"must not be nested deeper than {DEEPEST} levels"))
+        return
+    _WALKERS[type(shape)](shape, value, path, found)
+
+
+def _fits(shape: Shape, value: Any) -> bool:
+    """Whether a text is right beyond doubt. Most are, so it is asked before a path is built that only errors need."""
+    return (
+        shape.__class__ is Text
+        and value.__class__ is str
+        and value.isprintable()
+        and (shape.max is None or len(value) <= shape.max)
+        and (not shape.min or len(value) >= shape.min)
+        and (not shape.choices or value in shape.choices)
+    )
+
+
+def _walk_text(shape: Text, value: Any, path: Path, found: Found) -> None:
+    found.extend(Finding(path, code, message) for code, message in _faults(shape, value))
+
+
+def _faults(shape: Text, value: Any) -> list[tuple[Code, str]]:
+    if not isinstance(value, str):
+        return [(Code.WRONG_TYPE, "must be text")]
+    faults = []
+    if shape.min is not None and len(value) < shape.min:
+        faults.append((Code.TOO_SHORT, "must not be empty; give a text or leave the field out"))
+    elif shape.max is not None and len(value) > shape.max:
+        faults.append((Code.TOO_LONG, f"must be at most {shape.max:,} characters; shorten it"))
+    elif shape.choices and value not in shape.choices:
+        faults.append((Code.NOT_ALLOWED, f"must be one of {', '.join(shape.choices)}"))
+    if _CONTROL(value):
+        faults.append((Code.CONTROL_CHARACTER, "must have no control characters but line breaks and tabs; remove them"))
+    if _SURROGATE(value):
+        message = "must be valid Unicode; it has half of a surrogate pair, so decode its source again"
+        faults.append((Code.NOT_UNICODE, message))
+    return faults
+
+
+def _walk_integer(shape: Integer, value: Any, path: Path, found: Found) -> None:
+    smallest = _SMALLEST if shape.min is None else shape.min
+    largest = _LARGEST if shape.max is None else shape.max
+    if not isinstance(value, int) or isinstance(value, bool):
+        found.append(Finding(path, Code.WRONG_TYPE, "must be a whole number"))
+    elif not smallest <= value <= largest:
+        found.append(Finding(path, Code.OUT_OF_RANGE, f"must be from {smallest:,} to {largest:,}"))
+
+
+def _walk_list(shape: ListOf, value: Any, path: Path, found: Found) -> None:
+    if not isinstance(value, list):
+        found.append(Finding(path, Code.WRONG_TYPE, "must be a list"))
+        return
+    for index, item in enumerate(value):
+        walk(shape.item, item, (*path, str(index)), found)
+
+
+def _walk_map(shape: MapOf, value: Any, path: Path, found: Found) -> None:
+    if not isinstance(value, dict):
+        found.append(Finding(path, Code.WRONG_TYPE, "must be an object of names and values"))
+        return
+    for position, (key, item) in enumerate(value.items(), start=1):
+        if _fits(shape.key, key) and _fits(shape.value, item):
+            continue
+        place = (*path, step(key, position))
+        found.extend(Finding(place, code, f"its name {message}") for code, message in _faults(shape.key, key))
+        walk(shape.value, item, place, found)
+
+
+def _walk_structure(shape: Structure, value: Any, path: Path, found: Found) -> None:
+    if not isinstance(value, dict):
+        members = ", ".join(shape.members)
+        found.append(Finding(path, Code.WRONG_TYPE, f"must be an object with the members {members}"))
+        return
+    for position, (name, item) in enumerate(value.items(), start=1):
+        member = shape.members.get(name)
+        if member is not None and _fits(member, item):
+            continue
+        place = (*path, step(name, position))
+        if member is None:
+            found.append(Finding(place, Code.UNKNOWN_FIELD, closest(name, shape.members)))
+        else:
+            walk(member, item, place, found)
+    for name in shape.members if shape.required else ():
+        if name in shape.required and name not in value:
+            found.append(Finding((*path, name), Code.REQUIRED, "is required; add it"))
+
+
+_WALKERS: Mapping[type, Callable[[Any, Any, Path, Found], None]] = MappingProxyType(
+    {
+        Text: _walk_text,
+        Integer: _walk_integer,
+        ListOf: _walk_list,
+        MapOf: _walk_map,
+        Structure: _walk_structure,
+    },
+)

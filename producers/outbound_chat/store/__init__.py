@@ -1,0 +1,13 @@
+"""The ledger: what Redis holds, and the only ways to change it.
+
+Not for policy (what to retry, how to validate) and not for Celery. The one idea: Redis holds the truth, and every
+change of a job's state is one atomic Lua script; `calls` has a typed function for each, a store runs them.
+"""
+
+from outbound_chat.store import calls
+from outbound_chat.store.calls import Call
+from outbound_chat.store.connection import is_cluster
+from outbound_chat.store.keys import KINDS, KeyKind, Keys, Lifetime
+from outbound_chat.store.store import AsyncStore, Store
+
+__all__ = ["KINDS", "AsyncStore", "Call", "KeyKind", "Keys", "Lifetime", "Store", "calls", "is_cluster"]

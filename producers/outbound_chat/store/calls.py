@@ -1,0 +1,290 @@
+"""The Lua scripts as typed functions: each makes a `Call` with its arguments in the script's order and reads its reply.
+
+The only place that knows the order of arguments and the form of replies. Nothing here talks to Redis: a `Store` or
+`AsyncStore` runs the call.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from outbound_chat.jobs import Job
+from outbound_chat.store.keys import Keys
+from outbound_chat.store.records import Place, job_from_head, read_head
+
+T = TypeVar("T")
+
+MOST_JOBS = 500
+"""Jobs that one script may handle, so that none holds the server for long."""
+MOST_BYTES = 1_000_000
+"""Bytes of requests that one script may be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A script to run, its arguments, and how to read what it answers."""
+
+    script: str
+    keys: Keys
+    args: Sequence[str | int | float] = field(repr=False)
+    read: Callable[[Any], T] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job on its way into the ledger."""
+
+    local_id: str
+    send_at_ms: int
+    expires_ms: int
+    parts: int
+    token: str
+    idem: str
+    fingerprint: str
+    request: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A job was not taken, since its idempotency key belongs to another."""
+
+    index: int
+    same: bool
+    """The other job asked for the same."""
+    local_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """All jobs of the call are in the ledger, but for `others`."""
+
+    now_ms: int
+    others: tuple[Other, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotOpen:
+    """Nothing was taken: the batch is closed, or there is none."""
+
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A job that this worker may call now."""
+
+    local_id: str
+    attempts: int
+    """Counts the one to be made."""
+    sender: str
+    batch: str
+    token: str
+    """The ClientToken to use; empty: it is made from the id."""
+    claimed_ms: int
+    request: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Jobs to call, at least one."""
+
+    jobs: tuple[ClaimedJob, ...]
+    now_ms: int
+    pace_ms: int
+    """Time to the next token; 0: none lacked."""
+    more: bool
+    """The caller is to bring one more pump."""
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """No job is due."""
+
+    waiting: bool
+    """The pump is registered and waits to be poked; otherwise it leaves."""
+    until_ms: int
+    """Time to the next due job; -1: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """Jobs are due, but the budget gives no call yet."""
+
+    pace_ms: int
+    pumps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfigured:
+    """Nobody wrote the budget's settings: without them nothing is sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What an attempt led to."""
+
+    local_id: str
+    claim: str
+    outcome: str
+    """`sent`, `retry`, `snooze`, `not_called` or `failed`."""
+    delay_ms: int = 0
+    maybe_sent: bool = False
+    contact_id: str = ""
+    code: str = ""
+    aws_code: str = ""
+    message: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """How many leases were renewed, and whether one more pump is wanted."""
+
+    leases: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tended:
+    """What the waker found."""
+
+    ask: bool
+    """The caller is to bring a pump."""
+    next_ms: int
+    """Time to the next due job, lease or expiry; -1: none."""
+    lost: int
+    expired: int
+
+
+def submit(
+    keys: Keys, *, lane: str, max_age_ms: int, rejected: int, jobs: Sequence[NewJob]
+) -> Call[Submitted | NotOpen]:
+    """Takes jobs of one lane, at most `MOST_JOBS`, into the ledger; twice changes nothing."""
+    args: list[str | int] = [lane, max_age_ms, rejected]
+    for job in jobs:
+        args += (
+            job.local_id,
+            job.send_at_ms,
+            job.expires_ms,
+            job.parts,
+            job.token,
+            job.idem,
+            job.fingerprint,
+            job.request,
+        )
+
+    def read(reply: list[Any]) -> Submitted | NotOpen:
+        if reply[0] != "ok":
+            return NotOpen(closed=reply[0] == "batch_closed")
+        others = zip(reply[2::3], reply[3::3], reply[4::3], strict=True)
+        return Submitted(
+            int(reply[1]), tuple(Other(int(index), verdict == "same", other) for index, verdict, other in others)
+        )
+
+    return Call("submit", keys, args, read)
+
+
+def claim(
+    keys: Keys, *, pump: str, claim_id: str, wanted: int, lease_ms: int, linger_ms: int, first: bool
+) -> Call[Claimed | Empty | Paced | Unconfigured]:
+    """Asks for jobs to call; repeated with the same `claim_id` it gives the same jobs."""
+
+    def read(reply: list[Any]) -> Claimed | Empty | Paced | Unconfigured:
+        match reply[0]:
+            case "claimed":
+                jobs = zip(reply[4::3], reply[5::3], reply[6::3], strict=True)
+                return Claimed(tuple(_claimed_job(*job) for job in jobs), int(reply[1]), int(reply[2]), reply[3] == 1)
+            case "empty":
+                return Empty(reply[2] == 1, int(reply[3]))
+            case "paced":
+                return Paced(int(reply[2]), int(reply[3]))
+            case _:
+                return Unconfigured()
+
+    return Call("claim", keys, [pump, claim_id, wanted, lease_ms, linger_ms, int(first)], read)
+
+
+def _claimed_job(local_id: str, raw_head: str, request: str) -> ClaimedJob:
+    head = read_head(raw_head)
+    _, sender, _, batch = head[Place.LANE].split(":")
+    return ClaimedJob(local_id, head[Place.ATTEMPTS], sender, batch, head[Place.TOKEN], head[Place.DUE], request)
+
+
+def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:
+    """Records results, at most `MOST_JOBS`; answers the state each job is in now, `stale` or `gone`."""
+    args: list[str | int] = []
+    for result in results:
+        args += (
+            result.local_id,
+            result.claim,
+            result.outcome,
+            result.delay_ms,
+            int(result.maybe_sent),
+            result.contact_id,
+            result.code,
+            result.aws_code,
+            result.message,
+            result.request_id,
+        )
+    return Call("finish", keys, args, list)
+
+
+def renew(keys: Keys, *, pump: str, lease_ms: int, leased: Sequence[tuple[str, str]]) -> Call[Renewed]:
+    """Lengthens the leases of `(local id, claim id)` pairs."""
+    args: list[str | int] = [pump, lease_ms, *(part for pair in leased for part in pair)]
+    return Call("renew", keys, args, lambda reply: Renewed(int(reply[0]), reply[1] == 1))
+
+
+def leave(keys: Keys, *, pump: str, warm: bool) -> Call[bool]:
+    """Signs a pump off; True: the caller is to bring a successor."""
+    return Call("leave", keys, [pump, int(warm)], lambda reply: reply == 1)
+
+
+def tend(keys: Keys, *, worker: str, version: str) -> Call[Tended]:
+    """Ends lost leases and expired jobs, and finds due work without a pump."""
+
+    def read(reply: list[Any]) -> Tended:
+        return Tended(reply[0] == 1, int(reply[1]), int(reply[2]), int(reply[3]))
+
+    return Call("tend", keys, [worker, version], read)
+
+
+def cancel(keys: Keys, local_id: str) -> Call[str]:
+    """Stops one job; answers the state it is in now, or `gone`."""
+    return Call("cancel", keys, [local_id], str)
+
+
+def open_batch(keys: Keys, *, batch: str, lane: str, name: str, shared: str) -> Call[str]:
+    """Begins a batch; twice changes nothing."""
+    return Call("open_batch", keys, [batch, lane, name, shared], str)
+
+
+def close_batch(keys: Keys, *, batch: str, rejected: int) -> Call[str]:
+    """Says that no more jobs come; answers `ok` or `gone`."""
+    return Call("close_batch", keys, [batch, rejected], str)
+
+
+def read_jobs(keys: Keys, local_ids: Sequence[str]) -> Call[dict[str, Job]]:
+    """The jobs, at most `MOST_JOBS`, that have a record, by local id."""
+
+    def read(reply: list[Any]) -> dict[str, Job]:
+        found = zip(local_ids, reply[1:], strict=True)
+        return {id_: job_from_head(keys.budget, id_, head, int(reply[0])) for id_, head in found if head}
+
+    return Call("read_jobs", keys, list(local_ids), read)
+
+
+def read_batch(keys: Keys, batch: str) -> Call[tuple[int, Mapping[str, str]] | None]:
+    """How many jobs of the batch are scheduled, and its book; None: there is no such batch."""
+
+    def read(reply: list[Any]) -> tuple[int, Mapping[str, str]] | None:
+        if len(reply) == 1:
+            return None
+        return int(reply[1]), dict(zip(reply[2::2], reply[3::2], strict=True))
+
+    return Call("read_batch", keys, [batch], read)
+
+
+def configure(keys: Keys, *, version: str, rate: float, burst: int, max_pumps: int, keep_ms: int) -> Call[str]:
+    """Writes the budget's settings; answers the version that stood before, empty for none."""
+    return Call("configure", keys, [version, rate, burst, max_pumps, keep_ms], str)

@@ -1,0 +1,73 @@
+"""Makes Redis clients from the store's URL, and turns their errors into ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterDownError,
+    ConnectionError as RedisConnectionError,
+    NoScriptError,
+    OutOfMemoryError,
+    RedisError,
+    TimeoutError as RedisTimeoutError,
+)
+
+from outbound_chat.errors import StoreError, StoreUnavailable
+
+_OPTIONS: dict[str, Any] = {
+    "decode_responses": True,
+    # A record that somebody else wrote may hold any bytes; reading it must not fail.
+    "encoding_errors": "replace",
+    "socket_connect_timeout": 3,
+    # Longer than any blocking read: wakers and waiting pumps block for at most 5 s.
+    "socket_timeout": 10,
+    "socket_keepalive": True,
+    "health_check_interval": 15,
+}
+
+AnyRedis = redis.Redis | redis.RedisCluster
+AnyAsyncRedis = redis.asyncio.Redis | redis.asyncio.RedisCluster
+
+
+def is_cluster(url: str) -> bool:
+    """Whether the URL names a Redis Cluster."""
+    return "+cluster://" in url
+
+
+def connect(url: str) -> AnyRedis:
+    """A client for the URL; connects at its first command.
+
+    A cluster's client reads the slots at once, and raises `StoreUnavailable` when it can't.
+    """
+    with translated():
+        if is_cluster(url):
+            return redis.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
+        return redis.Redis.from_url(url, **_OPTIONS)
+
+
+def connect_async(url: str) -> AnyAsyncRedis:
+    """The same for asyncio."""
+    if is_cluster(url):
+        return redis.asyncio.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
+    return redis.asyncio.Redis.from_url(url, **_OPTIONS)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises Redis errors as ours, with the cause kept. None of them holds a password or what was sent."""
+    try:
+        yield
+    except NoScriptError:
+        raise
+    except (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ClusterDownError) as error:
+        raise StoreUnavailable(f"Redis can't be reached: {error}; check redis_url and that the server runs") from error
+    except OutOfMemoryError as error:
+        raise StoreError(
+            "Redis is full (maxmemory) and took nothing; give it more memory or wait for jobs to end"
+        ) from error
+    except RedisError as error:
+        raise StoreError(f"Redis refused the command: {error}") from error

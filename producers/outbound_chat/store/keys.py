@@ -1,0 +1,104 @@
+"""Every key in Redis: its name, type, content and lifetime.
+
+All keys of a budget begin with `<prefix>:{<budget>}:` and so share one hash slot: each script touches one slot, and
+the product works on Redis Cluster. The scripts build the same names below `KEYS[1]`; a test compares what a real run
+left in Redis with this list, and fails on any key that is not in it or breaks its lifetime.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Lifetime(StrEnum):
+    """How a key goes away."""
+
+    EMPTY = "empty"
+    """Redis removes it with its last member: it lives while jobs wait or are leased."""
+    TTL = "ttl"
+    """Always written with an expiry."""
+    FINAL = "final"
+    """No expiry while work is open; one as soon as it is final."""
+    BUDGET = "budget"
+    """One small key a budget, kept as long as the budget is in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyKind:
+    """One kind of key; `pattern` is what stands behind the base, `*` for a varying part."""
+
+    pattern: str
+    type: str
+    lifetime: Lifetime
+    content: str
+
+
+KINDS = (
+    KeyKind("j:*", "string", Lifetime.FINAL, "a job's record: head, newline, request"),
+    KeyKind("b:*", "hash", Lifetime.FINAL, "a batch's book: name, lane, shared request, counts"),
+    KeyKind("lane:*", "zset", Lifetime.EMPTY, "waiting jobs of a lane: id or row -> due ms"),
+    KeyKind("again:*", "zset", Lifetime.EMPTY, "those of a batch that were called before: row -> due ms"),
+    KeyKind("later", "zset", Lifetime.EMPTY, "lanes whose next job lies ahead: lane -> due ms"),
+    KeyKind("ring:*", "zset", Lifetime.EMPTY, "tenants, and lanes of a tenant, with due jobs -> pass"),
+    KeyKind("expiry", "zset", Lifetime.EMPTY, "jobs that are not final: id -> expires ms"),
+    KeyKind("leases", "zset", Lifetime.EMPTY, "jobs being called: id -> end of lease ms"),
+    KeyKind(
+        "unreadable", "zset", Lifetime.EMPTY, "records that can't be read, for a person to look at: id -> found ms"
+    ),
+    KeyKind("idem:*", "string", Lifetime.FINAL, "idempotency key of a tenant: job id and fingerprint"),
+    KeyKind("books", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
+    KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens and when they were counted"),
+    KeyKind("settings", "hash", Lifetime.BUDGET, "rate, burst and so on, with a version"),
+    KeyKind("workers", "zset", Lifetime.TTL, "worker processes and the version of their settings -> seen ms"),
+    KeyKind("pumps", "zset", Lifetime.TTL, "pumps at work -> alive until ms"),
+    KeyKind("claims:*", "string", Lifetime.TTL, "a pump's last claim, to repeat its answer"),
+    KeyKind("waiting", "string", Lifetime.TTL, "the pump that waits on `poke`"),
+    KeyKind("asked", "string", Lifetime.TTL, "stands while a pump is on its way"),
+    KeyKind("poke", "list", Lifetime.TTL, "wakes the waiting pump; at most one element"),
+    KeyKind("wake", "list", Lifetime.TTL, "wakes the wakers; at most one element"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Names of one budget's keys and channels."""
+
+    prefix: str
+    budget: str
+
+    @property
+    def base(self) -> str:
+        """First part of all of them; routes a script to its slot."""
+        return f"{self.prefix}:{{{self.budget}}}:"
+
+    @property
+    def poke(self) -> str:
+        """List that the registered pump blocks on."""
+        return f"{self.base}poke"
+
+    @property
+    def wake(self) -> str:
+        """List that wakers block on."""
+        return f"{self.base}wake"
+
+    @property
+    def books(self) -> str:
+        """Hash of counts by state."""
+        return f"{self.base}books"
+
+    @property
+    def settings(self) -> str:
+        """Hash of the budget's settings."""
+        return f"{self.base}settings"
+
+    @property
+    def workers(self) -> str:
+        """Zset of live workers."""
+        return f"{self.base}workers"
+
+    def batch(self, batch: str) -> str:
+        """Hash of a batch's book."""
+        return f"{self.base}b:{batch}"
+
+    def done(self, local_id: str) -> str:
+        """Channel on which the end of a job or batch is published."""
+        return f"{self.base}done:{local_id}"

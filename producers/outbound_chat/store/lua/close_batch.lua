@@ -1,0 +1,16 @@
+-- close_batch: says that no more jobs come, so that the batch can become final.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] batch: its id
+-- ARGV[2] rejected: rows that its producer refused, in all
+-- reply   'ok', or 'gone' (no such batch)
+-- keeps   twice changes nothing
+-- uses: base record lanes books
+local book = key('b:' .. ARGV[1])
+if redis.call('EXISTS', book) == 0 then
+  return 'gone'
+end
+if redis.call('HSETNX', book, 'closed_at', digits(NOW)) == 1 then
+  redis.call('HSET', book, 'rejected', ARGV[2])
+  settle_batch(ARGV[1])
+end
+return 'ok'

@@ -1,0 +1,84 @@
+-- finish: records what attempts led to.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV    10 for each result:
+--   id, claim, outcome ('sent', 'retry', 'snooze', 'not_called', 'failed'), delay_ms (until the next attempt),
+--   maybe (1: the call may have reached Connect), contact ('' but for sent), code, aws_code, message, request_id
+-- reply   a word for each result: the state the job is in now, 'stale' (another claim has the job: nothing changed)
+--         or 'gone' (no record)
+-- keeps   only the claim that holds the lease moves a job, but a ContactId is recorded whenever it comes;
+--         a job that may have been sent ends `sent` or `uncertain`; twice changes nothing
+-- uses: base record lanes books final bucket
+local WIDTH = 10
+local COSTS_NO_ATTEMPT = { snooze = true, not_called = true }
+local reply, refund, throttled = {}, 0, false
+
+-- The ContactId of a call whose lease was lost, or that had ended `uncertain`.
+local function record_late(id, head, request, contact)
+  local from = head[STATE]
+  if head[CONTACT] ~= '' and head[CONTACT] ~= contact then
+    count(batch_of(head), 'doubled', 1)
+  end
+  if from == 'sent' then
+    return from
+  end
+  head[CONTACT] = contact
+  if from == 'queued' then
+    take_from_lane(id, head[LANE])
+    enroll(head[LANE])
+    from = 'waiting'
+  elseif from == 'sending' then
+    redis.call('ZREM', key('leases'), id)
+    from = 'leased'
+  end
+  return conclude(id, head, request, from, 'sent')
+end
+
+local function record(id, head, request, i)
+  local outcome, code = ARGV[i + 2], ARGV[i + 6]
+  local called_at = head[DUE]
+  redis.call('ZREM', key('leases'), id)
+  if outcome == 'sent' then
+    head[CONTACT] = ARGV[i + 5]
+    return conclude(id, head, request, 'leased', 'sent')
+  end
+  if ARGV[i + 4] == '1' and head[MAYBE_SENT] == 0 then
+    head[MAYBE_SENT] = called_at
+  end
+  if COSTS_NO_ATTEMPT[outcome] then
+    head[ATTEMPTS] = head[ATTEMPTS] - 1
+  end
+  if outcome == 'not_called' then
+    refund = refund + 1
+  else
+    throttled = throttled or code == 'throttled'
+    add_history(head, { called_at, outcome, code, ARGV[i + 7], ARGV[i + 8], ARGV[i + 9] })
+  end
+  if outcome == 'failed' then
+    return conclude(id, head, request, 'leased', 'failed')
+  end
+  return requeue(id, head, request, NOW + tonumber(ARGV[i + 3]))
+end
+
+for i = 1, #ARGV, WIDTH do
+  local id = ARGV[i]
+  local head, request = load_record(id)
+  local word = 'stale'
+  if not head then
+    word = 'gone'
+  elseif head[STATE] == 'sending' and head[CLAIM] == ARGV[i + 1] then
+    word = record(id, head, request, i)
+  elseif ARGV[i + 2] == 'sent' then
+    word = record_late(id, head, request, ARGV[i + 5])
+  end
+  reply[#reply + 1] = word
+end
+if refund > 0 or throttled then
+  local rate, burst = read_allowance()
+  if rate then
+    local tokens = math.min(burst, read_bucket(rate, burst) + refund)
+    -- The provider says that nothing is left: whatever our count was, it starts again from none.
+    write_bucket(throttled and math.min(tokens, 0) or tokens)
+  end
+end
+write_books()
+return reply

@@ -1,0 +1,54 @@
+-- books: counts by state, of the budget in `books` and of each batch in `b:<batch>`, so that at any moment
+-- accepted = waiting + leased + sent + failed + expired + cancelled + uncertain.
+local EMPTY_BATCH_MS = 30 * 86400000
+local DEFAULT_KEEP_MS = 7 * 86400000
+
+local moves = {}
+
+local function count(batch, field, by)
+  local book = moves[batch] or {}
+  moves[batch] = book
+  book[field] = (book[field] or 0) + by
+end
+
+local function move(batch, from, to)
+  count(batch, from, -1)
+  count(batch, to, 1)
+end
+
+local function keep_ms()
+  return tonumber(redis.call('HGET', key('settings'), 'keep_ms') or DEFAULT_KEEP_MS)
+end
+
+-- A batch is final once its producer closed it and none of its jobs is waiting or leased; an empty one that nobody
+-- closes goes after 30 days.
+local function settle_batch(batch)
+  local book = key('b:' .. batch)
+  local now = redis.call('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at')
+  if tonumber(now[1] or 0) + tonumber(now[2] or 0) > 0 then
+    redis.call('PERSIST', book)
+  elseif not now[3] then
+    redis.call('PEXPIRE', book, digits(EMPTY_BATCH_MS))
+  elseif not now[4] then
+    redis.call('HSET', book, 'final_at', digits(NOW))
+    redis.call('PEXPIRE', book, digits(keep_ms()))
+    redis.call('PUBLISH', key('done:' .. batch), 'final')
+  end
+end
+
+-- Writes what `count` and `move` collected. Every script that counts calls it once, at its end.
+local function write_books()
+  for batch, book in pairs(moves) do
+    for field, by in pairs(book) do
+      if by ~= 0 then
+        redis.call('HINCRBY', key('books'), field, by)
+        if batch ~= '' then
+          redis.call('HINCRBY', key('b:' .. batch), field, by)
+        end
+      end
+    end
+    if batch ~= '' then
+      settle_batch(batch)
+    end
+  end
+end

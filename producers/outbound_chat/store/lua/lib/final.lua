@@ -1,0 +1,42 @@
+-- final: the ways a job leaves an attempt: to an end, or back into its lane.
+
+-- The token protects a repeat for 7 days after the first call that may have reached Connect; half a day is kept in
+-- hand. https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
+local HORIZON_MS = 6.5 * 86400000
+
+local KEEPS_REQUEST = { failed = true, uncertain = true }
+
+-- Ends the job. What may have been sent and has no ContactId ends `uncertain`, whatever was asked for.
+local function conclude(id, head, request, from, state)
+  if state ~= 'sent' and head[MAYBE_SENT] > 0 then
+    state = 'uncertain'
+  end
+  local keep = keep_ms()
+  head[STATE], head[FINISHED], head[CLAIM], head[DUE] = state, NOW, '', 0
+  save_record(id, head, KEEPS_REQUEST[state] and request or '', keep)
+  redis.call('ZREM', key('expiry'), id)
+  if head[IDEM] ~= '' then
+    local _, _, tenant = lane_parts(head[LANE])
+    redis.call('PEXPIRE', key('idem:' .. tenant .. ':' .. head[IDEM]), digits(keep))
+  end
+  move(batch_of(head), from, state)
+  redis.call('PUBLISH', key('done:' .. id), state)
+  return state
+end
+
+-- Puts a leased job back to wait until `due`, or ends it: it was cancelled meanwhile, or its token would not protect
+-- that call any more.
+local function requeue(id, head, request, due)
+  if head[CANCEL] == 1 then
+    return conclude(id, head, request, 'leased', 'cancelled')
+  end
+  if head[MAYBE_SENT] > 0 and due > head[MAYBE_SENT] + HORIZON_MS then
+    return conclude(id, head, request, 'leased', 'uncertain')
+  end
+  head[STATE], head[CLAIM], head[DUE] = 'queued', '', due
+  save_record(id, head, request)
+  put_in_lane(id, head[LANE], due, true)
+  enroll(head[LANE])
+  move(batch_of(head), 'leased', 'waiting')
+  return 'queued'
+end

@@ -1,0 +1,46 @@
+-- record: one string a job at `j:<id>`: a JSON array (the head), a newline, the stored request.
+-- The head's places are the same in outbound_chat/store/records.py. New places are only ever appended, and scripts keep
+-- places they do not know, so that two versions can work on one Redis.
+local VERSION, STATE, LANE, CREATED, SEND_AT, DUE, EXPIRES, ATTEMPTS = 1, 2, 3, 4, 5, 6, 7, 8
+local CLAIM, MAYBE_SENT, CANCEL, PARTS, TOKEN, IDEM, CONTACT, FINISHED, HISTORY = 9, 10, 11, 12, 13, 14, 15, 16, 17
+
+local RECORD_VERSION = 1
+local HISTORY_LENGTH = 5
+
+local function read_record(raw)
+  local cut = raw and string.find(raw, '\n', 1, true)
+  if not cut then
+    return nil
+  end
+  local readable, head = pcall(cjson.decode, string.sub(raw, 1, cut - 1))
+  if not readable or type(head) ~= 'table' or head[VERSION] ~= RECORD_VERSION then
+    return nil
+  end
+  return head, string.sub(raw, cut + 1)
+end
+
+-- head and request; nil when the record is gone or can't be read
+local function load_record(id)
+  return read_record(redis.call('GET', key('j:' .. id)))
+end
+
+local function save_record(id, head, request, keep_ms)
+  local raw = cjson.encode(head) .. '\n' .. request
+  if keep_ms then
+    redis.call('SET', key('j:' .. id), raw, 'PX', digits(keep_ms))
+  else
+    redis.call('SET', key('j:' .. id), raw)
+  end
+end
+
+local function add_history(head, entry)
+  local history = head[HISTORY]
+  if type(history) ~= 'table' then
+    history = {}
+  end
+  history[#history + 1] = entry
+  if #history > HISTORY_LENGTH then
+    table.remove(history, 1)
+  end
+  head[HISTORY] = history
+end

@@ -1,0 +1,15 @@
+-- open_batch: begins a batch, to which `submit` adds jobs until `close_batch`.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] batch: its id
+-- ARGV[2] lane: priority:sender:tenant:batch, the lane of all its jobs
+-- ARGV[3] name: what its producer calls it
+-- ARGV[4] shared: the part of the request that all its jobs share
+-- reply   'ok'
+-- keeps   twice changes nothing
+-- uses: base record lanes books
+local book = key('b:' .. ARGV[1])
+if redis.call('HSETNX', book, 'created_at', digits(NOW)) == 1 then
+  redis.call('HSET', book, 'lane', ARGV[2], 'name', ARGV[3], 'shared', ARGV[4])
+  settle_batch(ARGV[1])
+end
+return 'ok'

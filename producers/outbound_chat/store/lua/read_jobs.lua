@@ -1,0 +1,13 @@
+-- read_jobs: what is known of jobs, without their requests.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV    ids of jobs (at most 500)
+-- reply   {now_ms, then for each job its head, or '' (no record that can be read)}
+-- keeps   nothing is written
+-- uses: base record
+local reply = { NOW }
+for _, id in ipairs(ARGV) do
+  local raw = redis.call('GET', key('j:' .. id))
+  local cut = raw and string.find(raw, '\n', 1, true)
+  reply[#reply + 1] = cut and string.sub(raw, 1, cut - 1) or ''
+end
+return reply

@@ -1,0 +1,73 @@
+-- submit: takes jobs of one lane into the ledger, and sees that a pump learns of them.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] lane: priority:sender:tenant:batch
+-- ARGV[2] max_age_ms: life of a job after it is due, where it brings no end of its own
+-- ARGV[3] rejected: rows of the batch that its producer has refused so far
+-- then 8 for each job:
+--   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id),
+--   idem ('' or hash of the idempotency key), fingerprint (hash of what the caller asked for), request
+-- reply   {'ok', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}
+--         {'unknown_batch'} or {'batch_closed'}: nothing was taken
+-- keeps   one record, one place in a lane, one place in the expiry index, one count a job; twice changes nothing
+-- uses: base record lanes books wake
+local FIRST, WIDTH = 4, 8
+local lane, max_age_ms = ARGV[1], tonumber(ARGV[2])
+local _, _, tenant, batch = lane_parts(lane)
+local reply = { 'ok', NOW }
+local earliest = math.huge
+
+-- The other job that holds this idempotency key, and whether it asked for the same; nil when the key is ours now.
+local function other_job(id, idem, fingerprint)
+  local name = key('idem:' .. tenant .. ':' .. idem)
+  if redis.call('SET', name, id .. ' ' .. fingerprint, 'NX') then
+    return nil
+  end
+  local other, same = string.match(redis.call('GET', name), '^(%S+) (%S+)$')
+  if other ~= id then
+    return other, same == fingerprint and 'same' or 'conflict'
+  end
+end
+
+local function take(i)
+  local id, send_at, expires = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  if redis.call('EXISTS', key('j:' .. id)) == 1 then
+    return
+  end
+  if ARGV[i + 5] ~= '' then
+    local other, verdict = other_job(id, ARGV[i + 5], ARGV[i + 6])
+    if other then
+      reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = (i - FIRST) / WIDTH, verdict, other
+      return
+    end
+  end
+  local due = send_at > 0 and send_at or NOW
+  expires = expires > 0 and expires or math.max(due, NOW) + max_age_ms
+  save_record(id, { RECORD_VERSION, 'queued', lane, NOW, send_at, due, expires, 0, '', 0, 0,
+    tonumber(ARGV[i + 3]), ARGV[i + 4], ARGV[i + 5], '', 0, 0 }, ARGV[i + 7])
+  put_in_lane(id, lane, due, false)
+  redis.call('ZADD', key('expiry'), digits(expires), id)
+  count(batch, 'accepted', 1)
+  count(batch, 'waiting', 1)
+  earliest = math.min(earliest, due)
+end
+
+if batch ~= '' then
+  local found = redis.call('HMGET', key('b:' .. batch), 'created_at', 'closed_at')
+  if not found[1] then
+    return { 'unknown_batch' }
+  elseif found[2] then
+    return { 'batch_closed' }
+  end
+  redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3])
+end
+for i = FIRST, #ARGV, WIDTH do
+  take(i)
+end
+write_books()
+if earliest < math.huge then
+  enroll(lane)
+end
+if earliest <= NOW + ASKED_MS then
+  signal_work()
+end
+return reply

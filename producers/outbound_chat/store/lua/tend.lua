@@ -1,0 +1,69 @@
+-- tend: the waker's look after a budget: lost leases, expired jobs, due work that has no pump.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] worker: who looks
+-- ARGV[2] version: version of the budget's settings that this worker was started with
+-- reply   {ask, next_ms, lost, expired}; ask: 1 asks the caller to bring a pump; next_ms: time to the next due job,
+--         lease or expiry, -1: none; lost, expired: how many leases and jobs ended
+-- keeps   a lost lease makes its job `maybe_sent`; every job expires, held or not
+-- uses: base record lanes books final bucket wake
+local MOST = 100
+local WORKER_MS = 60000
+local SOON_MS = 1000
+
+redis.call('ZADD', key('workers'), digits(NOW), ARGV[1] .. ' ' .. ARGV[2])
+redis.call('ZREMRANGEBYSCORE', key('workers'), '-inf', NOW - WORKER_MS)
+redis.call('PEXPIRE', key('workers'), WORKER_MS)
+
+local function lose_leases()
+  local ids = redis.call('ZRANGEBYSCORE', key('leases'), '-inf', NOW, 'LIMIT', 0, MOST)
+  for _, id in ipairs(ids) do
+    redis.call('ZREM', key('leases'), id)
+    local head, request = load_record(id)
+    if head and head[STATE] == 'sending' then
+      if head[MAYBE_SENT] == 0 then
+        head[MAYBE_SENT] = head[DUE]
+      end
+      add_history(head, { head[DUE], 'retry', 'lease_lost', '', '', '' })
+      requeue(id, head, request, NOW)
+    end
+  end
+  return #ids
+end
+
+local function expire_jobs()
+  local ids = redis.call('ZRANGEBYSCORE', key('expiry'), '-inf', NOW, 'LIMIT', 0, MOST)
+  for _, id in ipairs(ids) do
+    local head, request = load_record(id)
+    if head and head[STATE] == 'queued' then
+      take_from_lane(id, head[LANE])
+      enroll(head[LANE])
+      conclude(id, head, request, 'waiting', 'expired')
+    elseif head and head[STATE] == 'sending' then
+      redis.call('ZADD', key('expiry'), digits(NOW + SOON_MS), id)
+    else
+      redis.call('ZREM', key('expiry'), id)
+    end
+  end
+  return #ids
+end
+
+local function next_event()
+  local soonest = -1
+  for _, name in ipairs({ 'later', 'leases', 'expiry' }) do
+    local first = redis.call('ZRANGE', key(name), 0, 0, 'WITHSCORES')
+    if first[2] then
+      local ms = math.max(0, tonumber(first[2]) - NOW)
+      soonest = soonest < 0 and ms or math.min(soonest, ms)
+    end
+  end
+  return soonest
+end
+
+local function lacks_pump()
+  return ring_has_work() and live_pumps() == 0 and token_is_near()
+end
+
+local lost, expired = lose_leases(), expire_jobs()
+write_books()
+enroll_due_lanes()
+return { lacks_pump() and ask_for_pump() and 1 or 0, next_event(), lost, expired }

@@ -1,0 +1,80 @@
+"""The record of a job, as the scripts keep it: see `lua/lib/record.lua`, whose places are the same."""
+
+import json
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any
+
+from outbound_chat.jobs import Attempt, Job, JobState, Priority
+
+
+class Place(IntEnum):
+    """Places of the head, counted from 0 (Lua counts from 1)."""
+
+    VERSION = 0
+    STATE = 1
+    LANE = 2
+    CREATED = 3
+    SEND_AT = 4
+    DUE = 5
+    EXPIRES = 6
+    ATTEMPTS = 7
+    CLAIM = 8
+    MAYBE_SENT = 9
+    CANCEL = 10
+    PARTS = 11
+    TOKEN = 12
+    IDEM = 13
+    CONTACT = 14
+    FINISHED = 15
+    HISTORY = 16
+
+
+def to_ms(instant: datetime) -> int:
+    """Milliseconds since 1970, of an aware instant."""
+    return int(instant.timestamp() * 1000)
+
+
+def from_ms(ms: float) -> datetime:
+    """The instant in UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def lane_of(priority: Priority, sender: str, tenant: str | None, batch: str | None) -> str:
+    """The lane's name, `priority:sender:tenant:batch`."""
+    return f"{priority.value}:{sender}:{tenant or ''}:{batch or ''}"
+
+
+def read_head(raw: str) -> list[Any]:
+    """The head from its JSON."""
+    head: list[Any] = json.loads(raw)
+    return head
+
+
+def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
+    """What callers see of a record. `scheduled` is not stored: it is a queued job whose `send_at` lies ahead."""
+    head = read_head(raw)
+    priority, sender, tenant, batch = head[Place.LANE].split(":")
+    state = JobState(head[Place.STATE])
+    send_at = head[Place.SEND_AT]
+    waiting = state is JobState.QUEUED
+    if waiting and send_at > now_ms:
+        state = JobState.SCHEDULED
+    return Job(
+        id=f"{budget}.{local_id}",
+        state=state,
+        sender=sender,
+        tenant=tenant or None,
+        priority=Priority(int(priority)),
+        batch_id=f"{budget}.{batch}" if batch else None,
+        attempts=head[Place.ATTEMPTS],
+        contact_id=head[Place.CONTACT] or None,
+        created_at=from_ms(head[Place.CREATED]),
+        send_at=from_ms(send_at) if send_at else None,
+        expires_at=from_ms(head[Place.EXPIRES]),
+        next_attempt_at=from_ms(head[Place.DUE]) if waiting else None,
+        finished_at=from_ms(head[Place.FINISHED]) if head[Place.FINISHED] else None,
+        cancel_requested=bool(head[Place.CANCEL]),
+        maybe_sent=bool(head[Place.MAYBE_SENT]),
+        history=tuple(Attempt(from_ms(at), *rest) for at, *rest in head[Place.HISTORY] or ()),
+    )

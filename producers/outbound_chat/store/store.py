@@ -1,0 +1,148 @@
+"""Runs calls on Redis: `Store` for threads and workers, `AsyncStore` for asyncio.
+
+Not for rules: what a call does stands in its Lua script, what it means in `calls.py`.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+
+from redis.exceptions import NoScriptError
+
+from outbound_chat.store.calls import Call
+from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, connect_async, is_cluster, translated
+from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts import load_script
+
+T = TypeVar("T")
+
+
+class Store:
+    """The ledger in Redis. Safe to share between threads; not between processes: make it after a fork.
+
+    Every method raises `StoreUnavailable` when Redis can't be reached and `StoreError` when it refuses.
+    """
+
+    def __init__(self, url: str, prefix: str = "oc", client: AnyRedis | None = None) -> None:
+        """`client` replaces the connection made from `url`, for example by fakeredis in tests."""
+        self.redis: Any = client or connect(url)
+        self.clustered = is_cluster(url)
+        self._prefix = prefix
+
+    def keys(self, budget: str) -> Keys:
+        """Names of the budget's keys."""
+        return Keys(self._prefix, budget)
+
+    def run(self, call: Call[T]) -> T:
+        """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
+        script = load_script(call.script)
+        with translated():
+            try:
+                reply = self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)
+            except NoScriptError:
+                reply = self.redis.eval(script.source, 1, call.keys.base, *call.args)
+        return call.read(reply)
+
+    def wait_for_signal(self, keys: Sequence[str], timeout: float) -> str | None:
+        """Blocks for at most `timeout` seconds (up to 5) until one of the lists has an element; its name, or None."""
+        with translated():
+            # Redis reads a timeout of 0 as "for ever".
+            popped = self.redis.blpop(list(keys), max(timeout, 0.01))
+        return popped[0] if popped else None
+
+    def shared_request(self, keys: Keys, batch: str) -> str:
+        """The part of the request that all jobs of the batch share, as stored; empty: there is none."""
+        with translated():
+            return cast("str | None", self.redis.hget(keys.batch(batch), "shared")) or ""
+
+    def books(self, keys: Keys) -> dict[str, int]:
+        """Counts by state over all jobs the budget ever accepted."""
+        with translated():
+            return {field: int(count) for field, count in self.redis.hgetall(keys.books).items()}
+
+    @contextmanager
+    def listen(self, channel: str) -> "Iterator[Listener]":
+        """Subscribes to a channel; returns when the subscription stands."""
+        with translated():
+            pubsub = self.redis.pubsub(ignore_subscribe_messages=True)
+        try:
+            with translated():
+                pubsub.subscribe(channel)
+            yield Listener(pubsub)
+        finally:
+            pubsub.close()
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self.redis.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Listener:
+    """A subscription that stands."""
+
+    def __init__(self, pubsub: Any) -> None:
+        self._pubsub = pubsub
+
+    def wait(self, timeout: float) -> None:
+        """Returns when a message comes, or after `timeout` seconds."""
+        with translated():
+            self._pubsub.get_message(timeout=timeout)
+
+
+class AsyncStore:
+    """The same ledger for asyncio, for callers; workers use `Store`."""
+
+    def __init__(self, url: str, prefix: str = "oc", client: AnyAsyncRedis | None = None) -> None:
+        """`client` replaces the connection made from `url`, for example by fakeredis in tests."""
+        self.redis: Any = client or connect_async(url)
+        self._prefix = prefix
+
+    def keys(self, budget: str) -> Keys:
+        """Names of the budget's keys."""
+        return Keys(self._prefix, budget)
+
+    async def run(self, call: Call[T]) -> T:
+        """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
+        script = load_script(call.script)
+        with translated():
+            try:
+                reply = await self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)
+            except NoScriptError:
+                reply = await self.redis.eval(script.source, 1, call.keys.base, *call.args)
+        return call.read(reply)
+
+    @asynccontextmanager
+    async def listen(self, channel: str) -> "AsyncIterator[AsyncListener]":
+        """Subscribes to a channel; returns when the subscription stands."""
+        pubsub = self.redis.pubsub(ignore_subscribe_messages=True)
+        try:
+            with translated():
+                await pubsub.subscribe(channel)
+            yield AsyncListener(pubsub)
+        finally:
+            await pubsub.aclose()
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self.redis.aclose()
+
+
+class AsyncListener:
+    """A subscription that stands."""
+
+    def __init__(self, pubsub: Any) -> None:
+        self._pubsub = pubsub
+
+    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109  # the reader's own time-out ends it cleanly
+        """Returns when a message comes, or after `timeout` seconds."""
+        with translated():
+            await self._pubsub.get_message(timeout=timeout)

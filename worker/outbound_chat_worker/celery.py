@@ -1,0 +1,101 @@
+"""The Celery app: `celery -A outbound_chat_worker worker`.
+
+Celery runs the processes, their pools and their shutdown, and carries wake-ups. Each setting below was chosen by
+measuring; `docs/celery.md` has the reasons.
+"""
+
+import logging
+from typing import Any
+
+from celery import Celery, bootsteps
+from celery.signals import worker_shutting_down
+from kombu.exceptions import OperationalError
+
+from outbound_chat_config import load_settings
+from outbound_chat_worker.runtime import get_runtime, stopping
+from outbound_chat_worker.waker import Waker
+
+logger = logging.getLogger(__name__)
+
+QUEUE = "outbound-chat"
+PUMP_TASK = "outbound_chat.pump"
+
+
+def _configuration() -> dict[str, Any]:
+    """Celery's configuration from our settings, read when the app is first used and not on import."""
+    settings = load_settings()
+    return {
+        "broker_url": settings.broker,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": _redis_transport(settings.key_prefix) if "redis" in settings.broker else {},
+        # A queue and exchanges of our own: on a shared broker each program would eat the other's messages.
+        "task_default_queue": QUEUE,
+        "control_exchange": f"{QUEUE}-control",
+        "event_exchange": f"{QUEUE}-events",
+        "event_queue_prefix": f"{QUEUE}-events",
+        # Messages are wake-ups: one that is lost is sent again by a waker, so none needs an acknowledgement or result.
+        "task_acks_late": False,
+        "task_ignore_result": True,
+        "task_publish_retry": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_pool": "threads",
+        "worker_concurrency": settings.worker.pumps,
+        "worker_send_task_events": False,
+    }
+
+
+def _redis_transport(prefix: str) -> dict[str, Any]:
+    return {
+        # Kombu's emulation of acknowledgements loses messages when a process is killed, and can end the worker when
+        # Redis restarts.
+        "ack_emulation": False,
+        "global_keyprefix": f"{prefix}:celery:",
+        "socket_connect_timeout": 3,
+        "socket_timeout": 10,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    }
+
+
+app = Celery("outbound-chat", set_as_current=False, include=["outbound_chat_worker.tasks"])
+app.add_defaults(_configuration)
+
+
+def bring(budget: str) -> None:
+    """Asks for one more pump. When the broker can't take the message, a waker asks again within seconds."""
+    try:
+        app.send_task(PUMP_TASK, args=[budget], queue=QUEUE, ignore_result=True, retry=False)
+    except OperationalError as error:
+        logger.warning("budget %s: the broker can't be reached, so no pump comes yet: %s", budget, error)
+
+
+class WakerStep(bootsteps.StartStopStep):
+    """Runs the waker in the worker's main process.
+
+    A step of the *worker* blueprint: steps of the consumer start anew at each reconnect to the broker.
+    """
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, parent: Any) -> None:
+        """Starts the waker once the pool stands, so that no thread of it is carried over a fork."""
+        parent.outbound_chat_waker = Waker(get_runtime(), bring)
+        parent.outbound_chat_waker.start()
+
+    def stop(self, parent: Any) -> None:
+        """Ends the waker with the worker."""
+        parent.outbound_chat_waker.stop()
+
+    def terminate(self, parent: Any) -> None:
+        """As `stop`: a cold shutdown leaves no thread behind either."""
+        self.stop(parent)
+
+
+app.steps["worker"].add(WakerStep)
+
+
+@worker_shutting_down.connect(weak=False)
+def _stop_pumps(**_: object) -> None:
+    """Pumps of this process end with the calls they have in flight; those of a prefork child end with their slice."""
+    stopping.set()

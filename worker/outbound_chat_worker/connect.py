@@ -1,0 +1,87 @@
+"""Calls `StartOutboundChatContact` through boto3: one attempt, no retries of its own.
+
+Not for policy: an error is judged by `retry`. The one idea: clients are made once a process and after any fork, since
+a client that was carried over a fork mixes up the answers of two processes.
+"""
+
+import threading
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import HTTPClientError
+
+from outbound_chat_config import Sender, WorkerSettings
+
+
+class NoContactId(HTTPClientError):
+    """The answer was a success without a ContactId: nothing can be said of the contact."""
+
+    fmt = "The answer had no ContactId"
+
+
+class Connect:
+    """Amazon Connect as senders reach it. Safe to share between threads; not between processes."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._config = Config(
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            connect_timeout=settings.connect_timeout.total_seconds(),
+            read_timeout=settings.read_timeout.total_seconds(),
+            # A pool smaller than the threads would throw connections away and pay a TLS handshake a call.
+            max_pool_connections=settings.threads * settings.pumps,
+            tcp_keepalive=True,
+        )
+        self._clients: dict[tuple[str | None, ...], Any] = {}
+        # boto3 sessions are not safe to use from several threads; the clients they make are.
+        self._lock = threading.Lock()
+
+    def start_chat(self, sender: Sender, request: dict[str, Any]) -> str:
+        """Makes the call and returns the ContactId.
+
+        Raises:
+            botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: see `retry.judge`.
+        """
+        answer = self._client(sender).start_outbound_chat_contact(**request)
+        contact_id = answer.get("ContactId")
+        if not isinstance(contact_id, str) or not contact_id:
+            raise NoContactId(error="no ContactId")
+        return contact_id
+
+    def _client(self, sender: Sender) -> Any:
+        secret = sender.external_id.get_secret_value() if sender.external_id else None
+        identity = (sender.region, sender.profile, sender.role_arn, secret, sender.endpoint_url)
+        client = self._clients.get(identity)
+        if client is None:
+            with self._lock:
+                client = self._clients.get(identity)
+                if client is None:
+                    client = self._clients[identity] = self._make_client(sender)
+        return client
+
+    def _make_client(self, sender: Sender) -> Any:
+        session = boto3.Session(profile_name=sender.profile, region_name=sender.region)
+        if sender.role_arn:
+            session = _with_role(session, sender, sender.role_arn)
+        return session.client("connect", config=self._config, endpoint_url=sender.endpoint_url)
+
+
+def _with_role(session: boto3.Session, sender: Sender, role_arn: str) -> boto3.Session:
+    """A session whose credentials come from the sender's role and renew themselves."""
+    arguments = {"RoleSessionName": "outbound-chat"}
+    if sender.external_id:
+        arguments["ExternalId"] = sender.external_id.get_secret_value()
+    plain = session._session  # noqa: SLF001  # boto3 has no public way to a session with refreshing role credentials
+    fetcher = AssumeRoleCredentialFetcher(
+        client_creator=plain.create_client,
+        source_credentials=plain.get_credentials(),
+        role_arn=role_arn,
+        extra_args=arguments,
+    )
+    assumed: Any = botocore.session.Session()
+    assumed._credentials = DeferredRefreshableCredentials(  # noqa: SLF001  # as above
+        method="assume-role", refresh_using=fetcher.fetch_credentials
+    )
+    return boto3.Session(botocore_session=assumed, region_name=sender.region)

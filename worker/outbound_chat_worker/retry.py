@@ -1,0 +1,162 @@
+"""What to do after a call to Connect that gave no contact: one table, error → decision.
+
+Not for waiting or counting: the ledger does that. The rules of the operation's errors and their sources:
+https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html#API_StartOutboundChatContact_Errors
+"""
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from botocore import exceptions as botocore_errors
+from botocore.parsers import ResponseParserError
+
+from outbound_chat_config import RetrySettings
+
+
+class Decision(StrEnum):
+    """What becomes of the job."""
+
+    RETRY = "retry"
+    """Call again later, with the same token; counts as an attempt."""
+    SNOOZE = "snooze"
+    """The provider paces us: call again later; counts as no attempt."""
+    HOLD = "hold"
+    """The sender can't send until somebody mends it; the job waits and keeps its attempts."""
+    FAIL = "fail"
+    """No call for this job can succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row of the table."""
+
+    decision: Decision
+    code: str
+    """Our stable code; operators look for it."""
+    reason: str
+    maybe_sent: bool = False
+    """A contact may exist although the answer was an error, or none came."""
+    most_attempts: int | None = None
+    """Fewer attempts than the settings allow, where more have no hope."""
+    wait: timedelta | None = None
+    """A wait of its own, where the cause lasts longer than backoff assumes."""
+
+
+_THROTTLED = Rule(Decision.SNOOZE, "throttled", "the account's calls a second are used up")
+_SERVICE = Rule(Decision.RETRY, "service_error", "a fault at AWS; the contact may have been started", maybe_sent=True)
+_NO_ANSWER = Rule(Decision.RETRY, "no_answer", "the call left and no answer came back", maybe_sent=True)
+_UNREACHABLE = Rule(Decision.RETRY, "unreachable", "no connection to AWS stood, so nothing was sent")
+_CREDENTIALS = Rule(
+    Decision.HOLD, "credentials", "AWS credentials are missing, expired or refused", wait=timedelta(seconds=30)
+)
+_DENIED = Rule(Decision.HOLD, "access_denied", "IAM or an SCP forbids the call", wait=timedelta(seconds=30))
+_QUOTA = Rule(Decision.HOLD, "quota", "a quota must be raised by AWS", wait=timedelta(minutes=5))
+_UNFORESEEN = Rule(Decision.FAIL, "unexpected_answer", "an answer that this version does not know")
+UNFORESEEN_ERROR = Rule(
+    Decision.RETRY, "unexpected_error", "an error that this version does not know", maybe_sent=True, most_attempts=3
+)
+
+BY_AWS_CODE: Mapping[str, Rule] = {
+    # Some AWS pages list throttling with HTTP 400, so the code decides and not the status.
+    "ThrottlingException": _THROTTLED,
+    "TooManyRequestsException": _THROTTLED,
+    "Throttling": _THROTTLED,
+    "LimitExceededException": Rule(
+        Decision.SNOOZE, "chats_full", "the instance has no room for another open chat", wait=timedelta(minutes=1)
+    ),
+    "ServiceQuotaExceededException": _QUOTA,
+    "ConflictException": Rule(Decision.RETRY, "conflict", "another operation works on the contact", most_attempts=4),
+    "InternalServiceException": _SERVICE,
+    "InvalidRequestException": Rule(Decision.FAIL, "refused", "AWS refused the request as invalid"),
+    "ResourceNotFoundException": Rule(
+        Decision.HOLD, "not_found", "instance, flow, number or template does not exist", wait=timedelta(seconds=30)
+    ),
+    "AccessDeniedException": _DENIED,
+    "ExpiredTokenException": _CREDENTIALS,
+    "ExpiredToken": _CREDENTIALS,
+    "RequestExpired": _CREDENTIALS,
+    "InvalidSignatureException": _CREDENTIALS,
+    "SignatureDoesNotMatch": _CREDENTIALS,
+    "UnrecognizedClientException": _CREDENTIALS,
+    "InvalidClientTokenId": _CREDENTIALS,
+    "MissingAuthenticationTokenException": _CREDENTIALS,
+    "IncompleteSignature": _CREDENTIALS,
+    "OptInRequired": _DENIED,
+}
+
+BY_STATUS: Mapping[int, Rule] = {429: _THROTTLED, 403: _DENIED, 401: _CREDENTIALS, 402: _QUOTA}
+
+# Read from the top: the first class that fits decides.
+BY_EXCEPTION: tuple[tuple[type[Exception], Rule], ...] = (
+    (botocore_errors.ParamValidationError, Rule(Decision.FAIL, "refused", "boto3 refused the request as invalid")),
+    (botocore_errors.ConnectTimeoutError, _UNREACHABLE),
+    (botocore_errors.EndpointConnectionError, _UNREACHABLE),
+    (botocore_errors.ProxyConnectionError, _UNREACHABLE),
+    (botocore_errors.HTTPClientError, _NO_ANSWER),
+    (ResponseParserError, _NO_ANSWER),
+    (botocore_errors.NoCredentialsError, _CREDENTIALS),
+    (botocore_errors.PartialCredentialsError, _CREDENTIALS),
+    (botocore_errors.CredentialRetrievalError, _CREDENTIALS),
+    (botocore_errors.MetadataRetrievalError, _CREDENTIALS),
+    (botocore_errors.TokenRetrievalError, _CREDENTIALS),
+    (botocore_errors.UnauthorizedSSOTokenError, _CREDENTIALS),
+    (botocore_errors.ProfileNotFound, _CREDENTIALS),
+    (botocore_errors.ConfigParseError, _CREDENTIALS),
+)
+
+_NUMBER = re.compile(r"\+\s?\d[\d\s().-]{5,}\d|\d{9,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A rule, and what the provider said."""
+
+    rule: Rule
+    aws_code: str = ""
+    message: str = field(default="", repr=False)
+    """Without anything that looks like a phone number."""
+    request_id: str = ""
+
+
+def judge(error: Exception) -> Verdict:
+    """The rule for an error of a call, with what the provider said of it."""
+    if isinstance(error, botocore_errors.ClientError):
+        return _judge_answer(error)
+    for kind, rule in BY_EXCEPTION:
+        if isinstance(error, kind):
+            return Verdict(rule, message=redact(str(error)))
+    return Verdict(UNFORESEEN_ERROR, message=f"{type(error).__name__}: {redact(str(error))}")
+
+
+def _judge_answer(error: botocore_errors.ClientError) -> Verdict:
+    said = error.response.get("Error", {})
+    meta = error.response.get("ResponseMetadata", {})
+    status = meta.get("HTTPStatusCode", 0)
+    code = str(said.get("Code", ""))
+    rule = BY_AWS_CODE.get(code) or BY_STATUS.get(status) or (_SERVICE if status >= 500 else _UNFORESEEN)  # noqa: PLR2004
+    return Verdict(rule, code, redact(str(said.get("Message", ""))), meta.get("RequestId", ""))
+
+
+def redact(text: str, most: int = 300) -> str:
+    """The text without phone numbers, cut to `most` characters."""
+    return _NUMBER.sub("[number]", text)[:most]
+
+
+def backoff(rule: Rule, attempts: int, settings: RetrySettings) -> timedelta:
+    """Time to the next call after the given number of attempts: a random part of `min(cap, base * 2**(attempts - 1))`.
+
+    With base 1 s and cap 600 s: up to 1, 2, 4, 8, … 600 s. "Full jitter" keeps many workers from coming back at once.
+    A rule with a wait of its own: that, plus up to half as much again.
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    # Neither chance nor the exponent needs more: 2**30 s is past any cap.
+    chance = random.random()  # noqa: S311  # not a secret
+    if rule.wait:
+        return rule.wait * (1 + chance / 2)
+    exponent = min(max(attempts, 1) - 1, 30)
+    longest: timedelta = min(settings.cap, settings.base * 2**exponent)
+    return longest * chance

@@ -1,0 +1,82 @@
+"""What a worker process needs to work: settings, store, and the way to Connect. Made once a process, after any fork."""
+
+import hashlib
+import os
+import threading
+from functools import lru_cache
+
+from outbound_chat.request import ChatRequest
+from outbound_chat.store import Keys, Store, calls
+from outbound_chat_config import Settings, load_settings
+from outbound_chat_worker.connect import Connect
+from outbound_chat_worker.stored import read_stored
+
+stopping = threading.Event()
+"""Set when this process is to stop: pumps claim nothing more and end with their calls in flight."""
+
+
+class Runtime:
+    """The parts of a worker process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store(settings.redis_url.get_secret_value(), settings.key_prefix)
+        self.connect = Connect(settings.worker)
+        self.shared_request = lru_cache(maxsize=256)(self._read_shared_request)
+        """The part of the request that the jobs of a batch share, by budget and batch."""
+
+    def _read_shared_request(self, budget: str, batch: str) -> ChatRequest:
+        return read_stored(self.store.shared_request(self.store.keys(budget), batch) or "{}")
+
+    def settings_version(self, budget: str) -> str:
+        """Short hash of the budget's settings: two workers with different files differ in it."""
+        return hashlib.sha256(repr(self._budget_settings(budget)).encode()).hexdigest()[:12]
+
+    def configure(self, budget: str) -> str:
+        """Writes the budget's settings to the store; the version that stood before, empty for none."""
+        rate, burst, max_pumps, keep_ms = self._budget_settings(budget)
+        return self.store.run(
+            calls.configure(
+                self.keys(budget),
+                version=self.settings_version(budget),
+                rate=rate,
+                burst=burst,
+                max_pumps=max_pumps,
+                keep_ms=keep_ms,
+            )
+        )
+
+    def _budget_settings(self, budget: str) -> tuple[float, int, int, int]:
+        chosen = self.settings.budgets[budget]
+        keep_ms = int(self.settings.results.keep.total_seconds() * 1000)
+        return chosen.rate, chosen.burst, chosen.max_pumps, keep_ms
+
+    def keys(self, budget: str) -> Keys:
+        """Names of the budget's keys."""
+        return self.store.keys(budget)
+
+
+_runtime: Runtime | None = None
+_lock = threading.Lock()
+
+
+def get_runtime() -> Runtime:
+    """The runtime of this process; the first call loads the settings.
+
+    Raises:
+        SettingsError: the settings can't be used.
+    """
+    global _runtime  # noqa: PLW0603  # one a process is the point
+    with _lock:
+        if _runtime is None:
+            _runtime = Runtime(load_settings())
+        return _runtime
+
+
+def _forget_after_fork() -> None:
+    global _runtime, _lock  # a child must not use its parent's connections or a lock in use
+    _runtime, _lock = None, threading.Lock()
+    stopping.clear()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)

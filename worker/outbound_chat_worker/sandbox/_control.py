@@ -1,0 +1,80 @@
+"""The routes under `/_sandbox/`, by which a test asks what happened and changes what happens.
+
+Lists come in pages of NDJSON, so that 100,000 contacts neither stop the server nor fill its memory.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from ._engine import Engine
+from ._http import HttpRequest, HttpResponse
+from ._ledger import Contact
+
+PREFIX = "/_sandbox/"
+_MAX_PAGE = 1000
+
+_Row = TypeVar("_Row")
+
+
+def control(engine: Engine, request: HttpRequest) -> HttpResponse:
+    """Answer a control request; what goes wrong is a sentence in plain text with status 400 or 404."""
+    route = request.path.removeprefix(PREFIX)
+    try:
+        return _read(engine, route, request.query) if request.method == "GET" else _change(engine, route, request.body)
+    except LookupError as error:
+        return HttpResponse(status=404, body=str(error.args[0]).encode())
+    except (TypeError, ValueError) as error:
+        return HttpResponse(status=400, body=str(error).encode())
+
+
+def _read(engine: Engine, route: str, query: str) -> HttpResponse:
+    match route:
+        case "stats":
+            return _json(dataclasses.asdict(engine.ledger.stats()))
+        case "contacts":
+            return _page(map(_contact_to_json, _slice(engine.ledger.contacts, query)))
+        case "arrivals":
+            return _page(arrival._asdict() for arrival in _slice(engine.ledger.arrivals, query))
+        case _:
+            raise LookupError("the sandbox has no such control route to read")
+
+
+def _change(engine: Engine, route: str, body: bytes) -> HttpResponse:
+    match route:
+        case "configure":
+            engine.configure(_object(body))
+        case "reset":
+            engine.reset()
+        case "close":
+            if not engine.ledger.close_chat(str(_object(body).get("contact_id"))):
+                raise LookupError("no open chat has this contact id")
+        case _:
+            raise LookupError("the sandbox has no such control route to change")
+    return _json({})
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    document = json.loads(body)
+    if not isinstance(document, dict):
+        raise ValueError("the body must be a JSON object")  # noqa: TRY004 - answered like other bad values
+    return document
+
+
+def _slice(rows: Sequence[_Row], query: str) -> Sequence[_Row]:
+    start = max(0, int(query.removeprefix("after=") or 0))
+    return rows[start : start + _MAX_PAGE]
+
+
+def _page(rows: Iterable[dict[str, Any]]) -> HttpResponse:
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    return HttpResponse(body=lines.encode(), headers={"Content-Type": "application/x-ndjson"})
+
+
+def _json(document: dict[str, Any]) -> HttpResponse:
+    return HttpResponse(body=json.dumps(document).encode(), headers={"Content-Type": "application/json"})
+
+
+def _contact_to_json(contact: Contact) -> dict[str, Any]:
+    return contact._asdict() | {"started_at": contact.started_at.isoformat(), "body": json.loads(contact.body)}

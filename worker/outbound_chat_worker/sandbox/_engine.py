@@ -1,0 +1,185 @@
+"""Decides what a call is answered. No sockets here: a request goes in, an `Answer` comes out.
+
+The order of the checks is the order in which a caller must put things right:
+
+1. signature: whoever is not known has no rate;
+2. rate: AWS throttles before it looks at the request, so a bad request uses up the rate too;
+3. shape and rules: a bad request is bad under every token, and starts nothing;
+4. magic destinations and faults: they strike calls that are in order, so that they hide no mistake of the caller;
+5. token: a repeat is answered even when the chats are full, for it opens none;
+6. chats.
+"""
+
+import json
+import random
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from ._clock import Clock
+from ._destinations import MAGIC_DESTINATIONS
+from ._faults import EFFECTS, Fault, FaultKind
+from ._http import HttpRequest, HttpResponse
+from ._ledger import Ledger
+from ._options import SandboxOptions
+from ._refusal import Refusal, invalid
+from ._rules import check_rules
+from ._shapes import check_of_request
+from ._signature import Account, check_signature
+
+_OPERATION = ("PUT", "/contact/outbound-chat")
+_MEDIA_TYPES = frozenset({"application/json", "application/x-amz-json-1.1"})
+_THROTTLES = frozenset({"ThrottlingException", "TooManyRequestsException", FaultKind.BARE_429})
+_GARBAGE = b"<html><body>It works!</body></html>"
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer(HttpResponse):
+    """What a call is answered, and `code`, by which the books know it."""
+
+    code: str
+
+
+class Engine:
+    """One sandbox without its sockets. Not for several threads."""
+
+    def __init__(self, options: SandboxOptions, clock: Clock) -> None:
+        self._at_start = options
+        self._clock = clock
+        self._check_shape = check_of_request()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, also changes of the options: as after the start."""
+        self.ledger = Ledger(self._at_start, self._clock)
+        self._faults = _FaultDraw(self._at_start)
+        self._request_id_start = str(uuid.uuid4())[:-12]
+        self._met: set[tuple[Account, str, str]] = set()
+
+    def configure(self, changes: dict[str, Any]) -> None:
+        """Change options by their JSON form; new faults begin their `times` anew. Raises `ValueError`."""
+        self.ledger.options = self.ledger.options.changed(changes)
+        if "faults" in changes:
+            self._faults = _FaultDraw(self.ledger.options)
+
+    def answer(self, call: HttpRequest) -> Answer:
+        """Return what `call` is answered, and book it."""
+        arrived = self._clock.monotonic()
+        body: dict[str, Any] = {}
+        unreadable: Refusal | None = None
+        # Read before the rate is checked, only so that the books can say for whom a throttled call was.
+        try:
+            body = _read_body(call)
+        except Refusal as refusal:
+            unreadable = refusal
+        try:
+            answer = self._decide(call, body, unreadable)
+        except Refusal as refusal:
+            answer = _error(refusal.status, refusal.code, refusal.message)
+        answer.headers["Content-Type"] = "application/json"
+        answer.headers["x-amzn-RequestId"] = f"{self._request_id_start}{len(self.ledger.arrivals):012x}"
+        answer.delay_s += self.ledger.options.latency.total_seconds()
+        refused = answer.status is not None and answer.status >= 400  # noqa: PLR2004 - the range of HTTP errors
+        self.ledger.record(
+            arrived, answer.code, _destination(body), refused=refused, throttled=answer.code in _THROTTLES
+        )
+        return answer
+
+    def _decide(self, call: HttpRequest, body: dict[str, Any], unreadable: Refusal | None) -> Answer:
+        if (call.method, call.path) != _OPERATION:
+            raise Refusal("UnknownOperationException", "The sandbox knows PUT /contact/outbound-chat only.")
+        options = self.ledger.options
+        account = check_signature(call, now=self._clock.now(), verify=options.verify_signatures)
+        self.ledger.take_call(account)
+        if unreadable is not None:
+            raise unreadable
+        channel = self._checked(body)
+        fault = self._magic(account, body) or self._faults.draw(body["DestinationEndpoint"]["Address"])
+        effect = EFFECTS[fault.kind] if fault else None
+        if fault and effect and not effect.starts_contact:
+            return _struck(fault)
+        contact_id, repeated = self.ledger.start_contact(account, body, channel, call.body)
+        if fault and fault.kind is not FaultKind.LATE:
+            return _struck(fault)
+        delay_s = fault.delay.total_seconds() if fault and fault.delay else 0.0
+        code = "repeated" if repeated else "accepted"
+        return Answer(code=code, body=b'{"ContactId":"%b"}' % contact_id.encode(), delay_s=delay_s)
+
+    def _checked(self, body: dict[str, Any]) -> str:
+        try:
+            self._check_shape(body, "")
+            return check_rules(body)
+        except RecursionError:
+            raise invalid("The body is nested too deeply.") from None
+
+    def _magic(self, account: Account, body: dict[str, Any]) -> Fault | None:
+        magic = MAGIC_DESTINATIONS.get(body["DestinationEndpoint"]["Address"])
+        if magic is None:
+            return None
+        token = body.get("ClientToken")
+        if magic.first_call_only and token:
+            meeting = (account, magic.number, token)
+            if meeting in self._met:
+                return None
+            self._met.add(meeting)
+        return magic.fault
+
+
+class _FaultDraw:
+    """Which fault strikes the next call; the same seed and the same calls give the same faults."""
+
+    def __init__(self, options: SandboxOptions) -> None:
+        self._random = random.Random(options.seed)  # noqa: S311 - reproducible, and nothing secret
+        self._left: list[int | None] = [fault.times for fault in options.faults]
+        self._faults = options.faults
+
+    def draw(self, destination: str) -> Fault | None:
+        for index, fault in enumerate(self._faults):
+            left = self._left[index]
+            if left == 0 or fault.destination not in (None, destination):
+                continue
+            if fault.share < 1 and self._random.random() >= fault.share:
+                continue
+            if left is not None:
+                self._left[index] = left - 1
+            return fault
+        return None
+
+
+def _read_body(call: HttpRequest) -> dict[str, Any]:
+    media_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in _MEDIA_TYPES:
+        raise Refusal("UnsupportedMediaTypeException", "Content-Type must be application/json.")
+    try:
+        body = json.loads(call.body)
+        if b"\\u" in call.body:
+            # An escape may stand for half a character, which is no text: encoding finds it.
+            json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise invalid("The body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise invalid("The body must be a JSON object.")
+    return body
+
+
+def _destination(body: dict[str, Any]) -> str | None:
+    endpoint = body.get("DestinationEndpoint")
+    address = endpoint.get("Address") if isinstance(endpoint, dict) else None
+    return address if isinstance(address, str) else None
+
+
+def _struck(fault: Fault) -> Answer:
+    effect = EFFECTS[fault.kind]
+    if effect.code is not None and effect.status is not None:
+        answer = _error(effect.status, effect.code, effect.message)
+    else:
+        body = _GARBAGE if fault.kind is FaultKind.GARBAGE else b""
+        answer = Answer(status=effect.status, code=fault.kind.value, body=body)
+    if fault.retry_after_ms is not None:
+        answer.headers["x-amz-retry-after"] = str(fault.retry_after_ms)
+    return answer
+
+
+def _error(status: int, code: str, message: str) -> Answer:
+    body = json.dumps({"Message": message}).encode()
+    return Answer(status=status, code=code, body=body, headers={"x-amzn-ErrorType": code})

@@ -1,0 +1,167 @@
+"""Faults: what the sandbox can be told to do wrong, and how often.
+
+`EFFECTS` is the whole behaviour: one row a kind. A fault strikes only a call that is otherwise in order (signed,
+within the rate, valid), so that it never hides a mistake of the caller.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeVar
+
+_Number = TypeVar("_Number", int, float)
+
+
+class FaultKind(StrEnum):
+    """What goes wrong."""
+
+    THROTTLING = "throttling"
+    """429 `ThrottlingException`: the rate of the account and Region is used up."""
+    TOO_MANY_REQUESTS = "too_many_requests"
+    """429 `TooManyRequestsException`: the same under the name other chat operations use."""
+    BARE_429 = "bare_429"
+    """429 without any code, as a proxy sends it."""
+    THROTTLING_400 = "throttling_400"
+    """`ThrottlingException` with HTTP 400, as the list of common AWS errors has it."""
+    LIMIT_EXCEEDED = "limit_exceeded"
+    """429 `LimitExceededException`: the instance holds as many open chats as it may."""
+    CONFLICT = "conflict"
+    """409 `ConflictException`: another operation stands in the way."""
+    INTERNAL_ERROR = "internal_error"
+    """500 `InternalServiceException`, and no contact was started."""
+    INTERNAL_ERROR_AFTER_ACCEPTING = "internal_error_after_accepting"
+    """500 `InternalServiceException`, although the contact was started."""
+    UNAVAILABLE = "unavailable"
+    """503 `ServiceUnavailableException`, and no contact was started."""
+    HANG_UP = "hang_up"
+    """The connection is cut without an answer, and no contact was started."""
+    HANG_UP_AFTER_ACCEPTING = "hang_up_after_accepting"
+    """The connection is cut without an answer, although the contact was started."""
+    LATE = "late"
+    """The contact is started at once, and the answer comes after `delay`."""
+    GARBAGE = "garbage"
+    """The contact is started; the answer is 200, and its body is not JSON."""
+    ACCESS_DENIED = "access_denied"
+    """403 `AccessDeniedException`: the caller lacks the permission."""
+    NOT_FOUND = "not_found"
+    """404 `ResourceNotFoundException`: the instance, flow or number does not exist."""
+    EXPIRED_TOKEN = "expired_token"  # noqa: S105 - the name of a fault
+    """403 `ExpiredTokenException`: the session credentials ran out."""
+    INVALID_SIGNATURE = "invalid_signature"
+    """403 `InvalidSignatureException`: the secret key or the clock is wrong."""
+    INVALID = "invalid"
+    """400 `InvalidRequestException`: the request will never be accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a fault does to a call; `status` None cuts the connection."""
+
+    status: int | None
+    code: str | None = None
+    message: str = ""
+    starts_contact: bool = False
+
+
+_OUTAGE = "The service met an internal error. (sandbox fault)"
+
+EFFECTS: Mapping[FaultKind, Effect] = MappingProxyType(
+    {
+        FaultKind.THROTTLING: Effect(429, "ThrottlingException", "Rate exceeded (sandbox fault)"),
+        FaultKind.TOO_MANY_REQUESTS: Effect(429, "TooManyRequestsException", "Too many requests (sandbox fault)"),
+        FaultKind.BARE_429: Effect(429),
+        FaultKind.THROTTLING_400: Effect(400, "ThrottlingException", "Rate exceeded (sandbox fault)"),
+        FaultKind.LIMIT_EXCEEDED: Effect(
+            429, "LimitExceededException", "Quota of active chats is full (sandbox fault)"
+        ),
+        FaultKind.CONFLICT: Effect(409, "ConflictException", "Conflict with another operation (sandbox fault)"),
+        FaultKind.INTERNAL_ERROR: Effect(500, "InternalServiceException", _OUTAGE),
+        FaultKind.INTERNAL_ERROR_AFTER_ACCEPTING: Effect(500, "InternalServiceException", _OUTAGE, starts_contact=True),
+        FaultKind.UNAVAILABLE: Effect(503, "ServiceUnavailableException", "Service unavailable (sandbox fault)"),
+        FaultKind.HANG_UP: Effect(None),
+        FaultKind.HANG_UP_AFTER_ACCEPTING: Effect(None, starts_contact=True),
+        FaultKind.LATE: Effect(200, starts_contact=True),
+        FaultKind.GARBAGE: Effect(200, starts_contact=True),
+        FaultKind.ACCESS_DENIED: Effect(403, "AccessDeniedException", "Not authorized to do this (sandbox fault)"),
+        FaultKind.NOT_FOUND: Effect(404, "ResourceNotFoundException", "Resource not found (sandbox fault)"),
+        FaultKind.EXPIRED_TOKEN: Effect(403, "ExpiredTokenException", "The security token expired (sandbox fault)"),
+        FaultKind.INVALID_SIGNATURE: Effect(
+            403, "InvalidSignatureException", "The signature does not match (sandbox fault)"
+        ),
+        FaultKind.INVALID: Effect(400, "InvalidRequestException", "The request is invalid (sandbox fault)"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong with a share of the calls."""
+
+    kind: FaultKind
+    share: float = 1.0
+    """0 to 1: the part of the calls it strikes, drawn with the sandbox's `seed`."""
+    times: int | None = None
+    """How often it strikes at most; None: without end."""
+    delay: timedelta | None = None
+    """Only for `late`, which needs it: how long the answer takes."""
+    destination: str | None = None
+    """Only calls to this number in E.164 form; None: any."""
+    retry_after_ms: int | None = None
+    """Sent as the header `x-amz-retry-after`; None: no header, as Amazon Connect does."""
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense, with a sentence."""
+        if not 0 <= self.share <= 1:
+            raise ValueError("the share of a fault lies between 0 and 1")
+        if self.times is not None and self.times < 1:
+            raise ValueError("the times of a fault is at least 1")
+        if (self.kind is FaultKind.LATE) != (self.delay is not None):
+            raise ValueError("a delay belongs to the fault 'late', which needs one: late:1.0:delay=2.5")
+        if self.delay is not None and self.delay < timedelta(0):
+            raise ValueError("the delay of a fault is not negative")
+        if self.retry_after_ms is not None and self.retry_after_ms < 0:
+            raise ValueError("the retry_after_ms of a fault is not negative")
+
+    @classmethod
+    def parse(cls, text: str) -> "Fault":
+        """Read a fault from `KIND[:SHARE][:NAME=VALUE]...`, as in `internal_error:0.1` or `late:1.0:delay=2.5`.
+
+        Names: `times`, `delay` (seconds), `destination`, `retry_after_ms`. Raises `ValueError` whose one sentence names
+        the part that is wrong.
+        """
+        kind_name, *parts = text.split(":")
+        try:
+            kind = FaultKind(kind_name)
+        except ValueError:
+            raise ValueError(f"no fault is called {kind_name!r}; there are: {', '.join(FaultKind)}") from None
+        share = 1.0
+        if parts and "=" not in parts[0]:
+            share = _number(float, "the share", parts.pop(0))
+        options: dict[str, str] = {}
+        for part in parts:
+            name, separator, value = part.partition("=")
+            if not separator or name not in _OPTION_NAMES or name in options:
+                raise ValueError(f"{part!r} in fault {text!r} is not one of {', '.join(_OPTION_NAMES)}, once, with =")
+            options[name] = value
+        return cls(
+            kind=kind,
+            share=share,
+            times=_number(int, "times", options["times"]) if "times" in options else None,
+            delay=timedelta(seconds=_number(float, "the delay", options["delay"])) if "delay" in options else None,
+            destination=options.get("destination"),
+            retry_after_ms=(
+                _number(int, "retry_after_ms", options["retry_after_ms"]) if "retry_after_ms" in options else None
+            ),
+        )
+
+
+_OPTION_NAMES = ("times", "delay", "destination", "retry_after_ms")
+
+
+def _number(convert: Callable[[str], _Number], name: str, text: str) -> _Number:
+    try:
+        return convert(text)
+    except ValueError:
+        raise ValueError(f"{name} of a fault is a number, not {text!r}") from None

@@ -1,0 +1,154 @@
+"""What the sandbox remembers: buckets, tokens, open chats, contacts, arrivals.
+
+Everything is kept in memory until a reset: a run of 100,000 contacts takes about 100 MB.
+"""
+
+import heapq
+import uuid
+from collections import Counter, deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from ._clock import Clock
+from ._options import SandboxOptions
+from ._refusal import Refusal
+from ._signature import Account
+from ._stats import SandboxStats
+
+_TOKEN_LIFETIME_S = timedelta(days=7).total_seconds()
+# https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html: 25 hours
+_DEFAULT_CHAT_MINUTES = 1500
+
+
+class Contact(NamedTuple):
+    """A started contact; `body` is the request as it came in."""
+
+    contact_id: str
+    instance_id: str
+    destination: str
+    channel: str
+    token: str | None
+    started_at: datetime
+    body: bytes
+
+
+class Arrival(NamedTuple):
+    """A call: when it came by the monotonic clock, how it ended, for whom."""
+
+    seconds: float
+    code: str
+    destination: str | None
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """The allowance of one account and Region."""
+
+    calls: float
+    filled_at: float
+
+
+class Ledger:
+    """The books of one sandbox. Not for several threads."""
+
+    def __init__(self, options: SandboxOptions, clock: Clock) -> None:
+        self.options = options
+        self.contacts: list[Contact] = []
+        self.arrivals: list[Arrival] = []
+        self._clock = clock
+        self._buckets: dict[Account, _Bucket] = {}
+        self._contact_of_token: dict[tuple[Account, str], str] = {}
+        self._tokens_by_age: deque[tuple[float, tuple[Account, str]]] = deque()
+        self._open: dict[str, set[str]] = {}
+        self._ends: list[tuple[float, str, str]] = []
+        self._by_code: Counter[str] = Counter()
+        self._throttled = 0
+        self._refused = 0
+        self._repeated = 0
+
+    def take_call(self, account: Account) -> None:
+        """Take one call from the bucket of `account`; raises `Refusal`, and then takes nothing."""
+        rate, burst = self.options.rate, self.options.burst
+        if rate is None:
+            return
+        now = self._clock.monotonic()
+        bucket = self._buckets.setdefault(account, _Bucket(calls=burst, filled_at=now))
+        bucket.calls = min(burst, bucket.calls + (now - bucket.filled_at) * rate)
+        bucket.filled_at = now
+        if bucket.calls < 1:
+            raise Refusal("ThrottlingException", "Rate exceeded")
+        bucket.calls -= 1
+
+    def start_contact(self, account: Account, body: dict[str, Any], channel: str, raw: bytes) -> tuple[str, bool]:
+        """Return the ContactId for a valid request, and whether its token was seen before (then nothing starts).
+
+        AWS documents that a token is valid for 7 days and gives the contact that was started, but neither its scope nor
+        what other parameters under the same token do. Here it belongs to the account and Region, like the rate, and
+        other parameters are not looked at: the first contact is the answer. Raises `Refusal` when the chats are full.
+        """
+        self._forget_old_tokens()
+        token: str = body.get("ClientToken", "")
+        key = (account, token)
+        if token and (known := self._contact_of_token.get(key)) is not None:
+            self._repeated += 1
+            return known, True
+        instance_id = body["InstanceId"]
+        self._end_old_chats()
+        chats = self._open.setdefault(instance_id, set())
+        if len(chats) >= self.options.max_chats:
+            raise Refusal("LimitExceededException", "The instance has as many active chats as its quota allows.")
+        contact_id = str(uuid.uuid4())
+        now = self._clock.monotonic()
+        minutes = body.get("ChatDurationInMinutes", _DEFAULT_CHAT_MINUTES)
+        chats.add(contact_id)
+        heapq.heappush(self._ends, (now + minutes * 60, instance_id, contact_id))
+        if token:
+            self._contact_of_token[key] = contact_id
+            self._tokens_by_age.append((now + _TOKEN_LIFETIME_S, key))
+        destination = body["DestinationEndpoint"]["Address"]
+        started_at = self._clock.now()
+        self.contacts.append(Contact(contact_id, instance_id, destination, channel, token or None, started_at, raw))
+        return contact_id, False
+
+    def close_chat(self, contact_id: str) -> bool:
+        """End a chat as a flow or an agent does; False when no open chat has this id."""
+        self._end_old_chats()
+        for chats in self._open.values():
+            if contact_id in chats:
+                chats.remove(contact_id)
+                return True
+        return False
+
+    def record(self, seconds: float, code: str, destination: str | None, *, refused: bool, throttled: bool) -> None:
+        """Book the end of a call."""
+        self.arrivals.append(Arrival(seconds, code, destination))
+        self._by_code[code] += 1
+        self._refused += refused
+        self._throttled += throttled
+
+    def stats(self) -> SandboxStats:
+        """Return the totals."""
+        self._end_old_chats()
+        return SandboxStats(
+            calls=len(self.arrivals),
+            accepted=len(self.contacts),
+            repeated=self._repeated,
+            throttled=self._throttled,
+            refused=self._refused,
+            by_code=dict(self._by_code),
+            open_chats=sum(map(len, self._open.values())),
+        )
+
+    def _forget_old_tokens(self) -> None:
+        # All tokens live equally long, so the oldest is always at the front.
+        now = self._clock.monotonic()
+        while self._tokens_by_age and self._tokens_by_age[0][0] <= now:
+            _, key = self._tokens_by_age.popleft()
+            del self._contact_of_token[key]
+
+    def _end_old_chats(self) -> None:
+        now = self._clock.monotonic()
+        while self._ends and self._ends[0][0] <= now:
+            _, instance_id, contact_id = heapq.heappop(self._ends)
+            self._open[instance_id].discard(contact_id)

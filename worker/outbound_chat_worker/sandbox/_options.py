@@ -1,0 +1,108 @@
+"""How a sandbox behaves, and the same as JSON, for its child process and for changes while it runs."""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypedDict
+
+from ._faults import Fault, FaultKind
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SandboxOptions:
+    """How a sandbox behaves. Unchanged, it has the default quotas of a new AWS account.
+
+    Quotas: https://docs.aws.amazon.com/connect/latest/adminguide/amazon-connect-service-limits.html
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: a free port, chosen by the operating system."""
+    rate: float | None = 2.0
+    """Calls a second of one account and Region, that is of one access key id and Region; None: unlimited."""
+    burst: int = 5
+    """Calls that may come at once after a quiet time."""
+    max_chats: int = 500
+    """Open chats an InstanceId may have."""
+    latency: timedelta = timedelta(0)
+    """Waited before every answer; the contact has started by then."""
+    verify_signatures: bool = True
+    """False: only the shape of the Authorization header is checked, neither its signature nor its date."""
+    seed: int = 0
+    """Of the draw that decides which calls a fault strikes."""
+    faults: tuple[Fault, ...] = ()
+    """The first that applies to a call strikes."""
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense, with a sentence."""
+        if self.rate is not None and not self.rate > 0:
+            raise ValueError("rate is above 0 calls a second, or None for no limit")
+        if self.burst < 1:
+            raise ValueError("burst is at least 1 call")
+        if self.max_chats < 0:
+            raise ValueError("max_chats is not negative")
+        if self.latency < timedelta(0):
+            raise ValueError("latency is not negative")
+
+    def changed(self, changes: dict[str, Any]) -> "SandboxOptions":
+        """Return these options with `changes` as JSON; raises `ValueError` for what cannot change while running."""
+        known = SandboxChanges.__annotations__.keys()
+        if unknown := changes.keys() - known:
+            raise ValueError(f"{', '.join(sorted(unknown))} cannot be changed; what can: {', '.join(known)}")
+        return dataclasses.replace(self, **_values_from_json(changes))
+
+
+class SandboxChanges(TypedDict, total=False):
+    """What `SandboxClient.configure` can change while a sandbox runs."""
+
+    rate: float | None
+    burst: int
+    max_chats: int
+    latency: timedelta
+    faults: tuple[Fault, ...]
+
+
+def options_to_json(options: SandboxOptions) -> dict[str, Any]:
+    """Return all options as JSON values, durations in milliseconds."""
+    return changes_to_json({field.name: getattr(options, field.name) for field in dataclasses.fields(options)})
+
+
+def options_from_json(document: dict[str, Any]) -> SandboxOptions:
+    """Return what `options_to_json` was given."""
+    return SandboxOptions(**_values_from_json(document))
+
+
+def changes_to_json(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return some options as JSON values, durations in milliseconds."""
+    document = dict(changes)
+    if "latency" in document:
+        document["latency"] = document["latency"] / _MILLISECOND
+    if "faults" in document:
+        document["faults"] = [_fault_to_json(fault) for fault in document["faults"]]
+    return document
+
+
+def _values_from_json(document: dict[str, Any]) -> dict[str, Any]:
+    values = dict(document)
+    try:
+        if "latency" in values:
+            values["latency"] = values["latency"] * _MILLISECOND
+        if "faults" in values:
+            values["faults"] = tuple(_fault_from_json(fault) for fault in values["faults"])
+    except (KeyError, TypeError) as error:
+        raise ValueError("latency is a number of milliseconds, and faults a list of faults") from error
+    return values
+
+
+def _fault_to_json(fault: Fault) -> dict[str, Any]:
+    document = dataclasses.asdict(fault)
+    document["delay"] = None if fault.delay is None else fault.delay / _MILLISECOND
+    return document
+
+
+def _fault_from_json(document: dict[str, Any]) -> Fault:
+    delay_ms = document.get("delay")
+    delay = None if delay_ms is None else delay_ms * _MILLISECOND
+    return Fault(**{**document, "kind": FaultKind(document["kind"]), "delay": delay})

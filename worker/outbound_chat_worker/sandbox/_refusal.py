@@ -1,0 +1,32 @@
+"""A call that is not granted: what its answer says. Refusals name fields, never what a field holds."""
+
+from http import HTTPStatus
+
+# What the sandbox answers to a code, where that is always the same. The modelled codes follow
+# https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html#API_StartOutboundChatContact_Errors
+# and the others https://docs.aws.amazon.com/connect/latest/APIReference/CommonErrors.html
+_STATUS_OF_CODE = {
+    "InvalidRequestException": HTTPStatus.BAD_REQUEST,
+    "LimitExceededException": HTTPStatus.TOO_MANY_REQUESTS,
+    "ThrottlingException": HTTPStatus.TOO_MANY_REQUESTS,
+    "IncompleteSignatureException": HTTPStatus.BAD_REQUEST,
+    "InvalidSignatureException": HTTPStatus.FORBIDDEN,
+    "MissingAuthenticationTokenException": HTTPStatus.FORBIDDEN,
+    "UnknownOperationException": HTTPStatus.NOT_FOUND,
+    "UnsupportedMediaTypeException": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+}
+
+
+class Refusal(Exception):
+    """The answer to a call that is not granted: an AWS error code and a sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = int(_STATUS_OF_CODE[code])
+        self.message = message
+
+
+def invalid(message: str) -> Refusal:
+    """Return the refusal of a request body: HTTP 400, `InvalidRequestException`."""
+    return Refusal("InvalidRequestException", message)

@@ -1,0 +1,134 @@
+"""The rules of `StartOutboundChatContact` that stand in its documentation and not in its model.
+
+Main source, where a rule names no other:
+https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
+Each function gets a body that has passed `_shapes` and raises `Refusal`. Texts of refusals name fields only.
+"""
+
+import json
+import re
+from typing import Any
+
+from ._refusal import invalid
+from ._sms import sms_units
+
+_E164 = re.compile(r"\+[1-9][0-9]{1,14}")
+_PHONE_NUMBER_ARN = re.compile(r"arn:aws[a-z-]*:connect:[a-z0-9-]+:[0-9]{12}:phone-number/[A-Za-z0-9-]+")
+_ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_SEGMENT_NAME = re.compile(r"(?:connect:)?[A-Za-z0-9_-]+")
+_SUBTYPE = "connect:Subtype"
+_CHANNELS = {"connect:SMS": "SMS", "connect:WhatsApp": "WhatsApp"}
+
+# https://docs.aws.amazon.com/connect/latest/adminguide/feature-limits.html#chat-message-size-limits
+_MAX_CHARACTERS = {"SMS": 1024, "WhatsApp": 4096}
+# https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html
+_MAX_GSM_UNITS, _MAX_UCS2_UNITS = 1530, 630
+# https://docs.aws.amazon.com/connect/latest/APIReference/API_UpdateContactAttributes.html
+_MAX_ATTRIBUTE_BYTES = 32_768
+_CONTENT_TYPES = frozenset(
+    {
+        "text/plain",
+        "text/markdown",
+        "application/json",
+        "application/vnd.amazonaws.connect.message.interactive",
+        "application/vnd.amazonaws.connect.message.interactive.response",
+    }
+)
+
+
+def check_rules(body: dict[str, Any]) -> str:
+    """Return the channel of a request, `SMS` or `WhatsApp`, when it keeps every rule; raises `Refusal`."""
+    _check_endpoint(body["SourceEndpoint"], "SourceEndpoint", "CONNECT_PHONENUMBER_ARN")
+    if not _PHONE_NUMBER_ARN.fullmatch(body["SourceEndpoint"]["Address"]):
+        raise invalid("SourceEndpoint.Address must be the ARN of a phone number of Amazon Connect.")
+    _check_endpoint(body["DestinationEndpoint"], "DestinationEndpoint", "TELEPHONE_NUMBER")
+    if not _E164.fullmatch(body["DestinationEndpoint"]["Address"]):
+        raise invalid("DestinationEndpoint.Address must be a number in E.164 form.")
+    if not body["ContactFlowId"]:
+        raise invalid("ContactFlowId must not be empty.")
+    channel = _channel(body["SegmentAttributes"])
+    _check_attributes(body.get("Attributes", {}))
+    if "InitialSystemMessage" in body:
+        _check_message(body["InitialSystemMessage"], channel)
+    if "InitialTemplatedSystemMessage" in body:
+        _check_template(body["InitialTemplatedSystemMessage"])
+    if "SupportedMessagingContentTypes" in body:
+        _check_content_types(body["SupportedMessagingContentTypes"])
+    return channel
+
+
+def _check_endpoint(endpoint: dict[str, str], path: str, wanted_type: str) -> None:
+    for name in ("Type", "Address"):
+        if name not in endpoint:
+            raise invalid(f"{path}.{name} is required.")
+    if endpoint["Type"] != wanted_type:
+        raise invalid(f"{path}.Type must be {wanted_type}.")
+
+
+def _channel(segment_attributes: dict[str, Any]) -> str:
+    for name, value in segment_attributes.items():
+        if not _SEGMENT_NAME.fullmatch(name):
+            raise invalid("A key of SegmentAttributes may have letters, digits, - and _ only, after connect: or not.")
+        _check_segment_value(value, from_system=name.startswith("connect:"))
+    subtype = segment_attributes.get(_SUBTYPE)
+    if subtype is None:
+        raise invalid(f"SegmentAttributes must have {_SUBTYPE}.")
+    channel = _CHANNELS.get(subtype.get("ValueString", ""))
+    if channel is None:
+        raise invalid(f"SegmentAttributes {_SUBTYPE} must be the ValueString {' or '.join(_CHANNELS)}.")
+    return channel
+
+
+def _check_segment_value(value: dict[str, Any], *, from_system: bool) -> None:
+    if len(value) != 1:
+        raise invalid("A value of SegmentAttributes must have exactly one kind, such as ValueString.")
+    if not from_system and ("ValueList" in value or "ValueArn" in value):
+        raise invalid("ValueList and ValueArn are for system-defined SegmentAttributes only.")
+    for name, inner in value.get("ValueMap", {}).items():
+        if not _SEGMENT_NAME.fullmatch(name):
+            raise invalid("A key of a ValueMap may have letters, digits, - and _ only, after connect: or not.")
+        _check_segment_value(inner, from_system=from_system)
+    for inner in value.get("ValueList", ()):
+        _check_segment_value(inner, from_system=from_system)
+
+
+def _check_attributes(attributes: dict[str, str]) -> None:
+    size = 0
+    for name, value in attributes.items():
+        if not _ATTRIBUTE_NAME.fullmatch(name):
+            raise invalid("A key of Attributes may have letters, digits, - and _ only.")
+        size += len(name) + len(value.encode())
+    if size > _MAX_ATTRIBUTE_BYTES:
+        raise invalid(f"Attributes may have {_MAX_ATTRIBUTE_BYTES} bytes in all.")
+
+
+def _check_message(message: dict[str, str], channel: str) -> None:
+    # https://docs.aws.amazon.com/connect/latest/APIReference/API_connect-participant_SendMessage.html
+    if message["ContentType"] != "text/plain":
+        raise invalid("InitialSystemMessage.ContentType must be text/plain for SMS and WhatsApp.")
+    content = message["Content"]
+    if len(content) > _MAX_CHARACTERS[channel]:
+        raise invalid(f"InitialSystemMessage.Content may have {_MAX_CHARACTERS[channel]} characters on {channel}.")
+    if channel == "SMS":
+        units, is_gsm = sms_units(content)
+        most = _MAX_GSM_UNITS if is_gsm else _MAX_UCS2_UNITS
+        if units > most:
+            alphabet = "the GSM alphabet" if is_gsm else "UCS-2, as it leaves the GSM alphabet"
+            raise invalid(f"InitialSystemMessage.Content may have {most} units in {alphabet}.")
+
+
+def _check_template(template: dict[str, Any]) -> None:
+    profile = template["TemplateAttributes"].get("CustomerProfileAttributes")
+    if profile is None:
+        return
+    try:
+        json.loads(profile)
+    except ValueError:
+        raise invalid("InitialTemplatedSystemMessage CustomerProfileAttributes must be JSON.") from None
+
+
+def _check_content_types(content_types: list[str]) -> None:
+    if "text/plain" not in content_types:
+        raise invalid("SupportedMessagingContentTypes must contain text/plain.")
+    if not _CONTENT_TYPES.issuperset(content_types):
+        raise invalid(f"SupportedMessagingContentTypes may contain {', '.join(sorted(_CONTENT_TYPES))}.")

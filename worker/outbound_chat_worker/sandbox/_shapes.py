@@ -1,0 +1,134 @@
+"""Checks a request body against botocore's own model of the operation: names, types, lengths, values.
+
+botocore on the caller's side checks less: it sends strings that are too long, numbers that are too high and values that
+are no member of their enum. The model is read once and turned into plain functions.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import cast
+
+from botocore.loaders import create_loader
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
+
+from ._refusal import invalid
+
+Check = Callable[[object, str], None]
+
+_INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
+
+
+@functools.cache
+def check_of_request() -> Check:
+    """Return the check of a `StartOutboundChatContact` body; it raises `Refusal` and says which field is wrong."""
+    model = ServiceModel(create_loader().load_service_model("connect", "service-2"), "connect")
+    operation = model.operation_model("StartOutboundChatContact")
+    return _Checks().check(cast("StructureShape", operation.input_shape))
+
+
+class _Checks:
+    """The checks made so far by shape name: `SegmentAttributeValue` contains itself."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Check] = {}
+
+    def check(self, shape: Shape) -> Check:
+        # The name alone is kept: a shape holds on to the whole model of the service, some 20 MB.
+        name = shape.name
+        if name in self._made:
+            return self._made[name]
+
+        def check_itself(value: object, path: str) -> None:
+            self._made[name](value, path)
+
+        self._made[name] = check_itself
+        self._made[name] = self._build(shape)
+        return self._made[name]
+
+    def _build(self, shape: Shape) -> Check:
+        match shape.type_name:
+            case "structure":
+                return self._structure(cast("StructureShape", shape))
+            case "map":
+                return self._map(cast("MapShape", shape))
+            case "list":
+                return self._list(cast("ListShape", shape))
+            case "string":
+                return _string(cast("StringShape", shape))
+            case "integer":
+                return _integer(shape)
+            case other:
+                raise NotImplementedError(f"the model has a shape of type {other}, which the sandbox does not know")
+
+    def _structure(self, shape: StructureShape) -> Check:
+        members = {name: self.check(member) for name, member in shape.members.items()}
+        required = list(shape.required_members)
+
+        def check(value: object, path: str) -> None:
+            if not isinstance(value, dict):
+                raise invalid(f"{path or 'The body'} must be an object.")
+            prefix = f"{path}." if path else ""
+            for name in required:
+                if name not in value:
+                    raise invalid(f"{prefix}{name} is required.")
+            for name, member in value.items():
+                member_check = members.get(name)
+                if member_check is None:
+                    raise invalid(f"{path or 'The body'} has a member that is unknown; known: {', '.join(members)}.")
+                member_check(member, prefix + name)
+
+        return check
+
+    def _map(self, shape: MapShape) -> Check:
+        key_check, value_check = self.check(shape.key), self.check(shape.value)
+
+        def check(value: object, path: str) -> None:
+            if not isinstance(value, dict):
+                raise invalid(f"{path} must be an object.")
+            key_path, value_path = f"A key of {path}", f"A value of {path}"
+            for key, member in value.items():
+                key_check(key, key_path)
+                value_check(member, value_path)
+
+        return check
+
+    def _list(self, shape: ListShape) -> Check:
+        item_check = self.check(shape.member)
+
+        def check(value: object, path: str) -> None:
+            if not isinstance(value, list):
+                raise invalid(f"{path} must be a list.")
+            item_path = f"An item of {path}"
+            for item in value:
+                item_check(item, item_path)
+
+        return check
+
+
+def _string(shape: StringShape) -> Check:
+    shortest: int = shape.metadata.get("min", 0)
+    longest: int | None = shape.metadata.get("max")
+    members = frozenset(shape.enum)
+
+    def check(value: object, path: str) -> None:
+        if not isinstance(value, str):
+            raise invalid(f"{path} must be a string.")
+        if len(value) < shortest or (longest is not None and len(value) > longest):
+            raise invalid(f"{path} must have {shortest} to {longest} characters.")
+        if members and value not in members:
+            raise invalid(f"{path} must be one of {', '.join(sorted(members))}.")
+
+    return check
+
+
+def _integer(shape: Shape) -> Check:
+    lowest: int = shape.metadata.get("min", _INT_MIN)
+    highest: int = shape.metadata.get("max", _INT_MAX)
+
+    def check(value: object, path: str) -> None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise invalid(f"{path} must be a whole number.")
+        if not lowest <= value <= highest:
+            raise invalid(f"{path} must lie between {lowest} and {highest}.")
+
+    return check

@@ -1,0 +1,92 @@
+"""The waker: a thread in every worker that brings pumps to the work.
+
+Not for sending. The one idea: it blocks on the wake signal and, since a signal may be lost, looks once a second for due
+work without a pump, leases that ran out and jobs that expired. Many wakers are harmless: the ledger lets one of them
+ask.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from outbound_chat.errors import StoreError
+from outbound_chat.store import calls
+from outbound_chat_worker.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+STORE_RETRY_SECONDS = 0.5
+
+
+class Waker:
+    """Looks after all budgets of the settings until it is stopped."""
+
+    def __init__(self, runtime: Runtime, bring: Callable[[str], None]) -> None:
+        """`bring`: asks Celery for one more pump for a budget."""
+        self._runtime = runtime
+        self._bring = bring
+        self._stop = threading.Event()
+        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        # A blocking read names keys of one slot only, so on a cluster each budget needs a thread of its own.
+        budgets = list(runtime.settings.budgets)
+        groups = [[budget] for budget in budgets] if runtime.store.clustered else [budgets]
+        self._threads = [
+            threading.Thread(target=self._run, args=(group,), name=f"waker-{group[0]}", daemon=True) for group in groups
+        ]
+
+    def start(self) -> None:
+        """Begins; returns at once."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends; returns when all threads have ended, within about a second."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(LOOK_SECONDS + STORE_RETRY_SECONDS + 10)
+
+    def _run(self, budgets: Sequence[str]) -> None:
+        configured = False
+        while not self._stop.is_set():
+            try:
+                if not configured:
+                    self._configure(budgets)
+                    configured = True
+                pause = min(self._tend(budget) for budget in budgets)
+                self._listen(budgets, pause)
+            except StoreError as error:
+                logger.warning("waker: %s", error)
+                self._stop.wait(STORE_RETRY_SECONDS)
+            except Exception:
+                # The thread must outlive what nobody foresaw, else its budgets would stand still.
+                logger.exception("waker: unforeseen error")
+                self._stop.wait(LOOK_SECONDS)
+
+    def _configure(self, budgets: Sequence[str]) -> None:
+        for budget in budgets:
+            before = self._runtime.configure(budget)
+            if before not in {"", self._runtime.settings_version(budget)}:
+                logger.warning("budget %s: its settings in Redis differed from this worker's and were replaced", budget)
+
+    def _tend(self, budget: str) -> float:
+        """Looks after one budget; seconds until the next look is due."""
+        version = self._runtime.settings_version(budget)
+        found = self._runtime.store.run(calls.tend(self._runtime.keys(budget), worker=self._worker, version=version))
+        if found.lost:
+            logger.warning("budget %s: %d leases ran out; their jobs wait again", budget, found.lost)
+        if found.ask:
+            self._bring(budget)
+        return LOOK_SECONDS if found.next_ms < 0 else min(LOOK_SECONDS, found.next_ms / 1000)
+
+    def _listen(self, budgets: Sequence[str], seconds: float) -> None:
+        """Waits for the wake signal for some seconds, and brings pumps to those who call."""
+        keys = {self._runtime.keys(budget).wake: budget for budget in budgets}
+        ends = time.monotonic() + seconds
+        while not self._stop.is_set() and (left := ends - time.monotonic()) > 0:
+            signalled = self._runtime.store.wait_for_signal(list(keys), left)
+            if signalled:
+                self._bring(keys[signalled])
