@@ -6,11 +6,12 @@ account and Region that many senders may share.
 """
 
 from outbound_chat_config._errors import SettingsError
-from outbound_chat_config._load import load_settings
+from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
 from outbound_chat_config._senders import Budget, Channel, Sender, check_name
 from outbound_chat_config._settings import ResultSettings, RetrySettings, Settings, WorkerSettings
 
 __all__ = [
+    "CONFIG_VARIABLE",
     "Budget",
     "Channel",
     "ResultSettings",

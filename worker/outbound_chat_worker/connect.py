@@ -50,6 +50,17 @@ class Connect:
             raise NoContactId(error="no ContactId")
         return contact_id
 
+    def identity(self, sender: Sender) -> str:
+        """ARN that AWS knows the sender's credentials by; asks STS.
+
+        Raises:
+            botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: AWS can't be asked, or refuses.
+        """
+        with self._lock:
+            client = _session(sender).client("sts", config=self._config)
+        arn: str = client.get_caller_identity()["Arn"]
+        return arn
+
     def _client(self, sender: Sender) -> Any:
         secret = sender.external_id.get_secret_value() if sender.external_id else None
         identity = (sender.region, sender.profile, sender.role_arn, secret, sender.endpoint_url)
@@ -62,10 +73,12 @@ class Connect:
         return client
 
     def _make_client(self, sender: Sender) -> Any:
-        session = boto3.Session(profile_name=sender.profile, region_name=sender.region)
-        if sender.role_arn:
-            session = _with_role(session, sender, sender.role_arn)
-        return session.client("connect", config=self._config, endpoint_url=sender.endpoint_url)
+        return _session(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
+
+
+def _session(sender: Sender) -> boto3.Session:
+    session = boto3.Session(profile_name=sender.profile, region_name=sender.region)
+    return _with_role(session, sender, sender.role_arn) if sender.role_arn else session
 
 
 def _with_role(session: boto3.Session, sender: Sender, role_arn: str) -> boto3.Session:

@@ -95,9 +95,9 @@ class EmbeddedServer:
 
 
 @contextlib.contextmanager
-def embedded_server(folder: Path) -> Iterator[EmbeddedServer]:
+def embedded_server(folder: Path, port: int | None = None) -> Iterator[EmbeddedServer]:
     """A server for the length of a block."""
-    server = EmbeddedServer(folder)
+    server = EmbeddedServer(folder, port=port)
     try:
         yield server
     finally:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import IO
 
 STOP_SECONDS = 30.0
@@ -13,14 +14,13 @@ STOP_SECONDS = 30.0
 _PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/prctl.2.html
 
 
-def _dies_with_parent(own_session: bool) -> Callable[[], None]:
+def _dies_with_parent() -> Callable[[], None]:
     # Looked up here, in the parent: between fork and exec a child may only call what is already loaded.
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def in_child() -> None:
-        if own_session:
-            # Ctrl-C in the terminal reaches the command alone, which then ends its children in the right order.
-            os.setsid()
+        # Ctrl-C in the terminal reaches the command alone, which then ends its children in the right order.
+        os.setsid()
         if libc:
             libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -31,20 +31,22 @@ def spawn(
     command: Sequence[str],
     *,
     environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
     output: int | IO[bytes] | None = None,
-    own_session: bool = True,
 ) -> subprocess.Popen[bytes]:
     """Starts a child that ends with this process, also when that is killed. Call it from the main thread.
 
-    `environment` is added to this process's own. `output` takes the child's standard output and error.
+    `environment`: all of the child's; this process's own by default. `folder`: where it works. `output` takes the
+    child's standard output and error.
     """
     return subprocess.Popen(  # noqa: S603  # the callers name their own programs
         list(command),
-        env={**os.environ, **(environment or {})},
+        env=environment,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT if output is not None else None,
-        preexec_fn=_dies_with_parent(own_session),  # noqa: PLW1509  # see `in_child`: it only calls into libc
+        preexec_fn=_dies_with_parent(),  # noqa: PLW1509  # see `in_child`: it only calls into libc
     )
 
 

@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 from outbound_chat_worker.processes import STOP_SECONDS, end, spawn
 
@@ -34,9 +36,18 @@ class Supervisor:
     """Keeps a number of workers running until it is stopped."""
 
     def __init__(
-        self, processes: int, *, log_level: str = "INFO", environment: Mapping[str, str] | None = None
+        self,
+        processes: int,
+        *,
+        log_level: str = "INFO",
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        output: IO[bytes] | None = None,
     ) -> None:
-        self._environment = environment or {}
+        """Starts the workers. `environment`, `folder` and `output` are theirs, as `processes.spawn` takes them."""
+        self._environment = environment
+        self._folder = folder
+        self._output = output
         self._log_level = log_level
         self._stop = threading.Event()
         self._workers = [_Worker(self._spawn(number), time.monotonic()) for number in range(1, processes + 1)]
@@ -49,7 +60,10 @@ class Supervisor:
     def _spawn(self, number: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "celery", "--app", "outbound_chat_worker", "--quiet", "worker"]
         options = ["--loglevel", self._log_level, "--without-gossip", "--without-mingle"]
-        return spawn([*command, *options, "--hostname", f"outbound-chat-{number}@%h"], environment=self._environment)
+        hostname = ["--hostname", f"outbound-chat-{number}@%h"]
+        return spawn(
+            [*command, *options, *hostname], environment=self._environment, folder=self._folder, output=self._output
+        )
 
     def run(self) -> None:
         """Watches the workers until `stop`, SIGTERM or SIGINT; then ends them warmly. Call it from the main thread."""

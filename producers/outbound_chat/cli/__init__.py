@@ -10,7 +10,7 @@ import sys
 def main() -> None:
     """Runs the command line on `sys.argv`, and ends the process with its exit code."""
     try:
-        from outbound_chat.cli._app import run  # noqa: PLC0415  # the extra may be missing
+        from outbound_chat.cli.app import run  # noqa: PLC0415  # the extra may be missing
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich", "click"}:
             raise

@@ -9,13 +9,15 @@ from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
 from outbound_chat.client._sync import Ending, OutboundChat
 from outbound_chat.client._verbs import Steps, Verbs, time_left
+from outbound_chat.errors import InvalidJob
 from outbound_chat.jobs import Batch, BatchReceipt, Job
 from outbound_chat.store import AsyncStore
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., Any])
-Rows = Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
+Row = Mapping[str, Any] | InvalidJob
+Rows = Iterable[Row] | AsyncIterable[Row]
 
 
 def _documented_by(twin: Callable[..., Any]) -> Callable[[Method], Method]:
@@ -26,7 +28,7 @@ def _documented_by(twin: Callable[..., Any]) -> Callable[[Method], Method]:
     return copy
 
 
-async def _each(rows: Rows) -> AsyncIterator[Mapping[str, Any]]:
+async def _each(rows: Rows) -> AsyncIterator[Row]:
     if isinstance(rows, AsyncIterable):
         async for row in rows:
             yield row

@@ -78,7 +78,10 @@ class BatchWriter:
         yield from ask(calls.open_batch(self._keys, batch=self._batch, lane=self._lane, name=self._name, shared=shared))
 
     def add(self, row: object) -> bool:
-        """Checks one row; True: a chunk is full and `flush` is due."""
+        """Checks one row; True: a chunk is full and `flush` is due.
+
+        A row may be an `InvalidJob`: what a reader of files says of a line that can't be a job.
+        """
         self._rows += 1
         try:
             job = self._job(row)
@@ -90,6 +93,8 @@ class BatchWriter:
         return len(self._chunk) >= calls.MOST_JOBS or self._chunk_bytes >= calls.MOST_BYTES // 2
 
     def _job(self, row: object) -> NewJob:
+        if isinstance(row, InvalidJob):
+            raise row
         if not isinstance(row, Mapping):
             raise InvalidJob([FieldError("row", Code.WRONG_TYPE, 'must be a mapping, such as {"to": "+12025550123"}')])
         errors: Errors = []

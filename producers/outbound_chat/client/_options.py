@@ -66,6 +66,10 @@ class BatchOptions(RequestOptions, LaneOptions, total=False):
     """Options that all rows of a batch share."""
 
 
+ROW_OPTIONS = frozenset(JobOptions.__annotations__)
+"""Names that a row of a batch may have."""
+
+
 class ApiOptions(TimingOptions, LaneOptions, total=False):
     """A raw API request, as boto3's `start_outbound_chat_contact` takes it, and our options beside it."""
 

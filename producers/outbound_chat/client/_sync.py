@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar, Unpack
 from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
 from outbound_chat.client._verbs import Steps, Verbs, time_left
+from outbound_chat.errors import InvalidJob
 from outbound_chat.jobs import Batch, BatchReceipt, Job
 from outbound_chat.store import Store
 from outbound_chat_config import Settings, load_settings
@@ -71,7 +72,7 @@ class OutboundChat:
 
     def enqueue_batch(
         self,
-        rows: Iterable[Mapping[str, Any]],
+        rows: Iterable[Mapping[str, Any] | InvalidJob],
         *,
         sender: str,
         name: str = "",
@@ -81,9 +82,10 @@ class OutboundChat:
     ) -> BatchReceipt:
         """Takes many jobs as one batch, hundreds a round trip, in flat memory.
 
-        `rows` are mappings with `to` and any option of a single job; `shared` are options of all rows, stored once, of
-        which a row's own win. A row is accepted or rejected by itself; `on_rejected` gets each rejection, else they are
-        in the receipt. `on_progress(accepted, rejected)` is called after each chunk.
+        `rows` are mappings with `to` and any option of a single job; a row that its reader had to refuse is given as
+        the `InvalidJob`. `shared` are options of all rows, stored once, of which a row's own win. A row is accepted or
+        rejected by itself; `on_rejected` gets each rejection, else they are in the receipt. `on_progress(accepted,
+        rejected)` is called after each chunk.
 
         Raises:
             InvalidJob: an option of the batch is refused. Nothing was stored.

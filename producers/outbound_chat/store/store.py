@@ -3,6 +3,7 @@
 Not for rules: what a call does stands in its Lua script, what it means in `calls.py`.
 """
 
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
@@ -60,6 +61,21 @@ class Store:
         """Counts by state over all jobs the budget ever accepted."""
         with translated():
             return {field: int(count) for field, count in self.redis.hgetall(keys.books).items()}
+
+    def worker_versions(self, keys: Keys) -> dict[str, str]:
+        """Workers seen within the last minute → version of the budget's settings that each was started with."""
+        with translated():
+            members = self.redis.zrange(keys.workers, 0, -1)
+        return dict(member.rsplit(" ", 1) for member in members)
+
+    def server_info(self) -> dict[str, Any]:
+        """What the server says of itself (INFO), and `clock_skew`: seconds that this machine's clock is ahead of it."""
+        with translated():
+            info: dict[str, Any] = self.redis.info()
+            seconds, micros = self.redis.time()
+        if self.clustered:
+            info = next(iter(info.values())) if all(isinstance(part, dict) for part in info.values()) else info
+        return {**info, "clock_skew": time.time() - seconds - micros / 1_000_000}
 
     @contextmanager
     def listen(self, channel: str) -> "Iterator[Listener]":

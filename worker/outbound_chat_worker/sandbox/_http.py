@@ -1,24 +1,26 @@
 """Just enough HTTP/1.1 for one operation, without a task or an allocation too many for each request.
 
-A web framework costs about twice what the whole check of a call costs, and benchmarks run against the sandbox on the
-cores they measure. So: keep-alive, bodies with Content-Length up to 1 MiB, `Expect: 100-continue`; no chunked bodies
-(411), no TLS. The handler is a plain function; an answer that is late is a timer.
+httptools (the parser of Node.js) reads; here is what it leaves to its user: limits, keep-alive, answers in the order of
+the requests, `Expect: 100-continue`. A web framework on top costs about twice what the whole check of a call costs, and
+benchmarks run against the sandbox on the cores they measure. Bodies have a Content-Length of up to 1 MiB; there are no
+chunked bodies (411), no upgrades (501), no TLS. The handler is a plain function; an answer that is late is a timer.
 """
 
 import asyncio
 import email.utils
 import functools
-import re
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import NamedTuple
 
+import httptools
+
 _MAX_HEAD_BYTES = 65_536
 _MAX_BODY_BYTES = 1_048_576
-_REQUEST_LINE = re.compile(r"([A-Z]+) (/[^ ?#]*)(?:\?([^ #]*))? HTTP/1\.([01])")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PIECE_BYTES = 16_384
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -42,16 +44,10 @@ class HttpResponse:
     delay_s: float = 0.0
 
 
-class _Head(NamedTuple):
-    request: HttpRequest
-    keep_alive: bool
-    body_bytes: int
-
-
 class _BadRequestError(Exception):
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
-        self.status = int(status)
+        self.status = status
 
 
 class HttpConnection(asyncio.Protocol):
@@ -61,8 +57,7 @@ class HttpConnection(asyncio.Protocol):
         self._handle = handle
         self._connections = connections
         self._transport: asyncio.Transport | None = None
-        self._received = bytearray()
-        self._head: _Head | None = None
+        self._reader = _Reader()
         self._late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -80,7 +75,7 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, and answer every request that is complete."""
-        self._received += data
+        self._reader.feed(data)
         self._advance()
 
     def abort(self) -> None:
@@ -89,39 +84,20 @@ class HttpConnection(asyncio.Protocol):
             self._transport.abort()
 
     def _advance(self) -> None:
-        while self._late is None and self._transport is not None:
-            try:
-                request = self._next_request()
-            except _BadRequestError as error:
-                self._write(HttpResponse(status=error.status), keep_alive=False)
-                return
-            if request is None:
-                return
-            head, self._head = self._head, None
-            self._send(self._handle(request), keep_alive=head is not None and head.keep_alive)
-
-    def _next_request(self) -> HttpRequest | None:
-        if self._head is None:
-            end = self._received.find(b"\r\n\r\n")
-            if end < 0:
-                if len(self._received) > _MAX_HEAD_BYTES:
-                    raise _BadRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-                return None
-            self._head = _parse_head(self._received[:end].decode("latin-1"))
-            del self._received[: end + 4]
-            is_waiting = len(self._received) < self._head.body_bytes
-            if (
-                is_waiting
-                and self._transport is not None
-                and self._head.request.headers.get("expect") == "100-continue"
-            ):
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        head = self._head
-        if len(self._received) < head.body_bytes:
-            return None
-        body = bytes(self._received[: head.body_bytes])
-        del self._received[: head.body_bytes]
-        return head.request._replace(body=body)
+        complete = self._reader.complete
+        while complete and self._late is None and self._transport is not None:
+            request, keep_alive = complete.popleft()
+            if isinstance(request, HTTPStatus):
+                self._write(HttpResponse(status=request), keep_alive=keep_alive)
+            else:
+                self._send(self._handle(request), keep_alive=keep_alive)
+        if self._transport is None:
+            return
+        if complete:
+            # A client that sends on while an answer is late must not fill the memory.
+            self._transport.pause_reading()
+        elif self._late is None and self._reader.awaits_continue():
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _send(self, response: HttpResponse, *, keep_alive: bool) -> None:
         if response.delay_s <= 0:
@@ -131,6 +107,8 @@ class HttpConnection(asyncio.Protocol):
         def write_late() -> None:
             self._late = None
             self._write(response, keep_alive=keep_alive)
+            if self._transport is not None:
+                self._transport.resume_reading()
             self._advance()
 
         self._late = asyncio.get_running_loop().call_later(response.delay_s, write_late)
@@ -149,28 +127,74 @@ class HttpConnection(asyncio.Protocol):
             transport.close()
 
 
-def _parse_head(text: str) -> _Head:
-    first, *lines = text.split("\r\n")
-    line = _REQUEST_LINE.fullmatch(first)
-    if line is None:
-        raise _BadRequestError(HTTPStatus.BAD_REQUEST)
-    headers: dict[str, str] = {}
-    for header_line in lines:
-        name, colon, value = header_line.partition(":")
-        if not colon or not _HEADER_NAME.fullmatch(name):
-            raise _BadRequestError(HTTPStatus.BAD_REQUEST)
-        name = name.lower()
-        value = value.strip(" \t")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    if "transfer-encoding" in headers:
-        raise _BadRequestError(HTTPStatus.LENGTH_REQUIRED)
-    length = headers.get("content-length", "0")
-    if not (length.isascii() and length.isdigit()):
-        raise _BadRequestError(HTTPStatus.BAD_REQUEST)
-    if len(length) > len(str(_MAX_BODY_BYTES)) or int(length) > _MAX_BODY_BYTES:
-        raise _BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    keep_alive = line[4] == "1" and headers.get("connection", "").lower() != "close"
-    return _Head(HttpRequest(line[1], line[2], line[3] or "", headers, b""), keep_alive, int(length))
+class _Reader:
+    """Puts requests together from what httptools finds in the bytes of one connection."""
+
+    def __init__(self) -> None:
+        self.complete: deque[tuple[HttpRequest | HTTPStatus, bool]] = deque()
+        """Requests in order, each with whether the connection stays open; a status stands for what is none."""
+        self._parser = httptools.HttpRequestParser(self)
+        self._in_head = True
+        self._head_bytes = 0
+        self.on_message_begin()
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes; after a status nothing more is understood."""
+        try:
+            # The parser does not tell how long an unfinished head is, so bytes are counted by the piece.
+            for start in range(0, len(data), _PIECE_BYTES):
+                piece = data[start : start + _PIECE_BYTES]
+                self._parser.feed_data(piece)
+                self._head_bytes = self._head_bytes + len(piece) if self._in_head else 0
+                if self._head_bytes > _MAX_HEAD_BYTES:
+                    raise _BadRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        except _BadRequestError as error:
+            self.complete.append((error.status, False))
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            # What a callback raises arrives as the context of the parser's own error.
+            cause = error.__context__
+            self.complete.append((cause.status if isinstance(cause, _BadRequestError) else HTTPStatus.BAD_REQUEST, False))
+
+    def awaits_continue(self) -> bool:
+        """Tell once a request that its client waits for `100 Continue` before it sends the body."""
+        return not self._in_head and not self._body and self._headers.pop("expect", None) == "100-continue"
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")
+        self._headers[key] = f"{self._headers[key]},{text}" if key in self._headers else text
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        if self._parser.should_upgrade():
+            raise _BadRequestError(HTTPStatus.NOT_IMPLEMENTED)
+        if "transfer-encoding" in self._headers:
+            raise _BadRequestError(HTTPStatus.LENGTH_REQUIRED)
+        if int(self._headers.get("content-length", "0")) > _MAX_BODY_BYTES:
+            raise _BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        url = httptools.parse_url(self._url)
+        request = HttpRequest(
+            self._parser.get_method().decode("latin-1"),
+            (url.path or b"/").decode("latin-1"),
+            (url.query or b"").decode("latin-1"),
+            self._headers,
+            b"".join(self._body),
+        )
+        self.complete.append((request, self._parser.should_keep_alive()))
 
 
 def _to_bytes(response: HttpResponse, status: int, *, keep_alive: bool) -> bytes:

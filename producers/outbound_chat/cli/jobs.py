@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from outbound_chat.cli._output import Exit, plain, print_batch, print_jobs, print_json, talk
+from outbound_chat.cli.output import Exit, print_batch, print_jobs, print_json, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import FieldError, InvalidJob, UnknownBatch, UnknownJob, WaitTimeout
 from outbound_chat.jobs import Batch, Job, JobState
@@ -85,7 +85,9 @@ def send(
     raw = _read_request(request)
     short = {"to": to, "text": text, "display_name": display_name, "attributes": _pairs(attribute or [])}
     if raw is not None and any(value is not None for value in short.values()):
-        raise typer.BadParameter("holds the whole request; leave out the options that say the same", param_hint="--request")
+        raise typer.BadParameter(
+            "holds the whole request; leave out the options that say the same", param_hint="--request"
+        )
     with OutboundChat.from_settings() as chat:
         options: Any = {**ours, **(raw if raw is not None else short)}
         job = chat.enqueue_request(**options) if raw is not None else chat.enqueue(**options)
@@ -162,7 +164,7 @@ def _all_sent(one: Job | Batch) -> bool:
 
 def _print(found: list[Job | Batch] | list[Job], as_json: bool, *, single: bool) -> None:
     if as_json:
-        print_json(found[0] if single and found else [plain(one) for one in found])
+        print_json(found[0] if single and found else found)
         return
     if jobs := [one for one in found if isinstance(one, Job)]:
         print_jobs(jobs)

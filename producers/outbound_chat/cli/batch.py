@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from outbound_chat.cli._files import JobFile, Rejects, UnusableFile
-from outbound_chat.cli._jobs import Json
-from outbound_chat.cli._output import Exit, print_batch, print_json, talk
+from outbound_chat.cli.files import JobFile, Rejects, UnusableFile
+from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.output import Exit, print_batch, print_json, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import WaitTimeout
 from outbound_chat.jobs import Batch, BatchReceipt, JobState, Rejection
@@ -41,7 +41,7 @@ def send_batch(
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
     with OutboundChat.from_settings() as chat:
         try:
-            receipt = _enqueue(chat, rows, rejected, sender=sender, name=name or file.name, shared=shared)
+            receipt = enqueue_file(chat, rows, rejected, sender=sender, name=name or file.name, shared=shared)
         except UnusableFile as error:
             raise typer.BadParameter("\n".join([str(error), *error.__notes__]), param_hint="FILE") from error
         finally:
@@ -58,9 +58,10 @@ def send_batch(
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
 
-def _enqueue(
+def enqueue_file(
     chat: OutboundChat, rows: JobFile, rejects: Rejects, *, sender: str, name: str, shared: dict[str, Any]
 ) -> BatchReceipt:
+    """Enqueues a file as one batch, with a progress bar; rejected rows go to `rejects`."""
     columns = (TextColumn("enqueue"), BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.fields[counts]}"))
     with Progress(*columns, TimeElapsedColumn(), console=talk) as progress:
         bar = progress.add_task("", total=rows.size or 1, counts="")

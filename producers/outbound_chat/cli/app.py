@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +10,8 @@ from typing import Annotated
 import click
 import typer
 
-from outbound_chat.cli import _batch, _doctor, _jobs
-from outbound_chat.cli._output import Exit, exit_code, print_error, talk
+from outbound_chat.cli import batch, doctor, jobs
+from outbound_chat.cli.output import Exit, exit_code, print_error, talk
 from outbound_chat.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE
 
@@ -29,12 +30,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-app.command("send", epilog=EPILOG)(_jobs.send)
-app.command("send-batch", epilog=EPILOG)(_batch.send_batch)
-app.command("status", epilog=EPILOG)(_jobs.status)
-app.command("wait", epilog=EPILOG)(_jobs.wait)
-app.command("cancel", epilog=EPILOG)(_jobs.cancel)
-app.command("doctor", epilog=EPILOG)(_doctor.doctor)
+app.command("send", epilog=EPILOG)(jobs.send)
+app.command("send-batch", epilog=EPILOG)(batch.send_batch)
+app.command("status", epilog=EPILOG)(jobs.status)
+app.command("wait", epilog=EPILOG)(jobs.wait)
+app.command("cancel", epilog=EPILOG)(jobs.cancel)
+app.command("doctor", epilog=EPILOG)(doctor.doctor)
 
 
 def _show_version(wanted: bool) -> None:
@@ -65,7 +66,7 @@ def _add_commands() -> None:
             app.command(command.name)(_missing(command.name, error.name or "a package"))
 
 
-def _missing(name: str, module: str) -> "click.types.FuncParamType | object":
+def _missing(name: str, module: str) -> Callable[[], None]:
     def explain() -> None:
         talk.print(f"error: '{name}' needs {module}; run: pip install 'outbound-chat[all]'", markup=False)
         raise typer.Exit(Exit.WRONG_INPUT)

@@ -1,4 +1,4 @@
-"""Reads files of jobs, CSV or JSONL, row by row, and writes the rejected rows so that they can be mended and sent again.
+"""Reads files of jobs, CSV or JSONL, row by row, and writes rejected rows so that they can be mended and sent again.
 
 Columns are the names of the short form: `to`, `text`, `send_at` …; `attributes.NAME` and `segment_attributes.NAME` fill
 the maps. Columns whose name begins with `_` are passed over: those of a file of rejects do.
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from outbound_chat.cli._jobs import parse_time
-from outbound_chat.client import BATCH_ROW_OPTIONS
+from outbound_chat.cli.jobs import parse_time
+from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.errors import FieldError, InvalidJob
 from outbound_chat.request import Code
 
@@ -32,11 +32,13 @@ class UnusableFile(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Row:
     """A row as the file has it."""
 
     line: int
     cells: Mapping[str, Any]
+    fault: InvalidJob | None = None
+    """Why it can't be a job at all."""
 
 
 class JobFile:
@@ -59,7 +61,7 @@ class JobFile:
         self.columns: list[str] = []
         self._line = 0
         self._lines = self._decoded_lines()
-        self.sources: dict[int, Source] = {}
+        self.recent: dict[int, Row] = {}
         """The last rows by their number, from 1."""
         if self.is_csv:
             self._reader = csv.reader(self._lines, strict=True)
@@ -91,7 +93,7 @@ class JobFile:
         if unknown:
             names = ", ".join(f'"{name}"' for name in unknown[:5]).encode("utf-8", "replace").decode()
             raise UnusableFile(
-                f"{path} has unknown columns: {names}; use {', '.join(sorted(BATCH_ROW_OPTIONS))}, attributes.NAME or "
+                f"{path} has unknown columns: {names}; use {', '.join(sorted(ROW_OPTIONS))}, attributes.NAME or "
                 "segment_attributes.NAME, or begin the name with _ to pass a column over"
             )
         if twice := {name for name in columns if columns.count(name) > 1}:
@@ -100,43 +102,40 @@ class JobFile:
 
     def __iter__(self) -> Iterator[Mapping[str, Any] | InvalidJob]:
         for number, row in enumerate(self._csv_rows() if self.is_csv else self._json_rows(), start=1):
-            cells = row if isinstance(row, Mapping) else {}
-            self.sources[number] = Source(self._line, self._raw if isinstance(row, InvalidJob) else cells)
-            self.sources.pop(number - KEPT_ROWS, None)
-            yield row if isinstance(row, InvalidJob) else _converted(row)
+            self.recent[number] = row
+            self.recent.pop(number - KEPT_ROWS, None)
+            yield row.fault or _converted(row.cells)
 
-    def _csv_rows(self) -> Iterator[Mapping[str, str] | InvalidJob]:
+    def _csv_rows(self) -> Iterator[Row]:
         while True:
             try:
                 cells = next(self._reader, None)
             except csv.Error as error:
-                self._raw: Mapping[str, Any] = {}
-                yield _refused("row", Code.WRONG_TYPE, f"is not valid CSV: {error}")
+                yield Row(self._line, {}, _refused(Code.WRONG_TYPE, f"is not valid CSV: {error}"))
                 continue
             if cells is None:
                 return
             if not cells:
                 continue
+            fault = None
             if len(cells) != len(self.columns):
-                self._raw = dict(zip(self.columns, cells, strict=False))
                 message = f"has {len(cells)} fields where the first line names {len(self.columns)} columns"
-                yield _refused("row", Code.WRONG_TYPE, message)
-                continue
-            yield dict(zip(self.columns, cells, strict=True))
+                fault = _refused(Code.WRONG_TYPE, message)
+            yield Row(self._line, dict(zip(self.columns, cells, strict=False)), fault)
 
-    def _json_rows(self) -> Iterator[Mapping[str, Any] | InvalidJob]:
+    def _json_rows(self) -> Iterator[Row]:
         for line in self._lines:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                cells = json.loads(line)
             except (ValueError, RecursionError):
-                row = None
-            if isinstance(row, dict):
-                yield row
+                cells = None
+            if isinstance(cells, dict):
+                yield Row(self._line, cells)
             else:
-                self._raw = {"_row": line.rstrip("\n")}
-                yield _refused("row", Code.INVALID_JSON, "must be one JSON object on a line of its own")
+                fault = _refused(Code.INVALID_JSON, "must be one JSON object on a line of its own")
+                yield Row(self._line, {"_row": line.rstrip("\n")}, fault)
 
     def close(self) -> None:
         """Closes the file."""
@@ -145,11 +144,13 @@ class JobFile:
 
 def _known(column: str) -> bool:
     base, dot, key = column.partition(".")
-    return column.startswith("_") or (column in BATCH_ROW_OPTIONS and column not in MAPS) or bool(dot and key and base in MAPS)
+    return (
+        column.startswith("_") or (column in ROW_OPTIONS and column not in MAPS) or bool(dot and key and base in MAPS)
+    )
 
 
-def _refused(field: str, code: Code, message: str) -> InvalidJob:
-    return InvalidJob([FieldError(field, code, message)])
+def _refused(code: Code, message: str) -> InvalidJob:
+    return InvalidJob([FieldError("row", code, message)])
 
 
 def _converted(cells: Mapping[str, Any]) -> Mapping[str, Any] | InvalidJob:
@@ -158,7 +159,7 @@ def _converted(cells: Mapping[str, Any]) -> Mapping[str, Any] | InvalidJob:
     errors: list[FieldError] = []
     for column, value in cells.items():
         base, dot, key = column.partition(".")
-        if column.startswith("_") or value in {"", None} if isinstance(value, str | None) else column.startswith("_"):
+        if column.startswith("_") or value is None or value == "":
             continue
         if dot and base in MAPS:
             row.setdefault(base, {})[key] = value
@@ -168,14 +169,14 @@ def _converted(cells: Mapping[str, Any]) -> Mapping[str, Any] | InvalidJob:
             except InvalidJob as error:
                 errors += error.errors
         elif column in NUMBERS and isinstance(value, str):
-            row[column] = int(value) if value.strip().isascii() and value.strip().isdigit() else value
+            row[column] = int(value) if value.isascii() and value.isdigit() else value
         else:
             row[column] = value
     return InvalidJob(errors) if errors else row
 
 
 class Rejects:
-    """The rejected rows as a file like the one they came from, with `_line` and `_errors`; made at the first of them."""
+    """The rejected rows in a file like the one they came from, with `_line` and `_errors`; made at the first one."""
 
     def __init__(self, path: Path, source: JobFile) -> None:
         self.path = path
@@ -184,7 +185,7 @@ class Rejects:
 
     def add(self, row: int, errors: tuple[FieldError, ...]) -> None:
         """Writes one rejected row."""
-        found = self._source.sources.get(row, Source(0, {}))
+        found = self._source.recent.get(row) or Row(0, {})
         first = self._file is None
         if self._file is None:
             self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")

@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
-from enum import Enum, IntEnum
+from enum import IntEnum
 from typing import Any
 
 from rich.console import Console
@@ -69,33 +69,19 @@ def print_error(error: Exception) -> None:
 
 
 def print_json(value: Any) -> None:
-    """A value as one JSON document on standard output."""
-    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+    """A value as one JSON document on standard output: records as objects, times as ISO 8601."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON holds it: records as objects, times as ISO 8601, states as their words."""
-    if isinstance(value, Job):
-        return {**_fields(value), "final": value.final, "error": plain(value.error)}
-    if isinstance(value, Batch):
-        return {**_fields(value), "remaining": value.remaining}
-    if is_dataclass(value) and not isinstance(value, type):
-        return _fields(value)
-    if isinstance(value, IntEnum):
-        return value.name.lower()
-    if isinstance(value, Enum):
-        return value.value
+def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")
-    if isinstance(value, Mapping):
-        return {plain(key): plain(item) for key, item in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return [plain(item) for item in value]
-    return value
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {name: plain(getattr(value, name)) for name in asdict(value)}
+    plain = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Job):
+        plain |= {"priority": value.priority.name.lower(), "final": value.final, "error": value.error}
+    if isinstance(value, Batch):
+        plain |= {"counts": dict(value.counts), "remaining": value.remaining}
+    return plain
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:

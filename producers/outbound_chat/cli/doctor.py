@@ -1,0 +1,123 @@
+"""The command that looks for what is wrong: doctor. Each line ends with what to do.
+
+The worker's package adds checks of its own (broker, AWS identity) through the entry point `outbound_chat.checks`.
+"""
+
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from typing import Any
+
+import typer
+from rich.text import Text
+
+from outbound_chat.checks import Check, Level
+from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.output import Exit, out, print_json
+from outbound_chat.errors import SettingsError, StoreError
+from outbound_chat.store import Store
+from outbound_chat_config import Settings, load_settings
+
+OLDEST_SERVER = 7
+MOST_SKEW_SECONDS = 2.0
+
+_MARKS = {Level.OK: ("ok  ", "green"), Level.WARNING: ("warn", "yellow"), Level.FAULT: ("FAIL", "bold red")}
+
+
+def doctor(*, as_json: Json = False) -> None:
+    """Look for what is wrong: settings, Redis, workers, broker, AWS. Exits with 1 when something must be mended."""
+    found = []
+    for check in _checks():
+        found.append(check)
+        if not as_json:
+            mark, style = _MARKS[check.level]
+            advice = f" → {check.advice}" if check.advice else ""
+            out.print(Text(f"{mark} ", style=style) + Text(f"{check.subject}: {check.finding}{advice}"), soft_wrap=True)
+    if as_json:
+        print_json(found)
+    if any(check.level is Level.FAULT for check in found):
+        raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def _checks() -> Iterator[Check]:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        yield Check("settings", Level.FAULT, str(error), "mend the settings; docs/settings.md lists them all")
+        return
+    yield from _settings(settings)
+    yield from _store(settings)
+    for point in sorted(entry_points(group="outbound_chat.checks")):
+        try:
+            more = point.load()
+        except ModuleNotFoundError as error:
+            advice = "on machines that run workers: pip install 'outbound-chat[worker]'"
+            yield Check(point.name, Level.WARNING, f"not checked, {error.name} is not installed", advice)
+        else:
+            yield from more(settings)
+
+
+def _settings(settings: Settings) -> Iterator[Check]:
+    if settings.senders:
+        budgets = ", ".join(f"{name} {one.rate:g}/s burst {one.burst}" for name, one in settings.budgets.items())
+        yield Check("settings", Level.OK, f"senders {', '.join(settings.senders)}; budgets {budgets}")
+    else:
+        yield Check("settings", Level.FAULT, "no sender is configured", "add [senders.NAME] to outbound-chat.toml")
+
+
+def _store(settings: Settings) -> Iterator[Check]:
+    try:
+        store = Store(settings.redis_url.get_secret_value(), settings.key_prefix)
+        with store:
+            info = store.server_info()
+            yield from _server(info)
+            yield from _workers(store, settings)
+    except StoreError as error:
+        yield Check("redis", Level.FAULT, str(error), "start the server or mend redis_url")
+
+
+def _server(info: dict[str, Any]) -> Iterator[Check]:
+    name, version = ("Valkey", info["valkey_version"]) if "valkey_version" in info else ("Redis", info["redis_version"])
+    if int(version.partition(".")[0]) < OLDEST_SERVER:
+        yield Check("redis", Level.FAULT, f"{name} {version}", f"use version {OLDEST_SERVER} or newer")
+    else:
+        yield Check("redis", Level.OK, f"{name} {version}, {info['used_memory_human']} used")
+    policy = info["maxmemory_policy"]
+    if policy == "noeviction":
+        yield Check("eviction", Level.OK, "noeviction: jobs are never thrown away")
+    else:
+        advice = "CONFIG SET maxmemory-policy noeviction, and the same in the server's configuration"
+        yield Check("eviction", Level.FAULT, f"{policy}: a full server would throw jobs away silently", advice)
+    if info["aof_enabled"]:
+        yield Check("persistence", Level.OK, "append-only file is on")
+    else:
+        advice = "turn on the append-only file: CONFIG SET appendonly yes, and in the server's configuration"
+        yield Check("persistence", Level.WARNING, "no append-only file: a restart loses the latest jobs", advice)
+    skew = float(info["clock_skew"])
+    if abs(skew) > MOST_SKEW_SECONDS:
+        advice = "set both clocks by NTP; jobs go by the clock of Redis, AWS signatures by this one"
+        yield Check("clock", Level.WARNING, f"this machine and Redis are {abs(skew):.1f} s apart", advice)
+    else:
+        yield Check("clock", Level.OK, "this machine and Redis agree")
+
+
+def _workers(store: Store, settings: Settings) -> Iterator[Check]:
+    for budget in settings.budgets:
+        keys = store.keys(budget)
+        versions = store.worker_versions(keys)
+        books = store.books(keys)
+        waiting = f"{books.get('waiting', 0):,} jobs wait"
+        if not versions:
+            advice = "start one: outbound-chat worker"
+            yield Check(f"workers of {budget}", Level.WARNING, f"none runs; {waiting}", advice)
+        elif len(set(versions.values())) > 1:
+            advice = "give all workers the same file and start them again"
+            finding = f"{len(versions)} run with different settings of this budget; {waiting}"
+            yield Check(f"workers of {budget}", Level.FAULT, finding, advice)
+        else:
+            yield Check(f"workers of {budget}", Level.OK, f"{len(versions)} run; {waiting}")
+        if books.get("unreadable"):
+            advice = "look at their ids in the set of unreadable records, and restore or remove them"
+            yield Check(f"records of {budget}", Level.FAULT, f"{books['unreadable']} can't be read", advice)
+        if books.get("doubled"):
+            advice = "look for two programs that use one token; the log of the workers names the jobs"
+            yield Check(f"contacts of {budget}", Level.FAULT, f"{books['doubled']} jobs got two contacts", advice)

@@ -1,0 +1,48 @@
+"""What a worker's machine adds to `outbound-chat doctor`: the broker, and who we are to AWS."""
+
+from collections.abc import Iterator
+
+from botocore.exceptions import BotoCoreError, ClientError
+from celery.exceptions import CeleryError
+from kombu.exceptions import KombuError, OperationalError
+
+from outbound_chat.checks import Check, Level
+from outbound_chat_config import Sender, Settings
+from outbound_chat_worker.celery import app
+from outbound_chat_worker.connect import Connect
+
+BROKER_SECONDS = 5
+
+
+def worker_checks(settings: Settings) -> Iterator[Check]:
+    """The broker once, AWS once for each identity that senders use."""
+    yield _broker()
+    connect = Connect(settings.worker)
+    seen = set()
+    for name, sender in settings.senders.items():
+        identity = (sender.profile, sender.role_arn, sender.region, sender.endpoint_url)
+        if identity not in seen:
+            seen.add(identity)
+            yield _identity(name, sender, connect)
+
+
+def _broker() -> Check:
+    try:
+        with app.connection_for_write(connect_timeout=BROKER_SECONDS) as connection:
+            connection.ensure_connection(max_retries=1, timeout=BROKER_SECONDS)
+            where = connection.as_uri()
+    except (OperationalError, KombuError, CeleryError, OSError) as error:
+        return Check("broker", Level.FAULT, f"can't be reached: {error}", "start it or mend broker_url")
+    return Check("broker", Level.OK, where)
+
+
+def _identity(name: str, sender: Sender, connect: Connect) -> Check:
+    subject = f"AWS identity of {name}"
+    if sender.endpoint_url:
+        return Check(subject, Level.OK, f"not asked: calls go to {sender.endpoint_url}")
+    try:
+        arn = connect.identity(sender)
+    except (BotoCoreError, ClientError) as error:
+        advice = "give credentials by the usual ways of boto3, or profile and role_arn of the sender"
+        return Check(subject, Level.FAULT, f"unknown: {error}", advice)
+    return Check(subject, Level.OK, arn)

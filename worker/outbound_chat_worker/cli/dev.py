@@ -1,0 +1,72 @@
+"""The command `outbound-chat dev`: a stack to develop against."""
+
+import json
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from outbound_chat_worker.cli.stack import SENDERS, Stack, running_stack
+from outbound_chat_worker.sandbox import SandboxOptions
+
+FOLDER = Path(".outbound-chat")
+
+_READY = """\
+Valkey    {redis}
+Sandbox   {sandbox}   (stands in for Amazon Connect; sends nothing to anybody)
+Workers   {processes}, log in {log}
+Settings  {settings}
+
+In another terminal:
+  export OUTBOUND_CHAT_CONFIG={settings}
+  outbound-chat send --sender {sender} --to +12025550123 --text "Hello" --wait 10
+
+Ctrl-C ends everything; the data stays in {folder}.
+"""
+
+
+def dev(
+    *,
+    folder: Annotated[Path, typer.Option(help="Where data, log and settings are kept.")] = FOLDER,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
+    port: Annotated[int | None, typer.Option(help="Port of Valkey; a free one by default.")] = None,
+    rate: Annotated[float, typer.Option(min=0.01, help="Calls a second of sandbox and budget.")] = 2.0,
+    burst: Annotated[int, typer.Option(min=1, help="Calls that may follow each other at once.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as one JSON line.")] = False,
+) -> None:
+    """Run Valkey, the sandbox and workers on this machine until Ctrl-C, and print their addresses."""
+    ended = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: ended.set())
+    folder.mkdir(parents=True, exist_ok=True)
+    options = SandboxOptions(rate=rate, burst=burst)
+    with running_stack(folder.absolute(), sandbox=options, processes=processes, log_level="INFO", port=port) as stack:
+        _print(stack, folder, processes, as_json)
+        while not ended.wait(0.2):
+            stack.supervisor.look()
+        typer.echo("Ending …", err=True)
+
+
+def _print(stack: Stack, folder: Path, processes: int, as_json: bool) -> None:
+    if as_json:
+        addresses = {
+            "redis_url": stack.server.url,
+            "sandbox_url": stack.sandbox.url,
+            "settings": str(stack.settings_file),
+            "log": str(stack.log_file),
+            "senders": list(SENDERS),
+        }
+        typer.echo(json.dumps(addresses))
+        return
+    text = _READY.format(
+        redis=stack.server.url,
+        sandbox=stack.sandbox.url,
+        processes=processes,
+        log=stack.log_file,
+        settings=stack.settings_file,
+        sender=next(iter(SENDERS)),
+        folder=folder,
+    )
+    typer.echo(text)

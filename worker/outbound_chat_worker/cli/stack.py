@@ -1,0 +1,98 @@
+"""A whole stack on this machine for `demo` and `dev`: Valkey, sandbox, workers, and settings that join them."""
+
+import json
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from outbound_chat_config import Settings
+from outbound_chat_worker.embedded import EmbeddedServer, embedded_server
+from outbound_chat_worker.sandbox import (
+    SANDBOX_ACCESS_KEY_ID,
+    SANDBOX_SECRET_ACCESS_KEY,
+    SandboxClient,
+    SandboxOptions,
+    running_sandbox,
+)
+from outbound_chat_worker.supervisor import Supervisor
+
+SENDERS = {"demo": "sms", "demo-whatsapp": "whatsapp"}
+
+_SETTINGS = """\
+# Settings of the stack that 'outbound-chat dev' or 'demo' runs on this machine.
+redis_url = {redis}
+
+[budgets.main]
+rate = {rate}
+burst = {burst}
+"""
+_SENDER = """
+[senders.{name}]
+region = "us-east-1"
+instance_id = "0a1b2c3d-1111-4222-8333-444455556666"
+contact_flow_id = "1b2c3d4e-1111-4222-8333-444455556666"
+source = "arn:aws:connect:us-east-1:123456789012:phone-number/2c3d4e5f-1111-4222-8333-{number:012}"
+channel = "{channel}"
+endpoint_url = {sandbox}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What runs, and how to reach it."""
+
+    settings: Settings
+    settings_file: Path
+    log_file: Path
+    server: EmbeddedServer
+    sandbox: SandboxClient
+    supervisor: Supervisor
+
+
+@contextmanager
+def running_stack(
+    folder: Path, *, sandbox: SandboxOptions, processes: int, log_level: str, port: int | None = None
+) -> Iterator[Stack]:
+    """Starts everything, and ends everything with the block, workers first.
+
+    Data, log and settings are in `folder`. The workers' budget is the sandbox's allowance. Neither settings nor AWS
+    credentials of the caller's environment play a part.
+    """
+    with ExitStack() as stack:
+        server = stack.enter_context(embedded_server(folder / "valkey", port))
+        connect = stack.enter_context(running_sandbox(sandbox))
+        settings_file = folder / "outbound-chat.toml"
+        text = _settings_text(server.url, connect.url, sandbox)
+        settings_file.write_text(text, encoding="utf-8")
+        log_file = folder / "workers.log"
+        log = stack.enter_context(log_file.open("ab"))
+        # The workers work in the folder, where no `.env` of the caller lies.
+        supervisor = Supervisor(
+            processes, log_level=log_level, environment=_environment(settings_file), folder=folder, output=log
+        )
+        stack.callback(supervisor.end)
+        yield Stack(Settings.from_values(**tomllib.loads(text)), settings_file, log_file, server, connect, supervisor)
+
+
+def _settings_text(redis_url: str, sandbox_url: str, sandbox: SandboxOptions) -> str:
+    head = _SETTINGS.format(redis=json.dumps(redis_url), rate=sandbox.rate or 10_000, burst=sandbox.burst)
+    senders = (
+        _SENDER.format(name=name, channel=channel, sandbox=json.dumps(sandbox_url), number=number)
+        for number, (name, channel) in enumerate(SENDERS.items(), start=1)
+    )
+    return head + "".join(senders)
+
+
+def _environment(settings_file: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OUTBOUND_CHAT_", "AWS_"))}
+    return {
+        **kept,
+        "OUTBOUND_CHAT_CONFIG": str(settings_file.absolute()),
+        "AWS_ACCESS_KEY_ID": SANDBOX_ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SANDBOX_SECRET_ACCESS_KEY,
+        # Without it boto3 would look for an instance's role over the network.
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }

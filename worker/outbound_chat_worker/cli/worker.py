@@ -1,0 +1,22 @@
+"""The command `outbound-chat worker`."""
+
+import logging
+from typing import Annotated
+
+import typer
+
+from outbound_chat_config import load_settings
+from outbound_chat_worker.supervisor import Supervisor
+
+
+def worker(
+    *,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Worker processes; each uses one core.")] = 1,
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+) -> None:
+    """Run workers until Ctrl-C or SIGTERM; one that dies is started again. Calls in flight are finished first."""
+    if log_level.upper() not in logging.getLevelNamesMapping():
+        raise typer.BadParameter("use DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")
+    load_settings()  # what is wrong with them is said once, here, and not by each process
+    logging.basicConfig(level=log_level.upper(), format="[%(asctime)s: %(levelname)s/supervisor] %(message)s")
+    Supervisor(processes, log_level=log_level.upper()).run()
