@@ -4,6 +4,7 @@ import http.client
 import itertools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -172,6 +173,8 @@ def test_a_child_ends_with_a_parent_that_is_killed() -> None:
         (b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
         (b"PUT / HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n", 413),
         (b"GET / HTTP/1.1\r\nx: " + b"x" * 70_000, 431),
+        (b"PUT / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", 501),
         (b"GET / HTTP/1.0\r\n\r\n", 404),
         (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 404),
     ],
@@ -198,3 +201,32 @@ def test_a_body_in_pieces_and_requests_in_one_piece_are_both_understood(sandbox:
         connection.sendall(b"ab")
         connection.sendall(b"cd" + b"GET /y HTTP/1.1\r\n\r\n" + b"GET /z HTTP/1.1\r\nConnection: close\r\n\r\n")
         assert answers.read().count(b"HTTP/1.1 404 ") == 3
+
+
+def test_requests_behind_a_late_answer_wait_for_their_turn(sandbox: SandboxClient) -> None:
+    """HTTP tells answers apart by their order alone; also the answer to nonsense comes last, and then the end."""
+    sandbox.configure(latency=timedelta(milliseconds=20))
+    address = urlsplit(sandbox.url)
+    with socket.create_connection((address.hostname, address.port or 0), timeout=10) as connection:
+        connection.sendall(
+            b"GET /late HTTP/1.1\r\n\r\n"
+            b"GET /_sandbox/stats HTTP/1.1\r\n\r\n"
+            b"PUT /_sandbox/reset HTTP/1.1\r\nContent-Length: 20\r\n\r\n" + b" " * 20 + b"nonsense\r\n\r\n"
+        )
+        received = connection.makefile("rb").read()
+
+    assert re.findall(rb"HTTP/1.1 (\d+) ", received) == [b"404", b"200", b"200", b"400"]
+
+
+def test_a_body_is_as_large_as_the_limit_and_the_connection_lives_on(sandbox: SandboxClient) -> None:
+    """Many pieces make one request, and none of its bytes is taken for the next."""
+    connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=10)
+    statuses = []
+    for body in (b"x" * 1_048_576, b""):
+        connection.request("PUT", "/x", body)
+        with connection.getresponse() as response:
+            statuses.append(response.status)
+            response.read()
+    connection.close()
+
+    assert statuses == [404, 404]

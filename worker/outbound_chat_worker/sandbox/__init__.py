@@ -8,15 +8,14 @@ The one idea: it is stricter than botocore and knows what *really* started, so t
 sender with the contacts that exist. It shares no code with that sender: two witnesses are better than one.
 """
 
-from ._client import SandboxArrival, SandboxClient, SandboxContact, SandboxError
+from ._client import SandboxClient, SandboxError
 from ._clock import Clock, SystemClock
-from ._destinations import MAGIC_DESTINATIONS, MagicDestination
-from ._faults import Fault, FaultKind
+from ._faults import MAGIC_DESTINATIONS, Fault, FaultKind, MagicDestination
 from ._options import SandboxChanges, SandboxOptions
 from ._process import running_sandbox
+from ._reports import SandboxArrival, SandboxContact, SandboxStats
 from ._server import serve
 from ._signature import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
-from ._stats import SandboxStats
 
 __all__ = [
     "MAGIC_DESTINATIONS",

@@ -1,8 +1,47 @@
 """The child process of `running_sandbox`. To start a sandbox by hand, use `outbound-chat sandbox`."""
 
+import asyncio
+import json
+import os
+import signal
 import sys
 
-from ._process import run_child
+from ._options import OPTIONS_AS_JSON, SandboxOptions
+from ._server import serve
+
+_LOOK_FOR_PARENT_S = 0.2
+
+
+def _run(parent_pid: int) -> None:
+    """Be the child: serve until SIGTERM, SIGINT, or the end of the parent."""
+    options = OPTIONS_AS_JSON.validate_json(sys.stdin.readline())
+    try:
+        asyncio.run(_serve_for(parent_pid, options))
+    except OSError as error:
+        sys.exit(f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror}")
+
+
+async def _serve_for(parent_pid: int, options: SandboxOptions) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def look_for_parent() -> None:
+        # Looked for, as PR_SET_PDEATHSIG is for Linux only, and fires when the *thread* that started us ends.
+        if os.getppid() == parent_pid:
+            loop.call_later(_LOOK_FOR_PARENT_S, look_for_parent)
+        else:
+            stop.set()
+
+    look_for_parent()
+    await serve(options, ready=_announce, stop=stop)
+
+
+def _announce(url: str) -> None:
+    sys.stdout.write(json.dumps({"url": url}) + "\n")
+    sys.stdout.flush()
+
 
 if __name__ == "__main__":
-    run_child(int(sys.argv[1]))
+    _run(int(sys.argv[1]))

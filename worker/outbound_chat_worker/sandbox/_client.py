@@ -1,49 +1,22 @@
-"""The control client: asks a running sandbox what happened and changes what happens. Standard library only."""
+"""The control client: asks a running sandbox what happened and changes what happens."""
 
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Unpack
 
-from ._options import SandboxChanges, changes_to_json
-from ._stats import SandboxStats
+from pydantic_core import to_jsonable_python
+
+from ._options import SandboxChanges
+from ._reports import SandboxArrival, SandboxContact, SandboxStats
 
 _TIMEOUT_S = 30
 
 
 class SandboxError(Exception):
     """A control request was refused; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxContact:
-    """A contact the sandbox started. Its `repr` shows neither number nor text."""
-
-    contact_id: str
-    instance_id: str
-    destination: str = field(repr=False)
-    channel: str
-    """`SMS` or `WhatsApp`."""
-    token: str | None
-    """The ClientToken of the call that started it."""
-    started_at: datetime
-    body: Mapping[str, Any] = field(repr=False)
-    """The request with all its parameters."""
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxArrival:
-    """A call as it came in. Its `repr` does not show the number."""
-
-    seconds: float
-    """On the sandbox's monotonic clock; only differences mean something."""
-    code: str
-    """How the call ended, as in `SandboxStats.by_code`."""
-    destination: str | None = field(repr=False)
-    """None when the body could not be read."""
 
 
 class SandboxClient:
@@ -73,7 +46,7 @@ class SandboxClient:
 
         `faults` replaces all faults, and their `times` begin anew. Raises `SandboxError` for impossible values.
         """
-        self._post("configure", changes_to_json(dict(changes)))
+        self._post("configure", to_jsonable_python(changes))
 
     def close_chat(self, contact_id: str) -> None:
         """End a chat, as its flow would, and free its place; raises `SandboxError` when it is not open."""

@@ -36,7 +36,7 @@ def _read(engine: Engine, route: str, query: str) -> HttpResponse:
         case "contacts":
             return _page(map(_contact_to_json, _slice(engine.ledger.contacts, query)))
         case "arrivals":
-            return _page(arrival._asdict() for arrival in _slice(engine.ledger.arrivals, query))
+            return _page(dataclasses.asdict(arrival) for arrival in _slice(engine.ledger.arrivals, query))
         case _:
             raise LookupError("the sandbox has no such control route to read")
 

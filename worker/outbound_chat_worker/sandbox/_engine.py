@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._clock import Clock
-from ._destinations import MAGIC_DESTINATIONS
-from ._faults import EFFECTS, Fault, FaultKind
+from ._faults import MAGIC_DESTINATIONS, Fault, FaultKind
 from ._http import HttpRequest, HttpResponse
 from ._ledger import Ledger
 from ._options import SandboxOptions
@@ -95,8 +94,7 @@ class Engine:
             raise unreadable
         channel = self._checked(body)
         fault = self._magic(account, body) or self._faults.draw(body["DestinationEndpoint"]["Address"])
-        effect = EFFECTS[fault.kind] if fault else None
-        if fault and effect and not effect.starts_contact:
+        if fault and not fault.effect.starts_contact:
             return _struck(fault)
         contact_id, repeated = self.ledger.start_contact(account, body, channel, call.body)
         if fault and fault.kind is not FaultKind.LATE:
@@ -169,7 +167,7 @@ def _destination(body: dict[str, Any]) -> str | None:
 
 
 def _struck(fault: Fault) -> Answer:
-    effect = EFFECTS[fault.kind]
+    effect = fault.effect
     if effect.code is not None and effect.status is not None:
         answer = _error(effect.status, effect.code, effect.message)
     else:

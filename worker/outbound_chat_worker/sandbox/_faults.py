@@ -1,7 +1,11 @@
-"""Faults: what the sandbox can be told to do wrong, and how often.
+"""Faults: what the sandbox can be told to do wrong, how often, and the numbers that always go wrong.
 
-`EFFECTS` is the whole behaviour: one row a kind. A fault strikes only a call that is otherwise in order (signed,
+`_EFFECTS` is the whole behaviour: one row a kind. A fault strikes only a call that is otherwise in order (signed,
 within the rate, valid), so that it never hides a mistake of the caller.
+
+Magic destinations are like the test cards of payment providers. They lie in the range +1 202 555 0100 to 0199, which is
+kept for fiction: no phone rings, should one ever slip into a real campaign (https://nationalnanpa.com, "555 line
+numbers"). Any other number is accepted.
 """
 
 from collections.abc import Callable, Mapping
@@ -67,7 +71,7 @@ class Effect:
 
 _OUTAGE = "The service met an internal error. (sandbox fault)"
 
-EFFECTS: Mapping[FaultKind, Effect] = MappingProxyType(
+_EFFECTS: Mapping[FaultKind, Effect] = MappingProxyType(
     {
         FaultKind.THROTTLING: Effect(429, "ThrottlingException", "Rate exceeded (sandbox fault)"),
         FaultKind.TOO_MANY_REQUESTS: Effect(429, "TooManyRequestsException", "Too many requests (sandbox fault)"),
@@ -110,6 +114,11 @@ class Fault:
     """Only calls to this number in E.164 form; None: any."""
     retry_after_ms: int | None = None
     """Sent as the header `x-amz-retry-after`; None: no header, as Amazon Connect does."""
+
+    @property
+    def effect(self) -> Effect:
+        """What it does to a call."""
+        return _EFFECTS[self.kind]
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, with a sentence."""
@@ -165,3 +174,46 @@ def _number(convert: Callable[[str], _Number], name: str, text: str) -> _Number:
         return convert(text)
     except ValueError:
         raise ValueError(f"{name} of a fault is a number, not {text!r}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class MagicDestination:
+    """A number and what happens to calls for it."""
+
+    number: str
+    fault: Fault
+    first_call_only: bool = False
+    """Only the first call with a given ClientToken goes wrong; a repeat with that token does not."""
+
+
+def _always(last_two: str, kind: FaultKind) -> MagicDestination:
+    return MagicDestination(f"+120255501{last_two}", Fault(kind))
+
+
+def _first_call(last_two: str, kind: FaultKind, delay: timedelta | None = None) -> MagicDestination:
+    return MagicDestination(f"+120255501{last_two}", Fault(kind, delay=delay), first_call_only=True)
+
+
+_TABLE = (
+    _always("40", FaultKind.INVALID),
+    _always("41", FaultKind.EXPIRED_TOKEN),
+    _always("42", FaultKind.THROTTLING),
+    _always("43", FaultKind.ACCESS_DENIED),
+    _always("44", FaultKind.NOT_FOUND),
+    _always("45", FaultKind.LIMIT_EXCEEDED),
+    _first_call("46", FaultKind.THROTTLING),
+    _first_call("47", FaultKind.CONFLICT),
+    _always("49", FaultKind.CONFLICT),
+    _always("50", FaultKind.INTERNAL_ERROR),
+    _first_call("51", FaultKind.INTERNAL_ERROR),
+    _first_call("52", FaultKind.HANG_UP_AFTER_ACCEPTING),
+    _first_call("53", FaultKind.LATE, timedelta(seconds=3)),
+    _first_call("54", FaultKind.LATE, timedelta(seconds=90)),
+    _first_call("55", FaultKind.INTERNAL_ERROR_AFTER_ACCEPTING),
+    _first_call("56", FaultKind.HANG_UP),
+    _first_call("57", FaultKind.GARBAGE),
+    _first_call("58", FaultKind.UNAVAILABLE),
+    _always("59", FaultKind.HANG_UP_AFTER_ACCEPTING),
+)
+
+MAGIC_DESTINATIONS: Mapping[str, MagicDestination] = MappingProxyType({row.number: row for row in _TABLE})

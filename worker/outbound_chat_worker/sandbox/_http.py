@@ -45,6 +45,8 @@ class HttpResponse:
 
 
 class _BadRequestError(Exception):
+    """What the parser takes and this server does not."""
+
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
         self.status = status
@@ -134,30 +136,34 @@ class _Reader:
         self.complete: deque[tuple[HttpRequest | HTTPStatus, bool]] = deque()
         """Requests in order, each with whether the connection stays open; a status stands for what is none."""
         self._parser = httptools.HttpRequestParser(self)
-        self._in_head = True
+        self._in_head = False
         self._head_bytes = 0
-        self.on_message_begin()
+        self._wants_continue = False
 
     def feed(self, data: bytes) -> None:
         """Take bytes; after a status nothing more is understood."""
-        try:
-            # The parser does not tell how long an unfinished head is, so bytes are counted by the piece.
-            for start in range(0, len(data), _PIECE_BYTES):
-                piece = data[start : start + _PIECE_BYTES]
+        # The parser does not tell how long an unfinished head is, so bytes are counted by the piece.
+        for start in range(0, len(data), _PIECE_BYTES):
+            piece = data[start : start + _PIECE_BYTES]
+            try:
                 self._parser.feed_data(piece)
-                self._head_bytes = self._head_bytes + len(piece) if self._in_head else 0
-                if self._head_bytes > _MAX_HEAD_BYTES:
-                    raise _BadRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        except _BadRequestError as error:
-            self.complete.append((error.status, False))
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            # What a callback raises arrives as the context of the parser's own error.
-            cause = error.__context__
-            self.complete.append((cause.status if isinstance(cause, _BadRequestError) else HTTPStatus.BAD_REQUEST, False))
+            except httptools.HttpParserError as error:
+                # What a callback raises arrives as the context of the parser's own error.
+                cause = error.__context__
+                self._refuse(cause.status if isinstance(cause, _BadRequestError) else HTTPStatus.BAD_REQUEST)
+                return
+            self._head_bytes = self._head_bytes + len(piece) if self._in_head else 0
+            if self._head_bytes > _MAX_HEAD_BYTES:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+                return
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        self.complete.append((status, False))
 
     def awaits_continue(self) -> bool:
-        """Tell once a request that its client waits for `100 Continue` before it sends the body."""
-        return not self._in_head and not self._body and self._headers.pop("expect", None) == "100-continue"
+        """Tell, once a request, whether its client waits for `100 Continue` before it sends the body."""
+        awaits, self._wants_continue = self._wants_continue, False
+        return awaits
 
     def on_message_begin(self) -> None:
         self._in_head = True
@@ -180,12 +186,14 @@ class _Reader:
             raise _BadRequestError(HTTPStatus.LENGTH_REQUIRED)
         if int(self._headers.get("content-length", "0")) > _MAX_BODY_BYTES:
             raise _BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        self._wants_continue = self._headers.get("expect", "").lower() == "100-continue"
 
     def on_body(self, body: bytes) -> None:
+        self._wants_continue = False
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        self._in_head = True
+        self._wants_continue = False
         url = httptools.parse_url(self._url)
         request = HttpRequest(
             self._parser.get_method().decode("latin-1"),

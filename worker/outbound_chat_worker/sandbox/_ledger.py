@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from ._clock import Clock
 from ._options import SandboxOptions
 from ._refusal import Refusal
+from ._reports import SandboxArrival, SandboxStats
 from ._signature import Account
-from ._stats import SandboxStats
 
 _TOKEN_LIFETIME_S = timedelta(days=7).total_seconds()
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html: 25 hours
@@ -22,7 +22,7 @@ _DEFAULT_CHAT_MINUTES = 1500
 
 
 class Contact(NamedTuple):
-    """A started contact; `body` is the request as it came in."""
+    """A started contact, kept small: `body` is the request as it came in."""
 
     contact_id: str
     instance_id: str
@@ -31,14 +31,6 @@ class Contact(NamedTuple):
     token: str | None
     started_at: datetime
     body: bytes
-
-
-class Arrival(NamedTuple):
-    """A call: when it came by the monotonic clock, how it ended, for whom."""
-
-    seconds: float
-    code: str
-    destination: str | None
 
 
 @dataclass(slots=True)
@@ -55,7 +47,7 @@ class Ledger:
     def __init__(self, options: SandboxOptions, clock: Clock) -> None:
         self.options = options
         self.contacts: list[Contact] = []
-        self.arrivals: list[Arrival] = []
+        self.arrivals: list[SandboxArrival] = []
         self._clock = clock
         self._buckets: dict[Account, _Bucket] = {}
         self._contact_of_token: dict[tuple[Account, str], str] = {}
@@ -122,7 +114,7 @@ class Ledger:
 
     def record(self, seconds: float, code: str, destination: str | None, *, refused: bool, throttled: bool) -> None:
         """Book the end of a call."""
-        self.arrivals.append(Arrival(seconds, code, destination))
+        self.arrivals.append(SandboxArrival(seconds, code, destination))
         self._by_code[code] += 1
         self._refused += refused
         self._throttled += throttled

@@ -1,13 +1,12 @@
 """How a sandbox behaves, and the same as JSON, for its child process and for changes while it runs."""
 
-import dataclasses
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypedDict
 
-from ._faults import Fault, FaultKind
+from pydantic import TypeAdapter, ValidationError
 
-_MILLISECOND = timedelta(milliseconds=1)
+from ._faults import Fault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +50,11 @@ class SandboxOptions:
         known = SandboxChanges.__annotations__.keys()
         if unknown := changes.keys() - known:
             raise ValueError(f"{', '.join(sorted(unknown))} cannot be changed; what can: {', '.join(known)}")
-        return dataclasses.replace(self, **_values_from_json(changes))
+        try:
+            return OPTIONS_AS_JSON.validate_python({**OPTIONS_AS_JSON.dump_python(self, mode="json"), **changes})
+        except ValidationError as error:
+            faults = (f"{'.'.join(map(str, fault['loc']))} {fault['msg']}".strip() for fault in error.errors())
+            raise ValueError("; ".join(faults)) from None
 
 
 class SandboxChanges(TypedDict, total=False):
@@ -64,45 +67,5 @@ class SandboxChanges(TypedDict, total=False):
     faults: tuple[Fault, ...]
 
 
-def options_to_json(options: SandboxOptions) -> dict[str, Any]:
-    """Return all options as JSON values, durations in milliseconds."""
-    return changes_to_json({field.name: getattr(options, field.name) for field in dataclasses.fields(options)})
-
-
-def options_from_json(document: dict[str, Any]) -> SandboxOptions:
-    """Return what `options_to_json` was given."""
-    return SandboxOptions(**_values_from_json(document))
-
-
-def changes_to_json(changes: dict[str, Any]) -> dict[str, Any]:
-    """Return some options as JSON values, durations in milliseconds."""
-    document = dict(changes)
-    if "latency" in document:
-        document["latency"] = document["latency"] / _MILLISECOND
-    if "faults" in document:
-        document["faults"] = [_fault_to_json(fault) for fault in document["faults"]]
-    return document
-
-
-def _values_from_json(document: dict[str, Any]) -> dict[str, Any]:
-    values = dict(document)
-    try:
-        if "latency" in values:
-            values["latency"] = values["latency"] * _MILLISECOND
-        if "faults" in values:
-            values["faults"] = tuple(_fault_from_json(fault) for fault in values["faults"])
-    except (KeyError, TypeError) as error:
-        raise ValueError("latency is a number of milliseconds, and faults a list of faults") from error
-    return values
-
-
-def _fault_to_json(fault: Fault) -> dict[str, Any]:
-    document = dataclasses.asdict(fault)
-    document["delay"] = None if fault.delay is None else fault.delay / _MILLISECOND
-    return document
-
-
-def _fault_from_json(document: dict[str, Any]) -> Fault:
-    delay_ms = document.get("delay")
-    delay = None if delay_ms is None else delay_ms * _MILLISECOND
-    return Fault(**{**document, "kind": FaultKind(document["kind"]), "delay": delay})
+OPTIONS_AS_JSON = TypeAdapter(SandboxOptions)
+"""Options to JSON and back."""

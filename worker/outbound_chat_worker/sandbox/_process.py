@@ -1,26 +1,22 @@
-"""A sandbox in a process of its own: how it is started, how it says that it is ready, how it ends.
+"""A sandbox in a process of its own, as its parent sees it; `__main__` is the child.
 
 The child gets its options as one line of JSON on stdin and writes its address as one line of JSON to stdout.
 """
 
-import asyncio
 import contextlib
 import json
 import os
 import selectors
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from typing import IO
 
 from ._client import SandboxClient, SandboxError
-from ._options import SandboxOptions, options_from_json, options_to_json
-from ._server import serve
+from ._options import OPTIONS_AS_JSON, SandboxOptions
 
 _START_WITHIN_S = 60
 _END_WITHIN_S = 10
-_LOOK_FOR_PARENT_S = 0.2
 
 
 @contextlib.contextmanager
@@ -47,7 +43,7 @@ def running_sandbox(options: SandboxOptions | None = None) -> Iterator[SandboxCl
 def _address(child: subprocess.Popen[bytes], options: SandboxOptions) -> str:
     stdin, stdout = _pipes(child)
     with contextlib.suppress(BrokenPipeError):
-        stdin.write(json.dumps(options_to_json(options)).encode() + b"\n")
+        stdin.write(OPTIONS_AS_JSON.dump_json(options) + b"\n")
         stdin.flush()
     with selectors.DefaultSelector() as selector:
         selector.register(stdout, selectors.EVENT_READ)
@@ -62,34 +58,3 @@ def _pipes(child: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     if child.stdin is None or child.stdout is None:
         raise SandboxError("the sandbox has no pipes")
     return child.stdin, child.stdout
-
-
-def run_child(parent_pid: int) -> None:
-    """Be the child: serve until SIGTERM, SIGINT, or the end of the parent."""
-    options = options_from_json(json.loads(sys.stdin.readline()))
-    try:
-        asyncio.run(_serve_for(parent_pid, options))
-    except OSError as error:
-        sys.exit(f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror}")
-
-
-async def _serve_for(parent_pid: int, options: SandboxOptions) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-
-    def look_for_parent() -> None:
-        # Looked for, as PR_SET_PDEATHSIG is for Linux only, and fires when the *thread* that started us ends.
-        if os.getppid() == parent_pid:
-            loop.call_later(_LOOK_FOR_PARENT_S, look_for_parent)
-        else:
-            stop.set()
-
-    look_for_parent()
-    await serve(options, ready=_announce, stop=stop)
-
-
-def _announce(url: str) -> None:
-    sys.stdout.write(json.dumps({"url": url}) + "\n")
-    sys.stdout.flush()

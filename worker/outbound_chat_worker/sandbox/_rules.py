@@ -7,10 +7,10 @@ Each function gets a body that has passed `_shapes` and raises `Refusal`. Texts 
 
 import json
 import re
+import string
 from typing import Any
 
 from ._refusal import invalid
-from ._sms import sms_units
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _PHONE_NUMBER_ARN = re.compile(r"arn:aws[a-z-]*:connect:[a-z0-9-]+:[0-9]{12}:phone-number/[A-Za-z0-9-]+")
@@ -21,8 +21,19 @@ _CHANNELS = {"connect:SMS": "SMS", "connect:WhatsApp": "WhatsApp"}
 
 # https://docs.aws.amazon.com/connect/latest/adminguide/feature-limits.html#chat-message-size-limits
 _MAX_CHARACTERS = {"SMS": 1024, "WhatsApp": 4096}
-# https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html
+# https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html (alphabet: GSM 03.38)
 _MAX_GSM_UNITS, _MAX_UCS2_UNITS = 1530, 630
+_GSM_BASIC = frozenset(
+    string.ascii_letters
+    + string.digits
+    + " !\"#%&'()*+,-./:;<=>?@_$\n\r"
+    + "\u00a1\u00a3\u00a4\u00a5\u00a7\u00bf"  # inverted !, pound, currency, yen, section, inverted ?
+    + "\u00c4\u00c5\u00c6\u00c7\u00c9\u00d1\u00d6\u00d8\u00dc"  # capital A", A ring, AE, C cedilla, E', N~, O", O/, U"
+    + "\u00df\u00e0\u00e4\u00e5\u00e6\u00e8\u00e9\u00ec\u00f1\u00f2\u00f6\u00f8\u00f9\u00fc"  # sharp s and small ones
+    + "\u0393\u0394\u0398\u039b\u039e\u03a0\u03a3\u03a6\u03a8\u03a9"  # the Greek capitals Latin has no letter for
+)
+_GSM_EXTENDED = frozenset("\f^{}\\[~]|\u20ac")  # sent with an escape before it: two units each
+
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_UpdateContactAttributes.html
 _MAX_ATTRIBUTE_BYTES = 32_768
 _CONTENT_TYPES = frozenset(
@@ -110,11 +121,21 @@ def _check_message(message: dict[str, str], channel: str) -> None:
     if len(content) > _MAX_CHARACTERS[channel]:
         raise invalid(f"InitialSystemMessage.Content may have {_MAX_CHARACTERS[channel]} characters on {channel}.")
     if channel == "SMS":
-        units, is_gsm = sms_units(content)
+        units, is_gsm = _sms_units(content)
         most = _MAX_GSM_UNITS if is_gsm else _MAX_UCS2_UNITS
         if units > most:
             alphabet = "the GSM alphabet" if is_gsm else "UCS-2, as it leaves the GSM alphabet"
             raise invalid(f"InitialSystemMessage.Content may have {most} units in {alphabet}.")
+
+
+def _sms_units(text: str) -> tuple[int, bool]:
+    """Return how many units `text` takes, and whether these are GSM septets (else UTF-16 units)."""
+    characters = set(text)
+    if characters <= _GSM_BASIC:
+        return len(text), True
+    if characters <= _GSM_BASIC | _GSM_EXTENDED:
+        return len(text) + sum(character in _GSM_EXTENDED for character in text), True
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2, False
 
 
 def _check_template(template: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from ._control import PREFIX, control
 from ._engine import Engine
 from ._http import HttpConnection, HttpRequest, HttpResponse
 from ._options import SandboxOptions
-from ._stats import SandboxStats
+from ._reports import SandboxStats
 
 _BACKLOG = 1024
 

@@ -113,7 +113,7 @@ def _signature(call: HttpRequest, signed: list[str], parts: re.Match[str]) -> st
         )
     )
     scope = f"{parts['date']}/{parts['region']}/{_SERVICE}/aws4_request"
-    digest = hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
     to_sign = f"AWS4-HMAC-SHA256\n{call.headers['x-amz-date']}\n{scope}\n{digest}"
     return hmac.digest(_signing_key(parts["date"], parts["region"]), to_sign.encode(), "sha256").hex()
 

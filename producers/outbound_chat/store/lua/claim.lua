@@ -48,9 +48,7 @@ end
 local function admit(id, batch)
   local head, request = load_record(id)
   if not head then
-    redis.call('ZADD', key('unreadable'), digits(NOW), id)
-    redis.call('ZREM', key('expiry'), id)
-    move(batch, 'waiting', 'unreadable')
+    set_aside(id, batch, 'waiting')
   elseif head[EXPIRES] <= NOW then
     conclude(id, head, request, 'waiting', 'expired')
   elseif head[MAYBE_SENT] > 0 and NOW > head[MAYBE_SENT] + HORIZON_MS then
@@ -105,6 +103,10 @@ end
 local function empty()
   local later = redis.call('ZRANGE', key('later'), 0, 0, 'WITHSCORES')
   local until_ms = later[2] and math.max(0, tonumber(later[2]) - NOW) or -1
+  if ring_has_work() then
+    -- All that this claim looked at had expired, and more is due.
+    until_ms = 0
+  end
   local waiting = 0
   if tonumber(ARGV[5]) > 0 and redis.call('SET', key('waiting'), pump, 'NX', 'PX', ARGV[5] + 500) then
     waiting = 1

@@ -6,8 +6,7 @@
 -- uses: base record
 local reply = { NOW }
 for _, id in ipairs(ARGV) do
-  local raw = redis.call('GET', key('j:' .. id))
-  local cut = raw and string.find(raw, '\n', 1, true)
-  reply[#reply + 1] = cut and string.sub(raw, 1, cut - 1) or ''
+  local head = load_record(id)
+  reply[#reply + 1] = head and cjson.encode(head) or ''
 end
 return reply

@@ -19,7 +19,9 @@ local function lose_leases()
   for _, id in ipairs(ids) do
     redis.call('ZREM', key('leases'), id)
     local head, request = load_record(id)
-    if head and head[STATE] == 'sending' then
+    if not head then
+      set_aside(id, batch_in_id(id), 'leased')
+    elseif head[STATE] == 'sending' then
       if head[MAYBE_SENT] == 0 then
         head[MAYBE_SENT] = head[DUE]
       end
@@ -32,9 +34,11 @@ end
 
 local function expire_jobs()
   local ids = redis.call('ZRANGEBYSCORE', key('expiry'), '-inf', NOW, 'LIMIT', 0, MOST)
+  local ended = 0
   for _, id in ipairs(ids) do
     local head, request = load_record(id)
     if head and head[STATE] == 'queued' then
+      ended = ended + 1
       take_from_lane(id, head[LANE])
       enroll(head[LANE])
       conclude(id, head, request, 'waiting', 'expired')
@@ -44,7 +48,7 @@ local function expire_jobs()
       redis.call('ZREM', key('expiry'), id)
     end
   end
-  return #ids
+  return ended
 end
 
 local function next_event()

@@ -2,9 +2,12 @@
 local function read_bucket(rate, burst)
   local kept = redis.call('HMGET', key('bucket'), 'tokens', 'at_ms')
   local tokens, at = tonumber(kept[1] or burst), tonumber(kept[2] or EXACT_NOW_MS)
-  -- After a backward step of the clock `at` lies ahead: nothing is added, and counting goes on from now.
-  local elapsed = math.max(0, EXACT_NOW_MS - at)
-  return math.min(burst, tokens + elapsed * rate / 1000)
+  if at > EXACT_NOW_MS then
+    -- The clock stepped back: nothing is added, and counting goes on from now, also where nothing is taken.
+    redis.call('HSET', key('bucket'), 'at_ms', string.format('%.3f', EXACT_NOW_MS))
+    at = EXACT_NOW_MS
+  end
+  return math.min(burst, tokens + (EXACT_NOW_MS - at) * rate / 1000)
 end
 
 local function write_bucket(tokens)

@@ -24,6 +24,13 @@ local function conclude(id, head, request, from, state)
   return state
 end
 
+-- Takes a job whose record can't be read out of everybody's way, for a person to look at.
+local function set_aside(id, batch, from)
+  redis.call('ZADD', key('unreadable'), digits(NOW), id)
+  redis.call('ZREM', key('expiry'), id)
+  move(batch, from, 'unreadable')
+end
+
 -- Puts a leased job back to wait until `due`, or ends it: it was cancelled meanwhile, or its token would not protect
 -- that call any more.
 local function requeue(id, head, request, due)

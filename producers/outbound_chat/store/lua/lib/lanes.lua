@@ -21,11 +21,17 @@ local function id_of(batch, member)
   return batch == '' and member or batch .. '-' .. member
 end
 
--- A newcomer stands half a turn behind the one whose turn it is: it waits one turn, and gains nothing by coming again.
+-- The batch of a job whose record can't tell it.
+local function batch_in_id(id)
+  return string.match(id, '^(.+)%-%d+$') or ''
+end
+
+-- A newcomer stands a hair less than a turn behind the one whose turn it is: it goes before those who had theirs, so it
+-- waits one turn of each, and gains nothing by leaving and coming again.
 local function join(ring, member)
   local first = redis.call('ZRANGE', ring, 0, 0, 'WITHSCORES')
-  local pass = first[2] and tonumber(first[2]) + 0.5 or 0
-  redis.call('ZADD', ring, 'NX', string.format('%.1f', pass), member)
+  local pass = first[2] and tonumber(first[2]) + 0.999 or 0
+  redis.call('ZADD', ring, 'NX', string.format('%.3f', pass), member)
 end
 
 local function leave_ring(lane, priority, tenant)

@@ -13,7 +13,7 @@ local function read_record(raw)
     return nil
   end
   local readable, head = pcall(cjson.decode, string.sub(raw, 1, cut - 1))
-  if not readable or type(head) ~= 'table' or head[VERSION] ~= RECORD_VERSION then
+  if not readable or type(head) ~= 'table' or head[VERSION] ~= RECORD_VERSION or #head < HISTORY then
     return nil
   end
   return head, string.sub(raw, cut + 1)

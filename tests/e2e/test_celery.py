@@ -1,0 +1,82 @@
+"""Celery users find what they expect: pools, inspect, Flower, and a supervisor that starts dead workers again."""
+
+import json
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from outbound_chat import JobState
+from outbound_chat_worker.supervisor import Supervisor
+from tests.harness import Harness, number
+from tests.waiting import wait_until
+
+CELERY = [sys.executable, "-m", "celery", "-A", "outbound_chat_worker"]
+
+
+@pytest.mark.parametrize("pool", ["threads", "prefork", "solo"])
+def test_each_pool_sends_jobs_and_stops_cleanly(stack: Harness, pool: str) -> None:
+    """Threads is the default, but nobody may be forced to it."""
+    worker = stack.start_worker("--pool", pool, "--concurrency", "2")
+    chat = stack.chat()
+    receipt = chat.enqueue_batch(({"to": number(index)} for index in range(100)), sender="support", text="Hello")
+
+    assert chat.wait_batch(receipt.id, timeout=90).counts[JobState.SENT] == 100
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(60) == 0
+
+
+def test_the_threads_pool_is_the_default(stack: Harness) -> None:
+    """Calls to AWS wait for the network; processes would only cost memory."""
+    stack.start_worker()
+    wait_until(lambda: "outbound_chat.pump" in stack.logs(), timeout=60, what="the worker's banner")
+
+    assert "(thread)" in stack.logs()
+
+
+def test_inspect_ping_answers_from_our_worker_only(stack: Harness) -> None:
+    """Operators and health checks ask Celery itself whether a worker lives."""
+    stack.start_worker("-n", "sender@here")
+    wait_until(lambda: "sender@here ready" in stack.logs(), timeout=60, what="the worker")
+
+    assert stack.start([*CELERY, "inspect", "ping", "--json", "--timeout", "3"]).wait(60) == 0
+    assert '{"sender@here": {"ok": "pong"}}' in stack.logs()
+
+
+def test_flower_shows_the_worker(stack: Harness) -> None:
+    """Many teams watch Celery through Flower."""
+    stack.start_worker("-n", "sender@here")
+    port = 20_000 + os.getpid() % 20_000
+    stack.start([*CELERY, "flower", f"--port={port}", "--address=127.0.0.1"], {"FLOWER_UNAUTHENTICATED_API": "true"})
+
+    def workers() -> list[str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/workers?refresh=true", timeout=10) as answer:
+                return list(json.load(answer))
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return []
+
+    assert wait_until(workers, timeout=90, what="Flower's list of workers") == ["sender@here"]
+
+
+def test_the_supervisor_starts_a_killed_worker_again(stack: Harness, tmp_path: Path) -> None:
+    """One bad message or a bug in a library can end a process: the machine must not stand still over night."""
+    with (tmp_path / "process-supervised.log").open("wb") as log:
+        supervisor = Supervisor(2, environment=stack.environment, folder=tmp_path, output=log)
+        try:
+            first, second = supervisor.pids
+            os.kill(first, signal.SIGKILL)
+            wait_until(lambda: first not in supervisor.pids, what="the worker's death")
+            supervisor.look()
+            assert len(supervisor.pids) == 2
+            assert second in supervisor.pids
+            chat = stack.chat()
+            job = chat.enqueue(sender="support", to=number(1), text="Hello")
+            assert chat.wait(job.id, timeout=60).state is JobState.SENT
+        finally:
+            supervisor.end()
+    assert supervisor.pids == []

@@ -1,0 +1,157 @@
+"""A stack for tests: a real Valkey, the sandbox, and real Celery workers, with settings that the test chooses."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from outbound_chat.client import OutboundChat
+from outbound_chat.store import Store
+from outbound_chat_config import Settings
+from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.processes import end, spawn
+from outbound_chat_worker.sandbox import (
+    SANDBOX_ACCESS_KEY_ID,
+    SANDBOX_SECRET_ACCESS_KEY,
+    SandboxClient,
+    SandboxOptions,
+    running_sandbox,
+)
+
+INSTANCE_ID = "0a1b2c3d-1111-4222-8333-444455556666"
+FLOW_ID = "1b2c3d4e-1111-4222-8333-444455556666"
+SOURCE = "arn:aws:connect:us-east-1:123456789012:phone-number/2c3d4e5f-1111-4222-8333-444455556666"
+WHATSAPP_SOURCE = "arn:aws:connect:us-east-1:123456789012:phone-number/3d4e5f6a-1111-4222-8333-444455556666"
+UNLIMITED = SandboxOptions(rate=None, max_chats=1_000_000)
+
+
+def sender(**values: Any) -> dict[str, Any]:
+    """Values of a sender, complete but for what the test changes."""
+    return {
+        "region": "us-east-1",
+        "instance_id": INSTANCE_ID,
+        "contact_flow_id": FLOW_ID,
+        "source": SOURCE,
+        "channel": "sms",
+        **values,
+    }
+
+
+def number(index: int) -> str:
+    """A different possible phone number for each index below 8,000,000."""
+    return f"+1212{2_000_000 + index}"
+
+
+class Harness:
+    """What a test starts; all of it ends with the test, by its own process ids."""
+
+    def __init__(self, folder: Path, sandbox: SandboxOptions = UNLIMITED) -> None:
+        self._stack = ExitStack()
+        self.folder = folder
+        self.server = EmbeddedServer(folder / "valkey")
+        self._stack.callback(self.server.stop)
+        self.sandbox: SandboxClient = self._stack.enter_context(running_sandbox(sandbox))
+        self.settings_file = folder / "outbound-chat.toml"
+        self.values: dict[str, Any] = {}
+        self.configure()
+        self._logs = 0
+
+    def configure(self, **changes: Any) -> None:
+        """Writes the settings: a fast budget, one sender a channel, and the test's own values on top."""
+        endpoint = {"endpoint_url": self.sandbox.url}
+        self.values = {
+            "redis_url": self.server.url,
+            "budgets": {"main": {"rate": 5_000.0, "burst": 500}},
+            "senders": {
+                "support": sender(**endpoint),
+                "chat": sender(channel="whatsapp", source=WHATSAPP_SOURCE, **endpoint),
+            },
+            "retry": {"base": 0.05, "cap": 1.0},
+            **changes,
+        }
+        self.settings_file.write_text(tomlkit.dumps(self.values), encoding="utf-8")
+
+    @property
+    def settings(self) -> Settings:
+        """The same settings for this process."""
+        return Settings.from_values(**self.values)
+
+    def chat(self) -> OutboundChat:
+        """A client of the stack."""
+        return self._stack.enter_context(OutboundChat.from_settings(self.settings))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment of the stack's processes: the caller's settings and AWS credentials play no part."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("OUTBOUND_CHAT_", "AWS_"))}
+        return {
+            **kept,
+            "OUTBOUND_CHAT_CONFIG": str(self.settings_file),
+            "AWS_ACCESS_KEY_ID": SANDBOX_ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SANDBOX_SECRET_ACCESS_KEY,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def start_worker(self, *options: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Starts `celery -A outbound_chat_worker worker`; its log is in `self.logs()`."""
+        command = [sys.executable, "-m", "celery", "-A", "outbound_chat_worker", "worker", "--loglevel", "INFO"]
+        return self.start([*command, *options], environment)
+
+    def start(self, command: list[str], environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Starts a program in the stack's environment."""
+        self._logs += 1
+        with (self.folder / f"process-{self._logs}.log").open("wb") as log:
+            whole = {**self.environment, **(environment or {})}
+            process = spawn(command, environment=whole, folder=self.folder, output=log)
+        self._stack.callback(end, process)
+        return process
+
+    def run(self, *command: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Runs the command line to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "outbound_chat.cli", *command],
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def logs(self) -> str:
+        """Everything that the processes wrote."""
+        return "\n".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("process-*.log")))
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """kill -9, by process id."""
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+    def books_add_up(self) -> bool:
+        """Whether every job that the budget accepted is in exactly one place."""
+        with Store(self.server.url) as store:
+            books = store.books(store.keys("main"))
+        places = ("waiting", "leased", "sent", "failed", "expired", "cancelled", "uncertain", "unreadable")
+        return books.get("accepted", 0) == sum(books.get(place, 0) for place in places)
+
+    def close(self) -> None:
+        """Ends everything, the last started first."""
+        self._stack.close()
+
+
+@contextlib.contextmanager
+def running_harness(folder: Path, sandbox: SandboxOptions = UNLIMITED) -> Iterator[Harness]:
+    """A harness for the length of a block."""
+    harness = Harness(folder, sandbox)
+    try:
+        yield harness
+    finally:
+        harness.close()

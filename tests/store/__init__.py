@@ -1,0 +1,1 @@
+"""The conformance suite of the ledger: what its scripts promise, on real servers."""

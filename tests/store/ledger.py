@@ -1,0 +1,277 @@
+"""A ledger for tests: builders of jobs, a hand on what Redis holds, and a record of every move that jobs make."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from outbound_chat.ids import new_local_id
+from outbound_chat.jobs import Job, JobState, Priority
+from outbound_chat.store import Call, Store, calls
+from outbound_chat.store.calls import Claimed, ClaimedJob, Empty, NewJob, NotOpen, Paced, Result, Submitted, Tended
+from outbound_chat.store.records import Place, lane_of
+from outbound_chat.store.scripts import load_script
+
+T = TypeVar("T")
+Answer = calls.Claimed | calls.Empty | calls.Paced | calls.Unconfigured
+
+BUDGET = "main"
+PUMP = "pump-1"
+REQUEST = '{"to":"+12025550123"}'
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+KEEP_MS = 7 * DAY_MS
+LEASE_MS = 30_000
+PATIENCE_SECONDS = 5.0
+
+
+def lane(priority: Priority = Priority.NORMAL, sender: str = "sms", tenant: str = "", batch: str = "") -> str:
+    return lane_of(priority, sender, tenant or None, batch or None)
+
+
+LANE = lane()
+
+
+def new_job(local_id: str = "", **fields: Any) -> NewJob:
+    """A job that is due at once, unless `fields` say otherwise."""
+    defaults: dict[str, Any] = {
+        "send_at_ms": 0,
+        "expires_ms": 0,
+        "parts": 1,
+        "token": "",
+        "idem": "",
+        "fingerprint": "-",
+        "request": REQUEST,
+    }
+    return NewJob(local_id=local_id or new_local_id(), **{**defaults, **fields})
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Asks again and again, for a few seconds at most, until the condition holds."""
+    gives_up = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < gives_up, "the condition did not come true in time"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Jobs that one claim gave."""
+
+    claim: str
+    jobs: tuple[ClaimedJob, ...]
+
+    @property
+    def ids(self) -> list[str]:
+        return [job.local_id for job in self.jobs]
+
+
+class StrictStore(Store):
+    """Runs each script under a shebang: only then does a one-node cluster refuse keys in another slot.
+
+    https://valkey.io/topics/eval-intro/#eval-flags
+    """
+
+    def run(self, call: Call[T]) -> T:
+        source = load_script(call.script).source
+        return call.read(self.redis.eval(f"#!lua\n{source}", 1, call.keys.base, *call.args))
+
+
+class Ledger:
+    """One budget's ledger."""
+
+    def __init__(self, store: Store, redis: Any) -> None:
+        """`redis`: a plain client of the same server, to look at keys and to turn back time in them."""
+        self.store = store
+        self.redis = redis
+        self.keys = store.keys(BUDGET)
+        self.moves: set[tuple[JobState, JobState]] = set()
+        self._seen: dict[str, JobState] = {}
+
+    def run(self, call: Call[T]) -> T:
+        """Runs the call, and notes how it moved the jobs that are watched."""
+        self.watch()
+        answer = self.store.run(call)
+        self.watch()
+        return answer
+
+    def watch(self, local_ids: Iterable[str] = ()) -> None:
+        """Notes what moved since the last look; `local_ids` are watched from now on."""
+        ids = [*self._seen, *(id_ for id_ in local_ids if id_ not in self._seen)][: calls.MOST_JOBS]
+        for id_, job in self.jobs(ids).items():
+            before = self._seen.get(id_, job.state)
+            if before is not job.state:
+                self.moves.add((before, job.state))
+            self._seen[id_] = job.state
+
+    # What producers do.
+
+    def configure(self, *, rate: float = 10_000, burst: int = 10_000, max_pumps: int = 4, version: str = "v1") -> str:
+        return self.run(
+            calls.configure(
+                self.keys, version=version, rate=rate, burst=burst, max_pumps=max_pumps, keep_ms=KEEP_MS
+            )
+        )
+
+    def submit(
+        self, *jobs: NewJob, lane: str = LANE, max_age_ms: int = DAY_MS, rejected: int = 0, watched: bool = True
+    ) -> Submitted | NotOpen:
+        answer = self.run(calls.submit(self.keys, lane=lane, max_age_ms=max_age_ms, rejected=rejected, jobs=jobs))
+        if watched:
+            self.watch(job.local_id for job in jobs)
+        return answer
+
+    def add(self, count: int = 1, *, lane: str = LANE, watched: bool = True, **fields: Any) -> list[str]:
+        """Submits jobs that are alike, and gives their ids; those of a batch are its rows 1, 2, 3, …"""
+        batch = lane.split(":")[3]
+        ids = [f"{batch}-{row}" if batch else new_local_id() for row in range(1, count + 1)]
+        for start in range(0, count, calls.MOST_JOBS):
+            jobs = [new_job(id_, **fields) for id_ in ids[start : start + calls.MOST_JOBS]]
+            assert isinstance(self.submit(*jobs, lane=lane, watched=watched), Submitted)
+        return ids
+
+    def open_batch(self, *, tenant: str = "", shared: str = "{}", priority: Priority = Priority.BULK) -> str:
+        """Begins a batch and gives its lane."""
+        batch = new_local_id()
+        name = lane(priority, tenant=tenant, batch=batch)
+        assert self.run(calls.open_batch(self.keys, batch=batch, lane=name, name="May news", shared=shared)) == "ok"
+        return name
+
+    def close_batch(self, lane: str, rejected: int = 0) -> str:
+        return self.run(calls.close_batch(self.keys, batch=lane.split(":")[3], rejected=rejected))
+
+    def batch(self, lane: str) -> dict[str, str]:
+        """The batch's book, with `scheduled`."""
+        found = self.run(calls.read_batch(self.keys, lane.split(":")[3]))
+        assert found
+        return {"scheduled": str(found[0]), **found[1]}
+
+    def cancel(self, local_id: str) -> str:
+        return self.run(calls.cancel(self.keys, local_id))
+
+    def jobs(self, local_ids: Sequence[str]) -> dict[str, Job]:
+        return self.store.run(calls.read_jobs(self.keys, local_ids))
+
+    def job(self, local_id: str) -> Job:
+        return self.jobs([local_id])[local_id]
+
+    def state(self, local_id: str) -> JobState:
+        return self.job(local_id).state
+
+    # What workers do.
+
+    def claim(
+        self,
+        *,
+        pump: str = PUMP,
+        claim_id: str = "",
+        wanted: int = 10,
+        lease_ms: int = LEASE_MS,
+        linger_ms: int = 0,
+        first: bool = False,
+    ) -> Answer:
+        return self.run(
+            calls.claim(
+                self.keys,
+                pump=pump,
+                claim_id=claim_id or new_local_id(),
+                wanted=wanted,
+                lease_ms=lease_ms,
+                linger_ms=linger_ms,
+                first=first,
+            )
+        )
+
+    def take(self, wanted: int = 10, *, pump: str = PUMP) -> Taken:
+        """A claim that must give jobs."""
+        claim_id = new_local_id()
+        answer = self.claim(pump=pump, claim_id=claim_id, wanted=wanted)
+        assert isinstance(answer, Claimed), answer
+        return Taken(claim_id, answer.jobs)
+
+    def take_one(self) -> tuple[str, str]:
+        """Local id and claim id of one claimed job."""
+        taken = self.take(1)
+        return taken.ids[0], taken.claim
+
+    def finish(self, local_id: str, claim: str, outcome: str, **fields: Any) -> str:
+        """Records one result; the word that the ledger answers."""
+        result = Result(local_id=local_id, claim=claim, outcome=outcome, **fields)
+        (word,) = self.run(calls.finish(self.keys, [result]))
+        return word
+
+    def attempt(self, outcome: str, **fields: Any) -> tuple[str, str]:
+        """Claims one job and records what its call led to; its local id and the ledger's word."""
+        local_id, claim = self.take_one()
+        return local_id, self.finish(local_id, claim, outcome, **fields)
+
+    def renew(self, *leased: tuple[str, str], pump: str = PUMP, lease_ms: int = LEASE_MS) -> calls.Renewed:
+        return self.run(calls.renew(self.keys, pump=pump, lease_ms=lease_ms, leased=leased))
+
+    def leave(self, *, pump: str = PUMP, warm: bool = False) -> bool:
+        return self.run(calls.leave(self.keys, pump=pump, warm=warm))
+
+    def tend(self, *, worker: str = "worker-1", version: str = "v1") -> Tended:
+        return self.run(calls.tend(self.keys, worker=worker, version=version))
+
+    def lose_leases(self) -> Tended:
+        """Lets all leases run out, and the waker look."""
+        self.run_out("leases")
+        return self.tend()
+
+    # What Redis holds.
+
+    def key(self, name: str) -> str:
+        return self.keys.base + name
+
+    def now_ms(self) -> int:
+        seconds, micros = self.redis.time()
+        return int(seconds * 1000 + micros // 1000)
+
+    def names(self) -> list[str]:
+        """All keys of the budget, without their common part."""
+        return sorted(name.removeprefix(self.keys.base) for name in self.redis.keys("*"))
+
+    def raw(self, local_id: str) -> str:
+        return str(self.redis.get(self.key(f"j:{local_id}")))
+
+    def head(self, local_id: str) -> list[Any]:
+        head: list[Any] = json.loads(self.raw(local_id).partition("\n")[0])
+        return head
+
+    def request(self, local_id: str) -> str:
+        return self.raw(local_id).partition("\n")[2]
+
+    def rewrite(self, local_id: str, places: Mapping[Place, Any]) -> None:
+        """Changes places of a record, as time or another program would."""
+        head = self.head(local_id)
+        for place, value in places.items():
+            head[place] = value
+        raw = json.dumps(head) + "\n" + self.request(local_id)
+        self.redis.set(self.key(f"j:{local_id}"), raw, keepttl=True)
+
+    def run_out(self, index: str) -> None:
+        """Moves all members of a zset to long ago."""
+        for member in self.redis.zrange(self.key(index), 0, -1):
+            self.redis.zadd(self.key(index), {member: 1})
+
+    def shift_bucket(self, by_ms: float) -> None:
+        """Moves the time at which the bucket was last counted; later than now is a backward step of the clock."""
+        at_ms = float(self.redis.hget(self.key("bucket"), "at_ms"))
+        self.redis.hset(self.key("bucket"), "at_ms", f"{at_ms + by_ms:.3f}")
+
+    def books(self) -> dict[str, int]:
+        """Counts of the budget that are not zero."""
+        return {field: count for field, count in self.store.books(self.keys).items() if count}
+
+    def ttl_ms(self, name: str) -> int:
+        """Life of a key; -1: it has no end, -2: there is none."""
+        return int(self.redis.pttl(self.key(name)))
+
+
+def is_paced(answer: Answer) -> bool:
+    return isinstance(answer, Paced)
+
+
+def is_empty(answer: Answer) -> bool:
+    return isinstance(answer, Empty)

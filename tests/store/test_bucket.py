@@ -1,0 +1,149 @@
+"""The token bucket: never more calls than AWS allows, by the server's clock."""
+
+import itertools
+
+import pytest
+
+from outbound_chat.store.calls import Claimed, Paced
+
+from .ledger import HOUR_MS, Ledger, is_paced
+
+SLOW = 0.001
+"""Calls a second so few that none is added while a test runs."""
+
+
+def left(ledger: Ledger) -> int:
+    """How many tokens there are now; takes them."""
+    answer = ledger.claim(wanted=500)
+    return len(answer.jobs) if isinstance(answer, Claimed) else 0
+
+
+def test_calls_never_exceed_burst_and_rate(ledger: Ledger) -> None:
+    """In every window: more than burst + rate x window is what AWS throttles."""
+    rate, burst = 400, 5
+    ledger.configure(rate=rate, burst=burst, version="v2")
+    ledger.add(200, watched=False)
+    times: list[int] = []
+    for turn in itertools.count():
+        answer = ledger.claim(pump=f"pump-{turn % 3}")
+        if isinstance(answer, Claimed):
+            times += [answer.now_ms] * len(answer.jobs)
+        elif not isinstance(answer, Paced):
+            break
+
+    assert len(times) == 200
+    for first, last in itertools.combinations(range(len(times)), 2):
+        window = times[last] - times[first] + 1  # both times are rounded down
+        assert last - first + 1 <= burst + rate * window / 1000
+    assert times[-1] - times[0] >= (200 - burst) / rate * 1000 - 1
+
+
+def test_a_new_bucket_is_full(ledger: Ledger) -> None:
+    """The first jobs after a start go at once."""
+    ledger.configure(rate=SLOW, burst=3, version="v2")
+    ledger.add(5)
+
+    assert left(ledger) == 3
+    assert is_paced(ledger.claim())
+
+
+def test_the_bucket_fills_with_time_up_to_its_burst(ledger: Ledger) -> None:
+    """A quiet night saves up a burst and no more."""
+    ledger.configure(rate=SLOW, burst=3, version="v2")
+    ledger.add(10)
+    assert left(ledger) == 3
+
+    ledger.shift_bucket(-2_000_000)
+    assert left(ledger) == 2
+    ledger.shift_bucket(-100_000_000)
+    assert left(ledger) == 3
+
+
+def test_a_call_that_was_not_made_gives_its_token_back(ledger: Ledger) -> None:
+    """Otherwise every hand-back would waste the allowance that AWS grants."""
+    ledger.configure(rate=SLOW, burst=2, version="v2")
+    ledger.add(2)
+    ledger.take(2)
+    ledger.lose_leases()
+    assert is_paced(ledger.claim())
+
+    ledger.configure(rate=SLOW, burst=2, version="v3")
+    ledger.shift_bucket(-1_000_000)
+    local_id, claim = ledger.take_one()
+    assert is_paced(ledger.claim())
+    ledger.finish(local_id, claim, "not_called")
+    ledger.finish(local_id, claim, "not_called")
+    assert left(ledger) == 1
+
+
+def test_a_refund_never_fills_the_bucket_over_its_burst(ledger: Ledger) -> None:
+    """A burst above the limit is throttled, wherever its tokens came from."""
+    ledger.configure(rate=SLOW, burst=2, version="v2")
+    ledger.add(5)
+    taken = ledger.take(2)
+    ledger.shift_bucket(-100_000_000)
+    for local_id in taken.ids:
+        ledger.finish(local_id, taken.claim, "not_called")
+
+    assert left(ledger) == 2
+
+
+def test_a_throttled_call_empties_the_bucket(ledger: Ledger) -> None:
+    """AWS says that nothing is left; its count is the one that matters."""
+    ledger.configure(rate=SLOW, burst=5, version="v2")
+    ledger.add(5)
+    ledger.attempt("snooze", code="throttled", aws_code="ThrottlingException")
+
+    assert is_paced(ledger.claim())
+
+
+@pytest.mark.parametrize("code", ["chats_full", "unknown_sender"])
+def test_a_snooze_for_another_reason_leaves_the_bucket_alone(ledger: Ledger, code: str) -> None:
+    """An instance that is full says nothing about the account's calls a second."""
+    ledger.configure(rate=SLOW, burst=5, version="v2")
+    ledger.add(5)
+    ledger.attempt("snooze", code=code, delay_ms=HOUR_MS)
+
+    assert left(ledger) == 4
+
+
+def test_a_late_throttle_of_another_claim_leaves_the_bucket_alone(ledger: Ledger) -> None:
+    """A result that is stale changes nothing at all."""
+    ledger.configure(rate=SLOW, burst=5, version="v2")
+    ledger.add(5)
+    local_id, _ = ledger.take_one()
+
+    assert ledger.finish(local_id, "another claim", "snooze", code="throttled") == "stale"
+    assert left(ledger) == 4
+
+
+def test_after_a_backward_step_of_the_clock_no_token_is_made_up(ledger: Ledger) -> None:
+    """Time that seems to pass twice must not be paid out twice."""
+    ledger.configure(rate=SLOW, burst=3, version="v2")
+    ledger.add(6)
+    ledger.take(1)
+    ledger.shift_bucket(HOUR_MS)
+
+    assert left(ledger) == 2
+    assert is_paced(ledger.claim())
+
+
+def test_after_a_backward_step_of_the_clock_an_empty_bucket_fills_again_from_now(ledger: Ledger) -> None:
+    """A clock set back by an hour must not stop all sending for that hour."""
+    ledger.configure(rate=SLOW, burst=3, version="v2")
+    ledger.add(6)
+    assert left(ledger) == 3
+    ledger.shift_bucket(HOUR_MS)
+    assert is_paced(ledger.claim())
+
+    ledger.shift_bucket(-1_000_000)
+    assert left(ledger) == 1
+
+
+def test_a_lower_burst_holds_at_once(ledger: Ledger) -> None:
+    """An operator who turns the pace down wants it down now."""
+    ledger.add(10)
+    ledger.take(1)
+    ledger.configure(rate=SLOW, burst=2, version="v2")
+
+    assert left(ledger) == 2

@@ -1,0 +1,107 @@
+"""Cancel: stops a job that was not sent yet."""
+
+import pytest
+
+from outbound_chat.jobs import JobState
+
+from .ledger import HOUR_MS, Ledger, is_empty, lane
+
+
+@pytest.mark.parametrize("ahead_ms", [0, HOUR_MS])
+def test_a_waiting_job_is_cancelled_at_once(ledger: Ledger, ahead_ms: int) -> None:
+    """It is not called any more, whether it was due or scheduled."""
+    name = ledger.open_batch()
+    (local_id,) = ledger.add(1, lane=name, send_at_ms=ledger.now_ms() + ahead_ms if ahead_ms else 0)
+
+    assert ledger.cancel(local_id) == "cancelled"
+    assert ledger.job(local_id).finished_at is not None
+    assert ledger.request(local_id) == ""
+    assert is_empty(ledger.claim())
+    assert ledger.batch(name)["cancelled"] == "1"
+
+
+def test_the_others_of_its_lane_stay(ledger: Ledger) -> None:
+    """The lane keeps its place in the ring for them."""
+    first, second = ledger.add(2, lane=lane(tenant="acme"))
+    ledger.cancel(first)
+
+    assert ledger.take().ids == [second]
+
+
+def test_a_job_that_waits_for_another_attempt_is_cancelled_at_once(ledger: Ledger) -> None:
+    """Its row stands in the lane and among those that were called before."""
+    name = ledger.open_batch()
+    (local_id,) = ledger.add(1, lane=name)
+    ledger.attempt("retry", code="unreachable", delay_ms=HOUR_MS)
+
+    assert ledger.cancel(local_id) == "cancelled"
+    assert not [key for key in ledger.names() if key.startswith(("lane:", "again:"))]
+
+
+def test_of_a_job_that_is_being_called_only_a_flag_is_set(ledger: Ledger) -> None:
+    """Nobody can call a request back that is on its way."""
+    ledger.add(1)
+    local_id, _ = ledger.take_one()
+
+    assert ledger.cancel(local_id) == "sending"
+    assert ledger.cancel(local_id) == "sending"
+    assert ledger.job(local_id).cancel_requested
+
+
+@pytest.mark.parametrize("outcome", ["retry", "snooze", "not_called"])
+def test_finish_obeys_the_flag(ledger: Ledger, outcome: str) -> None:
+    """No further call is made."""
+    ledger.add(1)
+    local_id, claim = ledger.take_one()
+    ledger.cancel(local_id)
+
+    assert ledger.finish(local_id, claim, outcome, code="conflict") == "cancelled"
+    assert is_empty(ledger.claim())
+
+
+@pytest.mark.parametrize("outcome", ["sent", "failed"])
+def test_an_end_stands_whatever_was_asked(ledger: Ledger, outcome: str) -> None:
+    """What happened is told, not what was wished."""
+    ledger.add(1)
+    local_id, claim = ledger.take_one()
+    ledger.cancel(local_id)
+
+    assert ledger.finish(local_id, claim, outcome, contact_id="contact-1" if outcome == "sent" else "") == outcome
+
+
+@pytest.mark.parametrize("outcome", ["sent", "failed"])
+def test_a_final_job_stays_as_it_is(ledger: Ledger, outcome: str) -> None:
+    """Cancelling late, or twice, is no error."""
+    ledger.add(1)
+    local_id, _ = ledger.attempt(outcome, contact_id="contact-1" if outcome == "sent" else "")
+    record = ledger.raw(local_id)
+
+    assert ledger.cancel(local_id) == outcome
+    assert ledger.raw(local_id) == record
+
+
+def test_cancelling_twice_changes_nothing(ledger: Ledger) -> None:
+    """The count must be right after a repeated call too."""
+    (local_id,) = ledger.add(1)
+
+    assert [ledger.cancel(local_id), ledger.cancel(local_id)] == ["cancelled", "cancelled"]
+    assert ledger.books() == {"accepted": 1, "cancelled": 1}
+
+
+def test_an_unknown_job_is_gone(ledger: Ledger) -> None:
+    """Its record has passed its lifetime, or there never was one."""
+    assert ledger.cancel("01JD2Y8Q6ZK4X0B7V5N3M1C9TR") == "gone"
+    assert ledger.jobs(["01JD2Y8Q6ZK4X0B7V5N3M1C9TR"]) == {}
+
+
+def test_cancelling_the_last_waiting_job_makes_a_closed_batch_final(ledger: Ledger) -> None:
+    """Otherwise a batch that was cancelled would never end."""
+    name = ledger.open_batch()
+    ids = ledger.add(2, lane=name)
+    ledger.close_batch(name)
+    for local_id in ids:
+        assert ledger.batch(name)["final_at"] == ""
+        ledger.cancel(local_id)
+
+    assert ledger.batch(name)["final_at"] != ""
+    assert {ledger.state(local_id) for local_id in ids} == {JobState.CANCELLED}

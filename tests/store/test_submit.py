@@ -1,0 +1,133 @@
+"""Submit: jobs enter the ledger once, whatever is repeated."""
+
+from datetime import timedelta
+
+from outbound_chat.client._verbs import fresh_job
+from outbound_chat.jobs import JobState
+from outbound_chat.store.calls import Other, Submitted
+from outbound_chat.store.records import from_ms
+
+from .ledger import BUDGET, DAY_MS, HOUR_MS, LANE, REQUEST, Ledger, lane, new_job
+
+
+def test_a_submitted_job_waits_in_its_lane(ledger: Ledger) -> None:
+    """Every field a caller gave must come back, or status pages would lie."""
+    job = new_job(parts=2, token="token-1")
+    answer = ledger.submit(job, lane=lane(tenant="acme"), max_age_ms=HOUR_MS)
+
+    assert isinstance(answer, Submitted)
+    found = ledger.job(job.local_id)
+    assert found.id == f"{BUDGET}.{job.local_id}"
+    assert (found.state, found.sender, found.tenant, found.attempts) == (JobState.QUEUED, "sms", "acme", 0)
+    assert found.created_at == from_ms(answer.now_ms)
+    assert found.expires_at - found.created_at == timedelta(hours=1)
+    assert ledger.request(job.local_id) == REQUEST
+    assert ledger.books() == {"accepted": 1, "waiting": 1}
+
+
+def test_submitting_twice_changes_nothing(ledger: Ledger) -> None:
+    """A Redis client repeats a call that timed out; the customer must still get one message."""
+    jobs = [new_job(), new_job(idem="key-1", fingerprint="print-1"), new_job(send_at_ms=ledger.now_ms() + HOUR_MS)]
+    first = ledger.submit(*jobs)
+    records = [ledger.raw(job.local_id) for job in jobs]
+    second = ledger.submit(*jobs)
+
+    assert isinstance(first, Submitted)
+    assert isinstance(second, Submitted)
+    assert first.others == second.others == ()
+    assert [ledger.raw(job.local_id) for job in jobs] == records
+    assert ledger.books() == {"accepted": 3, "waiting": 3}
+    assert ledger.redis.zcard(ledger.key(f"lane:{LANE}")) == 3
+
+
+def test_a_job_that_moved_on_is_not_submitted_again(ledger: Ledger) -> None:
+    """The repeat may arrive after a pump has already sent the message."""
+    job = new_job(idem="key-1", fingerprint="print-1")
+    ledger.submit(job)
+    ledger.attempt("sent", contact_id="contact-1")
+    ledger.submit(job)
+
+    assert ledger.state(job.local_id) is JobState.SENT
+    assert ledger.books() == {"accepted": 1, "sent": 1}
+
+
+def test_a_full_call_of_500_jobs_is_taken_at_once(ledger: Ledger) -> None:
+    """Bulk speed rests on one round trip for many jobs."""
+    assert len(set(ledger.add(500, watched=False))) == 500
+    assert ledger.books() == {"accepted": 500, "waiting": 500}
+
+
+def test_the_same_idempotency_key_for_the_same_request_names_the_first_job(ledger: Ledger) -> None:
+    """A web request that is sent twice gets one job, and its answer is that job."""
+    first = new_job(idem="key-1", fingerprint="print-1")
+    ledger.submit(first)
+    answer = ledger.submit(new_job(), new_job(idem="key-1", fingerprint="print-1"))
+
+    assert isinstance(answer, Submitted)
+    assert answer.others == (Other(1, True, first.local_id),)
+    assert ledger.books() == {"accepted": 2, "waiting": 2}
+
+
+def test_the_same_idempotency_key_for_another_request_is_a_conflict(ledger: Ledger) -> None:
+    """Silence here would drop a message that somebody wanted."""
+    first = new_job(idem="key-1", fingerprint="print-1")
+    ledger.submit(first)
+    answer = ledger.submit(new_job(idem="key-1", fingerprint="print-2"))
+
+    assert isinstance(answer, Submitted)
+    assert answer.others == (Other(0, False, first.local_id),)
+    assert ledger.books() == {"accepted": 1, "waiting": 1}
+
+
+def test_an_idempotency_key_repeats_within_one_call(ledger: Ledger) -> None:
+    """The rows of one file may hold the same customer twice."""
+    first, second = (new_job(idem="key-1", fingerprint="print-1") for _ in range(2))
+    answer = ledger.submit(first, second)
+
+    assert isinstance(answer, Submitted)
+    assert answer.others == (Other(1, True, first.local_id),)
+
+
+def test_an_idempotency_key_belongs_to_its_tenant(ledger: Ledger) -> None:
+    """Two customers of a platform may both number their orders from 1."""
+    for tenant in ("acme", "globex", ""):
+        answer = ledger.submit(new_job(idem="key-1", fingerprint=f"print-{tenant}"), lane=lane(tenant=tenant))
+        assert isinstance(answer, Submitted)
+        assert answer.others == ()
+
+
+def test_an_idempotency_key_still_protects_after_the_job_ended(ledger: Ledger) -> None:
+    """Callers repeat minutes later too; key and record go together, after the same time."""
+    job = new_job(idem="key-1", fingerprint="print-1")
+    ledger.submit(job)
+    ledger.attempt("sent", contact_id="contact-1")
+    answer = ledger.submit(new_job(idem="key-1", fingerprint="print-1"))
+
+    assert isinstance(answer, Submitted)
+    assert answer.others == (Other(0, True, job.local_id),)
+    assert abs(ledger.ttl_ms("idem::key-1") - ledger.ttl_ms(f"j:{job.local_id}")) < 1000
+
+
+def test_what_the_client_answers_is_what_it_would_read(ledger: Ledger) -> None:
+    """The client makes the fresh job by itself, to save a round trip; it must not differ from the record."""
+    ahead = ledger.now_ms() + HOUR_MS
+    jobs = [
+        new_job(),
+        new_job(idem="key-1", fingerprint="print-1", parts=3),
+        new_job(send_at_ms=ahead),
+        new_job(send_at_ms=ledger.now_ms() - HOUR_MS),
+        new_job(send_at_ms=ahead, expires_ms=ahead + HOUR_MS),
+    ]
+    name = lane(tenant="acme")
+    answer = ledger.submit(*jobs, lane=name, max_age_ms=DAY_MS)
+
+    assert isinstance(answer, Submitted)
+    for job in jobs:
+        assert fresh_job(BUDGET, job, name, answer.now_ms, DAY_MS) == ledger.job(job.local_id)
+
+
+def test_a_server_that_lost_its_scripts_is_given_them_again(ledger: Ledger) -> None:
+    """A fail-over or a restart forgets scripts; callers must not notice."""
+    ledger.redis.script_flush()
+
+    assert len(ledger.add(1)) == 1

@@ -1,0 +1,95 @@
+"""Turns: priorities in order, tenants by turns, then the lanes of a tenant."""
+
+from collections import Counter
+
+import pytest
+
+from outbound_chat.jobs import Priority
+
+from .ledger import Ledger, lane
+
+
+def tenant_of(ledger: Ledger, local_id: str) -> str:
+    return ledger.job(local_id).tenant or ""
+
+
+def test_priorities_go_in_order(ledger: Ledger) -> None:
+    """A one-time code is worthless after a campaign of an hour."""
+    ids = {priority: ledger.add(3, lane=lane(priority)) for priority in (Priority.BULK, Priority.URGENT)}
+    ids[Priority.NORMAL] = ledger.add(3)
+
+    order = [id_ for _ in range(9) for id_ in ledger.take(1).ids]
+    assert order[:3] == sorted(ids[Priority.URGENT])
+    assert order[3:6] == sorted(ids[Priority.NORMAL])
+    assert order[6:] == sorted(ids[Priority.BULK])
+
+
+def test_one_claim_takes_from_several_priorities(ledger: Ledger) -> None:
+    """Threads must not idle because the urgent jobs are few."""
+    (bulk,) = ledger.add(1, lane=lane(Priority.BULK))
+    (urgent,) = ledger.add(1, lane=lane(Priority.URGENT))
+
+    assert ledger.take().ids == [urgent, bulk]
+
+
+@pytest.mark.parametrize("wanted", [1, 10])
+@pytest.mark.parametrize("single", ["aaa", "zzz"])
+def test_a_single_job_behind_a_thousand_of_another_tenant_waits_one_turn(
+    ledger: Ledger, single: str, wanted: int
+) -> None:
+    """One customer's campaign must not hold up another's message."""
+    ledger.add(1_000, lane=lane(tenant="mmm"), watched=False)
+    ledger.take(7)
+    (local_id,) = ledger.add(1, lane=lane(tenant=single))
+
+    order = [id_ for _ in range(10 // wanted) for id_ in ledger.take(wanted).ids]
+    assert order.index(local_id) <= 1
+
+
+def test_tenants_take_turns(ledger: Ledger) -> None:
+    """Each gets the same share, whatever the sizes of their backlogs."""
+    for tenant, count in (("a", 300), ("b", 40), ("c", 30)):
+        ledger.add(count, lane=lane(tenant=tenant), watched=False)
+
+    order = [tenant_of(ledger, id_) for id_ in ledger.take(90).ids]
+    assert Counter(order) == {"a": 30, "b": 30, "c": 30}
+    assert all(len(set(order[start : start + 3])) == 3 for start in range(0, 90, 3))
+
+
+def test_the_lanes_of_a_tenant_take_turns(ledger: Ledger) -> None:
+    """A tenant's second campaign starts at once; and two lanes give no tenant a double share."""
+    campaigns = [ledger.open_batch(tenant="a"), ledger.open_batch(tenant="a")]
+    for name in [*campaigns, lane(Priority.BULK, tenant="b")]:
+        ledger.add(40, lane=name, watched=False)
+
+    jobs = ledger.take(40).jobs
+    assert Counter(job.batch for job in jobs) == {campaigns[0].split(":")[3]: 10, campaigns[1].split(":")[3]: 10, "": 20}
+
+
+@pytest.mark.parametrize("trickler", ["0", "zzz"])
+@pytest.mark.parametrize("others", [1, 2, 5])
+def test_a_tenant_that_trickles_gains_nothing(ledger: Ledger, trickler: str, others: int) -> None:
+    """Who gives its jobs one by one must not get more turns than who gave them all at once."""
+    for number in range(others):
+        ledger.add(60, lane=lane(tenant=f"tenant-{number}"), watched=False)
+    ledger.take(1)
+    ledger.add(1, lane=lane(tenant=trickler), watched=False)
+    turns: Counter[str] = Counter()
+    for _ in range(20 * (others + 1)):
+        (local_id,) = ledger.take(1).ids
+        tenant = tenant_of(ledger, local_id)
+        turns[tenant] += 1
+        if tenant == trickler:
+            ledger.add(1, lane=lane(tenant=trickler), watched=False)
+
+    assert 19 <= turns[trickler] <= 21
+
+
+def test_a_lone_tenant_that_worked_for_long_owes_no_turns(ledger: Ledger) -> None:
+    """A quiet hour that one tenant used must not be paid back to one who came later."""
+    ledger.add(600, lane=lane(tenant="a"), watched=False)
+    for _ in range(5):
+        ledger.take(100)
+    ledger.add(50, lane=lane(tenant="b"), watched=False)
+
+    assert Counter(tenant_of(ledger, id_) for id_ in ledger.take(40).ids) == {"a": 20, "b": 20}

@@ -1,0 +1,96 @@
+"""Records that can't be read are set aside, and stop nobody else."""
+
+import pytest
+
+from .ledger import HOUR_MS, Ledger
+
+BROKEN = {
+    "garbage": "garbage",
+    "garbage with a line break": "gar\nbage",
+    "bytes that are no text": b"\xff\xfe\n\x80",
+    "empty": "",
+    "another version": '[2,"queued"]\n{}',
+    "truncated": '[1,"queued","2:sms::",17',
+    "truncated, with a line break": '[1,"queued","2:sms::",17\n{}',
+    "too few places": '[1,"queued","2:sms::"]\n{}',
+    "an object": '{"state":"queued"}\n{}',
+    "a number": "1\n{}",
+    "a hole": "null\n{}",
+}
+
+broken = pytest.mark.parametrize("record", BROKEN.values(), ids=BROKEN.keys())
+
+
+@broken
+def test_a_waiting_job_is_set_aside(ledger: Ledger, record: str | bytes) -> None:
+    """One record that another program wrote must not stop 100,000 others."""
+    name = ledger.open_batch()
+    ids = ledger.add(3, lane=name, watched=False)
+    ledger.close_batch(name)
+    ledger.redis.set(ledger.key(f"j:{ids[1]}"), record)
+    taken = ledger.take()
+
+    assert taken.ids == [ids[0], ids[2]]
+    assert ledger.redis.zrange(ledger.key("unreadable"), 0, -1) == [ids[1]]
+    assert ledger.books() == {"accepted": 3, "leased": 2, "unreadable": 1}
+    for local_id in taken.ids:
+        ledger.finish(local_id, taken.claim, "sent", contact_id="contact-1")
+    assert ledger.batch(name)["final_at"] != ""
+
+
+@broken
+def test_a_job_that_is_being_called_is_set_aside_when_its_lease_ends(ledger: Ledger, record: str | bytes) -> None:
+    """It would count as leased for ever, and its batch would never be final."""
+    name = ledger.open_batch()
+    (local_id,) = ledger.add(1, lane=name, watched=False)
+    ledger.close_batch(name)
+    taken = ledger.take()
+    ledger.redis.set(ledger.key(f"j:{local_id}"), record)
+
+    assert ledger.finish(local_id, taken.claim, "sent", contact_id="contact-1") == "gone"
+    ledger.lose_leases()
+    assert ledger.redis.zrange(ledger.key("unreadable"), 0, -1) == [local_id]
+    assert ledger.books() == {"accepted": 1, "unreadable": 1}
+    assert ledger.batch(name)["final_at"] != ""
+
+
+@broken
+def test_reading_many_jobs_leaves_it_out(ledger: Ledger, record: str | bytes) -> None:
+    """The service that polls a thousand jobs gets the other 999."""
+    ids = ledger.add(3, watched=False)
+    ledger.redis.set(ledger.key(f"j:{ids[1]}"), record)
+
+    assert list(ledger.jobs(ids)) == [ids[0], ids[2]]
+    ledger.take()
+
+
+@broken
+def test_it_can_be_neither_cancelled_nor_expired(ledger: Ledger, record: str | bytes) -> None:
+    """Both go on with the others; the next claim sets it aside."""
+    ids = ledger.add(2, watched=False)
+    ledger.redis.set(ledger.key(f"j:{ids[0]}"), record)
+
+    assert ledger.cancel(ids[0]) == "gone"
+    ledger.run_out("expiry")
+    assert ledger.tend().expired == 1
+    ledger.claim()
+    assert ledger.books() == {"accepted": 2, "expired": 1, "unreadable": 1}
+
+
+def test_a_record_that_is_gone_is_set_aside_too(ledger: Ledger) -> None:
+    """Somebody deleted it by hand; the books must still sum up."""
+    ids = ledger.add(2, watched=False)
+    ledger.redis.delete(ledger.key(f"j:{ids[0]}"))
+
+    assert ledger.take().ids == [ids[1]]
+    assert ledger.books() == {"accepted": 2, "leased": 1, "unreadable": 1}
+
+
+def test_places_of_a_newer_version_are_kept(ledger: Ledger) -> None:
+    """Two versions work on one Redis during an upgrade: the old one must not cut what the new one appended."""
+    (local_id,) = ledger.add(1)
+    head = ledger.head(local_id)
+    ledger.redis.set(ledger.key(f"j:{local_id}"), ledger.raw(local_id).replace("]", ',"new"]', 1))
+    ledger.attempt("retry", code="unreachable", delay_ms=HOUR_MS)
+
+    assert ledger.head(local_id)[len(head) :] == ["new"]

@@ -1,0 +1,178 @@
+"""The retry table against real answers: each fault of the sandbox through real boto3, judged by the table."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import NoCredentialsError, ProfileNotFound
+
+from outbound_chat_config import RetrySettings, Sender, WorkerSettings
+from outbound_chat_worker.connect import Connect
+from outbound_chat_worker.retry import (
+    BY_AWS_CODE,
+    BY_EXCEPTION,
+    UNFORESEEN_ERROR,
+    Decision,
+    Rule,
+    backoff,
+    judge,
+    redact,
+)
+from outbound_chat_worker.sandbox import (
+    SANDBOX_ACCESS_KEY_ID,
+    SANDBOX_SECRET_ACCESS_KEY,
+    Fault,
+    FaultKind,
+    SandboxClient,
+    running_sandbox,
+)
+from tests.harness import UNLIMITED, number, sender
+
+EXPECTED = {
+    FaultKind.THROTTLING: (Decision.SNOOZE, "throttled", False),
+    FaultKind.TOO_MANY_REQUESTS: (Decision.SNOOZE, "throttled", False),
+    FaultKind.BARE_429: (Decision.SNOOZE, "throttled", False),
+    FaultKind.THROTTLING_400: (Decision.SNOOZE, "throttled", False),
+    FaultKind.LIMIT_EXCEEDED: (Decision.SNOOZE, "chats_full", False),
+    FaultKind.CONFLICT: (Decision.RETRY, "conflict", False),
+    FaultKind.INTERNAL_ERROR: (Decision.RETRY, "service_error", True),
+    FaultKind.INTERNAL_ERROR_AFTER_ACCEPTING: (Decision.RETRY, "service_error", True),
+    FaultKind.UNAVAILABLE: (Decision.RETRY, "service_error", True),
+    FaultKind.HANG_UP: (Decision.RETRY, "no_answer", True),
+    FaultKind.HANG_UP_AFTER_ACCEPTING: (Decision.RETRY, "no_answer", True),
+    FaultKind.LATE: (Decision.RETRY, "no_answer", True),
+    FaultKind.GARBAGE: (Decision.RETRY, "no_answer", True),
+    FaultKind.ACCESS_DENIED: (Decision.HOLD, "access_denied", False),
+    FaultKind.NOT_FOUND: (Decision.HOLD, "not_found", False),
+    FaultKind.EXPIRED_TOKEN: (Decision.HOLD, "credentials", False),
+    FaultKind.INVALID_SIGNATURE: (Decision.HOLD, "credentials", False),
+    FaultKind.INVALID: (Decision.FAIL, "refused", False),
+}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[SandboxClient]:
+    with running_sandbox(UNLIMITED) as client:
+        yield client
+
+
+@pytest.fixture
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", SANDBOX_ACCESS_KEY_ID)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SANDBOX_SECRET_ACCESS_KEY)
+
+
+def _call(url: str, **values: object) -> str:
+    settings = WorkerSettings(connect_timeout=timedelta(seconds=1), read_timeout=timedelta(seconds=1))
+    identity = Sender.model_validate(sender(endpoint_url=url, **values))
+    request = {
+        "InstanceId": identity.instance_id,
+        "ContactFlowId": identity.contact_flow_id,
+        "SourceEndpoint": {"Type": "CONNECT_PHONENUMBER_ARN", "Address": identity.source},
+        "DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": number(1)},
+        "SegmentAttributes": {"connect:Subtype": {"ValueString": "connect:SMS"}},
+        "ClientToken": "t",
+    }
+    return Connect(settings).start_chat(identity, request)
+
+
+def test_every_kind_of_fault_has_an_expectation() -> None:
+    """A fault added to the sandbox must be judged on purpose."""
+    assert set(EXPECTED) == set(FaultKind)
+
+
+@pytest.mark.usefixtures("_credentials")
+@pytest.mark.parametrize("kind", FaultKind)
+def test_a_fault_is_judged_as_the_table_says(sandbox: SandboxClient, kind: FaultKind) -> None:
+    """A wrong row burns jobs, or texts a customer twice."""
+    sandbox.reset()
+    sandbox.configure(faults=(Fault(kind, delay=timedelta(seconds=3) if kind is FaultKind.LATE else None),))
+
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # which one is what the table is about
+        _call(sandbox.url)
+
+    rule = judge(caught.value).rule
+    assert (rule.decision, rule.code, rule.maybe_sent) == EXPECTED[kind]
+    assert sandbox.stats().calls == 1, "boto3 retried by itself"
+
+
+@pytest.mark.usefixtures("_credentials")
+def test_a_connection_that_never_stood_sent_nothing() -> None:
+    """Refused connections must not make a job `maybe_sent`: it can be cancelled and expire honestly."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # as above
+        _call("http://127.0.0.1:9")
+
+    rule = judge(caught.value).rule
+    assert (rule.decision, rule.code, rule.maybe_sent) == (Decision.RETRY, "unreachable", False)
+
+
+@pytest.mark.usefixtures("_credentials")
+def test_a_tls_error_is_retried(sandbox: SandboxClient) -> None:
+    """A proxy with a wrong certificate is mended by people, in minutes."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # as above
+        _call(sandbox.url.replace("http://", "https://"))
+
+    assert judge(caught.value).rule.decision is Decision.RETRY
+
+
+def test_a_profile_that_does_not_exist_holds_the_sender(sandbox: SandboxClient) -> None:
+    """A typing error in the settings must not fail jobs."""
+    with pytest.raises(ProfileNotFound) as caught:
+        _call(sandbox.url, profile="nobody-has-this-profile")
+
+    assert judge(caught.value).rule.code == "credentials"
+
+
+def test_missing_credentials_hold_the_sender() -> None:
+    """The role of a machine may be attached late."""
+    assert judge(NoCredentialsError()).rule.decision is Decision.HOLD
+
+
+def test_what_nobody_foresaw_is_retried_as_maybe_sent() -> None:
+    """A bug of ours must neither lose the job nor let it be sent twice under another token."""
+    verdict = judge(ZeroDivisionError("division by zero"))
+
+    assert verdict.rule is UNFORESEEN_ERROR
+    assert verdict.rule.maybe_sent
+    assert verdict.message == "ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 5, 9, 100])
+def test_backoff_doubles_has_full_jitter_and_is_capped(attempts: int) -> None:
+    """Without jitter, workers that failed together come back together."""
+    settings = RetrySettings(base=timedelta(seconds=1), cap=timedelta(seconds=60))
+    rule = Rule(Decision.RETRY, "service_error", "")
+    waits = [backoff(rule, attempts, settings).total_seconds() for _ in range(500)]
+    longest = min(60, 2 ** (attempts - 1))
+
+    assert 0 <= min(waits) < longest * 0.1
+    assert longest * 0.9 < max(waits) <= longest
+
+
+def test_a_wait_of_its_own_is_kept_and_spread() -> None:
+    """Full chats do not empty in milliseconds."""
+    rule = Rule(Decision.SNOOZE, "chats_full", "", wait=timedelta(minutes=1))
+    waits = [backoff(rule, 1, RetrySettings()).total_seconds() for _ in range(200)]
+
+    assert 60 <= min(waits) < 70
+    assert 80 < max(waits) <= 90
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Destination +12025550123 is not reachable", "Destination [number] is not reachable"),
+        ("to +44 20 7946 0958.", "to [number]."),
+        ("number 12025550123", "number [number]"),
+        ("Request id 1b2c3d4e-1111 took 1500 ms", "Request id 1b2c3d4e-1111 took 1500 ms"),
+    ],
+)
+def test_messages_of_aws_lose_phone_numbers(said: str, kept: str) -> None:
+    """They are kept with the job and logged."""
+    assert redact(said) == kept
+
+
+def test_each_row_of_the_table_says_why() -> None:
+    """Operators will ask."""
+    rules = [*BY_AWS_CODE.values(), *(rule for _, rule in BY_EXCEPTION), UNFORESEEN_ERROR]
+    assert all(rule.reason and rule.code.islower() for rule in rules)
