@@ -1,21 +1,28 @@
 """Turns what pydantic reports into one readable error: a line a field, each naming the field and the fix."""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_DURATION = 'must be a duration: seconds as a number, or ISO 8601 text such as "PT30S"'
 _SENTENCES: Mapping[str, str] = {
     "missing": "is required; add it",
     "extra_forbidden": "is not a setting of outbound-chat; check the spelling or remove it",
     "string_type": "must be text in quotes",
+    "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
     "float_parsing": "must be a number",
-    "dict_type": "must be a table of its own, such as [senders.support]",
-    "model_type": "must be a table of its own, such as [senders.support]",
-    "model_attributes_type": "must be a table of its own, such as [senders.support]",
-    "time_delta_parsing": 'must be a duration: seconds as a number, or ISO 8601 text such as "PT30S"',
+    "dict_type": "must be a table of its own, not a single value",
+    "model_type": "must be a table of its own, not a single value",
+    "model_attributes_type": "must be a table of its own, not a single value",
+    "time_delta_type": _DURATION,
+    "time_delta_parsing": _DURATION,
 }
 
 
@@ -28,12 +35,14 @@ class SettingsError(ValueError):
 
 def explain(error: ValidationError, source: str) -> SettingsError:
     """The same faults as sentences; `source` says where the values came from."""
-    lines = [f"{_path(fault['loc'])} {_sentence(fault)}" for fault in error.errors(include_url=False)]
+    lines = [f"{_path(fault['loc'])} {_sentence(fault)}".lstrip() for fault in error.errors(include_url=False)]
     return SettingsError("\n".join([f"Settings can't be used ({source}):", *(f"  {line}" for line in lines)]))
 
 
 def _path(location: Iterable[int | str]) -> str:
-    return ".".join(str(step) for step in location) or "settings:"
+    # As TOML would write it; "[key]" is what pydantic adds where the last name itself is at fault.
+    steps = [str(step) for step in location if step != "[key]"]
+    return ".".join(step if _BARE_KEY.fullmatch(step) else json.dumps(step, ensure_ascii=False) for step in steps)
 
 
 def _sentence(fault: Mapping[str, Any]) -> str:

@@ -1,7 +1,9 @@
 """Reads settings from a TOML file, `.env` and the environment; later ones win."""
 
 import os
+import re
 import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,16 @@ ENV_FILE = Path(".env")
 PREFIX = "OUTBOUND_CHAT_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 
+# Kubernetes tells each container the address of every service, such as one named outbound-chat-redis.
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_SERVICE_ADDRESS = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)", re.ASCII)
 
-class _OwnDotEnv(DotEnvSettingsSource):
-    """Passes over what a `.env` holds for other programs; our own misspelt names stay and are refused."""
+
+class _KnownInDotEnv(DotEnvSettingsSource):
+    """Passes over what a `.env` holds for other programs; `_unknown` finds our own misspelt names."""
 
     def __call__(self) -> dict[str, Any]:
-        known = self.settings_cls.model_fields
-        return {
-            name: value
-            for name, value in super().__call__().items()
-            if name in known or (name.upper().startswith(PREFIX) and name.upper() != CONFIG_VARIABLE)
-        }
+        return {name: value for name, value in super().__call__().items() if name in self.settings_cls.model_fields}
 
 
 class _Sources(BaseSettings, Settings):
@@ -52,43 +53,76 @@ class _Sources(BaseSettings, Settings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the name is pydantic's
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # The TOML file comes in as init values, which is why they stand last here.
-        return env_settings, _OwnDotEnv(settings_cls), init_settings
+        return env_settings, _KnownInDotEnv(settings_cls), init_settings
 
 
 def load_settings(config: str | Path | None = None) -> Settings:
     """Settings from the environment (`OUTBOUND_CHAT_*`), then `.env`, then a TOML file; the first with a value wins.
 
     The file is `config`, else what `OUTBOUND_CHAT_CONFIG` names, else `outbound-chat.toml` in the working directory if
-    it is there. Reads anew at each call.
+    it is there. In the name of a variable, `__` leads into a table, as in `OUTBOUND_CHAT_WORKER__THREADS`. Reads anew
+    at each call.
 
     Raises:
         SettingsError: the file can't be read, isn't TOML, or a value is refused; the text names each field and the fix.
     """
-    path = _find(config)
-    values = _read(path) if path else {}
+    dot_env = _read_dot_env()
+    path = _find(config, dot_env)
+    values = _read_toml(path) if path else {}
     source = f"{path} and environment" if path else "environment, no TOML file"
     try:
-        return _Sources(**values)
+        return _Sources(**{**values, **dict.fromkeys(_unknown([*os.environ, *dot_env]))})
     except ValidationError as error:
-        raise explain(error, source) from error
+        # Neither of these two is kept as the cause: they hold what was refused.
+        raise explain(error, source) from None
     except UnreadableVariable as error:
         variable = PREFIX + str(error).split('"')[1].upper()
-        raise SettingsError(f"{variable} can't be read: give a table as JSON, or use the TOML file") from error
+        message = f"{variable}, or a variable that leads into it, can't be read: give a table as JSON, or use TOML"
+        raise SettingsError(message) from None
 
 
-def _find(config: str | Path | None) -> Path | None:
-    named = config or os.environ.get(CONFIG_VARIABLE) or dotenv_values(ENV_FILE).get(CONFIG_VARIABLE)
+def _find(config: str | Path | None, dot_env: Mapping[str, str | None]) -> Path | None:
+    named = config or os.environ.get(CONFIG_VARIABLE) or dot_env.get(CONFIG_VARIABLE)
     if named:
         return Path(named)
     return DEFAULT_FILE if DEFAULT_FILE.exists() else None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _unknown(variables: Iterable[str]) -> set[str]:
+    """Names with our prefix that lead to no setting; given on as values, they are refused with the rest."""
+    return {
+        name
+        for name in variables
+        if name.upper().startswith(PREFIX)
+        and name.upper() != CONFIG_VARIABLE
+        and name[len(PREFIX) :].partition("__")[0].lower() not in Settings.model_fields
+        and not _SERVICE_ADDRESS.fullmatch(name)
+    }
+
+
+def _read_dot_env() -> Mapping[str, str | None]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return dotenv_values(ENV_FILE)
     except OSError as error:
-        raise SettingsError(f"{path} can't be read: {error.strerror}; check the path and its permissions") from error
+        raise _unreadable(ENV_FILE, error) from error
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+        raise _not_utf8(ENV_FILE, error) from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, error) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from None
+
+
+def _unreadable(path: Path, error: OSError) -> SettingsError:
+    return SettingsError(f"{path} can't be read: {error.strerror}; check the path and its permissions")
+
+
+def _not_utf8(path: Path, error: UnicodeDecodeError) -> SettingsError:
+    return SettingsError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8")

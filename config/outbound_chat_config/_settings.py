@@ -6,7 +6,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from outbound_chat_config._errors import SettingsError, explain
-from outbound_chat_config._senders import Budget, Name, Sender
+from outbound_chat_config._senders import Budget, Sender
+from outbound_chat_config._values import Duration, Name
 
 # A ClientToken protects a repeat for 7 days; half a day is kept for clocks, leases and the call itself.
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
@@ -25,15 +26,15 @@ class WorkerSettings(BaseModel):
     """Calls that one pump keeps in flight."""
     pumps: int = Field(default=4, ge=1, le=64)
     """Pumps that one worker process runs side by side (Celery's concurrency)."""
-    connect_timeout: timedelta = Field(default=timedelta(seconds=3), gt=timedelta(0))
+    connect_timeout: Duration = Field(default=timedelta(seconds=3), gt=timedelta(0), le=timedelta(days=1))
     """Time for a connection to AWS to stand."""
-    read_timeout: timedelta = Field(default=timedelta(seconds=15), gt=timedelta(0))
+    read_timeout: Duration = Field(default=timedelta(seconds=15), gt=timedelta(0), le=timedelta(days=1))
     """Silence of AWS after which a call is given up. It bounds each read, not the whole call."""
-    lease: timedelta = Field(default=timedelta(seconds=30), ge=timedelta(seconds=1))
+    lease: Duration = Field(default=timedelta(seconds=30), ge=timedelta(seconds=1), le=timedelta(days=1))
     """Time a worker may keep a job it claimed before another may claim it; renewed while the call runs."""
-    slice: timedelta = Field(default=timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(minutes=5))
+    slice: Duration = Field(default=timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(minutes=5))
     """How long a pump works before it makes room for another."""
-    linger: timedelta = Field(default=timedelta(seconds=1), ge=timedelta(0), le=timedelta(seconds=5))
+    linger: Duration = Field(default=timedelta(seconds=1), ge=timedelta(0), le=timedelta(seconds=5))
     """How long an idle pump waits for the next job before it leaves."""
 
     @model_validator(mode="after")
@@ -54,17 +55,19 @@ class RetrySettings(BaseModel):
 
     max_attempts: int = Field(default=10, ge=1, le=100)
     """Calls for one job. Waiting for pace and provider throttles do not count."""
-    base: timedelta = Field(default=timedelta(seconds=1), gt=timedelta(0))
+    base: Duration = Field(default=timedelta(seconds=1), gt=timedelta(0), le=TOKEN_HORIZON)
     """Longest wait before the second attempt; doubles from attempt to attempt."""
-    cap: timedelta = Field(default=timedelta(minutes=10), gt=timedelta(0))
+    cap: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0), le=TOKEN_HORIZON)
     """Longest wait before any attempt."""
 
     @model_validator(mode="after")
     def _tokens_outlive_the_retries(self) -> Self:
-        longest = sum((min(self.cap, self.base * 2**n) for n in range(self.max_attempts - 1)), timedelta(0))
-        if longest > TOKEN_HORIZON:
+        # In numbers: a timedelta overflows where the doubling goes far beyond the cap.
+        base, cap = self.base.total_seconds(), self.cap.total_seconds()
+        longest = sum(min(cap, base * 2**n) for n in range(self.max_attempts - 1))
+        if longest > TOKEN_HORIZON.total_seconds():
             raise ValueError(
-                f"would retry for up to {longest.total_seconds() / 86_400:.1f} days, but the token that keeps a repeat "
+                f"would retry for up to {longest / 86_400:.1f} days, but the token that keeps a repeat "
                 "from texting the customer twice is valid for 7; lower max_attempts or cap"
             )
         return self
@@ -75,7 +78,7 @@ class ResultSettings(BaseModel):
 
     model_config = _MODEL
 
-    keep: timedelta = Field(default=timedelta(days=7), ge=timedelta(minutes=1), le=timedelta(days=365))
+    keep: Duration = Field(default=timedelta(days=7), ge=timedelta(minutes=1), le=timedelta(days=365))
     """Life of a job's record, and of its batch and idempotency key, after the job is final."""
 
 
@@ -108,7 +111,7 @@ class Settings(BaseModel):
         regions: dict[str, tuple[str, str]] = {}
         for name, sender in self.senders.items():
             if sender.budget not in self.budgets:
-                known = ", ".join(sorted(self.budgets))
+                known = ", ".join(sorted(self.budgets)) or "none is defined"
                 raise ValueError(
                     f'senders.{name}.budget is "{sender.budget}", which is not defined; '
                     f"add [budgets.{sender.budget}] or use one of: {known}"
@@ -123,7 +126,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _cluster_needs_a_broker(self) -> Self:
-        if "+cluster://" in self.redis_url.get_secret_value() and self.broker_url is None:
+        if "+cluster://" in self.redis_url.get_secret_value() and not self.broker_url:
             raise ValueError("broker_url is required with a Redis Cluster store: Celery has no transport for clusters")
         return self
 

@@ -66,7 +66,7 @@ def bare_ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
     """A ledger in an empty Redis, whose budget nobody has configured."""
     store: Store = request.getfixturevalue(request.param)
     node = store.redis.get_primaries()[0].port if store.clustered else store.redis.get_connection_kwargs()["port"]
-    with redis.Redis(port=node, decode_responses=True) as client:
+    with redis.Redis(port=node, decode_responses=True, encoding_errors="replace") as client:
         client.flushall()
         ledger = Ledger(store, client)
         yield ledger

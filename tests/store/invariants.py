@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from outbound_chat.jobs import FINAL, MOVES, JobState
@@ -14,78 +15,100 @@ ENDS = tuple(sorted(state.value for state in FINAL))
 COUNTED = ("waiting", "leased", *ENDS, "unreadable")
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one key holds, and how long it lives."""
+
+    type: str
+    ttl_ms: int
+    value: Any
+    """Text, a list of members, or a dict of fields; members of a zset come without scores."""
+
+
+Snapshot = dict[str, Held]
+"""All keys of the budget, by name without their common part."""
+
+_READ = {
+    "string": lambda pipeline, key: pipeline.get(key),
+    "hash": lambda pipeline, key: pipeline.hgetall(key),
+    "list": lambda pipeline, key: pipeline.lrange(key, 0, -1),
+    "zset": lambda pipeline, key: pipeline.zrange(key, 0, -1),
+}
+
+
 def check(ledger: Ledger) -> None:
     """Fails on broken books, a key that is not listed or has the wrong lifetime, and a move that is not allowed."""
-    names = ledger.names()
-    heads = _heads(ledger, names)
-    _check_books(ledger, names, heads)
-    _check_places(ledger, names, heads)
-    _check_lifetimes(ledger, names, heads)
+    held = _snapshot(ledger)
+    heads = _heads(held)
+    _check_books(held, heads)
+    _check_places(held, heads)
+    _check_ring(held)
+    _check_lifetimes(held, heads)
     ledger.watch()
     assert {move for move in ledger.moves if move[1] not in MOVES[move[0]]} == set()
 
 
-def _heads(ledger: Ledger, names: list[str]) -> dict[str, list[Any]]:
+def _snapshot(ledger: Ledger) -> Snapshot:
+    names = ledger.names()
+    with ledger.redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.type(ledger.key(name)).pttl(ledger.key(name))
+        answers = pipeline.execute()
+        types, lives = answers[::2], answers[1::2]
+        for name, type_ in zip(names, types, strict=True):
+            _READ[type_](pipeline, ledger.key(name))
+        values = pipeline.execute()
+    return {name: Held(*found) for name, *found in zip(names, types, lives, values, strict=True)}
+
+
+def _members(held: Snapshot, name: str) -> list[str]:
+    return list(held[name].value) if name in held else []
+
+
+def _heads(held: Snapshot) -> dict[str, list[Any]]:
     """Heads of all records but those that were set aside."""
-    aside = set(ledger.redis.zrange(ledger.key("unreadable"), 0, -1))
-    ids = [id_ for name in names if name.startswith("j:") and (id_ := name.removeprefix("j:")) not in aside]
-    raws = ledger.redis.mget([ledger.key(f"j:{id_}") for id_ in ids]) if ids else []
-    return {id_: read_head(raw.partition("\n")[0]) for id_, raw in zip(ids, raws, strict=True)}
+    aside = _members(held, "unreadable")
+    records = {name.removeprefix("j:"): found.value for name, found in held.items() if name.startswith("j:")}
+    return {id_: read_head(raw.partition("\n")[0]) for id_, raw in records.items() if id_ not in aside}
 
 
-def _check_books(ledger: Ledger, names: list[str], heads: dict[str, list[Any]]) -> None:
-    books = Counter(ledger.books())
-    assert books["accepted"] == sum(books[field] for field in COUNTED), books
-    states = Counter(head[Place.STATE] for head in heads.values())
-    assert (books["waiting"], books["leased"]) == (states["queued"], states["sending"]), books
-    assert {state: books[state] for state in ENDS} == {state: states[state] for state in ENDS}
-    batches: Counter[str] = Counter()
-    for name in names:
-        if name.startswith("b:"):
-            book = Counter({f: int(v) for f, v in ledger.redis.hgetall(ledger.key(name)).items() if v.isdigit()})
-            assert book["accepted"] == sum(book[field] for field in COUNTED), book
-            rows = [head for id_, head in heads.items() if id_.startswith(name.removeprefix("b:"))]
-            assert Counter(head[Place.STATE] for head in rows) == Counter(
-                {
-                    **{"queued": book["waiting"], "sending": book["leased"]},
-                    **{state: book[state] for state in ENDS},
-                }
-            )
-            batches.update({field: book[field] for field in COUNTED})
-    assert all(batches[field] <= books[field] for field in COUNTED)
+def _numbers(book: dict[str, str]) -> Counter[str]:
+    return Counter({field: int(value) for field, value in book.items() if value.lstrip("-").isdigit()})
 
 
-def _check_places(ledger: Ledger, names: list[str], heads: dict[str, list[Any]]) -> None:
+def _check_books(held: Snapshot, heads: dict[str, list[Any]]) -> None:
+    books = {"": _numbers(held["books"].value)} if "books" in held else {}
+    books |= {name.removeprefix("b:"): _numbers(held[name].value) for name in held if name.startswith("b:")}
+    for batch, book in books.items():
+        assert book["accepted"] == sum(book[field] for field in COUNTED), book
+        states = Counter(head[Place.STATE] for id_, head in heads.items() if id_.startswith(batch))
+        counted = {"queued": book["waiting"], "sending": book["leased"], **{state: book[state] for state in ENDS}}
+        assert states == Counter(counted), f"of {batch or 'the budget'}"
+
+
+def _check_places(held: Snapshot, heads: dict[str, list[Any]]) -> None:
     """Every open job stands in one place: its lane or the leases; every lane in one: the ring or `later`."""
     waiting: set[str] = set()
-    for name in names:
+    for name in held:
         if name.startswith("lane:"):
             lane = name.removeprefix("lane:")
             priority, _, tenant, batch = lane.split(":")
-            members = ledger.redis.zrange(ledger.key(name), 0, -1)
-            waiting |= {f"{batch}-{member}" if batch else member for member in members}
-            ring = f"ring:{priority}:{tenant}"
-            places = (ledger.key("later"), ledger.key(ring))
-            assert sum(ledger.redis.zscore(place, lane) is not None for place in places) == 1, lane
+            waiting |= {f"{batch}-{member}" if batch else member for member in _members(held, name)}
+            places = ("later", f"ring:{priority}:{tenant}")
+            assert sum(lane in _members(held, place) for place in places) == 1, lane
     assert waiting == {id_ for id_, head in heads.items() if head[Place.STATE] == "queued"}
     leased = {id_ for id_, head in heads.items() if head[Place.STATE] == "sending"}
-    assert set(ledger.redis.zrange(ledger.key("leases"), 0, -1)) == leased
-    assert set(ledger.redis.zrange(ledger.key("expiry"), 0, -1)) == waiting | leased
-    _check_ring(ledger, names)
+    assert set(_members(held, "leases")) == leased
+    assert set(_members(held, "expiry")) == waiting | leased
 
 
-def _check_ring(ledger: Ledger, names: list[str]) -> None:
-    of_tenants = {name for name in names if re.fullmatch(r"ring:\d:.*", name)}
-    tenants = {
-        f"{name}:{tenant}"
-        for name in names
-        if re.fullmatch(r"ring:\d", name)
-        for tenant in ledger.redis.zrange(ledger.key(name), 0, -1)
-    }
+def _check_ring(held: Snapshot) -> None:
+    of_tenants = {name for name in held if re.fullmatch(r"ring:\d:.*", name)}
+    tenants = {f"ring:{p}:{tenant}" for p in (1, 2, 3) for tenant in _members(held, f"ring:{p}")}
     assert tenants == of_tenants
     for name in [*of_tenants, "later"]:
-        for lane in ledger.redis.zrange(ledger.key(name), 0, -1):
-            assert f"lane:{lane}" in names, f"{lane} stands in {name} without a job"
+        for lane in _members(held, name):
+            assert f"lane:{lane}" in held, f"{lane} stands in {name} without a job"
 
 
 _PATTERNS = [(re.compile(re.escape(kind.pattern).replace(r"\*", ".+")), kind) for kind in KINDS]
@@ -97,24 +120,20 @@ def _kind(name: str) -> KeyKind:
     return found[0]
 
 
-def _check_lifetimes(ledger: Ledger, names: list[str], heads: dict[str, list[Any]]) -> None:
-    with ledger.redis.pipeline(transaction=False) as pipeline:
-        for name in names:
-            pipeline.type(ledger.key(name)).pttl(ledger.key(name))
-        found = iter(pipeline.execute())
-    for name, type_, ttl_ms in zip(names, found, found, strict=True):
+def _check_lifetimes(held: Snapshot, heads: dict[str, list[Any]]) -> None:
+    for name, found in held.items():
         kind = _kind(name)
-        assert type_ == kind.type, name
-        ends = _is_final(ledger, name, heads) if kind.lifetime is Lifetime.FINAL else kind.lifetime is Lifetime.TTL
-        assert (ttl_ms > 0) is ends, f"{name} has {ttl_ms} ms to live"
-    for name in ("poke", "wake"):
-        assert ledger.redis.llen(ledger.key(name)) <= 1
+        assert found.type == kind.type, name
+        ends = _is_final(name, found, heads) if kind.lifetime is Lifetime.FINAL else kind.lifetime is Lifetime.TTL
+        assert (found.ttl_ms > 0) is ends, f"{name} has {found.ttl_ms} ms to live"
+        assert found.type != "list" or len(found.value) == 1
 
 
-def _is_final(ledger: Ledger, name: str, heads: dict[str, list[Any]]) -> bool:
+def _is_final(name: str, found: Held, heads: dict[str, list[Any]]) -> bool:
     kind, _, rest = name.partition(":")
     if kind == "b":
         # One that is open and has no job to send goes too, 30 days after the last.
-        return not any(int(ledger.redis.hget(ledger.key(name), field) or 0) for field in ("waiting", "leased"))
-    local_id = str(ledger.redis.get(ledger.key(name))).split()[0] if kind == "idem" else rest
+        book = _numbers(found.value)
+        return book["waiting"] + book["leased"] == 0
+    local_id = found.value.split()[0] if kind == "idem" else rest
     return local_id in heads and JobState(heads[local_id][Place.STATE]) in FINAL

@@ -90,27 +90,28 @@ class Ledger:
 
     def run(self, call: Call[T]) -> T:
         """Runs the call, and notes how it moved the jobs that are watched."""
-        self.watch()
+        if JobState.SCHEDULED in self._seen.values():
+            # Time alone makes it queued; that is no move of this call.
+            self.watch()
         answer = self.store.run(call)
         self.watch()
         return answer
 
     def watch(self, local_ids: Iterable[str] = ()) -> None:
         """Notes what moved since the last look; `local_ids` are watched from now on."""
-        ids = [*self._seen, *(id_ for id_ in local_ids if id_ not in self._seen)][: calls.MOST_JOBS]
+        open_ids = [id_ for id_, state in self._seen.items() if state is not JobState.SENT]
+        ids = [*open_ids, *(id_ for id_ in local_ids if id_ not in self._seen)][: calls.MOST_JOBS]
+        if not ids:
+            return
         for id_, job in self.jobs(ids).items():
             before = self._seen.get(id_, job.state)
             if before is not job.state:
                 self.moves.add((before, job.state))
             self._seen[id_] = job.state
 
-    # What producers do.
-
     def configure(self, *, rate: float = 10_000, burst: int = 10_000, max_pumps: int = 4, version: str = "v1") -> str:
         return self.run(
-            calls.configure(
-                self.keys, version=version, rate=rate, burst=burst, max_pumps=max_pumps, keep_ms=KEEP_MS
-            )
+            calls.configure(self.keys, version=version, rate=rate, burst=burst, max_pumps=max_pumps, keep_ms=KEEP_MS)
         )
 
     def submit(
@@ -157,8 +158,6 @@ class Ledger:
 
     def state(self, local_id: str) -> JobState:
         return self.job(local_id).state
-
-    # What workers do.
 
     def claim(
         self,
@@ -219,8 +218,6 @@ class Ledger:
         self.run_out("leases")
         return self.tend()
 
-    # What Redis holds.
-
     def key(self, name: str) -> str:
         return self.keys.base + name
 
@@ -254,6 +251,10 @@ class Ledger:
         """Moves all members of a zset to long ago."""
         for member in self.redis.zrange(self.key(index), 0, -1):
             self.redis.zadd(self.key(index), {member: 1})
+
+    def forget_request(self) -> None:
+        """Lets the time pass in which a pump that was asked for should have come."""
+        self.redis.delete(self.key("asked"))
 
     def shift_bucket(self, by_ms: float) -> None:
         """Moves the time at which the bucket was last counted; later than now is a backward step of the clock."""

@@ -63,7 +63,11 @@ def test_the_lanes_of_a_tenant_take_turns(ledger: Ledger) -> None:
         ledger.add(40, lane=name, watched=False)
 
     jobs = ledger.take(40).jobs
-    assert Counter(job.batch for job in jobs) == {campaigns[0].split(":")[3]: 10, campaigns[1].split(":")[3]: 10, "": 20}
+    assert Counter(job.batch for job in jobs) == {
+        campaigns[0].split(":")[3]: 10,
+        campaigns[1].split(":")[3]: 10,
+        "": 20,
+    }
 
 
 @pytest.mark.parametrize("trickler", ["0", "zzz"])

@@ -97,6 +97,7 @@ BY_EXCEPTION: tuple[tuple[type[Exception], Rule], ...] = (
     (botocore_errors.EndpointConnectionError, _UNREACHABLE),
     (botocore_errors.ProxyConnectionError, _UNREACHABLE),
     (botocore_errors.HTTPClientError, _NO_ANSWER),
+    (botocore_errors.ConnectionError, _NO_ANSWER),
     (ResponseParserError, _NO_ANSWER),
     (botocore_errors.NoCredentialsError, _CREDENTIALS),
     (botocore_errors.PartialCredentialsError, _CREDENTIALS),

@@ -3,12 +3,12 @@
 import os
 import sys
 from collections.abc import Callable
-from importlib.metadata import entry_points, version
+from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
+from typer.core import TyperGroup
 
 from outbound_chat.cli import batch, doctor, jobs
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
@@ -20,8 +20,48 @@ EPILOG = (
     "3 Redis can't be reached or refuses; 4 no result in time; 5 no such job or batch."
 )
 
+
+class _Commands(TyperGroup):
+    """Our commands, and those of the worker's package, which are loaded only when they are asked for.
+
+    They bring Celery and boto3 with them, half a second that `status` need not pay.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *(point.name for point in _entry_points())]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        found = super().get_command(ctx, cmd_name)
+        points = [point for point in _entry_points() if point.name == cmd_name]
+        return _loaded(points[0]) if found is None and points else found
+
+
+def _entry_points() -> list[EntryPoint]:
+    return sorted(entry_points(group="outbound_chat.commands"))
+
+
+def _loaded(point: EntryPoint) -> Any:
+    holder = typer.Typer(add_completion=False, rich_markup_mode=None)
+    try:
+        function = point.load()
+    except ModuleNotFoundError as error:
+        function = _missing(point.name, error.name or "a package")
+    holder.command(point.name, epilog=EPILOG)(function)
+    return typer.main.get_command(holder)
+
+
+def _missing(name: str, module: str) -> Callable[[], None]:
+    def explain() -> None:
+        talk.print(f"error: '{name}' needs {module}; run: pip install 'outbound-chat[all]'", markup=False)
+        raise typer.Exit(Exit.WRONG_INPUT)
+
+    explain.__doc__ = "Not installed: pip install 'outbound-chat[all]'."
+    return explain
+
+
 app = typer.Typer(
     name="outbound-chat",
+    cls=_Commands,
     help="Send SMS and WhatsApp through Amazon Connect, at the pace AWS allows, once each.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -58,41 +98,13 @@ def _options(
         os.environ[CONFIG_VARIABLE] = str(config.absolute())
 
 
-def _add_commands() -> None:
-    for command in sorted(entry_points(group="outbound_chat.commands")):
-        try:
-            app.command(command.name, epilog=EPILOG)(command.load())
-        except ModuleNotFoundError as error:
-            app.command(command.name)(_missing(command.name, error.name or "a package"))
-
-
-def _missing(name: str, module: str) -> Callable[[], None]:
-    def explain() -> None:
-        talk.print(f"error: '{name}' needs {module}; run: pip install 'outbound-chat[all]'", markup=False)
-        raise typer.Exit(Exit.WRONG_INPUT)
-
-    explain.__doc__ = "Not installed: pip install 'outbound-chat[all]'."
-    return explain
-
-
 def run() -> None:
     """Runs the command line, and ends the process with its exit code."""
-    _add_commands()
     try:
-        code = app(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        code = end.exit_code
-    except click.Abort:
-        talk.print("interrupted")
-        code = 130
-    except click.ClickException as error:
-        error.show()
-        code = Exit.WRONG_INPUT
+        app()
     except (OutboundChatError, SettingsError) as error:
         print_error(error)
-        code = exit_code(error)
+        sys.exit(exit_code(error))
     except BrokenPipeError:
         # The reader of our output has gone, as in `outbound-chat status … | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = Exit.DONE
-    sys.exit(int(code or 0))

@@ -161,7 +161,9 @@ def _converted(cells: Mapping[str, Any]) -> Mapping[str, Any] | InvalidJob:
         base, dot, key = column.partition(".")
         if column.startswith("_") or value is None or value == "":
             continue
-        if dot and base in MAPS:
+        if isinstance(value, str) and not _is_text(value):
+            errors.append(FieldError(column, Code.NOT_UNICODE, "is not UTF-8; save the file as UTF-8"))
+        elif dot and base in MAPS:
             row.setdefault(base, {})[key] = value
         elif column in TIMES and isinstance(value, str):
             try:
@@ -173,6 +175,15 @@ def _converted(cells: Mapping[str, Any]) -> Mapping[str, Any] | InvalidJob:
         else:
             row[column] = value
     return InvalidJob(errors) if errors else row
+
+
+def _is_text(value: str) -> bool:
+    """Whether all bytes were UTF-8: the others came in as lone surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Rejects:

@@ -26,11 +26,16 @@ def parse_time(field: str, text: str | None) -> datetime | None:
     """
     if text is None:
         return None
+    fault = FieldError(
+        field, Code.INVALID_TIME, "must be an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00"
+    )
     try:
-        return datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError as error:
-        message = "must be an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00"
-        raise InvalidJob([FieldError(field, Code.INVALID_TIME, message)]) from error
+        raise InvalidJob([fault]) from error
+    if instant.tzinfo is None:
+        raise InvalidJob([fault])
+    return instant
 
 
 def _pairs(values: list[str]) -> dict[str, str] | None:

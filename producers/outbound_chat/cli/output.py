@@ -9,7 +9,6 @@ from enum import IntEnum
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from outbound_chat.errors import (
@@ -47,8 +46,8 @@ COLOURS = {
 }
 
 
-def exit_code(error: Exception) -> Exit | None:
-    """The exit code for an error of ours; None for any other."""
+def exit_code(error: OutboundChatError | SettingsError) -> Exit:
+    """The exit code for an error of ours."""
     match error:
         case WaitTimeout():
             return Exit.TIMEOUT
@@ -56,16 +55,16 @@ def exit_code(error: Exception) -> Exit | None:
             return Exit.UNKNOWN_ID
         case StoreError():
             return Exit.STORE
-        case OutboundChatError() | SettingsError():
+        case _:
             return Exit.WRONG_INPUT
-    return None
 
 
 def print_error(error: Exception) -> None:
     """An error of ours as people read it: a line for each fault."""
     lines = [f"  {fault}" for fault in error.errors] if isinstance(error, InvalidJob) else []
     head = "the job is refused:" if lines else str(error)
-    talk.print(Text("error: ", style="bold red") + Text("\n".join([head, *lines, *getattr(error, "__notes__", [])])))
+    text = "\n".join([head, *lines, *getattr(error, "__notes__", [])])
+    talk.print(Text("error: ", style="bold red") + Text(text), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -85,20 +84,19 @@ def _plain(value: Any) -> Any:
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:
-    """Jobs as a table, a line each."""
-    table = Table("job", "state", "attempts", "contact", "next attempt or end", "reason", box=None, pad_edge=False)
+    """Jobs, a line each; never cut, so that ids can be copied and searched for."""
+    width = max((len(job.id) for job in jobs), default=0)
     for job in jobs:
-        when = job.finished_at or job.next_attempt_at
-        reason = f"{job.error.code}: {job.error.message}" if job.error else ""
-        table.add_row(
-            job.id,
-            Text(job.state, style=COLOURS.get(job.state, "")),
-            str(job.attempts),
-            job.contact_id or "",
-            when.astimezone().strftime("%Y-%m-%d %H:%M:%S") if when else "",
-            Text(reason),
-        )
-    out.print(table)
+        line = Text(f"{job.id:<{width}}  ") + Text(f"{job.state:<9}", style=COLOURS.get(job.state, ""))
+        if job.contact_id:
+            line += Text(f"  contact {job.contact_id}")
+        if when := job.finished_at or job.next_attempt_at:
+            word = "at" if job.final else "next at"
+            line += Text(f"  {word} {when.astimezone():%Y-%m-%d %H:%M:%S}")
+        line += Text(f"  attempts {job.attempts}")
+        if job.error:
+            line += Text(f"  {job.error.code}: {job.error.message}")
+        out.print(line, soft_wrap=True)
 
 
 def print_batch(batch: Batch) -> None:

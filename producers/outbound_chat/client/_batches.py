@@ -16,7 +16,7 @@ from outbound_chat.store import calls
 from outbound_chat.store.calls import NewJob, NotOpen
 from outbound_chat.store.records import lane_of
 
-ROW_TIMING = frozenset({"send_at", "expires_at", "idempotency_key"})
+OF_ONE_JOB = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
 
 OnRejected = Callable[[Rejection], None]
 OnProgress = Callable[[int, int], None]
@@ -44,14 +44,15 @@ class BatchWriter:
         tenant = check_tenant(options.get("tenant"), errors)
         priority = check_priority(options.get("priority"), Priority.BULK, errors)
         self._sender_name, sender = verbs.find_sender(options.get("sender"), errors)
-        given = {field: value for field, value in options.items() if field not in OWN_OPTIONS - ROW_TIMING}
         errors += [
             FieldError(field, Code.NOT_SHAREABLE, "belongs to one job; give it in the rows")
-            for field in ROW_TIMING & given.keys()
+            for field in sorted(OF_ONE_JOB & options.keys())
         ]
-        self._shared = ChatRequest.from_short({f: v for f, v in given.items() if f not in ROW_TIMING})
+        shared = {field: value for field, value in options.items() if field not in OWN_OPTIONS | OF_ONE_JOB}
+        self._shared = ChatRequest.from_short(shared)
         if sender:
-            errors += [error for error in self._shared.errors(sender) if error.field.partition(".")[0] in given]
+            # Of what the rows are still to bring, nothing can be wrong yet.
+            errors += [error for error in self._shared.errors(sender) if error.field.partition(".")[0] in shared]
         if errors or not sender:
             raise InvalidJob(errors)
         self._sender = sender

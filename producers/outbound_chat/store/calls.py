@@ -5,12 +5,13 @@ The only place that knows the order of arguments and the form of replies. Nothin
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from outbound_chat.jobs import Job
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import Place, job_from_head, read_head
+from outbound_chat.store.records import Place, UnreadableRecord, job_from_head, read_head
 
 T = TypeVar("T")
 
@@ -265,11 +266,16 @@ def close_batch(keys: Keys, *, batch: str, rejected: int) -> Call[str]:
 
 
 def read_jobs(keys: Keys, local_ids: Sequence[str]) -> Call[dict[str, Job]]:
-    """The jobs, at most `MOST_JOBS`, that have a record, by local id."""
+    """The jobs, at most `MOST_JOBS`, that have a record that can be read, by local id."""
 
     def read(reply: list[Any]) -> dict[str, Job]:
-        found = zip(local_ids, reply[1:], strict=True)
-        return {id_: job_from_head(keys.budget, id_, head, int(reply[0])) for id_, head in found if head}
+        jobs: dict[str, Job] = {}
+        for local_id, head in zip(local_ids, reply[1:], strict=True):
+            # One record that another program wrote must not hide the others.
+            with suppress(UnreadableRecord):
+                if head:
+                    jobs[local_id] = job_from_head(keys.budget, local_id, head, int(reply[0]))
+        return jobs
 
     return Call("read_jobs", keys, list(local_ids), read)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
@@ -15,6 +17,7 @@ from redis.exceptions import (
     RedisError,
     TimeoutError as RedisTimeoutError,
 )
+from redis.retry import Retry
 
 from outbound_chat.errors import StoreError, StoreUnavailable
 
@@ -27,7 +30,19 @@ _OPTIONS: dict[str, Any] = {
     "socket_timeout": 10,
     "socket_keepalive": True,
     "health_check_interval": 15,
+    # A caller that waits for a job holds a connection; redis-py alone would stop at 100.
+    "max_connections": 10_000,
 }
+
+
+# Retries bridge a short cut of the line; that a server is down is said within about a second. They are safe, since
+# every script gives the same answer when it runs twice.
+RETRIES = 3
+
+
+def _backoff() -> ExponentialWithJitterBackoff:
+    return ExponentialWithJitterBackoff(cap=0.5, base=0.05)
+
 
 AnyRedis = redis.Redis | redis.RedisCluster
 AnyAsyncRedis = redis.asyncio.Redis | redis.asyncio.RedisCluster
@@ -46,14 +61,14 @@ def connect(url: str) -> AnyRedis:
     with translated():
         if is_cluster(url):
             return redis.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-        return redis.Redis.from_url(url, **_OPTIONS)
+        return redis.Redis.from_url(url, retry=Retry(_backoff(), RETRIES), **_OPTIONS)
 
 
 def connect_async(url: str) -> AnyAsyncRedis:
     """The same for asyncio."""
     if is_cluster(url):
         return redis.asyncio.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-    return redis.asyncio.Redis.from_url(url, **_OPTIONS)
+    return redis.asyncio.Redis.from_url(url, retry=AsyncRetry(_backoff(), RETRIES), **_OPTIONS)
 
 
 @contextmanager

@@ -7,6 +7,12 @@ from typing import Any
 
 from outbound_chat.jobs import Attempt, Job, JobState, Priority
 
+RECORD_VERSION = 1
+
+
+class UnreadableRecord(ValueError):
+    """What is stored as a record is not one: another program or a newer version wrote it."""
+
 
 class Place(IntEnum):
     """Places of the head, counted from 0 (Lua counts from 1)."""
@@ -46,13 +52,26 @@ def lane_of(priority: Priority, sender: str, tenant: str | None, batch: str | No
 
 
 def read_head(raw: str) -> list[Any]:
-    """The head from its JSON."""
-    head: list[Any] = json.loads(raw)
+    """The head from its JSON.
+
+    Raises:
+        UnreadableRecord: it is none; the scripts set such a record aside.
+    """
+    try:
+        head = json.loads(raw)
+    except ValueError as error:
+        raise UnreadableRecord("the record's head is not JSON") from error
+    if not isinstance(head, list) or len(head) < len(Place) or head[Place.VERSION] != RECORD_VERSION:
+        raise UnreadableRecord("the record's head is not of this version")
     return head
 
 
 def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
-    """What callers see of a record. `scheduled` is not stored: it is a queued job whose `send_at` lies ahead."""
+    """What callers see of a record. `scheduled` is not stored: it is a queued job whose `send_at` lies ahead.
+
+    Raises:
+        UnreadableRecord: as `read_head`.
+    """
     head = read_head(raw)
     priority, sender, tenant, batch = head[Place.LANE].split(":")
     state = JobState(head[Place.STATE])
@@ -72,7 +91,7 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
         created_at=from_ms(head[Place.CREATED]),
         send_at=from_ms(send_at) if send_at else None,
         expires_at=from_ms(head[Place.EXPIRES]),
-        next_attempt_at=from_ms(head[Place.DUE]) if waiting else None,
+        next_attempt_at=from_ms(head[Place.DUE] or head[Place.CREATED]) if waiting else None,
         finished_at=from_ms(head[Place.FINISHED]) if head[Place.FINISHED] else None,
         cancel_requested=bool(head[Place.CANCEL]),
         maybe_sent=bool(head[Place.MAYBE_SENT]),

@@ -36,7 +36,10 @@ def dev(
     burst: Annotated[int, typer.Option(min=1, help="Calls that may follow each other at once.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as one JSON line.")] = False,
 ) -> None:
-    """Run Valkey, the sandbox and workers on this machine until Ctrl-C, and print their addresses."""
+    """Run a whole stack on this machine.
+
+    Valkey, the sandbox and workers, until Ctrl-C; prints their addresses.
+    """
     ended = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: ended.set())

@@ -14,7 +14,10 @@ def worker(
     processes: Annotated[int, typer.Option(min=1, max=64, help="Worker processes; each uses one core.")] = 1,
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
 ) -> None:
-    """Run workers until Ctrl-C or SIGTERM; one that dies is started again. Calls in flight are finished first."""
+    """Run workers until Ctrl-C or SIGTERM.
+
+    A worker that dies is started again. At the end, calls in flight are finished first.
+    """
     if log_level.upper() not in logging.getLevelNamesMapping():
         raise typer.BadParameter("use DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")
     load_settings()  # what is wrong with them is said once, here, and not by each process

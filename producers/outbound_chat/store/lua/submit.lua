@@ -42,7 +42,7 @@ local function take(i)
   end
   local due = send_at > 0 and send_at or NOW
   expires = expires > 0 and expires or math.max(due, NOW) + max_age_ms
-  save_record(id, { RECORD_VERSION, 'queued', lane, NOW, send_at, due, expires, 0, '', 0, 0,
+  save_record(id, { RECORD_VERSION, 'queued', lane, NOW, send_at, send_at, expires, 0, '', 0, 0,
     tonumber(ARGV[i + 3]), ARGV[i + 4], ARGV[i + 5], '', 0, 0 }, ARGV[i + 7])
   put_in_lane(id, lane, due, false)
   redis.call('ZADD', key('expiry'), digits(expires), id)

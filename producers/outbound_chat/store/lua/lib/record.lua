@@ -1,6 +1,7 @@
 -- record: one string a job at `j:<id>`: a JSON array (the head), a newline, the stored request.
 -- The head's places are the same in outbound_chat/store/records.py. New places are only ever appended, and scripts keep
--- places they do not know, so that two versions can work on one Redis.
+-- places they do not know, so that two versions can work on one Redis. SEND_AT and DUE are 0 for "at once"; of a job
+-- that is being called, DUE is the time of its claim.
 local VERSION, STATE, LANE, CREATED, SEND_AT, DUE, EXPIRES, ATTEMPTS = 1, 2, 3, 4, 5, 6, 7, 8
 local CLAIM, MAYBE_SENT, CANCEL, PARTS, TOKEN, IDEM, CONTACT, FINISHED, HISTORY = 9, 10, 11, 12, 13, 14, 15, 16, 17
 

@@ -1,0 +1,173 @@
+"""Batches: streamed, accepted or refused row by row."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import fakeredis
+import pytest
+
+from outbound_chat import AsyncOutboundChat, InvalidJob, JobState, OutboundChat, Rejection, UnknownBatch
+from outbound_chat.store import AsyncStore
+from tests.client.conftest import VALUES
+from tests.harness import number
+
+
+def test_a_batch_takes_good_rows_and_names_the_bad_ones(chat: OutboundChat) -> None:
+    """One wrong number in a file of 100,000 must not stop the rest."""
+    bad = {"to": number(2), "text": "x" * 2_000}
+    rows: list[Any] = [{"to": number(1)}, {"to": "12"}, bad, "nonsense", {"to": number(3)}]
+
+    receipt = chat.enqueue_batch(rows, sender="support", text="Hello")
+
+    assert (receipt.accepted, receipt.rejected, receipt.duplicates) == (2, 3, 0)
+    assert [(one.row, one.errors[0].field, one.errors[0].code) for one in receipt.rejections] == [
+        (2, "to", "invalid_number"),
+        (3, "text", "too_long"),
+        (4, "row", "wrong_type"),
+    ]
+    batch = chat.batch(receipt.id)
+    assert (batch.accepted, batch.rejected, batch.closed, batch.final) == (2, 3, True, False)
+    assert batch.counts[JobState.QUEUED] == 2
+    assert sum(batch.counts.values()) == batch.accepted
+
+
+def test_a_job_of_a_batch_is_found_by_its_row(chat: OutboundChat) -> None:
+    """Ids of rows need no index: a service that kept the batch's id can ask for any row."""
+    receipt = chat.enqueue_batch([{"to": number(1)}, {"to": "12"}, {"to": number(2)}], sender="support")
+
+    assert chat.status(f"{receipt.id}-3").batch_id == receipt.id
+    assert chat.statuses([f"{receipt.id}-2"]) == {f"{receipt.id}-2": None}
+
+
+def test_rows_are_streamed_in_round_trips_of_500(chat: OutboundChat) -> None:
+    """100,000 rows must not be in memory at once: rows are taken as they are submitted."""
+    taken = 0
+    progress: list[tuple[int, int, int]] = []
+
+    def rows() -> Iterator[dict[str, str]]:
+        nonlocal taken
+        for index in range(1_200):
+            taken += 1
+            yield {"to": number(index)}
+
+    chat.enqueue_batch(
+        rows(), sender="support", on_progress=lambda accepted, rejected: progress.append((taken, accepted, rejected))
+    )
+
+    assert progress == [(500, 500, 0), (1_000, 1_000, 0), (1_200, 1_200, 0)]
+
+
+def test_rejections_can_be_handed_on_instead_of_kept(chat: OutboundChat) -> None:
+    """A file of rejects is written as it comes."""
+    rejected: list[Rejection] = []
+
+    receipt = chat.enqueue_batch([{"to": "1"}, {"to": "2"}], sender="support", on_rejected=rejected.append)
+
+    assert [one.row for one in rejected] == [1, 2]
+    assert receipt.rejections == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "code"),
+    [
+        ({"sender": "nobody"}, "sender", "unknown_sender"),
+        ({"sender": "support", "text": "x" * 1_025}, "text", "too_long"),
+        ({"sender": "support", "attributes": {"a b": "c"}}, "attributes.#1", "invalid_key"),
+        ({"sender": "support", "idempotency_key": "x"}, "idempotency_key", "not_shareable"),
+        ({"sender": "support", "client_token": "x"}, "client_token", "not_shareable"),
+        ({"sender": "support", "subject": "x"}, "subject", "unknown_field"),
+    ],
+)
+def test_a_batch_whose_shared_part_is_wrong_is_refused_as_a_whole(
+    chat: OutboundChat, redis: fakeredis.FakeRedis, options: Any, field: str, code: str
+) -> None:
+    """Else each of 100,000 rows would be rejected for the same reason."""
+    with pytest.raises(InvalidJob) as caught:
+        chat.enqueue_batch([{"to": number(1)}], **options)
+
+    assert [(error.field, error.code) for error in caught.value.errors] == [(field, code)]
+    assert redis.keys() == []
+
+
+def test_a_row_can_not_leave_its_batch(chat: OutboundChat) -> None:
+    """A batch is one lane: one sender, tenant and priority."""
+    rows: list[Any] = [{"to": number(1), "sender": "support", "tenant": None}, {"to": number(2), "priority": "urgent"}]
+
+    receipt = chat.enqueue_batch(rows, sender="support")
+
+    assert [(one.row, one.errors[0].code) for one in receipt.rejections] == [(2, "not_in_batch")]
+
+
+def test_a_row_known_by_its_idempotency_key_is_counted_as_a_duplicate(chat: OutboundChat) -> None:
+    """The same row twice in a file must text once."""
+    rows = [
+        {"to": number(1), "idempotency_key": "a"},
+        {"to": number(1), "idempotency_key": "b"},
+        {"to": number(9), "idempotency_key": "a"},
+    ]
+    first = chat.enqueue_batch(rows, sender="support", text="Hello")
+
+    assert (first.accepted, first.rejected, first.duplicates) == (2, 1, 0)
+    assert [(one.row, one.errors[0].code) for one in first.rejections] == [(3, "idempotency_conflict")]
+
+
+def test_rows_that_break_off_leave_a_batch_that_says_so(chat: OutboundChat) -> None:
+    """The reader of a file may fail half way: what was taken is sent, and the caller learns the batch's id."""
+
+    def rows() -> Iterator[dict[str, str]]:
+        for index in range(600):
+            yield {"to": number(index)}
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone") as caught:
+        chat.enqueue_batch(rows(), sender="support")
+
+    note = caught.value.__notes__[0]
+    batch = chat.batch(note.split()[1])
+    assert "500 jobs are in the ledger" in note
+    assert (batch.accepted, batch.closed) == (500, False)
+
+
+def test_an_unknown_batch_is_an_error(chat: OutboundChat) -> None:
+    """A typing error is not an empty batch."""
+    for batch_id in ("nonsense", f"main.{'0' * 26}"):
+        with pytest.raises(UnknownBatch):
+            chat.batch(batch_id)
+        with pytest.raises(UnknownBatch):
+            chat.wait_batch(batch_id)
+
+
+def test_an_empty_batch_is_final_at_once(chat: OutboundChat) -> None:
+    """A script over a list that happens to be empty must not wait for ever."""
+    receipt = chat.enqueue_batch([], sender="support")
+
+    assert chat.wait_batch(receipt.id, timeout=1).final
+
+
+def test_both_clients_have_the_same_verbs_with_the_same_options() -> None:
+    """Nobody should find a verb missing after moving to asyncio."""
+    for name, method in vars(OutboundChat).items():
+        if name.startswith("_") or name in {"from_settings", "close"}:
+            continue
+        twin = getattr(AsyncOutboundChat, name)
+        assert twin.__doc__
+        assert set(method.__annotations__) == set(twin.__annotations__), name
+
+
+def test_the_async_client_gives_the_same_answers() -> None:
+    """Same steps, other runner."""
+
+    async def walk() -> None:
+        redis = fakeredis.FakeAsyncRedis(decode_responses=True)
+        async with AsyncOutboundChat(store=AsyncStore("redis://", client=redis), **VALUES) as chat:
+            job = await chat.enqueue(sender="support", to=number(1), text="Hello")
+            assert await chat.status(job.id) == job
+            assert (await chat.cancel(job.id)).state is JobState.CANCELLED
+            assert (await chat.wait(job.id)).final
+            receipt = await chat.enqueue_batch([{"to": number(1)}, {"to": "1"}], sender="support")
+            assert (receipt.accepted, receipt.rejected) == (1, 1)
+            with pytest.raises(InvalidJob):
+                await chat.enqueue(sender="support", to="1")
+
+    asyncio.run(walk())

@@ -1,0 +1,66 @@
+"""The package as it is installed: light to import, and complete in the wheel."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOADED = """
+import sys
+import outbound_chat
+heavy = {"celery", "kombu", "boto3", "botocore", "fastapi", "aiohttp", "typer", "rich"}
+print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def test_importing_the_client_loads_neither_celery_nor_boto3_nor_a_framework() -> None:
+    """A web app pays for what it uses: start-up time and memory of its processes."""
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_importing_the_worker_connects_to_nothing_and_reads_no_settings(tmp_path: Path) -> None:
+    """Celery imports the app in many commands; none of them may fail for a setting it does not need."""
+    code = "import outbound_chat_worker.celery, outbound_chat_worker.tasks"
+    environment = {"OUTBOUND_CHAT_CONFIG": str(tmp_path / "does-not-exist.toml"), "PATH": ""}
+
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, check=True)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_holds_all_that_runs_and_nothing_else(wheel: Path) -> None:
+    """What is tested from the checkout must be what is installed."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    sources = {
+        path.relative_to(root).as_posix()
+        for root in (ROOT / "config", ROOT / "producers", ROOT / "worker")
+        for path in root.rglob("*")
+        if path.suffix in {".py", ".lua", ".typed"}
+    }
+    packaged = {name for name in names if ".dist-info/" not in name}
+
+    assert packaged == sources | {"outbound_chat_worker/cli/demo.csv"}
+
+
+def test_the_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    """The scripts are data files: they must be found where the wheel puts them."""
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = (
+        "import outbound_chat, outbound_chat_worker\n"
+        "from outbound_chat.store.scripts import load_script\n"
+        "assert load_script('claim').source and load_script('submit').source\n"
+        f"assert outbound_chat.__file__.startswith({str(tmp_path)!r}), outbound_chat.__file__\n"
+    )
+
+    subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(tmp_path)}, cwd=tmp_path, check=True)

@@ -1,0 +1,196 @@
+"""Bad input at the command line: one clear error that names the field and the fix, an exit code, and nothing lost."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from outbound_chat import JobState
+from tests.harness import Harness, number
+
+HEADER = "to,text,attributes.order,send_at\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"redis_url = [", "is not valid TOML"),
+        (b"redis_url = '\xff'", "is not UTF-8 text (byte 13); save it as UTF-8"),
+        (b"redis_url = 'http://x'", "redis_url must start with one of redis://"),
+        (b"[senders.a]\nchannel = 'fax'", "senders.a.channel"),
+        (b"reddis_url = 'redis://x'", "reddis_url is not a setting of outbound-chat"),
+    ],
+)
+def test_settings_that_can_not_be_used_are_one_error_with_the_field(stack: Harness, content: bytes, said: str) -> None:
+    """Every command reads them first; a traceback would help nobody."""
+    stack.settings_file.write_bytes(content)
+
+    for command in (["send", "--sender", "support", "--to", number(1)], ["worker"], ["status", "main.x"]):
+        done = stack.run(*command)
+        assert done.returncode == 2, done.stderr
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (
+            ["--sender", "nobody", "--to", number(1)],
+            2,
+            'sender "nobody" is not configured; known senders: chat, support',
+        ),
+        (["--sender", "support", "--to", "0123"], 2, "[invalid_number]"),
+        (["--sender", "support", "--to", number(1), "--text", "x" * 1_025], 2, "[too_long]"),
+        (["--sender", "support", "--to", number(1), "--send-at", "tomorrow"], 2, "send_at: must be an ISO 8601 time"),
+        (["--sender", "support", "--to", number(1), "--send-at", "2027-01-01"], 2, "send_at: must be an ISO 8601 time"),
+        (["--sender", "support", "--to", number(1), "--attribute", "x"], 2, "name=value"),
+        (["--request", "missing.json"], 2, "missing.json can't be read"),
+        (["--sender", "support"], 2, "to: is required"),
+    ],
+)
+def test_a_job_that_can_not_be_sent_is_refused_with_the_reason(
+    stack: Harness, options: list[str], code: int, said: str
+) -> None:
+    """The operator mends what is named and types the command again."""
+    done = stack.run("send", *options)
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("rows.csv", "phone,text\n+1,Hello\n", 'no column "to"'),
+        ("rows.csv", "to,message\n+1,Hello\n", 'unknown columns: "message"'),
+        ("rows.csv", "to,to\n+1,+2\n", "twice"),
+        ("rows.csv", "", 'no column "to"'),
+        ("rows.txt", "to\n", "name the kind of file by its ending"),
+    ],
+)
+def test_a_file_that_is_no_file_of_jobs_is_refused_as_a_whole(
+    stack: Harness, name: str, content: str, said: str
+) -> None:
+    """Nothing is enqueued before its columns are understood."""
+    (stack.folder / name).write_text(content, encoding="utf-8")
+
+    done = stack.run("send-batch", name, "--sender", "support")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert stack.server.process.poll() is None
+
+
+def test_bad_rows_of_a_csv_go_to_a_file_that_can_be_mended_and_sent_again(stack: Harness) -> None:
+    """One row of another encoding must not stop 100,000 others, nor be lost."""
+    file = stack.folder / "rows.csv"
+    good = [f'{number(1)},"two\nlines",1,\n', f"{number(2)},Grüße,2,2027-01-01T09:00:00+01:00\n"]
+    bad = [
+        b"12025550123,no plus,3,\n",
+        number(4).encode() + b",\xff\xfe,4,\n",
+        number(5).encode() + b",one field more,5,,\n",
+    ]
+    file.write_bytes(HEADER.encode() + "".join(good).encode() + b"".join(bad))
+
+    done = stack.run("send-batch", "rows.csv", "--sender", "support", "--json")
+
+    answer = json.loads(done.stdout)
+    assert done.returncode == 1, done.stderr
+    assert (answer["receipt"]["accepted"], answer["receipt"]["rejected"]) == (2, 3)
+    rejects = stack.folder / answer["rejects"]
+    with rejects.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row["_line"] for row in rows] == ["5", "6", "7"]
+    assert [row["_errors"].rpartition("[")[2] for row in rows] == ["invalid_number]", "not_unicode]", "wrong_type]"]
+    mended = rejects.read_bytes().replace(b"12025550123", number(3).encode()).replace(b"\xff\xfe", b"mended")
+    (stack.folder / "again.csv").write_bytes(mended)
+    again = json.loads(stack.run("send-batch", "again.csv", "--sender", "support", "--json").stdout)
+    assert (again["receipt"]["accepted"], again["receipt"]["rejected"]) == (3, 0)
+
+
+def test_bad_rows_of_a_jsonl_file_are_named_by_line(stack: Harness) -> None:
+    """The other format that bulk systems write."""
+    rows = [
+        json.dumps({"to": number(1), "attributes": {"order": "1"}, "send_at": "2027-01-01T09:00:00Z"}),
+        "{broken",
+        "",
+        json.dumps([1]),
+        json.dumps({"to": number(2), "subject": "x"}),
+    ]
+    (stack.folder / "rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
+
+    done = stack.run("send-batch", "rows.jsonl", "--sender", "support", "--json")
+
+    answer = json.loads(done.stdout)
+    assert (answer["receipt"]["accepted"], answer["receipt"]["rejected"]) == (1, 3)
+    assert answer["batch"]["counts"]["scheduled"] == 1
+    rejects = [json.loads(line) for line in (stack.folder / answer["rejects"]).read_text().splitlines()]
+    assert [row["_line"] for row in rejects] == [2, 4, 5]
+    assert "[unknown_field]" in rejects[2]["_errors"]
+    assert rejects[2]["subject"] == "x"
+
+
+def test_redis_that_is_down_is_said_once_with_an_exit_code_of_its_own(stack: Harness) -> None:
+    """Scripts must tell a wrong number from a server that is away."""
+    (stack.folder / "rows.csv").write_text(f"to\n{number(1)}\n", encoding="utf-8")
+    stack.kill(stack.server.process)
+    for command in (
+        ["send", "--sender", "support", "--to", number(1)],
+        ["send-batch", "rows.csv", "--sender", "support"],
+        ["status", f"main.{'0' * 26}"],
+    ):
+        done = stack.run(*command)
+        assert done.returncode == 3, done.stderr
+        assert "Redis can't be reached" in done.stderr
+        assert "Traceback" not in done.stderr
+    doctor = stack.run("doctor")
+    assert doctor.returncode == 1
+    assert "FAIL redis" in doctor.stdout
+    stack.server.restart()
+
+
+def test_the_verbs_of_the_command_line_follow_a_job_to_its_end(stack: Harness) -> None:
+    """send, status, wait, cancel and doctor as an operator uses them, with and without --json."""
+    (stack.folder / "request.json").write_text(
+        json.dumps({"DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": number(3)}}), encoding="utf-8"
+    )
+    queued = json.loads(stack.run("send", "--sender", "support", "--to", number(1), "--text", "Hi", "--json").stdout)
+    dropped = json.loads(stack.run("send", "--sender", "support", "--to", number(2), "--json").stdout)
+    raw = json.loads(stack.run("send", "--sender", "support", "--request", "request.json", "--json").stdout)
+    cancelled = stack.run("cancel", dropped["id"], "--json")
+    assert (cancelled.returncode, json.loads(cancelled.stdout)["state"]) == (0, "cancelled")
+    assert "none runs" in stack.run("doctor").stdout
+    late = stack.run("wait", queued["id"], "--timeout", "0.1")
+    assert late.returncode == 4
+    stack.start_worker()
+
+    waited = stack.run("wait", queued["id"], raw["id"], "--json")
+
+    assert waited.returncode == 0, waited.stderr
+    assert [job["state"] for job in json.loads(waited.stdout)] == ["sent", "sent"]
+    status = stack.run("status", queued["id"], dropped["id"])
+    assert queued["id"] in status.stdout
+    assert "cancelled" in status.stdout
+    assert stack.run("wait", dropped["id"]).returncode == 1
+    assert stack.run("status", f"main.{'0' * 26}").returncode == 5
+    doctor = stack.run("doctor", "--json")
+    assert doctor.returncode == 0, doctor.stdout
+    assert {check["level"] for check in json.loads(doctor.stdout)} == {"ok"}
+
+
+def test_a_batch_is_followed_to_its_end(stack: Harness) -> None:
+    """`--follow` for scripts: the exit code tells whether everybody was texted."""
+    stack.start_worker()
+    Path(stack.folder / "rows.csv").write_text("to\n" + "\n".join(number(i) for i in range(50)), encoding="utf-8")
+
+    done = stack.run("send-batch", "rows.csv", "--sender", "support", "--text", "Hello", "--follow", "--json")
+
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert answer["batch"]["counts"][JobState.SENT] == 50
+    assert answer["batch"]["name"] == "rows.csv"

@@ -1,0 +1,144 @@
+"""The scripts and the Python that calls them say the same."""
+
+import re
+from importlib.resources import files
+from itertools import takewhile
+from typing import Any
+
+import pytest
+import redis
+
+from outbound_chat.store import KINDS, Call, Keys, Store, calls
+from outbound_chat.store.calls import Result
+from outbound_chat.store.records import RECORD_VERSION, Place
+from outbound_chat.store.scripts import load_script
+
+from .ledger import LANE, Ledger, new_job
+
+KEYS = Keys("oc", "main")
+FOLDER = files("outbound_chat.store") / "lua"
+SCRIPTS = sorted(file.name.removesuffix(".lua") for file in FOLDER.iterdir() if file.name.endswith(".lua"))
+RESULT = Result(local_id="id", claim="claim", outcome="sent")
+
+
+def a_call(script: str, items: int) -> Call[Any]:
+    """A call of the script, for so many jobs."""
+    made: dict[str, Call[Any]] = {
+        "submit": calls.submit(KEYS, lane=LANE, max_age_ms=1, rejected=0, jobs=[new_job()] * items),
+        "claim": calls.claim(KEYS, pump="p", claim_id="c", wanted=1, lease_ms=1, linger_ms=0, first=True),
+        "finish": calls.finish(KEYS, [RESULT] * items),
+        "renew": calls.renew(KEYS, pump="p", lease_ms=1, leased=[("id", "claim")] * items),
+        "leave": calls.leave(KEYS, pump="p", warm=True),
+        "tend": calls.tend(KEYS, worker="w", version="v"),
+        "cancel": calls.cancel(KEYS, "id"),
+        "open_batch": calls.open_batch(KEYS, batch="b", lane=LANE, name="n", shared="{}"),
+        "close_batch": calls.close_batch(KEYS, batch="b", rejected=0),
+        "read_jobs": calls.read_jobs(KEYS, ["id"] * items),
+        "read_batch": calls.read_batch(KEYS, "b"),
+        "configure": calls.configure(KEYS, version="v", rate=1, burst=1, max_pumps=1, keep_ms=1),
+    }
+    return made[script]
+
+
+def text_of(name: str) -> str:
+    return (FOLDER / f"{name}.lua").read_text(encoding="utf-8")
+
+
+def head_of(script: str) -> list[str]:
+    """The comment lines that a script opens with."""
+    head = takewhile(lambda line: line.startswith("--"), text_of(script).splitlines())
+    return [line.removeprefix("-- ") for line in head]
+
+
+def places_of(head: list[str]) -> tuple[int, int]:
+    """How many arguments the head names by number, and how many for each job."""
+    numbered = [int(number) for line in head for number in re.findall(r"^ARGV\[(\d+)\] [a-z_]+: ", line)]
+    assert numbered == list(range(1, len(numbered) + 1))
+    for number, line in enumerate(head):
+        if line.startswith("ARGV    ids of jobs"):
+            return len(numbered), 1
+        if each := re.search(r"^(?:ARGV    |then )(\d+) for each \w+: ?(.*)$", line):
+            # What stands in brackets explains a name; the list ends where the reply begins.
+            rest = " ".join([each[2], *head[number + 1 :]]).partition("reply ")[0]
+            names = re.sub(r"\([^)]*\)", "", rest).split(",")
+            assert len(names) == int(each[1])
+            assert all(re.fullmatch(r"[a-z_]+", name.strip()) for name in names)
+            return len(numbered), int(each[1])
+    return len(numbered), 0
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_tells_what_it_takes_answers_and_keeps(script: str) -> None:
+    """The head is the only reference that a reader of Lua has."""
+    head = head_of(script)
+
+    assert re.match(rf"{script}: \S.*\.$", head[0])
+    assert head[1] == "KEYS[1] base: first part of all keys of the budget"
+    for word in ("reply   ", "keeps   ", "uses: base"):
+        assert sum(line.startswith(word) for line in head) == 1, word
+    assert head[-1].startswith("uses: ")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_is_given_the_arguments_that_it_names(script: str) -> None:
+    """An argument in the wrong place is read as another, without any error."""
+    none, one, three = (len(a_call(script, items).args) for items in (0, 1, 3))
+
+    assert (none, one - none) == places_of(head_of(script))
+    assert three - none == 3 * (one - none)
+    assert a_call(script, 1).script == script
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_names_all_the_parts_it_needs(script: str) -> None:
+    """Lua finds out about a missing function only when it comes to the line that calls it."""
+    names = head_of(script)[-1].removeprefix("uses: ").split()
+    texts = [text_of(f"lib/{name}") for name in names] + [text_of(script)]
+    assert load_script(script).source == "\n".join(texts)
+    everywhere = {word for file in (FOLDER / "lib").iterdir() for word in functions_in(file.read_text("utf-8"))}
+    known: set[str] = set()
+    for text in texts:
+        known |= functions_in(text)
+        called = set(re.findall(r"(?<![\w.])(\w+)\(", re.sub(r"--.*", "", text)))
+        assert called & everywhere <= known
+
+
+def functions_in(text: str) -> set[str]:
+    return set(re.findall(r"^local function (\w+)", text, re.MULTILINE))
+
+
+def test_the_places_of_a_record_are_the_same_on_both_sides() -> None:
+    """Two lists in two languages; one that is off by one would read a token as a contact."""
+    text = text_of("lib/record")
+    places: dict[str, int] = {}
+    for names, numbers in re.findall(r"^local ([A-Z_, ]+) = ([\d, ]+)$", text, re.MULTILINE):
+        if "," in names:
+            places |= dict(zip(names.split(", "), map(int, numbers.split(", ")), strict=True))
+
+    assert places == {place.name: place.value + 1 for place in Place}
+    assert f"local RECORD_VERSION = {RECORD_VERSION}\n" in text_of("lib/record")
+
+
+def test_a_new_record_has_all_places(ledger: Ledger) -> None:
+    """The scripts set aside a record with fewer."""
+    (local_id,) = ledger.add(1)
+
+    assert len(ledger.head(local_id)) == len(Place)
+
+
+def test_every_kind_of_key_has_a_pattern_of_its_own() -> None:
+    """The list in `keys` is what an operator sees of the memory; each key must be one of them."""
+    starts = [kind.pattern.removesuffix("*") for kind in KINDS]
+
+    assert len(set(starts)) == len(KINDS)
+    assert all(kind.content and not kind.content.endswith(".") for kind in KINDS)
+
+
+def test_keys_of_another_slot_are_refused_under_a_shebang_alone(strict_cluster: Store) -> None:
+    """Without this the third run of the suite would prove nothing."""
+    source = "return redis.call('SET', 'elsewhere', 1)"
+    key = KEYS.base
+
+    assert strict_cluster.redis.eval(source, 1, key) == "OK"
+    with pytest.raises(redis.ResponseError, match="same slot"):
+        strict_cluster.redis.eval(f"#!lua\n{source}", 1, key)

@@ -1,0 +1,187 @@
+"""Waking: new work finds a pump or has one brought, and signals never pile up."""
+
+from outbound_chat.store.calls import Empty, Tended
+
+from .ledger import HOUR_MS, Ledger, new_job
+
+LINGER_MS = 1000
+
+
+def signals(ledger: Ledger) -> tuple[int, int]:
+    """Lengths of the lists `poke` and `wake`."""
+    return ledger.redis.llen(ledger.keys.poke), ledger.redis.llen(ledger.keys.wake)
+
+
+def test_new_work_pokes_the_waiting_pump_once(ledger: Ledger) -> None:
+    """The pump is there already: a message through the broker would cost milliseconds and CPU."""
+    assert ledger.claim(linger_ms=LINGER_MS) == Empty(waiting=True, until_ms=-1)
+    ledger.add(1)
+    assert signals(ledger) == (1, 0)
+    assert ledger.store.wait_for_signal([ledger.keys.poke], 1) == ledger.keys.poke
+
+    ledger.add(1)
+    assert signals(ledger) == (0, 0)
+
+
+def test_new_work_without_a_pump_wakes_one_waker(ledger: Ledger) -> None:
+    """A thousand jobs a second must bring one pump and not a thousand messages."""
+    ledger.add(1)
+    assert signals(ledger) == (0, 1)
+    assert "asked" in ledger.names()
+    assert ledger.store.wait_for_signal([ledger.keys.wake, ledger.keys.poke], 1) == ledger.keys.wake
+
+    ledger.add(1)
+    assert signals(ledger) == (0, 0)
+
+
+def test_a_request_that_nobody_answered_is_made_again(ledger: Ledger) -> None:
+    """The message may have been lost with the broker."""
+    ledger.add(1)
+    assert 0 < ledger.ttl_ms("asked") <= 2000
+    ledger.forget_request()
+    ledger.redis.delete(ledger.keys.wake)
+    ledger.add(1)
+
+    assert signals(ledger) == (0, 1)
+
+
+def test_the_lists_never_hold_more_than_one_element(ledger: Ledger) -> None:
+    """Signals that nobody reads must not pile up, and they go away by themselves."""
+    for _ in range(3):
+        ledger.add(1)
+        ledger.forget_request()
+        assert signals(ledger)[1] == 1
+    ledger.take()
+    for _ in range(3):
+        ledger.claim(linger_ms=LINGER_MS)
+        ledger.add(1)
+        assert signals(ledger)[0] == 1
+        ledger.take()
+
+    assert 0 < ledger.ttl_ms("poke") <= 5_000
+    assert 0 < ledger.ttl_ms("wake") <= 60_000
+
+
+def test_a_busy_pump_is_not_signalled(ledger: Ledger) -> None:
+    """It finds the work with its next claim."""
+    ledger.add(1)
+    ledger.redis.delete(ledger.keys.wake)
+    ledger.claim(first=True)
+    ledger.add(1)
+
+    assert signals(ledger) == (0, 0)
+
+
+def test_work_far_ahead_signals_nobody(ledger: Ledger) -> None:
+    """The waker knows when it is due."""
+    ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
+
+    assert signals(ledger) == (0, 0)
+    assert "asked" not in ledger.names()
+    assert HOUR_MS - 5_000 < ledger.tend().next_ms <= HOUR_MS
+
+
+def test_a_submit_that_took_nothing_signals_nobody(ledger: Ledger) -> None:
+    """Repeats bring no work."""
+    job = new_job(idem="key-1", fingerprint="print-1")
+    ledger.submit(job)
+    ledger.forget_request()
+    ledger.redis.delete(ledger.keys.wake)
+    ledger.submit(job)
+    ledger.submit(new_job(idem="key-1", fingerprint="print-1"), watched=False)
+
+    assert signals(ledger) == (0, 0)
+
+
+def test_one_pump_waits_and_the_next_leaves(ledger: Ledger) -> None:
+    """One is enough to hear of new work; threads are wanted by other budgets."""
+    assert ledger.claim(pump="pump-1", linger_ms=LINGER_MS) == Empty(waiting=True, until_ms=-1)
+    assert ledger.claim(pump="pump-2", linger_ms=LINGER_MS) == Empty(waiting=False, until_ms=-1)
+    assert ledger.claim(pump="pump-1", linger_ms=LINGER_MS) == Empty(waiting=True, until_ms=-1)
+
+
+def test_a_pump_that_would_not_wait_is_not_registered(ledger: Ledger) -> None:
+    """A poke for it would be lost."""
+    assert ledger.claim(linger_ms=0) == Empty(waiting=False, until_ms=-1)
+    assert "waiting" not in ledger.names()
+
+
+def test_a_registration_outlives_the_wait_by_little(ledger: Ledger) -> None:
+    """A pump that was killed while it waited must not swallow pokes for long."""
+    ledger.claim(linger_ms=LINGER_MS)
+
+    assert LINGER_MS < ledger.ttl_ms("waiting") <= LINGER_MS + 500
+
+
+def test_a_pump_that_claims_waits_no_more(ledger: Ledger) -> None:
+    """Work that comes while it calls must not be announced to it alone."""
+    ledger.claim(linger_ms=LINGER_MS)
+    ledger.add(1)
+    ledger.redis.set(ledger.key("waiting"), "pump-1", px=LINGER_MS)
+    ledger.take(pump="pump-1")
+
+    assert "waiting" not in ledger.names()
+
+
+def test_the_first_claim_of_a_pump_ends_the_wait_for_it(ledger: Ledger) -> None:
+    """From then on another one may be asked for."""
+    ledger.add(3)
+    ledger.claim(wanted=2)
+    assert "asked" in ledger.names()
+    ledger.claim(pump="pump-2", wanted=5, first=True)
+
+    assert "asked" not in ledger.names()
+
+
+def test_a_pump_that_leaves_is_poked_no_more(ledger: Ledger) -> None:
+    """The poke would be lost; the wakers hear of the work instead."""
+    ledger.claim(linger_ms=LINGER_MS)
+    ledger.leave()
+    ledger.add(1)
+
+    assert signals(ledger) == (0, 1)
+
+
+def test_the_waker_asks_when_due_work_has_no_pump(ledger: Ledger) -> None:
+    """Each signal may be lost: with its worker, with the broker, with Redis."""
+    ledger.add(1)
+    assert not ledger.tend().ask, "one is on its way"
+    ledger.forget_request()
+
+    assert ledger.tend().ask
+    assert not ledger.tend(worker="worker-2").ask, "the first waker brings it"
+
+
+def test_the_waker_asks_for_nobody_while_a_pump_lives(ledger: Ledger) -> None:
+    """Once a second, in every worker: it must be right."""
+    ledger.add(5)
+    ledger.claim(wanted=1, first=True)
+    ledger.forget_request()
+
+    assert not ledger.tend().ask
+
+
+def test_the_waker_asks_when_the_pump_has_died(ledger: Ledger) -> None:
+    """A pump says every second that it lives; one that is silent is gone."""
+    ledger.add(5)
+    ledger.claim(wanted=1, first=True)
+    ledger.forget_request()
+    ledger.run_out("pumps")
+
+    assert ledger.tend().ask
+
+
+def test_the_waker_asks_for_work_that_became_due(ledger: Ledger) -> None:
+    """Nobody else looks at a job scheduled for the middle of the night."""
+    ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
+    assert not ledger.tend().ask
+    for name in ledger.names():
+        if name == "later" or name.startswith("lane:"):
+            ledger.run_out(name)
+
+    assert ledger.tend().ask
+
+
+def test_the_waker_asks_for_nobody_when_nothing_is_due(ledger: Ledger) -> None:
+    """An idle budget has no pump."""
+    assert ledger.tend() == Tended(ask=False, next_ms=-1, lost=0, expired=0)
