@@ -151,7 +151,9 @@ class Batch:
     rejected: int
     """Rows refused before anything was stored."""
     counts: Mapping[JobState, int]
-    """Jobs by state; they sum up to `accepted`."""
+    """Jobs by state; with `unreadable` they sum up to `accepted`."""
+    unreadable: int
+    """Records that could not be read and were set aside, for a person to look at; 0 unless somebody wrote to Redis."""
     created_at: datetime
     closed: bool
     """Its producer has said that no more jobs come."""

@@ -87,13 +87,15 @@ def _check_books(held: Snapshot, heads: dict[str, list[Any]]) -> None:
 
 
 def _check_places(held: Snapshot, heads: dict[str, list[Any]]) -> None:
-    """Every open job stands in one place: its lane or the leases; every lane in one: the ring or `later`."""
+    """Every open job stands in one place: a part of its lane or the leases; every lane in one: the ring or `later`."""
     waiting: set[str] = set()
     for name in held:
-        if name.startswith("lane:"):
-            lane = name.removeprefix("lane:")
+        part, _, lane = name.partition(":")
+        if part in {"lane", "again"}:
             priority, _, tenant, batch = lane.split(":")
-            waiting |= {f"{batch}-{member}" if batch else member for member in _members(held, name)}
+            ids = {f"{batch}-{member}" if batch else member for member in _members(held, name)}
+            assert not ids & waiting, f"jobs stand in both parts of {lane}"
+            waiting |= ids
             places = ("later", f"ring:{priority}:{tenant}")
             assert sum(lane in _members(held, place) for place in places) == 1, lane
     assert waiting == {id_ for id_, head in heads.items() if head[Place.STATE] == "queued"}
@@ -108,7 +110,7 @@ def _check_ring(held: Snapshot) -> None:
     assert tenants == of_tenants
     for name in [*of_tenants, "later"]:
         for lane in _members(held, name):
-            assert f"lane:{lane}" in held, f"{lane} stands in {name} without a job"
+            assert {f"lane:{lane}", f"again:{lane}"} & held.keys(), f"{lane} stands in {name} without a job"
 
 
 _PATTERNS = [(re.compile(re.escape(kind.pattern).replace(r"\*", ".+")), kind) for kind in KINDS]

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from outbound_chat.jobs import Priority
+from outbound_chat.store.calls import Empty
 
 from .ledger import Ledger, lane
 
@@ -14,14 +15,14 @@ def tenant_of(ledger: Ledger, local_id: str) -> str:
 
 
 def test_priorities_go_in_order(ledger: Ledger) -> None:
-    """A one-time code is worthless after a campaign of an hour."""
+    """A one-time code is worthless after a campaign of an hour; inside a priority, jobs keep their order."""
     ids = {priority: ledger.add(3, lane=lane(priority)) for priority in (Priority.BULK, Priority.URGENT)}
     ids[Priority.NORMAL] = ledger.add(3)
 
     order = [id_ for _ in range(9) for id_ in ledger.take(1).ids]
-    assert order[:3] == sorted(ids[Priority.URGENT])
-    assert order[3:6] == sorted(ids[Priority.NORMAL])
-    assert order[6:] == sorted(ids[Priority.BULK])
+    assert order[:3] == ids[Priority.URGENT]
+    assert order[3:6] == ids[Priority.NORMAL]
+    assert order[6:] == ids[Priority.BULK]
 
 
 def test_one_claim_takes_from_several_priorities(ledger: Ledger) -> None:
@@ -97,3 +98,34 @@ def test_a_lone_tenant_that_worked_for_long_owes_no_turns(ledger: Ledger) -> Non
     ledger.add(50, lane=lane(tenant="b"), watched=False)
 
     assert Counter(tenant_of(ledger, id_) for id_ in ledger.take(40).ids) == {"a": 20, "b": 20}
+
+
+def test_a_retry_that_is_due_goes_before_the_backlog(ledger: Ledger) -> None:
+    """Behind 100,000 others a retry would wait for hours, and its token grows old meanwhile."""
+    first, *backlog = ledger.add(20)
+    taken = ledger.take(1)
+    assert taken.ids == [first]
+    assert ledger.finish(first, taken.claim, "retry", code="service_error") == "queued"
+
+    assert ledger.take(2).ids == [first, backlog[0]]
+
+
+def test_a_job_handed_back_uncalled_keeps_its_place(ledger: Ledger) -> None:
+    """Its place was lost for no fault of its own: the worker was too slow to call."""
+    jobs = ledger.add(20)
+    taken = ledger.take(2)
+    for id_ in taken.ids:
+        assert ledger.finish(id_, taken.claim, "not_called") == "queued"
+
+    again = ledger.take(3).ids
+    assert (set(again[:2]), again[2]) == (set(jobs[:2]), jobs[2])
+
+
+def test_a_retry_that_lies_ahead_holds_nobody_up(ledger: Ledger) -> None:
+    """The backlog goes on while one job waits for its next attempt."""
+    first, second = ledger.add(2)
+    taken = ledger.take(1)
+    ledger.finish(first, taken.claim, "retry", delay_ms=60_000, code="service_error")
+
+    assert ledger.take(2).ids == [second]
+    assert isinstance(ledger.claim(), Empty)

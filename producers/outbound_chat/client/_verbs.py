@@ -228,6 +228,7 @@ def _batch(batch_id: str, scheduled: int, book: Mapping[str, str]) -> Batch:
         accepted=numbers["accepted"],
         rejected=numbers["rejected"],
         counts=counts,
+        unreadable=numbers["unreadable"],
         created_at=from_ms(numbers["created_at"]),
         closed=numbers["closed_at"] > 0,
         final=numbers["closed_at"] > 0 and not any(counts[state] for state in ACTIVE),

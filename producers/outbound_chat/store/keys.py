@@ -35,8 +35,8 @@ class KeyKind:
 KINDS = (
     KeyKind("j:*", "string", Lifetime.FINAL, "a job's record: head, newline, request"),
     KeyKind("b:*", "hash", Lifetime.FINAL, "a batch's book: name, lane, shared request, counts"),
-    KeyKind("lane:*", "zset", Lifetime.EMPTY, "waiting jobs of a lane: id or row -> due ms"),
-    KeyKind("again:*", "zset", Lifetime.EMPTY, "those of a batch that were called before: row -> due ms"),
+    KeyKind("lane:*", "zset", Lifetime.EMPTY, "jobs of a lane that were never called: id or row -> due ms"),
+    KeyKind("again:*", "zset", Lifetime.EMPTY, "jobs of a lane that wait for another call: id or row -> due ms"),
     KeyKind("later", "zset", Lifetime.EMPTY, "lanes whose next job lies ahead: lane -> due ms"),
     KeyKind("ring:*", "zset", Lifetime.EMPTY, "tenants, and lanes of a tenant, with due jobs -> pass"),
     KeyKind("expiry", "zset", Lifetime.EMPTY, "jobs that are not final: id -> expires ms"),

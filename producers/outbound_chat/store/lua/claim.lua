@@ -86,16 +86,14 @@ local function take_jobs(allowed)
       break
     end
     local _, _, _, batch = lane_parts(lane)
-    local members = redis.call('ZRANGEBYSCORE', key('lane:' .. lane), '-inf', NOW, 'LIMIT', 0, most)
-    for _, member in ipairs(members) do
-      local id = id_of(batch, member)
-      take_from_lane(id, lane)
+    local due = take_due(lane, most)
+    for _, id in ipairs(due) do
       if admit(id, batch) then
         ids[#ids + 1] = id
       end
     end
-    handled = handled + math.max(1, #members)
-    pass_turn(lane, math.max(1, #members))
+    handled = handled + math.max(1, #due)
+    pass_turn(lane, math.max(1, #due))
   end
   return ids
 end

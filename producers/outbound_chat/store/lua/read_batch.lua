@@ -4,16 +4,14 @@
 -- reply   {now_ms, scheduled, then field, value of its book, without the shared request}; {now_ms}: no such batch
 --         scheduled: how many of the waiting jobs were never called and are not due yet
 -- keeps   nothing is written
--- uses: base record lanes
+-- uses: base
 local FIELDS = { 'name', 'lane', 'created_at', 'closed_at', 'final_at', 'accepted', 'rejected', 'waiting', 'leased',
-  'sent', 'failed', 'expired', 'cancelled', 'uncertain' }
+  'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable' }
 local found = redis.call('HMGET', key('b:' .. ARGV[1]), unpack(FIELDS))
 if not found[3] then
   return { NOW }
 end
-local ahead = redis.call('ZCOUNT', key('lane:' .. found[2]), '(' .. NOW, '+inf')
-local again = redis.call('ZCOUNT', key('again:' .. ARGV[1]), '(' .. NOW, '+inf')
-local reply = { NOW, ahead - again }
+local reply = { NOW, redis.call('ZCOUNT', key('lane:' .. found[2]), NOW + 1, '+inf') }
 for i, field in ipairs(FIELDS) do
   reply[#reply + 1], reply[#reply + 2] = field, found[i] or ''
 end

@@ -44,7 +44,7 @@ local function take(i)
   expires = expires > 0 and expires or math.max(due, NOW) + max_age_ms
   save_record(id, { RECORD_VERSION, 'queued', lane, NOW, send_at, send_at, expires, 0, '', 0, 0,
     tonumber(ARGV[i + 3]), ARGV[i + 4], ARGV[i + 5], '', 0, 0 }, ARGV[i + 7])
-  put_in_lane(id, lane, due, false)
+  put_in_lane('lane:', id, lane, due + (i - FIRST) / WIDTH / 1000)
   redis.call('ZADD', key('expiry'), digits(expires), id)
   count(batch, 'accepted', 1)
   count(batch, 'waiting', 1)

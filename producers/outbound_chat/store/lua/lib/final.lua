@@ -32,7 +32,7 @@ local function set_aside(id, batch, from)
 end
 
 -- Puts a leased job back to wait until `due`, or ends it: it was cancelled meanwhile, or its token would not protect
--- that call any more.
+-- that call any more. One that was never called goes back to the place it had.
 local function requeue(id, head, request, due)
   if head[CANCEL] == 1 then
     return conclude(id, head, request, 'leased', 'cancelled')
@@ -40,9 +40,13 @@ local function requeue(id, head, request, due)
   if head[MAYBE_SENT] > 0 and due > head[MAYBE_SENT] + HORIZON_MS then
     return conclude(id, head, request, 'leased', 'uncertain')
   end
+  local part = 'again:'
+  if head[HISTORY] == 0 and due <= NOW then
+    part, due = 'lane:', head[SEND_AT] > 0 and head[SEND_AT] or head[CREATED]
+  end
   head[STATE], head[CLAIM], head[DUE] = 'queued', '', due
   save_record(id, head, request)
-  put_in_lane(id, head[LANE], due, true)
+  put_in_lane(part, id, head[LANE], due)
   enroll(head[LANE])
   move(batch_of(head), 'leased', 'waiting')
   return 'queued'

@@ -1,7 +1,7 @@
 -- wake: brings a pump to the work. Two lists of at most one element, both with a lifetime: `poke` is read by the pump
 -- that registered itself in `waiting`, `wake` by the wakers. `pumps` (zset pump -> alive until ms) tells who works;
 -- `asked` stands while a pump is on its way.
-local POKE_MS, WAKE_MS, ASKED_MS, ALIVE_MS = 5000, 60000, 2000, 3000
+local POKE_MS, WAKE_MS, ASKED_MS, ALIVE_MS, PUMPS_MS = 5000, 60000, 2000, 3000, 60000
 
 local function live_pumps()
   return redis.call('ZCOUNT', key('pumps'), NOW, '+inf')
@@ -9,7 +9,8 @@ end
 
 local function pump_is_alive(pump, for_ms)
   redis.call('ZADD', key('pumps'), digits(NOW + for_ms + ALIVE_MS), pump)
-  redis.call('PEXPIRE', key('pumps'), digits(for_ms + 2 * ALIVE_MS))
+  redis.call('ZREMRANGEBYSCORE', key('pumps'), '-inf', NOW)
+  redis.call('PEXPIRE', key('pumps'), PUMPS_MS)
 end
 
 -- true: the caller must bring a new pump; false: one is on its way already

@@ -1,0 +1,207 @@
+"""Jobs, errors, retry table, Redis keys, Celery settings and file columns: page and code say the same."""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+import outbound_chat.jobs
+import outbound_chat.store
+import outbound_chat_worker
+from outbound_chat import errors
+from outbound_chat.cli.files import MAPS
+from outbound_chat.client import ROW_OPTIONS
+from outbound_chat.jobs import FINAL, MOVES, Batch, JobState
+from outbound_chat.store.keys import KINDS, Lifetime
+from outbound_chat_worker import celery, retry
+from outbound_chat_worker.retry import UNFORESEEN_ERROR, Decision, Rule, judge
+
+from .pages import bare, names_in, read, section, table
+
+# --- jobs ---
+
+
+def test_every_state_is_documented_with_whether_it_is_final() -> None:
+    rows = table(read("jobs.md"), "state")
+    assert {bare(row["state"]): row["final"] for row in rows} == {
+        state.value: "yes" if state in FINAL else "no" for state in JobState
+    }
+
+
+def test_the_moves_are_those_of_the_code() -> None:
+    rows = table(read("jobs.md"), "from")
+    assert {bare(row["from"]): names_in(row["to"]) for row in rows} == {
+        state.value: {move.value for move in moves} for state, moves in MOVES.items()
+    }
+
+
+def test_the_picture_is_that_of_the_code() -> None:
+    lines = (outbound_chat.jobs.__doc__ or "").splitlines()
+    start = next(number for number, line in enumerate(lines) if "scheduled ──▶" in line)
+    picture = "\n".join(line.removeprefix(" " * 8) for line in lines[start : start + 3])
+    assert picture in read("jobs.md")
+
+
+def test_the_conserved_sum_names_every_state() -> None:
+    (line,) = re.findall(r"^    accepted = (.+)$", read("jobs.md"), re.MULTILINE)
+    assert line.split(" + ") == [state.value for state in JobState]
+
+
+def test_what_is_said_of_a_batch_has_the_names_of_its_fields() -> None:
+    named = {bare(row["field"]) for row in table(section(read("jobs.md"), "## Batches"), "field")}
+    assert named <= {*Batch.__dataclass_fields__, "remaining"}
+
+
+# --- errors and the retry table ---
+
+
+def answer(status: int, code: str = "") -> Rule:
+    metadata: Any = {"HTTPStatusCode": status}
+    return judge(ClientError({"Error": {"Code": code}, "ResponseMetadata": metadata}, "StartOutboundChatContact")).rule
+
+
+SERVICE, UNKNOWN_ANSWER = answer(500), answer(418)
+
+
+def row_of(first: str, rule: Rule) -> str:
+    seconds = rule.wait.total_seconds() if rule.wait else 0
+    wait = f"{seconds:g} to {1.5 * seconds:g} s" if seconds else "backoff"
+    cells = (
+        first,
+        f"`{rule.code}`",
+        rule.decision.value,
+        "yes" if rule.maybe_sent else "no",
+        str(rule.most_attempts or "all"),
+        "none" if rule.decision is Decision.FAIL else wait,
+        rule.reason,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+EXPECTED: dict[str, list[str]] = {
+    "## Answers with an error code": [row_of(f"`{code}`", rule) for code, rule in retry.BY_AWS_CODE.items()],
+    "## Answers without a code in that table": [
+        *(row_of(str(status), rule) for status, rule in retry.BY_STATUS.items()),
+        row_of("500 and above", SERVICE),
+        row_of("any other", UNKNOWN_ANSWER),
+    ],
+    "## No answer": [
+        *(row_of(f"`{kind.__name__}`", rule) for kind, rule in retry.BY_EXCEPTION),
+        row_of("any other", UNFORESEEN_ERROR),
+    ],
+}
+
+
+@pytest.mark.parametrize("heading", EXPECTED)
+def test_the_page_has_exactly_the_rows_of_the_retry_table(heading: str) -> None:
+    lines = [line for line in section(read("retry.md"), heading).splitlines() if line.startswith("|")]
+    assert lines[2:] == EXPECTED[heading], "the rows of the page should be:\n" + "\n".join(EXPECTED[heading])
+
+
+def test_every_decision_is_explained() -> None:
+    assert [row["decision"] for row in table(read("retry.md"), "decision")] == [decision.value for decision in Decision]
+
+
+_OUTCOME = {Decision.RETRY: "retry", Decision.SNOOZE: "snooze", Decision.HOLD: "snooze", Decision.FAIL: "failed"}
+
+
+def outcomes_of_attempts() -> dict[str, str]:
+    """Every code that an attempt can have, and its outcome before attempts run out."""
+    rules = [*retry.BY_AWS_CODE.values(), *retry.BY_STATUS.values(), *(rule for _, rule in retry.BY_EXCEPTION)]
+    found = {rule.code: _OUTCOME[rule.decision] for rule in [*rules, SERVICE, UNKNOWN_ANSWER, UNFORESEEN_ERROR]}
+    worker = Path(str(outbound_chat_worker.__file__)).parent
+    for node in ast.walk(ast.parse((worker / "calling.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            given = {word.arg: word.value for word in node.keywords}
+            if node.func.id == "_failed":
+                found[_text(node.args[2])] = "failed"
+            elif node.func.id == "Result" and isinstance(given.get("code"), ast.Constant):
+                found[_text(given["code"])] = _text(given["outcome"])
+    scripts = Path(str(outbound_chat.store.__file__)).parent / "lua"
+    for script in scripts.rglob("*.lua"):
+        entries = re.findall(r"add_history\(.*?'(\w+)', '(\w+)'", script.read_text(encoding="utf-8"))
+        found |= {code: outcome for outcome, code in entries}
+    return found
+
+
+def _text(node: ast.expr) -> str:
+    assert isinstance(node, ast.Constant)
+    return str(node.value)
+
+
+def test_the_codes_of_attempts_and_their_outcomes_are_those_of_the_code() -> None:
+    rows = table(section(read("errors.md"), "## Codes of attempts"), "code")
+    assert {bare(row["code"]): row["outcome"] for row in rows} == outcomes_of_attempts()
+
+
+def test_every_code_of_an_attempt_says_what_happens_and_what_to_do() -> None:
+    for row in table(section(read("errors.md"), "## Codes of attempts"), "code"):
+        assert all(row.values()), row
+
+
+def test_codes_are_found_in_worker_and_scripts_too() -> None:
+    """Were the search broken, the comparison above would miss some."""
+    assert {"lease_lost", "attempts_exhausted", "unknown_sender", "throttled"} <= outcomes_of_attempts().keys()
+
+
+def test_every_exception_is_documented() -> None:
+    documented = {bare(row["exception"]) for row in table(read("errors.md"), "exception")}
+    assert documented == {*errors.__all__} - {"FieldError"}
+
+
+# --- Redis ---
+
+
+def test_the_keys_are_those_of_the_code() -> None:
+    rows = table(section(read("redis.md"), "## Keys"), "key")
+    assert [(bare(row["key"]), row["type"], row["lifetime"]) for row in rows] == [
+        (kind.pattern, kind.type, kind.lifetime.value) for kind in KINDS
+    ]
+    assert all(row["content"] for row in rows)
+
+
+def test_every_lifetime_is_explained() -> None:
+    rows = table(section(read("redis.md"), "## Keys"), "lifetime")
+    assert {row["lifetime"] for row in rows} == {lifetime.value for lifetime in Lifetime}
+
+
+# --- Celery ---
+
+
+@pytest.fixture
+def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Celery's configuration of a default installation."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("OUTBOUND_CHAT_CONFIG", "OUTBOUND_CHAT_REDIS_URL", "OUTBOUND_CHAT_BROKER_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return celery._configuration()
+
+
+def test_every_celery_setting_is_documented_with_its_value_and_reason(configuration: dict[str, Any]) -> None:
+    rows = table(read("celery.md"), "setting")
+    values = {name: f"`{value!r}`" for name, value in configuration.items()}
+    values["broker_transport_options"] = "table below"
+    assert {bare(row["setting"]): row["value"] for row in rows} == values
+    assert all(row["why"] for row in rows)
+
+
+def test_every_transport_option_is_documented_with_its_value_and_reason(configuration: dict[str, Any]) -> None:
+    rows = table(read("celery.md"), "option")
+    options = configuration["broker_transport_options"]
+    assert {bare(row["option"]): row["value"] for row in rows} == {
+        name: f"`{value!r}`" for name, value in options.items()
+    }
+    assert all(row["why"] for row in rows)
+
+
+# --- files ---
+
+
+def test_the_columns_of_files_are_the_options_of_a_row() -> None:
+    rows = table(section(read("files.md"), "## Columns"), "column")
+    assert {bare(row["column"]) for row in rows} == ROW_OPTIONS
+    maps = {bare(row["column"]): row["CSV"] for row in rows if row["CSV"].startswith("as ")}
+    assert maps == {name: f"as `{name}.NAME`" for name in MAPS}

@@ -1,0 +1,147 @@
+"""docs/settings.md and the settings classes say the same."""
+
+import tomllib
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel, SecretStr, TypeAdapter
+from pydantic.fields import FieldInfo
+
+from outbound_chat_config import Budget, ResultSettings, RetrySettings, Sender, Settings, WorkerSettings, load_settings
+
+from .pages import bare, read, section, table
+
+TABLES: dict[str, tuple[str, type[BaseModel]]] = {
+    "": ("## Top level", Settings),
+    "budgets.NAME": ("## `[budgets.NAME]`", Budget),
+    "senders.NAME": ("## `[senders.NAME]`", Sender),
+    "worker": ("## `[worker]`", WorkerSettings),
+    "retry": ("## `[retry]`", RetrySettings),
+    "results": ("## `[results]`", ResultSettings),
+}
+
+SENDER = """
+[senders.name]
+region = "us-east-1"
+instance_id = "instance"
+contact_flow_id = "flow"
+source = "arn:aws:connect:us-east-1:123456789012:phone-number/1"
+channel = "sms"
+"""
+
+# A value for each setting that differs from its default and that the rules between fields allow.
+SAMPLES: dict[str, str] = {
+    "redis_url": "redis://127.0.0.1:7777/0",
+    "broker_url": "amqp://127.0.0.1",
+    "key_prefix": "other",
+    "budgets": '{"name": {"rate": 7.0}}',
+    "senders": '{"name": {"display_name": "x"}}',
+    "worker": '{"threads": 7}',
+    "retry": '{"max_attempts": 7}',
+    "results": '{"keep": "PT7M"}',
+    "budget": "name",
+    "region": "us-east-1",
+    "instance_id": "other",
+    "contact_flow_id": "other",
+    "source": "arn:aws:connect:us-east-1:123456789012:phone-number/7",
+    "channel": "whatsapp",
+    "role_arn": "arn:aws:iam::123456789012:role/other",
+    "endpoint_url": "http://127.0.0.1:7777",
+    "chat_duration_minutes": "77",
+    "attributes": '{"a": "b"}',
+    "segment_attributes": '{"a": "b"}',
+    "lease": "PT40S",
+    "linger": "PT2S",
+    "slice": "PT7S",
+    "keep": "PT7M",
+}
+
+
+def documented() -> Iterator[tuple[str, dict[str, str]]]:
+    text = read("settings.md")
+    for path, (heading, _) in TABLES.items():
+        for row in table(section(text, heading), "setting"):
+            yield path, row
+
+
+ROWS = list(documented())
+
+
+def field_of(path: str, row: dict[str, str]) -> FieldInfo:
+    return TABLES[path][1].model_fields[bare(row["setting"])]
+
+
+@pytest.mark.parametrize("path", TABLES)
+def test_a_table_names_exactly_the_settings_of_its_class(path: str) -> None:
+    names = [bare(row["setting"]) for where, row in ROWS if where == path]
+    assert names == list(TABLES[path][1].model_fields)
+
+
+@pytest.mark.parametrize(("path", "row"), ROWS)
+def test_a_default_is_the_one_in_the_code(path: str, row: dict[str, str]) -> None:
+    field = field_of(path, row)
+    if field.is_required():
+        assert row["default"] == "required"
+        return
+    default = field.get_default(call_default_factory=True)
+    if default is None:
+        assert row["default"] == "none"
+        return
+    value = tomllib.loads(f"value = {bare(row['default'])}")["value"]
+    annotation: Any = field.annotation
+    assert TypeAdapter(annotation).validate_python(value) == default
+
+
+def kind(annotation: Any) -> str:
+    """The word of the page for a type."""
+    if given := [part for part in get_args(annotation) if part is not type(None)]:
+        if "dict" in str(annotation):
+            return "table of tables" if "Budget" in str(annotation) or "Sender" in str(annotation) else "table of texts"
+        return kind(given[0])
+    if issubclass(annotation, BaseModel):
+        return "table"
+    if issubclass(annotation, Enum):
+        return "text"
+    words = {int: "whole number", float: "number", timedelta: "duration", str: "text", SecretStr: "text"}
+    return words[annotation]
+
+
+@pytest.mark.parametrize(("path", "row"), ROWS)
+def test_a_type_is_the_one_in_the_code(path: str, row: dict[str, str]) -> None:
+    wanted = kind(field_of(path, row).annotation)
+    assert row["type"] == wanted or (row["type"], wanted) == ("name", "text")
+
+
+@pytest.mark.parametrize(("path", "row"), ROWS)
+def test_numbers_and_durations_have_a_unit_and_every_setting_a_meaning(path: str, row: dict[str, str]) -> None:
+    assert path in TABLES
+    assert bool(row["unit"]) == (row["type"] in {"number", "whole number", "duration"})
+    assert row["meaning"].endswith((".", ")."))
+
+
+@pytest.mark.parametrize(("path", "row"), ROWS)
+def test_an_environment_variable_sets_its_setting(
+    path: str, row: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable that is misspelt on the page would be refused, or leave the default."""
+    name, variable = bare(row["setting"]), bare(row["environment variable"])
+    file = tmp_path / "outbound-chat.toml"
+    file.write_text(f"[budgets.main]\n[budgets.name]\n{SENDER}", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    before = value_of(load_settings(file), path, name)
+    # Anything of 7 is a right value for those that have no sample of their own.
+    sample = SAMPLES.get(name) or ("PT7S" if row["type"] == "duration" else "7")
+    monkeypatch.setenv(variable, sample)
+    after = value_of(load_settings(file), path, name)
+    assert after != before or name == "region"  # another Region would need another number
+
+
+def value_of(settings: Settings, path: str, name: str) -> Any:
+    found: Any = settings
+    for step in filter(None, path.split(".")):
+        found = found["name"] if step == "NAME" else getattr(found, step)
+    return getattr(found, name)
