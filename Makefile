@@ -22,7 +22,7 @@ demo: $(STAMP) ## Send 300 messages through a sandbox with real workers, in unde
 	@$(BIN)/outbound-chat demo
 
 test: $(STAMP) ## Run the test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: $(STAMP) ## Lint, types, import directions
 	$(BIN)/ruff format --check .

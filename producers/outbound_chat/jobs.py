@@ -79,7 +79,7 @@ class Attempt:
     at: datetime
     """When the job was claimed for the call."""
     outcome: str
-    """`retry`, `snooze` (paced by the provider, counts as no attempt) or `failed`."""
+    """`retry`, `snooze` (paced by the provider, counts as no attempt), `failed` or `uncertain`."""
     code: str
     """Our stable code, such as `throttled`; the list is in `docs/errors.md`."""
     aws_code: str

@@ -2,12 +2,24 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from outbound_chat import JobState
-from tests.harness import Harness, number
+from outbound_chat.store import Store
+from tests.harness import Harness, number, running_harness
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
+    """A stack that several tests share, since none of them stores anything."""
+    with running_harness(tmp_path_factory.mktemp("idle")) as harness:
+        yield harness
+        with Store(harness.server.url) as store:
+            assert store.books(store.keys("main")) == {}
+
 
 HEADER = "to,text,attributes.order,send_at\n"
 
@@ -22,16 +34,28 @@ HEADER = "to,text,attributes.order,send_at\n"
         (b"reddis_url = 'redis://x'", "reddis_url is not a setting of outbound-chat"),
     ],
 )
-def test_settings_that_can_not_be_used_are_one_error_with_the_field(stack: Harness, content: bytes, said: str) -> None:
+def test_settings_that_can_not_be_used_are_one_error_with_the_field(idle: Harness, content: bytes, said: str) -> None:
     """Every command reads them first; a traceback would help nobody."""
-    stack.settings_file.write_bytes(content)
+    file = idle.folder / "unusable.toml"
+    file.write_bytes(content)
 
-    for command in (["send", "--sender", "support", "--to", number(1)], ["worker"], ["status", "main.x"]):
-        done = stack.run(*command)
-        assert done.returncode == 2, done.stderr
-        assert said in done.stderr
-        assert "Traceback" not in done.stderr
-        assert done.stdout == ""
+    done = idle.run("--config", str(file), "send", "--sender", "support", "--to", number(1))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_workers_do_not_start_with_settings_that_can_not_be_used(idle: Harness) -> None:
+    """It is said once and not by each process, over and over."""
+    file = idle.folder / "worker.toml"
+    file.write_text("[budgets.main]\nrate = -1\n", encoding="utf-8")
+
+    done = idle.run("--config", str(file), "worker", "--processes", "2")
+
+    assert done.returncode == 2
+    assert done.stderr.count("budgets.main.rate") == 1
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -52,10 +76,10 @@ def test_settings_that_can_not_be_used_are_one_error_with_the_field(stack: Harne
     ],
 )
 def test_a_job_that_can_not_be_sent_is_refused_with_the_reason(
-    stack: Harness, options: list[str], code: int, said: str
+    idle: Harness, options: list[str], code: int, said: str
 ) -> None:
     """The operator mends what is named and types the command again."""
-    done = stack.run("send", *options)
+    done = idle.run("send", *options)
 
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
@@ -73,17 +97,16 @@ def test_a_job_that_can_not_be_sent_is_refused_with_the_reason(
     ],
 )
 def test_a_file_that_is_no_file_of_jobs_is_refused_as_a_whole(
-    stack: Harness, name: str, content: str, said: str
+    idle: Harness, name: str, content: str, said: str
 ) -> None:
     """Nothing is enqueued before its columns are understood."""
-    (stack.folder / name).write_text(content, encoding="utf-8")
+    (idle.folder / name).write_text(content, encoding="utf-8")
 
-    done = stack.run("send-batch", name, "--sender", "support")
+    done = idle.run("send-batch", name, "--sender", "support")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
-    assert stack.server.process.poll() is None
 
 
 def test_bad_rows_of_a_csv_go_to_a_file_that_can_be_mended_and_sent_again(stack: Harness) -> None:

@@ -120,3 +120,16 @@ def test_a_cancelled_job_is_never_called(stack: Harness) -> None:
     assert chat.wait(kept.id, timeout=60).state is JobState.SENT
     assert [contact.destination for contact in stack.sandbox.contacts()] == [number(1)]
     assert chat.status(dropped.id).state is JobState.CANCELLED
+
+
+def test_jobs_that_are_throttled_again_and_again_do_not_starve_the_others(stack: Harness) -> None:
+    """Each throttle empties the budget: without growing waits four such jobs would take every call."""
+    stack.configure(budgets={"main": {"rate": 5.0, "burst": 5}}, retry={})
+    stack.start_worker()
+    chat = stack.chat()
+    for _ in range(4):
+        chat.enqueue(sender="support", to="+12025550142", text="Hello", priority="urgent")
+    wait_until(lambda: stack.sandbox.stats().throttled > 4, timeout=60, what="throttled calls")
+    receipt = chat.enqueue_batch([{"to": number(index)} for index in range(10)], sender="support", text="Hello")
+
+    assert chat.wait_batch(receipt.id, timeout=60).counts[JobState.SENT] == 10

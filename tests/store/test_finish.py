@@ -184,3 +184,25 @@ def test_what_the_provider_said_may_hold_any_text(ledger: Ledger) -> None:
 
     assert ledger.job(local_id).history[0].message == said
     assert ledger.request(local_id) == REQUEST
+
+
+def test_a_last_attempt_that_may_have_reached_connect_is_called_uncertain(ledger: Ledger) -> None:
+    """The history must not say `failed` where nobody knows."""
+    ledger.add()
+    id_, claim = ledger.take_one()
+
+    assert ledger.finish(id_, claim, "failed", maybe_sent=True, code="no_answer") == "uncertain"
+    assert [attempt.outcome for attempt in ledger.job(id_).history] == ["uncertain"]
+
+
+def test_a_claim_tells_how_often_in_a_row_the_provider_paced_the_job(ledger: Ledger) -> None:
+    """Its waits grow with it, or a job that is always throttled would take the pace of all others."""
+    ledger.add()
+    snoozes = []
+    for outcome in ("snooze", "snooze", "retry", "snooze"):
+        taken = ledger.take(1)
+        snoozes.append(taken.jobs[0].snoozes)
+        ledger.finish(taken.ids[0], taken.claim, outcome, code="throttled")
+    snoozes.append(ledger.take(1).jobs[0].snoozes)
+
+    assert snoozes == [0, 1, 2, 0, 1]

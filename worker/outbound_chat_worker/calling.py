@@ -80,17 +80,16 @@ class Caller:
         rule, outcome, code = verdict.rule, _OUTCOMES[verdict.rule.decision], verdict.rule.code
         if outcome == "retry" and job.attempts >= min(retry.max_attempts, rule.most_attempts or retry.max_attempts):
             outcome = "failed"
+        word = "uncertain" if outcome == "failed" and (job.maybe_sent or rule.maybe_sent) else outcome
         level = logging.INFO if outcome in {"retry", "snooze"} else logging.WARNING
         if rule.decision is Decision.HOLD or rule is UNFORESEEN_ERROR:
             level = logging.ERROR
-        logger.log(
-            level, "job %s: %s, %s (%s) attempt %d", self._id(job), outcome, code, verdict.aws_code, job.attempts
-        )
+        logger.log(level, "job %s: %s, %s (%s) attempt %d", self._id(job), word, code, verdict.aws_code, job.attempts)
         return Result(
             local_id=job.local_id,
             claim=claim,
             outcome=outcome,
-            delay_ms=_ms(backoff(rule, job.attempts, retry)),
+            delay_ms=_ms(backoff(rule, max(job.attempts, job.snoozes + 1), retry)),
             maybe_sent=rule.maybe_sent,
             code=code,
             aws_code=verdict.aws_code,

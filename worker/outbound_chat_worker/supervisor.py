@@ -39,12 +39,17 @@ class Supervisor:
         self,
         processes: int,
         *,
+        name: str = "outbound-chat",
         log_level: str = "INFO",
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
         output: IO[bytes] | None = None,
     ) -> None:
-        """Starts the workers. `environment`, `folder` and `output` are theirs, as `processes.spawn` takes them."""
+        """Starts the workers, Celery nodes `name-1@host` and so on.
+
+        `environment`, `folder` and `output` are theirs, as `processes.spawn` takes them.
+        """
+        self._name = name
         self._environment = environment
         self._folder = folder
         self._output = output
@@ -60,7 +65,7 @@ class Supervisor:
     def _spawn(self, number: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "celery", "--app", "outbound_chat_worker", "--quiet", "worker"]
         options = ["--loglevel", self._log_level, "--without-gossip", "--without-mingle"]
-        hostname = ["--hostname", f"outbound-chat-{number}@%h"]
+        hostname = ["--hostname", f"{self._name}-{number}@%h"]
         return spawn(
             [*command, *options, *hostname], environment=self._environment, folder=self._folder, output=self._output
         )

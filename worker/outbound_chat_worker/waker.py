@@ -48,6 +48,12 @@ class Waker:
         self._stop.set()
         for thread in self._threads:
             thread.join(LOOK_SECONDS + STORE_RETRY_SECONDS + 10)
+        try:
+            for budget in self._runtime.settings.budgets:
+                version = self._runtime.settings_version(budget)
+                self._runtime.store.forget_worker(self._runtime.keys(budget), self._worker, version)
+        except StoreError as error:
+            logger.warning("waker: signed off without a word: %s", error)
 
     def _run(self, budgets: Sequence[str]) -> None:
         configured = False

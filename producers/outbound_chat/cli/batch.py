@@ -48,7 +48,8 @@ def send_batch(
             rows.close()
             rejected.close()
         if receipt.rejected:
-            talk.print(f"{receipt.rejected} rows were rejected; see {rejected.path}", style="yellow", markup=False)
+            rows_were = "row was" if receipt.rejected == 1 else "rows were"
+            talk.print(f"{receipt.rejected} {rows_were} rejected; see {rejected.path}", style="yellow", markup=False)
         batch = follow_batch(chat, receipt.id, timeout) if follow else chat.batch(receipt.id)
     if as_json:
         print_json({"receipt": receipt, "batch": batch, "rejects": str(rejected.path) if receipt.rejected else None})

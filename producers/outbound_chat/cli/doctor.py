@@ -60,6 +60,10 @@ def _settings(settings: Settings) -> Iterator[Check]:
     if settings.senders:
         budgets = ", ".join(f"{name} {one.rate:g}/s burst {one.burst}" for name, one in settings.budgets.items())
         yield Check("settings", Level.OK, f"senders {', '.join(settings.senders)}; budgets {budgets}")
+        for name, sender in settings.senders.items():
+            if sender.number_rate or sender.max_open_chats:
+                finding = "number_rate and max_open_chats are read, but not kept to yet"
+                yield Check(f"sender {name}", Level.WARNING, finding, "set the budget's rate so that they hold")
     else:
         yield Check("settings", Level.FAULT, "no sender is configured", "add [senders.NAME] to outbound-chat.toml")
 
@@ -101,8 +105,16 @@ def _server(info: dict[str, Any]) -> Iterator[Check]:
 
 
 def _workers(store: Store, settings: Settings) -> Iterator[Check]:
-    for budget in settings.budgets:
+    for budget, own in settings.budgets.items():
         keys = store.keys(budget)
+        obeyed = store.budget_settings(keys)
+        if obeyed and (float(obeyed["rate"]), int(obeyed["burst"])) != (own.rate, own.burst):
+            finding = (
+                f"workers go by {obeyed['rate']}/s burst {obeyed['burst']}, "
+                f"these settings say {own.rate:g}/s burst {own.burst}"
+            )
+            advice = "start the workers again with the file that is right"
+            yield Check(f"budget {budget}", Level.WARNING, finding, advice)
         versions = store.worker_versions(keys)
         books = store.books(keys)
         waiting = f"{books.get('waiting', 0):,} jobs wait"

@@ -17,6 +17,16 @@ from outbound_chat.errors import FieldError, InvalidJob
 from outbound_chat.request import Code
 
 MAPS = ("attributes", "segment_attributes")
+JSON_ONLY = frozenset(
+    {
+        "participant_details",
+        "initial_system_message",
+        "initial_templated_system_message",
+        "supported_messaging_content_types",
+    }
+)
+"""Options that no cell of a CSV can hold."""
+COLUMNS = ROW_OPTIONS - JSON_ONLY - set(MAPS)
 TIMES = ("send_at", "expires_at")
 NUMBERS = ("chat_duration_in_minutes",)
 
@@ -93,7 +103,7 @@ class JobFile:
         if unknown:
             names = ", ".join(f'"{name}"' for name in unknown[:5]).encode("utf-8", "replace").decode()
             raise UnusableFile(
-                f"{path} has unknown columns: {names}; use {', '.join(sorted(ROW_OPTIONS))}, attributes.NAME or "
+                f"{path} has unknown columns: {names}; use {', '.join(sorted(COLUMNS))}, attributes.NAME or "
                 "segment_attributes.NAME, or begin the name with _ to pass a column over"
             )
         if twice := {name for name in columns if columns.count(name) > 1}:
@@ -143,10 +153,8 @@ class JobFile:
 
 
 def _known(column: str) -> bool:
-    base, dot, key = column.partition(".")
-    return (
-        column.startswith("_") or (column in ROW_OPTIONS and column not in MAPS) or bool(dot and key and base in MAPS)
-    )
+    base, _, key = column.partition(".")
+    return column.startswith("_") or column in COLUMNS or bool(key and base in MAPS)
 
 
 def _refused(code: Code, message: str) -> InvalidJob:

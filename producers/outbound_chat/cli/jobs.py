@@ -145,6 +145,11 @@ def cancel(
 ) -> None:
     """Stop jobs that were not sent yet, and print them. Exits with 1 when one could not be stopped any more."""
     with OutboundChat.from_settings() as chat:
+        found, unknown = _read(chat, ids)
+        if unknown:
+            raise UnknownJob(unknown[0])
+        if batches := [one.id for one in found if isinstance(one, Batch)]:
+            raise typer.BadParameter(f"{batches[0]} is a batch; only jobs can be cancelled yet", param_hint="IDS")
         jobs = [chat.cancel(id_) for id_ in ids]
     _print(jobs, as_json, single=len(ids) == 1)
     if not all(job.state is JobState.CANCELLED for job in jobs):

@@ -92,7 +92,7 @@ def print_jobs(jobs: Sequence[Job]) -> None:
             line += Text(f"  contact {job.contact_id}")
         if when := job.finished_at or job.next_attempt_at:
             word = "at" if job.final else "next at"
-            line += Text(f"  {word} {when.astimezone():%Y-%m-%d %H:%M:%S}")
+            line += Text(f"  {word} {when.astimezone():%Y-%m-%d %H:%M:%S%z}")
         line += Text(f"  attempts {job.attempts}")
         if job.error:
             line += Text(f"  {job.error.code}: {job.error.message}")

@@ -128,7 +128,7 @@ class AsyncOutboundChat:
             return found
         async with self._store.listen(self._verbs.channel(id_)) as listener:
             while not (found := await self._run(read())).final:
-                await listener.wait(time_left(id_, timeout, deadline))
+                await listener.wait(time_left(id_, deadline))
         return found
 
     async def _run(self, steps: Steps[T]) -> T:

@@ -158,7 +158,7 @@ class OutboundChat:
             return found
         with self._store.listen(self._verbs.channel(id_)) as listener:
             while not (found := self._run(read())).final:
-                listener.wait(time_left(id_, timeout, deadline))
+                listener.wait(time_left(id_, deadline))
         return found
 
     def _run(self, steps: Steps[T]) -> T:

@@ -105,7 +105,11 @@ class Verbs:
     def find_sender(self, name: object, errors: Errors) -> tuple[str, Sender | None]:
         """The sender of that name; an unknown one is added to `errors`."""
         try:
-            return str(name), self.settings.sender(str(name) if name is not None else "")
+            if name is None:
+                known = ", ".join(sorted(self.settings.senders))
+                errors.append(FieldError("sender", Code.REQUIRED, f"is required; name one of: {known}"))
+                return "", None
+            return str(name), self.settings.sender(str(name))
         except SettingsError as error:
             errors.append(FieldError("sender", Code.UNKNOWN_SENDER, str(error)))
             return str(name), None
@@ -153,7 +157,7 @@ class Verbs:
         return self.keys(budget).done(local_id)
 
 
-def time_left(id_: str, timeout: float, deadline: float) -> float:
+def time_left(id_: str, deadline: float) -> float:
     """Seconds to wait for a notification before the record is read again, since one may be lost with its connection.
 
     Raises:
@@ -161,7 +165,7 @@ def time_left(id_: str, timeout: float, deadline: float) -> float:
     """
     left = deadline - time.monotonic()
     if left <= 0:
-        raise WaitTimeout(f"{id_} is not final after {timeout:g} s; it goes on, ask again with the same id")
+        raise WaitTimeout(f"{id_} is not final yet; it goes on, ask again with the same id")
     return min(left, REREAD_SECONDS)
 
 

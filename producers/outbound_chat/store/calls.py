@@ -70,13 +70,17 @@ class NotOpen:
     closed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedJob:
     """A job that this worker may call now."""
 
     local_id: str
     attempts: int
     """Counts the one to be made."""
+    snoozes: int
+    """How many of the last calls, up to 5, the provider has paced."""
+    maybe_sent: bool
+    """An earlier call may have reached Connect."""
     sender: str
     batch: str
     token: str
@@ -208,7 +212,22 @@ def claim(
 def _claimed_job(local_id: str, raw_head: str, request: str) -> ClaimedJob:
     head = read_head(raw_head)
     _, sender, _, batch = head[Place.LANE].split(":")
-    return ClaimedJob(local_id, head[Place.ATTEMPTS], sender, batch, head[Place.TOKEN], head[Place.DUE], request)
+    snoozes = 0
+    for _, outcome, *_ in reversed(head[Place.HISTORY] or ()):
+        if outcome != "snooze":
+            break
+        snoozes += 1
+    return ClaimedJob(
+        local_id=local_id,
+        attempts=head[Place.ATTEMPTS],
+        snoozes=snoozes,
+        maybe_sent=bool(head[Place.MAYBE_SENT]),
+        sender=sender,
+        batch=batch,
+        token=head[Place.TOKEN],
+        claimed_ms=head[Place.DUE],
+        request=request,
+    )
 
 
 def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:

@@ -48,7 +48,12 @@ KINDS = (
     KeyKind("books", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
     KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens and when they were counted"),
     KeyKind("settings", "hash", Lifetime.BUDGET, "rate, burst and so on, with a version"),
-    KeyKind("workers", "zset", Lifetime.TTL, "worker processes and the version of their settings -> seen ms"),
+    KeyKind(
+        "workers",
+        "zset",
+        Lifetime.TTL,
+        "workers of the last 10 s with the version of their settings -> seen ms",
+    ),
     KeyKind("pumps", "zset", Lifetime.TTL, "pumps at work -> alive until ms"),
     KeyKind("claims:*", "string", Lifetime.TTL, "a pump's last claim, to repeat its answer"),
     KeyKind("waiting", "string", Lifetime.TTL, "the pump that waits on `poke`"),

@@ -18,6 +18,9 @@ from outbound_chat.store.scripts import load_script
 
 T = TypeVar("T")
 
+STANDS_SECONDS = 5.0
+"""Longest wait for the server to confirm a subscription, which it does with a message of its own."""
+
 
 class Store:
     """The ledger in Redis. Safe to share between threads; not between processes: make it after a fork.
@@ -63,10 +66,21 @@ class Store:
             return {field: int(count) for field, count in self.redis.hgetall(keys.books).items()}
 
     def worker_versions(self, keys: Keys) -> dict[str, str]:
-        """Workers seen within the last minute → version of the budget's settings that each was started with."""
+        """Workers seen within the last 10 s → version of the budget's settings that each was started with."""
         with translated():
             members = self.redis.zrange(keys.workers, 0, -1)
         return dict(member.rsplit(" ", 1) for member in members)
+
+    def forget_worker(self, keys: Keys, worker: str, version: str) -> None:
+        """Takes a worker that ends off the list."""
+        with translated():
+            self.redis.zrem(keys.workers, f"{worker} {version}")
+
+    def budget_settings(self, keys: Keys) -> dict[str, str]:
+        """The settings of the budget that the scripts obey, `rate` and `burst` among them; empty: none were written."""
+        with translated():
+            settings: dict[str, str] = self.redis.hgetall(keys.settings)
+        return settings
 
     def server_info(self) -> dict[str, Any]:
         """What the server says of itself (INFO), and `clock_skew`: seconds that this machine's clock is ahead of it."""
@@ -81,11 +95,13 @@ class Store:
     def listen(self, channel: str) -> "Iterator[Listener]":
         """Subscribes to a channel; returns when the subscription stands."""
         with translated():
-            pubsub = self.redis.pubsub(ignore_subscribe_messages=True)
+            pubsub = self.redis.pubsub()
         try:
             with translated():
                 pubsub.subscribe(channel)
-            yield Listener(pubsub)
+            listener = Listener(pubsub)
+            listener.wait(STANDS_SECONDS)
+            yield listener
         finally:
             pubsub.close()
 
@@ -139,11 +155,13 @@ class AsyncStore:
     @asynccontextmanager
     async def listen(self, channel: str) -> "AsyncIterator[AsyncListener]":
         """Subscribes to a channel; returns when the subscription stands."""
-        pubsub = self.redis.pubsub(ignore_subscribe_messages=True)
+        pubsub = self.redis.pubsub()
         try:
             with translated():
                 await pubsub.subscribe(channel)
-            yield AsyncListener(pubsub)
+            listener = AsyncListener(pubsub)
+            await listener.wait(STANDS_SECONDS)
+            yield listener
         finally:
             await pubsub.aclose()
 

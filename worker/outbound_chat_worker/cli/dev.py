@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from outbound_chat_worker.cli.stack import SENDERS, Stack, running_stack
-from outbound_chat_worker.sandbox import SandboxOptions
+from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY, SandboxOptions
 
 FOLDER = Path(".outbound-chat")
 
@@ -22,6 +22,9 @@ Settings  {settings}
 In another terminal:
   export OUTBOUND_CHAT_CONFIG={settings}
   outbound-chat send --sender {sender} --to +12025550123 --text "Hello" --wait 10
+
+More workers need the sandbox's credentials too:
+  export AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret}
 
 Ctrl-C ends everything; the data stays in {folder}.
 """
@@ -60,6 +63,8 @@ def _print(stack: Stack, folder: Path, processes: int, as_json: bool) -> None:
             "settings": str(stack.settings_file),
             "log": str(stack.log_file),
             "senders": list(SENDERS),
+            "aws_access_key_id": SANDBOX_ACCESS_KEY_ID,
+            "aws_secret_access_key": SANDBOX_SECRET_ACCESS_KEY,
         }
         typer.echo(json.dumps(addresses))
         return
@@ -71,5 +76,7 @@ def _print(stack: Stack, folder: Path, processes: int, as_json: bool) -> None:
         settings=stack.settings_file,
         sender=next(iter(SENDERS)),
         folder=folder,
+        key=SANDBOX_ACCESS_KEY_ID,
+        secret=SANDBOX_SECRET_ACCESS_KEY,
     )
     typer.echo(text)

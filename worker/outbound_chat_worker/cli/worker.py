@@ -12,6 +12,7 @@ from outbound_chat_worker.supervisor import Supervisor
 def worker(
     *,
     processes: Annotated[int, typer.Option(min=1, max=64, help="Worker processes; each uses one core.")] = 1,
+    name: Annotated[str, typer.Option(help="Name of the Celery nodes: NAME-1@host, NAME-2@host …")] = "outbound-chat",
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
 ) -> None:
     """Run workers until Ctrl-C or SIGTERM.
@@ -22,4 +23,4 @@ def worker(
         raise typer.BadParameter("use DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")
     load_settings()  # what is wrong with them is said once, here, and not by each process
     logging.basicConfig(level=log_level.upper(), format="[%(asctime)s: %(levelname)s/supervisor] %(message)s")
-    Supervisor(processes, log_level=log_level.upper()).run()
+    Supervisor(processes, name=name, log_level=log_level.upper()).run()

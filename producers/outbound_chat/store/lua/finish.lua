@@ -51,7 +51,8 @@ local function record(id, head, request, i)
     refund = refund + 1
   else
     throttled = throttled or code == 'throttled'
-    add_history(head, { called_at, outcome, code, ARGV[i + 7], ARGV[i + 8], ARGV[i + 9] })
+    local word = outcome == 'failed' and head[MAYBE_SENT] > 0 and 'uncertain' or outcome
+    add_history(head, { called_at, word, code, ARGV[i + 7], ARGV[i + 8], ARGV[i + 9] })
   end
   if outcome == 'failed' then
     return conclude(id, head, request, 'leased', 'failed')

@@ -7,7 +7,7 @@
 -- keeps   a lost lease makes its job `maybe_sent`; every job expires, held or not
 -- uses: base record lanes books final bucket wake
 local MOST = 100
-local WORKER_MS = 60000
+local WORKER_MS = 10000
 local SOON_MS = 1000
 
 redis.call('ZADD', key('workers'), digits(NOW), ARGV[1] .. ' ' .. ARGV[2])

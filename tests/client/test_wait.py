@@ -1,0 +1,136 @@
+"""Waiting, on a real server: by notification, and right when one is lost."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from outbound_chat import AsyncOutboundChat, Batch, Job, JobState, OutboundChat, WaitTimeout
+from outbound_chat.ids import new_local_id
+from outbound_chat.store import Store, calls
+from outbound_chat.store.calls import Claimed, Result
+from outbound_chat_worker.embedded import EmbeddedServer, embedded_server
+from tests.client.conftest import VALUES
+from tests.harness import number
+from tests.waiting import wait_until
+
+REREAD_SECONDS = 2.0
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
+    with embedded_server(tmp_path / "valkey") as running:
+        yield running
+
+
+@pytest.fixture
+def store(server: EmbeddedServer) -> Iterator[Store]:
+    with Store(server.url) as own:
+        own.run(calls.configure(own.keys("main"), version="v", rate=1000, burst=1000, max_pumps=1, keep_ms=60_000))
+        yield own
+
+
+@pytest.fixture
+def chat(server: EmbeddedServer) -> Iterator[OutboundChat]:
+    with OutboundChat(redis_url=server.url, **VALUES) as client:
+        yield client
+
+
+def _send_all(store: Store) -> None:
+    """What a worker does, without one."""
+    keys = store.keys("main")
+    id_ = new_local_id()
+    claim = calls.claim(keys, pump="p", claim_id=id_, wanted=500, lease_ms=60_000, linger_ms=0, first=False)
+    claimed = store.run(claim)
+    assert isinstance(claimed, Claimed)
+    results = [
+        Result(local_id=job.local_id, claim=id_, outcome="sent", contact_id=f"contact-{job.local_id}")
+        for job in claimed.jobs
+    ]
+    store.run(calls.finish(keys, results))
+
+
+def _subscribers(store: Store, id_: str) -> int:
+    return int(store.redis.pubsub_numsub(store.keys("main").done(id_.partition(".")[2]))[0][1])
+
+
+def _script_calls(store: Store) -> int:
+    statistics = store.redis.info("commandstats")
+    return sum(statistics.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha"))
+
+
+def test_waiting_reads_the_record_a_few_times_and_not_in_a_loop(store: Store, chat: OutboundChat) -> None:
+    """1,000 waiting callers must cost the server nothing."""
+    chat.status(chat.enqueue(sender="support", to=number(1)).id)
+    _send_all(store)  # from here on the server knows the scripts
+    job = chat.enqueue(sender="support", to=number(1))
+    before, began = _script_calls(store), time.monotonic()
+    ends: list[Job] = []
+    waiter = threading.Thread(target=lambda: ends.append(chat.wait(job.id, timeout=60)))
+    waiter.start()
+    wait_until(lambda: _subscribers(store, job.id) == 1, what="the waiter's subscription")
+    _send_all(store)
+    waiter.join(60)
+
+    rereads = (time.monotonic() - began) / REREAD_SECONDS
+    of_the_worker, of_the_waiter = 2, 3
+    assert ends[0].state is JobState.SENT
+    assert _script_calls(store) - before <= of_the_worker + of_the_waiter + rereads
+    assert _subscribers(store, job.id) == 0
+
+
+def test_a_lost_notification_delays_and_does_not_hang(store: Store, chat: OutboundChat) -> None:
+    """Redis forgets what it publishes: the record alone is the truth."""
+    job = chat.enqueue(sender="support", to=number(1))
+    ends: list[Job] = []
+    waiter = threading.Thread(target=lambda: ends.append(chat.wait(job.id, timeout=60)))
+    waiter.start()
+    wait_until(lambda: _subscribers(store, job.id) == 1, what="the waiter's subscription")
+    with store.redis.pipeline(transaction=True) as together:
+        together.client_kill_filter(_type="pubsub")
+        together.execute()
+    _send_all(store)
+    waiter.join(60)
+
+    assert ends[0].state is JobState.SENT
+
+
+def test_a_wait_that_is_too_short_says_so_and_changes_nothing(store: Store, chat: OutboundChat) -> None:
+    """The job goes on; the caller may ask again."""
+    job = chat.enqueue(sender="support", to=number(1))
+
+    with pytest.raises(WaitTimeout, match="ask again"):
+        chat.wait(job.id, timeout=0.05)
+    assert chat.status(job.id).state is JobState.QUEUED
+    assert _subscribers(store, job.id) == 0
+
+
+def test_a_batch_is_waited_for_until_its_last_job(store: Store, chat: OutboundChat) -> None:
+    """Scripts go on when everybody has been texted."""
+    receipt = chat.enqueue_batch([{"to": number(index)} for index in range(3)], sender="support")
+    ends: list[Batch] = []
+    waiter = threading.Thread(target=lambda: ends.append(chat.wait_batch(receipt.id, timeout=60)))
+    waiter.start()
+    wait_until(lambda: _subscribers(store, receipt.id) == 1, what="the waiter's subscription")
+    _send_all(store)
+    waiter.join(60)
+
+    assert (ends[0].final, ends[0].counts[JobState.SENT], ends[0].remaining) == (True, 3, 0)
+
+
+def test_hundreds_wait_at_once_on_one_client(server: EmbeddedServer, store: Store) -> None:
+    """A web service has one client and many requests."""
+
+    async def walk() -> list[Job]:
+        async with AsyncOutboundChat(redis_url=server.url, **VALUES) as chat:
+            jobs = [await chat.enqueue(sender="support", to=number(index)) for index in range(200)]
+            waiting = [asyncio.create_task(chat.wait(job.id, timeout=60)) for job in jobs]
+            everybody = lambda: all(_subscribers(store, job.id) for job in jobs)  # noqa: E731  # one use, one line
+            await asyncio.to_thread(wait_until, everybody, what="200 subscriptions")
+            _send_all(store)
+            return await asyncio.gather(*waiting)
+
+    assert {job.state for job in asyncio.run(walk())} == {JobState.SENT}
