@@ -122,7 +122,7 @@ def _print(report: Report) -> None:
         table.add_row(f"  {reason}", f"{number}", style="red")
     table.add_row("contacts in the sandbox", f"{report.sandbox.accepted}", f"to {report.destinations} numbers")
     table.add_row("calls", f"{report.calls}", f"{report.sandbox.throttled} throttled")
-    allowance = f"{report.share_of_allowance:.0%} of the {RATE:g} calls/s (burst {BURST}) allowed"
+    allowance = f"{report.share_of_allowance:.0%} of the {RATE:g} calls/s allowed"
     table.add_row("time", f"{report.seconds:.1f} s", allowance)
     out.print(table)
     if report.faults:
