@@ -7,12 +7,13 @@ account and Region that many senders may share.
 
 from outbound_chat_config._errors import SettingsError
 from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
-from outbound_chat_config._senders import Budget, Channel, Sender
+from outbound_chat_config._senders import LATEST_SECONDS, Budget, Channel, Sender
 from outbound_chat_config._settings import ResultSettings, RetrySettings, Settings, WorkerSettings
 from outbound_chat_config._values import check_name
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "LATEST_SECONDS",
     "Budget",
     "Channel",
     "ResultSettings",

@@ -7,15 +7,13 @@ from typing import Any
 
 from outbound_chat.errors import StoreError
 from outbound_chat.store.calls import ClaimedJob, Result
-from outbound_chat_config import Sender, SettingsError
+from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
+from outbound_chat_worker.connect import TooLate
 from outbound_chat_worker.retry import UNFORESEEN_ERROR, Decision, Verdict, backoff, judge, redact
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.stored import UnreadableRequest, read_stored
 
 logger = logging.getLogger(__name__)
-
-STALE = timedelta(milliseconds=500)
-"""A call that did not start this soon after its claim is handed back: its place in the budget's pace has passed."""
 
 UNKNOWN_SENDER_WAIT = timedelta(seconds=30)
 
@@ -43,7 +41,8 @@ class Caller:
             return self._judged(job, claim, verdict)
 
     def _attempt(self, job: ClaimedJob, claim: str, claimed_at: float) -> Result:
-        if time.monotonic() - claimed_at > STALE.total_seconds():
+        leaves_by = claimed_at + LATEST_SECONDS
+        if time.monotonic() > leaves_by:
             return Result(local_id=job.local_id, claim=claim, outcome="not_called")
         if job.attempts > self._runtime.settings.retry.max_attempts:
             return _failed(job, claim, "attempts_exhausted", "every attempt ended without an answer")
@@ -52,7 +51,9 @@ class Caller:
             return prepared
         sender, arguments = prepared
         try:
-            contact_id = self._runtime.connect.start_chat(sender, arguments)
+            contact_id = self._runtime.connect.start_chat(sender, arguments, leaves_by=leaves_by)
+        except TooLate:
+            return Result(local_id=job.local_id, claim=claim, outcome="not_called")
         except Exception as error:  # noqa: BLE001  # judged by a table that ends in a loud row
             return self._judged(job, claim, judge(error))
         return Result(local_id=job.local_id, claim=claim, outcome="sent", contact_id=contact_id)

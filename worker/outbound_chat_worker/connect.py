@@ -4,7 +4,9 @@ Not for policy: an error is judged by `retry`. The one idea: clients are made on
 a client that was carried over a fork mixes up the answers of two processes.
 """
 
+import math
 import threading
+import time
 from typing import Any
 
 import boto3
@@ -22,6 +24,10 @@ class NoContactId(HTTPClientError):
     fmt = "The answer had no ContactId"
 
 
+class TooLate(Exception):
+    """The call was not sent: its place in the budget's pace had passed before it could leave."""
+
+
 class Connect:
     """Amazon Connect as senders reach it. Safe to share between threads; not between processes."""
 
@@ -37,13 +43,24 @@ class Connect:
         self._clients: dict[tuple[str | None, ...], Any] = {}
         # boto3 sessions are not safe to use from several threads; the clients they make are.
         self._lock = threading.Lock()
+        self._call = threading.local()
 
-    def start_chat(self, sender: Sender, request: dict[str, Any]) -> str:
-        """Makes the call and returns the ContactId.
+    def prepare(self, sender: Sender) -> None:
+        """Makes the sender's client, so that its first call does not pay for it.
 
         Raises:
+            botocore.exceptions.BotoCoreError: no client can be made; `start_chat` will say the same.
+        """
+        self._client(sender)
+
+    def start_chat(self, sender: Sender, request: dict[str, Any], *, leaves_by: float = math.inf) -> str:
+        """Makes the call and returns the ContactId. `leaves_by`: latest `time.monotonic()` at which it may be sent.
+
+        Raises:
+            TooLate: that time had passed; nothing was sent.
             botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: see `retry.judge`.
         """
+        self._call.leaves_by = leaves_by
         answer = self._client(sender).start_outbound_chat_contact(**request)
         contact_id = answer.get("ContactId")
         if not isinstance(contact_id, str) or not contact_id:
@@ -73,7 +90,14 @@ class Connect:
         return client
 
     def _make_client(self, sender: Sender) -> Any:
-        return _session(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
+        client = _session(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
+        # The last moment before the bytes leave, signed and all: https://docs.aws.amazon.com/boto3/latest/guide/events.html
+        client.meta.events.register("before-send.connect.StartOutboundChatContact", self._check_time)
+        return client
+
+    def _check_time(self, **_: object) -> None:
+        if time.monotonic() > self._call.leaves_by:
+            raise TooLate
 
 
 def _session(sender: Sender) -> boto3.Session:

@@ -61,6 +61,7 @@ class Pump:
         Returns only when every call that it started has ended and is recorded.
         """
         settings = self._runtime.settings.worker
+        self._runtime.prepare_clients(self._budget)
         ends = time.monotonic() + settings.slice.total_seconds()
         next_renewal = time.monotonic() + RENEW_SECONDS
         recorded = 0

@@ -1,15 +1,20 @@
 """What a worker process needs to work: settings, store, and the way to Connect. Made once a process, after any fork."""
 
 import hashlib
+import logging
 import os
 import threading
 from functools import lru_cache
+
+from botocore.exceptions import BotoCoreError
 
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import Keys, Store, calls
 from outbound_chat_config import Settings, load_settings
 from outbound_chat_worker.connect import Connect
 from outbound_chat_worker.stored import read_stored
+
+logger = logging.getLogger(__name__)
 
 stopping = threading.Event()
 """Set when this process is to stop: pumps claim nothing more and end with their calls in flight."""
@@ -27,6 +32,15 @@ class Runtime:
 
     def _read_shared_request(self, budget: str, batch: str) -> ChatRequest:
         return read_stored(self.store.shared_request(self.store.keys(budget), batch) or "{}")
+
+    def prepare_clients(self, budget: str) -> None:
+        """Makes the clients of the budget's senders, so that no claimed job waits for one."""
+        for name, sender in self.settings.senders.items():
+            if sender.budget == budget:
+                try:
+                    self.connect.prepare(sender)
+                except (BotoCoreError, ValueError) as error:
+                    logger.error("sender %s: no client can be made: %s", name, error)  # noqa: TRY400  # the text says it all
 
     def settings_version(self, budget: str) -> str:
         """Short hash of the budget's settings: two workers with different files differ in it."""
@@ -49,7 +63,7 @@ class Runtime:
     def _budget_settings(self, budget: str) -> tuple[float, int, int, int]:
         chosen = self.settings.budgets[budget]
         keep_ms = int(self.settings.results.keep.total_seconds() * 1000)
-        return chosen.rate, chosen.burst, chosen.max_pumps, keep_ms
+        return chosen.rate, chosen.own_burst, chosen.max_pumps, keep_ms
 
     def keys(self, budget: str) -> Keys:
         """Names of the budget's keys."""

@@ -108,10 +108,10 @@ def _workers(store: Store, settings: Settings) -> Iterator[Check]:
     for budget, own in settings.budgets.items():
         keys = store.keys(budget)
         obeyed = store.budget_settings(keys)
-        if obeyed and (float(obeyed["rate"]), int(obeyed["burst"])) != (own.rate, own.burst):
+        if obeyed and (float(obeyed["rate"]), int(obeyed["burst"])) != (own.rate, own.own_burst):
             finding = (
-                f"workers go by {obeyed['rate']}/s burst {obeyed['burst']}, "
-                f"these settings say {own.rate:g}/s burst {own.burst}"
+                f"workers go by {obeyed['rate']}/s in bursts of {obeyed['burst']}, "
+                f"these settings give {own.rate:g}/s in bursts of {own.own_burst}"
             )
             advice = "start the workers again with the file that is right"
             yield Check(f"budget {budget}", Level.WARNING, finding, advice)
