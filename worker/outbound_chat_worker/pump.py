@@ -52,8 +52,14 @@ class Pump:
         self._listening = False
         self._leaving = False
         self._next_claim = 0.0
-        self._last_work = time.monotonic()
+        self._last_work = self._last_result = time.monotonic()
         self._had_work = False
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether it takes more jobs: a second pump beside it, on the same core, would only be in its way."""
+        idle = len(self._in_flight) < self._runtime.settings.worker.threads
+        return not self._leaving and (idle or time.monotonic() - self._last_result < RENEW_SECONDS)
 
     def work(self) -> int:
         """Works until the slice is over, no work came for a while, or the process stops; how many results it recorded.
@@ -176,6 +182,8 @@ class Pump:
             self._record_chunk(results[start : start + calls.MOST_JOBS])
         for result in results:
             self._in_flight.pop(result.local_id, None)
+        if results:
+            self._last_result = time.monotonic()
         return len(results)
 
     def _record_chunk(self, chunk: list[Result]) -> None:

@@ -14,8 +14,8 @@ local function pump_is_alive(pump, for_ms)
 end
 
 -- true: the caller must bring a new pump; false: one is on its way already
-local function ask_for_pump()
-  return redis.call('SET', key('asked'), 1, 'NX', 'PX', ASKED_MS) and true or false
+local function ask_for_pump(patience_ms)
+  return redis.call('SET', key('asked'), 1, 'NX', 'PX', patience_ms or ASKED_MS) and true or false
 end
 
 local function signal_once(list, lifetime_ms)
