@@ -61,6 +61,7 @@ class Harness:
         self.settings_file = folder / "outbound-chat.toml"
         self.values: dict[str, Any] = {}
         self.configure()
+        self.workers: list[subprocess.Popen[bytes]] = []
         self._logs = 0
 
     def configure(self, **changes: Any) -> None:
@@ -102,7 +103,9 @@ class Harness:
     def start_worker(self, *options: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Starts `celery -A outbound_chat_worker worker`; its log is in `self.logs()`."""
         command = [sys.executable, "-m", "celery", "-A", "outbound_chat_worker", "worker", "--loglevel", "INFO"]
-        return self.start([*command, *options], environment)
+        process = self.start([*command, *options], environment)
+        self.workers.append(process)
+        return process
 
     def start(self, command: list[str], environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Starts a program in the stack's environment."""

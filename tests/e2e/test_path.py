@@ -133,3 +133,20 @@ def test_jobs_that_are_throttled_again_and_again_do_not_starve_the_others(stack:
     receipt = chat.enqueue_batch([{"to": number(index)} for index in range(10)], sender="support", text="Hello")
 
     assert chat.wait_batch(receipt.id, timeout=60).counts[JobState.SENT] == 10
+
+
+def test_a_call_that_hangs_does_not_stop_the_others(stack: Harness) -> None:
+    """A pump whose time is over waits for its last call, for up to read_timeout: another must go on meanwhile."""
+    stack.configure(
+        worker={"slice": 0.5, "threads": 4, "read_timeout": 60, "lease": 90},
+        budgets={"main": {"rate": 20.0, "burst": 20}},
+    )
+    stack.start_worker()
+    chat = stack.chat()
+    hanging = chat.enqueue(sender="support", to="+12025550154", text="Hello", priority="urgent")
+    wait_until(lambda: chat.status(hanging.id).state is JobState.SENDING, timeout=60, what="the call that hangs")
+    receipt = chat.enqueue_batch([{"to": number(index)} for index in range(60)], sender="support", text="Hello")
+
+    assert chat.wait_batch(receipt.id, timeout=50).counts[JobState.SENT] == 60
+    assert chat.status(hanging.id).state is JobState.SENDING
+    stack.kill(stack.workers[0])

@@ -204,8 +204,10 @@ class Ledger:
         local_id, claim = self.take_one()
         return local_id, self.finish(local_id, claim, outcome, **fields)
 
-    def renew(self, *leased: tuple[str, str], pump: str = PUMP, lease_ms: int = LEASE_MS) -> calls.Renewed:
-        return self.run(calls.renew(self.keys, pump=pump, lease_ms=lease_ms, leased=leased))
+    def renew(
+        self, *leased: tuple[str, str], pump: str = PUMP, working: bool = True, lease_ms: int = LEASE_MS
+    ) -> calls.Renewed:
+        return self.run(calls.renew(self.keys, pump=pump, working=working, lease_ms=lease_ms, leased=leased))
 
     def leave(self, *, pump: str = PUMP, warm: bool = False) -> bool:
         return self.run(calls.leave(self.keys, pump=pump, warm=warm))

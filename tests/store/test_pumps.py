@@ -2,7 +2,7 @@
 
 import pytest
 
-from outbound_chat.store.calls import Claimed
+from outbound_chat.store.calls import Claimed, Renewed
 
 from .ledger import HOUR_MS, Ledger
 
@@ -132,3 +132,14 @@ def test_a_busy_pump_stays_alive_by_renewing(ledger: Ledger) -> None:
     ledger.renew()
 
     assert not ledger.tend().ask
+
+
+def test_a_pump_that_signed_off_keeps_its_leases_and_not_its_place(ledger: Ledger) -> None:
+    """It only ends its last call, which may take long: the work goes on with another."""
+    ledger.add(2)
+    taken = ledger.take(1)
+    ledger.forget_request()
+    ledger.run_out("pumps")
+
+    assert ledger.renew((taken.ids[0], taken.claim), working=False) == Renewed(1, more=False)
+    assert ledger.tend().ask

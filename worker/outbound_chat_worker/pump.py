@@ -50,7 +50,7 @@ class Pump:
         """Local id of each job being called → claim id."""
         self._arrived: SimpleQueue[Result | _WaitOver] = SimpleQueue()
         self._listening = False
-        self._leaving = False
+        self._leaving = self._left = False
         self._next_claim = 0.0
         self._last_work = self._last_result = time.monotonic()
         self._had_work = False
@@ -81,10 +81,10 @@ class Pump:
                 if self._may_claim(now):
                     self._claim(pool)
                 over = now >= ends and not self._listening
-                self._leaving = self._leaving or over or self._stopping.is_set()
-                if self._leaving and not self._in_flight:
+                if self._leaving or over or self._stopping.is_set():
                     self._leave()
-                    return recorded
+                    if not self._in_flight:
+                        return recorded
                 recorded += self._record(self._gather(min(next_renewal, self._next_step(ends))))
 
     def _may_claim(self, now: float) -> bool:
@@ -218,7 +218,13 @@ class Pump:
 
     def _renew(self) -> None:
         lease_ms = _ms(self._runtime.settings.worker.lease.total_seconds())
-        call = calls.renew(self._keys, pump=self._pump, lease_ms=lease_ms, leased=list(self._in_flight.items()))
+        call = calls.renew(
+            self._keys,
+            pump=self._pump,
+            working=not self._left,
+            lease_ms=lease_ms,
+            leased=list(self._in_flight.items()),
+        )
         try:
             renewed: Renewed = self._runtime.store.run(call)
         except StoreError as error:
@@ -228,6 +234,10 @@ class Pump:
             self._bring(self._budget)
 
     def _leave(self) -> None:
+        """Claims no more, and has a successor brought at once: calls in flight may take long to end."""
+        if self._left:
+            return
+        self._leaving = self._left = True
         linger = self._runtime.settings.worker.linger.total_seconds()
         warm = self._had_work and not self._stopping.is_set() and time.monotonic() - self._last_work < linger
         try:

@@ -249,9 +249,9 @@ def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:
     return Call("finish", keys, args, list)
 
 
-def renew(keys: Keys, *, pump: str, lease_ms: int, leased: Sequence[tuple[str, str]]) -> Call[Renewed]:
+def renew(keys: Keys, *, pump: str, working: bool, lease_ms: int, leased: Sequence[tuple[str, str]]) -> Call[Renewed]:
     """Lengthens the leases of `(local id, claim id)` pairs."""
-    args: list[str | int] = [pump, lease_ms, *(part for pair in leased for part in pair)]
+    args: list[str | int] = [pump, int(working), lease_ms, *(part for pair in leased for part in pair)]
     return Call("renew", keys, args, lambda reply: Renewed(int(reply[0]), reply[1] == 1))
 
 

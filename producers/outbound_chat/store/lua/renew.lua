@@ -1,22 +1,26 @@
 -- renew: lengthens the leases of calls that still run, and says that their pump lives.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] pump: who asks
--- ARGV[2] lease_ms: time until another may claim the jobs
+-- ARGV[2] working: 1 while the pump claims jobs; 0: it has signed off and only ends its calls
+-- ARGV[3] lease_ms: time until another may claim the jobs
 -- then 2 for each job: id, claim
 -- reply   {renewed, more}; renewed: how many leases, the others were lost; more: 1 asks the caller to bring one more
 --         pump, since this one is busy and jobs are due
 -- keeps   a lease that was lost stays lost
 -- uses: base record lanes bucket wake
 local renewed = 0
-pump_is_alive(ARGV[1], 0)
-for i = 3, #ARGV, 2 do
+local working = ARGV[2] == '1'
+if working then
+  pump_is_alive(ARGV[1], 0)
+end
+for i = 4, #ARGV, 2 do
   local head = load_record(ARGV[i])
   if head and head[STATE] == 'sending' and head[CLAIM] == ARGV[i + 1] then
-    redis.call('ZADD', key('leases'), 'XX', digits(NOW + tonumber(ARGV[2])), ARGV[i])
+    redis.call('ZADD', key('leases'), 'XX', digits(NOW + tonumber(ARGV[3])), ARGV[i])
     renewed = renewed + 1
   end
 end
 enroll_due_lanes()
 local _, _, max_pumps = read_allowance()
-local more = max_pumps and ring_has_work() and live_pumps() < max_pumps and token_is_near() and ask_for_pump()
+local more = working and max_pumps and ring_has_work() and live_pumps() < max_pumps and token_is_near() and ask_for_pump()
 return { renewed, more and 1 or 0 }
