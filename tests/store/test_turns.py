@@ -129,3 +129,22 @@ def test_a_retry_that_lies_ahead_holds_nobody_up(ledger: Ledger) -> None:
 
     assert ledger.take(2).ids == [second]
     assert isinstance(ledger.claim(), Empty)
+
+
+def test_lower_priorities_keep_a_share_of_an_urgent_flood(ledger: Ledger) -> None:
+    """A flood of one-time codes must not stop a campaign for good, nor single messages."""
+    for priority in Priority:
+        ledger.add(200, lane=lane(priority), watched=False)
+
+    order = [ledger.job(ledger.take(1).ids[0]).priority for _ in range(100)]
+    assert Counter(order) == {Priority.URGENT: 90, Priority.NORMAL: 5, Priority.BULK: 5}
+
+
+def test_a_share_holds_urgent_jobs_up_by_one_call_at_most(ledger: Ledger) -> None:
+    """Urgent stays urgent, however large the backlog is and however many jobs a claim takes."""
+    ledger.add(200, lane=lane(Priority.BULK), watched=False)
+    for wanted in (1, 7, 16):
+        ledger.take(wanted)
+        urgent = ledger.add(8, lane=lane(Priority.URGENT))
+        taken = ledger.take(9).ids
+        assert set(urgent) <= set(taken)

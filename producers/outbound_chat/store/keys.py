@@ -46,7 +46,7 @@ KINDS = (
     ),
     KeyKind("idem:*", "string", Lifetime.FINAL, "idempotency key of a tenant: job id and fingerprint"),
     KeyKind("books", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
-    KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens and when they were counted"),
+    KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens, when they were counted, and whose share is next"),
     KeyKind("settings", "hash", Lifetime.BUDGET, "rate, burst and so on, with a version"),
     KeyKind(
         "workers",
