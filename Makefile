@@ -24,11 +24,12 @@ demo: $(STAMP) ## Send 300 messages through a sandbox with real workers, in unde
 test: $(STAMP) ## Run the test suite
 	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
-check: $(STAMP) ## Lint, types, import directions
+check: $(STAMP) ## Lint, types, import directions, docs that tell the truth
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/docs
 
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff format .

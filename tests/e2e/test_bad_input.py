@@ -217,3 +217,19 @@ def test_a_batch_is_followed_to_its_end(stack: Harness) -> None:
     assert done.returncode == 0, done.stderr
     assert answer["batch"]["counts"][JobState.SENT] == 50
     assert answer["batch"]["name"] == "rows.csv"
+
+
+def test_doctor_finds_another_program_in_our_queue(idle: Harness) -> None:
+    """On a shared Redis each would eat the other's messages, and nobody would know why work stands still."""
+    queue = "oc:celery:outbound-chat"
+    with Store(idle.server.url) as store:
+        for message, said in (
+            (json.dumps({"headers": {"task": "shop.send_invoice"}}), "['shop.send_invoice']"),
+            ("not a message", "no Celery message"),
+        ):
+            store.redis.lpush(queue, message)
+            done = idle.run("doctor")
+            store.redis.delete(queue)
+            assert done.returncode == 1
+            assert f"{queue} holds" in done.stdout
+            assert said in done.stdout

@@ -1,22 +1,29 @@
 """What a worker's machine adds to `outbound-chat doctor`: the broker, and who we are to AWS."""
 
+import json
 from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError, OperationalError
+from redis import RedisError
 
 from outbound_chat.checks import Check, Level
+from outbound_chat.errors import StoreError
+from outbound_chat.store import Store
 from outbound_chat_config import Sender, Settings
-from outbound_chat_worker.celery import app
+from outbound_chat_worker.celery import PUMP_TASK, QUEUE, app
 from outbound_chat_worker.connect import Connect
 
 BROKER_SECONDS = 5
+MOST_MESSAGES = 100
 
 
 def worker_checks(settings: Settings) -> Iterator[Check]:
     """The broker once, AWS once for each identity that senders use."""
     yield _broker()
+    if settings.broker_url is None:
+        yield from _strangers(settings)
     connect = Connect(settings.worker)
     seen = set()
     for name, sender in settings.senders.items():
@@ -34,6 +41,23 @@ def _broker() -> Check:
     except (OperationalError, KombuError, CeleryError, OSError) as error:
         return Check("broker", Level.FAULT, f"can't be reached: {error}", "start it or mend broker_url")
     return Check("broker", Level.OK, where)
+
+
+def _strangers(settings: Settings) -> Iterator[Check]:
+    """Others in our queue: Celery programs that share one eat each other's messages."""
+    queue = f"{settings.key_prefix}:celery:{QUEUE}"
+    try:
+        with Store(settings.redis_url.get_secret_value(), settings.key_prefix) as store:
+            messages = [json.loads(message) for message in store.redis.lrange(queue, 0, MOST_MESSAGES - 1)]
+    except (StoreError, RedisError):
+        return  # the checks of Redis have said it
+    except ValueError:
+        yield Check("queue", Level.FAULT, f"{queue} holds what is no Celery message", "find who writes to that key")
+        return
+    others = {message.get("headers", {}).get("task") for message in messages} - {PUMP_TASK}
+    if others:
+        advice = f"give the other program a queue of its own, or this one another key_prefix than {settings.key_prefix}"
+        yield Check("queue", Level.FAULT, f"{queue} holds tasks of another program: {sorted(map(str, others))}", advice)
 
 
 def _identity(name: str, sender: Sender, connect: Connect) -> Check:
