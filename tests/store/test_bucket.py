@@ -147,3 +147,16 @@ def test_a_lower_burst_holds_at_once(ledger: Ledger) -> None:
     ledger.configure(rate=SLOW, burst=2, version="v2")
 
     assert left(ledger) == 2
+
+
+def test_a_wait_that_the_provider_asks_for_holds_for_everybody(ledger: Ledger) -> None:
+    """One pump is told, all obey: the others would only be throttled too."""
+    ledger.configure(rate=10, burst=10, version="v2")
+    ledger.add(30, watched=False)
+    taken = ledger.take(2)
+    for id_ in taken.ids:
+        ledger.finish(id_, taken.claim, "snooze", code="throttled", delay_ms=60_000, pause_ms=60_000)
+
+    answer = ledger.claim(pump="another")
+    assert isinstance(answer, Paced)
+    assert 55_000 < answer.pace_ms <= 60_100

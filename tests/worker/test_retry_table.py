@@ -176,3 +176,18 @@ def test_each_row_of_the_table_says_why() -> None:
     """Operators will ask."""
     rules = [*BY_AWS_CODE.values(), *(rule for _, rule in BY_EXCEPTION), UNFORESEEN_ERROR]
     assert all(rule.reason and rule.code.islower() for rule in rules)
+
+
+@pytest.mark.usefixtures("_credentials")
+@pytest.mark.parametrize(("asked_ms", "seconds"), [(None, 0), (1_500, 1.5), (10_000_000, 60)])
+def test_a_wait_that_the_provider_asks_for_is_read_and_capped(
+    sandbox: SandboxClient, asked_ms: int | None, seconds: float
+) -> None:
+    """It knows best; but a slip of its own must not stop us for hours."""
+    sandbox.reset()
+    sandbox.configure(faults=(Fault(FaultKind.THROTTLING, retry_after_ms=asked_ms),))
+
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # as above
+        _call(sandbox.url)
+
+    assert judge(caught.value).retry_after == timedelta(seconds=seconds)

@@ -109,6 +109,9 @@ BY_EXCEPTION: tuple[tuple[type[Exception], Rule], ...] = (
     (botocore_errors.ConfigParseError, _CREDENTIALS),
 )
 
+LONGEST_PAUSE = timedelta(minutes=1)
+"""A provider that asks for more is asked again after this, lest a slip of its own stops us for hours."""
+
 _NUMBER = re.compile(r"\+\s?\d[\d\s().-]{5,}\d|\d{9,}")
 
 
@@ -121,6 +124,8 @@ class Verdict:
     message: str = field(default="", repr=False)
     """Without anything that looks like a phone number."""
     request_id: str = ""
+    retry_after: timedelta = timedelta(0)
+    """How long the provider asks everybody to wait, at most `LONGEST_PAUSE`."""
 
 
 def judge(error: Exception) -> Verdict:
@@ -139,7 +144,18 @@ def _judge_answer(error: botocore_errors.ClientError) -> Verdict:
     status = meta.get("HTTPStatusCode", 0)
     code = str(said.get("Code", ""))
     rule = BY_AWS_CODE.get(code) or BY_STATUS.get(status) or (_SERVICE if status >= 500 else _UNFORESEEN)  # noqa: PLR2004
-    return Verdict(rule, code, redact(str(said.get("Message", ""))), meta.get("RequestId", ""))
+    message = redact(str(said.get("Message", "")))
+    return Verdict(rule, code, message, meta.get("RequestId", ""), _retry_after(meta.get("HTTPHeaders", {})))
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta:
+    """What the provider asks for: milliseconds in `x-amz-retry-after`, or whole seconds in `Retry-After`."""
+    for name, unit in (("x-amz-retry-after", timedelta(milliseconds=1)), ("retry-after", timedelta(seconds=1))):
+        value = headers.get(name, "").strip()
+        # A date, the other form of Retry-After, would be read by a clock that may be wrong; backoff serves then.
+        if value.isascii() and value.isdigit():
+            return min(LONGEST_PAUSE, unit * min(int(value), 10**9))
+    return timedelta(0)
 
 
 def redact(text: str, most: int = 300) -> str:

@@ -139,6 +139,8 @@ class Result:
     aws_code: str = ""
     message: str = ""
     request_id: str = ""
+    pause_ms: int = 0
+    """How long the provider asks everybody to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +247,7 @@ def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:
             result.aws_code,
             result.message,
             result.request_id,
+            result.pause_ms,
         )
     return Call("finish", keys, args, list)
 

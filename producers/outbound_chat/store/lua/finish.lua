@@ -1,16 +1,17 @@
 -- finish: records what attempts led to.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV    10 for each result:
+-- ARGV    11 for each result:
 --   id, claim, outcome ('sent', 'retry', 'snooze', 'not_called', 'failed'), delay_ms (until the next attempt),
---   maybe (1: the call may have reached Connect), contact ('' but for sent), code, aws_code, message, request_id
+--   maybe (1: the call may have reached Connect), contact ('' but for sent), code, aws_code, message, request_id,
+--   pause_ms (how long the provider asks everybody to wait)
 -- reply   a word for each result: the state the job is in now, 'stale' (another claim has the job: nothing changed)
 --         or 'gone' (no record)
 -- keeps   only the claim that holds the lease moves a job, but a ContactId is recorded whenever it comes;
 --         a job that may have been sent ends `sent` or `uncertain`; twice changes nothing
 -- uses: base record lanes books final bucket
-local WIDTH = 10
+local WIDTH = 11
 local COSTS_NO_ATTEMPT = { snooze = true, not_called = true }
-local reply, refund, throttled = {}, 0, false
+local reply, refund, throttled, pause_ms = {}, 0, false, 0
 
 -- The ContactId of a call whose lease was lost, or that had ended `uncertain`.
 local function record_late(id, head, request, contact)
@@ -51,6 +52,7 @@ local function record(id, head, request, i)
     refund = refund + 1
   else
     throttled = throttled or code == 'throttled'
+    pause_ms = math.max(pause_ms, tonumber(ARGV[i + 10]))
     local word = outcome == 'failed' and head[MAYBE_SENT] > 0 and 'uncertain' or outcome
     add_history(head, { called_at, word, code, ARGV[i + 7], ARGV[i + 8], ARGV[i + 9] })
   end
@@ -77,8 +79,9 @@ if refund > 0 or throttled then
   local rate, burst = read_allowance()
   if rate then
     local tokens = math.min(burst, read_bucket(rate, burst) + refund)
-    -- The provider says that nothing is left: whatever our count was, it starts again from none.
-    write_bucket(throttled and math.min(tokens, 0) or tokens)
+    -- The provider says that nothing is left: whatever our count was, it starts again from none, or from a debt that
+    -- takes the rate as long to pay as the provider asks everybody to wait.
+    write_bucket(throttled and math.min(tokens, -pause_ms * rate / 1000) or tokens)
   end
 end
 write_books()
