@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from outbound_chat.ids import new_local_id
 from outbound_chat.jobs import Job, JobState, Priority
@@ -205,9 +205,13 @@ class Ledger:
         return local_id, self.finish(local_id, claim, outcome, **fields)
 
     def renew(
-        self, *leased: tuple[str, str], pump: str = PUMP, working: bool = True, lease_ms: int = LEASE_MS
+        self,
+        *leased: tuple[str, str],
+        pump: str = PUMP,
+        place: Literal["idle", "full", "left"] = "full",
+        lease_ms: int = LEASE_MS,
     ) -> calls.Renewed:
-        return self.run(calls.renew(self.keys, pump=pump, working=working, lease_ms=lease_ms, leased=leased))
+        return self.run(calls.renew(self.keys, pump=pump, place=place, lease_ms=lease_ms, leased=leased))
 
     def leave(self, *, pump: str = PUMP, warm: bool = False) -> bool:
         return self.run(calls.leave(self.keys, pump=pump, warm=warm))

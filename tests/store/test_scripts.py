@@ -27,7 +27,7 @@ def a_call(script: str, items: int) -> Call[Any]:
         "submit": calls.submit(KEYS, lane=LANE, max_age_ms=1, rejected=0, jobs=[new_job()] * items),
         "claim": calls.claim(KEYS, pump="p", claim_id="c", wanted=1, lease_ms=1, linger_ms=0, first=True),
         "finish": calls.finish(KEYS, [RESULT] * items),
-        "renew": calls.renew(KEYS, pump="p", working=True, lease_ms=1, leased=[("id", "claim")] * items),
+        "renew": calls.renew(KEYS, pump="p", place="full", lease_ms=1, leased=[("id", "claim")] * items),
         "leave": calls.leave(KEYS, pump="p", warm=True),
         "tend": calls.tend(KEYS, worker="w", version="v"),
         "cancel": calls.cancel(KEYS, "id"),

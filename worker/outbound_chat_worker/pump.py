@@ -58,8 +58,7 @@ class Pump:
     @property
     def keeps_up(self) -> bool:
         """Whether it takes more jobs: a second pump beside it, on the same core, would only be in its way."""
-        idle = len(self._in_flight) < self._runtime.settings.worker.threads
-        return not self._leaving and (idle or time.monotonic() - self._last_result < RENEW_SECONDS)
+        return not self._leaving and (not self._full or time.monotonic() - self._last_result < RENEW_SECONDS)
 
     def work(self) -> int:
         """Works until the slice is over, no work came for a while, or the process stops; how many results it recorded.
@@ -87,14 +86,16 @@ class Pump:
                         return recorded
                 recorded += self._record(self._gather(min(next_renewal, self._next_step(ends))))
 
+    @property
+    def _full(self) -> bool:
+        return len(self._in_flight) >= self._runtime.settings.worker.threads
+
     def _may_claim(self, now: float) -> bool:
-        idle = len(self._in_flight) < self._runtime.settings.worker.threads
-        return idle and not self._leaving and not self._listening and now >= self._next_claim
+        return not self._full and not self._leaving and not self._listening and now >= self._next_claim
 
     def _next_step(self, ends: float) -> float:
         """When to look again although nothing came."""
-        full = len(self._in_flight) >= self._runtime.settings.worker.threads
-        return FAR + ends if self._leaving or self._listening or full else self._next_claim
+        return FAR + ends if self._leaving or self._listening or self._full else self._next_claim
 
     def _claim(self, pool: ThreadPoolExecutor) -> None:
         settings = self._runtime.settings.worker
@@ -221,7 +222,7 @@ class Pump:
         call = calls.renew(
             self._keys,
             pump=self._pump,
-            working=not self._left,
+            place="left" if self._left else "full" if self._full else "idle",
             lease_ms=lease_ms,
             leased=list(self._in_flight.items()),
         )

@@ -7,7 +7,7 @@ The only place that knows the order of arguments and the form of replies. Nothin
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from outbound_chat.jobs import Job
 from outbound_chat.store.keys import Keys
@@ -252,9 +252,14 @@ def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:
     return Call("finish", keys, args, list)
 
 
-def renew(keys: Keys, *, pump: str, working: bool, lease_ms: int, leased: Sequence[tuple[str, str]]) -> Call[Renewed]:
-    """Lengthens the leases of `(local id, claim id)` pairs."""
-    args: list[str | int] = [pump, int(working), lease_ms, *(part for pair in leased for part in pair)]
+def renew(
+    keys: Keys, *, pump: str, place: Literal["idle", "full", "left"], lease_ms: int, leased: Sequence[tuple[str, str]]
+) -> Call[Renewed]:
+    """Lengthens the leases of `(local id, claim id)` pairs.
+
+    `place`: the pump has room for more jobs (`idle`), has none (`full`), or has signed off (`left`).
+    """
+    args: list[str | int] = [pump, place, lease_ms, *(part for pair in leased for part in pair)]
     return Call("renew", keys, args, lambda reply: Renewed(int(reply[0]), reply[1] == 1))
 
 

@@ -17,7 +17,6 @@
 local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST = 500
 local CLAIM_MEMORY_MS = 60000
-local MORE_MS = 250
 
 local reply = { 'claimed', NOW, 0, 0 }
 
@@ -157,8 +156,7 @@ if #ids == 0 then
   return empty()
 end
 reply[3] = until_token(tokens, rate)
--- Asked again soon: a process that has a pump already lets the message go by, and the next may take it.
-if #ids == wanted and reply[3] == 0 and ring_has_work() and live_pumps() < max_pumps and ask_for_pump(MORE_MS) then
+if #ids == wanted and reply[3] == 0 and ring_has_work() and ask_for_one_more(max_pumps) then
   reply[4] = 1
 end
 redis.call('SET', key('claims:' .. pump), cjson.encode({ claim, ids, reply[3], reply[4] }), 'PX', CLAIM_MEMORY_MS)

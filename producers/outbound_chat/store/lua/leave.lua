@@ -12,4 +12,4 @@ if redis.call('GET', key('waiting')) == ARGV[1] then
 end
 enroll_due_lanes()
 local wanted = ARGV[2] == '1' or (ring_has_work() and token_is_near())
-return wanted and live_pumps() == 0 and ask_for_pump() and 1 or 0
+return wanted and ask_for_successor() and 1 or 0

@@ -1,16 +1,17 @@
 -- renew: lengthens the leases of calls that still run, and says that their pump lives.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] pump: who asks
--- ARGV[2] working: 1 while the pump claims jobs; 0: it has signed off and only ends its calls
+-- ARGV[2] place: 'idle' while the pump has room for more jobs, 'full' while it has none, 'left' when it has signed off
+--         and only ends its calls
 -- ARGV[3] lease_ms: time until another may claim the jobs
 -- then 2 for each job: id, claim
 -- reply   {renewed, more}; renewed: how many leases, the others were lost; more: 1 asks the caller to bring one more
---         pump, since this one is busy and jobs are due
+--         pump, since this one is full and jobs are due
 -- keeps   a lease that was lost stays lost
 -- uses: base record lanes bucket wake
 local renewed = 0
-local working = ARGV[2] == '1'
-if working then
+local place = ARGV[2]
+if place ~= 'left' then
   pump_is_alive(ARGV[1], 0)
 end
 for i = 4, #ARGV, 2 do
@@ -22,5 +23,6 @@ for i = 4, #ARGV, 2 do
 end
 enroll_due_lanes()
 local _, _, max_pumps = read_allowance()
-local more = working and max_pumps and ring_has_work() and live_pumps() < max_pumps and token_is_near() and ask_for_pump()
+local wanted = place == 'full' and max_pumps and ring_has_work() and token_is_near()
+local more = wanted and ask_for_one_more(max_pumps)
 return { renewed, more and 1 or 0 }

@@ -1,7 +1,7 @@
 -- wake: brings a pump to the work. Two lists of at most one element, both with a lifetime: `poke` is read by the pump
 -- that registered itself in `waiting`, `wake` by the wakers. `pumps` (zset pump -> alive until ms) tells who works;
 -- `asked` stands while a pump is on its way.
-local POKE_MS, WAKE_MS, ASKED_MS, ALIVE_MS, PUMPS_MS = 5000, 60000, 2000, 3000, 60000
+local POKE_MS, WAKE_MS, ASKED_MS, MORE_MS, ALIVE_MS, PUMPS_MS = 5000, 60000, 2000, 250, 3000, 60000
 
 local function live_pumps()
   return redis.call('ZCOUNT', key('pumps'), NOW, '+inf')
@@ -14,8 +14,23 @@ local function pump_is_alive(pump, for_ms)
 end
 
 -- true: the caller must bring a new pump; false: one is on its way already
-local function ask_for_pump(patience_ms)
-  return redis.call('SET', key('asked'), 1, 'NX', 'PX', patience_ms or ASKED_MS) and true or false
+local function ask_for_pump()
+  return redis.call('SET', key('asked'), 1, 'NX', 'PX', ASKED_MS) and true or false
+end
+
+-- The same for a pump beside others, up to the most there may be. Asked again soon: a process that has a pump lets the
+-- message go by, and the next may take it; nor may such a message stand in the way of one that is needed.
+local function ask_for_one_more(max_pumps)
+  return live_pumps() < max_pumps and redis.call('SET', key('asked'), 1, 'NX', 'PX', MORE_MS) and true or false
+end
+
+-- The same for the successor of the last pump: needed, whatever was asked for before.
+local function ask_for_successor()
+  if live_pumps() > 0 then
+    return false
+  end
+  redis.call('SET', key('asked'), 1, 'PX', ASKED_MS)
+  return true
 end
 
 local function signal_once(list, lifetime_ms)
