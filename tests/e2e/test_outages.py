@@ -3,11 +3,12 @@
 import signal
 import time
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from outbound_chat import JobState, OutboundChat, StoreUnavailable
+from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import Harness, number
 from tests.waiting import wait_until
 
@@ -115,3 +116,47 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_doubles_nothing(stack: 
     assert in_flight > 0
     assert batch.counts[JobState.SENT] == 300
     assert _nobody_texted_twice(stack, 300)
+
+
+def test_scheduled_jobs_go_although_redis_lost_the_settings(stack: Harness) -> None:
+    """An operator removed keys, or restored an old snapshot: the wakers write the settings again by themselves."""
+    stack.start_worker()
+    chat = stack.chat()
+    chat.wait(chat.enqueue(sender="support", to=number(1), text="Hello").id, timeout=60)
+    chat._store.redis.delete("oc:{main}:settings")
+    job = chat.enqueue(sender="support", to=number(2), text="Hello", send_at=datetime.now(UTC) + timedelta(seconds=2))
+
+    assert chat.wait(job.id, timeout=60).state is JobState.SENT
+
+
+def test_a_broker_that_is_away_delays_and_loses_nothing(stack: Harness) -> None:
+    """The broker may be another server than the store; results must be recorded without it."""
+    broker = EmbeddedServer(stack.folder / "broker")
+    try:
+        stack.configure(broker_url=broker.url, worker={"slice": 0.5})
+        stack.sandbox.configure(latency=timedelta(milliseconds=50))
+        stack.start_worker()
+        chat = stack.chat()
+        receipt = chat.enqueue_batch(_rows(400), sender="support", text="Hello")
+        wait_until(lambda: stack.sandbox.stats().accepted > 50, timeout=60)
+        stack.kill(broker.process)
+        wait_until(lambda: chat.batch(receipt.id).counts[JobState.SENDING] == 0, timeout=60, what="calls recorded")
+        broker.restart()
+        assert chat.wait_batch(receipt.id, timeout=90).counts[JobState.SENT] == 400
+        assert _nobody_texted_twice(stack, 400)
+    finally:
+        broker.stop()
+
+
+def test_the_store_may_be_a_unix_socket(stack: Harness) -> None:
+    """On one machine it is faster, and no port has to be guarded."""
+    socket = stack.folder / "valkey.sock"
+    server = EmbeddedServer(stack.folder / "unix", options=("--unixsocket", str(socket)))
+    try:
+        stack.configure(redis_url=f"unix://{socket}?db=0")
+        stack.start_worker()
+        with OutboundChat.from_settings(stack.settings) as chat:
+            job = chat.enqueue(sender="support", to=number(1), text="Hello")
+            assert chat.wait(job.id, timeout=60).state is JobState.SENT
+    finally:
+        server.stop()

@@ -28,9 +28,10 @@ def test_a_lease_runs_out_by_the_servers_clock(ledger: Ledger) -> None:
     """Nobody has to tell that a worker died."""
     ledger.add(1)
     ledger.claim(lease_ms=30)
-    assert ledger.tend().next_ms <= 30
 
-    wait_until(lambda: ledger.tend().lost == 1)
+    first = ledger.tend()
+    assert first.next_ms <= 30
+    assert first.lost or wait_until(lambda: ledger.tend().lost == 1)
 
 
 def test_a_lease_that_runs_is_left_alone(ledger: Ledger) -> None:

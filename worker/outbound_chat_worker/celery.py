@@ -9,7 +9,6 @@ from typing import Any
 
 from celery import Celery, bootsteps
 from celery.signals import worker_shutting_down
-from kombu.exceptions import OperationalError
 
 from outbound_chat_config import load_settings
 from outbound_chat_worker.runtime import get_runtime, stopping
@@ -28,7 +27,9 @@ def _configuration() -> dict[str, Any]:
         "broker_url": settings.broker,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_transport_options": _redis_transport(settings.key_prefix) if "redis" in settings.broker else {},
+        "broker_transport_options": _redis_transport(settings.key_prefix)
+        if settings.broker.startswith("redis")
+        else {},
         # A queue and exchanges of our own: on a shared broker each program would eat the other's messages.
         "task_default_queue": QUEUE,
         "control_exchange": f"{QUEUE}-control",
@@ -66,8 +67,8 @@ def bring(budget: str) -> None:
     """Asks for one more pump. When the broker can't take the message, a waker asks again within seconds."""
     try:
         app.send_task(PUMP_TASK, args=[budget], queue=QUEUE, ignore_result=True, retry=False)
-    except OperationalError as error:
-        logger.warning("budget %s: the broker can't be reached, so no pump comes yet: %s", budget, error)
+    except Exception as error:  # noqa: BLE001  # each broker's library has errors of its own, and none may end a pump
+        logger.warning("budget %s: the broker took no message, so no pump comes yet: %r", budget, error)
 
 
 class WakerStep(bootsteps.StartStopStep):

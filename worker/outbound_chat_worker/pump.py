@@ -37,7 +37,10 @@ class Pump:
     """One run of work for one budget."""
 
     def __init__(self, runtime: Runtime, budget: str, *, stopping: Event, bring: Callable[[str], None]) -> None:
-        """`stopping`: set when the process is to end. `bring`: asks Celery for one more pump for a budget."""
+        """`stopping`: set when the process is to end. `bring`: asks Celery for one more pump for a budget.
+
+        `bring` is called in a thread of the pump: a broker that hangs must not keep it from renewing leases.
+        """
         self._runtime = runtime
         self._budget = budget
         self._keys = runtime.keys(budget)
@@ -76,12 +79,12 @@ class Pump:
                 now = time.monotonic()
                 if now >= next_renewal:
                     next_renewal = now + RENEW_SECONDS
-                    self._renew()
+                    self._renew(pool)
                 if self._may_claim(now):
                     self._claim(pool)
                 over = now >= ends and not self._listening
                 if self._leaving or over or self._stopping.is_set():
-                    self._leave()
+                    self._leave(pool)
                     if not self._in_flight:
                         return recorded
                 recorded += self._record(self._gather(min(next_renewal, self._next_step(ends))))
@@ -130,7 +133,7 @@ class Pump:
                     # A repeated answer gives jobs that were claimed a while ago.
                     pool.submit(self._attempt, job, claim_id, asked_at - (now_ms - job.claimed_ms) / 1000)
                 if more:
-                    self._bring(self._budget)
+                    pool.submit(self._bring, self._budget)
             case Paced(pace_ms, pumps):
                 self._next_claim = asked_at + pace_ms / 1000
                 # The others keep the pace; or it is so slow that the waker brings a pump in time.
@@ -217,7 +220,7 @@ class Pump:
                 error,
             )
 
-    def _renew(self) -> None:
+    def _renew(self, pool: ThreadPoolExecutor) -> None:
         lease_ms = _ms(self._runtime.settings.worker.lease.total_seconds())
         call = calls.renew(
             self._keys,
@@ -232,9 +235,9 @@ class Pump:
             logger.warning("budget %s: leases can't be renewed: %s", self._budget, error)
             return
         if renewed.more:
-            self._bring(self._budget)
+            pool.submit(self._bring, self._budget)
 
-    def _leave(self) -> None:
+    def _leave(self, pool: ThreadPoolExecutor) -> None:
         """Claims no more, and has a successor brought at once: calls in flight may take long to end."""
         if self._left:
             return
@@ -243,7 +246,7 @@ class Pump:
         warm = self._had_work and not self._stopping.is_set() and time.monotonic() - self._last_work < linger
         try:
             if self._runtime.store.run(calls.leave(self._keys, pump=self._pump, warm=warm)):
-                self._bring(self._budget)
+                pool.submit(self._bring, self._budget)
         except StoreError as error:
             # The wakers find due work without a pump by themselves.
             logger.warning("budget %s: pump left without a word: %s", self._budget, error)

@@ -84,6 +84,9 @@ class Waker:
         """Looks after one budget; seconds until the next look is due."""
         version = self._runtime.settings_version(budget)
         found = self._runtime.store.run(calls.tend(self._runtime.keys(budget), worker=self._worker, version=version))
+        if not found.configured:
+            logger.warning("budget %s: Redis lost its settings; they are written again", budget)
+            self._runtime.configure(budget)
         if found.lost:
             logger.warning("budget %s: %d leases ran out; their jobs wait again", budget, found.lost)
         if found.ask:

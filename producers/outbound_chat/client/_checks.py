@@ -34,6 +34,8 @@ def check_timing(options: Mapping[str, Any], errors: Errors) -> Timing:
     expires_at = _instant("expires_at", options.get("expires_at"), errors)
     if send_at and send_at > now + FARTHEST:
         errors.append(FieldError("send_at", Code.INVALID_TIME, "is more than a year ahead; give an earlier time"))
+    if expires_at and expires_at > now + 2 * FARTHEST:
+        errors.append(FieldError("expires_at", Code.INVALID_TIME, "is more than two years ahead; leave it out instead"))
     if expires_at and expires_at <= max(now, send_at or now):
         errors.append(FieldError("expires_at", Code.INVALID_TIME, "must lie ahead, and after send_at"))
     return Timing(send_at_ms=to_ms(send_at) if send_at else 0, expires_ms=to_ms(expires_at) if expires_at else 0)

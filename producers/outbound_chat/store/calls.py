@@ -161,6 +161,8 @@ class Tended:
     """Time to the next due job, lease or expiry; -1: none."""
     lost: int
     expired: int
+    configured: bool
+    """The budget's settings are there; without them nothing is sent."""
 
 
 def submit(
@@ -272,7 +274,7 @@ def tend(keys: Keys, *, worker: str, version: str) -> Call[Tended]:
     """Ends lost leases and expired jobs, and finds due work without a pump."""
 
     def read(reply: list[Any]) -> Tended:
-        return Tended(reply[0] == 1, int(reply[1]), int(reply[2]), int(reply[3]))
+        return Tended(reply[0] == 1, int(reply[1]), int(reply[2]), int(reply[3]), reply[4] == 1)
 
     return Call("tend", keys, [worker, version], read)
 

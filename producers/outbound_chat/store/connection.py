@@ -48,6 +48,11 @@ AnyRedis = redis.Redis | redis.RedisCluster
 AnyAsyncRedis = redis.asyncio.Redis | redis.asyncio.RedisCluster
 
 
+def _options(url: str) -> dict[str, Any]:
+    # redis-py's connection over a unix socket does not take what only TCP has.
+    return {name: value for name, value in _OPTIONS.items() if name != "socket_keepalive" or "unix://" not in url}
+
+
 def is_cluster(url: str) -> bool:
     """Whether the URL names a Redis Cluster."""
     return "+cluster://" in url
@@ -61,14 +66,14 @@ def connect(url: str) -> AnyRedis:
     with translated():
         if is_cluster(url):
             return redis.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-        return redis.Redis.from_url(url, retry=Retry(_backoff(), RETRIES), **_OPTIONS)
+        return redis.Redis.from_url(url, retry=Retry(_backoff(), RETRIES), **_options(url))
 
 
 def connect_async(url: str) -> AnyAsyncRedis:
     """The same for asyncio."""
     if is_cluster(url):
         return redis.asyncio.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-    return redis.asyncio.Redis.from_url(url, retry=AsyncRetry(_backoff(), RETRIES), **_OPTIONS)
+    return redis.asyncio.Redis.from_url(url, retry=AsyncRetry(_backoff(), RETRIES), **_options(url))
 
 
 @contextmanager
