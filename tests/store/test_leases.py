@@ -30,8 +30,7 @@ def test_a_lease_runs_out_by_the_servers_clock(ledger: Ledger) -> None:
     ledger.claim(lease_ms=30)
 
     first = ledger.tend()
-    assert first.next_ms <= 30
-    assert first.lost or wait_until(lambda: ledger.tend().lost == 1)
+    assert first.lost or (first.next_ms <= 30 and wait_until(lambda: ledger.tend().lost == 1))
 
 
 def test_a_lease_that_runs_is_left_alone(ledger: Ledger) -> None:
@@ -113,9 +112,9 @@ def test_a_job_expires_where_it_waits(ledger: Ledger) -> None:
 def test_expiry_comes_by_the_servers_clock(ledger: Ledger) -> None:
     """A promotion that ends at noon is not sent at one."""
     (local_id,) = ledger.add(1, expires_ms=ledger.now_ms() + 40)
-    assert 0 <= ledger.tend().next_ms <= 40
 
-    wait_until(lambda: ledger.tend().expired == 1)
+    first = ledger.tend()
+    assert first.expired or (0 <= first.next_ms <= 40 and wait_until(lambda: ledger.tend().expired == 1))
     assert ledger.state(local_id) is JobState.EXPIRED
 
 
