@@ -6,8 +6,6 @@ import os
 import threading
 from functools import lru_cache
 
-from botocore.exceptions import BotoCoreError
-
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import Keys, Store, calls
 from outbound_chat_config import Settings, load_settings
@@ -39,8 +37,9 @@ class Runtime:
             if sender.budget == budget:
                 try:
                     self.connect.prepare(sender)
-                except (BotoCoreError, ValueError) as error:
-                    logger.error("sender %s: no client can be made: %s", name, error)  # noqa: TRY400  # the text says it all
+                except Exception:
+                    # Profiles may name programs and files of any kind: one that fails must not stop other senders.
+                    logger.exception("sender %s: no client can be made", name)
 
     def settings_version(self, budget: str) -> str:
         """Short hash of the budget's settings: two workers with different files differ in it."""

@@ -14,6 +14,7 @@ from redis.exceptions import (
     ConnectionError as RedisConnectionError,
     NoScriptError,
     OutOfMemoryError,
+    RedisClusterException,
     RedisError,
     TimeoutError as RedisTimeoutError,
 )
@@ -83,7 +84,13 @@ def translated() -> Iterator[None]:
         yield
     except NoScriptError:
         raise
-    except (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ClusterDownError) as error:
+    except (
+        RedisConnectionError,
+        RedisTimeoutError,
+        BusyLoadingError,
+        ClusterDownError,
+        RedisClusterException,
+    ) as error:
         raise StoreUnavailable(f"Redis can't be reached: {error}; check redis_url and that the server runs") from error
     except OutOfMemoryError as error:
         raise StoreError(
