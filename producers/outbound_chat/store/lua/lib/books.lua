@@ -1,5 +1,5 @@
 -- books: counts by state, of the budget in `books` and of each batch in `b:<batch>`, so that at any moment
--- accepted = waiting + leased + sent + failed + expired + cancelled + uncertain.
+-- accepted = waiting + leased + sent + failed + expired + cancelled + uncertain + unreadable.
 local EMPTY_BATCH_MS = 30 * 86400000
 local DEFAULT_KEEP_MS = 7 * 86400000
 
