@@ -18,6 +18,7 @@ from outbound_chat_config._values import (
     RoleArn,
     SegmentAttributes,
     Url,
+    Weight,
     number_region,
 )
 
@@ -54,6 +55,23 @@ class Budget(BaseModel):
     """Calls that may follow each other at once after a quiet time. AWS gives 5 by default (same page)."""
     max_pumps: int = Field(default=8, ge=1, le=1_000)
     """Pumps that may work for this budget at the same time, over all machines."""
+    reserve: float = Field(default=0.0, ge=0)
+    """Calls a second, of `rate`, that are left to agents and other programs of the same account and Region."""
+    weights: dict[Name, Weight] = Field(default_factory=dict)
+    """Tenant → how many turns it gets where others get one (0.01 to 100). A tenant that is not named has 1."""
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> Self:
+        if self.reserve >= self.rate:
+            raise ValueError(
+                f"has reserve = {self.reserve:g} and rate = {self.rate:g}, so nothing is left; lower reserve"
+            )
+        return self
+
+    @property
+    def own_rate(self) -> float:
+        """Calls a second that workers allow themselves: `rate` without `reserve`."""
+        return self.rate - self.reserve
 
     @property
     def own_burst(self) -> int:
@@ -63,8 +81,8 @@ class Budget(BaseModel):
         than they were claimed, by as many as the rate gives in that time. Rate 2, burst 5: 4; rate 20, burst 20: 10.
         Never fewer than 1, nor than the rate gives in the 50 ms between two claims of a busy pump.
         """
-        needed = max(1, math.ceil(self.rate * 0.05))
-        return max(min(needed, self.burst), self.burst - math.ceil(self.rate * LATEST_SECONDS))
+        needed = max(1, math.ceil(self.own_rate * 0.05))
+        return max(min(needed, self.burst), self.burst - math.ceil(self.own_rate * LATEST_SECONDS))
 
 
 class Sender(BaseModel):
@@ -107,9 +125,17 @@ class Sender(BaseModel):
     """Message parts a second that the number carries (US long code 1, toll-free 3, short code 100).
     https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-mps.html"""
     max_open_chats: int | None = Field(default=None, ge=1)
-    """Chats that may be open on the instance. AWS gives 500 by default."""
+    """Chats that may be open on the instance; a contact of ours counts for its chat's duration. AWS gives 500 by
+    default. Without it nothing is counted, and a full instance is held once AWS says so."""
+    concurrency: int | None = Field(default=None, ge=1, le=100_000)
+    """Calls of this sender that may run at the same time, over all workers."""
     max_age: Duration = Field(default=timedelta(days=3), gt=timedelta(0), le=timedelta(days=365))
     """How long after its due time a job may still be sent; then it ends `expired`."""
+
+    @property
+    def number(self) -> str:
+        """Id of the number that sends: the last part of its ARN."""
+        return self.source.rpartition("/")[2]
 
     @model_validator(mode="after")
     def _number_is_in_the_region(self) -> Self:

@@ -125,6 +125,20 @@ class Settings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _shared_limits_agree(self) -> Self:
+        for limit, shared in (("number_rate", "source"), ("max_open_chats", "instance_id")):
+            known: dict[tuple[str, str], tuple[str, float | None]] = {}
+            for name, sender in self.senders.items():
+                value = getattr(sender, limit)
+                first, other = known.setdefault((sender.budget, getattr(sender, shared)), (name, value))
+                if value != other:
+                    raise ValueError(
+                        f"senders.{first} and senders.{name} have the same {shared} but different {limit} "
+                        f"({_shown(other)} and {_shown(value)}), and they share it; make them agree"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _cluster_needs_a_broker(self) -> Self:
         if "+cluster://" in self.redis_url.get_secret_value() and not self.broker_url:
             raise ValueError("broker_url is required with a Redis Cluster store: Celery has no transport for clusters")
@@ -161,3 +175,7 @@ class Settings(BaseModel):
             return found
         known = ", ".join(sorted(self.senders)) or "none is configured"
         raise SettingsError(f'sender "{name}" is not configured; known senders: {known}')
+
+
+def _shown(limit: float | None) -> str:
+    return "none" if limit is None else f"{limit:g}"

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
@@ -83,6 +83,7 @@ def _fit_in_a_contact(attributes: dict[str, str]) -> dict[str, str]:
 
 
 Name = Annotated[str, AfterValidator(check_name)]
+Weight = Annotated[float, Field(ge=0.01, le=100)]
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 Url = Annotated[str, _fits(_URL, 'must be a URL, such as "http://127.0.0.1:4000"')]
 Region = Annotated[str, _fits(_REGION, 'must be an AWS Region, such as "us-east-1"')]

@@ -179,3 +179,22 @@ class BatchReceipt:
     """Rows whose idempotency key belongs to an earlier job that asked for the same; nothing was added."""
     rejections: tuple[Rejection, ...] = field(repr=False)
     """Why rows were refused, in order; empty when `on_rejected` was given, which got them instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A stop: no job of its scope is called until it ends."""
+
+    budget: str
+    scope: str
+    """`budget`, `sender`, `instance` or `batch`."""
+    name: str
+    """Which one: the budget, the sender, the instance's id, or the batch's id."""
+    owner: str
+    """`person`: until somebody releases it. `system`: until a probe, one job, is sent."""
+    code: str
+    """Our stable code of the error that led to it, such as `access_denied`; empty for a person's."""
+    reason: str
+    since: datetime
+    probe_at: datetime | None
+    """When the next probe may go, of a hold of the system; past: with the next job. None for a person's."""

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,9 @@ def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
 @pytest.fixture
 def store(server: EmbeddedServer) -> Iterator[Store]:
     with Store(server.url) as own:
-        own.run(calls.configure(own.keys("main"), version="v", rate=1000, burst=1000, max_pumps=1, keep_ms=60_000))
+        keys = own.keys("main")
+        limits: dict[str, Any] = {"rate": 1000, "burst": 1000, "max_pumps": 1, "senders": {}, "weights": {}}
+        own.run(calls.configure(keys, version="v", keep_ms=60_000, **limits))
         yield own
 
 

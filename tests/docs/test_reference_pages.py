@@ -69,7 +69,7 @@ SERVICE, UNKNOWN_ANSWER = answer(500), answer(418)
 
 def row_of(first: str, rule: Rule) -> str:
     seconds = rule.wait.total_seconds() if rule.wait else 0
-    wait = f"{seconds:g} to {1.5 * seconds:g} s" if seconds else "backoff"
+    wait = f"{rule.stops.value}: {seconds:g} s" if seconds else "backoff"
     cells = (
         first,
         f"`{rule.code}`",
@@ -106,7 +106,7 @@ def test_every_decision_is_explained() -> None:
     assert [row["decision"] for row in table(read("retry.md"), "decision")] == [decision.value for decision in Decision]
 
 
-_OUTCOME = {Decision.RETRY: "retry", Decision.SNOOZE: "snooze", Decision.HOLD: "snooze", Decision.FAIL: "failed"}
+_OUTCOME = {Decision.RETRY: "retry", Decision.SNOOZE: "snooze", Decision.HOLD: "hold", Decision.FAIL: "failed"}
 
 
 def outcomes_of_attempts() -> dict[str, str]:

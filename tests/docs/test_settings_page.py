@@ -54,6 +54,8 @@ SAMPLES: dict[str, str] = {
     "chat_duration_minutes": "77",
     "attributes": '{"a": "b"}',
     "segment_attributes": '{"a": "b"}',
+    "reserve": "1.5",
+    "weights": '{"acme": 7.0}',
     "lease": "PT40S",
     "linger": "PT2S",
     "slice": "PT7S",
@@ -100,7 +102,14 @@ def kind(annotation: Any) -> str:
     """The word of the page for a type."""
     if given := [part for part in get_args(annotation) if part is not type(None)]:
         if "dict" in str(annotation):
-            return "table of tables" if "Budget" in str(annotation) or "Sender" in str(annotation) else "table of texts"
+            of_tables = "Budget" in str(annotation) or "Sender" in str(annotation)
+            return (
+                "table of tables"
+                if of_tables
+                else "table of numbers"
+                if "float" in str(annotation)
+                else "table of texts"
+            )
         return kind(given[0])
     if issubclass(annotation, BaseModel):
         return "table"

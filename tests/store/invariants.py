@@ -54,7 +54,11 @@ def _snapshot(ledger: Ledger) -> Snapshot:
         for name in names:
             pipeline.type(ledger.key(name)).pttl(ledger.key(name))
         answers = pipeline.execute()
-        types, lives = answers[::2], answers[1::2]
+        # Some live for a moment only, and end between one look and the next.
+        found = [
+            (name, *seen) for name, *seen in zip(names, answers[::2], answers[1::2], strict=True) if seen[0] != "none"
+        ]
+        names, types, lives = (list(part) for part in zip(*found, strict=True)) if found else ([], [], [])
         for name, type_ in zip(names, types, strict=True):
             _READ[type_](pipeline, ledger.key(name))
         values = pipeline.execute()
@@ -87,8 +91,10 @@ def _check_books(held: Snapshot, heads: dict[str, list[Any]]) -> None:
 
 
 def _check_places(held: Snapshot, heads: dict[str, list[Any]]) -> None:
-    """Every open job stands in one place: a part of its lane or the leases; every lane in one: the ring or `later`."""
+    """Every open job stands in one place: a part of its lane or the leases; every lane: ring, `later` or a gate."""
     waiting: set[str] = set()
+    kept: dict[str, str] = held["kept"].value if "kept" in held else {}
+    assert all({f"lane:{lane}", f"again:{lane}"} & held.keys() for lane in kept)
     for name in held:
         part, _, lane = name.partition(":")
         if part in {"lane", "again"}:
@@ -96,8 +102,11 @@ def _check_places(held: Snapshot, heads: dict[str, list[Any]]) -> None:
             ids = {f"{batch}-{member}" if batch else member for member in _members(held, name)}
             assert not ids & waiting, f"jobs stand in both parts of {lane}"
             waiting |= ids
-            places = ("later", f"ring:{priority}:{tenant}")
+            places = ["later", f"ring:{priority}:{tenant}"]
+            if scope := kept.get(lane):
+                places.append(f"kept:{scope}:{priority}:{tenant}")
             assert sum(lane in _members(held, place) for place in places) == 1, lane
+            assert (lane in _members(held, places[-1])) or not scope, lane
     assert waiting == {id_ for id_, head in heads.items() if head[Place.STATE] == "queued"}
     leased = {id_ for id_, head in heads.items() if head[Place.STATE] == "sending"}
     assert set(_members(held, "leases")) == leased
@@ -108,8 +117,15 @@ def _check_ring(held: Snapshot) -> None:
     of_tenants = {name for name in held if re.fullmatch(r"ring:\d:.*", name)}
     tenants = {f"ring:{p}:{tenant}" for p in (1, 2, 3) for tenant in _members(held, f"ring:{p}")}
     assert tenants == of_tenants
-    for name in [*of_tenants, "later"]:
+    gates = {name for name in held if re.fullmatch(r"kept:[^:]+:[^:]+:\d:.*", name)}
+    behind = {
+        f"{name}:{tenant}" for name in held if re.fullmatch(r"kept:[^:]+:[^:]+:\d", name) for tenant in held[name].value
+    }
+    assert gates == behind
+    for name in [*of_tenants, *gates, "later"]:
         for lane in _members(held, name):
+            if lane.startswith("@"):
+                continue
             assert {f"lane:{lane}", f"again:{lane}"} & held.keys(), f"{lane} stands in {name} without a job"
 
 

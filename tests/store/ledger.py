@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from outbound_chat.ids import new_local_id
-from outbound_chat.jobs import Job, JobState, Priority
+from outbound_chat.jobs import Hold, Job, JobState, Priority
 from outbound_chat.store import Call, Store, calls
 from outbound_chat.store.calls import Claimed, ClaimedJob, Empty, NewJob, NotOpen, Paced, Result, Submitted, Tended
 from outbound_chat.store.records import Place, lane_of
 from outbound_chat.store.scripts import load_script
 
 T = TypeVar("T")
-Answer = calls.Claimed | calls.Empty | calls.Paced | calls.Unconfigured
+Answer = calls.Claimed | calls.Empty | calls.Paced | calls.Held | calls.Unconfigured
 
 BUDGET = "main"
 PUMP = "pump-1"
@@ -109,10 +109,31 @@ class Ledger:
                 self.moves.add((before, job.state))
             self._seen[id_] = job.state
 
-    def configure(self, *, rate: float = 10_000, burst: int = 10_000, max_pumps: int = 4, version: str = "v1") -> str:
-        return self.run(
-            calls.configure(self.keys, version=version, rate=rate, burst=burst, max_pumps=max_pumps, keep_ms=KEEP_MS)
+    def configure(
+        self,
+        *,
+        rate: float = 10_000,
+        burst: int = 10_000,
+        max_pumps: int = 4,
+        version: str = "v1",
+        senders: Mapping[str, Mapping[str, Any]] | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> str:
+        """`senders`: limits by name, on top of an instance and a number that all share."""
+        limits = {name: {"instance": "i-1", "number": "n-1", **given} for name, given in (senders or {}).items()}
+        for given in limits.values():
+            given["peers"] = [name for name, other in limits.items() if other["instance"] == given["instance"]]
+        call = calls.configure(
+            self.keys,
+            version=version,
+            rate=rate,
+            burst=burst,
+            max_pumps=max_pumps,
+            keep_ms=KEEP_MS,
+            senders=limits,
+            weights=weights or {},
         )
+        return self.run(call)
 
     def submit(
         self, *jobs: NewJob, lane: str = LANE, max_age_ms: int = DAY_MS, rejected: int = 0, watched: bool = True
@@ -131,11 +152,14 @@ class Ledger:
             assert isinstance(self.submit(*jobs, lane=lane, watched=watched), Submitted)
         return ids
 
-    def open_batch(self, *, tenant: str = "", shared: str = "{}", priority: Priority = Priority.BULK) -> str:
+    def open_batch(
+        self, *, tenant: str = "", shared: str = "{}", priority: Priority = Priority.BULK, **limits: Any
+    ) -> str:
         """Begins a batch and gives its lane."""
         batch = new_local_id()
         name = lane(priority, tenant=tenant, batch=batch)
-        assert self.run(calls.open_batch(self.keys, batch=batch, lane=name, name="May news", shared=shared)) == "ok"
+        call = calls.open_batch(self.keys, batch=batch, lane=name, name="May news", shared=shared, **limits)
+        assert self.run(call) == "ok"
         return name
 
     def close_batch(self, lane: str, rejected: int = 0) -> str:
@@ -203,6 +227,15 @@ class Ledger:
         """Claims one job and records what its call led to; its local id and the ledger's word."""
         local_id, claim = self.take_one()
         return local_id, self.finish(local_id, claim, outcome, **fields)
+
+    def hold(self, scope: str, reason: str = "wrong text") -> str:
+        return self.run(calls.hold(self.keys, scope=scope, reason=reason))
+
+    def release(self, scope: str) -> tuple[bool, bool]:
+        return self.run(calls.release(self.keys, scope=scope))
+
+    def holds(self) -> list[Hold]:
+        return self.run(calls.read_holds(self.keys))
 
     def renew(
         self,

@@ -35,7 +35,13 @@ def a_call(script: str, items: int) -> Call[Any]:
         "close_batch": calls.close_batch(KEYS, batch="b", rejected=0),
         "read_jobs": calls.read_jobs(KEYS, ["id"] * items),
         "read_batch": calls.read_batch(KEYS, "b"),
-        "configure": calls.configure(KEYS, version="v", rate=1, burst=1, max_pumps=1, keep_ms=1),
+        "configure": calls.configure(
+            KEYS, version="v", rate=1, burst=1, max_pumps=1, keep_ms=1, senders={}, weights={}
+        ),
+        "hold": calls.hold(KEYS, scope="budget", reason="r"),
+        "release": calls.release(KEYS, scope="budget"),
+        "read_holds": calls.read_holds(KEYS),
+        "close_chat": calls.close_chat(KEYS, contact="c", instances=["i"]),
     }
     return made[script]
 

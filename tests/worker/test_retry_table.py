@@ -11,9 +11,10 @@ from outbound_chat_worker.connect import Connect
 from outbound_chat_worker.retry import (
     BY_AWS_CODE,
     BY_EXCEPTION,
+    BY_STATUS,
     UNFORESEEN_ERROR,
     Decision,
-    Rule,
+    Stops,
     backoff,
     judge,
     redact,
@@ -33,7 +34,7 @@ EXPECTED = {
     FaultKind.TOO_MANY_REQUESTS: (Decision.SNOOZE, "throttled", False),
     FaultKind.BARE_429: (Decision.SNOOZE, "throttled", False),
     FaultKind.THROTTLING_400: (Decision.SNOOZE, "throttled", False),
-    FaultKind.LIMIT_EXCEEDED: (Decision.SNOOZE, "chats_full", False),
+    FaultKind.LIMIT_EXCEEDED: (Decision.HOLD, "chats_full", False),
     FaultKind.CONFLICT: (Decision.RETRY, "conflict", False),
     FaultKind.INTERNAL_ERROR: (Decision.RETRY, "service_error", True),
     FaultKind.INTERNAL_ERROR_AFTER_ACCEPTING: (Decision.RETRY, "service_error", True),
@@ -141,21 +142,27 @@ def test_what_nobody_foresaw_is_retried_as_maybe_sent() -> None:
 def test_backoff_doubles_has_full_jitter_and_is_capped(attempts: int) -> None:
     """Without jitter, workers that failed together come back together."""
     settings = RetrySettings(base=timedelta(seconds=1), cap=timedelta(seconds=60))
-    rule = Rule(Decision.RETRY, "service_error", "")
-    waits = [backoff(rule, attempts, settings).total_seconds() for _ in range(500)]
+    waits = [backoff(attempts, settings).total_seconds() for _ in range(500)]
     longest = min(60, 2 ** (attempts - 1))
 
     assert 0 <= min(waits) < longest * 0.1
     assert longest * 0.9 < max(waits) <= longest
 
 
-def test_a_wait_of_its_own_is_kept_and_spread() -> None:
-    """Full chats do not empty in milliseconds."""
-    rule = Rule(Decision.SNOOZE, "chats_full", "", wait=timedelta(minutes=1))
-    waits = [backoff(rule, 1, RetrySettings()).total_seconds() for _ in range(200)]
+def test_every_hold_says_when_its_first_probe_goes() -> None:
+    """Without a wait the probes would be a burst of refused calls."""
+    rules = [*BY_AWS_CODE.values(), *BY_STATUS.values(), *(rule for _, rule in BY_EXCEPTION)]
 
-    assert 60 <= min(waits) < 70
-    assert 80 < max(waits) <= 90
+    assert all(bool(rule.wait) is (rule.decision is Decision.HOLD) for rule in rules)
+
+
+def test_full_chats_hold_the_instance() -> None:
+    """All senders of the instance share its chats; it is not the pace that is wrong."""
+    rule = BY_AWS_CODE["LimitExceededException"]
+
+    assert rule.stops is Stops.INSTANCE
+    assert rule.wait
+    assert rule.wait >= timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,40 @@
 
 import logging
 import time
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal, cast
 
 from outbound_chat.errors import StoreError
+from outbound_chat.request import ChatRequest
 from outbound_chat.store.calls import ClaimedJob, Result
 from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
 from outbound_chat_worker.connect import TooLate
-from outbound_chat_worker.retry import UNFORESEEN_ERROR, Decision, Verdict, backoff, judge, redact
+from outbound_chat_worker.retry import (
+    NOT_FOUND,
+    NOT_FOUND_OF_JOB,
+    UNFORESEEN_ERROR,
+    Decision,
+    Rule,
+    Stops,
+    Verdict,
+    backoff,
+    judge,
+    redact,
+)
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.stored import UnreadableRequest, read_stored
 
 logger = logging.getLogger(__name__)
 
 UNKNOWN_SENDER_WAIT = timedelta(seconds=30)
+DEFAULT_CHAT_MINUTES = 25 * 60
+"""Life of a chat where nothing else is asked for.
+https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html"""
 
-_OUTCOMES = {Decision.RETRY: "retry", Decision.SNOOZE: "snooze", Decision.HOLD: "snooze", Decision.FAIL: "failed"}
+NamedBy = Literal["job", "batch", "sender"]
+
+_OUTCOMES = {Decision.RETRY: "retry", Decision.SNOOZE: "snooze", Decision.HOLD: "hold", Decision.FAIL: "failed"}
 
 
 class Caller:
@@ -49,22 +67,24 @@ class Caller:
         prepared = self._prepare(job, claim)
         if isinstance(prepared, Result):
             return prepared
-        sender, arguments = prepared
         try:
-            contact_id = self._runtime.connect.start_chat(sender, arguments, leaves_by=leaves_by)
+            contact_id = self._runtime.connect.start_chat(prepared.sender, prepared.arguments, leaves_by=leaves_by)
         except TooLate:
             return Result(local_id=job.local_id, claim=claim, outcome="not_called")
         except Exception as error:  # noqa: BLE001  # judged by a table that ends in a loud row
-            return self._judged(job, claim, judge(error))
-        return Result(local_id=job.local_id, claim=claim, outcome="sent", contact_id=contact_id)
+            return self._judged(job, claim, judge(error), prepared)
+        return Result(
+            local_id=job.local_id, claim=claim, outcome="sent", contact_id=contact_id, chat_ms=prepared.chat_ms
+        )
 
-    def _prepare(self, job: ClaimedJob, claim: str) -> tuple[Sender, dict[str, Any]] | Result:
-        """The sender and the arguments of the call, or the result of a job for which no call can be made."""
+    def _prepare(self, job: ClaimedJob, claim: str) -> "_Prepared | Result":
+        """What the call needs, or the result of a job for which no call can be made."""
+        shared = ChatRequest.from_stored({})
         try:
             sender = self._runtime.settings.sender(job.sender)
-            request = read_stored(job.request)
+            own = read_stored(job.request)
             if job.batch:
-                request = request.merged(self._runtime.shared_request(self._budget, job.batch))
+                shared = self._runtime.shared_request(self._budget, job.batch)
         except SettingsError as error:
             return self._unknown_sender(job, claim, error)
         except UnreadableRequest as error:
@@ -72,13 +92,18 @@ class Caller:
         except StoreError as error:
             logger.warning("job %s: its batch can't be read: %s", self._id(job), error)
             return Result(local_id=job.local_id, claim=claim, outcome="not_called", delay_ms=1000)
+        request = own.merged(shared) if job.batch else own
         if errors := request.errors(sender):
             return _failed(job, claim, "invalid_request", "; ".join(map(str, errors))[:300])
-        return sender, request.api(sender, job.token or self._id(job))
+        arguments = request.api(sender, job.token or self._id(job))
+        return _Prepared(sender, arguments, _named_by(own, shared, sender))
 
-    def _judged(self, job: ClaimedJob, claim: str, verdict: Verdict) -> Result:
+    def _judged(self, job: ClaimedJob, claim: str, verdict: Verdict, prepared: "_Prepared | None" = None) -> Result:
         retry = self._runtime.settings.retry
-        rule, outcome, code = verdict.rule, _OUTCOMES[verdict.rule.decision], verdict.rule.code
+        rule = verdict.rule
+        if rule is NOT_FOUND and prepared and prepared.named_by == "job":
+            rule = NOT_FOUND_OF_JOB
+        outcome, code = _OUTCOMES[rule.decision], rule.code
         if outcome == "retry" and job.attempts >= min(retry.max_attempts, rule.most_attempts or retry.max_attempts):
             outcome = "failed"
         word = "uncertain" if outcome == "failed" and (job.maybe_sent or rule.maybe_sent) else outcome
@@ -86,12 +111,14 @@ class Caller:
         if rule.decision is Decision.HOLD or rule is UNFORESEEN_ERROR:
             level = logging.ERROR
         logger.log(level, "job %s: %s, %s (%s) attempt %d", self._id(job), word, code, verdict.aws_code, job.attempts)
+        pause = backoff(max(job.attempts, job.snoozes + 1), retry)
         return Result(
             local_id=job.local_id,
             claim=claim,
             outcome=outcome,
-            delay_ms=_ms(max(verdict.retry_after, backoff(rule, max(job.attempts, job.snoozes + 1), retry))),
+            delay_ms=_ms(max(verdict.retry_after, rule.wait or pause)),
             pause_ms=_ms(verdict.retry_after),
+            scope=_scope(rule, job, prepared) if outcome == "hold" else "",
             maybe_sent=rule.maybe_sent,
             code=code,
             aws_code=verdict.aws_code,
@@ -105,14 +132,48 @@ class Caller:
         return Result(
             local_id=job.local_id,
             claim=claim,
-            outcome="snooze",
+            outcome="hold",
             delay_ms=_ms(UNKNOWN_SENDER_WAIT),
+            scope=f"sender:{job.sender}",
             code="unknown_sender",
             message=str(error),
         )
 
     def _id(self, job: ClaimedJob) -> str:
         return f"{self._budget}.{job.local_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A call ready to be made."""
+
+    sender: Sender
+    arguments: dict[str, Any] = field(repr=False)
+    named_by: NamedBy
+    """Who named the flow or template: of the job alone, one that does not exist says nothing of other jobs."""
+
+    @property
+    def chat_ms(self) -> int:
+        """How long the chat may stay open."""
+        minutes: int = self.arguments.get("ChatDurationInMinutes", DEFAULT_CHAT_MINUTES)
+        return minutes * 60_000
+
+
+def _named_by(own: ChatRequest, shared: ChatRequest, sender: Sender) -> NamedBy:
+    for request, who in ((own, "job"), (shared, "batch")):
+        flow = request.body.get("ContactFlowId", sender.contact_flow_id)
+        if flow != sender.contact_flow_id or "InitialTemplatedSystemMessage" in request.body:
+            return cast("NamedBy", who)
+    return "sender"
+
+
+def _scope(rule: Rule, job: ClaimedJob, prepared: _Prepared | None) -> str:
+    """What a hold by this rule stops."""
+    if prepared and rule is NOT_FOUND and prepared.named_by == "batch":
+        return f"batch:{job.batch}"
+    if prepared and rule.stops is Stops.INSTANCE:
+        return f"instance:{prepared.sender.instance_id}"
+    return f"sender:{job.sender}"
 
 
 def _failed(job: ClaimedJob, claim: str, code: str, message: str) -> Result:

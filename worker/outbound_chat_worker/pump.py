@@ -15,7 +15,7 @@ from threading import Event
 from outbound_chat.errors import StoreError
 from outbound_chat.ids import new_local_id
 from outbound_chat.store import calls
-from outbound_chat.store.calls import Claimed, Empty, Paced, Renewed, Result, Unconfigured
+from outbound_chat.store.calls import Claimed, Empty, Held, Paced, Renewed, Result, Unconfigured
 from outbound_chat_worker.calling import Caller
 from outbound_chat_worker.runtime import Runtime
 
@@ -138,8 +138,11 @@ class Pump:
                 self._next_claim = asked_at + pace_ms / 1000
                 # The others keep the pace; or it is so slow that the waker brings a pump in time.
                 self._leaving = not self._in_flight and (pumps > 1 or pace_ms > _ms(RENEW_SECONDS))
-            case Empty(waiting, until_ms):
+            case Empty(waiting, until_ms, _):
                 self._wait_for_work(pool, waiting, until_ms)
+            case Held():
+                # Whoever releases the budget has a pump brought.
+                self._leaving = True
             case Unconfigured():
                 logger.info("budget %s: writing its settings, Redis has none", self._budget)
                 self._runtime.configure(self._budget)

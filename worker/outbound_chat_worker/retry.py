@@ -25,9 +25,17 @@ class Decision(StrEnum):
     SNOOZE = "snooze"
     """The provider paces us: call again later; counts as no attempt."""
     HOLD = "hold"
-    """The sender can't send until somebody mends it; the job waits and keeps its attempts."""
+    """No job of the sender or instance can be sent now: all are held, keep their attempts, and one probes from time to
+    time."""
     FAIL = "fail"
     """No call for this job can succeed."""
+
+
+class Stops(StrEnum):
+    """What a hold stops."""
+
+    SENDER = "sender"
+    INSTANCE = "instance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +51,21 @@ class Rule:
     most_attempts: int | None = None
     """Fewer attempts than the settings allow, where more have no hope."""
     wait: timedelta | None = None
-    """A wait of its own, where the cause lasts longer than backoff assumes."""
+    """Of a hold: time to the first probe. It doubles with each probe that fails, up to 5 minutes."""
+    stops: Stops = Stops.SENDER
+    """Of a hold: what it stops."""
 
+
+FIRST_PROBE = timedelta(seconds=5)
 
 _THROTTLED = Rule(Decision.SNOOZE, "throttled", "the account's calls a second are used up")
 _SERVICE = Rule(Decision.RETRY, "service_error", "a fault at AWS; the contact may have been started", maybe_sent=True)
 _NO_ANSWER = Rule(Decision.RETRY, "no_answer", "the call left and no answer came back", maybe_sent=True)
 _UNREACHABLE = Rule(Decision.RETRY, "unreachable", "no connection to AWS stood, so nothing was sent")
-_CREDENTIALS = Rule(
-    Decision.HOLD, "credentials", "AWS credentials are missing, expired or refused", wait=timedelta(seconds=30)
-)
-_DENIED = Rule(Decision.HOLD, "access_denied", "IAM or an SCP forbids the call", wait=timedelta(seconds=30))
+_CREDENTIALS = Rule(Decision.HOLD, "credentials", "AWS credentials are missing, expired or refused", wait=FIRST_PROBE)
+_DENIED = Rule(Decision.HOLD, "access_denied", "IAM or an SCP forbids the call", wait=FIRST_PROBE)
+NOT_FOUND = Rule(Decision.HOLD, "not_found", "instance, flow, number or template does not exist", wait=FIRST_PROBE)
+NOT_FOUND_OF_JOB = Rule(Decision.FAIL, "not_found", "the flow or template that the job names does not exist")
 _QUOTA = Rule(Decision.HOLD, "quota", "a quota must be raised by AWS", wait=timedelta(minutes=5))
 _UNFORESEEN = Rule(Decision.FAIL, "unexpected_answer", "an answer that this version does not know")
 UNFORESEEN_ERROR = Rule(
@@ -66,15 +78,17 @@ BY_AWS_CODE: Mapping[str, Rule] = {
     "TooManyRequestsException": _THROTTLED,
     "Throttling": _THROTTLED,
     "LimitExceededException": Rule(
-        Decision.SNOOZE, "chats_full", "the instance has no room for another open chat", wait=timedelta(minutes=1)
+        Decision.HOLD,
+        "chats_full",
+        "the instance has no room for another open chat",
+        wait=timedelta(minutes=1),
+        stops=Stops.INSTANCE,
     ),
     "ServiceQuotaExceededException": _QUOTA,
     "ConflictException": Rule(Decision.RETRY, "conflict", "another operation works on the contact", most_attempts=4),
     "InternalServiceException": _SERVICE,
     "InvalidRequestException": Rule(Decision.FAIL, "refused", "AWS refused the request as invalid"),
-    "ResourceNotFoundException": Rule(
-        Decision.HOLD, "not_found", "instance, flow, number or template does not exist", wait=timedelta(seconds=30)
-    ),
+    "ResourceNotFoundException": NOT_FOUND,
     "AccessDeniedException": _DENIED,
     "ExpiredTokenException": _CREDENTIALS,
     "ExpiredToken": _CREDENTIALS,
@@ -163,17 +177,14 @@ def redact(text: str, most: int = 300) -> str:
     return _NUMBER.sub("[number]", text)[:most]
 
 
-def backoff(rule: Rule, attempts: int, settings: RetrySettings) -> timedelta:
+def backoff(attempts: int, settings: RetrySettings) -> timedelta:
     """Time to the next call after the given number of attempts: a random part of `min(cap, base * 2**(attempts - 1))`.
 
     With base 1 s and cap 600 s: up to 1, 2, 4, 8, … 600 s. "Full jitter" keeps many workers from coming back at once.
-    A rule with a wait of its own: that, plus up to half as much again.
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
     # Neither chance nor the exponent needs more: 2**30 s is past any cap.
     chance = random.random()  # noqa: S311  # not a secret
-    if rule.wait:
-        return rule.wait * (1 + chance / 2)
     exponent = min(max(attempts, 1) - 1, 30)
     longest: timedelta = min(settings.cap, settings.base * 2**exponent)
     return longest * chance

@@ -4,11 +4,13 @@ import hashlib
 import logging
 import os
 import threading
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import Keys, Store, calls
-from outbound_chat_config import Settings, load_settings
+from outbound_chat_config import Sender, Settings, load_settings
 from outbound_chat_worker.connect import Connect
 from outbound_chat_worker.stored import read_stored
 
@@ -47,26 +49,40 @@ class Runtime:
 
     def configure(self, budget: str) -> str:
         """Writes the budget's settings to the store; the version that stood before, empty for none."""
-        rate, burst, max_pumps, keep_ms = self._budget_settings(budget)
-        return self.store.run(
-            calls.configure(
-                self.keys(budget),
-                version=self.settings_version(budget),
-                rate=rate,
-                burst=burst,
-                max_pumps=max_pumps,
-                keep_ms=keep_ms,
-            )
-        )
+        settings = self._budget_settings(budget)
+        return self.store.run(calls.configure(self.keys(budget), version=self.settings_version(budget), **settings))
 
-    def _budget_settings(self, budget: str) -> tuple[float, int, int, int]:
+    def _budget_settings(self, budget: str) -> dict[str, Any]:
         chosen = self.settings.budgets[budget]
-        keep_ms = int(self.settings.results.keep.total_seconds() * 1000)
-        return chosen.rate, chosen.own_burst, chosen.max_pumps, keep_ms
+        senders = {name: sender for name, sender in self.settings.senders.items() if sender.budget == budget}
+        return {
+            "rate": chosen.own_rate,
+            "burst": chosen.own_burst,
+            "max_pumps": chosen.max_pumps,
+            "keep_ms": int(self.settings.results.keep.total_seconds() * 1000),
+            "senders": {name: _limits(sender, senders) for name, sender in senders.items()},
+            "weights": chosen.weights,
+        }
 
     def keys(self, budget: str) -> Keys:
         """Names of the budget's keys."""
         return self.store.keys(budget)
+
+
+def _limits(sender: Sender, senders: Mapping[str, Sender]) -> dict[str, Any]:
+    """What the scripts must know of a sender; limits that are not set are left out."""
+    limits = {
+        "number_rate": sender.number_rate,
+        "concurrency": sender.concurrency,
+        "max_chats": sender.max_open_chats,
+    }
+    peers = [name for name, other in senders.items() if other.instance_id == sender.instance_id]
+    return {
+        "instance": sender.instance_id,
+        "number": sender.number,
+        "peers": peers,
+        **{name: limit for name, limit in limits.items() if limit is not None},
+    }
 
 
 _runtime: Runtime | None = None

@@ -25,6 +25,8 @@ def send_batch(
     name: Annotated[str, typer.Option(help="What to call the batch; the file's name by default.")] = "",
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "bulk",
     tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
+    weight: Annotated[float | None, typer.Option(help="Turns it gets where other batches get one.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Calls of it that may run at the same time.")] = None,
     rejects: Annotated[
         Path | None, typer.Option(help="Where to write rejected rows; FILE.rejects.csv or .jsonl by default.")
     ] = None,
@@ -39,6 +41,7 @@ def send_batch(
         raise typer.BadParameter(str(error), param_hint="FILE") from error
     rejected = Rejects(rejects or file.with_suffix(f".rejects{file.suffix}"), rows)
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
+    shared |= {"weight": weight, "concurrency": concurrency}
     with OutboundChat.from_settings() as chat:
         try:
             receipt = enqueue_file(chat, rows, rejected, sender=sender, name=name or file.name, shared=shared)

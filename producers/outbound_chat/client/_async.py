@@ -6,11 +6,12 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
+from outbound_chat.client._control import Control, Target
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
 from outbound_chat.client._sync import Ending, OutboundChat
 from outbound_chat.client._verbs import Steps, Verbs, time_left
 from outbound_chat.errors import InvalidJob
-from outbound_chat.jobs import Batch, BatchReceipt, Job
+from outbound_chat.jobs import Batch, BatchReceipt, Hold, Job
 from outbound_chat.store import AsyncStore
 from outbound_chat_config import Settings, load_settings
 
@@ -64,6 +65,7 @@ class AsyncOutboundChat:
 
     def _setup(self, settings: Settings, store: AsyncStore | None) -> None:
         self._verbs = Verbs(settings)
+        self._control = Control(settings)
         self._store = store or AsyncStore(settings.redis_url.get_secret_value(), settings.key_prefix)
 
     @_documented_by(OutboundChat.enqueue)
@@ -112,6 +114,39 @@ class AsyncOutboundChat:
     @_documented_by(OutboundChat.cancel)
     async def cancel(self, job_id: str) -> Job:
         return await self._run(self._verbs.cancel(job_id))
+
+    @_documented_by(OutboundChat.hold)
+    async def hold(
+        self,
+        *,
+        reason: str,
+        budget: str | None = None,
+        sender: str | None = None,
+        instance: str | None = None,
+        batch: str | None = None,
+    ) -> None:
+        target = Target(budget=budget, sender=sender, instance=instance, batch=batch)
+        await self._run(self._control.hold(target, reason))
+
+    @_documented_by(OutboundChat.release)
+    async def release(
+        self,
+        *,
+        budget: str | None = None,
+        sender: str | None = None,
+        instance: str | None = None,
+        batch: str | None = None,
+    ) -> bool:
+        target = Target(budget=budget, sender=sender, instance=instance, batch=batch)
+        return await self._run(self._control.release(target))
+
+    @_documented_by(OutboundChat.holds)
+    async def holds(self) -> list[Hold]:
+        return await self._run(self._control.holds())
+
+    @_documented_by(OutboundChat.contact_closed)
+    async def contact_closed(self, contact_id: str) -> bool:
+        return await self._run(self._control.contact_closed(contact_id))
 
     @_documented_by(OutboundChat.wait)
     async def wait(self, job_id: str, timeout: float = 30.0) -> Job:  # noqa: ASYNC109  # as its twin

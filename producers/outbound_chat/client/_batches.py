@@ -6,7 +6,15 @@ Holds one chunk of rows at a time, whatever the size of the batch.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from outbound_chat.client._checks import Errors, check_key, check_priority, check_tenant, check_timing
+from outbound_chat.client._checks import (
+    Errors,
+    check_concurrency,
+    check_key,
+    check_priority,
+    check_tenant,
+    check_timing,
+    check_weight,
+)
 from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms, new_job, to_json
 from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, UnknownBatch
 from outbound_chat.ids import new_local_id
@@ -16,6 +24,7 @@ from outbound_chat.store import calls
 from outbound_chat.store.calls import NewJob, NotOpen
 from outbound_chat.store.records import lane_of
 
+OF_THE_BATCH = frozenset({"weight", "concurrency"})
 OF_ONE_JOB = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
 
 OnRejected = Callable[[Rejection], None]
@@ -43,12 +52,16 @@ class BatchWriter:
         errors: Errors = []
         tenant = check_tenant(options.get("tenant"), errors)
         priority = check_priority(options.get("priority"), Priority.BULK, errors)
+        self._weight = check_weight(options.get("weight"), errors)
+        self._concurrency = check_concurrency(options.get("concurrency"), errors)
         self._sender_name, sender = verbs.find_sender(options.get("sender"), errors)
         errors += [
             FieldError(field, Code.NOT_SHAREABLE, "belongs to one job; give it in the rows")
             for field in sorted(OF_ONE_JOB & options.keys())
         ]
-        shared = {field: value for field, value in options.items() if field not in OWN_OPTIONS | OF_ONE_JOB}
+        shared = {
+            field: value for field, value in options.items() if field not in OWN_OPTIONS | OF_ONE_JOB | OF_THE_BATCH
+        }
         self._shared = ChatRequest.from_short(shared)
         if sender:
             # Of what the rows are still to bring, nothing can be wrong yet.
@@ -76,7 +89,16 @@ class BatchWriter:
     def open(self) -> Steps[None]:
         """Begins the batch."""
         shared = to_json(self._shared.stored())
-        yield from ask(calls.open_batch(self._keys, batch=self._batch, lane=self._lane, name=self._name, shared=shared))
+        call = calls.open_batch(
+            self._keys,
+            batch=self._batch,
+            lane=self._lane,
+            name=self._name,
+            shared=shared,
+            weight=self._weight,
+            concurrency=self._concurrency,
+        )
+        yield from ask(call)
 
     def add(self, row: object) -> bool:
         """Checks one row; True: a chunk is full and `flush` is due.

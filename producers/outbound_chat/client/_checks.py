@@ -74,6 +74,22 @@ def check_tenant(value: object, errors: Errors) -> str | None:
         return None
 
 
+def check_weight(value: object, errors: Errors) -> float | None:
+    """How many turns a batch gets where others get one."""
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0.01 <= value <= 100):  # noqa: PLR2004
+        return value
+    errors.append(FieldError("weight", Code.OUT_OF_RANGE, "must be a number from 0.01 to 100"))
+    return None
+
+
+def check_concurrency(value: object, errors: Errors) -> int | None:
+    """How many calls of a batch may run at the same time."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    errors.append(FieldError("concurrency", Code.OUT_OF_RANGE, "must be a whole number of calls, 1 or more"))
+    return None
+
+
 def check_key(value: object, errors: Errors) -> str:
     """Hash of the idempotency key; empty where none is given."""
     if value is None:

@@ -63,7 +63,12 @@ class JobOptions(RequestOptions, TimingOptions, LaneOptions, total=False):
 
 
 class BatchOptions(RequestOptions, LaneOptions, total=False):
-    """Options that all rows of a batch share."""
+    """Options that all rows of a batch share, and its own."""
+
+    weight: float | None
+    """Turns it gets where other batches of its tenant get one: 0.01 to 100."""
+    concurrency: int | None
+    """Calls of it that may run at the same time; without it as many as there are threads."""
 
 
 ROW_OPTIONS = frozenset(JobOptions.__annotations__)

@@ -4,14 +4,15 @@ The only place that knows the order of arguments and the form of replies. Nothin
 `AsyncStore` runs the call.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
-from outbound_chat.jobs import Job
+from outbound_chat.jobs import Hold, Job
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import Place, UnreadableRecord, job_from_head, read_head
+from outbound_chat.store.records import Place, UnreadableRecord, from_ms, job_from_head, read_head
 
 T = TypeVar("T")
 
@@ -108,7 +109,10 @@ class Empty:
     waiting: bool
     """The pump is registered and waits to be poked; otherwise it leaves."""
     until_ms: int
-    """Time to the next due job; -1: there is none."""
+    """Time to the next due job, or until a rule may let one go; -1: neither is known."""
+    rule: str = ""
+    """What keeps due jobs back, and its scope: `hold sender:sms`, `number number:…`, `chats instance:…`,
+    `concurrency batch:…`; empty: nothing does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,13 @@ class Paced:
 
     pace_ms: int
     pumps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A person stopped the whole budget."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +142,7 @@ class Result:
     local_id: str
     claim: str
     outcome: str
-    """`sent`, `retry`, `snooze`, `not_called` or `failed`."""
+    """`sent`, `retry`, `snooze`, `hold`, `not_called` or `failed`."""
     delay_ms: int = 0
     maybe_sent: bool = False
     contact_id: str = ""
@@ -141,6 +152,10 @@ class Result:
     request_id: str = ""
     pause_ms: int = 0
     """How long the provider asks everybody to wait."""
+    scope: str = ""
+    """What a `hold` stops, such as `sender:sms`, at first for `delay_ms`."""
+    chat_ms: int = 0
+    """How long the chat of a new contact is assumed to stay open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,18 +210,20 @@ def submit(
 
 def claim(
     keys: Keys, *, pump: str, claim_id: str, wanted: int, lease_ms: int, linger_ms: int, first: bool
-) -> Call[Claimed | Empty | Paced | Unconfigured]:
+) -> Call[Claimed | Empty | Paced | Held | Unconfigured]:
     """Asks for jobs to call; repeated with the same `claim_id` it gives the same jobs."""
 
-    def read(reply: list[Any]) -> Claimed | Empty | Paced | Unconfigured:
+    def read(reply: list[Any]) -> Claimed | Empty | Paced | Held | Unconfigured:
         match reply[0]:
             case "claimed":
                 jobs = zip(reply[4::3], reply[5::3], reply[6::3], strict=True)
                 return Claimed(tuple(_claimed_job(*job) for job in jobs), int(reply[1]), int(reply[2]), reply[3] == 1)
             case "empty":
-                return Empty(reply[2] == 1, int(reply[3]))
+                return Empty(reply[2] == 1, int(reply[3]), reply[4])
             case "paced":
                 return Paced(int(reply[2]), int(reply[3]))
+            case "held":
+                return Held(reply[2])
             case _:
                 return Unconfigured()
 
@@ -250,6 +267,8 @@ def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:
             result.message,
             result.request_id,
             result.pause_ms,
+            result.scope,
+            result.chat_ms,
         )
     return Call("finish", keys, args, list)
 
@@ -284,9 +303,19 @@ def cancel(keys: Keys, local_id: str) -> Call[str]:
     return Call("cancel", keys, [local_id], str)
 
 
-def open_batch(keys: Keys, *, batch: str, lane: str, name: str, shared: str) -> Call[str]:
+def open_batch(
+    keys: Keys,
+    *,
+    batch: str,
+    lane: str,
+    name: str,
+    shared: str,
+    weight: float | None = None,
+    concurrency: int | None = None,
+) -> Call[str]:
     """Begins a batch; twice changes nothing."""
-    return Call("open_batch", keys, [batch, lane, name, shared], str)
+    limits: list[str | float] = ["" if limit is None else limit for limit in (weight, concurrency)]
+    return Call("open_batch", keys, [batch, lane, name, shared, *limits], str)
 
 
 def close_batch(keys: Keys, *, batch: str, rejected: int) -> Call[str]:
@@ -320,6 +349,62 @@ def read_batch(keys: Keys, batch: str) -> Call[tuple[int, Mapping[str, str]] | N
     return Call("read_batch", keys, [batch], read)
 
 
-def configure(keys: Keys, *, version: str, rate: float, burst: int, max_pumps: int, keep_ms: int) -> Call[str]:
-    """Writes the budget's settings; answers the version that stood before, empty for none."""
-    return Call("configure", keys, [version, rate, burst, max_pumps, keep_ms], str)
+def configure(
+    keys: Keys,
+    *,
+    version: str,
+    rate: float,
+    burst: int,
+    max_pumps: int,
+    keep_ms: int,
+    senders: Mapping[str, Mapping[str, Any]],
+    weights: Mapping[str, float],
+) -> Call[str]:
+    """Writes the budget's settings; answers the version that stood before, empty for none.
+
+    `senders`: limits of each sender, as `configure.lua` lists them. `weights`: turns of a tenant.
+    """
+    args: list[str | float] = [version, rate, burst, max_pumps, keep_ms, json.dumps(senders), json.dumps(weights)]
+    return Call("configure", keys, args, str)
+
+
+def hold(keys: Keys, *, scope: str, reason: str) -> Call[str]:
+    """Stops a scope by a person's order; answers `ok` or `gone` (no such batch)."""
+    return Call("hold", keys, [scope, reason], str)
+
+
+def release(keys: Keys, *, scope: str) -> Call[tuple[bool, bool]]:
+    """Ends a person's hold; whether there was one, and whether one of the system is probed now."""
+    return Call("release", keys, [scope], lambda reply: (reply[0] == 1, reply[1] == 1))
+
+
+def read_holds(keys: Keys) -> Call[list[Hold]]:
+    """All holds of the budget, the oldest first."""
+
+    def read(reply: list[Any]) -> list[Hold]:
+        holds = [
+            _hold(keys.budget, name, json.loads(kept)) for name, kept in zip(reply[1::2], reply[2::2], strict=True)
+        ]
+        return sorted(holds, key=lambda hold: hold.since)
+
+    return Call("read_holds", keys, [], read)
+
+
+def _hold(budget: str, name: str, kept: Mapping[str, Any]) -> Hold:
+    owner, scope, *rest = name.split(":", 2)
+    probe_at = kept.get("until_ms")
+    return Hold(
+        budget=budget,
+        scope=scope,
+        name=f"{budget}.{rest[0]}" if scope == "batch" else rest[0] if rest else budget,
+        owner=owner,
+        code=kept.get("code", ""),
+        reason=kept["reason"],
+        since=from_ms(kept["since_ms"]),
+        probe_at=from_ms(probe_at) if probe_at is not None else None,
+    )
+
+
+def close_chat(keys: Keys, *, contact: str, instances: Sequence[str]) -> Call[bool]:
+    """Says that a chat has ended; whether it was counted."""
+    return Call("close_chat", keys, [contact, " ".join(instances)], lambda reply: reply == 1)

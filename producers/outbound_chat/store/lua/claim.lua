@@ -8,12 +8,14 @@
 -- ARGV[6] first: 1 on the first claim of a pump, which ends the wait for it
 -- reply   {'claimed', now_ms, pace_ms, more, then id, head, request of each job}; pace_ms: time to the next token,
 --         0: none lacked; more: 1 asks the caller to bring one more pump
---         {'empty', now_ms, waiting, until_ms}; waiting: 1 when the pump was registered and is to wait on `poke`;
---         until_ms: time to the next due job, -1: there is none
+--         {'empty', now_ms, waiting, until_ms, rule}; waiting: 1 when the pump was registered and is to wait on `poke`;
+--         until_ms: time to the next due job, or until a rule may let one go, -1: neither is known;
+--         rule: what keeps due jobs back and its scope, such as 'hold sender:sms', '' when nothing does
 --         {'paced', now_ms, pace_ms, pumps}: the budget gives no token yet; pumps: how many work for the budget
+--         {'held', now_ms, reason}: a person stopped the budget
 --         {'unconfigured'}: nobody wrote the budget's settings
 -- keeps   a job is in its lane or leased, never both; twice gives the same jobs and takes no token twice
--- uses: base record lanes books final bucket wake
+-- uses: base record lanes places books gates opening calling holds final turns bucket wake
 local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST = 500
 local CLAIM_MEMORY_MS = 60000
@@ -39,7 +41,7 @@ local function mark(id, head, request)
   head[STATE], head[CLAIM], head[DUE] = 'sending', claim, NOW
   head[ATTEMPTS] = head[ATTEMPTS] + 1
   save_record(id, head, request)
-  redis.call('ZADD', key('leases'), digits(NOW + lease_ms), id)
+  begin_call(id, head, lease_ms)
   move(batch_of(head), 'waiting', 'leased')
   add_to_reply(id, head, request)
 end
@@ -59,29 +61,20 @@ local function admit(id, batch)
   end
 end
 
--- Urgent goes before normal before bulk, but of ten jobs the tenth is of the lower ones, by turns, so that none starves.
-local SHARE = 10
-local IN_ORDER, BULK_FIRST, NORMAL_FIRST = { 1, 2, 3 }, { 3, 2, 1 }, { 2, 3, 1 }
-
--- The lane whose turn it is after so many jobs, and how many jobs it may give before the turn passes on.
-local function next_turn(most, served)
-  local left = SHARE - 1 - served % SHARE
-  local order = left > 0 and IN_ORDER or (served % (2 * SHARE) < SHARE and BULK_FIRST or NORMAL_FIRST)
-  for _, priority in ipairs(order) do
-    local ring = key('ring:' .. priority)
-    local tenants = redis.call('ZRANGE', ring, 0, 1)
-    if tenants[1] then
-      local lanes = redis.call('ZRANGE', ring .. ':' .. tenants[1], 0, 1)
-      return lanes[1], (tenants[2] or lanes[2]) and 1 or math.min(most, math.max(1, left))
+-- Takes up to `most` jobs of the lane and adds their ids; how many it looked at, at least one.
+local function take_turn(lane, most, probe, ids)
+  local _, _, _, batch = lane_parts(lane)
+  local due = take_due(lane, most)
+  for _, id in ipairs(due) do
+    if admit(id, batch) then
+      ids[#ids + 1] = id
+      if probe then
+        begin_probe(id, probe)
+      end
     end
   end
-end
-
-local function pass_turn(lane, by)
-  local priority, _, tenant = lane_parts(lane)
-  redis.call('ZINCRBY', key('ring:' .. priority), by, tenant)
-  redis.call('ZINCRBY', key('ring:' .. priority .. ':' .. tenant), by, lane)
-  enroll(lane)
+  pass_turn(lane, math.max(1, #due))
+  return math.max(1, #due)
 end
 
 local function take_jobs(allowed)
@@ -92,23 +85,32 @@ local function take_jobs(allowed)
     if not lane then
       break
     end
-    local _, _, _, batch = lane_parts(lane)
-    local due = take_due(lane, most)
-    for _, id in ipairs(due) do
-      if admit(id, batch) then
-        ids[#ids + 1] = id
-      end
+    local scope, try_at, _, room, probe = gate_of(lane)
+    if scope then
+      keep_back(lane, scope, try_at)
+      handled = handled + 1
+    else
+      handled = handled + take_turn(lane, math.min(most, room), probe, ids)
     end
-    handled = handled + math.max(1, #due)
-    pass_turn(lane, math.max(1, #due))
   end
   redis.call('HSET', key('bucket'), 'served', (served + #ids) % (2 * SHARE))
   return ids
 end
 
+-- The rule that keeps due jobs back, and its scope; '' when none does.
+local function rule_of_kept_lane()
+  local lane = redis.call('HRANDFIELD', key('kept'))
+  if not lane then
+    return ''
+  end
+  local scope, _, rule = gate_of(lane)
+  return scope and rule .. ' ' .. scope or ''
+end
+
 local function empty()
   local later = redis.call('ZRANGE', key('later'), 0, 0, 'WITHSCORES')
   local until_ms = later[2] and math.max(0, tonumber(later[2]) - NOW) or -1
+  local rule = rule_of_kept_lane()
   if ring_has_work() then
     -- All that this claim looked at had expired, and more is due.
     until_ms = 0
@@ -118,7 +120,7 @@ local function empty()
     waiting = 1
     pump_is_alive(pump, tonumber(ARGV[5]))
   end
-  return { 'empty', NOW, waiting, until_ms }
+  return { 'empty', NOW, waiting, until_ms, rule }
 end
 
 local known = redis.call('GET', key('claims:' .. pump))
@@ -134,6 +136,10 @@ if not rate then
 end
 if ARGV[6] == '1' then
   redis.call('DEL', key('asked'))
+end
+local hold = read_hold('person', 'budget')
+if hold then
+  return { 'held', NOW, hold.reason }
 end
 pump_is_alive(pump, 0)
 if redis.call('GET', key('waiting')) == pump then

@@ -5,10 +5,22 @@
 -- ARGV[3] burst: calls that may follow each other at once
 -- ARGV[4] max_pumps: pumps that may work at the same time
 -- ARGV[5] keep_ms: life of what became of a job
+-- ARGV[6] senders: JSON object, name -> limits of the sender: instance, number, and where there is a limit number_rate
+--         (parts a second), concurrency (calls), max_chats, peers (senders of the instance)
+-- ARGV[7] weights: JSON object, tenant -> turns it gets where others get one
 -- reply   the version that stood before, '' for none
 -- keeps   the last worker that was started, or order that was given, decides
 -- uses: base
+local function write_map(name, json, text_of)
+  redis.call('DEL', key(name))
+  for field, value in pairs(cjson.decode(json)) do
+    redis.call('HSET', key(name), field, text_of(value))
+  end
+end
+
 local before = redis.call('HGET', key('settings'), 'version') or ''
 redis.call('HSET', key('settings'), 'version', ARGV[1], 'rate', ARGV[2], 'burst', ARGV[3], 'max_pumps', ARGV[4],
   'keep_ms', ARGV[5], 'written_at', digits(NOW))
+write_map('senders', ARGV[6], cjson.encode)
+write_map('weights', ARGV[7], tostring)
 return before

@@ -1,20 +1,21 @@
 -- finish: records what attempts led to.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV    11 for each result:
---   id, claim, outcome ('sent', 'retry', 'snooze', 'not_called', 'failed'), delay_ms (until the next attempt),
+-- ARGV    13 for each result:
+--   id, claim, outcome ('sent', 'retry', 'snooze', 'hold', 'not_called', 'failed'), delay_ms (until the next attempt),
 --   maybe (1: the call may have reached Connect), contact ('' but for sent), code, aws_code, message, request_id,
---   pause_ms (how long the provider asks everybody to wait)
+--   pause_ms (how long the provider asks everybody to wait), scope (that a hold stops, first for delay_ms),
+--   chat_ms (assumed life of the chat that a contact opens)
 -- reply   a word for each result: the state the job is in now, 'stale' (another claim has the job: nothing changed)
 --         or 'gone' (no record)
 -- keeps   only the claim that holds the lease moves a job, but a ContactId is recorded whenever it comes;
 --         a job that may have been sent ends `sent` or `uncertain`; twice changes nothing
--- uses: base record lanes books final bucket
-local WIDTH = 11
-local COSTS_NO_ATTEMPT = { snooze = true, not_called = true }
+-- uses: base record lanes places books gates opening calling holds final bucket
+local WIDTH = 13
+local COSTS_NO_ATTEMPT = { snooze = true, hold = true, not_called = true }
 local reply, refund, throttled, pause_ms = {}, 0, false, 0
 
 -- The ContactId of a call whose lease was lost, or that had ended `uncertain`.
-local function record_late(id, head, request, contact)
+local function record_late(id, head, request, contact, chat_ms)
   local from = head[STATE]
   if head[CONTACT] ~= '' and head[CONTACT] ~= contact then
     count(batch_of(head), 'doubled', 1)
@@ -23,12 +24,13 @@ local function record_late(id, head, request, contact)
     return from
   end
   head[CONTACT] = contact
+  open_chat(head, contact, chat_ms)
   if from == 'queued' then
     take_from_lane(id, head[LANE])
     enroll(head[LANE])
     from = 'waiting'
   elseif from == 'sending' then
-    redis.call('ZREM', key('leases'), id)
+    end_call(id, head)
     from = 'leased'
   end
   return conclude(id, head, request, from, 'sent')
@@ -36,10 +38,12 @@ end
 
 local function record(id, head, request, i)
   local outcome, code = ARGV[i + 2], ARGV[i + 6]
-  local called_at = head[DUE]
-  redis.call('ZREM', key('leases'), id)
+  local called_at, scope = head[DUE], ARGV[i + 11]
+  end_call(id, head)
+  settle_probe(id, head[LANE], outcome, scope)
   if outcome == 'sent' then
     head[CONTACT] = ARGV[i + 5]
+    open_chat(head, head[CONTACT], tonumber(ARGV[i + 12]))
     return conclude(id, head, request, 'leased', 'sent')
   end
   if ARGV[i + 4] == '1' and head[MAYBE_SENT] == 0 then
@@ -50,6 +54,7 @@ local function record(id, head, request, i)
   end
   if outcome == 'not_called' then
     refund = refund + 1
+    spend_parts(limits_of_lane(head[LANE]), -head[PARTS])
   else
     throttled = throttled or code == 'throttled'
     pause_ms = math.max(pause_ms, tonumber(ARGV[i + 10]))
@@ -59,7 +64,12 @@ local function record(id, head, request, i)
   if outcome == 'failed' then
     return conclude(id, head, request, 'leased', 'failed')
   end
-  return requeue(id, head, request, NOW + tonumber(ARGV[i + 3]))
+  local delay_ms = tonumber(ARGV[i + 3])
+  if outcome == 'hold' then
+    -- Another job goes first as the probe, if there is one: this one may be the only one that can't be sent.
+    return requeue(id, head, request, hold_by_system(id, scope, delay_ms, code, ARGV[i + 8]) + 1)
+  end
+  return requeue(id, head, request, NOW + delay_ms)
 end
 
 for i = 1, #ARGV, WIDTH do
@@ -71,7 +81,7 @@ for i = 1, #ARGV, WIDTH do
   elseif head[STATE] == 'sending' and head[CLAIM] == ARGV[i + 1] then
     word = record(id, head, request, i)
   elseif ARGV[i + 2] == 'sent' then
-    word = record_late(id, head, request, ARGV[i + 5])
+    word = record_late(id, head, request, ARGV[i + 5], tonumber(ARGV[i + 12]))
   end
   reply[#reply + 1] = word
 end
@@ -85,4 +95,5 @@ if refund > 0 or throttled then
   end
 end
 write_books()
+open_changed_gates()
 return reply

@@ -4,12 +4,12 @@
 -- ARGV[2] warm: 1 when a job came in a moment ago, so that the next would find nobody
 -- reply   1: bring a successor; 0: none is needed, or one is on its way
 -- keeps   due work has a pump, or one that was asked for
--- uses: base lanes bucket wake
+-- uses: base record lanes places books gates opening bucket wake
 redis.call('ZREM', key('pumps'), ARGV[1])
 redis.call('DEL', key('claims:' .. ARGV[1]))
 if redis.call('GET', key('waiting')) == ARGV[1] then
   redis.call('DEL', key('waiting'))
 end
 enroll_due_lanes()
-local wanted = ARGV[2] == '1' or (ring_has_work() and token_is_near())
+local wanted = ARGV[2] == '1' or (ring_has_work() and call_is_near())
 return wanted and ask_for_successor() and 1 or 0

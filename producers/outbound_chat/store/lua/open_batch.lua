@@ -4,12 +4,19 @@
 -- ARGV[2] lane: priority:sender:tenant:batch, the lane of all its jobs
 -- ARGV[3] name: what its producer calls it
 -- ARGV[4] shared: the part of the request that all its jobs share
+-- ARGV[5] weight: how many turns it gets where others get one ('': 1)
+-- ARGV[6] concurrency: calls of it that may run at the same time ('': as many as may be)
 -- reply   'ok'
 -- keeps   twice changes nothing
 -- uses: base record lanes books
 local book = key('b:' .. ARGV[1])
 if redis.call('HSETNX', book, 'created_at', digits(NOW)) == 1 then
   redis.call('HSET', book, 'lane', ARGV[2], 'name', ARGV[3], 'shared', ARGV[4])
+  for i, field in ipairs({ 'weight', 'concurrency' }) do
+    if ARGV[4 + i] ~= '' then
+      redis.call('HSET', book, field, ARGV[4 + i])
+    end
+  end
   settle_batch(ARGV[1])
 end
 return 'ok'

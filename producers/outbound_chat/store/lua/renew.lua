@@ -8,7 +8,7 @@
 -- reply   {renewed, more}; renewed: how many leases, the others were lost; more: 1 asks the caller to bring one more
 --         pump, since this one is full and jobs are due
 -- keeps   a lease that was lost stays lost
--- uses: base record lanes bucket wake
+-- uses: base record lanes places books gates opening calling bucket wake
 local renewed = 0
 local place = ARGV[2]
 if place ~= 'left' then
@@ -17,12 +17,12 @@ end
 for i = 4, #ARGV, 2 do
   local head = load_record(ARGV[i])
   if head and head[STATE] == 'sending' and head[CLAIM] == ARGV[i + 1] then
-    redis.call('ZADD', key('leases'), 'XX', digits(NOW + tonumber(ARGV[3])), ARGV[i])
+    renew_call(ARGV[i], head, tonumber(ARGV[3]))
     renewed = renewed + 1
   end
 end
 enroll_due_lanes()
 local _, _, max_pumps = read_allowance()
-local wanted = place == 'full' and max_pumps and ring_has_work() and token_is_near()
+local wanted = place == 'full' and max_pumps and ring_has_work() and call_is_near()
 local more = wanted and ask_for_one_more(max_pumps)
 return { renewed, more and 1 or 0 }

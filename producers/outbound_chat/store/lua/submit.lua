@@ -9,7 +9,7 @@
 -- reply   {'ok', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}
 --         {'unknown_batch'} or {'batch_closed'}: nothing was taken
 -- keeps   one record, one place in a lane, one place in the expiry index, one count a job; twice changes nothing
--- uses: base record lanes books wake
+-- uses: base record lanes places books wake
 local FIRST, WIDTH = 4, 8
 local lane, max_age_ms = ARGV[1], tonumber(ARGV[2])
 local _, _, tenant, batch = lane_parts(lane)
@@ -67,7 +67,7 @@ write_books()
 if earliest < math.huge then
   enroll(lane)
 end
-if earliest <= NOW + ASKED_MS then
+if earliest <= NOW + ASKED_MS and redis.call('HEXISTS', key('kept'), lane) == 0 then
   signal_work()
 end
 return reply

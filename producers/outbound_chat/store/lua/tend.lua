@@ -6,7 +6,7 @@
 --         lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
 --         configured: 0 when nobody wrote the budget's settings, without which nothing is sent
 -- keeps   a lost lease makes its job `maybe_sent`; every job expires, held or not
--- uses: base record lanes books final bucket wake
+-- uses: base record lanes places books gates opening calling final bucket wake
 local MOST = 100
 local WORKER_MS = 10000
 local SOON_MS = 1000
@@ -18,11 +18,14 @@ redis.call('PEXPIRE', key('workers'), WORKER_MS)
 local function lose_leases()
   local ids = redis.call('ZRANGEBYSCORE', key('leases'), '-inf', NOW, 'LIMIT', 0, MOST)
   for _, id in ipairs(ids) do
-    redis.call('ZREM', key('leases'), id)
     local head, request = load_record(id)
     if not head then
+      redis.call('ZREM', key('leases'), id)
       set_aside(id, batch_in_id(id), 'leased')
-    elseif head[STATE] == 'sending' then
+    else
+      end_call(id, head)
+    end
+    if head and head[STATE] == 'sending' then
       if head[MAYBE_SENT] == 0 then
         head[MAYBE_SENT] = head[DUE]
       end
@@ -65,10 +68,11 @@ local function next_event()
 end
 
 local function lacks_pump()
-  return ring_has_work() and live_pumps() == 0 and token_is_near()
+  return ring_has_work() and live_pumps() == 0 and call_is_near()
 end
 
 local lost, expired = lose_leases(), expire_jobs()
 write_books()
+open_changed_gates()
 enroll_due_lanes()
 return { lacks_pump() and ask_for_pump() and 1 or 0, next_event(), lost, expired, redis.call('EXISTS', key('settings')) }

@@ -18,3 +18,8 @@ local NOW = math.floor(EXACT_NOW_MS)
 local function digits(number)
   return string.format('%.0f', number)
 end
+
+-- Whether a person stopped the whole budget.
+local function budget_is_held()
+  return redis.call('HEXISTS', key('holds'), 'person:budget') == 1
+end

@@ -27,7 +27,7 @@ local function read_allowance()
 end
 
 -- Whether a call may go out within a second: only then is a pump worth its place.
-local function token_is_near()
+local function call_is_near()
   local rate, burst = read_allowance()
-  return rate and until_token(read_bucket(rate, burst), rate) <= 1000
+  return rate and not budget_is_held() and until_token(read_bucket(rate, burst), rate) <= 1000
 end

@@ -41,6 +41,9 @@ end
 
 -- There is new work: poke the waiting pump, else have the wakers bring one. A busy pump finds the work by itself.
 local function signal_work()
+  if budget_is_held() then
+    return
+  end
   if redis.call('DEL', key('waiting')) == 1 then
     signal_once(key('poke'), POKE_MS)
   elseif live_pumps() == 0 and ask_for_pump() then

@@ -1,0 +1,66 @@
+"""Commands that stop and start: hold, release, holds."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.output import out, print_json, talk
+from outbound_chat.client import OutboundChat
+from outbound_chat.jobs import Hold
+
+Budget = Annotated[str | None, typer.Option(help="Name of a budget.", show_default=False)]
+Sender = Annotated[str | None, typer.Option(help="Name of a sender.", show_default=False)]
+Instance = Annotated[str | None, typer.Option(help="Id of a Connect instance.", show_default=False)]
+Batch = Annotated[str | None, typer.Option(help="Id of a batch.", show_default=False)]
+
+
+def hold(
+    *,
+    reason: Annotated[str, typer.Option(help="Why; shown to everybody who asks.")],
+    budget: Budget = None,
+    sender: Sender = None,
+    instance: Instance = None,
+    batch: Batch = None,
+    as_json: Json = False,
+) -> None:
+    """Stop a budget, sender, instance or batch until it is released; print all holds. Jobs keep their places."""
+    with OutboundChat.from_settings() as chat:
+        chat.hold(reason=reason, budget=budget, sender=sender, instance=instance, batch=batch)
+        _print(chat.holds(), as_json)
+
+
+def release(
+    *,
+    budget: Budget = None,
+    sender: Sender = None,
+    instance: Instance = None,
+    batch: Batch = None,
+    as_json: Json = False,
+) -> None:
+    """End the hold of a budget, sender, instance or batch; print the holds that are left."""
+    with OutboundChat.from_settings() as chat:
+        if not chat.release(budget=budget, sender=sender, instance=instance, batch=batch):
+            talk.print("nobody held it; a hold of the system, if there is one, is probed now", markup=False)
+        _print(chat.holds(), as_json)
+
+
+def holds(*, as_json: Json = False) -> None:
+    """Print everything that is stopped, by whom and why."""
+    with OutboundChat.from_settings() as chat:
+        _print(chat.holds(), as_json)
+
+
+def _print(found: list[Hold], as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        talk.print("nothing is held", markup=False)
+    for hold in found:
+        line = Text(f"{hold.scope} {hold.name}", style="bold") + Text(f"  held by the {hold.owner}", style="yellow")
+        line += Text(f"  since {hold.since.astimezone():%Y-%m-%d %H:%M:%S%z}")
+        if hold.probe_at:
+            line += Text(f"  next probe {hold.probe_at.astimezone():%H:%M:%S}")
+        out.print(line + Text(f"  {hold.code + ': ' if hold.code else ''}{hold.reason}"), soft_wrap=True)

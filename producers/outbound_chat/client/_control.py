@@ -1,0 +1,99 @@
+"""What operators order: hold, release, and chats that have ended. Steps that a client runs, as those of `_verbs`."""
+
+from dataclasses import dataclass
+
+from outbound_chat.client._verbs import Steps, ask
+from outbound_chat.errors import FieldError, InvalidJob, SettingsError, UnknownBatch
+from outbound_chat.ids import split_id
+from outbound_chat.jobs import Hold
+from outbound_chat.request import Code
+from outbound_chat.store import Keys, calls
+from outbound_chat_config import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is held or released: exactly one of these."""
+
+    budget: str | None = None
+    sender: str | None = None
+    instance: str | None = None
+    batch: str | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("budget", "sender", "instance", "batch") if getattr(self, name) is not None]
+        if len(given) != 1:
+            message = f"name exactly one of budget, sender, instance and batch; given: {', '.join(given) or 'none'}"
+            raise InvalidJob([FieldError("scope", Code.NOT_ALLOWED, message)])
+
+
+class Control:
+    """The orders of operators, for one set of settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def hold(self, target: Target, reason: str) -> Steps[None]:
+        """Stops a scope."""
+        if not reason.strip():
+            message = "is required: say why, for those who will wonder"
+            raise InvalidJob([FieldError("reason", Code.REQUIRED, message)])
+        for budget, scope in self._scopes(target):
+            if (yield from ask(calls.hold(self._keys(budget), scope=scope, reason=reason.strip()))) == "gone":
+                raise UnknownBatch(str(target.batch))
+
+    def release(self, target: Target) -> Steps[bool]:
+        """Ends a person's hold of a scope; whether there was one."""
+        released = False
+        for budget, scope in self._scopes(target):
+            ended, _ = yield from ask(calls.release(self._keys(budget), scope=scope))
+            released = released or ended
+        return released
+
+    def holds(self) -> Steps[list[Hold]]:
+        """All holds of all budgets."""
+        found: list[Hold] = []
+        for budget in self._settings.budgets:
+            found += yield from ask(calls.read_holds(self._keys(budget)))
+        return found
+
+    def contact_closed(self, contact_id: str) -> Steps[bool]:
+        """Takes a chat off the count of its instance; whether it was counted."""
+        for budget in self._settings.budgets:
+            senders = [sender for sender in self._settings.senders.values() if sender.budget == budget]
+            instances = sorted({sender.instance_id for sender in senders if sender.max_open_chats})
+            if instances:
+                call = calls.close_chat(self._keys(budget), contact=contact_id, instances=instances)
+                if (yield from ask(call)):
+                    return True
+        return False
+
+    def _keys(self, budget: str) -> Keys:
+        return Keys(self._settings.key_prefix, budget)
+
+    def _scopes(self, target: Target) -> list[tuple[str, str]]:
+        """Budgets that a scope concerns, and what it is called there."""
+        if target.budget is not None:
+            return [(self._known_budget(target.budget), "budget")]
+        if target.sender is not None:
+            return [(self._settings.sender(target.sender).budget, f"sender:{target.sender}")]
+        if target.instance is not None:
+            return [(budget, f"instance:{target.instance}") for budget in self._budgets_of_instance(target.instance)]
+        parts = split_id(str(target.batch))
+        if parts is None:
+            raise UnknownBatch(str(target.batch))
+        return [(parts[0], f"batch:{parts[1]}")]
+
+    def _known_budget(self, name: str) -> str:
+        if name not in self._settings.budgets:
+            known = ", ".join(sorted(self._settings.budgets))
+            raise SettingsError(f'budget "{name}" is not configured; known budgets: {known}')
+        return name
+
+    def _budgets_of_instance(self, instance: str) -> list[str]:
+        senders = self._settings.senders.values()
+        budgets = {sender.budget for sender in senders if sender.instance_id == instance}
+        if not budgets:
+            known = ", ".join(sorted({sender.instance_id for sender in senders})) or "none is configured"
+            raise SettingsError(f'no sender has the instance "{instance}"; known instances: {known}')
+        return sorted(budgets)

@@ -1,0 +1,14 @@
+-- hold: a person stops a scope: no job of it is claimed until somebody releases it.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] scope: 'budget', 'sender:<name>', 'instance:<id>' or 'batch:<id>'
+-- ARGV[2] reason: for those who wonder
+-- reply   'ok', or 'gone' (no such batch)
+-- keeps   a hold stays, whatever restarts; twice replaces the reason and keeps the time it began
+-- uses: base record lanes places books gates
+local batch = string.match(ARGV[1], '^batch:(.*)$')
+if batch and redis.call('EXISTS', key('b:' .. batch)) == 0 then
+  return 'gone'
+end
+local before = read_hold('person', ARGV[1])
+write_hold('person', ARGV[1], { reason = ARGV[2], since_ms = before and before.since_ms or NOW })
+return 'ok'

@@ -1,0 +1,137 @@
+-- gates: the rules below the budget that keep due jobs back: holds, calls at a time, open chats, parts a second.
+-- `senders` (hash name -> JSON) has the limits of a sender; `holds` (hash `<owner>:<scope>` -> JSON) who is stopped;
+-- `calls:<sender>` (zset id -> end of lease) the calls that run, kept of senders with a limit; `chats:<instance>` (zset
+-- contact -> assumed end) its open chats; `numbers` (hash number -> parts, at_ms) the buckets of the numbers.
+local RETRY_MS = 1000
+local known_senders = {}
+
+local function limits_of(name)
+  if not known_senders[name] then
+    local kept = redis.call('HGET', key('senders'), name)
+    known_senders[name] = kept and cjson.decode(kept) or {}
+  end
+  return known_senders[name]
+end
+
+local function limits_of_lane(lane)
+  local _, name = lane_parts(lane)
+  return limits_of(name), name
+end
+
+-- Scopes below the budget that a hold of this lane may have.
+local function scopes_of(lane)
+  local _, name, _, batch = lane_parts(lane)
+  local instance = limits_of(name).instance
+  return { 'sender:' .. name, instance and 'instance:' .. instance or '', batch ~= '' and 'batch:' .. batch or '' }
+end
+
+local function read_hold(owner, scope)
+  local kept = redis.call('HGET', key('holds'), owner .. ':' .. scope)
+  return kept and cjson.decode(kept) or nil
+end
+
+local function write_hold(owner, scope, hold)
+  redis.call('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
+end
+
+-- The hold that stops the lane: its scope, and when a probe may be tried; or the scope of a hold that a probe is due for.
+local function hold_of(lane)
+  if redis.call('EXISTS', key('holds')) == 0 then
+    return nil
+  end
+  local scopes = scopes_of(lane)
+  for _, scope in ipairs(scopes) do
+    if redis.call('HEXISTS', key('holds'), 'person:' .. scope) == 1 then
+      return scope
+    end
+  end
+  local probe
+  for _, scope in ipairs(scopes) do
+    local hold = read_hold('system', scope)
+    if hold and hold.until_ms > NOW then
+      return scope, hold.until_ms
+    elseif hold and hold.probe and redis.call('ZSCORE', key('leases'), hold.probe) then
+      return scope, NOW + RETRY_MS
+    end
+    probe = probe or hold and scope
+  end
+  return nil, nil, probe
+end
+
+local function calls_of(name)
+  return redis.call('ZCOUNT', key('calls:' .. name), NOW, '+inf')
+end
+
+local function batch_calls(batch)
+  local pending = moves[batch] and moves[batch].leased or 0
+  local kept = redis.call('HMGET', key('b:' .. batch), 'concurrency', 'leased')
+  return tonumber(kept[1]), tonumber(kept[2] or 0) + pending
+end
+
+-- How many more chats the instance has room for, and when the next one ends.
+local function chats_left(limits)
+  local chats = key('chats:' .. limits.instance)
+  redis.call('ZREMRANGEBYSCORE', chats, '-inf', NOW)
+  local left = limits.max_chats - redis.call('ZCARD', chats)
+  for _, name in ipairs(limits.peers) do
+    left = left - calls_of(name)
+  end
+  local first = redis.call('ZRANGE', chats, 0, 0, 'WITHSCORES')
+  return left, tonumber(first[2])
+end
+
+local function number_parts(limits)
+  local kept = redis.call('HGET', key('numbers'), limits.number)
+  local parts, at = string.match(kept or '', '^(%S+) (%S+)$')
+  local most = math.max(1, limits.number_rate)
+  local elapsed = math.max(0, EXACT_NOW_MS - tonumber(at or 0))
+  return math.min(most, tonumber(parts or most) + elapsed * limits.number_rate / 1000)
+end
+
+local function spend_parts(limits, parts)
+  if limits.number_rate then
+    local left = number_parts(limits) - parts
+    redis.call('HSET', key('numbers'), limits.number, string.format('%.6f %.3f', left, EXACT_NOW_MS))
+  end
+end
+
+-- What keeps the lane's due jobs back: scope of the gate, when to try it again (nil: an event opens it), and the rule.
+-- No scope: they may go, at most so many of them (fourth), the first as the probe of a hold (fifth).
+local function gate_of(lane)
+  local held, try_at, probe = hold_of(lane)
+  if held then
+    return held, try_at, 'hold'
+  end
+  local room = probe and 1 or math.huge
+  local limits, name = limits_of_lane(lane)
+  local _, _, _, batch = lane_parts(lane)
+  if limits.concurrency then
+    room = math.min(room, limits.concurrency - calls_of(name))
+    if room < 1 then
+      return 'sender:' .. name, NOW + RETRY_MS, 'concurrency'
+    end
+  end
+  if batch ~= '' then
+    local most, running = batch_calls(batch)
+    room = math.min(room, most and most - running or room)
+    if room < 1 then
+      return 'batch:' .. batch, NOW + RETRY_MS, 'concurrency'
+    end
+  end
+  if limits.max_chats then
+    local left, next_end = chats_left(limits)
+    room = math.min(room, left)
+    if room < 1 then
+      return 'instance:' .. limits.instance, next_end or NOW + RETRY_MS, 'chats'
+    end
+  end
+  if limits.number_rate then
+    local parts = number_parts(limits)
+    if parts < 1 - 1e-6 then
+      return 'number:' .. limits.number, NOW + (1 - parts) * 1000 / limits.number_rate, 'number'
+    end
+    -- How many parts the next job has is seen only when it is taken: seven go into a debt that the next ones wait for.
+    room = 1
+  end
+  return nil, nil, nil, room, probe
+end

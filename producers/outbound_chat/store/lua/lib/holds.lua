@@ -1,0 +1,46 @@
+-- holds: stops that the system puts on a scope when a call shows that none of its jobs can be sent, and their probes.
+-- Once its wait is over the hold is half open: one job is tried, and its call decides for all.
+local LONGEST_WAIT_MS = 300000
+local UNDECIDED_MS = 1000
+
+-- A call of the job showed that the scope can't send; when the next may be tried. Calls that were claimed before the
+-- hold tell nothing new.
+local function hold_by_system(id, scope, wait_ms, code, message)
+  local hold = read_hold('system', scope)
+  if not hold then
+    hold = { code = code, reason = message, since_ms = NOW, wait_ms = wait_ms }
+  elseif hold.probe == id then
+    hold.code, hold.reason = code, message
+    hold.wait_ms = math.max(hold.wait_ms, math.min(2 * hold.wait_ms, LONGEST_WAIT_MS))
+  else
+    return hold.until_ms
+  end
+  hold.probe, hold.until_ms = nil, NOW + hold.wait_ms
+  write_hold('system', scope, hold)
+  return hold.until_ms
+end
+
+-- A job was taken as the probe of a hold.
+local function begin_probe(id, scope)
+  local hold = read_hold('system', scope)
+  hold.probe = id
+  write_hold('system', scope, hold)
+end
+
+-- What the call of a job says of the holds it was the probe of: a contact ends them, anything else decides nothing.
+local function settle_probe(id, lane, outcome, but)
+  if redis.call('EXISTS', key('holds')) == 0 then
+    return
+  end
+  for _, scope in ipairs(scopes_of(lane)) do
+    local hold = scope ~= but and read_hold('system', scope)
+    if hold and hold.probe == id then
+      if outcome == 'sent' then
+        redis.call('HDEL', key('holds'), 'system:' .. scope)
+      else
+        hold.probe, hold.until_ms = nil, NOW + (outcome == 'not_called' and 0 or UNDECIDED_MS)
+        write_hold('system', scope, hold)
+      end
+    end
+  end
+end

@@ -1,0 +1,28 @@
+-- turns: whose jobs go next. Urgent goes before normal before bulk, but of ten jobs the tenth is of the lower ones, by
+-- turns, so that none starves. Inside a priority, tenants take turns, then a tenant's lanes; one with weight 3 gets
+-- three times as many jobs as one with 1: `weights` (hash tenant -> weight), and `weight` of a batch's book.
+local SHARE = 10
+local IN_ORDER, BULK_FIRST, NORMAL_FIRST = { 1, 2, 3 }, { 3, 2, 1 }, { 2, 3, 1 }
+
+-- The lane whose turn it is after so many jobs, and how many jobs it may give before the turn passes on.
+local function next_turn(most, served)
+  local left = SHARE - 1 - served % SHARE
+  local order = left > 0 and IN_ORDER or (served % (2 * SHARE) < SHARE and BULK_FIRST or NORMAL_FIRST)
+  for _, priority in ipairs(order) do
+    local ring = key('ring:' .. priority)
+    local tenants = redis.call('ZRANGE', ring, 0, 1)
+    if tenants[1] then
+      local lanes = redis.call('ZRANGE', ring .. ':' .. tenants[1], 0, 1)
+      return lanes[1], (tenants[2] or lanes[2]) and 1 or math.min(most, math.max(1, left))
+    end
+  end
+end
+
+local function pass_turn(lane, by)
+  local _, _, tenant, batch = lane_parts(lane)
+  local weight = tonumber(redis.call('HGET', key('weights'), tenant) or 1)
+  local own = batch ~= '' and tonumber(redis.call('HGET', key('b:' .. batch), 'weight') or 1) or 1
+  redis.call('ZINCRBY', ring_of(lane), by / weight, tenant)
+  redis.call('ZINCRBY', ring_of(lane) .. ':' .. tenant, by / own, lane)
+  enroll(lane)
+end

@@ -1,0 +1,18 @@
+-- release: a person ends their hold of a scope; a hold of the system is probed at once.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] scope: as of `hold`
+-- reply   {released, probed}; released: 1 when a person's hold ended; probed: 1 when the system holds the scope too
+-- keeps   lanes that the hold kept back get their turns again; twice changes nothing
+-- uses: base record lanes places books gates opening wake
+local scope = ARGV[1]
+local released = redis.call('HDEL', key('holds'), 'person:' .. scope)
+local hold = read_hold('system', scope)
+if hold then
+  hold.until_ms = NOW
+  write_hold('system', scope, hold)
+end
+open_gate(scope)
+if ring_has_work() then
+  signal_work()
+end
+return { released, hold and 1 or 0 }

@@ -1,0 +1,231 @@
+"""Holds: a person's stop stays until it is released; the system's ends with a probe that is sent."""
+
+import pytest
+
+from outbound_chat.store.calls import Claimed, Empty, Held
+
+from .ledger import Ledger, lane
+
+WAIT_MS = 5_000
+
+
+def blocked(ledger: Ledger) -> str:
+    """What a claim says that gives no job."""
+    answer = ledger.claim()
+    if isinstance(answer, Held):
+        return answer.reason
+    assert isinstance(answer, Empty), answer
+    return answer.rule
+
+
+def hold_by_call(ledger: Ledger, **fields: str) -> tuple[str, str]:
+    """One call that shows that the sender can't send; its job and claim."""
+    local_id, claim = ledger.take_one()
+    given = {"scope": "sender:sms", "code": "access_denied", "message": "not allowed", **fields}
+    assert ledger.finish(local_id, claim, "hold", delay_ms=WAIT_MS, **given) == "queued"
+    return local_id, claim
+
+
+def probe_is_due(ledger: Ledger) -> None:
+    """Lets the wait of all holds of the system be over."""
+    for name, kept in ledger.redis.hgetall(ledger.key("holds")).items():
+        if name.startswith("system:"):
+            until = f'"until_ms":{int(_hold_until(kept))}'
+            ledger.redis.hset(ledger.key("holds"), name, kept.replace(until, '"until_ms":1'))
+    for member in ledger.redis.zrange(ledger.key("later"), 0, -1):
+        if member.startswith("@"):
+            ledger.redis.zadd(ledger.key("later"), {member: 1})
+
+
+def _hold_until(kept: str) -> float:
+    return float(kept.partition('"until_ms":')[2].split(",")[0].rstrip("}"))
+
+
+@pytest.mark.parametrize("scope", ["sender:sms", "instance:i-1", "batch", "budget"])
+def test_a_persons_hold_stops_its_jobs_and_no_others(ledger: Ledger, scope: str) -> None:
+    """The wrong text goes out until somebody can stop just that."""
+    ledger.configure(senders={"sms": {}, "two": {"instance": "i-2"}}, version="v2")
+    name = ledger.open_batch()
+    ids = ledger.add(3, lane=name)
+    others = ledger.add(2, lane=lane(sender="two"))
+    scope = f"batch:{name.split(':')[3]}" if scope == "batch" else scope
+
+    assert ledger.hold(scope, "wrong text") == "ok"
+    if scope == "budget":
+        assert blocked(ledger) == "wrong text"
+        assert not ledger.tend().ask
+    else:
+        assert ledger.take().ids == others
+        assert blocked(ledger) == f"hold {scope}"
+    (hold,) = ledger.holds()
+    assert (hold.owner, hold.reason, hold.probe_at) == ("person", "wrong text", None)
+
+    assert ledger.release(scope) == (True, False)
+    assert ledger.release(scope) == (False, False)
+    assert set(ids) <= set(ledger.take().ids)
+    assert ledger.holds() == []
+
+
+def test_a_hold_of_an_unknown_batch_is_refused(ledger: Ledger) -> None:
+    """A hold that stops nothing would be trusted."""
+    assert ledger.hold("batch:nothing") == "gone"
+    assert ledger.holds() == []
+
+
+def test_held_jobs_expire_and_can_be_cancelled(ledger: Ledger) -> None:
+    """A hold of a week must not send Monday's news on Friday."""
+    ids = ledger.add(2)
+    ledger.hold("sender:sms")
+    blocked(ledger)
+    ledger.redis.zadd(ledger.key("expiry"), {ids[0]: 1})
+    ledger.tend()
+
+    assert ledger.state(ids[0]).value == "expired"
+    assert ledger.cancel(ids[1]) == "cancelled"
+
+
+def test_new_jobs_of_a_held_sender_wake_nobody(ledger: Ledger) -> None:
+    """A shop that goes on enqueueing must not keep the workers busy for nothing."""
+    ledger.add(1)
+    ledger.hold("sender:sms")
+    blocked(ledger)
+    ledger.redis.delete(ledger.key("pumps"), ledger.key("asked"), ledger.key("wake"))
+    ledger.add(1)
+
+    assert not ledger.redis.exists(ledger.key("wake"))
+    assert not ledger.tend().ask
+
+
+def test_a_release_brings_a_pump(ledger: Ledger) -> None:
+    """Nobody works for a budget that was held for an hour."""
+    ledger.add(1)
+    ledger.hold("budget")
+    blocked(ledger)
+    ledger.redis.delete(ledger.key("pumps"), ledger.key("asked"), ledger.key("wake"))
+    ledger.release("budget")
+
+    assert ledger.redis.exists(ledger.key("wake"))
+
+
+def test_a_hold_of_the_system_keeps_attempts_and_names_its_reason(ledger: Ledger) -> None:
+    """A permission that somebody took away must not burn a campaign."""
+    ids = ledger.add(3)
+    local_id, _ = hold_by_call(ledger)
+
+    assert blocked(ledger) == "hold sender:sms"
+    (hold,) = ledger.holds()
+    assert (hold.owner, hold.scope, hold.name, hold.code) == ("system", "sender", "sms", "access_denied")
+    assert hold.reason == "not allowed"
+    assert hold.probe_at
+    job = ledger.job(local_id)
+    assert (job.attempts, job.state.value) == (0, "queued")
+    assert job.error
+    assert (job.error.outcome, job.error.code) == ("hold", "access_denied")
+    assert {ledger.state(id_).value for id_ in ids} == {"queued"}
+
+
+def test_one_other_job_probes_and_a_contact_ends_the_hold(ledger: Ledger) -> None:
+    """Half open: not a burst of calls that all fail again."""
+    ids = ledger.add(5)
+    first, _ = hold_by_call(ledger)
+    probe_is_due(ledger)
+
+    probe = ledger.take()
+    assert len(probe.ids) == 1
+    assert probe.ids != [first]
+    assert blocked(ledger) == "hold sender:sms"
+    ledger.finish(probe.ids[0], probe.claim, "sent", contact_id="c-1")
+    assert ledger.holds() == []
+    assert set(ledger.take().ids) == {*ids} - {first, *probe.ids}
+
+
+def test_a_probe_that_fails_doubles_the_wait_up_to_five_minutes(ledger: Ledger) -> None:
+    """Whoever mends it at noon waits no more than five minutes."""
+    ledger.add(20)
+    hold_by_call(ledger)
+    waits = []
+    for _ in range(8):
+        probe_is_due(ledger)
+        hold_by_call(ledger)
+        (hold,) = ledger.holds()
+        assert hold.probe_at
+        waits.append(round(hold.probe_at.timestamp() - ledger.now_ms() / 1000))
+    assert waits == [10, 20, 40, 80, 160, 300, 300, 300]
+
+
+def test_calls_claimed_before_the_hold_change_nothing(ledger: Ledger) -> None:
+    """Sixteen threads that fail at once are one piece of news."""
+    ledger.add(4)
+    taken = ledger.take(3)
+    for local_id in taken.ids:
+        ledger.finish(local_id, taken.claim, "hold", delay_ms=WAIT_MS, scope="sender:sms", code="credentials")
+
+    (hold,) = ledger.holds()
+    assert hold.probe_at
+    assert hold.probe_at.timestamp() * 1000 <= ledger.now_ms() + WAIT_MS
+    assert {ledger.job(id_).attempts for id_ in taken.ids} == {0}
+
+
+@pytest.mark.parametrize("outcome", ["retry", "snooze", "failed", "not_called"])
+def test_a_probe_that_tells_nothing_is_followed_by_another(ledger: Ledger, outcome: str) -> None:
+    """A 500 says nothing of permissions."""
+    ledger.add(4)
+    hold_by_call(ledger)
+    probe_is_due(ledger)
+    local_id, claim = ledger.take_one()
+    ledger.finish(local_id, claim, outcome, delay_ms=60_000)
+
+    (hold,) = ledger.holds()
+    assert hold.probe_at
+    assert hold.probe_at.timestamp() * 1000 <= ledger.now_ms() + 1_000
+    probe_is_due(ledger)
+    assert len(ledger.take().ids) == 1
+
+
+def test_a_probe_that_is_lost_is_followed_by_another(ledger: Ledger) -> None:
+    """A worker that dies with the probe must not leave the sender stopped."""
+    ledger.add(3)
+    hold_by_call(ledger)
+    probe_is_due(ledger)
+    ledger.take()
+    ledger.lose_leases()
+    probe_is_due(ledger)
+
+    assert len(ledger.take().ids) == 1
+
+
+def test_no_probe_runs_under_a_persons_hold(ledger: Ledger) -> None:
+    """Stopped is stopped."""
+    ledger.add(3)
+    hold_by_call(ledger)
+    ledger.hold("sender:sms", "wait for legal")
+    probe_is_due(ledger)
+    assert blocked(ledger) == "hold sender:sms"
+
+    assert ledger.release("sender:sms") == (True, True)
+    assert len(ledger.take().ids) == 1, "the probe of the system's hold"
+
+
+def test_an_instance_that_is_full_stops_all_its_senders(ledger: Ledger) -> None:
+    """Open chats are counted by instance."""
+    ledger.configure(senders={"sms": {}, "two": {}, "three": {"instance": "i-2"}}, version="v2")
+    ledger.add(2)
+    ledger.add(2, lane=lane(sender="two"))
+    others = ledger.add(2, lane=lane(sender="three"))
+    hold_by_call(ledger, scope="instance:i-1", code="chats_full")
+
+    answer = ledger.claim()
+    assert isinstance(answer, Claimed)
+    assert [job.local_id for job in answer.jobs] == others
+    assert blocked(ledger) == "hold instance:i-1"
+
+
+def test_the_holds_of_a_batch_end_with_it(ledger: Ledger) -> None:
+    """Nobody would release them."""
+    name = ledger.open_batch()
+    (local_id,) = ledger.add(1, lane=name)
+    ledger.close_batch(name)
+    ledger.hold(f"batch:{name.split(':')[3]}")
+    ledger.cancel(local_id)
+
+    assert ledger.holds() == []
