@@ -160,3 +160,127 @@ def test_a_wait_that_the_provider_asks_for_holds_for_everybody(ledger: Ledger) -
     answer = ledger.claim(pump="another")
     assert isinstance(answer, Paced)
     assert 55_000 < answer.pace_ms <= 60_100
+
+
+def rate(ledger: Ledger) -> float:
+    """The rate the bucket fills with now."""
+    return float(ledger.redis.hget(ledger.key("bucket"), "rate"))
+
+
+def set_bucket(ledger: Ledger, **fields: float) -> None:
+    ledger.redis.hset(ledger.key("bucket"), mapping={name: repr(float(value)) for name, value in fields.items()})
+
+
+def limited(ledger: Ledger, rate: float = 100, count: int = 100) -> None:
+    """A budget whose rate is what limits."""
+    ledger.configure(rate=rate, burst=count, version="v2")
+    ledger.add(1_500, watched=False)
+    ledger.take(1)
+    set_bucket(ledger, tokens=-10)
+    assert is_paced(ledger.claim())
+
+
+def pass_calls(ledger: Ledger, count: int) -> None:
+    """So many calls that the provider lets through."""
+    set_bucket(ledger, tokens=count)
+    taken = ledger.take(count)
+    for id_ in taken.ids:
+        ledger.finish(id_, taken.claim, "sent", contact_id=f"c-{id_}")
+
+
+def throttle(ledger: Ledger) -> None:
+    set_bucket(ledger, tokens=1, cut_ms=0)
+    local_id, claim = ledger.take_one()
+    ledger.finish(local_id, claim, "snooze", code="throttled", delay_ms=0)
+
+
+def test_a_throttled_call_cuts_the_rate_to_what_was_measured(ledger: Ledger) -> None:
+    """What passed since the last cut is what the provider gives: 80 calls in a second, not the 100 configured."""
+    limited(ledger)
+    set_bucket(ledger, measured_ms=ledger.now_ms() - 2_000, passed=0)
+    pass_calls(ledger, 160)
+    throttle(ledger)
+
+    # 160 calls in 2 s, mixed with 20 at the rate of before; a twentieth below that.
+    assert 70 < rate(ledger) < 85
+    assert float(ledger.redis.hget(ledger.key("bucket"), "tokens")) <= 0, "nothing is left"
+
+
+def test_one_burst_of_throttled_calls_is_one_cut(ledger: Ledger) -> None:
+    """Sixteen calls in flight that are refused together are one piece of news."""
+    limited(ledger)
+    pass_calls(ledger, 20)
+    set_bucket(ledger, tokens=10)
+    taken = ledger.take(10)
+    rates = []
+    for id_ in taken.ids:
+        ledger.finish(id_, taken.claim, "snooze", code="throttled", delay_ms=0)
+        rates.append(rate(ledger))
+
+    assert len(set(rates)) == 1
+    assert rates[0] < 100
+
+
+def test_calls_that_pass_raise_the_rate_up_to_the_ceiling(ledger: Ledger) -> None:
+    """AWS may give more again; what is configured is the most."""
+    limited(ledger, rate=100, count=100)
+    set_bucket(ledger, rate=40, known=40)
+    rates = []
+    for _ in range(25):
+        set_bucket(ledger, limited_ms=ledger.now_ms())
+        pass_calls(ledger, 40)
+        rates.append(rate(ledger))
+
+    assert rates == sorted(rates)
+    assert rates[9] < 45, "slowly near the rate that is known"
+    assert rates[-1] == 100
+
+
+def test_calls_that_pass_while_nothing_waits_raise_nothing(ledger: Ledger) -> None:
+    """They say that little was sent, not that more may be."""
+    ledger.configure(rate=100, burst=100, version="v2")
+    ledger.add(200, watched=False)
+    set_bucket(ledger, ceiling=100, rate=40, known=40, limited_ms=1, tokens=100, at_ms=ledger.now_ms())
+    taken = ledger.take(30)
+    for id_ in taken.ids:
+        ledger.finish(id_, taken.claim, "sent", contact_id=f"c-{id_}")
+
+    assert rate(ledger) == 40
+
+
+def test_an_outage_of_throttles_keeps_the_rate_in_mind(ledger: Ledger) -> None:
+    """When nothing passes at all, that says nothing of the rate: afterwards it is back at once."""
+    limited(ledger)
+    for _ in range(30):
+        throttle(ledger)
+    assert 9 < rate(ledger) < 11, "a tenth of what is known goes on probing"
+
+    set_bucket(ledger, limited_ms=ledger.now_ms())
+    pass_calls(ledger, 6)
+    assert rate(ledger) > 90
+
+
+def test_a_new_ceiling_starts_anew(ledger: Ledger) -> None:
+    """AWS granted more, and the operator said so."""
+    limited(ledger)
+    pass_calls(ledger, 20)
+    throttle(ledger)
+    assert rate(ledger) < 100
+    ledger.configure(rate=200, burst=100, version="v3")
+    set_bucket(ledger, tokens=5)
+    ledger.take(1)
+
+    assert rate(ledger) == 200
+
+
+def test_workers_that_restart_with_the_same_settings_keep_what_was_learned(ledger: Ledger) -> None:
+    """A deployment must not start a storm of throttled calls."""
+    limited(ledger)
+    pass_calls(ledger, 20)
+    throttle(ledger)
+    learned = rate(ledger)
+    ledger.configure(rate=100, burst=100, version="v3")
+    set_bucket(ledger, tokens=5)
+    ledger.take(1)
+
+    assert rate(ledger) == pytest.approx(learned)

@@ -129,12 +129,12 @@ class BatchWriter:
         timing = check_timing(row, errors)
         idem = check_key(row.get("idempotency_key"), errors)
         own = ChatRequest.from_short({field: value for field, value in row.items() if field not in OWN_OPTIONS})
-        errors += own.merged(self._shared).errors(self._sender)
+        whole = own.merged(self._shared)
+        errors += whole.errors(self._sender)
         if errors:
             raise InvalidJob(errors)
-        return new_job(
-            f"{self._batch}-{self._rows}", own, sender=self._sender, timing=timing, idem=idem, lane=self._lane
-        )
+        parts = whole.parts(self._sender)
+        return new_job(f"{self._batch}-{self._rows}", own, parts=parts, timing=timing, idem=idem, lane=self._lane)
 
     def _reject(self, row: int, errors: tuple[FieldError, ...]) -> None:
         self._rejected += 1

@@ -91,7 +91,7 @@ class Verbs:
             raise InvalidJob(errors)
         keys = self.keys(sender.budget)
         lane = lane_of(priority, sender_name, tenant, None)
-        job = new_job(new_local_id(), request, sender=sender, timing=timing, idem=idem, lane=lane)
+        job = new_job(new_local_id(), request, parts=request.parts(sender), timing=timing, idem=idem, lane=lane)
         submitted = yield from ask(calls.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job]))
         if isinstance(submitted, NotOpen):  # can't be: the lane has no batch
             raise UnknownBatch(lane)
@@ -174,15 +174,16 @@ def max_age_ms(sender: Sender) -> int:
     return int(sender.max_age.total_seconds() * 1000)
 
 
-def new_job(local_id: str, request: ChatRequest, *, sender: Sender, timing: Timing, idem: str, lane: str) -> NewJob:
-    """A checked job, ready for `submit`."""
+def new_job(local_id: str, request: ChatRequest, *, parts: int, timing: Timing, idem: str, lane: str) -> NewJob:
+    """A checked job, ready for `submit`. `parts`: of its whole message, with what its batch shares."""
     stored = request.stored()
     content = {"lane": lane, "request": stored, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
     return NewJob(
         local_id=local_id,
         send_at_ms=timing.send_at_ms,
         expires_ms=timing.expires_ms,
-        parts=request.parts(sender),
+        # A chat that starts silent counts as one: its flow is about to speak.
+        parts=max(1, parts),
         token="",
         idem=idem,
         fingerprint=fingerprint(content) if idem else "-",

@@ -64,7 +64,8 @@ end
 -- Takes up to `most` jobs of the lane and adds their ids; how many it looked at, at least one.
 local function take_turn(lane, most, probe, ids)
   local _, _, _, batch = lane_parts(lane)
-  local due = take_due(lane, most)
+  -- A job that was refused may be the only one that can't be sent, so another probes, if there is one.
+  local due = take_due(lane, most, probe and UNTRIED_FIRST or IN_ORDER)
   for _, id in ipairs(due) do
     if admit(id, batch) then
       ids[#ids + 1] = id
@@ -130,8 +131,8 @@ if known then
     return repeat_answer(earlier[2], earlier[3], earlier[4])
   end
 end
-local rate, burst, max_pumps = read_allowance()
-if not rate then
+local budget = read_budget()
+if not budget then
   return { 'unconfigured' }
 end
 if ARGV[6] == '1' then
@@ -149,20 +150,24 @@ enroll_due_lanes()
 if not ring_has_work() then
   return empty()
 end
-local tokens = read_bucket(rate, burst)
-local pace_ms = until_token(tokens, rate)
+local pace_ms = until_token(budget)
 if pace_ms > 0 then
+  note_limited(budget)
+  write_budget(budget)
   return { 'paced', NOW, pace_ms, live_pumps() }
 end
-local ids = take_jobs(math.min(wanted, math.floor(tokens + 1e-6)))
-tokens = tokens - #ids
-write_bucket(tokens)
+local ids = take_jobs(math.min(wanted, math.floor(budget.tokens + 1e-6)))
+budget.tokens = budget.tokens - #ids
+if #ids < wanted and ring_has_work() then
+  note_limited(budget)
+end
+write_budget(budget)
 write_books()
 if #ids == 0 then
   return empty()
 end
-reply[3] = until_token(tokens, rate)
-if #ids == wanted and reply[3] == 0 and ring_has_work() and ask_for_one_more(max_pumps) then
+reply[3] = until_token(budget)
+if #ids == wanted and reply[3] == 0 and ring_has_work() and ask_for_one_more(budget.max_pumps) then
   reply[4] = 1
 end
 redis.call('SET', key('claims:' .. pump), cjson.encode({ claim, ids, reply[3], reply[4] }), 'PX', CLAIM_MEMORY_MS)

@@ -12,7 +12,11 @@
 -- uses: base record lanes places books gates opening calling holds final bucket
 local WIDTH = 13
 local COSTS_NO_ATTEMPT = { snooze = true, hold = true, not_called = true }
-local reply, refund, throttled, pause_ms = {}, 0, false, 0
+-- Answers that say nothing of the provider's limit, since they may not have come to it.
+local TELLS_NOTHING = { throttled = true, unreachable = true, no_answer = true }
+local reply, refund, pause_ms = {}, 0, 0
+-- When the calls were claimed that got past the provider's limit, and those that did not.
+local passed, throttled = {}, {}
 
 -- The ContactId of a call whose lease was lost, or that had ended `uncertain`.
 local function record_late(id, head, request, contact, chat_ms)
@@ -41,6 +45,11 @@ local function record(id, head, request, i)
   local called_at, scope = head[DUE], ARGV[i + 11]
   end_call(id, head)
   settle_probe(id, head[LANE], outcome, scope)
+  if code == 'throttled' then
+    throttled[#throttled + 1] = called_at
+  elseif outcome ~= 'not_called' and not TELLS_NOTHING[code] then
+    passed[#passed + 1] = called_at
+  end
   if outcome == 'sent' then
     head[CONTACT] = ARGV[i + 5]
     open_chat(head, head[CONTACT], tonumber(ARGV[i + 12]))
@@ -56,7 +65,6 @@ local function record(id, head, request, i)
     refund = refund + 1
     spend_parts(limits_of_lane(head[LANE]), -head[PARTS])
   else
-    throttled = throttled or code == 'throttled'
     pause_ms = math.max(pause_ms, tonumber(ARGV[i + 10]))
     local word = outcome == 'failed' and head[MAYBE_SENT] > 0 and 'uncertain' or outcome
     add_history(head, { called_at, word, code, ARGV[i + 7], ARGV[i + 8], ARGV[i + 9] })
@@ -66,8 +74,9 @@ local function record(id, head, request, i)
   end
   local delay_ms = tonumber(ARGV[i + 3])
   if outcome == 'hold' then
-    -- Another job goes first as the probe, if there is one: this one may be the only one that can't be sent.
-    return requeue(id, head, request, hold_by_system(id, scope, delay_ms, code, ARGV[i + 8]) + 1)
+    -- The hold keeps it back, so that whoever ends the hold ends its wait too.
+    hold_by_system(id, scope, delay_ms, code, ARGV[i + 8])
+    delay_ms = 0
   end
   return requeue(id, head, request, NOW + delay_ms)
 end
@@ -85,14 +94,25 @@ for i = 1, #ARGV, WIDTH do
   end
   reply[#reply + 1] = word
 end
-if refund > 0 or throttled then
-  local rate, burst = read_allowance()
-  if rate then
-    local tokens = math.min(burst, read_bucket(rate, burst) + refund)
-    -- The provider says that nothing is left: whatever our count was, it starts again from none, or from a debt that
-    -- takes the rate as long to pay as the provider asks everybody to wait.
-    write_bucket(throttled and math.min(tokens, -pause_ms * rate / 1000) or tokens)
+
+local function settle_budget(budget)
+  for _, claimed_ms in ipairs(passed) do
+    note_passed(budget, claimed_ms)
   end
+  for _, claimed_ms in ipairs(throttled) do
+    note_throttled(budget, claimed_ms)
+  end
+  budget.tokens = math.min(budget.most, budget.tokens + refund)
+  if pause_ms > 0 then
+    -- A debt that takes the rate as long to pay as the provider asks everybody to wait.
+    budget.tokens = math.min(budget.tokens, 1 - pause_ms * budget.rate / 1000)
+  end
+  write_budget(budget)
+end
+
+local budget = #passed + #throttled + refund > 0 and read_budget()
+if budget then
+  settle_budget(budget)
 end
 write_books()
 open_changed_gates()

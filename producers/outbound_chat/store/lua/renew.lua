@@ -22,7 +22,6 @@ for i = 4, #ARGV, 2 do
   end
 end
 enroll_due_lanes()
-local _, _, max_pumps = read_allowance()
-local wanted = place == 'full' and max_pumps and ring_has_work() and call_is_near()
-local more = wanted and ask_for_one_more(max_pumps)
+local wanted = place == 'full' and ring_has_work() and call_is_near()
+local more = wanted and ask_for_one_more(read_budget().max_pumps)
 return { renewed, more and 1 or 0 }

@@ -1,33 +1,110 @@
--- bucket: the budget's token bucket, one for all workers, by the server's clock: `bucket` (hash tokens, at_ms).
-local function read_bucket(rate, burst)
-  local kept = redis.call('HMGET', key('bucket'), 'tokens', 'at_ms')
-  local tokens, at = tonumber(kept[1] or burst), tonumber(kept[2] or EXACT_NOW_MS)
-  if at > EXACT_NOW_MS then
-    -- The clock stepped back: nothing is added, and counting goes on from now, also where nothing is taken.
-    redis.call('HSET', key('bucket'), 'at_ms', string.format('%.3f', EXACT_NOW_MS))
-    at = EXACT_NOW_MS
+-- bucket: the budget's calls a second, one allowance for all workers, by the server's clock; `bucket` (hash).
+-- `rate` is what the bucket fills with now: at most the configured rate, the ceiling. Every throttled call cuts it, and
+-- calls that pass raise it again, so it settles at what the provider gives, whatever the ceiling says.
+-- At a throttled call the provider's own bucket is empty, so the calls that passed since the last one, by the time
+-- between, are the true rate: `known`. The rate starts a little below it, returns to it within a while, stays near it,
+-- and then probes beyond, faster and faster (the shape of CUBIC, https://www.rfc-editor.org/rfc/rfc9438).
+local PROBE = 0.05 -- starts so much below the known rate; what that loses, the provider's burst makes up
+local CLIMB_CALLS, CLIMB_MS = 30, 5000 -- length of the climb: whichever is longer
+local DOUBT = 20 -- calls at the present rate that a measurement is mixed with, since a short one may be off by a call
+local LARGEST_CUT = 0.85 -- of one measurement: it may be from before the provider changed its rate
+local OUTAGE_CUT, OUTAGE_FLOOR = 0.7, 0.1 -- while nothing passes at all, which tells nothing of the rate
+local RETURN = 2 -- growth by one call, at most, on the way back from an outage
+local LATE_MS = 10 -- of a bucket of one: a pump's timer may be late without losing a token
+
+-- The budget as it is now; nil while no worker has written its settings.
+local function read_budget()
+  local kept = redis.call('HMGET', key('settings'), 'rate', 'burst', 'max_pumps')
+  local ceiling = tonumber(kept[1])
+  if not ceiling then
+    return nil
   end
-  return math.min(burst, tokens + (EXACT_NOW_MS - at) * rate / 1000)
+  local state = redis.call('HMGET', key('bucket'), 'ceiling', 'tokens', 'at_ms', 'rate', 'known', 'passed',
+    'measured_ms', 'cut_ms', 'limited_ms')
+  local learned = tonumber(state[1]) == ceiling
+  local function past(place, otherwise)
+    -- After a backward step of the clock everything counts from now.
+    return math.min(EXACT_NOW_MS, tonumber(state[place]) or otherwise)
+  end
+  local budget = {
+    ceiling = ceiling,
+    burst = tonumber(kept[2]),
+    max_pumps = tonumber(kept[3]),
+    tokens = tonumber(state[2]),
+    rate = learned and tonumber(state[4]) or ceiling,
+    known = learned and tonumber(state[5]) or ceiling,
+    passed = learned and tonumber(state[6]) or 0,
+    measured_ms = learned and past(7, EXACT_NOW_MS) or EXACT_NOW_MS,
+    cut_ms = past(8, 0),
+    limited_ms = past(9, 0),
+  }
+  budget.most = math.max(budget.burst * budget.rate / ceiling, 1 + LATE_MS * budget.rate / 1000)
+  local elapsed_ms = EXACT_NOW_MS - past(3, EXACT_NOW_MS)
+  budget.tokens = math.min(budget.most, (budget.tokens or budget.burst) + elapsed_ms * budget.rate / 1000)
+  return budget
 end
 
-local function write_bucket(tokens)
-  redis.call('HSET', key('bucket'), 'tokens', string.format('%.6f', tokens), 'at_ms', string.format('%.3f', EXACT_NOW_MS))
+local function write_budget(budget)
+  redis.call('HSET', key('bucket'), 'ceiling', string.format('%.17g', budget.ceiling),
+    'tokens', string.format('%.6f', budget.tokens), 'at_ms', string.format('%.3f', EXACT_NOW_MS),
+    'rate', string.format('%.6f', budget.rate), 'known', string.format('%.6f', budget.known),
+    'passed', budget.passed, 'measured_ms', string.format('%.3f', budget.measured_ms),
+    'cut_ms', string.format('%.3f', budget.cut_ms), 'limited_ms', string.format('%.3f', budget.limited_ms))
 end
 
 -- milliseconds until one token is there; 0: it is there
-local function until_token(tokens, rate)
+local function until_token(budget)
   -- A sum of many small refills may end a hair below 1; without the allowance a pump would ask again at once.
-  return tokens >= 1 - 1e-6 and 0 or math.ceil((1 - tokens) * 1000 / rate)
-end
-
--- rate and burst of the budget; nil while no worker has written them
-local function read_allowance()
-  local kept = redis.call('HMGET', key('settings'), 'rate', 'burst', 'max_pumps')
-  return tonumber(kept[1]), tonumber(kept[2]), tonumber(kept[3])
+  return budget.tokens >= 1 - 1e-6 and 0 or math.ceil((1 - budget.tokens) * 1000 / budget.rate)
 end
 
 -- Whether a call may go out within a second: only then is a pump worth its place.
 local function call_is_near()
-  local rate, burst = read_allowance()
-  return rate and not budget_is_held() and until_token(read_bucket(rate, burst), rate) <= 1000
+  local budget = read_budget()
+  return budget and not budget_is_held() and until_token(budget) <= 1000
+end
+
+-- How long a want that was not met says that the rate is what limits.
+local function still_limits(budget)
+  return EXACT_NOW_MS - budget.limited_ms <= 1000 + 2000 / budget.rate
+end
+
+-- A claim got fewer calls than it wanted, for want of tokens.
+local function note_limited(budget)
+  if not still_limits(budget) then
+    -- The time between, in which other things were the limit, is no measurement.
+    budget.measured_ms = budget.measured_ms + EXACT_NOW_MS - math.max(budget.limited_ms, budget.measured_ms)
+  end
+  budget.limited_ms = EXACT_NOW_MS
+end
+
+-- A call that was claimed then got past the provider's limit.
+local function note_passed(budget, claimed_ms)
+  if not still_limits(budget) then
+    return
+  end
+  budget.passed = budget.passed + 1
+  if claimed_ms > budget.cut_ms then
+    local climb = math.max(CLIMB_CALLS, budget.known * CLIMB_MS / 1000)
+    local wanted = budget.known * (1 + PROBE * (budget.passed / climb - 1) ^ 3)
+    budget.rate = math.max(budget.rate, math.min(budget.ceiling, budget.rate * RETURN, wanted))
+  end
+end
+
+-- A call that was claimed then was throttled. One that was claimed before the last cut is the same news.
+local function note_throttled(budget, claimed_ms)
+  if claimed_ms <= budget.cut_ms then
+    return
+  end
+  if budget.passed == 0 then
+    budget.rate = math.min(budget.rate, math.max(budget.rate * OUTAGE_CUT, budget.known * OUTAGE_FLOOR))
+  else
+    local seconds = (EXACT_NOW_MS - budget.measured_ms) / 1000
+    local measured = (budget.passed + DOUBT) / (seconds + DOUBT / budget.rate)
+    budget.known = math.min(budget.rate, math.max(measured, budget.rate * LARGEST_CUT))
+    budget.rate = budget.known * (1 - PROBE)
+  end
+  budget.passed, budget.measured_ms, budget.cut_ms = 0, EXACT_NOW_MS, EXACT_NOW_MS
+  -- The provider says that nothing is left: whatever our count was, it starts again from none.
+  budget.tokens = math.min(budget.tokens, 0)
 end

@@ -3,8 +3,7 @@
 local LONGEST_WAIT_MS = 300000
 local UNDECIDED_MS = 1000
 
--- A call of the job showed that the scope can't send; when the next may be tried. Calls that were claimed before the
--- hold tell nothing new.
+-- A call of the job showed that the scope can't send. Calls that were claimed before the hold tell nothing new.
 local function hold_by_system(id, scope, wait_ms, code, message)
   local hold = read_hold('system', scope)
   if not hold then
@@ -13,11 +12,10 @@ local function hold_by_system(id, scope, wait_ms, code, message)
     hold.code, hold.reason = code, message
     hold.wait_ms = math.max(hold.wait_ms, math.min(2 * hold.wait_ms, LONGEST_WAIT_MS))
   else
-    return hold.until_ms
+    return
   end
   hold.probe, hold.until_ms = nil, NOW + hold.wait_ms
   write_hold('system', scope, hold)
-  return hold.until_ms
 end
 
 -- A job was taken as the probe of a hold.

@@ -52,11 +52,13 @@ local function take_from_lane(id, lane)
   redis.call('ZREM', key('lane:' .. lane), member)
 end
 
--- Takes up to `most` due jobs out of the lane; their ids.
-local function take_due(lane, most)
+local IN_ORDER, UNTRIED_FIRST = { 'again:', 'lane:' }, { 'lane:', 'again:' }
+
+-- Takes up to `most` due jobs out of the lane; their ids. `parts`: in which order.
+local function take_due(lane, most, parts)
   local _, _, _, batch = lane_parts(lane)
   local ids = {}
-  for _, part in ipairs({ 'again:', 'lane:' }) do
+  for _, part in ipairs(parts) do
     local waiting = key(part .. lane)
     if #ids < most then
       local members = redis.call('ZRANGEBYSCORE', waiting, '-inf', END_OF_NOW, 'LIMIT', 0, most - #ids)

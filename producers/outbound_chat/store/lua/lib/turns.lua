@@ -2,12 +2,12 @@
 -- turns, so that none starves. Inside a priority, tenants take turns, then a tenant's lanes; one with weight 3 gets
 -- three times as many jobs as one with 1: `weights` (hash tenant -> weight), and `weight` of a batch's book.
 local SHARE = 10
-local IN_ORDER, BULK_FIRST, NORMAL_FIRST = { 1, 2, 3 }, { 3, 2, 1 }, { 2, 3, 1 }
+local URGENT_FIRST, BULK_FIRST, NORMAL_FIRST = { 1, 2, 3 }, { 3, 2, 1 }, { 2, 3, 1 }
 
 -- The lane whose turn it is after so many jobs, and how many jobs it may give before the turn passes on.
 local function next_turn(most, served)
   local left = SHARE - 1 - served % SHARE
-  local order = left > 0 and IN_ORDER or (served % (2 * SHARE) < SHARE and BULK_FIRST or NORMAL_FIRST)
+  local order = left > 0 and URGENT_FIRST or (served % (2 * SHARE) < SHARE and BULK_FIRST or NORMAL_FIRST)
   for _, priority in ipairs(order) do
     local ring = key('ring:' .. priority)
     local tenants = redis.call('ZRANGE', ring, 0, 1)
