@@ -7,6 +7,7 @@ does strikes both. The figures are ratios of medians: the large side's over the 
 import argparse
 import statistics
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -98,8 +99,10 @@ def _compare(
     report.say(f"{what}: {sizes[0]:,} and {sizes[1]:,}")
     with tempfile.TemporaryDirectory(prefix="outbound-chat-bench-") as folder, ExitStack() as stack:
         ledgers = [stack.enter_context(running_ledger(Path(folder) / str(size))) for size in sizes]
+        began = time.monotonic()
         for ledger, size in zip(ledgers, sizes, strict=True):
             build(ledger, size)
+        report.say(f"  built in {time.monotonic() - began:.0f} s")
         small, large = _work_in_turn(ledgers, options.rounds)
     for name in small:
         server = _ratio(small[name], large[name], lambda cost: cost.server)

@@ -111,7 +111,9 @@ def _text(figure: Figure) -> str:
 
 def run(report: Report, measure: Callable[[], None], json_file: Path | None) -> NoReturn:
     """Measures, reports what there is, and ends the program: 0, 1 for a missed bar, 130 for Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT too: a shell starts what it puts into the background with that signal ignored.
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.default_int_handler)
     interrupted = False
     try:
         measure()
