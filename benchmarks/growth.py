@@ -14,9 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
-from benchmarks.ledger import Cost, Ledger, running_ledger
+from benchmarks.ledger import Cost, Side, running_side
 from benchmarks.report import Report, run
-from outbound_chat.store.calls import Claimed
 
 MOST_GROWTH = 1.5
 # What design promises a waiting job costs: with its whole request, and where a batch shares it.
@@ -36,10 +35,10 @@ Costs = dict[str, list[Cost]]
 def lanes(report: Report, options: argparse.Namespace) -> None:
     """10 lanes against many that hold only jobs for later."""
 
-    def build(ledger: Ledger, count: int) -> None:
-        ledger.open_lanes(FEW_LANES)
-        ledger.fill(FEW_WAITING)
-        ledger.fill_for_later(count - FEW_LANES)
+    def build(side: Side, count: int) -> None:
+        side.open_lanes(FEW_LANES)
+        side.fill(FEW_WAITING)
+        side.fill_for_later(count - FEW_LANES)
 
     _compare(report, options, "lanes, most for later", (FEW_LANES, options.lanes), build)
 
@@ -47,10 +46,10 @@ def lanes(report: Report, options: argparse.Namespace) -> None:
 def due_lanes(report: Report, options: argparse.Namespace) -> None:
     """10 lanes against many, one tenant each, that all have due jobs."""
 
-    def build(ledger: Ledger, count: int) -> None:
-        ledger.open_lanes(count)
+    def build(side: Side, count: int) -> None:
+        side.open_lanes(count)
         # Enough that no lane runs dry: a round takes from 16 lanes and gives to one.
-        ledger.fill(4 * options.lanes)
+        side.fill(4 * options.lanes)
 
     _compare(report, options, "lanes, all due", (FEW_LANES, options.lanes), build)
 
@@ -58,9 +57,9 @@ def due_lanes(report: Report, options: argparse.Namespace) -> None:
 def batch(report: Report, options: argparse.Namespace) -> None:
     """1,000 waiting jobs of one batch against many."""
 
-    def build(ledger: Ledger, count: int) -> None:
-        ledger.open_batch()
-        _fill_and_weigh(report, ledger, "batch, shared request", count, MOST_BYTES_BATCH)
+    def build(side: Side, count: int) -> None:
+        side.open_batch()
+        _fill_and_weigh(report, side, "batch, shared request", count, MOST_BYTES_BATCH)
 
     _compare(report, options, "jobs of a batch", (FEW_WAITING, options.waiting), build)
 
@@ -68,9 +67,9 @@ def batch(report: Report, options: argparse.Namespace) -> None:
 def single(report: Report, options: argparse.Namespace) -> None:
     """1,000 waiting single jobs against many."""
 
-    def build(ledger: Ledger, count: int) -> None:
-        ledger.open_lanes(1)
-        _fill_and_weigh(report, ledger, "single, whole request", count, MOST_BYTES_SINGLE)
+    def build(side: Side, count: int) -> None:
+        side.open_lanes(1)
+        _fill_and_weigh(report, side, "single, whole request", count, MOST_BYTES_SINGLE)
 
     _compare(report, options, "single jobs", (FEW_WAITING, options.waiting), build)
 
@@ -80,11 +79,11 @@ CASES: dict[str, Callable[[Report, argparse.Namespace], None]] = {
 }
 
 
-def _fill_and_weigh(report: Report, ledger: Ledger, kind: str, count: int, most: int) -> None:
-    before = ledger.used_memory()
-    ledger.fill(count)
+def _fill_and_weigh(report: Report, side: Side, kind: str, count: int, most: int) -> None:
+    before = side.used_memory()
+    side.fill(count)
     if count > FEW_WAITING:
-        each = (ledger.used_memory() - before) / count
+        each = (side.used_memory() - before) / count
         report.row(MEMORY_TABLE, {"jobs": kind, "waiting": count, "bytes": round(each), "bar": most})
         report.hold(f"memory: bytes a waiting job, {kind}", each, most=most)
 
@@ -94,16 +93,16 @@ def _compare(
     options: argparse.Namespace,
     what: str,
     sizes: tuple[int, int],
-    build: Callable[[Ledger, int], None],
+    build: Callable[[Side, int], None],
 ) -> None:
     report.say(f"{what}: {sizes[0]:,} and {sizes[1]:,}")
     with tempfile.TemporaryDirectory(prefix="outbound-chat-bench-") as folder, ExitStack() as stack:
-        ledgers = [stack.enter_context(running_ledger(Path(folder) / str(size))) for size in sizes]
+        sides = [stack.enter_context(running_side(Path(folder) / str(size))) for size in sizes]
         began = time.monotonic()
-        for ledger, size in zip(ledgers, sizes, strict=True):
-            build(ledger, size)
+        for side, size in zip(sides, sizes, strict=True):
+            build(side, size)
         report.say(f"  built in {time.monotonic() - began:.0f} s")
-        small, large = _work_in_turn(ledgers, options.rounds)
+        small, large = _work_in_turn(sides, options.rounds)
     for name in small:
         server = _ratio(small[name], large[name], lambda cost: cost.server)
         round_trip = _ratio(small[name], large[name], lambda cost: cost.round_trip)
@@ -126,29 +125,32 @@ def _ratio(small: list[Cost], large: list[Cost], of: Callable[[Cost], float]) ->
     return statistics.median(map(of, large)) / statistics.median(map(of, small))
 
 
-def _work_in_turn(ledgers: Sequence[Ledger], rounds: int) -> list[Costs]:
-    costs: list[Costs] = [defaultdict(list) for _ in ledgers]
+def _work_in_turn(sides: Sequence[Side], rounds: int) -> list[Costs]:
+    costs: list[Costs] = [defaultdict(list) for _ in sides]
     for turn in range(WARM_UP_ROUNDS + rounds):
         # Who begins changes, lest one side always pay for what the other left in the machine's caches.
         for side in (0, 1) if turn % 2 else (1, 0):
-            for name, cost in _round(ledgers[side], turn):
+            for name, cost in _round(sides[side], turn):
                 if turn >= WARM_UP_ROUNDS:
                     costs[side][name].append(cost)
     return costs
 
 
-def _round(ledger: Ledger, turn: int) -> list[tuple[str, Cost]]:
+def _round(side: Side, turn: int) -> list[tuple[str, Cost]]:
     """As many jobs come as go, so that both sides keep their size."""
-    lane = ledger.due_lanes[turn % len(ledger.due_lanes)]
-    _, one = ledger.timed(ledger.submitting(lane, 1))
-    _, many = ledger.timed(ledger.submitting(lane, JOBS_A_CALL - 1))
-    claim, call = ledger.claiming(JOBS_A_CALL)
-    answer, claimed = ledger.timed(call)
-    if not isinstance(answer, Claimed) or len(answer.jobs) != JOBS_A_CALL:
-        raise TypeError(f"a claim of {JOBS_A_CALL} jobs gave {answer}")
-    _, finished = ledger.timed(ledger.finishing(claim, [job.local_id for job in answer.jobs]))
-    both = Cost(claimed.server + finished.server, claimed.round_trip + finished.round_trip)
-    return [("submit 1", one), (f"submit {JOBS_A_CALL - 1}", many), (f"claim + finish {JOBS_A_CALL}", both)]
+    lane = side.due_lanes[turn % len(side.due_lanes)]
+    one, rest = side.new_jobs(lane, 1), side.new_jobs(lane, JOBS_A_CALL - 1)
+    _, first = side.timed(lambda: side.submit(lane, one))
+    _, others = side.timed(lambda: side.submit(lane, rest))
+    taken, claimed = side.timed(lambda: side.claim(JOBS_A_CALL))
+    if len(taken.jobs) != JOBS_A_CALL:
+        raise ValueError(f"a claim of {JOBS_A_CALL} jobs gave {len(taken.jobs)}")
+    _, finished = side.timed(lambda: side.finish(taken))
+    return [
+        ("submit 1", first),
+        (f"submit {len(rest)}", others),
+        (f"claim + finish {JOBS_A_CALL}", claimed + finished),
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
