@@ -45,13 +45,13 @@ def window(arrivals: Sequence[SandboxArrival], start: float, end: float) -> Wind
     return Window(start, end, len(codes), codes.count(ACCEPTED), codes.count(THROTTLED))
 
 
-def used_share(times: Sequence[float], rate: float, *, idle: float = 0.0) -> float:
+def used_share(times: Sequence[float], rate: float) -> float:
     """Share of the rate that calls at these sorted times used, from the first of them to the last; NaN below 2 calls.
 
     n calls make n - 1 intervals: counting n would credit a call that the time before the first has paid for. 41 calls
-    over 2 s at 20/s are 40 / (20 * 2) = 1. `idle`: seconds in between in which nobody could send.
+    over 2 s at 20/s are 40 / (20 * 2) = 1.
     """
-    return (len(times) - 1) / (rate * (times[-1] - times[0] - idle)) if len(times) > 1 else math.nan
+    return (len(times) - 1) / (rate * (times[-1] - times[0])) if len(times) > 1 else math.nan
 
 
 def worst_window(times: Sequence[float], rate: float) -> float:

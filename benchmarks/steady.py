@@ -52,11 +52,9 @@ def measure_steady(report: Report, case: SteadyCase) -> None:
             _stop_one(bench, case.stop_seconds)
         arrivals = bench.arrivals()
     before = [arrival for arrival in arrivals if arrival.seconds < undisturbed_until]
-    _tell(report, case, before, skip=burst, idle=0.0, part="none")
+    _tell(report, case, before, skip=burst, part="none")
     if case.stop_seconds:
-        # Where only one process runs, nobody can send while it stands still.
-        idle = STOP_SECONDS if case.processes == 1 else 0.0
-        _tell(report, case, arrivals, skip=len(before) - 1, idle=idle, part="1 s")
+        _tell(report, case, arrivals, skip=len(before) - 1, part=f"{STOP_SECONDS:g} s")
 
 
 def _stop_one(bench: Bench, seconds: float) -> None:
@@ -65,13 +63,11 @@ def _stop_one(bench: Bench, seconds: float) -> None:
     time.sleep(max(0.0, seconds - STOP_SECONDS))
 
 
-def _tell(
-    report: Report, case: SteadyCase, arrivals: list[SandboxArrival], *, skip: int, idle: float, part: str
-) -> None:
+def _tell(report: Report, case: SteadyCase, arrivals: list[SandboxArrival], *, skip: int, part: str) -> None:
     rate, burst = case.allowance.rate, case.allowance.burst
     measured = arrivals[skip:]
     accepted = [arrival.seconds for arrival in measured if arrival.code == ACCEPTED]
-    used = used_share(accepted, rate, idle=idle)
+    used = used_share(accepted, rate)
     # Over all calls since the start: a window may begin in the burst, and refused calls count as AWS counts them.
     worst = worst_window([arrival.seconds for arrival in arrivals], rate)
     throttled = sum(arrival.code == THROTTLED for arrival in measured)

@@ -28,7 +28,6 @@ def test_a_perfect_sender_uses_all_and_one_that_pauses_loses_that_time() -> None
     assert used_share(times, 20) == pytest.approx(1)
     paused = [time if time < 10 else time + 5 for time in times]
     assert used_share(paused, 20) == pytest.approx(0.8)
-    assert used_share(paused, 20, idle=5) == pytest.approx(1)
 
 
 def test_a_share_of_nothing_is_unknown_and_not_perfect() -> None:
