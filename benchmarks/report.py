@@ -114,12 +114,14 @@ def run(report: Report, measure: Callable[[], None], json_file: Path | None) -> 
     # SIGINT too: a shell starts what it puts into the background with that signal ignored.
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.default_int_handler)
-    interrupted = False
     try:
         measure()
+        code = int(bool(report.missed))
     except KeyboardInterrupt:
-        interrupted = True
-    report.print()
-    if json_file:
-        report.write(json_file)
-    raise SystemExit(_CTRL_C if interrupted else int(bool(report.missed)))
+        code = _CTRL_C
+    finally:
+        # Also when a case broke: those before it took long to measure.
+        report.print()
+        if json_file:
+            report.write(json_file)
+    raise SystemExit(code)
