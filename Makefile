@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format constraints clean
+.PHONY: help demo test check bench-pacing bench-growth format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,12 @@ check: $(STAMP) ## Lint, types, import directions, docs that tell the truth
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/docs
+
+bench-pacing: $(STAMP) ## Measure pacing on real workers, in half an hour; options in ARGS
+	@$(BIN)/python -m benchmarks.pacing $(ARGS)
+
+bench-growth: $(STAMP) ## Measure how the scripts grow with a million waiting jobs; options in ARGS
+	@$(BIN)/python -m benchmarks.growth $(ARGS)
 
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff format .

@@ -80,7 +80,7 @@ def test_a_wrong_command_would_be_noticed(wrong: str) -> None:
 
 
 def test_every_make_target_on_a_page_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    used = {name for page in pages() for name in re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(encoding="utf-8"))}
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    used = {name for page in pages() for name in re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(encoding="utf-8"))}
     assert used
     assert used <= targets

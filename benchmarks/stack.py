@@ -1,0 +1,123 @@
+"""The stack that pacing is measured on: the tests' own (real Valkey, sandbox process, real Celery workers)."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from outbound_chat.jobs import BatchReceipt
+from outbound_chat.store import Store
+from outbound_chat_worker.sandbox import SandboxArrival, SandboxOptions
+from tests.harness import Harness, number, running_harness
+from tests.waiting import wait_until
+
+SENDER = "support"
+TEXT = "Your appointment is tomorrow at ten o'clock."
+READY_SECONDS = 120.0
+
+# As `outbound-chat worker --processes N` starts them.
+_OPTIONS = ("--without-gossip", "--without-mingle")
+_TASK = re.compile(r"Task outbound_chat\.pump\[\S+\] (received|succeeded)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """Calls a second, and calls that may come at once after a quiet time."""
+
+    rate: float
+    burst: int
+
+    def times(self, factor: int) -> "Allowance":
+        """The same, some times as large."""
+        return Allowance(rate=self.rate * factor, burst=self.burst * factor)
+
+    def __str__(self) -> str:
+        """For titles and bars."""
+        return f"{self.rate:g}/s burst {self.burst}"
+
+
+class Bench:
+    """A running stack, seen from a benchmark."""
+
+    def __init__(self, harness: Harness, store: Store) -> None:
+        self._harness = harness
+        self._store = store
+        self.chat = harness.chat()
+        self.sandbox = harness.sandbox
+
+    @property
+    def workers(self) -> list[subprocess.Popen[bytes]]:
+        """The worker processes."""
+        return self._harness.workers
+
+    def arrivals(self) -> list[SandboxArrival]:
+        """All calls so far, in the order of arrival."""
+        return list(self.sandbox.arrivals())
+
+    def enqueue_batch(self, count: int, *, tenant: str | None = None) -> BatchReceipt:
+        """A bulk batch to as many numbers, the first of them 0."""
+        rows = ({"to": number(index)} for index in range(count))
+        return self.chat.enqueue_batch(rows, sender=SENDER, tenant=tenant, text=TEXT)
+
+    def await_contacts(self, count: int, timeout: float = 60.0) -> None:
+        """Waits until that many contacts were started."""
+        wait_until(lambda: self.sandbox.stats().accepted >= count, timeout=timeout, what=f"{count} contacts")
+
+    def pumping_worker(self) -> subprocess.Popen[bytes]:
+        """The worker that runs a pump now: its log has more tasks received than ended. The first one if none does."""
+        ends = time.monotonic() + 5
+        while time.monotonic() < ends:
+            for index, worker in enumerate(self.workers, start=1):
+                log = (self._harness.folder / f"process-{index}.log").read_text(errors="replace")
+                words = [match[1] for match in _TASK.finditer(log)]
+                if words.count("received") > words.count("succeeded"):
+                    return worker
+            time.sleep(0.02)
+        return self.workers[0]
+
+    def leased(self) -> int:
+        """Jobs that workers hold right now."""
+        return self._store.books(self._store.keys("main")).get("leased", 0)
+
+
+@contextlib.contextmanager
+def running_bench(
+    *, sandbox: Allowance, budget: Allowance | None = None, processes: int = 2, latency: timedelta = timedelta(0)
+) -> Iterator[Bench]:
+    """A stack with idle workers for the length of a block; the budget is the sandbox's allowance by default."""
+    budget = budget or sandbox
+    options = SandboxOptions(rate=sandbox.rate, burst=sandbox.burst, max_chats=10_000_000, latency=latency)
+    with (
+        tempfile.TemporaryDirectory(prefix="outbound-chat-bench-") as folder,
+        running_harness(Path(folder), options) as harness,
+        Store(harness.server.url) as store,
+    ):
+        # The retry rules are those of a fresh installation, not the tests' quick ones.
+        harness.configure(budgets={"main": {"rate": budget.rate, "burst": budget.burst}}, retry={})
+        for index in range(processes):
+            harness.start_worker(*_OPTIONS, "-n", f"bench-{index}@%h")
+        try:
+            wait_until(lambda: harness.logs().count(" ready.") == processes, timeout=READY_SECONDS, what="the workers")
+            yield Bench(harness, store)
+        finally:
+            # All at once: the harness would end them one after the other.
+            for worker in harness.workers:
+                if worker.poll() is None:
+                    worker.terminate()
+
+
+@contextlib.contextmanager
+def stopped(worker: subprocess.Popen[bytes]) -> Iterator[None]:
+    """SIGSTOP for the length of a block, as a machine that swaps or migrates would do it."""
+    os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(worker.pid, signal.SIGCONT)
