@@ -12,6 +12,7 @@ from rich.text import Text
 
 from outbound_chat.checks import Check, Level
 from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.open_chats import open_chat_checks
 from outbound_chat.cli.output import Exit, out, print_json
 from outbound_chat.errors import SettingsError, StoreError
 from outbound_chat.store import Store
@@ -60,10 +61,7 @@ def _settings(settings: Settings) -> Iterator[Check]:
     if settings.senders:
         budgets = ", ".join(f"{name} {one.rate:g}/s burst {one.burst}" for name, one in settings.budgets.items())
         yield Check("settings", Level.OK, f"senders {', '.join(settings.senders)}; budgets {budgets}")
-        for name, sender in settings.senders.items():
-            if sender.number_rate or sender.max_open_chats:
-                finding = "number_rate and max_open_chats are read, but not kept to yet"
-                yield Check(f"sender {name}", Level.WARNING, finding, "set the budget's rate so that they hold")
+        yield from open_chat_checks(settings)
     else:
         yield Check("settings", Level.FAULT, "no sender is configured", "add [senders.NAME] to outbound-chat.toml")
 
