@@ -135,6 +135,17 @@ def test_senders_of_aws_are_asked_for_where_boto3_finds_service_quotas(idle: Har
     assert "AWS allows 2 in us-east-1 (Service Quotas L-408DD6C6): calls" in line["finding"]
 
 
+def test_a_sender_of_aws_is_asked_before_one_of_a_stand_in(idle: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a budget has both, the sandbox's allowance is nobody's measure."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SERVICE_QUOTAS", idle.sandbox.url)
+    with server_that_says(200, b'{"Quota": {"Value": 1000}}') as url:
+        budget_of(idle, 20.0, stand_in=sender(endpoint_url=url), support=sender())
+
+        check = quota_check(idle)
+
+    assert (check.level, check.advice) == (Level.WARNING, "set rate = 2 or ask AWS for more")
+
+
 @contextmanager
 def server_that_says(status: int, body: bytes) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):

@@ -18,9 +18,13 @@ _ADVICE = f"let these credentials call servicequotas:GetServiceQuota, or look {R
 
 
 def quota_checks(settings: Settings, connect: Connect) -> Iterator[Check]:
-    """A line for each budget that has senders; the first of them that gets an answer asks for all."""
+    """A line for each budget that has senders; the first of them that gets an answer asks for all.
+
+    Senders of a stand-in are asked last: where there are others, what AWS allows is what counts.
+    """
     for name, budget in settings.budgets.items():
-        senders = {called: sender for called, sender in settings.senders.items() if sender.budget == name}
+        own = ((called, sender) for called, sender in settings.senders.items() if sender.budget == name)
+        senders = dict(sorted(own, key=lambda item: item[1].endpoint_url is not None))
         if senders:
             yield _rate(name, budget.rate, senders, connect)
 
