@@ -13,6 +13,7 @@ from outbound_chat.checks import Check, Level
 from outbound_chat_config import Sender, WorkerSettings
 from outbound_chat_worker.cli.quotas import quota_checks
 from outbound_chat_worker.connect import Connect
+from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
 from tests.harness import Harness, running_harness, sender
 
@@ -144,6 +145,24 @@ def test_a_sender_of_aws_is_asked_before_one_of_a_stand_in(idle: Harness, monkey
         check = quota_check(idle)
 
     assert (check.level, check.advice) == (Level.WARNING, "set rate = 2 or ask AWS for more")
+
+
+def test_workers_that_leave_the_reserve_go_by_the_same_settings(idle: Harness) -> None:
+    """What workers allow themselves is the rate without the reserve: no difference to warn of."""
+    idle.configure(budgets={"main": {"rate": 2.0, "reserve": 0.3}})
+    Runtime(idle.settings).configure("main")
+
+    same = idle.run("doctor", "--json")
+    idle.configure(budgets={"main": {"rate": 2.0}})
+    other = idle.run("doctor", "--json")
+
+    found = [
+        [check for check in json.loads(done.stdout) if check["subject"] == "budget main"] for done in (same, other)
+    ]
+    assert found[0] == []
+    assert [check["finding"] for check in found[1]] == [
+        "workers go by 1.7/s in bursts of 4, these settings give 2/s in bursts of 4"
+    ]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ The worker's package adds checks of its own (broker, AWS identity) through the e
 
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from math import isclose
 from typing import Any
 
 import typer
@@ -106,10 +107,11 @@ def _workers(store: Store, settings: Settings) -> Iterator[Check]:
     for budget, own in settings.budgets.items():
         keys = store.keys(budget)
         obeyed = store.budget_settings(keys)
-        if obeyed and (float(obeyed["rate"]), int(obeyed["burst"])) != (own.rate, own.own_burst):
+        # The script writes fewer digits than a difference of two rates may have.
+        if obeyed and not (isclose(float(obeyed["rate"]), own.own_rate) and int(obeyed["burst"]) == own.own_burst):
             finding = (
                 f"workers go by {obeyed['rate']}/s in bursts of {obeyed['burst']}, "
-                f"these settings give {own.rate:g}/s in bursts of {own.own_burst}"
+                f"these settings give {own.own_rate:g}/s in bursts of {own.own_burst}"
             )
             advice = "start the workers again with the file that is right"
             yield Check(f"budget {budget}", Level.WARNING, finding, advice)
