@@ -116,11 +116,13 @@ class Harness:
         self._stack.callback(end, process)
         return process
 
-    def run(self, *command: str, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, timeout: float = 60.0, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Runs the command line to its end."""
         return subprocess.run(
             [sys.executable, "-m", "outbound_chat.cli", *command],
-            env=self.environment,
+            env={**self.environment, **(environment or {})},
             cwd=self.folder,
             capture_output=True,
             text=True,

@@ -7,21 +7,33 @@ account and Region that many senders may share.
 
 from outbound_chat_config._errors import SettingsError
 from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
-from outbound_chat_config._senders import LATEST_SECONDS, Budget, Channel, Sender
+from outbound_chat_config._open_chats import OpenChats, chat_duration
+from outbound_chat_config._senders import (
+    LATEST_SECONDS,
+    LEAST_CHAT_MINUTES,
+    MOST_CHAT_MINUTES,
+    Budget,
+    Channel,
+    Sender,
+)
 from outbound_chat_config._settings import ResultSettings, RetrySettings, Settings, WorkerSettings
 from outbound_chat_config._values import check_name
 
 __all__ = [
     "CONFIG_VARIABLE",
     "LATEST_SECONDS",
+    "LEAST_CHAT_MINUTES",
+    "MOST_CHAT_MINUTES",
     "Budget",
     "Channel",
+    "OpenChats",
     "ResultSettings",
     "RetrySettings",
     "Sender",
     "Settings",
     "SettingsError",
     "WorkerSettings",
+    "chat_duration",
     "check_name",
     "load_settings",
 ]

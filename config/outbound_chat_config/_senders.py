@@ -40,6 +40,9 @@ class Channel(StrEnum):
 LATEST_SECONDS = 0.5
 """A call leaves at most this long after its claim, or is handed back."""
 
+# https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
+LEAST_CHAT_MINUTES, MOST_CHAT_MINUTES = 60, 10_080
+
 _MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
@@ -114,7 +117,7 @@ class Sender(BaseModel):
 
     display_name: str | None = Field(default=None, min_length=1, max_length=256)
     """Display name of the customer in the chat, where a job gives none."""
-    chat_duration_minutes: int | None = Field(default=None, ge=60, le=10_080)
+    chat_duration_minutes: int | None = Field(default=None, ge=LEAST_CHAT_MINUTES, le=MOST_CHAT_MINUTES)
     """Life of a chat, where a job gives none. AWS takes 25 hours by default."""
     attributes: Attributes = Field(default_factory=dict)
     """Contact attributes of every job; a job's own win. At most 32,768 UTF-8 bytes, names and values together."""

@@ -13,9 +13,11 @@ import outbound_chat.store
 import outbound_chat_worker
 from outbound_chat import errors
 from outbound_chat.cli.files import COLUMNS, MAPS
+from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.jobs import FINAL, MOVES, Batch, JobState
 from outbound_chat.store.keys import KINDS, Lifetime
+from outbound_chat_config import Sender
 from outbound_chat_worker import celery, retry
 from outbound_chat_worker.retry import UNFORESEEN_ERROR, Decision, Rule, judge
 
@@ -206,3 +208,15 @@ def test_the_columns_of_files_are_the_options_of_a_row() -> None:
     maps = {bare(row["column"]): row["CSV"] for row in rows if row["CSV"].startswith("as ")}
     assert maps == {name: f"as `{name}.NAME`" for name in MAPS}
     assert {bare(row["column"]) for row in rows if row["CSV"] == "yes"} == COLUMNS
+
+
+def test_the_warning_of_too_many_messages_is_the_one_that_is_shown() -> None:
+    values = {
+        "region": "us-east-1",
+        "instance_id": "instance",
+        "contact_flow_id": "flow",
+        "source": "arn:aws:connect:us-east-1:123456789012:phone-number/1",
+        "channel": "sms",
+    }
+    warning = batch_warning(Sender.model_validate(values), 5_000, {})
+    assert f"\nwarning: {warning}\n" in section(read("files.md"), "## More messages than open chats")

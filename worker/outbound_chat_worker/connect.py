@@ -13,9 +13,34 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.parsers import ResponseParserError
 
 from outbound_chat_config import Sender, WorkerSettings
+
+RATE_QUOTA = "L-408DD6C6"
+"""Code of "Rate of StartOutboundChatContact API requests".
+https://docs.aws.amazon.com/connect/latest/adminguide/amazon-connect-service-limits.html"""
+
+UNANSWERED = (BotoCoreError, ClientError, ResponseParserError, OSError, ValueError)
+"""What a question to AWS can raise; programs and files that a profile names, and servers that are no AWS, included."""
+
+# https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_QuotaPeriod.html
+_SECONDS = {
+    "MICROSECOND": 1e-6,
+    "MILLISECOND": 1e-3,
+    "SECOND": 1.0,
+    "MINUTE": 60.0,
+    "HOUR": 3_600.0,
+    "DAY": 86_400.0,
+    "WEEK": 604_800.0,
+}
+
+
+def identity_of(sender: Sender) -> tuple[str | None, ...]:
+    """What decides who calls and where: senders that agree in it share a client."""
+    secret = sender.external_id.get_secret_value() if sender.external_id else None
+    return sender.region, sender.profile, sender.role_arn, secret, sender.endpoint_url
 
 
 class NoContactId(HTTPClientError):
@@ -68,19 +93,33 @@ class Connect:
         return contact_id
 
     def identity(self, sender: Sender) -> str:
-        """ARN that AWS knows the sender's credentials by; asks STS.
-
-        Raises:
-            botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: AWS can't be asked, or refuses.
-        """
+        """ARN that AWS knows the sender's credentials by; asks STS. Raises one of `UNANSWERED`."""
         with self._lock:
             client = _session(sender).client("sts", config=self._config)
         arn: str = client.get_caller_identity()["Arn"]
         return arn
 
+    def allowed_rate(self, sender: Sender) -> float | None:
+        """Calls a second that AWS allows the sender's account in its Region; None: no value is applied there.
+
+        Asks Service Quotas: at the sender's `endpoint_url`, else where boto3 finds it, as by
+        `AWS_ENDPOINT_URL_SERVICE_QUOTAS`. Raises one of `UNANSWERED`.
+        """
+        with self._lock:
+            client = _session(sender).client("service-quotas", config=self._config, endpoint_url=sender.endpoint_url)
+        try:
+            answer = client.get_service_quota(ServiceCode="connect", QuotaCode=RATE_QUOTA)
+        except client.exceptions.NoSuchResourceException:
+            return None
+        quota = answer.get("Quota", {})
+        if "Value" not in quota:
+            return None
+        period = quota.get("Period", {})
+        seconds = period.get("PeriodValue", 1) * _SECONDS.get(period.get("PeriodUnit", "SECOND"), 1.0)
+        return float(quota["Value"] / seconds)
+
     def _client(self, sender: Sender) -> Any:
-        secret = sender.external_id.get_secret_value() if sender.external_id else None
-        identity = (sender.region, sender.profile, sender.role_arn, secret, sender.endpoint_url)
+        identity = identity_of(sender)
         client = self._clients.get(identity)
         if client is None:
             with self._lock:

@@ -9,10 +9,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from outbound_chat.cli.files import JobFile, Rejects, UnusableFile
 from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.cli.output import Exit, print_batch, print_json, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import WaitTimeout
 from outbound_chat.jobs import Batch, BatchReceipt, JobState, Rejection
+from outbound_chat_config import load_settings
 
 LOOK_SECONDS = 0.25
 
@@ -42,7 +44,8 @@ def send_batch(
     rejected = Rejects(rejects or file.with_suffix(f".rejects{file.suffix}"), rows)
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
     shared |= {"weight": weight, "concurrency": concurrency}
-    with OutboundChat.from_settings() as chat:
+    settings = load_settings()
+    with OutboundChat.from_settings(settings) as chat:
         try:
             receipt = enqueue_file(chat, rows, rejected, sender=sender, name=name or file.name, shared=shared)
         except UnusableFile as error:
@@ -53,6 +56,8 @@ def send_batch(
         if receipt.rejected:
             rows_were = "row was" if receipt.rejected == 1 else "rows were"
             talk.print(f"{receipt.rejected} {rows_were} rejected; see {rejected.path}", style="yellow", markup=False)
+        if warning := batch_warning(settings.senders[sender], receipt.accepted, rows.own_minutes):
+            talk.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
         batch = follow_batch(chat, receipt.id, timeout) if follow else chat.batch(receipt.id)
     if as_json:
         print_json({"receipt": receipt, "batch": batch, "rejects": str(rejected.path) if receipt.rejected else None})

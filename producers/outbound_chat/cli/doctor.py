@@ -5,6 +5,7 @@ The worker's package adds checks of its own (broker, AWS identity) through the e
 
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from math import isclose
 from typing import Any
 
 import typer
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from outbound_chat.checks import Check, Level
 from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.open_chats import open_chat_checks
 from outbound_chat.cli.output import Exit, out, print_json
 from outbound_chat.errors import SettingsError, StoreError
 from outbound_chat.store import Store
@@ -60,10 +62,7 @@ def _settings(settings: Settings) -> Iterator[Check]:
     if settings.senders:
         budgets = ", ".join(f"{name} {one.rate:g}/s burst {one.burst}" for name, one in settings.budgets.items())
         yield Check("settings", Level.OK, f"senders {', '.join(settings.senders)}; budgets {budgets}")
-        for name, sender in settings.senders.items():
-            if sender.number_rate or sender.max_open_chats:
-                finding = "number_rate and max_open_chats are read, but not kept to yet"
-                yield Check(f"sender {name}", Level.WARNING, finding, "set the budget's rate so that they hold")
+        yield from open_chat_checks(settings)
     else:
         yield Check("settings", Level.FAULT, "no sender is configured", "add [senders.NAME] to outbound-chat.toml")
 
@@ -108,10 +107,11 @@ def _workers(store: Store, settings: Settings) -> Iterator[Check]:
     for budget, own in settings.budgets.items():
         keys = store.keys(budget)
         obeyed = store.budget_settings(keys)
-        if obeyed and (float(obeyed["rate"]), int(obeyed["burst"])) != (own.rate, own.own_burst):
+        # The script writes fewer digits than a difference of two rates may have.
+        if obeyed and not (isclose(float(obeyed["rate"]), own.own_rate) and int(obeyed["burst"]) == own.own_burst):
             finding = (
                 f"workers go by {obeyed['rate']}/s in bursts of {obeyed['burst']}, "
-                f"these settings give {own.rate:g}/s in bursts of {own.own_burst}"
+                f"these settings give {own.own_rate:g}/s in bursts of {own.own_burst}"
             )
             advice = "start the workers again with the file that is right"
             yield Check(f"budget {budget}", Level.WARNING, finding, advice)

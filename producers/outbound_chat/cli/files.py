@@ -6,6 +6,7 @@ the maps. Columns whose name begins with `_` are passed over: those of a file of
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,8 @@ class JobFile:
         self._lines = self._decoded_lines()
         self.recent: dict[int, Row] = {}
         """The last rows by their number, from 1."""
+        self.own_minutes: Counter[int] = Counter()
+        """How many rows so far brought which `chat_duration_in_minutes` of their own."""
         if self.is_csv:
             self._reader = csv.reader(self._lines, strict=True)
             self.columns = self._read_header(path)
@@ -114,7 +117,10 @@ class JobFile:
         for number, row in enumerate(self._csv_rows() if self.is_csv else self._json_rows(), start=1):
             self.recent[number] = row
             self.recent.pop(number - KEPT_ROWS, None)
-            yield row.fault or _converted(row.cells)
+            job = row.fault or _converted(row.cells)
+            if not isinstance(job, InvalidJob) and isinstance(minutes := job.get("chat_duration_in_minutes"), int):
+                self.own_minutes[minutes] += 1
+            yield job
 
     def _csv_rows(self) -> Iterator[Row]:
         while True:

@@ -1,9 +1,8 @@
-"""What a worker's machine adds to `outbound-chat doctor`: the broker, and who we are to AWS."""
+"""What a worker's machine adds to `outbound-chat doctor`: the broker, who we are to AWS, and what AWS allows."""
 
 import json
 from collections.abc import Iterator
 
-from botocore.exceptions import BotoCoreError, ClientError
 from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError, OperationalError
 from redis import RedisError
@@ -13,24 +12,26 @@ from outbound_chat.errors import StoreError
 from outbound_chat.store import Store
 from outbound_chat_config import Sender, Settings
 from outbound_chat_worker.celery import PUMP_TASK, QUEUE, app
-from outbound_chat_worker.connect import Connect
+from outbound_chat_worker.cli.quotas import quota_checks
+from outbound_chat_worker.connect import UNANSWERED, Connect, identity_of
 
 BROKER_SECONDS = 5
 MOST_MESSAGES = 100
 
 
 def worker_checks(settings: Settings) -> Iterator[Check]:
-    """The broker once, AWS once for each identity that senders use."""
+    """The broker once, AWS once for each identity that senders use, its quota once for each budget."""
     yield _broker()
     if settings.broker_url is None:
         yield from _strangers(settings)
     connect = Connect(settings.worker)
     seen = set()
     for name, sender in settings.senders.items():
-        identity = (sender.profile, sender.role_arn, sender.region, sender.endpoint_url)
+        identity = identity_of(sender)
         if identity not in seen:
             seen.add(identity)
             yield _identity(name, sender, connect)
+    yield from quota_checks(settings, connect)
 
 
 def _broker() -> Check:
@@ -66,7 +67,7 @@ def _identity(name: str, sender: Sender, connect: Connect) -> Check:
         return Check(subject, Level.OK, f"not asked: calls go to {sender.endpoint_url}")
     try:
         arn = connect.identity(sender)
-    except (BotoCoreError, ClientError) as error:
+    except UNANSWERED as error:
         advice = "give credentials by the usual ways of boto3, or profile and role_arn of the sender"
         return Check(subject, Level.FAULT, f"unknown: {error}", advice)
     return Check(subject, Level.OK, arn)

@@ -47,6 +47,9 @@ def sandbox(
         list[str] | None,
         typer.Option(metavar="KIND[:SHARE][:NAME=VALUE]", help="What goes wrong, as late:0.1:delay=2.5; repeatable."),
     ] = None,
+    deny_quotas: Annotated[
+        bool, typer.Option("--deny-quotas", help="Refuse GetServiceQuota with AccessDeniedException.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the draw that faults are taken by.")] = _DEFAULTS.seed,
     as_json: Annotated[bool, typer.Option("--json", help='Print one line, {"url": ...}, and no example.')] = False,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Allow a --host others can reach.")] = False,
@@ -55,7 +58,8 @@ def sandbox(
 
     Takes the real StartOutboundChatContact request of boto3 or the aws
     command, checks it strictly, and keeps the rate, the tokens and the
-    quota of open chats. Magic numbers such as +12025550142 fail, each in
+    quota of open chats. GetServiceQuota of Service Quotas tells what it
+    allows. Magic numbers such as +12025550142 fail, each in
     its own way; docs/sandbox.md lists them and the kinds of --fault.
 
     Runs until Ctrl-C or SIGTERM. Data goes to stdout, a line of totals to
@@ -71,6 +75,7 @@ def sandbox(
         burst=burst,
         max_chats=max_chats,
         latency=timedelta(milliseconds=latency_ms),
+        quotas_denied=deny_quotas,
         seed=seed,
         faults=_faults(fault or []),
     )

@@ -21,6 +21,7 @@ from ._faults import MAGIC_DESTINATIONS, Fault, FaultKind
 from ._http import HttpRequest, HttpResponse
 from ._ledger import Ledger
 from ._options import SandboxOptions
+from ._quotas import answer_quota, is_quota_call
 from ._refusal import Refusal, invalid
 from ._rules import check_rules
 from ._shapes import check_of_request
@@ -61,8 +62,14 @@ class Engine:
         if "faults" in changes:
             self._faults = _FaultDraw(self.ledger.options)
 
-    def answer(self, call: HttpRequest) -> Answer:
-        """Return what `call` is answered, and book it."""
+    def respond(self, call: HttpRequest) -> HttpResponse:
+        """Return what a call of any kind is answered."""
+        if is_quota_call(call):
+            return answer_quota(call, self.ledger.options, now=self._clock.now(), request_id=str(uuid.uuid4()))
+        return self._answer(call)
+
+    def _answer(self, call: HttpRequest) -> Answer:
+        """Return what a call for Amazon Connect is answered, and book it."""
         arrived = self._clock.monotonic()
         body: dict[str, Any] = {}
         unreadable: Refusal | None = None

@@ -29,6 +29,8 @@ class SandboxOptions:
     """Waited before every answer; the contact has started by then."""
     verify_signatures: bool = True
     """False: only the shape of the Authorization header is checked, neither its signature nor its date."""
+    quotas_denied: bool = False
+    """True: Service Quotas refuses to be asked, as where the policy lacks `servicequotas:GetServiceQuota`."""
     seed: int = 0
     """Of the draw that decides which calls a fault strikes."""
     faults: tuple[Fault, ...] = ()
@@ -64,6 +66,7 @@ class SandboxChanges(TypedDict, total=False):
     burst: int
     max_chats: int
     latency: timedelta
+    quotas_denied: bool
     faults: tuple[Fault, ...]
 
 

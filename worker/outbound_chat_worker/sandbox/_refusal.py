@@ -14,6 +14,11 @@ _STATUS_OF_CODE = {
     "MissingAuthenticationTokenException": HTTPStatus.FORBIDDEN,
     "UnknownOperationException": HTTPStatus.NOT_FOUND,
     "UnsupportedMediaTypeException": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    # Of Service Quotas: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html
+    "AccessDeniedException": HTTPStatus.BAD_REQUEST,
+    "IllegalArgumentException": HTTPStatus.BAD_REQUEST,
+    "NoSuchResourceException": HTTPStatus.BAD_REQUEST,
+    "SerializationException": HTTPStatus.BAD_REQUEST,
 }
 
 

@@ -29,7 +29,7 @@ async def serve(
     connections: set[HttpConnection] = set()
 
     def handle(request: HttpRequest) -> HttpResponse:
-        return control(engine, request) if request.path.startswith(PREFIX) else engine.answer(request)
+        return control(engine, request) if request.path.startswith(PREFIX) else engine.respond(request)
 
     listener = await asyncio.get_running_loop().create_server(
         lambda: HttpConnection(handle, connections), options.host, options.port, backlog=_BACKLOG

@@ -18,7 +18,6 @@ from ._refusal import Refusal
 SANDBOX_ACCESS_KEY_ID = "SANDBOXACCESSKEYID00"
 SANDBOX_SECRET_ACCESS_KEY = "sandbox/not-a-secret/0000000000000000000"  # noqa: S105 - published, opens only a sandbox
 
-_SERVICE = "connect"
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 +Credential=(?P<key>[\w-]{1,128})/(?P<date>[0-9]{8})/(?P<region>[a-z0-9-]+)/(?P<service>[\w-]+)"
     r"/aws4_request, *SignedHeaders=(?P<headers>[a-z0-9-]+(?:;[a-z0-9-]+)*), *Signature=(?P<signature>[0-9a-f]{64})",
@@ -35,8 +34,8 @@ class Account(NamedTuple):
     region: str
 
 
-def check_signature(call: HttpRequest, *, now: datetime, verify: bool) -> Account:
-    """Return who signed `call`; raises `Refusal`.
+def check_signature(call: HttpRequest, *, now: datetime, verify: bool, service: str = "connect") -> Account:
+    """Return who signed `call` for `service`; raises `Refusal`.
 
     The signature itself is computed for `SANDBOX_ACCESS_KEY_ID` only, as no other secret key is known here. Without
     `verify` neither signature nor date are checked.
@@ -47,8 +46,8 @@ def check_signature(call: HttpRequest, *, now: datetime, verify: bool) -> Accoun
     parts = _AUTHORIZATION.fullmatch(header)
     if parts is None:
         raise Refusal("IncompleteSignatureException", "The Authorization header is not a complete AWS signature V4.")
-    if parts["service"] != _SERVICE:
-        raise _mismatch(f"Credential should be scoped to correct service: '{_SERVICE}'.")
+    if parts["service"] != service:
+        raise _mismatch(f"Credential should be scoped to correct service: '{service}'.")
     if verify:
         _check_date(call, parts["date"], now)
         signed = parts["headers"].split(";")
@@ -112,15 +111,15 @@ def _signature(call: HttpRequest, signed: list[str], parts: re.Match[str]) -> st
             hashlib.sha256(call.body).hexdigest(),
         )
     )
-    scope = f"{parts['date']}/{parts['region']}/{_SERVICE}/aws4_request"
+    scope = f"{parts['date']}/{parts['region']}/{parts['service']}/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     to_sign = f"AWS4-HMAC-SHA256\n{call.headers['x-amz-date']}\n{scope}\n{digest}"
-    return hmac.digest(_signing_key(parts["date"], parts["region"]), to_sign.encode(), "sha256").hex()
+    return hmac.digest(_signing_key(parts["date"], parts["region"], parts["service"]), to_sign.encode(), "sha256").hex()
 
 
 @functools.lru_cache(maxsize=64)
-def _signing_key(date: str, region: str) -> bytes:
+def _signing_key(date: str, region: str, service: str) -> bytes:
     key = f"AWS4{SANDBOX_SECRET_ACCESS_KEY}".encode()
-    for part in (date, region, _SERVICE, "aws4_request"):
+    for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key

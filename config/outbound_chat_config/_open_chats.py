@@ -1,0 +1,58 @@
+"""What an instance carries when every chat keeps its place until its duration is over.
+
+That is the worst case, and the usual one of a flow that does not end its contacts. Only arithmetic: nothing is counted
+or enforced here.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from outbound_chat_config._senders import Sender
+
+# https://docs.aws.amazon.com/connect/latest/adminguide/amazon-connect-service-limits.html
+DEFAULT_OPEN_CHATS = 500
+# https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
+DEFAULT_CHAT_DURATION = timedelta(hours=25)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenChats:
+    """How many chats may be open on an instance, and how long each stays open."""
+
+    most: int
+    duration: timedelta
+
+    @classmethod
+    def of(cls, senders: Iterable[Sender], duration: timedelta | None = None) -> Self:
+        """For senders of one instance: the least `max_open_chats` and the longest duration among them.
+
+        AWS's defaults, 500 chats and 25 hours, where nothing is set. `duration` replaces that of the senders.
+        """
+        senders = tuple(senders)
+        most = [sender.max_open_chats for sender in senders if sender.max_open_chats is not None]
+        return cls(
+            min(most, default=DEFAULT_OPEN_CHATS),
+            duration or max((chat_duration(sender) for sender in senders), default=DEFAULT_CHAT_DURATION),
+        )
+
+    @property
+    def contacts_an_hour(self) -> float:
+        """Contacts that may be started in an hour, for good: 500 chats of 25 hours carry 20, of 1 hour 500."""
+        return self.most * (timedelta(hours=1) / self.duration)
+
+    def needed_at(self, rate: float) -> int:
+        """Chats that are open at once when `rate` contacts are started a second: at 2, of 25 hours each, 180,000."""
+        return math.ceil(rate * self.duration.total_seconds())
+
+    def last_of(self, contacts: int) -> timedelta:
+        """How long after the first of `contacts` the last can start: with 500 chats of 25 hours, 501 take 25 hours."""
+        return self.duration * (max(0, contacts - 1) // self.most)
+
+
+def chat_duration(sender: Sender) -> timedelta:
+    """Life of the sender's chats, where a job gives none."""
+    minutes = sender.chat_duration_minutes
+    return DEFAULT_CHAT_DURATION if minutes is None else timedelta(minutes=minutes)

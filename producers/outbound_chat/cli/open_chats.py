@@ -1,0 +1,99 @@
+"""Warns of more chats than the instance may have open: `doctor` of settings, `send-batch` of a file.
+
+Neither knows whether the flow ends its contacts, which makes room at once; both say so. Workers that keep to
+`max_open_chats` must be told of it by `contact_closed`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+from outbound_chat.checks import Check, Level
+from outbound_chat_config import LEAST_CHAT_MINUTES, MOST_CHAT_MINUTES, OpenChats, Sender, Settings, chat_duration
+
+_DEFAULT = "AWS gives 500 by default; if your quota is higher set max_open_chats"
+_UNLESS = "unless the flow ends them sooner"
+_UNLESS_TOLD = "unless they end sooner and contact_closed tells so"
+_ADVICE = (
+    "let the flow end its contacts, set a shorter chat_duration_minutes (60 is the least), "
+    "or ask AWS for more open chats (Service Quotas L-D4BA6F6E) and set max_open_chats"
+)
+
+
+def open_chat_checks(settings: Settings) -> Iterator[Check]:
+    """A line for each instance of a budget: can it hold the chats that the budget's rate opens?"""
+    instances: dict[tuple[str, str, str], dict[str, Sender]] = {}
+    for name, sender in settings.senders.items():
+        instances.setdefault((sender.budget, sender.region, sender.instance_id), {})[name] = sender
+    for (budget, *_), senders in instances.items():
+        yield _check(budget, settings.budgets[budget].own_rate, senders)
+
+
+def _check(budget: str, rate: float, senders: Mapping[str, Sender]) -> Check:
+    subject, chats = f"open chats of {', '.join(senders)}", OpenChats.of(senders.values())
+    needed = chats.needed_at(rate)
+    finding = (
+        f"{rate:g} calls a second of budget {budget} keep {needed:,} chats open at {_span(chats.duration)} each; "
+        f"{chats.most:,} may be open, which carries {_number(chats.contacts_an_hour)} contacts an hour"
+    )
+    if needed <= chats.most:
+        return Check(subject, Level.OK, finding)
+    if all(sender.max_open_chats is None for sender in senders.values()):
+        finding += f" {_UNLESS}. {_DEFAULT}"
+    else:
+        finding += f" {_UNLESS_TOLD}"
+    # A stand-in is no campaign: what it would mean at AWS is said, and nothing is to be done about it.
+    if all(sender.endpoint_url for sender in senders.values()):
+        return Check(subject, Level.OK, finding)
+    return Check(subject, Level.WARNING, finding, _ADVICE)
+
+
+def batch_warning(sender: Sender, accepted: int, own_minutes: Mapping[int, int]) -> str:
+    """What to know of a batch that opens more chats than there may be; empty when they fit.
+
+    `own_minutes`: how many rows asked for which duration of their own.
+    """
+    duration = _mean_duration(sender, accepted, own_minutes)
+    chats = OpenChats.of([sender], duration)
+    if accepted <= chats.most:
+        return ""
+    last = chats.last_of(accepted)
+    head = (
+        f"{accepted:,} messages open {accepted:,} chats for {_span(duration)} each, the instance holds {chats.most:,}: "
+        f"after these {_number(chats.contacts_an_hour)} an hour go out, the last {_span(last)} after the first, "
+        f"{_UNLESS if sender.max_open_chats is None else _UNLESS_TOLD}."
+    )
+    lines = [head]
+    if last > sender.max_age:
+        lines.append(f"Messages that wait longer than max_age, {_span(sender.max_age)}, expire.")
+    if sender.max_open_chats is None:
+        lines.append(f"{_DEFAULT}.")
+    lines.append("Shorter chats: chat_duration_minutes of the sender, or a column chat_duration_in_minutes.")
+    return " ".join(lines)
+
+
+def _mean_duration(sender: Sender, accepted: int, own_minutes: Mapping[int, int]) -> timedelta:
+    durations: Counter[timedelta] = Counter()
+    for minutes, rows in own_minutes.items():
+        # Rows that ask for anything else were rejected.
+        if LEAST_CHAT_MINUTES <= minutes <= MOST_CHAT_MINUTES:
+            durations[timedelta(minutes=minutes)] += rows
+    durations[chat_duration(sender)] += max(0, accepted - durations.total())
+    total = sum((duration * rows for duration, rows in durations.items()), timedelta(0))
+    return total / durations.total() if durations.total() else chat_duration(sender)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"  # noqa: PLR2004 - where a digit after the point tells little
+
+
+def _span(time: timedelta) -> str:
+    """`30 s`, `90 min`, `25 h`, `9 days`: rounded, for people."""
+    if time < timedelta(minutes=2):
+        return f"{time.total_seconds():g} s"
+    minutes = round(time / timedelta(minutes=1))
+    if minutes >= 2 * 24 * 60:
+        return f"{round(minutes / (24 * 60))} days"
+    if minutes % 60 and minutes < 10 * 60:
+        return f"{minutes} min"
+    return f"{round(minutes / 60)} h"

@@ -1,0 +1,65 @@
+"""What `outbound-chat doctor` says of each budget's rate beside the quota that AWS applies.
+
+Never a fault: many who may send may not read quotas, and sending does not depend on it.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from botocore.exceptions import ClientError
+
+from outbound_chat.checks import Check, Level
+from outbound_chat_config import Sender, Settings
+from outbound_chat_worker.connect import RATE_QUOTA, UNANSWERED, Connect, identity_of
+
+WELL_BELOW = 0.8
+"""Under this part of the quota a rate leaves something unused that is worth a line."""
+
+_ADVICE = f"let these credentials call servicequotas:GetServiceQuota, or look {RATE_QUOTA} up in the AWS console"
+
+
+def quota_checks(settings: Settings, connect: Connect) -> Iterator[Check]:
+    """A line for each budget that has senders; the first of them that gets an answer asks for all.
+
+    Senders of a stand-in are asked last: where there are others, what AWS allows is what counts.
+    """
+    for name, budget in settings.budgets.items():
+        own = ((called, sender) for called, sender in settings.senders.items() if sender.budget == name)
+        senders = dict(sorted(own, key=lambda item: item[1].endpoint_url is not None))
+        if senders:
+            yield _rate(name, budget.rate, senders, connect)
+
+
+def _rate(budget: str, rate: float, senders: Mapping[str, Sender], connect: Connect) -> Check:
+    subject, setting = f"quota of {budget}", f"budgets.{budget}.rate is {rate:g}"
+    refusals: dict[tuple[str | None, ...], str] = {}
+    for name, sender in senders.items():
+        if identity_of(sender) in refusals:
+            continue
+        try:
+            allowed = connect.allowed_rate(sender)
+        except UNANSWERED as error:
+            refusals[identity_of(sender)] = f"{name}: {_reason(error)}"
+        else:
+            return _compared(subject, setting, rate, allowed, sender)
+    return Check(subject, Level.OK, f"{setting}, not compared with AWS. {'; '.join(refusals.values())}", _ADVICE)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == "AccessDeniedException":
+        return "not allowed to ask Service Quotas"
+    return str(error)
+
+
+def _compared(subject: str, setting: str, rate: float, allowed: float | None, sender: Sender) -> Check:
+    asked = f" at {sender.endpoint_url}" if sender.endpoint_url else ""
+    source = f"Service Quotas {RATE_QUOTA}{asked}"
+    if allowed is None:
+        return Check(subject, Level.OK, f"{setting}; no value is applied in {sender.region} ({source})")
+    finding = f"{setting}, AWS allows {allowed:g} in {sender.region} ({source})"
+    if rate > allowed:
+        finding = f"{setting}, but AWS allows {allowed:g} in {sender.region} ({source}): calls would be throttled"
+        return Check(subject, Level.WARNING, finding, f"set rate = {allowed:g} or ask AWS for more")
+    if rate < WELL_BELOW * allowed:
+        advice = f"set rate = {allowed:g} if nothing else in the account starts chats"
+        return Check(subject, Level.OK, f"{finding}: {allowed - rate:g} calls a second are unused", advice)
+    return Check(subject, Level.OK, finding)

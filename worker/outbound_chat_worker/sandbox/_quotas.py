@@ -1,0 +1,97 @@
+"""Answers `GetServiceQuota` of AWS Service Quotas, for the two quotas that the sandbox keeps.
+
+So that a program can compare its pace with what it is allowed. It is asked beside the calls and not booked: it takes
+nothing from the rate, and totals and arrivals stay those of `StartOutboundChatContact`.
+
+Source: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from ._http import HttpRequest, HttpResponse
+from ._options import SandboxOptions
+from ._refusal import Refusal
+from ._signature import check_signature
+
+_TARGET_PREFIX = "ServiceQuotasV20190624."
+_OPERATION = f"{_TARGET_PREFIX}GetServiceQuota"
+_MEDIA_TYPE = "application/x-amz-json-1.1"
+_SERVICE = "connect"
+_ACCOUNT_ID = "123456789012"  # the one of the examples in AWS's own documentation
+
+# Codes: https://docs.aws.amazon.com/connect/latest/adminguide/amazon-connect-service-limits.html
+_RATE, _OPEN_CHATS = "L-408DD6C6", "L-D4BA6F6E"
+_NAMES = {
+    _RATE: "Rate of StartOutboundChatContact API requests",
+    _OPEN_CHATS: "Concurrent active chats per instance",
+}
+
+
+def is_quota_call(call: HttpRequest) -> bool:
+    """Tell whether `call` is for Service Quotas."""
+    return call.headers.get("x-amz-target", "").startswith(_TARGET_PREFIX)
+
+
+def answer_quota(call: HttpRequest, options: SandboxOptions, *, now: datetime, request_id: str) -> HttpResponse:
+    """Return what a call for Service Quotas is answered."""
+    try:
+        status, document = 200, _quota(call, options, now)
+    except Refusal as refusal:
+        # This protocol has one status for all that the caller did wrong; the code is in the body.
+        status, document = 400, {"__type": refusal.code, "Message": refusal.message}
+    return HttpResponse(
+        status=status,
+        body=json.dumps(document).encode(),
+        headers={"Content-Type": _MEDIA_TYPE, "x-amzn-RequestId": request_id},
+        delay_s=options.latency.total_seconds(),
+    )
+
+
+def _quota(call: HttpRequest, options: SandboxOptions, now: datetime) -> dict[str, Any]:
+    if (call.method, call.path, call.headers["x-amz-target"]) != ("POST", "/", _OPERATION):
+        raise Refusal("UnknownOperationException", "Of Service Quotas the sandbox knows GetServiceQuota only.")
+    account = check_signature(call, now=now, verify=options.verify_signatures, service="servicequotas")
+    if options.quotas_denied:
+        raise Refusal("AccessDeniedException", "Not authorized to perform: servicequotas:GetServiceQuota (sandbox)")
+    asked = _asked(call)
+    code = asked["QuotaCode"]
+    value = _values(options).get(code) if asked["ServiceCode"] == _SERVICE else None
+    if value is None:
+        raise Refusal("NoSuchResourceException", "The sandbox keeps no such quota, or keeps it without a limit.")
+    quota = {
+        "ServiceCode": _SERVICE,
+        "ServiceName": "Amazon Connect",
+        "QuotaArn": f"arn:aws:servicequotas:{account.region}:{_ACCOUNT_ID}:{_SERVICE}/{code}",
+        "QuotaCode": code,
+        "QuotaName": _NAMES[code],
+        "Value": value,
+        "Unit": "None",
+        "Adjustable": True,
+        "GlobalQuota": False,
+    }
+    if code == _RATE:
+        quota |= {"Period": {"PeriodValue": 1, "PeriodUnit": "SECOND"}, "QuotaAppliedAtLevel": "ACCOUNT"}
+    else:
+        quota["QuotaAppliedAtLevel"] = "RESOURCE"
+    return {"Quota": quota}
+
+
+def _values(options: SandboxOptions) -> Mapping[str, float | None]:
+    """What is kept now. No limit is no quota: a made-up huge value would end in somebody's sums."""
+    return {_RATE: options.rate, _OPEN_CHATS: float(options.max_chats)}
+
+
+def _asked(call: HttpRequest) -> dict[str, str]:
+    try:
+        body = json.loads(call.body)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise Refusal("SerializationException", "The body must be a JSON object.")
+    for name in ("ServiceCode", "QuotaCode"):
+        if not isinstance(body.get(name), str) or not body[name]:
+            raise Refusal("IllegalArgumentException", f"{name} is required, as text.")
+    return body
