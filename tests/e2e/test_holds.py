@@ -198,7 +198,23 @@ def test_the_command_line_holds_and_releases(stack: Harness) -> None:
     assert '"reason": "number is being ported"' in held.stdout
     shown = stack.run("holds")
     assert "sender support  held by the person" in shown.stdout
+    assert "sender support: held by the person since" in stack.run("doctor").stdout
     assert stack.run("hold", "--reason", "why").returncode == 2
     released = stack.run("release", "--sender", "support")
     assert (released.returncode, released.stdout) == (0, "")
     assert "nothing is held" in released.stderr
+
+
+def test_the_doctor_says_what_the_rate_has_come_down_to(stack: Harness) -> None:
+    """An operator with a ceiling ten times too high must learn of it without reading Redis."""
+    stack.sandbox.configure(rate=20.0, burst=20)
+    stack.configure(budgets={"main": {"rate": 200.0, "burst": 200}})
+    stack.start_worker()
+    chat = stack.chat()
+    receipt = chat.enqueue_batch(_rows(400), sender="support", text="Hello")
+    batch = chat.wait_batch(receipt.id, timeout=90)
+    assert batch.counts[JobState.SENT] == 400
+
+    told = stack.run("doctor").stdout
+    assert "pace of main: sends " in told
+    assert "/s of the 200/s configured" in told

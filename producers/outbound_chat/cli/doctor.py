@@ -5,13 +5,13 @@ The worker's package adds checks of its own (broker, AWS identity) through the e
 
 from collections.abc import Iterator
 from importlib.metadata import entry_points
-from math import isclose
 from typing import Any
 
 import typer
 from rich.text import Text
 
 from outbound_chat.checks import Check, Level
+from outbound_chat.cli.budgets import budget_checks
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.open_chats import open_chat_checks
 from outbound_chat.cli.output import Exit, out, print_json
@@ -73,7 +73,8 @@ def _store(settings: Settings) -> Iterator[Check]:
         with store:
             info = store.server_info()
             yield from _server(info)
-            yield from _workers(store, settings)
+            for name, budget in settings.budgets.items():
+                yield from budget_checks(store, name, budget)
     except StoreError as error:
         yield Check("redis", Level.FAULT, str(error), "start the server or mend redis_url")
 
@@ -101,35 +102,3 @@ def _server(info: dict[str, Any]) -> Iterator[Check]:
         yield Check("clock", Level.WARNING, f"this machine and Redis are {abs(skew):.1f} s apart", advice)
     else:
         yield Check("clock", Level.OK, "this machine and Redis agree")
-
-
-def _workers(store: Store, settings: Settings) -> Iterator[Check]:
-    for budget, own in settings.budgets.items():
-        keys = store.keys(budget)
-        obeyed = store.budget_settings(keys)
-        # The script writes fewer digits than a difference of two rates may have.
-        if obeyed and not (isclose(float(obeyed["rate"]), own.own_rate) and int(obeyed["burst"]) == own.own_burst):
-            finding = (
-                f"workers go by {obeyed['rate']}/s in bursts of {obeyed['burst']}, "
-                f"these settings give {own.own_rate:g}/s in bursts of {own.own_burst}"
-            )
-            advice = "start the workers again with the file that is right"
-            yield Check(f"budget {budget}", Level.WARNING, finding, advice)
-        versions = store.worker_versions(keys)
-        books = store.books(keys)
-        waiting = f"{books.get('waiting', 0):,} jobs wait"
-        if not versions:
-            advice = "start one: outbound-chat worker"
-            yield Check(f"workers of {budget}", Level.WARNING, f"none runs; {waiting}", advice)
-        elif len(set(versions.values())) > 1:
-            advice = "give all workers the same file and start them again"
-            finding = f"{len(versions)} run with different settings of this budget; {waiting}"
-            yield Check(f"workers of {budget}", Level.FAULT, finding, advice)
-        else:
-            yield Check(f"workers of {budget}", Level.OK, f"{len(versions)} run; {waiting}")
-        if books.get("unreadable"):
-            advice = "look at their ids in the set of unreadable records, and restore or remove them"
-            yield Check(f"records of {budget}", Level.FAULT, f"{books['unreadable']} can't be read", advice)
-        if books.get("doubled"):
-            advice = "look for two programs that use one token; the log of the workers names the jobs"
-            yield Check(f"contacts of {budget}", Level.FAULT, f"{books['doubled']} jobs got two contacts", advice)

@@ -48,7 +48,7 @@ KINDS = (
     ),
     KeyKind("idem:*", "string", Lifetime.FINAL, "idempotency key of a tenant: job id and fingerprint"),
     KeyKind("books", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
-    KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens, when they were counted, and whose share is next"),
+    KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens, the rate that was learned and how, and whose share is next"),
     KeyKind("settings", "hash", Lifetime.BUDGET, "rate, burst and so on, with a version"),
     KeyKind("senders", "hash", Lifetime.BUDGET, "limits of each sender: name -> JSON"),
     KeyKind("weights", "hash", Lifetime.BUDGET, "turns a tenant gets where others get one: tenant -> number"),
@@ -102,6 +102,11 @@ class Keys:
     def settings(self) -> str:
         """Hash of the budget's settings."""
         return f"{self.base}settings"
+
+    @property
+    def bucket(self) -> str:
+        """Hash of the budget's pace."""
+        return f"{self.base}bucket"
 
     @property
     def workers(self) -> str:

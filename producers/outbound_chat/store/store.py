@@ -82,6 +82,12 @@ class Store:
             settings: dict[str, str] = self.redis.hgetall(keys.settings)
         return settings
 
+    def pace(self, keys: Keys) -> tuple[float, float]:
+        """Calls a second that the budget makes now, and its ceiling; zeros while nothing was sent."""
+        with translated():
+            rate, ceiling = self.redis.hmget(keys.bucket, "rate", "ceiling")
+        return float(rate or 0), float(ceiling or 0)
+
     def server_info(self) -> dict[str, Any]:
         """What the server says of itself (INFO), and `clock_skew`: seconds that this machine's clock is ahead of it."""
         with translated():

@@ -1,0 +1,70 @@
+"""What `doctor` says of each budget from its keys in Redis: settings, pace, holds, workers, books."""
+
+from collections.abc import Iterator, Mapping
+from math import isclose
+
+from outbound_chat.checks import Check, Level
+from outbound_chat.jobs import Hold
+from outbound_chat.store import Store, calls
+from outbound_chat_config import Budget
+
+WELL_BELOW = 0.9
+"""Under this part of its ceiling the rate was cut by more than a single throttled call explains."""
+
+
+def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
+    """Everything worth knowing of one budget."""
+    keys = store.keys(name)
+    yield from _settings(name, budget, store.budget_settings(keys))
+    yield from _pace(name, *store.pace(keys))
+    for hold in store.run(calls.read_holds(keys)):
+        yield _hold(hold)
+    books = store.books(keys)
+    yield _workers(name, store.worker_versions(keys), f"{books.get('waiting', 0):,} jobs wait")
+    yield from _books(name, books)
+
+
+def _settings(name: str, budget: Budget, obeyed: Mapping[str, str]) -> Iterator[Check]:
+    # The script writes fewer digits than a difference of two rates may have.
+    if obeyed and not (isclose(float(obeyed["rate"]), budget.own_rate) and int(obeyed["burst"]) == budget.own_burst):
+        finding = (
+            f"workers go by {obeyed['rate']}/s in bursts of {obeyed['burst']}, "
+            f"these settings give {budget.own_rate:g}/s in bursts of {budget.own_burst}"
+        )
+        yield Check(f"budget {name}", Level.WARNING, finding, "start the workers again with the file that is right")
+
+
+def _pace(name: str, rate: float, ceiling: float) -> Iterator[Check]:
+    if rate < ceiling * WELL_BELOW:
+        finding = f"sends {rate:.3g}/s of the {ceiling:g}/s configured: AWS throttled what was faster"
+        advice = f"if it stays so, set budgets.{name}.rate to what AWS gives, or look who else calls in the account"
+        yield Check(f"pace of {name}", Level.WARNING, finding, advice)
+
+
+def _hold(hold: Hold) -> Check:
+    finding = f"held by the {hold.owner} since {hold.since.astimezone():%Y-%m-%d %H:%M:%S%z}: {hold.reason}"
+    if hold.owner == "person":
+        advice = f"when it may go on: outbound-chat release --{hold.scope} {hold.name}"
+    else:
+        advice = f"mend the cause ({hold.code}); a probe finds out by itself, or at once after outbound-chat release"
+    return Check(f"{hold.scope} {hold.name}", Level.WARNING, finding, advice)
+
+
+def _workers(name: str, versions: Mapping[str, str], waiting: str) -> Check:
+    subject = f"workers of {name}"
+    if not versions:
+        return Check(subject, Level.WARNING, f"none runs; {waiting}", "start one: outbound-chat worker")
+    if len(set(versions.values())) > 1:
+        advice = "give all workers the same file and start them again"
+        finding = f"{len(versions)} run with different settings of this budget; {waiting}"
+        return Check(subject, Level.FAULT, finding, advice)
+    return Check(subject, Level.OK, f"{len(versions)} run; {waiting}")
+
+
+def _books(name: str, books: Mapping[str, int]) -> Iterator[Check]:
+    if books.get("unreadable"):
+        advice = "look at their ids in the set of unreadable records, and restore or remove them"
+        yield Check(f"records of {name}", Level.FAULT, f"{books['unreadable']} can't be read", advice)
+    if books.get("doubled"):
+        advice = "look for two programs that use one token; the log of the workers names the jobs"
+        yield Check(f"contacts of {name}", Level.FAULT, f"{books['doubled']} jobs got two contacts", advice)
