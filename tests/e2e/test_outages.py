@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 
 from outbound_chat import JobState, OutboundChat, StoreUnavailable
 from outbound_chat_worker.embedded import EmbeddedServer
@@ -149,14 +150,16 @@ def test_a_broker_that_is_away_delays_and_loses_nothing(stack: Harness) -> None:
 
 
 def test_the_store_may_be_a_unix_socket(stack: Harness) -> None:
-    """On one machine it is faster, and no port has to be guarded."""
+    """On one machine it is faster, and no port has to be guarded. Celery's messages stay in its database too."""
     socket = stack.folder / "valkey.sock"
     server = EmbeddedServer(stack.folder / "unix", options=("--unixsocket", str(socket)))
     try:
-        stack.configure(redis_url=f"unix://{socket}?db=0")
+        stack.configure(redis_url=f"unix://{socket}?db=2")
         stack.start_worker()
         with OutboundChat.from_settings(stack.settings) as chat:
             job = chat.enqueue(sender="support", to=number(1), text="Hello")
             assert chat.wait(job.id, timeout=60).state is JobState.SENT
+        with redis.Redis(port=server.port) as whole:
+            assert whole.info("keyspace").keys() == {"db2"}
     finally:
         server.stop()
