@@ -320,6 +320,11 @@ def read_batch(keys: Keys, batch: str) -> Call[tuple[int, Mapping[str, str]] | N
     return Call("read_batch", keys, [batch], read)
 
 
+def read_shared(keys: Keys, batch: str) -> Call[str]:
+    """The part of the request that all jobs of the batch share, as stored; empty: there is none."""
+    return Call("read_shared", keys, [batch], str)
+
+
 def configure(keys: Keys, *, version: str, rate: float, burst: int, max_pumps: int, keep_ms: int) -> Call[str]:
     """Writes the budget's settings; answers the version that stood before, empty for none."""
     return Call("configure", keys, [version, rate, burst, max_pumps, keep_ms], str)

@@ -7,14 +7,14 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 from redis.exceptions import NoScriptError
 
-from outbound_chat.store.calls import Call
+from outbound_chat.store.calls import Call, read_shared
 from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, connect_async, is_cluster, translated
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.scripts import load_script
+from outbound_chat.store.scripts import knows_shebang, load_script
 
 T = TypeVar("T")
 
@@ -32,6 +32,7 @@ class Store:
         """`client` replaces the connection made from `url`, for example by fakeredis in tests."""
         self.redis: Any = client or connect(url)
         self.clustered = is_cluster(url)
+        self._shebang = knows_shebang(client)
         self._prefix = prefix
 
     def keys(self, budget: str) -> Keys:
@@ -40,7 +41,7 @@ class Store:
 
     def run(self, call: Call[T]) -> T:
         """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
-        script = load_script(call.script)
+        script = load_script(call.script, shebang=self._shebang)
         with translated():
             try:
                 reply = self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)
@@ -57,8 +58,7 @@ class Store:
 
     def shared_request(self, keys: Keys, batch: str) -> str:
         """The part of the request that all jobs of the batch share, as stored; empty: there is none."""
-        with translated():
-            return cast("str | None", self.redis.hget(keys.batch(batch), "shared")) or ""
+        return self.run(read_shared(keys, batch))
 
     def books(self, keys: Keys) -> dict[str, int]:
         """Counts by state over all jobs the budget ever accepted."""
@@ -136,6 +136,7 @@ class AsyncStore:
     def __init__(self, url: str, prefix: str = "oc", client: AnyAsyncRedis | None = None) -> None:
         """`client` replaces the connection made from `url`, for example by fakeredis in tests."""
         self.redis: Any = client or connect_async(url)
+        self._shebang = knows_shebang(client)
         self._prefix = prefix
 
     def keys(self, budget: str) -> Keys:
@@ -144,7 +145,7 @@ class AsyncStore:
 
     async def run(self, call: Call[T]) -> T:
         """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
-        script = load_script(call.script)
+        script = load_script(call.script, shebang=self._shebang)
         with translated():
             try:
                 reply = await self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)
