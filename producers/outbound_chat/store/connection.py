@@ -12,11 +12,14 @@ from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
     ConnectionError as RedisConnectionError,
+    MasterDownError,
     NoScriptError,
     OutOfMemoryError,
+    ReadOnlyError,
     RedisClusterException,
     RedisError,
     TimeoutError as RedisTimeoutError,
+    TryAgainError,
 )
 from redis.retry import Retry
 
@@ -39,6 +42,11 @@ _OPTIONS: dict[str, Any] = {
 # Retries bridge a short cut of the line; that a server is down is said within about a second. They are safe, since
 # every script gives the same answer when it runs twice.
 RETRIES = 3
+
+
+# After a failover a connection stays with the old primary, which refuses every write: each try begins with a connection
+# made anew, and that leads to the new one.
+_RETRIED = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDownError)
 
 
 def _backoff() -> ExponentialWithJitterBackoff:
@@ -67,14 +75,14 @@ def connect(url: str) -> AnyRedis:
     with translated():
         if is_cluster(url):
             return redis.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-        return redis.Redis.from_url(url, retry=Retry(_backoff(), RETRIES), **_options(url))
+        return redis.Redis.from_url(url, retry=Retry(_backoff(), RETRIES, _RETRIED), **_options(url))
 
 
 def connect_async(url: str) -> AnyAsyncRedis:
     """The same for asyncio."""
     if is_cluster(url):
         return redis.asyncio.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-    return redis.asyncio.Redis.from_url(url, retry=AsyncRetry(_backoff(), RETRIES), **_options(url))
+    return redis.asyncio.Redis.from_url(url, retry=AsyncRetry(_backoff(), RETRIES, _RETRIED), **_options(url))
 
 
 @contextmanager
@@ -92,6 +100,10 @@ def translated() -> Iterator[None]:
         RedisClusterException,
     ) as error:
         raise StoreUnavailable(f"Redis can't be reached: {error}; check redis_url and that the server runs") from error
+    except (ReadOnlyError, MasterDownError, TryAgainError) as error:
+        raise StoreUnavailable(
+            f"Redis takes no writes now: {error}; a failover may be under way, or redis_url names a replica"
+        ) from error
     except OutOfMemoryError as error:
         raise StoreError(
             "Redis is full (maxmemory) and took nothing; give it more memory or wait for jobs to end"
