@@ -1,5 +1,6 @@
 """Makes Redis clients from the store's URL, and turns their errors into ours."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -82,7 +83,32 @@ def connect_async(url: str) -> AnyAsyncRedis:
     """The same for asyncio."""
     if is_cluster(url):
         return redis.asyncio.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-    return redis.asyncio.Redis.from_url(url, retry=AsyncRetry(_backoff(), RETRIES, _RETRIED), **_options(url))
+    client = redis.asyncio.Redis.from_url(url, retry=AsyncRetry(_backoff(), RETRIES, _RETRIED), **_options(url))
+    pool = client.connection_pool
+    pool.connection_class = type("Connection", (_HeedsCancelling, pool.connection_class), {})
+    return client
+
+
+class _HeedsCancelling:
+    """Makes a connection of redis-py end when its task is cancelled while a command leaves.
+
+    redis-py sends under `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes as it ends; the
+    task would then wait for the answer, up to `socket_timeout` and with all retries.
+    https://github.com/python/cpython/issues/86296
+    """
+
+    async def send_packed_command(self, *args: Any, **options: Any) -> None:
+        before = _cancel_requests()
+        await super().send_packed_command(*args, **options)  # type: ignore[misc]  # the other base has it
+        # A task that was cancelled before and tidies up now is left alone.
+        if _cancel_requests() > before:
+            await self.disconnect(nowait=True)  # type: ignore[attr-defined]  # as above
+            raise asyncio.CancelledError
+
+
+def _cancel_requests() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
 
 
 @contextmanager
