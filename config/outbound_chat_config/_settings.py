@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any, Self
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
@@ -163,7 +164,7 @@ class Settings(BaseModel):
         if url.startswith("rediss://") and "ssl_cert_reqs" not in url:
             # Celery's transport would take any certificate where nothing is said.
             url += ("&" if "?" in url else "?") + "ssl_cert_reqs=required"
-        return url.replace("unix://", "redis+socket://", 1) if url.startswith("unix://") else url
+        return _celerys_spelling(url)
 
     def sender(self, name: str) -> Sender:
         """The sender of that name.
@@ -179,3 +180,27 @@ class Settings(BaseModel):
 
 def _shown(limit: float | None) -> str:
     return "none" if limit is None else f"{limit:g}"
+
+
+def _celerys_spelling(url: str) -> str:
+    """A URL of redis-py as Celery's transport reads it, which has other places for a database and credentials.
+
+    What redis-py takes from the query would there be unknown, or worse: the messages would go to database 0.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"unix", "redis", "rediss"}:
+        return url
+    query = dict(parse_qsl(parts.query))
+    db, path = query.pop("db", ""), parts.path
+    user, password = query.pop("username", ""), query.pop("password", "")
+    host = parts.netloc if "@" in parts.netloc else _login(user, password) + parts.netloc
+    scheme = "redis+socket" if parts.scheme == "unix" else parts.scheme
+    if db and parts.scheme == "unix":
+        query["virtual_host"] = db
+    elif db:
+        path = f"/{db}"
+    return f"{scheme}://{host}{path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def _login(user: str, password: str) -> str:
+    return f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""

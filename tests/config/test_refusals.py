@@ -156,6 +156,19 @@ def test_a_redis_cluster_needs_a_broker_of_its_own(broker: dict[str, str]) -> No
         ({"broker_url": "rediss://h?a=b"}, "rediss://h?a=b&ssl_cert_reqs=required"),
         ({"broker_url": "rediss://h?ssl_cert_reqs=optional"}, "rediss://h?ssl_cert_reqs=optional"),
         ({"redis_url": "unix:///run/redis.sock"}, "redis+socket:///run/redis.sock"),
+        ({"redis_url": "unix:///run/redis.sock?db=2"}, "redis+socket:///run/redis.sock?virtual_host=2"),
+        (
+            {"redis_url": "unix:///run/redis.sock?password=p%40w&username=u&db=2"},
+            "redis+socket://u:p%40w@/run/redis.sock?virtual_host=2",
+        ),
+        ({"redis_url": "redis://:secret@h:1?db=2"}, "redis://:secret@h:1/2"),
+        ({"redis_url": "rediss://h?db=2"}, "rediss://h/2?ssl_cert_reqs=required"),
+        (
+            {"broker_url": "redis+socket:///run/redis.sock?virtual_host=3"},
+            "redis+socket:///run/redis.sock?virtual_host=3",
+        ),
+        ({"broker_url": "sentinel://h:1;sentinel://h:2"}, "sentinel://h:1;sentinel://h:2"),
+        ({"broker_url": "redis://h:1;redis://h:2"}, "redis://h:1;redis://h:2"),
     ],
 )
 def test_the_broker_is_told_in_celerys_spelling(values: dict[str, str], broker: str) -> None:

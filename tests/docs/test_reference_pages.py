@@ -19,7 +19,7 @@ from outbound_chat.jobs import FINAL, MOVES, Batch, JobState
 from outbound_chat.store.keys import KINDS, Lifetime
 from outbound_chat_config import Sender
 from outbound_chat_worker import celery, retry
-from outbound_chat_worker.retry import UNFORESEEN_ERROR, Decision, Rule, judge
+from outbound_chat_worker.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, Decision, Rule, judge
 
 from .pages import bare, names_in, read, section, table
 
@@ -94,6 +94,7 @@ EXPECTED: dict[str, list[str]] = {
     "## No answer": [
         *(row_of(f"`{kind.__name__}`", rule) for kind, rule in retry.BY_EXCEPTION),
         row_of("any other", UNFORESEEN_ERROR),
+        row_of("any other, before the call left", UNFORESEEN_BEFORE),
     ],
 }
 

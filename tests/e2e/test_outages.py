@@ -6,10 +6,13 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 
 from outbound_chat import JobState, OutboundChat, StoreUnavailable
 from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.processes import end
 from tests.harness import Harness, number
+from tests.proxy import running_proxy
 from tests.waiting import wait_until
 
 
@@ -149,14 +152,47 @@ def test_a_broker_that_is_away_delays_and_loses_nothing(stack: Harness) -> None:
 
 
 def test_the_store_may_be_a_unix_socket(stack: Harness) -> None:
-    """On one machine it is faster, and no port has to be guarded."""
+    """On one machine it is faster, and no port has to be guarded. Celery's messages stay in its database too."""
     socket = stack.folder / "valkey.sock"
     server = EmbeddedServer(stack.folder / "unix", options=("--unixsocket", str(socket)))
     try:
-        stack.configure(redis_url=f"unix://{socket}?db=0")
+        stack.configure(redis_url=f"unix://{socket}?db=2")
         stack.start_worker()
         with OutboundChat.from_settings(stack.settings) as chat:
             job = chat.enqueue(sender="support", to=number(1), text="Hello")
             assert chat.wait(job.id, timeout=60).state is JobState.SENT
+        with redis.Redis(port=server.port) as whole:
+            assert whole.info("keyspace").keys() == {"db2"}
     finally:
         server.stop()
+
+
+def test_workers_follow_a_failover_to_the_new_primary(stack: Harness) -> None:
+    """The address leads to the new primary, and the connections that stand stay with the old one, now a replica."""
+    second = EmbeddedServer(stack.folder / "second")
+    try:
+        with running_proxy(stack.server.port) as proxy:
+            stack.configure(redis_url=f"redis://127.0.0.1:{proxy.port}/0")
+            worker = stack.start_worker()
+            chat = stack.chat()
+            chat.wait(chat.enqueue(sender="support", to=number(1), text="Hello").id, timeout=60)
+            with redis.Redis(port=stack.server.port) as old, redis.Redis(port=second.port) as new:
+                for server in (old, new):
+                    server.config_set("repl-diskless-sync-delay", 0)
+                new.replicaof("127.0.0.1", stack.server.port)
+                wait_until(lambda: new.info("replication")["master_link_status"] == "up", what="the replication")
+                new.replicaof("NO", "ONE")
+                old.replicaof("127.0.0.1", second.port)
+                proxy.target = second.port
+                receipt = chat.enqueue_batch(_rows(50, start=2), sender="support", text="Hello")
+                assert chat.wait_batch(receipt.id, timeout=90).counts[JobState.SENT] == 50
+                # A pump that left because no work came must be brought again, by a message of Celery.
+                wait_until(lambda: new.zcard("oc:{main}:pumps") == 0, what="an idle worker without a pump")
+                job = chat.enqueue(sender="support", to=number(60), text="Hello")
+                assert chat.wait(job.id, timeout=60).state is JobState.SENT
+                assert worker.poll() is None
+                assert _nobody_texted_twice(stack, 52)
+                end(worker)
+                wait_until(lambda: old.dbsize() == new.dbsize(), what="the turned replication")
+    finally:
+        second.stop()

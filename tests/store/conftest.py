@@ -1,6 +1,6 @@
 """Real servers for the suite: a Valkey by itself, and one that is a cluster of one node.
 
-Each test runs on both, and once more on the cluster with every script under a shebang.
+Each test runs on both. The scripts begin with a shebang, by which the cluster refuses keys in another slot.
 """
 
 import socket
@@ -13,7 +13,7 @@ from outbound_chat.store import Store
 from outbound_chat_worker.embedded import EmbeddedServer
 
 from . import invariants
-from .ledger import Ledger, StrictStore, wait_until
+from .ledger import Ledger, wait_until
 
 PREFIX = "oc-test"
 
@@ -48,12 +48,6 @@ def cluster(cluster_url: str) -> Iterator[Store]:
         yield store
 
 
-@pytest.fixture(scope="session")
-def strict_cluster(cluster_url: str) -> Iterator[Store]:
-    with StrictStore(cluster_url, PREFIX) as store:
-        yield store
-
-
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -61,7 +55,7 @@ def _free_port() -> int:
         return port
 
 
-@pytest.fixture(params=["standalone", "cluster", "strict_cluster"])
+@pytest.fixture(params=["standalone", "cluster"])
 def bare_ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
     """A ledger in an empty Redis, whose budget nobody has configured."""
     store: Store = request.getfixturevalue(request.param)

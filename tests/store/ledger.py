@@ -11,7 +11,6 @@ from outbound_chat.jobs import Hold, Job, JobState, Priority
 from outbound_chat.store import Call, Store, calls
 from outbound_chat.store.calls import Claimed, ClaimedJob, Empty, NewJob, NotOpen, Paced, Result, Submitted, Tended
 from outbound_chat.store.records import Place, lane_of
-from outbound_chat.store.scripts import load_script
 
 T = TypeVar("T")
 Answer = calls.Claimed | calls.Empty | calls.Paced | calls.Held | calls.Unconfigured
@@ -64,17 +63,6 @@ class Taken:
     @property
     def ids(self) -> list[str]:
         return [job.local_id for job in self.jobs]
-
-
-class StrictStore(Store):
-    """Runs each script under a shebang: only then does a one-node cluster refuse keys in another slot.
-
-    https://valkey.io/topics/eval-intro/#eval-flags
-    """
-
-    def run(self, call: Call[T]) -> T:
-        source = load_script(call.script).source
-        return call.read(self.redis.eval(f"#!lua\n{source}", 1, call.keys.base, *call.args))
 
 
 class Ledger:

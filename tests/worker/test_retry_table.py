@@ -138,6 +138,17 @@ def test_what_nobody_foresaw_is_retried_as_maybe_sent() -> None:
     assert verdict.message == "ZeroDivisionError: division by zero"
 
 
+def test_what_nobody_foresaw_before_the_call_left_is_no_sign_of_a_contact() -> None:
+    """Such a job ends `failed`, and may be enqueued again without a doubt."""
+    verdict = judge(AttributeError("no access_key"), left=False)
+
+    assert (verdict.rule.decision, verdict.rule.code, verdict.rule.maybe_sent) == (
+        Decision.RETRY,
+        "unexpected_error",
+        False,
+    )
+
+
 @pytest.mark.parametrize("attempts", [1, 2, 5, 9, 100])
 def test_backoff_doubles_has_full_jitter_and_is_capped(attempts: int) -> None:
     """Without jitter, workers that failed together come back together."""

@@ -12,16 +12,16 @@ from outbound_chat.store.calls import ClaimedJob, Result
 from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
 from outbound_chat_worker.connect import TooLate
 from outbound_chat_worker.retry import (
+    CREDENTIALS,
     NOT_FOUND,
     NOT_FOUND_OF_JOB,
-    UNFORESEEN_ERROR,
+    UNFORESEEN,
     Decision,
     Rule,
     Stops,
     Verdict,
     backoff,
     judge,
-    redact,
 )
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.stored import UnreadableRequest, read_stored
@@ -50,13 +50,13 @@ class Caller:
 
         `claimed_at`: `time.monotonic()` before the claim was asked for.
         """
+        self._runtime.connect.call.left = False
         try:
             return self._attempt(job, claim, claimed_at)
         except Exception as error:
             # Every job must end in a result, or it would be stuck until its lease ran out.
             logger.exception("job %s: unforeseen error", self._id(job))
-            verdict = Verdict(UNFORESEEN_ERROR, message=f"{type(error).__name__}: {redact(str(error))}")
-            return self._judged(job, claim, verdict)
+            return self._judged(job, claim, judge(error, left=self._runtime.connect.call.left))
 
     def _attempt(self, job: ClaimedJob, claim: str, claimed_at: float) -> Result:
         leaves_by = claimed_at + LATEST_SECONDS
@@ -72,7 +72,10 @@ class Caller:
         except TooLate:
             return Result(local_id=job.local_id, claim=claim, outcome="not_called")
         except Exception as error:  # noqa: BLE001  # judged by a table that ends in a loud row
-            return self._judged(job, claim, judge(error), prepared)
+            verdict = judge(error, left=self._runtime.connect.call.left)
+            if verdict.rule == CREDENTIALS:
+                self._runtime.connect.forget_credentials(prepared.sender)
+            return self._judged(job, claim, verdict, prepared)
         return Result(
             local_id=job.local_id, claim=claim, outcome="sent", contact_id=contact_id, chat_ms=prepared.chat_ms
         )
@@ -108,7 +111,7 @@ class Caller:
             outcome = "failed"
         word = "uncertain" if outcome == "failed" and (job.maybe_sent or rule.maybe_sent) else outcome
         level = logging.INFO if outcome in {"retry", "snooze"} else logging.WARNING
-        if rule.decision is Decision.HOLD or rule is UNFORESEEN_ERROR:
+        if rule.decision is Decision.HOLD or rule in UNFORESEEN:
             level = logging.ERROR
         logger.log(level, "job %s: %s, %s (%s) attempt %d", self._id(job), word, code, verdict.aws_code, job.attempts)
         pause = backoff(max(job.attempts, job.snoozes + 1), retry)

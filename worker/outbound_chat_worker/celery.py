@@ -27,6 +27,7 @@ def _configuration() -> dict[str, Any]:
         "broker_url": settings.broker,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        "broker_channel_error_retry": True,
         "broker_transport_options": _redis_transport(settings.key_prefix)
         if settings.broker.startswith("redis")
         else {},
@@ -66,7 +67,13 @@ app.add_defaults(_configuration)
 def bring(budget: str) -> None:
     """Asks for one more pump. When the broker can't take the message, a waker asks again within seconds."""
     try:
-        app.send_task(PUMP_TASK, args=[budget], queue=QUEUE, ignore_result=True, retry=False)
+        with app.producer_or_acquire() as producer:
+            try:
+                app.send_task(PUMP_TASK, args=[budget], queue=QUEUE, ignore_result=True, retry=False, producer=producer)
+            except Exception:
+                # A connection may stand and yet be of no use: after a failover it leads to what is a replica now.
+                producer.connection.collect()
+                raise
     except Exception as error:  # noqa: BLE001  # each broker's library has errors of its own, and none may end a pump
         logger.warning("budget %s: the broker took no message, so no pump comes yet: %r", budget, error)
 

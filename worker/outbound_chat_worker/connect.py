@@ -13,7 +13,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 from botocore.parsers import ResponseParserError
 
 from outbound_chat_config import Sender, WorkerSettings
@@ -53,6 +53,21 @@ class TooLate(Exception):
     """The call was not sent: its place in the budget's pace had passed before it could leave."""
 
 
+class ThreadsCall(threading.local):
+    """What is known of the call that a thread makes."""
+
+    leaves_by: float = math.inf
+    left: bool = False
+    """Whether it left: from then on nobody but AWS knows what became of it, and before that nothing was sent."""
+    client: Any = None
+
+
+_MISSING_SECONDS = 5.0
+"""Where no credentials were found, nobody looks again for so long."""
+_YOUNG_SECONDS = 1.0
+"""A client that is younger is kept whatever its credentials are: many jobs may fail at once, and making one is slow."""
+
+
 class Connect:
     """Amazon Connect as senders reach it. Safe to share between threads; not between processes."""
 
@@ -65,10 +80,12 @@ class Connect:
             max_pool_connections=settings.threads * settings.pumps,
             tcp_keepalive=True,
         )
-        self._clients: dict[tuple[str | None, ...], Any] = {}
+        self._clients: dict[tuple[str | None, ...], tuple[Any, float]] = {}
+        """Client of each identity, and `time.monotonic()` when it was made."""
+        self._missing_until: dict[tuple[str | None, ...], float] = {}
         # boto3 sessions are not safe to use from several threads; the clients they make are.
         self._lock = threading.Lock()
-        self._call = threading.local()
+        self.call = ThreadsCall()
 
     def prepare(self, sender: Sender) -> None:
         """Makes the sender's client, so that its first call does not pay for it.
@@ -85,12 +102,24 @@ class Connect:
             TooLate: that time had passed; nothing was sent.
             botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: see `retry.judge`.
         """
-        self._call.leaves_by = leaves_by
-        answer = self._client(sender).start_outbound_chat_contact(**request)
+        self.call.leaves_by, self.call.left, self.call.client = leaves_by, False, None
+        self.call.client = self._client(sender)
+        answer = self.call.client.start_outbound_chat_contact(**request)
         contact_id = answer.get("ContactId")
         if not isinstance(contact_id, str) or not contact_id:
             raise NoContactId(error="no ContactId")
         return contact_id
+
+    def forget_credentials(self, sender: Sender) -> None:
+        """Has the sender's next call look for credentials anew; after a call of this thread that failed for them.
+
+        A client keeps what it found when it was made.
+        """
+        with self._lock:
+            client, made_at = self._clients.get(identity_of(sender), (None, 0.0))
+            # Not that of another thread, which may have found better ones since.
+            if client is self.call.client and time.monotonic() - made_at > _YOUNG_SECONDS:
+                self._clients.pop(identity_of(sender), None)
 
     def identity(self, sender: Sender) -> str:
         """ARN that AWS knows the sender's credentials by; asks STS. Raises one of `UNANSWERED`."""
@@ -120,27 +149,41 @@ class Connect:
 
     def _client(self, sender: Sender) -> Any:
         identity = identity_of(sender)
-        client = self._clients.get(identity)
-        if client is None:
+        found = self._clients.get(identity)
+        if found is None:
             with self._lock:
-                client = self._clients.get(identity)
-                if client is None:
-                    client = self._clients[identity] = self._make_client(sender)
-        return client
+                found = self._clients.get(identity)
+                if found is None:
+                    found = self._clients[identity] = self._find_client(sender), time.monotonic()
+        return found[0]
+
+    def _find_client(self, sender: Sender) -> Any:
+        # Asking a machine for a role that it may have can take a second, and every job of the sender would.
+        if time.monotonic() < self._missing_until.get(identity_of(sender), 0.0):
+            raise NoCredentialsError
+        try:
+            return self._make_client(sender)
+        except NoCredentialsError:
+            self._missing_until[identity_of(sender)] = time.monotonic() + _MISSING_SECONDS
+            raise
 
     def _make_client(self, sender: Sender) -> Any:
         client = _session(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
         # The last moment before the bytes leave, signed and all: https://docs.aws.amazon.com/boto3/latest/guide/events.html
-        client.meta.events.register("before-send.connect.StartOutboundChatContact", self._check_time)
+        client.meta.events.register("before-send.connect.StartOutboundChatContact", self._leave)
         return client
 
-    def _check_time(self, **_: object) -> None:
-        if time.monotonic() > self._call.leaves_by:
+    def _leave(self, **_: object) -> None:
+        if time.monotonic() > self.call.leaves_by:
             raise TooLate
+        self.call.left = True
 
 
 def _session(sender: Sender) -> boto3.Session:
     session = boto3.Session(profile_name=sender.profile, region_name=sender.region)
+    if session.get_credentials() is None:
+        # A client would be made all the same and never look again; one for a role would stumble over it.
+        raise NoCredentialsError
     return _with_role(session, sender, sender.role_arn) if sender.role_arn else session
 
 

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatCon
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -62,7 +62,7 @@ _THROTTLED = Rule(Decision.SNOOZE, "throttled", "the account's calls a second ar
 _SERVICE = Rule(Decision.RETRY, "service_error", "a fault at AWS; the contact may have been started", maybe_sent=True)
 _NO_ANSWER = Rule(Decision.RETRY, "no_answer", "the call left and no answer came back", maybe_sent=True)
 _UNREACHABLE = Rule(Decision.RETRY, "unreachable", "no connection to AWS stood, so nothing was sent")
-_CREDENTIALS = Rule(Decision.HOLD, "credentials", "AWS credentials are missing, expired or refused", wait=FIRST_PROBE)
+CREDENTIALS = Rule(Decision.HOLD, "credentials", "AWS credentials are missing, expired or refused", wait=FIRST_PROBE)
 _DENIED = Rule(Decision.HOLD, "access_denied", "IAM or an SCP forbids the call", wait=FIRST_PROBE)
 NOT_FOUND = Rule(Decision.HOLD, "not_found", "instance, flow, number or template does not exist", wait=FIRST_PROBE)
 NOT_FOUND_OF_JOB = Rule(Decision.FAIL, "not_found", "the flow or template that the job names does not exist")
@@ -71,6 +71,13 @@ _UNFORESEEN = Rule(Decision.FAIL, "unexpected_answer", "an answer that this vers
 UNFORESEEN_ERROR = Rule(
     Decision.RETRY, "unexpected_error", "an error that this version does not know", maybe_sent=True, most_attempts=3
 )
+UNFORESEEN_BEFORE = Rule(
+    Decision.RETRY,
+    "unexpected_error",
+    "an error that this version does not know, before the call left",
+    most_attempts=3,
+)
+UNFORESEEN = (UNFORESEEN_ERROR, UNFORESEEN_BEFORE)
 
 BY_AWS_CODE: Mapping[str, Rule] = {
     # Some AWS pages list throttling with HTTP 400, so the code decides and not the status.
@@ -90,19 +97,19 @@ BY_AWS_CODE: Mapping[str, Rule] = {
     "InvalidRequestException": Rule(Decision.FAIL, "refused", "AWS refused the request as invalid"),
     "ResourceNotFoundException": NOT_FOUND,
     "AccessDeniedException": _DENIED,
-    "ExpiredTokenException": _CREDENTIALS,
-    "ExpiredToken": _CREDENTIALS,
-    "RequestExpired": _CREDENTIALS,
-    "InvalidSignatureException": _CREDENTIALS,
-    "SignatureDoesNotMatch": _CREDENTIALS,
-    "UnrecognizedClientException": _CREDENTIALS,
-    "InvalidClientTokenId": _CREDENTIALS,
-    "MissingAuthenticationTokenException": _CREDENTIALS,
-    "IncompleteSignature": _CREDENTIALS,
+    "ExpiredTokenException": CREDENTIALS,
+    "ExpiredToken": CREDENTIALS,
+    "RequestExpired": CREDENTIALS,
+    "InvalidSignatureException": CREDENTIALS,
+    "SignatureDoesNotMatch": CREDENTIALS,
+    "UnrecognizedClientException": CREDENTIALS,
+    "InvalidClientTokenId": CREDENTIALS,
+    "MissingAuthenticationTokenException": CREDENTIALS,
+    "IncompleteSignature": CREDENTIALS,
     "OptInRequired": _DENIED,
 }
 
-BY_STATUS: Mapping[int, Rule] = {429: _THROTTLED, 403: _DENIED, 401: _CREDENTIALS, 402: _QUOTA}
+BY_STATUS: Mapping[int, Rule] = {429: _THROTTLED, 403: _DENIED, 401: CREDENTIALS, 402: _QUOTA}
 
 # Read from the top: the first class that fits decides.
 BY_EXCEPTION: tuple[tuple[type[Exception], Rule], ...] = (
@@ -113,14 +120,14 @@ BY_EXCEPTION: tuple[tuple[type[Exception], Rule], ...] = (
     (botocore_errors.HTTPClientError, _NO_ANSWER),
     (botocore_errors.ConnectionError, _NO_ANSWER),
     (ResponseParserError, _NO_ANSWER),
-    (botocore_errors.NoCredentialsError, _CREDENTIALS),
-    (botocore_errors.PartialCredentialsError, _CREDENTIALS),
-    (botocore_errors.CredentialRetrievalError, _CREDENTIALS),
-    (botocore_errors.MetadataRetrievalError, _CREDENTIALS),
-    (botocore_errors.TokenRetrievalError, _CREDENTIALS),
-    (botocore_errors.UnauthorizedSSOTokenError, _CREDENTIALS),
-    (botocore_errors.ProfileNotFound, _CREDENTIALS),
-    (botocore_errors.ConfigParseError, _CREDENTIALS),
+    (botocore_errors.NoCredentialsError, CREDENTIALS),
+    (botocore_errors.PartialCredentialsError, CREDENTIALS),
+    (botocore_errors.CredentialRetrievalError, CREDENTIALS),
+    (botocore_errors.MetadataRetrievalError, CREDENTIALS),
+    (botocore_errors.TokenRetrievalError, CREDENTIALS),
+    (botocore_errors.UnauthorizedSSOTokenError, CREDENTIALS),
+    (botocore_errors.ProfileNotFound, CREDENTIALS),
+    (botocore_errors.ConfigParseError, CREDENTIALS),
 )
 
 LONGEST_PAUSE = timedelta(minutes=1)
@@ -142,8 +149,25 @@ class Verdict:
     """How long the provider asks everybody to wait, at most `LONGEST_PAUSE`."""
 
 
-def judge(error: Exception) -> Verdict:
-    """The rule for an error of a call, with what the provider said of it."""
+def judge(error: Exception, *, left: bool = True) -> Verdict:
+    """The rule for an error of a call, with what the provider said of it.
+
+    `left`: whether the call left. Before that the sender's role may have been asked for, and nothing was sent.
+    """
+    verdict = _judge(error)
+    return verdict if left else replace(verdict, rule=_before_it_left(error, verdict.rule))
+
+
+def _before_it_left(error: Exception, rule: Rule) -> Rule:
+    if rule is UNFORESEEN_ERROR:
+        return UNFORESEEN_BEFORE
+    if rule.decision is Decision.FAIL and isinstance(error, botocore_errors.ClientError):
+        # It was STS that refused, and so the role and not the job.
+        return CREDENTIALS
+    return replace(rule, maybe_sent=False) if rule.maybe_sent else rule
+
+
+def _judge(error: Exception) -> Verdict:
     if isinstance(error, botocore_errors.ClientError):
         return _judge_answer(error)
     for kind, rule in BY_EXCEPTION:

@@ -39,7 +39,10 @@ async def _each(rows: Rows) -> AsyncIterator[Row]:
 
 
 class AsyncOutboundChat:
-    """Enqueues jobs and tells what became of them, without blocking the event loop. One instance serves one loop.
+    """Enqueues jobs and tells what became of them, without blocking the event loop.
+
+    One instance serves one loop, to which its connections belong: make one for each event loop and each process, in
+    the start-up code that the server runs in its workers (FastAPI's lifespan), not where a module is imported.
 
     Every method raises `StoreUnavailable` when Redis can't be reached, and `StoreError` when it refuses.
     """

@@ -21,6 +21,8 @@ Ending = TypeVar("Ending", Job, Batch)
 class OutboundChat:
     """Enqueues jobs and tells what became of them. One instance serves all threads of a process.
 
+    It may be made before a fork: each child has connections of its own.
+
     Every method raises `StoreUnavailable` when Redis can't be reached, and `StoreError` when it refuses.
     """
 

@@ -349,6 +349,11 @@ def read_batch(keys: Keys, batch: str) -> Call[tuple[int, Mapping[str, str]] | N
     return Call("read_batch", keys, [batch], read)
 
 
+def read_shared(keys: Keys, batch: str) -> Call[str]:
+    """The part of the request that all jobs of the batch share, as stored; empty: there is none."""
+    return Call("read_shared", keys, [batch], str)
+
+
 def configure(
     keys: Keys,
     *,

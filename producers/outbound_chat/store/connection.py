@@ -1,5 +1,6 @@
 """Makes Redis clients from the store's URL, and turns their errors into ours."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,11 +13,14 @@ from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
     ConnectionError as RedisConnectionError,
+    MasterDownError,
     NoScriptError,
     OutOfMemoryError,
+    ReadOnlyError,
     RedisClusterException,
     RedisError,
     TimeoutError as RedisTimeoutError,
+    TryAgainError,
 )
 from redis.retry import Retry
 
@@ -39,6 +43,11 @@ _OPTIONS: dict[str, Any] = {
 # Retries bridge a short cut of the line; that a server is down is said within about a second. They are safe, since
 # every script gives the same answer when it runs twice.
 RETRIES = 3
+
+
+# After a failover a connection stays with the old primary, which refuses every write: each try begins with a connection
+# made anew, and that leads to the new one.
+_RETRIED = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDownError)
 
 
 def _backoff() -> ExponentialWithJitterBackoff:
@@ -67,14 +76,39 @@ def connect(url: str) -> AnyRedis:
     with translated():
         if is_cluster(url):
             return redis.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-        return redis.Redis.from_url(url, retry=Retry(_backoff(), RETRIES), **_options(url))
+        return redis.Redis.from_url(url, retry=Retry(_backoff(), RETRIES, _RETRIED), **_options(url))
 
 
 def connect_async(url: str) -> AnyAsyncRedis:
     """The same for asyncio."""
     if is_cluster(url):
         return redis.asyncio.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-    return redis.asyncio.Redis.from_url(url, retry=AsyncRetry(_backoff(), RETRIES), **_options(url))
+    client = redis.asyncio.Redis.from_url(url, retry=AsyncRetry(_backoff(), RETRIES, _RETRIED), **_options(url))
+    pool = client.connection_pool
+    pool.connection_class = type("Connection", (_HeedsCancelling, pool.connection_class), {})
+    return client
+
+
+class _HeedsCancelling:
+    """Makes a connection of redis-py end when its task is cancelled while a command leaves.
+
+    redis-py sends under `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes as it ends; the
+    task would then wait for the answer, up to `socket_timeout` and with all retries.
+    https://github.com/python/cpython/issues/86296
+    """
+
+    async def send_packed_command(self, *args: Any, **options: Any) -> None:
+        before = _cancel_requests()
+        await super().send_packed_command(*args, **options)  # type: ignore[misc]  # the other base has it
+        # A task that was cancelled before and tidies up now is left alone.
+        if _cancel_requests() > before:
+            await self.disconnect(nowait=True)  # type: ignore[attr-defined]  # as above
+            raise asyncio.CancelledError
+
+
+def _cancel_requests() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
 
 
 @contextmanager
@@ -92,6 +126,10 @@ def translated() -> Iterator[None]:
         RedisClusterException,
     ) as error:
         raise StoreUnavailable(f"Redis can't be reached: {error}; check redis_url and that the server runs") from error
+    except (ReadOnlyError, MasterDownError, TryAgainError) as error:
+        raise StoreUnavailable(
+            f"Redis takes no writes now: {error}; a failover may be under way, or redis_url names a replica"
+        ) from error
     except OutOfMemoryError as error:
         raise StoreError(
             "Redis is full (maxmemory) and took nothing; give it more memory or wait for jobs to end"

@@ -3,18 +3,20 @@
 Not for rules: what a call does stands in its Lua script, what it means in `calls.py`.
 """
 
+import os
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
+from weakref import WeakSet
 
 from redis.exceptions import NoScriptError
 
-from outbound_chat.store.calls import Call
+from outbound_chat.store.calls import Call, read_shared
 from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, connect_async, is_cluster, translated
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.scripts import load_script
+from outbound_chat.store.scripts import knows_shebang, load_script
 
 T = TypeVar("T")
 
@@ -23,16 +25,34 @@ STANDS_SECONDS = 5.0
 
 
 class Store:
-    """The ledger in Redis. Safe to share between threads; not between processes: make it after a fork.
+    """The ledger in Redis. Safe to share between threads. After a fork the child has connections of its own.
 
     Every method raises `StoreUnavailable` when Redis can't be reached and `StoreError` when it refuses.
     """
 
     def __init__(self, url: str, prefix: str = "oc", client: AnyRedis | None = None) -> None:
         """`client` replaces the connection made from `url`, for example by fakeredis in tests."""
-        self.redis: Any = client or connect(url)
+        self._url = url
+        self._redis: Any = client or connect(url)
+        if client is None:
+            _stores.add(self)
         self.clustered = is_cluster(url)
+        self._shebang = knows_shebang(client)
         self._prefix = prefix
+
+    @property
+    def redis(self) -> Any:
+        """The client of redis-py."""
+        if self._redis is None:
+            self._redis = connect(self._url)
+        return self._redis
+
+    def forget_connections(self) -> None:
+        """Lets the next call connect anew, and touches nothing of the connections that stand: they are the parent's."""
+        if self._redis is not None:
+            # Never let go of: its end would wait for a lock that a thread of the parent held at the fork.
+            _of_parents.append(self._redis)
+            self._redis = None
 
     def keys(self, budget: str) -> Keys:
         """Names of the budget's keys."""
@@ -40,7 +60,7 @@ class Store:
 
     def run(self, call: Call[T]) -> T:
         """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
-        script = load_script(call.script)
+        script = load_script(call.script, shebang=self._shebang)
         with translated():
             try:
                 reply = self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)
@@ -57,8 +77,7 @@ class Store:
 
     def shared_request(self, keys: Keys, batch: str) -> str:
         """The part of the request that all jobs of the batch share, as stored; empty: there is none."""
-        with translated():
-            return cast("str | None", self.redis.hget(keys.batch(batch), "shared")) or ""
+        return self.run(read_shared(keys, batch))
 
     def books(self, keys: Keys) -> dict[str, int]:
         """Counts by state over all jobs the budget ever accepted."""
@@ -113,7 +132,8 @@ class Store:
 
     def close(self) -> None:
         """Closes all connections."""
-        self.redis.close()
+        if self._redis is not None:
+            self._redis.close()
 
     def __enter__(self) -> Self:
         return self
@@ -122,6 +142,18 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+_stores: "WeakSet[Store]" = WeakSet()
+_of_parents: list[Any] = []
+
+
+def _forget_after_fork() -> None:
+    for store in list(_stores):
+        store.forget_connections()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)
 
 
 class Listener:
@@ -137,11 +169,12 @@ class Listener:
 
 
 class AsyncStore:
-    """The same ledger for asyncio, for callers; workers use `Store`."""
+    """The same ledger for asyncio, for callers; workers use `Store`. Of one event loop, and made after any fork."""
 
     def __init__(self, url: str, prefix: str = "oc", client: AnyAsyncRedis | None = None) -> None:
         """`client` replaces the connection made from `url`, for example by fakeredis in tests."""
         self.redis: Any = client or connect_async(url)
+        self._shebang = knows_shebang(client)
         self._prefix = prefix
 
     def keys(self, budget: str) -> Keys:
@@ -150,7 +183,7 @@ class AsyncStore:
 
     async def run(self, call: Call[T]) -> T:
         """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
-        script = load_script(call.script)
+        script = load_script(call.script, shebang=self._shebang)
         with translated():
             try:
                 reply = await self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)

@@ -1,0 +1,127 @@
+"""A replica is promoted, and what was the primary goes on as its replica: nobody has to be started again.
+
+Managed Redis does this at every update of the server: the address leads to the new primary, and connections that stand
+stay with the old one, which refuses every write.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+import redis
+
+from outbound_chat.errors import StoreUnavailable
+from outbound_chat.ids import new_local_id
+from outbound_chat.store import AsyncStore, Call, Keys, Store, calls
+from outbound_chat.store.calls import Submitted
+from outbound_chat_worker.embedded import EmbeddedServer
+from tests.proxy import Proxy, running_proxy
+from tests.waiting import wait_until
+
+from .ledger import DAY_MS, LANE, new_job
+
+KEYS = Keys("oc", "main")
+THREADS = 4
+
+
+@dataclass
+class Pair:
+    """A primary and its replica, behind one address."""
+
+    first: EmbeddedServer
+    second: EmbeddedServer
+    proxy: Proxy
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.proxy.port}"
+
+    def demote(self) -> None:
+        """The first is a replica of the second from now on."""
+        with redis.Redis(port=self.first.port) as first, redis.Redis(port=self.second.port) as second:
+            second.replicaof("NO", "ONE")
+            first.replicaof("127.0.0.1", self.second.port)
+            wait_until(lambda: first.info("replication")["master_link_status"] == "up", what="the turned replication")
+
+    def fail_over(self) -> None:
+        """The same, and new connections go to the second."""
+        self.demote()
+        self.proxy.target = self.second.port
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    with ExitStack() as stack:
+        options = ("--repl-diskless-sync-delay", "0")
+        first, second = (EmbeddedServer(tmp_path / name, options=options) for name in ("first", "second"))
+        for server in (first, second):
+            stack.callback(server.stop)
+        with redis.Redis(port=second.port) as client:
+            client.replicaof("127.0.0.1", first.port)
+            wait_until(lambda: client.info("replication")["master_link_status"] == "up", what="the replication")
+        yield Pair(first, second, stack.enter_context(running_proxy(first.port)))
+
+
+def submit_one() -> Call[Submitted | calls.NotOpen]:
+    return calls.submit(KEYS, lane=LANE, max_age_ms=DAY_MS, rejected=0, jobs=[new_job(new_local_id())])
+
+
+def accepted(server: EmbeddedServer) -> int:
+    with Store(server.url) as store:
+        return store.books(KEYS).get("accepted", 0)
+
+
+def test_all_connections_of_a_store_find_the_new_primary(pair: Pair) -> None:
+    """A pool has many connections, each of which stays with the old one until it is made anew."""
+    with Store(pair.url) as store, ThreadPoolExecutor(THREADS) as pool:
+        together = Barrier(THREADS)
+
+        def hold_a_connection(_: int) -> None:
+            with store.redis.client() as connection:
+                connection.ping()
+                together.wait(30)
+
+        list(pool.map(hold_a_connection, range(THREADS)))
+        store.run(submit_one())
+        pair.fail_over()
+
+        answers = list(pool.map(lambda _: store.run(submit_one()), range(4 * THREADS)))
+        signal = store.wait_for_signal([KEYS.wake], 1)
+
+    assert all(isinstance(answer, Submitted) for answer in answers)
+    assert signal == KEYS.wake
+    assert accepted(pair.second) == 1 + 4 * THREADS
+
+
+def test_an_asynchronous_store_finds_the_new_primary(pair: Pair) -> None:
+    """Web services run for weeks."""
+
+    async def walk() -> None:
+        store = AsyncStore(pair.url)
+        await asyncio.gather(*(store.run(submit_one()) for _ in range(THREADS)))
+        await asyncio.to_thread(pair.fail_over)
+        await asyncio.gather(*(store.run(submit_one()) for _ in range(THREADS)))
+        await store.close()
+
+    asyncio.run(walk())
+
+    assert accepted(pair.second) == 2 * THREADS
+
+
+def test_a_replica_is_said_as_a_server_that_is_away_until_there_is_a_primary(pair: Pair) -> None:
+    """Between the two steps of a failover nothing can be written; callers catch one error for it."""
+    with Store(pair.url) as store:
+        store.run(submit_one())
+        pair.demote()
+        with pytest.raises(StoreUnavailable, match="replica"):
+            store.run(submit_one())
+
+        pair.proxy.target = pair.second.port
+        store.run(submit_one())
+
+    assert accepted(pair.second) == 2
