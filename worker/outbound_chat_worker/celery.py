@@ -4,17 +4,16 @@ Celery runs the processes, their pools and their shutdown, and carries wake-ups.
 measuring; `docs/celery.md` has the reasons.
 """
 
-import logging
+import atexit
 from typing import Any
 
 from celery import Celery, bootsteps
 from celery.signals import worker_shutting_down
 
 from outbound_chat_config import load_settings
+from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.runtime import get_runtime, stopping
 from outbound_chat_worker.waker import Waker
-
-logger = logging.getLogger(__name__)
 
 QUEUE = "outbound-chat"
 PUMP_TASK = "outbound_chat.pump"
@@ -41,7 +40,7 @@ def _configuration() -> dict[str, Any]:
         "task_publish_retry": False,
         "worker_prefetch_multiplier": 1,
         "worker_pool": "threads",
-        "worker_concurrency": settings.worker.pumps,
+        "worker_concurrency": settings.worker.pumps * len(settings.budgets),
         "worker_send_task_events": False,
     }
 
@@ -63,12 +62,14 @@ app = Celery("outbound-chat", set_as_current=False, include=["outbound_chat_work
 app.add_defaults(_configuration)
 
 
-def bring(budget: str) -> None:
-    """Asks for one more pump. When the broker can't take the message, a waker asks again within seconds."""
-    try:
-        app.send_task(PUMP_TASK, args=[budget], queue=QUEUE, ignore_result=True, retry=False)
-    except Exception as error:  # noqa: BLE001  # each broker's library has errors of its own, and none may end a pump
-        logger.warning("budget %s: the broker took no message, so no pump comes yet: %r", budget, error)
+def _send(budget: str, nonce: str) -> None:
+    app.send_task(PUMP_TASK, args=[budget, nonce], queue=QUEUE, ignore_result=True, retry=False)
+
+
+bringer = Bringer(_send)
+"""The way of this process to more pumps."""
+# The successor of a pump that ended with the process is asked for last of all.
+atexit.register(bringer.drain)
 
 
 class WakerStep(bootsteps.StartStopStep):
@@ -81,7 +82,7 @@ class WakerStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Starts the waker once the pool stands, so that no thread of it is carried over a fork."""
-        parent.outbound_chat_waker = Waker(get_runtime(), bring)
+        parent.outbound_chat_waker = Waker(get_runtime(), bringer)
         parent.outbound_chat_waker.start()
 
     def stop(self, parent: Any) -> None:

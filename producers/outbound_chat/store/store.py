@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 from redis.exceptions import NoScriptError
 
@@ -20,6 +20,15 @@ T = TypeVar("T")
 
 STANDS_SECONDS = 5.0
 """Longest wait for the server to confirm a subscription, which it does with a message of its own."""
+
+
+class Signal(NamedTuple):
+    """What woke a waker or a waiting pump."""
+
+    key: str
+    """The list it came through."""
+    word: str
+    """What it says; to a waker, the nonce with which to bring a pump."""
 
 
 class Store:
@@ -48,12 +57,12 @@ class Store:
                 reply = self.redis.eval(script.source, 1, call.keys.base, *call.args)
         return call.read(reply)
 
-    def wait_for_signal(self, keys: Sequence[str], timeout: float) -> str | None:
-        """Blocks for at most `timeout` seconds (up to 5) until one of the lists has an element; its name, or None."""
+    def wait_for_signal(self, keys: Sequence[str], timeout: float) -> Signal | None:
+        """Blocks for at most `timeout` seconds (up to 5) until one of the lists has an element, which it takes."""
         with translated():
             # Redis reads a timeout of 0 as "for ever".
             popped = self.redis.blpop(list(keys), max(timeout, 0.01))
-        return popped[0] if popped else None
+        return Signal(*popped) if popped else None
 
     def shared_request(self, keys: Keys, batch: str) -> str:
         """The part of the request that all jobs of the batch share, as stored; empty: there is none."""

@@ -5,8 +5,8 @@
 --         and only ends its calls
 -- ARGV[3] lease_ms: time until another may claim the jobs
 -- then 2 for each job: id, claim
--- reply   {renewed, more}; renewed: how many leases, the others were lost; more: 1 asks the caller to bring one more
---         pump, since this one is full and jobs are due
+-- reply   {renewed, bring}; renewed: how many leases, the others were lost; bring: nonce with which the caller is to
+--         bring one more pump, since this one is full and jobs are due, '': none
 -- keeps   a lease that was lost stays lost
 -- uses: base record lanes bucket wake
 local renewed = 0
@@ -24,5 +24,4 @@ end
 enroll_due_lanes()
 local _, _, max_pumps = read_allowance()
 local wanted = place == 'full' and max_pumps and ring_has_work() and token_is_near()
-local more = wanted and ask_for_one_more(max_pumps)
-return { renewed, more and 1 or 0 }
+return { renewed, wanted and ask_for_one_more(max_pumps) or '' }
