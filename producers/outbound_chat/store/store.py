@@ -3,6 +3,7 @@
 Not for rules: what a call does stands in its Lua script, what it means in `calls.py`.
 """
 
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -39,9 +40,19 @@ class Store:
 
     def __init__(self, url: str, prefix: str = "oc", client: AnyRedis | None = None) -> None:
         """`client` replaces the connection made from `url`, for example by fakeredis in tests."""
-        self.redis: Any = client or connect(url)
+        self._url = url
+        self._client = client
+        self._connecting = threading.Lock()
         self.clustered = is_cluster(url)
         self._prefix = prefix
+
+    @property
+    def redis(self) -> Any:
+        """The client. Made when it is first needed: that of a cluster connects at once, and the cluster may be away."""
+        with self._connecting:
+            if self._client is None:
+                self._client = connect(self._url)
+            return self._client
 
     def keys(self, budget: str) -> Keys:
         """Names of the budget's keys."""
@@ -116,7 +127,8 @@ class Store:
 
     def close(self) -> None:
         """Closes all connections."""
-        self.redis.close()
+        if self._client is not None:
+            self._client.close()
 
     def __enter__(self) -> Self:
         return self
