@@ -17,6 +17,7 @@ from outbound_chat_worker.waker import Waker
 
 QUEUE = "outbound-chat"
 PUMP_TASK = "outbound_chat.pump"
+TURN_SECONDS = 0.1
 
 
 def _configuration() -> dict[str, Any]:
@@ -39,6 +40,8 @@ def _configuration() -> dict[str, Any]:
         "task_ignore_result": True,
         "task_publish_retry": False,
         "worker_prefetch_multiplier": 1,
+        # Else a worker that is busy keeps one message more, which was meant for one that is idle.
+        "worker_disable_prefetch": settings.broker.startswith("redis"),
         "worker_pool": "threads",
         "worker_concurrency": settings.worker.pumps * len(settings.budgets),
         "worker_send_task_events": False,
@@ -72,18 +75,24 @@ bringer = Bringer(_send)
 atexit.register(bringer.drain)
 
 
+def _turn() -> None:
+    """Makes the worker's loop turn, and look whether it may take another message."""
+
+
 class WakerStep(bootsteps.StartStopStep):
     """Runs the waker in the worker's main process.
 
     A step of the *worker* blueprint: steps of the consumer start anew at each reconnect to the broker.
     """
 
-    requires = ("celery.worker.components:Pool",)
+    requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
 
     def start(self, parent: Any) -> None:
         """Starts the waker once the pool stands, so that no thread of it is carried over a fork."""
         parent.outbound_chat_waker = Waker(get_runtime(), bringer)
         parent.outbound_chat_waker.start()
+        # A worker whose slots were all taken sees that one is free only when its loop turns, by itself once a second.
+        parent.timer.call_repeatedly(TURN_SECONDS, _turn)
 
     def stop(self, parent: Any) -> None:
         """Ends the waker with the worker."""
