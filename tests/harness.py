@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -47,6 +48,14 @@ def sender(**values: Any) -> dict[str, Any]:
 def number(index: int) -> str:
     """A different possible phone number for each index below 8,000,000."""
     return f"+1212{2_000_000 + index}"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 class Harness:

@@ -25,8 +25,11 @@ class WorkerSettings(BaseModel):
 
     threads: int = Field(default=16, ge=1, le=256)
     """Calls that one pump keeps in flight."""
-    pumps: int = Field(default=4, ge=1, le=64)
-    """Pumps that one worker process runs side by side (Celery's concurrency)."""
+    pumps: int = Field(default=4, ge=2, le=64)
+    """Pumps that one worker process runs side by side for one budget; Celery's concurrency is this times the budgets.
+
+    At least two: one that ends its last calls must not keep its successor waiting.
+    """
     connect_timeout: Duration = Field(default=timedelta(seconds=3), gt=timedelta(0), le=timedelta(days=1))
     """Time for a connection to AWS to stand."""
     read_timeout: Duration = Field(default=timedelta(seconds=15), gt=timedelta(0), le=timedelta(days=1))

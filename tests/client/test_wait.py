@@ -46,7 +46,7 @@ def _send_all(store: Store) -> None:
     """What a worker does, without one."""
     keys = store.keys("main")
     id_ = new_local_id()
-    claim = calls.claim(keys, pump="p", claim_id=id_, wanted=500, lease_ms=60_000, linger_ms=0, first=False)
+    claim = calls.claim(keys, pump="p", claim_id=id_, wanted=500, lease_ms=60_000, linger_ms=0, nonce="")
     claimed = store.run(claim)
     assert isinstance(claimed, Claimed)
     results = [

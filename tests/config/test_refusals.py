@@ -29,6 +29,7 @@ _REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"worker": "x"}, f"worker {_TABLE}"),
     ({"worker": {"threads": None}}, "worker.threads must be a whole number"),
     ({"worker": {"threads": 0}}, "worker.threads is refused: input should be greater than or equal to 1"),
+    ({"worker": {"pumps": 1}}, "worker.pumps is refused: input should be greater than or equal to 2"),
     ({"worker": {"lease": []}}, f"worker.lease {_DURATION}"),
     ({"worker": {"lease": "-1"}}, "worker.lease is refused: input should be greater than or equal to 1 second"),
     ({"worker": {"read_timeout": 1e14}}, f"worker.read_timeout {_DURATION}"),

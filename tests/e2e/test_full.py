@@ -8,7 +8,7 @@ from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import Harness, number
 from tests.waiting import wait_until
 
-JOBS = 2_000
+JOBS = 8_000
 ROOM = 200_000
 
 

@@ -11,7 +11,7 @@ import redis
 from outbound_chat import JobState, OutboundChat, StoreUnavailable
 from outbound_chat_worker.embedded import EmbeddedServer
 from outbound_chat_worker.processes import end
-from tests.harness import Harness, number
+from tests.harness import Harness, free_port, number
 from tests.proxy import running_proxy
 from tests.waiting import wait_until
 
@@ -149,6 +149,66 @@ def test_a_broker_that_is_away_delays_and_loses_nothing(stack: Harness) -> None:
         assert _nobody_texted_twice(stack, 400)
     finally:
         broker.stop()
+
+
+def test_a_broker_that_hangs_stops_neither_calls_nor_leases(stack: Harness) -> None:
+    """It is no part of the path of a job: pumps at work need it only to get others."""
+    broker = EmbeddedServer(stack.folder / "broker")
+    try:
+        stack.configure(
+            broker_url=broker.url,
+            budgets={"main": {"rate": 40.0, "burst": 40}},
+            worker={"slice": 1, "threads": 4, "read_timeout": 60, "lease": 90},
+        )
+        stack.sandbox.configure(latency=timedelta(milliseconds=50))
+        worker = stack.start_worker()
+        chat = stack.chat()
+        hanging = chat.enqueue(sender="support", to="+12025550154", text="Hello")
+        receipt = chat.enqueue_batch(_rows(600), sender="support", text="Hello")
+        wait_until(lambda: stack.sandbox.stats().accepted > 20, timeout=60, what="calls")
+
+        def lease_end() -> float:
+            found: float = chat._store.redis.zscore("oc:{main}:leases", hanging.id.split(".")[1])
+            return found
+
+        broker.process.send_signal(signal.SIGSTOP)
+        try:
+            before = lease_end()
+            wait_until(
+                lambda: chat.batch(receipt.id).counts[JobState.SENT] == 600,
+                timeout=90,
+                what="all jobs without a broker",
+            )
+            assert lease_end() > before + 5_000
+        finally:
+            broker.process.send_signal(signal.SIGCONT)
+        stack.kill(worker)
+    finally:
+        broker.stop()
+
+
+@pytest.mark.parametrize("cluster", [False, True], ids=["server", "cluster"])
+def test_a_worker_that_was_started_before_redis_waits_for_it(stack: Harness, cluster: bool) -> None:
+    """Machines start in any order."""
+    port = free_port()
+    stack.configure(redis_url=f"redis{'+cluster' if cluster else ''}://127.0.0.1:{port}/0", broker_url=stack.server.url)
+    worker = stack.start_worker()
+    wait_until(lambda: "waker: Redis can't be reached" in stack.logs(), timeout=60, what="word of the waker")
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port())) if cluster else ()
+    server = EmbeddedServer(stack.folder / "late", port=port, options=options)
+    try:
+        if cluster:
+            with redis.Redis(port=port, decode_responses=True) as client:
+                client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+                wait_until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")))
+        chat = stack.chat()
+        job = chat.enqueue(sender="support", to=number(1), text="Hello")
+
+        assert chat.wait(job.id, timeout=60).state is JobState.SENT
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(40) == 0
+    finally:
+        server.stop()
 
 
 def test_the_store_may_be_a_unix_socket(stack: Harness) -> None:

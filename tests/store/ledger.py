@@ -13,7 +13,7 @@ from outbound_chat.store.calls import Claimed, ClaimedJob, Empty, NewJob, NotOpe
 from outbound_chat.store.records import Place, lane_of
 
 T = TypeVar("T")
-Answer = calls.Claimed | calls.Empty | calls.Paced | calls.Held | calls.Unconfigured
+Answer = calls.Claimed | calls.Empty | calls.Paced | calls.Held | calls.Dismissed | calls.Unconfigured
 
 BUDGET = "main"
 PUMP = "pump-1"
@@ -180,7 +180,9 @@ class Ledger:
         lease_ms: int = LEASE_MS,
         linger_ms: int = 0,
         first: bool = False,
+        nonce: str = "",
     ) -> Answer:
+        """`first`: the pump comes on the request that stands."""
         return self.run(
             calls.claim(
                 self.keys,
@@ -189,7 +191,7 @@ class Ledger:
                 wanted=wanted,
                 lease_ms=lease_ms,
                 linger_ms=linger_ms,
-                first=first,
+                nonce=(self.asked() or "message-of-old") if first else nonce,
             )
         )
 
@@ -234,8 +236,8 @@ class Ledger:
     ) -> calls.Renewed:
         return self.run(calls.renew(self.keys, pump=pump, place=place, lease_ms=lease_ms, leased=leased))
 
-    def leave(self, *, pump: str = PUMP, warm: bool = False) -> bool:
-        return self.run(calls.leave(self.keys, pump=pump, warm=warm))
+    def leave(self, *, pump: str = PUMP, warm: bool = False, unanswered: str = "") -> str:
+        return self.run(calls.leave(self.keys, pump=pump, warm=warm, unanswered=unanswered))
 
     def tend(self, *, worker: str = "worker-1", version: str = "v1") -> Tended:
         return self.run(calls.tend(self.keys, worker=worker, version=version))
@@ -278,6 +280,10 @@ class Ledger:
         """Moves all members of a zset to long ago."""
         for member in self.redis.zrange(self.key(index), 0, -1):
             self.redis.zadd(self.key(index), {member: 1})
+
+    def asked(self) -> str:
+        """Nonce of the request for a pump that stands; empty: none does."""
+        return str(self.redis.get(self.key("asked")) or "")
 
     def forget_request(self) -> None:
         """Lets the time pass in which a pump that was asked for should have come."""

@@ -260,6 +260,35 @@ def test_an_outage_of_throttles_keeps_the_rate_in_mind(ledger: Ledger) -> None:
     assert rate(ledger) > 90
 
 
+def test_a_job_that_is_throttled_again_and_again_says_nothing_of_the_rate(ledger: Ledger) -> None:
+    """AWS may refuse one destination for long; the others must not pay for it."""
+    ledger.configure(rate=100, burst=100, version="v2")
+    (local_id,) = ledger.add(1)
+    rates = []
+    for _ in range(4):
+        set_bucket(ledger, tokens=1, cut_ms=0)
+        taken = ledger.take(1)
+        ledger.finish(local_id, taken.claim, "snooze", code="throttled", delay_ms=0)
+        rates.append(rate(ledger))
+
+    assert rates[0] > rates[1] == rates[2] == rates[3]
+
+
+def test_throttled_calls_among_others_on_the_way_back_do_not_wear_the_known_rate_down(ledger: Ledger) -> None:
+    """After an outage one call in two may still be refused: that is no measurement of a rate that is low by our doing."""
+    limited(ledger)
+    for _ in range(30):
+        throttle(ledger)
+    for _ in range(5):
+        set_bucket(ledger, limited_ms=ledger.now_ms())
+        pass_calls(ledger, 1)
+        throttle(ledger)
+    set_bucket(ledger, limited_ms=ledger.now_ms())
+    pass_calls(ledger, 8)
+
+    assert rate(ledger) > 40
+
+
 def test_a_new_ceiling_starts_anew(ledger: Ledger) -> None:
     """AWS granted more, and the operator said so."""
     limited(ledger)

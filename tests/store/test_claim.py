@@ -33,7 +33,7 @@ def test_a_claim_that_is_repeated_gives_the_same_jobs_and_takes_tokens_once(ledg
 
     assert isinstance(first, Claimed)
     assert isinstance(second, Claimed)
-    assert (second.jobs, second.pace_ms, second.more) == (first.jobs, first.pace_ms, first.more)
+    assert (second.jobs, second.pace_ms, second.bring) == (first.jobs, first.pace_ms, first.bring)
     assert ledger.books() == {"accepted": 5, "waiting": 3, "leased": 2}
     assert len(ledger.take(5).jobs) == 3
 
@@ -65,7 +65,7 @@ def test_two_pumps_never_get_the_same_job(ledger: Ledger) -> None:
                     wanted=7,
                     lease_ms=LEASE_MS,
                     linger_ms=0,
-                    first=False,
+                    nonce="",
                 )
             )
             if not isinstance(answer, Claimed):
@@ -90,7 +90,7 @@ def test_a_budget_nobody_configured_gives_nothing(bare_ledger: Ledger) -> None:
 
     assert isinstance(bare_ledger.claim(), Unconfigured)
     assert bare_ledger.books() == {"accepted": 1, "waiting": 1}
-    assert not bare_ledger.tend().ask
+    assert not bare_ledger.tend().bring
 
 
 def test_configuring_tells_the_version_that_stood_before(bare_ledger: Ledger) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from outbound_chat.store.calls import Claimed, Renewed
+from outbound_chat.store.calls import Claimed, Dismissed, Paced, Renewed
+from outbound_chat.store.records import Place
 
 from .ledger import HOUR_MS, Ledger
 
@@ -11,7 +12,7 @@ def full_claim(ledger: Ledger, pump: str, *, first: bool = False, wanted: int = 
     """Whether a claim asks for one more pump."""
     answer = ledger.claim(pump=pump, first=first, wanted=wanted)
     assert isinstance(answer, Claimed)
-    return answer.more
+    return bool(answer.bring)
 
 
 @pytest.mark.parametrize("max_pumps", [2, 3])
@@ -92,11 +93,11 @@ def test_nobody_is_asked_while_the_next_call_is_far(ledger: Ledger) -> None:
     ledger.add(3)
     ledger.claim(first=True)
 
-    assert not ledger.renew().more
+    assert not ledger.renew().bring
     assert not ledger.leave()
-    assert not ledger.tend().ask
+    assert not ledger.tend().bring
     ledger.shift_bucket(-59_500)
-    assert ledger.tend().ask
+    assert ledger.tend().bring
 
 
 def test_a_busy_pump_asks_for_another_when_work_is_due(ledger: Ledger) -> None:
@@ -105,8 +106,8 @@ def test_a_busy_pump_asks_for_another_when_work_is_due(ledger: Ledger) -> None:
     ledger.claim(wanted=1, first=True)
     ledger.forget_request()
 
-    assert ledger.renew().more
-    assert not ledger.renew().more, "one is on its way"
+    assert ledger.renew().bring
+    assert not ledger.renew().bring, "one is on its way"
 
 
 def test_a_busy_pump_asks_for_nobody_past_the_most_or_without_work(ledger: Ledger) -> None:
@@ -114,11 +115,11 @@ def test_a_busy_pump_asks_for_nobody_past_the_most_or_without_work(ledger: Ledge
     ledger.configure(max_pumps=1, version="v2")
     ledger.add(2)
     ledger.claim(wanted=1, first=True)
-    assert not ledger.renew().more
+    assert not ledger.renew().bring
 
     ledger.configure(max_pumps=4, version="v3")
     ledger.take()
-    assert not ledger.renew().more
+    assert not ledger.renew().bring
 
 
 def test_a_busy_pump_stays_alive_by_renewing(ledger: Ledger) -> None:
@@ -130,7 +131,7 @@ def test_a_busy_pump_stays_alive_by_renewing(ledger: Ledger) -> None:
     ledger.configure(max_pumps=1, version="v2")
     ledger.renew()
 
-    assert not ledger.tend().ask
+    assert not ledger.tend().bring
 
 
 def test_a_pump_that_signed_off_keeps_its_leases_and_not_its_place(ledger: Ledger) -> None:
@@ -140,8 +141,8 @@ def test_a_pump_that_signed_off_keeps_its_leases_and_not_its_place(ledger: Ledge
     ledger.forget_request()
     ledger.run_out("pumps")
 
-    assert ledger.renew((taken.ids[0], taken.claim), place="left") == Renewed(1, more=False)
-    assert ledger.tend().ask
+    assert ledger.renew((taken.ids[0], taken.claim), place="left") == Renewed(1, bring="")
+    assert ledger.tend().bring
 
 
 def test_the_last_pump_gets_a_successor_whatever_was_asked_for_before(ledger: Ledger) -> None:
@@ -159,5 +160,153 @@ def test_a_pump_with_room_asks_for_no_other(ledger: Ledger) -> None:
     taken = ledger.take(1)
     ledger.forget_request()
 
-    assert not ledger.renew((taken.ids[0], taken.claim), place="idle").more
-    assert ledger.renew((taken.ids[0], taken.claim), place="full").more
+    assert not ledger.renew((taken.ids[0], taken.claim), place="idle").bring
+    assert ledger.renew((taken.ids[0], taken.claim), place="full").bring
+
+
+def test_a_pump_that_comes_on_an_old_request_is_dismissed(ledger: Ledger) -> None:
+    """Messages that waited in a busy broker all arrive at once: one brings a pump, the others must cost nothing."""
+    ledger.add(5)
+    old = ledger.asked()
+    ledger.forget_request()
+    new = ledger.tend().bring
+    assert old != new
+    ledger.claim(pump="pump-1", nonce=new, wanted=1)
+
+    assert ledger.claim(pump="pump-2", nonce=old) == Dismissed()
+    assert ledger.claim(pump="pump-3", nonce=new) == Dismissed(), "a doubled message is as good as an old one"
+    assert ledger.redis.zrange(ledger.key("pumps"), 0, -1) == ["pump-1"]
+
+
+def test_a_pump_that_comes_on_an_old_request_works_when_nobody_else_does(ledger: Ledger) -> None:
+    """The work matters, and not which message brought the pump; then the newer request brings no second one."""
+    ledger.add(5)
+    old = ledger.asked()
+    ledger.forget_request()
+    new = ledger.tend().bring
+
+    assert isinstance(ledger.claim(pump="pump-1", nonce=old, wanted=1), Claimed)
+    assert ledger.claim(pump="pump-2", nonce=new) == Dismissed()
+
+
+def test_an_old_request_brings_no_pump_once_a_later_one_has(ledger: Ledger) -> None:
+    """With too few slots messages pile up: if each brought a pump, and that one a successor, they would never end."""
+    ledger.add(5)
+    nonces = [ledger.asked()]
+    for _ in range(3):
+        ledger.forget_request()
+        nonces.append(ledger.tend().bring)
+    ledger.claim(pump="pump-1", nonce=nonces[0], wanted=1)
+    successor = ledger.leave(pump="pump-1")
+    ledger.forget_request()
+    latest = ledger.tend().bring
+
+    assert [ledger.claim(pump=nonce, nonce=nonce) for nonce in nonces] == [Dismissed()] * 4
+    assert isinstance(ledger.claim(pump="pump-2", nonce=successor, wanted=1), Claimed)
+    ledger.leave(pump="pump-2")
+    assert ledger.claim(pump="pump-3", nonce=latest) == Dismissed()
+
+
+def test_a_message_without_a_nonce_brings_a_pump(ledger: Ledger) -> None:
+    """Workers of an older version share the broker during an upgrade."""
+    ledger.add(5)
+    ledger.claim(pump="pump-1", wanted=1, first=True)
+
+    assert isinstance(ledger.claim(pump="pump-2", nonce=""), Claimed)
+
+
+def test_a_first_claim_whose_answer_was_lost_is_not_dismissed_when_repeated(ledger: Ledger) -> None:
+    """The request was answered by that very claim."""
+    ledger.configure(rate=0.001, burst=1, version="v2")
+    ledger.add(2)
+    ledger.claim(pump="pump-1", wanted=1, first=True)
+    ledger.forget_request()
+    ledger.shift_bucket(-2_000_000)
+    nonce = ledger.renew(pump="pump-1").bring
+    ledger.shift_bucket(2_000_000)
+
+    first = ledger.claim(pump="pump-2", claim_id="claim-1", nonce=nonce)
+    assert isinstance(first, Paced)
+    assert isinstance(ledger.claim(pump="pump-2", claim_id="claim-1", nonce=nonce), Paced)
+
+
+def test_each_unanswered_request_doubles_the_time_to_the_next(ledger: Ledger) -> None:
+    """While all workers are busy, every message more only waits in the broker with the others."""
+    ledger.add(5)
+    waits = [ledger.ttl_ms("asked")]
+    for _ in range(5):
+        ledger.forget_request()
+        assert ledger.tend().bring
+        waits.append(ledger.ttl_ms("asked"))
+
+    assert [round(wait / 1000) for wait in waits] == [2, 4, 8, 16, 30, 30]
+    ledger.claim(first=True, wanted=1)
+    assert ledger.leave()
+    assert round(ledger.ttl_ms("asked") / 1000) == 2, "a pump came"
+
+
+def test_unanswered_requests_for_one_more_pump_grow_rare_too(ledger: Ledger) -> None:
+    """A process that keeps up with its pump lets their messages go by."""
+    ledger.add(5)
+    assert full_claim(ledger, "pump-1", first=True, wanted=1)
+    waits = [ledger.ttl_ms("asked")]
+    for _ in range(6):
+        ledger.forget_request()
+        assert ledger.renew(pump="pump-1").bring
+        waits.append(ledger.ttl_ms("asked"))
+
+    assert [round(wait / 250) for wait in waits] == [1, 2, 4, 8, 16, 32, 32]
+
+
+def test_a_request_for_one_more_does_not_stand_in_the_way_of_one_that_is_needed(ledger: Ledger) -> None:
+    """It may be let go by, and stand for seconds."""
+    ledger.add(5)
+    ledger.claim(wanted=1, first=True)
+    ledger.forget_request()
+    assert ledger.renew().bring
+    ledger.run_out("pumps")
+
+    assert ledger.tend().bring
+    assert not ledger.tend().bring
+
+
+def test_a_leaving_pump_hands_back_the_jobs_of_a_claim_it_got_no_answer_to(ledger: Ledger) -> None:
+    """Nobody called them: they must not wait for the end of a lease, and then count as perhaps sent."""
+    ledger.configure(rate=0.001, burst=5, version="v2")
+    ids = ledger.add(4)
+    called = ledger.take(1)
+    answer = ledger.claim(claim_id="lost", wanted=2)
+    assert isinstance(answer, Claimed)
+    for _ in range(2):
+        ledger.leave(unanswered="lost")
+
+    assert ledger.books() == {"accepted": 4, "waiting": 3, "leased": 1}
+    assert ledger.redis.zrange(ledger.key("leases"), 0, -1) == called.ids
+    later = ledger.take(4, pump="pump-2")
+    assert {*later.ids, *called.ids} == set(ids)
+    assert {(job.attempts, job.maybe_sent) for job in later.jobs} == {(1, False)}
+    ledger.add(2)
+    assert len(ledger.take(2).jobs) == 1, "the tokens came back once"
+
+
+def test_a_leaving_pump_hands_back_nothing_that_another_claim_holds(ledger: Ledger) -> None:
+    """Its lease ran out meanwhile, and another pump calls the job."""
+    ledger.add(1)
+    ledger.claim(claim_id="lost")
+    ledger.lose_leases()
+    taken = ledger.take(pump="pump-2")
+    ledger.leave(unanswered="lost")
+
+    assert ledger.head(taken.ids[0])[Place.CLAIM] == taken.claim
+    assert ledger.books() == {"accepted": 1, "leased": 1}
+
+
+def test_a_claim_that_reaches_redis_after_its_pump_has_left_takes_nothing(ledger: Ledger) -> None:
+    """A server that hung works off what waits in its sockets, in any order."""
+    ledger.add(3)
+    ledger.leave(unanswered="late")
+
+    answer = ledger.claim(claim_id="late")
+    assert isinstance(answer, Claimed)
+    assert answer.jobs == ()
+    assert ledger.books() == {"accepted": 3, "waiting": 3}

@@ -25,10 +25,10 @@ def a_call(script: str, items: int) -> Call[Any]:
     """A call of the script, for so many jobs."""
     made: dict[str, Call[Any]] = {
         "submit": calls.submit(KEYS, lane=LANE, max_age_ms=1, rejected=0, jobs=[new_job()] * items),
-        "claim": calls.claim(KEYS, pump="p", claim_id="c", wanted=1, lease_ms=1, linger_ms=0, first=True),
+        "claim": calls.claim(KEYS, pump="p", claim_id="c", wanted=1, lease_ms=1, linger_ms=0, nonce="n"),
         "finish": calls.finish(KEYS, [RESULT] * items),
         "renew": calls.renew(KEYS, pump="p", place="full", lease_ms=1, leased=[("id", "claim")] * items),
-        "leave": calls.leave(KEYS, pump="p", warm=True),
+        "leave": calls.leave(KEYS, pump="p", warm=True, unanswered=""),
         "tend": calls.tend(KEYS, worker="w", version="v"),
         "cancel": calls.cancel(KEYS, "id"),
         "open_batch": calls.open_batch(KEYS, batch="b", lane=LANE, name="n", shared="{}"),

@@ -17,7 +17,7 @@ def test_new_work_pokes_the_waiting_pump_once(ledger: Ledger) -> None:
     assert ledger.claim(linger_ms=LINGER_MS) == Empty(waiting=True, until_ms=-1)
     ledger.add(1)
     assert signals(ledger) == (1, 0)
-    assert ledger.store.wait_for_signal([ledger.keys.poke], 1) == ledger.keys.poke
+    assert ledger.store.wait_for_signal([ledger.keys.poke], 1) == (ledger.keys.poke, "1")
 
     ledger.add(1)
     assert signals(ledger) == (0, 0)
@@ -28,7 +28,7 @@ def test_new_work_without_a_pump_wakes_one_waker(ledger: Ledger) -> None:
     ledger.add(1)
     assert signals(ledger) == (0, 1)
     assert "asked" in ledger.names()
-    assert ledger.store.wait_for_signal([ledger.keys.wake, ledger.keys.poke], 1) == ledger.keys.wake
+    assert ledger.store.wait_for_signal([ledger.keys.wake, ledger.keys.poke], 1) == (ledger.keys.wake, ledger.asked())
 
     ledger.add(1)
     assert signals(ledger) == (0, 0)
@@ -145,11 +145,11 @@ def test_a_pump_that_leaves_is_poked_no_more(ledger: Ledger) -> None:
 def test_the_waker_asks_when_due_work_has_no_pump(ledger: Ledger) -> None:
     """Each signal may be lost: with its worker, with the broker, with Redis."""
     ledger.add(1)
-    assert not ledger.tend().ask, "one is on its way"
+    assert not ledger.tend().bring, "one is on its way"
     ledger.forget_request()
 
-    assert ledger.tend().ask
-    assert not ledger.tend(worker="worker-2").ask, "the first waker brings it"
+    assert ledger.tend().bring
+    assert not ledger.tend(worker="worker-2").bring, "the first waker brings it"
 
 
 def test_the_waker_asks_for_nobody_while_a_pump_lives(ledger: Ledger) -> None:
@@ -158,7 +158,7 @@ def test_the_waker_asks_for_nobody_while_a_pump_lives(ledger: Ledger) -> None:
     ledger.claim(wanted=1, first=True)
     ledger.forget_request()
 
-    assert not ledger.tend().ask
+    assert not ledger.tend().bring
 
 
 def test_the_waker_asks_when_the_pump_has_died(ledger: Ledger) -> None:
@@ -168,20 +168,20 @@ def test_the_waker_asks_when_the_pump_has_died(ledger: Ledger) -> None:
     ledger.forget_request()
     ledger.run_out("pumps")
 
-    assert ledger.tend().ask
+    assert ledger.tend().bring
 
 
 def test_the_waker_asks_for_work_that_became_due(ledger: Ledger) -> None:
     """Nobody else looks at a job scheduled for the middle of the night."""
     ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
-    assert not ledger.tend().ask
+    assert not ledger.tend().bring
     for name in ledger.names():
         if name == "later" or name.startswith("lane:"):
             ledger.run_out(name)
 
-    assert ledger.tend().ask
+    assert ledger.tend().bring
 
 
 def test_the_waker_asks_for_nobody_when_nothing_is_due(ledger: Ledger) -> None:
     """An idle budget has no pump."""
-    assert ledger.tend() == Tended(ask=False, next_ms=-1, lost=0, expired=0, configured=True)
+    assert ledger.tend() == Tended(bring="", next_ms=-1, lost=0, expired=0, configured=True)

@@ -4,20 +4,20 @@ Celery runs the processes, their pools and their shutdown, and carries wake-ups.
 measuring; `docs/celery.md` has the reasons.
 """
 
-import logging
+import atexit
 from typing import Any
 
 from celery import Celery, bootsteps
 from celery.signals import worker_shutting_down
 
 from outbound_chat_config import load_settings
+from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.runtime import get_runtime, stopping
 from outbound_chat_worker.waker import Waker
 
-logger = logging.getLogger(__name__)
-
 QUEUE = "outbound-chat"
 PUMP_TASK = "outbound_chat.pump"
+TURN_SECONDS = 0.1
 
 
 def _configuration() -> dict[str, Any]:
@@ -41,8 +41,10 @@ def _configuration() -> dict[str, Any]:
         "task_ignore_result": True,
         "task_publish_retry": False,
         "worker_prefetch_multiplier": 1,
+        # Else a worker that is busy keeps one message more, which was meant for one that is idle.
+        "worker_disable_prefetch": settings.broker.startswith("redis"),
         "worker_pool": "threads",
-        "worker_concurrency": settings.worker.pumps,
+        "worker_concurrency": settings.worker.pumps * len(settings.budgets),
         "worker_send_task_events": False,
     }
 
@@ -64,18 +66,25 @@ app = Celery("outbound-chat", set_as_current=False, include=["outbound_chat_work
 app.add_defaults(_configuration)
 
 
-def bring(budget: str) -> None:
-    """Asks for one more pump. When the broker can't take the message, a waker asks again within seconds."""
-    try:
-        with app.producer_or_acquire() as producer:
-            try:
-                app.send_task(PUMP_TASK, args=[budget], queue=QUEUE, ignore_result=True, retry=False, producer=producer)
-            except Exception:
-                # A connection may stand and yet be of no use: after a failover it leads to what is a replica now.
-                producer.connection.collect()
-                raise
-    except Exception as error:  # noqa: BLE001  # each broker's library has errors of its own, and none may end a pump
-        logger.warning("budget %s: the broker took no message, so no pump comes yet: %r", budget, error)
+def _send(budget: str, nonce: str) -> None:
+    with app.producer_or_acquire() as producer:
+        try:
+            options = {"queue": QUEUE, "ignore_result": True, "retry": False, "producer": producer}
+            app.send_task(PUMP_TASK, args=[budget, nonce], **options)
+        except Exception:
+            # A connection may stand and yet be of no use: after a failover it leads to what is a replica now.
+            producer.connection.collect()
+            raise
+
+
+bringer = Bringer(_send)
+"""The way of this process to more pumps."""
+# The successor of a pump that ended with the process is asked for last of all.
+atexit.register(bringer.drain)
+
+
+def _turn() -> None:
+    """Makes the worker's loop turn, and look whether it may take another message."""
 
 
 class WakerStep(bootsteps.StartStopStep):
@@ -84,12 +93,14 @@ class WakerStep(bootsteps.StartStopStep):
     A step of the *worker* blueprint: steps of the consumer start anew at each reconnect to the broker.
     """
 
-    requires = ("celery.worker.components:Pool",)
+    requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
 
     def start(self, parent: Any) -> None:
         """Starts the waker once the pool stands, so that no thread of it is carried over a fork."""
-        parent.outbound_chat_waker = Waker(get_runtime(), bring)
+        parent.outbound_chat_waker = Waker(get_runtime(), bringer)
         parent.outbound_chat_waker.start()
+        # A worker whose slots were all taken sees that one is free only when its loop turns, by itself once a second.
+        parent.timer.call_repeatedly(TURN_SECONDS, _turn)
 
     def stop(self, parent: Any) -> None:
         """Ends the waker with the worker."""

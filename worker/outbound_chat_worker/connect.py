@@ -71,13 +71,14 @@ _YOUNG_SECONDS = 1.0
 class Connect:
     """Amazon Connect as senders reach it. Safe to share between threads; not between processes."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, *, budgets: int = 1) -> None:
+        """`budgets`: how many may share a client."""
         self._config = Config(
             retries={"total_max_attempts": 1, "mode": "standard"},
             connect_timeout=settings.connect_timeout.total_seconds(),
             read_timeout=settings.read_timeout.total_seconds(),
             # A pool smaller than the threads would throw connections away and pay a TLS handshake a call.
-            max_pool_connections=settings.threads * settings.pumps,
+            max_pool_connections=settings.threads * settings.pumps * budgets,
             tcp_keepalive=True,
         )
         self._clients: dict[tuple[str | None, ...], tuple[Any, float]] = {}

@@ -26,7 +26,7 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings.redis_url.get_secret_value(), settings.key_prefix)
-        self.connect = Connect(settings.worker)
+        self.connect = Connect(settings.worker, budgets=len(settings.budgets))
         self.shared_request = lru_cache(maxsize=256)(self._read_shared_request)
         """The part of the request that the jobs of a batch share, by budget and batch."""
 

@@ -7,7 +7,6 @@ import logging
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,7 +53,8 @@ class Supervisor:
         self._folder = folder
         self._output = output
         self._log_level = log_level
-        self._stop = threading.Event()
+        # A plain flag: the signal handler may interrupt an Event while it holds its own lock, and would wait for ever.
+        self._stopping = False
         self._workers = [_Worker(self._spawn(number), time.monotonic()) for number in range(1, processes + 1)]
 
     @property
@@ -75,8 +75,9 @@ class Supervisor:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self.stop())
         try:
-            while not self._stop.wait(LOOK_SECONDS):
+            while not self._stopping:
                 self.look()
+                time.sleep(LOOK_SECONDS)
         finally:
             self.end()
 
@@ -97,7 +98,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Makes `run` end."""
-        self._stop.set()
+        self._stopping = True
 
     def end(self) -> None:
         """Ends all workers: each finishes its calls in flight; after 30 s it is killed."""

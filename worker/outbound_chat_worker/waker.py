@@ -10,10 +10,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from outbound_chat.errors import StoreError
 from outbound_chat.store import calls
+from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -25,10 +26,9 @@ STORE_RETRY_SECONDS = 0.5
 class Waker:
     """Looks after all budgets of the settings until it is stopped."""
 
-    def __init__(self, runtime: Runtime, bring: Callable[[str], None]) -> None:
-        """`bring`: asks Celery for one more pump for a budget."""
+    def __init__(self, runtime: Runtime, bringer: Bringer) -> None:
         self._runtime = runtime
-        self._bring = bring
+        self._bringer = bringer
         self._stop = threading.Event()
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         # A blocking read names keys of one slot only, so on a cluster each budget needs a thread of its own.
@@ -89,8 +89,8 @@ class Waker:
             self._runtime.configure(budget)
         if found.lost:
             logger.warning("budget %s: %d leases ran out; their jobs wait again", budget, found.lost)
-        if found.ask:
-            self._bring(budget)
+        if found.bring:
+            self._bringer.bring(budget, found.bring)
         return LOOK_SECONDS if found.next_ms < 0 else min(LOOK_SECONDS, found.next_ms / 1000)
 
     def _listen(self, budgets: Sequence[str], seconds: float) -> None:
@@ -100,4 +100,4 @@ class Waker:
         while not self._stop.is_set() and (left := ends - time.monotonic()) > 0:
             signalled = self._runtime.store.wait_for_signal(list(keys), left)
             if signalled:
-                self._bring(keys[signalled])
+                self._bringer.bring(keys[signalled.key], signalled.word)

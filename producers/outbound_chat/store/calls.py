@@ -98,8 +98,8 @@ class Claimed:
     now_ms: int
     pace_ms: int
     """Time to the next token; 0: none lacked."""
-    more: bool
-    """The caller is to bring one more pump."""
+    bring: str
+    """Nonce with which the caller is to bring one more pump; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,11 @@ class Held:
     """A person stopped the whole budget."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """Another pump has come on the request that brought this one, which ends at once, without `leave`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,18 +165,18 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """How many leases were renewed, and whether one more pump is wanted."""
+    """How many leases were renewed, and the nonce with which to bring one more pump; empty: none."""
 
     leases: int
-    more: bool
+    bring: str
 
 
 @dataclass(frozen=True, slots=True)
 class Tended:
     """What the waker found."""
 
-    ask: bool
-    """The caller is to bring a pump."""
+    bring: str
+    """Nonce with which the caller is to bring a pump; empty: none."""
     next_ms: int
     """Time to the next due job, lease or expiry; -1: none."""
     lost: int
@@ -209,25 +214,30 @@ def submit(
 
 
 def claim(
-    keys: Keys, *, pump: str, claim_id: str, wanted: int, lease_ms: int, linger_ms: int, first: bool
-) -> Call[Claimed | Empty | Paced | Held | Unconfigured]:
-    """Asks for jobs to call; repeated with the same `claim_id` it gives the same jobs."""
+    keys: Keys, *, pump: str, claim_id: str, wanted: int, lease_ms: int, linger_ms: int, nonce: str
+) -> Call[Claimed | Empty | Paced | Held | Dismissed | Unconfigured]:
+    """Asks for jobs to call; repeated with the same `claim_id` it gives the same jobs.
 
-    def read(reply: list[Any]) -> Claimed | Empty | Paced | Held | Unconfigured:
+    `nonce`: of the request that brought the pump, until a claim of it was answered; then empty.
+    """
+
+    def read(reply: list[Any]) -> Claimed | Empty | Paced | Held | Dismissed | Unconfigured:
         match reply[0]:
             case "claimed":
                 jobs = zip(reply[4::3], reply[5::3], reply[6::3], strict=True)
-                return Claimed(tuple(_claimed_job(*job) for job in jobs), int(reply[1]), int(reply[2]), reply[3] == 1)
+                return Claimed(tuple(_claimed_job(*job) for job in jobs), int(reply[1]), int(reply[2]), reply[3])
             case "empty":
                 return Empty(reply[2] == 1, int(reply[3]), reply[4])
             case "paced":
                 return Paced(int(reply[2]), int(reply[3]))
             case "held":
                 return Held(reply[2])
+            case "dismissed":
+                return Dismissed()
             case _:
                 return Unconfigured()
 
-    return Call("claim", keys, [pump, claim_id, wanted, lease_ms, linger_ms, int(first)], read)
+    return Call("claim", keys, [pump, claim_id, wanted, lease_ms, linger_ms, nonce], read)
 
 
 def _claimed_job(local_id: str, raw_head: str, request: str) -> ClaimedJob:
@@ -281,19 +291,22 @@ def renew(
     `place`: the pump has room for more jobs (`idle`), has none (`full`), or has signed off (`left`).
     """
     args: list[str | int] = [pump, place, lease_ms, *(part for pair in leased for part in pair)]
-    return Call("renew", keys, args, lambda reply: Renewed(int(reply[0]), reply[1] == 1))
+    return Call("renew", keys, args, lambda reply: Renewed(int(reply[0]), reply[1]))
 
 
-def leave(keys: Keys, *, pump: str, warm: bool) -> Call[bool]:
-    """Signs a pump off; True: the caller is to bring a successor."""
-    return Call("leave", keys, [pump, int(warm)], lambda reply: reply == 1)
+def leave(keys: Keys, *, pump: str, warm: bool, unanswered: str) -> Call[str]:
+    """Signs a pump off; answers the nonce with which the caller is to bring a successor, empty for none.
+
+    `unanswered`: id of its last claim, if it got no answer to it: what that took goes back. Empty: it got one.
+    """
+    return Call("leave", keys, [pump, int(warm), unanswered], str)
 
 
 def tend(keys: Keys, *, worker: str, version: str) -> Call[Tended]:
     """Ends lost leases and expired jobs, and finds due work without a pump."""
 
     def read(reply: list[Any]) -> Tended:
-        return Tended(reply[0] == 1, int(reply[1]), int(reply[2]), int(reply[3]), reply[4] == 1)
+        return Tended(reply[0], int(reply[1]), int(reply[2]), int(reply[3]), reply[4] == 1)
 
     return Call("tend", keys, [worker, version], read)
 

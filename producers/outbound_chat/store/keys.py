@@ -65,9 +65,10 @@ KINDS = (
     KeyKind("pumps", "zset", Lifetime.TTL, "pumps at work -> alive until ms"),
     KeyKind("claims:*", "string", Lifetime.TTL, "a pump's last claim, to repeat its answer"),
     KeyKind("waiting", "string", Lifetime.TTL, "the pump that waits on `poke`"),
-    KeyKind("asked", "string", Lifetime.TTL, "stands while a pump is on its way"),
+    KeyKind("asked", "string", Lifetime.TTL, "stands while a pump is on its way: nonce of the request"),
+    KeyKind("requests", "hash", Lifetime.TTL, "requests for a pump since the last one came, and when that was"),
     KeyKind("poke", "list", Lifetime.TTL, "wakes the waiting pump; at most one element"),
-    KeyKind("wake", "list", Lifetime.TTL, "wakes the wakers; at most one element"),
+    KeyKind("wake", "list", Lifetime.TTL, "wakes the wakers: nonce of the request; at most one element"),
 )
 
 

@@ -4,11 +4,12 @@ Not for rules: what a call does stands in its Lua script, what it means in `call
 """
 
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 from weakref import WeakSet
 
 from redis.exceptions import NoScriptError
@@ -24,6 +25,15 @@ STANDS_SECONDS = 5.0
 """Longest wait for the server to confirm a subscription, which it does with a message of its own."""
 
 
+class Signal(NamedTuple):
+    """What woke a waker or a waiting pump."""
+
+    key: str
+    """The list it came through."""
+    word: str
+    """What it says; to a waker, the nonce with which to bring a pump."""
+
+
 class Store:
     """The ledger in Redis. Safe to share between threads. After a fork the child has connections of its own.
 
@@ -33,7 +43,8 @@ class Store:
     def __init__(self, url: str, prefix: str = "oc", client: AnyRedis | None = None) -> None:
         """`client` replaces the connection made from `url`, for example by fakeredis in tests."""
         self._url = url
-        self._redis: Any = client or connect(url)
+        self._redis: Any = client
+        self._connecting = threading.Lock()
         if client is None:
             _stores.add(self)
         self.clustered = is_cluster(url)
@@ -42,13 +53,16 @@ class Store:
 
     @property
     def redis(self) -> Any:
-        """The client of redis-py."""
-        if self._redis is None:
-            self._redis = connect(self._url)
-        return self._redis
+        """The client of redis-py. Made when it is first needed: that of a cluster connects at once, and may be away."""
+        with self._connecting:
+            if self._redis is None:
+                self._redis = connect(self._url)
+            return self._redis
 
     def forget_connections(self) -> None:
         """Lets the next call connect anew, and touches nothing of the connections that stand: they are the parent's."""
+        # A thread of the parent may have held the old lock at the fork.
+        self._connecting = threading.Lock()
         if self._redis is not None:
             # Never let go of: its end would wait for a lock that a thread of the parent held at the fork.
             _of_parents.append(self._redis)
@@ -68,12 +82,12 @@ class Store:
                 reply = self.redis.eval(script.source, 1, call.keys.base, *call.args)
         return call.read(reply)
 
-    def wait_for_signal(self, keys: Sequence[str], timeout: float) -> str | None:
-        """Blocks for at most `timeout` seconds (up to 5) until one of the lists has an element; its name, or None."""
+    def wait_for_signal(self, keys: Sequence[str], timeout: float) -> Signal | None:
+        """Blocks for at most `timeout` seconds (up to 5) until one of the lists has an element, which it takes."""
         with translated():
             # Redis reads a timeout of 0 as "for ever".
             popped = self.redis.blpop(list(keys), max(timeout, 0.01))
-        return popped[0] if popped else None
+        return Signal(*popped) if popped else None
 
     def shared_request(self, keys: Keys, batch: str) -> str:
         """The part of the request that all jobs of the batch share, as stored; empty: there is none."""

@@ -5,14 +5,15 @@
 -- ARGV[3] wanted: how many jobs at most (1 to 500)
 -- ARGV[4] lease_ms: time until another may claim them
 -- ARGV[5] linger_ms: how long the pump would wait for work; 0: it leaves
--- ARGV[6] first: 1 on the first claim of a pump, which ends the wait for it
--- reply   {'claimed', now_ms, pace_ms, more, then id, head, request of each job}; pace_ms: time to the next token,
---         0: none lacked; more: 1 asks the caller to bring one more pump
+-- ARGV[6] nonce: of the request that brought the pump, until its first claim is answered; '': it had none
+-- reply   {'claimed', now_ms, pace_ms, bring, then id, head, request of each job}; pace_ms: time to the next token,
+--         0: none lacked; bring: nonce with which the caller is to bring one more pump, '': none
 --         {'empty', now_ms, waiting, until_ms, rule}; waiting: 1 when the pump was registered and is to wait on `poke`;
 --         until_ms: time to the next due job, or until a rule may let one go, -1: neither is known;
 --         rule: what keeps due jobs back and its scope, such as 'hold sender:sms', '' when nothing does
 --         {'paced', now_ms, pace_ms, pumps}: the budget gives no token yet; pumps: how many work for the budget
 --         {'held', now_ms, reason}: a person stopped the budget
+--         {'dismissed'}: the request was answered by another pump; this one ends
 --         {'unconfigured'}: nobody wrote the budget's settings
 -- keeps   a job is in its lane or leased, never both; twice gives the same jobs and takes no token twice
 -- uses: base record lanes places books gates opening calling holds final turns bucket wake
@@ -20,20 +21,20 @@ local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonum
 local MOST = 500
 local CLAIM_MEMORY_MS = 60000
 
-local reply = { 'claimed', NOW, 0, 0 }
+local reply = { 'claimed', NOW, 0, '' }
 
 local function add_to_reply(id, head, request)
   reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = id, cjson.encode(head), request
 end
 
-local function repeat_answer(ids, pace_ms, more)
+local function repeat_answer(ids, pace_ms, bring)
   for _, id in ipairs(ids) do
     local head, request = load_record(id)
     if head and head[CLAIM] == claim then
       add_to_reply(id, head, request)
     end
   end
-  reply[3], reply[4] = pace_ms, more
+  reply[3], reply[4] = pace_ms, bring
   return reply
 end
 
@@ -135,8 +136,8 @@ local budget = read_budget()
 if not budget then
   return { 'unconfigured' }
 end
-if ARGV[6] == '1' then
-  redis.call('DEL', key('asked'))
+if ARGV[6] ~= '' and not is_wanted(pump, ARGV[6]) then
+  return { 'dismissed' }
 end
 local hold = read_hold('person', 'budget')
 if hold then
@@ -167,8 +168,8 @@ if #ids == 0 then
   return empty()
 end
 reply[3] = until_token(budget)
-if #ids == wanted and reply[3] == 0 and ring_has_work() and ask_for_one_more(budget.max_pumps) then
-  reply[4] = 1
+if #ids == wanted and reply[3] == 0 and ring_has_work() then
+  reply[4] = ask_for_one_more(budget.max_pumps)
 end
 redis.call('SET', key('claims:' .. pump), cjson.encode({ claim, ids, reply[3], reply[4] }), 'PX', CLAIM_MEMORY_MS)
 return reply

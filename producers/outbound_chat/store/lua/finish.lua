@@ -40,13 +40,22 @@ local function record_late(id, head, request, contact, chat_ms)
   return conclude(id, head, request, from, 'sent')
 end
 
+-- Whether the job's last two calls were throttled as well: where others pass, that is about this job and not the rate.
+local function is_throttled_again(head)
+  local history = head[HISTORY]
+  local entries = type(history) == 'table' and #history or 0
+  return entries > 1 and history[entries][3] == 'throttled' and history[entries - 1][3] == 'throttled'
+end
+
 local function record(id, head, request, i)
   local outcome, code = ARGV[i + 2], ARGV[i + 6]
   local called_at, scope = head[DUE], ARGV[i + 11]
   end_call(id, head)
   settle_probe(id, head[LANE], outcome, scope)
   if code == 'throttled' then
-    throttled[#throttled + 1] = called_at
+    if not is_throttled_again(head) then
+      throttled[#throttled + 1] = called_at
+    end
   elseif outcome ~= 'not_called' and not TELLS_NOTHING[code] then
     passed[#passed + 1] = called_at
   end

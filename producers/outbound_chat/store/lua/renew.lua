@@ -5,8 +5,8 @@
 --         and only ends its calls
 -- ARGV[3] lease_ms: time until another may claim the jobs
 -- then 2 for each job: id, claim
--- reply   {renewed, more}; renewed: how many leases, the others were lost; more: 1 asks the caller to bring one more
---         pump, since this one is full and jobs are due
+-- reply   {renewed, bring}; renewed: how many leases, the others were lost; bring: nonce with which the caller is to
+--         bring one more pump, since this one is full and jobs are due, '': none
 -- keeps   a lease that was lost stays lost
 -- uses: base record lanes places books gates opening calling bucket wake
 local renewed = 0
@@ -23,5 +23,4 @@ for i = 4, #ARGV, 2 do
 end
 enroll_due_lanes()
 local wanted = place == 'full' and ring_has_work() and call_is_near()
-local more = wanted and ask_for_one_more(read_budget().max_pumps)
-return { renewed, more and 1 or 0 }
+return { renewed, wanted and ask_for_one_more(read_budget().max_pumps) or '' }

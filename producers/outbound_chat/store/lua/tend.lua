@@ -2,8 +2,8 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] worker: who looks
 -- ARGV[2] version: version of the budget's settings that this worker was started with
--- reply   {ask, next_ms, lost, expired, configured}; ask: 1 asks the caller to bring a pump; next_ms: time to the next due job,
---         lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
+-- reply   {bring, next_ms, lost, expired, configured}; bring: nonce with which the caller is to bring a pump, '': none;
+--         next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
 --         configured: 0 when nobody wrote the budget's settings, without which nothing is sent
 -- keeps   a lost lease makes its job `maybe_sent`; every job expires, held or not
 -- uses: base record lanes places books gates opening calling final bucket wake
@@ -75,4 +75,4 @@ local lost, expired = lose_leases(), expire_jobs()
 write_books()
 open_changed_gates()
 enroll_due_lanes()
-return { lacks_pump() and ask_for_pump() and 1 or 0, next_event(), lost, expired, redis.call('EXISTS', key('settings')) }
+return { lacks_pump() and ask_for_pump() or '', next_event(), lost, expired, redis.call('EXISTS', key('settings')) }

@@ -9,6 +9,7 @@ local CLIMB_CALLS, CLIMB_MS = 30, 5000 -- length of the climb: whichever is long
 local DOUBT = 20 -- calls at the present rate that a measurement is mixed with, since a short one may be off by a call
 local LARGEST_CUT = 0.85 -- of one measurement: it may be from before the provider changed its rate
 local OUTAGE_CUT, OUTAGE_FLOOR = 0.7, 0.1 -- while nothing passes at all, which tells nothing of the rate
+local NEAR = 0.9 -- a rate above this part of the known one has come back from an outage
 local RETURN = 2 -- growth by one call, at most, on the way back from an outage
 local LATE_MS = 10 -- of a bucket of one: a pump's timer may be late without losing a token
 
@@ -96,13 +97,18 @@ local function note_throttled(budget, claimed_ms)
   if claimed_ms <= budget.cut_ms then
     return
   end
-  if budget.passed == 0 then
-    budget.rate = math.min(budget.rate, math.max(budget.rate * OUTAGE_CUT, budget.known * OUTAGE_FLOOR))
-  else
+  local rate, known = budget.rate, budget.known
+  if budget.passed > 0 then
     local seconds = (EXACT_NOW_MS - budget.measured_ms) / 1000
-    local measured = (budget.passed + DOUBT) / (seconds + DOUBT / budget.rate)
-    budget.known = math.min(budget.rate, math.max(measured, budget.rate * LARGEST_CUT))
+    local measured = (budget.passed + DOUBT) / (seconds + DOUBT / rate)
+    -- On the way back from an outage the rate is far below the known one, and no limit was met.
+    local limit = rate >= known * NEAR and rate or known
+    budget.known = math.min(limit, math.max(measured, limit * LARGEST_CUT))
+  end
+  if budget.passed > 0 and rate >= known * NEAR then
     budget.rate = budget.known * (1 - PROBE)
+  else
+    budget.rate = math.min(rate, math.max(rate * OUTAGE_CUT, budget.known * OUTAGE_FLOOR))
   end
   budget.passed, budget.measured_ms, budget.cut_ms = 0, EXACT_NOW_MS, EXACT_NOW_MS
   -- The provider says that nothing is left: whatever our count was, it starts again from none.

@@ -1,0 +1,130 @@
+"""One pump in this process: what it does when Redis, the broker or the code itself lets it down."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+import redis
+
+from outbound_chat.errors import StoreUnavailable
+from outbound_chat.store import Call, Store
+from outbound_chat_worker.bringer import Bringer
+from outbound_chat_worker.pump import Pump
+from outbound_chat_worker.runtime import Runtime
+from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
+from tests.harness import Harness, number
+from tests.waiting import T, wait_until
+
+
+@pytest.fixture
+def runtime(stack: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    """Ten jobs, two threads, calls of 0.3 s, and a budget that is configured."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", SANDBOX_ACCESS_KEY_ID)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SANDBOX_SECRET_ACCESS_KEY)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    stack.configure(worker={"threads": 2, "slice": 3})
+    stack.sandbox.configure(latency=timedelta(milliseconds=300))
+    chat = stack.chat()
+    for index in range(10):
+        chat.enqueue(sender="support", to=number(index), text="Hello")
+    made = Runtime(stack.settings)
+    made.configure("main")
+    yield made
+    made.store.close()
+
+
+def a_pump(runtime: Runtime, bringer: Bringer | None = None) -> Pump:
+    return Pump(
+        runtime, "main", nonce="brought", stopping=threading.Event(), bringer=bringer or Bringer(lambda *_: None)
+    )
+
+
+@contextmanager
+def at_work(pump: Pump) -> Iterator["Future[int]"]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(pump.work)
+
+
+class BrokenBringer(Bringer):
+    """Something that nobody foresaw."""
+
+    def bring(self, budget: str, nonce: str) -> None:
+        raise RuntimeError(f"can't start a new thread for {budget} {nonce}")
+
+
+def test_an_unforeseen_error_drops_no_result(stack: Harness, runtime: Runtime) -> None:
+    """The calls were made: without their results each would be called again, and count as perhaps sent."""
+    with pytest.raises(RuntimeError, match="new thread"):
+        a_pump(runtime, BrokenBringer(print)).work()
+
+    books = runtime.store.books(runtime.keys("main"))
+    assert books["sent"] == stack.sandbox.stats().accepted
+    assert (books["leased"], books["waiting"] + books["sent"]) == (0, 10)
+
+
+def test_a_redis_that_takes_no_settings_drops_no_result(
+    stack: Harness, runtime: Runtime, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its rights may be wrong; the pump says so, goes on recording, and sends on once they are right."""
+    with redis.Redis(port=stack.server.port) as admin, at_work(a_pump(runtime)) as done:
+        wait_until(lambda: stack.sandbox.stats().calls >= 2, what="calls in flight")
+        all_but_settings = ["%RW~oc:{main}:", "%RW~oc:{main}:[^s]*", "%R~*"]
+        admin.acl_setuser("default", enabled=True, nopass=True, reset_keys=True, keys=[], commands=["+@all"])
+        admin.execute_command("ACL", "SETUSER", "default", *all_but_settings)
+        with redis.Redis(port=stack.server.port) as other:
+            other.execute_command("ACL", "SETUSER", "remover", "on", "nopass", "~*", "+@all")
+        with redis.Redis(port=stack.server.port, username="remover", password="any") as remover:
+            remover.delete("oc:{main}:settings")
+            wait_until(lambda: "nothing can be claimed" in caplog.text, what="word of the pump")
+            admin.execute_command("ACL", "SETUSER", "default", "~*")
+        done.result(60)
+
+    books = runtime.store.books(runtime.keys("main"))
+    assert books["leased"] == 0
+    assert books["sent"] == stack.sandbox.stats().calls > 2
+
+
+def test_a_pump_that_redis_holds_up_does_not_keep_up(stack: Harness, runtime: Runtime) -> None:
+    """Its process would let every message go by, for as long as a time-out lasts."""
+    pump = a_pump(runtime)
+    with at_work(pump) as done:
+        wait_until(lambda: stack.sandbox.stats().calls >= 2, what="calls in flight")
+        wait_until(lambda: pump.keeps_up, what="a result")
+        stack.server.process.send_signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: not pump.keeps_up, what="word that it is held up")
+        finally:
+            stack.server.process.send_signal(signal.SIGCONT)
+        done.result(60)
+
+
+class DeafStore(Store):
+    """Claims reach Redis, and the answers get lost."""
+
+    def run(self, call: Call[T]) -> T:
+        answer = super().run(call)
+        if call.script == "claim":
+            raise StoreUnavailable("Redis can't be reached: the line was cut")
+        return answer
+
+
+def test_jobs_that_a_pump_was_never_told_of_go_back_when_it_leaves(stack: Harness, runtime: Runtime) -> None:
+    """They would stand until their lease ran out, and then count as perhaps sent."""
+    chat = stack.chat()
+    runtime.store = DeafStore(stack.server.url)
+    assert a_pump(runtime).work() == 0
+
+    books = runtime.store.books(runtime.keys("main"))
+    assert (books["waiting"], books["leased"]) == (10, 0)
+    runtime.store.close()
+    runtime.store = Store(stack.server.url)
+    while runtime.store.books(runtime.keys("main"))["waiting"]:
+        a_pump(runtime).work()
+    with redis.Redis(port=stack.server.port, decode_responses=True) as client:
+        ids = [key.rpartition(":")[2] for key in client.scan_iter("oc:{main}:j:*")]
+    assert {chat.status(f"main.{id_}").attempts for id_ in ids} == {1}
+    assert stack.sandbox.stats().calls == 10

@@ -1,0 +1,74 @@
+"""Hands requests for pumps to the broker, in a thread of its own.
+
+A broker that hangs holds whoever sends to it for many seconds. Meanwhile pumps must renew leases and wakers must look
+after their budgets: so they only hand over here, and go on.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+HANGS_SECONDS = 1.0
+"""A broker that has not taken a message for this long is said to hang."""
+
+
+class Bringer:
+    """Sends one message at a time.
+
+    Its thread starts with the first message, also anew in a forked child, and ends with the process.
+    """
+
+    def __init__(self, send: Callable[[str, str], object]) -> None:
+        """`send`: takes a budget and the nonce of the request to the broker; may block, and raises if it can't."""
+        self._send = send
+        self._start_anew()
+        os.register_at_fork(after_in_child=self._start_anew)
+
+    def _start_anew(self) -> None:
+        self._waiting: dict[str, str] = {}
+        """Budget → nonce of the newest request: the ledger would dismiss a pump that came on an older one."""
+        self._thread: threading.Thread | None = None
+        self._sending_since: float | None = None
+        self._failed = False
+        self._changed = threading.Condition()
+
+    def bring(self, budget: str, nonce: str) -> None:
+        """Asks for a pump; returns at once. A request that the broker does not take is made again by the wakers."""
+        with self._changed:
+            self._waiting[budget] = nonce
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="bringer", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    @property
+    def works(self) -> bool:
+        """Whether the broker takes messages, as far as is known: it took the last one, and none hangs."""
+        since = self._sending_since
+        return not self._failed and (since is None or time.monotonic() - since < HANGS_SECONDS)
+
+    def drain(self, timeout: float = 1.0) -> bool:
+        """Waits until nothing is left to send, `timeout` seconds at most; whether it came to that."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting and self._sending_since is None, timeout)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting)
+                budget = next(iter(self._waiting))
+                nonce = self._waiting.pop(budget)
+                self._sending_since = time.monotonic()
+            failed = False
+            try:
+                self._send(budget, nonce)
+            except Exception as error:  # noqa: BLE001  # each broker's library has errors of its own
+                failed = True
+                logger.warning("budget %s: the broker took no message, so no pump comes yet: %r", budget, error)
+            with self._changed:
+                self._sending_since, self._failed = None, failed
+                self._changed.notify_all()

@@ -1,0 +1,107 @@
+"""What one pump says to the ledger, and what it does when no answer comes. Not for when to say it: `pump` knows."""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Literal
+
+from outbound_chat.errors import StoreError
+from outbound_chat.ids import new_local_id
+from outbound_chat.store import calls
+from outbound_chat.store.calls import Claimed, Dismissed, Empty, Held, Paced, Unconfigured
+from outbound_chat_worker.bringer import Bringer
+from outbound_chat_worker.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.5
+LEAVE_PATIENCE_SECONDS = 5.0
+"""How long a pump tries to hand back jobs that it was never told of, while Redis is away."""
+
+
+class PumpLedger:
+    """One pump in the ledger of its budget. For one thread."""
+
+    def __init__(self, runtime: Runtime, budget: str, nonce: str, bringer: Bringer) -> None:
+        """`nonce`: of the request that brought the pump."""
+        self._runtime = runtime
+        self._budget = budget
+        self._keys = runtime.keys(budget)
+        self._lease_ms = int(runtime.settings.worker.lease.total_seconds() * 1000)
+        self._nonce = nonce
+        self._bringer = bringer
+        self._pump = new_local_id()
+        self._claims = 0
+        self._unanswered = ""
+        """Id of the claim that was made and not answered: it may have taken jobs."""
+        self._left_at: float | None = None
+        self._next_leave = 0.0
+
+    @property
+    def next_claim_id(self) -> str:
+        """Id that the next claim has; it changes with each answer."""
+        return f"{self._pump}:{self._claims}"
+
+    def claim(self, wanted: int, linger_ms: int) -> Claimed | Empty | Paced | Held | Dismissed | None:
+        """Asks for jobs. None: there was no answer; the next claim, in a while, gives what this one may have taken."""
+        self._unanswered, self._left_at = self.next_claim_id, None
+        call = calls.claim(
+            self._keys,
+            pump=self._pump,
+            claim_id=self.next_claim_id,
+            wanted=wanted,
+            lease_ms=self._lease_ms,
+            linger_ms=linger_ms,
+            nonce=self._nonce,
+        )
+        try:
+            answer = self._runtime.store.run(call)
+            if isinstance(answer, Unconfigured):
+                logger.info("budget %s: writing its settings, Redis has none", self._budget)
+                self._runtime.configure(self._budget)
+                answer = self._runtime.store.run(call)
+        except StoreError as error:
+            logger.warning("budget %s: nothing can be claimed: %s", self._budget, error)
+            return None
+        if isinstance(answer, Unconfigured):
+            return None
+        self._claims += 1
+        self._nonce = self._unanswered = ""
+        return answer
+
+    def renew(self, place: Literal["idle", "full", "left"], in_flight: Mapping[str, str]) -> None:
+        """Says that the pump lives, and renews the leases of its calls."""
+        leased = list(in_flight.items())
+        try:
+            call = calls.renew(self._keys, pump=self._pump, place=place, lease_ms=self._lease_ms, leased=leased)
+            self.bring(self._runtime.store.run(call).bring)
+        except StoreError as error:
+            logger.warning("budget %s: leases can't be renewed: %s", self._budget, error)
+
+    def leave(self, *, warm: bool) -> bool:
+        """Signs off; whether it has a successor brought, since one is needed. `next_leave`: whether to say it again."""
+        now = time.monotonic()
+        self._left_at = self._left_at or now
+        self._next_leave = now + RETRY_SECONDS
+        call = calls.leave(self._keys, pump=self._pump, warm=warm, unanswered=self._unanswered)
+        try:
+            nonce = self._runtime.store.run(call)
+        except StoreError as error:
+            # The wakers find due work without a pump by themselves.
+            logger.warning("budget %s: pump left without a word: %s", self._budget, error)
+            if now - self._left_at > LEAVE_PATIENCE_SECONDS:
+                self._unanswered = ""
+            return False
+        self._unanswered = ""
+        self.bring(nonce)
+        return bool(nonce)
+
+    @property
+    def next_leave(self) -> float | None:
+        """`time.monotonic()` at which `leave` is to be said again, since jobs may have to go back; None: never."""
+        return self._next_leave if self._unanswered else None
+
+    def bring(self, nonce: str) -> None:
+        """Has one more pump brought if there is a nonce, which an answer of the ledger held."""
+        if nonce:
+            self._bringer.bring(self._budget, nonce)

@@ -1,0 +1,82 @@
+"""Keeps the results of a pump's calls until Redis has them.
+
+A call that Connect accepted must not be forgotten because Redis was away when its answer came. Without the result, its
+lease runs out and the call is repeated with the same token, which gives the same contact: safe, but slow and uncertain.
+"""
+
+import logging
+import time
+
+from outbound_chat.errors import StoreError
+from outbound_chat.store import Keys, Store, calls
+from outbound_chat.store.calls import Result
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 60.0
+"""How long results that Redis can't take are kept, before they are written to the log instead."""
+RETRY_SECONDS = 0.5
+
+
+class Recorder:
+    """The results of one pump on their way to the ledger. For one thread."""
+
+    def __init__(self, store: Store, keys: Keys) -> None:
+        self._store = store
+        self._keys = keys
+        self._kept: list[Result] = []
+        self._away_since: float | None = None
+        self._next_try = 0.0
+
+    def add(self, result: Result) -> None:
+        """Takes a result; `record` brings it to Redis."""
+        self._kept.append(result)
+
+    @property
+    def next_try(self) -> float | None:
+        """`time.monotonic()` at which `record` has something to do; None: it has nothing."""
+        return self._next_try if self._kept else None
+
+    def record(self) -> list[Result]:
+        """Records what it can, and gives what it is done with; while Redis is away it does nothing and tries later."""
+        done: list[Result] = []
+        while self._kept and time.monotonic() >= self._next_try:
+            chunk = self._kept[: calls.MOST_JOBS]
+            try:
+                states = self._store.run(calls.finish(self._keys, chunk))
+            except StoreError as error:
+                if not self._goes_on(chunk, error):
+                    return done
+            else:
+                self._away_since = None
+                self._log_late(chunk, states)
+            del self._kept[: len(chunk)]
+            done += chunk
+        return done
+
+    def _goes_on(self, chunk: list[Result], error: StoreError) -> bool:
+        """Whether these results are given up."""
+        now = time.monotonic()
+        self._away_since = self._away_since or now
+        if now - self._away_since > PATIENCE_SECONDS:
+            self._log_unrecorded(chunk, error)
+            return True
+        self._next_try = now + RETRY_SECONDS
+        logger.warning("budget %s: %d results wait for Redis: %s", self._keys.budget, len(self._kept), error)
+        return False
+
+    def _log_late(self, chunk: list[Result], states: list[str]) -> None:
+        for result, state in zip(chunk, states, strict=True):
+            if state in {"stale", "gone"}:
+                logger.warning("job %s.%s: %s came late, %s", self._keys.budget, result.local_id, result.outcome, state)
+
+    def _log_unrecorded(self, chunk: list[Result], error: StoreError) -> None:
+        for result in chunk:
+            logger.error(
+                "job %s.%s: %s %s could not be recorded: %s",
+                self._keys.budget,
+                result.local_id,
+                result.outcome,
+                result.contact_id,
+                error,
+            )
