@@ -191,7 +191,7 @@ def pass_calls(ledger: Ledger, count: int) -> None:
 def throttle(ledger: Ledger) -> None:
     set_bucket(ledger, tokens=1, cut_ms=0)
     local_id, claim = ledger.take_one()
-    ledger.finish(local_id, claim, "snooze", code="throttled", delay_ms=0)
+    ledger.finish(local_id, claim, "snooze", code="throttled", delay_ms=HOUR_MS)
 
 
 def test_a_throttled_call_cuts_the_rate_to_what_was_measured(ledger: Ledger) -> None:
@@ -275,7 +275,7 @@ def test_a_job_that_is_throttled_again_and_again_says_nothing_of_the_rate(ledger
 
 
 def test_throttled_calls_among_others_on_the_way_back_do_not_wear_the_known_rate_down(ledger: Ledger) -> None:
-    """After an outage one call in two may still be refused: that is no measurement of a rate that is low by our doing."""
+    """After an outage one call in two may still be refused: a rate that is low by our doing measures nothing."""
     limited(ledger)
     for _ in range(30):
         throttle(ledger)
