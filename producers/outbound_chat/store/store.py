@@ -1,6 +1,6 @@
 """Runs calls on Redis: `Store` for threads and workers, `AsyncStore` for asyncio.
 
-Not for rules: what a call does stands in its Lua script, what it means in `calls.py`.
+Not for rules: what a call does stands in its Lua script, what it means in `calls`.
 """
 
 import os

@@ -1,0 +1,24 @@
+"""A script to run, and the limits that all keep to."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from outbound_chat.store.keys import Keys
+
+T = TypeVar("T")
+
+MOST_JOBS = 500
+"""Jobs that one script may handle, so that none holds the server for long."""
+MOST_BYTES = 1_000_000
+"""Bytes of requests that one script may be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A script to run, its arguments, and how to read what it answers."""
+
+    script: str
+    keys: Keys
+    args: Sequence[str | int | float] = field(repr=False)
+    read: Callable[[Any], T] = field(repr=False)

@@ -1,0 +1,71 @@
+"""What operators and settings order: configure, hold, release, chats that have ended."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from outbound_chat.jobs import Hold
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+from outbound_chat.store.records import from_ms
+
+
+def configure(
+    keys: Keys,
+    *,
+    version: str,
+    rate: float,
+    burst: int,
+    max_pumps: int,
+    keep_ms: int,
+    senders: Mapping[str, Mapping[str, Any]],
+    weights: Mapping[str, float],
+) -> Call[str]:
+    """Writes the budget's settings; answers the version that stood before, empty for none.
+
+    `senders`: limits of each sender, as `configure.lua` lists them. `weights`: turns of a tenant.
+    """
+    args: list[str | float] = [version, rate, burst, max_pumps, keep_ms, json.dumps(senders), json.dumps(weights)]
+    return Call("configure", keys, args, str)
+
+
+def hold(keys: Keys, *, scope: str, reason: str) -> Call[str]:
+    """Stops a scope by a person's order; answers `ok` or `gone` (no such batch)."""
+    return Call("hold", keys, [scope, reason], str)
+
+
+def release(keys: Keys, *, scope: str) -> Call[tuple[bool, bool]]:
+    """Ends a person's hold; whether there was one, and whether one of the system is probed now."""
+    return Call("release", keys, [scope], lambda reply: (reply[0] == 1, reply[1] == 1))
+
+
+def read_holds(keys: Keys) -> Call[list[Hold]]:
+    """All holds of the budget, the oldest first."""
+
+    def read(reply: list[Any]) -> list[Hold]:
+        holds = [
+            _hold(keys.budget, name, json.loads(kept)) for name, kept in zip(reply[1::2], reply[2::2], strict=True)
+        ]
+        return sorted(holds, key=lambda hold: hold.since)
+
+    return Call("read_holds", keys, [], read)
+
+
+def _hold(budget: str, name: str, kept: Mapping[str, Any]) -> Hold:
+    owner, scope, *rest = name.split(":", 2)
+    probe_at = kept.get("until_ms")
+    return Hold(
+        budget=budget,
+        scope=scope,
+        name=f"{budget}.{rest[0]}" if scope == "batch" else rest[0] if rest else budget,
+        owner=owner,
+        code=kept.get("code", ""),
+        reason=kept["reason"],
+        since=from_ms(kept["since_ms"]),
+        probe_at=from_ms(probe_at) if probe_at is not None else None,
+    )
+
+
+def close_chat(keys: Keys, *, contact: str, instances: Sequence[str]) -> Call[bool]:
+    """Says that a chat has ended; whether it was counted."""
+    return Call("close_chat", keys, [contact, " ".join(instances)], lambda reply: reply == 1)

@@ -1,0 +1,98 @@
+"""What producers and callers ask of single jobs."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from outbound_chat.jobs import Job
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+from outbound_chat.store.records import UnreadableRecord, job_from_head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job on its way into the ledger."""
+
+    local_id: str
+    send_at_ms: int
+    expires_ms: int
+    parts: int
+    token: str
+    idem: str
+    fingerprint: str
+    request: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A job was not taken, since its idempotency key belongs to another."""
+
+    index: int
+    same: bool
+    """The other job asked for the same."""
+    local_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """All jobs of the call are in the ledger, but for `others`."""
+
+    now_ms: int
+    others: tuple[Other, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotOpen:
+    """Nothing was taken: the batch is closed, or there is none."""
+
+    closed: bool
+
+
+def submit(
+    keys: Keys, *, lane: str, max_age_ms: int, rejected: int, jobs: Sequence[NewJob]
+) -> Call[Submitted | NotOpen]:
+    """Takes jobs of one lane, at most `MOST_JOBS`, into the ledger; twice changes nothing."""
+    args: list[str | int] = [lane, max_age_ms, rejected]
+    for job in jobs:
+        args += (
+            job.local_id,
+            job.send_at_ms,
+            job.expires_ms,
+            job.parts,
+            job.token,
+            job.idem,
+            job.fingerprint,
+            job.request,
+        )
+
+    def read(reply: list[Any]) -> Submitted | NotOpen:
+        if reply[0] != "ok":
+            return NotOpen(closed=reply[0] == "batch_closed")
+        others = zip(reply[2::3], reply[3::3], reply[4::3], strict=True)
+        return Submitted(
+            int(reply[1]), tuple(Other(int(index), verdict == "same", other) for index, verdict, other in others)
+        )
+
+    return Call("submit", keys, args, read)
+
+
+def cancel(keys: Keys, local_id: str) -> Call[str]:
+    """Stops one job; answers the state it is in now, or `gone`."""
+    return Call("cancel", keys, [local_id], str)
+
+
+def read_jobs(keys: Keys, local_ids: Sequence[str]) -> Call[dict[str, Job]]:
+    """The jobs, at most `MOST_JOBS`, that have a record that can be read, by local id."""
+
+    def read(reply: list[Any]) -> dict[str, Job]:
+        jobs: dict[str, Job] = {}
+        for local_id, head in zip(local_ids, reply[1:], strict=True):
+            # One record that another program wrote must not hide the others.
+            with suppress(UnreadableRecord):
+                if head:
+                    jobs[local_id] = job_from_head(keys.budget, local_id, head, int(reply[0]))
+        return jobs
+
+    return Call("read_jobs", keys, list(local_ids), read)

@@ -1,0 +1,221 @@
+"""What pumps and wakers ask: claim, finish, renew, leave, tend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+from outbound_chat.store.records import Place, read_head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedJob:
+    """A job that this worker may call now."""
+
+    local_id: str
+    attempts: int
+    """Counts the one to be made."""
+    snoozes: int
+    """How many of the last calls, up to 5, the provider has paced."""
+    maybe_sent: bool
+    """An earlier call may have reached Connect."""
+    sender: str
+    batch: str
+    token: str
+    """The ClientToken to use; empty: it is made from the id."""
+    claimed_ms: int
+    request: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Jobs to call, at least one."""
+
+    jobs: tuple[ClaimedJob, ...]
+    now_ms: int
+    pace_ms: int
+    """Time to the next token; 0: none lacked."""
+    bring: str
+    """Nonce with which the caller is to bring one more pump; empty: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """No job is due."""
+
+    waiting: bool
+    """The pump is registered and waits to be poked; otherwise it leaves."""
+    until_ms: int
+    """Time to the next due job, or until a rule may let one go; -1: neither is known."""
+    rule: str = ""
+    """What keeps due jobs back, and its scope: `hold sender:sms`, `number number:…`, `chats instance:…`,
+    `concurrency batch:…`; empty: nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """Jobs are due, but the budget gives no call yet."""
+
+    pace_ms: int
+    pumps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A person stopped the whole budget."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """Another pump has come on the request that brought this one, which ends at once, without `leave`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfigured:
+    """Nobody wrote the budget's settings: without them nothing is sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What an attempt led to."""
+
+    local_id: str
+    claim: str
+    outcome: str
+    """`sent`, `retry`, `snooze`, `hold`, `not_called` or `failed`."""
+    delay_ms: int = 0
+    maybe_sent: bool = False
+    contact_id: str = ""
+    code: str = ""
+    aws_code: str = ""
+    message: str = ""
+    request_id: str = ""
+    pause_ms: int = 0
+    """How long the provider asks everybody to wait."""
+    scope: str = ""
+    """What a `hold` stops, such as `sender:sms`, at first for `delay_ms`."""
+    chat_ms: int = 0
+    """How long the chat of a new contact is assumed to stay open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """How many leases were renewed, and the nonce with which to bring one more pump; empty: none."""
+
+    leases: int
+    bring: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tended:
+    """What the waker found."""
+
+    bring: str
+    """Nonce with which the caller is to bring a pump; empty: none."""
+    next_ms: int
+    """Time to the next due job, lease or expiry; -1: none."""
+    lost: int
+    expired: int
+    configured: bool
+    """The budget's settings are there; without them nothing is sent."""
+
+
+def claim(
+    keys: Keys, *, pump: str, claim_id: str, wanted: int, lease_ms: int, linger_ms: int, nonce: str
+) -> Call[Claimed | Empty | Paced | Held | Dismissed | Unconfigured]:
+    """Asks for jobs to call; repeated with the same `claim_id` it gives the same jobs.
+
+    `nonce`: of the request that brought the pump, until a claim of it was answered; then empty.
+    """
+
+    def read(reply: list[Any]) -> Claimed | Empty | Paced | Held | Dismissed | Unconfigured:
+        match reply[0]:
+            case "claimed":
+                jobs = zip(reply[4::3], reply[5::3], reply[6::3], strict=True)
+                return Claimed(tuple(_claimed_job(*job) for job in jobs), int(reply[1]), int(reply[2]), reply[3])
+            case "empty":
+                return Empty(reply[2] == 1, int(reply[3]), reply[4])
+            case "paced":
+                return Paced(int(reply[2]), int(reply[3]))
+            case "held":
+                return Held(reply[2])
+            case "dismissed":
+                return Dismissed()
+            case _:
+                return Unconfigured()
+
+    return Call("claim", keys, [pump, claim_id, wanted, lease_ms, linger_ms, nonce], read)
+
+
+def _claimed_job(local_id: str, raw_head: str, request: str) -> ClaimedJob:
+    head = read_head(raw_head)
+    _, sender, _, batch = head[Place.LANE].split(":")
+    snoozes = 0
+    for _, outcome, *_ in reversed(head[Place.HISTORY] or ()):
+        if outcome != "snooze":
+            break
+        snoozes += 1
+    return ClaimedJob(
+        local_id=local_id,
+        attempts=head[Place.ATTEMPTS],
+        snoozes=snoozes,
+        maybe_sent=bool(head[Place.MAYBE_SENT]),
+        sender=sender,
+        batch=batch,
+        token=head[Place.TOKEN],
+        claimed_ms=head[Place.DUE],
+        request=request,
+    )
+
+
+def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:
+    """Records results, at most `MOST_JOBS`; answers the state each job is in now, `stale` or `gone`."""
+    args: list[str | int] = []
+    for result in results:
+        args += (
+            result.local_id,
+            result.claim,
+            result.outcome,
+            result.delay_ms,
+            int(result.maybe_sent),
+            result.contact_id,
+            result.code,
+            result.aws_code,
+            result.message,
+            result.request_id,
+            result.pause_ms,
+            result.scope,
+            result.chat_ms,
+        )
+    return Call("finish", keys, args, list)
+
+
+def renew(
+    keys: Keys, *, pump: str, place: Literal["idle", "full", "left"], lease_ms: int, leased: Sequence[tuple[str, str]]
+) -> Call[Renewed]:
+    """Lengthens the leases of `(local id, claim id)` pairs.
+
+    `place`: the pump has room for more jobs (`idle`), has none (`full`), or has signed off (`left`).
+    """
+    args: list[str | int] = [pump, place, lease_ms, *(part for pair in leased for part in pair)]
+    return Call("renew", keys, args, lambda reply: Renewed(int(reply[0]), reply[1]))
+
+
+def leave(keys: Keys, *, pump: str, warm: bool, unanswered: str) -> Call[str]:
+    """Signs a pump off; answers the nonce with which the caller is to bring a successor, empty for none.
+
+    `unanswered`: id of its last claim, if it got no answer to it: what that took goes back. Empty: it got one.
+    """
+    return Call("leave", keys, [pump, int(warm), unanswered], str)
+
+
+def tend(keys: Keys, *, worker: str, version: str) -> Call[Tended]:
+    """Ends lost leases and expired jobs, and finds due work without a pump."""
+
+    def read(reply: list[Any]) -> Tended:
+        return Tended(reply[0], int(reply[1]), int(reply[2]), int(reply[3]), reply[4] == 1)
+
+    return Call("tend", keys, [worker, version], read)
