@@ -5,6 +5,7 @@ None of them holds a phone number or a message text, so they may be logged as th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from outbound_chat_config import SettingsError
 
@@ -13,12 +14,14 @@ __all__ = [
     "FieldError",
     "IdempotencyConflict",
     "InvalidJob",
+    "NotReplayable",
     "OutboundChatError",
     "SettingsError",
     "StoreError",
     "StoreUnavailable",
     "UnknownBatch",
     "UnknownJob",
+    "Unprotected",
     "WaitTimeout",
 ]
 
@@ -80,6 +83,30 @@ class BatchClosed(OutboundChatError):
     def __init__(self, batch_id: str) -> None:
         super().__init__(f"batch {batch_id} is closed; open a new batch for more jobs")
         self.batch_id = batch_id
+
+
+class NotReplayable(OutboundChatError):
+    """The job can't be sent once more: it did not fail, or what was asked for is kept no more."""
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        super().__init__(f"job {job_id} {reason}")
+        self.job_id = job_id
+
+
+class Unprotected(OutboundChatError):
+    """A replay might text the customer twice: a call of the job may have led to a contact, and no token would tell.
+
+    Nothing was stored. `force=True` accepts it.
+    """
+
+    def __init__(self, job_id: str, since: datetime, *, edited: bool) -> None:
+        why = "an edited replay needs a new token" if edited else "its token is valid no more"
+        super().__init__(
+            f"job {job_id} may have been sent on {since:%Y-%m-%d %H:%M} UTC, and {why}: the customer may be texted "
+            "twice; look into Amazon Connect, then replay it with force"
+        )
+        self.job_id = job_id
+        self.since = since
 
 
 class WaitTimeout(OutboundChatError, TimeoutError):

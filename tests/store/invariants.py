@@ -32,6 +32,8 @@ _READ = {
     "string": lambda pipeline, key: pipeline.get(key),
     "hash": lambda pipeline, key: pipeline.hgetall(key),
     "list": lambda pipeline, key: pipeline.lrange(key, 0, -1),
+    "set": lambda pipeline, key: pipeline.smembers(key),
+    "stream": lambda pipeline, key: pipeline.xlen(key),
     "zset": lambda pipeline, key: pipeline.zrange(key, 0, -1),
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from outbound_chat.ids import new_local_id
-from outbound_chat.jobs import Hold, Job, JobState, Priority
+from outbound_chat.jobs import Events, Hold, Job, JobState, Priority
 from outbound_chat.store import Call, Store, calls
 from outbound_chat.store.calls import Claimed, ClaimedJob, Empty, NewJob, NotOpen, Paced, Result, Submitted, Tended
 from outbound_chat.store.records import Place, lane_of
@@ -217,6 +217,45 @@ class Ledger:
         """Claims one job and records what its call led to; its local id and the ledger's word."""
         local_id, claim = self.take_one()
         return local_id, self.finish(local_id, claim, outcome, **fields)
+
+    def cancel_many(self, scope: str) -> list[int]:
+        """Cancels all of a scope; how many each script ended."""
+        ended: list[int] = []
+        left = True
+        while left:
+            answer = self.run(calls.cancel_many(self.keys, scope=scope, first=not ended))
+            assert answer
+            ended.append(answer[0])
+            left = answer[1]
+        return ended
+
+    def dead(self, *, state: str = "", code: str = "", count: int = 100) -> list[str]:
+        """Ids of dead letters, read in pages of so many."""
+        ids: list[str] = []
+        after = ""
+        while True:
+            jobs, cursor = self.run(calls.read_dead(self.keys, state=state, code=code, after=after, count=count))
+            ids += [job.id.partition(".")[2] for job in jobs]
+            if cursor is None:
+                return ids
+            after = cursor
+
+    def replay(self, old: str, **changes: Any) -> calls.Replayed:
+        """Replays a job as it was, under a new id."""
+        given: dict[str, Any] = {
+            "local_id": new_local_id(),
+            "lane": LANE,
+            "max_age_ms": DAY_MS,
+            "parts": 1,
+            "token": f"{BUDGET}.{old}",
+            "edited": False,
+            "force": False,
+            "request": REQUEST,
+        }
+        return self.run(calls.replay(self.keys, old=old, **{**given, **changes}))
+
+    def events(self, since: int = 0, count: int = 500) -> Events:
+        return self.run(calls.read_events(self.keys, since=since, count=count))
 
     def hold(self, scope: str, reason: str = "wrong text") -> str:
         return self.run(calls.hold(self.keys, scope=scope, reason=reason))

@@ -3,8 +3,10 @@
 import pytest
 
 from outbound_chat.jobs import JobState
+from outbound_chat.store import calls
+from outbound_chat.store.calls import NotOpen
 
-from .ledger import HOUR_MS, Ledger, is_empty, lane
+from .ledger import HOUR_MS, Ledger, is_empty, lane, new_job
 
 
 @pytest.mark.parametrize("ahead_ms", [0, HOUR_MS])
@@ -105,3 +107,74 @@ def test_cancelling_the_last_waiting_job_makes_a_closed_batch_final(ledger: Ledg
 
     assert ledger.batch(name)["final_at"] != ""
     assert {ledger.state(local_id) for local_id in ids} == {JobState.CANCELLED}
+
+
+def test_a_batch_is_cancelled_some_jobs_at_a_time(ledger: Ledger) -> None:
+    """No script may hold the server for long; meanwhile none of the others is claimed."""
+    name = ledger.open_batch()
+    batch = name.split(":")[3]
+    ledger.add(1_200, lane=name, watched=False)
+    (other,) = ledger.add(1)
+    answer = ledger.run(calls.cancel_many(ledger.keys, scope=f"batch:{batch}", first=True))
+    assert answer == (500, True)
+    assert ledger.take().ids == [other]
+    assert is_empty(ledger.claim())
+
+    assert ledger.cancel_many(f"batch:{batch}")[-1] == 200
+    book = ledger.batch(name)
+    assert (book["accepted"], book["cancelled"], book["waiting"]) == ("1200", "1200", "0")
+    assert book["final_at"], "nobody adds to it any more"
+    assert isinstance(ledger.submit(new_job(f"{batch}-1201"), lane=name), NotOpen)
+    assert ledger.holds() == []
+
+
+def test_calls_of_a_cancelled_batch_decide_for_themselves(ledger: Ledger) -> None:
+    """One was sent, one is not called again."""
+    name = ledger.open_batch()
+    ids = ledger.add(5, lane=name)
+    taken = ledger.take(2)
+    ledger.cancel_many(f"batch:{name.split(':')[3]}")
+    assert ledger.batch(name)["leased"] == "2"
+
+    assert ledger.finish(ids[0], taken.claim, "sent", contact_id="c-1") == "sent"
+    assert ledger.finish(ids[1], taken.claim, "retry", code="unreachable") == "cancelled"
+    book = ledger.batch(name)
+    assert (book["sent"], book["cancelled"]) == ("1", "4")
+    assert book["final_at"]
+
+
+def test_the_waiting_jobs_of_a_tenant_are_cancelled_wherever_they_are(ledger: Ledger) -> None:
+    """A customer has left: due, scheduled, held and waiting for another attempt, in batches and alone."""
+    ledger.configure(senders={"sms": {}, "two": {"concurrency": 1}}, version="v2")
+    batch = ledger.open_batch(tenant="gone")
+    ledger.add(700, lane=batch, watched=False)
+    ids = ledger.add(2, lane=lane(tenant="gone", sender="two"))
+    ids += ledger.add(1, lane=lane(tenant="gone"), send_at_ms=ledger.now_ms() + HOUR_MS)
+    stays = ledger.add(2, lane=lane(tenant="stays"))
+    (alone,) = ledger.add(1)
+    ledger.hold(f"batch:{batch.split(':')[3]}")
+
+    assert sum(ledger.cancel_many("tenant:gone")) == 703
+    assert {ledger.state(id_).value for id_ in ids} == {"cancelled"}
+    assert set(ledger.take().ids) == {*stays, alone}
+    assert not ledger.redis.exists(ledger.key("lanes:gone"))
+    later = ledger.add(1, lane=lane(tenant="gone"))
+    assert ledger.take().ids == later, "the tenant may come back"
+
+
+def test_a_waker_goes_on_with_an_order_whose_giver_died(ledger: Ledger) -> None:
+    """Half a cancelled batch must not stand still for ever."""
+    name = ledger.open_batch()
+    ledger.add(1_200, lane=name, watched=False)
+    ledger.run(calls.cancel_many(ledger.keys, scope=f"batch:{name.split(':')[3]}", first=True))
+    for _ in range(2):
+        ledger.tend()
+
+    assert ledger.batch(name)["cancelled"] == "1200"
+    assert ledger.holds() == []
+
+
+def test_cancelling_an_unknown_batch_says_so(ledger: Ledger) -> None:
+    """An order that reached nothing would be trusted."""
+    assert ledger.run(calls.cancel_many(ledger.keys, scope="batch:nothing", first=True)) is None
+    assert ledger.cancel_many("tenant:nobody") == [0]

@@ -10,7 +10,7 @@ import redis
 
 from outbound_chat.store import KINDS, Call, Keys, Store, calls
 from outbound_chat.store.calls import Result
-from outbound_chat.store.records import RECORD_VERSION, Place
+from outbound_chat.store.records import PLACES_OF_ALL, RECORD_VERSION, Place
 from outbound_chat.store.scripts import BRING_JOBS, load_script
 
 from .ledger import LANE, Ledger, new_job
@@ -42,6 +42,23 @@ def a_call(script: str, items: int) -> Call[Any]:
         "hold": calls.hold(KEYS, scope="budget", reason="r"),
         "release": calls.release(KEYS, scope="budget"),
         "read_holds": calls.read_holds(KEYS),
+        "cancel_many": calls.cancel_many(KEYS, scope="batch:b", first=True),
+        "read_dead": calls.read_dead(KEYS, state="", code="", after="", count=1),
+        "count_dead": calls.count_dead(KEYS),
+        "read_request": calls.read_request(KEYS, "id"),
+        "read_events": calls.read_events(KEYS, since=0, count=1),
+        "replay": calls.replay(
+            KEYS,
+            old="o",
+            local_id="n",
+            lane=LANE,
+            max_age_ms=1,
+            parts=1,
+            token="t",
+            edited=False,
+            force=False,
+            request="{}",
+        ),
         "close_chat": calls.close_chat(KEYS, contact="c", instances=["i"]),
     }
     return made[script]
@@ -130,7 +147,7 @@ def test_a_new_record_has_all_places(ledger: Ledger) -> None:
     """The scripts set aside a record with fewer."""
     (local_id,) = ledger.add(1)
 
-    assert len(ledger.head(local_id)) == len(Place)
+    assert len(ledger.head(local_id)) == PLACES_OF_ALL
 
 
 def test_every_kind_of_key_has_a_pattern_of_its_own() -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from outbound_chat.cli import batch, control, doctor, jobs
+from outbound_chat.cli import batch, control, dead, doctor, jobs
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
 from outbound_chat.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE
@@ -78,6 +78,9 @@ app.command("cancel", epilog=EPILOG)(jobs.cancel)
 app.command("hold", epilog=EPILOG)(control.hold)
 app.command("release", epilog=EPILOG)(control.release)
 app.command("holds", epilog=EPILOG)(control.holds)
+app.command("dead", epilog=EPILOG)(dead.dead)
+app.command("replay", epilog=EPILOG)(dead.replay)
+app.command("events", epilog=EPILOG)(dead.events)
 app.command("doctor", epilog=EPILOG)(doctor.doctor)
 
 

@@ -13,6 +13,7 @@ from outbound_chat.jobs import Hold
 Budget = Annotated[str | None, typer.Option(help="Name of a budget.", show_default=False)]
 Sender = Annotated[str | None, typer.Option(help="Name of a sender.", show_default=False)]
 Instance = Annotated[str | None, typer.Option(help="Id of a Connect instance.", show_default=False)]
+Tenant = Annotated[str | None, typer.Option(help="Name of a tenant.", show_default=False)]
 Batch = Annotated[str | None, typer.Option(help="Id of a batch.", show_default=False)]
 
 
@@ -22,12 +23,13 @@ def hold(
     budget: Budget = None,
     sender: Sender = None,
     instance: Instance = None,
+    tenant: Tenant = None,
     batch: Batch = None,
     as_json: Json = False,
 ) -> None:
-    """Stop a budget, sender, instance or batch until it is released; print all holds. Jobs keep their places."""
+    """Stop a budget, sender, instance, tenant or batch until it is released; print all holds."""
     with OutboundChat.from_settings() as chat:
-        chat.hold(reason=reason, budget=budget, sender=sender, instance=instance, batch=batch)
+        chat.hold(reason=reason, budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
         _print(chat.holds(), as_json)
 
 
@@ -36,12 +38,13 @@ def release(
     budget: Budget = None,
     sender: Sender = None,
     instance: Instance = None,
+    tenant: Tenant = None,
     batch: Batch = None,
     as_json: Json = False,
 ) -> None:
-    """End the hold of a budget, sender, instance or batch; print the holds that are left."""
+    """End the hold of a budget, sender, instance, tenant or batch; print the holds that are left."""
     with OutboundChat.from_settings() as chat:
-        if not chat.release(budget=budget, sender=sender, instance=instance, batch=batch):
+        if not chat.release(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch):
             talk.print("nobody held it; a hold of the system, if there is one, is probed now", markup=False)
         _print(chat.holds(), as_json)
 

@@ -141,19 +141,32 @@ def wait(
 
 
 def cancel(
-    ids: Annotated[list[str], typer.Argument(help="Ids of jobs.", show_default=False)], *, as_json: Json = False
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of jobs or batches.", show_default=False)] = None,
+    *,
+    tenant: Annotated[str | None, typer.Option(help="Stop all waiting jobs of this tenant instead.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Stop jobs that were not sent yet, and print them. Exits with 1 when one could not be stopped any more."""
+    """Stop jobs, batches or a tenant's jobs that were not sent yet; print them. Exits with 1 when a job had gone."""
+    if bool(ids) is bool(tenant):
+        raise typer.BadParameter("name ids of jobs or batches, or a tenant", param_hint="IDS")
     with OutboundChat.from_settings() as chat:
-        found, unknown = _read(chat, ids)
+        if tenant:
+            _print_cancelled(tenant, chat.cancel_tenant(tenant), as_json)
+            return
+        found, unknown = _read(chat, ids or [])
         if unknown:
             raise UnknownJob(unknown[0])
-        if batches := [one.id for one in found if isinstance(one, Batch)]:
-            raise typer.BadParameter(f"{batches[0]} is a batch; only jobs can be cancelled yet", param_hint="IDS")
-        jobs = [chat.cancel(id_) for id_ in ids]
-    _print(jobs, as_json, single=len(ids) == 1)
-    if not all(job.state is JobState.CANCELLED for job in jobs):
+        ends = [chat.cancel_batch(one.id) if isinstance(one, Batch) else chat.cancel(one.id) for one in found]
+    _print(ends, as_json, single=len(found) == 1)
+    if not all(isinstance(one, Batch) or one.state is JobState.CANCELLED for one in ends):
         raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def _print_cancelled(tenant: str, cancelled: int, as_json: bool) -> None:
+    if as_json:
+        print_json({"tenant": tenant, "cancelled": cancelled})
+    else:
+        talk.print(f"{cancelled:,} jobs of {tenant} were cancelled", markup=False)
 
 
 def _read(chat: OutboundChat, ids: list[str]) -> tuple[list[Job | Batch], list[str]]:

@@ -68,7 +68,7 @@ def print_error(error: Exception) -> None:
 
 
 def print_json(value: Any) -> None:
-    """A value as one JSON document on standard output: records as objects, times as ISO 8601."""
+    """A value as one JSON document on one line of standard output: records as objects, times as ISO 8601."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
 
 

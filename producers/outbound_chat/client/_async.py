@@ -7,6 +7,8 @@ from typing import Any, Self, TypeVar, Unpack
 
 from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
 from outbound_chat.client._control import Control, Target
+from outbound_chat.client._documented import documented_by
+from outbound_chat.client._operations_async import AsyncOperations
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
 from outbound_chat.client._sync import Ending, OutboundChat
 from outbound_chat.client._verbs import Steps, Verbs, time_left
@@ -16,17 +18,8 @@ from outbound_chat.store import AsyncStore
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")
-Method = TypeVar("Method", bound=Callable[..., Any])
 Row = Mapping[str, Any] | InvalidJob
 Rows = Iterable[Row] | AsyncIterable[Row]
-
-
-def _documented_by(twin: Callable[..., Any]) -> Callable[[Method], Method]:
-    def copy(method: Method) -> Method:
-        method.__doc__ = twin.__doc__
-        return method
-
-    return copy
 
 
 async def _each(rows: Rows) -> AsyncIterator[Row]:
@@ -38,7 +31,7 @@ async def _each(rows: Rows) -> AsyncIterator[Row]:
             yield row
 
 
-class AsyncOutboundChat:
+class AsyncOutboundChat(AsyncOperations):
     """Enqueues jobs and tells what became of them, without blocking the event loop.
 
     One instance serves one loop, to which its connections belong: make one for each event loop and each process, in
@@ -71,11 +64,11 @@ class AsyncOutboundChat:
         self._control = Control(settings)
         self._store = store or AsyncStore(settings.redis_url.get_secret_value(), settings.key_prefix)
 
-    @_documented_by(OutboundChat.enqueue)
+    @documented_by(OutboundChat.enqueue)
     async def enqueue(self, **options: Unpack[JobOptions]) -> Job:
         return await self._run(self._verbs.enqueue(options))
 
-    @_documented_by(OutboundChat.enqueue_request)
+    @documented_by(OutboundChat.enqueue_request)
     async def enqueue_request(self, **request: Unpack[ApiOptions]) -> Job:
         return await self._run(self._verbs.enqueue_request(request))
 
@@ -102,23 +95,23 @@ class AsyncOutboundChat:
             batch.explain_interruption(error)
             raise
 
-    @_documented_by(OutboundChat.status)
+    @documented_by(OutboundChat.status)
     async def status(self, job_id: str) -> Job:
         return await self._run(self._verbs.status(job_id))
 
-    @_documented_by(OutboundChat.statuses)
+    @documented_by(OutboundChat.statuses)
     async def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
         return await self._run(self._verbs.statuses(job_ids))
 
-    @_documented_by(OutboundChat.batch)
+    @documented_by(OutboundChat.batch)
     async def batch(self, batch_id: str) -> Batch:
         return await self._run(self._verbs.batch(batch_id))
 
-    @_documented_by(OutboundChat.cancel)
+    @documented_by(OutboundChat.cancel)
     async def cancel(self, job_id: str) -> Job:
         return await self._run(self._verbs.cancel(job_id))
 
-    @_documented_by(OutboundChat.hold)
+    @documented_by(OutboundChat.hold)
     async def hold(
         self,
         *,
@@ -126,36 +119,38 @@ class AsyncOutboundChat:
         budget: str | None = None,
         sender: str | None = None,
         instance: str | None = None,
+        tenant: str | None = None,
         batch: str | None = None,
     ) -> None:
-        target = Target(budget=budget, sender=sender, instance=instance, batch=batch)
+        target = Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
         await self._run(self._control.hold(target, reason))
 
-    @_documented_by(OutboundChat.release)
+    @documented_by(OutboundChat.release)
     async def release(
         self,
         *,
         budget: str | None = None,
         sender: str | None = None,
         instance: str | None = None,
+        tenant: str | None = None,
         batch: str | None = None,
     ) -> bool:
-        target = Target(budget=budget, sender=sender, instance=instance, batch=batch)
+        target = Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
         return await self._run(self._control.release(target))
 
-    @_documented_by(OutboundChat.holds)
+    @documented_by(OutboundChat.holds)
     async def holds(self) -> list[Hold]:
         return await self._run(self._control.holds())
 
-    @_documented_by(OutboundChat.contact_closed)
+    @documented_by(OutboundChat.contact_closed)
     async def contact_closed(self, contact_id: str) -> bool:
         return await self._run(self._control.contact_closed(contact_id))
 
-    @_documented_by(OutboundChat.wait)
+    @documented_by(OutboundChat.wait)
     async def wait(self, job_id: str, timeout: float = 30.0) -> Job:  # noqa: ASYNC109  # as its twin
         return await self._wait(job_id, lambda: self._verbs.status(job_id), timeout)
 
-    @_documented_by(OutboundChat.wait_batch)
+    @documented_by(OutboundChat.wait_batch)
     async def wait_batch(self, batch_id: str, timeout: float = 600.0) -> Batch:  # noqa: ASYNC109  # as its twin
         return await self._wait(batch_id, lambda: self._verbs.batch(batch_id), timeout)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from outbound_chat.client._checks import Errors, check_tenant
 from outbound_chat.client._verbs import Steps, ask
 from outbound_chat.errors import FieldError, InvalidJob, SettingsError, UnknownBatch
 from outbound_chat.ids import split_id
@@ -18,12 +19,17 @@ class Target:
     budget: str | None = None
     sender: str | None = None
     instance: str | None = None
+    tenant: str | None = None
     batch: str | None = None
 
     def __post_init__(self) -> None:
-        given = [name for name in ("budget", "sender", "instance", "batch") if getattr(self, name) is not None]
+        given = [
+            name for name in ("budget", "sender", "instance", "tenant", "batch") if getattr(self, name) is not None
+        ]
         if len(given) != 1:
-            message = f"name exactly one of budget, sender, instance and batch; given: {', '.join(given) or 'none'}"
+            message = (
+                f"name exactly one of budget, sender, instance, tenant and batch; given: {', '.join(given) or 'none'}"
+            )
             raise InvalidJob([FieldError("scope", Code.NOT_ALLOWED, message)])
 
 
@@ -57,6 +63,29 @@ class Control:
             found += yield from ask(calls.read_holds(self._keys(budget)))
         return found
 
+    def cancel_batch(self, batch_id: str) -> Steps[int]:
+        """Cancels the waiting jobs of a batch; how many."""
+        ended = 0
+        for budget, scope in self._scopes(Target(batch=batch_id)):
+            ended += yield from self._cancel(budget, scope, batch_id)
+        return ended
+
+    def cancel_tenant(self, tenant: str) -> Steps[int]:
+        """Cancels the waiting jobs of a tenant, in all budgets; how many."""
+        ended = 0
+        for budget, scope in self._scopes(Target(tenant=tenant)):
+            ended += yield from self._cancel(budget, scope, tenant)
+        return ended
+
+    def _cancel(self, budget: str, scope: str, name: str) -> Steps[int]:
+        ended, first, left = 0, True, True
+        while left:
+            answer = yield from ask(calls.cancel_many(self._keys(budget), scope=scope, first=first))
+            if answer is None:
+                raise UnknownBatch(name)
+            ended, first, left = ended + answer[0], False, answer[1]
+        return ended
+
     def contact_closed(self, contact_id: str) -> Steps[bool]:
         """Takes a chat off the count of its instance; whether it was counted."""
         for budget in self._settings.budgets:
@@ -79,6 +108,9 @@ class Control:
             return [(self._settings.sender(target.sender).budget, f"sender:{target.sender}")]
         if target.instance is not None:
             return [(budget, f"instance:{target.instance}") for budget in self._budgets_of_instance(target.instance)]
+        if target.tenant is not None:
+            tenant = known_tenant(target.tenant)
+            return [(budget, f"tenant:{tenant}") for budget in self._settings.budgets]
         parts = split_id(str(target.batch))
         if parts is None:
             raise UnknownBatch(str(target.batch))
@@ -97,3 +129,16 @@ class Control:
             known = ", ".join(sorted({sender.instance_id for sender in senders})) or "none is configured"
             raise SettingsError(f'no sender has the instance "{instance}"; known instances: {known}')
         return sorted(budgets)
+
+
+def known_tenant(name: object) -> str:
+    """The tenant's name, checked.
+
+    Raises:
+        InvalidJob: it can be no tenant's name.
+    """
+    errors: Errors = []
+    tenant = check_tenant(name, errors)
+    if errors or tenant is None:
+        raise InvalidJob(errors)
+    return tenant

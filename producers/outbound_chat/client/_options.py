@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Required, TypedDict
 
-from outbound_chat.jobs import Priority
+from outbound_chat.jobs import JobState, Priority
 
 PriorityName = Literal["urgent", "normal", "bulk"]
 
@@ -69,6 +69,20 @@ class BatchOptions(RequestOptions, LaneOptions, total=False):
     """Turns it gets where other batches of its tenant get one: 0.01 to 100."""
     concurrency: int | None
     """Calls of it that may run at the same time; without it as many as there are threads."""
+
+
+class DeadFilter(TypedDict, total=False):
+    """Which failed and uncertain jobs are meant."""
+
+    budget: str | None
+    """Without it the only one there is."""
+    state: JobState | Literal["failed", "uncertain"] | None
+    code: str | None
+    """Our code of the last attempt, such as `refused`."""
+    sender: str | None
+    tenant: str | None
+    batch: str | None
+    """Id of a batch."""
 
 
 ROW_OPTIONS = frozenset(JobOptions.__annotations__)

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
 from outbound_chat.client._control import Control, Target
+from outbound_chat.client._operations import Operations
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
 from outbound_chat.client._verbs import Steps, Verbs, time_left
 from outbound_chat.errors import InvalidJob
@@ -18,7 +19,7 @@ T = TypeVar("T")
 Ending = TypeVar("Ending", Job, Batch)
 
 
-class OutboundChat:
+class OutboundChat(Operations):
     """Enqueues jobs and tells what became of them. One instance serves all threads of a process.
 
     It may be made before a fork: each child has connections of its own.
@@ -144,9 +145,10 @@ class OutboundChat:
         budget: str | None = None,
         sender: str | None = None,
         instance: str | None = None,
+        tenant: str | None = None,
         batch: str | None = None,
     ) -> None:
-        """Stops a budget, a sender, an instance or a batch, of which exactly one is named, until it is released.
+        """Stops a budget, sender, instance, tenant or batch, of which exactly one is named, until it is released.
 
         Within a second no further call is made for its jobs; those that run end. Jobs keep their places and attempts,
         and expire as ever. The hold outlives restarts. Twice: the new reason stands.
@@ -156,7 +158,7 @@ class OutboundChat:
             SettingsError: the settings have no such budget, sender or instance.
             UnknownBatch: no batch has this id.
         """
-        target = Target(budget=budget, sender=sender, instance=instance, batch=batch)
+        target = Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
         self._run(self._control.hold(target, reason))
 
     def release(
@@ -165,6 +167,7 @@ class OutboundChat:
         budget: str | None = None,
         sender: str | None = None,
         instance: str | None = None,
+        tenant: str | None = None,
         batch: str | None = None,
     ) -> bool:
         """Ends a person's hold; False: there was none. A hold of the system on the same scope is probed at once.
@@ -174,7 +177,9 @@ class OutboundChat:
             SettingsError: the settings have no such budget, sender or instance.
             UnknownBatch: the text is no id of a batch.
         """
-        return self._run(self._control.release(Target(budget=budget, sender=sender, instance=instance, batch=batch)))
+        return self._run(
+            self._control.release(Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch))
+        )
 
     def holds(self) -> list[Hold]:
         """Everything that is stopped, by a person or by the system, in all budgets of the settings."""

@@ -27,7 +27,7 @@ from outbound_chat.errors import (
     WaitTimeout,
 )
 from outbound_chat.ids import new_local_id, split_id
-from outbound_chat.jobs import ACTIVE, FINAL, Batch, Job, JobState, Priority
+from outbound_chat.jobs import ACTIVE, FINAL, Batch, Events, Job, JobState, Priority
 from outbound_chat.request import ChatRequest, Code, match_sender
 from outbound_chat.store import Call, Keys, calls
 from outbound_chat.store.calls import NewJob, NotOpen
@@ -150,6 +150,25 @@ class Verbs:
         if found is None:
             raise UnknownBatch(batch_id)
         return _batch(batch_id, *found)
+
+    def budget(self, name: str | None) -> str:
+        """The budget of that name, or the only one there is.
+
+        Raises:
+            SettingsError: there is no such budget, or none is named and there are several.
+        """
+        known = ", ".join(sorted(self.settings.budgets))
+        if name is None:
+            if len(self.settings.budgets) > 1:
+                raise SettingsError(f"there are several budgets; name one of: {known}")
+            return next(iter(self.settings.budgets))
+        if name not in self.settings.budgets:
+            raise SettingsError(f'budget "{name}" is not configured; known budgets: {known}')
+        return name
+
+    def events(self, budget: str | None, since: int, limit: int) -> Steps[Events]:
+        """What happened in a budget since a number."""
+        return (yield from ask(calls.read_events(self.keys(self.budget(budget)), since=since, count=limit)))
 
     def channel(self, id_: str) -> str:
         """Where the end of a job or batch is published. What can't be an id has none; reading it tells so."""

@@ -41,6 +41,10 @@ KINDS = (
     KeyKind("ring:*", "zset", Lifetime.EMPTY, "tenants, and lanes of a tenant, with due jobs -> pass"),
     KeyKind("kept", "hash", Lifetime.EMPTY, "lanes that a rule keeps back: lane -> scope of the rule"),
     KeyKind("kept:*", "zset", Lifetime.EMPTY, "tenants, and lanes of a tenant, behind a gate -> pass"),
+    KeyKind("lanes:*", "set", Lifetime.EMPTY, "lanes of a tenant with waiting jobs"),
+    KeyKind("dead", "hash", Lifetime.TTL, "state and code of dead letters there are -> last time ms"),
+    KeyKind("dead:*", "zset", Lifetime.TTL, "failed and uncertain jobs of a state and code: id -> final ms"),
+    KeyKind("events", "stream", Lifetime.BUDGET, "the last 10,000 or so events: ids and codes"),
     KeyKind("expiry", "zset", Lifetime.EMPTY, "jobs that are not final: id -> expires ms"),
     KeyKind("leases", "zset", Lifetime.EMPTY, "jobs being called: id -> end of lease ms"),
     KeyKind(
@@ -103,6 +107,11 @@ class Keys:
     def settings(self) -> str:
         """Hash of the budget's settings."""
         return f"{self.base}settings"
+
+    @property
+    def events(self) -> str:
+        """Stream of what happened."""
+        return f"{self.base}events"
 
     @property
     def bucket(self) -> str:

@@ -34,6 +34,13 @@ class Place(IntEnum):
     CONTACT = 14
     FINISHED = 15
     HISTORY = 16
+    REPLAY_OF = 17
+    """With the next: only some records have it."""
+    REPLAYED_BY = 18
+
+
+PLACES_OF_ALL = Place.HISTORY + 1
+"""Places that every record has."""
 
 
 def to_ms(instant: datetime) -> int:
@@ -61,7 +68,7 @@ def read_head(raw: str) -> list[Any]:
         head = json.loads(raw)
     except ValueError as error:
         raise UnreadableRecord("the record's head is not JSON") from error
-    if not isinstance(head, list) or len(head) < len(Place) or head[Place.VERSION] != RECORD_VERSION:
+    if not isinstance(head, list) or len(head) < PLACES_OF_ALL or head[Place.VERSION] != RECORD_VERSION:
         raise UnreadableRecord("the record's head is not of this version")
     return head
 
@@ -77,6 +84,7 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
     state = JobState(head[Place.STATE])
     send_at = head[Place.SEND_AT]
     waiting = state is JobState.QUEUED
+    replay_of, replayed_by = (*head[Place.REPLAY_OF :], "", "")[:2]
     if waiting and send_at > now_ms:
         state = JobState.SCHEDULED
     return Job(
@@ -95,5 +103,7 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
         finished_at=from_ms(head[Place.FINISHED]) if head[Place.FINISHED] else None,
         cancel_requested=bool(head[Place.CANCEL]),
         maybe_sent=bool(head[Place.MAYBE_SENT]),
+        replay_of=f"{budget}.{replay_of}" if replay_of else None,
+        replayed_by=f"{budget}.{replayed_by}" if replayed_by else None,
         history=tuple(Attempt(from_ms(at), *rest) for at, *rest in head[Place.HISTORY] or ()),
     )

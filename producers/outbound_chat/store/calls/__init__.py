@@ -6,7 +6,9 @@ The only place that knows the order of arguments and the form of replies. Nothin
 
 from outbound_chat.store.calls._batches import close_batch, open_batch, read_batch, read_shared
 from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
-from outbound_chat.store.calls._control import close_chat, configure, hold, read_holds, release
+from outbound_chat.store.calls._control import cancel_many, close_chat, configure, hold, read_holds, release
+from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
+from outbound_chat.store.calls._events import read_events
 from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_jobs, submit
 from outbound_chat.store.calls._pumps import (
     Claimed,
@@ -40,25 +42,33 @@ __all__ = [
     "Other",
     "Paced",
     "Renewed",
+    "Replayed",
     "Result",
+    "StoredJob",
     "Submitted",
     "Tended",
     "Unconfigured",
     "cancel",
+    "cancel_many",
     "claim",
     "close_batch",
     "close_chat",
     "configure",
+    "count_dead",
     "finish",
     "hold",
     "leave",
     "open_batch",
     "read_batch",
+    "read_dead",
+    "read_events",
     "read_holds",
     "read_jobs",
+    "read_request",
     "read_shared",
     "release",
     "renew",
+    "replay",
     "submit",
     "tend",
 ]

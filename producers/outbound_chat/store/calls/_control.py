@@ -69,3 +69,12 @@ def _hold(budget: str, name: str, kept: Mapping[str, Any]) -> Hold:
 def close_chat(keys: Keys, *, contact: str, instances: Sequence[str]) -> Call[bool]:
     """Says that a chat has ended; whether it was counted."""
     return Call("close_chat", keys, [contact, " ".join(instances)], lambda reply: reply == 1)
+
+
+def cancel_many(keys: Keys, *, scope: str, first: bool) -> Call[tuple[int, bool] | None]:
+    """Cancels waiting jobs of a batch or tenant: how many, and whether to call again. None: there is no such batch."""
+
+    def read(reply: list[Any]) -> tuple[int, bool] | None:
+        return (int(reply[1]), reply[2] == 1) if reply[0] == "ok" else None
+
+    return Call("cancel_many", keys, [scope, int(first)], read)

@@ -16,7 +16,7 @@
 --         {'dismissed'}: the request was answered by another pump; this one ends
 --         {'unconfigured'}: nobody wrote the budget's settings
 -- keeps   a job is in its lane or leased, never both; twice gives the same jobs and takes no token twice
--- uses: base record lanes places books gates opening calling holds final turns bucket wake
+-- uses: base record lanes places events books gates opening calling holds final turns bucket wake
 local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST = 500
 local CLAIM_MEMORY_MS = 60000

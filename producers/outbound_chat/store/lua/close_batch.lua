@@ -4,13 +4,14 @@
 -- ARGV[2] rejected: rows that its producer refused, in all
 -- reply   'ok', or 'gone' (no such batch)
 -- keeps   twice changes nothing
--- uses: base record lanes books
+-- uses: base record lanes events books
 local book = key('b:' .. ARGV[1])
 if redis.call('EXISTS', book) == 0 then
   return 'gone'
 end
 if redis.call('HSETNX', book, 'closed_at', digits(NOW)) == 1 then
   redis.call('HSET', book, 'rejected', ARGV[2])
+  add_event('batch_accepted', ARGV[1], '', '')
   settle_batch(ARGV[1])
 end
 return 'ok'

@@ -4,7 +4,7 @@
 -- ARGV[2] reason: for those who wonder
 -- reply   'ok', or 'gone' (no such batch)
 -- keeps   a hold stays, whatever restarts; twice replaces the reason and keeps the time it began
--- uses: base record lanes places books gates
+-- uses: base record lanes places events books gates
 local batch = string.match(ARGV[1], '^batch:(.*)$')
 if batch and redis.call('EXISTS', key('b:' .. batch)) == 0 then
   return 'gone'

@@ -8,7 +8,7 @@
 -- ARGV[6] concurrency: calls of it that may run at the same time ('': as many as may be)
 -- reply   'ok'
 -- keeps   twice changes nothing
--- uses: base record lanes books
+-- uses: base record lanes events books
 local book = key('b:' .. ARGV[1])
 if redis.call('HSETNX', book, 'created_at', digits(NOW)) == 1 then
   redis.call('HSET', book, 'lane', ARGV[2], 'name', ARGV[3], 'shared', ARGV[4])

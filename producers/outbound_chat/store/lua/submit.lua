@@ -9,7 +9,7 @@
 -- reply   {'ok', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}
 --         {'unknown_batch'} or {'batch_closed'}: nothing was taken
 -- keeps   one record, one place in a lane, one place in the expiry index, one count a job; twice changes nothing
--- uses: base record lanes places books wake
+-- uses: base record lanes places events books intake wake
 local FIRST, WIDTH = 4, 8
 local lane, max_age_ms = ARGV[1], tonumber(ARGV[2])
 local _, _, tenant, batch = lane_parts(lane)
@@ -40,14 +40,9 @@ local function take(i)
       return
     end
   end
-  local due = send_at > 0 and send_at or NOW
-  expires = expires > 0 and expires or math.max(due, NOW) + max_age_ms
-  save_record(id, { RECORD_VERSION, 'queued', lane, NOW, send_at, send_at, expires, 0, '', 0, 0,
-    tonumber(ARGV[i + 3]), ARGV[i + 4], ARGV[i + 5], '', 0, 0 }, ARGV[i + 7])
-  put_in_lane('lane:', id, lane, due + (i - FIRST) / WIDTH / 1000)
-  redis.call('ZADD', key('expiry'), digits(expires), id)
-  count(batch, 'accepted', 1)
-  count(batch, 'waiting', 1)
+  local due = take_in({ id = id, lane = lane, send_at = send_at, expires = expires, max_age = max_age_ms,
+    parts = tonumber(ARGV[i + 3]), token = ARGV[i + 4], idem = ARGV[i + 5], request = ARGV[i + 7],
+    place = (i - FIRST) / WIDTH })
   earliest = math.min(earliest, due)
 end
 

@@ -32,7 +32,9 @@ local function settle_batch(batch)
   elseif not now[4] then
     redis.call('HSET', book, 'final_at', digits(NOW))
     redis.call('PEXPIRE', book, digits(keep_ms()))
-    redis.call('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch)
+    redis.call('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
+      'cancel:batch:' .. batch)
+    add_event('batch_final', batch, '', '')
     redis.call('PUBLISH', key('done:' .. batch), 'final')
   end
 end

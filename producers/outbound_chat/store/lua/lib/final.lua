@@ -6,20 +6,53 @@ local HORIZON_MS = 6.5 * 86400000
 
 local KEEPS_REQUEST = { failed = true, uncertain = true }
 
+-- our code of the last attempt; '' when there was none
+local function last_code(head)
+  local history = head[HISTORY]
+  return type(history) == 'table' and history[#history][3] or ''
+end
+
+-- Dead letters: `dead:<state>:<code>` (zset id -> final ms), and `dead` (hash) with their names. They live as long as
+-- their records.
+local function dead_name(head, state)
+  return state .. ':' .. last_code(head)
+end
+
+local function add_dead(id, head, keep)
+  local name = dead_name(head, head[STATE])
+  local dead = key('dead:' .. name)
+  redis.call('HSET', key('dead'), name, digits(NOW))
+  redis.call('ZADD', dead, digits(NOW), id)
+  redis.call('ZREMRANGEBYSCORE', dead, '-inf', digits(NOW - keep))
+  redis.call('PEXPIRE', dead, digits(keep))
+  redis.call('PEXPIRE', key('dead'), digits(keep))
+end
+
+local function take_from_dead(id, head)
+  redis.call('ZREM', key('dead:' .. dead_name(head, head[STATE])), id)
+end
+
 -- Ends the job. What may have been sent and has no ContactId ends `uncertain`, whatever was asked for.
 local function conclude(id, head, request, from, state)
   if state ~= 'sent' and head[MAYBE_SENT] > 0 then
     state = 'uncertain'
   end
   local keep = keep_ms()
+  if KEEPS_REQUEST[head[STATE]] then
+    take_from_dead(id, head)
+  end
   head[STATE], head[FINISHED], head[CLAIM], head[DUE] = state, NOW, '', 0
   save_record(id, head, KEEPS_REQUEST[state] and request or '', keep)
   redis.call('ZREM', key('expiry'), id)
+  if KEEPS_REQUEST[state] then
+    add_dead(id, head, keep)
+  end
   if head[IDEM] ~= '' then
     local _, _, tenant = lane_parts(head[LANE])
     redis.call('PEXPIRE', key('idem:' .. tenant .. ':' .. head[IDEM]), digits(keep))
   end
   move(batch_of(head), from, state)
+  add_event('job_final', id, state, KEEPS_REQUEST[state] and last_code(head) or '')
   redis.call('PUBLISH', key('done:' .. id), state)
   return state
 end

@@ -3,6 +3,8 @@
 -- `calls:<sender>` (zset id -> end of lease) the calls that run, kept of senders with a limit; `chats:<instance>` (zset
 -- contact -> assumed end) its open chats; `numbers` (hash number -> parts, at_ms) the buckets of the numbers.
 local RETRY_MS = 1000
+-- Who stops a scope without a probe: a person, or an order to cancel its jobs for as long as that takes.
+local PEOPLE = { 'person', 'cancel' }
 local known_senders = {}
 
 local function limits_of(name)
@@ -20,9 +22,18 @@ end
 
 -- Scopes below the budget that a hold of this lane may have.
 local function scopes_of(lane)
-  local _, name, _, batch = lane_parts(lane)
-  local instance = limits_of(name).instance
-  return { 'sender:' .. name, instance and 'instance:' .. instance or '', batch ~= '' and 'batch:' .. batch or '' }
+  local _, name, tenant, batch = lane_parts(lane)
+  local scopes, instance = { 'sender:' .. name }, limits_of(name).instance
+  if instance then
+    scopes[#scopes + 1] = 'instance:' .. instance
+  end
+  if tenant ~= '' then
+    scopes[#scopes + 1] = 'tenant:' .. tenant
+  end
+  if batch ~= '' then
+    scopes[#scopes + 1] = 'batch:' .. batch
+  end
+  return scopes
 end
 
 local function read_hold(owner, scope)
@@ -41,8 +52,10 @@ local function hold_of(lane)
   end
   local scopes = scopes_of(lane)
   for _, scope in ipairs(scopes) do
-    if redis.call('HEXISTS', key('holds'), 'person:' .. scope) == 1 then
-      return scope
+    for _, owner in ipairs(PEOPLE) do
+      if redis.call('HEXISTS', key('holds'), owner .. ':' .. scope) == 1 then
+        return scope
+      end
     end
   end
   local probe

@@ -4,7 +4,7 @@
 -- The ring turns over tenants, then over a tenant's lanes: `ring:<priority>` (tenant -> pass) and
 -- `ring:<priority>:<tenant>` (lane -> pass), lowest pass first. Behind a gate lanes keep their passes in a ring of the
 -- gate, `kept:<scope>:<priority>`; `kept` (hash lane -> scope) tells which. A member `@<scope>` of `later` says when
--- the gate is to be tried again; one without is opened by an event.
+-- the gate is to be tried again; one without is opened by an event. `lanes:<tenant>` (set) has all lanes of a tenant.
 
 -- `pass`: what the member brings from another ring; it may be a turn ahead or behind, no more. A newcomer stands a hair
 -- less than a turn behind the one whose turn it is: it goes before those who had theirs, so it waits one turn of each,
@@ -68,6 +68,9 @@ end
 local function enroll(lane)
   local _, _, tenant = lane_parts(lane)
   local due, scope = next_due(lane), redis.call('HGET', key('kept'), lane)
+  if tenant ~= '' then
+    redis.call(due and 'SADD' or 'SREM', key('lanes:' .. tenant), lane)
+  end
   if scope then
     if not due then
       leave_ring(gate_ring(scope, lane), lane)

@@ -4,6 +4,8 @@
 -- that is being called, DUE is the time of its claim.
 local VERSION, STATE, LANE, CREATED, SEND_AT, DUE, EXPIRES, ATTEMPTS = 1, 2, 3, 4, 5, 6, 7, 8
 local CLAIM, MAYBE_SENT, CANCEL, PARTS, TOKEN, IDEM, CONTACT, FINISHED, HISTORY = 9, 10, 11, 12, 13, 14, 15, 16, 17
+-- Places that only some records have.
+local REPLAY_OF, REPLAYED_BY = 18, 19
 
 local RECORD_VERSION = 1
 local HISTORY_LENGTH = 5

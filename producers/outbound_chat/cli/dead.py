@@ -1,0 +1,153 @@
+"""Commands for what failed: dead, replay. And for those who follow: events."""
+
+import time
+from typing import Annotated, Any, cast
+
+import typer
+from rich.table import Table
+
+from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.output import Exit, out, print_error, print_jobs, print_json, talk
+from outbound_chat.client import OutboundChat
+from outbound_chat.errors import NotReplayable, OutboundChatError, Unprotected
+from outbound_chat.jobs import Event, Job, JobState
+
+Budget = Annotated[str | None, typer.Option(help="Name of a budget; needed where there are several.")]
+State = Annotated[str | None, typer.Option(help="failed or uncertain; both by default.")]
+Code = Annotated[str | None, typer.Option(help="Code of the last attempt, such as refused.")]
+Sender = Annotated[str | None, typer.Option(help="Sender of the jobs.")]
+Tenant = Annotated[str | None, typer.Option(help="Tenant of the jobs.")]
+Batch = Annotated[str | None, typer.Option(help="Batch of the jobs.")]
+
+FOLLOW_SECONDS = 5.0
+
+
+def dead(
+    *,
+    budget: Budget = None,
+    state: State = None,
+    code: Code = None,
+    sender: Sender = None,
+    tenant: Tenant = None,
+    batch: Batch = None,
+    limit: Annotated[int, typer.Option(help="Jobs a page, 1 to 500.")] = 50,
+    cursor: Annotated[str | None, typer.Option(help="Of the page before.")] = None,
+    counts: Annotated[bool, typer.Option("--counts", help="Only how many there are by state and code.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List failed and uncertain jobs that were not replayed, the newest first."""
+    with OutboundChat.from_settings() as chat:
+        if counts:
+            _print_counts(dict(chat.count_dead(budget)), as_json)
+            return
+        chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant, "batch": batch}
+        page = chat.dead_letters(limit=limit, cursor=cursor, **cast("Any", chosen))
+    if as_json:
+        print_json(page)
+        return
+    print_jobs(page.jobs)
+    if not page.jobs:
+        talk.print("no such job", markup=False)
+    if page.cursor:
+        talk.print(f'there are more: --cursor "{page.cursor}"', markup=False)
+
+
+def _print_counts(found: dict[tuple[JobState, str], int], as_json: bool) -> None:
+    if as_json:
+        print_json([{"state": state, "code": code, "count": count} for (state, code), count in found.items()])
+        return
+    table = Table("state", "code", "jobs", box=None)
+    for (state, code), count in sorted(found.items()):
+        table.add_row(state, code, f"{count:,}")
+    out.print(table)
+
+
+def replay(
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Ids of failed or uncertain jobs.", show_default=False)
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Replay all that fit the options below.")] = False,
+    budget: Budget = None,
+    state: State = None,
+    code: Code = None,
+    sender: Sender = None,
+    tenant: Tenant = None,
+    batch: Batch = None,
+    text: Annotated[str | None, typer.Option(help="Send this message instead; needs a new token.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Even where the customer may be texted twice.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send failed or uncertain jobs once more, as new jobs; print them. Exits with 1 when one could not be replayed."""
+    if bool(ids) is every:
+        raise typer.BadParameter("name ids, or --all with what they have in common", param_hint="IDS")
+    new: list[Job] = []
+    refused = 0
+    with OutboundChat.from_settings() as chat:
+        if every:
+            chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant}
+            ids = [job.id for job in _all(chat, {**chosen, "batch": batch})]
+        for job_id in ids or []:
+            try:
+                new.append(chat.replay(job_id, force=force, text=text) if text else chat.replay(job_id, force=force))
+            except (Unprotected, NotReplayable) as error:
+                print_error(error)
+                refused += 1
+    if as_json:
+        print_json(new)
+    else:
+        print_jobs(new)
+    if refused:
+        raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def _all(chat: OutboundChat, chosen: dict[str, Any]) -> list[Job]:
+    jobs: list[Job] = []
+    cursor: str | None = None
+    while True:
+        page = chat.dead_letters(limit=500, cursor=cursor, **cast("Any", chosen))
+        jobs += page.jobs
+        cursor = page.cursor
+        if cursor is None:
+            return jobs
+
+
+def events(
+    *,
+    since: Annotated[int, typer.Option(help="Number of the last event known; 0: from the first that is kept.")] = 0,
+    budget: Budget = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Stay, and print what happens until Ctrl-C.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print what happened: batches accepted, batches final, jobs final. With --json a line each."""
+    with OutboundChat.from_settings() as chat:
+        while True:
+            found = _ask(chat, since, budget, FOLLOW_SECONDS if follow else 0.0)
+            if found.missed:
+                talk.print(f"{found.missed:,} events were trimmed before they were read", style="yellow", markup=False)
+            for event in found.events:
+                _print_event(event, as_json)
+            since = found.next
+            if not follow and not found.events:
+                return
+
+
+def _ask(chat: OutboundChat, since: int, budget: str | None, wait: float) -> Any:
+    try:
+        return chat.events(since=since, budget=budget, wait=wait)
+    except OutboundChatError:
+        # One that follows outlives a restart of Redis, but says so if it lasts.
+        if not wait:
+            raise
+        time.sleep(1)
+        return chat.events(since=since, budget=budget)
+
+
+def _print_event(event: Event, as_json: bool) -> None:
+    if as_json:
+        print_json(event)
+        return
+    word = event.state or ""
+    code = f"  {event.code}" if event.code else ""
+    line = f"{event.number:>8}  {event.at.astimezone():%Y-%m-%d %H:%M:%S%z}  {event.kind:<14}  {event.id}  {word}{code}"
+    out.print(line.rstrip(), soft_wrap=True, markup=False)

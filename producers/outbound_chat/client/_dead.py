@@ -1,0 +1,101 @@
+"""Failed and uncertain jobs: lists, counts, replays. Steps that a client runs, as those of `_verbs`."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms, to_json
+from outbound_chat.errors import FieldError, InvalidJob, NotReplayable, UnknownJob, Unprotected
+from outbound_chat.ids import new_local_id, split_id
+from outbound_chat.jobs import DeadLetters, Job, JobState
+from outbound_chat.request import ChatRequest, Code
+from outbound_chat.store import calls
+from outbound_chat.store.calls import StoredJob
+from outbound_chat.store.records import from_ms, lane_of
+
+STATES = (JobState.FAILED, JobState.UNCERTAIN)
+
+
+class Dead:
+    """Verbs on failed and uncertain jobs."""
+
+    def __init__(self, verbs: Verbs) -> None:
+        self._verbs = verbs
+
+    def page(self, options: Mapping[str, Any]) -> Steps[DeadLetters]:
+        """A page of them. `options`: budget, state, code, sender, tenant, batch, limit, cursor."""
+        budget = self._verbs.budget(options.get("budget"))
+        limit = int(options.get("limit", 100))
+        state, cursor = options.get("state"), options.get("cursor") or ""
+        if state is not None and state not in STATES:
+            raise InvalidJob([FieldError("state", Code.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
+        if not 0 < limit <= calls.MOST_JOBS:
+            message = f"must be from 1 to {calls.MOST_JOBS}; read more pages with `cursor`"
+            raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, message)])
+        jobs: list[Job] = []
+        while True:
+            call = calls.read_dead(
+                self._verbs.keys(budget), state=state or "", code=options.get("code") or "", after=cursor, count=limit
+            )
+            found, following = yield from ask(call)
+            jobs += _fitting(found, options)
+            # Pages are cut where a script ends, so one may have a few more than the limit, and none is left out.
+            if len(jobs) >= limit or following is None:
+                return DeadLetters(jobs=tuple(jobs), cursor=following)
+            cursor = following
+
+    def counts(self, budget: str | None) -> Steps[dict[tuple[JobState, str], int]]:
+        """How many there are, by state and code."""
+        return dict((yield from ask(calls.count_dead(self._verbs.keys(self._verbs.budget(budget))))))
+
+    def replay(self, job_id: str, *, force: bool, changes: Mapping[str, Any]) -> Steps[Job]:
+        """Sends one once more; the new job."""
+        parts = split_id(job_id)
+        stored = (yield from ask(calls.read_request(self._verbs.keys(parts[0]), parts[1]))) if parts else None
+        if stored is None or parts is None:
+            raise UnknownJob(job_id)
+        if stored.job.state not in STATES:
+            raise NotReplayable(job_id, f"is {stored.job.state}; only failed and uncertain jobs are replayed")
+        if stored.job.replayed_by:
+            return (yield from self._verbs.status(stored.job.replayed_by))
+        sender = self._verbs.settings.sender(stored.job.sender)
+        request = _request(job_id, stored, changes)
+        if errors := request.errors(sender):
+            raise InvalidJob(errors)
+        call = calls.replay(
+            self._verbs.keys(parts[0]),
+            old=parts[1],
+            local_id=new_local_id(),
+            lane=lane_of(stored.job.priority, stored.job.sender, stored.job.tenant, None),
+            max_age_ms=max_age_ms(sender),
+            parts=max(1, request.parts(sender)),
+            token=stored.token or job_id,
+            edited=bool(changes),
+            force=force,
+            request=to_json(request.stored()),
+        )
+        answer = yield from ask(call)
+        if answer.word == "unprotected":
+            raise Unprotected(job_id, from_ms(int(answer.detail)), edited=bool(changes))
+        if answer.word not in {"ok", "replayed"}:
+            raise UnknownJob(job_id) if answer.word == "gone" else NotReplayable(job_id, f"is {answer.detail} by now")
+        return (yield from self._verbs.status(f"{parts[0]}.{answer.detail}"))
+
+
+def _fitting(jobs: list[Job], options: Mapping[str, Any]) -> Iterator[Job]:
+    wanted = {"sender": options.get("sender"), "tenant": options.get("tenant"), "batch_id": options.get("batch")}
+    for job in jobs:
+        if all(value is None or getattr(job, name) == value for name, value in wanted.items()):
+            yield job
+
+
+def _request(job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> ChatRequest:
+    if unusable := sorted(changes.keys() & OWN_OPTIONS):
+        faults = [FieldError(name, Code.NOT_ALLOWED, "can't be changed by a replay; enqueue anew") for name in unusable]
+        raise InvalidJob(faults)
+    if not stored.request:
+        raise NotReplayable(job_id, "has no request any more")
+    request = ChatRequest.from_stored(json.loads(stored.request))
+    if stored.shared:
+        request = request.merged(ChatRequest.from_stored(json.loads(stored.shared)))
+    return ChatRequest.from_short(changes).merged(request) if changes else request

@@ -1,0 +1,111 @@
+"""What operators do with failed jobs, whole batches and events: the client for threads."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar, Unpack
+
+from outbound_chat.client._control import Control
+from outbound_chat.client._dead import Dead
+from outbound_chat.client._options import DeadFilter, RequestOptions
+from outbound_chat.client._verbs import Steps, Verbs
+from outbound_chat.jobs import Batch, DeadLetters, Events, Job, JobState
+
+T = TypeVar("T")
+
+DEAD_PAGE = 500
+EVENTS_PAGE = 500
+POLL_SECONDS = 0.25
+"""Between two looks of a follower that waits for events."""
+
+
+class Operations:
+    """Verbs of a client beyond single jobs."""
+
+    _verbs: Verbs
+    _control: Control
+
+    def _run(self, steps: Steps[T]) -> T:
+        raise NotImplementedError
+
+    def cancel_batch(self, batch_id: str) -> Batch:
+        """Stops all jobs of a batch that were not sent yet, closes it, and returns it.
+
+        No job of it is claimed from the first moment on. Of those that a worker is calling, the answer of that call
+        decides. Its producer, should it still add rows, gets `BatchClosed`.
+
+        Raises:
+            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+        """
+        self._run(self._control.cancel_batch(batch_id))
+        return self._run(self._verbs.batch(batch_id))
+
+    def cancel_tenant(self, tenant: str) -> int:
+        """Stops all waiting jobs of a tenant, in all budgets and batches; how many were cancelled.
+
+        Jobs that the tenant enqueues while this runs may be cancelled too; later ones are not.
+
+        Raises:
+            InvalidJob: this can be no tenant's name.
+        """
+        return self._run(self._control.cancel_tenant(tenant))
+
+    def dead_letters(self, *, limit: int = 100, cursor: str | None = None, **chosen: Unpack[DeadFilter]) -> DeadLetters:
+        """A page of the failed and uncertain jobs of a budget, the newest first.
+
+        A job that was replayed is listed no more; its replay is, should it fail. Jobs are listed for `results.keep`.
+        `limit`: 1 to 500; a page may have a few more. `cursor`: of the page before.
+
+        Raises:
+            InvalidJob: a filter has no such value.
+            SettingsError: the settings have no such budget, or several and none is named.
+        """
+        options: dict[str, Any] = {**chosen, "limit": limit, "cursor": cursor}
+        return self._run(Dead(self._verbs).page(options))
+
+    def count_dead(self, budget: str | None = None) -> Mapping[tuple[JobState, str], int]:
+        """How many failed and uncertain jobs a budget has that were not replayed, by state and code."""
+        return self._run(Dead(self._verbs).counts(budget))
+
+    def replay(self, job_id: str, *, force: bool = False, **changes: Unpack[RequestOptions]) -> Job:
+        """Sends a failed or uncertain job once more, as a new job that points to it; the new job.
+
+        It has the same token, as long as that is valid, so the customer is texted once whatever became of the old one.
+        `changes` replace parts of the request; that needs a new token. Twice: the same new job.
+
+        Raises:
+            UnknownJob: no job has this id, or its record has passed its lifetime.
+            NotReplayable: it did not fail.
+            Unprotected: the customer might be texted twice; `force` accepts that.
+            InvalidJob: what would be sent is refused, for example since its sender was changed.
+        """
+        return self._run(Dead(self._verbs).replay(job_id, force=force, changes=changes))
+
+    def replay_all(self, **chosen: Unpack[DeadFilter]) -> Iterator[Job]:
+        """Replays all failed and uncertain jobs that fit, and yields the new ones.
+
+        Raises what `replay` raises, at the job it concerns; those before it are replayed.
+        """
+        cursor: str | None = None
+        while True:
+            page = self.dead_letters(limit=DEAD_PAGE, cursor=cursor, **chosen)
+            for job in page.jobs:
+                yield self.replay(job.id)
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
+        """What happened in a budget since an event's number, up to 500 events, the oldest first.
+
+        The last 10,000 events or so are kept; `missed` says how many were trimmed before they were read. `wait`:
+        seconds to wait for the first. Give `next` as `since` the next time.
+
+        Raises:
+            SettingsError: the settings have no such budget, or several and none is named.
+        """
+        deadline = time.monotonic() + wait
+        while True:
+            found = self._run(self._verbs.events(budget, since, EVENTS_PAGE))
+            if found.events or found.missed or time.monotonic() >= deadline:
+                return found
+            time.sleep(POLL_SECONDS)

@@ -1,0 +1,70 @@
+"""What operators do with failed jobs, whole batches and events: the client for asyncio."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, TypeVar, Unpack
+
+from outbound_chat.client._control import Control
+from outbound_chat.client._dead import Dead
+from outbound_chat.client._documented import documented_by
+from outbound_chat.client._operations import DEAD_PAGE, EVENTS_PAGE, POLL_SECONDS, Operations
+from outbound_chat.client._options import DeadFilter, RequestOptions
+from outbound_chat.client._verbs import Steps, Verbs
+from outbound_chat.jobs import Batch, DeadLetters, Events, Job, JobState
+
+T = TypeVar("T")
+
+
+class AsyncOperations:
+    """Verbs of a client beyond single jobs."""
+
+    _verbs: Verbs
+    _control: Control
+
+    async def _run(self, steps: Steps[T]) -> T:
+        raise NotImplementedError
+
+    @documented_by(Operations.cancel_batch)
+    async def cancel_batch(self, batch_id: str) -> Batch:
+        await self._run(self._control.cancel_batch(batch_id))
+        return await self._run(self._verbs.batch(batch_id))
+
+    @documented_by(Operations.cancel_tenant)
+    async def cancel_tenant(self, tenant: str) -> int:
+        return await self._run(self._control.cancel_tenant(tenant))
+
+    @documented_by(Operations.dead_letters)
+    async def dead_letters(
+        self, *, limit: int = 100, cursor: str | None = None, **chosen: Unpack[DeadFilter]
+    ) -> DeadLetters:
+        options: dict[str, Any] = {**chosen, "limit": limit, "cursor": cursor}
+        return await self._run(Dead(self._verbs).page(options))
+
+    @documented_by(Operations.count_dead)
+    async def count_dead(self, budget: str | None = None) -> Mapping[tuple[JobState, str], int]:
+        return await self._run(Dead(self._verbs).counts(budget))
+
+    @documented_by(Operations.replay)
+    async def replay(self, job_id: str, *, force: bool = False, **changes: Unpack[RequestOptions]) -> Job:
+        return await self._run(Dead(self._verbs).replay(job_id, force=force, changes=changes))
+
+    @documented_by(Operations.replay_all)
+    async def replay_all(self, **chosen: Unpack[DeadFilter]) -> AsyncIterator[Job]:
+        cursor: str | None = None
+        while True:
+            page = await self.dead_letters(limit=DEAD_PAGE, cursor=cursor, **chosen)
+            for job in page.jobs:
+                yield await self.replay(job.id)
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    @documented_by(Operations.events)
+    async def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
+        deadline = time.monotonic() + wait
+        while True:
+            found = await self._run(self._verbs.events(budget, since, EVENTS_PAGE))
+            if found.events or found.missed or time.monotonic() >= deadline:
+                return found
+            await asyncio.sleep(POLL_SECONDS)

@@ -1,0 +1,90 @@
+"""What callers ask of failed and uncertain jobs: lists, counts, replays."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from outbound_chat.jobs import Job, JobState
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+from outbound_chat.store.records import UnreadableRecord, job_from_head
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """A job with what was asked for. Personal."""
+
+    job: Job
+    token: str
+    """The ClientToken it was given; empty: it is made from the id."""
+    request: str = field(repr=False)
+    """Empty: it is kept no more."""
+    shared: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of a replay: `ok`, `replayed`, `not_dead`, `gone` or `unprotected`, as `replay.lua` lists them."""
+
+    word: str
+    detail: str
+
+
+def read_dead(keys: Keys, *, state: str, code: str, after: str, count: int) -> Call[tuple[list[Job], str | None]]:
+    """Failed and uncertain jobs, the newest first, and the cursor of the next page, None for the last.
+
+    `after`: the cursor of this page; empty: the first.
+    """
+
+    def read(reply: list[Any]) -> tuple[list[Job], str | None]:
+        jobs: list[Job] = []
+        for local_id, head in zip(reply[1::3], reply[3::3], strict=True):
+            with suppress(UnreadableRecord):
+                if head:
+                    jobs.append(job_from_head(keys.budget, local_id, head, int(reply[0])))
+        full = len(reply) // 3 >= count
+        return jobs, f"{reply[-2]} {reply[-3]}" if full else None
+
+    until_ms, _, before = after.partition(" ")
+    return Call("read_dead", keys, [state, code, until_ms, before, count], read)
+
+
+def count_dead(keys: Keys) -> Call[Mapping[tuple[JobState, str], int]]:
+    """How many failed and uncertain jobs there are, by state and code."""
+
+    def read(reply: list[Any]) -> Mapping[tuple[JobState, str], int]:
+        rows = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+        return {(JobState(state), code): int(count) for state, code, count in rows}
+
+    return Call("count_dead", keys, [], read)
+
+
+def read_request(keys: Keys, local_id: str) -> Call[StoredJob | None]:
+    """The job with its request, and what its batch shares; None: there is no such job."""
+
+    def read(reply: list[Any]) -> StoredJob | None:
+        if not reply:
+            return None
+        job = job_from_head(keys.budget, local_id, reply[0], int(reply[3]))
+        return StoredJob(job, reply[4], reply[1], reply[2])
+
+    return Call("read_request", keys, [local_id], read)
+
+
+def replay(
+    keys: Keys,
+    *,
+    old: str,
+    local_id: str,
+    lane: str,
+    max_age_ms: int,
+    parts: int,
+    token: str,
+    edited: bool,
+    force: bool,
+    request: str,
+) -> Call[Replayed]:
+    """Sends a failed or uncertain job once more, as a new job. `token`: that of the old one."""
+    args: list[str | int] = [old, local_id, lane, max_age_ms, parts, token, int(edited), int(force), request]
+    return Call("replay", keys, args, lambda reply: Replayed(reply[0], str(reply[1]) if len(reply) > 1 else ""))

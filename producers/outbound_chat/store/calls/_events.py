@@ -1,0 +1,37 @@
+"""What followers ask: events since a number."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from outbound_chat.jobs import Event, EventKind, Events, JobState
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+from outbound_chat.store.records import from_ms
+
+WIDTH = 6
+
+
+def read_events(keys: Keys, *, since: int, count: int) -> Call[Events]:
+    """What happened since a number, at most so many; 0: from the first that is kept."""
+
+    def read(reply: list[Any]) -> Events:
+        last = int(reply[0])
+        events = tuple(_event(keys.budget, reply[start : start + WIDTH]) for start in range(1, len(reply), WIDTH))
+        # After the server lost its data, numbers begin anew.
+        known = since if since <= last else 0
+        first = events[0].number if events else last + 1
+        return Events(events=events, missed=first - known - 1, next=events[-1].number if events else last)
+
+    return Call("read_events", keys, [since, count], read)
+
+
+def _event(budget: str, row: Sequence[str]) -> Event:
+    number, at_ms, kind, local_id, state, code = row
+    return Event(
+        number=int(number),
+        at=from_ms(int(at_ms)),
+        kind=EventKind(kind),
+        id=f"{budget}.{local_id}",
+        state=JobState(state) if state else None,
+        code=code,
+    )

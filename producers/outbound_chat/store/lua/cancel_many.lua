@@ -1,0 +1,42 @@
+-- cancel_many: stops the waiting jobs of a batch or tenant, up to 500 with each call, and those being called as `cancel` does.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] scope: 'batch:<id>' or 'tenant:<name>'
+-- ARGV[2] first: 1 for the first call of an order
+-- reply   {'ok', cancelled, left}; cancelled: jobs that this call ended; left: 1 asks to be called again
+--         {'gone'}: no such batch
+-- keeps   from the first call on no job of the scope is claimed; a batch is closed; final stays final
+-- uses: base record lanes places events books final cancelling
+local scope = ARGV[1]
+local batch = string.match(scope, '^batch:(.*)$')
+if batch and redis.call('EXISTS', key('b:' .. batch)) == 0 then
+  return { 'gone' }
+end
+
+local function is_of_scope(lane)
+  local _, _, tenant, own = lane_parts(lane)
+  return scope == 'tenant:' .. tenant or scope == 'batch:' .. own
+end
+
+local function flag_calls()
+  for _, id in ipairs(redis.call('ZRANGE', key('leases'), 0, -1)) do
+    local head, request = load_record(id)
+    if head and head[STATE] == 'sending' and is_of_scope(head[LANE]) then
+      head[CANCEL] = 1
+      save_record(id, head, request)
+    end
+  end
+end
+
+if ARGV[2] == '1' then
+  redis.call('HSET', key('holds'), 'cancel:' .. scope, cjson.encode({ reason = 'being cancelled', since_ms = NOW }))
+  flag_calls()
+  if batch then
+    redis.call('HSETNX', key('b:' .. batch), 'closed_at', digits(NOW))
+  end
+end
+local cancelled, last = sweep(scope)
+if batch then
+  count(batch, 'cancelled', 0)
+end
+write_books()
+return { 'ok', cancelled, last and 0 or 1 }

@@ -1,0 +1,14 @@
+-- count_dead: how many failed and uncertain jobs there are by code.
+-- KEYS[1] base: first part of all keys of the budget
+-- reply   state, code, count of each kind there is
+-- keeps   nothing is written
+-- uses: base
+local reply = {}
+for _, name in ipairs(redis.call('HKEYS', key('dead'))) do
+  local state, code = string.match(name, '^(%a+):(.*)$')
+  local count = redis.call('ZCARD', key('dead:' .. name))
+  if count > 0 then
+    reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = state, code, count
+  end
+end
+return reply

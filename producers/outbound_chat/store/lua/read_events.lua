@@ -1,0 +1,20 @@
+-- read_events: what happened since a number.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] since: number of the last event known; 0: from the first that is kept
+-- ARGV[2] count: how many at most
+-- reply   {last, then number, at_ms, kind, id, state, code of each event}; last: number of the newest there ever was
+-- keeps   nothing is written
+-- uses: base
+local last, since = tonumber(redis.call('HGET', key('bucket'), 'events') or 0), tonumber(ARGV[1])
+if since > last then
+  -- The server lost its data: numbers began anew.
+  since = 0
+end
+local reply = { last }
+for _, event in ipairs(redis.call('XRANGE', key('events'), '(' .. digits(since) .. '-0', '+', 'COUNT', ARGV[2])) do
+  reply[#reply + 1] = string.match(event[1], '^%d+')
+  for field = 2, 10, 2 do
+    reply[#reply + 1] = event[2][field]
+  end
+end
+return reply

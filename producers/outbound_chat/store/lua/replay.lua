@@ -1,0 +1,42 @@
+-- replay: sends a failed or uncertain job once more, as a new job that points to it.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] old: id of the job
+-- ARGV[2] id: of the new job
+-- ARGV[3] lane: priority:sender:tenant: of the new job
+-- ARGV[4] max_age_ms: life of the new job
+-- ARGV[5] parts: message parts of the new job
+-- ARGV[6] token: of the old job
+-- ARGV[7] edited: 1 when the new job asks for something else, so that the old token can't serve
+-- ARGV[8] force: 1 when the caller accepts that the customer may be texted twice
+-- ARGV[9] request: of the new job
+-- reply   {'ok', id}; {'replayed', id of its replay}; {'not_dead', state}; {'gone'}
+--         {'unprotected', since_ms}: a call may have led to a contact at that time, and no token would keep a repeat from
+--         being a second one: nothing was done without `force`
+-- keeps   a job has one replay; twice gives the same answer
+-- uses: base record lanes places events books intake final wake
+local old, id, edited, force = ARGV[1], ARGV[2], ARGV[7] == '1', ARGV[8] == '1'
+local head, request = load_record(old)
+if not head then
+  return { 'gone' }
+elseif not KEEPS_REQUEST[head[STATE]] then
+  return { 'not_dead', head[STATE] }
+elseif head[REPLAYED_BY] then
+  return { head[REPLAYED_BY] == id and 'ok' or 'replayed', head[REPLAYED_BY] }
+end
+local since = head[MAYBE_SENT]
+local protected = since == 0 or (not edited and NOW <= since + HORIZON_MS)
+if not protected and not force then
+  return { 'unprotected', since }
+end
+local same_token = not edited and protected
+take_in({ id = id, lane = ARGV[3], send_at = 0, expires = 0, max_age = tonumber(ARGV[4]), parts = tonumber(ARGV[5]),
+  token = same_token and ARGV[6] or '', idem = '', request = ARGV[9], place = 0,
+  maybe_sent = same_token and since or 0, replay_of = old })
+take_from_dead(old, head)
+head[REPLAY_OF], head[REPLAYED_BY] = head[REPLAY_OF] or '', id
+local left_ms = redis.call('PTTL', key('j:' .. old))
+save_record(old, head, request, left_ms > 0 and left_ms or keep_ms())
+write_books()
+enroll(ARGV[3])
+signal_work()
+return { 'ok', id }
