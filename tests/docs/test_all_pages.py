@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from outbound_chat import AsyncOutboundChat, OutboundChat
-from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
+from outbound_chat.client._options import ApiOptions, BatchOptions, DeadFilter, JobOptions, RequestOptions
 from outbound_chat_config import CONFIG_VARIABLE, Settings
 
 from .pages import DOCS, ROOT, Block, anchors, bare, blocks, links, pages, table
@@ -19,7 +19,14 @@ from .pages import DOCS, ROOT, Block, anchors, bare, blocks, links, pages, table
 OURS = {"outbound_chat", "outbound_chat_config", "outbound_chat_worker"}
 PYTHON = [block for page in pages() for block in blocks(page) if block.language == "python"]
 TOML = [block for page in pages() for block in blocks(page) if block.language == "toml"]
-OPTIONS: dict[str, Any] = {"enqueue": JobOptions, "enqueue_batch": BatchOptions, "enqueue_request": ApiOptions}
+OPTIONS: dict[str, Any] = {
+    "enqueue": JobOptions,
+    "enqueue_batch": BatchOptions,
+    "enqueue_request": ApiOptions,
+    "dead_letters": DeadFilter,
+    "replay": RequestOptions,
+    "replay_all": DeadFilter,
+}
 
 
 def tree(block: Block) -> ast.Module:
