@@ -81,6 +81,8 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
     """
     head = read_head(raw)
     priority, sender, tenant, batch = head[Place.LANE].split(":")
+    # The lane of a row is stored without its batch, which the id tells.
+    batch = batch or local_id.rpartition("-")[0]
     state = JobState(head[Place.STATE])
     send_at = head[Place.SEND_AT]
     waiting = state is JobState.QUEUED

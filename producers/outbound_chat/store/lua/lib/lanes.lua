@@ -23,11 +23,6 @@ local function id_of(batch, member)
   return batch == '' and member or batch .. '-' .. member
 end
 
--- The batch of a job whose record can't tell it.
-local function batch_in_id(id)
-  return string.match(id, '^(.+)%-%d+$') or ''
-end
-
 -- when the lane's next job is due; nil: it has none
 local function next_due(lane)
   local due

@@ -22,13 +22,25 @@ local function read_record(raw)
   return head, string.sub(raw, cut + 1)
 end
 
+-- The batch of a job, which its id tells; '' for none. So the lane is stored without it, to save memory.
+local function batch_in_id(id)
+  return string.match(id, '^(.+)%-%d+$') or ''
+end
+
 -- head and request; nil when the record is gone or can't be read
 local function load_record(id)
-  return read_record(redis.call('GET', key('j:' .. id)))
+  local head, request = read_record(redis.call('GET', key('j:' .. id)))
+  if head and string.sub(head[LANE], -1) == ':' then
+    head[LANE] = head[LANE] .. batch_in_id(id)
+  end
+  return head, request
 end
 
 local function save_record(id, head, request, keep_ms)
+  local lane = head[LANE]
+  head[LANE] = string.sub(lane, 1, #lane - #batch_in_id(id))
   local raw = cjson.encode(head) .. '\n' .. request
+  head[LANE] = lane
   if keep_ms then
     redis.call('SET', key('j:' .. id), raw, 'PX', digits(keep_ms))
   else
