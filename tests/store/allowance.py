@@ -18,12 +18,13 @@ class Allowance:
     most: float
     at: int
     _high: float = field(init=False)
-    _low: float = 1
-    """Of a bucket that nobody used: one call may go."""
+    full: float
+    """What is in it when it is used for the first time."""
+    _low: float = field(init=False)
     _used: bool = False
 
     def __post_init__(self) -> None:
-        self._high = self.most
+        self._high, self._low = self.most, self.full
         self._high_at = self._low_at = self.at
         self._fastest = self._slowest = self.rate
 
@@ -36,13 +37,14 @@ class Allowance:
         filled = max(0, now - self._low_at) / 1000 * self._slowest if self._used else 0
         return min(self.most, self._low + filled)
 
-    def change(self, rate: float, most: float, now: int) -> None:
+    def change(self, rate: float, most: float, full: float, now: int) -> None:
         """New settings."""
         self._fastest, self._slowest = max(self._fastest, rate), min(self._slowest, rate)
         # A bucket that was narrow for a while has lost what stood above its edge.
         self._low = min(self._low, most - max(0, now - self._low_at) / 1000 * self._slowest)
         self.rate, self.most = rate, most
-        self._high = self._high if self._used else most
+        if not self._used:
+            self._high, self._low = most, full
 
     def spend(self, amount: float, now: int) -> None:
         """Takes from it, or gives back what is below zero."""

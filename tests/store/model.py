@@ -1,6 +1,6 @@
 """The ledger as dictionaries: what each script must have done, in the words of the rules and not of the Lua.
 
-Small on purpose: no rings, gates or turns. It knows where each job is, who is stopped and how much may go, and it judges
+Small on purpose: no rings, gates or turns. It knows where each job is, who is stopped and how much may go, and judges
 every answer by that. Where the ledger may choose (which due job goes next), the model follows; it says what may not be.
 """
 
@@ -146,7 +146,7 @@ class Model:
 
     def number(self, limits: Limits) -> Allowance:
         rate = limits.number_rate or 0
-        return self.numbers.setdefault(limits.number, Allowance(rate, max(1, rate), self.now, max(1, rate), _used=True))
+        return self.numbers.setdefault(limits.number, Allowance(rate, max(1, rate), self.now, max(1, rate)))
 
     def _stopped(self, job: Job) -> str:
         """The hold that stops the job now."""
@@ -160,11 +160,7 @@ class Model:
     def ready(self) -> list[Job]:
         """Due jobs that nothing but the budget's pace keeps back."""
         due = [job for job in self.of_state("queued") if job.due <= self.now and not self.over(job)]
-        return [
-            job
-            for job in due
-            if not self._stopped(job) and all(least >= 1 for _, _, least in self._rules(job))
-        ]
+        return [job for job in due if not self._stopped(job) and all(least >= 1 for _, _, least in self._rules(job))]
 
     # What the scripts did
 
@@ -191,7 +187,7 @@ class Model:
             return
         for other in self.of_state("queued"):
             if other.lane == job.lane and other.due <= self.now and not self.over(other):
-                assert other.part == job.part or job.part == "again", f"{job} goes before the retry {other}"
+                assert job.part in {other.part, "again"}, f"{job} goes before the retry {other}"
                 assert other.part != job.part or other.due >= job.due, f"{job} goes before {other}"
 
     def _begin(self, job: Job, claim: str) -> None:
