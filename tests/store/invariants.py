@@ -144,7 +144,7 @@ def _check_lifetimes(held: Snapshot, heads: dict[str, list[Any]]) -> None:
         kind = _kind(name)
         assert found.type == kind.type, name
         ends = _is_final(name, found, heads) if kind.lifetime is Lifetime.FINAL else kind.lifetime is Lifetime.TTL
-        assert (found.ttl_ms > 0) is ends, f"{name} has {found.ttl_ms} ms to live"
+        assert (found.ttl_ms >= 0) is ends, f"{name} has {found.ttl_ms} ms to live"
         assert found.type != "list" or len(found.value) == 1
 
 
