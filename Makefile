@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench-pacing bench-growth format constraints clean
+.PHONY: help demo test model check bench-pacing bench-growth format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ demo: $(STAMP) ## Send 300 messages through a sandbox with real workers, in unde
 
 test: $(STAMP) ## Run the test suite
 	@$(BIN)/python -m pytest -n 3 --dist worksteal
+
+model: $(STAMP) ## Compare the ledger with its model over 3,000 new examples; another number in EXAMPLES
+	@MODEL_EXAMPLES=$(or $(EXAMPLES),3000) $(BIN)/python -m pytest tests/store/test_model.py
 
 check: $(STAMP) ## Lint, types, import directions, docs that tell the truth
 	$(BIN)/ruff format --check .

@@ -38,16 +38,17 @@ _READ = {
 }
 
 
-def check(ledger: Ledger) -> None:
+def check(ledger: Ledger) -> Snapshot:
     """Fails on broken books, a key that is not listed or has the wrong lifetime, and a move that is not allowed."""
     held = _snapshot(ledger)
-    heads = _heads(held)
+    heads = heads_of(held)
     _check_books(held, heads)
     _check_places(held, heads)
     _check_ring(held)
     _check_lifetimes(held, heads)
     ledger.watch()
     assert {move for move in ledger.moves if move[1] not in MOVES[move[0]]} == set()
+    return held
 
 
 def _snapshot(ledger: Ledger) -> Snapshot:
@@ -71,7 +72,7 @@ def _members(held: Snapshot, name: str) -> list[str]:
     return list(held[name].value) if name in held else []
 
 
-def _heads(held: Snapshot) -> dict[str, list[Any]]:
+def heads_of(held: Snapshot) -> dict[str, list[Any]]:
     """Heads of all records but those that were set aside."""
     aside = _members(held, "unreadable")
     records = {name.removeprefix("j:"): found.value for name, found in held.items() if name.startswith("j:")}
@@ -145,7 +146,7 @@ def _check_lifetimes(held: Snapshot, heads: dict[str, list[Any]]) -> None:
         kind = _kind(name)
         assert found.type == kind.type, name
         ends = _is_final(name, found, heads) if kind.lifetime is Lifetime.FINAL else kind.lifetime is Lifetime.TTL
-        assert (found.ttl_ms > 0) is ends, f"{name} has {found.ttl_ms} ms to live"
+        assert (found.ttl_ms >= 0) is ends, f"{name} has {found.ttl_ms} ms to live"
         assert found.type != "list" or len(found.value) == 1
 
 

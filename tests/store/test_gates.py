@@ -94,8 +94,41 @@ def test_parts_of_a_call_that_was_not_made_come_back(ledger: Ledger) -> None:
     local_id, claim = ledger.take_one()
     ledger.finish(local_id, claim, "not_called")
 
-    try_gates(ledger)
     assert taken(ledger) == [local_id]
+
+
+def test_parts_that_come_back_let_another_go_at_once(ledger: Ledger) -> None:
+    """What was said of the wait, seven seconds or an hour, is not true any more."""
+    ledger.configure(senders={"sms": {"number_rate": SLOW}}, version="v2")
+    ledger.add(1, parts=7)
+    leased = ledger.take_one()
+    (other,) = ledger.add(1)
+    assert taken(ledger) == []
+    ledger.cancel(leased[0])
+    assert ledger.finish(*leased, "not_called") == "cancelled"
+
+    assert taken(ledger) == [other]
+
+
+def test_more_chats_take_effect_at_once(ledger: Ledger) -> None:
+    """AWS raised the quota and the operator said so; the first open chat ends in an hour."""
+    ledger.configure(senders={"sms": {"max_chats": 1}}, version="v2")
+    ids = ledger.add(2)
+    ledger.attempt("sent", contact_id="c-1", chat_ms=HOUR_MS)
+    assert taken(ledger) == []
+    ledger.configure(senders={"sms": {"max_chats": 2}}, version="v3")
+
+    assert taken(ledger) == ids[1:]
+
+
+def test_a_limit_that_is_gone_keeps_nothing_back(ledger: Ledger) -> None:
+    """Nor does one of the number that a sender had before."""
+    ledger.configure(senders={"sms": {"number_rate": SLOW}}, version="v2")
+    ids = ledger.add(2)
+    assert taken(ledger) == ids[:1]
+    ledger.configure(senders={"sms": {"number": "n-2"}}, version="v3")
+
+    assert taken(ledger) == ids[1:]
 
 
 def test_tenants_behind_a_number_take_turns(ledger: Ledger) -> None:

@@ -182,6 +182,24 @@ def test_a_probe_that_tells_nothing_is_followed_by_another(ledger: Ledger, outco
     assert len(ledger.take().ids) == 1
 
 
+def test_one_job_probes_all_holds_that_wait_for_it(ledger: Ledger) -> None:
+    """An instance that is full and two senders of it: one call, and not one of each sender."""
+    ledger.configure(senders={"sms": {}, "two": {}}, version="v2")
+    ledger.add(3)
+    ledger.add(3, lane=lane(sender="two"))
+    taken = ledger.take(2)
+    for local_id, scope in zip(taken.ids, ("sender:sms", "instance:i-1"), strict=True):
+        ledger.finish(local_id, taken.claim, "hold", delay_ms=WAIT_MS, scope=scope)
+    probe_is_due(ledger)
+    probe = ledger.take()
+    assert len(probe.ids) == 1
+
+    ledger.finish(probe.ids[0], probe.claim, "sent", contact_id="c-1")
+    assert {hold.name for hold in ledger.holds()} <= {"sms"}
+    while ledger.holds():
+        ledger.attempt("sent", contact_id="c-2")
+
+
 def test_a_probe_that_is_lost_is_followed_by_another(ledger: Ledger) -> None:
     """A worker that dies with the probe must not leave the sender stopped."""
     ledger.add(3)

@@ -63,15 +63,15 @@ local function admit(id, batch)
 end
 
 -- Takes up to `most` jobs of the lane and adds their ids; how many it looked at, at least one.
-local function take_turn(lane, most, probe, ids)
+local function take_turn(lane, most, probes, ids)
   local _, _, _, batch = lane_parts(lane)
   -- A job that was refused may be the only one that can't be sent, so another probes, if there is one.
-  local due = take_due(lane, most, probe and UNTRIED_FIRST or IN_ORDER)
+  local due = take_due(lane, most, probes and UNTRIED_FIRST or IN_ORDER)
   for _, id in ipairs(due) do
     if admit(id, batch) then
       ids[#ids + 1] = id
-      if probe then
-        begin_probe(id, probe)
+      if probes then
+        begin_probe(id, probes)
       end
     end
   end
@@ -87,12 +87,12 @@ local function take_jobs(allowed)
     if not lane then
       break
     end
-    local scope, try_at, _, room, probe = gate_of(lane)
+    local scope, try_at, _, room, probes = gate_of(lane)
     if scope then
       keep_back(lane, scope, try_at)
       handled = handled + 1
     else
-      handled = handled + take_turn(lane, math.min(most, room), probe, ids)
+      handled = handled + take_turn(lane, math.min(most, room), probes, ids)
     end
   end
   redis.call('HSET', key('bucket'), 'served', (served + #ids) % (2 * SHARE))

@@ -9,7 +9,8 @@
 --         (parts a second), concurrency (calls), max_chats, peers (senders of the instance)
 -- ARGV[7] weights: JSON object, tenant -> turns it gets where others get one
 -- reply   the version that stood before, '' for none
--- keeps   the last worker that was started, or order that was given, decides
+-- keeps   the last worker that was started, or order that was given, decides; gates are tried again, since their limits
+--         may be others now
 -- uses: base
 local function write_map(name, json, text_of)
   redis.call('DEL', key(name))
@@ -18,9 +19,22 @@ local function write_map(name, json, text_of)
   end
 end
 
+-- Lets the next script that looks at what is due try the gates of all senders that the settings name.
+local function try_gates()
+  local senders = redis.call('EXISTS', key('kept')) == 1 and redis.call('HGETALL', key('senders')) or {}
+  for i = 1, #senders, 2 do
+    local limits = cjson.decode(senders[i + 1])
+    for scope, name in pairs({ sender = senders[i], instance = limits.instance, number = limits.number }) do
+      redis.call('ZADD', key('later'), digits(NOW), '@' .. scope .. ':' .. name)
+    end
+  end
+end
+
 local before = redis.call('HGET', key('settings'), 'version') or ''
 redis.call('HSET', key('settings'), 'version', ARGV[1], 'rate', ARGV[2], 'burst', ARGV[3], 'max_pumps', ARGV[4],
   'keep_ms', ARGV[5], 'written_at', digits(NOW))
+try_gates()
 write_map('senders', ARGV[6], cjson.encode)
+try_gates()
 write_map('weights', ARGV[7], tostring)
 return before

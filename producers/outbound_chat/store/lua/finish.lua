@@ -72,7 +72,7 @@ local function record(id, head, request, i)
   end
   if outcome == 'not_called' then
     refund = refund + 1
-    spend_parts(limits_of_lane(head[LANE]), -head[PARTS])
+    give_parts_back(head)
   else
     pause_ms = math.max(pause_ms, tonumber(ARGV[i + 10]))
     local word = outcome == 'failed' and head[MAYBE_SENT] > 0 and 'uncertain' or outcome

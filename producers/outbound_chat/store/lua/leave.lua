@@ -23,7 +23,7 @@ local function hand_back()
     if head and head[STATE] == 'sending' and head[CLAIM] == claim then
       end_call(id, head)
       settle_probe(id, head[LANE], 'not_called')
-      spend_parts(limits_of_lane(head[LANE]), -head[PARTS])
+      give_parts_back(head)
       head[ATTEMPTS] = head[ATTEMPTS] - 1
       requeue(id, head, request, NOW)
       refund = refund + 1

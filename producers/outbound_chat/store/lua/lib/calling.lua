@@ -49,6 +49,15 @@ local function end_call(id, head)
   end
 end
 
+-- The parts of a call that was not made: the number may let another go at once.
+local function give_parts_back(head)
+  local limits = limits_of_lane(head[LANE])
+  spend_parts(limits, -head[PARTS])
+  if limits.number_rate then
+    changed['number:' .. limits.number] = true
+  end
+end
+
 -- The chat of a new contact, for as long as it is assumed to live.
 local function open_chat(head, contact, chat_ms)
   local limits = limits_of_lane(head[LANE])

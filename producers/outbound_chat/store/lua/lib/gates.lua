@@ -45,7 +45,8 @@ local function write_hold(owner, scope, hold)
   redis.call('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
 end
 
--- The hold that stops the lane: its scope, and when a probe may be tried; or the scope of a hold that a probe is due for.
+-- The hold that stops the lane: its scope, and when a probe may be tried; or the scopes of all holds that a probe is due
+-- for: one call is the probe of each, or a hold that several senders share would let one call of each sender out.
 local function hold_of(lane)
   if redis.call('EXISTS', key('holds')) == 0 then
     return nil
@@ -58,7 +59,7 @@ local function hold_of(lane)
       end
     end
   end
-  local probe
+  local probes
   for _, scope in ipairs(scopes) do
     local hold = read_hold('system', scope)
     if hold and hold.until_ms > NOW then
@@ -66,9 +67,12 @@ local function hold_of(lane)
     elseif hold and hold.probe and redis.call('ZSCORE', key('leases'), hold.probe) then
       return scope, NOW + RETRY_MS
     end
-    probe = probe or hold and scope
+    if hold then
+      probes = probes or {}
+      probes[#probes + 1] = scope
+    end
   end
-  return nil, nil, probe
+  return nil, nil, probes
 end
 
 local function calls_of(name)
@@ -109,13 +113,13 @@ local function spend_parts(limits, parts)
 end
 
 -- What keeps the lane's due jobs back: scope of the gate, when to try it again (nil: an event opens it), and the rule.
--- No scope: they may go, at most so many of them (fourth), the first as the probe of a hold (fifth).
+-- No scope: they may go, at most so many of them (fourth), the first as the probe of holds (fifth).
 local function gate_of(lane)
-  local held, try_at, probe = hold_of(lane)
+  local held, try_at, probes = hold_of(lane)
   if held then
     return held, try_at, 'hold'
   end
-  local room = probe and 1 or math.huge
+  local room = probes and 1 or math.huge
   local limits, name = limits_of_lane(lane)
   local _, _, _, batch = lane_parts(lane)
   if limits.concurrency then
@@ -146,5 +150,5 @@ local function gate_of(lane)
     -- How many parts the next job has is seen only when it is taken: seven go into a debt that the next ones wait for.
     room = 1
   end
-  return nil, nil, nil, room, probe
+  return nil, nil, nil, room, probes
 end

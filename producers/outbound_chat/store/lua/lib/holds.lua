@@ -18,11 +18,13 @@ local function hold_by_system(id, scope, wait_ms, code, message)
   write_hold('system', scope, hold)
 end
 
--- A job was taken as the probe of a hold.
-local function begin_probe(id, scope)
-  local hold = read_hold('system', scope)
-  hold.probe = id
-  write_hold('system', scope, hold)
+-- A job was taken as the probe of these holds.
+local function begin_probe(id, scopes)
+  for _, scope in ipairs(scopes) do
+    local hold = read_hold('system', scope)
+    hold.probe = id
+    write_hold('system', scope, hold)
+  end
 end
 
 -- What the call of a job says of the holds it was the probe of: a contact ends them, anything else decides nothing.
