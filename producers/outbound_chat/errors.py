@@ -78,10 +78,10 @@ class UnknownBatch(OutboundChatError, LookupError):
 
 
 class BatchClosed(OutboundChatError):
-    """Jobs can't be added to a batch that its producer closed. Nothing of this call was stored."""
+    """Jobs can't be added to a batch that is closed, nor one be held that is final. Nothing of this call was stored."""
 
-    def __init__(self, batch_id: str) -> None:
-        super().__init__(f"batch {batch_id} is closed; open a new batch for more jobs")
+    def __init__(self, batch_id: str, reason: str = "is closed; open a new batch for more jobs") -> None:
+        super().__init__(f"batch {batch_id} {reason}")
         self.batch_id = batch_id
 
 

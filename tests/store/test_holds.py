@@ -247,3 +247,5 @@ def test_the_holds_of_a_batch_end_with_it(ledger: Ledger) -> None:
     ledger.cancel(local_id)
 
     assert ledger.holds() == []
+    assert ledger.hold(f"batch:{name.split(':')[3]}") == "final"
+    assert ledger.holds() == []

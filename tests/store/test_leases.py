@@ -183,3 +183,24 @@ def test_the_waker_leaves_its_name_and_version(ledger: Ledger) -> None:
     ledger.tend(worker="worker-2", version="v2")
 
     assert ledger.redis.zrange(ledger.keys.workers, 0, -1) == ["worker-1 v1", "worker-2 v2"]
+
+
+def test_a_clock_that_steps_back_stops_neither_leases_nor_pumps_nor_numbers(ledger: Ledger) -> None:
+    """A server restored from an hour ago must not wait for an hour."""
+    ledger.configure(senders={"sms": {"number_rate": 0.001}, "two": {}}, version="v2")
+    ledger.add(2)
+    taken = ledger.take(1)
+    assert is_empty(ledger.claim())
+    ledger.tend()
+    for index in ("leases", "pumps"):
+        for member, score in ledger.redis.zrange(ledger.key(index), 0, -1, withscores=True):
+            ledger.redis.zadd(ledger.key(index), {member: score + HOUR_MS})
+    ledger.redis.hset(ledger.key("bucket"), "looked_ms", ledger.now_ms() + HOUR_MS)
+    ledger.tend()
+
+    ends = ledger.redis.zscore(ledger.key("leases"), taken.ids[0])
+    assert ends <= ledger.now_ms() + LEASE_MS
+    assert all(
+        score < ledger.now_ms() + 60_000
+        for _, score in ledger.redis.zrange(ledger.key("pumps"), 0, -1, withscores=True)
+    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from outbound_chat.client._checks import Errors, check_tenant
 from outbound_chat.client._verbs import Steps, ask
-from outbound_chat.errors import FieldError, InvalidJob, SettingsError, UnknownBatch
+from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, SettingsError, UnknownBatch
 from outbound_chat.ids import split_id
 from outbound_chat.jobs import Hold
 from outbound_chat.request import Code
@@ -45,8 +45,11 @@ class Control:
             message = "is required: say why, for those who will wonder"
             raise InvalidJob([FieldError("reason", Code.REQUIRED, message)])
         for budget, scope in self._scopes(target):
-            if (yield from ask(calls.hold(self._keys(budget), scope=scope, reason=reason.strip()))) == "gone":
+            word = yield from ask(calls.hold(self._keys(budget), scope=scope, reason=reason.strip()))
+            if word == "gone":
                 raise UnknownBatch(str(target.batch))
+            if word == "final":
+                raise BatchClosed(str(target.batch), "is final; nothing of it can be held")
 
     def release(self, target: Target) -> Steps[bool]:
         """Ends a person's hold of a scope; whether there was one."""

@@ -157,6 +157,7 @@ class OutboundChat(Operations):
             InvalidJob: none or several are named, or the reason is empty.
             SettingsError: the settings have no such budget, sender or instance.
             UnknownBatch: no batch has this id.
+            BatchClosed: the batch is final.
         """
         target = Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
         self._run(self._control.hold(target, reason))

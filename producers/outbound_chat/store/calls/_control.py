@@ -30,7 +30,7 @@ def configure(
 
 
 def hold(keys: Keys, *, scope: str, reason: str) -> Call[str]:
-    """Stops a scope by a person's order; answers `ok` or `gone` (no such batch)."""
+    """Stops a scope by a person's order; answers `ok`, `gone` (no such batch) or `final` (of a batch)."""
     return Call("hold", keys, [scope, reason], str)
 
 

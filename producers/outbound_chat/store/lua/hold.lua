@@ -2,12 +2,14 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] scope: 'budget', 'sender:<name>', 'instance:<id>' or 'batch:<id>'
 -- ARGV[2] reason: for those who wonder
--- reply   'ok', or 'gone' (no such batch)
+-- reply   'ok', 'gone' (no such batch), or 'final' (the batch is, so there is nothing to hold)
 -- keeps   a hold stays, whatever restarts; twice replaces the reason and keeps the time it began
 -- uses: base record lanes places events books gates
 local batch = string.match(ARGV[1], '^batch:(.*)$')
 if batch and redis.call('EXISTS', key('b:' .. batch)) == 0 then
   return 'gone'
+elseif batch and redis.call('HEXISTS', key('b:' .. batch), 'final_at') == 1 then
+  return 'final'
 end
 local before = read_hold('person', ARGV[1])
 write_hold('person', ARGV[1], { reason = ARGV[2], since_ms = before and before.since_ms or NOW })
