@@ -26,7 +26,7 @@ def lost_job(ledger: Ledger) -> tuple[str, str]:
 
 def leave_scheduled(ledger: Ledger) -> None:
     """Every way out of `scheduled`."""
-    (local_id,) = ledger.add(1, send_at_ms=ledger.now_ms() + 20)
+    (local_id,) = ledger.add(1, send_at_ms=ledger.now_ms() + 400)
     wait_until(lambda: ledger.state(local_id) is JobState.QUEUED)
     ledger.watch()
     ledger.cancel(local_id)
