@@ -7,7 +7,7 @@ The only place that knows the order of arguments and the form of replies. Nothin
 from outbound_chat.store.calls._batches import close_batch, open_batch, read_batch, read_shared
 from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
 from outbound_chat.store.calls._control import close_chat, configure, hold, read_holds, release
-from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_jobs, submit
+from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_clock, read_jobs, submit
 from outbound_chat.store.calls._pumps import (
     Claimed,
     ClaimedJob,
@@ -54,6 +54,7 @@ __all__ = [
     "leave",
     "open_batch",
     "read_batch",
+    "read_clock",
     "read_holds",
     "read_jobs",
     "read_shared",
