@@ -8,6 +8,7 @@ account and Region that many senders may share.
 from outbound_chat_config._errors import SettingsError
 from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
 from outbound_chat_config._open_chats import OpenChats, chat_duration
+from outbound_chat_config._quiet_hours import QuietHours, find_zone
 from outbound_chat_config._senders import (
     LATEST_SECONDS,
     LEAST_CHAT_MINUTES,
@@ -27,6 +28,7 @@ __all__ = [
     "Budget",
     "Channel",
     "OpenChats",
+    "QuietHours",
     "ResultSettings",
     "RetrySettings",
     "Sender",
@@ -35,5 +37,6 @@ __all__ = [
     "WorkerSettings",
     "chat_duration",
     "check_name",
+    "find_zone",
     "load_settings",
 ]

@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from outbound_chat_config._quiet_hours import QuietHours, check_zone, quiet_hours
 from outbound_chat_config._values import (
     Attributes,
     Duration,
@@ -14,11 +15,13 @@ from outbound_chat_config._values import (
     InstanceId,
     Name,
     NumberArn,
+    QuietHoursText,
     Region,
     RoleArn,
     SegmentAttributes,
     Url,
     Weight,
+    Zone,
     number_region,
 )
 
@@ -135,6 +138,19 @@ class Sender(BaseModel):
     max_age: Duration = Field(default=timedelta(days=3), gt=timedelta(0), le=timedelta(days=365))
     """How long after its due time a job may still be sent; then it ends `expired`."""
 
+    quiet_hours: QuietHoursText | None = None
+    """Times of day at which nothing is sent, by the recipient's clocks, such as `21:00-08:00`; also with days of the
+    week: `21:00-08:00, sat-sun 00:00-24:00`. Days are those on which a range begins."""
+    quiet_zone: Zone = "UTC"
+    """Time zone by which the quiet hours hold for numbers whose own is not known."""
+    quiet_spares_urgent: bool = False
+    """Whether urgent jobs, such as one-time codes, are sent in quiet hours too."""
+
+    @property
+    def quiet(self) -> QuietHours | None:
+        """The quiet hours, read; None: it has none."""
+        return quiet_hours(self.quiet_hours) if self.quiet_hours else None
+
     @property
     def number(self) -> str:
         """Id of the number that sends: the last part of its ARN."""
@@ -145,4 +161,14 @@ class Sender(BaseModel):
         region = number_region(self.source)
         if region != self.region:
             raise ValueError(f'has source in Region {region} but region = "{self.region}"; make them agree')
+        return self
+
+    @model_validator(mode="after")
+    def _zones_are_known(self) -> Self:
+        if self.quiet_hours:
+            # The default is not checked where it stands, and even UTC needs the database.
+            try:
+                check_zone(self.quiet_zone)
+            except ValueError as error:
+                raise ValueError(f"quiet_zone {error}") from None
         return self

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from outbound_chat_config._quiet_hours import check_quiet_hours, check_zone
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 # Any partition: aws, aws-cn, aws-us-gov, ...
@@ -85,6 +87,8 @@ def _fit_in_a_contact(attributes: dict[str, str]) -> dict[str, str]:
 Name = Annotated[str, AfterValidator(check_name)]
 Weight = Annotated[float, Field(ge=0.01, le=100)]
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
+QuietHoursText = Annotated[str, AfterValidator(check_quiet_hours)]
+Zone = Annotated[str, AfterValidator(check_zone)]
 Url = Annotated[str, _fits(_URL, 'must be a URL, such as "http://127.0.0.1:4000"')]
 Region = Annotated[str, _fits(_REGION, 'must be an AWS Region, such as "us-east-1"')]
 NumberArn = Annotated[

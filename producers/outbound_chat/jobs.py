@@ -26,9 +26,9 @@ class JobState(StrEnum):
     """Where a job is."""
 
     SCHEDULED = "scheduled"
-    """Waits for its `send_at`."""
+    """Waits for its `send_at`, which may be the end of quiet hours."""
     QUEUED = "queued"
-    """Waits for its turn, or for another attempt."""
+    """Waits for its turn, for another attempt, or for the end of quiet hours."""
     SENDING = "sending"
     """A worker has it and calls Connect."""
     SENT = "sent"
@@ -106,6 +106,7 @@ class Job:
     """Connect's id of the contact; there when `state` is `sent`."""
     created_at: datetime
     send_at: datetime | None
+    """Not before this time: as given, or the end of the quiet hours in which it would have been due."""
     expires_at: datetime
     """After this time no call is made for it."""
     next_attempt_at: datetime | None

@@ -56,6 +56,9 @@ SAMPLES: dict[str, str] = {
     "segment_attributes": '{"a": "b"}',
     "reserve": "1.5",
     "weights": '{"acme": 7.0}',
+    "quiet_hours": "21:00-08:00",
+    "quiet_zone": "Europe/Berlin",
+    "quiet_spares_urgent": "true",
     "lease": "PT40S",
     "linger": "PT2S",
     "slice": "PT7S",
@@ -115,7 +118,14 @@ def kind(annotation: Any) -> str:
         return "table"
     if issubclass(annotation, Enum):
         return "text"
-    words = {int: "whole number", float: "number", timedelta: "duration", str: "text", SecretStr: "text"}
+    words = {
+        bool: "yes or no",
+        int: "whole number",
+        float: "number",
+        timedelta: "duration",
+        str: "text",
+        SecretStr: "text",
+    }
     return words[annotation]
 
 

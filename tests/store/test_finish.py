@@ -61,6 +61,30 @@ def test_a_job_waits_for_its_next_attempt(ledger: Ledger) -> None:
     assert ledger.redis.zrange(ledger.key("later"), 0, -1) == [lane()]
 
 
+@pytest.mark.parametrize("outcome", ["not_called", "retry", "snooze"])
+def test_a_job_that_may_not_go_before_a_time_waits_until_then(ledger: Ledger, outcome: str) -> None:
+    """Quiet hours end at an instant, whenever the result is recorded."""
+    ledger.add(1)
+    opens = ledger.now_ms() + HOUR_MS
+    local_id, word = ledger.attempt(outcome, code="some_code", delay_ms=1000, not_before_ms=opens)
+
+    due = ledger.job(local_id).next_attempt_at
+    assert word == "queued"
+    assert due is not None
+    assert due.timestamp() * 1000 == opens
+    assert isinstance(ledger.claim(), calls.Empty)
+
+
+def test_a_time_that_has_passed_lets_a_job_wait_as_long_as_it_would(ledger: Ledger) -> None:
+    ledger.add(1)
+    before = ledger.now_ms()
+    local_id, _ = ledger.attempt("retry", code="no_answer", delay_ms=HOUR_MS, not_before_ms=before)
+
+    due = ledger.job(local_id).next_attempt_at
+    assert due is not None
+    assert due.timestamp() * 1000 >= before + HOUR_MS
+
+
 def test_history_keeps_the_last_five_attempts(ledger: Ledger) -> None:
     """A job that is snoozed for hours must not grow without bounds."""
     ledger.add(1)

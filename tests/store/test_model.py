@@ -25,10 +25,11 @@ from outbound_chat.jobs import Priority
 from outbound_chat.store import Store, calls
 from outbound_chat.store.calls import Claimed, Empty, Held, NotOpen, Other, Paced, Result, Submitted
 from outbound_chat.store.records import Place
+from tests.clock import ClockedStore
 
 from . import invariants
 from .allowance import ENOUGH, Allowance
-from .clocked import START_MS, ClockedLedger, ClockedStore
+from .clocked import START_MS, ClockedLedger
 from .ledger import DAY_MS, HOUR_MS, LEASE_MS, lane, new_job
 from .model import OPEN, Batch, Job, Limits, Model
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Literal, cast
 
 from outbound_chat.errors import StoreError
+from outbound_chat.quiet import next_open_ms
 from outbound_chat.request import ChatRequest
 from outbound_chat.store.calls import ClaimedJob, Result
 from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
@@ -99,7 +100,8 @@ class Caller:
         if errors := request.errors(sender):
             return _failed(job, claim, "invalid_request", "; ".join(map(str, errors))[:300])
         arguments = request.api(sender, job.token or self._id(job))
-        return _Prepared(sender, arguments, _named_by(own, shared, sender))
+        prepared = _Prepared(sender, request.number, arguments, _named_by(own, shared, sender))
+        return _quiet(job, claim, prepared) or prepared
 
     def _judged(self, job: ClaimedJob, claim: str, verdict: Verdict, prepared: "_Prepared | None" = None) -> Result:
         retry = self._runtime.settings.retry
@@ -115,11 +117,13 @@ class Caller:
             level = logging.ERROR
         logger.log(level, "job %s: %s, %s (%s) attempt %d", self._id(job), word, code, verdict.aws_code, job.attempts)
         pause = backoff(max(job.attempts, job.snoozes + 1), retry)
+        delay_ms = _ms(max(verdict.retry_after, rule.wait or pause))
         return Result(
             local_id=job.local_id,
             claim=claim,
             outcome=outcome,
-            delay_ms=_ms(max(verdict.retry_after, rule.wait or pause)),
+            delay_ms=delay_ms,
+            not_before_ms=_after_delay(job, prepared, delay_ms) if outcome in {"retry", "snooze"} else 0,
             pause_ms=_ms(verdict.retry_after),
             scope=_scope(rule, job, prepared) if outcome == "hold" else "",
             maybe_sent=rule.maybe_sent,
@@ -151,6 +155,7 @@ class _Prepared:
     """A call ready to be made."""
 
     sender: Sender
+    number: str = field(repr=False)
     arguments: dict[str, Any] = field(repr=False)
     named_by: NamedBy
     """Who named the flow or template: of the job alone, one that does not exist says nothing of other jobs."""
@@ -160,6 +165,28 @@ class _Prepared:
         """How long the chat may stay open."""
         minutes: int = self.arguments.get("ChatDurationInMinutes", DEFAULT_CHAT_MINUTES)
         return minutes * 60_000
+
+
+def _opening(job: ClaimedJob, prepared: _Prepared, at_ms: int) -> int | None:
+    return next_open_ms(prepared.sender, job.priority, prepared.number, at_ms)
+
+
+def _after_delay(job: ClaimedJob, prepared: _Prepared | None, delay_ms: int) -> int:
+    """When a job that is tried again goes, for it to say so; at that time the hours are looked at once more."""
+    return (_opening(job, prepared, job.claimed_ms + delay_ms) or 0) if prepared else 0
+
+
+def _quiet(job: ClaimedJob, claim: str, prepared: _Prepared) -> Result | None:
+    """The result of a job that may not be called in the quiet hours; None: it may be called now."""
+    # Both the earliest and the latest time at which the call can leave, by the clock of Redis.
+    for at_ms in (job.claimed_ms, job.claimed_ms + int(LATEST_SECONDS * 1000)):
+        opening = _opening(job, prepared, at_ms)
+        if opening is None:
+            message = "the sender's quiet hours are never over in all time zones of the number at once"
+            return _failed(job, claim, "invalid_request", message)
+        if opening > at_ms:
+            return Result(local_id=job.local_id, claim=claim, outcome="not_called", not_before_ms=opening)
+    return None
 
 
 def _named_by(own: ChatRequest, shared: ChatRequest, sender: Sender) -> NamedBy:

@@ -15,6 +15,7 @@ from outbound_chat.client._checks import (
     check_timing,
     check_weight,
 )
+from outbound_chat.client._quiet import ServerClock, out_of_quiet_hours
 from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms, new_job, to_json
 from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, UnknownBatch
 from outbound_chat.ids import new_local_id
@@ -69,6 +70,8 @@ class BatchWriter:
         if errors or not sender:
             raise InvalidJob(errors)
         self._sender = sender
+        self._priority = priority
+        self._clock = ServerClock()
         self._keys = verbs.keys(sender.budget)
         self._batch = new_local_id()
         self._lane = lane_of(priority, self._sender_name, tenant, self._batch)
@@ -99,6 +102,8 @@ class BatchWriter:
             concurrency=self._concurrency,
         )
         yield from ask(call)
+        if self._sender.quiet_hours:
+            self._clock.set((yield from ask(calls.read_clock(self._keys))))
 
     def add(self, row: object) -> bool:
         """Checks one row; True: a chunk is full and `flush` is due.
@@ -131,6 +136,10 @@ class BatchWriter:
         own = ChatRequest.from_short({field: value for field, value in row.items() if field not in OWN_OPTIONS})
         whole = own.merged(self._shared)
         errors += whole.errors(self._sender)
+        if self._sender.quiet_hours and not errors:
+            timing = out_of_quiet_hours(
+                timing, self._sender, self._priority, whole.number, now_ms=self._clock.now_ms, errors=errors
+            )
         if errors:
             raise InvalidJob(errors)
         parts = whole.parts(self._sender)
@@ -159,6 +168,7 @@ class BatchWriter:
         )
         if isinstance(reply, NotOpen):
             raise BatchClosed(self.id) if reply.closed else UnknownBatch(self.id)
+        self._clock.set(reply.now_ms)
         self._accepted += len(chunk) - len(reply.others)
         for other in reply.others:
             if other.same:

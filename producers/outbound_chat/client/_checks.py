@@ -25,6 +25,8 @@ class Timing:
 
     send_at_ms: int
     expires_ms: int
+    opens_ms: int = 0
+    """When the quiet hours are over that it would else be due in."""
 
 
 def check_timing(options: Mapping[str, Any], errors: Errors) -> Timing:

@@ -13,7 +13,8 @@ class TimingOptions(TypedDict, total=False):
     """When a job goes, for whom, and what makes it the same job."""
 
     send_at: datetime | None
-    """Not before this time: aware, at most a year ahead. Without it: as soon as the budget allows."""
+    """Not before this time: aware, at most a year ahead. Without it: as soon as the budget allows. A time in the
+    sender's quiet hours is moved to their end."""
     expires_at: datetime | None
     """No call after this time. Without it: the sender's `max_age` after the job is due."""
     idempotency_key: str | None

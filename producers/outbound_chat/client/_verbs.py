@@ -17,6 +17,7 @@ from outbound_chat.client._checks import (
     check_timing,
     fingerprint,
 )
+from outbound_chat.client._quiet import out_of_quiet_hours
 from outbound_chat.errors import (
     FieldError,
     IdempotencyConflict,
@@ -90,6 +91,11 @@ class Verbs:
         if errors or not sender:
             raise InvalidJob(errors)
         keys = self.keys(sender.budget)
+        if sender.quiet_hours:
+            now_ms = yield from ask(calls.read_clock(keys))
+            timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
+            if errors:
+                raise InvalidJob(errors)
         lane = lane_of(priority, sender_name, tenant, None)
         job = new_job(new_local_id(), request, parts=request.parts(sender), timing=timing, idem=idem, lane=lane)
         submitted = yield from ask(calls.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job]))
@@ -199,7 +205,8 @@ def new_job(local_id: str, request: ChatRequest, *, parts: int, timing: Timing, 
     content = {"lane": lane, "request": stored, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
     return NewJob(
         local_id=local_id,
-        send_at_ms=timing.send_at_ms,
+        # The fingerprint is of what was asked for: the same at any time of day.
+        send_at_ms=timing.opens_ms or timing.send_at_ms,
         expires_ms=timing.expires_ms,
         # A chat that starts silent counts as one: its flow is about to speak.
         parts=max(1, parts),

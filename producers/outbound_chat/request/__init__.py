@@ -11,6 +11,7 @@ from outbound_chat.request._match import match_sender
 from outbound_chat.request._request import ChatRequest
 from outbound_chat.request._rules import RULES, Rule
 from outbound_chat.request._shapes import SPEC, Integer, ListOf, MapOf, Shape, Structure, Text
+from outbound_chat.request._zones import zones_of, zones_of_country
 
 __all__ = [
     "RULES",
@@ -25,4 +26,6 @@ __all__ = [
     "Structure",
     "Text",
     "match_sender",
+    "zones_of",
+    "zones_of_country",
 ]

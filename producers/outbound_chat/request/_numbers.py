@@ -28,9 +28,15 @@ def is_possible(number: str) -> bool:
     return _is_possible(number[1:4], len(number) - 1)
 
 
+@cache  # at most 999 beginnings
+def calling_code(beginning: str) -> str | None:
+    """The country calling code with which a number begins, of which at least the first three digits are given."""
+    return next((beginning[:end] for end in (1, 2, 3) if beginning[:end] in _CALLING_CODES), None)
+
+
 @cache  # at most 999 beginnings times 15 lengths
 def _is_possible(beginning: str, length: int) -> bool:
-    code = next((beginning[:end] for end in (1, 2, 3) if beginning[:end] in _CALLING_CODES), None)
+    code = calling_code(beginning)
     if code is None or length <= len(code):
         return False
     national = PhoneNumber(country_code=int(code), national_number=int("1" * (length - len(code))))

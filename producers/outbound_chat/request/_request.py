@@ -94,6 +94,14 @@ class ChatRequest:
             for path, code, message in findings
         )
 
+    @property
+    def number(self) -> str:
+        """The phone number that it goes to, once it has no errors; else it may be empty."""
+        number = self.body.get("to")
+        if number is None and isinstance(endpoint := self.body.get("DestinationEndpoint"), dict):
+            number = endpoint.get("Address")
+        return number if isinstance(number, str) else ""
+
     def merged(self, shared: "ChatRequest") -> "ChatRequest":
         """This row of a batch, over what the rows of the batch share.
 

@@ -9,7 +9,7 @@ from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
 from outbound_chat.store.calls._control import cancel_many, close_chat, configure, hold, read_holds, release
 from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
 from outbound_chat.store.calls._events import read_events
-from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_jobs, submit
+from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_clock, read_jobs, submit
 from outbound_chat.store.calls._pumps import (
     Claimed,
     ClaimedJob,
@@ -60,6 +60,7 @@ __all__ = [
     "leave",
     "open_batch",
     "read_batch",
+    "read_clock",
     "read_dead",
     "read_events",
     "read_holds",

@@ -83,6 +83,11 @@ def cancel(keys: Keys, local_id: str) -> Call[str]:
     return Call("cancel", keys, [local_id], str)
 
 
+def read_clock(keys: Keys) -> Call[int]:
+    """The server's clock, in milliseconds."""
+    return Call("read_jobs", keys, [], lambda reply: int(reply[0]))
+
+
 def read_jobs(keys: Keys, local_ids: Sequence[str]) -> Call[dict[str, Job]]:
     """The jobs, at most `MOST_JOBS`, that have a record that can be read, by local id."""
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from outbound_chat.jobs import Priority
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import Place, read_head
@@ -20,6 +21,7 @@ class ClaimedJob:
     """How many of the last calls, up to 5, the provider has paced."""
     maybe_sent: bool
     """An earlier call may have reached Connect."""
+    priority: Priority
     sender: str
     batch: str
     token: str
@@ -99,6 +101,8 @@ class Result:
     """What a `hold` stops, such as `sender:sms`, at first for `delay_ms`."""
     chat_ms: int = 0
     """How long the chat of a new contact is assumed to stay open."""
+    not_before_ms: int = 0
+    """Time, by the server's clock, before which there is no other attempt, whatever `delay_ms` says; 0: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,7 @@ def claim(
 
 def _claimed_job(local_id: str, raw_head: str, request: str) -> ClaimedJob:
     head = read_head(raw_head)
-    _, sender, _, batch = head[Place.LANE].split(":")
+    priority, sender, _, batch = head[Place.LANE].split(":")
     snoozes = 0
     for _, outcome, *_ in reversed(head[Place.HISTORY] or ()):
         if outcome != "snooze":
@@ -163,6 +167,7 @@ def _claimed_job(local_id: str, raw_head: str, request: str) -> ClaimedJob:
         attempts=head[Place.ATTEMPTS],
         snoozes=snoozes,
         maybe_sent=bool(head[Place.MAYBE_SENT]),
+        priority=Priority(int(priority)),
         sender=sender,
         batch=batch,
         token=head[Place.TOKEN],
@@ -189,6 +194,7 @@ def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:
             result.pause_ms,
             result.scope,
             result.chat_ms,
+            result.not_before_ms,
         )
     return Call("finish", keys, args, list)
 

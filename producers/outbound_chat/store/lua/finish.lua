@@ -1,16 +1,16 @@
 -- finish: records what attempts led to.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV    13 for each result:
+-- ARGV    14 for each result:
 --   id, claim, outcome ('sent', 'retry', 'snooze', 'hold', 'not_called', 'failed'), delay_ms (until the next attempt),
 --   maybe (1: the call may have reached Connect), contact ('' but for sent), code, aws_code, message, request_id,
 --   pause_ms (how long the provider asks everybody to wait), scope (that a hold stops, first for delay_ms),
---   chat_ms (assumed life of the chat that a contact opens)
+--   chat_ms (assumed life of the chat that a contact opens), not_before_ms (earliest time of the next attempt, 0: none)
 -- reply   a word for each result: the state the job is in now, 'stale' (another claim has the job: nothing changed)
 --         or 'gone' (no record)
 -- keeps   only the claim that holds the lease moves a job, but a ContactId is recorded whenever it comes;
 --         a job that may have been sent ends `sent` or `uncertain`; twice changes nothing
 -- uses: base record lanes places events books gates opening calling holds final bucket
-local WIDTH = 13
+local WIDTH = 14
 local COSTS_NO_ATTEMPT = { snooze = true, hold = true, not_called = true }
 -- Answers that say nothing of the provider's limit, since they may not have come to it.
 local TELLS_NOTHING = { throttled = true, unreachable = true, no_answer = true }
@@ -87,7 +87,7 @@ local function record(id, head, request, i)
     hold_by_system(id, scope, delay_ms, code, ARGV[i + 8])
     delay_ms = 0
   end
-  return requeue(id, head, request, NOW + delay_ms)
+  return requeue(id, head, request, math.max(NOW + delay_ms, tonumber(ARGV[i + 13])))
 end
 
 for i = 1, #ARGV, WIDTH do

@@ -1,0 +1,50 @@
+"""Moves jobs out of their sender's quiet hours before they are stored, so that they say from the start when they go.
+
+Workers look again at the time of the call; here nothing has to be exact but the answer to the caller.
+"""
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from outbound_chat.client._checks import Errors, Timing
+from outbound_chat.errors import FieldError
+from outbound_chat.jobs import Priority
+from outbound_chat.quiet import next_open_ms
+from outbound_chat.request import Code
+from outbound_chat_config import Sender
+
+
+class ServerClock:
+    """The clock of Redis, by which quiet hours are judged, for as long as a batch is written."""
+
+    def __init__(self) -> None:
+        self._ahead_ms = 0.0
+
+    def set(self, now_ms: int) -> None:
+        """What it shows now."""
+        self._ahead_ms = now_ms - time.monotonic() * 1000
+
+    @property
+    def now_ms(self) -> int:
+        """What it shows now, once it was set."""
+        return int(time.monotonic() * 1000 + self._ahead_ms)
+
+
+def out_of_quiet_hours(
+    timing: Timing, sender: Sender, priority: Priority, number: str, *, now_ms: int, errors: Errors
+) -> Timing:
+    """The times of a job that goes once the quiet hours allow it; adds to `errors` where they never do in time."""
+    due_ms = max(timing.send_at_ms, now_ms)
+    opens_ms = next_open_ms(sender, priority, number, due_ms)
+    if opens_ms is None:
+        message = "has quiet hours that are never over in all time zones of this number at once; shorten them"
+        errors.append(FieldError("sender", Code.NOT_ALLOWED, message))
+        return timing
+    if opens_ms == due_ms:
+        return timing
+    if timing.expires_ms and timing.expires_ms <= opens_ms:
+        until = datetime.fromtimestamp(opens_ms / 1000, UTC)
+        message = f"passes in the sender's quiet hours, which last until {until:%Y-%m-%d %H:%M} UTC; give a later time"
+        errors.append(FieldError("expires_at", Code.INVALID_TIME, message))
+    return replace(timing, opens_ms=opens_ms)

@@ -1,0 +1,47 @@
+"""When a job may go, where its sender has quiet hours.
+
+For producers, who tell it beforehand, and workers, who keep it. Not for clocks: the time is passed in, and is that of
+Redis. The one idea: a number may be in several time zones, and all of them must be open.
+"""
+
+from functools import lru_cache
+
+from outbound_chat.jobs import Priority
+from outbound_chat.request import zones_of, zones_of_country
+from outbound_chat.store.records import from_ms, to_ms
+from outbound_chat_config import QuietHours, Sender, find_zone
+
+_MINUTE_MS = 60_000
+_IT_DEPENDS = -1
+
+
+def next_open_ms(sender: Sender, priority: Priority, number: str, at_ms: int) -> int | None:
+    """The first time, `at_ms` or later, at which the sender's quiet hours let a job for this number go.
+
+    `at_ms` where it has none, or where they spare this priority. None: its zones lie so far apart that they are never
+    open together within 15 days.
+    """
+    hours = sender.quiet
+    if hours is None or (sender.quiet_spares_urgent and priority is Priority.URGENT):
+        return at_ms
+    # Hours begin and end on whole minutes, in every zone there is, so one answer serves a minute.
+    minute = at_ms // _MINUTE_MS
+    found = _opening_of_all(hours, zones_of_country(number), sender.quiet_zone, minute)
+    if found == _IT_DEPENDS:
+        found = _opening(hours, zones_of(number), sender.quiet_zone, minute)
+    return None if found is None else max(at_ms, found)
+
+
+@lru_cache(maxsize=1024)
+def _opening_of_all(hours: QuietHours, zones: tuple[str, ...], otherwise: str, minute: int) -> int | None:
+    """When each of the zones is open by itself; `_IT_DEPENDS` where they differ."""
+    answers = {_opening(hours, (zone,), otherwise, minute) for zone in zones or (otherwise,)}
+    return answers.pop() if len(answers) == 1 else _IT_DEPENDS
+
+
+@lru_cache(maxsize=4096)
+def _opening(hours: QuietHours, zones: tuple[str, ...], otherwise: str, minute: int) -> int | None:
+    # A zone that the database of this machine lacks is as good as unknown.
+    known = {zone if find_zone(zone) else otherwise for zone in zones or (otherwise,)}
+    found = hours.next_open(known, from_ms(minute * _MINUTE_MS))
+    return to_ms(found) if found else None
