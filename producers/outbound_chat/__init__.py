@@ -35,6 +35,7 @@ from outbound_chat.jobs import (
     Priority,
     Rejection,
 )
+from outbound_chat.why import WaitReason, Why
 
 __all__ = [
     "ACTIVE",
@@ -59,5 +60,7 @@ __all__ = [
     "StoreUnavailable",
     "UnknownBatch",
     "UnknownJob",
+    "WaitReason",
     "WaitTimeout",
+    "Why",
 ]

@@ -43,6 +43,7 @@ def a_call(script: str, items: int) -> Call[Any]:
         "release": calls.release(KEYS, scope="budget"),
         "read_holds": calls.read_holds(KEYS),
         "close_chat": calls.close_chat(KEYS, contact="c", instances=["i"]),
+        "why": calls.why(KEYS, "id"),
     }
     return made[script]
 

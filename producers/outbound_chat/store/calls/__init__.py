@@ -25,6 +25,7 @@ from outbound_chat.store.calls._pumps import (
     renew,
     tend,
 )
+from outbound_chat.store.calls._why import Found, Waiting, why
 
 __all__ = [
     "MOST_BYTES",
@@ -34,6 +35,7 @@ __all__ = [
     "ClaimedJob",
     "Dismissed",
     "Empty",
+    "Found",
     "Held",
     "NewJob",
     "NotOpen",
@@ -44,6 +46,7 @@ __all__ = [
     "Submitted",
     "Tended",
     "Unconfigured",
+    "Waiting",
     "cancel",
     "claim",
     "close_batch",
@@ -61,4 +64,5 @@ __all__ = [
     "renew",
     "submit",
     "tend",
+    "why",
 ]
