@@ -61,6 +61,8 @@ class Why:
     """What a job waits for, as it stood when it was asked."""
 
     job: Job
+    asked_at: datetime
+    """By the clock of Redis, as all times here."""
     reason: WaitReason
     explanation: str
     """A sentence or two for people, with what to do where something is to be done. Holds no phone number, no text."""

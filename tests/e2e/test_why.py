@@ -1,6 +1,7 @@
 """Why a job waits, asked at the command line while real workers run."""
 
 import json
+import re
 from typing import Any
 
 from outbound_chat import WaitReason
@@ -46,14 +47,18 @@ def test_people_get_a_few_lines(stack: Harness) -> None:
     assert lines[0] == f"{jobs[2].id}  queued  normal  sender support"
     assert lines[1].startswith("no_settings: Redis has no settings")
     assert lines[2] == "place     2 of its lane before it, about 2 in all"
-    assert lines[3:5] == ["next      not known", "expected  not known"]
-    assert lines[5].startswith("expires   20")
+    assert lines[3:5] == ["earliest  not known", "expected  not known"]
+    assert re.fullmatch(r"expires   20.* in 3 days", lines[5])
     assert len(lines) == 6
 
 
 def test_an_unknown_id_has_its_exit_code(stack: Harness) -> None:
-    """A script must tell a typo from patience."""
+    """A script must tell a typo from patience; a batch has no single reason."""
     shown = stack.run("why", "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR")
 
     assert (shown.returncode, shown.stdout) == (5, "")
     assert "no job has the id" in shown.stderr
+    receipt = stack.chat().enqueue_batch([{"to": number(1)}], sender="support", text="Hello")
+    shown = stack.run("why", receipt.id)
+    assert shown.returncode == 2
+    assert f"{receipt.id}-1" in " ".join(re.sub(r"[│╭╮╰╯─]", " ", shown.stderr).split())

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -398,6 +398,27 @@ def test_others_that_take_turns_are_counted(ledger: Ledger) -> None:
     assert (answer.position, answer.ahead) == (1, 5)
 
 
+def test_others_count_no_more_than_they_have(ledger: Ledger) -> None:
+    """A job far behind in a campaign does not wait for turns that nobody takes."""
+    ids = ledger.add(200, watched=False)
+    ledger.add(3, lane=lane(tenant="one"))
+    ledger.add(1, lane=lane(sender="two"))
+    ledger.add(2, lane=lane(tenant="one", sender="two"))
+
+    answer = why(ledger, ids[100])
+    assert (answer.position, answer.ahead) == (100, 106)
+
+
+def test_many_tenants_are_estimated_from_a_few(ledger: Ledger) -> None:
+    """Thirty shops that are alike: what eight have, all have."""
+    ids = ledger.add(5)
+    for tenant in range(30):
+        ledger.add(2, lane=lane(tenant=f"t{tenant}"), watched=False)
+
+    assert why(ledger, ids[0]).ahead == 30
+    assert why(ledger, ids[4]).ahead == 4 + 60
+
+
 def test_a_higher_priority_leaves_a_tenth(ledger: Ledger) -> None:
     """While urgent jobs wait, every tenth call is for the others; never more go first than wait."""
     (local_id,) = ledger.add(lane=lane(Priority.BULK))
@@ -471,4 +492,5 @@ def test_the_client_for_asyncio_says_the_same(ledger: Ledger, standalone: Store)
         async with AsyncOutboundChat(store=AsyncStore(standalone._url, PREFIX), key_prefix=PREFIX) as chat:
             return await chat.why(f"{BUDGET}.{local_id}")
 
-    assert asyncio.run(ask()) == why(ledger, local_id)
+    answer = asyncio.run(ask())
+    assert answer == replace(why(ledger, local_id), asked_at=answer.asked_at)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from outbound_chat.client._verbs import Steps, Verbs, ask
-from outbound_chat.client._why_sentences import after
 from outbound_chat.client._why_stops import HAIR, Line, Stop, end_or_call, stops_of
 from outbound_chat.errors import UnknownJob
 from outbound_chat.ids import split_id
 from outbound_chat.jobs import Job
+from outbound_chat.lengths import after
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Waiting
 from outbound_chat.store.records import from_ms
@@ -57,6 +57,7 @@ def _answer(job: Job, stops: Sequence[Stop], now: datetime, line: Line | None) -
         sentences.append(f"It will probably expire before that, {after(job.expires_at - now)}.")
     return Why(
         job=job,
+        asked_at=now,
         reason=first.reason,
         explanation=" ".join(sentences),
         then=following.reason if following else None,
@@ -85,21 +86,17 @@ def _expected(stops: Sequence[Stop], now: datetime, line: Line | None, job: Job)
 
 
 def _line(waiting: Waiting) -> Line:
-    """Every tenant has a turn before the job's own has the next, then every lane of the tenant; all turns are one job.
+    """Others of its priority go before it in the ring and behind its gate; of all calls its priority gets a share.
 
-    Of all calls its priority gets a share. More jobs than wait in all never go first.
+    More jobs of other priorities than there are, or more than wait in all, never go first.
     """
-    position = waiting.count("position")
-    own = 1 if waiting.text("place") == "later" else 0
-    behind_gate = (position + 1) * max(1, waiting.count("kept_tenants")) * max(1, waiting.count("kept_lanes"))
-    tenants = waiting.count("tenants") + waiting.count("kept_tenants") + own
-    lanes = waiting.count("lanes") + waiting.count("kept_lanes") + own
-    turns = (position + 1) * max(1, tenants) * max(1, lanes)
-    of_all = math.floor(turns * 100 / max(1.0, waiting.number("share") or 100)) - 1
-    ahead = max(position, min(of_all, waiting.count("waiting") - 1))
+    position, behind_gate = waiting.count("position"), waiting.count("behind_gate")
+    of_its_priority = position + waiting.count("in_ring") + behind_gate
+    by_share = math.floor((of_its_priority + 1) * 100 / max(1, waiting.count("share"))) - 1
+    most = min(of_its_priority + waiting.count("others"), waiting.count("waiting") - 1)
+    ahead = max(position, min(by_share, most))
     rate, tokens = waiting.number("rate"), waiting.number("tokens") or 0.0
     calls_ms = max(0.0, ahead + 1 - HAIR - tokens) * 1000 / rate if rate else 0.0
-    number_rate = waiting.content("limits").get("number_rate")
-    parts = waiting.number("number_parts") or 0.0
-    parts_ms = max(0.0, behind_gate - HAIR - parts) * 1000 / number_rate if number_rate else 0.0
+    number_rate, parts = waiting.content("limits").get("number_rate"), waiting.number("number_parts") or 0.0
+    parts_ms = max(0.0, position + behind_gate + 1 - HAIR - parts) * 1000 / number_rate if number_rate else 0.0
     return Line(position, ahead, calls_ms, parts_ms)

@@ -1,6 +1,4 @@
-"""The words in which people are told why a job waits. Times are told as lengths, so that no time zone is in doubt."""
-
-from datetime import timedelta
+"""The words in which people are told why a job waits."""
 
 from outbound_chat.jobs import Job, JobState
 
@@ -10,21 +8,6 @@ _ENDS = {
     JobState.CANCELLED: "It waits for nothing: it was cancelled.",
     JobState.UNCERTAIN: "It waits for nothing: a call may have reached Connect, and another can't be made safely.",
 }
-_UNITS = ((86_400, "days"), (3_600, "h"), (60, "min"))
-
-
-def length_of(time: timedelta) -> str:
-    """A length of time in the largest unit of which there are two: `90 s`, `5 min`, `36 h`, `3 days`."""
-    seconds = max(0.0, time.total_seconds())
-    for size, unit in _UNITS:
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.1f} s" if seconds < 2 else f"{seconds:.0f} s"  # noqa: PLR2004  # below two, tenths matter
-
-
-def after(time: timedelta) -> str:
-    """`in 5 min`, or `now`."""
-    return f"in {length_of(time)}" if time > timedelta(0) else "now"
 
 
 def named(scope: str, budget: str) -> str:
@@ -40,7 +23,7 @@ def spoken(scope: str) -> str:
 
 def hold_sentence(scope: str, reason: str) -> str:
     """What a person's hold means, and how it ends."""
-    return f'A person holds the {spoken(scope)}: "{reason}". It ends with: outbound-chat release --{spoken(scope)}.'
+    return f'A person holds the {spoken(scope)}: "{reason}" (outbound-chat release --{spoken(scope)} ends it).'
 
 
 def pace_sentence(ahead: int, position: int, rate: float, ceiling: float, budget: str) -> str:

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from outbound_chat.client._why_sentences import (
-    after,
     end_of,
     hold_sentence,
     last_error,
-    length_of,
     named,
     pace_sentence,
     spoken,
 )
 from outbound_chat.jobs import Job, JobState
+from outbound_chat.lengths import after, length_of
 from outbound_chat.store.calls import Waiting
 from outbound_chat.store.records import from_ms
 from outbound_chat.why import WaitReason
@@ -88,7 +87,7 @@ def _workers(waiting: Waiting, budget: str) -> Iterator[Stop]:
         sentence = f"Redis has no settings of the budget {budget}: no worker was started for it yet."
         yield Stop(reason=WaitReason.NO_SETTINGS, sentence=sentence, scope=scope)
     elif waiting.count("workers") == 0:
-        sentence = f"No worker runs for the budget {budget}; start one: outbound-chat worker."
+        sentence = f"No worker runs for the budget {budget} (outbound-chat worker starts one)."
         yield Stop(reason=WaitReason.NO_WORKER, sentence=sentence, scope=scope)
     if kept := waiting.content("budget_hold"):
         words = str(kept["reason"])
@@ -146,7 +145,7 @@ def _pace(waiting: Waiting, now: datetime, budget: str, line: Line) -> Iterator[
     if waiting.count("pumps") == 0 and waiting.count("asked") >= ASKED_TOO_OFTEN:
         sentence = (
             f"Workers have asked {waiting.count('asked')} times for a pump, and none came: Celery's broker is away, or "
-            "its workers do not consume the queue; outbound-chat doctor looks."
+            "its workers do not consume the queue (outbound-chat doctor looks)."
         )
         yield Stop(reason=WaitReason.NO_PUMP, sentence=sentence, scope=scope)
     if tokens < -HAIR:

@@ -2,15 +2,15 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] id: the job
 -- reply   {now_ms, head, then name, value of each fact}, facts of a waiting job only; {now_ms}: no record to be read
---         position: jobs of its lane that go before it; place: 'ring', 'kept' or 'later'; tenants, lanes: how many take
---         turns with it in the ring, kept_tenants, kept_lanes: behind its gate; share: percent of the calls that its
---         priority has now; waiting: jobs of the budget that wait;
+--         position: jobs of its lane that go before it; and estimates: in_ring, behind_gate: jobs of other lanes of its
+--         priority that go before it, there and there; others: due jobs of other priorities, share: percent of the calls
+--         that its own has beside them; waiting: jobs of the budget that wait;
 --         scope, rule, until_ms: of the gate as `gate_of` says, 'probe' when a probe is due; owner, hold: who holds the
 --         scope, and JSON; probing: 1 while a probe is on its way; budget_hold: JSON of a person's, '' for none;
 --         limits: JSON of its sender, number_parts: what its number may send now; rate, ceiling, tokens: of the budget,
 --         '' while nobody wrote its settings; workers, pumps: alive; asked: requests for a pump that nobody answered
 -- keeps   nothing is written; it costs the same however many jobs wait
--- uses: base record lanes places books gates bucket turns wake
+-- uses: base record lanes places books gates bucket turns ahead wake
 local id = ARGV[1]
 local WORKER_MS = 10000
 local raw = redis.call('GET', key('j:' .. id))
@@ -23,7 +23,7 @@ if head[STATE] ~= 'queued' then
   return reply
 end
 local lane = head[LANE]
-local priority, name, tenant, batch = lane_parts(lane)
+local _, name = lane_parts(lane)
 
 local function tell(facts)
   for fact, value in pairs(facts) do
@@ -31,37 +31,12 @@ local function tell(facts)
   end
 end
 
-local function position()
-  local member = member_of(batch, id)
-  local again = redis.call('ZRANK', key('again:' .. lane), member)
-  local due = redis.call('ZCOUNT', key('again:' .. lane), '-inf', END_OF_NOW)
-  return again or due + (redis.call('ZRANK', key('lane:' .. lane), member) or 0)
-end
-
--- How many tenants take turns there, and how many lanes of this one's.
-local function takers(ring)
-  return redis.call('ZCARD', ring), redis.call('ZCARD', ring .. ':' .. tenant)
-end
-
-local function percent_of_calls()
-  local own, calls, busy = tonumber(priority), 0, {}
-  for other = 1, 3 do
-    busy[other] = other == own or redis.call('EXISTS', key('ring:' .. other)) == 1
-  end
-  for served = 0, 2 * SHARE - 1 do
-    local order = order_after(served)
-    local first = busy[order[1]] and order[1] or busy[order[2]] and order[2] or order[3]
-    calls = calls + (first == own and 1 or 0)
-  end
-  return 100 * calls / (2 * SHARE)
-end
-
+local turns = place_in_lane(id, lane) + 1
 local kept = redis.call('HGET', key('kept'), lane)
-local tenants, lanes = takers(ring_of(lane))
-local kept_tenants, kept_lanes = takers(gate_ring(kept or '', lane))
-tell({ position = position(), tenants = tenants, lanes = lanes, kept_tenants = kept_tenants, kept_lanes = kept_lanes,
-  place = kept and 'kept' or redis.call('ZSCORE', ring_of(lane) .. ':' .. tenant, lane) and 'ring' or 'later',
-  share = percent_of_calls(), waiting = tonumber(redis.call('HGET', key('books'), 'waiting') or 0) })
+local others, share = other_priorities(lane)
+tell({ position = turns - 1, in_ring = jobs_before(ring_of(lane), lane, turns),
+  behind_gate = kept and jobs_before(gate_ring(kept, lane), lane, turns) or 0, others = others, share = share,
+  waiting = tonumber(redis.call('HGET', key('books'), 'waiting') or 0) })
 
 local scope, until_ms, rule, _, probe = gate_of(lane)
 local hold = read_hold('person', scope or '') or read_hold('system', scope or probe or '')
