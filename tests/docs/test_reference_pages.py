@@ -19,7 +19,7 @@ from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.jobs import FINAL, MOVES, Batch, JobState
 from outbound_chat.store.keys import KINDS, Lifetime
-from outbound_chat.why import WaitReason
+from outbound_chat.why import WaitReason, Why
 from outbound_chat_config import Sender
 from outbound_chat_worker import celery, retry
 from outbound_chat_worker.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, Decision, Rule, judge
@@ -75,6 +75,8 @@ def test_every_reason_to_wait_is_documented_in_its_order_with_its_sentence() -> 
     assert [bare(row["reason"]) for row in rows] == [reason.value for reason in WaitReason]
     assert [row["meaning"] for row in rows] == sentences
     assert all(row["what to do"] for row in rows)
+    named = [bare(row["field"]) for row in table(read("why.md"), "field")]
+    assert named == [name for name in Why.__dataclass_fields__ if name.endswith("_at") or name in {"position", "ahead"}]
 
 
 # --- errors and the retry table ---

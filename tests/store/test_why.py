@@ -410,7 +410,7 @@ def test_others_count_no_more_than_they_have(ledger: Ledger) -> None:
 
 
 def test_many_tenants_are_estimated_from_a_few(ledger: Ledger) -> None:
-    """Thirty shops that are alike: what eight have, all have."""
+    """Thirty shops that are alike: what five have, all have."""
     ids = ledger.add(5)
     for tenant in range(30):
         ledger.add(2, lane=lane(tenant=f"t{tenant}"), watched=False)

@@ -144,8 +144,8 @@ def _pace(waiting: Waiting, now: datetime, budget: str, line: Line) -> Iterator[
     tokens, scope = waiting.number("tokens") or 0.0, f"budget:{budget}"
     if waiting.count("pumps") == 0 and waiting.count("asked") >= ASKED_TOO_OFTEN:
         sentence = (
-            f"Workers have asked {waiting.count('asked')} times for a pump, and none came: Celery's broker is away, or "
-            "its workers do not consume the queue (outbound-chat doctor looks)."
+            f"Workers have asked {waiting.count('asked')} times for a pump, and none came: Celery's broker is away, "
+            "its workers do not consume the queue, or all of them are busy (outbound-chat doctor looks)."
         )
         yield Stop(reason=WaitReason.NO_PUMP, sentence=sentence, scope=scope)
     if tokens < -HAIR:
