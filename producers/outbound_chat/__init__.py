@@ -41,6 +41,7 @@ from outbound_chat.jobs import (
     Priority,
     Rejection,
 )
+from outbound_chat.why import WaitReason, Why
 
 __all__ = [
     "ACTIVE",
@@ -71,5 +72,7 @@ __all__ = [
     "UnknownBatch",
     "UnknownJob",
     "Unprotected",
+    "WaitReason",
     "WaitTimeout",
+    "Why",
 ]

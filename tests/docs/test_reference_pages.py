@@ -1,6 +1,7 @@
 """Jobs, errors, retry table, Redis keys, Celery settings and file columns: page and code say the same."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 
 import outbound_chat.jobs
 import outbound_chat.store
+import outbound_chat.why
 import outbound_chat_worker
 from outbound_chat import errors
 from outbound_chat.cli.files import COLUMNS, MAPS
@@ -17,6 +19,7 @@ from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.jobs import FINAL, MOVES, Batch, JobState
 from outbound_chat.store.keys import KINDS, Lifetime
+from outbound_chat.why import WaitReason, Why
 from outbound_chat_config import Sender
 from outbound_chat_worker import celery, retry
 from outbound_chat_worker.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, Decision, Rule, judge
@@ -56,6 +59,24 @@ def test_what_is_said_of_a_batch_has_the_names_of_its_fields() -> None:
     named = {bare(row["field"]) for row in table(section(read("jobs.md"), "## Batches"), "field")}
     plain = {"id", "name", "sender", "tenant", "created_at"}
     assert named == {*Batch.__dataclass_fields__, "remaining"} - plain
+
+
+# --- why a job waits ---
+
+
+def test_every_reason_to_wait_is_documented_in_its_order_with_its_sentence() -> None:
+    (body,) = [
+        node.body
+        for node in ast.parse(inspect.getsource(outbound_chat.why)).body
+        if isinstance(node, ast.ClassDef) and node.name == "WaitReason"
+    ]
+    sentences = [_text(node.value) for node in body[2::2] if isinstance(node, ast.Expr)]
+    rows = table(section(read("why.md"), "## Reasons"), "reason")
+    assert [bare(row["reason"]) for row in rows] == [reason.value for reason in WaitReason]
+    assert [row["meaning"] for row in rows] == sentences
+    assert all(row["what to do"] for row in rows)
+    named = [bare(row["field"]) for row in table(read("why.md"), "field")]
+    assert named == [name for name in Why.__dataclass_fields__ if name.endswith("_at") or name in {"position", "ahead"}]
 
 
 # --- errors and the retry table ---

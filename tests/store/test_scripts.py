@@ -60,6 +60,7 @@ def a_call(script: str, items: int) -> Call[Any]:
             request="{}",
         ),
         "close_chat": calls.close_chat(KEYS, contact="c", instances=["i"]),
+        "why": calls.why(KEYS, "id"),
     }
     return made[script]
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from outbound_chat.cli import batch, control, dead, doctor, jobs
+from outbound_chat.cli import batch, control, dead, doctor, jobs, why
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
 from outbound_chat.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE
@@ -73,6 +73,7 @@ app = typer.Typer(
 app.command("send", epilog=EPILOG)(jobs.send)
 app.command("send-batch", epilog=EPILOG)(batch.send_batch)
 app.command("status", epilog=EPILOG)(jobs.status)
+app.command("why", epilog=EPILOG)(why.why)
 app.command("wait", epilog=EPILOG)(jobs.wait)
 app.command("cancel", epilog=EPILOG)(jobs.cancel)
 app.command("hold", epilog=EPILOG)(control.hold)

@@ -111,6 +111,9 @@ def status(ids: Ids, *, as_json: Json = False) -> None:
     _print(found, as_json, single=len(ids) == 1)
     for id_ in unknown:
         talk.print(f"error: no job or batch has the id {id_}", markup=False)
+    waiting = [one.id for one in found if isinstance(one, Job) and one.state is JobState.QUEUED]
+    if waiting and talk.is_terminal and not as_json:
+        talk.print(f"what it waits for: outbound-chat why {waiting[0]}", style="dim", markup=False)
     if unknown:
         raise typer.Exit(Exit.UNKNOWN_ID)
 

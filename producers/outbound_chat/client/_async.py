@@ -12,9 +12,11 @@ from outbound_chat.client._operations_async import AsyncOperations
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
 from outbound_chat.client._sync import Ending, OutboundChat
 from outbound_chat.client._verbs import Steps, Verbs, time_left
+from outbound_chat.client._why import why
 from outbound_chat.errors import InvalidJob
 from outbound_chat.jobs import Batch, BatchReceipt, Hold, Job
 from outbound_chat.store import AsyncStore
+from outbound_chat.why import Why
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")
@@ -102,6 +104,10 @@ class AsyncOutboundChat(AsyncOperations):
     @documented_by(OutboundChat.statuses)
     async def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
         return await self._run(self._verbs.statuses(job_ids))
+
+    @documented_by(OutboundChat.why)
+    async def why(self, job_id: str) -> Why:
+        return await self._run(why(self._verbs, job_id))
 
     @documented_by(OutboundChat.batch)
     async def batch(self, batch_id: str) -> Batch:

@@ -10,9 +10,11 @@ from outbound_chat.client._control import Control, Target
 from outbound_chat.client._operations import Operations
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
 from outbound_chat.client._verbs import Steps, Verbs, time_left
+from outbound_chat.client._why import why
 from outbound_chat.errors import InvalidJob
 from outbound_chat.jobs import Batch, BatchReceipt, Hold, Job
 from outbound_chat.store import Store
+from outbound_chat.why import Why
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")
@@ -118,6 +120,14 @@ class OutboundChat(Operations):
     def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
         """Many jobs by id, 500 a round trip; None for an id that no job has."""
         return self._run(self._verbs.statuses(job_ids))
+
+    def why(self, job_id: str) -> Why:
+        """What the job waits for: the rule that stops it, its place, its next attempt, and when it may be called.
+
+        Raises:
+            UnknownJob: no job has this id, or its record has passed its lifetime.
+        """
+        return self._run(why(self._verbs, job_id))
 
     def batch(self, batch_id: str) -> Batch:
         """The batch as it stands, with its live counts.

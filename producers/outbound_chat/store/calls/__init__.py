@@ -27,6 +27,7 @@ from outbound_chat.store.calls._pumps import (
     renew,
     tend,
 )
+from outbound_chat.store.calls._why import Found, Waiting, why
 
 __all__ = [
     "MOST_BYTES",
@@ -36,6 +37,7 @@ __all__ = [
     "ClaimedJob",
     "Dismissed",
     "Empty",
+    "Found",
     "Held",
     "NewJob",
     "NotOpen",
@@ -48,6 +50,7 @@ __all__ = [
     "Submitted",
     "Tended",
     "Unconfigured",
+    "Waiting",
     "cancel",
     "cancel_many",
     "claim",
@@ -72,4 +75,5 @@ __all__ = [
     "replay",
     "submit",
     "tend",
+    "why",
 ]

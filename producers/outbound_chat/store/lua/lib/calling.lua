@@ -63,6 +63,7 @@ local function open_chat(head, contact, chat_ms)
   local limits = limits_of_lane(head[LANE])
   if limits.max_chats and chat_ms > 0 then
     local chats = key('chats:' .. limits.instance)
+    redis.call('ZREMRANGEBYSCORE', chats, '-inf', NOW)
     redis.call('ZADD', chats, digits(NOW + chat_ms), contact)
     redis.call('PEXPIRE', chats, digits(CHATS_KEPT_MS))
   end

@@ -85,15 +85,14 @@ local function batch_calls(batch)
   return tonumber(kept[1]), tonumber(kept[2] or 0) + pending
 end
 
--- How many more chats the instance has room for, and when the next one ends.
+-- How many more chats the instance has room for, and when the next one ends. Those that ended go with the next contact.
 local function chats_left(limits)
-  local chats = key('chats:' .. limits.instance)
-  redis.call('ZREMRANGEBYSCORE', chats, '-inf', NOW)
-  local left = limits.max_chats - redis.call('ZCARD', chats)
+  local chats, still_open = key('chats:' .. limits.instance), '(' .. digits(NOW)
+  local left = limits.max_chats - redis.call('ZCOUNT', chats, still_open, '+inf')
   for _, name in ipairs(limits.peers) do
     left = left - calls_of(name)
   end
-  local first = redis.call('ZRANGE', chats, 0, 0, 'WITHSCORES')
+  local first = redis.call('ZRANGEBYSCORE', chats, still_open, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   return left, tonumber(first[2])
 end
 
@@ -112,7 +111,8 @@ local function spend_parts(limits, parts)
   end
 end
 
--- What keeps the lane's due jobs back: scope of the gate, when to try it again (nil: an event opens it), and the rule.
+-- What keeps the lane's due jobs back, for `claim` and for those who ask why; writes nothing. Scope of the gate, when to
+-- try it again (nil: an event opens it), and the rule.
 -- No scope: they may go, at most so many of them (fourth), the first as the probe of holds (fifth).
 local function gate_of(lane)
   local held, try_at, probes = hold_of(lane)

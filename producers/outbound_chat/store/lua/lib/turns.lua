@@ -4,10 +4,15 @@
 local SHARE = 10
 local URGENT_FIRST, BULK_FIRST, NORMAL_FIRST = { 1, 2, 3 }, { 3, 2, 1 }, { 2, 3, 1 }
 
+-- In which order priorities have their turn after so many jobs, and how many jobs it stays so.
+local function order_after(served)
+  local left = SHARE - 1 - served % SHARE
+  return left > 0 and URGENT_FIRST or (served % (2 * SHARE) < SHARE and BULK_FIRST or NORMAL_FIRST), left
+end
+
 -- The lane whose turn it is after so many jobs, and how many jobs it may give before the turn passes on.
 local function next_turn(most, served)
-  local left = SHARE - 1 - served % SHARE
-  local order = left > 0 and URGENT_FIRST or (served % (2 * SHARE) < SHARE and BULK_FIRST or NORMAL_FIRST)
+  local order, left = order_after(served)
   for _, priority in ipairs(order) do
     local ring = key('ring:' .. priority)
     local tenants = redis.call('ZRANGE', ring, 0, 1)

@@ -1,0 +1,60 @@
+"""The command that tells what a job waits for: why."""
+
+from datetime import datetime
+from typing import Annotated, NoReturn
+
+import typer
+from rich.text import Text
+
+from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.output import COLOURS, out, print_json
+from outbound_chat.client import OutboundChat
+from outbound_chat.errors import UnknownBatch, UnknownJob
+from outbound_chat.lengths import after
+from outbound_chat.why import WaitReason, Why
+
+_MOVES_BY_ITSELF = frozenset(
+    {WaitReason.FINAL, WaitReason.SENDING, WaitReason.SCHEDULED, WaitReason.PACED, WaitReason.NEXT}
+)
+
+
+def why(job: Annotated[str, typer.Argument(help="Id of a job.", show_default=False)], *, as_json: Json = False) -> None:
+    """Tell what a job waits for: the rule that stops it, its place, its next attempt, and when it may be called."""
+    with OutboundChat.from_settings() as chat:
+        try:
+            found = chat.why(job)
+        except UnknownJob as unknown:
+            _refuse_batch(chat, unknown)
+    if as_json:
+        print_json(found)
+    else:
+        _print(found)
+
+
+def _refuse_batch(chat: OutboundChat, unknown: UnknownJob) -> NoReturn:
+    try:
+        chat.batch(unknown.job_id)
+    except UnknownBatch:
+        raise unknown from None
+    raise typer.BadParameter(f"is a batch; ask for one of its jobs, such as {unknown.job_id}-1", param_hint="JOB")
+
+
+def _print(found: Why) -> None:
+    job = found.job
+    state = Text(job.state, style=COLOURS.get(job.state, ""))
+    out.print(Text(f"{job.id}  ") + state + Text(f"  {job.priority.name.lower()}  sender {job.sender}"), soft_wrap=True)
+    style = "green" if found.reason in _MOVES_BY_ITSELF else "yellow"
+    out.print(Text("") + Text(found.reason, style=f"bold {style}") + Text(f": {found.explanation}"), soft_wrap=True)
+    if found.ahead is None:
+        return
+    place = (
+        f"{found.position:,} of its lane before it, about {found.ahead:,} in all" if found.ahead else "first in line"
+    )
+    out.print(Text(f"place     {place}"))
+    out.print(Text(f"earliest  {_time(found.next_attempt_at, found.asked_at)}"))
+    out.print(Text(f"expected  {_time(found.expected_at, found.asked_at)}"))
+    out.print(Text(f"expires   {_time(job.expires_at, found.asked_at)}"))
+
+
+def _time(time: datetime | None, now: datetime) -> str:
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S%z}, {after(time - now)}" if time else "not known"

@@ -1,0 +1,102 @@
+"""From the facts of a job to what it waits for: its place, its times, and the first of the rules that would stop it.
+
+The server says what stands, `_why_stops` what that means.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from outbound_chat.client._verbs import Steps, Verbs, ask
+from outbound_chat.client._why_stops import HAIR, Line, Stop, end_or_call, stops_of
+from outbound_chat.errors import UnknownJob
+from outbound_chat.ids import split_id
+from outbound_chat.jobs import Job
+from outbound_chat.lengths import after
+from outbound_chat.store import calls
+from outbound_chat.store.calls import Waiting
+from outbound_chat.store.records import from_ms
+from outbound_chat.why import WaitReason, Why
+
+_MENTIONED = frozenset(
+    {
+        WaitReason.NO_SETTINGS,
+        WaitReason.NO_WORKER,
+        WaitReason.BUDGET_HELD,
+        WaitReason.HELD_BY_PERSON,
+        WaitReason.HELD_BY_SYSTEM,
+        WaitReason.PROBING,
+        WaitReason.OPEN_CHATS,
+        WaitReason.NO_PUMP,
+        WaitReason.PROVIDER_PAUSE,
+    }
+)
+"""What is worth a word behind another reason. The others come and go with every call."""
+
+
+def why(verbs: Verbs, job_id: str) -> Steps[Why]:
+    """What a job waits for."""
+    parts = split_id(job_id)
+    found = (yield from ask(calls.why(verbs.keys(parts[0]), parts[1]))) if parts else None
+    if parts is None or found is None:
+        raise UnknownJob(job_id)
+    if found.waiting is None:
+        return _answer(found.job, [end_or_call(found.job)], from_ms(found.now_ms), None)
+    now, line = from_ms(found.now_ms), _line(found.waiting)
+    return _answer(found.job, list(stops_of(found.job, found.waiting, now, parts[0], line)), now, line)
+
+
+def _answer(job: Job, stops: Sequence[Stop], now: datetime, line: Line | None) -> Why:
+    first = stops[0]
+    following = next((stop for stop in stops[1:] if stop.reason in _MENTIONED), None)
+    expected_at = _expected(stops, now, line, job)
+    sentences = [first.sentence]
+    if following:
+        sentences.append(f"Then, as things stand: {following.sentence}")
+    if expected_at and expected_at >= job.expires_at and line:
+        sentences.append(f"It will probably expire before that, {after(job.expires_at - now)}.")
+    return Why(
+        job=job,
+        asked_at=now,
+        reason=first.reason,
+        explanation=" ".join(sentences),
+        then=following.reason if following else None,
+        position=line.position if line else None,
+        ahead=line.ahead if line else None,
+        next_attempt_at=_earliest(stops, now, line, job),
+        expected_at=expected_at,
+        scope=first.scope,
+        held_by=first.held_by,
+        held_reason=first.held_reason,
+        until=first.until,
+    )
+
+
+def _earliest(stops: Sequence[Stop], now: datetime, line: Line | None, job: Job) -> datetime | None:
+    if line is None or not all(stop.until or stop.ends for stop in stops):
+        return None
+    return max(now, job.next_attempt_at or now, *(stop.until for stop in stops if stop.until))
+
+
+def _expected(stops: Sequence[Stop], now: datetime, line: Line | None, job: Job) -> datetime | None:
+    if line is None or not all(stop.ends for stop in stops):
+        return None
+    earliest = _earliest(stops, now, line, job) or now
+    return max(earliest, now + timedelta(milliseconds=max(line.calls_ms, line.parts_ms)))
+
+
+def _line(waiting: Waiting) -> Line:
+    """Others of its priority go before it in the ring and behind its gate; of all calls its priority gets a share.
+
+    More jobs of other priorities than there are, or more than wait in all, never go first.
+    """
+    position, behind_gate = waiting.count("position"), waiting.count("behind_gate")
+    of_its_priority = position + waiting.count("in_ring") + behind_gate
+    by_share = math.floor((of_its_priority + 1) * 100 / max(1, waiting.count("share"))) - 1
+    most = min(of_its_priority + waiting.count("others"), waiting.count("waiting") - 1)
+    ahead = max(position, min(by_share, most))
+    rate, tokens = waiting.number("rate"), waiting.number("tokens") or 0.0
+    calls_ms = max(0.0, ahead + 1 - HAIR - tokens) * 1000 / rate if rate else 0.0
+    number_rate, parts = waiting.content("limits").get("number_rate"), waiting.number("number_parts") or 0.0
+    parts_ms = max(0.0, position + behind_gate + 1 - HAIR - parts) * 1000 / number_rate if number_rate else 0.0
+    return Line(position, ahead, calls_ms, parts_ms)

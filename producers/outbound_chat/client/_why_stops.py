@@ -1,0 +1,166 @@
+"""The rules that would stop a job, each with its sentence, in the order in which they are looked at.
+
+Where a rule ends with an event and not with time, nothing is estimated.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from outbound_chat.client._why_sentences import (
+    end_of,
+    hold_sentence,
+    last_error,
+    named,
+    pace_sentence,
+    spoken,
+)
+from outbound_chat.jobs import Job, JobState
+from outbound_chat.lengths import after, length_of
+from outbound_chat.store.calls import Waiting
+from outbound_chat.store.records import from_ms
+from outbound_chat.why import WaitReason
+
+ASKED_TOO_OFTEN = 3
+"""Requests for a pump without an answer, 6 seconds after the first: a message of Celery takes milliseconds."""
+HAIR = 1e-6
+"""As in the scripts: a sum of many small refills may end so much below one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """One rule that would stop the job."""
+
+    reason: WaitReason
+    sentence: str
+    until: datetime | None = None
+    ends: bool = False
+    """It ends at `until`, or with the job's turn, whatever happens."""
+    scope: str | None = None
+    held_by: str | None = None
+    held_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The job's place among those that wait, and how fast they go."""
+
+    position: int
+    ahead: int
+    calls_ms: float
+    """Time until the budget has a call for it."""
+    parts_ms: float
+    """Time until its number has a part for it."""
+
+
+def end_or_call(job: Job) -> Stop:
+    if job.final:
+        return Stop(reason=WaitReason.FINAL, sentence=end_of(job))
+    if job.cancel_requested:
+        sentence = "A worker calls Connect for it; it was cancelled meanwhile, and the answer to that call decides."
+        return Stop(reason=WaitReason.CANCELLING, sentence=sentence)
+    return Stop(reason=WaitReason.SENDING, sentence="A worker calls Connect for it, and the answer decides.")
+
+
+def stops_of(job: Job, waiting: Waiting, now: datetime, budget: str, line: Line) -> Iterator[Stop]:
+    yield from _own_time(job, now)
+    yield from _workers(waiting, budget)
+    yield from _gate(waiting, now, budget, first=line.position == 0)
+    yield from _pace(waiting, now, budget, line)
+
+
+def _own_time(job: Job, now: datetime) -> Iterator[Stop]:
+    due = job.next_attempt_at or now
+    if job.expires_at <= now:
+        yield Stop(reason=WaitReason.EXPIRING, sentence="Its time has passed: it ends without a call, within seconds.")
+    elif job.state is JobState.SCHEDULED:
+        sentence = f"It is to go {after(due - now)}, at its send_at."
+        yield Stop(reason=WaitReason.SCHEDULED, sentence=sentence, until=due, ends=True)
+    elif due > now and not job.history:
+        sentence = f"Quiet hours of its sender hold where its number is; it is to go {after(due - now)}."
+        yield Stop(reason=WaitReason.QUIET_HOURS, sentence=sentence, until=due, ends=True)
+    elif due > now:
+        sentence = f"Its last call led to no contact{last_error(job)}; the next attempt is due {after(due - now)}."
+        yield Stop(reason=WaitReason.BACKOFF, sentence=sentence, until=due, ends=True)
+
+
+def _workers(waiting: Waiting, budget: str) -> Iterator[Stop]:
+    scope = f"budget:{budget}"
+    if waiting.number("rate") is None:
+        sentence = f"Redis has no settings of the budget {budget}: no worker was started for it yet."
+        yield Stop(reason=WaitReason.NO_SETTINGS, sentence=sentence, scope=scope)
+    elif waiting.count("workers") == 0:
+        sentence = f"No worker runs for the budget {budget} (outbound-chat worker starts one)."
+        yield Stop(reason=WaitReason.NO_WORKER, sentence=sentence, scope=scope)
+    if kept := waiting.content("budget_hold"):
+        words = str(kept["reason"])
+        sentence = hold_sentence(scope, words)
+        yield Stop(reason=WaitReason.BUDGET_HELD, sentence=sentence, scope=scope, held_by="person", held_reason=words)
+
+
+def _gate(waiting: Waiting, now: datetime, budget: str, *, first: bool) -> Iterator[Stop]:
+    scope = named(waiting.text("scope"), budget)
+    until_ms = waiting.number("until_ms")
+    until = max(now, from_ms(until_ms)) if until_ms else None
+    limits = waiting.content("limits")
+    match waiting.text("rule"):
+        case "hold" | "probe":
+            yield _hold(waiting, now, scope, until)
+        case "concurrency":
+            of_batch = scope.startswith("batch:")
+            reason = WaitReason.BATCH_CALLS if of_batch else WaitReason.SENDER_CALLS
+            sentence = (
+                f"The {spoken(scope)} has as many calls at a time as its concurrency allows; one of them must end."
+            )
+            yield Stop(reason=reason, sentence=sentence, scope=scope)
+        case "chats":
+            sentence = f"The {spoken(scope)} has all {limits['max_chats']:g} open chats that it may have."
+            if chat_ends := waiting.number("until_ms"):
+                sentence += f" The next is assumed to end {after(from_ms(chat_ends) - now)}."
+            ends = first and until is not None
+            yield Stop(reason=WaitReason.OPEN_CHATS, sentence=sentence, scope=scope, until=until, ends=ends)
+        case "number":
+            rate = limits["number_rate"]
+            sentence = f"Its source number sends {rate:g} message parts a second, and has none to spend now."
+            yield Stop(reason=WaitReason.NUMBER_PACE, sentence=sentence, scope=scope, until=until, ends=True)
+
+
+def _hold(waiting: Waiting, now: datetime, scope: str, until: datetime | None) -> Stop:
+    kept, owner = waiting.content("hold"), waiting.text("owner")
+    words = str(kept["reason"])
+    if owner == "person":
+        reason, sentence = WaitReason.HELD_BY_PERSON, hold_sentence(scope, words)
+    else:
+        words = ": ".join(word for word in (str(kept["code"]), words) if word)
+        probing = waiting.count("probing") == 1
+        reason = WaitReason.PROBING if probing else WaitReason.HELD_BY_SYSTEM
+        until = None if probing else until or now
+        when = after(until - now) if until else "at this moment"
+        sentence = f"AWS refuses the {spoken(scope)} ({words}); one job is tried {when}, and its call decides for all."
+    return Stop(reason=reason, sentence=sentence, until=until, scope=scope, held_by=owner, held_reason=words)
+
+
+def _pace(waiting: Waiting, now: datetime, budget: str, line: Line) -> Iterator[Stop]:
+    rate, ceiling = waiting.number("rate"), waiting.number("ceiling")
+    if rate is None or ceiling is None:
+        return
+    tokens, scope = waiting.number("tokens") or 0.0, f"budget:{budget}"
+    if waiting.count("pumps") == 0 and waiting.count("asked") >= ASKED_TOO_OFTEN:
+        sentence = (
+            f"Workers have asked {waiting.count('asked')} times for a pump, and none came: Celery's broker is away, "
+            "its workers do not consume the queue, or all of them are busy (outbound-chat doctor looks)."
+        )
+        yield Stop(reason=WaitReason.NO_PUMP, sentence=sentence, scope=scope)
+    if tokens < -HAIR:
+        until = now + timedelta(seconds=-tokens / rate)
+        sentence = f"AWS asked all callers of the budget {budget} to wait; {length_of(until - now)} are left."
+        yield Stop(reason=WaitReason.PROVIDER_PAUSE, sentence=sentence, until=until, ends=True, scope=scope)
+    if line.calls_ms > 0:
+        until = now + timedelta(seconds=max(0.0, 1 - HAIR - tokens) / rate)
+        sentence = pace_sentence(line.ahead, line.position, rate, ceiling, budget)
+        yield Stop(reason=WaitReason.PACED, sentence=sentence, until=until, ends=True, scope=scope)
+    else:
+        sentence = "Nothing stops it: it goes with one of the next claims."
+        if waiting.count("pumps") == 0:
+            sentence = "Nothing stops it: a worker is on its way to it."
+        yield Stop(reason=WaitReason.NEXT, sentence=sentence, until=now, ends=True)

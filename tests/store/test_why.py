@@ -1,0 +1,512 @@
+"""Why a job waits: in each situation the rule by which a claim gives it no call, in words that help."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from outbound_chat import AsyncOutboundChat, OutboundChat, UnknownJob, WaitReason, Why
+from outbound_chat.jobs import Priority
+from outbound_chat.store import AsyncStore, Store
+from outbound_chat.store.calls import Claimed, Empty, Held, Paced, Unconfigured
+from outbound_chat.store.records import from_ms
+
+from .conftest import PREFIX
+from .ledger import BUDGET, DAY_MS, HOUR_MS, Answer, Ledger, lane
+
+SLOW = 0.001
+"""So few calls or parts a second that none is added while a test runs."""
+PERSON, SYSTEM, ALL = "person", "system", "budget:main"
+SMS = "sender:sms"
+PORTED, CHANGED = "number is being ported", "flow is being changed"
+DENIED = "access_denied: not allowed"
+REFUSED = (SYSTEM, DENIED)
+R = WaitReason
+
+
+def why(ledger: Ledger, local_id: str) -> Why:
+    """Asked as a caller asks, through the client."""
+    return OutboundChat(store=ledger.store, key_prefix=PREFIX).why(f"{BUDGET}.{local_id}")
+
+
+def sent(ledger: Ledger) -> str:
+    ledger.add()
+    return ledger.attempt("sent", contact_id="c-1")[0]
+
+
+def failed(ledger: Ledger) -> str:
+    ledger.add()
+    return ledger.attempt("failed", code="refused", message="no such template")[0]
+
+
+def cancelled(ledger: Ledger) -> str:
+    (local_id,) = ledger.add()
+    ledger.cancel(local_id)
+    return local_id
+
+
+def sending(ledger: Ledger) -> str:
+    ledger.add()
+    return ledger.take_one()[0]
+
+
+def cancelled_while_sending(ledger: Ledger) -> str:
+    local_id = sending(ledger)
+    ledger.cancel(local_id)
+    return local_id
+
+
+def past_its_time(ledger: Ledger) -> str:
+    return ledger.add(expires_ms=1)[0]
+
+
+def scheduled(ledger: Ledger) -> str:
+    return ledger.add(send_at_ms=ledger.now_ms() + 5 * HOUR_MS)[0]
+
+
+def backing_off(ledger: Ledger) -> str:
+    ledger.add()
+    return ledger.attempt("retry", delay_ms=DAY_MS, code="service_error", message="try later")[0]
+
+
+def handed_back_at_night(ledger: Ledger) -> str:
+    ledger.add()
+    local_id, claim = ledger.take_one()
+    ledger.finish(local_id, claim, "not_called", not_before_ms=ledger.now_ms() + 5 * HOUR_MS)
+    return local_id
+
+
+def tenant_held(ledger: Ledger) -> str:
+    ledger.hold("tenant:acme", "has not paid")
+    return ledger.add(lane=lane(tenant="acme"))[0]
+
+
+def without_settings(ledger: Ledger) -> str:
+    (local_id,) = ledger.add()
+    ledger.redis.delete(ledger.key("settings"), ledger.key("workers"))
+    return local_id
+
+
+def without_worker(ledger: Ledger) -> str:
+    (local_id,) = ledger.add()
+    ledger.redis.delete(ledger.key("workers"))
+    return local_id
+
+
+def without_worker_under_a_hold(ledger: Ledger) -> str:
+    ledger.hold("sender:sms", "legal looks at it")
+    return without_worker(ledger)
+
+
+def budget_held(ledger: Ledger) -> str:
+    ledger.hold("budget", "wait for legal")
+    return ledger.add()[0]
+
+
+def sender_held(ledger: Ledger) -> str:
+    ledger.hold(SMS, PORTED)
+    return ledger.add()[0]
+
+
+def instance_held(ledger: Ledger) -> str:
+    ledger.configure(senders={"sms": {}}, version="v2")
+    ledger.hold("instance:i-1", CHANGED)
+    return ledger.add()[0]
+
+
+def batch_held(ledger: Ledger) -> str:
+    name = ledger.open_batch()
+    ledger.hold(f"batch:{name.split(':')[3]}", "wrong text")
+    return ledger.add(lane=name)[0]
+
+
+def scheduled_under_a_hold(ledger: Ledger) -> str:
+    ledger.hold(SMS, PORTED)
+    return scheduled(ledger)
+
+
+def held_by_system(ledger: Ledger) -> str:
+    """The job that was refused; two others wait."""
+    ledger.add(3)
+    fields = {"scope": "sender:sms", "code": "access_denied", "message": "not allowed"}
+    return ledger.attempt("hold", delay_ms=300_000, **fields)[0]
+
+
+def probe_due(ledger: Ledger) -> str:
+    local_id = held_by_system(ledger)
+    name = ledger.key("holds"), "system:sender:sms"
+    ledger.redis.hset(*name, json.dumps({**json.loads(ledger.redis.hget(*name)), "until_ms": 1}))
+    return local_id
+
+
+def probing(ledger: Ledger) -> str:
+    local_id = probe_due(ledger)
+    assert ledger.take().ids != [local_id]
+    return local_id
+
+
+def sender_calls(ledger: Ledger) -> str:
+    ledger.configure(senders={"sms": {"concurrency": 2}}, version="v2")
+    ids = ledger.add(5)
+    ledger.take()
+    return ids[4]
+
+
+def batch_calls(ledger: Ledger) -> str:
+    name = ledger.open_batch(concurrency=3)
+    ids = ledger.add(5, lane=name)
+    ledger.take()
+    return ids[4]
+
+
+def chats_are_open(ledger: Ledger) -> str:
+    ledger.configure(senders={"sms": {"max_chats": 2}}, version="v2")
+    ids = ledger.add(4)
+    for number, local_id in enumerate((taken := ledger.take()).ids):
+        ledger.finish(local_id, taken.claim, "sent", contact_id=f"c-{number}", chat_ms=5 * HOUR_MS)
+    return ids[2]
+
+
+def number_is_slow(ledger: Ledger) -> str:
+    ledger.configure(senders={"sms": {"number_rate": 0.01}}, version="v2")
+    ids = ledger.add(5)
+    ledger.take()
+    return ids[3]
+
+
+def nobody_takes_up_the_work(ledger: Ledger) -> str:
+    (local_id,) = ledger.add()
+    for _ in range(3):
+        ledger.forget_request()
+        ledger.tend()
+    return local_id
+
+
+def aws_asked_to_wait(ledger: Ledger) -> str:
+    ledger.configure(rate=2, burst=5, version="v2")
+    ids = ledger.add(2)
+    ledger.attempt("snooze", delay_ms=1_000, pause_ms=45_000, code="throttled", message="slow down")
+    return ids[1]
+
+
+def snoozed_while_aws_asks_to_wait(ledger: Ledger) -> str:
+    ledger.configure(rate=2, burst=5, version="v2")
+    ledger.add()
+    fields = {"code": "throttled", "message": "slow down", "pause_ms": 45_000}
+    return ledger.attempt("snooze", delay_ms=HOUR_MS, **fields)[0]
+
+
+def behind_others(ledger: Ledger) -> str:
+    ledger.configure(rate=0.01, burst=1, version="v2")
+    ids = ledger.add(6)
+    ledger.take(1)
+    return ids[4]
+
+
+def first_without_a_token(ledger: Ledger) -> str:
+    ledger.configure(rate=0.01, burst=1, version="v2")
+    ids = ledger.add(2)
+    ledger.take(1)
+    return ids[1]
+
+
+def about_to_go(ledger: Ledger) -> str:
+    return ledger.add()[0]
+
+
+Situation = Callable[[Ledger], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is to be told of a situation, and what a claim says of it."""
+
+    situation: Situation
+    reason: WaitReason
+    words: str
+    claim: type[Answer] = Empty
+    rule: str = ""
+    """With which the claim comes back empty; its scope is that of the reason."""
+    then: WaitReason | None = None
+    scope: str | None = None
+    held: tuple[str, str] | None = None
+
+    def __str__(self) -> str:
+        return self.situation.__name__
+
+
+TABLE = [
+    Row(sent, R.FINAL, "Connect accepted it"),
+    Row(failed, R.FINAL, "it failed (refused: no such template)"),
+    Row(cancelled, R.FINAL, "it was cancelled"),
+    Row(sending, R.SENDING, "calls Connect"),
+    Row(cancelled_while_sending, R.CANCELLING, "cancelled meanwhile"),
+    Row(past_its_time, R.EXPIRING, "its time has passed"),
+    Row(scheduled, R.SCHEDULED, "to go in 5 h"),
+    Row(scheduled_under_a_hold, R.SCHEDULED, "number is being ported", then=R.HELD_BY_PERSON),
+    Row(backing_off, R.BACKOFF, "(service_error: try later); the next attempt is due in 24 h"),
+    Row(handed_back_at_night, R.QUIET_HOURS, "to go in 5 h"),
+    Row(without_settings, R.NO_SETTINGS, "no worker was started", Unconfigured, scope=ALL),
+    Row(without_worker, R.NO_WORKER, "outbound-chat worker", Claimed, scope=ALL),
+    Row(without_worker_under_a_hold, R.NO_WORKER, "legal looks", then=R.HELD_BY_PERSON, scope=ALL),
+    Row(budget_held, R.BUDGET_HELD, "release --budget main", Held, scope=ALL, held=(PERSON, "wait for legal")),
+    Row(sender_held, R.HELD_BY_PERSON, "release --sender sms", rule="hold", scope=SMS, held=(PERSON, PORTED)),
+    Row(instance_held, R.HELD_BY_PERSON, "--instance i-1", rule="hold", scope="instance:i-1", held=(PERSON, CHANGED)),
+    Row(batch_held, R.HELD_BY_PERSON, "release --batch main.", rule="hold", held=(PERSON, "wrong text")),
+    Row(
+        tenant_held, R.HELD_BY_PERSON, "--tenant acme", rule="hold", scope="tenant:acme", held=(PERSON, "has not paid")
+    ),
+    Row(held_by_system, R.HELD_BY_SYSTEM, f"({DENIED}); one job is tried in", rule="hold", scope=SMS, held=REFUSED),
+    Row(probe_due, R.HELD_BY_SYSTEM, "one job is tried now", Claimed, scope=SMS, held=REFUSED),
+    Row(probing, R.PROBING, "tried at this moment", rule="hold", scope=SMS, held=REFUSED),
+    Row(sender_calls, R.SENDER_CALLS, "sender sms", rule="concurrency", scope=SMS),
+    Row(batch_calls, R.BATCH_CALLS, "The batch main.", rule="concurrency"),
+    Row(chats_are_open, R.OPEN_CHATS, "all 2 open chats", rule="chats", scope="instance:i-1"),
+    Row(number_is_slow, R.NUMBER_PACE, "0.01 message parts", rule="number", scope="number:n-1"),
+    Row(nobody_takes_up_the_work, R.NO_PUMP, "broker", Claimed, scope=ALL),
+    Row(aws_asked_to_wait, R.PROVIDER_PAUSE, "AWS asked all callers", Paced, scope=ALL),
+    Row(snoozed_while_aws_asks_to_wait, R.BACKOFF, "(throttled: slow down)", then=R.PROVIDER_PAUSE),
+    Row(behind_others, R.PACED, "About 3 jobs go before it (3 of its own lane)", Paced, scope=ALL),
+    Row(first_without_a_token, R.PACED, "first in line; the budget main makes 0.01 calls", Paced, scope=ALL),
+    Row(about_to_go, R.NEXT, "Nothing stops it", Claimed),
+]
+
+
+@pytest.fixture
+def ledger(ledger: Ledger) -> Ledger:
+    """A ledger for which a worker runs."""
+    ledger.tend()
+    return ledger
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_the_reason_is_the_rule_that_stops_the_job(ledger: Ledger, row: Row) -> None:
+    """An operator acts on what is said first."""
+    local_id = row.situation(ledger)
+    answer = why(ledger, local_id)
+
+    assert answer.reason is row.reason
+    assert row.words.lower() in answer.explanation.lower()
+    assert answer.then is row.then
+    if row.scope:
+        assert answer.scope == row.scope
+    assert (answer.held_by, answer.held_reason) == (row.held or (None, None))
+    assert answer.job == OutboundChat(store=ledger.store, key_prefix=PREFIX).status(f"{BUDGET}.{local_id}")
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_a_claim_agrees(ledger: Ledger, row: Row) -> None:
+    """Two sets of rules would part sooner or later; nobody would trust the explanation again."""
+    answer = why(ledger, row.situation(ledger))
+    claimed = ledger.claim(wanted=1)
+
+    assert isinstance(claimed, row.claim), claimed
+    if row.rule:
+        assert isinstance(claimed, Empty)
+        assert claimed.rule == f"{row.rule} {answer.scope}".replace(f"batch:{BUDGET}.", "batch:")
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_asking_changes_nothing(ledger: Ledger, row: Row) -> None:
+    """A look that took a turn, or a token, would answer another question."""
+    local_id = row.situation(ledger)
+    before = {name: ledger.redis.dump(ledger.key(name)) for name in ledger.names()}
+    why(ledger, local_id)
+
+    # Some keys live for seconds only.
+    assert [
+        name for name in ledger.names() if ledger.redis.dump(ledger.key(name)) not in {before.get(name), None}
+    ] == []
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_no_time_lies_in_the_past(ledger: Ledger, row: Row) -> None:
+    """ "Expected an hour ago" is the joke that such estimates end as."""
+    local_id = row.situation(ledger)
+    now = from_ms(ledger.now_ms())
+    answer = why(ledger, local_id)
+
+    assert all(time >= now for time in (answer.next_attempt_at, answer.expected_at, answer.until) if time)
+
+
+def test_every_reason_is_in_the_table() -> None:
+    """A new one must be tried on a server too."""
+    assert {row.reason for row in TABLE} == set(WaitReason)
+
+
+def seconds_from_now(ledger: Ledger, answer: Why) -> tuple[float | None, float | None]:
+    """Until the next attempt, and until the job is expected to go."""
+    now = from_ms(ledger.now_ms())
+    times = (answer.next_attempt_at, answer.expected_at)
+    return tuple((time - now).total_seconds() if time else None for time in times)  # type: ignore[return-value]
+
+
+def test_of_a_paced_job_the_place_and_the_time_are_estimated(ledger: Ledger) -> None:
+    """Three before it at one call in 100 seconds: the fourth call is its own."""
+    answer = why(ledger, behind_others(ledger))
+
+    assert (answer.position, answer.ahead) == (3, 3)
+    attempt, expected = seconds_from_now(ledger, answer)
+    assert attempt == pytest.approx(100, abs=20)
+    assert expected == pytest.approx(400, abs=20)
+
+
+def test_a_slow_number_is_what_the_time_goes_by(ledger: Ledger) -> None:
+    """The budget has calls in plenty, the number a part in 100 seconds."""
+    answer = why(ledger, number_is_slow(ledger))
+
+    assert answer.position == 2
+    attempt, expected = seconds_from_now(ledger, answer)
+    assert attempt == pytest.approx(100, abs=20)
+    assert expected == pytest.approx(300, abs=20)
+
+
+@pytest.mark.parametrize("situation", [budget_held, sender_held, without_worker, without_settings, sender_calls])
+def test_what_an_event_ends_has_no_expected_time(ledger: Ledger, situation: Situation) -> None:
+    """A guess would be believed."""
+    answer = why(ledger, situation(ledger))
+
+    assert (answer.next_attempt_at, answer.expected_at, answer.until) == (None, None, None)
+
+
+def test_of_a_hold_of_the_system_the_time_of_the_probe_is_told(ledger: Ledger) -> None:
+    """The probe may be this very job; when all go is not known."""
+    answer = why(ledger, held_by_system(ledger))
+
+    assert answer.expected_at is None
+    assert answer.until == answer.next_attempt_at
+    attempt, _ = seconds_from_now(ledger, answer)
+    assert attempt == pytest.approx(300, abs=60)
+
+
+def test_of_full_chats_the_first_in_line_knows_its_time(ledger: Ledger) -> None:
+    """The next chat ends for it; of those behind it nothing is known."""
+    first = chats_are_open(ledger)
+    answer = why(ledger, first)
+    assert answer.expected_at
+    assert answer.expected_at == answer.until
+    assert answer.expected_at - from_ms(ledger.now_ms()) > timedelta(hours=4)
+
+    (behind,) = ledger.add()
+    assert why(ledger, behind).expected_at is None
+
+
+def test_a_job_that_expires_before_its_time_comes_is_told_so(ledger: Ledger) -> None:
+    """What would never be sent must not look as if it only waited."""
+    ledger.configure(rate=SLOW, burst=1, version="v2")
+    ledger.add(5)
+    (local_id,) = ledger.add(expires_ms=ledger.now_ms() + HOUR_MS)
+    ledger.take(1)
+
+    assert "probably expire before that, in 60 min" in why(ledger, local_id).explanation
+
+
+def test_others_that_take_turns_are_counted(ledger: Ledger) -> None:
+    """Position 1 of one lane among three tenants: two turns of each."""
+    ids = ledger.add(2)
+    for tenant in ("one", "two"):
+        ledger.add(50, lane=lane(tenant=tenant), watched=False)
+
+    answer = why(ledger, ids[1])
+    assert (answer.position, answer.ahead) == (1, 5)
+
+
+def test_others_count_no_more_than_they_have(ledger: Ledger) -> None:
+    """A job far behind in a campaign does not wait for turns that nobody takes."""
+    ids = ledger.add(200, watched=False)
+    ledger.add(3, lane=lane(tenant="one"))
+    ledger.add(1, lane=lane(sender="two"))
+    ledger.add(2, lane=lane(tenant="one", sender="two"))
+
+    answer = why(ledger, ids[100])
+    assert (answer.position, answer.ahead) == (100, 106)
+
+
+def test_many_tenants_are_estimated_from_a_few(ledger: Ledger) -> None:
+    """Thirty shops that are alike: what five have, all have."""
+    ids = ledger.add(5)
+    for tenant in range(30):
+        ledger.add(2, lane=lane(tenant=f"t{tenant}"), watched=False)
+
+    assert why(ledger, ids[0]).ahead == 30
+    assert why(ledger, ids[4]).ahead == 4 + 60
+
+
+def test_a_higher_priority_leaves_a_tenth(ledger: Ledger) -> None:
+    """While urgent jobs wait, every tenth call is for the others; never more go first than wait."""
+    (local_id,) = ledger.add(lane=lane(Priority.BULK))
+    assert why(ledger, local_id).ahead == 0
+    ledger.add(3, lane=lane(Priority.URGENT))
+    assert why(ledger, local_id).ahead == 3
+    ledger.add(100, lane=lane(Priority.URGENT), watched=False)
+    assert why(ledger, local_id).ahead == 9
+
+
+def test_a_lower_priority_does_not_stand_before(ledger: Ledger) -> None:
+    """An urgent job behind a campaign is first in line."""
+    ledger.add(100, lane=lane(Priority.BULK), watched=False)
+    (local_id,) = ledger.add(lane=lane(Priority.URGENT))
+
+    assert why(ledger, local_id).ahead == 0
+
+
+def test_a_retry_goes_before_the_backlog_of_its_lane(ledger: Ledger) -> None:
+    """As a claim takes them."""
+    ids = ledger.add(3)
+    first, _ = ledger.attempt("retry", code="service_error")
+
+    assert [why(ledger, id_).position for id_ in (first, *ids[1:])] == [0, 1, 2]
+
+
+def test_a_rate_that_was_cut_is_named(ledger: Ledger) -> None:
+    """An operator with a ceiling too high learns it here as well."""
+    ledger.configure(rate=0.02, burst=1, version="v2")
+    ids = ledger.add(3)
+    ledger.attempt("snooze", delay_ms=1, code="throttled")
+
+    assert "of 0.02 configured" in why(ledger, ids[2]).explanation
+
+
+def test_it_asks_the_server_no_more_when_many_jobs_wait(ledger: Ledger) -> None:
+    """Somebody asks exactly when a hundred thousand wait."""
+
+    def cost() -> int:
+        before = _commands(ledger)
+        why(ledger, ids[-1])
+        return _commands(ledger) - before
+
+    ids = ledger.add(3)
+    why(ledger, ids[0])
+    few = cost()
+    ids = ledger.add(2_000, watched=False)
+    assert cost() == few
+
+
+def _commands(ledger: Ledger) -> int:
+    stats = ledger.redis.info("commandstats")
+    return sum(stat["calls"] for name, stat in stats.items() if not name.startswith(("cmdstat_info", "cmdstat_ping")))
+
+
+def test_a_job_that_nobody_knows_is_said_to_be_none(ledger: Ledger) -> None:
+    """A typo must not read like patience."""
+    chat = OutboundChat(store=ledger.store, key_prefix=PREFIX)
+    for id_ in ("main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR", "x"):
+        with pytest.raises(UnknownJob):
+            chat.why(id_)
+
+
+def test_the_client_for_asyncio_says_the_same(ledger: Ledger, standalone: Store) -> None:
+    """One description, two runners."""
+    if ledger.store is not standalone:
+        pytest.skip("the client of a cluster runs the same steps")
+    local_id = sender_held(ledger)
+
+    async def ask() -> Why:
+        async with AsyncOutboundChat(store=AsyncStore(standalone._url, PREFIX), key_prefix=PREFIX) as chat:
+            return await chat.why(f"{BUDGET}.{local_id}")
+
+    answer = asyncio.run(ask())
+    assert answer == replace(why(ledger, local_id), asked_at=answer.asked_at)
