@@ -99,6 +99,8 @@ class Result:
     """What a `hold` stops, such as `sender:sms`, at first for `delay_ms`."""
     chat_ms: int = 0
     """How long the chat of a new contact is assumed to stay open."""
+    called: bool = True
+    """False: it came to this before a call was made, whose token and message parts go back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:
             result.pause_ms,
             result.scope,
             result.chat_ms,
+            int(result.called),
         )
     return Call("finish", keys, args, list)
 
