@@ -15,6 +15,7 @@ from outbound_chat.errors import (
     FieldError,
     IdempotencyConflict,
     InvalidJob,
+    InvalidNumbers,
     OutboundChatError,
     SettingsError,
     StoreError,
@@ -34,6 +35,7 @@ from outbound_chat.jobs import (
     JobState,
     Priority,
     Rejection,
+    SuppressedNumber,
 )
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "Hold",
     "IdempotencyConflict",
     "InvalidJob",
+    "InvalidNumbers",
     "Job",
     "JobState",
     "OutboundChat",
@@ -57,6 +60,7 @@ __all__ = [
     "SettingsError",
     "StoreError",
     "StoreUnavailable",
+    "SuppressedNumber",
     "UnknownBatch",
     "UnknownJob",
     "WaitTimeout",

@@ -218,6 +218,12 @@ class Ledger:
         local_id, claim = self.take_one()
         return local_id, self.finish(local_id, claim, outcome, **fields)
 
+    def suppress(self, *numbers: str, sender: str = "sms", reason: str = "") -> int:
+        return self.run(calls.suppress(self.keys, sender=sender, reason=reason, numbers=numbers))
+
+    def unsuppress(self, *numbers: str, sender: str = "sms") -> int:
+        return self.run(calls.unsuppress(self.keys, sender=sender, numbers=numbers))
+
     def hold(self, scope: str, reason: str = "wrong text") -> str:
         return self.run(calls.hold(self.keys, scope=scope, reason=reason))
 

@@ -42,6 +42,9 @@ def a_call(script: str, items: int) -> Call[Any]:
         "hold": calls.hold(KEYS, scope="budget", reason="r"),
         "release": calls.release(KEYS, scope="budget"),
         "read_holds": calls.read_holds(KEYS),
+        "suppress": calls.suppress(KEYS, sender="sms", reason="r", numbers=["+1"] * items),
+        "unsuppress": calls.unsuppress(KEYS, sender="sms", numbers=["+1"] * items),
+        "read_suppressed": calls.read_suppressed(KEYS, sender="sms", numbers=["+1"] * items),
         "close_chat": calls.close_chat(KEYS, contact="c", instances=["i"]),
     }
     return made[script]

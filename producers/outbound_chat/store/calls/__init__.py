@@ -25,8 +25,10 @@ from outbound_chat.store.calls._pumps import (
     renew,
     tend,
 )
+from outbound_chat.store.calls._suppression import FIRST_PAGE, read_suppressed, suppress, unsuppress
 
 __all__ = [
+    "FIRST_PAGE",
     "MOST_BYTES",
     "MOST_JOBS",
     "Call",
@@ -57,8 +59,11 @@ __all__ = [
     "read_holds",
     "read_jobs",
     "read_shared",
+    "read_suppressed",
     "release",
     "renew",
     "submit",
+    "suppress",
     "tend",
+    "unsuppress",
 ]
