@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from outbound_chat.cli import batch, control, doctor, jobs
+from outbound_chat.cli import batch, control, doctor, jobs, suppression
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
 from outbound_chat.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE
@@ -78,6 +78,9 @@ app.command("cancel", epilog=EPILOG)(jobs.cancel)
 app.command("hold", epilog=EPILOG)(control.hold)
 app.command("release", epilog=EPILOG)(control.release)
 app.command("holds", epilog=EPILOG)(control.holds)
+app.command("suppress", epilog=EPILOG)(suppression.suppress)
+app.command("unsuppress", epilog=EPILOG)(suppression.unsuppress)
+app.command("suppressed", epilog=EPILOG)(suppression.suppressed)
 app.command("doctor", epilog=EPILOG)(doctor.doctor)
 
 
