@@ -15,6 +15,7 @@ from outbound_chat.errors import (
     FieldError,
     IdempotencyConflict,
     InvalidJob,
+    InvalidNumbers,
     NotReplayable,
     OutboundChatError,
     SettingsError,
@@ -40,6 +41,7 @@ from outbound_chat.jobs import (
     JobState,
     Priority,
     Rejection,
+    SuppressedNumber,
 )
 from outbound_chat.why import WaitReason, Why
 
@@ -59,6 +61,7 @@ __all__ = [
     "Hold",
     "IdempotencyConflict",
     "InvalidJob",
+    "InvalidNumbers",
     "Job",
     "JobState",
     "NotReplayable",
@@ -69,6 +72,7 @@ __all__ = [
     "SettingsError",
     "StoreError",
     "StoreUnavailable",
+    "SuppressedNumber",
     "UnknownBatch",
     "UnknownJob",
     "Unprotected",

@@ -14,6 +14,7 @@ __all__ = [
     "FieldError",
     "IdempotencyConflict",
     "InvalidJob",
+    "InvalidNumbers",
     "NotReplayable",
     "OutboundChatError",
     "SettingsError",
@@ -51,6 +52,16 @@ class InvalidJob(OutboundChatError, ValueError):
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__("; ".join(map(str, errors)))
         self.errors = tuple(errors)
+
+
+class InvalidNumbers(OutboundChatError, ValueError):
+    """Some of many phone numbers are none; the others were taken. `errors` has the first 100, by their position."""
+
+    def __init__(self, errors: Sequence[FieldError], *, rejected: int) -> None:
+        more = f"; and {rejected - len(errors):,} more" if rejected > len(errors) else ""
+        super().__init__("; ".join(map(str, errors)) + more)
+        self.errors = tuple(errors)
+        self.rejected = rejected
 
 
 class IdempotencyConflict(OutboundChatError):

@@ -48,9 +48,8 @@ ACTIVE = frozenset(JobState) - FINAL
 
 _ENDS = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED, JobState.UNCERTAIN})
 MOVES: Mapping[JobState, frozenset[JobState]] = {
-    JobState.SCHEDULED: frozenset({JobState.QUEUED, JobState.SENDING})
-    | (_ENDS - {JobState.FAILED, JobState.UNCERTAIN}),
-    JobState.QUEUED: frozenset({JobState.SENDING, JobState.SENT}) | (_ENDS - {JobState.FAILED}),
+    JobState.SCHEDULED: frozenset({JobState.QUEUED, JobState.SENDING}) | (_ENDS - {JobState.UNCERTAIN}),
+    JobState.QUEUED: frozenset({JobState.SENDING, JobState.SENT}) | _ENDS,
     JobState.SENDING: frozenset({JobState.QUEUED, JobState.SENT}) | (_ENDS - {JobState.EXPIRED}),
     JobState.SENT: frozenset(),
     JobState.FAILED: frozenset(),
@@ -58,7 +57,8 @@ MOVES: Mapping[JobState, frozenset[JobState]] = {
     JobState.CANCELLED: frozenset(),
     JobState.UNCERTAIN: frozenset({JobState.SENT}),
 }
-"""The allowed moves. `queued → sent` is a ContactId that arrives after its lease was lost."""
+"""The allowed moves. `queued → sent` is a ContactId that arrives after its lease was lost; `queued → failed` a number
+that must not be contacted."""
 
 
 class Priority(IntEnum):
@@ -251,3 +251,14 @@ class Events:
     """How many events between were trimmed before they were read; 0: none."""
     next: int
     """What to give as `since` the next time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressedNumber:
+    """A number that a sender must not contact."""
+
+    number: str = field(repr=False)
+    since: datetime
+    """When it was put on the list."""
+    reason: str = field(repr=False)
+    """What was said then; empty: nothing."""

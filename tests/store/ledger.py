@@ -257,6 +257,12 @@ class Ledger:
     def events(self, since: int = 0, count: int = 500) -> Events:
         return self.run(calls.read_events(self.keys, since=since, count=count))
 
+    def suppress(self, *numbers: str, sender: str = "sms", reason: str = "") -> int:
+        return self.run(calls.suppress(self.keys, sender=sender, reason=reason, numbers=numbers))
+
+    def unsuppress(self, *numbers: str, sender: str = "sms") -> int:
+        return self.run(calls.unsuppress(self.keys, sender=sender, numbers=numbers))
+
     def hold(self, scope: str, reason: str = "wrong text") -> str:
         return self.run(calls.hold(self.keys, scope=scope, reason=reason))
 

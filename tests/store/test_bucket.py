@@ -76,6 +76,20 @@ def test_a_call_that_was_not_made_gives_its_token_back(ledger: Ledger) -> None:
     assert left(ledger) == 1
 
 
+def test_a_job_that_ends_before_a_call_costs_no_token_and_no_attempt(ledger: Ledger) -> None:
+    """A campaign whose sender was changed ends by the thousand; others must not wait for calls that nobody made."""
+    ledger.configure(rate=SLOW, burst=2, version="v2")
+    ledger.add(3)
+    local_id, word = ledger.attempt("failed", code="invalid_request", message="to: …", called=False)
+
+    job = ledger.job(local_id)
+    assert (word, job.attempts) == ("failed", 0)
+    assert job.error is not None
+    assert (job.error.code, job.error.message) == ("invalid_request", "to: …")
+    assert ledger.finish(local_id, "claim-1", "failed", called=False) == "stale"
+    assert left(ledger) == 2
+
+
 def test_a_refund_never_fills_the_bucket_over_its_burst(ledger: Ledger) -> None:
     """A burst above the limit is throttled, wherever its tokens came from."""
     ledger.configure(rate=SLOW, burst=2, version="v2")
@@ -244,6 +258,17 @@ def test_calls_that_pass_while_nothing_waits_raise_nothing(ledger: Ledger) -> No
     taken = ledger.take(30)
     for id_ in taken.ids:
         ledger.finish(id_, taken.claim, "sent", contact_id=f"c-{id_}")
+
+    assert rate(ledger) == 40
+
+
+def test_jobs_that_end_before_a_call_raise_nothing(ledger: Ledger) -> None:
+    """What AWS never saw can't show that AWS gives more."""
+    limited(ledger, rate=100, count=100)
+    set_bucket(ledger, rate=40, known=40, tokens=100, limited_ms=ledger.now_ms())
+    taken = ledger.take(40)
+    for id_ in taken.ids:
+        ledger.finish(id_, taken.claim, "failed", code="invalid_request", called=False)
 
     assert rate(ledger) == 40
 

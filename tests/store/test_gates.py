@@ -131,6 +131,16 @@ def test_a_limit_that_is_gone_keeps_nothing_back(ledger: Ledger) -> None:
     assert taken(ledger) == ids[1:]
 
 
+def test_parts_of_a_job_that_ends_before_a_call_come_back(ledger: Ledger) -> None:
+    """The number carried nothing."""
+    ledger.configure(senders={"sms": {"number_rate": SLOW}}, version="v2")
+    _, second = ledger.add(2)
+    assert ledger.finish(*ledger.take_one(), "failed", code="invalid_request", called=False) == "failed"
+
+    try_gates(ledger)
+    assert taken(ledger) == [second]
+
+
 def test_tenants_behind_a_number_take_turns(ledger: Ledger) -> None:
     """A slow number is where fairness counts most: one tenant's hundred lanes must not keep another's away."""
     ledger.configure(senders={"sms": {"number_rate": SLOW}}, version="v2")

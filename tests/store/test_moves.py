@@ -24,6 +24,13 @@ def lost_job(ledger: Ledger) -> tuple[str, str]:
     return leased
 
 
+def end_suppressed(ledger: Ledger) -> None:
+    """A claim that finds the number of every due job on the list."""
+    ledger.suppress("+12025550123")
+    ledger.claim()
+    ledger.unsuppress("+12025550123")
+
+
 def leave_scheduled(ledger: Ledger) -> None:
     """Every way out of `scheduled`."""
     (local_id,) = ledger.add(1, send_at_ms=ledger.now_ms() + 400)
@@ -38,6 +45,9 @@ def leave_scheduled(ledger: Ledger) -> None:
     ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
     pull_forward(ledger)
     ledger.attempt("sent", contact_id="contact-1")
+    ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
+    pull_forward(ledger)
+    end_suppressed(ledger)
 
 
 def leave_queued(ledger: Ledger) -> None:
@@ -48,6 +58,8 @@ def leave_queued(ledger: Ledger) -> None:
     ledger.tend()
     ledger.finish(*lost_job(ledger), "sent", contact_id="contact-1")
     ledger.cancel(lost_job(ledger)[0])
+    ledger.add(1)
+    end_suppressed(ledger)
 
 
 def leave_sending(ledger: Ledger) -> None:

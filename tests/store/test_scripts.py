@@ -59,6 +59,9 @@ def a_call(script: str, items: int) -> Call[Any]:
             force=False,
             request="{}",
         ),
+        "suppress": calls.suppress(KEYS, sender="sms", reason="r", numbers=["+1"] * items),
+        "unsuppress": calls.unsuppress(KEYS, sender="sms", numbers=["+1"] * items),
+        "read_suppressed": calls.read_suppressed(KEYS, sender="sms", numbers=["+1"] * items),
         "close_chat": calls.close_chat(KEYS, contact="c", instances=["i"]),
         "why": calls.why(KEYS, "id"),
     }

@@ -143,6 +143,7 @@ class Caller:
             delay_ms=_ms(UNKNOWN_SENDER_WAIT),
             scope=f"sender:{job.sender}",
             code="unknown_sender",
+            called=False,
             message=str(error),
         )
 
@@ -207,7 +208,7 @@ def _scope(rule: Rule, job: ClaimedJob, prepared: _Prepared | None) -> str:
 
 
 def _failed(job: ClaimedJob, claim: str, code: str, message: str) -> Result:
-    return Result(local_id=job.local_id, claim=claim, outcome="failed", code=code, message=message)
+    return Result(local_id=job.local_id, claim=claim, outcome="failed", code=code, message=message, called=False)
 
 
 def _ms(duration: timedelta) -> int:

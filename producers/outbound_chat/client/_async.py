@@ -10,6 +10,7 @@ from outbound_chat.client._control import Control, Target
 from outbound_chat.client._documented import documented_by
 from outbound_chat.client._operations_async import AsyncOperations
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
+from outbound_chat.client._suppressing import AsyncSuppressing
 from outbound_chat.client._sync import Ending, OutboundChat
 from outbound_chat.client._verbs import Steps, Verbs, time_left
 from outbound_chat.client._why import why
@@ -33,7 +34,7 @@ async def _each(rows: Rows) -> AsyncIterator[Row]:
             yield row
 
 
-class AsyncOutboundChat(AsyncOperations):
+class AsyncOutboundChat(AsyncOperations, AsyncSuppressing):
     """Enqueues jobs and tells what became of them, without blocking the event loop.
 
     One instance serves one loop, to which its connections belong: make one for each event loop and each process, in
@@ -62,6 +63,7 @@ class AsyncOutboundChat(AsyncOperations):
         return client
 
     def _setup(self, settings: Settings, store: AsyncStore | None) -> None:
+        self._settings = settings
         self._verbs = Verbs(settings)
         self._control = Control(settings)
         self._store = store or AsyncStore(settings.redis_url.get_secret_value(), settings.key_prefix)

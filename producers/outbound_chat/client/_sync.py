@@ -9,6 +9,7 @@ from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
 from outbound_chat.client._control import Control, Target
 from outbound_chat.client._operations import Operations
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
+from outbound_chat.client._suppressing import Suppressing
 from outbound_chat.client._verbs import Steps, Verbs, time_left
 from outbound_chat.client._why import why
 from outbound_chat.errors import InvalidJob
@@ -21,7 +22,7 @@ T = TypeVar("T")
 Ending = TypeVar("Ending", Job, Batch)
 
 
-class OutboundChat(Operations):
+class OutboundChat(Operations, Suppressing):
     """Enqueues jobs and tells what became of them. One instance serves all threads of a process.
 
     It may be made before a fork: each child has connections of its own.
@@ -51,6 +52,7 @@ class OutboundChat(Operations):
         return client
 
     def _setup(self, settings: Settings, store: Store | None) -> None:
+        self._settings = settings
         self._verbs = Verbs(settings)
         self._control = Control(settings)
         self._store = store or Store(settings.redis_url.get_secret_value(), settings.key_prefix)

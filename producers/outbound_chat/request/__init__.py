@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatCon
 
 from outbound_chat.request._codes import Code
 from outbound_chat.request._match import match_sender
+from outbound_chat.request._numbers import number_fault
 from outbound_chat.request._request import ChatRequest
 from outbound_chat.request._rules import RULES, Rule
 from outbound_chat.request._shapes import SPEC, Integer, ListOf, MapOf, Shape, Structure, Text
@@ -26,6 +27,7 @@ __all__ = [
     "Structure",
     "Text",
     "match_sender",
+    "number_fault",
     "zones_of",
     "zones_of_country",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from outbound_chat.request._codes import Code
 from outbound_chat.request._names import Path
-from outbound_chat.request._numbers import is_e164, is_possible
+from outbound_chat.request._numbers import number_fault
 from outbound_chat.request._sms import gsm_units, utf16_units
 from outbound_chat.request._walk import Finding, Found, instead
 from outbound_chat_config import Channel, Sender
@@ -29,14 +29,9 @@ _is_source_arn = re.compile(r"arn:aws[a-z-]*:connect:[a-z0-9-]+:[0-9]{12}:phone-
 
 def number(value: Any, path: Path, _: Sender, found: Found) -> None:
     """E.164, with a length that its country has."""
-    if not isinstance(value, str):
-        return
-    if not is_e164(value):
-        message = 'must be "+", country code and number in digits only, without spaces or dashes, such as +12065550100'
-        found.append(Finding(path, Code.INVALID_NUMBER, message))
-    elif not is_possible(value):
-        message = "has a country code or a length that no phone number has; write it as dialled from abroad"
-        found.append(Finding(path, Code.IMPOSSIBLE_NUMBER, message))
+    # That it is no text was found before.
+    if isinstance(value, str) and (fault := number_fault(value)):
+        found.append(Finding(path, *fault))
 
 
 def content(value: Any, path: Path, sender: Sender, found: Found) -> None:

@@ -10,12 +10,27 @@ from functools import cache
 import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumber, ValidationResult
 
+from outbound_chat.request._codes import Code
+
 # Amazon Connect's own PhoneNumber shape; [0-9], since \d would also take the digits of other scripts.
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 is_e164 = _E164.fullmatch
 
 _CALLING_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
+
+
+def number_fault(value: object) -> tuple[Code, str] | None:
+    """What keeps the value from being a number to send to; None: nothing. Never shows the value."""
+    if not isinstance(value, str):
+        return Code.WRONG_TYPE, "must be text"
+    if not is_e164(value):
+        message = 'must be "+", country code and number in digits only, without spaces or dashes, such as +12065550100'
+        return Code.INVALID_NUMBER, message
+    if not is_possible(value):
+        message = "has a country code or a length that no phone number has; write it as dialled from abroad"
+        return Code.IMPOSSIBLE_NUMBER, message
+    return None
 
 
 def is_possible(number: str) -> bool:

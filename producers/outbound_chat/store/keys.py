@@ -19,7 +19,7 @@ class Lifetime(StrEnum):
     FINAL = "final"
     """No expiry while work is open; one as soon as it is final."""
     BUDGET = "budget"
-    """One small key a budget, kept as long as the budget is in use."""
+    """Kept as long as the budget is in use; small, but for suppression lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,9 @@ KINDS = (
     KeyKind("weights", "hash", Lifetime.BUDGET, "turns a tenant gets where others get one: tenant -> number"),
     KeyKind("holds", "hash", Lifetime.BUDGET, "who is stopped, by whom and why: owner and scope -> JSON"),
     KeyKind("numbers", "hash", Lifetime.BUDGET, "message parts that a number may send now, and when they were counted"),
+    KeyKind(
+        "suppressed:*", "hash", Lifetime.BUDGET, "numbers that a sender must not contact: number -> since ms and reason"
+    ),
     KeyKind("calls:*", "zset", Lifetime.TTL, "running calls of a sender with limits: id -> end of lease ms"),
     KeyKind("chats:*", "zset", Lifetime.TTL, "open chats of an instance: contact -> assumed end ms"),
     KeyKind(

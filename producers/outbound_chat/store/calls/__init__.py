@@ -27,9 +27,11 @@ from outbound_chat.store.calls._pumps import (
     renew,
     tend,
 )
+from outbound_chat.store.calls._suppression import FIRST_PAGE, read_suppressed, suppress, unsuppress
 from outbound_chat.store.calls._why import Found, Waiting, why
 
 __all__ = [
+    "FIRST_PAGE",
     "MOST_BYTES",
     "MOST_JOBS",
     "Call",
@@ -70,10 +72,13 @@ __all__ = [
     "read_jobs",
     "read_request",
     "read_shared",
+    "read_suppressed",
     "release",
     "renew",
     "replay",
     "submit",
+    "suppress",
     "tend",
+    "unsuppress",
     "why",
 ]

@@ -103,6 +103,8 @@ class Result:
     """How long the chat of a new contact is assumed to stay open."""
     not_before_ms: int = 0
     """Time, by the server's clock, before which there is no other attempt, whatever `delay_ms` says; 0: none."""
+    called: bool = True
+    """False: it came to this before a call was made, whose token and message parts go back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:
             result.scope,
             result.chat_ms,
             result.not_before_ms,
+            int(result.called),
         )
     return Call("finish", keys, args, list)
 

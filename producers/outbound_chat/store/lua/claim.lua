@@ -15,8 +15,9 @@
 --         {'held', now_ms, reason}: a person stopped the budget
 --         {'dismissed'}: the request was answered by another pump; this one ends
 --         {'unconfigured'}: nobody wrote the budget's settings
--- keeps   a job is in its lane or leased, never both; twice gives the same jobs and takes no token twice
--- uses: base record lanes places events books gates opening calling holds final turns bucket wake
+-- keeps   a job is in its lane or leased, never both; twice gives the same jobs and takes no token twice; no job is
+--         given whose number is on its sender's suppression list
+-- uses: base record lanes places events books gates opening calling holds final suppression turns bucket wake
 local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST = 500
 local CLAIM_MEMORY_MS = 60000
@@ -56,6 +57,8 @@ local function admit(id, batch)
     conclude(id, head, request, 'waiting', 'expired')
   elseif head[MAYBE_SENT] > 0 and NOW > head[MAYBE_SENT] + HORIZON_MS then
     conclude(id, head, request, 'waiting', 'uncertain')
+  elseif is_suppressed(head, request) then
+    suppress(id, head, request)
   else
     mark(id, head, request)
     return true

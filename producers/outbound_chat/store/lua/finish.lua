@@ -1,16 +1,17 @@
 -- finish: records what attempts led to.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV    14 for each result:
+-- ARGV    15 for each result:
 --   id, claim, outcome ('sent', 'retry', 'snooze', 'hold', 'not_called', 'failed'), delay_ms (until the next attempt),
 --   maybe (1: the call may have reached Connect), contact ('' but for sent), code, aws_code, message, request_id,
 --   pause_ms (how long the provider asks everybody to wait), scope (that a hold stops, first for delay_ms),
---   chat_ms (assumed life of the chat that a contact opens), not_before_ms (earliest time of the next attempt, 0: none)
+--   chat_ms (assumed life of the chat that a contact opens), not_before_ms (earliest time of the next attempt, 0: none),
+--   called (0: no call was made, its place in the pace goes back)
 -- reply   a word for each result: the state the job is in now, 'stale' (another claim has the job: nothing changed)
 --         or 'gone' (no record)
 -- keeps   only the claim that holds the lease moves a job, but a ContactId is recorded whenever it comes;
 --         a job that may have been sent ends `sent` or `uncertain`; twice changes nothing
 -- uses: base record lanes places events books gates opening calling holds final bucket
-local WIDTH = 14
+local WIDTH = 15
 local COSTS_NO_ATTEMPT = { snooze = true, hold = true, not_called = true }
 -- Answers that say nothing of the provider's limit, since they may not have come to it.
 local TELLS_NOTHING = { throttled = true, unreachable = true, no_answer = true }
@@ -50,13 +51,14 @@ end
 local function record(id, head, request, i)
   local outcome, code = ARGV[i + 2], ARGV[i + 6]
   local called_at, scope = head[DUE], ARGV[i + 11]
+  local called = outcome ~= 'not_called' and ARGV[i + 14] == '1'
   end_call(id, head)
-  settle_probe(id, head[LANE], outcome, scope)
+  settle_probe(id, head[LANE], called and outcome or 'not_called', scope)
   if code == 'throttled' then
     if not is_throttled_again(head) then
       throttled[#throttled + 1] = called_at
     end
-  elseif outcome ~= 'not_called' and not TELLS_NOTHING[code] then
+  elseif called and not TELLS_NOTHING[code] then
     passed[#passed + 1] = called_at
   end
   if outcome == 'sent' then
@@ -67,13 +69,14 @@ local function record(id, head, request, i)
   if ARGV[i + 4] == '1' and head[MAYBE_SENT] == 0 then
     head[MAYBE_SENT] = called_at
   end
-  if COSTS_NO_ATTEMPT[outcome] then
+  if COSTS_NO_ATTEMPT[outcome] or not called then
     head[ATTEMPTS] = head[ATTEMPTS] - 1
   end
-  if outcome == 'not_called' then
+  if not called then
     refund = refund + 1
     give_parts_back(head)
-  else
+  end
+  if outcome ~= 'not_called' then
     pause_ms = math.max(pause_ms, tonumber(ARGV[i + 10]))
     local word = outcome == 'failed' and head[MAYBE_SENT] > 0 and 'uncertain' or outcome
     add_history(head, { called_at, word, code, ARGV[i + 7], ARGV[i + 8], ARGV[i + 9] })

@@ -1,0 +1,156 @@
+"""Commands for numbers that must not be contacted: suppress, unsuppress, suppressed."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from outbound_chat.cli.files import UnusableFile
+from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.numbers import NumberFile
+from outbound_chat.cli.output import Exit, out, print_json, talk
+from outbound_chat.client import OutboundChat
+from outbound_chat.errors import FieldError
+from outbound_chat.jobs import Rejection
+
+SHOWN_FAULTS = 20
+"""Rejected numbers that are named, line by line; a file of another kind would fill the screen."""
+
+Sender = Annotated[str, typer.Option(help="Sender in the settings.")]
+Numbers = Annotated[list[str] | None, typer.Argument(help="Phone numbers, such as +12025550123.", show_default=False)]
+File = Annotated[
+    Path | None, typer.Option(help='CSV file of numbers, in its column "to" or "number".', show_default=False)
+]
+
+
+def suppress(
+    numbers: Numbers = None,
+    *,
+    sender: Sender,
+    file: File = None,
+    reason: Annotated[str, typer.Option(help="Why; kept with the numbers.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Put numbers on a sender's suppression list: no call is made for them any more. Print how many are new."""
+    with OutboundChat.from_settings() as chat:
+
+        def add(given: Iterable[str], **callbacks: Any) -> int:
+            return chat.suppress(given, sender=sender, reason=reason, **callbacks)
+
+        _change(add, numbers, file, verb="suppress", changed="added", as_json=as_json)
+
+
+def unsuppress(
+    numbers: Numbers = None,
+    *,
+    sender: Sender,
+    file: File = None,
+    as_json: Json = False,
+) -> None:
+    """Take numbers off a sender's suppression list: they may be called again. Print how many were on it."""
+    with OutboundChat.from_settings() as chat:
+
+        def remove(given: Iterable[str], **callbacks: Any) -> int:
+            return chat.unsuppress(given, sender=sender, **callbacks)
+
+        _change(remove, numbers, file, verb="unsuppress", changed="removed", as_json=as_json)
+
+
+def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False) -> None:
+    """Print which of the numbers are on a sender's suppression list; without numbers, all that are."""
+    with OutboundChat.from_settings() as chat:
+        found = chat.suppressed(numbers or None, sender=sender)
+        if as_json:
+            # One document, written as it is read: a list may be longer than memory should be.
+            between = "["
+            for entry in found:
+                row = {"number": entry.number, "since": entry.since.isoformat(timespec="milliseconds")}
+                sys.stdout.write(between + json.dumps({**row, "reason": entry.reason}, ensure_ascii=False))
+                between = ",\n"
+            sys.stdout.write("[]\n" if between == "[" else "]\n")
+            return
+        for entry in found:
+            line = Text(f"{entry.number:<16}  since {entry.since.astimezone():%Y-%m-%d %H:%M:%S%z}")
+            out.print(line + Text(f"  {entry.reason}" if entry.reason else ""), soft_wrap=True)
+
+
+@dataclass(slots=True)
+class _Faults:
+    """The numbers that are none; the first are kept to be shown."""
+
+    file: NumberFile | None
+    count: int = 0
+    shown: list[tuple[int, FieldError]] = field(default_factory=list)
+
+    def add(self, rejection: Rejection) -> None:
+        self.count += 1
+        if len(self.shown) < SHOWN_FAULTS:
+            self.shown.append((self.file.line if self.file else rejection.row, rejection.errors[0]))
+
+    def show(self) -> None:
+        word = "line" if self.file else "number"
+        for place, error in self.shown:
+            talk.print(f"{word} {place}: {error.message} [{error.code}]", markup=False, soft_wrap=True)
+        if self.count > len(self.shown):
+            talk.print(f"and {self.count - len(self.shown):,} more", markup=False)
+
+
+def _change(
+    call: Callable[..., int],
+    numbers: list[str] | None,
+    file: Path | None,
+    *,
+    verb: str,
+    changed: str,
+    as_json: bool,
+) -> None:
+    if bool(numbers) == bool(file):
+        raise typer.BadParameter("give either numbers or --file", param_hint="NUMBERS")
+    try:
+        source = NumberFile(file) if file else None
+        faults = _Faults(source)
+        with _progress(verb, source) as show:
+            total = 0
+
+            def progress(taken: int, rejected: int) -> None:
+                nonlocal total
+                total = taken
+                show(taken, rejected)
+
+            count = call(source or numbers or (), on_rejected=faults.add, on_progress=progress)
+    except UnusableFile as error:
+        raise typer.BadParameter(str(error), param_hint="--file") from error
+    faults.show()
+    if as_json:
+        rows = [{"line" if file else "number": place, "code": error.code} for place, error in faults.shown]
+        print_json({"numbers": total, changed: count, "rejected": faults.count, "rejections": rows})
+    else:
+        out.print(f"{total:,} numbers, {count:,} {changed}, {faults.count:,} rejected")
+    if faults.count:
+        raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+@contextmanager
+def _progress(verb: str, source: NumberFile | None) -> Iterator[Callable[[int, int], None]]:
+    """A bar while a file is read; closes the file."""
+    if source is None:
+        yield lambda _taken, _rejected: None
+        return
+    columns = (TextColumn(verb), BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.fields[counts]}"))
+    try:
+        with Progress(*columns, TimeElapsedColumn(), console=talk) as progress:
+            bar = progress.add_task("", total=source.size or 1, counts="")
+
+            def show(taken: int, rejected: int) -> None:
+                progress.update(bar, completed=source.position, counts=f"{taken:,} numbers  {rejected:,} rejected")
+
+            yield show
+    finally:
+        source.close()

@@ -1,0 +1,174 @@
+"""The verbs for suppression lists, as both clients have them: numbers that a sender must not contact."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import TypeVar
+
+from outbound_chat.client._suppression import (
+    Chunk,
+    NumberList,
+    NumberWriter,
+    OnProgress,
+    OnRejected,
+    list_of,
+    not_text,
+)
+from outbound_chat.client._verbs import Steps
+from outbound_chat.jobs import SuppressedNumber
+from outbound_chat.store.calls import FIRST_PAGE
+from outbound_chat_config import Settings
+
+T = TypeVar("T")
+Numbers = Iterable[str] | AsyncIterable[str]
+
+
+class Suppressing:
+    """Part of `OutboundChat`."""
+
+    _settings: Settings
+
+    def _run(self, steps: Steps[T]) -> T:
+        raise NotImplementedError
+
+    def suppress(
+        self,
+        numbers: Iterable[str],
+        *,
+        sender: str,
+        reason: str = "",
+        on_rejected: OnRejected | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> int:
+        """Puts numbers on the sender's suppression list, and says how many were not on it.
+
+        Jobs for them end `failed`, code `suppressed`, when their turn comes, whatever batch they are of. Within a
+        second after this returned no further call leaves. `numbers`: E.164, as many as you like, 500 a round trip, in
+        flat memory. `reason`: at most 200 characters. Twice changes nothing: the first time and reason stay.
+
+        All numbers that are right are stored. `on_rejected` gets each that is not, by its position, else they are
+        raised at the end. `on_progress(stored, rejected)` is called after each chunk.
+
+        Raises:
+            SettingsError: the settings have no such sender.
+            InvalidJob: the reason is too long. Nothing was stored.
+            InvalidNumbers: some numbers are none; the others were stored.
+        """
+        return self._write(not_text(numbers), list_of(self._settings, sender).adding(reason, on_rejected, on_progress))
+
+    def unsuppress(
+        self,
+        numbers: Iterable[str],
+        *,
+        sender: str,
+        on_rejected: OnRejected | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> int:
+        """Takes numbers off the sender's suppression list, and says how many were on it.
+
+        Jobs that still wait are sent; those that the list has ended stay ended. The rest is as for `suppress`.
+
+        Raises:
+            SettingsError: the settings have no such sender.
+            InvalidNumbers: some numbers are none; the others were taken off.
+        """
+        return self._write(not_text(numbers), list_of(self._settings, sender).removing(on_rejected, on_progress))
+
+    def suppressed(self, numbers: Iterable[str] | None = None, *, sender: str) -> Iterator[SuppressedNumber]:
+        """Which of the numbers are on the sender's suppression list; without numbers, all that are.
+
+        Read as you go, 500 a round trip. While the list changes, reading all of it may give a number twice.
+
+        Raises:
+            SettingsError: the settings have no such sender.
+            InvalidNumbers: at the end: some of what was given were no numbers.
+        """
+        listed = list_of(self._settings, sender)
+        return self._all(listed) if numbers is None else self._those(listed, not_text(numbers))
+
+    def _write(self, numbers: Iterable[object], writer: NumberWriter) -> int:
+        for number in numbers:
+            if writer.add(number):
+                self._run(writer.flush())
+        return self._run(writer.close())
+
+    def _all(self, listed: NumberList) -> Iterator[SuppressedNumber]:
+        cursor = ""
+        while cursor != FIRST_PAGE:
+            cursor, page = self._run(listed.page(cursor or FIRST_PAGE))
+            yield from page
+
+    def _those(self, listed: NumberList, numbers: Iterable[object]) -> Iterator[SuppressedNumber]:
+        chunk = Chunk()
+        for number in numbers:
+            if chunk.add(number):
+                yield from self._run(listed.among(chunk.take()))
+        yield from self._run(listed.among(chunk.take()))
+        chunk.check()
+
+
+class AsyncSuppressing:
+    """Part of `AsyncOutboundChat`; `numbers` may be asynchronous iterables too."""
+
+    _settings: Settings
+
+    async def _run(self, steps: Steps[T]) -> T:
+        raise NotImplementedError
+
+    async def suppress(
+        self,
+        numbers: Numbers,
+        *,
+        sender: str,
+        reason: str = "",
+        on_rejected: OnRejected | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> int:
+        """As `OutboundChat.suppress`."""
+        return await self._write(numbers, list_of(self._settings, sender).adding(reason, on_rejected, on_progress))
+
+    async def unsuppress(
+        self,
+        numbers: Numbers,
+        *,
+        sender: str,
+        on_rejected: OnRejected | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> int:
+        """As `OutboundChat.unsuppress`."""
+        return await self._write(numbers, list_of(self._settings, sender).removing(on_rejected, on_progress))
+
+    def suppressed(self, numbers: Numbers | None = None, *, sender: str) -> AsyncIterator[SuppressedNumber]:
+        """As `OutboundChat.suppressed`, for `async for`."""
+        listed = list_of(self._settings, sender)
+        return self._all(listed) if numbers is None else self._those(listed, numbers)
+
+    async def _write(self, numbers: Numbers, writer: NumberWriter) -> int:
+        async for number in _each(numbers):
+            if writer.add(number):
+                await self._run(writer.flush())
+        return await self._run(writer.close())
+
+    async def _all(self, listed: NumberList) -> AsyncIterator[SuppressedNumber]:
+        cursor = ""
+        while cursor != FIRST_PAGE:
+            cursor, page = await self._run(listed.page(cursor or FIRST_PAGE))
+            for found in page:
+                yield found
+
+    async def _those(self, listed: NumberList, numbers: Numbers) -> AsyncIterator[SuppressedNumber]:
+        chunk = Chunk()
+        async for number in _each(numbers):
+            if chunk.add(number):
+                for found in await self._run(listed.among(chunk.take())):
+                    yield found
+        for found in await self._run(listed.among(chunk.take())):
+            yield found
+        chunk.check()
+
+
+async def _each(numbers: Numbers) -> AsyncIterator[object]:
+    if isinstance(numbers, AsyncIterable):
+        async for number in numbers:
+            yield number
+    else:
+        for number in not_text(numbers):
+            yield number

@@ -1,0 +1,146 @@
+"""Suppression lists: numbers are checked one by one, and brought to the ledger hundreds a round trip.
+
+Steps that a client runs, as those of `_verbs`. Holds one chunk of numbers at a time, however many there are.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from outbound_chat.client._verbs import Steps, ask
+from outbound_chat.errors import FieldError, InvalidJob, InvalidNumbers
+from outbound_chat.jobs import Rejection, SuppressedNumber
+from outbound_chat.request import Code, number_fault
+from outbound_chat.store import Call, Keys, calls
+from outbound_chat_config import Settings
+
+LONGEST_REASON = 200
+KEPT_FAULTS = 100
+"""Faults that an exception names; a file of another kind would have one a line."""
+
+OnRejected = Callable[[Rejection], None]
+OnProgress = Callable[[int, int], None]
+Given = TypeVar("Given", bound=Iterable[object])
+
+
+def not_text(numbers: Given) -> Given:
+    """The numbers as they are given; a single one would be taken for many, a character each."""
+    if isinstance(numbers, str):
+        raise TypeError("numbers must be several; put a single one in a list")
+    return numbers
+
+
+class Chunk:
+    """The numbers of the next round trip."""
+
+    def __init__(self, on_rejected: OnRejected | None = None) -> None:
+        self._on_rejected = on_rejected or self._keep_fault
+        self._numbers: list[str] = []
+        self._given = self.taken = self.rejected = 0
+        self._faults: list[FieldError] = []
+
+    def add(self, number: object) -> bool:
+        """Takes a number if it is one; True: the chunk is full."""
+        self._given += 1
+        if fault := number_fault(number):
+            self.rejected += 1
+            field = f"numbers.#{self._given}"
+            self._on_rejected(Rejection(self._given, (FieldError(field, fault[0].value, fault[1]),)))
+            return False
+        self._numbers.append(str(number))
+        return len(self._numbers) >= calls.MOST_JOBS
+
+    def take(self) -> list[str]:
+        """Empties the chunk."""
+        numbers, self._numbers = self._numbers, []
+        self.taken += len(numbers)
+        return numbers
+
+    def check(self) -> None:
+        """Raises `InvalidNumbers` when some were none and nobody was told."""
+        if self._faults:
+            raise InvalidNumbers(self._faults, rejected=self.rejected)
+
+    def _keep_fault(self, rejection: Rejection) -> None:
+        if len(self._faults) < KEPT_FAULTS:
+            self._faults += rejection.errors
+
+
+class NumberWriter:
+    """Numbers on their way to a list, or off it; `steps` are run by a client."""
+
+    def __init__(
+        self,
+        call: Callable[[Sequence[str]], Call[int]],
+        on_rejected: OnRejected | None,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._call = call
+        self._chunk = Chunk(on_rejected)
+        self._on_progress = on_progress
+        self._changed = 0
+
+    def add(self, number: object) -> bool:
+        """Checks one number; True: a chunk is full and `flush` is due."""
+        return self._chunk.add(number)
+
+    def flush(self) -> Steps[None]:
+        """Brings the numbers checked so far to the ledger."""
+        if numbers := self._chunk.take():
+            self._changed += yield from ask(self._call(numbers))
+        if self._on_progress:
+            self._on_progress(self._chunk.taken, self._chunk.rejected)
+
+    def close(self) -> Steps[int]:
+        """Brings the rest; how many numbers the list has gained or lost."""
+        yield from self.flush()
+        self._chunk.check()
+        return self._changed
+
+
+@dataclass(frozen=True, slots=True)
+class NumberList:
+    """The suppression list of one sender."""
+
+    keys: Keys
+    sender: str
+
+    def adding(
+        self, reason: str, on_rejected: OnRejected | None = None, on_progress: OnProgress | None = None
+    ) -> NumberWriter:
+        """Puts numbers on it."""
+        if len(reason) > LONGEST_REASON:
+            message = f"must be text of at most {LONGEST_REASON} characters"
+            raise InvalidJob([FieldError("reason", Code.TOO_LONG, message)])
+
+        def call(numbers: Sequence[str]) -> Call[int]:
+            return calls.suppress(self.keys, sender=self.sender, reason=reason, numbers=numbers)
+
+        return NumberWriter(call, on_rejected, on_progress)
+
+    def removing(self, on_rejected: OnRejected | None = None, on_progress: OnProgress | None = None) -> NumberWriter:
+        """Takes numbers off it."""
+
+        def call(numbers: Sequence[str]) -> Call[int]:
+            return calls.unsuppress(self.keys, sender=self.sender, numbers=numbers)
+
+        return NumberWriter(call, on_rejected, on_progress)
+
+    def page(self, cursor: str) -> Steps[tuple[str, list[SuppressedNumber]]]:
+        """A page of it, and where the next begins."""
+        return ask(calls.read_suppressed(self.keys, sender=self.sender, cursor=cursor))
+
+    def among(self, numbers: Sequence[str]) -> Steps[list[SuppressedNumber]]:
+        """Those of the numbers that are on it."""
+        if not numbers:
+            return []
+        return (yield from ask(calls.read_suppressed(self.keys, sender=self.sender, numbers=numbers)))[1]
+
+
+def list_of(settings: Settings, sender: str) -> NumberList:
+    """The list of that sender.
+
+    Raises:
+        SettingsError: the settings have no such sender.
+    """
+    return NumberList(Keys(settings.key_prefix, settings.sender(sender).budget), sender)
