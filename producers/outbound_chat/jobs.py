@@ -159,6 +159,12 @@ class Batch:
     """Its producer has said that no more jobs come."""
     final: bool
     """Closed, and every job of it is final."""
+    rate: float
+    """Calls a second that it gets now: measured over its last 5 to 10 seconds of progress, else its share."""
+    expected_end: datetime | None
+    """When the jobs it has will have been called, if nothing changes. None: it is over, or `held_by` says why."""
+    held_by: str
+    """Why no end can be told: who holds it and for what reason, or that no worker runs. Empty: it goes on."""
 
     @property
     def remaining(self) -> int:

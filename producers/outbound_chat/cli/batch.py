@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from outbound_chat.cli.files import JobFile, Rejects, UnusableFile
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.open_chats import batch_warning
-from outbound_chat.cli.output import Exit, print_batch, print_json, talk
+from outbound_chat.cli.output import Exit, outlook_of, print_batch, print_json, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import WaitTimeout
 from outbound_chat.jobs import Batch, BatchReceipt, JobState, Rejection
@@ -111,4 +111,6 @@ def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
 
 def _show_counts(progress: Progress, bar: TaskID, batch: Batch) -> None:
     counts = "  ".join(f"{number:,} {state}" for state, number in batch.counts.items() if number)
+    outlook = outlook_of(batch)
+    counts = f"{counts}  {outlook}" if outlook else counts
     progress.update(bar, completed=batch.accepted - batch.remaining, counts=counts)

@@ -4,10 +4,11 @@ The only place that knows the order of arguments and the form of replies. Nothin
 `AsyncStore` runs the call.
 """
 
-from outbound_chat.store.calls._batches import close_batch, open_batch, read_batch, read_shared
+from outbound_chat.store.calls._batches import Book, close_batch, open_batch, read_batch, read_shared
 from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
 from outbound_chat.store.calls._control import close_chat, configure, hold, read_holds, release
 from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_jobs, submit
+from outbound_chat.store.calls._pace import read_pace
 from outbound_chat.store.calls._pumps import (
     Claimed,
     ClaimedJob,
@@ -29,6 +30,7 @@ from outbound_chat.store.calls._pumps import (
 __all__ = [
     "MOST_BYTES",
     "MOST_JOBS",
+    "Book",
     "Call",
     "Claimed",
     "ClaimedJob",
@@ -56,6 +58,7 @@ __all__ = [
     "read_batch",
     "read_holds",
     "read_jobs",
+    "read_pace",
     "read_shared",
     "release",
     "renew",
