@@ -19,7 +19,12 @@ from .pages import DOCS, ROOT, Block, anchors, bare, blocks, links, pages, table
 OURS = {"outbound_chat", "outbound_chat_config", "outbound_chat_worker"}
 PYTHON = [block for page in pages() for block in blocks(page) if block.language == "python"]
 TOML = [block for page in pages() for block in blocks(page) if block.language == "toml"]
-OPTIONS: dict[str, Any] = {"enqueue": JobOptions, "enqueue_batch": BatchOptions, "enqueue_request": ApiOptions}
+OPTIONS: dict[str, Any] = {
+    "enqueue": JobOptions,
+    "enqueue_batch": BatchOptions,
+    "enqueue_request": ApiOptions,
+    "preflight_batch": BatchOptions,
+}
 
 
 def tree(block: Block) -> ast.Module:

@@ -54,6 +54,7 @@ def test_the_predicted_end_of_a_batch_is_close_to_the_real_one(stack: Harness, o
     """An operator who promises an hour must not need a day; also where a second tenant takes turns."""
     chat = start(stack)
     other = enqueue(chat, others, "other") if others else ""
+    flight = chat.preflight_batch(({"to": number(1)} for _ in range(JOBS)), sender="support", tenant="acme")
     batch_id = enqueue(chat, JOBS, "acme")
     at_first = chat.batch(batch_id)
     middle = half_way(chat, batch_id)
@@ -62,6 +63,8 @@ def test_the_predicted_end_of_a_batch_is_close_to_the_real_one(stack: Harness, o
 
     errors = [error_of(batch, ended) for batch in (at_first, middle)]
     assert max(errors) <= CLOSE
+    assert flight.ends_at
+    assert abs(flight.ends_at - ended) / (ended - end.created_at) <= CLOSE
     assert at_first.held_by == middle.held_by == ""
     assert at_first.rate == pytest.approx(RATE / (2 if others else 1))
     assert (end.rate, end.expected_end, end.counts[JobState.SENT]) == (0.0, None, JOBS)

@@ -8,10 +8,11 @@ from typing import Any, Self, TypeVar, Unpack
 from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
 from outbound_chat.client._control import Control, Target
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
+from outbound_chat.client._preflight import BatchPreflight
 from outbound_chat.client._sync import Ending, OutboundChat
 from outbound_chat.client._verbs import Steps, Verbs, time_left
-from outbound_chat.errors import InvalidJob
-from outbound_chat.jobs import Batch, BatchReceipt, Hold, Job
+from outbound_chat.errors import InvalidJob, StoreUnavailable
+from outbound_chat.jobs import Batch, BatchReceipt, Hold, Job, Preflight
 from outbound_chat.store import AsyncStore
 from outbound_chat_config import Settings, load_settings
 
@@ -101,6 +102,25 @@ class AsyncOutboundChat:
         except BaseException as error:
             batch.explain_interruption(error)
             raise
+
+    async def preflight_batch(
+        self,
+        rows: Rows,
+        *,
+        sender: str,
+        on_rejected: OnRejected | None = None,
+        on_progress: OnProgress | None = None,
+        **shared: Unpack[BatchOptions],
+    ) -> Preflight:
+        """As `OutboundChat.preflight_batch`; `rows` may be an asynchronous iterable too."""
+        options: dict[str, Any] = {**shared, "sender": sender}
+        with BatchPreflight(self._verbs, options, on_rejected=on_rejected, on_progress=on_progress) as flight:
+            async for row in _each(rows):
+                flight.add(row)
+            try:
+                return flight.result(*await self._run(flight.ask()))
+            except StoreUnavailable:
+                return flight.result(int(time.time() * 1000), None)
 
     @_documented_by(OutboundChat.status)
     async def status(self, job_id: str) -> Job:
