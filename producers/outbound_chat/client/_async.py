@@ -177,7 +177,7 @@ class AsyncOutboundChat:
 
     @_documented_by(OutboundChat.wait_batch)
     async def wait_batch(self, batch_id: str, timeout: float = 600.0) -> Batch:  # noqa: ASYNC109  # as its twin
-        return await self._wait(batch_id, lambda: self._verbs.batch(batch_id), timeout)
+        return await self._wait(batch_id, lambda: self._verbs.batch(batch_id, with_pace=False), timeout)
 
     async def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:  # noqa: ASYNC109
         deadline = time.monotonic() + timeout

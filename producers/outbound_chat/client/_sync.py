@@ -231,7 +231,7 @@ class OutboundChat:
             UnknownBatch: no batch has this id, or its record has passed its lifetime.
             WaitTimeout: it was not final after `timeout` seconds; it goes on.
         """
-        return self._wait(batch_id, lambda: self._verbs.batch(batch_id), timeout)
+        return self._wait(batch_id, lambda: self._verbs.batch(batch_id, with_pace=False), timeout)
 
     def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:
         deadline = time.monotonic() + timeout

@@ -144,10 +144,12 @@ class Verbs:
             raise UnknownJob(job_id)
         return (yield from self.status(job_id))
 
-    def batch(self, batch_id: str) -> Steps[Batch]:
-        """A batch as it stands."""
+    def batch(self, batch_id: str, *, with_pace: bool = True) -> Steps[Batch]:
+        """A batch as it stands. Without `with_pace` nothing is predicted, which matters only before its end."""
         parts = split_id(batch_id)
-        found = (yield from ask(calls.read_batch(self.keys(parts[0]), parts[1]))) if parts else None
+        found = (
+            (yield from ask(calls.read_batch(self.keys(parts[0]), parts[1], with_pace=with_pace))) if parts else None
+        )
         if found is None:
             raise UnknownBatch(batch_id)
         sender = self.settings.senders.get(found.fields["lane"].split(":")[1])

@@ -40,11 +40,11 @@ class Book:
     fields: Mapping[str, str]
     """Counts and times of its book; empty text for what is not there."""
     pace: Pace | None
-    """What its end is predicted by; None: nothing waits, or no worker was ever started."""
+    """What its end is predicted by; None: nothing waits, no worker was ever started, or it was not asked for."""
 
 
-def read_batch(keys: Keys, batch: str) -> Call[Book | None]:
-    """The batch's book; None: there is no such batch."""
+def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> Call[Book | None]:
+    """The batch's book; None: there is no such batch. `with_pace`: what its end is predicted by is read too."""
 
     def read(reply: list[Any]) -> Book | None:
         if len(reply) == 1:
@@ -52,7 +52,7 @@ def read_batch(keys: Keys, batch: str) -> Call[Book | None]:
         fields = dict(zip(reply[3::2], reply[4::2], strict=True))
         return Book(int(reply[0]), int(reply[1]), fields, read_pace_json(reply[2]) if reply[2] else None)
 
-    return Call("read_batch", keys, [batch], read)
+    return Call("read_batch", keys, [batch, int(with_pace)], read)
 
 
 def read_shared(keys: Keys, batch: str) -> Call[str]:

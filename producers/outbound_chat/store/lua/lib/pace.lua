@@ -1,6 +1,6 @@
 -- pace: what a prediction goes by: the budget, what stops a lane, its own jobs, and the lanes beside it. Reads a bounded
 -- number of keys however much waits: of many lanes those it sees stand for the rest. Writes nothing.
-local MOST_TENANTS, MOST_LANES, SAMPLES = 8, 4, 16
+local MOST_TENANTS, MOST_LANES, SAMPLES = 6, 3, 16
 
 local function due_in(lane)
   return redis.call('ZCOUNT', key('lane:' .. lane), '-inf', END_OF_NOW)
