@@ -49,6 +49,9 @@ def test_lanes_with_due_jobs_are_rivals_with_their_weights(ledger: Ledger) -> No
 
     found = [(one.priority, one.tenant, one.jobs, one.tenant_weight, one.weight) for one in pace_of(ledger).rivals]
     assert found == [(1, "", 5, 1, 1), (3, "acme", 7, 3, 2.5)]
+    unpaced = ledger.run(calls.read_batch(ledger.keys, batch.split(":")[3], with_pace=False))
+    assert unpaced
+    assert unpaced.pace is None
     own = pace_of(ledger, batch)
     assert [one.priority for one in own.rivals] == [1]
     assert [jobs for _, jobs in own.due] == [7, 1]
