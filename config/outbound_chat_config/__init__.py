@@ -7,7 +7,7 @@ account and Region that many senders may share.
 
 from outbound_chat_config._errors import SettingsError
 from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
-from outbound_chat_config._open_chats import OpenChats, chat_duration
+from outbound_chat_config._open_chats import DEFAULT_CHAT_DURATION, OpenChats, chat_duration
 from outbound_chat_config._quiet_hours import QuietHours, find_zone
 from outbound_chat_config._senders import (
     LATEST_SECONDS,
@@ -22,6 +22,7 @@ from outbound_chat_config._values import check_name
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "DEFAULT_CHAT_DURATION",
     "LATEST_SECONDS",
     "LEAST_CHAT_MINUTES",
     "MOST_CHAT_MINUTES",

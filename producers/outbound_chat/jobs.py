@@ -164,6 +164,12 @@ class Batch:
     """Its producer has said that no more jobs come."""
     final: bool
     """Closed, and every job of it is final."""
+    rate: float
+    """Calls a second that it gets now: measured over its last 5 to 10 seconds of progress, else its share."""
+    expected_end: datetime | None
+    """When the jobs it has will have been called, if nothing changes. None: it is over, or `held_by` says why."""
+    held_by: str
+    """Why no end can be told: who holds it and for what reason, or that no worker runs. Empty: it goes on."""
 
     @property
     def remaining(self) -> int:
@@ -184,6 +190,47 @@ class BatchReceipt:
     """Rows whose idempotency key belongs to an earlier job that asked for the same; nothing was added."""
     rejections: tuple[Rejection, ...] = field(repr=False)
     """Why rows were refused, in order; empty when `on_rejected` was given, which got them instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiringRow:
+    """A row that would expire before its turn."""
+
+    row: int
+    """Position in what was given, from 1."""
+    expires_at: datetime
+    expected_turn: datetime
+    """When it would be called if it did not expire."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """What would become of the rows given to `preflight_batch`, if they were enqueued now. Nothing was stored."""
+
+    accepted: int
+    """Rows that can be sent. Whether their idempotency keys are known already was not looked up."""
+    rejected: int
+    """Rows that would be refused."""
+    rejections: tuple[Rejection, ...] = field(repr=False)
+    """Why rows would be refused, in order; empty when `on_rejected` was given, which got them instead."""
+    parts: int
+    """Message parts of all rows together."""
+    rate: float
+    """Calls a second that the batch would get at first."""
+    starts_at: datetime | None
+    """When its first row would be called; None: no row was accepted."""
+    ends_at: datetime | None
+    """When its last row would be called."""
+    expiring: int
+    """Rows that would expire before their turn."""
+    first_expiring: tuple[ExpiringRow, ...]
+    """Those of them that expire first, at most 10."""
+    assumed_idle: bool
+    """Redis could not be asked, or knows nothing of the budget yet: the settings count, and nobody else's jobs."""
+    workers: int
+    """Workers that run now; with none, the times are counted from now all the same."""
+    held_by: str
+    """The hold that would stop it, in words; the times are those if it ended now. Empty: nothing is held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ OPTIONS: dict[str, Any] = {
     "dead_letters": DeadFilter,
     "replay": RequestOptions,
     "replay_all": DeadFilter,
+    "preflight_batch": BatchOptions,
 }
 
 

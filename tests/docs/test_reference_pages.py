@@ -17,7 +17,7 @@ from outbound_chat import errors
 from outbound_chat.cli.files import COLUMNS, MAPS
 from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.client import ROW_OPTIONS
-from outbound_chat.jobs import FINAL, MOVES, Batch, JobState
+from outbound_chat.jobs import FINAL, MOVES, Batch, JobState, Preflight
 from outbound_chat.store.keys import KINDS, Lifetime
 from outbound_chat.why import WaitReason, Why
 from outbound_chat_config import Sender
@@ -230,6 +230,11 @@ def test_the_columns_of_files_are_the_options_of_a_row() -> None:
     maps = {bare(row["column"]): row["CSV"] for row in rows if row["CSV"].startswith("as ")}
     assert maps == {name: f"as `{name}.NAME`" for name in MAPS}
     assert {bare(row["column"]) for row in rows if row["CSV"] == "yes"} == COLUMNS
+
+
+def test_what_is_said_of_a_preflight_has_the_names_of_its_fields() -> None:
+    named = [bare(row["field"]) for row in table(section(read("files.md"), "## Dry run"), "field")]
+    assert named == [*Preflight.__dataclass_fields__]
 
 
 def test_the_warning_of_too_many_messages_is_the_one_that_is_shown() -> None:

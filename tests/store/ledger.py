@@ -157,7 +157,7 @@ class Ledger:
         """The batch's book, with `scheduled`."""
         found = self.run(calls.read_batch(self.keys, lane.split(":")[3]))
         assert found
-        return {"scheduled": str(found[0]), **found[1]}
+        return {"scheduled": str(found.scheduled), **found.fields}
 
     def cancel(self, local_id: str) -> str:
         return self.run(calls.cancel(self.keys, local_id))

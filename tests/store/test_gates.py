@@ -172,6 +172,19 @@ def test_a_sender_has_so_many_calls_at_a_time(ledger: Ledger) -> None:
     assert taken(ledger) == ids[3:]
 
 
+def test_a_pump_that_waits_is_told_when_a_gate_opens(ledger: Ledger) -> None:
+    """It would sleep for a second after each answer, and make four calls a second where ten could be made."""
+    ledger.configure(senders={"sms": {"concurrency": 1}}, version="v2")
+    ledger.add(2)
+    local_id, claim = ledger.take_one()
+    answer = ledger.claim(linger_ms=1_000)
+    assert isinstance(answer, Empty)
+    assert answer.waiting
+    ledger.finish(local_id, claim, "sent", contact_id="c-1")
+
+    assert ledger.redis.exists(ledger.key("poke"))
+
+
 def test_a_lost_call_gives_its_place_back(ledger: Ledger) -> None:
     """Else a killed worker would narrow the sender for good."""
     ledger.configure(senders={"sms": {"concurrency": 1}}, version="v2")

@@ -35,6 +35,7 @@ def a_call(script: str, items: int) -> Call[Any]:
         "close_batch": calls.close_batch(KEYS, batch="b", rejected=0),
         "read_jobs": calls.read_jobs(KEYS, ["id"] * items),
         "read_batch": calls.read_batch(KEYS, "b"),
+        "read_pace": calls.read_pace(KEYS, LANE),
         "read_shared": calls.read_shared(KEYS, "b"),
         "configure": calls.configure(
             KEYS, version="v", rate=1, burst=1, max_pumps=1, keep_ms=1, senders={}, weights={}

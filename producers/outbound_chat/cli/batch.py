@@ -10,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from outbound_chat.cli.files import JobFile, Rejects, UnusableFile
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.open_chats import batch_warning
-from outbound_chat.cli.output import Exit, print_batch, print_json, talk
+from outbound_chat.cli.output import Exit, outlook_of, print_batch, print_json, talk
+from outbound_chat.cli.preflight import show_preflight
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import WaitTimeout
 from outbound_chat.jobs import Batch, BatchReceipt, JobState, Rejection
@@ -32,6 +33,9 @@ def send_batch(
     rejects: Annotated[
         Path | None, typer.Option(help="Where to write rejected rows; FILE.rejects.csv or .jsonl by default.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check all rows and predict their times; store and send nothing.")
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Stay until every job is final.")] = False,
     timeout: Annotated[float, typer.Option(help="With --follow: seconds to stay.")] = 86_400.0,
     as_json: Json = False,
@@ -45,6 +49,9 @@ def send_batch(
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
     shared |= {"weight": weight, "concurrency": concurrency}
     settings = load_settings()
+    if dry_run:
+        show_preflight(settings, rows, rejected, sender, shared, as_json=as_json)
+        return
     with OutboundChat.from_settings(settings) as chat:
         try:
             receipt = enqueue_file(chat, rows, rejected, sender=sender, name=name or file.name, shared=shared)
@@ -111,4 +118,6 @@ def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
 
 def _show_counts(progress: Progress, bar: TaskID, batch: Batch) -> None:
     counts = "  ".join(f"{number:,} {state}" for state, number in batch.counts.items() if number)
+    outlook = outlook_of(batch)
+    counts = f"{counts}  {outlook}" if outlook else counts
     progress.update(bar, completed=batch.accepted - batch.remaining, counts=counts)

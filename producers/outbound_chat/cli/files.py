@@ -7,7 +7,7 @@ the maps. Columns whose name begins with `_` are passed over: those of a file of
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -63,6 +63,7 @@ class JobFile:
         """
         if path.suffix.lower() not in {".csv", ".jsonl", ".ndjson"}:
             raise UnusableFile(f"{path}: name the kind of file by its ending, .csv or .jsonl")
+        self.path = path
         self.is_csv = path.suffix.lower() == ".csv"
         try:
             self._bytes: IO[bytes] = path.open("rb")
@@ -114,13 +115,16 @@ class JobFile:
         return columns
 
     def __iter__(self) -> Iterator[Mapping[str, Any] | InvalidJob]:
-        for number, row in enumerate(self._csv_rows() if self.is_csv else self._json_rows(), start=1):
+        for number, row in enumerate(self._rows(), start=1):
             self.recent[number] = row
             self.recent.pop(number - KEPT_ROWS, None)
             job = row.fault or _converted(row.cells)
             if not isinstance(job, InvalidJob) and isinstance(minutes := job.get("chat_duration_in_minutes"), int):
                 self.own_minutes[minutes] += 1
             yield job
+
+    def _rows(self) -> Iterator[Row]:
+        return self._csv_rows() if self.is_csv else self._json_rows()
 
     def _csv_rows(self) -> Iterator[Row]:
         while True:
@@ -152,6 +156,19 @@ class JobFile:
             else:
                 fault = _refused(Code.INVALID_JSON, "must be one JSON object on a line of its own")
                 yield Row(self._line, {"_row": line.rstrip("\n")}, fault)
+
+    def lines_of(self, rows: Collection[int]) -> dict[int, int]:
+        """The lines of rows by their number; reads the file again up to the last of them."""
+        found: dict[int, int] = {}
+        if rows:
+            again = JobFile(self.path)
+            for number, row in enumerate(again._rows(), start=1):
+                if number in rows:
+                    found[number] = row.line
+                if number >= max(rows):
+                    break
+            again.close()
+        return found
 
     def close(self) -> None:
         """Closes the file."""

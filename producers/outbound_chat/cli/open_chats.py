@@ -33,7 +33,7 @@ def _check(budget: str, rate: float, senders: Mapping[str, Sender]) -> Check:
     subject, chats = f"open chats of {', '.join(senders)}", OpenChats.of(senders.values())
     needed = chats.needed_at(rate)
     finding = (
-        f"{rate:g} calls a second of budget {budget} keep {needed:,} chats open at {_span(chats.duration)} each; "
+        f"{rate:g} calls a second of budget {budget} keep {needed:,} chats open at {span(chats.duration)} each; "
         f"{chats.most:,} may be open, which carries {_number(chats.contacts_an_hour)} contacts an hour"
     )
     if needed <= chats.most:
@@ -59,13 +59,13 @@ def batch_warning(sender: Sender, accepted: int, own_minutes: Mapping[int, int])
         return ""
     last = chats.last_of(accepted)
     head = (
-        f"{accepted:,} messages open {accepted:,} chats for {_span(duration)} each, the instance holds {chats.most:,}: "
-        f"after these {_number(chats.contacts_an_hour)} an hour go out, the last {_span(last)} after the first, "
+        f"{accepted:,} messages open {accepted:,} chats for {span(duration)} each, the instance holds {chats.most:,}: "
+        f"after these {_number(chats.contacts_an_hour)} an hour go out, the last {span(last)} after the first, "
         f"{_UNLESS if sender.max_open_chats is None else _UNLESS_TOLD}."
     )
     lines = [head]
     if last > sender.max_age:
-        lines.append(f"Messages that wait longer than max_age, {_span(sender.max_age)}, expire.")
+        lines.append(f"Messages that wait longer than max_age, {span(sender.max_age)}, expire.")
     if sender.max_open_chats is None:
         lines.append(f"{_DEFAULT}.")
     lines.append("Shorter chats: chat_duration_minutes of the sender, or a column chat_duration_in_minutes.")
@@ -87,7 +87,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"  # noqa: PLR2004 - where a digit after the point tells little
 
 
-def _span(time: timedelta) -> str:
+def span(time: timedelta) -> str:
     """`30 s`, `90 min`, `25 h`, `9 days`: rounded, for people."""
     if time < timedelta(minutes=2):
         return f"{time.total_seconds():g} s"

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
@@ -107,3 +107,20 @@ def print_batch(batch: Batch) -> None:
     for state, number in batch.counts.items():
         if number:
             out.print(Text(f"  {state:<10}", style=COLOURS.get(state, "")) + Text(f"{number:>9,}"))
+    if outlook := outlook_of(batch):
+        out.print(Text(f"  {outlook}"), soft_wrap=True)
+
+
+def outlook_of(batch: Batch) -> str:
+    """How fast a batch goes, and until when; empty when nothing of it is left."""
+    if batch.held_by:
+        return f"held, no end known: {batch.held_by}"
+    if batch.expected_end is None:
+        return ""
+    return f"{batch.rate:.3g}/s, expected to end {clock_time(batch.expected_end)}"
+
+
+def clock_time(instant: datetime) -> str:
+    """A time as people here read it: with the date unless it is today's."""
+    local = instant.astimezone()
+    return f"{local:%H:%M:%S}" if local.date() == datetime.now(UTC).astimezone().date() else f"{local:%Y-%m-%d %H:%M}"

@@ -10,12 +10,13 @@ from outbound_chat.client._control import Control, Target
 from outbound_chat.client._documented import documented_by
 from outbound_chat.client._operations_async import AsyncOperations
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
+from outbound_chat.client._preflight import BatchPreflight
 from outbound_chat.client._suppressing import AsyncSuppressing
 from outbound_chat.client._sync import Ending, OutboundChat
 from outbound_chat.client._verbs import Steps, Verbs, time_left
 from outbound_chat.client._why import why
-from outbound_chat.errors import InvalidJob
-from outbound_chat.jobs import Batch, BatchReceipt, Hold, Job
+from outbound_chat.errors import InvalidJob, StoreUnavailable
+from outbound_chat.jobs import Batch, BatchReceipt, Hold, Job, Preflight
 from outbound_chat.store import AsyncStore
 from outbound_chat.why import Why
 from outbound_chat_config import Settings, load_settings
@@ -99,6 +100,25 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing):
             batch.explain_interruption(error)
             raise
 
+    async def preflight_batch(
+        self,
+        rows: Rows,
+        *,
+        sender: str,
+        on_rejected: OnRejected | None = None,
+        on_progress: OnProgress | None = None,
+        **shared: Unpack[BatchOptions],
+    ) -> Preflight:
+        """As `OutboundChat.preflight_batch`; `rows` may be an asynchronous iterable too."""
+        options: dict[str, Any] = {**shared, "sender": sender}
+        with BatchPreflight(self._verbs, options, on_rejected=on_rejected, on_progress=on_progress) as flight:
+            async for row in _each(rows):
+                flight.add(row)
+            try:
+                return flight.result(*await self._run(flight.ask()))
+            except StoreUnavailable:
+                return flight.result(int(time.time() * 1000), None)
+
     @documented_by(OutboundChat.status)
     async def status(self, job_id: str) -> Job:
         return await self._run(self._verbs.status(job_id))
@@ -160,7 +180,7 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing):
 
     @documented_by(OutboundChat.wait_batch)
     async def wait_batch(self, batch_id: str, timeout: float = 600.0) -> Batch:  # noqa: ASYNC109  # as its twin
-        return await self._wait(batch_id, lambda: self._verbs.batch(batch_id), timeout)
+        return await self._wait(batch_id, lambda: self._verbs.batch(batch_id, with_pace=False), timeout)
 
     async def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:  # noqa: ASYNC109
         deadline = time.monotonic() + timeout

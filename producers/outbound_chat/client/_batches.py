@@ -69,19 +69,19 @@ class BatchWriter:
             errors += [error for error in self._shared.errors(sender) if error.field.partition(".")[0] in shared]
         if errors or not sender:
             raise InvalidJob(errors)
-        self._sender = sender
+        self.sender = sender
         self._priority = priority
         self._clock = ServerClock()
         self._keys = verbs.keys(sender.budget)
         self._batch = new_local_id()
-        self._lane = lane_of(priority, self._sender_name, tenant, self._batch)
+        self.lane = lane_of(priority, self._sender_name, tenant, self._batch)
         self._fixed = {"sender": self._sender_name, "tenant": tenant, "priority": priority.name.lower()}
         self._name = name
         self._on_rejected = on_rejected or self._keep_rejection
         self._on_progress = on_progress
         self._chunk: list[NewJob] = []
         self._chunk_bytes = 0
-        self._rows = self._accepted = self._rejected = self._duplicates = 0
+        self._rows = self._accepted = self.rejected = self._duplicates = 0
         self._rejections: list[Rejection] = []
 
     @property
@@ -89,20 +89,25 @@ class BatchWriter:
         """The batch's id."""
         return f"{self._keys.budget}.{self._batch}"
 
+    @property
+    def rejections(self) -> tuple[Rejection, ...]:
+        """Why rows were refused so far; none where `on_rejected` got them."""
+        return tuple(self._rejections)
+
     def open(self) -> Steps[None]:
         """Begins the batch."""
         shared = to_json(self._shared.stored())
         call = calls.open_batch(
             self._keys,
             batch=self._batch,
-            lane=self._lane,
+            lane=self.lane,
             name=self._name,
             shared=shared,
             weight=self._weight,
             concurrency=self._concurrency,
         )
         yield from ask(call)
-        if self._sender.quiet_hours:
+        if self.sender.quiet_hours:
             self._clock.set((yield from ask(calls.read_clock(self._keys))))
 
     def add(self, row: object) -> bool:
@@ -110,15 +115,20 @@ class BatchWriter:
 
         A row may be an `InvalidJob`: what a reader of files says of a line that can't be a job.
         """
-        self._rows += 1
-        try:
-            job = self._job(row)
-        except InvalidJob as error:
-            self._reject(self._rows, error.errors)
+        if (job := self.check(row)) is None:
             return False
         self._chunk.append(job)
         self._chunk_bytes += len(job.request)
         return len(self._chunk) >= calls.MOST_JOBS or self._chunk_bytes >= calls.MOST_BYTES // 2
+
+    def check(self, row: object) -> NewJob | None:
+        """Checks one row and keeps nothing of it; None: it was rejected."""
+        self._rows += 1
+        try:
+            return self._job(row)
+        except InvalidJob as error:
+            self._reject(self._rows, error.errors)
+            return None
 
     def _job(self, row: object) -> NewJob:
         if isinstance(row, InvalidJob):
@@ -135,18 +145,18 @@ class BatchWriter:
         idem = check_key(row.get("idempotency_key"), errors)
         own = ChatRequest.from_short({field: value for field, value in row.items() if field not in OWN_OPTIONS})
         whole = own.merged(self._shared)
-        errors += whole.errors(self._sender)
-        if self._sender.quiet_hours and not errors:
+        errors += whole.errors(self.sender)
+        if self.sender.quiet_hours and not errors:
             timing = out_of_quiet_hours(
-                timing, self._sender, self._priority, whole.number, now_ms=self._clock.now_ms, errors=errors
+                timing, self.sender, self._priority, whole.number, now_ms=self._clock.now_ms, errors=errors
             )
         if errors:
             raise InvalidJob(errors)
-        parts = whole.parts(self._sender)
-        return new_job(f"{self._batch}-{self._rows}", own, parts=parts, timing=timing, idem=idem, lane=self._lane)
+        parts = whole.parts(self.sender)
+        return new_job(f"{self._batch}-{self._rows}", own, parts=parts, timing=timing, idem=idem, lane=self.lane)
 
     def _reject(self, row: int, errors: tuple[FieldError, ...]) -> None:
-        self._rejected += 1
+        self.rejected += 1
         self._on_rejected(Rejection(row, errors))
 
     def _keep_rejection(self, rejection: Rejection) -> None:
@@ -160,9 +170,9 @@ class BatchWriter:
         reply = yield from ask(
             calls.submit(
                 self._keys,
-                lane=self._lane,
-                max_age_ms=max_age_ms(self._sender),
-                rejected=self._rejected,
+                lane=self.lane,
+                max_age_ms=max_age_ms(self.sender),
+                rejected=self.rejected,
                 jobs=chunk,
             )
         )
@@ -178,18 +188,18 @@ class BatchWriter:
             message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
             self._reject(row, (FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message),))
         if self._on_progress:
-            self._on_progress(self._accepted, self._rejected)
+            self._on_progress(self._accepted, self.rejected)
 
     def close(self) -> Steps[BatchReceipt]:
         """Submits what is left and says that no more rows come."""
         yield from self.flush()
-        yield from ask(calls.close_batch(self._keys, batch=self._batch, rejected=self._rejected))
+        yield from ask(calls.close_batch(self._keys, batch=self._batch, rejected=self.rejected))
         return BatchReceipt(
             id=self.id,
             accepted=self._accepted,
-            rejected=self._rejected,
+            rejected=self.rejected,
             duplicates=self._duplicates,
-            rejections=tuple(self._rejections),
+            rejections=self.rejections,
         )
 
     def explain_interruption(self, error: BaseException) -> None:

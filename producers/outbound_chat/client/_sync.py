@@ -9,11 +9,12 @@ from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
 from outbound_chat.client._control import Control, Target
 from outbound_chat.client._operations import Operations
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
+from outbound_chat.client._preflight import BatchPreflight
 from outbound_chat.client._suppressing import Suppressing
 from outbound_chat.client._verbs import Steps, Verbs, time_left
 from outbound_chat.client._why import why
-from outbound_chat.errors import InvalidJob
-from outbound_chat.jobs import Batch, BatchReceipt, Hold, Job
+from outbound_chat.errors import InvalidJob, StoreUnavailable
+from outbound_chat.jobs import Batch, BatchReceipt, Hold, Job, Preflight
 from outbound_chat.store import Store
 from outbound_chat.why import Why
 from outbound_chat_config import Settings, load_settings
@@ -110,6 +111,31 @@ class OutboundChat(Operations, Suppressing):
         except BaseException as error:
             batch.explain_interruption(error)
             raise
+
+    def preflight_batch(
+        self,
+        rows: Iterable[Mapping[str, Any] | InvalidJob],
+        *,
+        sender: str,
+        on_rejected: OnRejected | None = None,
+        on_progress: OnProgress | None = None,
+        **shared: Unpack[BatchOptions],
+    ) -> Preflight:
+        """Checks rows as `enqueue_batch` does, stores nothing, and predicts when they would be sent, in flat memory.
+
+        Redis is asked after the last row; if it can't be reached, the budget of the settings is assumed to be idle.
+
+        Raises:
+            InvalidJob: an option of the batch is refused.
+        """
+        options: dict[str, Any] = {**shared, "sender": sender}
+        with BatchPreflight(self._verbs, options, on_rejected=on_rejected, on_progress=on_progress) as flight:
+            for row in rows:
+                flight.add(row)
+            try:
+                return flight.result(*self._run(flight.ask()))
+            except StoreUnavailable:
+                return flight.result(int(time.time() * 1000), None)
 
     def status(self, job_id: str) -> Job:
         """The job as it stands.
@@ -223,7 +249,7 @@ class OutboundChat(Operations, Suppressing):
             UnknownBatch: no batch has this id, or its record has passed its lifetime.
             WaitTimeout: it was not final after `timeout` seconds; it goes on.
         """
-        return self._wait(batch_id, lambda: self._verbs.batch(batch_id), timeout)
+        return self._wait(batch_id, lambda: self._verbs.batch(batch_id, with_pace=False), timeout)
 
     def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:
         deadline = time.monotonic() + timeout

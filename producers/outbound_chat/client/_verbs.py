@@ -17,6 +17,7 @@ from outbound_chat.client._checks import (
     check_timing,
     fingerprint,
 )
+from outbound_chat.client._progress import batch_from_book
 from outbound_chat.client._quiet import out_of_quiet_hours
 from outbound_chat.errors import (
     FieldError,
@@ -28,12 +29,12 @@ from outbound_chat.errors import (
     WaitTimeout,
 )
 from outbound_chat.ids import new_local_id, split_id
-from outbound_chat.jobs import ACTIVE, FINAL, Batch, Events, Job, JobState, Priority
+from outbound_chat.jobs import Batch, Events, Job, Priority
 from outbound_chat.request import ChatRequest, Code, match_sender
 from outbound_chat.store import Call, Keys, calls
 from outbound_chat.store.calls import NewJob, NotOpen
-from outbound_chat.store.records import from_ms, job_from_head, lane_of
-from outbound_chat_config import Sender, Settings
+from outbound_chat.store.records import job_from_head, lane_of
+from outbound_chat_config import DEFAULT_CHAT_DURATION, Sender, Settings, chat_duration
 
 T = TypeVar("T")
 
@@ -149,13 +150,16 @@ class Verbs:
             raise UnknownJob(job_id)
         return (yield from self.status(job_id))
 
-    def batch(self, batch_id: str) -> Steps[Batch]:
-        """A batch as it stands."""
+    def batch(self, batch_id: str, *, with_pace: bool = True) -> Steps[Batch]:
+        """A batch as it stands. Without `with_pace` nothing is predicted, which matters only before its end."""
         parts = split_id(batch_id)
-        found = (yield from ask(calls.read_batch(self.keys(parts[0]), parts[1]))) if parts else None
+        found = (
+            (yield from ask(calls.read_batch(self.keys(parts[0]), parts[1], with_pace=with_pace))) if parts else None
+        )
         if found is None:
             raise UnknownBatch(batch_id)
-        return _batch(batch_id, *found)
+        sender = self.settings.senders.get(found.fields["lane"].split(":")[1])
+        return batch_from_book(batch_id, found, chat_duration(sender) if sender else DEFAULT_CHAT_DURATION)
 
     def budget(self, name: str | None) -> str:
         """The budget of that name, or the only one there is.
@@ -240,27 +244,3 @@ def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) ->
         0,
     ]
     return job_from_head(budget, job.local_id, json.dumps(head), now_ms)
-
-
-def _batch(batch_id: str, scheduled: int, book: Mapping[str, str]) -> Batch:
-    numbers = {field: int(value or 0) for field, value in book.items() if field not in {"name", "lane"}}
-    _, sender, tenant, _ = book["lane"].split(":")
-    counts = {
-        JobState.SCHEDULED: scheduled,
-        JobState.QUEUED: numbers["waiting"] - scheduled,
-        JobState.SENDING: numbers["leased"],
-        **{state: numbers[state.value] for state in JobState if state in FINAL},
-    }
-    return Batch(
-        id=batch_id,
-        name=book["name"],
-        sender=sender,
-        tenant=tenant or None,
-        accepted=numbers["accepted"],
-        rejected=numbers["rejected"],
-        counts=counts,
-        unreadable=numbers["unreadable"],
-        created_at=from_ms(numbers["created_at"]),
-        closed=numbers["closed_at"] > 0,
-        final=numbers["closed_at"] > 0 and not any(counts[state] for state in ACTIVE),
-    )

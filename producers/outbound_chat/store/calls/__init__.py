@@ -4,12 +4,13 @@ The only place that knows the order of arguments and the form of replies. Nothin
 `AsyncStore` runs the call.
 """
 
-from outbound_chat.store.calls._batches import close_batch, open_batch, read_batch, read_shared
+from outbound_chat.store.calls._batches import Book, close_batch, open_batch, read_batch, read_shared
 from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
 from outbound_chat.store.calls._control import cancel_many, close_chat, configure, hold, read_holds, release
 from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
 from outbound_chat.store.calls._events import read_events
 from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_clock, read_jobs, submit
+from outbound_chat.store.calls._pace import read_pace
 from outbound_chat.store.calls._pumps import (
     Claimed,
     ClaimedJob,
@@ -34,6 +35,7 @@ __all__ = [
     "FIRST_PAGE",
     "MOST_BYTES",
     "MOST_JOBS",
+    "Book",
     "Call",
     "Claimed",
     "ClaimedJob",
@@ -70,6 +72,7 @@ __all__ = [
     "read_events",
     "read_holds",
     "read_jobs",
+    "read_pace",
     "read_request",
     "read_shared",
     "read_suppressed",

@@ -1,9 +1,12 @@
 """What producers and callers ask of batches."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from outbound_chat.prediction import Pace
 from outbound_chat.store.calls._call import Call
+from outbound_chat.store.calls._pace import read_pace_json
 from outbound_chat.store.keys import Keys
 
 
@@ -27,15 +30,29 @@ def close_batch(keys: Keys, *, batch: str, rejected: int) -> Call[str]:
     return Call("close_batch", keys, [batch, rejected], str)
 
 
-def read_batch(keys: Keys, batch: str) -> Call[tuple[int, Mapping[str, str]] | None]:
-    """How many jobs of the batch are scheduled, and its book; None: there is no such batch."""
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What the ledger says of a batch."""
 
-    def read(reply: list[Any]) -> tuple[int, Mapping[str, str]] | None:
+    now_ms: int
+    scheduled: int
+    """Waiting jobs that were never called and are not due yet."""
+    fields: Mapping[str, str]
+    """Counts and times of its book; empty text for what is not there."""
+    pace: Pace | None
+    """What its end is predicted by; None: nothing waits, no worker was ever started, or it was not asked for."""
+
+
+def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> Call[Book | None]:
+    """The batch's book; None: there is no such batch. `with_pace`: what its end is predicted by is read too."""
+
+    def read(reply: list[Any]) -> Book | None:
         if len(reply) == 1:
             return None
-        return int(reply[1]), dict(zip(reply[2::2], reply[3::2], strict=True))
+        fields = dict(zip(reply[3::2], reply[4::2], strict=True))
+        return Book(int(reply[0]), int(reply[1]), fields, read_pace_json(reply[2]) if reply[2] else None)
 
-    return Call("read_batch", keys, [batch], read)
+    return Call("read_batch", keys, [batch, int(with_pace)], read)
 
 
 def read_shared(keys: Keys, batch: str) -> Call[str]:

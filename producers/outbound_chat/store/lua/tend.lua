@@ -6,7 +6,7 @@
 --         next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
 --         configured: 0 when nobody wrote the budget's settings, without which nothing is sent
 -- keeps   a lost lease makes its job `maybe_sent`; every job expires, held or not
--- uses: base record lanes places events books gates opening calling final cancelling clock bucket wake
+-- uses: base record lanes places events books gates opening wake calling final cancelling clock bucket
 local MOST = 100
 local WORKER_MS = 10000
 local SOON_MS = 1000

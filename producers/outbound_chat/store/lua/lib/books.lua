@@ -39,6 +39,23 @@ local function settle_batch(batch)
   end
 end
 
+-- Notes every few seconds how far the batch has come. `mark_*` is the note before the last one: its rate is measured from
+-- there, so over 5 to 10 seconds. After a pause it starts anew.
+local MARK_MS, PAUSE_MS = 5000, 20000
+
+local function mark_progress(batch)
+  local book = key('b:' .. batch)
+  local kept = redis.call('HMGET', book, 'last_ms', 'last_done', 'sent', 'failed', 'uncertain')
+  local last = tonumber(kept[1])
+  if last and math.abs(NOW - last) < MARK_MS then
+    return
+  end
+  local done = tonumber(kept[3] or 0) + tonumber(kept[4] or 0) + tonumber(kept[5] or 0)
+  local anew = not last or math.abs(NOW - last) > PAUSE_MS
+  redis.call('HSET', book, 'mark_ms', digits(anew and NOW or last), 'mark_done', anew and done or kept[2],
+    'last_ms', digits(NOW), 'last_done', done)
+end
+
 -- Writes what `count` and `move` collected. Every script that counts calls it once, at its end.
 local function write_books()
   for batch, book in pairs(moves) do
@@ -51,6 +68,9 @@ local function write_books()
       end
     end
     if batch ~= '' then
+      if book.sent or book.failed then
+        mark_progress(batch)
+      end
       settle_batch(batch)
     end
   end

@@ -1,0 +1,203 @@
+"""A batch that is only looked at: every row is checked as `enqueue_batch` does it, and nothing is stored.
+
+When the last row has been read, the turn of each is predicted. A row leaves its number and times, 24 bytes, in a
+temporary file, and is counted by the time it is due; so memory stays the same however many rows come.
+"""
+
+import heapq
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from math import inf
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import Any, Self
+
+from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
+from outbound_chat.client._verbs import Steps, Verbs, ask, max_age_ms
+from outbound_chat.ids import new_local_id
+from outbound_chat.jobs import ExpiringRow, Preflight, Priority
+from outbound_chat.prediction import Chats, Lane, Pace, predict, rate_now
+from outbound_chat.store import calls
+from outbound_chat.store.records import from_ms, lane_of
+from outbound_chat_config import chat_duration
+
+NAMED = 10
+"""Rows that would expire and are named."""
+MOST_TIMES = 2_048
+"""Different times that are told apart; with more, times that lie close together become one."""
+PROGRESS_ROWS = 500
+FARTHEST_MS = 100 * 365 * 86_400_000
+
+_ROW = struct.Struct("<qqq")
+_AT_A_TIME = 4_096
+
+
+class _Schedule:
+    """How many rows are due when, in milliseconds since 1970; 0: at once."""
+
+    def __init__(self) -> None:
+        self._width_ms = 1_000
+        self._rows: dict[int, int] = {}
+
+    def slot(self, due_ms: int) -> int:
+        return due_ms // self._width_ms
+
+    def add(self, due_ms: int) -> None:
+        slot = self.slot(due_ms)
+        self._rows[slot] = self._rows.get(slot, 0) + 1
+        while len(self._rows) > MOST_TIMES:
+            self._width_ms *= 2
+            rows, self._rows = self._rows, {}
+            for slot, number in rows.items():
+                self._rows[slot // 2] = self._rows.get(slot // 2, 0) + number
+
+    def due(self, now_ms: int) -> Iterator[tuple[float, float]]:
+        """Seconds from now until rows are due, and how many."""
+        middle = (self._width_ms - 1_000) / 2
+        for slot, rows in self._rows.items():
+            yield max(0.0, (slot * self._width_ms + middle - now_ms) / 1_000), rows
+
+    def before(self) -> dict[int, int]:
+        """How many rows are due before those of a slot."""
+        counted, found = 0, {}
+        for slot in sorted(self._rows):
+            found[slot] = counted
+            counted += self._rows[slot]
+        return found
+
+
+class BatchPreflight:
+    """Takes rows, then makes a `Preflight` of them; `ask` is run by a client."""
+
+    def __init__(
+        self,
+        verbs: Verbs,
+        options: Mapping[str, Any],
+        *,
+        on_rejected: OnRejected | None,
+        on_progress: OnProgress | None,
+    ) -> None:
+        """`options`: as `BatchWriter` takes them.
+
+        Raises:
+            InvalidJob: an option is refused.
+        """
+        self._writer = BatchWriter(verbs, options, name="", on_rejected=on_rejected, on_progress=None)
+        self._budget = verbs.settings.budgets[self._writer.sender.budget]
+        self._keys = verbs.keys(self._writer.sender.budget)
+        self._on_progress = on_progress
+        self._options = options
+        self._schedule = _Schedule()
+        self._spool = TemporaryFile()  # noqa: SIM115  # closed with this object
+        self._rows = self._accepted = self._parts = 0
+        self._minutes = 0.0
+
+    def add(self, row: object) -> None:
+        """Checks one row."""
+        self._rows += 1
+        if job := self._writer.check(row):
+            self._accepted += 1
+            self._parts += job.parts
+            self._minutes += self._chat_minutes(row)
+            self._schedule.add(job.send_at_ms)
+            self._spool.write(_ROW.pack(self._rows, job.send_at_ms, job.expires_ms))
+        if self._on_progress and self._rows % PROGRESS_ROWS == 0:
+            self._on_progress(self._accepted, self._writer.rejected)
+
+    def _chat_minutes(self, row: object) -> float:
+        own = row.get("chat_duration_in_minutes") if isinstance(row, Mapping) else None
+        given = own or self._options.get("chat_duration_in_minutes")
+        return float(given) if given else chat_duration(self._writer.sender) / timedelta(minutes=1)
+
+    def ask(self) -> Steps[tuple[int, Pace | None]]:
+        """What Redis says of the budget, as a batch would find it that begins now."""
+        _, sender, tenant, _ = self._writer.lane.split(":")
+        lane = lane_of(self._priority, sender, tenant or None, new_local_id())
+        return (yield from ask(calls.read_pace(self._keys, lane)))
+
+    @property
+    def _priority(self) -> Priority:
+        return Priority(int(self._writer.lane[0]))
+
+    def result(self, now_ms: int, told: Pace | None) -> Preflight:
+        """What would become of the rows. `told`: None where an idle budget is to be assumed."""
+        pace = replace(told or self._idle_pace(), own=self._own_lane())
+        chat_seconds = self._minutes * 60 / self._accepted if self._accepted else 0.0
+        turns = predict(pace, self._schedule.due(now_ms), chat_seconds=chat_seconds)
+
+        def time_of(turn: int) -> float:
+            return now_ms + min(turns.time_of(turn) * 1_000, FARTHEST_MS)
+
+        expiring = _Expiring()
+        first = heapq.nsmallest(NAMED, expiring.count(self._timed(now_ms, time_of)))
+        return Preflight(
+            accepted=self._accepted,
+            rejected=self._writer.rejected,
+            rejections=self._writer.rejections,
+            parts=self._parts,
+            rate=rate_now(pace),
+            starts_at=from_ms(time_of(1)) if self._accepted else None,
+            ends_at=from_ms(time_of(self._accepted)) if self._accepted else None,
+            expiring=expiring.number,
+            first_expiring=tuple(ExpiringRow(row, from_ms(expires), from_ms(turn)) for expires, row, turn in first),
+            assumed_idle=told is None,
+            workers=pace.workers,
+            held_by=pace.held_by,
+        )
+
+    def _timed(self, now_ms: int, time_of: Any) -> Iterator[tuple[float, int, float]]:
+        """When each row expires, its number, and when it has its turn, in the order of the file."""
+        turns, life_ms = self._schedule.before(), max_age_ms(self._writer.sender)
+        self._spool.seek(0)
+        while rows := self._spool.read(_AT_A_TIME * _ROW.size):
+            for row, send_at_ms, expires_ms in _ROW.iter_unpack(rows):
+                slot = self._schedule.slot(send_at_ms)
+                turns[slot] += 1
+                # Inside a slot that is wider than a second, a row does not go before it is due.
+                turn_ms = max(time_of(turns[slot]), send_at_ms)
+                yield expires_ms or max(send_at_ms, now_ms) + life_ms, row, turn_ms
+
+    def _own_lane(self) -> Lane:
+        sender, tenant = self._writer.sender, self._writer.lane.split(":")[2]
+        parts = self._parts / self._accepted if self._accepted else 1.0
+        return Lane(
+            priority=self._priority,
+            tenant=tenant,
+            tenant_weight=self._budget.weights.get(tenant, 1.0),
+            weight=self._options.get("weight") or 1.0,
+            number=sender.number if sender.number_rate else "",
+            number_rate=sender.number_rate / parts if sender.number_rate else inf,
+        )
+
+    def _idle_pace(self) -> Pace:
+        chats = self._writer.sender.max_open_chats
+        return Pace(
+            rate=self._budget.own_rate,
+            tokens=self._budget.own_burst,
+            burst=self._budget.own_burst,
+            own=self._own_lane(),
+            chats=Chats(most=chats) if chats else None,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spool.close()
+
+
+class _Expiring:
+    """Counts the rows that expire before their turn, as they pass."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def count(self, rows: Iterator[tuple[float, int, float]]) -> Iterator[tuple[float, int, float]]:
+        for expires_ms, row, turn_ms in rows:
+            if turn_ms > expires_ms:
+                self.number += 1
+                yield expires_ms, row, turn_ms

@@ -1,0 +1,64 @@
+"""What predictions are made of, as `lua/lib/pace.lua` tells it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import Any
+
+from outbound_chat.prediction import Chats, Curve, Lane, Pace
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+
+
+def read_pace(keys: Keys, lane: str) -> Call[tuple[int, Pace | None]]:
+    """Redis's clock in milliseconds, and what the turns of a lane's jobs are predicted by; the lane may be a new one.
+
+    None: no worker of the budget was ever started.
+    """
+    return Call("read_pace", keys, [lane], lambda reply: (int(reply[0]), read_pace_json(reply[1])))
+
+
+def read_pace_json(text: str) -> Pace | None:
+    """The pace from its JSON; None: nobody wrote the budget's settings."""
+    told = json.loads(text)
+    if "budget" not in told:
+        return None
+    rate, tokens, burst, limited = told["budget"]
+    return Pace(
+        rate=rate,
+        tokens=tokens,
+        burst=burst,
+        limited=limited,
+        workers=told["workers"],
+        held_by=_held_by(*told["stop"]) if "stop" in told else "",
+        own=_lane(told["own"], told["parts"]),
+        due=[(ms / 1000, jobs) for ms, jobs in told["due"]],
+        # Lua writes an empty list as an object.
+        rivals=[_lane(rival) for rival in told["rivals"] or () if rival[2] > 0],
+        chats=_chats(told["chats"]) if "chats" in told else None,
+    )
+
+
+def _lane(told: Sequence[Any], parts: float = 1.0) -> Lane:
+    priority, tenant, jobs, tenant_weight, weight, number, number_rate = told
+    return Lane(
+        priority=priority,
+        tenant=tenant,
+        jobs=jobs,
+        tenant_weight=tenant_weight,
+        weight=weight,
+        number=number,
+        number_rate=number_rate / parts if number_rate else inf,
+    )
+
+
+def _chats(told: Mapping[str, Any]) -> Chats:
+    ends = list(told["ends"] or ())
+    curve = Curve([ms / 1000 for _, ms in ends], [float(place) for place, _ in ends])
+    return Chats(most=told["most"], open=told["open"], ends=curve if ends else Curve((0.0,), (0.0,)))
+
+
+def _held_by(owner: str, scope: str, reason: str) -> str:
+    kind, _, name = scope.partition(":")
+    what = f"{kind} {name}" if name and kind != "batch" else f"the {kind}"
+    return f"{'a person' if owner == 'person' else 'the system'} holds {what}: {reason}"

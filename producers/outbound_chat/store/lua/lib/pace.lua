@@ -1,0 +1,136 @@
+-- pace: what a prediction goes by: the budget, what stops a lane, its own jobs, and the lanes beside it. Reads a bounded
+-- number of keys however much waits: of many lanes those it sees stand for the rest. Writes nothing.
+local MOST_TENANTS, MOST_LANES, SAMPLES = 6, 3, 16
+
+local function due_in(lane)
+  return redis.call('ZCOUNT', key('lane:' .. lane), '-inf', END_OF_NOW)
+    + redis.call('ZCOUNT', key('again:' .. lane), '-inf', END_OF_NOW)
+end
+
+-- A lane as the reader takes it. It stands for so many tenants, and for so many lanes of each.
+local function entry_of(lane, jobs, tenants, lanes)
+  local priority, _, tenant, batch = lane_parts(lane)
+  local limits = limits_of_lane(lane)
+  local weight = batch ~= '' and redis.call('HGET', key('b:' .. batch), 'weight') or 1
+  return {
+    tonumber(priority), tenant, jobs * tenants * lanes,
+    tonumber(redis.call('HGET', key('weights'), tenant) or 1) * tenants, tonumber(weight) * lanes,
+    limits.number_rate and limits.number or '', limits.number_rate or 0,
+  }
+end
+
+-- The first members of a ring but one, and how many of the ring each stands for.
+local function some_of(ring, most, but)
+  local seen, all = {}, redis.call('ZCARD', ring)
+  for _, member in ipairs(redis.call('ZRANGE', ring, 0, most - 1)) do
+    if member ~= but then
+      seen[#seen + 1] = member
+    end
+  end
+  return seen, (all - (but and redis.call('ZSCORE', ring, but) and 1 or 0)) / math.max(1, #seen)
+end
+
+local function add_tenant(found, priority, tenant, own, tenants)
+  local lanes, each = some_of(key('ring:' .. priority .. ':' .. tenant), MOST_LANES, own)
+  for _, lane in ipairs(lanes) do
+    found[#found + 1] = entry_of(lane, due_in(lane), tenants, each)
+  end
+end
+
+-- Lanes that wait for the pace of a number or for other calls to end are out of the ring for a moment only.
+local function add_kept(found, own)
+  local kept = redis.call('HRANDFIELD', key('kept'), MOST_TENANTS, 'WITHVALUES') or {}
+  local each = math.max(1, redis.call('HLEN', key('kept')) / MOST_TENANTS)
+  for i = 1, #kept, 2 do
+    local held, _, probe = hold_of(kept[i])
+    if kept[i] ~= own and not held and not probe and string.sub(kept[i + 1], 1, 9) ~= 'instance:' then
+      found[#found + 1] = entry_of(kept[i], due_in(kept[i]), 1, each)
+    end
+  end
+end
+
+local function rivals_of(own)
+  local found = {}
+  local own_priority, _, own_tenant = lane_parts(own)
+  for priority = 1, 3 do
+    local but = tostring(priority) == own_priority and own_tenant or nil
+    local tenants, each = some_of(key('ring:' .. priority), MOST_TENANTS, but)
+    for _, tenant in ipairs(tenants) do
+      add_tenant(found, priority, tenant, own, each)
+    end
+  end
+  add_tenant(found, own_priority, own_tenant, own, 1)
+  add_kept(found, own)
+  return found
+end
+
+-- The lane's jobs by the time they are due: ms from now and how many, in a few groups, of which the first job's counts.
+local function due_times(lane)
+  local times, parts = { { 0, due_in(lane) } }, { 'again:' .. lane, 'lane:' .. lane }
+  for _, part in ipairs(parts) do
+    local all = redis.call('ZCARD', key(part))
+    local rank = redis.call('ZCOUNT', key(part), '-inf', END_OF_NOW)
+    local step = math.max(1, math.ceil((all - rank) / SAMPLES))
+    while rank < all do
+      -- The last job is a group of its own: nothing ends before it is due.
+      local jobs = rank == all - 1 and 1 or math.min(step, all - 1 - rank)
+      local due = redis.call('ZRANGE', key(part), rank, rank, 'WITHSCORES')[2]
+      times[#times + 1] = { math.max(0, tonumber(due) - NOW), jobs }
+      rank = rank + jobs
+    end
+  end
+  return times
+end
+
+-- Message parts of a job of the lane, by a few of them.
+local function mean_parts(lane)
+  local _, _, _, batch = lane_parts(lane)
+  local waiting = key('lane:' .. lane)
+  local all, seen, parts = redis.call('ZCARD', waiting), 0, 0
+  for place = 0, math.min(all, 5) - 1 do
+    local rank = math.floor(place * all / 5)
+    local head = load_record(id_of(batch, redis.call('ZRANGE', waiting, rank, rank)[1]))
+    if head then
+      seen, parts = seen + 1, parts + head[PARTS]
+    end
+  end
+  return seen > 0 and parts / seen or 1
+end
+
+-- The instance's open chats: how many there may be and are, and when some of them end (place and ms from now).
+local function chats_of(limits)
+  local chats = key('chats:' .. limits.instance)
+  local all, over = redis.call('ZCARD', chats), redis.call('ZCOUNT', chats, '-inf', NOW)
+  local ends = {}
+  for place = 1, all - over, math.max(1, math.ceil((all - over - 1) / SAMPLES)) do
+    local chat = redis.call('ZRANGE', chats, over + place - 1, over + place - 1, 'WITHSCORES')
+    ends[#ends + 1] = { place, tonumber(chat[2]) - NOW }
+  end
+  return { most = limits.max_chats, open = all - over, ends = ends }
+end
+
+-- Owner, scope and reason of the hold that stops the lane; nil: none does.
+local function stop_of(lane)
+  local scope, _, probe = 'budget', nil, nil
+  if not budget_is_held() then
+    scope, _, probe = hold_of(lane)
+    scope = scope or probe
+  end
+  local owner = scope and read_hold('person', scope) and 'person' or 'system'
+  local hold = scope and read_hold(owner, scope)
+  return hold and { owner, scope, hold.reason } or nil
+end
+
+local function pace_of(lane)
+  local budget, limits = read_budget(), limits_of_lane(lane)
+  return cjson.encode({
+    budget = budget and { budget.rate, budget.tokens, budget.most, still_limits(budget) } or nil,
+    workers = redis.call('ZCOUNT', key('workers'), NOW - 10000, '+inf'),
+    stop = stop_of(lane),
+    own = entry_of(lane, 0, 1, 1),
+    parts = limits.number_rate and mean_parts(lane) or 1,
+    due = due_times(lane),
+    rivals = rivals_of(lane),
+    chats = limits.max_chats and chats_of(limits) or nil,
+  })
+end

@@ -1,0 +1,7 @@
+-- read_pace: what the end of a lane's jobs is predicted by; the lane need not be there yet.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] lane: priority:sender:tenant:batch
+-- reply   {now_ms, pace}; pace: JSON, as `lib/pace.lua` makes it
+-- keeps   nothing is written
+-- uses: base record lanes events books gates bucket pace
+return { NOW, pace_of(ARGV[1]) }

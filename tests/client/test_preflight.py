@@ -1,0 +1,156 @@
+"""Preflights: the same checks as the real run, the times of each row, and nothing stored."""
+
+import asyncio
+import tracemalloc
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import fakeredis
+import pytest
+
+from outbound_chat import AsyncOutboundChat, InvalidJob, OutboundChat, Preflight
+from outbound_chat.store import AsyncStore, Store
+from tests.client.conftest import VALUES
+from tests.harness import number, sender
+
+
+def seconds_of(flight: Preflight) -> float:
+    assert flight.starts_at
+    assert flight.ends_at
+    return (flight.ends_at - flight.starts_at).total_seconds()
+
+
+def test_a_preflight_refuses_what_the_real_run_refuses_and_stores_nothing(
+    chat: OutboundChat, redis: fakeredis.FakeRedis
+) -> None:
+    """An operator mends the file before anybody is texted."""
+    rows: list[Any] = [{"to": number(1)}, {"to": "12"}, {"to": number(2), "text": "x" * 2_000}, "nonsense", {}]
+    flight = chat.preflight_batch(rows, sender="support", text="Hello")
+
+    assert redis.keys() == []
+    assert (flight.accepted, flight.rejected) == (1, 4)
+    receipt = chat.enqueue_batch(rows, sender="support", text="Hello")
+    assert flight.rejections == receipt.rejections
+    assert [(one.row, one.errors[0].field, one.errors[0].code) for one in flight.rejections] == [
+        (2, "to", "invalid_number"),
+        (3, "text", "too_long"),
+        (4, "row", "wrong_type"),
+        (5, "to", "required"),
+    ]
+
+
+def test_times_are_those_of_the_budget_of_the_settings_while_redis_knows_nothing(chat: OutboundChat) -> None:
+    """2 a second, of which the first 4 go at once."""
+    flight = chat.preflight_batch(({"to": number(index)} for index in range(204)), sender="support")
+
+    assert flight.assumed_idle
+    assert flight.rate == 2.0
+    assert seconds_of(flight) == pytest.approx(100, abs=0.1)
+    assert (flight.expiring, flight.first_expiring, flight.workers, flight.held_by) == (0, (), 0, "")
+
+
+def test_redis_that_is_away_stops_no_preflight() -> None:
+    """Files are checked on a desk, where no Redis is."""
+    with OutboundChat(redis_url="redis://127.0.0.1:9", **VALUES) as chat:
+        flight = chat.preflight_batch([{"to": number(1)}], sender="support")
+
+    assert flight.assumed_idle
+    assert flight.accepted == 1
+
+
+def test_rows_that_expire_before_their_turn_are_counted_and_the_first_named(chat: OutboundChat) -> None:
+    """Row 24 goes after 10 seconds; those behind it that must go sooner would not go at all."""
+    soon = datetime.now(UTC) + timedelta(seconds=10)
+    rows = [{"to": number(index), "expires_at": soon if index % 2 else None} for index in range(1, 105)]
+    flight = chat.preflight_batch(rows, sender="support")
+
+    # The fourth goes at once, two more each second.
+    assert 39 <= flight.expiring <= 41
+    named = [one.row for one in flight.first_expiring]
+    assert named == list(range(named[0], named[0] + 20, 2))
+    assert named[0] in {23, 25}
+    first = flight.first_expiring[0]
+    assert (first.expires_at - soon).total_seconds() == pytest.approx(0, abs=0.01)
+    assert first.expected_turn > first.expires_at
+
+
+def test_the_max_age_of_the_sender_counts_from_when_a_row_is_due() -> None:
+    """Of 100 rows that are due tomorrow at once, those beyond ten seconds expire; a row of today takes no turn."""
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    rows = [{"to": number(index), "send_at": tomorrow} for index in range(100)]
+    client = fakeredis.FakeRedis(decode_responses=True)
+    with OutboundChat(store=Store("redis://", client=client), senders={"s": sender(max_age=10)}) as chat:
+        flight = chat.preflight_batch([*rows, {"to": number(200)}], sender="s")
+
+    assert flight.accepted == 101
+    assert flight.expiring == pytest.approx(76, abs=2)
+    assert flight.first_expiring[0].row == pytest.approx(25, abs=2)
+    assert flight.ends_at
+    assert (flight.ends_at - tomorrow).total_seconds() == pytest.approx(48, abs=2)
+
+
+def test_a_slow_number_and_few_chats_are_part_of_the_prediction() -> None:
+    """Two parts a message at one part a second; and two chats of an hour."""
+    rows = [{"to": number(index), "text": "x" * 200} for index in range(20)]
+    with OutboundChat(redis_url="redis://127.0.0.1:9", senders={"slow": sender(number_rate=1.0)}) as chat:
+        slow = chat.preflight_batch(rows, sender="slow")
+    few = sender(max_open_chats=2, chat_duration_minutes=90)
+    with OutboundChat(redis_url="redis://127.0.0.1:9", senders={"full": few}) as chat:
+        full = chat.preflight_batch(({"to": number(1)} for _ in range(5)), sender="full")
+        shorter = chat.preflight_batch(
+            ({"to": number(1)} for _ in range(5)), sender="full", chat_duration_in_minutes=60
+        )
+
+    assert (slow.parts, slow.rate) == (40, 0.5)
+    assert seconds_of(slow) == pytest.approx(38, abs=6)
+    assert seconds_of(full) == pytest.approx(2 * 90 * 60, abs=5)
+    assert seconds_of(shorter) == pytest.approx(2 * 60 * 60, abs=5)
+
+
+def test_an_option_of_the_batch_that_is_wrong_is_refused(chat: OutboundChat) -> None:
+    """As by the real run."""
+    with pytest.raises(InvalidJob, match="unknown_sender"):
+        chat.preflight_batch([{"to": number(1)}], sender="nobody")
+
+
+def test_a_batch_of_nothing_has_no_times(chat: OutboundChat) -> None:
+    """Nothing starts, nothing ends."""
+    flight = chat.preflight_batch([], sender="support")
+
+    assert (flight.accepted, flight.starts_at, flight.ends_at) == (0, None, None)
+
+
+def test_the_async_client_gives_the_same_preflight() -> None:
+    """Same steps, other runner."""
+
+    async def fly() -> Preflight:
+        redis = fakeredis.FakeAsyncRedis(decode_responses=True)
+        async with AsyncOutboundChat(store=AsyncStore("redis://", client=redis), **VALUES) as chat:
+            return await chat.preflight_batch([{"to": number(1)}, {"to": "1"}], sender="support")
+
+    flight = asyncio.run(fly())
+    assert (flight.accepted, flight.rejected, flight.assumed_idle) == (1, 1, True)
+
+
+def test_memory_does_not_grow_with_the_rows(chat: OutboundChat) -> None:
+    """A file of a million rows is checked on the same machine."""
+
+    def rows(count: int) -> Iterator[dict[str, Any]]:
+        start = datetime.now(UTC)
+        for index in range(count):
+            due = start + timedelta(seconds=1 + index * 7919 % 50_000) if index % 5 else None
+            yield {
+                "to": number(index) if index % 100 else "12",
+                "send_at": due,
+                "expires_at": due and due + timedelta(1),
+            }
+
+    peaks = []
+    for count in (4_000, 4_000, 12_000):
+        tracemalloc.start()
+        chat.preflight_batch(rows(count), sender="support", on_rejected=lambda _: None)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert peaks[2] < 1.5 * peaks[1]

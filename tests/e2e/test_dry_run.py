@@ -1,0 +1,100 @@
+"""`send-batch --dry-run` as an operator uses it, before anything is stored."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from outbound_chat.store import Store
+from tests.harness import Harness, number
+
+BAD = 'to,text,expires_at\n{0},"two\nlines",\n12,Hello,\n{1},Hello,yesterday\n{2},Hello,\n'
+
+
+def write(stack: Harness, text: str, name: str = "rows.csv") -> Path:
+    path = stack.folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def stored(stack: Harness) -> list[str]:
+    with Store(stack.server.url) as store:
+        return [key for key in store.redis.keys("*") if ":b:" in key or ":j:" in key]
+
+
+def test_a_dry_run_names_each_bad_row_and_stores_nothing(stack: Harness) -> None:
+    """The rejects are those of the real run, to the letter; so is the exit code."""
+    write(stack, BAD.format(number(1), number(2), number(3)))
+
+    done = stack.run("send-batch", "rows.csv", "--sender", "support", "--dry-run", "--json")
+    told = stack.run("send-batch", "rows.csv", "--sender", "support", "--dry-run")
+
+    assert (done.returncode, told.returncode) == (1, 1), done.stderr
+    answer = json.loads(done.stdout)
+    assert stored(stack) == []
+    assert (answer["preflight"]["accepted"], answer["preflight"]["rejected"]) == (2, 2)
+    assert [
+        (one["line"], one["errors"][0]["field"], one["errors"][0]["code"]) for one in answer["preflight"]["rejections"]
+    ] == [(4, "to", "invalid_number"), (5, "expires_at", "invalid_time")]
+    assert told.stdout.splitlines()[0] == "2 accepted, 2 rejected; nothing was stored"
+    assert "  line 4: to: must be" in told.stdout
+    assert "[invalid_number]" in told.stdout
+    rejects = (stack.folder / answer["rejects"]).read_bytes()
+    stack.run("send-batch", "rows.csv", "--sender", "support")
+    assert (stack.folder / answer["rejects"]).read_bytes() == rejects
+
+
+def test_a_dry_run_tells_when_a_file_would_be_sent_and_what_would_expire(stack: Harness) -> None:
+    """100 messages at 2 a second; the last ones must be out before their turn."""
+    stack.configure(budgets={"main": {"rate": 2.0, "burst": 5}})
+    soon = (datetime.now(UTC) + timedelta(seconds=30)).isoformat()
+    rows = "".join(f'{number(index)},"two\nlines",{soon if index == 99 else ""}\n' for index in range(100))
+    write(stack, f"to,text,expires_at\n{rows}")
+
+    done = stack.run("send-batch", "rows.csv", "--sender", "support", "--dry-run", "--json")
+    told = stack.run("send-batch", "rows.csv", "--sender", "support", "--dry-run")
+
+    assert (done.returncode, told.returncode) == (0, 0), done.stderr
+    found = json.loads(done.stdout)["preflight"]
+    starts, ends = (datetime.fromisoformat(found[name]) for name in ("starts_at", "ends_at"))
+    assert 47 <= (ends - starts).total_seconds() <= 49
+    assert (found["rate"], found["expiring"], found["assumed_idle"]) == (2.0, 1, True)
+    assert [(one["line"], one["row"]) for one in found["first_expiring"]] == [(200 + 1, 100)]
+    assert "1 before their turn" in told.stdout
+    assert "line 201: expires" in told.stdout
+    assert "no worker of this budget was ever started" in told.stderr
+
+
+def test_a_dry_run_counts_what_waits_and_says_what_is_held(stack: Harness) -> None:
+    """A file of an hour behind a backlog of a day ends tomorrow."""
+    stack.configure(budgets={"main": {"rate": 20.0, "burst": 20}})
+    stack.start_worker()
+    chat = stack.chat()
+    chat.wait(chat.enqueue(sender="support", to=number(1), text="Hello").id)
+    chat.hold(sender="chat", reason="number is being ported")
+    backlog = chat.enqueue_batch(({"to": number(index)} for index in range(200)), sender="support", tenant="other")
+    write(stack, "to\n" + "".join(f"{number(index)}\n" for index in range(100)))
+
+    beside = json.loads(stack.run("send-batch", "rows.csv", "--sender", "support", "--dry-run", "--json").stdout)
+    held = stack.run("send-batch", "rows.csv", "--sender", "chat", "--dry-run", "--json")
+
+    found = beside["preflight"]
+    assert (found["rate"], found["workers"], found["held_by"], found["assumed_idle"]) == (10.0, 1, "", False)
+    assert "a person holds sender chat: number is being ported; the times are those if it ended now" in held.stderr
+    assert held.returncode == 0
+    chat.wait_batch(backlog.id)
+
+
+def test_a_dry_run_needs_no_redis_and_warns_of_chats(stack: Harness) -> None:
+    """A file is checked where it is made."""
+    stack.configure(senders={"support": {**stack.values["senders"]["support"], "max_open_chats": 2}})
+    stack.kill(stack.server.process)
+    write(stack, "to\n" + "".join(f"{number(index)}\n" for index in range(5)))
+
+    done = stack.run("send-batch", "rows.csv", "--sender", "support", "--dry-run")
+
+    assert done.returncode == 0, done.stderr
+    assert "5 accepted, 0 rejected; nothing was stored" in done.stdout
+    assert "Redis can't be reached" in done.stderr
+    assert "5 messages open 5 chats for 25 h each, the instance holds 2" in done.stderr
+    assert "2 days later" in done.stdout
+    stack.server.restart()

@@ -1,0 +1,102 @@
+"""The end that a batch is said to have, against the one it has, with real workers."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from outbound_chat import Batch, JobState, OutboundChat
+from tests.harness import Harness, number
+from tests.waiting import wait_until
+
+RATE, BURST, JOBS = 20.0, 20, 300
+CLOSE = 0.1
+"""Of the batch's whole duration."""
+
+
+def start(stack: Harness) -> OutboundChat:
+    stack.configure(budgets={"main": {"rate": RATE, "burst": BURST}})
+    for index in range(2):
+        stack.start_worker("-n", f"w{index}@%h")
+    chat = stack.chat()
+    store_keys = chat._store.keys("main")
+    wait_until(lambda: len(chat._store.worker_versions(store_keys)) == 2, timeout=60, what="two workers")
+    return chat
+
+
+def enqueue(chat: OutboundChat, jobs: int, tenant: str) -> str:
+    rows = ({"to": number(index)} for index in range(jobs))
+    return chat.enqueue_batch(rows, sender="support", text="Hello", tenant=tenant).id
+
+
+def ended_at(chat: OutboundChat, batch_id: str, jobs: int) -> datetime:
+    found = chat.statuses([f"{batch_id}-{row}" for row in range(1, jobs + 1)]).values()
+    return max(job.finished_at for job in found if job and job.finished_at)
+
+
+def half_way(chat: OutboundChat, batch_id: str) -> Batch:
+    def look() -> Batch | None:
+        batch = chat.batch(batch_id)
+        return batch if batch.remaining <= batch.accepted / 2 else None
+
+    found = wait_until(look, timeout=60, what="half of the batch")
+    assert found
+    return found
+
+
+def error_of(batch: Batch, ended: datetime) -> float:
+    """How far the prediction was off, as a part of the batch's whole duration."""
+    assert batch.expected_end
+    return abs(batch.expected_end - ended) / (ended - batch.created_at)
+
+
+@pytest.mark.parametrize("others", [0, 150])
+def test_the_predicted_end_of_a_batch_is_close_to_the_real_one(stack: Harness, others: int) -> None:
+    """An operator who promises an hour must not need a day; also where a second tenant takes turns."""
+    chat = start(stack)
+    other = enqueue(chat, others, "other") if others else ""
+    flight = chat.preflight_batch(({"to": number(1)} for _ in range(JOBS)), sender="support", tenant="acme")
+    batch_id = enqueue(chat, JOBS, "acme")
+    at_first = chat.batch(batch_id)
+    middle = half_way(chat, batch_id)
+    end = chat.wait_batch(batch_id, timeout=90)
+    ended = ended_at(chat, batch_id, JOBS)
+
+    errors = [error_of(batch, ended) for batch in (at_first, middle)]
+    assert max(errors) <= CLOSE
+    assert flight.ends_at
+    assert abs(flight.ends_at - ended) / (ended - end.created_at) <= CLOSE
+    assert at_first.held_by == middle.held_by == ""
+    assert at_first.rate == pytest.approx(RATE / (2 if others else 1))
+    assert (end.rate, end.expected_end, end.counts[JobState.SENT]) == (0.0, None, JOBS)
+    if other:
+        chat.wait_batch(other)
+
+
+def test_a_batch_that_is_slowed_down_by_something_else_goes_by_its_measured_rate(stack: Harness) -> None:
+    """Slow answers and few calls at a time: the budget could give far more."""
+    stack.configure(budgets={"main": {"rate": 1_000.0, "burst": 1_000}})
+    stack.sandbox.configure(latency=timedelta(milliseconds=400))
+    stack.start_worker()
+    chat = stack.chat()
+    rows = ({"to": number(index)} for index in range(120))
+    batch_id = chat.enqueue_batch(rows, sender="support", text="Hello", concurrency=4).id
+    middle = half_way(chat, batch_id)
+    chat.wait_batch(batch_id, timeout=90)
+    ended = ended_at(chat, batch_id, 120)
+
+    assert error_of(middle, ended) <= 2 * CLOSE
+    assert middle.rate < 20
+
+
+def test_a_batch_that_is_held_has_no_end_and_says_why(stack: Harness) -> None:
+    """A date that is wrong is worse than none."""
+    chat = start(stack)
+    batch_id = enqueue(chat, 100, "acme")
+    chat.hold(batch=batch_id, reason="wrong text")
+    batch = chat.batch(batch_id)
+
+    assert (batch.rate, batch.expected_end) == (0.0, None)
+    assert batch.held_by == "a person holds the batch: wrong text"
+    assert "held, no end known: a person holds the batch: wrong text" in stack.run("status", batch_id).stdout
+    chat.release(batch=batch_id)
+    assert chat.wait_batch(batch_id, timeout=60).final
