@@ -32,19 +32,14 @@ from outbound_chat.jobs import (
     Attempt,
     Batch,
     BatchReceipt,
-    DeadLetters,
-    Event,
-    EventKind,
-    Events,
     ExpiringRow,
-    Hold,
     Job,
     JobState,
     Preflight,
     Priority,
     Rejection,
-    SuppressedNumber,
 )
+from outbound_chat.reports import DeadLetters, Event, EventKind, Events, Hold, SuppressedNumber
 from outbound_chat.why import WaitReason, Why
 
 __all__ = [

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from outbound_chat.ids import new_local_id
-from outbound_chat.jobs import Events, Hold, Job, JobState, Priority
+from outbound_chat.jobs import Job, JobState, Priority
+from outbound_chat.reports import Events, Hold
 from outbound_chat.store import Call, Store, calls
 from outbound_chat.store.calls import Claimed, ClaimedJob, Empty, NewJob, NotOpen, Paced, Result, Submitted, Tended
 from outbound_chat.store.records import Place, lane_of

@@ -1,6 +1,7 @@
 """Events: what happened, in order, numbered without a gap."""
 
-from outbound_chat.jobs import EventKind, JobState
+from outbound_chat.jobs import JobState
+from outbound_chat.reports import EventKind
 
 from .ledger import Ledger
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from outbound_chat.jobs import Job, JobState, SuppressedNumber
+from outbound_chat.jobs import Job, JobState
+from outbound_chat.reports import SuppressedNumber
 from outbound_chat.store import calls
 from outbound_chat.store.calls import FIRST_PAGE, Claimed, Empty
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from math import isclose
 
 from outbound_chat.checks import Check, Level
-from outbound_chat.jobs import Hold
+from outbound_chat.reports import Hold
 from outbound_chat.store import Store, calls
 from outbound_chat_config import Budget
 

@@ -8,7 +8,7 @@ from rich.text import Text
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.output import out, print_json, talk
 from outbound_chat.client import OutboundChat
-from outbound_chat.jobs import Hold
+from outbound_chat.reports import Hold
 
 Budget = Annotated[str | None, typer.Option(help="Name of a budget.", show_default=False)]
 Sender = Annotated[str | None, typer.Option(help="Name of a sender.", show_default=False)]

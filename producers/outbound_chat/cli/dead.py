@@ -10,7 +10,8 @@ from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.output import Exit, out, print_error, print_jobs, print_json, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import NotReplayable, OutboundChatError, Unprotected
-from outbound_chat.jobs import Event, Job, JobState
+from outbound_chat.jobs import Job, JobState
+from outbound_chat.reports import Event
 
 Budget = Annotated[str | None, typer.Option(help="Name of a budget; needed where there are several.")]
 State = Annotated[str | None, typer.Option(help="failed or uncertain; both by default.")]

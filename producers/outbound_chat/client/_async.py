@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
-from outbound_chat.client._control import Control, Target
+from outbound_chat.client._control import Control
 from outbound_chat.client._documented import documented_by
 from outbound_chat.client._operations_async import AsyncOperations
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
@@ -16,7 +16,7 @@ from outbound_chat.client._sync import Ending, OutboundChat
 from outbound_chat.client._verbs import Steps, Verbs, time_left
 from outbound_chat.client._why import why
 from outbound_chat.errors import InvalidJob, StoreUnavailable
-from outbound_chat.jobs import Batch, BatchReceipt, Hold, Job, Preflight
+from outbound_chat.jobs import Batch, BatchReceipt, Job, Preflight
 from outbound_chat.store import AsyncStore
 from outbound_chat.why import Why
 from outbound_chat_config import Settings, load_settings
@@ -138,41 +138,6 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing):
     @documented_by(OutboundChat.cancel)
     async def cancel(self, job_id: str) -> Job:
         return await self._run(self._verbs.cancel(job_id))
-
-    @documented_by(OutboundChat.hold)
-    async def hold(
-        self,
-        *,
-        reason: str,
-        budget: str | None = None,
-        sender: str | None = None,
-        instance: str | None = None,
-        tenant: str | None = None,
-        batch: str | None = None,
-    ) -> None:
-        target = Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
-        await self._run(self._control.hold(target, reason))
-
-    @documented_by(OutboundChat.release)
-    async def release(
-        self,
-        *,
-        budget: str | None = None,
-        sender: str | None = None,
-        instance: str | None = None,
-        tenant: str | None = None,
-        batch: str | None = None,
-    ) -> bool:
-        target = Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
-        return await self._run(self._control.release(target))
-
-    @documented_by(OutboundChat.holds)
-    async def holds(self) -> list[Hold]:
-        return await self._run(self._control.holds())
-
-    @documented_by(OutboundChat.contact_closed)
-    async def contact_closed(self, contact_id: str) -> bool:
-        return await self._run(self._control.contact_closed(contact_id))
 
     @documented_by(OutboundChat.wait)
     async def wait(self, job_id: str, timeout: float = 30.0) -> Job:  # noqa: ASYNC109  # as its twin

@@ -6,7 +6,7 @@ from outbound_chat.client._checks import Errors, check_tenant
 from outbound_chat.client._verbs import Steps, ask
 from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, SettingsError, UnknownBatch
 from outbound_chat.ids import split_id
-from outbound_chat.jobs import Hold
+from outbound_chat.reports import Hold
 from outbound_chat.request import Code
 from outbound_chat.store import Keys, calls
 from outbound_chat_config import Settings

@@ -4,11 +4,12 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, Unpack
 
-from outbound_chat.client._control import Control
+from outbound_chat.client._control import Control, Target
 from outbound_chat.client._dead import Dead
 from outbound_chat.client._options import DeadFilter, RequestOptions
 from outbound_chat.client._verbs import Steps, Verbs
-from outbound_chat.jobs import Batch, DeadLetters, Events, Job, JobState
+from outbound_chat.jobs import Batch, Job, JobState
+from outbound_chat.reports import DeadLetters, Events, Hold
 
 T = TypeVar("T")
 
@@ -26,6 +27,63 @@ class Operations:
 
     def _run(self, steps: Steps[T]) -> T:
         raise NotImplementedError
+
+    def hold(
+        self,
+        *,
+        reason: str,
+        budget: str | None = None,
+        sender: str | None = None,
+        instance: str | None = None,
+        tenant: str | None = None,
+        batch: str | None = None,
+    ) -> None:
+        """Stops a budget, sender, instance, tenant or batch, of which exactly one is named, until it is released.
+
+        Within a second no further call is made for its jobs; those that run end. Jobs keep their places and attempts,
+        and expire as ever. The hold outlives restarts. Twice: the new reason stands.
+
+        Raises:
+            InvalidJob: none or several are named, or the reason is empty.
+            SettingsError: the settings have no such budget, sender or instance.
+            UnknownBatch: no batch has this id.
+            BatchClosed: the batch is final.
+        """
+        target = Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
+        self._run(self._control.hold(target, reason))
+
+    def release(
+        self,
+        *,
+        budget: str | None = None,
+        sender: str | None = None,
+        instance: str | None = None,
+        tenant: str | None = None,
+        batch: str | None = None,
+    ) -> bool:
+        """Ends a person's hold; False: there was none. A hold of the system on the same scope is probed at once.
+
+        Raises:
+            InvalidJob: none or several are named.
+            SettingsError: the settings have no such budget, sender or instance.
+            UnknownBatch: the text is no id of a batch.
+        """
+        return self._run(
+            self._control.release(Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch))
+        )
+
+    def holds(self) -> list[Hold]:
+        """Everything that is stopped, by a person or by the system, in all budgets of the settings."""
+        return self._run(self._control.holds())
+
+    def contact_closed(self, contact_id: str) -> bool:
+        """Says that the chat of a contact has ended, so that its instance has room for another.
+
+        Only chats of instances with `max_open_chats` are counted, for as long as their duration says; tell of those
+        that end earlier, for example from the contact events of Amazon Connect. False: it was not counted (any more).
+        https://docs.aws.amazon.com/connect/latest/adminguide/contact-events.html
+        """
+        return self._run(self._control.contact_closed(contact_id))
 
     def cancel_batch(self, batch_id: str) -> Batch:
         """Stops all jobs of a batch that were not sent yet, closes it, and returns it.

@@ -5,13 +5,14 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar, Unpack
 
-from outbound_chat.client._control import Control
+from outbound_chat.client._control import Control, Target
 from outbound_chat.client._dead import Dead
 from outbound_chat.client._documented import documented_by
 from outbound_chat.client._operations import DEAD_PAGE, EVENTS_PAGE, POLL_SECONDS, Operations
 from outbound_chat.client._options import DeadFilter, RequestOptions
 from outbound_chat.client._verbs import Steps, Verbs
-from outbound_chat.jobs import Batch, DeadLetters, Events, Job, JobState
+from outbound_chat.jobs import Batch, Job, JobState
+from outbound_chat.reports import DeadLetters, Events, Hold
 
 T = TypeVar("T")
 
@@ -24,6 +25,41 @@ class AsyncOperations:
 
     async def _run(self, steps: Steps[T]) -> T:
         raise NotImplementedError
+
+    @documented_by(Operations.hold)
+    async def hold(
+        self,
+        *,
+        reason: str,
+        budget: str | None = None,
+        sender: str | None = None,
+        instance: str | None = None,
+        tenant: str | None = None,
+        batch: str | None = None,
+    ) -> None:
+        target = Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
+        await self._run(self._control.hold(target, reason))
+
+    @documented_by(Operations.release)
+    async def release(
+        self,
+        *,
+        budget: str | None = None,
+        sender: str | None = None,
+        instance: str | None = None,
+        tenant: str | None = None,
+        batch: str | None = None,
+    ) -> bool:
+        target = Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
+        return await self._run(self._control.release(target))
+
+    @documented_by(Operations.holds)
+    async def holds(self) -> list[Hold]:
+        return await self._run(self._control.holds())
+
+    @documented_by(Operations.contact_closed)
+    async def contact_closed(self, contact_id: str) -> bool:
+        return await self._run(self._control.contact_closed(contact_id))
 
     @documented_by(Operations.cancel_batch)
     async def cancel_batch(self, batch_id: str) -> Batch:

@@ -13,7 +13,7 @@ from outbound_chat.client._suppression import (
     not_text,
 )
 from outbound_chat.client._verbs import Steps
-from outbound_chat.jobs import SuppressedNumber
+from outbound_chat.reports import SuppressedNumber
 from outbound_chat.store.calls import FIRST_PAGE
 from outbound_chat_config import Settings
 

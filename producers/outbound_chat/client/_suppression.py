@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from outbound_chat.client._verbs import Steps, ask
 from outbound_chat.errors import FieldError, InvalidJob, InvalidNumbers
-from outbound_chat.jobs import Rejection, SuppressedNumber
+from outbound_chat.jobs import Rejection
+from outbound_chat.reports import SuppressedNumber
 from outbound_chat.request import Code, number_fault
 from outbound_chat.store import Call, Keys, calls
 from outbound_chat_config import Settings

@@ -29,7 +29,8 @@ from outbound_chat.errors import (
     WaitTimeout,
 )
 from outbound_chat.ids import new_local_id, split_id
-from outbound_chat.jobs import Batch, Events, Job, Priority
+from outbound_chat.jobs import Batch, Job, Priority
+from outbound_chat.reports import Events
 from outbound_chat.request import ChatRequest, Code, match_sender
 from outbound_chat.store import Call, Keys, calls
 from outbound_chat.store.calls import NewJob, NotOpen

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from outbound_chat.jobs import SuppressedNumber
+from outbound_chat.reports import SuppressedNumber
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import from_ms

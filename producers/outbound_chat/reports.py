@@ -1,0 +1,85 @@
+"""What operators see beyond jobs and batches: holds, dead letters, events, suppressed numbers."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from outbound_chat.jobs import Job, JobState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A stop: no job of its scope is called until it ends."""
+
+    budget: str
+    scope: str
+    """`budget`, `sender`, `instance`, `tenant` or `batch`."""
+    name: str
+    """Which one: the budget, the sender, the instance's id, the tenant, or the batch's id."""
+    owner: str
+    """`person`: until somebody releases it. `system`: until a probe, one job, is sent. `cancel`: until all its jobs are
+    cancelled."""
+    code: str
+    """Our stable code of the error that led to it, such as `access_denied`; empty for a person's."""
+    reason: str
+    since: datetime
+    probe_at: datetime | None
+    """When the next probe may go, of a hold of the system; past: with the next job. None for others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetters:
+    """A page of failed and uncertain jobs, the newest first."""
+
+    jobs: tuple[Job, ...]
+    cursor: str | None
+    """Where the next page begins; None: this was the last."""
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    JOB_FINAL = "job_final"
+    """A job ended; of an uncertain one a second time, when its ContactId comes late."""
+    BATCH_ACCEPTED = "batch_accepted"
+    """A batch was closed by its producer: all its jobs are in the ledger."""
+    BATCH_FINAL = "batch_final"
+    """A batch is closed, and every job of it is final."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened in a budget. Ids and codes only."""
+
+    number: int
+    """Events of a budget are numbered from 1 without a gap."""
+    at: datetime
+    kind: EventKind
+    id: str
+    """Of the job or batch."""
+    state: JobState | None
+    """Of a job: how it ended."""
+    code: str
+    """Of a failed or uncertain job: our code of its last attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """What happened since a number, the oldest first."""
+
+    events: tuple[Event, ...]
+    missed: int
+    """How many events between were trimmed before they were read; 0: none."""
+    next: int
+    """What to give as `since` the next time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressedNumber:
+    """A number that a sender must not contact."""
+
+    number: str = field(repr=False)
+    since: datetime
+    """When it was put on the list."""
+    reason: str = field(repr=False)
+    """What was said then; empty: nothing."""
