@@ -22,7 +22,7 @@ demo: $(STAMP) ## Send 300 messages through a sandbox with real workers, in unde
 	@$(BIN)/outbound-chat demo
 
 test: $(STAMP) ## Run the test suite
-	@$(BIN)/python -m pytest -n 3 --dist worksteal
+	@$(BIN)/python -m pytest -n 4 --dist worksteal
 
 model: $(STAMP) ## Compare the ledger with its model over 3,000 new examples; another number in EXAMPLES
 	@MODEL_EXAMPLES=$(or $(EXAMPLES),3000) $(BIN)/python -m pytest tests/store/test_model.py

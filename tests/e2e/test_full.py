@@ -8,13 +8,13 @@ from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import Harness, number
 from tests.waiting import wait_until
 
-JOBS = 8_000
+JOBS = 3_000
 ROOM = 200_000
 
 
 def _fill(stack: Harness, chat: OutboundChat) -> str:
     """A batch of waiting jobs, then just enough memory for a few more; the batch's id."""
-    rows = ({"to": number(index), "text": f"Hello {index}"} for index in range(JOBS))
+    rows = ({"to": number(index), "text": f"Hello {index} " + "x" * 400} for index in range(JOBS))
     batch_id = chat.enqueue_batch(rows, sender="support").id
     with redis.Redis(port=stack.server.port) as client:
         client.config_set("maxmemory", client.info("memory")["used_memory"] + ROOM)

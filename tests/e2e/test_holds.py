@@ -211,9 +211,9 @@ def test_the_doctor_says_what_the_rate_has_come_down_to(stack: Harness) -> None:
     stack.configure(budgets={"main": {"rate": 200.0, "burst": 200}})
     stack.start_worker()
     chat = stack.chat()
-    receipt = chat.enqueue_batch(_rows(400), sender="support", text="Hello")
+    receipt = chat.enqueue_batch(_rows(160), sender="support", text="Hello")
     batch = chat.wait_batch(receipt.id, timeout=90)
-    assert batch.counts[JobState.SENT] == 400
+    assert batch.counts[JobState.SENT] == 160
 
     told = stack.run("doctor").stdout
     assert "pace of main: sends " in told

@@ -498,14 +498,13 @@ def test_a_job_that_nobody_knows_is_said_to_be_none(ledger: Ledger) -> None:
             chat.why(id_)
 
 
-def test_the_client_for_asyncio_says_the_same(ledger: Ledger, standalone: Store) -> None:
+def test_the_client_for_asyncio_says_the_same(ledger: Ledger, standalone: Store, cluster_url: str) -> None:
     """One description, two runners."""
-    if ledger.store is not standalone:
-        pytest.skip("the client of a cluster runs the same steps")
     local_id = sender_held(ledger)
+    url = standalone._url if ledger.store is standalone else cluster_url
 
     async def ask() -> Why:
-        async with AsyncOutboundChat(store=AsyncStore(standalone._url, PREFIX), key_prefix=PREFIX) as chat:
+        async with AsyncOutboundChat(store=AsyncStore(url, PREFIX), key_prefix=PREFIX) as chat:
             return await chat.why(f"{BUDGET}.{local_id}")
 
     answer = asyncio.run(ask())

@@ -20,6 +20,7 @@ def a_winter_day() -> datetime:
 
 
 DAY = a_winter_day()
+CLAIMS_THAT_MAY_BE_LATE = 5
 
 
 def at(text: str) -> datetime:
@@ -56,7 +57,11 @@ class Night:
         """Lets a pump work until it finds nothing more to do at that time; how many calls reached Connect by then."""
         self.store.now = now
         self.store.run(calls.tend(self.runtime.keys("main"), worker="w", version="v"))
-        Pump(self.runtime, "main", stopping=threading.Event(), bringer=Bringer(lambda *_: None)).work()
+        for _ in range(CLAIMS_THAT_MAY_BE_LATE):
+            Pump(self.runtime, "main", stopping=threading.Event(), bringer=Bringer(lambda *_: None)).work()
+            # On a busy machine a call may leave too late after its claim, and is handed back.
+            if not self.store.redis.exists(*(f"oc:{{main}}:ring:{priority}" for priority in (1, 2, 3))):
+                break
         return self.stack.sandbox.stats().calls
 
     def change(self, **changes: object) -> None:
