@@ -147,10 +147,10 @@ def test_memory_does_not_grow_with_the_rows(chat: OutboundChat) -> None:
             }
 
     peaks = []
-    for count in (1_500, 1_500, 5_000):
+    for count in (4_000, 4_000, 12_000):
         tracemalloc.start()
         chat.preflight_batch(rows(count), sender="support", on_rejected=lambda _: None)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
 
-    assert peaks[2] < 1.5 * peaks[1]
+    assert peaks[2] < 1.5 * peaks[1], peaks
