@@ -1,6 +1,7 @@
 """Anything may happen to a ledger, in any order, and after every step it must be what the small `Model` says.
 
-The suite runs a few examples, always the same; `make model` runs thousands that are new each time.
+The suite runs a few examples, always the same; `make model` runs thousands that are new each time. Long, because a
+state machine is one class.
 """
 
 import os

@@ -1,4 +1,4 @@
--- claim: gives a pump the jobs it may call now, each with a lease.
+-- claim: gives a pump the jobs it may call now, each with a lease. One step that asks all rules, so it is long.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] pump: who asks
 -- ARGV[2] claim: id of this claim, never used again; it fences finish and renew

@@ -1,4 +1,4 @@
--- finish: records what attempts led to.
+-- finish: records what attempts led to. Long, since one step settles the jobs, the rules and the pace.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV    15 for each result:
 --   id, claim, outcome ('sent', 'retry', 'snooze', 'hold', 'not_called', 'failed'), delay_ms (until the next attempt),
