@@ -251,6 +251,7 @@ class Ledger:
             "token": f"{BUDGET}.{old}",
             "edited": False,
             "force": False,
+            "send_at_ms": 0,
             "request": REQUEST,
         }
         return self.run(calls.replay(self.keys, old=old, **{**given, **changes}))

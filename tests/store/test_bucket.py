@@ -314,6 +314,19 @@ def test_throttled_calls_among_others_on_the_way_back_do_not_wear_the_known_rate
     assert rate(ledger) > 40
 
 
+def test_throttled_calls_while_nothing_waits_measure_nothing(ledger: Ledger) -> None:
+    """An hour in which little was sent is not a rate: one slip of AWS an hour would wear it down to nothing."""
+    limited(ledger)
+    pass_calls(ledger, 20)
+    set_bucket(ledger, limited_ms=1)
+    throttle(ledger)
+
+    assert float(ledger.redis.hget(ledger.key("bucket"), "known")) == 100
+    set_bucket(ledger, limited_ms=ledger.now_ms())
+    pass_calls(ledger, 8)
+    assert rate(ledger) > 90
+
+
 def test_a_new_ceiling_starts_anew(ledger: Ledger) -> None:
     """AWS granted more, and the operator said so."""
     limited(ledger)

@@ -249,3 +249,23 @@ def test_the_holds_of_a_batch_end_with_it(ledger: Ledger) -> None:
     assert ledger.holds() == []
     assert ledger.hold(f"batch:{name.split(':')[3]}") == "final"
     assert ledger.holds() == []
+
+
+def test_a_hold_that_does_not_reach_the_job_makes_it_wait(ledger: Ledger) -> None:
+    """A worker with other settings names another instance: without a wait the job is called again at once, for ever."""
+    ledger.add(1)
+    hold_by_call(ledger, scope="instance:elsewhere", code="chats_full")
+
+    answer = ledger.claim()
+    assert isinstance(answer, Empty)
+    assert answer.until_ms > 3_000
+
+
+def test_a_batch_is_read_while_a_probe_is_due(ledger: Ledger) -> None:
+    """Its prediction looks at the hold too."""
+    name = ledger.open_batch()
+    ledger.add(2, lane=name)
+    hold_by_call(ledger)
+    probe_is_due(ledger)
+
+    assert ledger.batch(name)["waiting"] == "2"

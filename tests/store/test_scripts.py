@@ -58,6 +58,7 @@ def a_call(script: str, items: int) -> Call[Any]:
             token="t",
             edited=False,
             force=False,
+            send_at_ms=0,
             request="{}",
         ),
         "suppress": calls.suppress(KEYS, sender="sms", reason="r", numbers=["+1"] * items),

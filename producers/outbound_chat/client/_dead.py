@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from outbound_chat.client._checks import Errors, Timing
+from outbound_chat.client._quiet import out_of_quiet_hours
 from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms, to_json
 from outbound_chat.errors import FieldError, InvalidJob, NotReplayable, UnknownJob, Unprotected
 from outbound_chat.ids import new_local_id, split_id
@@ -61,7 +63,12 @@ class Dead:
             return (yield from self._verbs.status(stored.job.replayed_by))
         sender = self._verbs.settings.sender(stored.job.sender)
         request = _request(job_id, stored, changes)
-        if errors := request.errors(sender):
+        errors: Errors = list(request.errors(sender))
+        timing = Timing(send_at_ms=0, expires_ms=0)
+        if sender.quiet_hours and not errors:
+            priority, now_ms = stored.job.priority, stored.now_ms
+            timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
+        if errors:
             raise InvalidJob(errors)
         call = calls.replay(
             self._verbs.keys(parts[0]),
@@ -73,6 +80,7 @@ class Dead:
             token=stored.token or job_id,
             edited=bool(changes),
             force=force,
+            send_at_ms=timing.opens_ms,
             request=to_json(request.stored()),
         )
         answer = yield from ask(call)
@@ -94,7 +102,7 @@ def _request(job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> Chat
     if unusable := sorted(changes.keys() & OWN_OPTIONS):
         faults = [FieldError(name, Code.NOT_ALLOWED, "can't be changed by a replay; enqueue anew") for name in unusable]
         raise InvalidJob(faults)
-    if not stored.request:
+    if not stored.request or stored.lost:
         raise NotReplayable(job_id, "has no request any more")
     request = ChatRequest.from_stored(json.loads(stored.request))
     if stored.shared:

@@ -21,6 +21,9 @@ class StoredJob:
     request: str = field(repr=False)
     """Empty: it is kept no more."""
     shared: str = field(repr=False)
+    lost: bool
+    """Its batch is forgotten, and with it what its rows shared."""
+    now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def read_request(keys: Keys, local_id: str) -> Call[StoredJob | None]:
         if not reply:
             return None
         job = job_from_head(keys.budget, local_id, reply[0], int(reply[3]))
-        return StoredJob(job, reply[4], reply[1], reply[2])
+        return StoredJob(job, reply[4], reply[1], reply[2], reply[5] == 1, int(reply[3]))
 
     return Call("read_request", keys, [local_id], read)
 
@@ -83,8 +86,10 @@ def replay(
     token: str,
     edited: bool,
     force: bool,
+    send_at_ms: int,
     request: str,
 ) -> Call[Replayed]:
     """Sends a failed or uncertain job once more, as a new job. `token`: that of the old one."""
-    args: list[str | int] = [old, local_id, lane, max_age_ms, parts, token, int(edited), int(force), request]
+    flags = [int(edited), int(force)]
+    args: list[str | int] = [old, local_id, lane, max_age_ms, parts, token, *flags, send_at_ms, request]
     return Call("replay", keys, args, lambda reply: Replayed(reply[0], str(reply[1]) if len(reply) > 1 else ""))

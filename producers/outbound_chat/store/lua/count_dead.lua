@@ -4,9 +4,11 @@
 -- keeps   nothing is written
 -- uses: base
 local reply = {}
+-- A record that has gone leaves its id until the next of its kind ends.
+local keep_ms = tonumber(redis.call('HGET', key('settings'), 'keep_ms') or 7 * 86400000)
 for _, name in ipairs(redis.call('HKEYS', key('dead'))) do
   local state, code = string.match(name, '^(%a+):(.*)$')
-  local count = redis.call('ZCARD', key('dead:' .. name))
+  local count = redis.call('ZCOUNT', key('dead:' .. name), NOW - keep_ms, '+inf')
   if count > 0 then
     reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = state, code, count
   end

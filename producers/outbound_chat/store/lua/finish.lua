@@ -86,9 +86,11 @@ local function record(id, head, request, i)
   end
   local delay_ms = tonumber(ARGV[i + 3])
   if outcome == 'hold' then
-    -- The hold keeps it back, so that whoever ends the hold ends its wait too.
     hold_by_system(id, scope, delay_ms, code, ARGV[i + 8])
-    delay_ms = 0
+    if is_scope_of(head[LANE], scope) then
+      -- The hold keeps it back, so that whoever ends the hold ends its wait too.
+      delay_ms = 0
+    end
   end
   return requeue(id, head, request, math.max(NOW + delay_ms, tonumber(ARGV[i + 13])))
 end

@@ -10,6 +10,7 @@
 local MOST = 100
 local WORKER_MS = 10000
 local SOON_MS = 1000
+local SWEEP_AGAIN_MS = 20
 
 redis.call('ZADD', key('workers'), digits(NOW), ARGV[1] .. ' ' .. ARGV[2])
 redis.call('ZREMRANGEBYSCORE', key('workers'), '-inf', NOW - WORKER_MS)
@@ -73,8 +74,8 @@ end
 
 mend_after_step()
 local lost, expired = lose_leases(), expire_jobs()
-sweep_on()
+local sweeping = sweep_on()
 write_books()
 open_changed_gates()
 enroll_due_lanes()
-return { lacks_pump() and ask_for_pump() or '', next_event(), lost, expired, redis.call('EXISTS', key('settings')) }
+return { lacks_pump() and ask_for_pump() or '', sweeping and SWEEP_AGAIN_MS or next_event(), lost, expired, redis.call('EXISTS', key('settings')) }

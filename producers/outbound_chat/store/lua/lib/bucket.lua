@@ -98,14 +98,16 @@ local function note_throttled(budget, claimed_ms)
     return
   end
   local rate, known = budget.rate, budget.known
-  if budget.passed > 0 then
+  -- While other things are the limit, what passed in so much time is no measurement, as while nothing passes.
+  local measures = budget.passed > 0 and still_limits(budget)
+  if measures then
     local seconds = (EXACT_NOW_MS - budget.measured_ms) / 1000
     local measured = (budget.passed + DOUBT) / (seconds + DOUBT / rate)
     -- On the way back from an outage the rate is far below the known one, and no limit was met.
     local limit = rate >= known * NEAR and rate or known
     budget.known = math.min(limit, math.max(measured, limit * LARGEST_CUT))
   end
-  if budget.passed > 0 and rate >= known * NEAR then
+  if measures and rate >= known * NEAR then
     budget.rate = budget.known * (1 - PROBE)
   else
     budget.rate = math.min(rate, math.max(rate * OUTAGE_CUT, budget.known * OUTAGE_FLOOR))

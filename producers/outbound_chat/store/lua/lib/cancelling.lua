@@ -1,6 +1,6 @@
 -- cancelling: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in `holds` as
 -- `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
-local SWEPT = 500
+local SWEPT = 200
 
 local function lanes_of_scope(scope)
   local kind, name = string.match(scope, '^(%a+):(.*)$')
@@ -47,13 +47,14 @@ local function sweep(scope)
   return swept, true
 end
 
--- One sweep of an order whose giver did not see it through.
+-- One sweep of an order whose giver did not see it through; whether there is one.
 local function sweep_on()
   for _, name in ipairs(redis.call('HKEYS', key('holds'))) do
     local scope = string.match(name, '^cancel:(.*)$')
     if scope then
       sweep(scope)
-      return
+      return true
     end
   end
+  return false
 end

@@ -36,6 +36,16 @@ local function scopes_of(lane)
   return scopes
 end
 
+-- Whether a hold of the scope keeps the lane back. A worker with other settings may name one that it does not have.
+local function is_scope_of(lane, scope)
+  for _, own in ipairs(scopes_of(lane)) do
+    if own == scope then
+      return true
+    end
+  end
+  return false
+end
+
 local function read_hold(owner, scope)
   local kept = redis.call('HGET', key('holds'), owner .. ':' .. scope)
   return kept and cjson.decode(kept) or nil

@@ -111,14 +111,17 @@ end
 
 -- Owner, scope and reason of the hold that stops the lane; nil: none does.
 local function stop_of(lane)
-  local scope, _, probe = 'budget', nil, nil
+  local scope, _, probes = 'budget', nil, nil
   if not budget_is_held() then
-    scope, _, probe = hold_of(lane)
-    scope = scope or probe
+    scope, _, probes = hold_of(lane)
+    scope = scope or probes and probes[1]
   end
-  local owner = scope and read_hold('person', scope) and 'person' or 'system'
-  local hold = scope and read_hold(owner, scope)
-  return hold and { owner, scope, hold.reason } or nil
+  for _, owner in ipairs(scope and { 'person', 'cancel', 'system' } or {}) do
+    local hold = read_hold(owner, scope)
+    if hold then
+      return { owner, scope, hold.reason }
+    end
+  end
 end
 
 local function pace_of(lane)
