@@ -98,3 +98,20 @@ def test_a_dry_run_needs_no_redis_and_warns_of_chats(stack: Harness) -> None:
     assert "5 messages open 5 chats for 25 h each, the instance holds 2" in done.stderr
     assert "2 days later" in done.stdout
     stack.server.restart()
+
+
+def test_rejected_rows_never_overwrite_the_file_they_came_from(stack: Harness, tmp_path: Path) -> None:
+    """A slip in one option must not cost the list of recipients."""
+    file = tmp_path / "rows.csv"
+    file.write_text(f"to,text\n{number(1)},Hello\n12,Hello\n", encoding="utf-8")
+    before = file.read_bytes()
+    for rejects in (file, tmp_path / "nowhere" / "x.csv"):
+        done = stack.run("send-batch", str(file), "--sender", "support", "--dry-run", "--rejects", str(rejects))
+        assert (done.returncode, "--rejects" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+    assert file.read_bytes() == before
+
+
+def test_wrong_input_of_lists_and_events_is_not_blamed_on_redis(stack: Harness) -> None:
+    """Exit code 3 would send an operator to the server."""
+    assert stack.run("events", "--since", "-1").returncode == 2
+    assert stack.run("dead", "--cursor", "zzz").returncode == 2

@@ -322,8 +322,9 @@ def test_throttled_calls_while_nothing_waits_measure_nothing(ledger: Ledger) -> 
     throttle(ledger)
 
     assert float(ledger.redis.hget(ledger.key("bucket"), "known")) == 100
-    set_bucket(ledger, limited_ms=ledger.now_ms())
-    pass_calls(ledger, 8)
+    for _ in range(3):
+        set_bucket(ledger, limited_ms=ledger.now_ms())
+        pass_calls(ledger, 1)
     assert rate(ledger) > 90
 
 

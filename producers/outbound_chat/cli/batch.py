@@ -45,7 +45,7 @@ def send_batch(
         rows = JobFile(file)
     except UnusableFile as error:
         raise typer.BadParameter(str(error), param_hint="FILE") from error
-    rejected = Rejects(rejects or file.with_suffix(f".rejects{file.suffix}"), rows)
+    rejected = Rejects(_rejects_path(file, rejects), rows)
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
     shared |= {"weight": weight, "concurrency": concurrency}
     settings = load_settings()
@@ -72,6 +72,16 @@ def send_batch(
         print_batch(batch)
     if receipt.rejected or (follow and batch.counts[JobState.SENT] < batch.accepted):
         raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def _rejects_path(file: Path, wanted: Path | None) -> Path:
+    """Where rejected rows go: a file that can be written and is not the one that is read."""
+    path = wanted or file.with_suffix(f".rejects{file.suffix}")
+    if path.resolve() == file.resolve():
+        raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--rejects")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"{path.parent} is no folder; make it first", param_hint="--rejects")
+    return path
 
 
 def enqueue_file(

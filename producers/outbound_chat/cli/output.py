@@ -62,7 +62,7 @@ def exit_code(error: OutboundChatError | SettingsError) -> Exit:
 def print_error(error: Exception) -> None:
     """An error of ours as people read it: a line for each fault."""
     lines = [f"  {fault}" for fault in error.errors] if isinstance(error, InvalidJob) else []
-    head = "the job is refused:" if lines else str(error)
+    head = "this is refused:" if lines else str(error)
     text = "\n".join([head, *lines, *getattr(error, "__notes__", [])])
     talk.print(Text("error: ", style="bold red") + Text(text), soft_wrap=True)
 

@@ -1,6 +1,7 @@
 """Failed and uncertain jobs: lists, counts, replays. Steps that a client runs, as those of `_verbs`."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -32,6 +33,8 @@ class Dead:
         state, cursor = options.get("state"), options.get("cursor") or ""
         if state is not None and state not in STATES:
             raise InvalidJob([FieldError("state", Code.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
+        if cursor and not re.fullmatch(r"\d+ \S+", cursor):
+            raise InvalidJob([FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")])
         if not 0 < limit <= calls.MOST_JOBS:
             message = f"must be from 1 to {calls.MOST_JOBS}; read more pages with `cursor`"
             raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, message)])

@@ -179,6 +179,8 @@ class Verbs:
 
     def events(self, budget: str | None, since: int, limit: int) -> Steps[Events]:
         """What happened in a budget since a number."""
+        if since < 0:
+            raise InvalidJob([FieldError("since", Code.OUT_OF_RANGE, "must be the number of an event, or 0")])
         return (yield from ask(calls.read_events(self.keys(self.budget(budget)), since=since, count=limit)))
 
     def channel(self, id_: str) -> str:

@@ -30,6 +30,10 @@ Ctrl-C ends everything; the data stays in {folder}.
 """
 
 
+CHATS = 1_000_000
+"""Open chats of the sandbox: chats live for 25 hours there too, and who tries things out must not run into 500."""
+
+
 def dev(
     *,
     folder: Annotated[Path, typer.Option(help="Where data, log and settings are kept.")] = FOLDER,
@@ -47,7 +51,7 @@ def dev(
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: ended.set())
     folder.mkdir(parents=True, exist_ok=True)
-    options = SandboxOptions(rate=rate, burst=burst)
+    options = SandboxOptions(rate=rate, burst=burst, max_chats=CHATS)
     with running_stack(folder.absolute(), sandbox=options, processes=processes, log_level="INFO", port=port) as stack:
         _print(stack, folder, processes, as_json)
         while not ended.wait(0.2):
