@@ -26,7 +26,7 @@ SAMPLE_SECONDS = 2.0
 WARM_UP = 0.2
 """Part of the run that is not looked at: connections, clients and caches are made in it."""
 FAULTS = (
-    Fault(FaultKind.THROTTLING, share=0.01),
+    Fault(FaultKind.THROTTLING, share=0.0005),
     Fault(FaultKind.INTERNAL_ERROR, share=0.01),
     Fault(FaultKind.HANG_UP_AFTER_ACCEPTING, share=0.005),
     Fault(FaultKind.GARBAGE, share=0.005),
