@@ -130,6 +130,9 @@ def _hold(waiting: Waiting, now: datetime, scope: str, until: datetime | None) -
     words = str(kept["reason"])
     if owner == "person":
         reason, sentence = WaitReason.HELD_BY_PERSON, hold_sentence(scope, words)
+    elif owner == "cancel":
+        sentence = f"The {spoken(scope)} is being cancelled: it ends without a call, within seconds."
+        return Stop(reason=WaitReason.CANCELLING, sentence=sentence, scope=scope)
     else:
         words = ": ".join(word for word in (str(kept["code"]), words) if word)
         probing = waiting.count("probing") == 1

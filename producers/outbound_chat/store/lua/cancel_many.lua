@@ -1,4 +1,4 @@
--- cancel_many: stops the waiting jobs of a batch or tenant, up to 200 with each call, and those being called as `cancel` does.
+-- cancel_many: stops the waiting jobs of a batch or tenant, up to 200 with each call, others as `cancel` does.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] scope: 'batch:<id>' or 'tenant:<name>'
 -- ARGV[2] first: 1 for the first call of an order

@@ -78,4 +78,5 @@ local sweeping = sweep_on()
 write_books()
 open_changed_gates()
 enroll_due_lanes()
-return { lacks_pump() and ask_for_pump() or '', sweeping and SWEEP_AGAIN_MS or next_event(), lost, expired, redis.call('EXISTS', key('settings')) }
+local bring, next_ms = lacks_pump() and ask_for_pump() or '', sweeping and SWEEP_AGAIN_MS or next_event()
+return { bring, next_ms, lost, expired, redis.call('EXISTS', key('settings')) }
