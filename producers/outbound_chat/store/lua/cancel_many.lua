@@ -31,7 +31,7 @@ if ARGV[2] == '1' then
   redis.call('HSET', key('holds'), 'cancel:' .. scope, cjson.encode({ reason = 'being cancelled', since_ms = NOW }))
   flag_calls()
   if batch then
-    redis.call('HSETNX', key('b:' .. batch), 'closed_at', digits(NOW))
+    close_book(batch)
   end
 end
 local cancelled, last = sweep(scope)
