@@ -66,4 +66,4 @@ def _print(found: list[Hold], as_json: bool) -> None:
         line += Text(f"  since {hold.since.astimezone():%Y-%m-%d %H:%M:%S%z}")
         if hold.probe_at:
             line += Text(f"  next probe {hold.probe_at.astimezone():%H:%M:%S}")
-        out.print(line + Text(f"  {hold.code + ': ' if hold.code else ''}{hold.reason}"), soft_wrap=True)
+        out.print(line + Text(f"  {hold.code + ': ' if hold.code else ''}{hold.reason}"))

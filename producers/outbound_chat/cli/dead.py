@@ -87,7 +87,7 @@ def replay(
     with OutboundChat.from_settings() as chat:
         if every:
             chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant}
-            ids = [job.id for job in _all(chat, {**chosen, "batch": batch})]
+            ids = [job.id for job in chat.each_dead_letter(**cast("Any", {**chosen, "batch": batch}))]
         for job_id in ids or []:
             try:
                 new.append(chat.replay(job_id, force=force, text=text) if text else chat.replay(job_id, force=force))
@@ -100,17 +100,6 @@ def replay(
         print_jobs(new)
     if refused:
         raise typer.Exit(Exit.NOT_ALL_SENT)
-
-
-def _all(chat: OutboundChat, chosen: dict[str, Any]) -> list[Job]:
-    jobs: list[Job] = []
-    cursor: str | None = None
-    while True:
-        page = chat.dead_letters(limit=500, cursor=cursor, **cast("Any", chosen))
-        jobs += page.jobs
-        cursor = page.cursor
-        if cursor is None:
-            return jobs
 
 
 def events(
@@ -151,4 +140,4 @@ def _print_event(event: Event, as_json: bool) -> None:
     word = event.state or ""
     code = f"  {event.code}" if event.code else ""
     line = f"{event.number:>8}  {event.at.astimezone():%Y-%m-%d %H:%M:%S%z}  {event.kind:<14}  {event.id}  {word}{code}"
-    out.print(line.rstrip(), soft_wrap=True, markup=False)
+    out.print(line.rstrip(), markup=False)

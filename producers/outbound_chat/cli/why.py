@@ -42,9 +42,9 @@ def _refuse_batch(chat: OutboundChat, unknown: UnknownJob) -> NoReturn:
 def _print(found: Why) -> None:
     job = found.job
     state = Text(job.state, style=COLOURS.get(job.state, ""))
-    out.print(Text(f"{job.id}  ") + state + Text(f"  {job.priority.name.lower()}  sender {job.sender}"), soft_wrap=True)
+    out.print(Text(f"{job.id}  ") + state + Text(f"  {job.priority.name.lower()}  sender {job.sender}"))
     style = "green" if found.reason in _MOVES_BY_ITSELF else "yellow"
-    out.print(Text("") + Text(found.reason, style=f"bold {style}") + Text(f": {found.explanation}"), soft_wrap=True)
+    out.print(Text("") + Text(found.reason, style=f"bold {style}") + Text(f": {found.explanation}"))
     if found.ahead is None:
         return
     place = (

@@ -120,6 +120,19 @@ class Operations:
         options: dict[str, Any] = {**chosen, "limit": limit, "cursor": cursor}
         return self._run(Dead(self._verbs).page(options))
 
+    def each_dead_letter(self, **chosen: Unpack[DeadFilter]) -> Iterator[Job]:
+        """All failed and uncertain jobs that fit, the newest first, read page by page.
+
+        Raises what `dead_letters` raises.
+        """
+        cursor: str | None = None
+        while True:
+            page = self.dead_letters(limit=DEAD_PAGE, cursor=cursor, **chosen)
+            yield from page.jobs
+            cursor = page.cursor
+            if cursor is None:
+                return
+
     def count_dead(self, budget: str | None = None) -> Mapping[tuple[JobState, str], int]:
         """How many failed and uncertain jobs a budget has that were not replayed, by state and code."""
         return self._run(Dead(self._verbs).counts(budget))
@@ -143,14 +156,8 @@ class Operations:
 
         Raises what `replay` raises, at the job it concerns; those before it are replayed.
         """
-        cursor: str | None = None
-        while True:
-            page = self.dead_letters(limit=DEAD_PAGE, cursor=cursor, **chosen)
-            for job in page.jobs:
-                yield self.replay(job.id)
-            cursor = page.cursor
-            if cursor is None:
-                return
+        for job in self.each_dead_letter(**chosen):
+            yield self.replay(job.id)
 
     def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
         """What happened in a budget since an event's number, up to 500 events, the oldest first.
