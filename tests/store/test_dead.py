@@ -158,6 +158,27 @@ def test_the_list_goes_with_the_records(ledger: Ledger) -> None:
     assert len(ledger.dead()) == 1
 
 
+def test_a_replay_with_other_changes_than_the_first_is_refused(ledger: Ledger) -> None:
+    """The operator would believe that the new text went out."""
+    (old,) = fail(ledger)
+    (plain,) = fail(ledger)
+    chat = OutboundChat(store=ledger.store, key_prefix=PREFIX, senders={"sms": sender()})
+    old, plain = f"{BUDGET}.{old}", f"{BUDGET}.{plain}"
+    new = chat.replay(old, text="Hello again")
+
+    assert chat.replay(old, text="Hello again").id == new.id
+    assert chat.replay(old).id == new.id
+    with pytest.raises(NotReplayable, match=f"already, as {new.id}, and without these changes"):
+        chat.replay(old, text="Hello for the third time")
+    unchanged = chat.replay(plain)
+    with pytest.raises(NotReplayable, match=unchanged.id):
+        chat.replay(plain, text="Hello again")
+    for _ in range(2):
+        ledger.attempt("sent", contact_id="c-1")
+    with pytest.raises(NotReplayable, match="kept no more, so look there"):
+        chat.replay(old, text="Hello again")
+
+
 def test_jobs_whose_records_have_gone_are_not_counted(ledger: Ledger) -> None:
     """Of a code that no job ends with any more, nobody removes the ids one by one."""
     old, _ = fail(ledger, "refused", 2)

@@ -141,11 +141,12 @@ class Operations:
         """Sends a failed or uncertain job once more, as a new job that points to it; the new job.
 
         It has the same token, as long as that is valid, so the customer is texted once whatever became of the old one.
-        `changes` replace parts of the request; that needs a new token. Twice: the same new job.
+        `changes` replace parts of the request; that needs a new token. Twice: the same new job, as long as it is known
+        to have the same changes.
 
         Raises:
             UnknownJob: no job has this id, or its record has passed its lifetime.
-            NotReplayable: it did not fail.
+            NotReplayable: it did not fail, or was replayed already without these changes.
             Unprotected: the customer might be texted twice; `force` accepts that.
             InvalidJob: what would be sent is refused, for example since its sender was changed.
         """
