@@ -12,6 +12,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.errors import NotReplayable, OutboundChatError, Unprotected
 from outbound_chat.jobs import Job, JobState
 from outbound_chat.reports import Event
+from outbound_chat_config import load_settings
 
 Budget = Annotated[str | None, typer.Option(help="Name of a budget; needed where there are several.")]
 State = Annotated[str | None, typer.Option(help="failed or uncertain; both by default.")]
@@ -37,7 +38,8 @@ def dead(
     as_json: Json = False,
 ) -> None:
     """List failed and uncertain jobs that were not replayed, the newest first."""
-    with OutboundChat.from_settings() as chat:
+    settings = load_settings()
+    with OutboundChat.from_settings(settings) as chat:
         if counts:
             _print_counts(dict(chat.count_dead(budget)), as_json)
             return
@@ -48,7 +50,11 @@ def dead(
         return
     print_jobs(page.jobs)
     if not page.jobs:
-        talk.print("no such job", markup=False)
+        talk.print("no failed or uncertain job fits", markup=False)
+        if sender and sender not in settings.senders:
+            # It may have been one once, so its jobs are looked for all the same.
+            known = ", ".join(sorted(settings.senders))
+            talk.print(f'sender "{sender}" is not configured; known senders: {known}', style="yellow", markup=False)
     if page.cursor:
         talk.print(f'there are more: --cursor "{page.cursor}"', markup=False)
 

@@ -76,7 +76,8 @@ def _store(settings: Settings) -> Iterator[Check]:
             for name, budget in settings.budgets.items():
                 yield from budget_checks(store, name, budget)
     except StoreError as error:
-        yield Check("redis", Level.FAULT, str(error), "start the server or mend redis_url")
+        # The error says itself what to do.
+        yield Check("redis", Level.FAULT, str(error))
 
 
 def _server(info: dict[str, Any]) -> Iterator[Check]:

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from outbound_chat.cli.jobs import Json
-from outbound_chat.cli.output import COLOURS, out, print_json
+from outbound_chat.cli.output import COLOURS, Exit, out, print_json, print_unknown
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import UnknownBatch, UnknownJob
 from outbound_chat.lengths import after
@@ -35,7 +35,8 @@ def _refuse_batch(chat: OutboundChat, unknown: UnknownJob) -> NoReturn:
     try:
         chat.batch(unknown.job_id)
     except UnknownBatch:
-        raise unknown from None
+        print_unknown([unknown.job_id])
+        raise typer.Exit(Exit.UNKNOWN_ID) from None
     raise typer.BadParameter(f"is a batch; ask for one of its jobs, such as {unknown.job_id}-1", param_hint="JOB")
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from outbound_chat.client._checks import Errors, Timing
 from outbound_chat.client._quiet import out_of_quiet_hours
-from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms, to_json
+from outbound_chat.client._verbs import Steps, Verbs, ask, max_age_ms, to_json
 from outbound_chat.errors import FieldError, InvalidJob, NotReplayable, UnknownJob, Unprotected
 from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Job, JobState
 from outbound_chat.reports import DeadLetters
-from outbound_chat.request import ChatRequest, Code
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.store import calls
 from outbound_chat.store.calls import StoredJob
 from outbound_chat.store.records import from_ms, lane_of
