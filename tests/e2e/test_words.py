@@ -1,11 +1,16 @@
 """What the commands say, and with which exit code: the same thing in the same words, and always what to do next."""
 
 import json
+import os
+import re
+import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.harness import Harness, number, running_harness, sender
+from tests.waiting import wait_until
 
 NOBODY = f"main.{'0' * 26}"
 
@@ -137,3 +142,24 @@ def test_doctor_tells_what_to_do_where_something_is_to_be_done_and_once(stack: H
     assert told.count("check redis_url and that the server runs") == 1
     assert "broker: can't be reached: it is the Redis of redis_url\n" in told
     assert "start" not in told
+
+
+def test_ctrl_c_ends_the_looking_and_not_the_batch_and_says_how_to_look_again(stack: Harness) -> None:
+    """Who fears to stop 100,000 messages leaves a terminal open for a day."""
+    stack.configure(budgets={"main": {"rate": 20.0, "burst": 5}})
+    stack.start_worker()
+    rows = "to\n" + "\n".join(number(index) for index in range(60))
+    (stack.folder / "rows.csv").write_text(rows, encoding="utf-8")
+    command = ["send-batch", "rows.csv", "--sender", "support", "--text", "Hello", "--follow"]
+    narrow = {"FORCE_COLOR": "1", "COLUMNS": "60"}
+    process = stack.start([sys.executable, "-m", "outbound_chat.cli", *command], narrow)
+    wait_until(lambda: "expected to end" in stack.logs(), timeout=60, what="the first look at the batch")
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(60) == 130
+
+    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stack.logs())
+    again = re.search(r"batch (\S+) goes on; follow it again:\s+outbound-chat wait (\S+)\s", said)
+    assert again
+    assert again[1] == again[2]
+    assert max(line.count("━") for line in said.splitlines()) >= 30, "the words leave the bar its room"
+    assert stack.run("wait", again[2], "--timeout", "60").returncode == 0

@@ -62,7 +62,8 @@ def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
     try:
         return _follow(chat, batch_id, timeout)
     except KeyboardInterrupt:
-        talk.print(f"batch {batch_id} goes on. Follow it again: outbound-chat wait {batch_id}", markup=False)
+        # The command has a line of its own, so that a narrow terminal does not break it.
+        talk.print(f"batch {batch_id} goes on; follow it again:\n  outbound-chat wait {batch_id}", markup=False)
         raise
 
 
