@@ -97,7 +97,7 @@ class BatchClosed(OutboundChatError):
 
 
 class NotReplayable(OutboundChatError):
-    """The job can't be sent once more: it did not fail, or what was asked for is kept no more."""
+    """The job can't be sent once more: it did not fail, its request is kept no more, or its replay is another."""
 
     def __init__(self, job_id: str, reason: str) -> None:
         super().__init__(f"job {job_id} {reason}")

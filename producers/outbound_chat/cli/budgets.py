@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from math import isclose
 
 from outbound_chat.checks import Check, Level
+from outbound_chat.cli.holding import held_by, release_command
+from outbound_chat.cli.output import number_of
 from outbound_chat.reports import Hold
 from outbound_chat.store import Store, calls
 from outbound_chat_config import Budget
@@ -20,7 +22,7 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     for hold in store.run(calls.read_holds(keys)):
         yield _hold(hold)
     books = store.books(keys)
-    yield _workers(name, store.worker_versions(keys), f"{books.get('waiting', 0):,} jobs wait")
+    yield _workers(name, store.worker_versions(keys), number_of(books.get("waiting", 0), "job waits", "jobs wait"))
     yield from _books(name, books)
 
 
@@ -42,11 +44,15 @@ def _pace(name: str, rate: float, ceiling: float) -> Iterator[Check]:
 
 
 def _hold(hold: Hold) -> Check:
-    finding = f"held by the {hold.owner} since {hold.since.astimezone():%Y-%m-%d %H:%M:%S%z}: {hold.reason}"
-    if hold.owner == "person":
-        advice = f"when it may go on: outbound-chat release --{hold.scope} {hold.name}"
-    else:
-        advice = f"mend the cause ({hold.code}); a probe finds out by itself, or at once after outbound-chat release"
+    finding = f"{held_by(hold)}: {hold.reason}"
+    match hold.owner:
+        case "person":
+            advice = f"when it may go on: {release_command(hold)}"
+        case "cancel":
+            advice = "it ends within seconds while a worker runs"
+        case _:
+            found_out = f"a probe finds out by itself, or at once after {release_command(hold)}"
+            advice = f"mend the cause ({hold.code}); {found_out}"
     return Check(f"{hold.scope} {hold.name}", Level.WARNING, finding, advice)
 
 
@@ -64,7 +70,9 @@ def _workers(name: str, versions: Mapping[str, str], waiting: str) -> Check:
 def _books(name: str, books: Mapping[str, int]) -> Iterator[Check]:
     if books.get("unreadable"):
         advice = "look at their ids in the set of unreadable records, and restore or remove them"
-        yield Check(f"records of {name}", Level.FAULT, f"{books['unreadable']} can't be read", advice)
+        yield Check(f"records of {name}", Level.FAULT, f"{books['unreadable']:,} can't be read", advice)
     if books.get("doubled"):
         advice = "look for two programs that use one token; the log of the workers names the jobs"
-        yield Check(f"contacts of {name}", Level.FAULT, f"{books['doubled']} jobs got two contacts", advice)
+        yield Check(
+            f"contacts of {name}", Level.FAULT, f"{number_of(books['doubled'], 'job')} got two contacts", advice
+        )

@@ -12,6 +12,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.errors import NotReplayable, OutboundChatError, Unprotected
 from outbound_chat.jobs import Job, JobState
 from outbound_chat.reports import Event
+from outbound_chat_config import load_settings
 
 Budget = Annotated[str | None, typer.Option(help="Name of a budget; needed where there are several.")]
 State = Annotated[str | None, typer.Option(help="failed or uncertain; both by default.")]
@@ -37,7 +38,8 @@ def dead(
     as_json: Json = False,
 ) -> None:
     """List failed and uncertain jobs that were not replayed, the newest first."""
-    with OutboundChat.from_settings() as chat:
+    settings = load_settings()
+    with OutboundChat.from_settings(settings) as chat:
         if counts:
             _print_counts(dict(chat.count_dead(budget)), as_json)
             return
@@ -48,7 +50,11 @@ def dead(
         return
     print_jobs(page.jobs)
     if not page.jobs:
-        talk.print("no such job", markup=False)
+        talk.print("no failed or uncertain job fits", markup=False)
+        if sender and sender not in settings.senders:
+            # It may have been one once, so its jobs are looked for all the same.
+            known = ", ".join(sorted(settings.senders))
+            talk.print(f'sender "{sender}" is not configured; known senders: {known}', style="yellow", markup=False)
     if page.cursor:
         talk.print(f'there are more: --cursor "{page.cursor}"', markup=False)
 
@@ -87,7 +93,7 @@ def replay(
     with OutboundChat.from_settings() as chat:
         if every:
             chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant}
-            ids = [job.id for job in _all(chat, {**chosen, "batch": batch})]
+            ids = [job.id for job in chat.each_dead_letter(**cast("Any", {**chosen, "batch": batch}))]
         for job_id in ids or []:
             try:
                 new.append(chat.replay(job_id, force=force, text=text) if text else chat.replay(job_id, force=force))
@@ -100,17 +106,6 @@ def replay(
         print_jobs(new)
     if refused:
         raise typer.Exit(Exit.NOT_ALL_SENT)
-
-
-def _all(chat: OutboundChat, chosen: dict[str, Any]) -> list[Job]:
-    jobs: list[Job] = []
-    cursor: str | None = None
-    while True:
-        page = chat.dead_letters(limit=500, cursor=cursor, **cast("Any", chosen))
-        jobs += page.jobs
-        cursor = page.cursor
-        if cursor is None:
-            return jobs
 
 
 def events(
@@ -151,4 +146,4 @@ def _print_event(event: Event, as_json: bool) -> None:
     word = event.state or ""
     code = f"  {event.code}" if event.code else ""
     line = f"{event.number:>8}  {event.at.astimezone():%Y-%m-%d %H:%M:%S%z}  {event.kind:<14}  {event.id}  {word}{code}"
-    out.print(line.rstrip(), soft_wrap=True, markup=False)
+    out.print(line.rstrip(), markup=False)

@@ -33,7 +33,7 @@ def doctor(*, as_json: Json = False) -> None:
         if not as_json:
             mark, style = _MARKS[check.level]
             advice = f" → {check.advice}" if check.advice else ""
-            out.print(Text(f"{mark} ", style=style) + Text(f"{check.subject}: {check.finding}{advice}"), soft_wrap=True)
+            out.print(Text(f"{mark} ", style=style) + Text(f"{check.subject}: {check.finding}{advice}"))
     if as_json:
         print_json(found)
     if any(check.level is Level.FAULT for check in found):
@@ -76,7 +76,8 @@ def _store(settings: Settings) -> Iterator[Check]:
             for name, budget in settings.budgets.items():
                 yield from budget_checks(store, name, budget)
     except StoreError as error:
-        yield Check("redis", Level.FAULT, str(error), "start the server or mend redis_url")
+        # The error says itself what to do.
+        yield Check("redis", Level.FAULT, str(error))
 
 
 def _server(info: dict[str, Any]) -> Iterator[Check]:

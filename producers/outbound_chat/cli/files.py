@@ -15,6 +15,7 @@ from typing import IO, Any
 from outbound_chat.cli.jobs import parse_time
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.jobs import Rejection
 from outbound_chat.request import Code
 
 MAPS = ("attributes", "segment_attributes")
@@ -34,6 +35,8 @@ NUMBERS = ("chat_duration_in_minutes",)
 # A message is at most 16,384 bytes and attributes 32,768: a field beyond that is no job.
 LONGEST_FIELD = 131_072
 LONGEST_LINE = 1_000_000
+NAMED = 20
+"""Rejected rows that are shown."""
 KEPT_ROWS = 1_200
 """Rows remembered for the rejects: more than the jobs of one round trip."""
 
@@ -222,12 +225,17 @@ class Rejects:
 
     def __init__(self, path: Path, source: JobFile) -> None:
         self.path = path
+        self.first: list[dict[str, Any]] = []
+        """The first of them with line, row and errors, to be shown; the file has all."""
         self._source = source
         self._file: IO[str] | None = None
 
-    def add(self, row: int, errors: tuple[FieldError, ...]) -> None:
+    def add(self, rejection: Rejection) -> None:
         """Writes one rejected row."""
+        row, errors = rejection.row, rejection.errors
         found = self._source.recent.get(row) or Row(0, {})
+        if len(self.first) < NAMED:
+            self.first.append({"line": found.line, "row": row, "errors": errors})
         first = self._file is None
         if self._file is None:
             self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")

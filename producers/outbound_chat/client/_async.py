@@ -66,7 +66,7 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing):
     def _setup(self, settings: Settings, store: AsyncStore | None) -> None:
         self._settings = settings
         self._verbs = Verbs(settings)
-        self._control = Control(settings)
+        self._control = Control(self._verbs)
         self._store = store or AsyncStore(settings.redis_url.get_secret_value(), settings.key_prefix)
 
     @documented_by(OutboundChat.enqueue)

@@ -16,11 +16,11 @@ from outbound_chat.client._checks import (
     check_weight,
 )
 from outbound_chat.client._quiet import ServerClock, out_of_quiet_hours
-from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms, new_job, to_json
+from outbound_chat.client._verbs import Steps, Verbs, ask, max_age_ms, new_job, to_json
 from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, UnknownBatch
 from outbound_chat.ids import new_local_id
 from outbound_chat.jobs import BatchReceipt, Priority, Rejection
-from outbound_chat.request import ChatRequest, Code
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.store import calls
 from outbound_chat.store.calls import NewJob, NotOpen
 from outbound_chat.store.records import lane_of

@@ -55,7 +55,7 @@ class OutboundChat(Operations, Suppressing):
     def _setup(self, settings: Settings, store: Store | None) -> None:
         self._settings = settings
         self._verbs = Verbs(settings)
-        self._control = Control(settings)
+        self._control = Control(self._verbs)
         self._store = store or Store(settings.redis_url.get_secret_value(), settings.key_prefix)
 
     def enqueue(self, **options: Unpack[JobOptions]) -> Job:

@@ -31,7 +31,7 @@ from outbound_chat.errors import (
 from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Batch, Job, Priority
 from outbound_chat.reports import Events
-from outbound_chat.request import ChatRequest, Code, match_sender
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, match_sender
 from outbound_chat.store import Call, Keys, calls
 from outbound_chat.store.calls import NewJob, NotOpen
 from outbound_chat.store.records import job_from_head, lane_of
@@ -42,8 +42,6 @@ T = TypeVar("T")
 Steps: TypeAlias = Generator[Call[Any], Any, T]
 
 REREAD_SECONDS = 2.0
-
-OWN_OPTIONS = frozenset({"send_at", "expires_at", "idempotency_key", "tenant", "priority", "sender"})
 
 
 def ask(call: Call[T]) -> Steps[T]:

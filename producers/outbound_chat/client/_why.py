@@ -43,7 +43,9 @@ def why(verbs: Verbs, job_id: str) -> Steps[Why]:
     if found.waiting is None:
         return _answer(found.job, [end_or_call(found.job)], from_ms(found.now_ms), None)
     now, line = from_ms(found.now_ms), _line(found.waiting)
-    return _answer(found.job, list(stops_of(found.job, found.waiting, now, parts[0], line)), now, line)
+    sender = verbs.settings.senders.get(found.job.sender)
+    stops = stops_of(found.job, found.waiting, now, parts[0], line, quiet=bool(sender and sender.quiet_hours))
+    return _answer(found.job, list(stops), now, line)
 
 
 def _answer(job: Job, stops: Sequence[Stop], now: datetime, line: Line | None) -> Why:

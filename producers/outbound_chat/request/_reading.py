@@ -5,7 +5,7 @@ from typing import Any
 
 from outbound_chat.errors import FieldError, InvalidJob
 from outbound_chat.request._codes import Code
-from outbound_chat.request._names import DISPLAY_NAME, OPTIONS, SHORT_NAMES, Names, closest, step
+from outbound_chat.request._names import DISPLAY_NAME, OF_A_JOB, OPTIONS, SHORT_NAMES, Names, closest, step
 from outbound_chat.request._plain import last_part, plain, segment_value
 from outbound_chat.request._shapes import SPEC
 
@@ -28,7 +28,7 @@ def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names]:
             continue
         member = OPTIONS.get(option)
         if member is None:
-            unknown.append(FieldError(step(option, position), Code.UNKNOWN_FIELD.value, closest(option, OPTIONS)))
+            unknown.append(FieldError(step(option, position), Code.UNKNOWN_FIELD.value, closest(option, OF_A_JOB)))
         else:
             body[member] = value if value.__class__ is str else plain(value)
     if unknown or ("DisplayName" in body and "ParticipantDetails" in body) or "InitialSystemMessage" in body:

@@ -50,10 +50,11 @@ if batch ~= '' then
   local found = redis.call('HMGET', key('b:' .. batch), 'created_at', 'closed_at')
   if not found[1] then
     return { 'unknown_batch' }
-  elseif found[2] then
-    return { 'batch_closed' }
   end
   redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3])
+  if found[2] then
+    return { 'batch_closed' }
+  end
 end
 for i = FIRST, #ARGV, WIDTH do
   take(i)

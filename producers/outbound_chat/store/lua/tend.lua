@@ -1,4 +1,4 @@
--- tend: the waker's look after a budget: lost leases, expired jobs, due work that has no pump.
+-- tend: the waker's look after a budget: what time alone brings about. Long, since all of it is found in one look.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] worker: who looks
 -- ARGV[2] version: version of the budget's settings that this worker was started with
@@ -6,7 +6,7 @@
 --         next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
 --         configured: 0 when nobody wrote the budget's settings, without which nothing is sent
 -- keeps   a lost lease makes its job `maybe_sent`; every job expires, held or not
--- uses: base record lanes places events books gates opening wake calling final cancelling clock bucket
+-- uses: base record lanes places events books gates opening wake calling holds final cancelling clock bucket
 local MOST = 100
 local WORKER_MS = 10000
 local SOON_MS = 1000
@@ -75,7 +75,9 @@ end
 mend_after_step()
 local lost, expired = lose_leases(), expire_jobs()
 local sweeping = sweep_on()
+drop_lost_holds()
 write_books()
 open_changed_gates()
 enroll_due_lanes()
-return { lacks_pump() and ask_for_pump() or '', sweeping and SWEEP_AGAIN_MS or next_event(), lost, expired, redis.call('EXISTS', key('settings')) }
+local bring, next_ms = lacks_pump() and ask_for_pump() or '', sweeping and SWEEP_AGAIN_MS or next_event()
+return { bring, next_ms, lost, expired, redis.call('EXISTS', key('settings')) }

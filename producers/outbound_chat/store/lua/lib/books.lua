@@ -39,8 +39,16 @@ local function settle_batch(batch)
   end
 end
 
--- Notes every few seconds how far the batch has come. `mark_*` is the note before the last one: its rate is measured from
--- there, so over 5 to 10 seconds. After a pause it starts anew.
+-- Says that no more jobs come into a batch, the first time it is told so.
+local function close_book(batch)
+  if redis.call('HSETNX', key('b:' .. batch), 'closed_at', digits(NOW)) == 1 then
+    add_event('batch_accepted', batch, '', '')
+    settle_batch(batch)
+  end
+end
+
+-- Notes every few seconds how far the batch has come. `mark_*` is the note before the last one: its rate is measured
+-- from there, so over 5 to 10 seconds. After a pause it starts anew.
 local MARK_MS, PAUSE_MS = 5000, 20000
 
 local function mark_progress(batch)

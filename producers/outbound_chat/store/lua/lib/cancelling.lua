@@ -1,5 +1,5 @@
--- cancelling: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in `holds` as
--- `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
+-- cancelling: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in `holds`
+-- as `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
 local SWEPT = 200
 
 local function lanes_of_scope(scope)
@@ -34,7 +34,7 @@ local function cancel_lane(lane, most)
   return #ids
 end
 
--- Cancels up to 500 waiting jobs of the scope, and ends the order with the last; how many, and whether it was the last.
+-- Cancels up to SWEPT waiting jobs of the scope, and ends the order with the last; how many, and whether it was the last.
 local function sweep(scope)
   local swept = 0
   for _, lane in ipairs(lanes_of_scope(scope)) do

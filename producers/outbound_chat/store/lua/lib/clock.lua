@@ -1,5 +1,5 @@
--- clock: puts right what a backward step of the server's clock leaves in the future: leases, pumps, gates and numbers would
--- stand still for as long as the step. What is due stays due at the time that was asked for.
+-- clock: puts right what a backward step of the server's clock leaves in the future: leases, pumps, gates and numbers
+-- would stand still for as long as the step. What is due stays due at the time that was asked for.
 local STEP_MS = 1000
 
 local function move_back(index, by_ms)

@@ -5,6 +5,7 @@
 local RETRY_MS = 1000
 -- Who stops a scope without a probe: a person, or an order to cancel its jobs for as long as that takes.
 local PEOPLE = { 'person', 'cancel' }
+local OWNERS = { 'person', 'cancel', 'system' }
 local known_senders = {}
 
 local function limits_of(name)
@@ -55,8 +56,18 @@ local function write_hold(owner, scope, hold)
   redis.call('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
 end
 
--- The hold that stops the lane: its scope, and when a probe may be tried; or the scopes of all holds that a probe is due
--- for: one call is the probe of each, or a hold that several senders share would let one call of each sender out.
+-- Who holds the scope, people before the system, and the hold; nil: nobody does.
+local function holder_of(scope)
+  for _, owner in ipairs(OWNERS) do
+    local hold = read_hold(owner, scope)
+    if hold then
+      return owner, hold
+    end
+  end
+end
+
+-- The hold that stops the lane: its scope, and when a probe may be tried; or the scopes of all holds that a probe is
+-- due for: one call is the probe of each, or a hold that several senders share would let one call of each sender out.
 local function hold_of(lane)
   if redis.call('EXISTS', key('holds')) == 0 then
     return nil
@@ -121,8 +132,8 @@ local function spend_parts(limits, parts)
   end
 end
 
--- What keeps the lane's due jobs back, for `claim` and for those who ask why; writes nothing. Scope of the gate, when to
--- try it again (nil: an event opens it), and the rule.
+-- What keeps the lane's due jobs back, for `claim` and for those who ask why; writes nothing. Scope of the gate, when
+-- to try it again (nil: an event opens it), and the rule.
 -- No scope: they may go, at most so many of them (fourth), the first as the probe of holds (fifth).
 local function gate_of(lane)
   local held, try_at, probes = hold_of(lane)

@@ -1,5 +1,5 @@
--- pace: what a prediction goes by: the budget, what stops a lane, its own jobs, and the lanes beside it. Reads a bounded
--- number of keys however much waits: of many lanes those it sees stand for the rest. Writes nothing.
+-- pace: what a prediction goes by: the budget, what stops a lane, its own jobs, and the lanes beside it. Reads a
+-- bounded number of keys however much waits: of many lanes those it sees stand for the rest. Writes nothing.
 local MOST_TENANTS, MOST_LANES, SAMPLES = 6, 3, 16
 
 local function due_in(lane)
@@ -116,11 +116,9 @@ local function stop_of(lane)
     scope, _, probes = hold_of(lane)
     scope = scope or probes and probes[1]
   end
-  for _, owner in ipairs(scope and { 'person', 'cancel', 'system' } or {}) do
-    local hold = read_hold(owner, scope)
-    if hold then
-      return { owner, scope, hold.reason }
-    end
+  if scope then
+    local owner, hold = holder_of(scope)
+    return { owner, scope, hold.reason }
   end
 end
 
