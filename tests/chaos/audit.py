@@ -32,6 +32,8 @@ class Outcome:
     looks: int
     resumed: float | None
     promise: float
+    granted: float
+    """Seconds that the promise was put off: the start of new workers after all had died, as far as above the lease."""
     seconds: float
     may_lose: bool = False
     broken: tuple[str, ...] = field(default=())
@@ -40,7 +42,7 @@ class Outcome:
     @property
     def late(self) -> bool:
         """Whether work went on later than was promised."""
-        return self.resumed is None or self.resumed > self.promise
+        return self.resumed is None or self.resumed > self.promise + self.granted
 
     @property
     def held(self) -> bool:
@@ -90,6 +92,7 @@ def audit(rig: Rig, fault: Fault, began: float) -> Outcome:
         looks=seen.looks,
         resumed=seen.resumed,
         promise=fault.promise,
+        granted=rig.granted,
         seconds=time.monotonic() - began,
         may_lose=fault.may_lose,
         broken=tuple(broken),

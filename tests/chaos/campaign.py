@@ -1,6 +1,7 @@
 """Runs faults in a random order, each on a rig that suits it, and audits after each."""
 
 import random
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -73,7 +74,7 @@ class Rigs:
 def run(faults: Sequence[Fault], rigs: Rigs, *, broker: str = "") -> Iterator[Outcome]:
     """Runs the faults one after the other; `broker` stands for that of all rigs."""
     for fault in faults:
-        options = replace(fault.rig, broker=broker) if broker and fault.rig.broker == "redis" else fault.rig
+        options = replace(fault.rig, broker=broker) if broker else fault.rig
         rig = rigs.get(options)
         outcome = run_one(fault, rig)
         if fault.renew or not outcome.held or rigs.used_up(options):
@@ -87,11 +88,22 @@ def run_one(fault: Fault, rig: Rig) -> Outcome:
     rig.begin_run()
     rig.traffic.add(fault.jobs)
     wait_until(lambda: rig.in_flight() and rig.sampler.seen.ended, timeout=STRIKES_AT_SECONDS, what="calls in flight")
-    fault.strike(rig)
-    if not rig.sampler.marked:
-        rig.mark()
+    rig.sampler.seen.broken += _struck(fault, rig)
     # Singles, for Redis may need a moment after the cause ended; what it refused is not promised.
     rig.traffic.offer(JOBS_AFTER)
     outcome = audit(rig, fault, began)
     rig.calm()
     return outcome
+
+
+def _struck(fault: Fault, rig: Rig) -> list[str]:
+    """Lets the fault strike; what its cause met that should not be."""
+    problems: list[str] = []
+    try:
+        fault.strike(rig)
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        problems.append(f"{type(error).__name__}: {error}")
+        rig.start_workers()
+    if not rig.sampler.marked:
+        rig.mark()
+    return problems
