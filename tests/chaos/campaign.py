@@ -87,23 +87,26 @@ def run_one(fault: Fault, rig: Rig) -> Outcome:
     began = time.monotonic()
     rig.begin_run()
     rig.traffic.add(fault.jobs)
-    wait_until(lambda: rig.in_flight() and rig.sampler.seen.ended, timeout=STRIKES_AT_SECONDS, what="calls in flight")
-    rig.sampler.seen.broken += _struck(fault, rig)
+    workers = set(rig.worker_pids())
+    problems = list(_struck(fault, rig))
     # Singles, for Redis may need a moment after the cause ended; what it refused is not promised.
     rig.traffic.offer(JOBS_AFTER)
-    outcome = audit(rig, fault, began)
+    outcome = audit(rig, fault, began, problems, workers)
     rig.calm()
     return outcome
 
 
-def _struck(fault: Fault, rig: Rig) -> list[str]:
-    """Lets the fault strike; what its cause met that should not be."""
-    problems: list[str] = []
+def _struck(fault: Fault, rig: Rig) -> Iterator[str]:
+    """Lets the fault strike while calls are in flight; what it met that should not be."""
     try:
+        wait_until(
+            lambda: rig.in_flight() and rig.sampler.seen.ended, timeout=STRIKES_AT_SECONDS, what="calls in flight"
+        )
         fault.strike(rig)
     except (AssertionError, subprocess.TimeoutExpired) as error:
-        problems.append(f"{type(error).__name__}: {error}")
+        yield f"the fault itself: {error}"
+        # Whatever hangs, the jobs are still to be sent.
+        rig.kill(*(worker.pid for worker in rig.workers if worker.poll() is None))
         rig.start_workers()
     if not rig.sampler.marked:
         rig.mark()
-    return problems

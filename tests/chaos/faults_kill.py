@@ -9,7 +9,7 @@ from .rig import LEASE_SECONDS, Rig, RigOptions, children
 
 KIND = "kill"
 PROMISE = LEASE_SECONDS + 2
-PREFORK = RigOptions(pool="prefork")
+PREFORK = RigOptions(pool="processes")
 SUPERVISED = RigOptions(pool="supervised")
 
 
@@ -44,6 +44,7 @@ def kill_supervised_worker(rig: Rig) -> None:
 def kill_supervisor(rig: Rig) -> None:
     """kill -9 of `outbound-chat worker`: its workers end warmly by themselves."""
     workers = rig.worker_pids()
+    rig.ended_by_fault.update(workers)
     rig.kill(*(worker.pid for worker in rig.workers))
     wait_until(lambda: all(map(_gone, workers)), timeout=60, what="the end of the workers without a supervisor")
     rig.start_workers()

@@ -18,6 +18,9 @@ def _told(*signals: signal.Signals) -> Callable[[Rig], None]:
     def strike(rig: Rig) -> None:
         worker = rig.chance.choice(rig.workers)
         left = rig.in_flight()
+        rig.ended_by_fault.update(
+            (worker.pid, *rig.worker_pids()) if rig.options.pool == "supervised" else (worker.pid,)
+        )
         for one in signals:
             worker.send_signal(one)
             rig.last(0.1)
@@ -50,7 +53,7 @@ interrupt = _documented(_told(signal.SIGINT), "SIGINT to one worker: it ends its
 impatient = _documented(_told(signal.SIGINT, signal.SIGINT), "SIGINT twice to one worker: a cold end.")
 cold = _documented(_told(signal.SIGQUIT), "SIGQUIT to one worker: cold, or Celery's soft shutdown where it is set.")
 
-THREADS, PREFORK = RigOptions(), RigOptions(pool="prefork")
+THREADS, PREFORK = RigOptions(), RigOptions(pool="processes")
 FAULTS = (
     Fault(name="sigterm", kind=KIND, strike=warm, promise=PROMISE),
     Fault(name="sigint", kind=KIND, strike=interrupt, promise=PROMISE),
@@ -65,7 +68,7 @@ FAULTS = (
         kind=KIND,
         strike=cold,
         promise=PROMISE,
-        rig=RigOptions(pool="prefork", arguments=SOFT),
+        rig=RigOptions(pool="processes", arguments=SOFT),
         share=2,
     ),
     Fault(name="supervisor-sigterm", kind=KIND, strike=warm, promise=PROMISE, rig=RigOptions(pool="supervised")),

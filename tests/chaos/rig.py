@@ -48,7 +48,7 @@ class RigOptions:
 
     workers: int = 2
     pool: str = "threads"
-    """`threads`, `prefork`, or `supervised`: `outbound-chat worker --processes N`."""
+    """`threads`, `processes` (Celery's prefork), or `supervised`: `outbound-chat worker --processes N`."""
     fsync: str = "everysec"
     broker: str = "redis"
     """`redis`: the store's own server; `other`: a second one; `rabbitmq`."""
@@ -78,6 +78,8 @@ class Rig:
         self._lasting = threading.Event()
         self.granted = 0.0
         """Seconds that this run's promise is put off."""
+        self.ended_by_fault: set[int] = set()
+        """Process ids of the workers that the run's fault ended; any other must outlive it."""
         folder.mkdir(parents=True)
         try:
             self._start()
@@ -159,6 +161,7 @@ class Rig:
     def begin_run(self) -> None:
         """Lets traffic and sampler count anew, for the next fault."""
         self.granted = 0.0
+        self.ended_by_fault = set()
         self.traffic.begin_run()
         self.sampler.begin_run()
 
@@ -171,7 +174,7 @@ class Rig:
         else:
             name = f"w{len(self.harness.workers)}@%h"
             options = ("--without-gossip", "--without-mingle", "--pool", self.options.pool, "-n", name)
-            concurrency = ("--concurrency", "2") if self.options.pool == "prefork" else ()
+            concurrency = ("--concurrency", "2") if self.options.pool == "processes" else ()
             settings = ("--", *self.options.arguments) if self.options.arguments else ()
             process = self.harness.start_worker(*options, *concurrency, *settings, environment=environment)
         self.workers.append(process)
@@ -226,6 +229,7 @@ class Rig:
 
     def kill(self, *pids: int) -> None:
         """kill -9. The time runs until every job that was in flight then is final."""
+        self.ended_by_fault.update(pids)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         at = time.monotonic()
