@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model check bench-pacing bench-growth format constraints clean
+.PHONY: help demo test model chaos check bench-pacing bench-growth format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ test: $(STAMP) ## Run the test suite
 
 model: $(STAMP) ## Compare the ledger with its model over 3,000 new examples; another number in EXAMPLES
 	@MODEL_EXAMPLES=$(or $(EXAMPLES),3000) $(BIN)/python -m pytest tests/store/test_model.py
+
+chaos: $(STAMP) ## Strike a running stack with 210 faults, and audit after each, within the hour; options in ARGS
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 check: $(STAMP) ## Lint, types, import directions, docs that tell the truth
 	$(BIN)/ruff format --check .

@@ -61,10 +61,18 @@ def free_port() -> int:
 class Harness:
     """What a test starts; all of it ends with the test, by its own process ids."""
 
-    def __init__(self, folder: Path, sandbox: SandboxOptions = UNLIMITED) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sandbox: SandboxOptions = UNLIMITED,
+        *,
+        fsync: str = "everysec",
+        server: tuple[str, ...] = (),
+    ) -> None:
+        """`fsync` and `server`, more options of its command line, are the Valkey's."""
         self._stack = ExitStack()
         self.folder = folder
-        self.server = EmbeddedServer(folder / "valkey")
+        self.server = EmbeddedServer(folder / "valkey", fsync=fsync, options=server)
         self._stack.callback(self.server.stop)
         self.sandbox: SandboxClient = self._stack.enter_context(running_sandbox(sandbox))
         self.settings_file = folder / "outbound-chat.toml"

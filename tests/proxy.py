@@ -1,4 +1,4 @@
-"""A TCP proxy that does what networks do: cut, refuse, slow down, stop, lose one direction; or ends TLS.
+"""A TCP proxy that does what networks do: cut, refuse, slow down, hold back, lose one way; or ends TLS.
 
 Its target can be switched: connections that stand stay where they are, as after a change in DNS.
 """
@@ -10,19 +10,29 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from enum import Enum, auto
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
+
+Way = Literal["requests", "answers"]
+"""`requests`: from those who connect to the target; `answers`: back."""
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-class Direction(Enum):
-    """Which way bytes go."""
+class _Gate:
+    """One way through the proxy. Of its loop."""
 
-    TO_SERVER = auto()
-    TO_CLIENT = auto()
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.open.set()
+        self.held = 0
+
+    async def pass_through(self) -> None:
+        if not self.open.is_set():
+            self.held += 1
+            await self.open.wait()
+            self.held -= 1
 
 
 class _Connection:
@@ -49,18 +59,17 @@ class Proxy:
         self.target = target
         self.tls = tls
         self.delay = 0.0
-        """Seconds by which each piece of data comes later, in either direction."""
+        """Seconds by which each piece of data comes later, either way."""
         self.bytes_per_second: float | None = None
-        self._lost: frozenset[Direction] = frozenset()
+        self._lost: frozenset[Way] = frozenset()
         self._connections: set[_Connection] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._thread.start()
-        self._open = self._ask(asyncio.Event)
+        self._gates: dict[Way, _Gate] = self._ask(lambda: {"requests": _Gate(), "answers": _Gate()})
         self._server: asyncio.Server | None = None
         self.port = 0
         self.listen()
-        self.go_on()
 
     def listen(self) -> None:
         """Takes connections (again), on the same port."""
@@ -80,17 +89,23 @@ class Proxy:
         """Resets all connections that stand; new ones are taken."""
         self._ask(lambda: self._reset(only_lossy=False))
 
-    def pause(self) -> None:
-        """Passes nothing on until `go_on`; nothing is lost."""
-        self._ask(self._open.clear)
+    def hold(self, *ways: Way) -> None:
+        """Keeps what comes from now on, on connections old and new, until `let_pass`; nothing is lost."""
+        for way in ways:
+            self._ask(self._gates[way].open.clear)
 
-    def go_on(self) -> None:
-        """Ends a pause."""
-        self._ask(self._open.set)
+    def held(self, way: Way) -> int:
+        """How many pieces it keeps; each connection gives one at most, what follows stays behind it."""
+        return self._gates[way].held
 
-    def lose(self, *directions: Direction) -> None:
+    def let_pass(self) -> None:
+        """Passes on what it kept, also what came from a program that is dead by now."""
+        for gate in self._gates.values():
+            self._ask(gate.open.set)
+
+    def lose(self, *ways: Way) -> None:
         """Half open: what goes there vanishes, ends of connections too, while all connections stand."""
-        self._lost = frozenset(directions)
+        self._lost = frozenset(ways)
 
     def heal(self) -> None:
         """Loses nothing more. Connections that lost something are reset, as by a network that forgot them."""
@@ -135,8 +150,8 @@ class Proxy:
         self._connections.add(connection)
         try:
             await asyncio.gather(
-                self._pass_on(connection, from_client, server, Direction.TO_SERVER),
-                self._pass_on(connection, from_server, client, Direction.TO_CLIENT),
+                self._pass_on(connection, from_client, server, "requests"),
+                self._pass_on(connection, from_server, client, "answers"),
             )
         finally:
             self._connections.discard(connection)
@@ -144,25 +159,22 @@ class Proxy:
                 writer.close()
 
     async def _pass_on(
-        self,
-        connection: _Connection,
-        source: asyncio.StreamReader,
-        sink: asyncio.StreamWriter,
-        direction: Direction,
+        self, connection: _Connection, source: asyncio.StreamReader, sink: asyncio.StreamWriter, way: Way
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(65_536):
                 await asyncio.sleep(self.delay + len(data) / (self.bytes_per_second or float("inf")))
-                await self._open.wait()
-                if direction in self._lost or connection.lossy:
-                    connection.lossy = True
-                else:
-                    sink.write(data)
-                    await sink.drain()
-        if direction in self._lost or connection.lossy:
-            connection.lossy = True
-        else:
+                await self._gates[way].pass_through()
+                if self._loses(connection, way):
+                    continue
+                sink.write(data)
+                await sink.drain()
+        if not self._loses(connection, way):
             sink.close()
+
+    def _loses(self, connection: _Connection, way: Way) -> bool:
+        connection.lossy = connection.lossy or way in self._lost
+        return connection.lossy
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxy import Direction, Proxy, running_proxy
+from tests.proxy import Proxy, Way, running_proxy
 from tests.tls import make_certificates
 
 SOON = 0.3
@@ -95,22 +95,24 @@ def test_it_delays_and_limits(proxy: Proxy) -> None:
         assert time.monotonic() - started >= 0.2
 
 
-def test_a_pause_loses_nothing(proxy: Proxy) -> None:
-    """A line that hangs for a while: all comes late."""
+@pytest.mark.parametrize("way", ["requests", "answers"])
+def test_what_it_holds_comes_late(proxy: Proxy, way: Way) -> None:
+    """A line that hangs for a while loses nothing."""
     with connect(proxy) as client:
-        proxy.pause()
+        proxy.hold(way)
         client.sendall(b"hello")
         assert is_silent(client)
-        proxy.go_on()
+        assert proxy.held(way) == 1
+        proxy.let_pass()
         assert client.recv(1_024) == b"hello"
 
 
-@pytest.mark.parametrize("direction", list(Direction))
-def test_half_open_a_connection_stands_and_no_answer_comes(proxy: Proxy, direction: Direction) -> None:
+@pytest.mark.parametrize("way", ["requests", "answers"])
+def test_half_open_a_connection_stands_and_no_answer_comes(proxy: Proxy, way: Way) -> None:
     """Healed, a connection with a gap is reset and never goes on: TCP has no gaps."""
     with connect(proxy) as client:
         assert says(client, b"hello") == b"hello"
-        proxy.lose(direction)
+        proxy.lose(way)
         client.sendall(b"lost")
         assert is_silent(client)
         proxy.heal()

@@ -1,0 +1,207 @@
+"""A stack that faults strike, one after the other, since starting one takes longer than most faults."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import redis
+
+from outbound_chat.client import OutboundChat
+from outbound_chat.store import Store
+from outbound_chat_config import Settings
+from outbound_chat_worker.embedded import EmbeddedServer
+from tests.harness import UNLIMITED, Harness, sender
+from tests.proxy import Proxy, running_proxy
+from tests.waiting import wait_until
+
+from .sampler import Sampler
+from .traffic import Traffic
+
+BUDGET = "main"
+LEASE_SECONDS = 3.0
+READY_SECONDS = 120.0
+LATENCY = timedelta(milliseconds=150)
+"""Connect's time for an answer: long enough that a cause finds calls in flight."""
+RATE = 120.0
+"""Calls a second: so slow that jobs wait when a cause comes."""
+
+WORKER: Mapping[str, Any] = MappingProxyType(
+    {"lease": LEASE_SECONDS, "connect_timeout": 1, "read_timeout": 1.5, "threads": 12, "slice": 2}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RigOptions:
+    """What a fault needs. Faults with equal options share a rig."""
+
+    workers: int = 2
+    pool: str = "threads"
+    """`threads`, `prefork`, or `supervised`: `outbound-chat worker --processes N`."""
+    fsync: str = "everysec"
+    broker: str = "redis"
+    """`redis`: the store's own server; `other`: a second one; `rabbitmq`."""
+    proxied: bool = False
+    """Workers reach Redis and Connect through proxies, `rig.to_redis` and `rig.to_connect`."""
+    server: tuple[str, ...] = ()
+    """More options of Valkey's command line."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Of the workers."""
+    extend: "Callable[[Rig], Mapping[str, Any]] | None" = None
+    """Called before the workers start; it may start more (`rig.stack` ends it) and gives changes to their settings."""
+
+
+class Rig:
+    """A running stack with its traffic and its sampler."""
+
+    def __init__(self, folder: Path, options: RigOptions, chance: random.Random) -> None:
+        """Starts everything; returns when the workers are ready. `chance` is for faults that choose."""
+        self.stack = ExitStack()
+        self.options = options
+        self.chance = chance
+        self.folder = folder
+        folder.mkdir(parents=True)
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
+        self.harness = Harness(self.folder, UNLIMITED, fsync=self.options.fsync, server=self.options.server)
+        self.stack.callback(self.harness.close)
+        self.sandbox = self.harness.sandbox
+        self.calm()
+        self.to_redis = self._proxy(self.server.port)
+        self.to_connect = self._proxy(int(self.sandbox.url.rsplit(":", 1)[1]))
+        self.broker: EmbeddedServer | None = None
+        changes: dict[str, Any] = {
+            "worker": dict(WORKER),
+            "budgets": {BUDGET: {"rate": RATE, "burst": 20}},
+        }
+        if self.options.broker == "other":
+            self.broker = EmbeddedServer(self.folder / "broker")
+            self.stack.callback(self.broker.stop)
+            changes["broker_url"] = self.broker.url
+        self.harness.configure(**changes)
+        self.direct = self.harness.settings
+        """Settings of those who go round the proxies."""
+        self._configure_workers(changes)
+        self.chat = self.stack.enter_context(OutboundChat.from_settings(self.direct))
+        self.store = self.stack.enter_context(Store(self.server.url))
+        self.keys = self.store.keys(BUDGET)
+        self.redis = self.stack.enter_context(redis.Redis(port=self.server.port, decode_responses=True))
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.start_workers()
+        self.sampler = self.stack.enter_context(Sampler(self.server.port, self.keys.base))
+        self.traffic = Traffic(self.chat)
+
+    def _proxy(self, port: int) -> Proxy:
+        return self.stack.enter_context(running_proxy(port))
+
+    def _configure_workers(self, changes: dict[str, Any]) -> None:
+        if self.options.proxied:
+            endpoint = f"http://127.0.0.1:{self.to_connect.port}"
+            changes["redis_url"] = f"redis://127.0.0.1:{self.to_redis.port}/0"
+            changes["senders"] = {"support": sender(endpoint_url=endpoint)}
+        if self.options.extend:
+            changes |= self.options.extend(self)
+        self.harness.configure(**changes)
+
+    @property
+    def server(self) -> EmbeddedServer:
+        """The store's server."""
+        return self.harness.server
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of the workers."""
+        return self.harness.settings
+
+    def calm(self) -> None:
+        """Lets Connect answer as it should again."""
+        self.sandbox.configure(latency=LATENCY, faults=(), rate=None)
+
+    def begin_run(self) -> None:
+        """Lets traffic and sampler count anew, for the next fault."""
+        self.traffic.begin_run()
+        self.sampler.begin_run()
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        """Starts one worker, or the supervisor of some; `wait_ready` waits for it."""
+        environment = dict(self.options.environment)
+        if self.options.pool == "supervised":
+            command = [sys.executable, "-m", "outbound_chat.cli", "worker", "--processes", str(self.options.workers)]
+            process = self.harness.start(command, environment)
+        else:
+            name = f"w{len(self.harness.workers)}@%h"
+            options = ("--without-gossip", "--without-mingle", "--pool", self.options.pool, "-n", name)
+            concurrency = ("--concurrency", "2") if self.options.pool == "prefork" else ()
+            process = self.harness.start_worker(*options, *concurrency, environment=environment)
+        self.workers.append(process)
+        return process
+
+    def start_workers(self) -> None:
+        """Starts as many workers as are missing, and waits until all are ready."""
+        wanted = 1 if self.options.pool == "supervised" else self.options.workers
+        self.workers = [worker for worker in self.workers if worker.poll() is None]
+        while len(self.workers) < wanted:
+            self.start_worker()
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Waits until as many workers as the rig has said to Redis that they live."""
+        wait_until(lambda: len(self._known_pids()) == self.options.workers, timeout=READY_SECONDS, what="the workers")
+
+    def _known_pids(self) -> set[str]:
+        """Process ids of the living workers that the ledger knows."""
+        known = {member.split(" ")[0].rsplit(":", 1)[1] for member in self.redis.zrange(self.keys.workers, 0, -1)}
+        return known & {str(pid) for pid in self.worker_pids()}
+
+    def worker_pids(self) -> list[int]:
+        """Process ids of all Celery workers' main processes."""
+        pids = [worker.pid for worker in self.workers if worker.poll() is None]
+        return [child for pid in pids for child in children(pid)] if self.options.pool == "supervised" else pids
+
+    def in_flight(self) -> list[str]:
+        """Local ids of the jobs that have a lease now."""
+        ids: list[str] = self.redis.zrange(self.keys.base + "leases", 0, -1)
+        return ids
+
+    def kill(self, *pids: int) -> None:
+        """kill -9. The time runs until every job that was in flight then is final."""
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        at = time.monotonic()
+        self.sampler.mark(at, self.in_flight())
+        for worker in self.workers:
+            if worker.pid in pids:
+                worker.wait(10)
+
+    def mark(self, in_flight: Sequence[str] = ()) -> None:
+        """The cause ends now: the time runs until a job becomes final, or all those named."""
+        self.sampler.mark(time.monotonic(), in_flight)
+
+    def close(self) -> None:
+        """Ends everything that the rig started; the workers all at once."""
+        for worker in getattr(self, "workers", []):
+            if worker.poll() is None:
+                worker.terminate()
+        self.stack.close()
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of a process's children. https://man7.org/linux/man-pages/man5/proc_pid_task_tid_children.5.html"""
+    found: list[int] = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        found += map(int, (thread / "children").read_text().split())
+    return found
