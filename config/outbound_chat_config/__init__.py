@@ -17,7 +17,7 @@ from outbound_chat_config._senders import (
     Channel,
     Sender,
 )
-from outbound_chat_config._settings import ResultSettings, RetrySettings, Settings, WorkerSettings
+from outbound_chat_config._settings import MOST_SKEW, ResultSettings, RetrySettings, Settings, WorkerSettings
 from outbound_chat_config._values import check_name
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "LATEST_SECONDS",
     "LEAST_CHAT_MINUTES",
     "MOST_CHAT_MINUTES",
+    "MOST_SKEW",
     "Budget",
     "Channel",
     "OpenChats",

@@ -14,6 +14,10 @@ from outbound_chat_config._values import Duration, Name
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 TOKEN_HORIZON = timedelta(days=6, hours=12)
 
+# AWS refuses a signature more than 5 minutes off; a minute is kept, for the clock of Redis may be off the other way.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+MOST_SKEW = timedelta(minutes=4)
+
 _MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 _URL_SCHEMES = ("redis://", "rediss://", "unix://", "redis+cluster://", "rediss+cluster://")
 

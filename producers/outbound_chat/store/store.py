@@ -104,6 +104,12 @@ class Store:
             members = self.redis.zrange(keys.workers, 0, -1)
         return dict(member.rsplit(" ", 1) for member in members)
 
+    def skewed_workers(self, keys: Keys) -> dict[str, float]:
+        """Workers seen within the last 10 s that claim nothing → seconds that the clock of their machine is ahead."""
+        with translated():
+            members = self.redis.zrange(keys.skewed, 0, -1)
+        return {worker: int(ms) / 1000 for worker, ms in (member.rsplit(" ", 1) for member in members)}
+
     def forget_worker(self, keys: Keys, worker: str, version: str) -> None:
         """Takes a worker that ends off the list."""
         with translated():
