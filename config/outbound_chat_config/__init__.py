@@ -17,6 +17,7 @@ from outbound_chat_config._senders import (
     Channel,
     Sender,
 )
+from outbound_chat_config._sentinel import SentinelAddress, is_sentinel, parse_sentinel_url
 from outbound_chat_config._settings import MOST_SKEW, ResultSettings, RetrySettings, Settings, WorkerSettings
 from outbound_chat_config._values import check_name
 
@@ -34,11 +35,14 @@ __all__ = [
     "ResultSettings",
     "RetrySettings",
     "Sender",
+    "SentinelAddress",
     "Settings",
     "SettingsError",
     "WorkerSettings",
     "chat_duration",
     "check_name",
     "find_zone",
+    "is_sentinel",
     "load_settings",
+    "parse_sentinel_url",
 ]

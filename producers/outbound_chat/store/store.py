@@ -18,6 +18,7 @@ from outbound_chat.store.calls import Call, read_shared
 from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, connect_async, is_cluster, translated
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.scripts import knows_shebang, load_script
+from outbound_chat.store.sentinel import close_sentinels, close_sentinels_async
 
 T = TypeVar("T")
 
@@ -154,6 +155,7 @@ class Store:
         """Closes all connections."""
         if self._redis is not None:
             self._redis.close()
+            close_sentinels(self._redis)
 
     def __enter__(self) -> Self:
         return self
@@ -227,6 +229,7 @@ class AsyncStore:
     async def close(self) -> None:
         """Closes all connections."""
         await self.redis.aclose()
+        await close_sentinels_async(self.redis)
 
 
 class AsyncListener:
