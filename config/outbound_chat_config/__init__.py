@@ -17,7 +17,8 @@ from outbound_chat_config._senders import (
     Channel,
     Sender,
 )
-from outbound_chat_config._settings import ResultSettings, RetrySettings, Settings, WorkerSettings
+from outbound_chat_config._sentinel import SentinelAddress, is_sentinel, parse_sentinel_url
+from outbound_chat_config._settings import MOST_SKEW, ResultSettings, RetrySettings, Settings, WorkerSettings
 from outbound_chat_config._values import check_name
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "LATEST_SECONDS",
     "LEAST_CHAT_MINUTES",
     "MOST_CHAT_MINUTES",
+    "MOST_SKEW",
     "Budget",
     "Channel",
     "OpenChats",
@@ -33,11 +35,14 @@ __all__ = [
     "ResultSettings",
     "RetrySettings",
     "Sender",
+    "SentinelAddress",
     "Settings",
     "SettingsError",
     "WorkerSettings",
     "chat_duration",
     "check_name",
     "find_zone",
+    "is_sentinel",
     "load_settings",
+    "parse_sentinel_url",
 ]

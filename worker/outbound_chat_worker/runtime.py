@@ -11,6 +11,7 @@ from typing import Any
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import Keys, Store, calls
 from outbound_chat_config import Sender, Settings, load_settings
+from outbound_chat_worker.clock import Clock
 from outbound_chat_worker.connect import Connect
 from outbound_chat_worker.stored import read_stored
 
@@ -27,6 +28,7 @@ class Runtime:
         self.settings = settings
         self.store = Store(settings.redis_url.get_secret_value(), settings.key_prefix)
         self.connect = Connect(settings.worker, budgets=len(settings.budgets))
+        self.clock = Clock()
         self.shared_request = lru_cache(maxsize=256)(self._read_shared_request)
         """The part of the request that the jobs of a batch share, by budget and batch."""
 

@@ -22,6 +22,8 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     for hold in store.run(calls.read_holds(keys)):
         yield _hold(hold)
     books = store.books(keys)
+    for worker, skew in store.skewed_workers(keys).items():
+        yield _skewed(worker, skew)
     yield _workers(name, store.worker_versions(keys), number_of(books.get("waiting", 0), "job waits", "jobs wait"))
     yield from _books(name, books)
 
@@ -65,6 +67,12 @@ def _workers(name: str, versions: Mapping[str, str], waiting: str) -> Check:
         finding = f"{len(versions)} run with different settings of this budget; {waiting}"
         return Check(subject, Level.FAULT, finding, advice)
     return Check(subject, Level.OK, f"{len(versions)} run; {waiting}")
+
+
+def _skewed(worker: str, skew: float) -> Check:
+    side = "ahead of" if skew > 0 else "behind"
+    finding = f"its clock is {abs(skew):.0f} s {side} that of Redis, so it claims nothing: AWS would refuse its calls"
+    return Check(f"worker {worker}", Level.FAULT, finding, "set the clock of its machine by NTP; it goes on by itself")
 
 
 def _books(name: str, books: Mapping[str, int]) -> Iterator[Check]:

@@ -17,7 +17,7 @@ from outbound_chat.cli.open_chats import open_chat_checks
 from outbound_chat.cli.output import Exit, out, print_json
 from outbound_chat.errors import SettingsError, StoreError
 from outbound_chat.store import Store
-from outbound_chat_config import Settings, load_settings
+from outbound_chat_config import MOST_SKEW, Settings, load_settings
 
 OLDEST_SERVER = 7
 MOST_SKEW_SECONDS = 2.0
@@ -98,7 +98,10 @@ def _server(info: dict[str, Any]) -> Iterator[Check]:
         advice = "turn on the append-only file: CONFIG SET appendonly yes, and in the server's configuration"
         yield Check("persistence", Level.WARNING, "no append-only file: a restart loses the latest jobs", advice)
     skew = float(info["clock_skew"])
-    if abs(skew) > MOST_SKEW_SECONDS:
+    if abs(skew) > MOST_SKEW.total_seconds():
+        advice = "set both clocks by NTP; AWS would refuse the calls of a worker here, so it claims nothing"
+        yield Check("clock", Level.FAULT, f"this machine and Redis are {abs(skew):.0f} s apart", advice)
+    elif abs(skew) > MOST_SKEW_SECONDS:
         advice = "set both clocks by NTP; jobs go by the clock of Redis, AWS signatures by this one"
         yield Check("clock", Level.WARNING, f"this machine and Redis are {abs(skew):.1f} s apart", advice)
     else:

@@ -25,6 +25,8 @@ from redis.exceptions import (
 from redis.retry import Retry
 
 from outbound_chat.errors import StoreError, StoreUnavailable
+from outbound_chat.store.sentinel import connect_async_by_sentinel, connect_by_sentinel
+from outbound_chat_config import is_sentinel
 
 _OPTIONS: dict[str, Any] = {
     "decode_responses": True,
@@ -76,6 +78,8 @@ def connect(url: str) -> AnyRedis:
     with translated():
         if is_cluster(url):
             return redis.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
+        if is_sentinel(url):
+            return connect_by_sentinel(url, Retry(_backoff(), RETRIES, _RETRIED), _OPTIONS)
         return redis.Redis.from_url(url, retry=Retry(_backoff(), RETRIES, _RETRIED), **_options(url))
 
 
@@ -83,7 +87,11 @@ def connect_async(url: str) -> AnyAsyncRedis:
     """The same for asyncio."""
     if is_cluster(url):
         return redis.asyncio.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-    client = redis.asyncio.Redis.from_url(url, retry=AsyncRetry(_backoff(), RETRIES, _RETRIED), **_options(url))
+    retry = AsyncRetry(_backoff(), RETRIES, _RETRIED)
+    if is_sentinel(url):
+        client = connect_async_by_sentinel(url, retry, _OPTIONS)
+    else:
+        client = redis.asyncio.Redis.from_url(url, retry=retry, **_options(url))
     pool = client.connection_pool
     pool.connection_class = type("Connection", (_HeedsCancelling, pool.connection_class), {})
     return client

@@ -18,6 +18,7 @@ from outbound_chat.store.calls import Call, read_shared
 from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, connect_async, is_cluster, translated
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.scripts import knows_shebang, load_script
+from outbound_chat.store.sentinel import close_sentinels, close_sentinels_async
 
 T = TypeVar("T")
 
@@ -104,6 +105,12 @@ class Store:
             members = self.redis.zrange(keys.workers, 0, -1)
         return dict(member.rsplit(" ", 1) for member in members)
 
+    def skewed_workers(self, keys: Keys) -> dict[str, float]:
+        """Workers seen within the last 10 s that claim nothing → seconds that the clock of their machine is ahead."""
+        with translated():
+            members = self.redis.zrange(keys.skewed, 0, -1)
+        return {worker: int(ms) / 1000 for worker, ms in (member.rsplit(" ", 1) for member in members)}
+
     def forget_worker(self, keys: Keys, worker: str, version: str) -> None:
         """Takes a worker that ends off the list."""
         with translated():
@@ -148,6 +155,7 @@ class Store:
         """Closes all connections."""
         if self._redis is not None:
             self._redis.close()
+            close_sentinels(self._redis)
 
     def __enter__(self) -> Self:
         return self
@@ -221,6 +229,7 @@ class AsyncStore:
     async def close(self) -> None:
         """Closes all connections."""
         await self.redis.aclose()
+        await close_sentinels_async(self.redis)
 
 
 class AsyncListener:
