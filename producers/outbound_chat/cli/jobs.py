@@ -15,6 +15,7 @@ from outbound_chat.jobs import Batch, Job, JobState
 from outbound_chat.request import Code
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Safety = Annotated[str | None, typer.Option(help="memory, or fsync: return once it is on disk, and with a replica.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_default=False)]
 
 
@@ -75,6 +76,7 @@ def send(
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "normal",
     tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key and content give the same job.")] = None,
+    durability: Safety = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the end; 0: do not wait.")] = 0.0,
     as_json: Json = False,
 ) -> None:
@@ -85,6 +87,7 @@ def send(
         "priority": priority,
         "tenant": tenant,
         "idempotency_key": idempotency_key,
+        "durability": durability,
         "sender": sender,
     }
     raw = _read_request(request)

@@ -47,7 +47,7 @@ RETRIES = 3
 
 # After a failover a connection stays with the old primary, which refuses every write: each try begins with a connection
 # made anew, and that leads to the new one.
-_RETRIED = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDownError)
+RETRIED = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDownError)
 
 
 def _backoff() -> ExponentialWithJitterBackoff:
@@ -76,14 +76,14 @@ def connect(url: str) -> AnyRedis:
     with translated():
         if is_cluster(url):
             return redis.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-        return redis.Redis.from_url(url, retry=Retry(_backoff(), RETRIES, _RETRIED), **_options(url))
+        return redis.Redis.from_url(url, retry=Retry(_backoff(), RETRIES, RETRIED), **_options(url))
 
 
 def connect_async(url: str) -> AnyAsyncRedis:
     """The same for asyncio."""
     if is_cluster(url):
         return redis.asyncio.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-    client = redis.asyncio.Redis.from_url(url, retry=AsyncRetry(_backoff(), RETRIES, _RETRIED), **_options(url))
+    client = redis.asyncio.Redis.from_url(url, retry=AsyncRetry(_backoff(), RETRIES, RETRIED), **_options(url))
     pool = client.connection_pool
     pool.connection_class = type("Connection", (_HeedsCancelling, pool.connection_class), {})
     return client

@@ -18,6 +18,7 @@ from outbound_chat.store.calls import Call, read_shared
 from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, connect_async, is_cluster, translated
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.scripts import knows_shebang, load_script
+from outbound_chat.store.together import run_together, run_together_async
 
 T = TypeVar("T")
 
@@ -76,6 +77,8 @@ class Store:
         """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
         script = load_script(call.script, shebang=self._shebang)
         with translated():
+            if call.then:
+                return call.read(run_together(self.redis, call, script))
             try:
                 reply = self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)
             except NoScriptError:
@@ -199,6 +202,8 @@ class AsyncStore:
         """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
         script = load_script(call.script, shebang=self._shebang)
         with translated():
+            if call.then:
+                return call.read(await run_together_async(self.redis, call, script))
             try:
                 reply = await self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)
             except NoScriptError:
