@@ -5,7 +5,6 @@ Not for rules: what a call does stands in its Lua script, what it means in `call
 
 import os
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
@@ -123,15 +122,6 @@ class Store:
         with translated():
             rate, ceiling = self.redis.hmget(keys.bucket, "rate", "ceiling")
         return float(rate or 0), float(ceiling or 0)
-
-    def server_info(self) -> dict[str, Any]:
-        """What the server says of itself (INFO), and `clock_skew`: seconds that this machine's clock is ahead of it."""
-        with translated():
-            info: dict[str, Any] = self.redis.info()
-            seconds, micros = self.redis.time()
-        if self.clustered:
-            info = next(iter(info.values())) if all(isinstance(part, dict) for part in info.values()) else info
-        return {**info, "clock_skew": time.time() - seconds - micros / 1_000_000}
 
     @contextmanager
     def listen(self, channel: str) -> "Iterator[Listener]":
