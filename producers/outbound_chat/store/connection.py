@@ -125,7 +125,7 @@ def translated() -> Iterator[None]:
         ClusterDownError,
         RedisClusterException,
     ) as error:
-        raise StoreUnavailable(f"Redis can't be reached: {error}; check redis_url and that the server runs") from error
+        raise StoreUnavailable(_unreachable(error)) from error
     except (ReadOnlyError, MasterDownError, TryAgainError) as error:
         raise StoreUnavailable(
             f"Redis takes no writes now: {error}; a failover may be under way, or redis_url names a replica"
@@ -136,3 +136,12 @@ def translated() -> Iterator[None]:
         ) from error
     except RedisError as error:
         raise StoreError(f"Redis refused the command: {error}") from error
+
+
+def _unreachable(error: Exception) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return (
+            f"Redis can't be reached: its certificate is not trusted ({error}); name the file of the authority that "
+            "signed it, and the host it was made for: rediss://HOST:PORT/0?ssl_ca_certs=/path/ca.pem"
+        )
+    return f"Redis can't be reached: {error}; check redis_url and that the server runs"
