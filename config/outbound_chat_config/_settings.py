@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from outbound_chat_config._durability import DurabilitySettings
 from outbound_chat_config._errors import SettingsError, explain
 from outbound_chat_config._senders import Budget, Sender
 from outbound_chat_config._sentinel import (
@@ -14,6 +15,7 @@ from outbound_chat_config._sentinel import (
     is_sentinel,
     parse_sentinel_url,
 )
+from outbound_chat_config._tls import check_tls
 from outbound_chat_config._values import Duration, Name
 
 # A ClientToken protects a repeat for 7 days; half a day is kept for clocks, leases and the call itself.
@@ -112,6 +114,7 @@ class Settings(BaseModel):
     worker: WorkerSettings = WorkerSettings()
     retry: RetrySettings = RetrySettings()
     results: ResultSettings = ResultSettings()
+    durability: DurabilitySettings = DurabilitySettings()
 
     @field_validator("redis_url")
     @classmethod
@@ -129,6 +132,8 @@ class Settings(BaseModel):
         elif url.startswith("sentinel://"):
             raise ValueError("must name the service too: redis+sentinel://host:26379,host:26379/service")
         return value
+
+    _tls = field_validator("redis_url", "broker_url")(check_tls)
 
     @model_validator(mode="after")
     def _senders_have_budgets(self) -> Self:

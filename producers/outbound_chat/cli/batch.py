@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from outbound_chat.cli.files import JobFile, Rejects, UnusableFile
-from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.jobs import Json, Safety
 from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.cli.output import Exit, number_of, plain, print_batch, print_json, talk
 from outbound_chat.cli.preflight import show_preflight
@@ -26,6 +26,7 @@ def send_batch(
     tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
     weight: Annotated[float | None, typer.Option(help="Turns it gets where other batches get one.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Calls of it that may run at the same time.")] = None,
+    durability: Safety = None,
     rejects: Annotated[
         Path | None, typer.Option(help="Where to write rejected rows; FILE.rejects.csv or .jsonl by default.")
     ] = None,
@@ -43,7 +44,7 @@ def send_batch(
         raise typer.BadParameter(str(error), param_hint="FILE") from error
     rejected = Rejects(_rejects_path(file, rejects), rows)
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
-    shared |= {"weight": weight, "concurrency": concurrency}
+    shared |= {"weight": weight, "concurrency": concurrency, "durability": durability}
     settings = load_settings()
     if dry_run:
         show_preflight(settings, rows, rejected, sender, shared, as_json=as_json)

@@ -20,6 +20,7 @@ from outbound_chat_config import Settings, load_settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 WAITING = frozenset({JobState.SCHEDULED, JobState.QUEUED})
+Safety = Annotated[str | None, typer.Option(help="memory, or fsync: return once it is on disk, and with a replica.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_default=False)]
 
 
@@ -80,6 +81,7 @@ def send(
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "normal",
     tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key and content give the same job.")] = None,
+    durability: Safety = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the end; 0: do not wait.", min=0)] = 0.0,
     as_json: Json = False,
 ) -> None:
@@ -90,6 +92,7 @@ def send(
         "priority": priority,
         "tenant": tenant,
         "idempotency_key": idempotency_key,
+        "durability": durability,
         "sender": sender,
     }
     raw = _read_request(request)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from outbound_chat.client._checks import Errors, check_tenant
-from outbound_chat.client._verbs import Steps, Verbs, ask
+from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client._verbs import Verbs
 from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, SettingsError, UnknownBatch
 from outbound_chat.ids import split_id
 from outbound_chat.reports import Hold

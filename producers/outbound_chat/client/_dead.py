@@ -7,7 +7,8 @@ from typing import Any
 
 from outbound_chat.client._checks import Errors, Timing
 from outbound_chat.client._quiet import out_of_quiet_hours
-from outbound_chat.client._verbs import Steps, Verbs, ask, max_age_ms, to_json
+from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client._verbs import Verbs, max_age_ms, to_json
 from outbound_chat.errors import FieldError, InvalidJob, NotReplayable, UnknownJob, Unprotected
 from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Job, JobState

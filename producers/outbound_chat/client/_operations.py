@@ -7,7 +7,8 @@ from typing import Any, TypeVar, Unpack
 from outbound_chat.client._control import Control, Target
 from outbound_chat.client._dead import Dead
 from outbound_chat.client._options import DeadFilter, RequestOptions
-from outbound_chat.client._verbs import Steps, Verbs
+from outbound_chat.client._steps import Steps
+from outbound_chat.client._verbs import Verbs
 from outbound_chat.jobs import Batch, Job, JobState
 from outbound_chat.reports import DeadLetters, Events, Hold
 

@@ -10,7 +10,8 @@ from outbound_chat.client._dead import Dead
 from outbound_chat.client._documented import documented_by
 from outbound_chat.client._operations import DEAD_PAGE, EVENTS_PAGE, POLL_SECONDS, Operations
 from outbound_chat.client._options import DeadFilter, RequestOptions
-from outbound_chat.client._verbs import Steps, Verbs
+from outbound_chat.client._steps import Steps
+from outbound_chat.client._verbs import Verbs
 from outbound_chat.jobs import Batch, Job, JobState
 from outbound_chat.reports import DeadLetters, Events, Hold
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from outbound_chat.client._verbs import Steps, ask
+from outbound_chat.client._steps import Steps, ask
 from outbound_chat.errors import FieldError, InvalidJob, InvalidNumbers
 from outbound_chat.jobs import Rejection
 from outbound_chat.reports import SuppressedNumber

@@ -7,7 +7,8 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from outbound_chat.client._verbs import Steps, Verbs, ask
+from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client._verbs import Verbs
 from outbound_chat.client._why_stops import HAIR, Line, Stop, end_or_call, stops_of
 from outbound_chat.errors import UnknownJob
 from outbound_chat.ids import split_id

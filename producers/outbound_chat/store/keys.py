@@ -71,6 +71,7 @@ KINDS = (
     ),
     KeyKind("skewed", "zset", Lifetime.TTL, "workers of the last 10 s with a wrong clock, ms ahead -> seen ms"),
     KeyKind("pumps", "zset", Lifetime.TTL, "pumps at work -> alive until ms"),
+    KeyKind("confirmed", "string", Lifetime.TTL, "when somebody last waited for the disk: ms"),
     KeyKind("claims:*", "string", Lifetime.TTL, "a pump's last claim, to repeat its answer"),
     KeyKind("waiting", "string", Lifetime.TTL, "the pump that waits on `poke`"),
     KeyKind("asked", "string", Lifetime.TTL, "stands while a pump is on its way: nonce of the request"),

@@ -5,7 +5,6 @@ Not for rules: what a call does stands in its Lua script, what it means in `call
 
 import os
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
@@ -19,6 +18,7 @@ from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, con
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.scripts import knows_shebang, load_script
 from outbound_chat.store.sentinel import close_sentinels, close_sentinels_async
+from outbound_chat.store.together import run_together, run_together_async
 
 T = TypeVar("T")
 
@@ -77,6 +77,8 @@ class Store:
         """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
         script = load_script(call.script, shebang=self._shebang)
         with translated():
+            if call.then:
+                return call.read(run_together(self.redis, call, script))
             try:
                 reply = self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)
             except NoScriptError:
@@ -127,15 +129,6 @@ class Store:
         with translated():
             rate, ceiling = self.redis.hmget(keys.bucket, "rate", "ceiling")
         return float(rate or 0), float(ceiling or 0)
-
-    def server_info(self) -> dict[str, Any]:
-        """What the server says of itself (INFO), and `clock_skew`: seconds that this machine's clock is ahead of it."""
-        with translated():
-            info: dict[str, Any] = self.redis.info()
-            seconds, micros = self.redis.time()
-        if self.clustered:
-            info = next(iter(info.values())) if all(isinstance(part, dict) for part in info.values()) else info
-        return {**info, "clock_skew": time.time() - seconds - micros / 1_000_000}
 
     @contextmanager
     def listen(self, channel: str) -> "Iterator[Listener]":
@@ -207,6 +200,8 @@ class AsyncStore:
         """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
         script = load_script(call.script, shebang=self._shebang)
         with translated():
+            if call.then:
+                return call.read(await run_together_async(self.redis, call, script))
             try:
                 reply = await self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)
             except NoScriptError:
