@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from outbound_chat.client._checks import (
+    UNREADABLE_KEY,
     Errors,
     check_concurrency,
     check_key,
@@ -185,6 +186,9 @@ class BatchWriter:
                 self._duplicates += 1
                 continue
             row = int(chunk[other.index].local_id.rpartition("-")[2])
+            if not other.local_id:
+                self._reject(row, (UNREADABLE_KEY,))
+                continue
             message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
             self._reject(row, (FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message),))
         if self._on_progress:

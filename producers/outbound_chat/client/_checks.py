@@ -18,6 +18,12 @@ LONGEST_KEY = 255
 
 Errors = list[FieldError]
 
+UNREADABLE_KEY = FieldError(
+    "idempotency_key",
+    Code.IDEMPOTENCY_CONFLICT,
+    "was written over in Redis by another program, so nobody knows whether it was used; use another key",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:

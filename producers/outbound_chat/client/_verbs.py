@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from outbound_chat.client._checks import (
+    UNREADABLE_KEY,
     Errors,
     Timing,
     check_key,
@@ -105,6 +106,8 @@ class Verbs:
             raise UnknownBatch(lane)
         for other in submitted.others:
             other_id = f"{keys.budget}.{other.local_id}"
+            if not other.local_id:
+                raise InvalidJob([UNREADABLE_KEY])
             if not other.same:
                 raise IdempotencyConflict(other_id)
             return (yield from self.status(other_id))

@@ -4,7 +4,7 @@
 -- ARGV[2] version: version of the budget's settings that this worker was started with
 -- reply   {bring, next_ms, lost, expired, configured}; bring: nonce with which the caller is to bring a pump, '': none;
 --         next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
---         configured: 0 when nobody wrote the budget's settings, without which nothing is sent
+--         configured: 0 when nobody wrote the budget's settings, or they can't be read: without them nothing is sent
 -- keeps   a lost lease makes its job `maybe_sent`; every job expires, held or not
 -- uses: base record lanes places events books gates opening wake calling final cancelling clock bucket
 local MOST = 100
@@ -78,4 +78,4 @@ local sweeping = sweep_on()
 write_books()
 open_changed_gates()
 enroll_due_lanes()
-return { lacks_pump() and ask_for_pump() or '', sweeping and SWEEP_AGAIN_MS or next_event(), lost, expired, redis.call('EXISTS', key('settings')) }
+return { lacks_pump() and ask_for_pump() or '', sweeping and SWEEP_AGAIN_MS or next_event(), lost, expired, read_budget() and 1 or 0 }
