@@ -27,6 +27,9 @@ test: $(STAMP) ## Run the test suite
 model: $(STAMP) ## Compare the ledger with its model over 3,000 new examples; another number in EXAMPLES
 	@MODEL_EXAMPLES=$(or $(EXAMPLES),3000) $(BIN)/python -m pytest tests/store/test_model.py
 
+fuzz: $(STAMP) ## Give the parsers 5,000 hostile examples each; another number in EXAMPLES
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/fuzz
+
 check: $(STAMP) ## Lint, types, import directions, docs that tell the truth
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from outbound_chat.cli.files import JobFile, Rejects, UnusableFile
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.open_chats import batch_warning
-from outbound_chat.cli.output import Exit, outlook_of, print_batch, print_json, talk
+from outbound_chat.cli.output import Exit, outlook_of, print_batch, print_json, shown, talk
 from outbound_chat.cli.preflight import show_preflight
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import WaitTimeout
@@ -54,7 +54,7 @@ def send_batch(
         return
     with OutboundChat.from_settings(settings) as chat:
         try:
-            receipt = enqueue_file(chat, rows, rejected, sender=sender, name=name or file.name, shared=shared)
+            receipt = enqueue_file(chat, rows, rejected, sender=sender, name=name or shown(file.name), shared=shared)
         except UnusableFile as error:
             raise typer.BadParameter("\n".join([str(error), *error.__notes__]), param_hint="FILE") from error
         finally:
@@ -110,7 +110,12 @@ def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
         WaitTimeout: it was not final after `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
-    columns = (TextColumn("send   "), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[counts]}"))
+    columns = (
+        TextColumn("send   "),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[counts]}", markup=False),
+    )
     with Progress(*columns, TimeElapsedColumn(), console=talk) as progress:
         batch = chat.batch(batch_id)
         bar = progress.add_task("", total=batch.accepted, counts="")

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from outbound_chat.client._checks import (
+    LONGEST_NAME,
     UNREADABLE_KEY,
     Errors,
     check_concurrency,
     check_key,
+    check_label,
     check_priority,
     check_tenant,
     check_timing,
@@ -54,6 +56,7 @@ class BatchWriter:
         errors: Errors = []
         tenant = check_tenant(options.get("tenant"), errors)
         priority = check_priority(options.get("priority"), Priority.BULK, errors)
+        check_label("name", name, LONGEST_NAME, errors)
         self._weight = check_weight(options.get("weight"), errors)
         self._concurrency = check_concurrency(options.get("concurrency"), errors)
         self._sender_name, sender = verbs.find_sender(options.get("sender"), errors)
