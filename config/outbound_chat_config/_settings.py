@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from outbound_chat_config._errors import SettingsError, explain
 from outbound_chat_config._senders import Budget, Sender
-from outbound_chat_config._values import Duration, Name
+from outbound_chat_config._values import Duration, Name, is_name
 
 # A ClientToken protects a repeat for 7 days; half a day is kept for clocks, leases and the call itself.
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
@@ -178,7 +178,9 @@ class Settings(BaseModel):
         if found := self.senders.get(name):
             return found
         known = ", ".join(sorted(self.senders)) or "none is configured"
-        raise SettingsError(f'sender "{name}" is not configured; known senders: {known}')
+        # What can be no name may be a phone number, or written for a terminal to obey.
+        which = f'sender "{name}"' if is_name(name) else "a sender of this name"
+        raise SettingsError(f"{which} is not configured; known senders: {known}")
 
 
 def _shown(limit: float | None) -> str:

@@ -1,5 +1,6 @@
 """Hostile names, files and arguments at the client and the command line, on a real server."""
 
+import itertools
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -76,32 +78,27 @@ def test_an_idempotency_key_may_hold_anything(stack: Harness, key: str) -> None:
 )
 def test_the_name_of_a_batch_and_the_reason_of_a_hold_are_plain_text(stack: Harness, name: Any) -> None:
     """Both are printed wherever somebody asks."""
-    with pytest.raises(InvalidJob, match="^name: "):
+    with pytest.raises(InvalidJob, match=r"^name: "):
         stack.chat().enqueue_batch([], sender="support", name=name)
-    with pytest.raises(InvalidJob, match="^reason: "):
+    with pytest.raises(InvalidJob, match=r"^reason: "):
         stack.chat().hold(sender="support", reason=name if name != "x" * 256 else "x" * 1_001)
-    with pytest.raises(InvalidJob, match="^reason: "):
+    with pytest.raises(InvalidJob, match=r"^reason: "):
         stack.chat().suppress([number(1)], sender="support", reason=name)
 
 
 def test_no_stored_text_reaches_the_terminal_as_it_is(stack: Harness) -> None:
-    """An older version, or another program, may have stored what clears the screen; `--json` gives it back as it was."""
+    """An older version, or another program, may have stored what clears the screen. JSON gives it back as it was."""
     chat = stack.chat()
     batch = chat.enqueue_batch([{"to": number(3)}], sender="support", text="Hello", name="plain").id
     with stack_redis(stack) as client:
         client.hset(f"oc:{{main}}:b:{batch.partition('.')[2]}", "name", EVIL)
         client.hset("oc:{main}:holds", "person:sender:support", json.dumps({"reason": EVIL, "since_ms": 1}))
 
-    for command in (["status", batch], ["holds"], ["doctor"], ["wait", batch, "--timeout", "0.1"]):
-        for options in ([], ["--json"]):
-            done = stack.run(*command, *options, environment={"FORCE_COLOR": "1", "NO_COLOR": "1"})
-            said = done.stdout + done.stderr
-            assert not RAW.search(re.sub("\x1b\\[[0-9;]*[mK]|\x1b\\[\\?25[lh]|\x1b\\[1A|\r", "", said)), command
-            assert "Traceback" not in said
-            if options and command[0] in {"status", "holds"}:
-                assert EVIL in json.dumps(json.loads(done.stdout), ensure_ascii=False).encode().decode(
-                    "unicode_escape", "ignore"
-                ) or EVIL in str(json.loads(done.stdout))
+    for command in (["status", batch], ["holds"], ["holds", "--json"]):
+        done = stack.run(*command)
+        assert done.returncode == 0, done.stderr
+        assert not RAW.search(done.stdout + done.stderr)
+        assert "\\x1b[2J" in done.stdout or EVIL in leaves(json.loads(done.stdout))
     assert chat.release(sender="support")
 
 
@@ -109,17 +106,9 @@ def test_no_stored_text_reaches_the_terminal_as_it_is(stack: Harness) -> None:
     "arguments",
     [
         [b"status", b"main.\xff\xfe"],
-        [b"status", b"\x1b[2J"],
-        [b"send", b"--sender", b"support", b"--to", b"\xff", b"--text", b"\xff"],
-        [b"send", b"--sender", b"\xff", b"--to", b"+12025550123"],
-        [b"send", b"--sender", b"support", b"--to", b"+12025550123", b"--attribute", b"\xff=\xff"],
-        [b"hold", b"--reason", b"\xff", b"--sender", b"support"],
+        [b"send", b"--sender", b"\xff", b"--to", b"\xff", b"--text", b"\xff", b"--attribute", b"\xff=\xff"],
         [b"send-batch", b"\xff.csv", b"--sender", b"support"],
-        [b"\xff\xfe"],
-        [b"\x1b[2J"],
         [b"--\x1b[2J"],
-        [b"cancel", b"--tenant", b"{other}"],
-        [b"dead", b"--cursor", b"1 \xff"],
     ],
     ids=ascii,
 )
@@ -134,6 +123,12 @@ def test_arguments_that_are_no_text_give_one_error(stack: Harness, arguments: li
     assert "Traceback" not in said
     assert not RAW.search(said)
     assert "rror" in said
+
+
+def leaves(value: Any) -> list[Any]:
+    """Every value inside, however deep."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return [value] if parts is None else [leaf for part in parts for leaf in leaves(part)]
 
 
 def content_of(size: int, *parts: bytes) -> Iterable[bytes]:
@@ -157,24 +152,20 @@ HUGE = {
 @pytest.mark.parametrize("parts", HUGE.values(), ids=HUGE.keys())
 @pytest.mark.parametrize("kind", [JobFile, NumberFile], ids=lambda kind: kind.__name__)
 def test_a_file_is_read_in_bounded_memory(tmp_path: Path, parts: tuple[bytes, ...], kind: Any) -> None:
-    """A file may be of any size, and be no CSV at all: 100 MB of it must not be held."""
+    """A file may be of any size, and be no CSV at all: 30 MB of it must not be held."""
     path = tmp_path / "huge.csv"
     with path.open("wb") as file:
-        for piece in content_of(100 * MEGABYTES, *parts):
+        for piece in content_of(30 * MEGABYTES, *parts):
             file.write(piece)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    rows = 0
     try:
-        opened = kind(path)
-        for _ in opened:
-            rows += 1
-            if rows >= 3_000:
-                break
-        opened.close()
+        with closing(kind(path)) as file:
+            for _ in itertools.islice(file, 3_000):
+                pass
     except UnusableFile as error:
         assert len(str(error)) < 2_000  # noqa: PT017  # some can be read row by row
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 24_000
 
 
 def test_a_million_columns_are_looked_at_once(tmp_path: Path) -> None:
@@ -182,7 +173,8 @@ def test_a_million_columns_are_looked_at_once(tmp_path: Path) -> None:
     path = tmp_path / "wide.csv"
     path.write_text("to," + ",".join(f"_{index:x}" for index in range(120_000)) + "\n+12025550123\n")
 
-    (row,) = JobFile(path)
+    with closing(JobFile(path)) as file:
+        (row,) = file
     assert isinstance(row, InvalidJob)
 
 
@@ -204,7 +196,8 @@ def test_a_line_of_json_is_refused_alone(tmp_path: Path, content: str, field: st
     path = tmp_path / "rows.jsonl"
     path.write_text(f'{content}\r\n{{"to": "+12025550123"}}\n')
 
-    first, second = JobFile(path)
+    with closing(JobFile(path)) as file:
+        first, second = file
     assert isinstance(first, InvalidJob)
     assert first.errors[0].field == field
     assert second == {"to": "+12025550123"}

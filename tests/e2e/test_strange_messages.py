@@ -82,8 +82,8 @@ HARMLESS = {
 """The worker's process outlives them."""
 
 DEADLY = "{["
-"""What is no JSON ends the process as kombu reads it, before anything of ours sees it; so does a body that is no base64.
-The supervisor starts another."""
+"""What is no JSON ends the process as kombu reads it, before anything of ours sees it: the supervisor starts another.
+So does a body that is no base64."""
 
 BREAKING = {
     "JSON without an envelope": '{"a": 1}',

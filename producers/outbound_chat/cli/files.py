@@ -76,7 +76,11 @@ class JobFile:
         """How many rows so far brought which `chat_duration_in_minutes` of their own."""
         if self.is_csv:
             self._reader = csv.reader(self._lines, strict=True)
-            self.columns = self._read_header(path)
+            try:
+                self.columns = self._read_header(path)
+            except UnusableFile:
+                self.close()
+                raise
 
     @property
     def position(self) -> int:

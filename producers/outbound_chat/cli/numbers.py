@@ -31,6 +31,14 @@ class NumberFile:
         csv.field_size_limit(LONGEST_FIELD)
         self._reader = csv.reader(self._lines(), strict=True)
         try:
+            self._place = self._read_header(path)
+        except UnusableFile:
+            self.close()
+            raise
+
+    def _read_header(self, path: Path) -> int:
+        """Place of the column of the numbers."""
+        try:
             names = [name.strip() for name in next(self._reader, [])]
         except csv.Error as error:
             raise UnusableFile(f"{path}, line 1: {error}") from error
@@ -38,7 +46,7 @@ class NumberFile:
         if len(found) != 1:
             message = 'its first line must name one column "to" or "number", and no second one; commas separate columns'
             raise UnusableFile(f"{path}: {message}")
-        self._place = found[0]
+        return found[0]
 
     @property
     def position(self) -> int:
