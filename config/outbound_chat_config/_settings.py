@@ -16,7 +16,7 @@ from outbound_chat_config._sentinel import (
     parse_sentinel_url,
 )
 from outbound_chat_config._tls import check_tls
-from outbound_chat_config._values import Duration, Name
+from outbound_chat_config._values import Duration, Name, is_name
 
 # A ClientToken protects a repeat for 7 days; half a day is kept for clocks, leases and the call itself.
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
@@ -214,7 +214,9 @@ class Settings(BaseModel):
         if found := self.senders.get(name):
             return found
         known = ", ".join(sorted(self.senders)) or "none is configured"
-        raise SettingsError(f'sender "{name}" is not configured; known senders: {known}')
+        # What can be no name may be a phone number, or written for a terminal to obey.
+        which = f'sender "{name}"' if is_name(name) else "a sender of this name"
+        raise SettingsError(f"{which} is not configured; known senders: {known}")
 
 
 def _shown(limit: float | None) -> str:

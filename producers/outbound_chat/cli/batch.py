@@ -8,7 +8,7 @@ import typer
 from outbound_chat.cli.files import JobFile, Rejects, UnusableFile
 from outbound_chat.cli.jobs import Json, Safety
 from outbound_chat.cli.open_chats import batch_warning
-from outbound_chat.cli.output import Exit, number_of, plain, print_batch, print_json, talk
+from outbound_chat.cli.output import Exit, number_of, plain, print_batch, print_json, shown, talk
 from outbound_chat.cli.preflight import show_preflight
 from outbound_chat.cli.progress import file_progress, follow_batch
 from outbound_chat.client import OutboundChat
@@ -51,7 +51,7 @@ def send_batch(
         return
     with OutboundChat.from_settings(settings) as chat:
         try:
-            receipt = enqueue_file(chat, rows, rejected, sender=sender, name=name or file.name, shared=shared)
+            receipt = enqueue_file(chat, rows, rejected, sender=sender, name=name or shown(file.name), shared=shared)
         except UnusableFile as error:
             raise typer.BadParameter("\n".join([str(error), *error.__notes__]), param_hint="FILE") from error
         finally:

@@ -17,6 +17,11 @@ WELL_BELOW = 0.9
 def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     """Everything worth knowing of one budget."""
     keys = store.keys(name)
+    if strangers := store.strangers(keys):
+        advice = "look what is there, and delete it; workers write settings, senders and weights again by themselves"
+        finding = f"{', '.join(strangers)} hold what another program wrote"
+        yield Check(f"keys of {name}", Level.FAULT, finding, advice)
+        return
     yield from _settings(name, budget, store.budget_settings(keys))
     yield from _pace(name, *store.pace(keys))
     for hold in store.run(calls.read_holds(keys)):
@@ -29,10 +34,16 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
 
 
 def _settings(name: str, budget: Budget, obeyed: Mapping[str, str]) -> Iterator[Check]:
-    # The script writes fewer digits than a difference of two rates may have.
-    if obeyed and not (isclose(float(obeyed["rate"]), budget.own_rate) and int(obeyed["burst"]) == budget.own_burst):
+    try:
+        # The script writes fewer digits than a difference of two rates may have.
+        same = not obeyed or (
+            isclose(float(obeyed["rate"]), budget.own_rate) and int(obeyed["burst"]) == budget.own_burst
+        )
+    except (LookupError, ValueError):
+        same = False
+    if not same:
         finding = (
-            f"workers go by {obeyed['rate']}/s in bursts of {obeyed['burst']}, "
+            f"workers go by {obeyed.get('rate')}/s in bursts of {obeyed.get('burst')}, "
             f"these settings give {budget.own_rate:g}/s in bursts of {budget.own_burst}"
         )
         yield Check(f"budget {name}", Level.WARNING, finding, "start the workers again with the file that is right")

@@ -5,6 +5,7 @@ from typing import Annotated, Any, cast
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.output import Exit, out, print_error, print_jobs, print_json, talk
@@ -65,7 +66,7 @@ def _print_counts(found: dict[tuple[JobState, str], int], as_json: bool) -> None
         return
     table = Table("state", "code", "jobs", box=None)
     for (state, code), count in sorted(found.items()):
-        table.add_row(state, code, f"{count:,}")
+        table.add_row(state, Text(code), f"{count:,}")
     out.print(table)
 
 

@@ -18,6 +18,9 @@ from outbound_chat.reports import Hold
 from outbound_chat.request import Code
 from outbound_chat_config import Settings, load_settings
 
+LARGEST_REQUEST = 1_000_000
+"""Bytes; its attributes are at most 32,768, and its message 16,384."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 WAITING = frozenset({JobState.SCHEDULED, JobState.QUEUED})
 Safety = Annotated[str | None, typer.Option(help="memory, or fsync: return once it is on disk, and with a replica.")]
@@ -55,11 +58,21 @@ def _read_request(path: Path | None) -> dict[str, Any] | None:
     if path is None:
         return None
     try:
-        request = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(LARGEST_REQUEST + 1)
+        if len(content) > LARGEST_REQUEST:
+            raise typer.BadParameter(
+                f"{path} has more than {LARGEST_REQUEST:,} bytes, as no request has", param_hint="--request"
+            )
+        request = json.loads(content.decode("utf-8"))
     except OSError as error:
         raise typer.BadParameter(f"{path} can't be read: {error.strerror}", param_hint="--request") from error
-    except ValueError as error:
-        raise typer.BadParameter(f"{path} is not JSON: {error}", param_hint="--request") from error
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{path} is not UTF-8 text; save it as UTF-8", param_hint="--request") from None
+    except json.JSONDecodeError as error:
+        raise typer.BadParameter(f"{path} is not JSON: {error}", param_hint="--request") from None
+    except (ValueError, RecursionError):
+        raise typer.BadParameter(f"{path} is not JSON that a request may be", param_hint="--request") from None
     if not isinstance(request, dict):
         raise typer.BadParameter(f"{path} must hold one JSON object", param_hint="--request")
     return request

@@ -1,14 +1,16 @@
 """How the command line speaks: data to standard output, talk to standard error, one exit code for each kind of end."""
 
 import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
 from outbound_chat.errors import (
@@ -22,9 +24,30 @@ from outbound_chat.errors import (
 )
 from outbound_chat.jobs import Batch, Job, JobState
 
+# What a terminal obeys and does not show: control characters but tabs and line ends, what turns the direction of a line
+# (https://www.unicode.org/reports/tr9/), and halves of characters, which no stream can encode.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def shown(text: str) -> str:
+    """The text as a terminal may have it: what it would obey is written in escapes, and line ends stay.
+
+    Names, reasons and messages come from Redis and from callers; one must not clear a screen or hide another line.
+    """
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
+
+
+class _Console(Console):
+    """Shows all text, whatever prints it, as `shown` has it; only Rich's own control codes reach the terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=shown(segment.text))
+
+
 # On a terminal lines are broken between words; into files and pipes they go whole, so that they can be searched.
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-talk = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+out = _Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+talk = _Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 class Exit(IntEnum):
@@ -78,7 +101,13 @@ def print_unknown(ids: Sequence[str]) -> None:
 
 def print_json(value: Any) -> None:
     """A value as one JSON document on one line of standard output: records as objects, times as ISO 8601."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=plain) + "\n")
+    sys.stdout.write(to_json(value) + "\n")
+
+
+def to_json(value: Any) -> str:
+    """The same as text. What a terminal would obey is escaped, so that a reader of JSON gets it back as it was."""
+    text = json.dumps(value, ensure_ascii=False, default=plain)
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def plain(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """Commands for numbers that must not be contacted: suppress, unsuppress, suppressed."""
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from rich.text import Text
 from outbound_chat.cli.files import UnusableFile
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.numbers import NumberFile
-from outbound_chat.cli.output import Exit, number_of, out, print_json, talk
+from outbound_chat.cli.output import Exit, number_of, out, print_json, talk, to_json
 from outbound_chat.cli.progress import file_progress
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import FieldError
@@ -72,7 +71,7 @@ def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False
             between = "["
             for entry in found:
                 row = {"number": entry.number, "since": entry.since.isoformat(timespec="milliseconds")}
-                sys.stdout.write(between + json.dumps({**row, "reason": entry.reason}, ensure_ascii=False))
+                sys.stdout.write(between + to_json({**row, "reason": entry.reason}))
                 between = ",\n"
             sys.stdout.write("[]\n" if between == "[" else "]\n")
             return

@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from outbound_chat.client._checks import (
+    LONGEST_NAME,
+    UNREADABLE_KEY,
     Errors,
     check_concurrency,
     check_key,
+    check_label,
     check_priority,
     check_tenant,
     check_timing,
@@ -55,6 +58,7 @@ class BatchWriter:
         errors: Errors = []
         tenant = check_tenant(options.get("tenant"), errors)
         priority = check_priority(options.get("priority"), Priority.BULK, errors)
+        check_label("name", name, LONGEST_NAME, errors)
         self._weight = check_weight(options.get("weight"), errors)
         self._concurrency = check_concurrency(options.get("concurrency"), errors)
         self._sender_name, sender = verbs.find_sender(options.get("sender"), errors)
@@ -192,6 +196,9 @@ class BatchWriter:
                 self._guard.remember(other.local_id)
                 continue
             row = int(chunk[other.index].local_id.rpartition("-")[2])
+            if not other.local_id:
+                self._reject(row, (UNREADABLE_KEY,))
+                continue
             message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
             self._reject(row, (FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message),))
         if self._on_progress:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from outbound_chat.client._checks import Errors, check_tenant
+from outbound_chat.client._checks import LONGEST_REASON, Errors, check_label, check_tenant
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, SettingsError, UnknownBatch
@@ -42,9 +42,12 @@ class Control:
 
     def hold(self, target: Target, reason: str) -> Steps[None]:
         """Stops a scope."""
-        if not reason.strip():
-            message = "is required: say why, for those who will wonder"
-            raise InvalidJob([FieldError("reason", Code.REQUIRED, message)])
+        errors: Errors = []
+        check_label("reason", reason, LONGEST_REASON, errors)
+        if not errors and not reason.strip():
+            errors.append(FieldError("reason", Code.REQUIRED, "is required: say why, for those who will wonder"))
+        if errors:
+            raise InvalidJob(errors)
         for budget, scope in self._scopes(target):
             word = yield from ask(calls.hold(self._verbs.keys(budget), scope=scope, reason=reason.strip()))
             if word == "gone":

@@ -34,7 +34,7 @@ class Dead:
         state, cursor = options.get("state"), options.get("cursor") or ""
         if state is not None and state not in STATES:
             raise InvalidJob([FieldError("state", Code.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
-        if cursor and not re.fullmatch(r"\d+ \S+", cursor):
+        if cursor and not re.fullmatch(r"[0-9]{1,15} [A-Z0-9-]{1,40}", cursor):
             raise InvalidJob([FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")])
         if not 0 < limit <= calls.MOST_JOBS:
             message = f"must be from 1 to {calls.MOST_JOBS}; read more pages with `cursor`"
@@ -127,7 +127,17 @@ def _request(job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> Chat
         raise InvalidJob(faults)
     if not stored.request or stored.lost:
         raise NotReplayable(job_id, "has no request any more")
-    request = ChatRequest.from_stored(json.loads(stored.request))
+    request = _read(job_id, stored.request)
     if stored.shared:
-        request = request.merged(ChatRequest.from_stored(json.loads(stored.shared)))
+        request = request.merged(_read(job_id, stored.shared))
     return ChatRequest.from_short(changes).merged(request) if changes else request
+
+
+def _read(job_id: str, text: str) -> ChatRequest:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise NotReplayable(job_id, "has a request that can't be read; another program wrote it")
+    return ChatRequest.from_stored(body)

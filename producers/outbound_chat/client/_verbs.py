@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from outbound_chat.client._checks import (
+    UNREADABLE_KEY,
     Errors,
     Timing,
     check_key,
@@ -99,6 +100,8 @@ class Verbs:
             raise UnknownBatch(lane)
         for other in submitted.others:
             other_id = f"{keys.budget}.{other.local_id}"
+            if not other.local_id:
+                raise InvalidJob([UNREADABLE_KEY])
             if not other.same:
                 raise IdempotencyConflict(other_id)
             yield from guard.confirm(other_id, local_ids=[other.local_id])

@@ -19,6 +19,7 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisClusterException,
     RedisError,
+    ResponseError,
     TimeoutError as RedisTimeoutError,
     TryAgainError,
 )
@@ -142,6 +143,13 @@ def translated() -> Iterator[None]:
         raise StoreError(
             "Redis is full (maxmemory) and took nothing; give it more memory or wait for jobs to end"
         ) from error
+    except ResponseError as error:
+        if "WRONGTYPE" in str(error):
+            raise StoreError(
+                "a key of outbound-chat holds another type of value, so another program wrote it; "
+                "outbound-chat doctor names it"
+            ) from error
+        raise StoreError(f"Redis refused the command: {error}") from error
     except RedisError as error:
         raise StoreError(f"Redis refused the command: {error}") from error
 

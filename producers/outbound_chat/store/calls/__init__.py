@@ -4,7 +4,7 @@ The only place that knows the order of arguments and the form of replies. Nothin
 `AsyncStore` runs the call.
 """
 
-from outbound_chat.store.calls._batches import Book, close_batch, open_batch, read_batch, read_shared
+from outbound_chat.store.calls._batches import Book, close_batch, is_count, open_batch, read_batch, read_shared
 from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
 from outbound_chat.store.calls._control import cancel_many, close_chat, configure, hold, read_holds, release
 from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
@@ -67,6 +67,7 @@ __all__ = [
     "count_dead",
     "finish",
     "hold",
+    "is_count",
     "leave",
     "open_batch",
     "read_batch",

@@ -8,7 +8,7 @@
 -- uses: base record lanes places events books final cancelling
 local scope = ARGV[1]
 local batch = string.match(scope, '^batch:(.*)$')
-if batch and redis.call('EXISTS', key('b:' .. batch)) == 0 then
+if batch and not read('HGET', key('b:' .. batch), 'lane') then
   return { 'gone' }
 end
 

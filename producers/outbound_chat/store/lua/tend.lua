@@ -5,7 +5,7 @@
 -- ARGV[3] skew_ms: by how much the clock of its machine is ahead, where that is too much for it to work; 0: it is right
 -- reply   {bring, next_ms, lost, expired, configured, now_ms}; bring: nonce with which the caller is to bring a pump, '': none;
 --         next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
---         configured: 0 when nobody wrote the budget's settings, without which nothing is sent
+--         configured: 0 when nobody wrote the budget's settings, or they can't be read: without them nothing is sent
 -- keeps   a lost lease makes its job `maybe_sent`; every job expires, held or not
 -- uses: base record lanes places events books gates opening wake calling holds final cancelling clock bucket workers
 local MOST = 100
@@ -77,4 +77,4 @@ write_books()
 open_changed_gates()
 enroll_due_lanes()
 local bring, next_ms = lacks_pump() and ask_for_pump() or '', sweeping and SWEEP_AGAIN_MS or next_event()
-return { bring, next_ms, lost, expired, redis.call('EXISTS', key('settings')), NOW }
+return { bring, next_ms, lost, expired, read_budget() and 1 or 0, NOW }

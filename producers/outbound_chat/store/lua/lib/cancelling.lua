@@ -7,7 +7,8 @@ local function lanes_of_scope(scope)
   if kind == 'tenant' then
     return redis.call('SMEMBERS', key('lanes:' .. name))
   end
-  return { redis.call('HGET', key('b:' .. name), 'lane') or nil }
+  local lane = read('HGET', key('b:' .. name), 'lane')
+  return { lane and lane_parts(lane) and lane or nil }
 end
 
 local function cancel_lane(lane, most)
@@ -43,13 +44,13 @@ local function sweep(scope)
       return swept, false
     end
   end
-  redis.call('HDEL', key('holds'), 'cancel:' .. scope)
+  redis.pcall('HDEL', key('holds'), 'cancel:' .. scope)
   return swept, true
 end
 
 -- One sweep of an order whose giver did not see it through; whether there is one.
 local function sweep_on()
-  for _, name in ipairs(redis.call('HKEYS', key('holds'))) do
+  for _, name in ipairs(read('HKEYS', key('holds')) or {}) do
     local scope = string.match(name, '^cancel:(.*)$')
     if scope then
       sweep(scope)

@@ -11,10 +11,10 @@ end
 local function entry_of(lane, jobs, tenants, lanes)
   local priority, _, tenant, batch = lane_parts(lane)
   local limits = limits_of_lane(lane)
-  local weight = batch ~= '' and redis.call('HGET', key('b:' .. batch), 'weight') or 1
+  local weight = batch ~= '' and within(read('HGET', key('b:' .. batch), 'weight'), 0.01, 100) or 1
   return {
     tonumber(priority), tenant, jobs * tenants * lanes,
-    tonumber(redis.call('HGET', key('weights'), tenant) or 1) * tenants, tonumber(weight) * lanes,
+    (within(read('HGET', key('weights'), tenant), 0.01, 100) or 1) * tenants, weight * lanes,
     limits.number_rate and limits.number or '', limits.number_rate or 0,
   }
 end
