@@ -98,6 +98,11 @@ class Store:
         with translated():
             return {field: int(count) for field, count in self.redis.hgetall(keys.books).items()}
 
+    def faults(self, keys: Keys) -> dict[str, int]:
+        """What does not add up, as the wakers noted it: `kind:` with the lane or job → by how much."""
+        with translated():
+            return {name: int(number) for name, number in self.redis.hgetall(keys.faults).items()}
+
     def worker_versions(self, keys: Keys) -> dict[str, str]:
         """Workers seen within the last 10 s → version of the budget's settings that each was started with."""
         with translated():

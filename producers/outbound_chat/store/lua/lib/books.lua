@@ -56,8 +56,17 @@ local function mark_progress(batch)
     'last_ms', digits(NOW), 'last_done', done)
 end
 
--- Writes what `count` and `move` collected. Every script that counts calls it once, at its end.
+local function write_lanes()
+  for lane, by in pairs(lane_moves) do
+    if by ~= 0 and redis.call('HINCRBY', key('lanes'), lane, by) <= 0 then
+      redis.call('HDEL', key('lanes'), lane)
+    end
+  end
+end
+
+-- Writes what `count`, `move` and the lanes collected. Every script that counts calls it once, at its end.
 local function write_books()
+  write_lanes()
   for batch, book in pairs(moves) do
     for field, by in pairs(book) do
       if by ~= 0 then
