@@ -4,9 +4,9 @@ For operators, not for the way of a job: it asks for every key once, with SCAN. 
 and each lane is judged in one script.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import batched
+from itertools import islice
 from typing import Literal
 
 from outbound_chat.store.calls import Finding, audit
@@ -29,26 +29,36 @@ class Audited:
 
 
 def audit_budget(store: Store, keys: Keys) -> Iterator[Audited]:
-    """Audits one budget: gives the same growing result after every some hundred keys."""
+    """Audits one budget: gives the same growing result after every some hundred keys.
+
+    Raises:
+        StoreError: Redis can't be reached or refuses.
+    """
     found = Audited()
-    found.findings += store.run(audit(keys, what="budget", names=[]))
-    with translated():
-        counted = store.redis.hkeys(keys.lanes)
-    for page in batched(counted, _PAGE):
-        _look(store, keys, "lanes", page, found)
-        yield found
-    known = set(counted)
-    for names in batched(_names(store, keys), _PAGE):
-        _look(store, keys, "jobs", [name.removeprefix("j:") for name in names if name.startswith("j:")], found)
+    found.findings = store.run(audit(keys, what="budget", names=[]))
+    yield found
+    known: set[str] = set()
+    for names in _pages(_names(store, keys)):
+        jobs = {name.removeprefix("j:") for name in names if name.startswith("j:")}
+        # A lane may have no key any more, or not be counted: both are lanes.
         lanes = {name.partition(":")[2] for name in names if not name.startswith("j:")} - known
-        _look(store, keys, "lanes", sorted(lanes), found)
         known |= lanes
+        _look(store, keys, "jobs", sorted(jobs), found)
+        _look(store, keys, "lanes", sorted(lanes), found)
         yield found
+
+
+def _pages(names: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(names)
+    while page := list(islice(left, _PAGE)):
+        yield page
 
 
 def _names(store: Store, keys: Keys) -> Iterator[str]:
-    """Names of records and lanes. A key may come twice."""
+    """Names of lanes and records. One may come twice."""
     with translated():
+        for lane in store.redis.hkeys(keys.lanes):
+            yield f"lane:{lane}"
         for name in store.redis.scan_iter(match=f"{keys.base.translate(_SPECIAL)}*", count=1000):
             short = name.removeprefix(keys.base)
             if short.startswith(("j:", "lane:", "again:")):

@@ -15,7 +15,7 @@ local function tell(kind, of, number)
 end
 
 local function check_lane(lane)
-  for _, kind in ipairs(kinds_of(lane)) do
+  for _, kind in ipairs({ 'lane', unpack(kinds_of_book(lane)) }) do
     tell(kind, lane, difference(kind, lane))
   end
   local held = jobs_in(lane)
@@ -26,14 +26,14 @@ local function check_lane(lane)
   end
 end
 
-local function check_job(id)
-  local is_open = redis.call('ZSCORE', key('expiry'), id)
-  local kind = fault_of_job(id, redis.call('ZSCORE', key('leases'), id))
-  if is_open and kind then
-    tell(kind, id, 1)
-  elseif not is_open and kind ~= 'ended' and redis.call('EXISTS', key('j:' .. id)) == 1 then
-    if not redis.call('ZSCORE', key('unreadable'), id) then
-      tell(kind or 'no_expiry', id, 1)
+local function check_jobs(ids)
+  local faults = faults_of(ids)
+  for i, id in ipairs(ids) do
+    local kind = faults[i]
+    if redis.call('ZSCORE', key('expiry'), id) then
+      tell(kind, id, kind and 1 or 0)
+    elseif kind ~= 'ended' and redis.call('EXISTS', key('j:' .. id)) == 1 then
+      tell(kind or 'no_expiry', id, redis.call('ZSCORE', key('unreadable'), id) and 0 or 1)
     end
   end
 end
@@ -42,8 +42,11 @@ if what == 'budget' then
   for _, kind in ipairs(OF_BUDGET) do
     tell(kind, '', difference(kind, ''))
   end
-end
-for i = 2, #ARGV do
-  (what == 'lanes' and check_lane or check_job)(ARGV[i])
+elseif what == 'lanes' then
+  for i = 2, #ARGV do
+    check_lane(ARGV[i])
+  end
+elseif #ARGV > 1 then
+  check_jobs({ select(2, unpack(ARGV)) })
 end
 return reply

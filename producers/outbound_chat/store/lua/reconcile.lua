@@ -9,11 +9,11 @@
 -- uses: base record lanes places events books gates opening wake calling checking mending
 local lease_ms = tonumber(ARGV[1])
 -- A walk over all lanes takes about half a minute. One over all jobs too where some are missing; else as long as it takes.
-local LANES, LANES_WALK_MS, LONGEST_MS = 200, 30000, 1000
-local FEW_JOBS, MANY_JOBS, FAST_MS = 50, 400, 8
+local LANES, LANES_WALK_MS, LONGEST_MS = 100, 30000, 1000
+local FEW_JOBS, MANY_JOBS, FAST_MS = 20, 200, 5
 local WALK_KEPT_MS = 86400000
 
-local kept = redis.call('HMGET', key('walk'), 'next_ms', 'looked_ms', 'lanes', 'jobs', 'fast', 'again')
+local kept = redis.call('HMGET', key('walk'), 'next_ms', 'looked_ms', 'lanes', 'jobs', 'fast', 'again', 'place')
 local fast = kept[5] == '1'
 
 local function look_at_lane(lane, jobs)
@@ -23,8 +23,10 @@ local function look_at_lane(lane, jobs)
   local held = jobs_in(lane)
   if held > jobs then
     count_anew(lane, held)
+  elseif held < jobs then
+    check('lane', lane)
   end
-  for _, kind in ipairs(kinds_of(lane)) do
+  for _, kind in ipairs(kinds_of_book(lane)) do
     check(kind, lane)
   end
   local kind = held > 0 and fault_of_lane(lane)
@@ -33,28 +35,35 @@ local function look_at_lane(lane, jobs)
   end
 end
 
-local function walk_lanes(cursor)
+-- From the cursor and the place on its page, since a small hash comes on one page.
+local function walk_lanes(cursor, place)
   local page = redis.call('HSCAN', key('lanes'), cursor, 'COUNT', LANES)
-  for i = 1, #page[2], 2 do
+  local last = math.min(#page[2], place + 2 * LANES)
+  for i = place + 1, last, 2 do
     look_at_lane(page[2][i], tonumber(page[2][i + 1]))
   end
-  return page[1]
+  local done = last == #page[2]
+  redis.call('HSET', key('walk'), 'lanes', done and page[1] or cursor, 'place', done and 0 or last)
 end
 
 local function walk_jobs(cursor, most)
   local page = redis.call('ZSCAN', key('expiry'), cursor, 'COUNT', most)
-  local known = {}
+  local ids = {}
   for i = 1, #page[2], 2 do
-    local id = page[2][i]
-    local kind, lane = fault_of_job(id, redis.call('ZSCORE', key('leases'), id))
-    if kind then
-      mend_job(id, kind, lease_ms)
+    ids[#ids + 1] = page[2][i]
+  end
+  local faults, lanes = {}, {}
+  if #ids > 0 then
+    faults, lanes = faults_of(ids)
+  end
+  for i, id in ipairs(ids) do
+    if faults[i] then
+      mend_job(id, faults[i], lease_ms)
     end
-    if lane and not known[lane] then
-      known[lane] = true
-      if jobs_in(lane) > 0 and redis.call('HEXISTS', key('lanes'), lane) == 0 then
-        count_anew(lane, jobs_in(lane))
-      end
+  end
+  for lane in pairs(lanes) do
+    if redis.call('HEXISTS', key('lanes'), lane) == 0 and jobs_in(lane) > 0 then
+      count_anew(lane, jobs_in(lane))
     end
   end
   return page[1]
@@ -67,7 +76,8 @@ local function look()
   check_again()
   mend_rings()
   mend_calls()
-  redis.call('HSET', key('walk'), 'lanes', walk_lanes(kept[3] or '0'), 'looked_ms', digits(NOW))
+  walk_lanes(kept[3] or '0', tonumber(kept[7] or 0))
+  redis.call('HSET', key('walk'), 'looked_ms', digits(NOW))
 end
 
 local lanes_ms = math.min(LONGEST_MS, math.ceil(LANES_WALK_MS * LANES / math.max(1, redis.call('HLEN', key('lanes')))))

@@ -1,20 +1,20 @@
 -- mending: puts jobs and lanes back where they belong, and notes what can only be told: `faults` (hash `kind:of` ->
 -- number). A count that is off is told once, and again when it grows. What was put right is counted in `books`.
-local MOST_TOLD, MOST_FAULTS = 20, 100
+local MOST_TOLD, MOST_FAULTS = 5, 100
 -- Of these a walk over all jobs names which they are.
 local WALKS = { leases = true, lanes = true, lane = true }
 local found, mends, walk_anew = {}, 0, false
 
 local function tell(word, kind, of, number)
-  if #found < 4 * MOST_TOLD then
-    add_event(word, of, '', kind)
-    found[#found + 1], found[#found + 2], found[#found + 3], found[#found + 4] = word, kind, of, digits(number)
-  end
+  add_event(word, of, '', kind)
+  found[#found + 1], found[#found + 2], found[#found + 3], found[#found + 4] = word, kind, of, digits(number)
 end
 
 local function mended(kind, of)
   mends = mends + 1
-  tell('mended', kind, of, 1)
+  if mends <= MOST_TOLD then
+    tell('mended', kind, of, 1)
+  end
 end
 
 -- Notes what is off, or is no more. Jobs that are missing somewhere are looked for.
@@ -77,14 +77,24 @@ local function mend_job(id, kind, lease_ms)
   mended(kind, id)
 end
 
+-- Takes a lane out from behind a gate whose rings lack a part.
+local function leave_gate(lane, scope)
+  local _, _, tenant = lane_parts(lane)
+  local ring = gate_ring(scope, lane)
+  redis.call('HDEL', key('kept'), lane)
+  leave_ring(ring, lane)
+  if redis.call('EXISTS', ring .. ':' .. tenant) == 0 then
+    redis.call('ZREM', ring, tenant)
+  end
+end
+
 local function mend_lane(lane, kind)
   local scope = redis.call('HGET', key('kept'), lane)
   if kind == 'gate' then
     open_gate(scope)
   else
     if scope then
-      redis.call('HDEL', key('kept'), lane)
-      leave_ring(gate_ring(scope, lane), lane)
+      leave_gate(lane, scope)
     end
     enroll(lane)
   end
@@ -107,7 +117,8 @@ end
 local function mend_calls()
   for _, name in ipairs(redis.call('HRANDFIELD', key('senders'), 5)) do
     for _, id in ipairs(redis.call('ZREVRANGEBYSCORE', key('calls:' .. name), '+inf', NOW, 'LIMIT', 0, 50)) do
-      if not redis.call('ZSCORE', key('leases'), id) and peek(id) ~= 'sending' then
+      local is_called = redis.call('ZSCORE', key('leases'), id) or peek(id, redis.call('GET', key('j:' .. id))) == 'sending'
+      if not is_called then
         redis.call('ZREM', key('calls:' .. name), id)
         for _, scope in ipairs({ 'sender:' .. name, 'instance:' .. (limits_of(name).instance or '') }) do
           changed[scope] = true
