@@ -45,6 +45,7 @@ def check(ledger: Ledger) -> Snapshot:
     _check_books(held, heads)
     _check_places(held, heads)
     _check_ring(held)
+    _check_lanes(held)
     _check_lifetimes(held, heads)
     ledger.watch()
     assert {move for move in ledger.moves if move[1] not in MOVES[move[0]]} == set()
@@ -130,6 +131,18 @@ def _check_ring(held: Snapshot) -> None:
             if lane.startswith("@"):
                 continue
             assert {f"lane:{lane}", f"again:{lane}"} & held.keys(), f"{lane} stands in {name} without a job"
+
+
+def _check_lanes(held: Snapshot) -> None:
+    """The count of each lane is what the lane holds, and what can't be mended is gone."""
+    jobs: Counter[str] = Counter()
+    for name in held:
+        part, _, lane = name.partition(":")
+        if part in {"lane", "again"}:
+            jobs[lane] += len(held[name].value)
+    counted = held["lanes"].value if "lanes" in held else {}
+    assert jobs == {lane: int(number) for lane, number in counted.items()}
+    assert "faults" not in held, held["faults"].value
 
 
 _PATTERNS = [(re.compile(re.escape(kind.pattern).replace(r"\*", ".+")), kind) for kind in KINDS]

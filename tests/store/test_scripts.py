@@ -67,6 +67,8 @@ def a_call(script: str, items: int) -> Call[Any]:
         "close_chat": calls.close_chat(KEYS, contact="c", instances=["i"]),
         "why": calls.why(KEYS, "id"),
         "confirm": calls.confirm(KEYS, local_ids=["id"] * items),
+        "reconcile": calls.reconcile(KEYS, lease_ms=1),
+        "audit": calls.audit(KEYS, what="jobs", names=["id"] * items),
     }
     return made[script]
 

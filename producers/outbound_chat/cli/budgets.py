@@ -13,6 +13,9 @@ from outbound_chat_config import Budget
 WELL_BELOW = 0.9
 """Under this part of its ceiling the rate was cut by more than a single throttled call explains."""
 
+MOST_NAMED = 5
+"""Faults that a line of `doctor` names."""
+
 
 def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     """Everything worth knowing of one budget."""
@@ -31,6 +34,7 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
         yield _skewed(worker, skew)
     yield _workers(name, store.worker_versions(keys), number_of(books.get("waiting", 0), "job waits", "jobs wait"))
     yield from _books(name, books)
+    yield _ledger(name, store.faults(keys), books.get("mended", 0))
 
 
 def _settings(name: str, budget: Budget, obeyed: Mapping[str, str]) -> Iterator[Check]:
@@ -95,3 +99,15 @@ def _books(name: str, books: Mapping[str, int]) -> Iterator[Check]:
         yield Check(
             f"contacts of {name}", Level.FAULT, f"{number_of(books['doubled'], 'job')} got two contacts", advice
         )
+
+
+def _ledger(name: str, faults: Mapping[str, int], mended: int) -> Check:
+    """What the wakers found when they looked whether everything is where somebody comes to it."""
+    subject = f"ledger of {name}"
+    advice = f"find who edits or evicts keys; all there is: outbound-chat audit --budget {name}"
+    if faults:
+        worst = ", ".join(f"{fault.rstrip(':')} {number:+,}" for fault, number in sorted(faults.items())[:MOST_NAMED])
+        return Check(subject, Level.FAULT, f"{len(faults):,} things do not add up: {worst}", advice)
+    if mended:
+        return Check(subject, Level.WARNING, f"adds up, after {mended:,} jobs or lanes had to be put right", advice)
+    return Check(subject, Level.OK, "adds up")

@@ -109,6 +109,11 @@ class Store:
             found = {name: self.redis.type(name) for name in kinds}
         return [name for name, type_ in found.items() if type_ not in {"none", kinds[name]}]
 
+    def faults(self, keys: Keys) -> dict[str, int]:
+        """What does not add up, as the wakers noted it: `kind:` with the lane or job → by how much."""
+        with translated():
+            return {name: int(number) for name, number in self.redis.hgetall(keys.faults).items()}
+
     def worker_versions(self, keys: Keys) -> dict[str, str]:
         """Workers seen within the last 10 s → version of the budget's settings that each was started with."""
         with translated():

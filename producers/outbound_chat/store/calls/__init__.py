@@ -29,6 +29,7 @@ from outbound_chat.store.calls._pumps import (
     renew,
     tend,
 )
+from outbound_chat.store.calls._reconcile import Finding, Reconciled, audit, reconcile
 from outbound_chat.store.calls._suppression import FIRST_PAGE, read_suppressed, suppress, unsuppress
 from outbound_chat.store.calls._why import Found, Waiting, why
 
@@ -42,12 +43,14 @@ __all__ = [
     "ClaimedJob",
     "Dismissed",
     "Empty",
+    "Finding",
     "Found",
     "Held",
     "NewJob",
     "NotOpen",
     "Other",
     "Paced",
+    "Reconciled",
     "Renewed",
     "Replayed",
     "Result",
@@ -57,6 +60,7 @@ __all__ = [
     "Tended",
     "Unconfigured",
     "Waiting",
+    "audit",
     "cancel",
     "cancel_many",
     "claim",
@@ -80,6 +84,7 @@ __all__ = [
     "read_request",
     "read_shared",
     "read_suppressed",
+    "reconcile",
     "release",
     "renew",
     "replay",

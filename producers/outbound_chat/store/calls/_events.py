@@ -35,7 +35,7 @@ def _event(budget: str, row: Sequence[str]) -> Event | None:
             number=int(number),
             at=from_ms(int(at_ms)),
             kind=EventKind(kind),
-            id=f"{budget}.{local_id}",
+            id=f"{budget}.{local_id}" if local_id else budget,
             state=JobState(state) if state else None,
             code=code,
         )

@@ -59,6 +59,9 @@ local function admit(id, batch)
   local head, request = load_record(id)
   if not head then
     set_aside(id, batch, 'waiting')
+  elseif head[STATE] ~= 'queued' then
+    -- A place that a restored or edited key gave back to a job that went on meanwhile.
+    return
   elseif head[EXPIRES] <= NOW then
     conclude(id, head, request, 'waiting', 'expired')
   elseif head[MAYBE_SENT] > 0 and NOW > head[MAYBE_SENT] + HORIZON_MS then

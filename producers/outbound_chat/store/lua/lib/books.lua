@@ -69,9 +69,19 @@ local function mark_progress(batch)
     'last_ms', digits(NOW), 'last_done', done)
 end
 
--- Writes what `count` and `move` collected. Every script that counts calls it once, at its end. A count that another
--- program made unreadable stays as it is: what was done is done, and `doctor` names the key.
+local function write_lanes()
+  for lane, by in pairs(lane_moves) do
+    local jobs = by ~= 0 and redis.pcall('HINCRBY', key('lanes'), lane, by)
+    if type(jobs) == 'number' and jobs <= 0 then
+      redis.call('HDEL', key('lanes'), lane)
+    end
+  end
+end
+
+-- Writes what `count`, `move` and the lanes collected. Every script that counts calls it once, at its end. A count that
+-- another program made unreadable stays as it is: what was done is done, and `doctor` names the key.
 local function write_books()
+  write_lanes()
   for batch, book in pairs(moves) do
     for field, by in pairs(book) do
       if by ~= 0 then

@@ -17,7 +17,7 @@ local function cancel_lane(lane, most)
   for _, part in ipairs(IN_ORDER) do
     local members = most > #ids and redis.call('ZRANGE', key(part .. lane), 0, most - #ids - 1) or {}
     if #members > 0 then
-      redis.call('ZREM', key(part .. lane), unpack(members))
+      count_in_lane(lane, -redis.call('ZREM', key(part .. lane), unpack(members)))
     end
     for _, member in ipairs(members) do
       ids[#ids + 1] = id_of(batch, member)
