@@ -7,11 +7,12 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from outbound_chat.cli.files import JobFile, Rejects, UnusableFile
+from outbound_chat.cli.files import JobFile, UnusableFile
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.cli.output import Exit, outlook_of, print_batch, print_json, shown, talk
 from outbound_chat.cli.preflight import show_preflight
+from outbound_chat.cli.rejects import Rejects
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import WaitTimeout
 from outbound_chat.jobs import Batch, BatchReceipt, JobState, Rejection

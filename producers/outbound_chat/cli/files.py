@@ -1,4 +1,4 @@
-"""Reads files of jobs, CSV or JSONL, row by row, and writes rejected rows so that they can be mended and sent again.
+"""Reads files of jobs, CSV or JSONL, row by row, in bounded memory.
 
 Columns are the names of the short form: `to`, `text`, `send_at` …; `attributes.NAME` and `segment_attributes.NAME` fill
 the maps. Columns whose name begins with `_` are passed over: those of a file of rejects do.
@@ -249,34 +249,3 @@ def _is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-class Rejects:
-    """The rejected rows in a file like the one they came from, with `_line` and `_errors`; made at the first one."""
-
-    def __init__(self, path: Path, source: JobFile) -> None:
-        self.path = path
-        self._source = source
-        self._file: IO[str] | None = None
-
-    def add(self, row: int, errors: tuple[FieldError, ...]) -> None:
-        """Writes one rejected row."""
-        found = self._source.recent.get(row) or Row(0, {})
-        first = self._file is None
-        if self._file is None:
-            self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-        reasons = "; ".join(map(str, errors))
-        if not self._source.is_csv:
-            line = {**found.cells, "_line": found.line, "_errors": reasons}
-            self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
-            return
-        columns = [name for name in self._source.columns if name not in {"_line", "_errors"}]
-        writer = csv.writer(self._file)
-        if first:
-            writer.writerow([*columns, "_line", "_errors"])
-        writer.writerow([*(found.cells.get(name, "") for name in columns), found.line, reasons])
-
-    def close(self) -> None:
-        """Closes the file, if there is one."""
-        if self._file:
-            self._file.close()

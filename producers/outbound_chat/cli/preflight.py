@@ -6,9 +6,10 @@ from typing import Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from outbound_chat.cli.files import JobFile, Rejects, UnusableFile
+from outbound_chat.cli.files import JobFile, UnusableFile
 from outbound_chat.cli.open_chats import batch_warning, span
 from outbound_chat.cli.output import Exit, clock_time, out, print_json, talk
+from outbound_chat.cli.rejects import Rejects
 from outbound_chat.client import OutboundChat
 from outbound_chat.jobs import Preflight, Rejection
 from outbound_chat_config import Sender, Settings

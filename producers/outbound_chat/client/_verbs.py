@@ -230,23 +230,6 @@ def new_job(local_id: str, request: ChatRequest, *, parts: int, timing: Timing, 
 def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) -> Job:
     """A job that `submit` has just taken, without reading it back."""
     expires = job.expires_ms or max(job.send_at_ms, now_ms) + life_ms
-    head = [
-        1,
-        "queued",
-        lane,
-        now_ms,
-        job.send_at_ms,
-        job.send_at_ms,
-        expires,
-        0,
-        "",
-        0,
-        0,
-        job.parts,
-        "",
-        job.idem,
-        "",
-        0,
-        0,
-    ]
+    times = [now_ms, job.send_at_ms, job.send_at_ms, expires]
+    head = [1, "queued", lane, *times, 0, "", 0, 0, job.parts, "", job.idem, "", 0, 0]
     return job_from_head(budget, job.local_id, json.dumps(head), now_ms)
