@@ -189,11 +189,7 @@ class JobFile:
 
 
 def open_file(path: Path) -> tuple[IO[bytes], int]:
-    """The file, and its size in bytes.
-
-    Raises:
-        UnusableFile: it can't be read, or is none: a directory, or a pipe or device, which may have no end.
-    """
+    """The file, and its size; `UnusableFile` where it can't be read or is none, as pipes and devices without end."""
     try:
         if path.exists() and not path.is_file():
             raise UnusableFile(f"{path} is no file; write the rows to one first")
