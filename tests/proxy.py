@@ -30,6 +30,7 @@ class Proxy:
         self._gates: dict[Way, _Gate] = {"requests": _Gate(), "answers": _Gate()}
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
+        self._closed = False
         self._sockets: list[socket.socket] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -54,24 +55,29 @@ class Proxy:
         _cut(sockets)
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
+        while not self._closed:
+            # A client that died before its turn is an error of `accept`, too.
+            with contextlib.suppress(OSError):
                 client, _ = self._listener.accept()
-                try:
-                    server = socket.create_connection(("127.0.0.1", self.target))
-                except OSError:
-                    client.close()
-                    continue
-                self._sockets += [client, server]
-                ways: tuple[tuple[socket.socket, socket.socket, Way], ...] = (
-                    (client, server, "requests"),
-                    (server, client, "answers"),
-                )
-                for source, sink, way in ways:
-                    threading.Thread(target=_pass_on, args=(source, sink, self._gates[way]), daemon=True).start()
+                self._connect(client)
+
+    def _connect(self, client: socket.socket) -> None:
+        try:
+            server = socket.create_connection(("127.0.0.1", self.target))
+        except OSError:
+            client.close()
+            return
+        self._sockets += [client, server]
+        ways: tuple[tuple[socket.socket, socket.socket, Way], ...] = (
+            (client, server, "requests"),
+            (server, client, "answers"),
+        )
+        for source, sink, way in ways:
+            threading.Thread(target=_pass_on, args=(source, sink, self._gates[way]), daemon=True).start()
 
     def close(self) -> None:
         """Cuts all connections and takes no more."""
+        self._closed = True
         # `close` alone would leave the thread in `accept`.
         _cut([self._listener, *self._sockets])
         self.let_pass()

@@ -91,9 +91,8 @@ def run_one(fault: Fault, rig: Rig) -> Outcome:
     problems = list(_struck(fault, rig))
     # Singles, for Redis may need a moment after the cause ended; what it refused is not promised.
     rig.traffic.offer(JOBS_AFTER)
-    outcome = audit(rig, fault, began, problems, workers)
     rig.calm()
-    return outcome
+    return audit(rig, fault, began, problems, workers)
 
 
 def _struck(fault: Fault, rig: Rig) -> Iterator[str]:
@@ -106,6 +105,7 @@ def _struck(fault: Fault, rig: Rig) -> Iterator[str]:
     except (AssertionError, subprocess.TimeoutExpired) as error:
         yield f"the fault itself: {error}"
         # Whatever hangs, the jobs are still to be sent.
+        rig.calm()
         rig.kill(*(worker.pid for worker in rig.workers if worker.poll() is None))
         rig.start_workers()
     if not rig.sampler.marked:
