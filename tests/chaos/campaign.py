@@ -91,8 +91,9 @@ def run_one(fault: Fault, rig: Rig) -> Outcome:
     problems = list(_struck(fault, rig))
     # Singles, for Redis may need a moment after the cause ended; what it refused is not promised.
     rig.traffic.offer(JOBS_AFTER)
+    outcome = audit(rig, fault, began, problems, workers)
     rig.calm()
-    return audit(rig, fault, began, problems, workers)
+    return outcome
 
 
 def _struck(fault: Fault, rig: Rig) -> Iterator[str]:
