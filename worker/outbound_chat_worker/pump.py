@@ -17,7 +17,7 @@ from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed, Dismissed, Empty, Held, Paced, Result
 from outbound_chat_worker.bringer import HANGS_SECONDS, Bringer
 from outbound_chat_worker.calling import Caller
-from outbound_chat_worker.ledger import PumpLedger
+from outbound_chat_worker.ledger import PumpLedger, WrongClock
 from outbound_chat_worker.recording import Recorder
 from outbound_chat_worker.runtime import Runtime
 
@@ -142,14 +142,14 @@ class Pump:
             case Empty(waiting=True, until_ms=until_ms):
                 seconds = min(linger, until_ms / 1000) if until_ms >= 0 else linger
                 self._listening = self._starts(pool, self._listen, seconds)
-            case Empty():
-                # Another pump waits for new work, or none came for a while: this one only ends its calls.
-                self._leave()
-            case Held():
-                # Whoever releases the budget has a pump brought.
+            case Empty() | Held():
+                # Another pump waits for new work, or none came for a while: this one only ends its calls. Or a person
+                # holds the budget; whoever releases it has a pump brought.
                 self._leave()
             case Dismissed():
                 self._left = True
+            case WrongClock():
+                self._make_way()
             case None:
                 self._next_claim = asked_at + STORE_RETRY_SECONDS
 
@@ -213,6 +213,12 @@ class Pump:
         """Leaves at the end of its slice. If the broker does not take the message for its successor, it works on."""
         if self._leave():
             self._left = self._bringer.drain(HANGS_SECONDS) and self._bringer.works
+
+    def _make_way(self) -> None:
+        """Leaves the work to a machine whose clock is right."""
+        self._left = self._ledger.pass_on()
+        if not self._left:
+            self._leave()
 
     def _leave(self) -> bool:
         """Claims no more, and has a successor brought at once: calls in flight may take long. Whether it needs one."""
