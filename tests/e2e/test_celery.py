@@ -19,18 +19,13 @@ from tests.waiting import wait_until
 CELERY = [sys.executable, "-m", "celery", "-A", "outbound_chat_worker"]
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize(("pool", "shown"), [("threads", "thread"), ("processes", "prefork"), ("solo", "solo")])
-def test_each_pool_sends_jobs_and_stops_cleanly(stack: Harness, pool: str, shown: str) -> None:
-=======
 def start_celery(stack: Harness, *options: str) -> subprocess.Popen[bytes]:
     """A worker as plain Celery starts it, with all its commands and plugins."""
     return stack.start([*CELERY, "worker", "--loglevel", "INFO", *options])
 
 
-@pytest.mark.parametrize("pool", ["threads", "prefork", "solo"])
-def test_each_pool_sends_jobs_and_stops_cleanly(stack: Harness, pool: str) -> None:
->>>>>>> wt-tidy
+@pytest.mark.parametrize(("pool", "shown"), [("threads", "thread"), ("processes", "prefork"), ("solo", "solo")])
+def test_each_pool_sends_jobs_and_stops_cleanly(stack: Harness, pool: str, shown: str) -> None:
     """Threads is the default, but nobody may be forced to it."""
     worker = start_celery(stack, "--pool", pool, "--concurrency", "2")
     chat = stack.chat()
