@@ -17,6 +17,7 @@ from outbound_chat_config._sentinel import (
 )
 from outbound_chat_config._tls import check_tls
 from outbound_chat_config._values import Duration, Name, is_name
+from outbound_chat_config._webhooks import WebhookSettings, check_callback_url
 
 # A ClientToken protects a repeat for 7 days; half a day is kept for clocks, leases and the call itself.
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
@@ -115,6 +116,7 @@ class Settings(BaseModel):
     retry: RetrySettings = RetrySettings()
     results: ResultSettings = ResultSettings()
     durability: DurabilitySettings = DurabilitySettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     @field_validator("redis_url")
     @classmethod
@@ -165,6 +167,17 @@ class Settings(BaseModel):
                         f"senders.{first} and senders.{name} have the same {shared} but different {limit} "
                         f"({_shown(other)} and {_shown(value)}), and they share it; make them agree"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _callbacks_may_be_told(self) -> Self:
+        for name, sender in self.senders.items():
+            if sender.callback_url:
+                try:
+                    url = sender.callback_url.get_secret_value()
+                    check_callback_url(url, allow_private=self.webhooks.allow_private)
+                except ValueError as error:
+                    raise ValueError(f"senders.{name}.callback_url {error}") from None
         return self
 
     @model_validator(mode="after")

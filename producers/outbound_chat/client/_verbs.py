@@ -12,6 +12,7 @@ from outbound_chat.client._checks import (
     UNREADABLE_KEY,
     Errors,
     Timing,
+    check_callback,
     check_key,
     check_priority,
     check_tenant,
@@ -78,6 +79,7 @@ class Verbs:
         tenant = check_tenant(options.get("tenant"), errors)
         priority = check_priority(options.get("priority"), Priority.NORMAL, errors)
         idem = check_key(options.get("idempotency_key"), errors)
+        callback = check_callback(options.get("callback_url"), self.settings.webhooks, errors)
         guard = Guard(self.settings.durability, options.get("durability"), errors)
         sender_name, sender = self.find_sender(name, errors)
         if sender:
@@ -93,7 +95,14 @@ class Verbs:
         yield from guard.prepare(keys)
         lane = lane_of(priority, sender_name, tenant, None)
         job = new_job(
-            new_local_id(), request, request, parts=request.parts(sender), timing=timing, idem=idem, lane=lane
+            new_local_id(),
+            request,
+            request,
+            parts=request.parts(sender),
+            timing=timing,
+            idem=idem,
+            lane=lane,
+            callback=callback,
         )
         submitted = yield from ask(calls.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job]))
         if isinstance(submitted, NotOpen):  # can't be: the lane has no batch
@@ -206,14 +215,26 @@ def max_age_ms(sender: Sender) -> int:
 
 
 def new_job(
-    local_id: str, request: ChatRequest, whole: ChatRequest, *, parts: int, timing: Timing, idem: str, lane: str
+    local_id: str,
+    request: ChatRequest,
+    whole: ChatRequest,
+    *,
+    parts: int,
+    timing: Timing,
+    idem: str,
+    lane: str,
+    callback: str,
+    shared_callback: str = "",
 ) -> NewJob:
     """A checked job, ready for `submit`. `whole`: with what its batch shares; `parts`: of that message."""
     # A file that is given again makes another batch, and asks for the same jobs.
     asked = {"lane": lane.rpartition(":")[0], "request": whole.stored()}
     content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
+    if told := callback or shared_callback:
+        content["callback_url"] = told
     return NewJob(
         local_id=local_id,
+        callback=callback,
         # The fingerprint is of what was asked for: the same at any time of day.
         send_at_ms=timing.opens_ms or timing.send_at_ms,
         expires_ms=timing.expires_ms,

@@ -35,8 +35,10 @@ class Place(IntEnum):
     FINISHED = 15
     HISTORY = 16
     REPLAY_OF = 17
-    """With the next: only some records have it."""
+    """With the next two: only some records have it."""
     REPLAYED_BY = 18
+    CALLBACK = 19
+    """URL of its own for webhooks."""
 
 
 PLACES_OF_ALL = Place.HISTORY + 1
@@ -82,7 +84,7 @@ def read_head(raw: str) -> list[Any]:
     if not (
         all(isinstance(head[place], str) for place in _TEXTS)
         and all(_is_number(head[place]) for place in _NUMBERS)
-        and all(isinstance(other, str) for other in head[Place.REPLAY_OF : Place.REPLAYED_BY + 1])
+        and all(isinstance(other, str) for other in head[Place.REPLAY_OF : Place.CALLBACK + 1])
         and _is_history(head[Place.HISTORY])
     ):
         raise UnreadableRecord("a place of the record's head holds what no job has")

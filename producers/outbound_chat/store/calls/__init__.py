@@ -31,6 +31,17 @@ from outbound_chat.store.calls._pumps import (
 )
 from outbound_chat.store.calls._reconcile import Finding, Reconciled, audit, reconcile
 from outbound_chat.store.calls._suppression import FIRST_PAGE, read_suppressed, suppress, unsuppress
+from outbound_chat.store.calls._webhooks import (
+    ClaimedWebhook,
+    ClaimedWebhooks,
+    WebhookOutcome,
+    WebhookResult,
+    claim_webhooks,
+    read_dead_webhooks,
+    read_webhook_hosts,
+    replay_webhooks,
+    settle_webhooks,
+)
 from outbound_chat.store.calls._why import Found, Waiting, why
 
 __all__ = [
@@ -41,6 +52,8 @@ __all__ = [
     "Call",
     "Claimed",
     "ClaimedJob",
+    "ClaimedWebhook",
+    "ClaimedWebhooks",
     "Dismissed",
     "Empty",
     "Finding",
@@ -60,10 +73,13 @@ __all__ = [
     "Tended",
     "Unconfigured",
     "Waiting",
+    "WebhookOutcome",
+    "WebhookResult",
     "audit",
     "cancel",
     "cancel_many",
     "claim",
+    "claim_webhooks",
     "close_batch",
     "close_chat",
     "configure",
@@ -77,6 +93,7 @@ __all__ = [
     "read_batch",
     "read_clock",
     "read_dead",
+    "read_dead_webhooks",
     "read_events",
     "read_holds",
     "read_jobs",
@@ -84,10 +101,13 @@ __all__ = [
     "read_request",
     "read_shared",
     "read_suppressed",
+    "read_webhook_hosts",
     "reconcile",
     "release",
     "renew",
     "replay",
+    "replay_webhooks",
+    "settle_webhooks",
     "submit",
     "suppress",
     "tend",

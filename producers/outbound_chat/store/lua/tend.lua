@@ -3,11 +3,13 @@
 -- ARGV[1] worker: who looks
 -- ARGV[2] version: version of the budget's settings that this worker was started with
 -- ARGV[3] skew_ms: by how much the clock of its machine is ahead, where that is too much for it to work; 0: it is right
--- reply   {bring, next_ms, lost, expired, configured, now_ms}; bring: nonce with which the caller is to bring a pump, '': none;
+-- ARGV[4] posts: 1 when it posts webhooks, so that it may bring a courier
+-- reply   {bring, next_ms, lost, expired, configured, now_ms, courier}; bring: nonce with which the caller is to bring a pump, '': none;
 --         next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
---         configured: 0 when nobody wrote the budget's settings, or they can't be read: without them nothing is sent
+--         configured: 0 when nobody wrote the budget's settings, or they can't be read: without them nothing is sent;
+--         courier: 1 when the caller is to bring a courier
 -- keeps   a lost lease makes its job `maybe_sent`; every job expires, held or not
--- uses: base record lanes places events books gates opening wake calling holds final cancelling clock bucket workers
+-- uses: base record lanes places events webhooks books gates opening wake calling holds final cancelling clock bucket workers
 local MOST = 100
 local SOON_MS = 1000
 local SWEEP_AGAIN_MS = 20
@@ -64,6 +66,18 @@ local function next_event()
   return soonest
 end
 
+-- Webhooks that nobody posted while results were kept have nothing left to tell.
+local function lacks_courier()
+  local hosts = read('ZRANGEBYSCORE', key('hooks'), '-inf', NOW, 'LIMIT', 0, 10) or {}
+  for _, host in ipairs(hosts) do
+    redis.pcall('ZREMRANGEBYSCORE', key('hooks:' .. host), '-inf', NOW - keep_ms())
+    if redis.call('EXISTS', key('hooks:' .. host), key('hooks_out:' .. host)) == 0 then
+      redis.call('ZREM', key('hooks'), host)
+    end
+  end
+  return ARGV[4] == '1' and #hosts > 0
+end
+
 local function lacks_pump()
   return ring_has_work() and live_pumps() == 0 and call_is_near()
 end
@@ -77,4 +91,5 @@ write_books()
 open_changed_gates()
 enroll_due_lanes()
 local bring, next_ms = lacks_pump() and ask_for_pump() or '', sweeping and SWEEP_AGAIN_MS or next_event()
-return { bring, next_ms, lost, expired, read_budget() and 1 or 0, NOW }
+return { bring, next_ms, lost, expired, read_budget() and 1 or 0, NOW,
+  lacks_courier() and ask_for_courier() and 1 or 0 }

@@ -24,7 +24,7 @@ end
 -- closes goes after 30 days.
 local function settle_batch(batch)
   local book = key('b:' .. batch)
-  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at')
+  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'lane')
   if not now then
     return
   elseif (tonumber(now[1]) or 0) + (tonumber(now[2]) or 0) > 0 then
@@ -37,6 +37,9 @@ local function settle_batch(batch)
     redis.pcall('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
       'cancel:batch:' .. batch)
     add_event('batch_final', batch, '', '')
+    if now[5] and lane_parts(now[5]) then
+      tell(batch .. '.finished', now[5])
+    end
     redis.call('PUBLISH', key('done:' .. batch), 'final')
   end
 end

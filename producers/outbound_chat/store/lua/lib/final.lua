@@ -53,6 +53,7 @@ local function conclude(id, head, request, from, state)
   end
   move(batch_of(head), from, state)
   add_event('job_final', id, state, KEEPS_REQUEST[state] and last_code(head) or '')
+  tell(id .. '.' .. state, head[LANE], head[CALLBACK])
   redis.call('PUBLISH', key('done:' .. id), state)
   return state
 end

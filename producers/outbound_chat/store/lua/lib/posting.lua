@@ -1,0 +1,61 @@
+-- posting: what becomes of webhooks that are being posted.
+
+-- Says when there is something to do for a host. `most`: posts that it may have at a time.
+local function place_host(host, most)
+  local due = redis.call('ZRANGE', key('hooks:' .. host), 0, 0, 'WITHSCORES')[2]
+  local ends = redis.call('ZRANGE', key('hooks_out:' .. host), 0, 0, 'WITHSCORES')[2]
+  local failures, until_ms = host_state(host)
+  if failures >= FAILURES then
+    most = 1
+  end
+  if redis.call('ZCARD', key('hooks_out:' .. host)) >= most then
+    due = nil
+  end
+  local next_ms = math.min(tonumber(due) or math.huge, tonumber(ends) or math.huge)
+  if next_ms == math.huge then
+    redis.call('ZREM', key('hooks'), host)
+  else
+    redis.call('ZADD', key('hooks'), digits(math.max(next_ms, until_ms)), host)
+  end
+end
+
+-- A post came to no answer; the host is left alone after some of them.
+local function note_failure(host)
+  local state = key('hook_host:' .. host)
+  local failures = redis.call('HINCRBY', state, 'failures', 1)
+  if failures >= FAILURES then
+    local pause_ms = math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ^ math.min(failures - FAILURES, 20))
+    redis.call('HSET', state, 'until_ms', digits(NOW + pause_ms))
+  end
+  redis.call('PEXPIRE', state, HOOK_HOST_MS)
+end
+
+-- A host that answers asks to be left alone.
+local function pause_host(host, ms)
+  local state = key('hook_host:' .. host)
+  redis.call('HSET', state, 'until_ms', digits(NOW + math.min(ms, LONGEST_PAUSE_MS)))
+  redis.call('PEXPIRE', state, HOOK_HOST_MS)
+end
+
+-- What came of the posts of a webhook so far: attempts, first_ms, last_ms, code, host.
+local function tries_of(webhook)
+  local tries = decoded(read('HGET', key('hook_tries'), webhook) or '')
+  return tries and within(tries[1], 0, 1e9) and within(tries[2], 0, 1e15) and tries or nil
+end
+
+local function note_tries(webhook, tries)
+  redis.call('HSET', key('hook_tries'), webhook, cjson.encode(tries))
+  redis.call('PEXPIRE', key('hook_tries'), digits(keep_ms() + HOOK_HOST_MS))
+end
+
+-- Gives a webhook up; it is listed as long as results are kept.
+local function bury(webhook)
+  local keep = keep_ms()
+  local old = redis.call('ZRANGEBYSCORE', key('hooks_dead'), '-inf', NOW - keep, 'LIMIT', 0, 100)
+  if #old > 0 then
+    redis.call('ZREM', key('hooks_dead'), unpack(old))
+    redis.call('HDEL', key('hook_tries'), unpack(old))
+  end
+  redis.call('ZADD', key('hooks_dead'), digits(NOW), webhook)
+  redis.call('PEXPIRE', key('hooks_dead'), digits(keep))
+end
