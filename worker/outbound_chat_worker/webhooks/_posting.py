@@ -56,6 +56,10 @@ class Post:
             raise TimeoutError
         return left
 
+    def check(self) -> None:
+        """Raises `TimeoutError` where it is over: headers that ended since the connection was cut look whole."""
+        self.left  # noqa: B018  # it raises
+
     def holds(self, connected: socket.socket) -> None:
         """From now on `end` cuts this connection."""
         self._socket = connected
@@ -118,7 +122,7 @@ class Poster:
         with connected:
             try:
                 running.holds(connected)
-                return _exchange(connected, where, headers, body)
+                return _exchange(connected, where, headers, body, running)
             except (OSError, HTTPException, ValueError):
                 return Answer(error="no_answer")
 
@@ -169,12 +173,15 @@ def _connect(addresses: list[str], port: int, running: Post) -> socket.socket:
     raise error
 
 
-def _exchange(connected: socket.socket, where: _Where, headers: Mapping[str, str], body: bytes) -> Answer:
+def _exchange(
+    connected: socket.socket, where: _Where, headers: Mapping[str, str], body: bytes, running: Post
+) -> Answer:
     connection = HTTPConnection(where.host, where.port)
     # It speaks on this connection, and opens none itself.
     connection.sock, connection.auto_open = connected, 0
     connection.request("POST", where.target, body, dict(headers))
     with connection.getresponse() as response:
+        running.check()
         answer = Answer(status=response.status, retry_after=_retry_after(response))
         with contextlib.suppress(OSError, HTTPException, ValueError):
             connected.settimeout(READ_SECONDS)

@@ -14,7 +14,7 @@
 -- uses: base record lanes events webhooks books posting
 local courier, wanted, lease_ms, per_host = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local give_up_ms, leaving = tonumber(ARGV[5]), ARGV[6] == '1'
-local FIRST, WIDTH, COURIER_MS, MOST_HOSTS, MOST_DEAD = 7, 2, 5000, 100, 100
+local FIRST, WIDTH, COURIER_MS, MOST_HOSTS = 7, 2, 5000, 100
 
 local working = read('GET', key('courier'))
 if working and working ~= courier then
@@ -43,31 +43,12 @@ local function add_to_reply(host, webhook)
   end
 end
 
-local function return_lost(host)
-  local out = key('hooks_out:' .. host)
-  for _, webhook in ipairs(redis.call('ZRANGEBYSCORE', out, '-inf', NOW, 'LIMIT', 0, 100)) do
-    redis.call('ZREM', out, webhook)
-    redis.call('ZADD', key('hooks:' .. host), digits(NOW), webhook)
-  end
-end
-
-local function give_up(host)
-  local waiting = key('hooks:' .. host)
-  for _, webhook in ipairs(redis.call('ZRANGEBYSCORE', waiting, '-inf', NOW - give_up_ms, 'LIMIT', 0, MOST_DEAD)) do
-    redis.call('ZREM', waiting, webhook)
-    local tries = tries_of(webhook) or { 0, NOW, NOW, 'host_down', host }
-    tries[4] = 'host_down'
-    note_tries(webhook, tries)
-    bury(webhook)
-  end
-end
-
 local function claim_for(host)
   return_lost(host)
   local failures = host_state(host)
   local most = failures >= FAILURES and 1 or per_host
   if failures >= FAILURES then
-    give_up(host)
+    give_up(host, give_up_ms)
   end
   local waiting, out = key('hooks:' .. host), key('hooks_out:' .. host)
   local room = math.min(wanted, most - redis.call('ZCARD', out))

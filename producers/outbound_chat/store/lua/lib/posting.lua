@@ -59,3 +59,24 @@ local function bury(webhook)
   redis.call('ZADD', key('hooks_dead'), digits(NOW), webhook)
   redis.call('PEXPIRE', key('hooks_dead'), digits(keep))
 end
+
+-- Webhooks whose courier was lost wait again.
+local function return_lost(host)
+  local out = key('hooks_out:' .. host)
+  for _, webhook in ipairs(redis.call('ZRANGEBYSCORE', out, '-inf', NOW, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', out, webhook)
+    redis.call('ZADD', key('hooks:' .. host), digits(NOW), webhook)
+  end
+end
+
+-- Gives up what waited too long for a host that is left alone.
+local function give_up(host, give_up_ms)
+  local waiting = key('hooks:' .. host)
+  for _, webhook in ipairs(redis.call('ZRANGEBYSCORE', waiting, '-inf', NOW - give_up_ms, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', waiting, webhook)
+    local tries = tries_of(webhook) or { 0, NOW, NOW, 'host_down', host }
+    tries[4] = 'host_down'
+    note_tries(webhook, tries)
+    bury(webhook)
+  end
+end
