@@ -16,6 +16,7 @@ from outbound_chat.errors import (
     IdempotencyConflict,
     InvalidJob,
     InvalidNumbers,
+    InvalidWebhook,
     NotDurable,
     NotReplayable,
     OutboundChatError,
@@ -40,7 +41,16 @@ from outbound_chat.jobs import (
     Priority,
     Rejection,
 )
-from outbound_chat.reports import DeadLetters, Event, EventKind, Events, Hold, SuppressedNumber
+from outbound_chat.reports import (
+    DeadLetters,
+    DeadWebhook,
+    Event,
+    EventKind,
+    Events,
+    Hold,
+    SuppressedNumber,
+    WebhookHost,
+)
 from outbound_chat.why import WaitReason, Why
 
 __all__ = [
@@ -52,6 +62,7 @@ __all__ = [
     "BatchClosed",
     "BatchReceipt",
     "DeadLetters",
+    "DeadWebhook",
     "Event",
     "EventKind",
     "Events",
@@ -61,6 +72,7 @@ __all__ = [
     "IdempotencyConflict",
     "InvalidJob",
     "InvalidNumbers",
+    "InvalidWebhook",
     "Job",
     "JobState",
     "NotDurable",
@@ -79,5 +91,6 @@ __all__ = [
     "Unprotected",
     "WaitReason",
     "WaitTimeout",
+    "WebhookHost",
     "Why",
 ]
