@@ -1,6 +1,8 @@
 """A receiver of webhooks: a real HTTP or HTTPS server that keeps what came and answers as it is told."""
 
 import json
+import select
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
+    connection: socket.socket
 
     @property
     def id(self) -> str:
@@ -62,9 +65,12 @@ class Receiver(ThreadingHTTPServer):
     def ids(self) -> list[str]:
         return [one.id for one in self.received]
 
-    def hang(self, _: Received) -> tuple[int, dict[str, str]]:
-        """A response that does not come."""
-        self.let_go.wait(120)
+    def hang(self, one: Received) -> tuple[int, dict[str, str]]:
+        """A response that does not come, as long as the other side waits for it."""
+        while not self.let_go.wait(0.02):
+            readable, _, _ = select.select([one.connection], [], [], 0)
+            if readable and not one.connection.recv(1, socket.MSG_PEEK):
+                break
         return 204, {}
 
     def __enter__(self) -> Self:
@@ -87,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:  # the name is the library's
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        one = Received(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+        one = Received(self.path, {name.lower(): value for name, value in self.headers.items()}, body, self.connection)
         with self.server.counting:
             self.server.received.append(one)
             self.server.open += 1

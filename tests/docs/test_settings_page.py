@@ -18,6 +18,7 @@ from outbound_chat_config import (
     RetrySettings,
     Sender,
     Settings,
+    WebhookSettings,
     WorkerSettings,
     load_settings,
 )
@@ -32,6 +33,7 @@ TABLES: dict[str, tuple[str, type[BaseModel]]] = {
     "retry": ("## `[retry]`", RetrySettings),
     "results": ("## `[results]`", ResultSettings),
     "durability": ("## `[durability]`", DurabilitySettings),
+    "webhooks": ("## `[webhooks]`", WebhookSettings),
 }
 
 SENDER = """
@@ -77,6 +79,10 @@ SAMPLES: dict[str, str] = {
     "default": "fsync",
     "timeout": "PT7S",
     "replicas": "7",
+    "webhooks": '{"per_host": 3}',
+    "secrets": '["whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]',
+    "allow_private": "true",
+    "callback_url": "https://hooks.example.com/7",
 }
 
 
@@ -117,6 +123,8 @@ def test_a_default_is_the_one_in_the_code(path: str, row: dict[str, str]) -> Non
 
 def kind(annotation: Any) -> str:
     """The word of the page for a type."""
+    if "tuple" in str(annotation):
+        return "list of texts"
     if given := [part for part in get_args(annotation) if part is not type(None)]:
         if "dict" in str(annotation):
             of_tables = "Budget" in str(annotation) or "Sender" in str(annotation)

@@ -35,7 +35,7 @@ def settle(ledger: Ledger, webhook: ClaimedWebhook, outcome: Any, **given: Any) 
 
 def sent(ledger: Ledger, *, lane_: str = "", count: int = 1, **fields: Any) -> list[str]:
     """Jobs that were sent."""
-    ids = ledger.add(count, **({"lane": lane_} if lane_ else {}), **fields)
+    ids = ledger.add(count, lane=lane_ or lane(), **fields)
     taken = ledger.take(count)
     for id_ in taken.ids:
         ledger.finish(id_, taken.claim, "sent", contact_id=f"c-{id_}")
@@ -126,7 +126,7 @@ def test_a_sender_tells_of_all_that_has_no_url_of_its_own(ledger: Ledger) -> Non
 def test_a_replay_keeps_the_callback(ledger: Ledger, of_batch: bool) -> None:
     """Whoever waits for the end of a message waits for that of its replay."""
     name = ledger.open_batch(callback=URL) if of_batch else lane()
-    (old,) = ledger.add(1, lane=name, **({} if of_batch else {"callback": URL}))
+    (old,) = ledger.add(1, lane=name, callback="" if of_batch else URL)
     ledger.attempt("failed", code="refused")
     new = ledger.replay(old).detail
     local_id, _ = ledger.attempt("sent", contact_id="c")
