@@ -8,7 +8,7 @@ from typing import Any
 from outbound_chat.client._checks import Errors, Timing
 from outbound_chat.client._quiet import out_of_quiet_hours
 from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms, to_json
-from outbound_chat.errors import FieldError, InvalidJob, NotReplayable, UnknownJob, Unprotected
+from outbound_chat.errors import FieldError, InvalidJob, NewerVersion, NotReplayable, UnknownJob, Unprotected
 from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Job, JobState
 from outbound_chat.reports import DeadLetters
@@ -89,6 +89,8 @@ class Dead:
         answer = yield from ask(call)
         if answer.word == "unprotected":
             raise Unprotected(job_id, from_ms(int(answer.detail)), edited=bool(changes))
+        if answer.word == "newer":
+            raise NewerVersion(job_id)
         if answer.word not in {"ok", "replayed"}:
             raise UnknownJob(job_id) if answer.word == "gone" else NotReplayable(job_id, f"is {answer.detail} by now")
         return (yield from self._verbs.status(f"{parts[0]}.{answer.detail}"))

@@ -5,13 +5,19 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
+from outbound_chat.errors import NewerVersion
 from outbound_chat.jobs import Attempt, Job, JobState, Priority
 
 RECORD_VERSION = 1
+OLDEST_VERSION = 1
 
 
 class UnreadableRecord(ValueError):
-    """What is stored as a record is not one: another program or a newer version wrote it."""
+    """What is stored as a record is not one: another program wrote it."""
+
+
+class NewerRecord(UnreadableRecord):
+    """A newer version wrote it; its own workers see to it."""
 
 
 class Place(IntEnum):
@@ -62,14 +68,23 @@ def read_head(raw: str) -> list[Any]:
     """The head from its JSON.
 
     Raises:
+        NewerRecord: a newer version wrote it; the scripts leave such a record alone.
         UnreadableRecord: it is none; the scripts set such a record aside.
     """
     try:
         head = json.loads(raw)
     except ValueError as error:
         raise UnreadableRecord("the record's head is not JSON") from error
-    if not isinstance(head, list) or len(head) < PLACES_OF_ALL or head[Place.VERSION] != RECORD_VERSION:
+    if not isinstance(head, list) or not head:
+        raise UnreadableRecord("the record's head is not a list")
+    version = head[Place.VERSION]
+    # A bool is an int to Python, and "true" no version.
+    if type(version) is not int or version < OLDEST_VERSION:
         raise UnreadableRecord("the record's head is not of this version")
+    if version > RECORD_VERSION:
+        raise NewerRecord("a newer version wrote the record")
+    if len(head) < PLACES_OF_ALL:
+        raise UnreadableRecord("the record's head is too short")
     return head
 
 
@@ -78,8 +93,12 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
 
     Raises:
         UnreadableRecord: as `read_head`.
+        NewerVersion: a newer version wrote it.
     """
-    head = read_head(raw)
+    try:
+        head = read_head(raw)
+    except NewerRecord as error:
+        raise NewerVersion(f"{budget}.{local_id}") from error
     priority, sender, tenant, batch = head[Place.LANE].split(":")
     # The lane of a row is stored without its batch, which the id tells.
     batch = batch or local_id.rpartition("-")[0]

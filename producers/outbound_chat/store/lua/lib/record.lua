@@ -8,16 +8,24 @@ local CLAIM, MAYBE_SENT, CANCEL, PARTS, TOKEN, IDEM, CONTACT, FINISHED, HISTORY 
 local REPLAY_OF, REPLAYED_BY = 18, 19
 
 local RECORD_VERSION = 1
+local OLDEST_VERSION = 1
 local HISTORY_LENGTH = 5
 
+-- head and request; or nil and why: 'gone', also when it can't be read, or 'newer': a newer version wrote it, whose
+-- workers will see to it, so it is neither changed nor taken for broken.
 local function read_record(raw)
   local cut = raw and string.find(raw, '\n', 1, true)
   if not cut then
-    return nil
+    return nil, 'gone'
   end
   local readable, head = pcall(cjson.decode, string.sub(raw, 1, cut - 1))
-  if not readable or type(head) ~= 'table' or head[VERSION] ~= RECORD_VERSION or #head < HISTORY then
-    return nil
+  local version = readable and type(head) == 'table' and head[VERSION]
+  if type(version) ~= 'number' or version < OLDEST_VERSION or version % 1 ~= 0 then
+    return nil, 'gone'
+  elseif version > RECORD_VERSION then
+    return nil, 'newer'
+  elseif #head < HISTORY then
+    return nil, 'gone'
   end
   return head, string.sub(raw, cut + 1)
 end
@@ -27,7 +35,7 @@ local function batch_in_id(id)
   return string.match(id, '^(.+)%-%d+$') or ''
 end
 
--- head and request; nil when the record is gone or can't be read
+-- as read_record
 local function load_record(id)
   local head, request = read_record(redis.call('GET', key('j:' .. id)))
   if head and string.sub(head[LANE], -1) == ':' then
