@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from outbound_chat.jobs import Job
@@ -32,6 +32,8 @@ class Outcome:
     looks: int
     resumed: float | None
     promise: float
+    granted: float
+    """Seconds that the promise was put off: the start of new workers after all had died, as far as above the lease."""
     seconds: float
     may_lose: bool = False
     broken: tuple[str, ...] = field(default=())
@@ -40,7 +42,7 @@ class Outcome:
     @property
     def late(self) -> bool:
         """Whether work went on later than was promised."""
-        return self.resumed is None or self.resumed > self.promise
+        return self.resumed is None or self.resumed > self.promise + self.granted
 
     @property
     def held(self) -> bool:
@@ -64,8 +66,11 @@ def wait_final(rig: Rig, seconds: float) -> bool:
     return True
 
 
-def audit(rig: Rig, fault: Fault, began: float) -> Outcome:
-    """Looks at everything once all jobs are final, or should be."""
+def audit(rig: Rig, fault: Fault, began: float, problems: Iterable[str], workers: set[int]) -> Outcome:
+    """Looks at everything once all jobs are final, or should be.
+
+    `problems`: what was found wrong before; `workers`: process ids of those that were there before the fault.
+    """
     ended = wait_final(rig, fault.most_seconds)
     jobs = read_jobs(rig)
     contacts = Counter(contact.destination for contact in rig.sandbox.contacts())
@@ -73,7 +78,9 @@ def audit(rig: Rig, fault: Fault, began: float) -> Outcome:
     durable, seen = rig.traffic.durable, rig.sampler.seen
     lost = sum(not _kept(jobs.get(id_), ids.get(to, "")) for id_, to in durable.items())
     doubled = sum(times > 1 for times in contacts.values())
-    broken = list(dict.fromkeys(seen.broken))
+    broken = [*problems, *dict.fromkeys(seen.broken)]
+    if died := workers - rig.ended_by_fault - set(rig.worker_pids()):
+        broken.append(f"{len(died)} workers died of it")
     if not ended:
         broken.append(f"{rig.redis.zcard(rig.keys.base + 'expiry')} jobs were open after {fault.most_seconds:g} s")
     states = Counter(job.state for job in jobs.values())
@@ -90,6 +97,7 @@ def audit(rig: Rig, fault: Fault, began: float) -> Outcome:
         looks=seen.looks,
         resumed=seen.resumed,
         promise=fault.promise,
+        granted=rig.granted,
         seconds=time.monotonic() - began,
         may_lose=fault.may_lose,
         broken=tuple(broken),

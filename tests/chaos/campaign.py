@@ -1,6 +1,7 @@
 """Runs faults in a random order, each on a rig that suits it, and audits after each."""
 
 import random
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -73,7 +74,7 @@ class Rigs:
 def run(faults: Sequence[Fault], rigs: Rigs, *, broker: str = "") -> Iterator[Outcome]:
     """Runs the faults one after the other; `broker` stands for that of all rigs."""
     for fault in faults:
-        options = replace(fault.rig, broker=broker) if broker and fault.rig.broker == "redis" else fault.rig
+        options = replace(fault.rig, broker=broker) if broker else fault.rig
         rig = rigs.get(options)
         outcome = run_one(fault, rig)
         if fault.renew or not outcome.held or rigs.used_up(options):
@@ -86,12 +87,26 @@ def run_one(fault: Fault, rig: Rig) -> Outcome:
     began = time.monotonic()
     rig.begin_run()
     rig.traffic.add(fault.jobs)
-    wait_until(lambda: rig.in_flight() and rig.sampler.seen.ended, timeout=STRIKES_AT_SECONDS, what="calls in flight")
-    fault.strike(rig)
-    if not rig.sampler.marked:
-        rig.mark()
+    workers = set(rig.worker_pids())
+    problems = list(_struck(fault, rig))
     # Singles, for Redis may need a moment after the cause ended; what it refused is not promised.
     rig.traffic.offer(JOBS_AFTER)
-    outcome = audit(rig, fault, began)
+    outcome = audit(rig, fault, began, problems, workers)
     rig.calm()
     return outcome
+
+
+def _struck(fault: Fault, rig: Rig) -> Iterator[str]:
+    """Lets the fault strike while calls are in flight; what it met that should not be."""
+    try:
+        wait_until(
+            lambda: rig.in_flight() and rig.sampler.seen.ended, timeout=STRIKES_AT_SECONDS, what="calls in flight"
+        )
+        fault.strike(rig)
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        yield f"the fault itself: {error}"
+        # Whatever hangs, the jobs are still to be sent.
+        rig.kill(*(worker.pid for worker in rig.workers if worker.poll() is None))
+        rig.start_workers()
+    if not rig.sampler.marked:
+        rig.mark()

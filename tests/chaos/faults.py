@@ -21,9 +21,9 @@ class Fault:
     """One cause that is made for real, and what is promised about it."""
 
     name: str
-    """Words with hyphens, unlike any other's."""
+    """Words with hyphens, unlike any other's of its kind."""
     kind: str
-    """The row it is counted under: `kill`, `step`, `stop`, `store`, `broker` …"""
+    """The group it is shown in: `kill`, `step`, `stop`, `store`, `broker` …"""
     strike: Callable[[Rig], None]
     """Makes the cause and returns when it has ended. Jobs are waiting and calls are in flight when it is called.
 
@@ -55,7 +55,7 @@ def all_faults() -> tuple[Fault, ...]:
     for module in pkgutil.iter_modules(tests.chaos.__path__):
         if module.name.startswith("faults_"):
             found += importlib.import_module(f"{tests.chaos.__name__}.{module.name}").FAULTS
-    names = [fault.name for fault in found]
+    names = [f"{fault.kind}/{fault.name}" for fault in found]
     if doubled := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"two faults have the same name: {', '.join(sorted(doubled))}; rename one")
     return tuple(sorted(found, key=lambda fault: (fault.kind, fault.name)))

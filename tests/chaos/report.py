@@ -67,7 +67,11 @@ def show(outcomes: Sequence[Outcome]) -> None:
 
 def describe(outcome: Outcome) -> str:
     """One line about one fault."""
-    resumed = "never" if outcome.resumed is None else f"after {outcome.resumed:.1f} s (promise {outcome.promise:g} s)"
+    resumed = (
+        "never"
+        if outcome.resumed is None
+        else f"after {outcome.resumed:.1f} s (promise {outcome.promise + outcome.granted:.2g} s)"
+    )
     words = [f"{outcome.kind}/{outcome.name}: {outcome.jobs} jobs, {outcome.lost} lost, {outcome.doubled} doubled"]
     words += [f"went on {resumed}", f"{outcome.looks} samples", *outcome.broken]
     return "; ".join(words)

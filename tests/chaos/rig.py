@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ from tests.harness import UNLIMITED, Harness, sender
 from tests.proxy import Proxy, running_proxy
 from tests.waiting import wait_until
 
+from .brokers import Broker, RedisBroker, start_broker
 from .sampler import Sampler
 from .traffic import Traffic
 
@@ -46,12 +48,16 @@ class RigOptions:
 
     workers: int = 2
     pool: str = "threads"
-    """`threads`, `prefork`, or `supervised`: `outbound-chat worker --processes N`."""
+    """`threads`, `processes` (Celery's prefork), or `supervised`: `outbound-chat worker --processes N`."""
     fsync: str = "everysec"
     broker: str = "redis"
     """`redis`: the store's own server; `other`: a second one; `rabbitmq`."""
     proxied: bool = False
     """Workers reach Redis and Connect through proxies, `rig.to_redis` and `rig.to_connect`."""
+    disk_mb: int = 0
+    """Valkey's folder is a disk of its own of that size; 0: it is not."""
+    arguments: tuple[str, ...] = ()
+    """Celery's own settings, at the end of its command line: `worker.soft_shutdown_timeout=2`."""
     server: tuple[str, ...] = ()
     """More options of Valkey's command line."""
     environment: tuple[tuple[str, str], ...] = ()
@@ -69,27 +75,37 @@ class Rig:
         self.options = options
         self.chance = chance
         self.folder = folder
+        self._lasting = threading.Event()
+        self.granted = 0.0
+        """Seconds that this run's promise is put off."""
+        self.ended_by_fault: set[int] = set()
+        """Process ids of the workers that the run's fault ended; any other must outlive it."""
         folder.mkdir(parents=True)
         try:
             self._start()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, AssertionError):
+                error.add_note(self.harness.logs()[-2_000:])
             self.close()
             raise
 
     def _start(self) -> None:
+        if self.options.disk_mb:
+            self._mount_disk()
         self.harness = Harness(self.folder, UNLIMITED, fsync=self.options.fsync, server=self.options.server)
         self.stack.callback(self.harness.close)
         self.sandbox = self.harness.sandbox
         self.calm()
         self.to_redis = self._proxy(self.server.port)
         self.to_connect = self._proxy(int(self.sandbox.url.rsplit(":", 1)[1]))
-        self.broker: EmbeddedServer | None = None
         changes: dict[str, Any] = {
             "worker": dict(WORKER),
             "budgets": {BUDGET: {"rate": RATE, "burst": 20}},
         }
-        if self.options.broker == "other":
-            self.broker = EmbeddedServer(self.folder / "broker")
+        if self.options.broker == "redis":
+            self.broker: Broker = RedisBroker(self.server)
+        else:
+            self.broker = start_broker(self.options.broker, self.folder / "broker")
             self.stack.callback(self.broker.stop)
             changes["broker_url"] = self.broker.url
         self.harness.configure(**changes)
@@ -105,6 +121,12 @@ class Rig:
         self.sampler = self.stack.enter_context(Sampler(self.server.port, self.keys.base))
         self.traffic = Traffic(self.chat)
 
+    def _mount_disk(self) -> None:
+        self.server_folder.mkdir(mode=0o700)
+        size = f"size={self.options.disk_mb}m"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", str(self.server_folder)], check=True)
+        self.stack.callback(subprocess.run, ["umount", str(self.server_folder)], check=True)
+
     def _proxy(self, port: int) -> Proxy:
         return self.stack.enter_context(running_proxy(port))
 
@@ -116,6 +138,11 @@ class Rig:
         if self.options.extend:
             changes |= self.options.extend(self)
         self.harness.configure(**changes)
+
+    @property
+    def server_folder(self) -> Path:
+        """Where Valkey keeps its files."""
+        return self.folder / "valkey"
 
     @property
     def server(self) -> EmbeddedServer:
@@ -133,6 +160,8 @@ class Rig:
 
     def begin_run(self) -> None:
         """Lets traffic and sampler count anew, for the next fault."""
+        self.granted = 0.0
+        self.ended_by_fault = set()
         self.traffic.begin_run()
         self.sampler.begin_run()
 
@@ -145,10 +174,16 @@ class Rig:
         else:
             name = f"w{len(self.harness.workers)}@%h"
             options = ("--without-gossip", "--without-mingle", "--pool", self.options.pool, "-n", name)
-            concurrency = ("--concurrency", "2") if self.options.pool == "prefork" else ()
-            process = self.harness.start_worker(*options, *concurrency, environment=environment)
+            concurrency = ("--concurrency", "2") if self.options.pool == "processes" else ()
+            settings = ("--", *self.options.arguments) if self.options.arguments else ()
+            process = self.harness.start_worker(*options, *concurrency, *settings, environment=environment)
         self.workers.append(process)
         return process
+
+    def replace_workers(self) -> None:
+        """Starts new workers after all were killed; if that takes longer than the lease, the promise waits for it."""
+        self.start_workers()
+        self.granted = max(0.0, self.sampler.since_mark() - LEASE_SECONDS)
 
     def start_workers(self) -> None:
         """Starts as many workers as are missing, and waits until all are ready."""
@@ -177,8 +212,24 @@ class Rig:
         ids: list[str] = self.redis.zrange(self.keys.base + "leases", 0, -1)
         return ids
 
+    def uncalled(self) -> list[str]:
+        """Local ids of the jobs that have a lease, and of which Connect has heard nothing."""
+        leased = self.in_flight()
+        called = {arrival.destination for arrival in self.sandbox.arrivals()}
+        numbers = self.traffic.durable
+        return [id_ for id_ in leased if (to := numbers.get(f"{BUDGET}.{id_}")) and to not in called]
+
+    def last(self, seconds: float) -> None:
+        """Lets the cause last: no wait for something to come true."""
+        self._lasting.wait(seconds)
+
+    def purge_broker(self) -> None:
+        """Throws away every message that waits for a worker."""
+        self.broker.purge()
+
     def kill(self, *pids: int) -> None:
         """kill -9. The time runs until every job that was in flight then is final."""
+        self.ended_by_fault.update(pids)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         at = time.monotonic()

@@ -86,6 +86,10 @@ class Sampler:
         with self._lock:
             self._mark, self._seen.resumed = _Mark(at, final, in_flight), None
 
+    def since_mark(self) -> float:
+        """Seconds since the time began to run."""
+        return time.monotonic() - self._mark.at if self._mark else 0.0
+
     def close(self) -> None:
         """Ends the thread."""
         self._stop.set()

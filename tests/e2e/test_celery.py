@@ -18,14 +18,15 @@ from tests.waiting import wait_until
 CELERY = [sys.executable, "-m", "celery", "-A", "outbound_chat_worker"]
 
 
-@pytest.mark.parametrize("pool", ["threads", "prefork", "solo"])
-def test_each_pool_sends_jobs_and_stops_cleanly(stack: Harness, pool: str) -> None:
+@pytest.mark.parametrize(("pool", "shown"), [("threads", "thread"), ("processes", "prefork"), ("solo", "solo")])
+def test_each_pool_sends_jobs_and_stops_cleanly(stack: Harness, pool: str, shown: str) -> None:
     """Threads is the default, but nobody may be forced to it."""
     worker = stack.start_worker("--pool", pool, "--concurrency", "2")
     chat = stack.chat()
     receipt = chat.enqueue_batch(({"to": number(index)} for index in range(100)), sender="support", text="Hello")
 
     assert chat.wait_batch(receipt.id, timeout=90).counts[JobState.SENT] == 100
+    assert f"({shown})" in stack.logs()
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 0
 
