@@ -161,6 +161,9 @@ class Proxy:
                 self._pass_on(connection, from_client, server, "requests"),
                 self._pass_on(connection, from_server, client, "answers"),
             )
+        except asyncio.CancelledError:
+            # By `close` alone; asyncio's streams would log a handler that ends so as an error.
+            return
         finally:
             self._connections.discard(connection)
             for writer in connection.writers:
