@@ -13,7 +13,8 @@ from .rig import LEASE_SECONDS, Rig
 
 PROMISE = 5.0
 LONGER_THAN_THE_LEASE = LEASE_SECONDS + 2
-SOCKET_TIMEOUT_SECONDS = 10.0
+SILENCE_SECONDS = 60.0
+"""A connection that is silent is given up after 10 s where an answer is awaited; Celery's consumer needs up to 50."""
 Line = Callable[[Rig], Proxy]
 Strike = Callable[[Rig, Line], None]
 
@@ -108,12 +109,12 @@ def while_enqueuing(strike: Strike) -> Strike:
     return both
 
 
-def _fault(name: str, strike: Strike, line: Line, promise: float = PROMISE) -> Fault:
+def _fault(name: str, strike: Strike, line: Line, promise: float = PROMISE, *, renew: bool = False) -> Fault:
     def made(rig: Rig) -> None:
         strike(rig, line)
 
     made.__doc__ = strike.__doc__
-    return Fault(name=name, kind="network", strike=made, promise=promise, rig=PROXIED, share=2)
+    return Fault(name=name, kind="network", strike=made, promise=promise, rig=PROXIED, share=2, renew=renew)
 
 
 FAULTS = (
@@ -126,7 +127,7 @@ FAULTS = (
     _fault("redis-half-open-requests", half_open("requests"), _to_redis),
     _fault("redis-half-open-answers", half_open("answers"), _to_redis),
     _fault("redis-late", late, _to_redis),
-    _fault("redis-forgotten", forgotten, _to_redis, PROMISE + SOCKET_TIMEOUT_SECONDS),
+    _fault("redis-forgotten", forgotten, _to_redis, SILENCE_SECONDS, renew=True),
     _fault("producer-cut-repeatedly", while_enqueuing(cut_repeatedly), _to_redis),
     _fault("producer-half-open-requests", while_enqueuing(half_open("requests")), _to_redis),
     _fault("producer-half-open-answers", while_enqueuing(half_open("answers")), _to_redis),

@@ -12,7 +12,15 @@ from tests.chaos.faults import all_faults
 from tests.chaos.rig import RigOptions
 
 BY_NAME = {f"{fault.kind}/{fault.name}": fault for fault in all_faults()}
-SHORT = ("kill/worker", "step/answered", "stop/sigterm", "store/killed", "store/full", "broker/messages-lost")
+SHORT = (
+    "kill/worker",
+    "step/answered",
+    "stop/sigterm",
+    "store/killed",
+    "store/full",
+    "broker/messages-lost",
+    "network/redis-cut-repeatedly",
+)
 LEAST_LOOKS = 5
 PATIENCE = 3.0
 """The suite runs beside itself on a few cores: here work may go on this many times later than promised."""

@@ -172,9 +172,8 @@ def _before_it_left(error: Exception, rule: Rule) -> Rule:
 def _judge(error: Exception) -> Verdict:
     if isinstance(error, botocore_errors.ClientError):
         return _judge_answer(error)
-    if isinstance(error.__context__, UrllibSSLError) and isinstance(
-        error.__context__.args[0], SSLCertVerificationError
-    ):
+    cause = error.__context__
+    if isinstance(cause, UrllibSSLError) and isinstance(cause.args[0], SSLCertVerificationError):
         # Of all faults of TLS, this one is met before anything is sent.
         return Verdict(_UNREACHABLE, message=redact(str(error)))
     for kind, rule in BY_EXCEPTION:
