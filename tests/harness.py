@@ -118,8 +118,8 @@ class Harness:
         }
 
     def start_worker(self, *options: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Starts `celery -A outbound_chat_worker worker`; its log is in `self.logs()`."""
-        command = [sys.executable, "-m", "celery", "-A", "outbound_chat_worker", "worker", "--loglevel", "INFO"]
+        """Starts a worker as `outbound-chat worker` does; its log is in `self.logs()`."""
+        command = [sys.executable, "-m", "outbound_chat_worker", "--loglevel", "INFO"]
         process = self.start([*command, *options], environment)
         self.workers.append(process)
         return process

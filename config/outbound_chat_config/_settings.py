@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from outbound_chat_config._durability import DurabilitySettings
 from outbound_chat_config._errors import SettingsError, explain
 from outbound_chat_config._senders import Budget, Sender
 from outbound_chat_config._sentinel import (
@@ -14,7 +15,8 @@ from outbound_chat_config._sentinel import (
     is_sentinel,
     parse_sentinel_url,
 )
-from outbound_chat_config._values import Duration, Name
+from outbound_chat_config._tls import check_tls
+from outbound_chat_config._values import Duration, Name, is_name
 
 # A ClientToken protects a repeat for 7 days; half a day is kept for clocks, leases and the call itself.
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
@@ -112,6 +114,7 @@ class Settings(BaseModel):
     worker: WorkerSettings = WorkerSettings()
     retry: RetrySettings = RetrySettings()
     results: ResultSettings = ResultSettings()
+    durability: DurabilitySettings = DurabilitySettings()
 
     @field_validator("redis_url")
     @classmethod
@@ -129,6 +132,8 @@ class Settings(BaseModel):
         elif url.startswith("sentinel://"):
             raise ValueError("must name the service too: redis+sentinel://host:26379,host:26379/service")
         return value
+
+    _tls = field_validator("redis_url", "broker_url")(check_tls)
 
     @model_validator(mode="after")
     def _senders_have_budgets(self) -> Self:
@@ -209,7 +214,9 @@ class Settings(BaseModel):
         if found := self.senders.get(name):
             return found
         known = ", ".join(sorted(self.senders)) or "none is configured"
-        raise SettingsError(f'sender "{name}" is not configured; known senders: {known}')
+        # What can be no name may be a phone number, or written for a terminal to obey.
+        which = f'sender "{name}"' if is_name(name) else "a sender of this name"
+        raise SettingsError(f"{which} is not configured; known senders: {known}")
 
 
 def _shown(limit: float | None) -> str:

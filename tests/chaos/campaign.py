@@ -106,6 +106,7 @@ def _struck(fault: Fault, rig: Rig) -> Iterator[str]:
     except (AssertionError, subprocess.TimeoutExpired) as error:
         yield f"the fault itself: {error}"
         # Whatever hangs, the jobs are still to be sent.
+        rig.calm()
         rig.kill(*(worker.pid for worker in rig.workers if worker.poll() is None))
         rig.start_workers()
     if not rig.sampler.marked:

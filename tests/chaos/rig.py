@@ -83,9 +83,7 @@ class Rig:
         folder.mkdir(parents=True)
         try:
             self._start()
-        except BaseException as error:
-            if isinstance(error, AssertionError):
-                error.add_note(self.harness.logs()[-2_000:])
+        except BaseException:
             self.close()
             raise
 
@@ -95,9 +93,9 @@ class Rig:
         self.harness = Harness(self.folder, UNLIMITED, fsync=self.options.fsync, server=self.options.server)
         self.stack.callback(self.harness.close)
         self.sandbox = self.harness.sandbox
-        self.calm()
         self.to_redis = self._proxy(self.server.port)
         self.to_connect = self._proxy(int(self.sandbox.url.rsplit(":", 1)[1]))
+        self.calm()
         changes: dict[str, Any] = {
             "worker": dict(WORKER),
             "budgets": {BUDGET: {"rate": RATE, "burst": 20}},
@@ -155,7 +153,9 @@ class Rig:
         return self.harness.settings
 
     def calm(self) -> None:
-        """Lets Connect answer as it should again."""
+        """Lets Connect answer as it should again, and opens the ways to it and to Redis."""
+        for proxy in (self.to_redis, self.to_connect):
+            proxy.let_pass()
         self.sandbox.configure(latency=LATENCY, faults=(), rate=None)
 
     def begin_run(self) -> None:
@@ -195,7 +195,14 @@ class Rig:
 
     def wait_ready(self) -> None:
         """Waits until as many workers as the rig has said to Redis that they live."""
-        wait_until(lambda: len(self._known_pids()) == self.options.workers, timeout=READY_SECONDS, what="the workers")
+        try:
+            wait_until(
+                lambda: len(self._known_pids()) == self.options.workers, timeout=READY_SECONDS, what="the workers"
+            )
+        except AssertionError as error:
+            codes = [worker.poll() for worker in self.workers]
+            error.add_note(f"exit codes {codes}; known {self._known_pids()}\n{self.harness.logs()[-3_000:]}")
+            raise
 
     def _known_pids(self) -> set[str]:
         """Process ids of the living workers that the ledger knows."""

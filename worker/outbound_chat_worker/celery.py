@@ -5,10 +5,11 @@ measuring; `docs/celery.md` has the reasons.
 """
 
 import atexit
+import threading
 from typing import Any
 
 from celery import Celery, bootsteps
-from celery.signals import worker_shutting_down
+from celery.signals import worker_process_init, worker_shutting_down
 
 from outbound_chat_config import SentinelAddress, load_settings
 from outbound_chat_worker.bringer import Bringer
@@ -131,3 +132,18 @@ app.steps["worker"].add(WakerStep)
 def _stop_pumps(**_: object) -> None:
     """Pumps of this process end with the calls they have in flight; those of a prefork child end with their slice."""
     stopping.set()
+
+
+@worker_process_init.connect(weak=False)
+def _prepare_child(**_: object) -> None:
+    """Makes the clients of a prefork child before its first pump: those who took over for a dead one waited for them.
+
+    In a thread, since Celery kills a child that needs more than 4 s to begin.
+    """
+    threading.Thread(target=_prepare_clients, name="preparing", daemon=True).start()
+
+
+def _prepare_clients() -> None:
+    runtime = get_runtime()
+    for budget in runtime.settings.budgets:
+        runtime.prepare_clients(budget)

@@ -13,7 +13,7 @@ from outbound_chat.store import Keys, Store, calls
 from outbound_chat_config import Sender, Settings, load_settings
 from outbound_chat_worker.clock import Clock
 from outbound_chat_worker.connect import Connect
-from outbound_chat_worker.stored import read_stored
+from outbound_chat_worker.stored import UnreadableRequest, read_stored
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,11 @@ class Runtime:
         """The part of the request that the jobs of a batch share, by budget and batch."""
 
     def _read_shared_request(self, budget: str, batch: str) -> ChatRequest:
-        return read_stored(self.store.shared_request(self.store.keys(budget), batch) or "{}")
+        shared = self.store.shared_request(self.store.keys(budget), batch)
+        if shared is None:
+            # Without what the rows share, customers would get a part of their message, or none.
+            raise UnreadableRequest("what the rows of its batch share is gone, or another program wrote over it")
+        return read_stored(shared)
 
     def prepare_clients(self, budget: str) -> None:
         """Makes the clients of the budget's senders, so that no claimed job waits for one."""

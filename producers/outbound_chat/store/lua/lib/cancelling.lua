@@ -1,5 +1,5 @@
--- cancelling: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in `holds` as
--- `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
+-- cancelling: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in `holds`
+-- as `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
 local SWEPT = 200
 
 local function lanes_of_scope(scope)
@@ -7,7 +7,8 @@ local function lanes_of_scope(scope)
   if kind == 'tenant' then
     return redis.call('SMEMBERS', key('lanes:' .. name))
   end
-  return { redis.call('HGET', key('b:' .. name), 'lane') or nil }
+  local lane = read('HGET', key('b:' .. name), 'lane')
+  return { lane and lane_parts(lane) and lane or nil }
 end
 
 -- Ends up to `most` jobs; how many it ended, and how many a newer version wrote, which are left to its wakers.
@@ -22,7 +23,7 @@ local function cancel_lane(lane, most)
       if not head and request == 'newer' then
         left = left + 1
       else
-        redis.call('ZREM', key(part .. lane), member)
+        count_in_lane(lane, -redis.call('ZREM', key(part .. lane), member))
         ended = ended + 1
       end
       if head then
@@ -36,7 +37,7 @@ local function cancel_lane(lane, most)
   return ended, left
 end
 
--- Cancels up to 500 waiting jobs of the scope; how many, and whether there are no more for this version. The order ends
+-- Cancels up to SWEPT waiting jobs of the scope; how many, and whether there are no more for this version. The order ends
 -- with the last job; with some of a newer version it stands, and keeps them from being called, until its wakers end it.
 local function sweep(scope)
   local swept, left = 0, 0
@@ -48,14 +49,14 @@ local function sweep(scope)
     end
   end
   if left == 0 then
-    redis.call('HDEL', key('holds'), 'cancel:' .. scope)
+    redis.pcall('HDEL', key('holds'), 'cancel:' .. scope)
   end
   return swept, true
 end
 
 -- One sweep of an order whose giver did not see it through; whether there is more to do.
 local function sweep_on()
-  for _, name in ipairs(redis.call('HKEYS', key('holds'))) do
+  for _, name in ipairs(read('HKEYS', key('holds')) or {}) do
     local scope = string.match(name, '^cancel:(.*)$')
     local swept, last = 0, true
     if scope then
