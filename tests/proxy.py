@@ -153,6 +153,9 @@ class Proxy:
                 self._pass_on(connection, from_client, server, "requests"),
                 self._pass_on(connection, from_server, client, "answers"),
             )
+        except asyncio.CancelledError:
+            # By `close` alone. A task that is left cancelled asyncio would report as an error of its own callback.
+            return
         finally:
             self._connections.discard(connection)
             for writer in connection.writers:
