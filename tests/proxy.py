@@ -112,10 +112,6 @@ class Proxy:
         self._lost = frozenset()
         self._ask(lambda: self._reset(only_lossy=True))
 
-    def forget(self) -> None:
-        """Loses all that the standing connections carry from now on, for ever, and tells neither end. New ones pass."""
-        self._ask(self._forget)
-
     def close(self) -> None:
         """Cuts all connections and takes no more."""
         self.refuse()
@@ -138,10 +134,6 @@ class Proxy:
             if one.lossy or not only_lossy:
                 one.reset()
 
-    def _forget(self) -> None:
-        for one in self._connections:
-            one.lossy = True
-
     async def _end_tasks(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
@@ -162,7 +154,7 @@ class Proxy:
                 self._pass_on(connection, from_server, client, "answers"),
             )
         except asyncio.CancelledError:
-            # By `close` alone; asyncio's streams would log a handler that ends so as an error.
+            # By `close` alone. A task that is left cancelled asyncio would report as an error of its own callback.
             return
         finally:
             self._connections.discard(connection)

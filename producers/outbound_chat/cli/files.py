@@ -1,4 +1,4 @@
-"""Reads files of jobs, CSV or JSONL, row by row, and writes rejected rows so that they can be mended and sent again.
+"""Reads files of jobs, CSV or JSONL, row by row, in bounded memory.
 
 Columns are the names of the short form: `to`, `text`, `send_at` …; `attributes.NAME` and `segment_attributes.NAME` fill
 the maps. Columns whose name begins with `_` are passed over: those of a file of rejects do.
@@ -15,7 +15,6 @@ from typing import IO, Any
 from outbound_chat.cli.jobs import parse_time
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.errors import FieldError, InvalidJob
-from outbound_chat.jobs import Rejection
 from outbound_chat.request import Code
 
 MAPS = ("attributes", "segment_attributes")
@@ -35,8 +34,6 @@ NUMBERS = ("chat_duration_in_minutes",)
 # A message is at most 16,384 bytes and attributes 32,768: a field beyond that is no job.
 LONGEST_FIELD = 131_072
 LONGEST_LINE = 1_000_000
-NAMED = 20
-"""Rejected rows that are shown."""
 KEPT_ROWS = 1_200
 """Rows remembered for the rejects: more than the jobs of one round trip."""
 
@@ -192,11 +189,7 @@ class JobFile:
 
 
 def open_file(path: Path) -> tuple[IO[bytes], int]:
-    """The file, and its size in bytes.
-
-    Raises:
-        UnusableFile: it can't be read, or is none: a directory, or a pipe or device, which may have no end.
-    """
+    """The file, and its size; `UnusableFile` where it can't be read or is none, as pipes and devices without end."""
     try:
         if path.exists() and not path.is_file():
             raise UnusableFile(f"{path} is no file; write the rows to one first")
@@ -252,39 +245,3 @@ def _is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-class Rejects:
-    """The rejected rows in a file like the one they came from, with `_line` and `_errors`; made at the first one."""
-
-    def __init__(self, path: Path, source: JobFile) -> None:
-        self.path = path
-        self.first: list[dict[str, Any]] = []
-        """The first of them with line, row and errors, to be shown; the file has all."""
-        self._source = source
-        self._file: IO[str] | None = None
-
-    def add(self, rejection: Rejection) -> None:
-        """Writes one rejected row."""
-        row, errors = rejection.row, rejection.errors
-        found = self._source.recent.get(row) or Row(0, {})
-        if len(self.first) < NAMED:
-            self.first.append({"line": found.line, "row": row, "errors": errors})
-        first = self._file is None
-        if self._file is None:
-            self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-        reasons = "; ".join(map(str, errors))
-        if not self._source.is_csv:
-            line = {**found.cells, "_line": found.line, "_errors": reasons}
-            self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
-            return
-        columns = [name for name in self._source.columns if name not in {"_line", "_errors"}]
-        writer = csv.writer(self._file)
-        if first:
-            writer.writerow([*columns, "_line", "_errors"])
-        writer.writerow([*(found.cells.get(name, "") for name in columns), found.line, reasons])
-
-    def close(self) -> None:
-        """Closes the file, if there is one."""
-        if self._file:
-            self._file.close()

@@ -47,7 +47,7 @@ end
 
 -- Ends the holds of batches that are forgotten; of those that became final they ended with the batch.
 local function drop_lost_holds()
-  for _, name in ipairs(redis.call('HKEYS', key('holds'))) do
+  for _, name in ipairs(read('HKEYS', key('holds')) or {}) do
     local batch = string.match(name, '^%a+:batch:(.*)$')
     if batch and redis.call('EXISTS', key('b:' .. batch)) == 0 then
       redis.call('HDEL', key('holds'), name)
