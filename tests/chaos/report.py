@@ -27,7 +27,7 @@ COLUMNS = (
     "max s",
     "promise s",
 )
-"""`start s`: what new workers needed beyond the lease to start, after all had died; the seconds after it leave it out."""
+"""`start s`: what new workers needed beyond the lease to start, after all had died; what follows it leaves it out."""
 _talk = Console(stderr=True, highlight=False)
 
 
