@@ -112,6 +112,10 @@ class Proxy:
         self._lost = frozenset()
         self._ask(lambda: self._reset(only_lossy=True))
 
+    def forget(self) -> None:
+        """Loses all that the standing connections carry from now on, for ever, and tells neither end. New ones pass."""
+        self._ask(self._forget)
+
     def close(self) -> None:
         """Cuts all connections and takes no more."""
         self.refuse()
@@ -133,6 +137,10 @@ class Proxy:
         for one in list(self._connections):
             if one.lossy or not only_lossy:
                 one.reset()
+
+    def _forget(self) -> None:
+        for one in self._connections:
+            one.lossy = True
 
     async def _end_tasks(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
