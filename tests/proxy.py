@@ -112,6 +112,10 @@ class Proxy:
         self._lost = frozenset()
         self._ask(lambda: self._reset(only_lossy=True))
 
+    def forget(self) -> None:
+        """Loses all that the standing connections carry from now on, for ever, and tells neither end. New ones pass."""
+        self._ask(self._forget)
+
     def close(self) -> None:
         """Cuts all connections and takes no more."""
         self.refuse()
@@ -134,6 +138,10 @@ class Proxy:
             if one.lossy or not only_lossy:
                 one.reset()
 
+    def _forget(self) -> None:
+        for one in self._connections:
+            one.lossy = True
+
     async def _end_tasks(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
@@ -153,6 +161,9 @@ class Proxy:
                 self._pass_on(connection, from_client, server, "requests"),
                 self._pass_on(connection, from_server, client, "answers"),
             )
+        except asyncio.CancelledError:
+            # By `close` alone; asyncio's streams would log a handler that ends so as an error.
+            return
         finally:
             self._connections.discard(connection)
             for writer in connection.writers:

@@ -9,7 +9,7 @@ from outbound_chat.client._checks import Errors, Timing
 from outbound_chat.client._quiet import out_of_quiet_hours
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs, max_age_ms, to_json
-from outbound_chat.errors import FieldError, InvalidJob, NotReplayable, UnknownJob, Unprotected
+from outbound_chat.errors import FieldError, InvalidJob, NewerVersion, NotReplayable, UnknownJob, Unprotected
 from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Job, JobState
 from outbound_chat.reports import DeadLetters
@@ -95,6 +95,8 @@ class Dead:
                 return (yield from self._earlier(stored, f"{parts[0]}.{answer.detail}", changes))
             case "unprotected":
                 raise Unprotected(job_id, from_ms(int(answer.detail)), edited=bool(changes))
+            case "newer":
+                raise NewerVersion(job_id)
             case "gone":
                 raise UnknownJob(job_id)
         raise NotReplayable(job_id, f"is {answer.detail} by now")
