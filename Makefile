@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model check bench-pacing bench-growth format constraints clean
+.PHONY: help demo test model check bench-pacing bench-growth bench-reconcile format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ bench-pacing: $(STAMP) ## Measure pacing on real workers, in half an hour; optio
 
 bench-growth: $(STAMP) ## Measure how the scripts grow with a million waiting jobs; options in ARGS
 	@$(BIN)/python -m benchmarks.growth $(ARGS)
+
+bench-reconcile: $(STAMP) ## Measure what the look for lost jobs costs; options in ARGS
+	@$(BIN)/python -m benchmarks.reconcile $(ARGS)
 
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff format .
