@@ -61,10 +61,18 @@ def free_port() -> int:
 class Harness:
     """What a test starts; all of it ends with the test, by its own process ids."""
 
-    def __init__(self, folder: Path, sandbox: SandboxOptions = UNLIMITED) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sandbox: SandboxOptions = UNLIMITED,
+        *,
+        fsync: str = "everysec",
+        server: tuple[str, ...] = (),
+    ) -> None:
+        """`fsync` and `server`, more options of its command line, are the Valkey's."""
         self._stack = ExitStack()
         self.folder = folder
-        self.server = EmbeddedServer(folder / "valkey")
+        self.server = EmbeddedServer(folder / "valkey", fsync=fsync, options=server)
         self._stack.callback(self.server.stop)
         self.sandbox: SandboxClient = self._stack.enter_context(running_sandbox(sandbox))
         self.settings_file = folder / "outbound-chat.toml"
@@ -112,8 +120,8 @@ class Harness:
         }
 
     def start_worker(self, *options: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Starts `celery -A outbound_chat_worker worker`; its log is in `self.logs()`."""
-        command = [sys.executable, "-m", "celery", "-A", "outbound_chat_worker", "worker", "--loglevel", "INFO"]
+        """Starts a worker as `outbound-chat worker` does; its log is in `self.logs()`."""
+        command = [sys.executable, "-m", "outbound_chat_worker", "--loglevel", "INFO"]
         process = self.start([*command, *options], environment)
         self.workers.append(process)
         return process

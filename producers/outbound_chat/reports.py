@@ -42,7 +42,7 @@ class EventKind(StrEnum):
     JOB_FINAL = "job_final"
     """A job ended; of an uncertain one a second time, when its ContactId comes late."""
     BATCH_ACCEPTED = "batch_accepted"
-    """A batch was closed by its producer: all its jobs are in the ledger."""
+    """A batch was closed, by its producer or by being cancelled: all its jobs are in the ledger."""
     BATCH_FINAL = "batch_final"
     """A batch is closed, and every job of it is final."""
     MENDED = "mended"

@@ -11,7 +11,16 @@ import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from outbound_chat_config import Budget, ResultSettings, RetrySettings, Sender, Settings, WorkerSettings, load_settings
+from outbound_chat_config import (
+    Budget,
+    DurabilitySettings,
+    ResultSettings,
+    RetrySettings,
+    Sender,
+    Settings,
+    WorkerSettings,
+    load_settings,
+)
 
 from .pages import bare, read, section, table
 
@@ -22,6 +31,7 @@ TABLES: dict[str, tuple[str, type[BaseModel]]] = {
     "worker": ("## `[worker]`", WorkerSettings),
     "retry": ("## `[retry]`", RetrySettings),
     "results": ("## `[results]`", ResultSettings),
+    "durability": ("## `[durability]`", DurabilitySettings),
 }
 
 SENDER = """
@@ -63,6 +73,10 @@ SAMPLES: dict[str, str] = {
     "linger": "PT2S",
     "slice": "PT7S",
     "keep": "PT7M",
+    "durability": '{"timeout": 7}',
+    "default": "fsync",
+    "timeout": "PT7S",
+    "replicas": "7",
 }
 
 

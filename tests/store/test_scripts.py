@@ -66,6 +66,7 @@ def a_call(script: str, items: int) -> Call[Any]:
         "read_suppressed": calls.read_suppressed(KEYS, sender="sms", numbers=["+1"] * items),
         "close_chat": calls.close_chat(KEYS, contact="c", instances=["i"]),
         "why": calls.why(KEYS, "id"),
+        "confirm": calls.confirm(KEYS, local_ids=["id"] * items),
         "reconcile": calls.reconcile(KEYS, lease_ms=1),
         "audit": calls.audit(KEYS, what="jobs", names=["id"] * items),
     }

@@ -11,8 +11,9 @@ from typing import Any
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import Keys, Store, calls
 from outbound_chat_config import Sender, Settings, load_settings
+from outbound_chat_worker.clock import Clock
 from outbound_chat_worker.connect import Connect
-from outbound_chat_worker.stored import read_stored
+from outbound_chat_worker.stored import UnreadableRequest, read_stored
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +28,16 @@ class Runtime:
         self.settings = settings
         self.store = Store(settings.redis_url.get_secret_value(), settings.key_prefix)
         self.connect = Connect(settings.worker, budgets=len(settings.budgets))
+        self.clock = Clock()
         self.shared_request = lru_cache(maxsize=256)(self._read_shared_request)
         """The part of the request that the jobs of a batch share, by budget and batch."""
 
     def _read_shared_request(self, budget: str, batch: str) -> ChatRequest:
-        return read_stored(self.store.shared_request(self.store.keys(budget), batch) or "{}")
+        shared = self.store.shared_request(self.store.keys(budget), batch)
+        if shared is None:
+            # Without what the rows share, customers would get a part of their message, or none.
+            raise UnreadableRequest("what the rows of its batch share is gone, or another program wrote over it")
+        return read_stored(shared)
 
     def prepare_clients(self, budget: str) -> None:
         """Makes the clients of the budget's senders, so that no claimed job waits for one."""

@@ -85,8 +85,15 @@ class Waker:
 
     def _tend(self, budget: str) -> float:
         """Looks after one budget; seconds until the next look is due."""
-        version = self._runtime.settings_version(budget)
-        found = self._runtime.store.run(calls.tend(self._runtime.keys(budget), worker=self._worker, version=version))
+        clock, asked_at = self._runtime.clock, time.monotonic()
+        call = calls.tend(
+            self._runtime.keys(budget),
+            worker=self._worker,
+            version=self._runtime.settings_version(budget),
+            skew_ms=int(clock.skew * 1000) if clock.is_wrong else 0,
+        )
+        found = self._runtime.store.run(call)
+        clock.note(found.now_ms, asked_at)
         if not found.configured:
             logger.warning("budget %s: Redis lost its settings; they are written again", budget)
             self._runtime.configure(budget)

@@ -1,6 +1,7 @@
 """Puts the commands together: ours, and those that the worker's package brings when it is installed."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points, version
@@ -19,6 +20,9 @@ EPILOG = (
     "Exit codes: 0 done; 1 done, but something ended other than sent or rows were rejected; 2 wrong input or settings; "
     "3 Redis can't be reached or refuses; 4 no result in time; 5 no such job or batch."
 )
+
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
 
 
 class _Commands(TyperGroup):
@@ -111,6 +115,11 @@ def _options(
 
 def run() -> None:
     """Runs the command line, and ends the process with its exit code."""
+    for position, argument in enumerate(sys.argv[1:], start=1):
+        if _CONTROL(argument):
+            # Click would repeat it as it is, to a terminal that obeys.
+            talk.print(f"error: argument {position} has control characters; remove them", markup=False)
+            sys.exit(Exit.WRONG_INPUT)
     try:
         app()
     except (OutboundChatError, SettingsError) as error:

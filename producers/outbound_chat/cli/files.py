@@ -15,6 +15,7 @@ from typing import IO, Any
 from outbound_chat.cli.jobs import parse_time
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.jobs import Rejection
 from outbound_chat.request import Code
 
 MAPS = ("attributes", "segment_attributes")
@@ -34,6 +35,8 @@ NUMBERS = ("chat_duration_in_minutes",)
 # A message is at most 16,384 bytes and attributes 32,768: a field beyond that is no job.
 LONGEST_FIELD = 131_072
 LONGEST_LINE = 1_000_000
+NAMED = 20
+"""Rejected rows that are shown."""
 KEPT_ROWS = 1_200
 """Rows remembered for the rejects: more than the jobs of one round trip."""
 
@@ -65,13 +68,10 @@ class JobFile:
             raise UnusableFile(f"{path}: name the kind of file by its ending, .csv or .jsonl")
         self.path = path
         self.is_csv = path.suffix.lower() == ".csv"
-        try:
-            self._bytes: IO[bytes] = path.open("rb")
-            self.size = path.stat().st_size
-        except OSError as error:
-            raise UnusableFile(f"{path} can't be read: {error.strerror}") from error
+        self._bytes, self.size = open_file(path)
         self.columns: list[str] = []
         self._line = 0
+        self._row_bytes = 0
         self._lines = self._decoded_lines()
         self.recent: dict[int, Row] = {}
         """The last rows by their number, from 1."""
@@ -79,7 +79,11 @@ class JobFile:
         """How many rows so far brought which `chat_duration_in_minutes` of their own."""
         if self.is_csv:
             self._reader = csv.reader(self._lines, strict=True)
-            self.columns = self._read_header(path)
+            try:
+                self.columns = self._read_header(path)
+            except UnusableFile:
+                self.close()
+                raise
 
     @property
     def position(self) -> int:
@@ -90,8 +94,12 @@ class JobFile:
         """Lines as text. Bytes that are not UTF-8 stay marked, so that only their own row is refused."""
         while line := self._bytes.readline(LONGEST_LINE + 1):
             self._line += 1
-            if len(line) > LONGEST_LINE:
-                raise UnusableFile(f"line {self._line} has more than {LONGEST_LINE:,} bytes; no job is that long")
+            self._row_bytes += len(line)
+            if self._row_bytes > LONGEST_LINE:
+                # Quotes let a row go on over many lines.
+                raise UnusableFile(
+                    f"the row at line {self._line} has more than {LONGEST_LINE:,} bytes; no job is that long"
+                )
             text = line.decode("utf-8", "surrogateescape")
             yield text.removeprefix("\ufeff") if self._line == 1 else text
 
@@ -101,17 +109,23 @@ class JobFile:
             columns = [column.strip() for column in next(self._reader, [])]
         except csv.Error as error:
             raise UnusableFile(f"{path}, line 1: {error}") from error
+        if any("\0" in column for column in columns):
+            raise UnusableFile(f"{path} has NUL bytes, as UTF-16 does; save it as UTF-8")
         unknown = [name for name in columns if not _known(name)]
         if "to" not in columns:
             raise UnusableFile(f'{path} has no column "to" for the phone numbers; its first line must name the columns')
         if unknown:
-            names = ", ".join(f'"{name}"' for name in unknown[:5]).encode("utf-8", "replace").decode()
+            names = (
+                ", ".join(f'"{name}"' for name in (name[:64] for name in unknown[:5]))
+                .encode("utf-8", "replace")
+                .decode()
+            )
             raise UnusableFile(
                 f"{path} has unknown columns: {names}; use {', '.join(sorted(COLUMNS))}, attributes.NAME or "
                 "segment_attributes.NAME, or begin the name with _ to pass a column over"
             )
-        if twice := {name for name in columns if columns.count(name) > 1}:
-            raise UnusableFile(f"{path} has the column {twice.pop()!r} twice; remove one")
+        if twice := [name for name, times in Counter(columns).items() if times > 1]:
+            raise UnusableFile(f"{path} has the column {twice[0][:64]!r} twice; remove one")
         return columns
 
     def __iter__(self) -> Iterator[Mapping[str, Any] | InvalidJob]:
@@ -128,6 +142,7 @@ class JobFile:
 
     def _csv_rows(self) -> Iterator[Row]:
         while True:
+            self._row_bytes = 0
             try:
                 cells = next(self._reader, None)
             except csv.Error as error:
@@ -145,16 +160,17 @@ class JobFile:
 
     def _json_rows(self) -> Iterator[Row]:
         for line in self._lines:
+            self._row_bytes = 0
             if not line.strip():
                 continue
             try:
-                cells = json.loads(line)
+                cells = json.loads(line, object_pairs_hook=_once)
             except (ValueError, RecursionError):
                 cells = None
             if isinstance(cells, dict):
                 yield Row(self._line, cells)
             else:
-                fault = _refused(Code.INVALID_JSON, "must be one JSON object on a line of its own")
+                fault = _refused(Code.INVALID_JSON, "must be one JSON object on a line of its own, with no name twice")
                 yield Row(self._line, {"_row": line.rstrip("\n")}, fault)
 
     def lines_of(self, rows: Collection[int]) -> dict[int, int]:
@@ -173,6 +189,27 @@ class JobFile:
     def close(self) -> None:
         """Closes the file."""
         self._bytes.close()
+
+
+def open_file(path: Path) -> tuple[IO[bytes], int]:
+    """The file, and its size in bytes.
+
+    Raises:
+        UnusableFile: it can't be read, or is none: a directory, or a pipe or device, which may have no end.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise UnusableFile(f"{path} is no file; write the rows to one first")
+        return path.open("rb"), path.stat().st_size
+    except OSError as error:
+        raise UnusableFile(f"{path} can't be read: {error.strerror}") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; two values by one name are refused, since one of them would be lost."""
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
 
 
 def _known(column: str) -> bool:
@@ -222,12 +259,17 @@ class Rejects:
 
     def __init__(self, path: Path, source: JobFile) -> None:
         self.path = path
+        self.first: list[dict[str, Any]] = []
+        """The first of them with line, row and errors, to be shown; the file has all."""
         self._source = source
         self._file: IO[str] | None = None
 
-    def add(self, row: int, errors: tuple[FieldError, ...]) -> None:
+    def add(self, rejection: Rejection) -> None:
         """Writes one rejected row."""
+        row, errors = rejection.row, rejection.errors
         found = self._source.recent.get(row) or Row(0, {})
+        if len(self.first) < NAMED:
+            self.first.append({"line": found.line, "row": row, "errors": errors})
         first = self._file is None
         if self._file is None:
             self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import TypeVar
 
+from outbound_chat.client._steps import Steps
 from outbound_chat.client._suppression import (
     Chunk,
     NumberList,
@@ -12,7 +13,6 @@ from outbound_chat.client._suppression import (
     list_of,
     not_text,
 )
-from outbound_chat.client._verbs import Steps
 from outbound_chat.reports import SuppressedNumber
 from outbound_chat.store.calls import FIRST_PAGE
 from outbound_chat_config import Settings

@@ -5,10 +5,11 @@ Talks to nobody itself. `OutboundChat` and `AsyncOutboundChat` run the steps on 
 
 import json
 import time
-from collections.abc import Generator, Iterable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from outbound_chat.client._checks import (
+    UNREADABLE_KEY,
     Errors,
     Timing,
     check_key,
@@ -17,8 +18,10 @@ from outbound_chat.client._checks import (
     check_timing,
     fingerprint,
 )
+from outbound_chat.client._durability import Guard
 from outbound_chat.client._progress import batch_from_book
 from outbound_chat.client._quiet import out_of_quiet_hours
+from outbound_chat.client._steps import Steps, ask
 from outbound_chat.errors import (
     FieldError,
     IdempotencyConflict,
@@ -31,25 +34,13 @@ from outbound_chat.errors import (
 from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Batch, Job, Priority
 from outbound_chat.reports import Events
-from outbound_chat.request import ChatRequest, Code, match_sender
-from outbound_chat.store import Call, Keys, calls
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, match_sender
+from outbound_chat.store import Keys, calls
 from outbound_chat.store.calls import NewJob, NotOpen
 from outbound_chat.store.records import job_from_head, lane_of
 from outbound_chat_config import DEFAULT_CHAT_DURATION, Sender, Settings, chat_duration
 
-T = TypeVar("T")
-
-Steps: TypeAlias = Generator[Call[Any], Any, T]
-
 REREAD_SECONDS = 2.0
-
-OWN_OPTIONS = frozenset({"send_at", "expires_at", "idempotency_key", "tenant", "priority", "sender"})
-
-
-def ask(call: Call[T]) -> Steps[T]:
-    """One call and its answer, typed."""
-    answer: T = yield call
-    return answer
 
 
 def to_json(content: Mapping[str, Any]) -> str:
@@ -87,6 +78,7 @@ class Verbs:
         tenant = check_tenant(options.get("tenant"), errors)
         priority = check_priority(options.get("priority"), Priority.NORMAL, errors)
         idem = check_key(options.get("idempotency_key"), errors)
+        guard = Guard(self.settings.durability, options.get("durability"), errors)
         sender_name, sender = self.find_sender(name, errors)
         if sender:
             errors += request.errors(sender)
@@ -98,16 +90,23 @@ class Verbs:
             timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
             if errors:
                 raise InvalidJob(errors)
+        yield from guard.prepare(keys)
         lane = lane_of(priority, sender_name, tenant, None)
-        job = new_job(new_local_id(), request, parts=request.parts(sender), timing=timing, idem=idem, lane=lane)
+        job = new_job(
+            new_local_id(), request, request, parts=request.parts(sender), timing=timing, idem=idem, lane=lane
+        )
         submitted = yield from ask(calls.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job]))
         if isinstance(submitted, NotOpen):  # can't be: the lane has no batch
             raise UnknownBatch(lane)
         for other in submitted.others:
             other_id = f"{keys.budget}.{other.local_id}"
+            if not other.local_id:
+                raise InvalidJob([UNREADABLE_KEY])
             if not other.same:
                 raise IdempotencyConflict(other_id)
+            yield from guard.confirm(other_id, local_ids=[other.local_id])
             return (yield from self.status(other_id))
+        yield from guard.confirm(f"{keys.budget}.{job.local_id}", local_ids=[job.local_id])
         return fresh_job(keys.budget, job, lane, submitted.now_ms, max_age_ms(sender))
 
     def find_sender(self, name: object, errors: Errors) -> tuple[str, Sender | None]:
@@ -206,10 +205,13 @@ def max_age_ms(sender: Sender) -> int:
     return int(sender.max_age.total_seconds() * 1000)
 
 
-def new_job(local_id: str, request: ChatRequest, *, parts: int, timing: Timing, idem: str, lane: str) -> NewJob:
-    """A checked job, ready for `submit`. `parts`: of its whole message, with what its batch shares."""
-    stored = request.stored()
-    content = {"lane": lane, "request": stored, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
+def new_job(
+    local_id: str, request: ChatRequest, whole: ChatRequest, *, parts: int, timing: Timing, idem: str, lane: str
+) -> NewJob:
+    """A checked job, ready for `submit`. `whole`: with what its batch shares; `parts`: of that message."""
+    # A file that is given again makes another batch, and asks for the same jobs.
+    asked = {"lane": lane.rpartition(":")[0], "request": whole.stored()}
+    content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
     return NewJob(
         local_id=local_id,
         # The fingerprint is of what was asked for: the same at any time of day.
@@ -220,30 +222,13 @@ def new_job(local_id: str, request: ChatRequest, *, parts: int, timing: Timing, 
         token="",
         idem=idem,
         fingerprint=fingerprint(content) if idem else "-",
-        request=to_json(stored),
+        request=to_json(request.stored()),
     )
 
 
 def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) -> Job:
     """A job that `submit` has just taken, without reading it back."""
     expires = job.expires_ms or max(job.send_at_ms, now_ms) + life_ms
-    head = [
-        1,
-        "queued",
-        lane,
-        now_ms,
-        job.send_at_ms,
-        job.send_at_ms,
-        expires,
-        0,
-        "",
-        0,
-        0,
-        job.parts,
-        "",
-        job.idem,
-        "",
-        0,
-        0,
-    ]
+    times = (now_ms, job.send_at_ms, job.send_at_ms, expires)
+    head = [1, "queued", lane, *times, 0, "", 0, 0, job.parts, "", job.idem, "", 0, 0]
     return job_from_head(budget, job.local_id, json.dumps(head), now_ms)

@@ -72,7 +72,9 @@ KINDS = (
         Lifetime.TTL,
         "workers of the last 10 s with the version of their settings -> seen ms",
     ),
+    KeyKind("skewed", "zset", Lifetime.TTL, "workers of the last 10 s with a wrong clock, ms ahead -> seen ms"),
     KeyKind("pumps", "zset", Lifetime.TTL, "pumps at work -> alive until ms"),
+    KeyKind("confirmed", "string", Lifetime.TTL, "when somebody last waited for the disk: ms"),
     KeyKind("claims:*", "string", Lifetime.TTL, "a pump's last claim, to repeat its answer"),
     KeyKind("waiting", "string", Lifetime.TTL, "the pump that waits on `poke`"),
     KeyKind("asked", "string", Lifetime.TTL, "stands while a pump is on its way: nonce of the request"),
@@ -138,6 +140,11 @@ class Keys:
     def workers(self) -> str:
         """Zset of live workers."""
         return f"{self.base}workers"
+
+    @property
+    def skewed(self) -> str:
+        """Zset of live workers whose clock is wrong."""
+        return f"{self.base}skewed"
 
     def batch(self, batch: str) -> str:
         """Hash of a batch's book."""

@@ -4,10 +4,11 @@ The only place that knows the order of arguments and the form of replies. Nothin
 `AsyncStore` runs the call.
 """
 
-from outbound_chat.store.calls._batches import Book, close_batch, open_batch, read_batch, read_shared
+from outbound_chat.store.calls._batches import Book, close_batch, is_count, open_batch, read_batch, read_shared
 from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
 from outbound_chat.store.calls._control import cancel_many, close_chat, configure, hold, read_holds, release
 from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
+from outbound_chat.store.calls._durability import Standing, confirm
 from outbound_chat.store.calls._events import read_events
 from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_clock, read_jobs, submit
 from outbound_chat.store.calls._pace import read_pace
@@ -53,6 +54,7 @@ __all__ = [
     "Renewed",
     "Replayed",
     "Result",
+    "Standing",
     "StoredJob",
     "Submitted",
     "Tended",
@@ -65,9 +67,11 @@ __all__ = [
     "close_batch",
     "close_chat",
     "configure",
+    "confirm",
     "count_dead",
     "finish",
     "hold",
+    "is_count",
     "leave",
     "open_batch",
     "read_batch",

@@ -58,7 +58,8 @@ def count_dead(keys: Keys) -> Call[Mapping[tuple[JobState, str], int]]:
 
     def read(reply: list[Any]) -> Mapping[tuple[JobState, str], int]:
         rows = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
-        return {(JobState(state), code): int(count) for state, code, count in rows}
+        # A name that another program wrote is none of ours.
+        return {(JobState(state), code): int(count) for state, code, count in rows if state in set(JobState)}
 
     return Call("count_dead", keys, [], read)
 

@@ -33,6 +33,7 @@ class Other:
     same: bool
     """The other job asked for the same."""
     local_id: str
+    """Empty: what is kept of the key can't be read, so nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

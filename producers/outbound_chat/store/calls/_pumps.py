@@ -127,6 +127,7 @@ class Tended:
     expired: int
     configured: bool
     """The budget's settings are there; without them nothing is sent."""
+    now_ms: int
 
 
 def claim(
@@ -221,10 +222,13 @@ def leave(keys: Keys, *, pump: str, warm: bool, unanswered: str) -> Call[str]:
     return Call("leave", keys, [pump, int(warm), unanswered], str)
 
 
-def tend(keys: Keys, *, worker: str, version: str) -> Call[Tended]:
-    """Ends lost leases and expired jobs, and finds due work without a pump."""
+def tend(keys: Keys, *, worker: str, version: str, skew_ms: int = 0) -> Call[Tended]:
+    """Ends lost leases and expired jobs, and finds due work without a pump.
+
+    `skew_ms`: by how much the clock of the worker's machine is ahead, where that keeps it from work; 0: it is right.
+    """
 
     def read(reply: list[Any]) -> Tended:
-        return Tended(reply[0], int(reply[1]), int(reply[2]), int(reply[3]), reply[4] == 1)
+        return Tended(reply[0], int(reply[1]), int(reply[2]), int(reply[3]), reply[4] == 1, int(reply[5]))
 
-    return Call("tend", keys, [worker, version], read)
+    return Call("tend", keys, [worker, version, skew_ms], read)

@@ -28,6 +28,12 @@ local function add_to_reply(id, head, request)
   reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = id, cjson.encode(head), request
 end
 
+-- What the pump's last claim was answered; nil: nothing, or nothing that can be read, and its leases run out.
+local function last_answer()
+  local kept = decoded(read('GET', key('claims:' .. pump)))
+  return kept and kept[1] == claim and type(kept[2]) == 'table' and type(kept[4]) == 'string' and kept or nil
+end
+
 local function repeat_answer(ids, pace_ms, bring)
   for _, id in ipairs(ids) do
     local head, request = load_record(id)
@@ -87,7 +93,7 @@ end
 
 local function take_jobs(allowed)
   local ids, handled = {}, 0
-  local served = tonumber(redis.call('HGET', key('bucket'), 'served') or 0)
+  local served = within(read('HGET', key('bucket'), 'served'), 0, 2 * SHARE) or 0
   while #ids < allowed and handled < MOST do
     local lane, most = next_turn(allowed - #ids, served + #ids)
     if not lane then
@@ -95,13 +101,17 @@ local function take_jobs(allowed)
     end
     local scope, try_at, _, room, probes = gate_of(lane)
     if scope then
+      if limits_of_lane(lane) == CLOSED then
+        -- A budget without settings has all of them written again.
+        redis.call('DEL', key('settings'))
+      end
       keep_back(lane, scope, try_at)
       handled = handled + 1
     else
       handled = handled + take_turn(lane, math.min(most, room), probes, ids)
     end
   end
-  redis.call('HSET', key('bucket'), 'served', (served + #ids) % (2 * SHARE))
+  redis.pcall('HSET', key('bucket'), 'served', (served + #ids) % (2 * SHARE))
   return ids
 end
 
@@ -131,12 +141,9 @@ local function empty()
   return { 'empty', NOW, waiting, until_ms, rule }
 end
 
-local known = redis.call('GET', key('claims:' .. pump))
-if known then
-  local earlier = cjson.decode(known)
-  if earlier[1] == claim then
-    return repeat_answer(earlier[2], earlier[3], earlier[4])
-  end
+local earlier = last_answer()
+if earlier then
+  return repeat_answer(earlier[2], tonumber(earlier[3]) or 0, earlier[4])
 end
 local budget = read_budget()
 if not budget then

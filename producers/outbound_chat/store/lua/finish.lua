@@ -4,8 +4,8 @@
 --   id, claim, outcome ('sent', 'retry', 'snooze', 'hold', 'not_called', 'failed'), delay_ms (until the next attempt),
 --   maybe (1: the call may have reached Connect), contact ('' but for sent), code, aws_code, message, request_id,
 --   pause_ms (how long the provider asks everybody to wait), scope (that a hold stops, first for delay_ms),
---   chat_ms (assumed life of the chat that a contact opens), not_before_ms (earliest time of the next attempt, 0: none),
---   called (0: no call was made, its place in the pace goes back)
+--   chat_ms (assumed life of the chat that a contact opens), not_before_ms (earliest time of the next attempt, 0:
+--   none), called (0: no call was made, its place in the pace goes back)
 -- reply   a word for each result: the state the job is in now, 'stale' (another claim has the job: nothing changed)
 --         or 'gone' (no record)
 -- keeps   only the claim that holds the lease moves a job, but a ContactId is recorded whenever it comes;

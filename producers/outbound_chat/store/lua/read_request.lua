@@ -10,5 +10,5 @@ if not head then
   return {}
 end
 local batch = batch_of(head)
-local shared = batch ~= '' and redis.call('HGET', key('b:' .. batch), 'shared')
+local shared = batch ~= '' and read('HGET', key('b:' .. batch), 'shared')
 return { cjson.encode(head), request, shared or '', NOW, head[TOKEN], batch ~= '' and not shared and 1 or 0 }

@@ -8,8 +8,8 @@
 --         and they share the walks, whose cursors are in `walk`
 -- uses: base record lanes places events books gates opening wake calling checking mending
 local lease_ms = tonumber(ARGV[1])
--- A walk over all lanes takes 40 s at most. One over all jobs too where some are missing; else as long as it takes.
-local LANES, LANES_WALK_MS, LONGEST_MS = 100, 40000, 1000
+-- A walk over all lanes takes 25 s at most. One over all jobs too where some are missing; else as long as it takes.
+local LANES, LANES_WALK_MS, LONGEST_MS = 100, 25000, 1000
 local FEW_JOBS, MANY_JOBS, FAST_MS = 20, 400, 5
 local WALK_KEPT_MS = 86400000
 

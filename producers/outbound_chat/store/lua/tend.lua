@@ -1,20 +1,16 @@
--- tend: the waker's look after a budget: lost leases, expired jobs, due work that has no pump.
+-- tend: the waker's look after a budget: what time alone brings about. Long, since all of it is found in one look.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] worker: who looks
 -- ARGV[2] version: version of the budget's settings that this worker was started with
--- reply   {bring, next_ms, lost, expired, configured}; bring: nonce with which the caller is to bring a pump, '': none;
+-- ARGV[3] skew_ms: by how much the clock of its machine is ahead, where that is too much for it to work; 0: it is right
+-- reply   {bring, next_ms, lost, expired, configured, now_ms}; bring: nonce with which the caller is to bring a pump, '': none;
 --         next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
---         configured: 0 when nobody wrote the budget's settings, without which nothing is sent
+--         configured: 0 when nobody wrote the budget's settings, or they can't be read: without them nothing is sent
 -- keeps   a lost lease makes its job `maybe_sent`; every job expires, held or not
--- uses: base record lanes places events books gates opening wake calling final cancelling clock bucket
+-- uses: base record lanes places events books gates opening wake calling holds final cancelling clock bucket workers
 local MOST = 100
-local WORKER_MS = 10000
 local SOON_MS = 1000
 local SWEEP_AGAIN_MS = 20
-
-redis.call('ZADD', key('workers'), digits(NOW), ARGV[1] .. ' ' .. ARGV[2])
-redis.call('ZREMRANGEBYSCORE', key('workers'), '-inf', NOW - WORKER_MS)
-redis.call('PEXPIRE', key('workers'), WORKER_MS)
 
 local function lose_leases()
   local ids = redis.call('ZRANGEBYSCORE', key('leases'), '-inf', NOW, 'LIMIT', 0, MOST)
@@ -72,10 +68,13 @@ local function lacks_pump()
   return ring_has_work() and live_pumps() == 0 and call_is_near()
 end
 
+worker_is_alive(ARGV[1], ARGV[2], tonumber(ARGV[3]))
 mend_after_step()
 local lost, expired = lose_leases(), expire_jobs()
 local sweeping = sweep_on()
+drop_lost_holds()
 write_books()
 open_changed_gates()
 enroll_due_lanes()
-return { lacks_pump() and ask_for_pump() or '', sweeping and SWEEP_AGAIN_MS or next_event(), lost, expired, redis.call('EXISTS', key('settings')) }
+local bring, next_ms = lacks_pump() and ask_for_pump() or '', sweeping and SWEEP_AGAIN_MS or next_event()
+return { bring, next_ms, lost, expired, read_budget() and 1 or 0, NOW }

@@ -1,5 +1,5 @@
--- cancelling: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in `holds` as
--- `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
+-- cancelling: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in `holds`
+-- as `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
 local SWEPT = 200
 
 local function lanes_of_scope(scope)
@@ -7,7 +7,8 @@ local function lanes_of_scope(scope)
   if kind == 'tenant' then
     return redis.call('SMEMBERS', key('lanes:' .. name))
   end
-  return { redis.call('HGET', key('b:' .. name), 'lane') or nil }
+  local lane = read('HGET', key('b:' .. name), 'lane')
+  return { lane and lane_parts(lane) and lane or nil }
 end
 
 local function cancel_lane(lane, most)
@@ -34,7 +35,7 @@ local function cancel_lane(lane, most)
   return #ids
 end
 
--- Cancels up to 500 waiting jobs of the scope, and ends the order with the last; how many, and whether it was the last.
+-- Cancels up to SWEPT waiting jobs of the scope, and ends the order with the last; how many, and whether it was the last.
 local function sweep(scope)
   local swept = 0
   for _, lane in ipairs(lanes_of_scope(scope)) do
@@ -43,13 +44,13 @@ local function sweep(scope)
       return swept, false
     end
   end
-  redis.call('HDEL', key('holds'), 'cancel:' .. scope)
+  redis.pcall('HDEL', key('holds'), 'cancel:' .. scope)
   return swept, true
 end
 
 -- One sweep of an order whose giver did not see it through; whether there is one.
 local function sweep_on()
-  for _, name in ipairs(redis.call('HKEYS', key('holds'))) do
+  for _, name in ipairs(read('HKEYS', key('holds')) or {}) do
     local scope = string.match(name, '^cancel:(.*)$')
     if scope then
       sweep(scope)

@@ -9,14 +9,67 @@ local REPLAY_OF, REPLAYED_BY = 18, 19
 
 local RECORD_VERSION = 1
 local HISTORY_LENGTH = 5
+-- Five entries of a history, with the longest messages there may be, take a tenth of it.
+local LONGEST_HEAD = 65536
+local LAST_MS = 253402300799999 -- the end of the year 9999: Python knows no later time
+
+local STATES = { queued = true, sending = true, sent = true, failed = true, expired = true, cancelled = true,
+  uncertain = true }
+local TEXTS = { CLAIM, TOKEN, IDEM, CONTACT }
+local NUMBERS = { CREATED, SEND_AT, DUE, EXPIRES, ATTEMPTS, MAYBE_SENT, CANCEL, PARTS, FINISHED }
+
+local function is_number(value)
+  return type(value) == 'number' and value >= 0 and value <= LAST_MS
+end
+
+local function is_history(history)
+  if history == 0 then
+    return true
+  elseif type(history) ~= 'table' or #history == 0 then
+    return false
+  end
+  for _, entry in ipairs(history) do
+    if type(entry) ~= 'table' or not is_number(entry[1]) then
+      return false
+    end
+    for place = 2, 6 do
+      if type(entry[place]) ~= 'string' then
+        return false
+      end
+    end
+  end
+  return true
+end
+
+-- Whether every place holds what the scripts and their readers take for granted.
+local function is_head(head)
+  if type(head) ~= 'table' or head[VERSION] ~= RECORD_VERSION or not STATES[head[STATE]] then
+    return false
+  elseif type(head[LANE]) ~= 'string' or not string.find(head[LANE], '^[123]:[^:]*:[^:]*:[^:]*$') then
+    return false
+  end
+  for _, place in ipairs(TEXTS) do
+    if type(head[place]) ~= 'string' then
+      return false
+    end
+  end
+  for _, place in ipairs(NUMBERS) do
+    if not is_number(head[place]) then
+      return false
+    end
+  end
+  for place = REPLAY_OF, REPLAYED_BY do
+    if head[place] ~= nil and type(head[place]) ~= 'string' then
+      return false
+    end
+  end
+  return is_history(head[HISTORY])
+end
 
 local function read_record(raw)
   local cut = raw and string.find(raw, '\n', 1, true)
-  if not cut then
-    return nil
-  end
-  local readable, head = pcall(cjson.decode, string.sub(raw, 1, cut - 1))
-  if not readable or type(head) ~= 'table' or head[VERSION] ~= RECORD_VERSION or #head < HISTORY then
+  local head = cut and cut <= LONGEST_HEAD and decoded(string.sub(raw, 1, cut - 1))
+  if not is_head(head) then
     return nil
   end
   return head, string.sub(raw, cut + 1)
@@ -29,7 +82,7 @@ end
 
 -- head and request; nil when the record is gone or can't be read
 local function load_record(id)
-  local head, request = read_record(redis.call('GET', key('j:' .. id)))
+  local head, request = read_record(read('GET', key('j:' .. id)))
   if head and string.sub(head[LANE], -1) == ':' then
     head[LANE] = head[LANE] .. batch_in_id(id)
   end
