@@ -60,13 +60,14 @@ local function will_be_set_aside(id)
 end
 
 -- What is wrong with jobs of the index of open ones, false: nothing; and the waiting ones' lane -> their places among
--- the ids. Few calls for many jobs, since a walk asks this of all.
-local function faults_of(ids)
+-- the ids. Few calls for many jobs, since a walk asks this of all. `only`: a set of lanes, whose waiting jobs alone are
+-- looked for; nil: all.
+local function faults_of(ids, only)
   local raws, leases = redis.call('MGET', unpack(names_of('j:', ids))), redis.call('ZMSCORE', key('leases'), unpack(ids))
   local faults, lanes = {}, {}
   for i, id in ipairs(ids) do
     local state, lane = peek(id, raws[i])
-    if state == 'queued' then
+    if state == 'queued' and (not only or only[lane]) then
       lanes[lane] = lanes[lane] or {}
       table.insert(lanes[lane], i)
     end
