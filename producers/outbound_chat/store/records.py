@@ -84,24 +84,26 @@ def read_head(raw: str) -> list[Any]:
         head = json.loads(raw)
     except (ValueError, RecursionError):
         raise UnreadableRecord("the record's head is not JSON") from None
-    if not isinstance(head, list) or not head or not _is_version(head[Place.VERSION]):
+    if not isinstance(head, list) or not head:
+        raise UnreadableRecord("the record's head is not a list")
+    version = head[Place.VERSION]
+    # A bool is an int to Python, and "true" no version.
+    if type(version) is not int or version < OLDEST_VERSION:
         raise UnreadableRecord("the record's head is not of this version")
-    if head[Place.VERSION] > RECORD_VERSION:
+    if version > RECORD_VERSION:
         raise NewerRecord("a newer version wrote the record")
-    if not (
-        len(head) >= PLACES_OF_ALL
-        and all(isinstance(head[place], str) for place in _TEXTS)
-        and all(_is_number(head[place]) for place in _NUMBERS)
-        and all(isinstance(other, str) for other in head[Place.REPLAY_OF : Place.REPLAYED_BY + 1])
-        and _is_history(head[Place.HISTORY])
-    ):
+    if len(head) < PLACES_OF_ALL or not _is_sound(head):
         raise UnreadableRecord("a place of the record's head holds what no job has")
     return head
 
 
-def _is_version(value: object) -> bool:
-    # A bool is an int to Python, and "true" no version.
-    return isinstance(value, int) and not isinstance(value, bool) and value >= OLDEST_VERSION
+def _is_sound(head: list[Any]) -> bool:
+    return (
+        all(isinstance(head[place], str) for place in _TEXTS)
+        and all(_is_number(head[place]) for place in _NUMBERS)
+        and all(isinstance(other, str) for other in head[Place.REPLAY_OF : Place.REPLAYED_BY + 1])
+        and _is_history(head[Place.HISTORY])
+    )
 
 
 def _is_number(value: object) -> bool:

@@ -3,10 +3,11 @@
 -- ARGV[1] worker: who looks
 -- ARGV[2] version: version of the budget's settings that this worker was started with
 -- ARGV[3] skew_ms: by how much the clock of its machine is ahead, where that is too much for it to work; 0: it is right
--- reply   {bring, next_ms, lost, expired, configured, now_ms}; bring: nonce with which the caller is to bring a pump, '': none;
---         next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
+-- reply   {bring, next_ms, lost, expired, configured, now_ms}; bring: nonce with which the caller is to bring a pump,
+--         '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
 --         configured: 0 when nobody wrote the budget's settings, or they can't be read: without them nothing is sent
--- keeps   what a newer version wrote stays as it is; a lost lease makes its job `maybe_sent`; every job expires, held or not
+-- keeps   what a newer version wrote stays as it is; a lost lease makes its job `maybe_sent`; every job expires, held or
+--         not
 -- uses: base record lanes places events books gates opening wake calling holds final cancelling clock bucket workers due
 local SOON_MS = 1000
 local SWEEP_AGAIN_MS = 20

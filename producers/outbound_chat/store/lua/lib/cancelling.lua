@@ -37,8 +37,9 @@ local function cancel_lane(lane, most)
   return ended, left
 end
 
--- Cancels up to SWEPT waiting jobs of the scope; how many, and whether there are no more for this version. The order ends
--- with the last job; with some of a newer version it stands, and keeps them from being called, until its wakers end it.
+-- Cancels up to SWEPT waiting jobs of the scope; how many, and whether there are no more for this version. The order
+-- ends with the last job; with some of a newer version it stands, and keeps them from being called, until its wakers end
+-- it.
 local function sweep(scope)
   local swept, left = 0, 0
   for _, lane in ipairs(lanes_of_scope(scope)) do

@@ -42,14 +42,11 @@ local function is_history(history)
   return true
 end
 
-local function is_version(head)
-  local version = type(head) == 'table' and head[VERSION]
-  return type(version) == 'number' and version >= OLDEST_VERSION and version % 1 == 0
-end
-
 -- Whether every place holds what the scripts and their readers take for granted.
 local function is_head(head)
-  if not is_version(head) or not STATES[head[STATE]] then
+  if type(head) ~= 'table' or not is_number(head[VERSION]) or head[VERSION] < OLDEST_VERSION then
+    return false
+  elseif not STATES[head[STATE]] then
     return false
   elseif type(head[LANE]) ~= 'string' or not string.find(head[LANE], '^[123]:[^:]*:[^:]*:[^:]*$') then
     return false
@@ -76,8 +73,12 @@ end
 -- workers will see to it, so it is neither changed nor taken for broken.
 local function read_record(raw)
   local cut = raw and string.find(raw, '\n', 1, true)
-  local head = cut and cut <= LONGEST_HEAD and decoded(string.sub(raw, 1, cut - 1))
-  if is_version(head) and head[VERSION] > RECORD_VERSION then
+  if not cut or cut > LONGEST_HEAD then
+    return nil, 'gone'
+  end
+  local head = decoded(string.sub(raw, 1, cut - 1))
+  local version = type(head) == 'table' and head[VERSION]
+  if type(version) == 'number' and version > RECORD_VERSION and version % 1 == 0 then
     return nil, 'newer'
   elseif not is_head(head) then
     return nil, 'gone'
