@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model chaos fuzz check bench-pacing bench-growth bench-soak format constraints clean
+.PHONY: help demo test model chaos fuzz check bench-pacing bench-growth bench-reconcile bench-soak format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ bench-pacing: $(STAMP) ## Measure pacing on real workers, in half an hour; optio
 
 bench-growth: $(STAMP) ## Measure how the scripts grow with a million waiting jobs; options in ARGS
 	@$(BIN)/python -m benchmarks.growth $(ARGS)
+
+bench-reconcile: $(STAMP) ## Measure what the look for lost jobs costs; options in ARGS
+	@$(BIN)/python -m benchmarks.reconcile $(ARGS)
 
 bench-soak: $(STAMP) ## Measure whether a worker's memory stays flat over ten minutes; options in ARGS
 	@$(BIN)/python -m benchmarks.soak $(ARGS)

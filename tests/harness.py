@@ -80,6 +80,8 @@ class Harness:
         self.configure()
         self.workers: list[subprocess.Popen[bytes]] = []
         self._logs = 0
+        self.broken = False
+        """The test has edited keys behind the scripts' back: the reconciler is to find something."""
 
     def configure(self, **changes: Any) -> None:
         """Writes the settings: a fast budget, one sender a channel, and the test's own values on top."""
@@ -163,6 +165,13 @@ class Harness:
             books = store.books(store.keys("main"))
         places = ("waiting", "leased", "sent", "failed", "expired", "cancelled", "uncertain", "unreadable")
         return books.get("accepted", 0) == sum(books.get(place, 0) for place in places)
+
+    def findings(self) -> dict[str, int]:
+        """What the wakers told of or put right; nothing, unless a test breaks the ledger."""
+        with Store(self.server.url) as store:
+            keys = store.keys("main")
+            mended = store.books(keys).get("mended", 0)
+            return {**store.faults(keys), **({"mended": mended} if mended else {})}
 
     def close(self) -> None:
         """Ends everything, the last started first."""

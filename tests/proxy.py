@@ -112,6 +112,10 @@ class Proxy:
         self._lost = frozenset()
         self._ask(lambda: self._reset(only_lossy=True))
 
+    def forget(self) -> None:
+        """Loses all that the standing connections carry from now on, for ever, and tells neither end. New ones pass."""
+        self._ask(self._forget)
+
     def close(self) -> None:
         """Cuts all connections and takes no more."""
         self.refuse()
@@ -134,16 +138,22 @@ class Proxy:
             if one.lossy or not only_lossy:
                 one.reset()
 
+    def _forget(self) -> None:
+        for one in self._connections:
+            one.lossy = True
+
     async def _end_tasks(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # Transports that were closed let go of their sockets in the turn after.
+        await asyncio.sleep(0.05)
 
     async def _serve(self, from_client: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         try:
             from_server, server = await asyncio.open_connection("127.0.0.1", self.target)
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             client.transport.abort()
             return
         connection = _Connection(client, server)
@@ -153,6 +163,9 @@ class Proxy:
                 self._pass_on(connection, from_client, server, "requests"),
                 self._pass_on(connection, from_server, client, "answers"),
             )
+        except asyncio.CancelledError:
+            # By `close` alone. A task that is left cancelled asyncio would report as an error of its own callback.
+            return
         finally:
             self._connections.discard(connection)
             for writer in connection.writers:

@@ -16,6 +16,7 @@ __all__ = [
     "InvalidJob",
     "InvalidNumbers",
     "InvalidWebhook",
+    "NewerVersion",
     "NotDurable",
     "NotReplayable",
     "OutboundChatError",
@@ -79,6 +80,16 @@ class UnknownJob(OutboundChatError, LookupError):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job has the id {job_id!r}; results are kept for a while only (results.keep)")
+        self.job_id = job_id
+
+
+class NewerVersion(OutboundChatError):
+    """A newer version of outbound-chat wrote the job, and this one can't read it. Newer workers go on with it."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"job {job_id} was written by a newer version of outbound-chat; upgrade this program to read it"
+        )
         self.job_id = job_id
 
 

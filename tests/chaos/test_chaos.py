@@ -16,7 +16,15 @@ from tests.chaos.rig import Rig, RigOptions
 from tests.waiting import wait_until
 
 BY_NAME = {f"{fault.kind}/{fault.name}": fault for fault in all_faults()}
-SHORT = ("kill/worker", "step/answered", "stop/sigterm", "store/killed", "store/full", "broker/messages-lost")
+SHORT = (
+    "kill/worker",
+    "step/answered",
+    "stop/sigterm",
+    "store/killed",
+    "store/full",
+    "broker/messages-lost",
+    "network/redis-cut-repeatedly",
+)
 LEAST_LOOKS = 5
 PATIENCE = 3.0
 """The suite runs beside itself on a few cores: here work may go on this many times later than promised."""

@@ -1,5 +1,7 @@
 """The jobs of a rig: which were promised, and to which numbers they go."""
 
+import contextlib
+
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import StoreError
 from tests.harness import number
@@ -42,6 +44,16 @@ class Traffic:
                 continue
             taken += 1
         return taken
+
+    def insist(self, chat: OutboundChat, count: int) -> None:
+        """Enqueues jobs by a client whose way may be bad: each until it is acknowledged, with one idempotency key."""
+        for to in self._numbers(count):
+            self.unanswered.add(to)
+            while to in self.unanswered:
+                with contextlib.suppress(StoreError):
+                    job = chat.enqueue(sender="support", to=to, text="Hello", idempotency_key=f"insist-{to}")
+                    self.durable[job.id] = to
+                    self.unanswered.remove(to)
 
     def _add_one(self, to: str) -> None:
         self.unanswered.add(to)

@@ -76,6 +76,8 @@ class PumpLedger:
             return None
         self._claims += 1
         self._nonce = ""
+        if isinstance(answer, Claimed | Empty):
+            self._runtime.tell_newer(self._budget, answer.newer)
         if isinstance(answer, Claimed):
             self._runtime.clock.note(answer.now_ms, asked_at)
             if self._runtime.clock.is_wrong:

@@ -7,11 +7,15 @@ little, however much waits, and many wakers share the walk through lanes and job
 import logging
 import time
 
+from outbound_chat.errors import StoreError, StoreUnavailable
 from outbound_chat.findings import sentence
 from outbound_chat.store import calls
 from outbound_chat_worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)
+
+REFUSED_SECONDS = 30.0
+"""Time until the next look at a budget that Redis refused a look at."""
 
 
 class Reconciler:
@@ -27,12 +31,20 @@ class Reconciler:
         """Looks if it is time to; seconds until the next look.
 
         Raises:
-            StoreError: Redis can't be reached or refuses.
+            StoreUnavailable: Redis can't be reached.
         """
         now = time.monotonic()
         if (due := self._next.get(budget, now)) > now:
             return due - now
-        done = self._runtime.store.run(calls.reconcile(self._runtime.keys(budget), lease_ms=self._lease_ms))
+        try:
+            done = self._runtime.store.run(calls.reconcile(self._runtime.keys(budget), lease_ms=self._lease_ms))
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            # A key of another type, say: it must not keep the waker from bringing pumps.
+            logger.error("budget %s: its jobs and lanes can't be looked through: %s", budget, error)  # noqa: TRY400
+            self._next[budget] = now + REFUSED_SECONDS
+            return REFUSED_SECONDS
         self._next[budget] = now + done.next_ms / 1000
         _tell(budget, done)
         return done.next_ms / 1000

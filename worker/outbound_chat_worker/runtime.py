@@ -29,6 +29,7 @@ class Runtime:
         self.store = Store(settings.redis_url.get_secret_value(), settings.key_prefix)
         self.connect = Connect(settings.worker, budgets=len(settings.budgets))
         self.clock = Clock()
+        self._told_newer: set[str] = set()
         self.shared_request = lru_cache(maxsize=256)(self._read_shared_request)
         """The part of the request that the jobs of a batch share, by budget and batch."""
 
@@ -69,6 +70,17 @@ class Runtime:
             "senders": {name: _limits(sender, senders) for name, sender in senders.items()},
             "weights": chosen.weights,
         }
+
+    def tell_newer(self, budget: str, jobs: int) -> None:
+        """Says once that jobs of the budget are of a newer version."""
+        if jobs and budget not in self._told_newer:
+            self._told_newer.add(budget)
+            logger.warning(
+                "budget %s: %d due jobs were written by a newer version of outbound-chat and are left to its workers; "
+                "upgrade this one. This is said once",
+                budget,
+                jobs,
+            )
 
     def keys(self, budget: str) -> Keys:
         """Names of the budget's keys."""

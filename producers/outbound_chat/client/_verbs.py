@@ -27,6 +27,7 @@ from outbound_chat.errors import (
     FieldError,
     IdempotencyConflict,
     InvalidJob,
+    NewerVersion,
     SettingsError,
     UnknownBatch,
     UnknownJob,
@@ -155,8 +156,11 @@ class Verbs:
     def cancel(self, job_id: str) -> Steps[Job]:
         """Stops one job, and reads it."""
         parts = split_id(job_id)
-        if parts is None or (yield from ask(calls.cancel(self.keys(parts[0]), parts[1]))) == "gone":
+        word = (yield from ask(calls.cancel(self.keys(parts[0]), parts[1]))) if parts else "gone"
+        if word == "gone":
             raise UnknownJob(job_id)
+        if word == "newer":
+            raise NewerVersion(job_id)
         return (yield from self.status(job_id))
 
     def batch(self, batch_id: str, *, with_pace: bool = True) -> Steps[Batch]:

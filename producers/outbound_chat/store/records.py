@@ -5,13 +5,19 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
+from outbound_chat.errors import NewerVersion
 from outbound_chat.jobs import Attempt, Job, JobState, Priority
 
 RECORD_VERSION = 1
+OLDEST_VERSION = 1
 
 
 class UnreadableRecord(ValueError):
-    """What is stored as a record is not one: another program or a newer version wrote it."""
+    """What is stored as a record is not one: another program wrote it."""
+
+
+class NewerRecord(UnreadableRecord):
+    """A newer version wrote it; its own workers see to it."""
 
 
 class Place(IntEnum):
@@ -73,22 +79,33 @@ def read_head(raw: str) -> list[Any]:
     """The head from its JSON.
 
     Raises:
+        NewerRecord: a newer version wrote it; the scripts leave such a record alone.
         UnreadableRecord: it is none; the scripts set such a record aside.
     """
     try:
         head = json.loads(raw)
     except (ValueError, RecursionError):
         raise UnreadableRecord("the record's head is not JSON") from None
-    if not isinstance(head, list) or len(head) < PLACES_OF_ALL or head[Place.VERSION] != RECORD_VERSION:
+    if not isinstance(head, list) or not head:
+        raise UnreadableRecord("the record's head is not a list")
+    version = head[Place.VERSION]
+    # A bool is an int to Python, and "true" no version.
+    if type(version) is not int or version < OLDEST_VERSION:
         raise UnreadableRecord("the record's head is not of this version")
-    if not (
+    if version > RECORD_VERSION:
+        raise NewerRecord("a newer version wrote the record")
+    if len(head) < PLACES_OF_ALL or not _is_sound(head):
+        raise UnreadableRecord("a place of the record's head holds what no job has")
+    return head
+
+
+def _is_sound(head: list[Any]) -> bool:
+    return (
         all(isinstance(head[place], str) for place in _TEXTS)
         and all(_is_number(head[place]) for place in _NUMBERS)
         and all(isinstance(other, str) for other in head[Place.REPLAY_OF : Place.CALLBACK + 1])
         and _is_history(head[Place.HISTORY])
-    ):
-        raise UnreadableRecord("a place of the record's head holds what no job has")
-    return head
+    )
 
 
 def _is_number(value: object) -> bool:
@@ -114,9 +131,12 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
 
     Raises:
         UnreadableRecord: as `read_head`, or a place of it holds what no job has.
+        NewerVersion: a newer version wrote it.
     """
     try:
         return _job(budget, local_id, read_head(raw), now_ms)
+    except NewerRecord as error:
+        raise NewerVersion(f"{budget}.{local_id}") from error
     except UnreadableRecord:
         raise
     except ValueError:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from outbound_chat.errors import NewerVersion
 from outbound_chat.jobs import Job, JobState
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
@@ -28,7 +29,7 @@ class StoredJob:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of a replay: `ok`, `replayed`, `not_dead`, `gone` or `unprotected`, as `replay.lua` lists them."""
+    """What became of a replay: `ok`, `replayed`, `not_dead`, `gone`, `newer` or `unprotected`; see `replay.lua`."""
 
     word: str
     detail: str
@@ -68,7 +69,9 @@ def read_request(keys: Keys, local_id: str) -> Call[StoredJob | None]:
     """The job with its request, and what its batch shares; None: there is no such job."""
 
     def read(reply: list[Any]) -> StoredJob | None:
-        if not reply:
+        if reply == ["newer"]:
+            raise NewerVersion(f"{keys.budget}.{local_id}")
+        if reply == ["gone"]:
             return None
         job = job_from_head(keys.budget, local_id, reply[0], int(reply[3]))
         return StoredJob(job, reply[4], reply[1], reply[2], reply[5] == 1, int(reply[3]))

@@ -40,6 +40,8 @@ class Claimed:
     """Time to the next token; 0: none lacked."""
     bring: str
     """Nonce with which the caller is to bring one more pump; empty: none."""
+    newer: int = 0
+    """Due jobs that a newer version wrote, and that were left to its workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Empty:
     rule: str = ""
     """What keeps due jobs back, and its scope: `hold sender:sms`, `number number:…`, `chats instance:…`,
     `concurrency batch:…`; empty: nothing does."""
+    newer: int = 0
+    """As of `Claimed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +147,10 @@ def claim(
     def read(reply: list[Any]) -> Claimed | Empty | Paced | Held | Dismissed | Unconfigured:
         match reply[0]:
             case "claimed":
-                jobs = zip(reply[4::3], reply[5::3], reply[6::3], strict=True)
-                return Claimed(tuple(_claimed_job(*job) for job in jobs), int(reply[1]), int(reply[2]), reply[3])
+                jobs = tuple(_claimed_job(*job) for job in zip(reply[5::3], reply[6::3], reply[7::3], strict=True))
+                return Claimed(jobs, int(reply[1]), int(reply[2]), reply[3], int(reply[4]))
             case "empty":
-                return Empty(reply[2] == 1, int(reply[3]), reply[4])
+                return Empty(reply[2] == 1, int(reply[3]), reply[4], int(reply[5]))
             case "paced":
                 return Paced(int(reply[2]), int(reply[3]))
             case "held":
@@ -182,7 +186,7 @@ def _claimed_job(local_id: str, raw_head: str, request: str) -> ClaimedJob:
 
 
 def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:
-    """Records results, at most `MOST_JOBS`; answers the state each job is in now, `stale` or `gone`."""
+    """Records results, at most `MOST_JOBS`; answers the state each job is in now, `stale`, `gone` or `newer`."""
     args: list[str | int] = []
     for result in results:
         args += (

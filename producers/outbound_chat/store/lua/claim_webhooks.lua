@@ -14,7 +14,7 @@
 -- uses: base record lanes events webhooks books posting
 local courier, wanted, lease_ms, per_host = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local give_up_ms, leaving = tonumber(ARGV[5]), ARGV[6] == '1'
-local FIRST, WIDTH, COURIER_MS, MOST_HOSTS = 7, 2, 5000, 100
+local FIRST, WIDTH, COURIER_MS, MOST_HOSTS, NEWER_MS = 7, 2, 5000, 100, 5000
 
 local working = read('GET', key('courier'))
 if working and working ~= courier then
@@ -28,19 +28,24 @@ end
 
 local reply = { 'claimed', NOW, -1 }
 
+-- False: a newer version wrote its record, so it is for a courier of that.
 local function add_to_reply(host, webhook)
   local id = string.match(webhook, '^(.+)%.%a+$') or ''
-  local head, url = nil, ''
+  local head, url, why = nil, '', nil
   if string.sub(webhook, -9) == '.finished' then
     url = batch_url(id)
   else
-    head = load_record(id)
+    head, why = load_record(id)
+    if not head and why == 'newer' then
+      return false
+    end
     url = head and callback_of(head[LANE], head[CALLBACK]) or ''
   end
   for _, part in ipairs({ webhook, host, url, read('HGET', key('hook_tries'), webhook) or '',
     head and cjson.encode(head) or '' }) do
     reply[#reply + 1] = part
   end
+  return true
 end
 
 local function claim_for(host)
@@ -54,10 +59,13 @@ local function claim_for(host)
   local room = math.min(wanted, most - redis.call('ZCARD', out))
   if room > 0 then
     for _, webhook in ipairs(redis.call('ZRANGEBYSCORE', waiting, '-inf', NOW, 'LIMIT', 0, room)) do
-      redis.call('ZREM', waiting, webhook)
-      redis.call('ZADD', out, digits(NOW + lease_ms), webhook)
-      add_to_reply(host, webhook)
-      wanted = wanted - 1
+      if add_to_reply(host, webhook) then
+        redis.call('ZREM', waiting, webhook)
+        redis.call('ZADD', out, digits(NOW + lease_ms), webhook)
+        wanted = wanted - 1
+      else
+        redis.call('ZADD', waiting, digits(NOW + NEWER_MS), webhook)
+      end
     end
   end
   place_host(host, per_host)

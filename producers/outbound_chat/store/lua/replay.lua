@@ -10,7 +10,7 @@
 -- ARGV[8] force: 1 when the caller accepts that the customer may be texted twice
 -- ARGV[9] send_at: earliest time of its call, in ms, 0: at once
 -- ARGV[10] request: of the new job
--- reply   {'ok', id}; {'replayed', id of its replay}; {'not_dead', state}; {'gone'}
+-- reply   {'ok', id}; {'replayed', id of its replay}; {'not_dead', state}; {'gone'} or {'newer'}
 --         {'unprotected', since_ms}: a call may have led to a contact at that time, and no token would keep a repeat
 --         from being a second one: nothing was done without `force`
 -- keeps   a job has one replay; twice gives the same answer
@@ -18,7 +18,7 @@
 local old, id, edited, force = ARGV[1], ARGV[2], ARGV[7] == '1', ARGV[8] == '1'
 local head, request = load_record(old)
 if not head then
-  return { 'gone' }
+  return { request }
 elseif not KEEPS_REQUEST[head[STATE]] then
   return { 'not_dead', head[STATE] }
 elseif (head[REPLAYED_BY] or '') ~= '' then

@@ -1,7 +1,8 @@
 -- why: what a waiting job waits for, by the rules that `claim` goes by.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] id: the job
--- reply   {now_ms, head, then name, value of each fact}, facts of a waiting job only; {now_ms}: no record to be read
+-- reply   {now_ms, head, then name, value of each fact}, facts of a waiting job only; {now_ms}: no record to be read;
+--         {now_ms, 'newer'}: a newer version wrote it
 --         position: jobs of its lane that go before it; and estimates: in_ring, behind_gate: jobs of other lanes of its
 --         priority that go before it, there and there; others: due jobs of other priorities, share: percent of the
 --         calls that its own has beside them; waiting: jobs of the budget that wait;
@@ -13,9 +14,9 @@
 -- uses: base record lanes places events webhooks books gates bucket turns ahead wake
 local id = ARGV[1]
 local WORKER_MS = 10000
-local head = load_record(id)
+local head, why_not = load_record(id)
 if not head then
-  return { NOW }
+  return { NOW, why_not == 'newer' and why_not or nil }
 end
 local reply = { NOW, cjson.encode(head) }
 if head[STATE] ~= 'queued' then

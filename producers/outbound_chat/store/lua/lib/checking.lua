@@ -35,16 +35,21 @@ local function stands_in_lane(id, lane)
   return redis.call('ZSCORE', key('lane:' .. lane), member) or redis.call('ZSCORE', key('again:' .. lane), member)
 end
 
--- State and lane of a job; nil: its record is gone or can't be read.
+-- State and lane of a job; 'newer': its record is of a newer version, whose own wakers check it; nil: it is gone or can't
+-- be read.
 local function peek(id, raw)
   local state, lane = string.match(raw or '', PLAIN)
   if state then
     return state, string.sub(lane, -1) == ':' and lane .. batch_in_id(id) or lane
   end
-  local head = raw and load_record(id)
+  local head, why
+  if raw then
+    head, why = load_record(id)
+  end
   if head then
     return head[STATE], head[LANE]
   end
+  return why == 'newer' and why or nil
 end
 
 -- Whether whoever comes to the job's place will find that its record is lost, and set it aside.
@@ -55,19 +60,20 @@ local function will_be_set_aside(id)
 end
 
 -- What is wrong with jobs of the index of open ones, false: nothing; and the waiting ones' lane -> their places among
--- the ids. Few calls for many jobs, since a walk asks this of all.
-local function faults_of(ids)
+-- the ids. Few calls for many jobs, since a walk asks this of all. `only`: a set of lanes, whose waiting jobs alone are
+-- looked for; nil: all.
+local function faults_of(ids, only)
   local raws, leases = redis.call('MGET', unpack(names_of('j:', ids))), redis.call('ZMSCORE', key('leases'), unpack(ids))
   local faults, lanes = {}, {}
   for i, id in ipairs(ids) do
     local state, lane = peek(id, raws[i])
-    if state == 'queued' then
+    if state == 'queued' and (not only or only[lane]) then
       lanes[lane] = lanes[lane] or {}
       table.insert(lanes[lane], i)
     end
-    faults[i] = state == 'sending' and not leases[i] and 'no_lease'
+    faults[i] = state ~= 'newer' and (state == 'sending' and not leases[i] and 'no_lease'
       or state and state ~= 'queued' and state ~= 'sending' and 'ended'
-      or not state and not leases[i] and not will_be_set_aside(id) and 'unreadable'
+      or not state and not leases[i] and not will_be_set_aside(id) and 'unreadable')
   end
   for lane, places in pairs(lanes) do
     local members = {}

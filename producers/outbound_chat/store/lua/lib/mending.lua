@@ -117,8 +117,8 @@ end
 local function mend_calls()
   for _, name in ipairs(redis.call('HRANDFIELD', key('senders'), 5)) do
     for _, id in ipairs(redis.call('ZREVRANGEBYSCORE', key('calls:' .. name), '+inf', NOW, 'LIMIT', 0, 50)) do
-      local is_called = redis.call('ZSCORE', key('leases'), id) or peek(id, redis.call('GET', key('j:' .. id))) == 'sending'
-      if not is_called then
+      local state = not redis.call('ZSCORE', key('leases'), id) and peek(id, redis.call('GET', key('j:' .. id)))
+      if state ~= false and state ~= 'sending' and state ~= 'newer' then
         redis.call('ZREM', key('calls:' .. name), id)
         for _, scope in ipairs({ 'sender:' .. name, 'instance:' .. (limits_of(name).instance or '') }) do
           changed[scope] = true

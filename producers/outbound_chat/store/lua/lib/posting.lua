@@ -1,4 +1,7 @@
 -- posting: what becomes of webhooks that are being posted.
+-- After so many posts in a row that did not come to an answer, a host is left alone, for longer each time.
+local FAILURES, FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 5, 2000, 300000
+local HOOK_HOST_MS = 86400000
 
 -- Says when there is something to do for a host. `most`: posts that it may have at a time.
 local function place_host(host, most)
@@ -79,4 +82,16 @@ local function give_up(host, give_up_ms)
     note_tries(webhook, tries)
     bury(webhook)
   end
+end
+
+-- Whether there is something to post. What nobody posted while results were kept has nothing left to tell.
+local function lacks_courier()
+  local hosts = read('ZRANGEBYSCORE', key('hooks'), '-inf', NOW, 'LIMIT', 0, 10) or {}
+  for _, host in ipairs(hosts) do
+    redis.pcall('ZREMRANGEBYSCORE', key('hooks:' .. host), '-inf', NOW - keep_ms())
+    if redis.call('EXISTS', key('hooks:' .. host), key('hooks_out:' .. host)) == 0 then
+      redis.call('ZREM', key('hooks'), host)
+    end
+  end
+  return #hosts > 0
 end

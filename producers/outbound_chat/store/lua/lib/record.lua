@@ -8,6 +8,7 @@ local CLAIM, MAYBE_SENT, CANCEL, PARTS, TOKEN, IDEM, CONTACT, FINISHED, HISTORY 
 local REPLAY_OF, REPLAYED_BY, CALLBACK = 18, 19, 20
 
 local RECORD_VERSION = 1
+local OLDEST_VERSION = 1
 local HISTORY_LENGTH = 5
 -- Five entries of a history, with the longest messages there may be, take a tenth of it.
 local LONGEST_HEAD = 65536
@@ -43,7 +44,9 @@ end
 
 -- Whether every place holds what the scripts and their readers take for granted.
 local function is_head(head)
-  if type(head) ~= 'table' or head[VERSION] ~= RECORD_VERSION or not STATES[head[STATE]] then
+  if type(head) ~= 'table' or not is_number(head[VERSION]) or head[VERSION] < OLDEST_VERSION then
+    return false
+  elseif not STATES[head[STATE]] then
     return false
   elseif type(head[LANE]) ~= 'string' or not string.find(head[LANE], '^[123]:[^:]*:[^:]*:[^:]*$') then
     return false
@@ -66,11 +69,19 @@ local function is_head(head)
   return is_history(head[HISTORY])
 end
 
+-- head and request; or nil and why: 'gone', also when it can't be read, or 'newer': a newer version wrote it, whose
+-- workers will see to it, so it is neither changed nor taken for broken.
 local function read_record(raw)
   local cut = raw and string.find(raw, '\n', 1, true)
-  local head = cut and cut <= LONGEST_HEAD and decoded(string.sub(raw, 1, cut - 1))
-  if not is_head(head) then
-    return nil
+  if not cut or cut > LONGEST_HEAD then
+    return nil, 'gone'
+  end
+  local head = decoded(string.sub(raw, 1, cut - 1))
+  local version = type(head) == 'table' and head[VERSION]
+  if type(version) == 'number' and version > RECORD_VERSION and version % 1 == 0 then
+    return nil, 'newer'
+  elseif not is_head(head) then
+    return nil, 'gone'
   end
   return head, string.sub(raw, cut + 1)
 end
@@ -80,7 +91,7 @@ local function batch_in_id(id)
   return string.match(id, '^(.+)%-%d+$') or ''
 end
 
--- head and request; nil when the record is gone or can't be read
+-- as read_record
 local function load_record(id)
   local head, request = read_record(read('GET', key('j:' .. id)))
   if head and string.sub(head[LANE], -1) == ':' then

@@ -4,30 +4,24 @@
 -- `hooks_out:<host>` (zset webhook -> end of lease) what is being posted, `hook_host:<host>` (hash) how the host does,
 -- `hook_tries` (hash webhook -> JSON) what came of its posts, `hooks_dead` (zset webhook -> ms) which are given up.
 -- One courier at a time posts them: `courier` holds its name. It waits on `hook_poke`, the wakers on `hook_wake`.
-local HOOK_POKE_MS, HOOK_WAKE_MS, HOOK_ASKED_MS, HOOK_HOST_MS = 5000, 60000, 2000, 86400000
--- After so many posts in a row that did not come to an answer, a host is left alone, for longer each time.
-local FAILURES, FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 5, 2000, 300000
-local batch_urls, sender_hosts = {}, {}
-local signalled = false
-
-local function host_of(url)
-  return string.lower(string.match(url, '^https?://([^/?]+)') or '')
-end
+local HOOK_MS = { poke = 5000, wake = 60000, asked = 2000 }
+-- What this run has read and done, in one table: Lua takes no more than 200 names.
+local hooks = { urls = {}, hosts = {}, signalled = false }
 
 local function batch_url(batch)
   if batch == '' then
     return ''
   end
-  batch_urls[batch] = batch_urls[batch] or read('HGET', key('b:' .. batch), 'callback') or ''
-  return batch_urls[batch]
+  hooks.urls[batch] = hooks.urls[batch] or read('HGET', key('b:' .. batch), 'callback') or ''
+  return hooks.urls[batch]
 end
 
 local function sender_host(sender)
-  if not sender_hosts[sender] then
+  if not hooks.hosts[sender] then
     local limits = decoded(read('HGET', key('senders'), sender) or '')
-    sender_hosts[sender] = limits and type(limits.hooks) == 'string' and limits.hooks or ''
+    hooks.hosts[sender] = limits and type(limits.hooks) == 'string' and limits.hooks or ''
   end
-  return sender_hosts[sender]
+  return hooks.hosts[sender]
 end
 
 -- How many posts in a row failed, and until when the host is left alone.
@@ -36,27 +30,22 @@ local function host_state(host)
   return tonumber(state[1] or nil) or 0, within(state[2], 0, 1e15) or 0
 end
 
-local function signal_hooks(list, lifetime_ms)
-  redis.pcall('LPUSH', key(list), 1)
-  redis.pcall('LTRIM', key(list), 0, 0)
-  redis.pcall('PEXPIRE', key(list), lifetime_ms)
-end
-
 -- Whether the caller is to bring a courier: none works, and none is on its way.
 local function ask_for_courier()
   return redis.call('EXISTS', key('courier')) == 0
-    and redis.call('SET', key('hook_asked'), 1, 'NX', 'PX', HOOK_ASKED_MS) ~= false
+    and redis.call('SET', key('hook_asked'), 1, 'NX', 'PX', HOOK_MS.asked) ~= false
 end
 
 local function signal_courier()
-  if signalled then
+  if hooks.signalled then
     return
   end
-  signalled = true
-  if redis.call('EXISTS', key('courier')) == 1 then
-    signal_hooks('hook_poke', HOOK_POKE_MS)
-  elseif ask_for_courier() then
-    signal_hooks('hook_wake', HOOK_WAKE_MS)
+  hooks.signalled = true
+  local word = redis.call('EXISTS', key('courier')) == 1 and 'poke' or ask_for_courier() and 'wake'
+  if word then
+    redis.pcall('LPUSH', key('hook_' .. word), 1)
+    redis.pcall('LTRIM', key('hook_' .. word), 0, 0)
+    redis.pcall('PEXPIRE', key('hook_' .. word), HOOK_MS[word])
   end
 end
 
@@ -72,7 +61,8 @@ end
 local function callback_of(lane, own)
   local _, sender, _, batch = lane_parts(lane)
   local url = own and own ~= '' and own or batch_url(batch)
-  return url, url ~= '' and host_of(url) or sender_host(sender)
+  local host = string.match(url, '^https?://([^/?]+)')
+  return url, host and string.lower(host) or sender_host(sender)
 end
 
 -- Something came to its end: has that told to whom it may concern.
