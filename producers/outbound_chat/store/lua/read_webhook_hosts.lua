@@ -2,7 +2,7 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- reply   host, waiting, posting, failures, until_ms of each, at most 500
 -- keeps   nothing is written
--- uses: base record lanes events webhooks
+-- uses: base record lanes events webhooks books posting
 local reply = {}
 for _, host in ipairs(read('ZRANGE', key('hooks'), 0, 499) or {}) do
   local failures, until_ms = host_state(host)

@@ -3,6 +3,12 @@
 local FAILURES, FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 5, 2000, 300000
 local HOOK_HOST_MS = 86400000
 
+-- How many posts in a row failed, and until when the host is left alone.
+local function host_state(host)
+  local state = read('HMGET', key('hook_host:' .. host), 'failures', 'until_ms') or {}
+  return within(state[1], 0, 1e9) or 0, within(state[2], 0, 1e15) or 0
+end
+
 -- Says when there is something to do for a host. `most`: posts that it may have at a time.
 local function place_host(host, most)
   local due = redis.call('ZRANGE', key('hooks:' .. host), 0, 0, 'WITHSCORES')[2]

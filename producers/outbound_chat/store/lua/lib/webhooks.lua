@@ -4,7 +4,6 @@
 -- `hooks_out:<host>` (zset webhook -> end of lease) what is being posted, `hook_host:<host>` (hash) how the host does,
 -- `hook_tries` (hash webhook -> JSON) what came of its posts, `hooks_dead` (zset webhook -> ms) which are given up.
 -- One courier at a time posts them: `courier` holds its name. It waits on `hook_poke`, the wakers on `hook_wake`.
-local HOOK_MS = { poke = 5000, wake = 60000, asked = 2000 }
 -- What this run has read and done, in one table: Lua takes no more than 200 names.
 local hooks = { urls = {}, hosts = {}, signalled = false }
 
@@ -16,45 +15,28 @@ local function batch_url(batch)
   return hooks.urls[batch]
 end
 
-local function sender_host(sender)
-  if not hooks.hosts[sender] then
-    local limits = decoded(read('HGET', key('senders'), sender) or '')
-    hooks.hosts[sender] = limits and type(limits.hooks) == 'string' and limits.hooks or ''
-  end
-  return hooks.hosts[sender]
-end
-
--- How many posts in a row failed, and until when the host is left alone.
-local function host_state(host)
-  local state = read('HMGET', key('hook_host:' .. host), 'failures', 'until_ms') or {}
-  return tonumber(state[1] or nil) or 0, within(state[2], 0, 1e15) or 0
-end
-
 -- Whether the caller is to bring a courier: none works, and none is on its way.
 local function ask_for_courier()
   return redis.call('EXISTS', key('courier')) == 0
-    and redis.call('SET', key('hook_asked'), 1, 'NX', 'PX', HOOK_MS.asked) ~= false
-end
-
-local function signal_courier()
-  if hooks.signalled then
-    return
-  end
-  hooks.signalled = true
-  local word = redis.call('EXISTS', key('courier')) == 1 and 'poke' or ask_for_courier() and 'wake'
-  if word then
-    redis.pcall('LPUSH', key('hook_' .. word), 1)
-    redis.pcall('LTRIM', key('hook_' .. word), 0, 0)
-    redis.pcall('PEXPIRE', key('hook_' .. word), HOOK_MS[word])
-  end
+    and redis.call('SET', key('hook_asked'), 1, 'NX', 'PX', 2000) ~= false
 end
 
 -- It is never the news that stops the jobs: where another program wrote, it is lost, and `doctor` names the key.
 local function put_webhook(host, webhook)
-  local _, until_ms = host_state(host)
+  local until_ms = within(read('HGET', key('hook_host:' .. host), 'until_ms'), 0, 1e15) or 0
   redis.pcall('ZADD', key('hooks:' .. host), digits(NOW), webhook)
   redis.pcall('ZADD', key('hooks'), 'LT', digits(math.max(NOW, until_ms)), host)
-  signal_courier()
+  if hooks.signalled then
+    return
+  end
+  hooks.signalled = true
+  local works = redis.call('EXISTS', key('courier')) == 1
+  if works or ask_for_courier() then
+    local list = key(works and 'hook_poke' or 'hook_wake')
+    redis.pcall('LPUSH', list, 1)
+    redis.pcall('LTRIM', list, 0, 0)
+    redis.pcall('PEXPIRE', list, works and 5000 or 60000)
+  end
 end
 
 -- The URL of a job or batch itself, '' for none, and the host that is told: perhaps its sender's.
@@ -62,7 +44,11 @@ local function callback_of(lane, own)
   local _, sender, _, batch = lane_parts(lane)
   local url = own and own ~= '' and own or batch_url(batch)
   local host = string.match(url, '^https?://([^/?]+)')
-  return url, host and string.lower(host) or sender_host(sender)
+  if not host and not hooks.hosts[sender] then
+    local limits = decoded(read('HGET', key('senders'), sender) or '')
+    hooks.hosts[sender] = limits and type(limits.hooks) == 'string' and limits.hooks or ''
+  end
+  return url, host and string.lower(host) or hooks.hosts[sender]
 end
 
 -- Something came to its end: has that told to whom it may concern.
