@@ -5,6 +5,7 @@ the other packages. The one idea: a *sender* is a named identity that sends, a *
 account and Region that many senders may share.
 """
 
+from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError
 from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
 from outbound_chat_config._open_chats import DEFAULT_CHAT_DURATION, OpenChats, chat_duration
@@ -28,6 +29,7 @@ __all__ = [
     "MOST_CHAT_MINUTES",
     "Budget",
     "Channel",
+    "EncryptionSettings",
     "OpenChats",
     "QuietHours",
     "ResultSettings",

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError, explain
 from outbound_chat_config._senders import Budget, Sender
 from outbound_chat_config._values import Duration, Name
@@ -84,6 +85,8 @@ class ResultSettings(BaseModel):
 
     keep: Duration = Field(default=timedelta(days=7), ge=timedelta(minutes=1), le=timedelta(days=365))
     """Life of a job's record, and of its batch and idempotency key, after the job is final."""
+    keep_requests: Duration = Field(default=timedelta(days=7), ge=timedelta(0), le=timedelta(days=365))
+    """How long failed and uncertain jobs keep what was asked for, so that they can be replayed; at most `keep`."""
 
 
 class Settings(BaseModel):
@@ -102,6 +105,7 @@ class Settings(BaseModel):
     worker: WorkerSettings = WorkerSettings()
     retry: RetrySettings = RetrySettings()
     results: ResultSettings = ResultSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
 
     @field_validator("redis_url")
     @classmethod

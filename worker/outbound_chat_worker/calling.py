@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, cast
 
-from outbound_chat.errors import StoreError
+from outbound_chat.errors import MissingKey, StoreError
 from outbound_chat.quiet import next_open_ms
 from outbound_chat.request import ChatRequest
 from outbound_chat.store.calls import ClaimedJob, Result
+from outbound_chat.stored import UnreadableRequest, read_stored
 from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
 from outbound_chat_worker.connect import TooLate
+from outbound_chat_worker.hidden import is_suppressed, without_key
 from outbound_chat_worker.retry import (
     CREDENTIALS,
     NOT_FOUND,
@@ -25,7 +27,6 @@ from outbound_chat_worker.retry import (
     judge,
 )
 from outbound_chat_worker.runtime import Runtime
-from outbound_chat_worker.stored import UnreadableRequest, read_stored
 
 logger = logging.getLogger(__name__)
 
@@ -86,13 +87,16 @@ class Caller:
         shared = ChatRequest.from_stored({})
         try:
             sender = self._runtime.settings.sender(job.sender)
-            own = read_stored(job.request)
+            own = read_stored(self._runtime.seal, job.request)
             if job.batch:
                 shared = self._runtime.shared_request(self._budget, job.batch)
         except SettingsError as error:
             return self._unknown_sender(job, claim, error)
         except UnreadableRequest as error:
             return _failed(job, claim, "unreadable_request", str(error))
+        except MissingKey as error:
+            logger.error("job %s waits: %s", self._id(job), error)  # noqa: TRY400  # its text says it all
+            return without_key(job, claim, error, holds=not self._runtime.seal.opens_any)
         except StoreError as error:
             logger.warning("job %s: its batch can't be read: %s", self._id(job), error)
             return Result(local_id=job.local_id, claim=claim, outcome="not_called", delay_ms=1000)
@@ -101,7 +105,20 @@ class Caller:
             return _failed(job, claim, "invalid_request", "; ".join(map(str, errors))[:300])
         arguments = request.api(sender, job.token or self._id(job))
         prepared = _Prepared(sender, request.number, arguments, _named_by(own, shared, sender))
-        return _quiet(job, claim, prepared) or prepared
+        return self._suppressed(job, claim, request.number) or _quiet(job, claim, prepared) or prepared
+
+    def _suppressed(self, job: ClaimedJob, claim: str, number: str) -> Result | None:
+        """The result of a job whose number is on a list that the ledger could not look it up in; None: call it."""
+        try:
+            if job.look and is_suppressed(self._runtime, self._budget, job.sender, number):
+                return _failed(job, claim, "suppressed", "the number is on the suppression list of the sender")
+        except MissingKey as error:
+            logger.error("job %s waits: %s", self._id(job), error)  # noqa: TRY400  # its text says it all
+            return without_key(job, claim, error, holds=True)
+        except StoreError as error:
+            logger.warning("job %s: suppression lists can't be read: %s", self._id(job), error)
+            return Result(local_id=job.local_id, claim=claim, outcome="not_called", delay_ms=1000)
+        return None
 
     def _judged(self, job: ClaimedJob, claim: str, verdict: Verdict, prepared: "_Prepared | None" = None) -> Result:
         retry = self._runtime.settings.retry

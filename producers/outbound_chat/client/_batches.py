@@ -15,8 +15,9 @@ from outbound_chat.client._checks import (
     check_timing,
     check_weight,
 )
+from outbound_chat.client._jobs import new_job
 from outbound_chat.client._quiet import ServerClock, out_of_quiet_hours
-from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms, new_job, to_json
+from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms
 from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, UnknownBatch
 from outbound_chat.ids import new_local_id
 from outbound_chat.jobs import BatchReceipt, Priority, Rejection
@@ -24,6 +25,7 @@ from outbound_chat.request import ChatRequest, Code
 from outbound_chat.store import calls
 from outbound_chat.store.calls import NewJob, NotOpen
 from outbound_chat.store.records import lane_of
+from outbound_chat.stored import write_stored
 
 OF_THE_BATCH = frozenset({"weight", "concurrency"})
 OF_ONE_JOB = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
@@ -73,6 +75,7 @@ class BatchWriter:
         self._priority = priority
         self._clock = ServerClock()
         self._keys = verbs.keys(sender.budget)
+        self._seal = verbs.seal
         self._batch = new_local_id()
         self.lane = lane_of(priority, self._sender_name, tenant, self._batch)
         self._fixed = {"sender": self._sender_name, "tenant": tenant, "priority": priority.name.lower()}
@@ -96,7 +99,7 @@ class BatchWriter:
 
     def open(self) -> Steps[None]:
         """Begins the batch."""
-        shared = to_json(self._shared.stored())
+        shared = write_stored(self._seal, self._shared)
         call = calls.open_batch(
             self._keys,
             batch=self._batch,
@@ -152,8 +155,16 @@ class BatchWriter:
             )
         if errors:
             raise InvalidJob(errors)
-        parts = whole.parts(self.sender)
-        return new_job(f"{self._batch}-{self._rows}", own, parts=parts, timing=timing, idem=idem, lane=self.lane)
+        return new_job(
+            self._seal,
+            f"{self._batch}-{self._rows}",
+            own,
+            number=whole.number,
+            parts=whole.parts(self.sender),
+            timing=timing,
+            idem=idem,
+            lane=self.lane,
+        )
 
     def _reject(self, row: int, errors: tuple[FieldError, ...]) -> None:
         self.rejected += 1

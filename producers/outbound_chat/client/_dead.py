@@ -1,21 +1,22 @@
 """Failed and uncertain jobs: lists, counts, replays. Steps that a client runs, as those of `_verbs`."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from outbound_chat.client._checks import Errors, Timing
 from outbound_chat.client._quiet import out_of_quiet_hours
-from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms, to_json
+from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms
 from outbound_chat.errors import FieldError, InvalidJob, NotReplayable, UnknownJob, Unprotected
 from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Job, JobState
 from outbound_chat.reports import DeadLetters
 from outbound_chat.request import ChatRequest, Code
+from outbound_chat.seal import Seal
 from outbound_chat.store import calls
 from outbound_chat.store.calls import StoredJob
 from outbound_chat.store.records import from_ms, lane_of
+from outbound_chat.stored import UnreadableRequest, read_stored, write_stored
 
 STATES = (JobState.FAILED, JobState.UNCERTAIN)
 
@@ -65,7 +66,7 @@ class Dead:
         if stored.job.replayed_by:
             return (yield from self._verbs.status(stored.job.replayed_by))
         sender = self._verbs.settings.sender(stored.job.sender)
-        request = _request(job_id, stored, changes)
+        request = _request(self._verbs.seal, job_id, stored, changes)
         errors: Errors = list(request.errors(sender))
         timing = Timing(send_at_ms=0, expires_ms=0)
         if sender.quiet_hours and not errors:
@@ -84,7 +85,7 @@ class Dead:
             edited=bool(changes),
             force=force,
             send_at_ms=timing.opens_ms,
-            request=to_json(request.stored()),
+            request=write_stored(self._verbs.seal, request, request.number),
         )
         answer = yield from ask(call)
         if answer.word == "unprotected":
@@ -101,13 +102,16 @@ def _fitting(jobs: list[Job], options: Mapping[str, Any]) -> Iterator[Job]:
             yield job
 
 
-def _request(job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> ChatRequest:
+def _request(seal: Seal, job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> ChatRequest:
     if unusable := sorted(changes.keys() & OWN_OPTIONS):
         faults = [FieldError(name, Code.NOT_ALLOWED, "can't be changed by a replay; enqueue anew") for name in unusable]
         raise InvalidJob(faults)
     if not stored.request or stored.lost:
         raise NotReplayable(job_id, "has no request any more")
-    request = ChatRequest.from_stored(json.loads(stored.request))
-    if stored.shared:
-        request = request.merged(ChatRequest.from_stored(json.loads(stored.shared)))
+    try:
+        request = read_stored(seal, stored.request)
+        if stored.shared:
+            request = request.merged(read_stored(seal, stored.shared))
+    except UnreadableRequest as error:
+        raise NotReplayable(job_id, f"can't be replayed: {error}") from error
     return ChatRequest.from_short(changes).merged(request) if changes else request

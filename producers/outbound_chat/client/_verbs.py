@@ -3,20 +3,18 @@
 Talks to nobody itself. `OutboundChat` and `AsyncOutboundChat` run the steps on their store.
 """
 
-import json
 import time
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from outbound_chat.client._checks import (
     Errors,
-    Timing,
     check_key,
     check_priority,
     check_tenant,
     check_timing,
-    fingerprint,
 )
+from outbound_chat.client._jobs import fresh_job, new_job
 from outbound_chat.client._progress import batch_from_book
 from outbound_chat.client._quiet import out_of_quiet_hours
 from outbound_chat.errors import (
@@ -32,9 +30,10 @@ from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Batch, Job, Priority
 from outbound_chat.reports import Events
 from outbound_chat.request import ChatRequest, Code, match_sender
+from outbound_chat.seal import Seal
 from outbound_chat.store import Call, Keys, calls
-from outbound_chat.store.calls import NewJob, NotOpen
-from outbound_chat.store.records import job_from_head, lane_of
+from outbound_chat.store.calls import NotOpen
+from outbound_chat.store.records import lane_of
 from outbound_chat_config import DEFAULT_CHAT_DURATION, Sender, Settings, chat_duration
 
 T = TypeVar("T")
@@ -52,16 +51,13 @@ def ask(call: Call[T]) -> Steps[T]:
     return answer
 
 
-def to_json(content: Mapping[str, Any]) -> str:
-    """The stored form of a request: as short as JSON can be."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-
-
 class Verbs:
     """The verbs of a client, for one set of settings."""
 
     def __init__(self, settings: Settings) -> None:
+        """Raises `SettingsError` where encryption is asked for and not installed."""
         self.settings = settings
+        self.seal = Seal(settings.encryption)
 
     def keys(self, budget: str) -> Keys:
         """Names of a budget's keys."""
@@ -99,7 +95,16 @@ class Verbs:
             if errors:
                 raise InvalidJob(errors)
         lane = lane_of(priority, sender_name, tenant, None)
-        job = new_job(new_local_id(), request, parts=request.parts(sender), timing=timing, idem=idem, lane=lane)
+        job = new_job(
+            self.seal,
+            new_local_id(),
+            request,
+            number=request.number,
+            parts=request.parts(sender),
+            timing=timing,
+            idem=idem,
+            lane=lane,
+        )
         submitted = yield from ask(calls.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job]))
         if isinstance(submitted, NotOpen):  # can't be: the lane has no batch
             raise UnknownBatch(lane)
@@ -204,46 +209,3 @@ def time_left(id_: str, deadline: float) -> float:
 def max_age_ms(sender: Sender) -> int:
     """The sender's `max_age`, as the scripts take it."""
     return int(sender.max_age.total_seconds() * 1000)
-
-
-def new_job(local_id: str, request: ChatRequest, *, parts: int, timing: Timing, idem: str, lane: str) -> NewJob:
-    """A checked job, ready for `submit`. `parts`: of its whole message, with what its batch shares."""
-    stored = request.stored()
-    content = {"lane": lane, "request": stored, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
-    return NewJob(
-        local_id=local_id,
-        # The fingerprint is of what was asked for: the same at any time of day.
-        send_at_ms=timing.opens_ms or timing.send_at_ms,
-        expires_ms=timing.expires_ms,
-        # A chat that starts silent counts as one: its flow is about to speak.
-        parts=max(1, parts),
-        token="",
-        idem=idem,
-        fingerprint=fingerprint(content) if idem else "-",
-        request=to_json(stored),
-    )
-
-
-def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) -> Job:
-    """A job that `submit` has just taken, without reading it back."""
-    expires = job.expires_ms or max(job.send_at_ms, now_ms) + life_ms
-    head = [
-        1,
-        "queued",
-        lane,
-        now_ms,
-        job.send_at_ms,
-        job.send_at_ms,
-        expires,
-        0,
-        "",
-        0,
-        0,
-        job.parts,
-        "",
-        job.idem,
-        "",
-        0,
-        0,
-    ]
-    return job_from_head(budget, job.local_id, json.dumps(head), now_ms)

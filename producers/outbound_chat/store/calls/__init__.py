@@ -28,7 +28,15 @@ from outbound_chat.store.calls._pumps import (
     renew,
     tend,
 )
-from outbound_chat.store.calls._suppression import FIRST_PAGE, read_suppressed, suppress, unsuppress
+from outbound_chat.store.calls._suppression import (
+    FIRST_PAGE,
+    Listed,
+    OtherKey,
+    Unlisted,
+    read_suppressed,
+    suppress,
+    unsuppress,
+)
 from outbound_chat.store.calls._why import Found, Waiting, why
 
 __all__ = [
@@ -43,9 +51,11 @@ __all__ = [
     "Empty",
     "Found",
     "Held",
+    "Listed",
     "NewJob",
     "NotOpen",
     "Other",
+    "OtherKey",
     "Paced",
     "Renewed",
     "Replayed",
@@ -54,6 +64,7 @@ __all__ = [
     "Submitted",
     "Tended",
     "Unconfigured",
+    "Unlisted",
     "Waiting",
     "cancel",
     "cancel_many",

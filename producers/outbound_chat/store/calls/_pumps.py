@@ -27,6 +27,8 @@ class ClaimedJob:
     token: str
     """The ClientToken to use; empty: it is made from the id."""
     claimed_ms: int
+    look: bool
+    """Whether its number is on a suppression list is to be looked up before the call: the claim could not see it."""
     request: str = field(repr=False)
 
 
@@ -140,7 +142,7 @@ def claim(
     def read(reply: list[Any]) -> Claimed | Empty | Paced | Held | Dismissed | Unconfigured:
         match reply[0]:
             case "claimed":
-                jobs = zip(reply[4::3], reply[5::3], reply[6::3], strict=True)
+                jobs = zip(reply[4::4], reply[5::4], reply[6::4], reply[7::4], strict=True)
                 return Claimed(tuple(_claimed_job(*job) for job in jobs), int(reply[1]), int(reply[2]), reply[3])
             case "empty":
                 return Empty(reply[2] == 1, int(reply[3]), reply[4])
@@ -156,7 +158,7 @@ def claim(
     return Call("claim", keys, [pump, claim_id, wanted, lease_ms, linger_ms, nonce], read)
 
 
-def _claimed_job(local_id: str, raw_head: str, request: str) -> ClaimedJob:
+def _claimed_job(local_id: str, raw_head: str, request: str, look: int) -> ClaimedJob:
     head = read_head(raw_head)
     priority, sender, _, batch = head[Place.LANE].split(":")
     snoozes = 0
@@ -174,6 +176,7 @@ def _claimed_job(local_id: str, raw_head: str, request: str) -> ClaimedJob:
         batch=batch,
         token=head[Place.TOKEN],
         claimed_ms=head[Place.DUE],
+        look=look == 1,
         request=request,
     )
 

@@ -5,8 +5,8 @@
 -- reply   {bring, next_ms, lost, expired, configured}; bring: nonce with which the caller is to bring a pump, '': none;
 --         next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
 --         configured: 0 when nobody wrote the budget's settings, without which nothing is sent
--- keeps   a lost lease makes its job `maybe_sent`; every job expires, held or not
--- uses: base record lanes places events books gates opening wake calling final cancelling clock bucket
+-- keeps   requests of final jobs go in time; a lost lease makes its job `maybe_sent`; every job expires, held or not
+-- uses: base record lanes places events books gates opening wake calling final forgetting cancelling clock bucket
 local MOST = 100
 local WORKER_MS = 10000
 local SOON_MS = 1000
@@ -74,8 +74,8 @@ end
 
 mend_after_step()
 local lost, expired = lose_leases(), expire_jobs()
-local sweeping = sweep_on()
+local forgetting, sweeping = forget_requests(), sweep_on()
 write_books()
 open_changed_gates()
 enroll_due_lanes()
-return { lacks_pump() and ask_for_pump() or '', sweeping and SWEEP_AGAIN_MS or next_event(), lost, expired, redis.call('EXISTS', key('settings')) }
+return { lacks_pump() and ask_for_pump() or '', (sweeping or forgetting) and SWEEP_AGAIN_MS or next_event(), lost, expired, redis.call('EXISTS', key('settings')) }
