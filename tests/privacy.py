@@ -31,7 +31,7 @@ class Markers:
 
 
 def _spellings(number: str) -> Iterator[bytes]:
-    """The number in E.164, national and bare form: its last ten digits are in all of them, with or without separators."""
+    """The number in E.164, national and bare form: its last ten digits are in all, with separators or not."""
     between = rb"[\s().\-\xa0]{0,3}"
     yield between.join(re.escape(digit.encode()) for digit in number[1:][-10:])
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError, explain
 from outbound_chat_config._senders import Budget, Sender
+from outbound_chat_config._urls import check_address
 from outbound_chat_config._values import Duration, Name
 
 # A ClientToken protects a repeat for 7 days; half a day is kept for clocks, leases and the call itself.
@@ -113,6 +114,8 @@ class Settings(BaseModel):
         if not value.get_secret_value().startswith(_URL_SCHEMES):
             raise ValueError(f"must start with one of {', '.join(_URL_SCHEMES)}")
         return value
+
+    _addresses = field_validator("redis_url", "broker_url")(check_address)
 
     @model_validator(mode="after")
     def _senders_have_budgets(self) -> Self:

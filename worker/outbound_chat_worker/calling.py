@@ -14,6 +14,7 @@ from outbound_chat.stored import UnreadableRequest, read_stored
 from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
 from outbound_chat_worker.connect import TooLate
 from outbound_chat_worker.hidden import is_suppressed, without_key
+from outbound_chat_worker.redaction import content_of, origin_of
 from outbound_chat_worker.retry import (
     CREDENTIALS,
     NOT_FOUND,
@@ -55,10 +56,11 @@ class Caller:
         self._runtime.connect.call.left = False
         try:
             return self._attempt(job, claim, claimed_at)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # logged and judged
             # Every job must end in a result, or it would be stuck until its lease ran out.
-            logger.exception("job %s: unforeseen error", self._id(job))
-            return self._judged(job, claim, judge(error, left=self._runtime.connect.call.left))
+            # Where it came from, not its words: nobody knows what they repeat.
+            logger.error("job %s: unforeseen error\n%s", self._id(job), origin_of(error))  # noqa: TRY400  # as said
+            return self._judged(job, claim, judge(error, left=self._runtime.connect.call.left, hidden=None))
 
     def _attempt(self, job: ClaimedJob, claim: str, claimed_at: float) -> Result:
         leaves_by = claimed_at + LATEST_SECONDS
@@ -74,7 +76,8 @@ class Caller:
         except TooLate:
             return Result(local_id=job.local_id, claim=claim, outcome="not_called")
         except Exception as error:  # noqa: BLE001  # judged by a table that ends in a loud row
-            verdict = judge(error, left=self._runtime.connect.call.left)
+            hidden = content_of(prepared.arguments)
+            verdict = judge(error, left=self._runtime.connect.call.left, hidden=hidden)
             if verdict.rule == CREDENTIALS:
                 self._runtime.connect.forget_credentials(prepared.sender)
             return self._judged(job, claim, verdict, prepared)

@@ -1,0 +1,32 @@
+"""Addresses of servers: whether they can be taken apart at all."""
+
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+
+def check_address(url: SecretStr | None) -> SecretStr | None:
+    """The URL, if every library will find host and port in it.
+
+    Found out later, by the first connection, it would be said in words that repeat a part of the password.
+
+    Raises:
+        ValueError: it has no readable host or port.
+    """
+    if url is not None and not _readable(url.get_secret_value()):
+        raise ValueError(
+            "can't be read as a URL: the port must be a number, and of a password percent-encode what is not a letter "
+            "or digit, such as %2F for / and %40 for @"
+        )
+    return url
+
+
+def _readable(url: str) -> bool:
+    # Several servers in one URL are the business of the library that takes them.
+    if "sentinel" in url.partition(":")[0] or ";" in url:
+        return True
+    try:
+        parts = urlsplit(url)
+        return parts.port is None or bool(parts.hostname)
+    except ValueError:
+        return False
