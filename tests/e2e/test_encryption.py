@@ -84,10 +84,13 @@ def test_encryption_is_switched_on_and_off_while_jobs_wait(stack: Harness, first
     some = [number(3), number(14)]
     assert [entry.number for entry in chat.suppressed([*some, number(5)], sender="support")] == some
 
+    mixed = "some of its numbers are not encrypted"
+    assert (mixed in stack.run("doctor").stdout) is (then == ON)
     done = stack.run("rewrite-suppressed", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["chat"] == 0
     stored = content_of(stack.server.url)
+    assert mixed not in stack.run("doctor").stdout
     assert ("}:marked:support " in stored) is (then == ON)
     assert ("}:suppressed:support " in stored) is (then != ON)
     assert {entry.number: entry.reason for entry in chat.suppressed(sender="support")} == opted_out
@@ -164,6 +167,7 @@ def test_a_worker_that_can_not_read_a_list_calls_nobody(stack: Harness) -> None:
     assert (hold.name, hold.code) == ("support", "no_key")
     assert "number_key" in hold.reason
     assert stack.sandbox.stats().calls == 0
+    assert "another encryption.number_key" in stack.run("doctor").stdout
     assert chat.cancel(job.id).state is JobState.CANCELLED
 
 

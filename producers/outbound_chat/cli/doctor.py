@@ -12,6 +12,7 @@ from rich.text import Text
 
 from outbound_chat.checks import Check, Level
 from outbound_chat.cli.budgets import budget_checks
+from outbound_chat.cli.encryption import encryption_checks
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.open_chats import open_chat_checks
 from outbound_chat.cli.output import Exit, out, print_json
@@ -75,6 +76,7 @@ def _store(settings: Settings) -> Iterator[Check]:
             yield from _server(info)
             for name, budget in settings.budgets.items():
                 yield from budget_checks(store, name, budget)
+            yield from encryption_checks(settings, store)
     except StoreError as error:
         yield Check("redis", Level.FAULT, str(error), "start the server or mend redis_url")
 
