@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from outbound_chat_config import (
     Budget,
+    DurabilitySettings,
     EncryptionSettings,
     ResultSettings,
     RetrySettings,
@@ -32,6 +33,7 @@ TABLES: dict[str, tuple[str, type[BaseModel]]] = {
     "retry": ("## `[retry]`", RetrySettings),
     "results": ("## `[results]`", ResultSettings),
     "encryption": ("## `[encryption]`", EncryptionSettings),
+    "durability": ("## `[durability]`", DurabilitySettings),
 }
 
 SENDER = """
@@ -79,6 +81,10 @@ SAMPLES: dict[str, str] = {
     "keys": f'["{KEY}"]',
     "number_key": KEY,
     "write_plain": "true",
+    "durability": '{"timeout": 7}',
+    "default": "fsync",
+    "timeout": "PT7S",
+    "replicas": "7",
 }
 
 

@@ -8,7 +8,7 @@ from .ledger import DAY_MS, HOUR_MS, REQUEST, Ledger
 SHARED = '{"text":"Hello"}'
 
 
-def shared(ledger: Ledger, lane: str) -> str:
+def shared(ledger: Ledger, lane: str) -> str | None:
     return ledger.run(calls.read_shared(ledger.keys, lane.split(":")[3]))
 
 
@@ -37,7 +37,7 @@ def test_nothing_is_kept_for_replays_where_nobody_wants_them(ledger: Ledger) -> 
     ledger.attempt("failed", code="refused")
 
     assert ledger.request(local_id) == ""
-    assert shared(ledger, lane) == ""
+    assert shared(ledger, lane) is None
     assert ledger.run(calls.read_batch(ledger.keys, lane.split(":")[3]))
     assert "forget" not in ledger.names()
 
@@ -59,7 +59,7 @@ def test_what_the_rows_share_goes_with_a_batch_of_which_nothing_failed(ledger: L
     assert shared(ledger, lane) == SHARED
 
     ledger.attempt("sent", contact_id="c2")
-    assert shared(ledger, lane) == ""
+    assert shared(ledger, lane) is None
 
 
 def test_what_the_rows_share_stays_for_the_replay_of_one_that_failed(ledger: Ledger) -> None:
@@ -75,7 +75,7 @@ def test_what_the_rows_share_stays_for_the_replay_of_one_that_failed(ledger: Led
 
     ledger.run_out("forget")
     ledger.tend()
-    assert (shared(ledger, lane), ledger.request(first)) == ("", "")
+    assert (shared(ledger, lane), ledger.request(first)) == (None, "")
 
 
 def test_a_late_contact_takes_the_last_that_could_be_replayed(ledger: Ledger) -> None:
@@ -88,7 +88,7 @@ def test_a_late_contact_takes_the_last_that_could_be_replayed(ledger: Ledger) ->
     assert (ledger.state(local_id), shared(ledger, lane)) == (JobState.UNCERTAIN, SHARED)
 
     ledger.finish(local_id, claim, "sent", contact_id="c")
-    assert (ledger.state(local_id), shared(ledger, lane)) == (JobState.SENT, "")
+    assert (ledger.state(local_id), shared(ledger, lane)) == (JobState.SENT, None)
 
 
 def test_many_requests_go_with_several_looks(ledger: Ledger) -> None:

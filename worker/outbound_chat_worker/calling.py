@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, cast
 
-from outbound_chat.errors import MissingKey, StoreError
+from outbound_chat.errors import InvalidJob, MissingKey, StoreError
 from outbound_chat.quiet import next_open_ms
 from outbound_chat.request import ChatRequest
 from outbound_chat.store.calls import ClaimedJob, Result
@@ -97,13 +97,12 @@ class Caller:
             return self._unknown_sender(job, claim, error)
         except UnreadableRequest as error:
             return _failed(job, claim, "unreadable_request", str(error))
-        except MissingKey as error:
-            logger.error("job %s waits: %s", self._id(job), error)  # noqa: TRY400  # its text says it all
-            return without_key(job, claim, error, holds=not self._runtime.seal.opens_any)
-        except StoreError as error:
-            logger.warning("job %s: its batch can't be read: %s", self._id(job), error)
-            return Result(local_id=job.local_id, claim=claim, outcome="not_called", delay_ms=1000)
-        request = own.merged(shared) if job.batch else own
+        except (MissingKey, StoreError) as error:
+            return self._waits(job, claim, error, "its batch", holds=not self._runtime.seal.opens_any)
+        try:
+            request = own.merged(shared) if job.batch else own
+        except InvalidJob as error:
+            return _failed(job, claim, "invalid_request", str(error)[:300])
         if errors := request.errors(sender):
             return _failed(job, claim, "invalid_request", "; ".join(map(str, errors))[:300])
         arguments = request.api(sender, job.token or self._id(job))
@@ -115,13 +114,17 @@ class Caller:
         try:
             if job.look and is_suppressed(self._runtime, self._budget, job.sender, number):
                 return _failed(job, claim, "suppressed", "the number is on the suppression list of the sender")
-        except MissingKey as error:
-            logger.error("job %s waits: %s", self._id(job), error)  # noqa: TRY400  # its text says it all
-            return without_key(job, claim, error, holds=True)
-        except StoreError as error:
-            logger.warning("job %s: suppression lists can't be read: %s", self._id(job), error)
-            return Result(local_id=job.local_id, claim=claim, outcome="not_called", delay_ms=1000)
+        except (MissingKey, StoreError) as error:
+            return self._waits(job, claim, error, "suppression lists", holds=True)
         return None
+
+    def _waits(self, job: ClaimedJob, claim: str, error: MissingKey | StoreError, what: str, *, holds: bool) -> Result:
+        """The result of a job that can't be called now by no fault of its own: a key is missing, or Redis failed."""
+        if isinstance(error, MissingKey):
+            logger.error("job %s waits: %s", self._id(job), error)
+            return without_key(job, claim, error, holds=holds)
+        logger.warning("job %s: %s can't be read: %s", self._id(job), what, error)
+        return Result(local_id=job.local_id, claim=claim, outcome="not_called", delay_ms=1000)
 
     def _judged(self, job: ClaimedJob, claim: str, verdict: Verdict, prepared: "_Prepared | None" = None) -> Result:
         retry = self._runtime.settings.retry

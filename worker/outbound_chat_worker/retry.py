@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from ssl import SSLCertVerificationError
 
 from botocore import exceptions as botocore_errors
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import SSLError as UrllibSSLError
 
 from outbound_chat_config import RetrySettings
 from outbound_chat_worker.redaction import redact
@@ -172,6 +174,10 @@ def _before_it_left(error: Exception, rule: Rule) -> Rule:
 def _judge(error: Exception, hidden: Sequence[str] | None) -> Verdict:
     if isinstance(error, botocore_errors.ClientError):
         return _judge_answer(error, hidden or ())
+    cause = error.__context__
+    if isinstance(cause, UrllibSSLError) and isinstance(cause.args[0], SSLCertVerificationError):
+        # Of all faults of TLS, this one is met before anything is sent.
+        return Verdict(_UNREACHABLE, message=redact(str(error), hidden or ()))
     for kind, rule in BY_EXCEPTION:
         if isinstance(error, kind):
             return Verdict(rule, message="" if isinstance(error, _REPEAT) else redact(str(error), hidden or ()))

@@ -1,4 +1,4 @@
-"""Reads files of jobs, CSV or JSONL, row by row, and writes rejected rows so that they can be mended and sent again.
+"""Reads files of jobs, CSV or JSONL, row by row, in bounded memory.
 
 Columns are the names of the short form: `to`, `text`, `send_at` …; `attributes.NAME` and `segment_attributes.NAME` fill
 the maps. Columns whose name begins with `_` are passed over: those of a file of rejects do.
@@ -65,13 +65,10 @@ class JobFile:
             raise UnusableFile(f"{path}: name the kind of file by its ending, .csv or .jsonl")
         self.path = path
         self.is_csv = path.suffix.lower() == ".csv"
-        try:
-            self._bytes: IO[bytes] = path.open("rb")
-            self.size = path.stat().st_size
-        except OSError as error:
-            raise UnusableFile(f"{path} can't be read: {error.strerror}") from error
+        self._bytes, self.size = open_file(path)
         self.columns: list[str] = []
         self._line = 0
+        self._row_bytes = 0
         self._lines = self._decoded_lines()
         self.recent: dict[int, Row] = {}
         """The last rows by their number, from 1."""
@@ -79,7 +76,11 @@ class JobFile:
         """How many rows so far brought which `chat_duration_in_minutes` of their own."""
         if self.is_csv:
             self._reader = csv.reader(self._lines, strict=True)
-            self.columns = self._read_header(path)
+            try:
+                self.columns = self._read_header(path)
+            except UnusableFile:
+                self.close()
+                raise
 
     @property
     def position(self) -> int:
@@ -90,8 +91,12 @@ class JobFile:
         """Lines as text. Bytes that are not UTF-8 stay marked, so that only their own row is refused."""
         while line := self._bytes.readline(LONGEST_LINE + 1):
             self._line += 1
-            if len(line) > LONGEST_LINE:
-                raise UnusableFile(f"line {self._line} has more than {LONGEST_LINE:,} bytes; no job is that long")
+            self._row_bytes += len(line)
+            if self._row_bytes > LONGEST_LINE:
+                # Quotes let a row go on over many lines.
+                raise UnusableFile(
+                    f"the row at line {self._line} has more than {LONGEST_LINE:,} bytes; no job is that long"
+                )
             text = line.decode("utf-8", "surrogateescape")
             yield text.removeprefix("\ufeff") if self._line == 1 else text
 
@@ -101,17 +106,23 @@ class JobFile:
             columns = [column.strip() for column in next(self._reader, [])]
         except csv.Error as error:
             raise UnusableFile(f"{path}, line 1: {error}") from error
+        if any("\0" in column for column in columns):
+            raise UnusableFile(f"{path} has NUL bytes, as UTF-16 does; save it as UTF-8")
         unknown = [name for name in columns if not _known(name)]
         if "to" not in columns:
             raise UnusableFile(f'{path} has no column "to" for the phone numbers; its first line must name the columns')
         if unknown:
-            names = ", ".join(f'"{name}"' for name in unknown[:5]).encode("utf-8", "replace").decode()
+            names = (
+                ", ".join(f'"{name}"' for name in (name[:64] for name in unknown[:5]))
+                .encode("utf-8", "replace")
+                .decode()
+            )
             raise UnusableFile(
                 f"{path} has unknown columns: {names}; use {', '.join(sorted(COLUMNS))}, attributes.NAME or "
                 "segment_attributes.NAME, or begin the name with _ to pass a column over"
             )
-        if twice := {name for name in columns if columns.count(name) > 1}:
-            raise UnusableFile(f"{path} has the column {twice.pop()!r} twice; remove one")
+        if twice := [name for name, times in Counter(columns).items() if times > 1]:
+            raise UnusableFile(f"{path} has the column {twice[0][:64]!r} twice; remove one")
         return columns
 
     def __iter__(self) -> Iterator[Mapping[str, Any] | InvalidJob]:
@@ -128,6 +139,7 @@ class JobFile:
 
     def _csv_rows(self) -> Iterator[Row]:
         while True:
+            self._row_bytes = 0
             try:
                 cells = next(self._reader, None)
             except csv.Error as error:
@@ -145,16 +157,17 @@ class JobFile:
 
     def _json_rows(self) -> Iterator[Row]:
         for line in self._lines:
+            self._row_bytes = 0
             if not line.strip():
                 continue
             try:
-                cells = json.loads(line)
+                cells = json.loads(line, object_pairs_hook=_once)
             except (ValueError, RecursionError):
                 cells = None
             if isinstance(cells, dict):
                 yield Row(self._line, cells)
             else:
-                fault = _refused(Code.INVALID_JSON, "must be one JSON object on a line of its own")
+                fault = _refused(Code.INVALID_JSON, "must be one JSON object on a line of its own, with no name twice")
                 yield Row(self._line, {"_row": line.rstrip("\n")}, fault)
 
     def lines_of(self, rows: Collection[int]) -> dict[int, int]:
@@ -173,6 +186,23 @@ class JobFile:
     def close(self) -> None:
         """Closes the file."""
         self._bytes.close()
+
+
+def open_file(path: Path) -> tuple[IO[bytes], int]:
+    """The file, and its size; `UnusableFile` where it can't be read or is none, as pipes and devices without end."""
+    try:
+        if path.exists() and not path.is_file():
+            raise UnusableFile(f"{path} is no file; write the rows to one first")
+        return path.open("rb"), path.stat().st_size
+    except OSError as error:
+        raise UnusableFile(f"{path} can't be read: {error.strerror}") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; two values by one name are refused, since one of them would be lost."""
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
 
 
 def _known(column: str) -> bool:
@@ -215,34 +245,3 @@ def _is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-class Rejects:
-    """The rejected rows in a file like the one they came from, with `_line` and `_errors`; made at the first one."""
-
-    def __init__(self, path: Path, source: JobFile) -> None:
-        self.path = path
-        self._source = source
-        self._file: IO[str] | None = None
-
-    def add(self, row: int, errors: tuple[FieldError, ...]) -> None:
-        """Writes one rejected row."""
-        found = self._source.recent.get(row) or Row(0, {})
-        first = self._file is None
-        if self._file is None:
-            self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-        reasons = "; ".join(map(str, errors))
-        if not self._source.is_csv:
-            line = {**found.cells, "_line": found.line, "_errors": reasons}
-            self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
-            return
-        columns = [name for name in self._source.columns if name not in {"_line", "_errors"}]
-        writer = csv.writer(self._file)
-        if first:
-            writer.writerow([*columns, "_line", "_errors"])
-        writer.writerow([*(found.cells.get(name, "") for name in columns), found.line, reasons])
-
-    def close(self) -> None:
-        """Closes the file, if there is one."""
-        if self._file:
-            self._file.close()

@@ -6,15 +6,24 @@ from typing import Any
 
 from outbound_chat.client._checks import Errors, Timing
 from outbound_chat.client._quiet import out_of_quiet_hours
-from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms
-from outbound_chat.errors import FieldError, InvalidJob, NotReplayable, UnknownJob, Unprotected
+from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client._verbs import Verbs, max_age_ms
+from outbound_chat.errors import (
+    FieldError,
+    InvalidJob,
+    NewerVersion,
+    NotReplayable,
+    OutboundChatError,
+    UnknownJob,
+    Unprotected,
+)
 from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Job, JobState
 from outbound_chat.reports import DeadLetters
-from outbound_chat.request import ChatRequest, Code
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.seal import Seal
 from outbound_chat.store import calls
-from outbound_chat.store.calls import StoredJob
+from outbound_chat.store.calls import Replayed, StoredJob
 from outbound_chat.store.records import from_ms, lane_of
 from outbound_chat.stored import UnreadableRequest, read_stored, write_stored
 
@@ -34,7 +43,7 @@ class Dead:
         state, cursor = options.get("state"), options.get("cursor") or ""
         if state is not None and state not in STATES:
             raise InvalidJob([FieldError("state", Code.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
-        if cursor and not re.fullmatch(r"\d+ \S+", cursor):
+        if cursor and not re.fullmatch(r"[0-9]{1,15} [A-Z0-9-]{1,40}", cursor):
             raise InvalidJob([FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")])
         if not 0 < limit <= calls.MOST_JOBS:
             message = f"must be from 1 to {calls.MOST_JOBS}; read more pages with `cursor`"
@@ -64,7 +73,7 @@ class Dead:
         if stored.job.state not in STATES:
             raise NotReplayable(job_id, f"is {stored.job.state}; only failed and uncertain jobs are replayed")
         if stored.job.replayed_by:
-            return (yield from self._verbs.status(stored.job.replayed_by))
+            return (yield from self._earlier(stored, stored.job.replayed_by, changes))
         sender = self._verbs.settings.sender(stored.job.sender)
         request = _request(self._verbs.seal, job_id, stored, changes)
         errors: Errors = list(request.errors(sender))
@@ -88,11 +97,37 @@ class Dead:
             request=write_stored(self._verbs.seal, request, request.number),
         )
         answer = yield from ask(call)
-        if answer.word == "unprotected":
-            raise Unprotected(job_id, from_ms(int(answer.detail)), edited=bool(changes))
-        if answer.word not in {"ok", "replayed"}:
-            raise UnknownJob(job_id) if answer.word == "gone" else NotReplayable(job_id, f"is {answer.detail} by now")
-        return (yield from self._verbs.status(f"{parts[0]}.{answer.detail}"))
+        match answer.word:
+            case "ok":
+                return (yield from self._verbs.status(f"{parts[0]}.{answer.detail}"))
+            case "replayed":
+                return (yield from self._earlier(stored, f"{parts[0]}.{answer.detail}", changes))
+        raise _refusal(job_id, answer, edited=bool(changes))
+
+    def _earlier(self, stored: StoredJob, replay_id: str, changes: Mapping[str, Any]) -> Steps[Job]:
+        """The replay that there is already; one with changes must have asked for the same."""
+        if not changes:
+            return (yield from self._verbs.status(replay_id))
+        job_id, (budget, _, local_id) = stored.job.id, replay_id.partition(".")
+        wanted = _request(self._verbs.seal, job_id, stored, changes)
+        replay = yield from ask(calls.read_request(self._verbs.keys(budget), local_id))
+        if replay is None or not replay.request:
+            reason = f"was replayed already, as {replay_id}; what that asked for is kept no more, so look there"
+            raise NotReplayable(job_id, reason)
+        if _read(self._verbs.seal, replay_id, replay.request) != wanted:
+            raise NotReplayable(job_id, f"was replayed already, as {replay_id}, and without these changes")
+        return replay.job
+
+
+def _refusal(job_id: str, answer: Replayed, *, edited: bool) -> OutboundChatError:
+    match answer.word:
+        case "unprotected":
+            return Unprotected(job_id, from_ms(int(answer.detail)), edited=edited)
+        case "newer":
+            return NewerVersion(job_id)
+        case "gone":
+            return UnknownJob(job_id)
+    return NotReplayable(job_id, f"is {answer.detail} by now")
 
 
 def _fitting(jobs: list[Job], options: Mapping[str, Any]) -> Iterator[Job]:
@@ -108,10 +143,14 @@ def _request(seal: Seal, job_id: str, stored: StoredJob, changes: Mapping[str, A
         raise InvalidJob(faults)
     if not stored.request or stored.lost:
         raise NotReplayable(job_id, "has no request any more")
-    try:
-        request = read_stored(seal, stored.request)
-        if stored.shared:
-            request = request.merged(read_stored(seal, stored.shared))
-    except UnreadableRequest as error:
-        raise NotReplayable(job_id, f"can't be replayed: {error}") from error
+    request = _read(seal, job_id, stored.request)
+    if stored.shared:
+        request = request.merged(_read(seal, job_id, stored.shared))
     return ChatRequest.from_short(changes).merged(request) if changes else request
+
+
+def _read(seal: Seal, job_id: str, text: str) -> ChatRequest:
+    try:
+        return read_stored(seal, text)
+    except UnreadableRequest as error:
+        raise NotReplayable(job_id, f"has a request that can't be read: {error}") from error

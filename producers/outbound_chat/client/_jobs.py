@@ -15,20 +15,17 @@ def new_job(
     seal: Seal,
     local_id: str,
     request: ChatRequest,
+    whole: ChatRequest,
     *,
-    number: str,
     parts: int,
     timing: Timing,
     idem: str,
     lane: str,
 ) -> NewJob:
-    """A checked job, ready for `submit`. `number`, `parts`: of its whole message, with what its batch shares."""
-    content = {
-        "lane": lane,
-        "request": request.stored(),
-        "send_at": timing.send_at_ms,
-        "expires_at": timing.expires_ms,
-    }
+    """A checked job, ready for `submit`. `whole`: with what its batch shares; `parts`: of that message."""
+    # A file that is given again makes another batch, and asks for the same jobs.
+    asked = {"lane": lane.rpartition(":")[0], "request": whole.stored()}
+    content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
     return NewJob(
         local_id=local_id,
         # The fingerprint is of what was asked for: the same at any time of day.
@@ -39,30 +36,13 @@ def new_job(
         token="",
         idem=idem,
         fingerprint=fingerprints(seal, content) if idem else "-",
-        request=write_stored(seal, request, number),
+        request=write_stored(seal, request, whole.number),
     )
 
 
 def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) -> Job:
     """A job that `submit` has just taken, without reading it back."""
     expires = job.expires_ms or max(job.send_at_ms, now_ms) + life_ms
-    head = [
-        1,
-        "queued",
-        lane,
-        now_ms,
-        job.send_at_ms,
-        job.send_at_ms,
-        expires,
-        0,
-        "",
-        0,
-        0,
-        job.parts,
-        "",
-        job.idem,
-        "",
-        0,
-        0,
-    ]
+    times = (now_ms, job.send_at_ms, job.send_at_ms, expires)
+    head = [1, "queued", lane, *times, 0, "", 0, 0, job.parts, "", job.idem, "", 0, 0]
     return job_from_head(budget, job.local_id, json.dumps(head), now_ms)

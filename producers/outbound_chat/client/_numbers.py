@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from outbound_chat.client._verbs import Steps, ask
-from outbound_chat.errors import FieldError, InvalidJob, MissingKey
+from outbound_chat.client._checks import Errors, check_label
+from outbound_chat.client._steps import Steps, ask
+from outbound_chat.errors import InvalidJob, MissingKey, StoreError
 from outbound_chat.reports import SuppressedNumber
-from outbound_chat.request import Code
 from outbound_chat.seal import Damaged, Seal
 from outbound_chat.store import Keys, calls
 from outbound_chat.store.calls import FIRST_PAGE, Listed, OtherKey
@@ -36,9 +36,10 @@ class NumberList:
 
     def adding(self, reason: str) -> Callable[[Sequence[str]], Steps[int]]:
         """What puts numbers on it for a reason, and says how many are new."""
-        if len(reason) > LONGEST_REASON:
-            message = f"must be text of at most {LONGEST_REASON} characters"
-            raise InvalidJob([FieldError("reason", Code.TOO_LONG, message)])
+        errors: Errors = []
+        check_label("reason", reason, LONGEST_REASON, errors)
+        if errors:
+            raise InvalidJob(errors)
 
         def add(numbers: Sequence[str]) -> Steps[int]:
             return (yield from self._add([(number, 0, reason) for number in numbers]))
@@ -132,6 +133,11 @@ class NumberList:
                 number, reason = json.loads(self.seal.open(note))
             except Damaged as error:
                 raise MissingKey(f"an entry of the suppression list of {self.sender} can't be read: {error}") from error
+            except ValueError:
+                # Not kept as the cause: it holds what was stored.
+                raise StoreError(
+                    f"the suppression list of {self.sender} has an entry that another program wrote; remove it"
+                ) from None
         return SuppressedNumber(number=number, since=from_ms(since_ms), reason=reason)
 
     def _need_number_key(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from typing import TypeVar
 
 from outbound_chat.client._numbers import NumberList, list_of
+from outbound_chat.client._steps import Steps
 from outbound_chat.client._suppression import (
     Chunk,
     NumberWriter,
@@ -13,7 +14,7 @@ from outbound_chat.client._suppression import (
     not_text,
     removing,
 )
-from outbound_chat.client._verbs import Steps, Verbs
+from outbound_chat.client._verbs import Verbs
 from outbound_chat.reports import SuppressedNumber
 from outbound_chat.store.calls import FIRST_PAGE
 from outbound_chat_config import Settings

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from outbound_chat.client._numbers import NumberList
-from outbound_chat.client._verbs import Steps
+from outbound_chat.client._steps import Steps
 from outbound_chat.errors import FieldError, InvalidNumbers
 from outbound_chat.jobs import Rejection
 from outbound_chat.request import number_fault

@@ -4,23 +4,27 @@ Talks to nobody itself. `OutboundChat` and `AsyncOutboundChat` run the steps on 
 """
 
 import time
-from collections.abc import Generator, Iterable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from outbound_chat.client._checks import (
+    UNREADABLE_KEY,
     Errors,
     check_key,
     check_priority,
     check_tenant,
     check_timing,
 )
+from outbound_chat.client._durability import Guard
 from outbound_chat.client._jobs import fresh_job, new_job
 from outbound_chat.client._progress import batch_from_book
 from outbound_chat.client._quiet import out_of_quiet_hours
+from outbound_chat.client._steps import Steps, ask
 from outbound_chat.errors import (
     FieldError,
     IdempotencyConflict,
     InvalidJob,
+    NewerVersion,
     SettingsError,
     UnknownBatch,
     UnknownJob,
@@ -29,26 +33,14 @@ from outbound_chat.errors import (
 from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Batch, Job, Priority
 from outbound_chat.reports import Events
-from outbound_chat.request import ChatRequest, Code, match_sender
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, match_sender
 from outbound_chat.seal import Seal
-from outbound_chat.store import Call, Keys, calls
+from outbound_chat.store import Keys, calls
 from outbound_chat.store.calls import NotOpen
 from outbound_chat.store.records import lane_of
 from outbound_chat_config import DEFAULT_CHAT_DURATION, Sender, Settings, chat_duration
 
-T = TypeVar("T")
-
-Steps: TypeAlias = Generator[Call[Any], Any, T]
-
 REREAD_SECONDS = 2.0
-
-OWN_OPTIONS = frozenset({"send_at", "expires_at", "idempotency_key", "tenant", "priority", "sender"})
-
-
-def ask(call: Call[T]) -> Steps[T]:
-    """One call and its answer, typed."""
-    answer: T = yield call
-    return answer
 
 
 class Verbs:
@@ -83,6 +75,7 @@ class Verbs:
         tenant = check_tenant(options.get("tenant"), errors)
         priority = check_priority(options.get("priority"), Priority.NORMAL, errors)
         idem = check_key(options.get("idempotency_key"), errors)
+        guard = Guard(self.settings.durability, options.get("durability"), errors)
         sender_name, sender = self.find_sender(name, errors)
         if sender:
             errors += request.errors(sender)
@@ -94,12 +87,13 @@ class Verbs:
             timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
             if errors:
                 raise InvalidJob(errors)
+        yield from guard.prepare(keys)
         lane = lane_of(priority, sender_name, tenant, None)
         job = new_job(
             self.seal,
             new_local_id(),
             request,
-            number=request.number,
+            request,
             parts=request.parts(sender),
             timing=timing,
             idem=idem,
@@ -110,9 +104,13 @@ class Verbs:
             raise UnknownBatch(lane)
         for other in submitted.others:
             other_id = f"{keys.budget}.{other.local_id}"
+            if not other.local_id:
+                raise InvalidJob([UNREADABLE_KEY])
             if not other.same:
                 raise IdempotencyConflict(other_id)
+            yield from guard.confirm(other_id, local_ids=[other.local_id])
             return (yield from self.status(other_id))
+        yield from guard.confirm(f"{keys.budget}.{job.local_id}", local_ids=[job.local_id])
         return fresh_job(keys.budget, job, lane, submitted.now_ms, max_age_ms(sender))
 
     def find_sender(self, name: object, errors: Errors) -> tuple[str, Sender | None]:
@@ -152,8 +150,11 @@ class Verbs:
     def cancel(self, job_id: str) -> Steps[Job]:
         """Stops one job, and reads it."""
         parts = split_id(job_id)
-        if parts is None or (yield from ask(calls.cancel(self.keys(parts[0]), parts[1]))) == "gone":
+        word = (yield from ask(calls.cancel(self.keys(parts[0]), parts[1]))) if parts else "gone"
+        if word == "gone":
             raise UnknownJob(job_id)
+        if word == "newer":
+            raise NewerVersion(job_id)
         return (yield from self.status(job_id))
 
     def batch(self, batch_id: str, *, with_pace: bool = True) -> Steps[Batch]:

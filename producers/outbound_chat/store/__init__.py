@@ -8,6 +8,19 @@ from outbound_chat.store import calls
 from outbound_chat.store.calls import Call
 from outbound_chat.store.connection import is_cluster
 from outbound_chat.store.keys import KINDS, KeyKind, Keys, Lifetime
+from outbound_chat.store.server import server_config, server_info
 from outbound_chat.store.store import AsyncStore, Store
 
-__all__ = ["KINDS", "AsyncStore", "Call", "KeyKind", "Keys", "Lifetime", "Store", "calls", "is_cluster"]
+__all__ = [
+    "KINDS",
+    "AsyncStore",
+    "Call",
+    "KeyKind",
+    "Keys",
+    "Lifetime",
+    "Store",
+    "calls",
+    "is_cluster",
+    "server_config",
+    "server_info",
+]

@@ -4,10 +4,11 @@ The only place that knows the order of arguments and the form of replies. Nothin
 `AsyncStore` runs the call.
 """
 
-from outbound_chat.store.calls._batches import Book, close_batch, open_batch, read_batch, read_shared
+from outbound_chat.store.calls._batches import Book, close_batch, is_count, open_batch, read_batch, read_shared
 from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
 from outbound_chat.store.calls._control import cancel_many, close_chat, configure, hold, read_holds, release
 from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
+from outbound_chat.store.calls._durability import Standing, confirm
 from outbound_chat.store.calls._events import read_events
 from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_clock, read_jobs, submit
 from outbound_chat.store.calls._pace import read_pace
@@ -28,6 +29,7 @@ from outbound_chat.store.calls._pumps import (
     renew,
     tend,
 )
+from outbound_chat.store.calls._reconcile import Finding, Reconciled, audit, reconcile
 from outbound_chat.store.calls._suppression import (
     FIRST_PAGE,
     Listed,
@@ -49,6 +51,7 @@ __all__ = [
     "ClaimedJob",
     "Dismissed",
     "Empty",
+    "Finding",
     "Found",
     "Held",
     "Listed",
@@ -57,24 +60,29 @@ __all__ = [
     "Other",
     "OtherKey",
     "Paced",
+    "Reconciled",
     "Renewed",
     "Replayed",
     "Result",
+    "Standing",
     "StoredJob",
     "Submitted",
     "Tended",
     "Unconfigured",
     "Unlisted",
     "Waiting",
+    "audit",
     "cancel",
     "cancel_many",
     "claim",
     "close_batch",
     "close_chat",
     "configure",
+    "confirm",
     "count_dead",
     "finish",
     "hold",
+    "is_count",
     "leave",
     "open_batch",
     "read_batch",
@@ -87,6 +95,7 @@ __all__ = [
     "read_request",
     "read_shared",
     "read_suppressed",
+    "reconcile",
     "release",
     "renew",
     "replay",

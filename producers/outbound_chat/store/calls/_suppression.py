@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from outbound_chat.store.calls._batches import is_count
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 
@@ -78,4 +79,5 @@ def read_suppressed(
 
 def _entry(name: str, kept: str) -> tuple[str, int, str]:
     at_ms, _, note = kept.partition(" ")
-    return name, int(at_ms), note
+    # Of what another program wrote, the number counts all the same: who may not be called is on it.
+    return name, int(at_ms or 0) if is_count(at_ms) else 0, note

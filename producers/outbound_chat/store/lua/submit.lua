@@ -7,7 +7,8 @@
 --   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id),
 --   idem ('' or hash of the idempotency key), fingerprint (hashes of what the caller
 --   asked for; the first is kept, each tells the same), request
--- reply   {'ok', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}
+-- reply   {'ok', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}; id '':
+--         what is kept of the idempotency key can't be read, so nobody knows
 --         {'unknown_batch'} or {'batch_closed'}: nothing was taken
 -- keeps   one record, one place in a lane, one place in the expiry index, one count a job; twice changes nothing
 -- uses: base record lanes places events books intake wake
@@ -23,7 +24,10 @@ local function other_job(id, idem, fingerprint)
   if redis.call('SET', name, id .. ' ' .. string.match(fingerprint, '^%S+'), 'NX') then
     return nil
   end
-  local other, same = string.match(redis.call('GET', name), '^(%S+) (%S+)$')
+  local other, same = string.match(read('GET', name) or '', '^([%w-]+) (%S+)$')
+  if not other then
+    return '', 'conflict'
+  end
   if other ~= id then
     return other, string.find(' ' .. fingerprint .. ' ', ' ' .. same .. ' ', 1, true) and 'same' or 'conflict'
   end
@@ -48,13 +52,14 @@ local function take(i)
 end
 
 if batch ~= '' then
-  local found = redis.call('HMGET', key('b:' .. batch), 'created_at', 'closed_at')
+  local found = read('HMGET', key('b:' .. batch), 'created_at', 'closed_at') or {}
   if not found[1] then
     return { 'unknown_batch' }
-  elseif found[2] then
-    return { 'batch_closed' }
   end
   redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3])
+  if found[2] then
+    return { 'batch_closed' }
+  end
 end
 for i = FIRST, #ARGV, WIDTH do
   take(i)

@@ -7,13 +7,14 @@ local function list_named(sender, key_id)
   return key((key_id == '' and 'suppressed:' or 'marked:') .. sender)
 end
 
+-- 1 or 0; an error where another program wrote it: it may have had the number.
 local function has_other_list(sender, key_id)
-  return redis.call('EXISTS', key((key_id == '' and 'marked:' or 'suppressed:') .. sender))
+  return redis.call('HLEN', key((key_id == '' and 'marked:' or 'suppressed:') .. sender)) > 0 and 1 or 0
 end
 
 local function has_other_key(list, key_id)
   local kept = redis.call('HGET', list, KEY_FIELD)
-  return kept and kept ~= key_id
+  return key_id ~= '' and kept ~= key_id and redis.call('HLEN', list) > 0
 end
 
 -- A list of marks that has nothing but the name of its key goes, so that marks of another key may follow.

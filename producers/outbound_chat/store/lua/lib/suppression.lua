@@ -4,12 +4,14 @@ local SEALED = '^sealed:[^:]*:([^:]*):'
 local lists = {}
 
 -- The sender's lists: `plain` and `marked` are their names, false where there is none, so that jobs without a list cost a
--- claim no look into their requests; `key` names the key of the marks.
+-- claim no look into their requests; `key` names the key of the marks. `lost`: another program wrote one, which the worker
+-- finds when it looks there, so that the sender's jobs wait and those of others go on.
 local function lists_of(sender)
   if not lists[sender] then
     local plain, marked = list_named(sender, ''), list_named(sender, KEY_FIELD)
-    local key_id = redis.call('HGET', marked, KEY_FIELD)
-    lists[sender] = { plain = redis.call('EXISTS', plain) == 1 and plain, marked = key_id and marked, key = key_id }
+    local length, key_id = read('HLEN', plain), read('HGET', marked, KEY_FIELD)
+    lists[sender] = { plain = (length or 0) > 0 and plain, marked = key_id and marked, key = key_id,
+      lost = length == nil or key_id == nil or (not key_id and redis.call('HLEN', marked) > 0) }
   end
   return lists[sender]
 end
@@ -20,10 +22,7 @@ local function number_of(request)
   if mark then
     return nil, mark
   end
-  local readable, body = pcall(cjson.decode, request)
-  if not readable or type(body) ~= 'table' then
-    return nil, ''
-  end
+  local body = decoded(request) or {}
   local endpoint = body.DestinationEndpoint
   local number = body.to or type(endpoint) == 'table' and endpoint.Address
   return type(number) == 'string' and number or nil, ''
@@ -34,7 +33,9 @@ end
 local function is_suppressed(head, request)
   local _, sender = lane_parts(head[LANE])
   local has = lists_of(sender)
-  if not has.plain and not has.marked then
+  if has.lost then
+    return false, true
+  elseif not has.plain and not has.marked then
     return false, false
   end
   local number, mark = number_of(request)
