@@ -16,6 +16,7 @@ __all__ = [
     "InvalidJob",
     "InvalidNumbers",
     "InvalidWebhook",
+    "MissingKey",
     "NewerVersion",
     "NotDurable",
     "NotReplayable",
@@ -135,6 +136,10 @@ class Unprotected(OutboundChatError):
 
 class InvalidWebhook(OutboundChatError, ValueError):
     """What came is not a webhook of ours: not signed with a secret that is known, changed on its way, or too old."""
+
+
+class MissingKey(OutboundChatError):
+    """Something in Redis is encrypted, and the settings lack the key for it; the text says which. Nothing was done."""
 
 
 class WaitTimeout(OutboundChatError, TimeoutError):

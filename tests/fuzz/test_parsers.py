@@ -13,9 +13,10 @@ from outbound_chat.errors import InvalidJob
 from outbound_chat.ids import split_id
 from outbound_chat.jobs import Job
 from outbound_chat.request import ChatRequest, match_sender, number_fault
+from outbound_chat.seal import Seal
 from outbound_chat.store.records import UnreadableRecord, job_from_head
-from outbound_chat_config import QuietHours, Settings, SettingsError
-from outbound_chat_worker.stored import UnreadableRequest, read_stored
+from outbound_chat.stored import UnreadableRequest, read_stored
+from outbound_chat_config import EncryptionSettings, QuietHours, Settings, SettingsError
 from tests.harness import WHATSAPP_SOURCE, sender
 
 from .hostile import fuzzed, leaves, names, nested, numbers, texts, values
@@ -23,6 +24,7 @@ from .hostile import fuzzed, leaves, names, nested, numbers, texts, values
 SENDERS = Settings.from_values(
     senders={"support": sender(attributes={"a": "b"}), "chat": sender(channel="whatsapp", source=WHATSAPP_SOURCE)}
 ).senders
+PLAIN = Seal(EncryptionSettings())
 OPTIONS = sorted(
     {
         *("to", "text", "contact_flow_id", "segment_attributes", "attributes", "chat_duration_in_minutes"),
@@ -91,7 +93,7 @@ def test_a_raw_request_is_read_or_refused(kwargs: dict[str, Any]) -> None:
 def test_a_stored_request_is_read_or_refused(text: str) -> None:
     """Another program may have written it; the worker ends that job alone."""
     with contextlib.suppress(UnreadableRequest):
-        request = read_stored(text)
+        request = read_stored(PLAIN, text)
         with contextlib.suppress(InvalidJob):
             check(request.merged(ChatRequest.from_stored({"text": "Hello"})))
 

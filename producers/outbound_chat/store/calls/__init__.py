@@ -30,7 +30,15 @@ from outbound_chat.store.calls._pumps import (
     tend,
 )
 from outbound_chat.store.calls._reconcile import Finding, Reconciled, audit, reconcile
-from outbound_chat.store.calls._suppression import FIRST_PAGE, read_suppressed, suppress, unsuppress
+from outbound_chat.store.calls._suppression import (
+    FIRST_PAGE,
+    Listed,
+    OtherKey,
+    Unlisted,
+    read_suppressed,
+    suppress,
+    unsuppress,
+)
 from outbound_chat.store.calls._webhooks import (
     ClaimedWebhook,
     ClaimedWebhooks,
@@ -59,9 +67,11 @@ __all__ = [
     "Finding",
     "Found",
     "Held",
+    "Listed",
     "NewJob",
     "NotOpen",
     "Other",
+    "OtherKey",
     "Paced",
     "Reconciled",
     "Renewed",
@@ -72,6 +82,7 @@ __all__ = [
     "Submitted",
     "Tended",
     "Unconfigured",
+    "Unlisted",
     "Waiting",
     "WebhookOutcome",
     "WebhookResult",
