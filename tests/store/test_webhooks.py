@@ -7,6 +7,7 @@ import pytest
 from outbound_chat.jobs import JobState
 from outbound_chat.store import calls
 from outbound_chat.store.calls import ClaimedWebhook, ClaimedWebhooks, WebhookResult
+from outbound_chat.store.records import RECORD_VERSION, Place
 
 from .ledger import DAY_MS, KEEP_MS, LEASE_MS, Ledger, lane, new_job
 
@@ -308,6 +309,18 @@ def test_webhooks_that_nobody_posts_go_with_what_they_tell_of(ledger: Ledger) ->
     ledger.tend()
 
     assert not [name for name in ledger.names() if name.startswith("hooks")]
+
+
+def test_the_end_of_a_newer_versions_job_is_left_to_its_couriers(ledger: Ledger) -> None:
+    """In a rolling upgrade an old courier must not drop what it can't read."""
+    (local_id,) = sent(ledger, callback=URL)
+    ledger.rewrite(local_id, {Place.VERSION: RECORD_VERSION + 1})
+    assert claim(ledger) == []
+    ledger.run_out(f"hooks:{HOST}")
+    ledger.run_out("hooks")
+    ledger.rewrite(local_id, {Place.VERSION: RECORD_VERSION})
+
+    assert [webhook.name for webhook in claim(ledger)] == [f"{local_id}.sent"]
 
 
 @pytest.mark.parametrize("name", ["hooks", f"hooks:{HOST}", f"hook_host:{HOST}", "hook_tries", "hook_wake"])

@@ -102,6 +102,8 @@ bringer = Bringer(_send)
 """The way of this process to more pumps."""
 courier_bringer = Bringer(partial(_send, task=WEBHOOKS_TASK))
 """The same to couriers: a thread of its own, so that no pump waits for one."""
+has_room = threading.Event()
+"""Set where tasks run in threads of one process, so that a courier takes no pump's place and hears of the end."""
 # The successor of a pump that ended with the process is asked for last of all.
 atexit.register(bringer.drain)
 
@@ -122,6 +124,8 @@ class WakerStep(bootsteps.StartStopStep):
         """Starts the waker once the pool stands, so that no thread of it is carried over a fork."""
         parent.outbound_chat_waker = Waker(get_runtime(), bringer, courier_bringer)
         parent.outbound_chat_waker.start()
+        if parent.pool_cls.__module__ == "celery.concurrency.thread":
+            has_room.set()
         # A worker whose slots were all taken sees that one is free only when its loop turns, by itself once a second.
         parent.timer.call_repeatedly(TURN_SECONDS, _turn)
 

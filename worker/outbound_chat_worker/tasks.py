@@ -4,7 +4,7 @@ import logging
 import threading
 from collections import defaultdict
 
-from outbound_chat_worker.celery import PUMP_TASK, WEBHOOKS_TASK, app, bringer, courier_bringer
+from outbound_chat_worker.celery import PUMP_TASK, WEBHOOKS_TASK, app, bringer, courier_bringer, has_room
 from outbound_chat_worker.pump import Pump
 from outbound_chat_worker.runtime import get_runtime, stopping
 from outbound_chat_worker.webhooks import Courier
@@ -50,7 +50,7 @@ def pump(*message: object, **other: object) -> None:
 
 @app.task(name=WEBHOOKS_TASK, ignore_result=True)
 def webhooks(*message: object, **other: object) -> None:
-    """Posts a budget's webhooks for a few seconds; `message`: the budget, and nothing that matters."""
+    """Posts a budget's webhooks while there are some; `message`: the budget, and nothing that matters."""
     runtime = get_runtime()
     budget = message[0] if message else ""
     if other or not isinstance(budget, str) or budget not in runtime.settings.budgets:
@@ -64,7 +64,7 @@ def webhooks(*message: object, **other: object) -> None:
             return
         _posting.add(budget)
     try:
-        courier = Courier(runtime, budget, stopping=stopping)
+        courier = Courier(runtime, budget, stopping=stopping, endless=has_room.is_set())
         courier.work()
     finally:
         with _lock:

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from typing import Self
 from urllib.parse import urlsplit
 
-from outbound_chat_config import WebhookSettings, check_callback_url, is_public
+from outbound_chat_config import SettingsError, WebhookSettings, check_callback_url, is_public
 from outbound_chat_worker.webhooks._answers import LONGEST_PAUSE, Answer
 
 USER_AGENT = f"outbound-chat/{version('outbound-chat')}"
@@ -78,12 +78,19 @@ class Poster:
     """Posts to receivers. Safe to share between threads."""
 
     def __init__(self, settings: WebhookSettings, resolve: Resolve = resolve_host) -> None:
-        """`resolve`: how the addresses of a host are found."""
+        """`resolve`: how the addresses of a host are found.
+
+        Raises:
+            SettingsError: `ca_file` can't be read.
+        """
         self._settings = settings
         self._resolve = resolve
         self._tls = ssl.create_default_context()
         if settings.ca_file:
-            self._tls.load_verify_locations(settings.ca_file)
+            try:
+                self._tls.load_verify_locations(settings.ca_file)
+            except OSError as error:
+                raise SettingsError(f"webhooks.ca_file can't be read: {error.strerror}; correct the path") from error
 
     def begin(self) -> Post:
         """Starts the clock of a post."""
