@@ -226,7 +226,7 @@ def test_a_private_address_gets_nothing(stack: Harness, receiver: Receiver) -> N
 
 
 def test_a_slow_receiver_slows_no_sending(stack: Harness, receiver: Receiver) -> None:
-    """2,000 jobs whose receiver hangs go as fast as the others, and another receiver hears long before a post has timed out."""
+    """2,000 jobs whose receiver hangs go as fast as others, and another receiver hears before any post times out."""
     configure(stack, timeout=30.0)
     receiver.respond = receiver.hang
     chat = stack.chat()
