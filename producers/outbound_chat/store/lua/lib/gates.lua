@@ -86,7 +86,7 @@ local function read_hold(owner, scope)
 end
 
 local function write_hold(owner, scope, hold)
-  redis.pcall('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
+  read('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
 end
 
 -- Who holds the scope, people before the system, and the hold; nil: nobody does.
