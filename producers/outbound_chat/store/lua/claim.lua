@@ -128,7 +128,7 @@ local function take_jobs(allowed)
       handled = handled + take_turn(lane, math.min(most, room), probes, ids)
     end
   end
-  redis.pcall('HSET', key('bucket'), 'served', (served + #ids) % (2 * SHARE))
+  write('HSET', key('bucket'), 'served', (served + #ids) % (2 * SHARE))
   return ids
 end
 

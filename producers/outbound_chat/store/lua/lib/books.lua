@@ -61,7 +61,7 @@ local function settle_batch(batch)
   elseif not now[4] then
     redis.call('HSET', book, 'final_at', digits(NOW))
     redis.call('PEXPIRE', book, digits(keep_ms()))
-    redis.pcall('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
+    write('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
       'cancel:batch:' .. batch)
     add_event('batch_final', batch, '', '')
     if now[7] and lane_parts(now[7]) then
@@ -104,7 +104,7 @@ end
 
 local function write_lanes()
   for lane, by in pairs(lane_moves) do
-    local jobs = by ~= 0 and redis.pcall('HINCRBY', key('lanes'), lane, by)
+    local jobs = by ~= 0 and write('HINCRBY', key('lanes'), lane, by)
     if type(jobs) == 'number' and jobs <= 0 then
       redis.call('HDEL', key('lanes'), lane)
     end
@@ -118,9 +118,9 @@ local function write_books()
   for batch, book in pairs(moves) do
     for field, by in pairs(book) do
       if by ~= 0 then
-        redis.pcall('HINCRBY', key('books'), field, by)
+        write('HINCRBY', key('books'), field, by)
         if batch ~= '' then
-          redis.pcall('HINCRBY', key('b:' .. batch), field, by)
+          write('HINCRBY', key('b:' .. batch), field, by)
         end
       end
     end

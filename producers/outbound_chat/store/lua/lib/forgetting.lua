@@ -16,7 +16,7 @@ local function forget(name)
   if kind == 'j' and forget_request(id) == 'newer' then
     return 'newer'
   elseif kind == 'b' then
-    redis.pcall('HDEL', key('b:' .. id), 'shared')
+    write('HDEL', key('b:' .. id), 'shared')
   end
   redis.call('ZREM', key('forget'), name)
 end

@@ -85,8 +85,9 @@ local function read_hold(owner, scope)
     until_ms = system and NOW or nil, wait_ms = system and RETRY_MS or nil }
 end
 
+-- nil: another program wrote the key over.
 local function write_hold(owner, scope, hold)
-  redis.pcall('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
+  return write('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
 end
 
 -- Who holds the scope, people before the system, and the hold; nil: nobody does.
