@@ -211,6 +211,21 @@ def test_without_a_secret_jobs_are_sent_and_webhooks_wait(stack: Harness, receiv
     assert verified(receiver.received[0])["data"]["id"] == job_id
 
 
+@pytest.mark.parametrize("pool", ["processes", "solo"])
+def test_other_pools_post_too_and_go_on_sending(stack: Harness, receiver: Receiver, pool: str) -> None:
+    """There a courier has the place of a pump, and leaves it after its slice."""
+    configure(stack)
+    stack.configure(webhooks=stack.values["webhooks"], worker={"slice": 0.5})
+    chat = stack.chat()
+    stack.start_worker("--pool", pool)
+    ids = [enqueue(chat, receiver, index) for index in range(20)]
+    wait_until(lambda: len(receiver.received) >= 20, timeout=PATIENCE)
+
+    assert set(receiver.ids()) == {f"{job_id}.sent" for job_id in ids}
+    later = enqueue(chat, receiver, 21)
+    assert chat.wait(later, timeout=PATIENCE).state is JobState.SENT
+
+
 def test_a_private_address_gets_nothing(stack: Harness, receiver: Receiver) -> None:
     """A name that anybody may register, and that leads inside."""
     configure(stack)

@@ -84,7 +84,8 @@ class Courier:
                     found = self._claim(wanted=not leaving, leaving=leaving or idle)
                 except StoreError as error:
                     logger.warning("budget %s: webhooks wait for Redis: %s", self._budget, error)
-                    if leaving and not self._running and self._gives_up():
+                    if not self._running and self._gives_up():
+                        # The wakers bring another once Redis is back.
                         return self._posted
                     self._gather(STORE_RETRY_SECONDS)
                     continue

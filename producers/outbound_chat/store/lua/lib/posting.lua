@@ -94,7 +94,7 @@ end
 local function lacks_courier()
   local hosts = read('ZRANGEBYSCORE', key('hooks'), '-inf', NOW, 'LIMIT', 0, 10) or {}
   for _, host in ipairs(hosts) do
-    redis.pcall('ZREMRANGEBYSCORE', key('hooks:' .. host), '-inf', NOW - keep_ms())
+    write('ZREMRANGEBYSCORE', key('hooks:' .. host), '-inf', NOW - keep_ms())
     if redis.call('EXISTS', key('hooks:' .. host), key('hooks_out:' .. host)) == 0 then
       redis.call('ZREM', key('hooks'), host)
     end

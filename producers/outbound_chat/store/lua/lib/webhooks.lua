@@ -24,8 +24,8 @@ end
 -- It is never the news that stops the jobs: where another program wrote, it is lost, and `doctor` names the key.
 local function put_webhook(host, webhook)
   local until_ms = within(read('HGET', key('hook_host:' .. host), 'until_ms'), 0, 1e15) or 0
-  redis.pcall('ZADD', key('hooks:' .. host), digits(NOW), webhook)
-  redis.pcall('ZADD', key('hooks'), 'LT', digits(math.max(NOW, until_ms)), host)
+  write('ZADD', key('hooks:' .. host), digits(NOW), webhook)
+  write('ZADD', key('hooks'), 'LT', digits(math.max(NOW, until_ms)), host)
   if hooks.signalled then
     return
   end
@@ -33,9 +33,9 @@ local function put_webhook(host, webhook)
   local works = redis.call('EXISTS', key('courier')) == 1
   if works or ask_for_courier() then
     local list = key(works and 'hook_poke' or 'hook_wake')
-    redis.pcall('LPUSH', list, 1)
-    redis.pcall('LTRIM', list, 0, 0)
-    redis.pcall('PEXPIRE', list, works and 5000 or 60000)
+    write('LPUSH', list, 1)
+    write('LTRIM', list, 0, 0)
+    write('PEXPIRE', list, works and 5000 or 60000)
   end
 end
 
