@@ -1,8 +1,11 @@
 """URLs and secrets of webhooks, and which addresses are public."""
 
 import ipaddress
+import re
+from contextlib import suppress
 
 import pytest
+from hypothesis import given, strategies as st
 
 from outbound_chat_config import Settings, SettingsError, callback_host, check_callback_url, is_public, secret_bytes
 
@@ -77,6 +80,18 @@ def test_tests_and_development_may_allow_private_ones(url: str) -> None:
 def test_some_are_refused_everywhere(url: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         check_callback_url(url, allow_private=True)
+
+
+@given(st.text(max_size=60), st.booleans())
+def test_whatever_is_written_there_is_refused_or_has_the_host_that_the_ledger_sees(text: str, private: bool) -> None:
+    """It comes from callers of callers."""
+    for url in (text, f"https://{text}", f"https://hooks.example.com/{text}", f"https://hooks.example.com{text}"):
+        taken = ""
+        with suppress(ValueError):
+            taken = check_callback_url(url, allow_private=private)
+        if taken:
+            assert taken.isascii()
+            assert re.match(r"https?://([^/?]+)", taken.lower())[1] == callback_host(taken)  # type: ignore[index]
 
 
 def test_the_host_of_a_url_is_what_the_ledger_makes_of_it() -> None:

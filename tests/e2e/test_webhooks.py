@@ -1,5 +1,6 @@
 """Webhooks with real workers and real receivers: signed, repeated until they are taken, and in nobody's way."""
 
+import json
 import signal
 import time
 from collections import Counter
@@ -276,6 +277,35 @@ def test_what_is_no_url_for_webhooks_is_refused_at_once(stack: Harness) -> None:
         (error,) = refused.value.errors
         assert (error.field, error.code) == ("callback_url", "invalid_url")
         assert "tok3n" not in str(refused.value)
+
+
+def test_rows_files_and_raw_requests_name_urls_as_jobs_do(stack: Harness, receiver: Receiver) -> None:
+    """A URL that is wrong rejects its row alone."""
+    configure(stack)
+    chat = stack.chat()
+    file = stack.folder / "rows.csv"
+    file.write_text(
+        f"to,callback_url\n{number(1)},{receiver.url}\n{number(2)},https://user@example.com/\n{number(3)},\n",
+        encoding="utf-8",
+    )
+    sent = stack.run("send-batch", str(file), "--sender", "support", "--text", "Hello", "--json")
+    raw = chat.enqueue_request(
+        sender="support", DestinationEndpoint={"Type": "TELEPHONE_NUMBER", "Address": number(4)},
+        callback_url=receiver.url,
+    )  # fmt: skip
+    one = stack.run("send", "--sender", "support", "--to", number(5), "--callback-url", receiver.url, "--json")
+    stack.start_worker()
+    wait_until(lambda: len(receiver.received) == 3, timeout=PATIENCE)
+
+    assert sent.returncode == 1
+    receipt = json.loads(sent.stdout)["receipt"]
+    assert (receipt["accepted"], receipt["rejected"]) == (2, 1)
+    assert "callback_url: must have no user or password" in (stack.folder / "rows.rejects.csv").read_text()
+    assert set(receiver.ids()) == {
+        f"{receipt['id']}-1.sent",
+        f"{raw.id}.sent",
+        f"{json.loads(one.stdout)['id']}.sent",
+    }
 
 
 def test_the_same_key_with_another_callback_is_another_job(stack: Harness, receiver: Receiver) -> None:
