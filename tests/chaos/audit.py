@@ -18,7 +18,7 @@ from .traffic import TEXT
 
 INVARIANTS_SECONDS = 15.0
 # Numbers of `tests.harness.number`, as they are or as people write them.
-_NUMBER = rb"212[\s().\-\xa0]{0,3}20\d[\s().\-\xa0]{0,3}\d{4}(?!\d)"
+_NUMBER = rb"(?<!\d)(?:1[\s().\-\xa0]{0,3})?212[\s().\-\xa0]{0,3}20\d[\s().\-\xa0]{0,3}\d{4}(?!\d)"
 _PERSONAL = re.compile(_NUMBER + rb"|" + re.escape(TEXT.split()[1].encode()))
 
 
