@@ -57,9 +57,9 @@ class SentinelSet:
         (other,) = (one for one in self.servers if one is not server)
         return other
 
-    def fail_over(self) -> None:
-        """Asks for a failover that somebody planned; returns at once."""
-        self._ask("SENTINEL", "FAILOVER", SERVICE)
+    def fail_over(self, *how: str) -> None:
+        """Asks for a failover that somebody planned; returns at once. `COORDINATED`: Valkey 9.0 and newer."""
+        self._ask("SENTINEL", "FAILOVER", SERVICE, *how)
 
     def wait_promoted(self, server: EmbeddedServer) -> None:
         """Waits until the sentinels name this server and it is a primary."""

@@ -10,6 +10,8 @@ needed for that is a column of its own.
 """
 
 import contextlib
+import re
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ from dataclasses import replace
 import redis
 
 from outbound_chat.client import OutboundChat
+from outbound_chat_worker.embedded import find_server
 from tests.waiting import wait_until
 
 from .brokers import frozen
@@ -34,6 +37,7 @@ FSYNC = replace(RIG, durability="fsync", fsync="always")
 STOPPED_SECONDS = 8.0
 LOOK_SECONDS = 60.0
 JOINS_SECONDS = 2.0
+COORDINATES_FROM = 9
 
 
 class _Failover:
@@ -109,6 +113,21 @@ def planned(rig: Rig) -> None:
         failover.is_over()
 
 
+def coordinated(rig: Rig) -> None:
+    """`SENTINEL FAILOVER … COORDINATED`: the old primary stops writes until the replica has all, and steps down."""
+    with _failing_over(rig) as failover:
+        rig.sentinels.fail_over("COORDINATED")
+        rig.sentinels.wait_demoted(failover.gone)
+        failover.is_over()
+
+
+def _cannot_coordinate() -> str:
+    # https://github.com/valkey-io/valkey/pull/1292
+    asked = subprocess.run([find_server(), "--version"], capture_output=True, text=True, check=True)  # ours
+    version = re.search(r"Valkey server v=(\d+)", asked.stdout)
+    return "" if version and int(version[1]) >= COORDINATES_FROM else "sentinels coordinate since Valkey 9.0"
+
+
 def _faults(name: str, strike: Callable[[Rig], None], promise: float = PROMISE) -> tuple[Fault, Fault]:
     weak = Fault(
         name=name, kind=KIND, strike=strike, promise=promise, rig=RIG, jobs=800, renew=True, may_lose=True, share=0
@@ -121,4 +140,15 @@ FAULTS = (
     *_faults("hung", hung, SILENCE_SECONDS),
     *_faults("stopped", stopped),
     *_faults("planned", planned),
+    Fault(
+        name="coordinated",
+        kind=KIND,
+        strike=coordinated,
+        promise=PROMISE,
+        rig=RIG,
+        jobs=800,
+        renew=True,
+        share=0,
+        needs=_cannot_coordinate,
+    ),
 )

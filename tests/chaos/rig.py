@@ -84,6 +84,8 @@ class Rig:
         """Seconds that this run's promise is put off."""
         self.promoted: float | None = None
         """Seconds that sentinels needed in this run until they named another primary."""
+        self.wrapper: tuple[str, ...] = ()
+        """Begins the command of each worker; `extend` may set it."""
         self.newer: Mapping[str, str] = {}
         """Environment of a newer version that works here too; only that can read all records."""
         self.ended_by_fault: set[int] = set()
@@ -197,7 +199,13 @@ class Rig:
             options = ("--without-gossip", "--without-mingle", "--pool", self.options.pool, "-n", name)
             concurrency = ("--concurrency", "2") if self.options.pool == "processes" else ()
             settings = ("--", *self.options.arguments) if self.options.arguments else ()
-            process = self.harness.start_worker(*options, *concurrency, *settings, environment=environment)
+            process = self.harness.start_worker(
+                *options,
+                *concurrency,
+                *settings,
+                environment=environment,
+                wrapper=self.wrapper,
+            )
         self.workers.append(process)
         return process
 

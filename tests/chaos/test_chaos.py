@@ -1,6 +1,7 @@
 """A short campaign: one fault of each kind, with the same audit as in `make chaos`, which runs them all."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -102,6 +103,16 @@ def test_the_audit_sees_what_is_lost_and_what_is_doubled(tmp_path: Path) -> None
     assert (outcome.lost, outcome.doubled) == (1, 1)
     assert not outcome.held
     assert any("sent, Connect has" in problem for problem in outcome.broken)
+
+
+def test_a_weaker_setting_may_lose_and_nothing_else(tmp_path: Path) -> None:
+    """What an asynchronous failover forgets is no excuse for texting somebody twice."""
+    fault = Fault(name="sabotage", kind="test", strike=_sabotage, promise=5, may_lose=True)
+    (outcome,) = _strike(tmp_path / "rigs", RigOptions(workers=1), [fault])
+
+    assert (outcome.lost, outcome.doubled) == (1, 1)
+    assert replace(outcome, doubled=0, broken=()).held
+    assert not replace(outcome, broken=()).held
 
 
 def test_every_fault_is_drawn_twice_in_a_whole_campaign() -> None:
