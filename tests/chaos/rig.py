@@ -1,4 +1,7 @@
-"""A stack that faults strike, one after the other, since starting one takes longer than most faults."""
+"""A stack that faults strike, one after the other, since starting one takes longer than most faults.
+
+Longer than other modules: all that a fault may lay its hands on is of one object, and is read in one place.
+"""
 
 import os
 import random
