@@ -1,5 +1,6 @@
 """The same audit after every fault: nothing lost, nothing sent twice, honest states, books that add up."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -10,8 +11,12 @@ from tests.waiting import wait_until
 from . import ledger
 from .faults import Fault
 from .rig import Rig
+from .traffic import TEXT
 
 INVARIANTS_SECONDS = 15.0
+# Numbers of `tests.harness.number`, as they are or as people write them.
+_NUMBER = rb"(?<!\d)(?:1[\s().\-\xa0]{0,3})?212[\s().\-\xa0]{0,3}20\d[\s().\-\xa0]{0,3}\d{4}(?!\d)"
+_PERSONAL = re.compile(_NUMBER + rb"|" + re.escape(TEXT.split()[1].encode()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ def audit(rig: Rig, fault: Fault, began: float, problems: Iterable[str], workers
     # Of a job that Redis forgot the books know nothing, nor of one that it never acknowledged and then forgot.
     forgotten = sum(contacts[to] for to in lost | rig.traffic.unanswered) if fault.may_lose else 0
     broken += _books(rig, sum(contacts.values()), forgotten)
+    broken += _leaks(rig)
     return Outcome(
         kind=fault.kind,
         name=fault.name,
@@ -122,3 +128,10 @@ def _books(rig: Rig, contacts: int, forgotten: int) -> Iterator[str]:
         wait_until(lambda: not _read(rig).out_of_place, timeout=INVARIANTS_SECONDS)
     except AssertionError:
         yield f"out of place: {_read(rig).out_of_place}"
+
+
+def _leaks(rig: Rig) -> Iterator[str]:
+    """Output of processes that shows a number or text, or a crash dump of it."""
+    for log in sorted(rig.folder.rglob("*.log")):
+        if found := _PERSONAL.search(log.read_bytes()):
+            yield f"{log.name} shows a number or text at byte {found.start()}"

@@ -10,6 +10,7 @@ from tests.waiting import wait_until
 
 from .faults import Fault
 from .rig import LEASE_SECONDS, Rig
+from .traffic import TEXT
 
 KIND = "versions"
 PROMISE = LEASE_SECONDS + 2
@@ -57,7 +58,7 @@ def _enqueue_newer(rig: Rig, numbers: list[str]) -> str:
     """A program of the next version enqueues a batch; gives its id."""
     file = rig.folder / f"rows-{len(list(rig.folder.glob('rows-*.csv')))}.csv"
     file.write_text("\n".join(["to", *numbers]), encoding="utf-8")
-    command = ("send-batch", str(file), "--sender", "support", "--text", "Hello", "--priority", "normal", "--json")
+    command = ("send-batch", str(file), "--sender", "support", "--text", TEXT, "--priority", "normal", "--json")
     done = rig.harness.run(*command, environment=rig.newer)
     if done.returncode:
         raise AssertionError(f"the newer program could not enqueue: {done.stderr[-1_000:]}")

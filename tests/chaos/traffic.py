@@ -13,6 +13,10 @@ SINGLES = 10
 """Of each lot, so many are enqueued one by one; the others are a batch."""
 
 
+TEXT = "Your nightingale waits."
+"""Words that nothing else of a stack has: the audit looks for them in all output."""
+
+
 class Traffic:
     """Enqueues jobs, each to a number of its own, and remembers which the ledger acknowledged."""
 
@@ -54,7 +58,7 @@ class Traffic:
             self.unanswered.add(to)
             while to in self.unanswered:
                 with contextlib.suppress(StoreError):
-                    job = chat.enqueue(sender="support", to=to, text="Hello", idempotency_key=f"insist-{to}")
+                    job = chat.enqueue(sender="support", to=to, text=TEXT, idempotency_key=f"insist-{to}")
                     self.durable[job.id] = to
                     self.unanswered.remove(to)
 
@@ -76,13 +80,13 @@ class Traffic:
 
     def _add_one(self, to: str, chat: OutboundChat | None = None) -> None:
         self.unanswered.add(to)
-        job = (chat or self._chat).enqueue(sender="support", to=to, text="Hello")
+        job = (chat or self._chat).enqueue(sender="support", to=to, text=TEXT)
         self.durable[job.id] = to
         self.unanswered.remove(to)
 
     def _add_batch(self, numbers: list[str]) -> None:
         self.unanswered.update(numbers)
-        receipt = self._chat.enqueue_batch(({"to": to} for to in numbers), sender="support", text="Hello")
+        receipt = self._chat.enqueue_batch(({"to": to} for to in numbers), sender="support", text=TEXT)
         self._acknowledged(receipt.id, numbers)
 
     def _acknowledged(self, batch: str, numbers: list[str]) -> None:
