@@ -6,6 +6,7 @@ account and Region that many senders may share.
 """
 
 from outbound_chat_config._errors import SettingsError
+from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
 from outbound_chat_config._open_chats import DEFAULT_CHAT_DURATION, OpenChats, chat_duration
 from outbound_chat_config._quiet_hours import QuietHours, find_zone
@@ -28,6 +29,7 @@ __all__ = [
     "MOST_CHAT_MINUTES",
     "Budget",
     "Channel",
+    "HttpSettings",
     "OpenChats",
     "QuietHours",
     "ResultSettings",

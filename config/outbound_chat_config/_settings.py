@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from outbound_chat_config._errors import SettingsError, explain
+from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._senders import Budget, Sender
 from outbound_chat_config._values import Duration, Name
 
@@ -102,6 +103,7 @@ class Settings(BaseModel):
     worker: WorkerSettings = WorkerSettings()
     retry: RetrySettings = RetrySettings()
     results: ResultSettings = ResultSettings()
+    http: HttpSettings = HttpSettings()
 
     @field_validator("redis_url")
     @classmethod

@@ -14,10 +14,10 @@ import outbound_chat.store
 import outbound_chat.why
 import outbound_chat_worker
 from outbound_chat import errors
-from outbound_chat.cli.files import COLUMNS, MAPS
 from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.jobs import FINAL, MOVES, Batch, JobState, Preflight
+from outbound_chat.rows import COLUMNS, MAPS
 from outbound_chat.store.keys import KINDS, Lifetime
 from outbound_chat.why import WaitReason, Why
 from outbound_chat_config import Sender

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from outbound_chat.cli import batch, control, dead, doctor, jobs, suppression, why
+from outbound_chat.cli import batch, control, dead, doctor, http, jobs, suppression, why
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
 from outbound_chat.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE
@@ -86,6 +86,7 @@ app.command("suppress", epilog=EPILOG)(suppression.suppress)
 app.command("unsuppress", epilog=EPILOG)(suppression.unsuppress)
 app.command("suppressed", epilog=EPILOG)(suppression.suppressed)
 app.command("doctor", epilog=EPILOG)(doctor.doctor)
+app.command("http", epilog=EPILOG)(http.http)
 
 
 def _show_version(wanted: bool) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,32 +9,12 @@ import typer
 
 from outbound_chat.cli.output import Exit, print_batch, print_jobs, print_json, talk
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import FieldError, InvalidJob, UnknownBatch, UnknownJob, WaitTimeout
+from outbound_chat.errors import UnknownBatch, UnknownJob, WaitTimeout
 from outbound_chat.jobs import Batch, Job, JobState
-from outbound_chat.request import Code
+from outbound_chat.rows import parse_time
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_default=False)]
-
-
-def parse_time(field: str, text: str | None) -> datetime | None:
-    """An ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00.
-
-    Raises:
-        InvalidJob: the text is no such time.
-    """
-    if text is None:
-        return None
-    fault = FieldError(
-        field, Code.INVALID_TIME, "must be an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00"
-    )
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidJob([fault]) from error
-    if instant.tzinfo is None:
-        raise InvalidJob([fault])
-    return instant
 
 
 def _pairs(values: list[str]) -> dict[str, str] | None:

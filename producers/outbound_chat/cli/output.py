@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
@@ -21,6 +20,7 @@ from outbound_chat.errors import (
     WaitTimeout,
 )
 from outbound_chat.jobs import Batch, Job, JobState
+from outbound_chat.plain import to_plain
 
 out = Console(highlight=False)
 talk = Console(stderr=True, highlight=False)
@@ -69,18 +69,7 @@ def print_error(error: Exception) -> None:
 
 def print_json(value: Any) -> None:
     """A value as one JSON document on one line of standard output: records as objects, times as ISO 8601."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds")
-    plain = {field.name: getattr(value, field.name) for field in fields(value)}
-    if isinstance(value, Job):
-        plain |= {"priority": value.priority.name.lower(), "final": value.final, "error": value.error}
-    if isinstance(value, Batch):
-        plain |= {"counts": dict(value.counts), "remaining": value.remaining}
-    return plain
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=to_plain) + "\n")
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:

@@ -70,11 +70,11 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing):
         self._store = store or AsyncStore(settings.redis_url.get_secret_value(), settings.key_prefix)
 
     @documented_by(OutboundChat.enqueue)
-    async def enqueue(self, **options: Unpack[JobOptions]) -> Job:
+    async def enqueue(self, /, **options: Unpack[JobOptions]) -> Job:
         return await self._run(self._verbs.enqueue(options))
 
     @documented_by(OutboundChat.enqueue_request)
-    async def enqueue_request(self, **request: Unpack[ApiOptions]) -> Job:
+    async def enqueue_request(self, /, **request: Unpack[ApiOptions]) -> Job:
         return await self._run(self._verbs.enqueue_request(request))
 
     async def enqueue_batch(
@@ -165,6 +165,10 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing):
         except StopIteration as end:
             result: T = end.value
             return result
+
+    @documented_by(OutboundChat.ping)
+    async def ping(self) -> None:
+        await self._store.ping()
 
     async def close(self) -> None:
         """Closes the connections to Redis."""

@@ -58,7 +58,7 @@ class OutboundChat(Operations, Suppressing):
         self._control = Control(settings)
         self._store = store or Store(settings.redis_url.get_secret_value(), settings.key_prefix)
 
-    def enqueue(self, **options: Unpack[JobOptions]) -> Job:
+    def enqueue(self, /, **options: Unpack[JobOptions]) -> Job:
         """Takes one job: it is in Redis when this returns, and will be sent.
 
         `sender` and `to` are required; see `JobOptions` for the rest.
@@ -69,7 +69,7 @@ class OutboundChat(Operations, Suppressing):
         """
         return self._run(self._verbs.enqueue(options))
 
-    def enqueue_request(self, **request: Unpack[ApiOptions]) -> Job:
+    def enqueue_request(self, /, **request: Unpack[ApiOptions]) -> Job:
         """Takes exactly what boto3's `start_outbound_chat_contact(**request)` takes, and our options beside it.
 
         Without `sender` the job belongs to the sender whose instance and source the request names.
@@ -212,6 +212,10 @@ class OutboundChat(Operations, Suppressing):
         except StopIteration as end:
             result: T = end.value
             return result
+
+    def ping(self) -> None:
+        """Returns when Redis answers."""
+        self._store.ping()
 
     def close(self) -> None:
         """Closes the connections to Redis."""

@@ -6,6 +6,7 @@ Talks to nobody itself. `OutboundChat` and `AsyncOutboundChat` run the steps on 
 import json
 import time
 from collections.abc import Generator, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar
 
 from outbound_chat.client._checks import (
@@ -107,7 +108,7 @@ class Verbs:
             other_id = f"{keys.budget}.{other.local_id}"
             if not other.same:
                 raise IdempotencyConflict(other_id)
-            return (yield from self.status(other_id))
+            return replace((yield from self.status(other_id)), repeated=True)
         return fresh_job(keys.budget, job, lane, submitted.now_ms, max_age_ms(sender))
 
     def find_sender(self, name: object, errors: Errors) -> tuple[str, Sender | None]:

@@ -130,6 +130,11 @@ class Store:
             info = next(iter(info.values())) if all(isinstance(part, dict) for part in info.values()) else info
         return {**info, "clock_skew": time.time() - seconds - micros / 1_000_000}
 
+    def ping(self) -> None:
+        """Returns when the server answers."""
+        with translated():
+            self.redis.ping()
+
     @contextmanager
     def listen(self, channel: str) -> "Iterator[Listener]":
         """Subscribes to a channel; returns when the subscription stands."""
@@ -204,6 +209,11 @@ class AsyncStore:
             except NoScriptError:
                 reply = await self.redis.eval(script.source, 1, call.keys.base, *call.args)
         return call.read(reply)
+
+    async def ping(self) -> None:
+        """Returns when the server answers."""
+        with translated():
+            await self.redis.ping()
 
     @asynccontextmanager
     async def listen(self, channel: str) -> "AsyncIterator[AsyncListener]":

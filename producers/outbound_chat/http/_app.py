@@ -1,0 +1,46 @@
+"""Puts the app together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from outbound_chat.client import AsyncOutboundChat
+from outbound_chat.http import _docs, _jobs, _system
+from outbound_chat.http._metrics import Metrics
+from outbound_chat.http._middleware import Surroundings
+from outbound_chat.http._problems import add_problems
+from outbound_chat.http._service import Service
+from outbound_chat_config import Settings
+
+DESCRIPTION = (
+    "Enqueue SMS and WhatsApp messages for Amazon Connect, and ask what became of them. "
+    "Errors are `application/problem+json` (RFC 9457) with stable codes."
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The HTTP service for these settings. Connects to Redis at the first request, in the loop that serves it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncOutboundChat.from_settings(settings) as client:
+            app.state.service = Service(settings, client, Metrics())
+            yield
+
+    app = FastAPI(
+        title="outbound-chat",
+        version=version("outbound-chat"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    add_problems(app)
+    for part in (_jobs, _system):
+        app.include_router(part.router)
+    _docs.add_docs(app)
+    app.add_middleware(Surroundings)
+    return app
