@@ -20,6 +20,9 @@ from outbound_chat.why import Why
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")
+REREAD_SECONDS = 2.0
+"""A notification may be lost with its connection: a waiter looks again so often."""
+
 Ending = TypeVar("Ending", Job, Batch)
 
 
@@ -201,7 +204,7 @@ class OutboundChat(Operations, Suppressing):
             return found
         with self._store.listen(self._verbs.channel(id_)) as listener:
             while not (found := self._run(read())).final:
-                listener.wait(time_left(id_, deadline))
+                listener.wait(min(time_left(id_, deadline), REREAD_SECONDS))
         return found
 
     def _run(self, steps: Steps[T]) -> T:

@@ -42,8 +42,6 @@ T = TypeVar("T")
 
 Steps: TypeAlias = Generator[Call[Any], Any, T]
 
-REREAD_SECONDS = 2.0
-
 OWN_OPTIONS = frozenset({"send_at", "expires_at", "idempotency_key", "tenant", "priority", "sender"})
 
 
@@ -191,15 +189,15 @@ class Verbs:
 
 
 def time_left(id_: str, deadline: float) -> float:
-    """Seconds to wait for a notification before the record is read again, since one may be lost with its connection.
+    """Seconds that are left.
 
     Raises:
-        WaitTimeout: none is left.
+        WaitTimeout: none.
     """
     left = deadline - time.monotonic()
     if left <= 0:
         raise WaitTimeout(f"{id_} is not final yet; it goes on, ask again with the same id")
-    return min(left, REREAD_SECONDS)
+    return left
 
 
 def max_age_ms(sender: Sender) -> int:

@@ -9,5 +9,6 @@ from outbound_chat.store.calls import Call
 from outbound_chat.store.connection import is_cluster
 from outbound_chat.store.keys import KINDS, KeyKind, Keys, Lifetime
 from outbound_chat.store.store import AsyncStore, Store
+from outbound_chat.store.subscription import AsyncSubscription
 
-__all__ = ["KINDS", "AsyncStore", "Call", "KeyKind", "Keys", "Lifetime", "Store", "calls", "is_cluster"]
+__all__ = ["KINDS", "AsyncStore", "AsyncSubscription", "Call", "KeyKind", "Keys", "Lifetime", "Store", "calls", "is_cluster"]

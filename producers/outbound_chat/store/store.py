@@ -6,8 +6,8 @@ Not for rules: what a call does stands in its Lua script, what it means in `call
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 from weakref import WeakSet
@@ -17,6 +17,7 @@ from redis.exceptions import NoScriptError
 from outbound_chat.store.calls import Call, read_shared
 from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, connect_async, is_cluster, translated
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.subscription import AsyncSubscription
 from outbound_chat.store.scripts import knows_shebang, load_script
 
 T = TypeVar("T")
@@ -215,31 +216,10 @@ class AsyncStore:
         with translated():
             await self.redis.ping()
 
-    @asynccontextmanager
-    async def listen(self, channel: str) -> "AsyncIterator[AsyncListener]":
-        """Subscribes to a channel; returns when the subscription stands."""
-        pubsub = self.redis.pubsub()
-        try:
-            with translated():
-                await pubsub.subscribe(channel)
-            listener = AsyncListener(pubsub)
-            await listener.wait(STANDS_SECONDS)
-            yield listener
-        finally:
-            await pubsub.aclose()
+    def subscription(self) -> AsyncSubscription:
+        """A connection of its own for channels, which come and go."""
+        return AsyncSubscription(self.redis.pubsub(), f"{self._prefix}:hub")
 
     async def close(self) -> None:
         """Closes all connections."""
         await self.redis.aclose()
-
-
-class AsyncListener:
-    """A subscription that stands."""
-
-    def __init__(self, pubsub: Any) -> None:
-        self._pubsub = pubsub
-
-    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109  # the reader's own time-out ends it cleanly
-        """Returns when a message comes, or after `timeout` seconds."""
-        with translated():
-            await self._pubsub.get_message(timeout=timeout)
