@@ -39,7 +39,17 @@ from outbound_chat.jobs import (
     Priority,
     Rejection,
 )
-from outbound_chat.reports import DeadLetters, Event, EventKind, Events, Hold, SuppressedNumber
+from outbound_chat.reports import (
+    BudgetStatus,
+    DeadLetters,
+    Event,
+    EventKind,
+    Events,
+    Hold,
+    JobPage,
+    SuppressedNumber,
+    SuppressedPage,
+)
 from outbound_chat.why import WaitReason, Why
 
 __all__ = [
@@ -50,6 +60,7 @@ __all__ = [
     "Batch",
     "BatchClosed",
     "BatchReceipt",
+    "BudgetStatus",
     "DeadLetters",
     "Event",
     "EventKind",
@@ -61,6 +72,7 @@ __all__ = [
     "InvalidJob",
     "InvalidNumbers",
     "Job",
+    "JobPage",
     "JobState",
     "NotReplayable",
     "OutboundChat",
@@ -72,6 +84,7 @@ __all__ = [
     "StoreError",
     "StoreUnavailable",
     "SuppressedNumber",
+    "SuppressedPage",
     "UnknownBatch",
     "UnknownJob",
     "Unprotected",

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import TypeVar
 
+from outbound_chat.client._overview import suppressed_page
 from outbound_chat.client._suppression import (
     Chunk,
     NumberList,
@@ -12,8 +13,8 @@ from outbound_chat.client._suppression import (
     list_of,
     not_text,
 )
-from outbound_chat.client._verbs import Steps
-from outbound_chat.reports import SuppressedNumber
+from outbound_chat.client._verbs import Steps, Verbs
+from outbound_chat.reports import SuppressedNumber, SuppressedPage
 from outbound_chat.store.calls import FIRST_PAGE
 from outbound_chat_config import Settings
 
@@ -25,6 +26,7 @@ class Suppressing:
     """Part of `OutboundChat`."""
 
     _settings: Settings
+    _verbs: Verbs
 
     def _run(self, steps: Steps[T]) -> T:
         raise NotImplementedError
@@ -84,6 +86,17 @@ class Suppressing:
         listed = list_of(self._settings, sender)
         return self._all(listed) if numbers is None else self._those(listed, not_text(numbers))
 
+    def suppressed_page(self, *, sender: str, cursor: str | None = None) -> SuppressedPage:
+        """A page of the sender's suppression list, of about 500 numbers. `cursor`: of the page before.
+
+        While the list changes, a number may come twice.
+
+        Raises:
+            SettingsError: the settings have no such sender.
+            InvalidJob: the cursor is none.
+        """
+        return self._run(suppressed_page(self._verbs, sender, cursor))
+
     def _write(self, numbers: Iterable[object], writer: NumberWriter) -> int:
         for number in numbers:
             if writer.add(number):
@@ -109,6 +122,7 @@ class AsyncSuppressing:
     """Part of `AsyncOutboundChat`; `numbers` may be asynchronous iterables too."""
 
     _settings: Settings
+    _verbs: Verbs
 
     async def _run(self, steps: Steps[T]) -> T:
         raise NotImplementedError
@@ -140,6 +154,10 @@ class AsyncSuppressing:
         """As `OutboundChat.suppressed`, for `async for`."""
         listed = list_of(self._settings, sender)
         return self._all(listed) if numbers is None else self._those(listed, numbers)
+
+    async def suppressed_page(self, *, sender: str, cursor: str | None = None) -> SuppressedPage:
+        """As `OutboundChat.suppressed_page`."""
+        return await self._run(suppressed_page(self._verbs, sender, cursor))
 
     async def _write(self, numbers: Numbers, writer: NumberWriter) -> int:
         async for number in _each(numbers):

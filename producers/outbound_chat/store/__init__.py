@@ -11,4 +11,15 @@ from outbound_chat.store.keys import KINDS, KeyKind, Keys, Lifetime
 from outbound_chat.store.store import AsyncStore, Store
 from outbound_chat.store.subscription import AsyncSubscription
 
-__all__ = ["KINDS", "AsyncStore", "AsyncSubscription", "Call", "KeyKind", "Keys", "Lifetime", "Store", "calls", "is_cluster"]
+__all__ = [
+    "KINDS",
+    "AsyncStore",
+    "AsyncSubscription",
+    "Call",
+    "KeyKind",
+    "Keys",
+    "Lifetime",
+    "Store",
+    "calls",
+    "is_cluster",
+]

@@ -17,8 +17,8 @@ from redis.exceptions import NoScriptError
 from outbound_chat.store.calls import Call, read_shared
 from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, connect_async, is_cluster, translated
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.subscription import AsyncSubscription
 from outbound_chat.store.scripts import knows_shebang, load_script
+from outbound_chat.store.subscription import AsyncSubscription
 
 T = TypeVar("T")
 

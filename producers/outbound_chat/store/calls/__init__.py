@@ -4,12 +4,13 @@ The only place that knows the order of arguments and the form of replies. Nothin
 `AsyncStore` runs the call.
 """
 
-from outbound_chat.store.calls._batches import Book, close_batch, open_batch, read_batch, read_shared
+from outbound_chat.store.calls._batches import Book, Rows, close_batch, open_batch, read_batch, read_rows, read_shared
 from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
 from outbound_chat.store.calls._control import cancel_many, close_chat, configure, hold, read_holds, release
 from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
 from outbound_chat.store.calls._events import read_events
 from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_clock, read_jobs, submit
+from outbound_chat.store.calls._overview import read_budget
 from outbound_chat.store.calls._pace import read_pace
 from outbound_chat.store.calls._pumps import (
     Claimed,
@@ -50,6 +51,7 @@ __all__ = [
     "Renewed",
     "Replayed",
     "Result",
+    "Rows",
     "StoredJob",
     "Submitted",
     "Tended",
@@ -67,6 +69,7 @@ __all__ = [
     "leave",
     "open_batch",
     "read_batch",
+    "read_budget",
     "read_clock",
     "read_dead",
     "read_events",
@@ -74,6 +77,7 @@ __all__ = [
     "read_jobs",
     "read_pace",
     "read_request",
+    "read_rows",
     "read_shared",
     "read_suppressed",
     "release",

@@ -47,13 +47,15 @@ local function take(i)
 end
 
 if batch ~= '' then
-  local found = redis.call('HMGET', key('b:' .. batch), 'created_at', 'closed_at')
+  local found = redis.call('HMGET', key('b:' .. batch), 'created_at', 'closed_at', 'rows')
   if not found[1] then
     return { 'unknown_batch' }
   elseif found[2] then
     return { 'batch_closed' }
   end
-  redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3])
+  -- Rows come in their order: the last job has the highest number.
+  local row = tonumber(string.match(ARGV[#ARGV - WIDTH + 1] or '', '-(%d+)$') or 0)
+  redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(math.max(row, tonumber(found[3] or 0))))
 end
 for i = FIRST, #ARGV, WIDTH do
   take(i)
