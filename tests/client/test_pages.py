@@ -63,4 +63,8 @@ def test_budgets_are_listed_with_their_holds(chat: OutboundChat) -> None:
     chat.enqueue(sender="support", to=number(1))
     chat.hold(budget="main", reason="wrong text")
     (status,) = chat.budgets()
-    assert (status.name, status.counts["waiting"], [hold.reason for hold in status.holds]) == ("main", 1, ["wrong text"])
+    assert (status.name, status.counts["waiting"], [hold.reason for hold in status.holds]) == (
+        "main",
+        1,
+        ["wrong text"],
+    )

@@ -1,12 +1,11 @@
 """Single jobs over HTTP, on the real stack."""
 
-from typing import Any
-
 import httpx
 
 from tests.harness import Harness
 
 from .conftest import start_service
+from .problems import fields, problem
 
 JOB = {"sender": "support", "to": "+12025550123", "text": "Your parcel arrives today"}
 RAW = {
@@ -16,15 +15,6 @@ RAW = {
     "InitialSystemMessage": {"ContentType": "text/plain", "Content": "Your parcel arrives today"},
 }
 UNKNOWN = "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"
-
-
-def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = answer.json()
-    assert body["code"] == code
-    assert body["status"] == status
-    return body
 
 
 def test_a_job_is_taken_sent_and_read(stack: Harness) -> None:
@@ -52,7 +42,7 @@ def test_a_raw_request_is_taken(http: httpx.Client) -> None:
 
 def test_the_two_forms_do_not_mix(http: httpx.Client) -> None:
     body = problem(http.post("/v1/jobs", json={**RAW, "text": "twice"}), 400, "invalid_request")
-    assert [(error["field"], error["code"]) for error in body["errors"]] == [("text", "not_allowed")]
+    assert fields(body) == [("text", "not_allowed")]
 
 
 def test_every_fault_is_named_and_no_value_repeated(http: httpx.Client) -> None:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from outbound_chat.client import AsyncOutboundChat
-from outbound_chat.http import _docs, _jobs, _system
+from outbound_chat.http import _batches, _dead, _docs, _events, _jobs, _operators, _suppression, _system
 from outbound_chat.http._metrics import Metrics
 from outbound_chat.http._middleware import Surroundings
 from outbound_chat.http._problems import add_problems
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url=None,
     )
     add_problems(app)
-    for part in (_jobs, _system):
+    for part in (_jobs, _batches, _dead, _operators, _suppression, _events, _system):
         app.include_router(part.router)
     _docs.add_docs(app)
     app.add_middleware(Surroundings)

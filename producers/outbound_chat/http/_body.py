@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any, NoReturn
 
 from starlette.requests import Request
@@ -24,30 +24,46 @@ def media_type(request: Request, *known: str) -> str:
     return given
 
 
-async def parts_of(request: Request) -> AsyncIterator[bytes]:
+async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
     """The body part by part, unpacked where it is gzip. No part is longer than what came, or 64 KiB."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
         raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding must be gzip, or left out.")
-    unpack = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
+    gzip = _Gzip() if encoding == "gzip" else None
     async for part in request.stream():
-        if unpack is None:
+        if gzip is None:
             yield part
             continue
-        rest = part
-        while rest:
-            try:
-                unpacked = unpack.decompress(rest, _PART)
-            except zlib.error:
-                raise Problem(Code.UNUSABLE_FILE, "The body is not gzip, as Content-Encoding says.") from None
-            rest = unpack.unconsumed_tail
+        for unpacked in gzip.unpack(part):
             yield unpacked
-    if unpack is not None and not unpack.eof:
+    if gzip is not None and not gzip.whole:
         raise Problem(Code.UNUSABLE_FILE, "The body ends in the middle of its gzip data.")
 
 
-async def json_object(request: Request) -> dict[str, Any]:
-    """The body as one JSON object."""
+class _Gzip:
+    """Unpacks gzip, of which a body may have several one after the other, as `cat a.gz b.gz` makes them."""
+
+    def __init__(self) -> None:
+        self._unpacker = zlib.decompressobj(_GZIP)
+        self.whole = False
+
+    def unpack(self, part: bytes) -> Iterator[bytes]:
+        """What the part unpacks to, in pieces of bounded length however well it was packed."""
+        while part:
+            if self.whole:
+                self._unpacker = zlib.decompressobj(_GZIP)
+            try:
+                yield self._unpacker.decompress(part, _PART)
+            except zlib.error:
+                raise Problem(Code.UNUSABLE_FILE, "The body is not gzip, as Content-Encoding says.") from None
+            self.whole = self._unpacker.eof
+            part = self._unpacker.unused_data if self.whole else self._unpacker.unconsumed_tail
+
+
+async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[str, Any]:
+    """The body as one JSON object; one without members where there is no body and there may be none."""
+    if may_be_empty and "content-type" not in request.headers:
+        return {}
     media_type(request, JSON_TYPE)
     most = service_of(request).settings.http.max_body_bytes
     body = bytearray()

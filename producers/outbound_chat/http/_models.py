@@ -101,6 +101,68 @@ class FieldErrorModel(BaseModel):
     message: str
 
 
+class RejectionModel(BaseModel):
+    """A row that was refused; nothing of it was stored."""
+
+    model_config = _MODEL
+
+    row: int
+    """Place among the rows, from 1."""
+    line: int | None
+    """Line of the body on which it ends, from 1; null for a JSON body."""
+    errors: list[FieldErrorModel]
+
+
+class ReceiptModel(BaseModel):
+    """What became of the rows."""
+
+    model_config = _MODEL
+
+    id: str
+    accepted: int
+    """Jobs taken."""
+    rejected: int
+    duplicates: int
+    """Rows whose idempotency key belongs to an earlier job that asked for the same."""
+    rejections: list[RejectionModel]
+    """In the order in which they were found; a long list streams in last."""
+
+
+class BatchModel(BaseModel):
+    """A batch as it stands."""
+
+    model_config = _MODEL
+
+    id: str
+    name: str
+    sender: str
+    tenant: str | None
+    accepted: int
+    rejected: int
+    counts: dict[JobState, int]
+    """Jobs by state; with `unreadable` they sum up to `accepted`."""
+    unreadable: int
+    remaining: int
+    created_at: datetime
+    closed: bool
+    final: bool
+    """Closed, and every job of it is final."""
+    rate: float
+    expected_end: datetime | None
+    held_by: str
+    """Why no end can be told; empty: it goes on."""
+
+
+class JobPageModel(BaseModel):
+    """A page of jobs."""
+
+    model_config = _MODEL
+
+    jobs: list[JobModel]
+    cursor: str | None
+    """Where the next page begins; null: this was the last."""
+
+
 class Problem(BaseModel):
     """An error (RFC 9457)."""
 

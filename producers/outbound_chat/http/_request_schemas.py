@@ -95,3 +95,104 @@ JOB_BODY = body_of(
         }
     ],
 )
+
+_SHARED = {
+    **OWN,
+    "name": {**_TEXT, "maxLength": 200},
+    "weight": {"type": "number", "minimum": 0.01, "maximum": 100},
+    "concurrency": {"type": "integer", "minimum": 1},
+    **SHORT,
+}
+_ROWS = {"type": "array", "items": {"type": "object"}, "description": "A message each, in the short form."}
+_CSV = "to,text\n+12025550101,Your parcel has left.\n+12025550102,Your parcel is late.\n"
+_LINES = '{"to": "+12025550101", "text": "Your parcel has left."}\n'
+BATCH_BODY = body_of(
+    {
+        "application/json": {
+            "schema": closed({**_SHARED, "rows": _ROWS}, "sender", "rows", title="Batch"),
+            "example": {"sender": "support", "text": "Your parcel has left.", "rows": [{"to": "+12025550101"}]},
+        },
+        "text/csv": {"schema": _TEXT, "example": _CSV},
+        "application/x-ndjson": {"schema": _TEXT, "example": _LINES},
+    }
+)
+_REASON = {"reason": {**_TEXT, "minLength": 1, "description": "Why, for those who will wonder."}}
+REASON_BODY = body_of(
+    {"application/json": {"schema": closed(_REASON, "reason", title="Reason"), "example": {"reason": "wrong text"}}}
+)
+HOLD_BODY = body_of(
+    {
+        "application/json": {
+            "schema": closed(
+                {
+                    "scope": {**_TEXT, "enum": ["budget", "sender", "instance", "tenant", "batch"]},
+                    "name": {**_TEXT, "description": "Which one; of a batch its id."},
+                    **_REASON,
+                },
+                "scope",
+                "name",
+                "reason",
+                title="Hold",
+            ),
+            "example": {"scope": "sender", "name": "support", "reason": "the number is being ported"},
+        }
+    }
+)
+_FILTER = {
+    "budget": _TEXT,
+    "state": {**_TEXT, "enum": ["failed", "uncertain"]},
+    "code": {**_TEXT, "description": "Our code of the last attempt, such as `refused`."},
+    "sender": _TEXT,
+    "tenant": _TEXT,
+    "batch": _TEXT,
+}
+REPLAYS_BODY = body_of(
+    {
+        "application/json": {
+            "schema": closed(
+                {
+                    **_FILTER,
+                    "cursor": {**_TEXT, "description": "Of the answer before."},
+                    "limit": {"type": "integer", "minimum": 1, "maximum": 500},
+                    "force": {"type": "boolean", "description": "Also those that may text the customer twice."},
+                },
+                title="Which",
+            ),
+            "example": {"code": "unreachable"},
+        }
+    }
+)
+REPLAY_BODY = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {
+                "schema": closed(
+                    {**TO, **SHORT, "force": {"type": "boolean"}},
+                    title="Changes",
+                    description="What is replaced in the request; that needs a new token.",
+                ),
+                "example": {"force": False},
+            }
+        },
+    }
+}
+_NUMBERS = {"type": "array", "items": _TEXT, "description": "Phone numbers in E.164 form."}
+SUPPRESS_BODY = body_of(
+    {
+        "application/json": {
+            "schema": closed(
+                {"numbers": _NUMBERS, "reason": {**_TEXT, "maxLength": 200}}, "numbers", title="Numbers to suppress"
+            ),
+            "example": {"numbers": ["+12025550199"], "reason": "answered STOP"},
+        }
+    }
+)
+UNSUPPRESS_BODY = body_of(
+    {
+        "application/json": {
+            "schema": closed({"numbers": _NUMBERS}, "numbers", title="Numbers to take off"),
+            "example": {"numbers": ["+12025550199"]},
+        }
+    }
+)

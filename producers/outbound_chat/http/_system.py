@@ -6,12 +6,15 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from outbound_chat.errors import StoreUnavailable
+from outbound_chat.errors import StoreError, StoreUnavailable
 from outbound_chat.http._answers import answered, documented
+from outbound_chat.http._auth import CanRead
+from outbound_chat.http._ledger_metrics import ledger_text
 from outbound_chat.http._service import service_of
 
 router = APIRouter(tags=["service"])
 READY_SECONDS = 1.0
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Health(BaseModel):
@@ -36,3 +39,22 @@ async def readiness(request: Request) -> Response:
     except TimeoutError:
         raise StoreUnavailable(f"Redis did not answer within {READY_SECONDS:g} s") from None
     return answered({"status": "ok"})
+
+
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    summary="Say what was counted, for Prometheus",
+    responses={
+        **documented(Health),
+        200: {"description": "Text of Prometheus.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+    },
+)
+async def metrics(request: Request, view: CanRead) -> Response:
+    """Requests of this service, and what the ledger knows of each budget."""
+    try:
+        ledger = ledger_text(await view.budgets())
+    except StoreError:
+        # What the service counted itself is wanted most of all when Redis is away; `outbound_chat_store_up` says so.
+        ledger = ledger_text(None)
+    return Response(service_of(request).metrics.text() + ledger, media_type=CONTENT_TYPE)
