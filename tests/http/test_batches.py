@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from outbound_chat.store import Store
 from tests.harness import number
 
 from .conftest import Service
@@ -87,18 +88,19 @@ def test_thousands_of_rejects_are_all_told(http: httpx.Client) -> None:
 
 
 def test_a_body_that_is_no_batch_opens_none(service: Service, http: httpx.Client) -> None:
+    options = {**OPTIONS, "name": "none of ours"}
     before = http.get("/v1/budgets").json()["budgets"][0]["accepted"]
-    wrong_columns = http.post("/v1/batches", params={"sender": "support"}, content="number\n1\n", headers=CSV)
+    wrong_columns = http.post("/v1/batches", params=options, content="number\n1\n", headers=CSV)
     assert 'no column "to"' in problem(wrong_columns, 400, "unusable_file")["detail"]
     packed = {**CSV, "Content-Encoding": "gzip"}
-    problem(http.post("/v1/batches", params=OPTIONS, content=b"plain", headers=packed), 400, "unusable_file")
+    problem(http.post("/v1/batches", params=options, content=b"plain", headers=packed), 400, "unusable_file")
     brotli = {**CSV, "Content-Encoding": "br"}
     problem(http.post("/v1/batches", params=OPTIONS, content=b"", headers=brotli), 415, "unsupported_media_type")
     kind = {"Content-Type": "application/xml"}
     problem(http.post("/v1/batches", content=b"<a/>", headers=kind), 415, "unsupported_media_type")
-    with service.stack.chat() as chat:
-        batches = list(chat._store.redis.scan_iter("oc:{main}:b:*", count=1000))
-    assert len(batches) >= 0
+    with Store(service.stack.server.url) as store:
+        names = [store.redis.hget(key, "name") for key in store.redis.scan_iter("oc:{main}:b:*", count=1000)]
+    assert "none of ours" not in names
     assert http.get("/v1/budgets").json()["budgets"][0]["accepted"] == before
 
 
@@ -117,9 +119,12 @@ def test_options_that_are_wrong_are_all_named(http: httpx.Client) -> None:
 def test_a_batch_is_held_released_listed_and_cancelled(http: httpx.Client) -> None:
     receipt = http.post("/v1/batches", params=OPTIONS, content=rows_of_csv(12), headers=CSV).json()
     path = f"/v1/batches/{receipt['id']}"
-    assert "wrong text" in http.post(f"{path}/hold", json={"reason": "wrong text"}).json()["held_by"]
+    held = http.post(f"{path}/hold", json={"reason": "wrong text"})
+    assert held.json()["id"] == receipt["id"]
+    assert [hold["name"] for hold in http.get("/v1/holds").json()["holds"]] == [receipt["id"]]
     assert fields(problem(http.post(f"{path}/hold", json={}), 400, "invalid_request")) == [("reason", "required")]
-    assert "wrong text" not in http.post(f"{path}/release").json()["held_by"]
+    assert http.post(f"{path}/release").json()["id"] == receipt["id"]
+    assert http.get("/v1/holds").json()["holds"] == []
     page = http.get(f"{path}/jobs", params={"limit": 5}).json()
     rest = http.get(f"{path}/jobs", params={"cursor": page["cursor"], "limit": 500}).json()
     ids = [job["id"] for job in page["jobs"] + rest["jobs"]]

@@ -153,7 +153,9 @@ class BatchWriter:
         if errors:
             raise InvalidJob(errors)
         parts = whole.parts(self.sender)
-        return new_job(f"{self._batch}-{self._rows}", own, parts=parts, timing=timing, idem=idem, lane=self.lane)
+        return new_job(
+            f"{self._batch}-{self._rows}", own, whole=whole, parts=parts, timing=timing, idem=idem, lane=self.lane
+        )
 
     def _reject(self, row: int, errors: tuple[FieldError, ...]) -> None:
         self.rejected += 1

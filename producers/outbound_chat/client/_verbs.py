@@ -205,10 +205,25 @@ def max_age_ms(sender: Sender) -> int:
     return int(sender.max_age.total_seconds() * 1000)
 
 
-def new_job(local_id: str, request: ChatRequest, *, parts: int, timing: Timing, idem: str, lane: str) -> NewJob:
-    """A checked job, ready for `submit`. `parts`: of its whole message, with what its batch shares."""
+def new_job(
+    local_id: str,
+    request: ChatRequest,
+    *,
+    whole: ChatRequest | None = None,
+    parts: int,
+    timing: Timing,
+    idem: str,
+    lane: str,
+) -> NewJob:
+    """A checked job, ready for `submit`. `whole`: the request with what its batch shares; `parts`: of its message."""
     stored = request.stored()
-    content = {"lane": lane, "request": stored, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
+    content = {
+        # Without the batch: whoever sends a file again has a new one, and asks for the same.
+        "lane": lane.rpartition(":")[0],
+        "request": (whole or request).stored(),
+        "send_at": timing.send_at_ms,
+        "expires_at": timing.expires_ms,
+    }
     return NewJob(
         local_id=local_id,
         # The fingerprint is of what was asked for: the same at any time of day.
