@@ -12,6 +12,7 @@ def http(
     *,
     host: Annotated[str | None, typer.Option(help="Address to listen on; http.host by default.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port; http.port by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve; each uses one core.")] = 1,
 ) -> None:
     """Serve the HTTP API until it is told to end."""
     try:
@@ -19,4 +20,4 @@ def http(
     except ModuleNotFoundError as error:
         talk.print(f"error: 'http' needs {error.name}; run: pip install 'outbound-chat[http]'", markup=False)
         raise typer.Exit(Exit.WRONG_INPUT) from error
-    serve(load_settings(), host=host, port=port)
+    serve(load_settings(), host=host, port=port, workers=workers)

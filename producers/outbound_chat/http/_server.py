@@ -2,17 +2,27 @@
 
 import ipaddress
 import logging
+import signal
 import socket
 
 import uvicorn
 
 from outbound_chat.errors import SettingsError
 from outbound_chat.http._app import create_app
-from outbound_chat_config import Settings
+from outbound_chat.http._processes import Processes, end_with_parent
+from outbound_chat_config import Settings, load_settings
+
+_log = logging.getLogger("outbound_chat.http")
 
 
 class Server(uvicorn.Server):
     """uvicorn's server, which tells the app at once when it is to end, not only after all requests have ended."""
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves until it is told to end."""
+        # uvicorn repeats the signal when all is done. By then SIGTERM was obeyed, and is no fault.
+        signal.signal(signal.SIGTERM, lambda _sig, _frame: None)
+        super().run(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answers what waits, then ends as uvicorn does."""
@@ -42,22 +52,42 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def serve(settings: Settings, *, host: str | None = None, port: int | None = None) -> None:
+def serve(settings: Settings, *, host: str | None = None, port: int | None = None, workers: int = 1) -> None:
     """Serves until it is told to end (SIGTERM, SIGINT): waiting requests are answered, running ones may end.
 
     Raises:
-        SettingsError: other machines could reach it.
+        SettingsError: other machines could reach it, or the address can't be had.
     """
-    check_binding(host or settings.http.host)
+    address = (host or settings.http.host, port or settings.http.port)
+    check_binding(address[0])
     _log_to_stderr()
-    Server(_config(settings, host or settings.http.host, port or settings.http.port)).run()
+    with _listener(*address) as listener:
+        _log.info("listening on http://%s:%d", *address)
+        if workers > 1:
+            Processes(listener, workers, settings.http.grace.total_seconds()).run()
+        else:
+            Server(_config(settings)).run([listener])
 
 
-def _config(settings: Settings, host: str, port: int) -> uvicorn.Config:
+def serve_on(listener: int, alive: int) -> None:
+    """Serves as one of several processes: on an open socket, until told to end or `alive` is closed."""
+    _log_to_stderr()
+    end_with_parent(alive)
+    Server(_config(load_settings())).run([socket.socket(fileno=listener)])
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
+        )
+    except OSError as error:
+        raise SettingsError(f"http.port {port} at {host} can't be listened on: {error.strerror}") from error
+
+
+def _config(settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(settings),
-        host=host,
-        port=port,
         # h11, since it is the one that bounds heads.
         http="h11",
         h11_max_incomplete_event_size=settings.http.max_header_bytes,
