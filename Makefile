@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model check bench-pacing bench-growth format constraints clean
+.PHONY: help demo test model check openapi bench-pacing bench-growth format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ check: $(STAMP) ## Lint, types, import directions, docs that tell the truth
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/docs
+
+openapi: $(STAMP) ## Write docs/openapi.json anew from the routes
+	@$(BIN)/python -m outbound_chat.http.openapi > docs/openapi.json
 
 bench-pacing: $(STAMP) ## Measure pacing on real workers, in half an hour; options in ARGS
 	@$(BIN)/python -m benchmarks.pacing $(ARGS)

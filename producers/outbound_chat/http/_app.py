@@ -14,6 +14,7 @@ from outbound_chat.http._problems import add_problems
 from outbound_chat.http._service import Service
 from outbound_chat_config import Settings
 
+ROUTERS = tuple(part.router for part in (_jobs, _batches, _dead, _operators, _suppression, _events, _system))
 DESCRIPTION = (
     "Enqueue SMS and WhatsApp messages for Amazon Connect, and ask what became of them. "
     "Errors are `application/problem+json` (RFC 9457) with stable codes."
@@ -39,8 +40,9 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url=None,
     )
     add_problems(app)
-    for part in (_jobs, _batches, _dead, _operators, _suppression, _events, _system):
-        app.include_router(part.router)
+    app.state.routers = ROUTERS
+    for router in ROUTERS:
+        app.include_router(router)
     _docs.add_docs(app)
     app.add_middleware(Surroundings)
     return app

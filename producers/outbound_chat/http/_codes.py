@@ -26,6 +26,7 @@ class Code(StrEnum):
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     RATE_LIMITED = "rate_limited"
+    HEAD_TOO_LARGE = "head_too_large"
     INTERNAL_ERROR = "internal_error"
     STORE_UNAVAILABLE = "store_unavailable"
     STORE_REFUSED = "store_refused"
@@ -52,6 +53,7 @@ TITLES = MappingProxyType(
         Code.BODY_TOO_LARGE: (413, "The body is too long"),
         Code.UNSUPPORTED_MEDIA_TYPE: (415, "Bodies of this kind are not taken here"),
         Code.RATE_LIMITED: (429, "Too many requests"),
+        Code.HEAD_TOO_LARGE: (431, "The address and headers are too long"),
         Code.INTERNAL_ERROR: (500, "An error of the service"),
         Code.STORE_UNAVAILABLE: (503, "The store can't be reached"),
         Code.STORE_REFUSED: (503, "The store takes nothing now"),

@@ -12,7 +12,7 @@ _WORDS = {str: "text", bool: "true or false", int: "a whole number", list: "a li
 def read_fields(
     body: Mapping[str, Any], known: Mapping[str, type], *, required: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """The members that are given, each of its type; null stands for one that is not.
+    """The members that are given, each of its type.
 
     Raises:
         InvalidJob: with every member that is unknown, missing or of another type.
@@ -24,14 +24,13 @@ def read_fields(
     ]
     found: dict[str, Any] = {}
     for name, kind in known.items():
-        value = body.get(name)
-        if value is None:
+        if name not in body:
             if name in required:
                 errors.append(FieldError(name, Code.REQUIRED, "is required"))
-        elif type(value) is not kind:
+        elif type(body[name]) is not kind:
             errors.append(FieldError(name, Code.WRONG_TYPE, f"must be {_WORDS[kind]}"))
         else:
-            found[name] = value
+            found[name] = body[name]
     if errors:
         raise InvalidJob(errors)
     return found

@@ -37,7 +37,10 @@ class Surroundings:
             return
         exchange = _Exchange(scope, receive, send)
         try:
+            exchange.check_head()
             await self._app(scope, exchange.receive, exchange.send)
+        except Problem as refused:
+            await refused.response()(scope, exchange.receive, exchange.send)
         except Exception:  # the last one who can answer; nothing is hidden, the log has all of it
             _log.exception("request %s failed", exchange.id)
             if exchange.status:
@@ -59,6 +62,13 @@ class _Exchange:
         self._service: Service = scope["app"].state.service
         self._began = time.perf_counter()
         self._whole = False
+
+    def check_head(self) -> None:
+        """Refuses a head that is too long, also one that came at once, which the parser lets pass."""
+        most = self._service.settings.http.max_header_bytes
+        long = len(self._scope["raw_path"]) + len(self._scope["query_string"])
+        if long + sum(len(name) + len(value) for name, value in self._scope["headers"]) > most:
+            raise Problem(Code.HEAD_TOO_LARGE, f"Address and headers have at most {most:,} bytes together.")
 
     async def receive(self) -> Message:
         """The next part of the body, or that the caller has gone."""

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from outbound_chat.errors import (
     BatchClosed,
@@ -137,22 +138,33 @@ def _refused_parameters(error: RequestValidationError) -> Problem:
 _OF_ROUTING = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}
 
 
-def _of_routing(error: HTTPException) -> Problem:
+def _of_routing(request: Request, error: HTTPException) -> Problem:
     code = _OF_ROUTING.get(error.status_code, Code.INVALID_REQUEST)
-    return Problem(code, TITLES[code][1], headers=error.headers)
+    headers = dict(error.headers or {})
+    if code is Code.METHOD_NOT_ALLOWED and (methods := _methods_here(request)):
+        headers["Allow"] = ", ".join(sorted(methods))
+    return Problem(code, TITLES[code][1], headers=headers)
+
+
+def _methods_here(request: Request) -> set[str]:
+    """All methods of the path: the framework names only those of the first route that has it."""
+    here = [route for router in request.app.state.routers for route in router.routes]
+    return {
+        method for route in here if route.matches(request.scope)[0] is not Match.NONE for method in route.methods or ()
+    }
 
 
 def add_problems(app: FastAPI) -> None:
     """Lets the app answer every error as a problem."""
 
-    async def problem(_: Request, error: Exception) -> Response:
+    async def problem(request: Request, error: Exception) -> Response:
         match error:
             case Problem():
                 return error.response()
             case RequestValidationError():
                 return _refused_parameters(error).response()
             case HTTPException():
-                return _of_routing(error).response()
+                return _of_routing(request, error).response()
             case OutboundChatError() | SettingsError():
                 return problem_of(error).response()
             case _:
