@@ -11,7 +11,16 @@ import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from outbound_chat_config import Budget, ResultSettings, RetrySettings, Sender, Settings, WorkerSettings, load_settings
+from outbound_chat_config import (
+    Budget,
+    HttpSettings,
+    ResultSettings,
+    RetrySettings,
+    Sender,
+    Settings,
+    WorkerSettings,
+    load_settings,
+)
 
 from .pages import bare, read, section, table
 
@@ -22,6 +31,7 @@ TABLES: dict[str, tuple[str, type[BaseModel]]] = {
     "worker": ("## `[worker]`", WorkerSettings),
     "retry": ("## `[retry]`", RetrySettings),
     "results": ("## `[results]`", ResultSettings),
+    "http": ("## `[http]`", HttpSettings),
 }
 
 SENDER = """
@@ -43,6 +53,11 @@ SAMPLES: dict[str, str] = {
     "worker": '{"threads": 7}',
     "retry": '{"max_attempts": 7}',
     "results": '{"keep": "PT7M"}',
+    "http": '{"port": 7777}',
+    "host": "::1",
+    "max_body_bytes": "7777",
+    "max_header_bytes": "7777",
+    "grace": "PT7S",
     "budget": "name",
     "region": "us-east-1",
     "instance_id": "other",
