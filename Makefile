@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model check openapi bench-pacing bench-growth format constraints clean
+.PHONY: help demo test model chaos fuzz check openapi bench-pacing bench-growth bench-reconcile bench-soak format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,12 @@ test: $(STAMP) ## Run the test suite
 model: $(STAMP) ## Compare the ledger with its model over 3,000 new examples; another number in EXAMPLES
 	@MODEL_EXAMPLES=$(or $(EXAMPLES),3000) $(BIN)/python -m pytest tests/store/test_model.py
 
+chaos: $(STAMP) ## Strike a running stack with 210 faults, and audit after each, within the hour; options in ARGS
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
+fuzz: $(STAMP) ## Give the parsers 5,000 hostile examples each; another number in EXAMPLES
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/fuzz
+
 check: $(STAMP) ## Lint, types, import directions, docs that tell the truth
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -42,6 +48,12 @@ bench-pacing: $(STAMP) ## Measure pacing on real workers, in half an hour; optio
 
 bench-growth: $(STAMP) ## Measure how the scripts grow with a million waiting jobs; options in ARGS
 	@$(BIN)/python -m benchmarks.growth $(ARGS)
+
+bench-reconcile: $(STAMP) ## Measure what the look for lost jobs costs; options in ARGS
+	@$(BIN)/python -m benchmarks.reconcile $(ARGS)
+
+bench-soak: $(STAMP) ## Measure whether a worker's memory stays flat over ten minutes; options in ARGS
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff format .

@@ -14,7 +14,7 @@ from benchmarks.stack import SENDER, TEXT
 from outbound_chat.ids import new_local_id
 from outbound_chat.jobs import Priority
 from outbound_chat.request import ChatRequest
-from outbound_chat.store import Store, calls
+from outbound_chat.store import Call, Keys, Store, calls
 from outbound_chat.store.calls import NewJob, Result
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import number
@@ -115,6 +115,15 @@ class Side:
         """Takes the jobs into the lane."""
         self._ledger.submit(*jobs, lane=name, max_age_ms=3 * DAY_MS, watched=False)
 
+    @property
+    def keys(self) -> Keys:
+        """Names of the budget's keys."""
+        return self._ledger.keys
+
+    def run(self, call: Call[T]) -> T:
+        """Runs a call on the ledger's own connection."""
+        return self._store.run(call)
+
     def claim(self, wanted: int) -> Taken:
         """Takes so many jobs, or fewer, to be called."""
         return self._ledger.take(wanted)
@@ -123,6 +132,23 @@ class Side:
         """Records the jobs as sent."""
         results = [Result(local_id=id_, claim=taken.claim, outcome="sent", contact_id=_CONTACT) for id_ in taken.ids]
         self._ledger.run(calls.finish(self._ledger.keys, results))
+
+    def lose_place(self, name: str) -> str:
+        """Takes a job out of its lane behind the scripts' back; its id."""
+        (local_id,) = self._store.redis.zrange(self.keys.base + f"lane:{name}", 5, 5)
+        self._store.redis.zrem(self.keys.base + f"lane:{name}", local_id)
+        return str(local_id)
+
+    def lose_lane(self, name: str) -> str:
+        """Deletes the ring of a lane's tenant; the lane."""
+        self._store.redis.delete(self.keys.base + f"ring:2:{name.split(':')[2]}")
+        return name
+
+    def lose_lease(self) -> str:
+        """Claims a job and deletes its lease; its id."""
+        (local_id,) = self.claim(1).ids
+        self._store.redis.zrem(self.keys.base + "leases", local_id)
+        return local_id
 
     def timed(self, work: Callable[[], T]) -> tuple[T, Cost]:
         """Runs one script and tells what it cost."""
@@ -134,6 +160,11 @@ class Side:
 
     def _script_us(self) -> float:
         return float(self._store.redis.info("commandstats")["cmdstat_evalsha"]["usec"])
+
+    def cpu_us(self) -> float:
+        """CPU time that the server's main thread has had, to which a busy machine does not add."""
+        info = self._store.redis.info("cpu")
+        return 1e6 * float(info["used_cpu_user_main_thread"] + info["used_cpu_sys_main_thread"])
 
     def used_memory(self) -> int:
         """Bytes that the server holds."""

@@ -61,10 +61,18 @@ def free_port() -> int:
 class Harness:
     """What a test starts; all of it ends with the test, by its own process ids."""
 
-    def __init__(self, folder: Path, sandbox: SandboxOptions = UNLIMITED) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sandbox: SandboxOptions = UNLIMITED,
+        *,
+        fsync: str = "everysec",
+        server: tuple[str, ...] = (),
+    ) -> None:
+        """`fsync` and `server`, more options of its command line, are the Valkey's."""
         self._stack = ExitStack()
         self.folder = folder
-        self.server = EmbeddedServer(folder / "valkey")
+        self.server = EmbeddedServer(folder / "valkey", fsync=fsync, options=server)
         self._stack.callback(self.server.stop)
         self.sandbox: SandboxClient = self._stack.enter_context(running_sandbox(sandbox))
         self.settings_file = folder / "outbound-chat.toml"
@@ -72,6 +80,8 @@ class Harness:
         self.configure()
         self.workers: list[subprocess.Popen[bytes]] = []
         self._logs = 0
+        self.broken = False
+        """The test has edited keys behind the scripts' back: the reconciler is to find something."""
 
     def configure(self, **changes: Any) -> None:
         """Writes the settings: a fast budget, one sender a channel, and the test's own values on top."""
@@ -110,8 +120,8 @@ class Harness:
         }
 
     def start_worker(self, *options: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Starts `celery -A outbound_chat_worker worker`; its log is in `self.logs()`."""
-        command = [sys.executable, "-m", "celery", "-A", "outbound_chat_worker", "worker", "--loglevel", "INFO"]
+        """Starts a worker as `outbound-chat worker` does; its log is in `self.logs()`."""
+        command = [sys.executable, "-m", "outbound_chat_worker", "--loglevel", "INFO"]
         process = self.start([*command, *options], environment)
         self.workers.append(process)
         return process
@@ -155,6 +165,13 @@ class Harness:
             books = store.books(store.keys("main"))
         places = ("waiting", "leased", "sent", "failed", "expired", "cancelled", "uncertain", "unreadable")
         return books.get("accepted", 0) == sum(books.get(place, 0) for place in places)
+
+    def findings(self) -> dict[str, int]:
+        """What the wakers told of or put right; nothing, unless a test breaks the ledger."""
+        with Store(self.server.url) as store:
+            keys = store.keys("main")
+            mended = store.books(keys).get("mended", 0)
+            return {**store.faults(keys), **({"mended": mended} if mended else {})}
 
     def close(self) -> None:
         """Ends everything, the last started first."""

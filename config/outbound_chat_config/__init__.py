@@ -5,6 +5,7 @@ the other packages. The one idea: a *sender* is a named identity that sends, a *
 account and Region that many senders may share.
 """
 
+from outbound_chat_config._durability import Durability, DurabilitySettings
 from outbound_chat_config._errors import SettingsError
 from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
@@ -18,7 +19,8 @@ from outbound_chat_config._senders import (
     Channel,
     Sender,
 )
-from outbound_chat_config._settings import ResultSettings, RetrySettings, Settings, WorkerSettings
+from outbound_chat_config._sentinel import SentinelAddress, is_sentinel, parse_sentinel_url
+from outbound_chat_config._settings import MOST_SKEW, ResultSettings, RetrySettings, Settings, WorkerSettings
 from outbound_chat_config._values import check_name
 
 __all__ = [
@@ -27,19 +29,25 @@ __all__ = [
     "LATEST_SECONDS",
     "LEAST_CHAT_MINUTES",
     "MOST_CHAT_MINUTES",
+    "MOST_SKEW",
     "Budget",
     "Channel",
+    "Durability",
+    "DurabilitySettings",
     "HttpSettings",
     "OpenChats",
     "QuietHours",
     "ResultSettings",
     "RetrySettings",
     "Sender",
+    "SentinelAddress",
     "Settings",
     "SettingsError",
     "WorkerSettings",
     "chat_duration",
     "check_name",
     "find_zone",
+    "is_sentinel",
     "load_settings",
+    "parse_sentinel_url",
 ]

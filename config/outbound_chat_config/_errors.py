@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_MOST_FAULTS = 50
 _DURATION = 'must be a duration: seconds as a number, or ISO 8601 text such as "PT30S"'
 _SENTENCES: Mapping[str, str] = {
     "missing": "is required; add it",
@@ -36,6 +37,8 @@ class SettingsError(ValueError):
 def explain(error: ValidationError, source: str) -> SettingsError:
     """The same faults as sentences; `source` says where the values came from."""
     lines = [f"{_path(fault['loc'])} {_sentence(fault)}".lstrip() for fault in error.errors(include_url=False)]
+    if len(lines) > _MOST_FAULTS:
+        lines[_MOST_FAULTS:] = [f"and {len(lines) - _MOST_FAULTS:,} more"]
     return SettingsError("\n".join([f"Settings can't be used ({source}):", *(f"  {line}" for line in lines)]))
 
 

@@ -19,6 +19,13 @@ DEFAULT_FILE = Path("outbound-chat.toml")
 ENV_FILE = Path(".env")
 PREFIX = "OUTBOUND_CHAT_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+LARGEST_FILE = 262_144
+"""Bytes; a thousand senders take 250,000. What is read is bounded, since a name may lead to anything."""
+
+_DEEPEST_KEY = 30
+# `tomllib` takes time by the square of a key's names: hours for one that fills a file.
+_NAME = rb"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*"""
+_DEEP_KEY = re.compile(rb"(?:%b\.[ \t]*){%d}" % (_NAME, _DEEPEST_KEY))
 
 # Kubernetes tells each container the address of every service, such as one named outbound-chat-redis.
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
@@ -79,6 +86,9 @@ def load_settings(config: str | Path | None = None) -> Settings:
         variable = PREFIX + str(error).split('"')[1].upper()
         message = f"{variable}, or a variable that leads into it, can't be read: give a table as JSON, or use TOML"
         raise SettingsError(message) from None
+    except RecursionError:
+        message = f"a variable that begins with {PREFIX} is nested too deeply to be read; give its table in TOML"
+        raise SettingsError(message) from None
 
 
 def _find(config: str | Path | None, dot_env: Mapping[str, str | None]) -> Path | None:
@@ -111,13 +121,31 @@ def _read_dot_env() -> Mapping[str, str | None]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = _bounded(path).decode("utf-8-sig")
+        # As text files are read: each kind of line end is one.
+        return tomllib.loads(text.replace("\r\n", "\n").replace("\r", "\n"))
+    except SettingsError:
+        raise
     except OSError as error:
         raise _unreadable(path, error) from error
     except UnicodeDecodeError as error:
         raise _not_utf8(path, error) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
+    except ValueError:
+        # What Python says of a number of too many digits, or of a path with NUL in it.
+        raise SettingsError(f"{path} is not valid TOML: its name, or a number in it, can't be read") from None
+
+
+def _bounded(path: Path) -> bytes:
+    """What the file holds, if settings can be that long and that deep."""
+    with path.open("rb") as file:
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise SettingsError(f"{path} has more than {LARGEST_FILE:,} bytes, as no settings have; name the right file")
+    if _DEEP_KEY.search(content):
+        raise SettingsError(f"{path} has a key of more than {_DEEPEST_KEY} names; settings are nested three deep")
+    return content
 
 
 def _unreadable(path: Path, error: OSError) -> SettingsError:

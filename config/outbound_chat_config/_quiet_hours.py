@@ -23,6 +23,8 @@ _DAY_MINUTES = 24 * 60
 _FARTHEST = timedelta(days=15)
 """How far to look: hours repeat every week, and clocks may be changed between."""
 
+_MOST_RANGES = 50
+
 _FORM = (
     'must be times of day, such as "21:00-08:00", or with days of the week before them, and commas between: '
     '"21:00-08:00, sat-sun 00:00-24:00"'
@@ -74,6 +76,8 @@ class QuietHours:
         Raises:
             ValueError: a range has another form, or the whole week would be quiet.
         """
+        if text.count(",") >= _MOST_RANGES:
+            raise ValueError(f"must have at most {_MOST_RANGES} ranges; join those that overlap")
         hours = cls(tuple(QuietRange.parse(part.strip()) for part in text.split(",")))
         if not hours._leave_a_minute():
             raise ValueError("must leave some time of the week open, else nothing could ever be sent")

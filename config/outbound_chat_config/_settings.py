@@ -6,17 +6,29 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from outbound_chat_config._durability import DurabilitySettings
 from outbound_chat_config._errors import SettingsError, explain
 from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._senders import Budget, Sender
-from outbound_chat_config._values import Duration, Name
+from outbound_chat_config._sentinel import (
+    SCHEMES as SENTINEL_SCHEMES,
+    SentinelAddress,
+    is_sentinel,
+    parse_sentinel_url,
+)
+from outbound_chat_config._tls import check_tls
+from outbound_chat_config._values import Duration, Name, is_name
 
 # A ClientToken protects a repeat for 7 days; half a day is kept for clocks, leases and the call itself.
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 TOKEN_HORIZON = timedelta(days=6, hours=12)
 
+# AWS refuses a signature more than 5 minutes off; a minute is kept, for the clock of Redis may be off the other way.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+MOST_SKEW = timedelta(minutes=4)
+
 _MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-_URL_SCHEMES = ("redis://", "rediss://", "unix://", "redis+cluster://", "rediss+cluster://")
+_URL_SCHEMES = ("redis://", "rediss://", "unix://", "redis+cluster://", "rediss+cluster://", *SENTINEL_SCHEMES)
 
 
 class WorkerSettings(BaseModel):
@@ -93,7 +105,7 @@ class Settings(BaseModel):
     model_config = _MODEL
 
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
-    """The store: `redis://`, `rediss://` (TLS), `unix://`, or `redis+cluster://` for Redis Cluster."""
+    """The store: `redis://`, `rediss://` (TLS), `unix://`, or `redis+cluster://`, or `redis+sentinel://`."""
     broker_url: SecretStr | None = None
     """Celery's broker; the same server as the store where nothing else is said."""
     key_prefix: Name = "oc"
@@ -103,6 +115,7 @@ class Settings(BaseModel):
     worker: WorkerSettings = WorkerSettings()
     retry: RetrySettings = RetrySettings()
     results: ResultSettings = ResultSettings()
+    durability: DurabilitySettings = DurabilitySettings()
     http: HttpSettings = HttpSettings()
 
     @field_validator("redis_url")
@@ -111,6 +124,18 @@ class Settings(BaseModel):
         if not value.get_secret_value().startswith(_URL_SCHEMES):
             raise ValueError(f"must start with one of {', '.join(_URL_SCHEMES)}")
         return value
+
+    @field_validator("redis_url", "broker_url")
+    @classmethod
+    def _sentinels(cls, value: SecretStr | None) -> SecretStr | None:
+        url = value.get_secret_value() if value else ""
+        if is_sentinel(url):
+            parse_sentinel_url(url)
+        elif url.startswith("sentinel://"):
+            raise ValueError("must name the service too: redis+sentinel://host:26379,host:26379/service")
+        return value
+
+    _tls = field_validator("redis_url", "broker_url")(check_tls)
 
     @model_validator(mode="after")
     def _senders_have_budgets(self) -> Self:
@@ -165,11 +190,22 @@ class Settings(BaseModel):
     @property
     def broker(self) -> str:
         """URL of Celery's broker, in Celery's own spelling."""
-        url = (self.broker_url or self.redis_url).get_secret_value()
+        url = self._broker_url
+        if address := self.broker_sentinel:
+            return address.broker
         if url.startswith("rediss://") and "ssl_cert_reqs" not in url:
             # Celery's transport would take any certificate where nothing is said.
             url += ("&" if "?" in url else "?") + "ssl_cert_reqs=required"
         return _celerys_spelling(url)
+
+    @property
+    def broker_sentinel(self) -> SentinelAddress | None:
+        """The sentinels that know Celery's broker; None: there are none."""
+        return parse_sentinel_url(self._broker_url) if is_sentinel(self._broker_url) else None
+
+    @property
+    def _broker_url(self) -> str:
+        return (self.broker_url or self.redis_url).get_secret_value()
 
     def sender(self, name: str) -> Sender:
         """The sender of that name.
@@ -180,7 +216,9 @@ class Settings(BaseModel):
         if found := self.senders.get(name):
             return found
         known = ", ".join(sorted(self.senders)) or "none is configured"
-        raise SettingsError(f'sender "{name}" is not configured; known senders: {known}')
+        # What can be no name may be a phone number, or written for a terminal to obey.
+        which = f'sender "{name}"' if is_name(name) else "a sender of this name"
+        raise SettingsError(f"{which} is not configured; known senders: {known}")
 
 
 def _shown(limit: float | None) -> str:

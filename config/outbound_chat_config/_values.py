@@ -29,13 +29,18 @@ _SEGMENT_KEY = re.compile(r"(?:connect:)?[A-Za-z0-9_-]+")
 _ATTRIBUTE_BYTES = 32_768
 
 
+def is_name(name: str) -> bool:
+    """Whether it can stand in Redis keys and job ids."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> str:
     """The name, if it can stand in Redis keys and job ids.
 
     Raises:
         ValueError: it holds other characters than letters, digits, `_` and `-`, or more than 32.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise ValueError(
             "is not a usable name: use 1 to 32 letters, digits, '_' or '-', starting with a letter or digit"
         )

@@ -15,6 +15,8 @@ __all__ = [
     "IdempotencyConflict",
     "InvalidJob",
     "InvalidNumbers",
+    "NewerVersion",
+    "NotDurable",
     "NotReplayable",
     "OutboundChatError",
     "SettingsError",
@@ -80,6 +82,16 @@ class UnknownJob(OutboundChatError, LookupError):
         self.job_id = job_id
 
 
+class NewerVersion(OutboundChatError):
+    """A newer version of outbound-chat wrote the job, and this one can't read it. Newer workers go on with it."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"job {job_id} was written by a newer version of outbound-chat; upgrade this program to read it"
+        )
+        self.job_id = job_id
+
+
 class UnknownBatch(OutboundChatError, LookupError):
     """No batch has this id: it never existed, or its record has passed its lifetime."""
 
@@ -97,7 +109,7 @@ class BatchClosed(OutboundChatError):
 
 
 class NotReplayable(OutboundChatError):
-    """The job can't be sent once more: it did not fail, or what was asked for is kept no more."""
+    """The job can't be sent once more: it did not fail, its request is kept no more, or its replay is another."""
 
     def __init__(self, job_id: str, reason: str) -> None:
         super().__init__(f"job {job_id} {reason}")
@@ -133,3 +145,19 @@ class StoreUnavailable(StoreError):
 
     What was being enqueued may or may not be stored: repeat it with the same idempotency key.
     """
+
+
+class NotDurable(StoreError):
+    """`durability="fsync"` was asked for, and Redis did not say in time that what was enqueued is safe.
+
+    It was taken, and will be sent. To enqueue it again with the same idempotency keys is safe: it gives the same jobs
+    and waits anew. `id` is that of the job or batch.
+    """
+
+    def __init__(self, id_: str, reason: str, *, missing: Sequence[str]) -> None:
+        taken = "was taken" if "ledger" in missing else "is in the ledger and will be sent"
+        again = "enqueue it again with the same idempotency key, which is safe; without a key it would be another job"
+        super().__init__(f"{id_} {taken}, but {reason}; {again}")
+        self.id = id_
+        self.missing = tuple(missing)
+        """What was not reached: `disk`, `replicas`, or `ledger` when a restart or failover of Redis took it back."""

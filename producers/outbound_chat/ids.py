@@ -12,7 +12,7 @@ import re
 import time
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ID = re.compile(r"(?P<budget>[A-Za-z0-9][A-Za-z0-9_-]{0,31})\.(?P<local>[0-9A-HJKMNP-TV-Z]{26}(-[1-9]\d{0,8})?)")
+_ID = re.compile(r"(?P<budget>[A-Za-z0-9][A-Za-z0-9_-]{0,31})\.(?P<local>[0-9A-HJKMNP-TV-Z]{26}(-[1-9][0-9]{0,8})?)")
 
 
 def new_local_id() -> str:

@@ -8,18 +8,18 @@ from typing import Any
 from outbound_chat.jobs import Batch, Job
 
 
-def to_plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What `json.dumps` takes as `default`: one record, its own records still to be made plain."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")
-    plain = {field.name: getattr(value, field.name) for field in fields(value) if field.name != "repeated"}
+    record = {field.name: getattr(value, field.name) for field in fields(value) if field.name != "repeated"}
     if isinstance(value, Job):
-        plain |= {"priority": value.priority.name.lower(), "final": value.final, "error": value.error}
+        record |= {"priority": value.priority.name.lower(), "final": value.final, "error": value.error}
     if isinstance(value, Batch):
-        plain |= {"counts": dict(value.counts), "remaining": value.remaining}
-    return plain
+        record |= {"counts": dict(value.counts), "remaining": value.remaining}
+    return record
 
 
 def to_plain_json(value: Any) -> bytes:
     """The value as JSON in ASCII: what is no Unicode comes out escaped, as it came in."""
-    return json.dumps(value, default=to_plain, separators=(",", ":")).encode("ascii")
+    return json.dumps(value, default=plain, separators=(",", ":")).encode("ascii")

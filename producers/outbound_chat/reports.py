@@ -76,9 +76,15 @@ class EventKind(StrEnum):
     JOB_FINAL = "job_final"
     """A job ended; of an uncertain one a second time, when its ContactId comes late."""
     BATCH_ACCEPTED = "batch_accepted"
-    """A batch was closed by its producer: all its jobs are in the ledger."""
+    """A batch was closed, by its producer or by being cancelled: all its jobs are in the ledger."""
     BATCH_FINAL = "batch_final"
     """A batch is closed, and every job of it is final."""
+    MENDED = "mended"
+    """A job or lane to which nobody would ever have come was put back where it belongs."""
+    FAULT = "fault"
+    """A count does not add up, or a record is lost; nothing was changed."""
+    CLEARED = "cleared"
+    """What was a fault is none any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +96,11 @@ class Event:
     at: datetime
     kind: EventKind
     id: str
-    """Of the job or batch."""
+    """Of the job, batch or lane; the budget's name where it is about all of it."""
     state: JobState | None
     """Of a job: how it ended."""
     code: str
-    """Of a failed or uncertain job: our code of its last attempt."""
+    """Of a failed or uncertain job: our code of its last attempt. Of what did not add up: which of the findings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

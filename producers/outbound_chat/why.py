@@ -17,7 +17,7 @@ class WaitReason(StrEnum):
     FINAL = "final"
     """It waits for nothing: it has ended."""
     CANCELLING = "cancelling"
-    """A worker calls Connect for it; it was cancelled meanwhile, and that call decides."""
+    """It was cancelled: a call that runs for it decides; else it ends with its batch or tenant, without one."""
     SENDING = "sending"
     """A worker calls Connect for it."""
     EXPIRING = "expiring"

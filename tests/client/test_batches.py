@@ -112,6 +112,19 @@ def test_a_row_known_by_its_idempotency_key_is_counted_as_a_duplicate(chat: Outb
     assert [(one.row, one.errors[0].code) for one in first.rejections] == [(3, "idempotency_conflict")]
 
 
+def test_a_file_given_again_is_all_duplicates(chat: OutboundChat) -> None:
+    """It makes another batch, but asks for the same jobs, whether the batch or its rows bring the text."""
+    rows = [{"to": number(row), "idempotency_key": f"order-{row}"} for row in range(3)]
+    chat.enqueue_batch(rows, sender="support", text="Hello")
+
+    again = chat.enqueue_batch(rows, sender="support", text="Hello")
+    in_rows = chat.enqueue_batch([{**row, "text": "Hello"} for row in rows], sender="support")
+    other = chat.enqueue_batch(rows, sender="support", text="Goodbye")
+
+    assert (again.accepted, again.duplicates, in_rows.duplicates) == (0, 3, 3)
+    assert [one.errors[0].code for one in other.rejections] == ["idempotency_conflict"] * 3
+
+
 def test_rows_that_break_off_leave_a_batch_that_says_so(chat: OutboundChat) -> None:
     """The reader of a file may fail half way: what was taken is sent, and the caller learns the batch's id."""
 

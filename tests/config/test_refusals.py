@@ -168,7 +168,6 @@ def test_a_redis_cluster_needs_a_broker_of_its_own(broker: dict[str, str]) -> No
             {"broker_url": "redis+socket:///run/redis.sock?virtual_host=3"},
             "redis+socket:///run/redis.sock?virtual_host=3",
         ),
-        ({"broker_url": "sentinel://h:1;sentinel://h:2"}, "sentinel://h:1;sentinel://h:2"),
         ({"broker_url": "redis://h:1;redis://h:2"}, "redis://h:1;redis://h:2"),
     ],
 )

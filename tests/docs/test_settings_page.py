@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from outbound_chat_config import (
     Budget,
+    DurabilitySettings,
     HttpSettings,
     ResultSettings,
     RetrySettings,
@@ -31,6 +32,7 @@ TABLES: dict[str, tuple[str, type[BaseModel]]] = {
     "worker": ("## `[worker]`", WorkerSettings),
     "retry": ("## `[retry]`", RetrySettings),
     "results": ("## `[results]`", ResultSettings),
+    "durability": ("## `[durability]`", DurabilitySettings),
     "http": ("## `[http]`", HttpSettings),
 }
 
@@ -78,6 +80,10 @@ SAMPLES: dict[str, str] = {
     "linger": "PT2S",
     "slice": "PT7S",
     "keep": "PT7M",
+    "durability": '{"timeout": 7}',
+    "default": "fsync",
+    "timeout": "PT7S",
+    "replicas": "7",
 }
 
 

@@ -151,7 +151,14 @@ def test_bad_rows_of_a_jsonl_file_are_named_by_line(stack: Harness) -> None:
 
     answer = json.loads(done.stdout)
     assert (answer["receipt"]["accepted"], answer["receipt"]["rejected"]) == (1, 3)
+    assert [(one["line"], one["errors"][0]["code"]) for one in answer["receipt"]["rejections"]] == [
+        (2, "invalid_json"),
+        (4, "invalid_json"),
+        (5, "unknown_field"),
+    ]
     assert answer["batch"]["counts"]["scheduled"] == 1
+    told = stack.run("status", answer["batch"]["id"]).stdout
+    assert "0/s" not in told, "nothing of it is due, so there is no rate to tell"
     rejects = [json.loads(line) for line in (stack.folder / answer["rejects"]).read_text().splitlines()]
     assert [row["_line"] for row in rejects] == [2, 4, 5]
     assert "[unknown_field]" in rejects[2]["_errors"]

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -18,21 +19,27 @@ from tests.waiting import wait_until
 CELERY = [sys.executable, "-m", "celery", "-A", "outbound_chat_worker"]
 
 
-@pytest.mark.parametrize("pool", ["threads", "prefork", "solo"])
-def test_each_pool_sends_jobs_and_stops_cleanly(stack: Harness, pool: str) -> None:
+def start_celery(stack: Harness, *options: str) -> subprocess.Popen[bytes]:
+    """A worker as plain Celery starts it, with all its commands and plugins."""
+    return stack.start([*CELERY, "worker", "--loglevel", "INFO", *options])
+
+
+@pytest.mark.parametrize(("pool", "shown"), [("threads", "thread"), ("processes", "prefork"), ("solo", "solo")])
+def test_each_pool_sends_jobs_and_stops_cleanly(stack: Harness, pool: str, shown: str) -> None:
     """Threads is the default, but nobody may be forced to it."""
-    worker = stack.start_worker("--pool", pool, "--concurrency", "2")
+    worker = start_celery(stack, "--pool", pool, "--concurrency", "2")
     chat = stack.chat()
     receipt = chat.enqueue_batch(({"to": number(index)} for index in range(100)), sender="support", text="Hello")
 
     assert chat.wait_batch(receipt.id, timeout=90).counts[JobState.SENT] == 100
+    assert f"({shown})" in stack.logs()
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(60) == 0
 
 
 def test_the_threads_pool_is_the_default(stack: Harness) -> None:
     """Calls to AWS wait for the network; processes would only cost memory."""
-    stack.start_worker()
+    start_celery(stack)
     wait_until(lambda: "outbound_chat.pump" in stack.logs(), timeout=60, what="the worker's banner")
 
     assert "(thread)" in stack.logs()
@@ -40,7 +47,7 @@ def test_the_threads_pool_is_the_default(stack: Harness) -> None:
 
 def test_inspect_ping_answers_from_our_worker_only(stack: Harness) -> None:
     """Operators and health checks ask Celery itself whether a worker lives."""
-    stack.start_worker("-n", "sender@here")
+    start_celery(stack, "-n", "sender@here")
     wait_until(lambda: "sender@here ready" in stack.logs(), timeout=60, what="the worker")
 
     assert stack.start([*CELERY, "inspect", "ping", "--json", "--timeout", "3"]).wait(60) == 0
@@ -49,7 +56,7 @@ def test_inspect_ping_answers_from_our_worker_only(stack: Harness) -> None:
 
 def test_flower_shows_the_worker(stack: Harness) -> None:
     """Many teams watch Celery through Flower."""
-    stack.start_worker("-n", "sender@here")
+    start_celery(stack, "-n", "sender@here")
     port = 20_000 + os.getpid() % 20_000
     stack.start([*CELERY, "flower", f"--port={port}", "--address=127.0.0.1"], {"FLOWER_UNAUTHENTICATED_API": "true"})
 

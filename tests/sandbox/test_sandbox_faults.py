@@ -33,7 +33,14 @@ _ERRORS = [
     (FaultKind.INVALID_SIGNATURE, 403, "InvalidSignatureException", 0),
     (FaultKind.INVALID, 400, "InvalidRequestException", 0),
 ]
-_NO_ERROR_CODE = {FaultKind.HANG_UP, FaultKind.HANG_UP_AFTER_ACCEPTING, FaultKind.LATE, FaultKind.GARBAGE}
+_NO_ERROR_CODE = {
+    FaultKind.HANG_UP,
+    FaultKind.HANG_UP_AFTER_ACCEPTING,
+    FaultKind.LATE,
+    FaultKind.GARBAGE,
+    FaultKind.NO_CONTACT_ID,
+    FaultKind.HALF_ANSWER,
+}
 
 
 def _fault(kind: FaultKind) -> Fault:
@@ -111,11 +118,22 @@ def test_a_late_answer_comes_in_the_end(
     assert connect.start_outbound_chat_contact(**request_body)["ContactId"]
 
 
+def test_half_an_answer_is_none(connect: "ConnectClient", sandbox: SandboxClient, request_body: dict[str, Any]) -> None:
+    """The connection was cut while it came; the contact exists, and a repeat with the token tells which."""
+    sandbox.configure(faults=(Fault(FaultKind.HALF_ANSWER, times=1),))
+    request = {**request_body, "ClientToken": "token-1"}
+
+    assert "ContactId" not in connect.start_outbound_chat_contact(**request)
+    assert connect.start_outbound_chat_contact(**request)["ContactId"]
+    assert sandbox.stats().accepted == 1
+
+
+@pytest.mark.parametrize("kind", [FaultKind.GARBAGE, FaultKind.NO_CONTACT_ID])
 def test_garbage_has_no_contact_id(
-    connect: "ConnectClient", sandbox: SandboxClient, request_body: dict[str, Any]
+    connect: "ConnectClient", sandbox: SandboxClient, request_body: dict[str, Any], kind: FaultKind
 ) -> None:
     """botocore reads a 200 whose body is no JSON as an answer without members; the contact exists all the same."""
-    sandbox.configure(faults=(Fault(FaultKind.GARBAGE),))
+    sandbox.configure(faults=(Fault(kind),))
 
     assert "ContactId" not in connect.start_outbound_chat_contact(**request_body)
     assert sandbox.stats().accepted == 1

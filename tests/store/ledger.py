@@ -10,7 +10,18 @@ from outbound_chat.ids import new_local_id
 from outbound_chat.jobs import Job, JobState, Priority
 from outbound_chat.reports import Events, Hold
 from outbound_chat.store import Call, Store, calls
-from outbound_chat.store.calls import Claimed, ClaimedJob, Empty, NewJob, NotOpen, Paced, Result, Submitted, Tended
+from outbound_chat.store.calls import (
+    Claimed,
+    ClaimedJob,
+    Empty,
+    Finding,
+    NewJob,
+    NotOpen,
+    Paced,
+    Result,
+    Submitted,
+    Tended,
+)
 from outbound_chat.store.records import Place, lane_of
 
 T = TypeVar("T")
@@ -24,6 +35,7 @@ DAY_MS = 24 * HOUR_MS
 KEEP_MS = 7 * DAY_MS
 LEASE_MS = 30_000
 PATIENCE_SECONDS = 5.0
+QUIET_LOOKS = 3
 
 
 def lane(priority: Priority = Priority.NORMAL, sender: str = "sms", tenant: str = "", batch: str = "") -> str:
@@ -288,6 +300,23 @@ class Ledger:
 
     def tend(self, *, worker: str = "worker-1", version: str = "v1") -> Tended:
         return self.run(calls.tend(self.keys, worker=worker, version=version))
+
+    def look(self) -> list[Finding]:
+        """What a look of the reconciler finds; it does not wait until the next one is due."""
+        self.redis.hdel(self.key("walk"), "next_ms", "looked_ms")
+        return list(self.store.run(calls.reconcile(self.keys, lease_ms=LEASE_MS)).found)
+
+    def reconcile(self) -> list[Finding]:
+        """What all looks find until there is nothing more."""
+        found: list[Finding] = []
+        quiet = 0
+        while quiet < QUIET_LOOKS:
+            latest = self.look()
+            in_haste = self.redis.hget(self.key("walk"), "fast") == "1"
+            quiet = 0 if latest or in_haste else quiet + 1
+            found += latest
+        self.watch()
+        return found
 
     def lose_leases(self) -> Tended:
         """Lets all leases run out, and the waker look."""

@@ -128,6 +128,18 @@ def test_a_batch_is_cancelled_some_jobs_at_a_time(ledger: Ledger) -> None:
     assert ledger.holds() == []
 
 
+def test_rows_rejected_after_a_batch_was_cancelled_are_counted(ledger: Ledger) -> None:
+    """The producer learns of it with its next chunk, and the books go on saying what became of every row."""
+    name = ledger.open_batch()
+    ledger.submit(new_job(f"{name.split(':')[3]}-1"), lane=name, rejected=1)
+    ledger.cancel_many(f"batch:{name.split(':')[3]}")
+    assert isinstance(ledger.submit(new_job(f"{name.split(':')[3]}-5"), lane=name, rejected=3), NotOpen)
+    assert ledger.batch(name)["rejected"] == "3"
+
+    ledger.close_batch(name, rejected=4)
+    assert (ledger.batch(name)["accepted"], ledger.batch(name)["rejected"]) == ("1", "4")
+
+
 def test_calls_of_a_cancelled_batch_decide_for_themselves(ledger: Ledger) -> None:
     """One was sent, one is not called again."""
     name = ledger.open_batch()

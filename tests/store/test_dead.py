@@ -2,11 +2,14 @@
 
 import pytest
 
+from outbound_chat import NotReplayable, OutboundChat
 from outbound_chat.jobs import JobState
 from outbound_chat.store import calls
 from outbound_chat.store.records import Place
+from tests.harness import sender
 
-from .ledger import DAY_MS, KEEP_MS, Ledger, lane
+from .conftest import PREFIX
+from .ledger import BUDGET, DAY_MS, KEEP_MS, Ledger, lane
 
 
 def fail(ledger: Ledger, code: str = "refused", count: int = 1, lane: str = "") -> list[str]:
@@ -153,3 +156,46 @@ def test_the_list_goes_with_the_records(ledger: Ledger) -> None:
     fail(ledger)
 
     assert len(ledger.dead()) == 1
+
+
+def test_a_replay_with_other_changes_than_the_first_is_refused(ledger: Ledger) -> None:
+    """The operator would believe that the new text went out."""
+    (old,) = fail(ledger)
+    (plain,) = fail(ledger)
+    chat = OutboundChat(store=ledger.store, key_prefix=PREFIX, senders={"sms": sender()})
+    old, plain = f"{BUDGET}.{old}", f"{BUDGET}.{plain}"
+    new = chat.replay(old, text="Hello again")
+
+    assert chat.replay(old, text="Hello again").id == new.id
+    assert chat.replay(old).id == new.id
+    with pytest.raises(NotReplayable, match=f"already, as {new.id}, and without these changes"):
+        chat.replay(old, text="Hello for the third time")
+    unchanged = chat.replay(plain)
+    with pytest.raises(NotReplayable, match=unchanged.id):
+        chat.replay(plain, text="Hello again")
+    for _ in range(2):
+        ledger.attempt("sent", contact_id="c-1")
+    with pytest.raises(NotReplayable, match="kept no more, so look there"):
+        chat.replay(old, text="Hello again")
+
+
+def test_jobs_whose_records_have_gone_are_not_counted(ledger: Ledger) -> None:
+    """Of a code that no job ends with any more, nobody removes the ids one by one."""
+    old, _ = fail(ledger, "refused", 2)
+    kept_until = ledger.now_ms() - KEEP_MS - 1
+    ledger.redis.zadd(ledger.key("dead:failed:refused"), {old: kept_until})
+
+    assert ledger.run(calls.count_dead(ledger.keys)) == {(JobState.FAILED, "refused"): 1}
+
+
+def test_a_row_whose_batch_is_forgotten_can_not_be_replayed(ledger: Ledger) -> None:
+    """Its text went with the batch: what is left of the row would be another message, or none."""
+    name = ledger.open_batch(shared='{"InitialSystemMessage":{"ContentType":"text/plain","Content":"Hello"}}')
+    (row,) = fail(ledger, lane=name)
+    ledger.close_batch(name)
+    ledger.redis.delete(ledger.key(f"b:{name.split(':')[3]}"))
+    chat = OutboundChat(store=ledger.store, key_prefix=PREFIX, senders={"sms": sender()})
+
+    with pytest.raises(NotReplayable, match="no request"):
+        chat.replay(f"{BUDGET}.{row}")
+    assert ledger.books()["accepted"] == 1

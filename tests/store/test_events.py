@@ -30,6 +30,19 @@ def test_what_happened_is_told_in_order(ledger: Ledger) -> None:
     assert (found.missed, found.next) == (0, 4)
 
 
+def test_a_batch_that_is_cancelled_while_it_is_open_is_told_as_any_other(ledger: Ledger) -> None:
+    """A follower that counts batches would have one end that never began."""
+    name = ledger.open_batch()
+    ledger.add(1, lane=name)
+    scope = f"batch:{name.split(':')[3]}"
+    ledger.cancel_many(scope)
+    ledger.cancel_many(scope)
+    ledger.close_batch(name)
+
+    kinds = [event.kind for event in ledger.events().events]
+    assert kinds == [EventKind.BATCH_ACCEPTED, EventKind.JOB_FINAL, EventKind.BATCH_FINAL]
+
+
 def test_a_reader_goes_on_where_it_was(ledger: Ledger) -> None:
     """It may have been away for a while."""
     for _ in range(5):

@@ -18,7 +18,7 @@ import redis
 from outbound_chat.errors import StoreUnavailable
 from outbound_chat.ids import new_local_id
 from outbound_chat.store import AsyncStore, Call, Keys, Store, calls
-from outbound_chat.store.calls import Submitted
+from outbound_chat.store.calls import Standing, Submitted
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.proxy import Proxy, running_proxy
 from tests.waiting import wait_until
@@ -27,6 +27,7 @@ from .ledger import DAY_MS, LANE, new_job
 
 KEYS = Keys("oc", "main")
 THREADS = 4
+PATIENCE_MS = 8_000
 
 
 @dataclass
@@ -67,8 +68,8 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         yield Pair(first, second, stack.enter_context(running_proxy(first.port)))
 
 
-def submit_one() -> Call[Submitted | calls.NotOpen]:
-    return calls.submit(KEYS, lane=LANE, max_age_ms=DAY_MS, rejected=0, jobs=[new_job(new_local_id())])
+def submit_one(local_id: str = "") -> Call[Submitted | calls.NotOpen]:
+    return calls.submit(KEYS, lane=LANE, max_age_ms=DAY_MS, rejected=0, jobs=[new_job(local_id or new_local_id())])
 
 
 def accepted(server: EmbeddedServer) -> int:
@@ -112,6 +113,34 @@ def test_an_asynchronous_store_finds_the_new_primary(pair: Pair) -> None:
     asyncio.run(walk())
 
     assert accepted(pair.second) == 2 * THREADS
+
+
+def test_a_wait_for_the_disk_finds_the_new_primary_and_says_what_it_lost(pair: Pair) -> None:
+    """It must not be answered by the old one, nor by a connection whose mark was refused."""
+    lost, kept = new_local_id(), new_local_id()
+
+    async def walk() -> list[Standing]:
+        store = AsyncStore(pair.url)
+        await asyncio.gather(*(store.run(calls.confirm(KEYS)) for _ in range(THREADS)))
+        await asyncio.to_thread(pair.fail_over)
+        found = await asyncio.gather(*(store.run(confirm(kept)) for _ in range(THREADS)))
+        await store.close()
+        return found
+
+    def confirm(local_id: str) -> Call[Standing]:
+        return calls.confirm(KEYS, local_ids=[local_id], timeout_ms=PATIENCE_MS, replicas=1)
+
+    with Store(pair.url) as store:
+        store.run(submit_one(kept))
+        assert store.run(confirm(kept)).on_replicas == 1
+        of_asyncio = asyncio.run(walk())
+        of_threads = [store.run(confirm(kept)) for _ in range(THREADS)]
+        assert store.run(confirm(lost)).lost
+
+    for found in (*of_asyncio, *of_threads):
+        assert (found.lost, found.on_disk, found.on_replicas, found.refusal) == (False, True, 1, None)
+    with redis.Redis(port=pair.second.port) as second:
+        assert second.exists(f"{KEYS.base}confirmed")
 
 
 def test_a_replica_is_said_as_a_server_that_is_away_until_there_is_a_primary(pair: Pair) -> None:

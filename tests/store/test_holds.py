@@ -251,6 +251,18 @@ def test_the_holds_of_a_batch_end_with_it(ledger: Ledger) -> None:
     assert ledger.holds() == []
 
 
+def test_the_hold_of_a_batch_that_was_never_closed_ends_when_the_batch_is_forgotten(ledger: Ledger) -> None:
+    """Its producer died a month ago; the list of holds is read by people."""
+    name = ledger.open_batch()
+    batch = name.split(":")[3]
+    ledger.hold(f"batch:{batch}")
+    ledger.hold("sender:sms")
+    ledger.redis.delete(ledger.key(f"b:{batch}"))
+    ledger.tend()
+
+    assert [hold.scope for hold in ledger.holds()] == ["sender"]
+
+
 def test_a_hold_that_does_not_reach_the_job_makes_it_wait(ledger: Ledger) -> None:
     """A worker with other settings names another instance: without a wait the job is called again at once, for ever."""
     ledger.add(1)

@@ -406,6 +406,11 @@ class LedgerMachine(RuleBasedStateMachine):
     # What must hold
 
     @invariant()
+    def reconciler_finds_nothing(self) -> None:
+        """No false alarm, and nothing that our own scripts leave where nobody would come to it."""
+        assert self.ledger.look() == []
+
+    @invariant()
     def ledger_is_what_the_model_says(self) -> None:
         if not hasattr(self, "model"):
             return

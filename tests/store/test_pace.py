@@ -38,6 +38,18 @@ def test_the_pace_tells_rate_savings_workers_and_holds(ledger: Ledger) -> None:
     assert (pace.rivals, list(pace.due), pace.chats) == ([], [(0.0, 0)], None)
 
 
+def test_an_order_to_cancel_is_told_as_what_stops_a_lane(ledger: Ledger) -> None:
+    """While it is carried out no end can be told: the jobs that the batch has left are called no more."""
+    name = ledger.open_batch()
+    ledger.add(300, lane=name, watched=False)
+    scope = f"batch:{name.split(':')[3]}"
+    assert ledger.run(calls.cancel_many(ledger.keys, scope=scope, first=True)) == (200, True)
+    assert pace_of(ledger, name).held_by == "the batch is being cancelled"
+
+    ledger.cancel_many(scope)
+    assert pace_of(ledger, name).held_by == ""
+
+
 def test_lanes_with_due_jobs_are_rivals_with_their_weights(ledger: Ledger) -> None:
     """Jobs that are not due yet take no turns."""
     ledger.configure(weights={"acme": 3})

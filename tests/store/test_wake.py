@@ -184,4 +184,5 @@ def test_the_waker_asks_for_work_that_became_due(ledger: Ledger) -> None:
 
 def test_the_waker_asks_for_nobody_when_nothing_is_due(ledger: Ledger) -> None:
     """An idle budget has no pump."""
-    assert ledger.tend() == Tended(bring="", next_ms=-1, lost=0, expired=0, configured=True)
+    tended = ledger.tend()
+    assert tended == Tended(bring="", next_ms=-1, lost=0, expired=0, configured=True, now_ms=tended.now_ms)

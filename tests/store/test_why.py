@@ -10,7 +10,7 @@ import pytest
 
 from outbound_chat import AsyncOutboundChat, OutboundChat, UnknownJob, WaitReason, Why
 from outbound_chat.jobs import Priority
-from outbound_chat.store import AsyncStore, Store
+from outbound_chat.store import AsyncStore, Store, calls
 from outbound_chat.store.calls import Claimed, Empty, Held, Paced, Unconfigured
 from outbound_chat.store.records import from_ms
 
@@ -121,6 +121,14 @@ def batch_held(ledger: Ledger) -> str:
     name = ledger.open_batch()
     ledger.hold(f"batch:{name.split(':')[3]}", "wrong text")
     return ledger.add(lane=name)[0]
+
+
+def of_a_batch_that_is_being_cancelled(ledger: Ledger) -> str:
+    """The last of more jobs than one script cancels."""
+    name = ledger.open_batch()
+    ids = ledger.add(201, lane=name, watched=False)
+    ledger.run(calls.cancel_many(ledger.keys, scope=f"batch:{name.split(':')[3]}", first=True))
+    return ids[-1]
 
 
 def scheduled_under_a_hold(ledger: Ledger) -> str:
@@ -244,6 +252,7 @@ TABLE = [
     Row(cancelled, R.FINAL, "it was cancelled"),
     Row(sending, R.SENDING, "calls Connect"),
     Row(cancelled_while_sending, R.CANCELLING, "cancelled meanwhile"),
+    Row(of_a_batch_that_is_being_cancelled, R.CANCELLING, "is being cancelled: it ends without a call", rule="hold"),
     Row(past_its_time, R.EXPIRING, "its time has passed"),
     Row(scheduled, R.SCHEDULED, "to go in 5 h"),
     Row(scheduled_under_a_hold, R.SCHEDULED, "number is being ported", then=R.HELD_BY_PERSON),

@@ -1,6 +1,7 @@
 """One pump in this process: what it does when Redis, the broker or the code itself lets it down."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -128,3 +129,29 @@ def test_jobs_that_a_pump_was_never_told_of_go_back_when_it_leaves(stack: Harnes
         ids = [key.rpartition(":")[2] for key in client.scan_iter("oc:{main}:j:*")]
     assert {chat.status(f"main.{id_}").attempts for id_ in ids} == {1}
     assert stack.sandbox.stats().calls == 10
+
+
+_ENDS_MEANWHILE = """
+import threading
+from outbound_chat_config import load_settings
+from outbound_chat_worker.bringer import Bringer
+from outbound_chat_worker.pump import Pump
+from outbound_chat_worker.runtime import Runtime
+
+pump = Pump(Runtime(load_settings()), "main", stopping=threading.Event(), bringer=Bringer(print))
+threading.Thread(target=pump.work).start()
+"""
+
+
+def test_a_process_that_ends_takes_its_pump_along(stack: Harness, runtime: Runtime) -> None:
+    """Celery's cold shutdown ends the main thread under a pump: Python starts no more threads for calls it claimed.
+
+    Without a result for them the pump would wait for ever, and the process with it.
+    """
+    process = stack.start([sys.executable, "-c", _ENDS_MEANWHILE])
+
+    assert process.wait(60) == 0
+    assert "no call can begin" in stack.logs()
+    books = runtime.store.books(runtime.keys("main"))
+    assert books.get("sent", 0) == stack.sandbox.stats().accepted
+    assert (books["leased"], books["waiting"] + books.get("sent", 0)) == (0, 10)

@@ -215,3 +215,19 @@ def test_a_job_that_was_stored_before_its_sender_had_quiet_hours_keeps_them(nigh
     failed = night.chat.status(toll_free.id)
     assert failed.error is not None
     assert (failed.state, failed.error.code) == (JobState.FAILED, "invalid_request")
+
+
+def test_a_replay_in_quiet_hours_waits_for_their_end(night: Night) -> None:
+    """Operators mend what failed in the evening; the customer sleeps all the same."""
+    night.store.now = at("12 20:00")
+    night.stack.sandbox.configure(faults=(Fault(FaultKind.INVALID, times=1),))
+    old = night.chat.enqueue(sender="support", to=LONDON, text="Hello")
+    assert night.work(night.store.now) == 1
+    assert night.chat.status(old.id).state is JobState.FAILED
+
+    night.store.now = at("12 23:00")
+    new = night.chat.replay(old.id)
+    assert (new.state, new.send_at, new.next_attempt_at) == (JobState.SCHEDULED, at("13 08:00"), at("13 08:00"))
+    assert night.work(at("13 08:00") - MILLISECOND) == 1
+    assert night.work(at("13 08:00")) == 2
+    assert night.chat.status(new.id).state is JobState.SENT

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import NoCredentialsError, ProfileNotFound
@@ -28,6 +29,8 @@ from outbound_chat_worker.sandbox import (
     running_sandbox,
 )
 from tests.harness import UNLIMITED, number, sender
+from tests.proxy import running_proxy
+from tests.tls import make_certificates
 
 EXPECTED = {
     FaultKind.THROTTLING: (Decision.SNOOZE, "throttled", False),
@@ -43,6 +46,8 @@ EXPECTED = {
     FaultKind.HANG_UP_AFTER_ACCEPTING: (Decision.RETRY, "no_answer", True),
     FaultKind.LATE: (Decision.RETRY, "no_answer", True),
     FaultKind.GARBAGE: (Decision.RETRY, "no_answer", True),
+    FaultKind.NO_CONTACT_ID: (Decision.RETRY, "no_answer", True),
+    FaultKind.HALF_ANSWER: (Decision.RETRY, "no_answer", True),
     FaultKind.ACCESS_DENIED: (Decision.HOLD, "access_denied", False),
     FaultKind.NOT_FOUND: (Decision.HOLD, "not_found", False),
     FaultKind.EXPIRED_TOKEN: (Decision.HOLD, "credentials", False),
@@ -114,6 +119,21 @@ def test_a_tls_error_is_retried(sandbox: SandboxClient) -> None:
         _call(sandbox.url.replace("http://", "https://"))
 
     assert judge(caught.value).rule.code == "no_answer"
+
+
+@pytest.mark.usefixtures("_credentials")
+def test_a_certificate_that_is_refused_sent_nothing(
+    sandbox: SandboxClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that is wrong for an hour must not leave jobs behind of which nobody knows whether they were sent."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(make_certificates(tmp_path / "ours").ca))
+    theirs = make_certificates(tmp_path / "theirs").server_context
+    port = int(sandbox.url.rpartition(":")[2])
+    with running_proxy(port, tls=theirs) as proxy, pytest.raises(Exception) as caught:  # noqa: PT011  # as above
+        _call(f"https://127.0.0.1:{proxy.port}")
+
+    rule = judge(caught.value).rule
+    assert (rule.decision, rule.code, rule.maybe_sent) == (Decision.RETRY, "unreachable", False)
 
 
 def test_a_profile_that_does_not_exist_holds_the_sender(sandbox: SandboxClient) -> None:

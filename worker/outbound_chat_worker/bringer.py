@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 HANGS_SECONDS = 1.0
 """A broker that has not taken a message for this long is said to hang."""
+PASS_ON_SECONDS = 0.1
+"""Time between a request that this process can't serve and its next one to other processes."""
 
 
 class Bringer:
@@ -32,6 +34,7 @@ class Bringer:
         self._waiting: dict[str, str] = {}
         """Budget → nonce of the newest request: the ledger would dismiss a pump that came on an older one."""
         self._thread: threading.Thread | None = None
+        self._passes_on_at: dict[str, float] = {}
         self._sending_since: float | None = None
         self._failed = False
         self._changed = threading.Condition()
@@ -44,6 +47,19 @@ class Bringer:
                 self._thread = threading.Thread(target=self._run, name="bringer", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
+
+    def pass_on(self, budget: str, nonce: str) -> None:
+        """Leaves a request that came here to another process; after a moment, since it may come here again.
+
+        Of many requests for a budget that come together one is passed on: it is all that another needs.
+        """
+        now = time.monotonic()
+        with self._changed:
+            if now < self._passes_on_at.get(budget, 0.0):
+                return
+            self._passes_on_at[budget] = now + PASS_ON_SECONDS
+        time.sleep(PASS_ON_SECONDS)
+        self.bring(budget, nonce)
 
     @property
     def works(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, cast
 
-from outbound_chat.errors import StoreError
+from outbound_chat.errors import InvalidJob, StoreError
 from outbound_chat.quiet import next_open_ms
 from outbound_chat.request import ChatRequest
 from outbound_chat.store.calls import ClaimedJob, Result
@@ -96,7 +96,10 @@ class Caller:
         except StoreError as error:
             logger.warning("job %s: its batch can't be read: %s", self._id(job), error)
             return Result(local_id=job.local_id, claim=claim, outcome="not_called", delay_ms=1000)
-        request = own.merged(shared) if job.batch else own
+        try:
+            request = own.merged(shared) if job.batch else own
+        except InvalidJob as error:
+            return _failed(job, claim, "invalid_request", str(error)[:300])
         if errors := request.errors(sender):
             return _failed(job, claim, "invalid_request", "; ".join(map(str, errors))[:300])
         arguments = request.api(sender, job.token or self._id(job))

@@ -5,12 +5,13 @@ measuring; `docs/celery.md` has the reasons.
 """
 
 import atexit
+import threading
 from typing import Any
 
 from celery import Celery, bootsteps
-from celery.signals import worker_shutting_down
+from celery.signals import worker_process_init, worker_shutting_down
 
-from outbound_chat_config import load_settings
+from outbound_chat_config import SentinelAddress, load_settings
 from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.runtime import get_runtime, stopping
 from outbound_chat_worker.waker import Waker
@@ -23,14 +24,18 @@ TURN_SECONDS = 0.1
 def _configuration() -> dict[str, Any]:
     """Celery's configuration from our settings, read when the app is first used and not on import."""
     settings = load_settings()
+    sentinel = settings.broker_sentinel
+    on_redis = settings.broker.startswith("redis") or sentinel is not None
     return {
         "broker_url": settings.broker,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_channel_error_retry": True,
-        "broker_transport_options": _redis_transport(settings.key_prefix)
-        if settings.broker.startswith("redis")
-        else {},
+        "broker_transport_options": {
+            **(_redis_transport(settings.key_prefix) if on_redis else {}),
+            **(_sentinel_transport(sentinel) if sentinel else {}),
+        },
+        **({"broker_use_ssl": dict(sentinel.tls)} if sentinel and sentinel.tls is not None else {}),
         # A queue and exchanges of our own: on a shared broker each program would eat the other's messages.
         "task_default_queue": QUEUE,
         "control_exchange": f"{QUEUE}-control",
@@ -42,7 +47,7 @@ def _configuration() -> dict[str, Any]:
         "task_publish_retry": False,
         "worker_prefetch_multiplier": 1,
         # Else a worker that is busy keeps one message more, which was meant for one that is idle.
-        "worker_disable_prefetch": settings.broker.startswith("redis"),
+        "worker_disable_prefetch": on_redis,
         "worker_pool": "threads",
         "worker_concurrency": settings.worker.pumps * len(settings.budgets),
         "worker_send_task_events": False,
@@ -59,6 +64,15 @@ def _redis_transport(prefix: str) -> dict[str, Any]:
         "socket_timeout": 10,
         "socket_keepalive": True,
         "health_check_interval": 10,
+    }
+
+
+def _sentinel_transport(address: SentinelAddress) -> dict[str, Any]:
+    tls = {"ssl": True, **address.tls} if address.tls is not None else {}
+    return {
+        "master_name": address.service,
+        # Quick: a sentinel that is away must not hold up the others.
+        "sentinel_kwargs": {"socket_connect_timeout": 1, "socket_timeout": 1, **address.sentinel_login, **tls},
     }
 
 
@@ -118,3 +132,18 @@ app.steps["worker"].add(WakerStep)
 def _stop_pumps(**_: object) -> None:
     """Pumps of this process end with the calls they have in flight; those of a prefork child end with their slice."""
     stopping.set()
+
+
+@worker_process_init.connect(weak=False)
+def _prepare_child(**_: object) -> None:
+    """Makes the clients of a prefork child before its first pump: those who took over for a dead one waited for them.
+
+    In a thread, since Celery kills a child that needs more than 4 s to begin.
+    """
+    threading.Thread(target=_prepare_clients, name="preparing", daemon=True).start()
+
+
+def _prepare_clients() -> None:
+    runtime = get_runtime()
+    for budget in runtime.settings.budgets:
+        runtime.prepare_clients(budget)

@@ -18,12 +18,13 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from outbound_chat.errors import OutboundChatError
 from outbound_chat_worker.processes import end, spawn
 
 READY_SECONDS = 10.0
 
 
-class EmbeddedServerError(RuntimeError):
+class EmbeddedServerError(OutboundChatError):
     """The embedded server can't be started; the text says why and what to do."""
 
 
@@ -67,7 +68,11 @@ class EmbeddedServer:
             *("--daemonize", "no", "--save", "", "--appendonly", "yes", "--appendfsync", fsync),
             *("--maxmemory-policy", "noeviction", "--logfile", str(folder / "server.log"), *options),
         ]
-        self.process = self._start()
+        try:
+            self.process = self._start()
+        except EmbeddedServerError:
+            self._lock.close()
+            raise
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = spawn(self._command, output=subprocess.DEVNULL)
@@ -75,13 +80,19 @@ class EmbeddedServer:
         with redis.Redis(port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
             while time.monotonic() < deadline and process.poll() is None:
                 with contextlib.suppress(redis.RedisError):
-                    if client.ping():
+                    # Who answers may be another server, which had the port before.
+                    if client.ping() and client.info("server")["process_id"] == process.pid:
                         return process
                 time.sleep(0.01)
         end(process)
+        raise EmbeddedServerError(self._fault())
+
+    def _fault(self) -> str:
         log = self._folder / "server.log"
         tail = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
-        raise EmbeddedServerError("the Valkey server did not start: " + " | ".join(tail))
+        if any("already in use" in line for line in tail):
+            return f"port {self.port} is in use by another program; name another port, or none to get a free one"
+        return "the Valkey server did not start: " + " | ".join(tail)
 
     def restart(self) -> None:
         """Starts it again on the same port and data, after it ended."""

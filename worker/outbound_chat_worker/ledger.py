@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from outbound_chat.errors import StoreError
@@ -17,6 +18,11 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 0.5
 LEAVE_PATIENCE_SECONDS = 5.0
 """How long a pump tries to hand back jobs that it was never told of, while Redis is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongClock:
+    """Nothing may be claimed here: AWS would refuse the calls. What a claim took goes back when the pump leaves."""
 
 
 class PumpLedger:
@@ -42,8 +48,11 @@ class PumpLedger:
         """Id that the next claim has; it changes with each answer."""
         return f"{self._pump}:{self._claims}"
 
-    def claim(self, wanted: int, linger_ms: int) -> Claimed | Empty | Paced | Held | Dismissed | None:
+    def claim(self, wanted: int, linger_ms: int) -> Claimed | Empty | Paced | Held | Dismissed | WrongClock | None:
         """Asks for jobs. None: there was no answer; the next claim, in a while, gives what this one may have taken."""
+        if self._clock_is_wrong():
+            return WrongClock()
+        asked_at = time.monotonic()
         self._unanswered, self._left_at = self.next_claim_id, None
         call = calls.claim(
             self._keys,
@@ -66,8 +75,32 @@ class PumpLedger:
         if isinstance(answer, Unconfigured):
             return None
         self._claims += 1
-        self._nonce = self._unanswered = ""
+        self._nonce = ""
+        if isinstance(answer, Claimed | Empty):
+            self._runtime.tell_newer(self._budget, answer.newer)
+        if isinstance(answer, Claimed):
+            self._runtime.clock.note(answer.now_ms, asked_at)
+            if self._runtime.clock.is_wrong:
+                return WrongClock()
+        self._unanswered = ""
         return answer
+
+    def _clock_is_wrong(self) -> bool:
+        clock, asked_at = self._runtime.clock, time.monotonic()
+        if not clock.is_known:
+            try:
+                clock.note(self._runtime.store.run(calls.read_clock(self._keys)), asked_at)
+            except StoreError as error:
+                # The claim will say so too, unless the clock is known to be wrong.
+                logger.warning("budget %s: the clock of Redis can't be read: %s", self._budget, error)
+        return clock.is_wrong
+
+    def pass_on(self) -> bool:
+        """Hands the request that brought the pump to another worker; whether it was still to be answered."""
+        nonce, self._nonce = self._nonce, ""
+        if nonce:
+            self._bringer.pass_on(self._budget, nonce)
+        return bool(nonce)
 
     def renew(self, place: Literal["idle", "full", "left"], in_flight: Mapping[str, str]) -> None:
         """Says that the pump lives, and renews the leases of its calls."""

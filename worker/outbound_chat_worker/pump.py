@@ -7,6 +7,7 @@ knows what to do next and never polls.
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty as NothingCame, SimpleQueue
 from threading import Event
@@ -16,7 +17,7 @@ from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed, Dismissed, Empty, Held, Paced, Result
 from outbound_chat_worker.bringer import HANGS_SECONDS, Bringer
 from outbound_chat_worker.calling import Caller
-from outbound_chat_worker.ledger import PumpLedger
+from outbound_chat_worker.ledger import PumpLedger, WrongClock
 from outbound_chat_worker.recording import Recorder
 from outbound_chat_worker.runtime import Runtime
 
@@ -139,16 +140,16 @@ class Pump:
                     # The others keep the pace; or it is so slow that the waker brings a pump in time.
                     self._leave()
             case Empty(waiting=True, until_ms=until_ms):
-                self._listening = True
-                pool.submit(self._listen, min(linger, until_ms / 1000) if until_ms >= 0 else linger)
-            case Empty():
-                # Another pump waits for new work, or none came for a while: this one only ends its calls.
-                self._leave()
-            case Held():
-                # Whoever releases the budget has a pump brought.
+                seconds = min(linger, until_ms / 1000) if until_ms >= 0 else linger
+                self._listening = self._starts(pool, self._listen, seconds)
+            case Empty() | Held():
+                # Another pump waits for new work, or none came for a while: this one only ends its calls. Or a person
+                # holds the budget; whoever releases it has a pump brought.
                 self._leave()
             case Dismissed():
                 self._left = True
+            case WrongClock():
+                self._make_way()
             case None:
                 self._next_claim = asked_at + STORE_RETRY_SECONDS
 
@@ -159,8 +160,21 @@ class Pump:
         for job in claimed.jobs:
             self._in_flight[job.local_id] = claim_id
             # A repeated answer gives jobs that were claimed a while ago.
-            pool.submit(self._attempt, job, claim_id, asked_at - (claimed.now_ms - job.claimed_ms) / 1000)
+            claimed_at = asked_at - (claimed.now_ms - job.claimed_ms) / 1000
+            if not self._starts(pool, self._attempt, job, claim_id, claimed_at):
+                self._arrived.put(Result(local_id=job.local_id, claim=claim_id, outcome="not_called"))
         self._ledger.bring(claimed.bring)
+
+    def _starts(self, pool: ThreadPoolExecutor, work: Callable[..., None], *given: object) -> bool:
+        """Has it done in a thread. Once the main thread has ended Python starts no more: then the pump leaves."""
+        try:
+            pool.submit(work, *given)
+        except RuntimeError as error:
+            if not self._left:
+                logger.warning("budget %s: the process ends, and no call can begin: %s", self._budget, error)
+                self._leave()
+            return False
+        return True
 
     def _attempt(self, job: calls.ClaimedJob, claim_id: str, claimed_at: float) -> None:
         self._arrived.put(self._caller.attempt(job, claim_id, claimed_at))
@@ -199,6 +213,12 @@ class Pump:
         """Leaves at the end of its slice. If the broker does not take the message for its successor, it works on."""
         if self._leave():
             self._left = self._bringer.drain(HANGS_SECONDS) and self._bringer.works
+
+    def _make_way(self) -> None:
+        """Leaves the work to a machine whose clock is right."""
+        self._left = self._ledger.pass_on()
+        if not self._left:
+            self._leave()
 
     def _leave(self) -> bool:
         """Claims no more, and has a successor brought at once: calls in flight may take long. Whether it needs one."""

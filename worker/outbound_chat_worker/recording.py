@@ -67,7 +67,7 @@ class Recorder:
 
     def _log_late(self, chunk: list[Result], states: list[str]) -> None:
         for result, state in zip(chunk, states, strict=True):
-            if state in {"stale", "gone"}:
+            if state in {"stale", "gone", "newer"}:
                 logger.warning("job %s.%s: %s came late, %s", self._keys.budget, result.local_id, result.outcome, state)
 
     def _log_unrecorded(self, chunk: list[Result], error: StoreError) -> None:

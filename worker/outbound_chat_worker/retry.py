@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
+from ssl import SSLCertVerificationError
 
 from botocore import exceptions as botocore_errors
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import SSLError as UrllibSSLError
 
 from outbound_chat_config import RetrySettings
 
@@ -170,6 +172,10 @@ def _before_it_left(error: Exception, rule: Rule) -> Rule:
 def _judge(error: Exception) -> Verdict:
     if isinstance(error, botocore_errors.ClientError):
         return _judge_answer(error)
+    cause = error.__context__
+    if isinstance(cause, UrllibSSLError) and isinstance(cause.args[0], SSLCertVerificationError):
+        # Of all faults of TLS, this one is met before anything is sent.
+        return Verdict(_UNREACHABLE, message=redact(str(error)))
     for kind, rule in BY_EXCEPTION:
         if isinstance(error, kind):
             return Verdict(rule, message=redact(str(error)))

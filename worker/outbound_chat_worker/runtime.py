@@ -11,8 +11,9 @@ from typing import Any
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import Keys, Store, calls
 from outbound_chat_config import Sender, Settings, load_settings
+from outbound_chat_worker.clock import Clock
 from outbound_chat_worker.connect import Connect
-from outbound_chat_worker.stored import read_stored
+from outbound_chat_worker.stored import UnreadableRequest, read_stored
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +28,17 @@ class Runtime:
         self.settings = settings
         self.store = Store(settings.redis_url.get_secret_value(), settings.key_prefix)
         self.connect = Connect(settings.worker, budgets=len(settings.budgets))
+        self.clock = Clock()
+        self._told_newer: set[str] = set()
         self.shared_request = lru_cache(maxsize=256)(self._read_shared_request)
         """The part of the request that the jobs of a batch share, by budget and batch."""
 
     def _read_shared_request(self, budget: str, batch: str) -> ChatRequest:
-        return read_stored(self.store.shared_request(self.store.keys(budget), batch) or "{}")
+        shared = self.store.shared_request(self.store.keys(budget), batch)
+        if shared is None:
+            # Without what the rows share, customers would get a part of their message, or none.
+            raise UnreadableRequest("what the rows of its batch share is gone, or another program wrote over it")
+        return read_stored(shared)
 
     def prepare_clients(self, budget: str) -> None:
         """Makes the clients of the budget's senders, so that no claimed job waits for one."""
@@ -63,6 +70,17 @@ class Runtime:
             "senders": {name: _limits(sender, senders) for name, sender in senders.items()},
             "weights": chosen.weights,
         }
+
+    def tell_newer(self, budget: str, jobs: int) -> None:
+        """Says once that jobs of the budget are of a newer version."""
+        if jobs and budget not in self._told_newer:
+            self._told_newer.add(budget)
+            logger.warning(
+                "budget %s: %d due jobs were written by a newer version of outbound-chat and are left to its workers; "
+                "upgrade this one. This is said once",
+                budget,
+                jobs,
+            )
 
     def keys(self, budget: str) -> Keys:
         """Names of the budget's keys."""

@@ -17,8 +17,9 @@ def read_stored(text: str) -> ChatRequest:
     """
     try:
         body = json.loads(text)
-    except ValueError as error:
-        raise UnreadableRequest("the stored request is not JSON") from error
+    except (ValueError, RecursionError):
+        # Not kept as the cause: it holds what was stored.
+        raise UnreadableRequest("the stored request is not JSON") from None
     if not isinstance(body, dict):
         raise UnreadableRequest("the stored request is not a JSON object")
     return ChatRequest.from_stored(body)

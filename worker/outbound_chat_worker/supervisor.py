@@ -63,7 +63,7 @@ class Supervisor:
         return [worker.process.pid for worker in self._workers if worker.process.poll() is None]
 
     def _spawn(self, number: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "celery", "--app", "outbound_chat_worker", "--quiet", "worker"]
+        command = [sys.executable, "-m", "outbound_chat_worker"]
         options = ["--loglevel", self._log_level, "--without-gossip", "--without-mingle"]
         hostname = ["--hostname", f"{self._name}-{number}@%h"]
         return spawn(

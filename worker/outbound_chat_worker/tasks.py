@@ -1,5 +1,6 @@
 """The one Celery task: a pump at work."""
 
+import logging
 import threading
 from collections import defaultdict
 
@@ -7,17 +8,28 @@ from outbound_chat_worker.celery import app, bringer
 from outbound_chat_worker.pump import Pump
 from outbound_chat_worker.runtime import get_runtime, stopping
 
+logger = logging.getLogger(__name__)
+
 _at_work: defaultdict[str, list[Pump]] = defaultdict(list)
 """Pumps of this process by budget."""
 _lock = threading.Lock()
 
 
 @app.task(name="outbound_chat.pump", ignore_result=True)
-def pump(budget: str, nonce: str = "") -> None:
-    """Works for the budget for a few seconds; the message says no more than that there is work, and who asked."""
+def pump(*message: object, **other: object) -> None:
+    """Works for a budget for a few seconds; the message says no more than that there is work, and who asked.
+
+    `message`: the budget and, where one was made, the nonce of the request. Anything else is logged and let go: another
+    program, or another version, put it into the queue.
+    """
     runtime = get_runtime()
+    budget, nonce = (*message, "", "")[:2]
+    if other or len(message) > 2 or not (isinstance(budget, str) and isinstance(nonce, str)):  # noqa: PLR2004  # as above
+        logger.error("a message in the queue is no request for a pump; look for another program that writes there")
+        return
     if budget not in runtime.settings.budgets:
-        raise LookupError(f'budget "{budget}" is not in this worker\'s settings; give all workers the same file')
+        logger.error("budget %.40r is not in this worker's settings; give all workers the same file", budget)
+        return
     one = Pump(runtime, budget, nonce=nonce, stopping=stopping, bringer=bringer)
     with _lock:
         others = _at_work[budget]

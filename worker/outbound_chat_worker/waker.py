@@ -1,7 +1,8 @@
 """The waker: a thread in every worker that brings pumps to the work.
 
 Not for sending. The one idea: it blocks on the wake signal and, since a signal may be lost, looks once a second for due
-work without a pump, leases that ran out and jobs that expired. Many wakers are harmless: the ledger lets one of them
+work without a pump, leases that ran out and jobs that expired; and, a little with each look, for jobs that would be
+stuck for ever. Many wakers are harmless: the ledger lets one of them
 ask.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from outbound_chat.errors import StoreError
 from outbound_chat.store import calls
 from outbound_chat_worker.bringer import Bringer
+from outbound_chat_worker.reconciler import Reconciler
 from outbound_chat_worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -57,12 +59,13 @@ class Waker:
 
     def _run(self, budgets: Sequence[str]) -> None:
         configured = False
+        reconciler = Reconciler(self._runtime)
         while not self._stop.is_set():
             try:
                 if not configured:
                     self._configure(budgets)
                     configured = True
-                pause = min(self._tend(budget) for budget in budgets)
+                pause = min(min(self._tend(budget), reconciler.look(budget)) for budget in budgets)
                 self._listen(budgets, pause)
             except StoreError as error:
                 logger.warning("waker: %s", error)
@@ -82,8 +85,15 @@ class Waker:
 
     def _tend(self, budget: str) -> float:
         """Looks after one budget; seconds until the next look is due."""
-        version = self._runtime.settings_version(budget)
-        found = self._runtime.store.run(calls.tend(self._runtime.keys(budget), worker=self._worker, version=version))
+        clock, asked_at = self._runtime.clock, time.monotonic()
+        call = calls.tend(
+            self._runtime.keys(budget),
+            worker=self._worker,
+            version=self._runtime.settings_version(budget),
+            skew_ms=int(clock.skew * 1000) if clock.is_wrong else 0,
+        )
+        found = self._runtime.store.run(call)
+        clock.note(found.now_ms, asked_at)
         if not found.configured:
             logger.warning("budget %s: Redis lost its settings; they are written again", budget)
             self._runtime.configure(budget)

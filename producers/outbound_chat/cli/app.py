@@ -1,6 +1,7 @@
 """Puts the commands together: ours, and those that the worker's package brings when it is installed."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points, version
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from outbound_chat.cli import batch, control, dead, doctor, http, jobs, suppression, why
+from outbound_chat.cli import audit, batch, control, dead, doctor, http, jobs, suppression, why
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
 from outbound_chat.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE
@@ -19,6 +20,9 @@ EPILOG = (
     "Exit codes: 0 done; 1 done, but something ended other than sent or rows were rejected; 2 wrong input or settings; "
     "3 Redis can't be reached or refuses; 4 no result in time; 5 no such job or batch."
 )
+
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
 
 
 class _Commands(TyperGroup):
@@ -85,6 +89,7 @@ app.command("events", epilog=EPILOG)(dead.events)
 app.command("suppress", epilog=EPILOG)(suppression.suppress)
 app.command("unsuppress", epilog=EPILOG)(suppression.unsuppress)
 app.command("suppressed", epilog=EPILOG)(suppression.suppressed)
+app.command("audit", epilog=EPILOG)(audit.audit)
 app.command("doctor", epilog=EPILOG)(doctor.doctor)
 app.command("http", epilog=EPILOG)(http.http)
 
@@ -111,6 +116,11 @@ def _options(
 
 def run() -> None:
     """Runs the command line, and ends the process with its exit code."""
+    for position, argument in enumerate(sys.argv[1:], start=1):
+        if _CONTROL(argument):
+            # Click would repeat it as it is, to a terminal that obeys.
+            talk.print(f"error: argument {position} has control characters; remove them", markup=False)
+            sys.exit(Exit.WRONG_INPUT)
     try:
         app()
     except (OutboundChatError, SettingsError) as error:

@@ -1,23 +1,21 @@
 """The command for files: send-batch."""
 
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from outbound_chat.cli.files import JobFile, Rejects, UnusableFile
-from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.files import JobFile, UnusableFile
+from outbound_chat.cli.jobs import Json, Safety
 from outbound_chat.cli.open_chats import batch_warning
-from outbound_chat.cli.output import Exit, outlook_of, print_batch, print_json, talk
+from outbound_chat.cli.output import Exit, number_of, print_batch, print_json, shown, talk
 from outbound_chat.cli.preflight import show_preflight
+from outbound_chat.cli.progress import file_progress, follow_batch
+from outbound_chat.cli.rejects import Rejects
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import WaitTimeout
-from outbound_chat.jobs import Batch, BatchReceipt, JobState, Rejection
+from outbound_chat.jobs import BatchReceipt, JobState
+from outbound_chat.plain import plain
 from outbound_chat_config import load_settings
-
-LOOK_SECONDS = 0.25
 
 
 def send_batch(
@@ -30,6 +28,7 @@ def send_batch(
     tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
     weight: Annotated[float | None, typer.Option(help="Turns it gets where other batches get one.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Calls of it that may run at the same time.")] = None,
+    durability: Safety = None,
     rejects: Annotated[
         Path | None, typer.Option(help="Where to write rejected rows; FILE.rejects.csv or .jsonl by default.")
     ] = None,
@@ -37,7 +36,7 @@ def send_batch(
         bool, typer.Option("--dry-run", help="Check all rows and predict their times; store and send nothing.")
     ] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Stay until every job is final.")] = False,
-    timeout: Annotated[float, typer.Option(help="With --follow: seconds to stay.")] = 86_400.0,
+    timeout: Annotated[float, typer.Option(help="With --follow: seconds to stay.", min=0)] = 86_400.0,
     as_json: Json = False,
 ) -> None:
     """Enqueue a file of messages as one batch. Rejected rows go to a file of their own, with the reasons."""
@@ -47,27 +46,28 @@ def send_batch(
         raise typer.BadParameter(str(error), param_hint="FILE") from error
     rejected = Rejects(_rejects_path(file, rejects), rows)
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
-    shared |= {"weight": weight, "concurrency": concurrency}
+    shared |= {"weight": weight, "concurrency": concurrency, "durability": durability}
     settings = load_settings()
     if dry_run:
         show_preflight(settings, rows, rejected, sender, shared, as_json=as_json)
         return
     with OutboundChat.from_settings(settings) as chat:
         try:
-            receipt = enqueue_file(chat, rows, rejected, sender=sender, name=name or file.name, shared=shared)
+            receipt = enqueue_file(chat, rows, rejected, sender=sender, name=name or shown(file.name), shared=shared)
         except UnusableFile as error:
             raise typer.BadParameter("\n".join([str(error), *error.__notes__]), param_hint="FILE") from error
         finally:
             rows.close()
             rejected.close()
         if receipt.rejected:
-            rows_were = "row was" if receipt.rejected == 1 else "rows were"
-            talk.print(f"{receipt.rejected} {rows_were} rejected; see {rejected.path}", style="yellow", markup=False)
+            rows_were = number_of(receipt.rejected, "row was", "rows were")
+            talk.print(f"{rows_were} rejected; see {rejected.path}", style="yellow", markup=False)
         if warning := batch_warning(settings.senders[sender], receipt.accepted, rows.own_minutes):
-            talk.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+            talk.print(f"warning: {warning}", style="yellow", markup=False)
         batch = follow_batch(chat, receipt.id, timeout) if follow else chat.batch(receipt.id)
     if as_json:
-        print_json({"receipt": receipt, "batch": batch, "rejects": str(rejected.path) if receipt.rejected else None})
+        told = {**plain(receipt), "rejections": rejected.first}
+        print_json({"receipt": told, "batch": batch, "rejects": str(rejected.path) if receipt.rejected else None})
     else:
         print_batch(batch)
     if receipt.rejected or (follow and batch.counts[JobState.SENT] < batch.accepted):
@@ -88,46 +88,9 @@ def enqueue_file(
     chat: OutboundChat, rows: JobFile, rejects: Rejects, *, sender: str, name: str, shared: dict[str, Any]
 ) -> BatchReceipt:
     """Enqueues a file as one batch, with a progress bar; rejected rows go to `rejects`."""
-    columns = (TextColumn("enqueue"), BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.fields[counts]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=talk) as progress:
-        bar = progress.add_task("", total=rows.size or 1, counts="")
-
-        def show(accepted: int, rejected: int) -> None:
-            progress.update(bar, completed=rows.position, counts=f"{accepted:,} accepted  {rejected:,} rejected")
-
-        def reject(rejection: Rejection) -> None:
-            rejects.add(rejection.row, rejection.errors)
-
-        receipt = chat.enqueue_batch(rows, sender=sender, name=name, on_rejected=reject, on_progress=show, **shared)
+    with file_progress("enqueue", rows) as show:
+        receipt = chat.enqueue_batch(
+            rows, sender=sender, name=name, on_rejected=rejects.add, on_progress=show, **shared
+        )
         show(receipt.accepted, receipt.rejected)
     return receipt
-
-
-def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
-    """Shows a batch until it is final.
-
-    Raises:
-        WaitTimeout: it was not final after `timeout` seconds.
-    """
-    deadline = time.monotonic() + timeout
-    columns = (TextColumn("send   "), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[counts]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=talk) as progress:
-        batch = chat.batch(batch_id)
-        bar = progress.add_task("", total=batch.accepted, counts="")
-        while True:
-            _show_counts(progress, bar, batch)
-            if batch.final:
-                return batch
-            try:
-                batch = chat.wait_batch(batch_id, min(LOOK_SECONDS, max(0.0, deadline - time.monotonic())))
-            except WaitTimeout:
-                if time.monotonic() >= deadline:
-                    raise
-                batch = chat.batch(batch_id)
-
-
-def _show_counts(progress: Progress, bar: TaskID, batch: Batch) -> None:
-    counts = "  ".join(f"{number:,} {state}" for state, number in batch.counts.items() if number)
-    outlook = outlook_of(batch)
-    counts = f"{counts}  {outlook}" if outlook else counts
-    progress.update(bar, completed=batch.accepted - batch.remaining, counts=counts)

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from math import isclose
 
 from outbound_chat.checks import Check, Level
+from outbound_chat.cli.holding import held_by, release_command
+from outbound_chat.cli.output import number_of
 from outbound_chat.reports import Hold
 from outbound_chat.store import Store, calls
 from outbound_chat_config import Budget
@@ -11,24 +13,41 @@ from outbound_chat_config import Budget
 WELL_BELOW = 0.9
 """Under this part of its ceiling the rate was cut by more than a single throttled call explains."""
 
+MOST_NAMED = 5
+"""Faults that a line of `doctor` names."""
+
 
 def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     """Everything worth knowing of one budget."""
     keys = store.keys(name)
+    if strangers := store.strangers(keys):
+        advice = "look what is there, and delete it; workers write settings, senders and weights again by themselves"
+        finding = f"{', '.join(strangers)} hold what another program wrote"
+        yield Check(f"keys of {name}", Level.FAULT, finding, advice)
+        return
     yield from _settings(name, budget, store.budget_settings(keys))
     yield from _pace(name, *store.pace(keys))
     for hold in store.run(calls.read_holds(keys)):
         yield _hold(hold)
     books = store.books(keys)
-    yield _workers(name, store.worker_versions(keys), f"{books.get('waiting', 0):,} jobs wait")
+    for worker, skew in store.skewed_workers(keys).items():
+        yield _skewed(worker, skew)
+    yield _workers(name, store.worker_versions(keys), number_of(books.get("waiting", 0), "job waits", "jobs wait"))
     yield from _books(name, books)
+    yield _ledger(name, store.faults(keys), books.get("mended", 0))
 
 
 def _settings(name: str, budget: Budget, obeyed: Mapping[str, str]) -> Iterator[Check]:
-    # The script writes fewer digits than a difference of two rates may have.
-    if obeyed and not (isclose(float(obeyed["rate"]), budget.own_rate) and int(obeyed["burst"]) == budget.own_burst):
+    try:
+        # The script writes fewer digits than a difference of two rates may have.
+        same = not obeyed or (
+            isclose(float(obeyed["rate"]), budget.own_rate) and int(obeyed["burst"]) == budget.own_burst
+        )
+    except (LookupError, ValueError):
+        same = False
+    if not same:
         finding = (
-            f"workers go by {obeyed['rate']}/s in bursts of {obeyed['burst']}, "
+            f"workers go by {obeyed.get('rate')}/s in bursts of {obeyed.get('burst')}, "
             f"these settings give {budget.own_rate:g}/s in bursts of {budget.own_burst}"
         )
         yield Check(f"budget {name}", Level.WARNING, finding, "start the workers again with the file that is right")
@@ -42,11 +61,15 @@ def _pace(name: str, rate: float, ceiling: float) -> Iterator[Check]:
 
 
 def _hold(hold: Hold) -> Check:
-    finding = f"held by the {hold.owner} since {hold.since.astimezone():%Y-%m-%d %H:%M:%S%z}: {hold.reason}"
-    if hold.owner == "person":
-        advice = f"when it may go on: outbound-chat release --{hold.scope} {hold.name}"
-    else:
-        advice = f"mend the cause ({hold.code}); a probe finds out by itself, or at once after outbound-chat release"
+    finding = f"{held_by(hold)}: {hold.reason}"
+    match hold.owner:
+        case "person":
+            advice = f"when it may go on: {release_command(hold)}"
+        case "cancel":
+            advice = "it ends within seconds while a worker runs"
+        case _:
+            found_out = f"a probe finds out by itself, or at once after {release_command(hold)}"
+            advice = f"mend the cause ({hold.code}); {found_out}"
     return Check(f"{hold.scope} {hold.name}", Level.WARNING, finding, advice)
 
 
@@ -61,10 +84,30 @@ def _workers(name: str, versions: Mapping[str, str], waiting: str) -> Check:
     return Check(subject, Level.OK, f"{len(versions)} run; {waiting}")
 
 
+def _skewed(worker: str, skew: float) -> Check:
+    side = "ahead of" if skew > 0 else "behind"
+    finding = f"its clock is {abs(skew):.0f} s {side} that of Redis, so it claims nothing: AWS would refuse its calls"
+    return Check(f"worker {worker}", Level.FAULT, finding, "set the clock of its machine by NTP; it goes on by itself")
+
+
 def _books(name: str, books: Mapping[str, int]) -> Iterator[Check]:
     if books.get("unreadable"):
         advice = "look at their ids in the set of unreadable records, and restore or remove them"
-        yield Check(f"records of {name}", Level.FAULT, f"{books['unreadable']} can't be read", advice)
+        yield Check(f"records of {name}", Level.FAULT, f"{books['unreadable']:,} can't be read", advice)
     if books.get("doubled"):
         advice = "look for two programs that use one token; the log of the workers names the jobs"
-        yield Check(f"contacts of {name}", Level.FAULT, f"{books['doubled']} jobs got two contacts", advice)
+        yield Check(
+            f"contacts of {name}", Level.FAULT, f"{number_of(books['doubled'], 'job')} got two contacts", advice
+        )
+
+
+def _ledger(name: str, faults: Mapping[str, int], mended: int) -> Check:
+    """What the wakers found when they looked whether everything is where somebody comes to it."""
+    subject = f"ledger of {name}"
+    advice = f"find who edits or evicts keys; all there is: outbound-chat audit --budget {name}"
+    if faults:
+        worst = ", ".join(f"{fault.rstrip(':')} {number:+,}" for fault, number in sorted(faults.items())[:MOST_NAMED])
+        return Check(subject, Level.FAULT, f"{len(faults):,} things do not add up: {worst}", advice)
+    if mended:
+        return Check(subject, Level.WARNING, f"adds up, after {mended:,} jobs or lanes had to be put right", advice)
+    return Check(subject, Level.OK, "adds up")

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
+from outbound_chat.cli.holding import print_holds
 from outbound_chat.cli.jobs import Json
-from outbound_chat.cli.output import out, print_json, talk
+from outbound_chat.cli.output import print_json, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.reports import Hold
 
@@ -61,9 +61,4 @@ def _print(found: list[Hold], as_json: bool) -> None:
         return
     if not found:
         talk.print("nothing is held", markup=False)
-    for hold in found:
-        line = Text(f"{hold.scope} {hold.name}", style="bold") + Text(f"  held by the {hold.owner}", style="yellow")
-        line += Text(f"  since {hold.since.astimezone():%Y-%m-%d %H:%M:%S%z}")
-        if hold.probe_at:
-            line += Text(f"  next probe {hold.probe_at.astimezone():%H:%M:%S}")
-        out.print(line + Text(f"  {hold.code + ': ' if hold.code else ''}{hold.reason}"), soft_wrap=True)
+    print_holds(found)

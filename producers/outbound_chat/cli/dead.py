@@ -5,6 +5,7 @@ from typing import Annotated, Any, cast
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.output import Exit, out, print_error, print_jobs, print_json, talk
@@ -12,6 +13,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.errors import NotReplayable, OutboundChatError, Unprotected
 from outbound_chat.jobs import Job, JobState
 from outbound_chat.reports import Event
+from outbound_chat_config import load_settings
 
 Budget = Annotated[str | None, typer.Option(help="Name of a budget; needed where there are several.")]
 State = Annotated[str | None, typer.Option(help="failed or uncertain; both by default.")]
@@ -37,7 +39,8 @@ def dead(
     as_json: Json = False,
 ) -> None:
     """List failed and uncertain jobs that were not replayed, the newest first."""
-    with OutboundChat.from_settings() as chat:
+    settings = load_settings()
+    with OutboundChat.from_settings(settings) as chat:
         if counts:
             _print_counts(dict(chat.count_dead(budget)), as_json)
             return
@@ -48,7 +51,11 @@ def dead(
         return
     print_jobs(page.jobs)
     if not page.jobs:
-        talk.print("no such job", markup=False)
+        talk.print("no failed or uncertain job fits", markup=False)
+        if sender and sender not in settings.senders:
+            # It may have been one once, so its jobs are looked for all the same.
+            known = ", ".join(sorted(settings.senders))
+            talk.print(f'sender "{sender}" is not configured; known senders: {known}', style="yellow", markup=False)
     if page.cursor:
         talk.print(f'there are more: --cursor "{page.cursor}"', markup=False)
 
@@ -59,7 +66,7 @@ def _print_counts(found: dict[tuple[JobState, str], int], as_json: bool) -> None
         return
     table = Table("state", "code", "jobs", box=None)
     for (state, code), count in sorted(found.items()):
-        table.add_row(state, code, f"{count:,}")
+        table.add_row(state, Text(code), f"{count:,}")
     out.print(table)
 
 
@@ -87,7 +94,7 @@ def replay(
     with OutboundChat.from_settings() as chat:
         if every:
             chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant}
-            ids = [job.id for job in _all(chat, {**chosen, "batch": batch})]
+            ids = [job.id for job in chat.each_dead_letter(**cast("Any", {**chosen, "batch": batch}))]
         for job_id in ids or []:
             try:
                 new.append(chat.replay(job_id, force=force, text=text) if text else chat.replay(job_id, force=force))
@@ -100,17 +107,6 @@ def replay(
         print_jobs(new)
     if refused:
         raise typer.Exit(Exit.NOT_ALL_SENT)
-
-
-def _all(chat: OutboundChat, chosen: dict[str, Any]) -> list[Job]:
-    jobs: list[Job] = []
-    cursor: str | None = None
-    while True:
-        page = chat.dead_letters(limit=500, cursor=cursor, **cast("Any", chosen))
-        jobs += page.jobs
-        cursor = page.cursor
-        if cursor is None:
-            return jobs
 
 
 def events(
@@ -151,4 +147,4 @@ def _print_event(event: Event, as_json: bool) -> None:
     word = event.state or ""
     code = f"  {event.code}" if event.code else ""
     line = f"{event.number:>8}  {event.at.astimezone():%Y-%m-%d %H:%M:%S%z}  {event.kind:<14}  {event.id}  {word}{code}"
-    out.print(line.rstrip(), soft_wrap=True, markup=False)
+    out.print(line.rstrip(), markup=False)

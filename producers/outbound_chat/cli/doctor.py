@@ -5,7 +5,6 @@ The worker's package adds checks of its own (broker, AWS identity) through the e
 
 from collections.abc import Iterator
 from importlib.metadata import entry_points
-from typing import Any
 
 import typer
 from rich.text import Text
@@ -15,12 +14,10 @@ from outbound_chat.cli.budgets import budget_checks
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.open_chats import open_chat_checks
 from outbound_chat.cli.output import Exit, out, print_json
+from outbound_chat.cli.server import server_checks
 from outbound_chat.errors import SettingsError, StoreError
-from outbound_chat.store import Store
+from outbound_chat.store import Store, server_config, server_info
 from outbound_chat_config import Settings, load_settings
-
-OLDEST_SERVER = 7
-MOST_SKEW_SECONDS = 2.0
 
 _MARKS = {Level.OK: ("ok  ", "green"), Level.WARNING: ("warn", "yellow"), Level.FAULT: ("FAIL", "bold red")}
 
@@ -33,7 +30,7 @@ def doctor(*, as_json: Json = False) -> None:
         if not as_json:
             mark, style = _MARKS[check.level]
             advice = f" → {check.advice}" if check.advice else ""
-            out.print(Text(f"{mark} ", style=style) + Text(f"{check.subject}: {check.finding}{advice}"), soft_wrap=True)
+            out.print(Text(f"{mark} ", style=style) + Text(f"{check.subject}: {check.finding}{advice}"))
     if as_json:
         print_json(found)
     if any(check.level is Level.FAULT for check in found):
@@ -71,34 +68,9 @@ def _store(settings: Settings) -> Iterator[Check]:
     try:
         store = Store(settings.redis_url.get_secret_value(), settings.key_prefix)
         with store:
-            info = store.server_info()
-            yield from _server(info)
+            yield from server_checks(server_info(store), server_config(store))
             for name, budget in settings.budgets.items():
                 yield from budget_checks(store, name, budget)
     except StoreError as error:
-        yield Check("redis", Level.FAULT, str(error), "start the server or mend redis_url")
-
-
-def _server(info: dict[str, Any]) -> Iterator[Check]:
-    name, version = ("Valkey", info["valkey_version"]) if "valkey_version" in info else ("Redis", info["redis_version"])
-    if int(version.partition(".")[0]) < OLDEST_SERVER:
-        yield Check("redis", Level.FAULT, f"{name} {version}", f"use version {OLDEST_SERVER} or newer")
-    else:
-        yield Check("redis", Level.OK, f"{name} {version}, {info['used_memory_human']} used")
-    policy = info["maxmemory_policy"]
-    if policy == "noeviction":
-        yield Check("eviction", Level.OK, "noeviction: jobs are never thrown away")
-    else:
-        advice = "CONFIG SET maxmemory-policy noeviction, and the same in the server's configuration"
-        yield Check("eviction", Level.FAULT, f"{policy}: a full server would throw jobs away silently", advice)
-    if info["aof_enabled"]:
-        yield Check("persistence", Level.OK, "append-only file is on")
-    else:
-        advice = "turn on the append-only file: CONFIG SET appendonly yes, and in the server's configuration"
-        yield Check("persistence", Level.WARNING, "no append-only file: a restart loses the latest jobs", advice)
-    skew = float(info["clock_skew"])
-    if abs(skew) > MOST_SKEW_SECONDS:
-        advice = "set both clocks by NTP; jobs go by the clock of Redis, AWS signatures by this one"
-        yield Check("clock", Level.WARNING, f"this machine and Redis are {abs(skew):.1f} s apart", advice)
-    else:
-        yield Check("clock", Level.OK, "this machine and Redis agree")
+        # The error says itself what to do.
+        yield Check("redis", Level.FAULT, str(error))

@@ -1,19 +1,17 @@
-"""Reads files of jobs, CSV or JSONL, row by row, and writes rejected rows so that they can be mended and sent again.
+"""Reads files of jobs, CSV or JSONL, row by row, in bounded memory.
 
 What a row is made of, `outbound_chat.rows` says.
 """
 
-import csv
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.errors import InvalidJob
 from outbound_chat.rows import CsvReader, JsonReader, Row, RowReader, UnusableFile
 
-__all__ = ["JobFile", "Rejects", "UnusableFile"]
+__all__ = ["JobFile", "Row", "UnusableFile", "open_file"]
 
 PART = 65_536
 KEPT_ROWS = 1_200
@@ -33,18 +31,18 @@ class JobFile:
             raise UnusableFile(f"{path}: name the kind of file by its ending, .csv or .jsonl")
         self.path = path
         self.is_csv = path.suffix.lower() == ".csv"
-        try:
-            self._bytes: IO[bytes] = path.open("rb")
-            self.size = path.stat().st_size
-        except OSError as error:
-            raise UnusableFile(f"{path} can't be read: {error.strerror}") from error
+        self._bytes, self.size = open_file(path)
         self._reader: RowReader = (CsvReader if self.is_csv else JsonReader)(str(path))
         self._begun = self._parts()
         self.recent: dict[int, Row] = {}
         """The last rows by their number, from 1."""
         self.own_minutes: Counter[int] = Counter()
         """How many rows so far brought which `chat_duration_in_minutes` of their own."""
-        self._first = next(self._begun, None)
+        try:
+            self._first = next(self._begun, None)
+        except UnusableFile:
+            self.close()
+            raise
 
     @property
     def columns(self) -> list[str]:
@@ -94,32 +92,11 @@ class JobFile:
         self._bytes.close()
 
 
-class Rejects:
-    """The rejected rows in a file like the one they came from, with `_line` and `_errors`; made at the first one."""
-
-    def __init__(self, path: Path, source: JobFile) -> None:
-        self.path = path
-        self._source = source
-        self._file: IO[str] | None = None
-
-    def add(self, row: int, errors: tuple[FieldError, ...]) -> None:
-        """Writes one rejected row."""
-        found = self._source.recent.get(row) or Row(row, 0, {})
-        first = self._file is None
-        if self._file is None:
-            self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-        reasons = "; ".join(map(str, errors))
-        if not self._source.is_csv:
-            line = {**found.cells, "_line": found.line, "_errors": reasons}
-            self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
-            return
-        columns = [name for name in self._source.columns if name not in {"_line", "_errors"}]
-        writer = csv.writer(self._file)
-        if first:
-            writer.writerow([*columns, "_line", "_errors"])
-        writer.writerow([*(found.cells.get(name, "") for name in columns), found.line, reasons])
-
-    def close(self) -> None:
-        """Closes the file, if there is one."""
-        if self._file:
-            self._file.close()
+def open_file(path: Path) -> tuple[IO[bytes], int]:
+    """The file, and its size; `UnusableFile` where it can't be read or is none, as pipes and devices without end."""
+    try:
+        if path.exists() and not path.is_file():
+            raise UnusableFile(f"{path} is no file; write the rows to one first")
+        return path.open("rb"), path.stat().st_size
+    except OSError as error:
+        raise UnusableFile(f"{path} can't be read: {error.strerror}") from error

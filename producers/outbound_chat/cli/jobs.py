@@ -3,17 +3,26 @@
 import json
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from outbound_chat.cli.output import Exit, print_batch, print_jobs, print_json, talk
+from outbound_chat.cli.holding import held_by, holds_of
+from outbound_chat.cli.output import Exit, number_of, print_batch, print_jobs, print_json, print_unknown, talk
+from outbound_chat.cli.progress import follow_batch
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import UnknownBatch, UnknownJob, WaitTimeout
+from outbound_chat.errors import UnknownBatch, WaitTimeout
 from outbound_chat.jobs import Batch, Job, JobState
+from outbound_chat.reports import Hold
 from outbound_chat.rows import parse_time
+from outbound_chat_config import Settings, load_settings
+
+LARGEST_REQUEST = 1_000_000
+"""Bytes; its attributes are at most 32,768, and its message 16,384."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+WAITING = frozenset({JobState.SCHEDULED, JobState.QUEUED})
+Safety = Annotated[str | None, typer.Option(help="memory, or fsync: return once it is on disk, and with a replica.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_default=False)]
 
 
@@ -28,11 +37,21 @@ def _read_request(path: Path | None) -> dict[str, Any] | None:
     if path is None:
         return None
     try:
-        request = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(LARGEST_REQUEST + 1)
+        if len(content) > LARGEST_REQUEST:
+            raise typer.BadParameter(
+                f"{path} has more than {LARGEST_REQUEST:,} bytes, as no request has", param_hint="--request"
+            )
+        request = json.loads(content.decode("utf-8"))
     except OSError as error:
         raise typer.BadParameter(f"{path} can't be read: {error.strerror}", param_hint="--request") from error
-    except ValueError as error:
-        raise typer.BadParameter(f"{path} is not JSON: {error}", param_hint="--request") from error
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{path} is not UTF-8 text; save it as UTF-8", param_hint="--request") from None
+    except json.JSONDecodeError as error:
+        raise typer.BadParameter(f"{path} is not JSON: {error}", param_hint="--request") from None
+    except (ValueError, RecursionError):
+        raise typer.BadParameter(f"{path} is not JSON that a request may be", param_hint="--request") from None
     if not isinstance(request, dict):
         raise typer.BadParameter(f"{path} must hold one JSON object", param_hint="--request")
     return request
@@ -54,7 +73,8 @@ def send(
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "normal",
     tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key and content give the same job.")] = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the end; 0: do not wait.")] = 0.0,
+    durability: Safety = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the end; 0: do not wait.", min=0)] = 0.0,
     as_json: Json = False,
 ) -> None:
     """Enqueue one message, and print its job."""
@@ -64,6 +84,7 @@ def send(
         "priority": priority,
         "tenant": tenant,
         "idempotency_key": idempotency_key,
+        "durability": durability,
         "sender": sender,
     }
     raw = _read_request(request)
@@ -85,22 +106,42 @@ def send(
 
 def status(ids: Ids, *, as_json: Json = False) -> None:
     """Print jobs or batches as they stand. Exits with 5 when an id is unknown."""
-    with OutboundChat.from_settings() as chat:
+    settings = load_settings()
+    with OutboundChat.from_settings(settings) as chat:
         found, unknown = _read(chat, ids)
+        waiting = [one for one in found if isinstance(one, Job) and one.state in WAITING]
+        holds = chat.holds() if waiting and not as_json else []
     _print(found, as_json, single=len(ids) == 1)
-    for id_ in unknown:
-        talk.print(f"error: no job or batch has the id {id_}", markup=False)
-    waiting = [one.id for one in found if isinstance(one, Job) and one.state is JobState.QUEUED]
-    if waiting and talk.is_terminal and not as_json:
-        talk.print(f"what it waits for: outbound-chat why {waiting[0]}", style="dim", markup=False)
+    if not as_json:
+        _hint(waiting, holds, settings)
     if unknown:
-        raise typer.Exit(Exit.UNKNOWN_ID)
+        _refuse(unknown)
+
+
+def _hint(waiting: list[Job], holds: list[Hold], settings: Settings) -> None:
+    """Whether somebody holds the first job that is held, or how to ask what the first one waits for."""
+    for job in waiting:
+        if found := holds_of(job, holds, settings):
+            hold = found[0]
+            talk.print(
+                f"held: {hold.scope} {hold.name}, {held_by(hold)}; see outbound-chat why {job.id}",
+                style="yellow",
+                markup=False,
+            )
+            return
+    if waiting and talk.is_terminal:
+        talk.print(f"what it waits for: outbound-chat why {waiting[0].id}", style="dim", markup=False)
+
+
+def _refuse(unknown: list[str]) -> NoReturn:
+    print_unknown(unknown)
+    raise typer.Exit(Exit.UNKNOWN_ID)
 
 
 def wait(
     ids: Ids,
     *,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait, for all together.")] = 600.0,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait, for all together.", min=0)] = 600.0,
     as_json: Json = False,
 ) -> None:
     """Wait until jobs or batches are final, and print them. Exits with 1 when any ended other than sent."""
@@ -109,17 +150,22 @@ def wait(
     with OutboundChat.from_settings() as chat:
         found, unknown = _read(chat, ids)
         if unknown:
-            raise UnknownJob(unknown[0])
+            _refuse(unknown)
         try:
             for one in found:
                 left = max(0.0, deadline - time.monotonic())
-                ends.append(chat.wait(one.id, left) if isinstance(one, Job) else chat.wait_batch(one.id, left))
+                ends.append(chat.wait(one.id, left) if isinstance(one, Job) else _wait_batch(chat, one.id, left))
         except WaitTimeout:
             _print(_read(chat, ids)[0], as_json, single=len(ids) == 1)
             raise
     _print(ends, as_json, single=len(ids) == 1)
-    if not all(_all_sent(one) for one in ends):
+    if not all(_all_in(one, JobState.SENT) for one in ends):
         raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def _wait_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
+    # Looking costs more than waiting for the word that it is final, so it is done for eyes only.
+    return follow_batch(chat, batch_id, timeout) if talk.is_terminal else chat.wait_batch(batch_id, timeout)
 
 
 def cancel(
@@ -129,18 +175,20 @@ def cancel(
     as_json: Json = False,
 ) -> None:
     """Stop jobs, batches or a tenant's jobs that were not sent yet; print them. Exits with 1 when a job had gone."""
-    if bool(ids) is bool(tenant):
-        raise typer.BadParameter("name ids of jobs or batches, or a tenant", param_hint="IDS")
+    if ids and tenant:
+        raise typer.BadParameter("give ids or --tenant, not both: --tenant stops all its jobs", param_hint="IDS")
+    if not ids and not tenant:
+        raise typer.BadParameter("give ids of jobs or batches, or --tenant", param_hint="IDS")
     with OutboundChat.from_settings() as chat:
         if tenant:
             _print_cancelled(tenant, chat.cancel_tenant(tenant), as_json)
             return
         found, unknown = _read(chat, ids or [])
         if unknown:
-            raise UnknownJob(unknown[0])
+            _refuse(unknown)
         ends = [chat.cancel_batch(one.id) if isinstance(one, Batch) else chat.cancel(one.id) for one in found]
     _print(ends, as_json, single=len(found) == 1)
-    if not all(isinstance(one, Batch) or one.state is JobState.CANCELLED for one in ends):
+    if not all(_all_in(one, JobState.CANCELLED) for one in ends):
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
 
@@ -148,7 +196,7 @@ def _print_cancelled(tenant: str, cancelled: int, as_json: bool) -> None:
     if as_json:
         print_json({"tenant": tenant, "cancelled": cancelled})
     else:
-        talk.print(f"{cancelled:,} jobs of {tenant} were cancelled", markup=False)
+        talk.print(f"{number_of(cancelled, 'job', 'jobs')} of {tenant} cancelled", markup=False)
 
 
 def _read(chat: OutboundChat, ids: list[str]) -> tuple[list[Job | Batch], list[str]]:
@@ -163,8 +211,8 @@ def _read(chat: OutboundChat, ids: list[str]) -> tuple[list[Job | Batch], list[s
     return found, unknown
 
 
-def _all_sent(one: Job | Batch) -> bool:
-    return one.state is JobState.SENT if isinstance(one, Job) else one.counts[JobState.SENT] == one.accepted
+def _all_in(one: Job | Batch, state: JobState) -> bool:
+    return one.state is state if isinstance(one, Job) else one.counts[state] == one.accepted
 
 
 def _print(found: list[Job | Batch] | list[Job], as_json: bool, *, single: bool) -> None:

@@ -27,9 +27,17 @@ class NumberFile:
             raise UnusableFile(f"{path} can't be read: {error.strerror}") from error
         self.line = 1
         """Line on which the row that was read last begins: a quote that is never closed swallows those behind it."""
-        self._lines_read = 0
+        self._lines_read = self._row_bytes = 0
         csv.field_size_limit(LONGEST_FIELD)
         self._reader = csv.reader(self._lines(), strict=True)
+        try:
+            self._place = self._read_header(path)
+        except UnusableFile:
+            self.close()
+            raise
+
+    def _read_header(self, path: Path) -> int:
+        """Place of the column of the numbers."""
         try:
             names = [name.strip() for name in next(self._reader, [])]
         except csv.Error as error:
@@ -38,7 +46,7 @@ class NumberFile:
         if len(found) != 1:
             message = 'its first line must name one column "to" or "number", and no second one; commas separate columns'
             raise UnusableFile(f"{path}: {message}")
-        self._place = found[0]
+        return found[0]
 
     @property
     def position(self) -> int:
@@ -48,14 +56,19 @@ class NumberFile:
     def _lines(self) -> Iterator[str]:
         while line := self._bytes.readline(LONGEST_LINE + 1):
             self._lines_read += 1
-            if len(line) > LONGEST_LINE:
-                raise UnusableFile(f"line {self._lines_read} has more than {LONGEST_LINE:,} bytes; no row is that long")
+            self._row_bytes += len(line)
+            if self._row_bytes > LONGEST_LINE:
+                message = (
+                    f"the row at line {self._lines_read} has more than {LONGEST_LINE:,} bytes; no row is that long"
+                )
+                raise UnusableFile(message)
             # Bytes that are not UTF-8 matter in the column of the numbers alone, and no number has them.
             yield line.decode("utf-8-sig" if self._lines_read == 1 else "utf-8", "replace")
 
     def __iter__(self) -> Iterator[str]:
         while True:
             self.line = self._lines_read + 1
+            self._row_bytes = 0
             try:
                 cells = next(self._reader, None)
             except csv.Error:

@@ -1,13 +1,15 @@
 """How the command line speaks: data to standard output, talk to standard error, one exit code for each kind of end."""
 
 import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
 from outbound_chat.errors import (
@@ -20,10 +22,32 @@ from outbound_chat.errors import (
     WaitTimeout,
 )
 from outbound_chat.jobs import Batch, Job, JobState
-from outbound_chat.plain import to_plain
+from outbound_chat.plain import plain
 
-out = Console(highlight=False)
-talk = Console(stderr=True, highlight=False)
+# What a terminal obeys and does not show: control characters but tabs and line ends, what turns the direction of a line
+# (https://www.unicode.org/reports/tr9/), and halves of characters, which no stream can encode.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def shown(text: str) -> str:
+    """The text as a terminal may have it: what it would obey is written in escapes, and line ends stay.
+
+    Names, reasons and messages come from Redis and from callers; one must not clear a screen or hide another line.
+    """
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
+
+
+class _Console(Console):
+    """Shows all text, whatever prints it, as `shown` has it; only Rich's own control codes reach the terminal."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=shown(segment.text))
+
+
+# On a terminal lines are broken between words; into files and pipes they go whole, so that they can be searched.
+out = _Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+talk = _Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 class Exit(IntEnum):
@@ -64,16 +88,30 @@ def print_error(error: Exception) -> None:
     lines = [f"  {fault}" for fault in error.errors] if isinstance(error, InvalidJob) else []
     head = "this is refused:" if lines else str(error)
     text = "\n".join([head, *lines, *getattr(error, "__notes__", [])])
-    talk.print(Text("error: ", style="bold red") + Text(text), soft_wrap=True)
+    talk.print(Text("error: ", style="bold red") + Text(text))
+
+
+def print_unknown(ids: Sequence[str]) -> None:
+    """Ids that neither a job nor a batch has, a line each."""
+    for id_ in ids:
+        print_error(
+            LookupError(f"no job or batch has the id {id_!r}; results are kept for a while only (results.keep)")
+        )
 
 
 def print_json(value: Any) -> None:
     """A value as one JSON document on one line of standard output: records as objects, times as ISO 8601."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=to_plain) + "\n")
+    sys.stdout.write(to_json(value) + "\n")
+
+
+def to_json(value: Any) -> str:
+    """The same as text. What a terminal would obey is escaped, so that a reader of JSON gets it back as it was."""
+    text = json.dumps(value, ensure_ascii=False, default=plain)
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:
-    """Jobs, a line each; never cut, so that ids can be copied and searched for."""
+    """Jobs, a line each."""
     width = max((len(job.id) for job in jobs), default=0)
     for job in jobs:
         line = Text(f"{job.id:<{width}}  ") + Text(f"{job.state:<9}", style=COLOURS.get(job.state, ""))
@@ -85,7 +123,7 @@ def print_jobs(jobs: Sequence[Job]) -> None:
         line += Text(f"  attempts {job.attempts}")
         if job.error:
             line += Text(f"  {job.error.code}: {job.error.message}")
-        out.print(line, soft_wrap=True)
+        out.print(line)
 
 
 def print_batch(batch: Batch) -> None:
@@ -97,7 +135,7 @@ def print_batch(batch: Batch) -> None:
         if number:
             out.print(Text(f"  {state:<10}", style=COLOURS.get(state, "")) + Text(f"{number:>9,}"))
     if outlook := outlook_of(batch):
-        out.print(Text(f"  {outlook}"), soft_wrap=True)
+        out.print(Text(f"  {outlook}"))
 
 
 def outlook_of(batch: Batch) -> str:
@@ -106,7 +144,14 @@ def outlook_of(batch: Batch) -> str:
         return f"held, no end known: {batch.held_by}"
     if batch.expected_end is None:
         return ""
-    return f"{batch.rate:.3g}/s, expected to end {clock_time(batch.expected_end)}"
+    # Where nothing is due yet, there is no rate to tell.
+    rate = f"{batch.rate:.3g}/s, " if batch.rate else ""
+    return f"{rate}expected to end {clock_time(batch.expected_end)}"
+
+
+def number_of(count: int, noun: str, plural: str = "") -> str:
+    """`1 job`, `2 jobs`, `1,000 jobs`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def clock_time(instant: datetime) -> str:

@@ -4,27 +4,25 @@ from datetime import timedelta
 from typing import Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from outbound_chat.cli.files import JobFile, Rejects, UnusableFile
+from outbound_chat.cli.files import JobFile, UnusableFile
 from outbound_chat.cli.open_chats import batch_warning, span
 from outbound_chat.cli.output import Exit, clock_time, out, print_json, talk
+from outbound_chat.cli.progress import file_progress
+from outbound_chat.cli.rejects import Rejects
 from outbound_chat.client import OutboundChat
-from outbound_chat.jobs import Preflight, Rejection
+from outbound_chat.jobs import Preflight
+from outbound_chat.plain import plain
 from outbound_chat_config import Sender, Settings
-
-NAMED = 20
-"""Rejected rows that are shown; the file of rejects has all."""
 
 
 def show_preflight(
     settings: Settings, rows: JobFile, rejects: Rejects, sender: str, shared: dict[str, Any], *, as_json: bool
 ) -> None:
     """Checks a file, prints what would become of it, and ends with the exit code that sending it would have."""
-    named: list[dict[str, Any]] = []
     try:
         with OutboundChat.from_settings(settings) as chat:
-            flight = _preflight(chat, rows, rejects, named, sender=sender, shared=shared)
+            flight = _preflight(chat, rows, rejects, sender=sender, shared=shared)
     except UnusableFile as error:
         raise typer.BadParameter(str(error), param_hint="FILE") from error
     finally:
@@ -33,13 +31,13 @@ def show_preflight(
     lines = rows.lines_of({one.row for one in flight.first_expiring})
     path = str(rejects.path) if flight.rejected else None
     for warning in _warnings(flight, settings.senders[sender], rows):
-        talk.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+        talk.print(f"warning: {warning}", style="yellow", markup=False)
     if as_json:
-        expiring = [{"line": lines[one.row], **_plain(one)} for one in flight.first_expiring]
-        found = {**_plain(flight), "rejections": named, "first_expiring": expiring}
+        expiring = [{"line": lines[one.row], **plain(one)} for one in flight.first_expiring]
+        found = {**plain(flight), "rejections": rejects.first, "first_expiring": expiring}
         print_json({"preflight": found, "rejects": path})
     else:
-        _print(flight, named, lines, path)
+        _print(flight, rejects.first, lines, path)
     if flight.rejected:
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
@@ -48,30 +46,14 @@ def _preflight(
     chat: OutboundChat,
     rows: JobFile,
     rejects: Rejects,
-    named: list[dict[str, Any]],
     *,
     sender: str,
     shared: dict[str, Any],
 ) -> Preflight:
-    columns = (TextColumn("check  "), BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.fields[counts]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=talk) as progress:
-        bar = progress.add_task("", total=rows.size or 1, counts="")
-
-        def show(accepted: int, rejected: int) -> None:
-            progress.update(bar, completed=rows.position, counts=f"{accepted:,} accepted  {rejected:,} rejected")
-
-        def reject(rejection: Rejection) -> None:
-            rejects.add(rejection.row, rejection.errors)
-            if len(named) < NAMED:
-                named.append({"line": rows.recent[rejection.row].line, **_plain(rejection)})
-
-        flight = chat.preflight_batch(rows, sender=sender, on_rejected=reject, on_progress=show, **shared)
+    with file_progress("check", rows) as show:
+        flight = chat.preflight_batch(rows, sender=sender, on_rejected=rejects.add, on_progress=show, **shared)
         show(flight.accepted, flight.rejected)
     return flight
-
-
-def _plain(record: Any) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
 def _warnings(flight: Preflight, sender: Sender, rows: JobFile) -> list[str]:
@@ -92,17 +74,16 @@ def _print(flight: Preflight, named: list[dict[str, Any]], lines: dict[int, int]
     out.print(f"{flight.accepted:,} accepted, {flight.rejected:,} rejected; nothing was stored", markup=False)
     for one in named:
         for error in one["errors"]:
-            out.print(f"  line {one['line']}: {error}", markup=False, soft_wrap=True)
+            out.print(f"  line {one['line']}: {error}", markup=False)
     if path:
         more = f"{flight.rejected - len(named):,} more; " if flight.rejected > len(named) else ""
-        out.print(f"  {more}all rejected rows are in {path}", markup=False, soft_wrap=True)
+        out.print(f"  {more}all rejected rows are in {path}", markup=False)
     if flight.starts_at and flight.ends_at:
         lasts = span(timedelta(seconds=round((flight.ends_at - flight.starts_at).total_seconds())))
-        out.print(f"  starts    {clock_time(flight.starts_at)}, at {flight.rate:.3g}/s", markup=False)
+        rate = f", at {flight.rate:.3g}/s" if flight.rate else ""
+        out.print(f"  starts    {clock_time(flight.starts_at)}{rate}", markup=False)
         out.print(f"  ends      {clock_time(flight.ends_at)}, {lasts} later", markup=False)
         out.print(f"  expire    {flight.expiring:,} before their turn", markup=False)
     for expiring in flight.first_expiring:
         turn, expires = clock_time(expiring.expected_turn), clock_time(expiring.expires_at)
-        out.print(
-            f"    line {lines[expiring.row]}: expires {expires}, its turn is {turn}", markup=False, soft_wrap=True
-        )
+        out.print(f"    line {lines[expiring.row]}: expires {expires}, its turn is {turn}", markup=False)

@@ -1,6 +1,5 @@
 """Commands for numbers that must not be contacted: suppress, unsuppress, suppressed."""
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,13 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from outbound_chat.cli.files import UnusableFile
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.numbers import NumberFile
-from outbound_chat.cli.output import Exit, out, print_json, talk
+from outbound_chat.cli.output import Exit, number_of, out, print_json, talk, to_json
+from outbound_chat.cli.progress import file_progress
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import FieldError
 from outbound_chat.jobs import Rejection
@@ -72,13 +71,13 @@ def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False
             between = "["
             for entry in found:
                 row = {"number": entry.number, "since": entry.since.isoformat(timespec="milliseconds")}
-                sys.stdout.write(between + json.dumps({**row, "reason": entry.reason}, ensure_ascii=False))
+                sys.stdout.write(between + to_json({**row, "reason": entry.reason}))
                 between = ",\n"
             sys.stdout.write("[]\n" if between == "[" else "]\n")
             return
         for entry in found:
             line = Text(f"{entry.number:<16}  since {entry.since.astimezone():%Y-%m-%d %H:%M:%S%z}")
-            out.print(line + Text(f"  {entry.reason}" if entry.reason else ""), soft_wrap=True)
+            out.print(line + Text(f"  {entry.reason}" if entry.reason else ""))
 
 
 @dataclass(slots=True)
@@ -97,7 +96,7 @@ class _Faults:
     def show(self) -> None:
         word = "line" if self.file else "number"
         for place, error in self.shown:
-            talk.print(f"{word} {place}: {error.message} [{error.code}]", markup=False, soft_wrap=True)
+            talk.print(f"{word} {place}: {error.message} [{error.code}]", markup=False)
         if self.count > len(self.shown):
             talk.print(f"and {self.count - len(self.shown):,} more", markup=False)
 
@@ -132,7 +131,7 @@ def _change(
         rows = [{"line" if file else "number": place, "code": error.code} for place, error in faults.shown]
         print_json({"numbers": total, changed: count, "rejected": faults.count, "rejections": rows})
     else:
-        out.print(f"{total:,} numbers, {count:,} {changed}, {faults.count:,} rejected")
+        out.print(f"{number_of(total, 'number')}, {count:,} {changed}, {faults.count:,} rejected")
     if faults.count:
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
@@ -143,14 +142,8 @@ def _progress(verb: str, source: NumberFile | None) -> Iterator[Callable[[int, i
     if source is None:
         yield lambda _taken, _rejected: None
         return
-    columns = (TextColumn(verb), BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.fields[counts]}"))
     try:
-        with Progress(*columns, TimeElapsedColumn(), console=talk) as progress:
-            bar = progress.add_task("", total=source.size or 1, counts="")
-
-            def show(taken: int, rejected: int) -> None:
-                progress.update(bar, completed=source.position, counts=f"{taken:,} numbers  {rejected:,} rejected")
-
+        with file_progress(verb, source, "numbers") as show:
             yield show
     finally:
         source.close()

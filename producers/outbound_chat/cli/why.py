@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from outbound_chat.cli.jobs import Json
-from outbound_chat.cli.output import COLOURS, out, print_json
+from outbound_chat.cli.output import COLOURS, Exit, out, print_json, print_unknown
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import UnknownBatch, UnknownJob
 from outbound_chat.lengths import after
@@ -35,16 +35,17 @@ def _refuse_batch(chat: OutboundChat, unknown: UnknownJob) -> NoReturn:
     try:
         chat.batch(unknown.job_id)
     except UnknownBatch:
-        raise unknown from None
+        print_unknown([unknown.job_id])
+        raise typer.Exit(Exit.UNKNOWN_ID) from None
     raise typer.BadParameter(f"is a batch; ask for one of its jobs, such as {unknown.job_id}-1", param_hint="JOB")
 
 
 def _print(found: Why) -> None:
     job = found.job
     state = Text(job.state, style=COLOURS.get(job.state, ""))
-    out.print(Text(f"{job.id}  ") + state + Text(f"  {job.priority.name.lower()}  sender {job.sender}"), soft_wrap=True)
+    out.print(Text(f"{job.id}  ") + state + Text(f"  {job.priority.name.lower()}  sender {job.sender}"))
     style = "green" if found.reason in _MOVES_BY_ITSELF else "yellow"
-    out.print(Text("") + Text(found.reason, style=f"bold {style}") + Text(f": {found.explanation}"), soft_wrap=True)
+    out.print(Text("") + Text(found.reason, style=f"bold {style}") + Text(f": {found.explanation}"))
     if found.ahead is None:
         return
     place = (

@@ -13,11 +13,12 @@ from outbound_chat.client._hub import Hub, Waiter
 from outbound_chat.client._operations_async import AsyncOperations
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
 from outbound_chat.client._preflight import BatchPreflight
+from outbound_chat.client._steps import Steps
 from outbound_chat.client._suppressing import AsyncSuppressing
 from outbound_chat.client._sync import Ending, OutboundChat
-from outbound_chat.client._verbs import Steps, Verbs, time_left
+from outbound_chat.client._verbs import Verbs, time_left
 from outbound_chat.client._why import why
-from outbound_chat.errors import InvalidJob, StoreUnavailable, UnknownBatch
+from outbound_chat.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable, UnknownBatch
 from outbound_chat.jobs import Batch, BatchReceipt, Job, Preflight
 from outbound_chat.store import AsyncStore
 from outbound_chat.why import Why
@@ -68,7 +69,7 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing):
     def _setup(self, settings: Settings, store: AsyncStore | None) -> None:
         self._settings = settings
         self._verbs = Verbs(settings)
-        self._control = Control(settings)
+        self._control = Control(self._verbs)
         self._store = store or AsyncStore(settings.redis_url.get_secret_value(), settings.key_prefix)
         self._hub = Hub(self._store, self._finals)
 
@@ -99,6 +100,8 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing):
                 if batch.add(row):
                     await self._run(batch.flush())
             return await self._run(batch.close())
+        except NotDurable:  # of the whole batch, which is closed
+            raise
         except BaseException as error:
             batch.explain_interruption(error)
             raise
@@ -185,7 +188,12 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing):
         try:
             call = next(steps)
             while True:
-                call = steps.send(await self._store.run(call))
+                try:
+                    answer = await self._store.run(call)
+                except StoreError as error:
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(answer)
         except StopIteration as end:
             result: T = end.value
             return result

@@ -7,20 +7,25 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from outbound_chat.client._checks import (
+    LONGEST_NAME,
+    UNREADABLE_KEY,
     Errors,
     check_concurrency,
     check_key,
+    check_label,
     check_priority,
     check_tenant,
     check_timing,
     check_weight,
 )
+from outbound_chat.client._durability import Guard
 from outbound_chat.client._quiet import ServerClock, out_of_quiet_hours
-from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms, new_job, to_json
+from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client._verbs import Verbs, max_age_ms, new_job, to_json
 from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, UnknownBatch
 from outbound_chat.ids import new_local_id
 from outbound_chat.jobs import BatchReceipt, Priority, Rejection
-from outbound_chat.request import ChatRequest, Code
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.store import calls
 from outbound_chat.store.calls import NewJob, NotOpen
 from outbound_chat.store.records import lane_of
@@ -53,9 +58,11 @@ class BatchWriter:
         errors: Errors = []
         tenant = check_tenant(options.get("tenant"), errors)
         priority = check_priority(options.get("priority"), Priority.BULK, errors)
+        check_label("name", name, LONGEST_NAME, errors)
         self._weight = check_weight(options.get("weight"), errors)
         self._concurrency = check_concurrency(options.get("concurrency"), errors)
         self._sender_name, sender = verbs.find_sender(options.get("sender"), errors)
+        self._guard = Guard(verbs.settings.durability, options.get("durability"), errors)
         errors += [
             FieldError(field, Code.NOT_SHAREABLE, "belongs to one job; give it in the rows")
             for field in sorted(OF_ONE_JOB & options.keys())
@@ -96,6 +103,7 @@ class BatchWriter:
 
     def open(self) -> Steps[None]:
         """Begins the batch."""
+        yield from self._guard.prepare(self._keys)
         shared = to_json(self._shared.stored())
         call = calls.open_batch(
             self._keys,
@@ -136,6 +144,8 @@ class BatchWriter:
         if not isinstance(row, Mapping):
             raise InvalidJob([FieldError("row", Code.WRONG_TYPE, 'must be a mapping, such as {"to": "+12025550123"}')])
         errors: Errors = []
+        if row.get("durability") is not None:
+            errors.append(FieldError("durability", Code.NOT_IN_BATCH, "is the same for a whole batch; give it there"))
         for field in row.keys() & self._fixed.keys():
             if row[field] is not None and row[field] != self._fixed[field]:
                 errors.append(
@@ -153,9 +163,7 @@ class BatchWriter:
         if errors:
             raise InvalidJob(errors)
         parts = whole.parts(self.sender)
-        return new_job(
-            f"{self._batch}-{self._rows}", own, whole=whole, parts=parts, timing=timing, idem=idem, lane=self.lane
-        )
+        return new_job(f"{self._batch}-{self._rows}", own, whole, parts=parts, timing=timing, idem=idem, lane=self.lane)
 
     def _reject(self, row: int, errors: tuple[FieldError, ...]) -> None:
         self.rejected += 1
@@ -185,8 +193,12 @@ class BatchWriter:
         for other in reply.others:
             if other.same:
                 self._duplicates += 1
+                self._guard.remember(other.local_id)
                 continue
             row = int(chunk[other.index].local_id.rpartition("-")[2])
+            if not other.local_id:
+                self._reject(row, (UNREADABLE_KEY,))
+                continue
             message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
             self._reject(row, (FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message),))
         if self._on_progress:
@@ -196,6 +208,7 @@ class BatchWriter:
         """Submits what is left and says that no more rows come."""
         yield from self.flush()
         yield from ask(calls.close_batch(self._keys, batch=self._batch, rejected=self.rejected))
+        yield from self._guard.confirm(self.id, batch=self._batch, accepted=self._accepted)
         return BatchReceipt(
             id=self.id,
             accepted=self._accepted,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,8 +16,19 @@ from outbound_chat_config import check_name
 
 FARTHEST = timedelta(days=365)
 LONGEST_KEY = 255
+LONGEST_NAME = 255
+LONGEST_REASON = 1_000
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]").search
+_SURROGATE = re.compile("[\ud800-\udfff]").search
 
 Errors = list[FieldError]
+
+UNREADABLE_KEY = FieldError(
+    "idempotency_key",
+    Code.IDEMPOTENCY_CONFLICT,
+    "was written over in Redis by another program, so nobody knows whether it was used; use another key",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +86,18 @@ def check_tenant(value: object, errors: Errors) -> str | None:
     except ValueError as error:
         errors.append(FieldError("tenant", Code.INVALID_NAME, str(error)))
         return None
+
+
+def check_label(field: str, value: object, most: int, errors: Errors) -> None:
+    """A name or reason that people read, of at most so many characters."""
+    if not isinstance(value, str):
+        errors.append(FieldError(field, Code.WRONG_TYPE, "must be text"))
+    elif len(value) > most:
+        errors.append(FieldError(field, Code.TOO_LONG, f"must be at most {most} characters; shorten it"))
+    elif _SURROGATE(value):
+        errors.append(FieldError(field, Code.NOT_UNICODE, "must be valid Unicode; decode its source again"))
+    elif _CONTROL(value):
+        errors.append(FieldError(field, Code.CONTROL_CHARACTER, "must have no control characters; remove them"))
 
 
 def check_weight(value: object, errors: Errors) -> float | None:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from outbound_chat.client._checks import Errors, check_tenant
-from outbound_chat.client._verbs import Steps, ask
+from outbound_chat.client._checks import LONGEST_REASON, Errors, check_label, check_tenant
+from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client._verbs import Verbs
 from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, SettingsError, UnknownBatch
 from outbound_chat.ids import split_id
 from outbound_chat.reports import Hold
 from outbound_chat.request import Code
-from outbound_chat.store import Keys, calls
-from outbound_chat_config import Settings
+from outbound_chat.store import calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +36,20 @@ class Target:
 class Control:
     """The orders of operators, for one set of settings."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, verbs: Verbs) -> None:
+        self._verbs = verbs
+        self._settings = verbs.settings
 
     def hold(self, target: Target, reason: str) -> Steps[None]:
         """Stops a scope."""
-        if not reason.strip():
-            message = "is required: say why, for those who will wonder"
-            raise InvalidJob([FieldError("reason", Code.REQUIRED, message)])
+        errors: Errors = []
+        check_label("reason", reason, LONGEST_REASON, errors)
+        if not errors and not reason.strip():
+            errors.append(FieldError("reason", Code.REQUIRED, "is required: say why, for those who will wonder"))
+        if errors:
+            raise InvalidJob(errors)
         for budget, scope in self._scopes(target):
-            word = yield from ask(calls.hold(self._keys(budget), scope=scope, reason=reason.strip()))
+            word = yield from ask(calls.hold(self._verbs.keys(budget), scope=scope, reason=reason.strip()))
             if word == "gone":
                 raise UnknownBatch(str(target.batch))
             if word == "final":
@@ -55,7 +59,7 @@ class Control:
         """Ends a person's hold of a scope; whether there was one."""
         released = False
         for budget, scope in self._scopes(target):
-            ended, _ = yield from ask(calls.release(self._keys(budget), scope=scope))
+            ended, _ = yield from ask(calls.release(self._verbs.keys(budget), scope=scope))
             released = released or ended
         return released
 
@@ -63,7 +67,7 @@ class Control:
         """All holds of all budgets."""
         found: list[Hold] = []
         for budget in self._settings.budgets:
-            found += yield from ask(calls.read_holds(self._keys(budget)))
+            found += yield from ask(calls.read_holds(self._verbs.keys(budget)))
         return found
 
     def cancel_batch(self, batch_id: str) -> Steps[int]:
@@ -83,7 +87,7 @@ class Control:
     def _cancel(self, budget: str, scope: str, name: str) -> Steps[int]:
         ended, first, left = 0, True, True
         while left:
-            answer = yield from ask(calls.cancel_many(self._keys(budget), scope=scope, first=first))
+            answer = yield from ask(calls.cancel_many(self._verbs.keys(budget), scope=scope, first=first))
             if answer is None:
                 raise UnknownBatch(name)
             ended, first, left = ended + answer[0], False, answer[1]
@@ -95,18 +99,15 @@ class Control:
             senders = [sender for sender in self._settings.senders.values() if sender.budget == budget]
             instances = sorted({sender.instance_id for sender in senders if sender.max_open_chats})
             if instances:
-                call = calls.close_chat(self._keys(budget), contact=contact_id, instances=instances)
+                call = calls.close_chat(self._verbs.keys(budget), contact=contact_id, instances=instances)
                 if (yield from ask(call)):
                     return True
         return False
 
-    def _keys(self, budget: str) -> Keys:
-        return Keys(self._settings.key_prefix, budget)
-
     def _scopes(self, target: Target) -> list[tuple[str, str]]:
         """Budgets that a scope concerns, and what it is called there."""
         if target.budget is not None:
-            return [(self._known_budget(target.budget), "budget")]
+            return [(self._verbs.budget(target.budget), "budget")]
         if target.sender is not None:
             return [(self._settings.sender(target.sender).budget, f"sender:{target.sender}")]
         if target.instance is not None:
@@ -118,12 +119,6 @@ class Control:
         if parts is None:
             raise UnknownBatch(str(target.batch))
         return [(parts[0], f"batch:{parts[1]}")]
-
-    def _known_budget(self, name: str) -> str:
-        if name not in self._settings.budgets:
-            known = ", ".join(sorted(self._settings.budgets))
-            raise SettingsError(f'budget "{name}" is not configured; known budgets: {known}')
-        return name
 
     def _budgets_of_instance(self, instance: str) -> list[str]:
         senders = self._settings.senders.values()

@@ -7,12 +7,13 @@ from typing import Any
 
 from outbound_chat.client._checks import Errors, Timing
 from outbound_chat.client._quiet import out_of_quiet_hours
-from outbound_chat.client._verbs import OWN_OPTIONS, Steps, Verbs, ask, max_age_ms, to_json
-from outbound_chat.errors import FieldError, InvalidJob, NotReplayable, UnknownJob, Unprotected
+from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client._verbs import Verbs, max_age_ms, to_json
+from outbound_chat.errors import FieldError, InvalidJob, NewerVersion, NotReplayable, UnknownJob, Unprotected
 from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Job, JobState
 from outbound_chat.reports import DeadLetters
-from outbound_chat.request import ChatRequest, Code
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.store import calls
 from outbound_chat.store.calls import StoredJob
 from outbound_chat.store.records import from_ms, lane_of
@@ -33,7 +34,7 @@ class Dead:
         state, cursor = options.get("state"), options.get("cursor") or ""
         if state is not None and state not in STATES:
             raise InvalidJob([FieldError("state", Code.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
-        if cursor and not re.fullmatch(r"\d+ \S+", cursor):
+        if cursor and not re.fullmatch(r"[0-9]{1,15} [A-Z0-9-]{1,40}", cursor):
             raise InvalidJob([FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")])
         if not 0 < limit <= calls.MOST_JOBS:
             message = f"must be from 1 to {calls.MOST_JOBS}; read more pages with `cursor`"
@@ -63,7 +64,7 @@ class Dead:
         if stored.job.state not in STATES:
             raise NotReplayable(job_id, f"is {stored.job.state}; only failed and uncertain jobs are replayed")
         if stored.job.replayed_by:
-            return (yield from self._verbs.status(stored.job.replayed_by))
+            return (yield from self._earlier(stored, stored.job.replayed_by, changes))
         sender = self._verbs.settings.sender(stored.job.sender)
         request = _request(job_id, stored, changes)
         errors: Errors = list(request.errors(sender))
@@ -87,11 +88,32 @@ class Dead:
             request=to_json(request.stored()),
         )
         answer = yield from ask(call)
-        if answer.word == "unprotected":
-            raise Unprotected(job_id, from_ms(int(answer.detail)), edited=bool(changes))
-        if answer.word not in {"ok", "replayed"}:
-            raise UnknownJob(job_id) if answer.word == "gone" else NotReplayable(job_id, f"is {answer.detail} by now")
-        return (yield from self._verbs.status(f"{parts[0]}.{answer.detail}"))
+        match answer.word:
+            case "ok":
+                return (yield from self._verbs.status(f"{parts[0]}.{answer.detail}"))
+            case "replayed":
+                return (yield from self._earlier(stored, f"{parts[0]}.{answer.detail}", changes))
+            case "unprotected":
+                raise Unprotected(job_id, from_ms(int(answer.detail)), edited=bool(changes))
+            case "newer":
+                raise NewerVersion(job_id)
+            case "gone":
+                raise UnknownJob(job_id)
+        raise NotReplayable(job_id, f"is {answer.detail} by now")
+
+    def _earlier(self, stored: StoredJob, replay_id: str, changes: Mapping[str, Any]) -> Steps[Job]:
+        """The replay that there is already; one with changes must have asked for the same."""
+        if not changes:
+            return (yield from self._verbs.status(replay_id))
+        job_id, (budget, _, local_id) = stored.job.id, replay_id.partition(".")
+        wanted = _request(job_id, stored, changes)
+        replay = yield from ask(calls.read_request(self._verbs.keys(budget), local_id))
+        if replay is None or not replay.request:
+            reason = f"was replayed already, as {replay_id}; what that asked for is kept no more, so look there"
+            raise NotReplayable(job_id, reason)
+        if ChatRequest.from_stored(json.loads(replay.request)) != wanted:
+            raise NotReplayable(job_id, f"was replayed already, as {replay_id}, and without these changes")
+        return replay.job
 
 
 def _fitting(jobs: list[Job], options: Mapping[str, Any]) -> Iterator[Job]:
@@ -107,7 +129,17 @@ def _request(job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> Chat
         raise InvalidJob(faults)
     if not stored.request or stored.lost:
         raise NotReplayable(job_id, "has no request any more")
-    request = ChatRequest.from_stored(json.loads(stored.request))
+    request = _read(job_id, stored.request)
     if stored.shared:
-        request = request.merged(ChatRequest.from_stored(json.loads(stored.shared)))
+        request = request.merged(_read(job_id, stored.shared))
     return ChatRequest.from_short(changes).merged(request) if changes else request
+
+
+def _read(job_id: str, text: str) -> ChatRequest:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise NotReplayable(job_id, "has a request that can't be read; another program wrote it")
+    return ChatRequest.from_stored(body)

@@ -8,7 +8,8 @@ from outbound_chat.client import _overview as overview
 from outbound_chat.client._control import Control, Target
 from outbound_chat.client._dead import Dead
 from outbound_chat.client._options import DeadFilter, RequestOptions
-from outbound_chat.client._verbs import Steps, Verbs
+from outbound_chat.client._steps import Steps
+from outbound_chat.client._verbs import Verbs
 from outbound_chat.jobs import Batch, Job, JobState
 from outbound_chat.reports import BudgetStatus, DeadLetters, Events, Hold, JobPage
 
@@ -139,6 +140,19 @@ class Operations:
         options: dict[str, Any] = {**chosen, "limit": limit, "cursor": cursor}
         return self._run(Dead(self._verbs).page(options))
 
+    def each_dead_letter(self, **chosen: Unpack[DeadFilter]) -> Iterator[Job]:
+        """All failed and uncertain jobs that fit, the newest first, read page by page.
+
+        Raises what `dead_letters` raises.
+        """
+        cursor: str | None = None
+        while True:
+            page = self.dead_letters(limit=DEAD_PAGE, cursor=cursor, **chosen)
+            yield from page.jobs
+            cursor = page.cursor
+            if cursor is None:
+                return
+
     def count_dead(self, budget: str | None = None) -> Mapping[tuple[JobState, str], int]:
         """How many failed and uncertain jobs a budget has that were not replayed, by state and code."""
         return self._run(Dead(self._verbs).counts(budget))
@@ -147,11 +161,12 @@ class Operations:
         """Sends a failed or uncertain job once more, as a new job that points to it; the new job.
 
         It has the same token, as long as that is valid, so the customer is texted once whatever became of the old one.
-        `changes` replace parts of the request; that needs a new token. Twice: the same new job.
+        `changes` replace parts of the request; that needs a new token. Twice: the same new job, as long as it is known
+        to have the same changes.
 
         Raises:
             UnknownJob: no job has this id, or its record has passed its lifetime.
-            NotReplayable: it did not fail.
+            NotReplayable: it did not fail, or was replayed already without these changes.
             Unprotected: the customer might be texted twice; `force` accepts that.
             InvalidJob: what would be sent is refused, for example since its sender was changed.
         """
@@ -162,14 +177,8 @@ class Operations:
 
         Raises what `replay` raises, at the job it concerns; those before it are replayed.
         """
-        cursor: str | None = None
-        while True:
-            page = self.dead_letters(limit=DEAD_PAGE, cursor=cursor, **chosen)
-            for job in page.jobs:
-                yield self.replay(job.id)
-            cursor = page.cursor
-            if cursor is None:
-                return
+        for job in self.each_dead_letter(**chosen):
+            yield self.replay(job.id)
 
     def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
         """What happened in a budget since an event's number, up to 500 events, the oldest first.

@@ -11,7 +11,8 @@ from outbound_chat.client._dead import Dead
 from outbound_chat.client._documented import documented_by
 from outbound_chat.client._operations import DEAD_PAGE, EVENTS_PAGE, POLL_SECONDS, Operations
 from outbound_chat.client._options import DeadFilter, RequestOptions
-from outbound_chat.client._verbs import Steps, Verbs
+from outbound_chat.client._steps import Steps
+from outbound_chat.client._verbs import Verbs
 from outbound_chat.jobs import Batch, Job, JobState
 from outbound_chat.reports import BudgetStatus, DeadLetters, Events, Hold, JobPage
 
@@ -88,6 +89,17 @@ class AsyncOperations:
         options: dict[str, Any] = {**chosen, "limit": limit, "cursor": cursor}
         return await self._run(Dead(self._verbs).page(options))
 
+    @documented_by(Operations.each_dead_letter)
+    async def each_dead_letter(self, **chosen: Unpack[DeadFilter]) -> AsyncIterator[Job]:
+        cursor: str | None = None
+        while True:
+            page = await self.dead_letters(limit=DEAD_PAGE, cursor=cursor, **chosen)
+            for job in page.jobs:
+                yield job
+            cursor = page.cursor
+            if cursor is None:
+                return
+
     @documented_by(Operations.count_dead)
     async def count_dead(self, budget: str | None = None) -> Mapping[tuple[JobState, str], int]:
         return await self._run(Dead(self._verbs).counts(budget))
@@ -98,14 +110,8 @@ class AsyncOperations:
 
     @documented_by(Operations.replay_all)
     async def replay_all(self, **chosen: Unpack[DeadFilter]) -> AsyncIterator[Job]:
-        cursor: str | None = None
-        while True:
-            page = await self.dead_letters(limit=DEAD_PAGE, cursor=cursor, **chosen)
-            for job in page.jobs:
-                yield await self.replay(job.id)
-            cursor = page.cursor
-            if cursor is None:
-                return
+        async for job in self.each_dead_letter(**chosen):
+            yield await self.replay(job.id)
 
     @documented_by(Operations.events)
     async def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:

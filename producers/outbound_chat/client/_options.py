@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any, Literal, Required, TypedDict
 
 from outbound_chat.jobs import JobState, Priority
+from outbound_chat_config import Durability
 
+DurabilityName = Literal["memory", "fsync"]
 PriorityName = Literal["urgent", "normal", "bulk"]
 
 
@@ -54,7 +56,15 @@ class LaneOptions(TypedDict, total=False):
     """`urgent`, `normal` (the default of single jobs) or `bulk` (of batches)."""
 
 
-class JobOptions(RequestOptions, TimingOptions, LaneOptions, total=False):
+class SafetyOptions(TypedDict, total=False):
+    """What stands before the call returns."""
+
+    durability: Durability | DurabilityName | None
+    """`memory`: Redis has it; `fsync`: the disk has it too, and a replica where there is one, else `NotDurable` is
+    raised. Without it: `durability.default` of the settings."""
+
+
+class JobOptions(RequestOptions, TimingOptions, LaneOptions, SafetyOptions, total=False):
     """All options of a single job."""
 
     sender: Required[str]
@@ -63,7 +73,7 @@ class JobOptions(RequestOptions, TimingOptions, LaneOptions, total=False):
     """Phone number in E.164 form, such as +12025550123."""
 
 
-class BatchOptions(RequestOptions, LaneOptions, total=False):
+class BatchOptions(RequestOptions, LaneOptions, SafetyOptions, total=False):
     """Options that all rows of a batch share, and its own."""
 
     weight: float | None
@@ -86,13 +96,13 @@ class DeadFilter(TypedDict, total=False):
     """Id of a batch."""
 
 
-ROW_OPTIONS = frozenset(JobOptions.__annotations__)
+ROW_OPTIONS = frozenset(JobOptions.__annotations__) - SafetyOptions.__annotations__.keys()
 """Names that a row of a batch may have."""
 BATCH_OPTIONS = frozenset({"sender", *BatchOptions.__annotations__})
 """Names of what the rows of a batch may share, and of its own options."""
 
 
-class ApiOptions(TimingOptions, LaneOptions, total=False):
+class ApiOptions(TimingOptions, LaneOptions, SafetyOptions, total=False):
     """A raw API request, as boto3's `start_outbound_chat_contact` takes it, and our options beside it."""
 
     sender: str | None

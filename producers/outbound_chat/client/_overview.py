@@ -2,8 +2,9 @@
 
 import re
 
+from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._suppression import list_of
-from outbound_chat.client._verbs import Steps, Verbs, ask
+from outbound_chat.client._verbs import Verbs
 from outbound_chat.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.ids import split_id
 from outbound_chat.jobs import Job, JobState

@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
-from outbound_chat.client._verbs import Steps, Verbs, ask, max_age_ms
+from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client._verbs import Verbs, max_age_ms
 from outbound_chat.ids import new_local_id
 from outbound_chat.jobs import ExpiringRow, Preflight, Priority
 from outbound_chat.prediction import Chats, Lane, Pace, predict, rate_now

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import TypeVar
 
 from outbound_chat.client._overview import suppressed_page
+from outbound_chat.client._steps import Steps
 from outbound_chat.client._suppression import (
     Chunk,
     NumberList,
@@ -13,7 +14,7 @@ from outbound_chat.client._suppression import (
     list_of,
     not_text,
 )
-from outbound_chat.client._verbs import Steps, Verbs
+from outbound_chat.client._verbs import Verbs
 from outbound_chat.reports import SuppressedNumber, SuppressedPage
 from outbound_chat.store.calls import FIRST_PAGE
 from outbound_chat_config import Settings

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from outbound_chat.client._verbs import Steps, ask
+from outbound_chat.client._checks import Errors, check_label
+from outbound_chat.client._steps import Steps, ask
 from outbound_chat.errors import FieldError, InvalidJob, InvalidNumbers
 from outbound_chat.jobs import Rejection
 from outbound_chat.reports import SuppressedNumber
-from outbound_chat.request import Code, number_fault
+from outbound_chat.request import number_fault
 from outbound_chat.store import Call, Keys, calls
 from outbound_chat_config import Settings
 
@@ -110,9 +111,10 @@ class NumberList:
         self, reason: str, on_rejected: OnRejected | None = None, on_progress: OnProgress | None = None
     ) -> NumberWriter:
         """Puts numbers on it."""
-        if len(reason) > LONGEST_REASON:
-            message = f"must be text of at most {LONGEST_REASON} characters"
-            raise InvalidJob([FieldError("reason", Code.TOO_LONG, message)])
+        errors: Errors = []
+        check_label("reason", reason, LONGEST_REASON, errors)
+        if errors:
+            raise InvalidJob(errors)
 
         def call(numbers: Sequence[str]) -> Call[int]:
             return calls.suppress(self.keys, sender=self.sender, reason=reason, numbers=numbers)

@@ -10,10 +10,11 @@ from outbound_chat.client._control import Control
 from outbound_chat.client._operations import Operations
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
 from outbound_chat.client._preflight import BatchPreflight
+from outbound_chat.client._steps import Steps
 from outbound_chat.client._suppressing import Suppressing
-from outbound_chat.client._verbs import Steps, Verbs, time_left
+from outbound_chat.client._verbs import Verbs, time_left
 from outbound_chat.client._why import why
-from outbound_chat.errors import InvalidJob, StoreUnavailable
+from outbound_chat.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable
 from outbound_chat.jobs import Batch, BatchReceipt, Job, Preflight
 from outbound_chat.store import Store
 from outbound_chat.why import Why
@@ -58,7 +59,7 @@ class OutboundChat(Operations, Suppressing):
     def _setup(self, settings: Settings, store: Store | None) -> None:
         self._settings = settings
         self._verbs = Verbs(settings)
-        self._control = Control(settings)
+        self._control = Control(self._verbs)
         self._store = store or Store(settings.redis_url.get_secret_value(), settings.key_prefix)
 
     def enqueue(self, /, **options: Unpack[JobOptions]) -> Job:
@@ -111,6 +112,8 @@ class OutboundChat(Operations, Suppressing):
                 if batch.add(row):
                     self._run(batch.flush())
             return self._run(batch.close())
+        except NotDurable:  # of the whole batch, which is closed
+            raise
         except BaseException as error:
             batch.explain_interruption(error)
             raise
@@ -211,7 +214,12 @@ class OutboundChat(Operations, Suppressing):
         try:
             call = next(steps)
             while True:
-                call = steps.send(self._store.run(call))
+                try:
+                    answer = self._store.run(call)
+                except StoreError as error:
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(answer)
         except StopIteration as end:
             result: T = end.value
             return result

@@ -5,11 +5,12 @@ Talks to nobody itself. `OutboundChat` and `AsyncOutboundChat` run the steps on 
 
 import json
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 from outbound_chat.client._checks import (
+    UNREADABLE_KEY,
     Errors,
     Timing,
     check_key,
@@ -18,12 +19,15 @@ from outbound_chat.client._checks import (
     check_timing,
     fingerprint,
 )
+from outbound_chat.client._durability import Guard
 from outbound_chat.client._progress import batch_from_book
 from outbound_chat.client._quiet import out_of_quiet_hours
+from outbound_chat.client._steps import Steps, ask
 from outbound_chat.errors import (
     FieldError,
     IdempotencyConflict,
     InvalidJob,
+    NewerVersion,
     SettingsError,
     UnknownBatch,
     UnknownJob,
@@ -32,23 +36,11 @@ from outbound_chat.errors import (
 from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Batch, Job, Priority
 from outbound_chat.reports import Events
-from outbound_chat.request import ChatRequest, Code, match_sender
-from outbound_chat.store import Call, Keys, calls
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, match_sender
+from outbound_chat.store import Keys, calls
 from outbound_chat.store.calls import NewJob, NotOpen
 from outbound_chat.store.records import job_from_head, lane_of
 from outbound_chat_config import DEFAULT_CHAT_DURATION, Sender, Settings, chat_duration
-
-T = TypeVar("T")
-
-Steps: TypeAlias = Generator[Call[Any], Any, T]
-
-OWN_OPTIONS = frozenset({"send_at", "expires_at", "idempotency_key", "tenant", "priority", "sender"})
-
-
-def ask(call: Call[T]) -> Steps[T]:
-    """One call and its answer, typed."""
-    answer: T = yield call
-    return answer
 
 
 def to_json(content: Mapping[str, Any]) -> str:
@@ -86,6 +78,7 @@ class Verbs:
         tenant = check_tenant(options.get("tenant"), errors)
         priority = check_priority(options.get("priority"), Priority.NORMAL, errors)
         idem = check_key(options.get("idempotency_key"), errors)
+        guard = Guard(self.settings.durability, options.get("durability"), errors)
         sender_name, sender = self.find_sender(name, errors)
         if sender:
             errors += request.errors(sender)
@@ -97,16 +90,23 @@ class Verbs:
             timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
             if errors:
                 raise InvalidJob(errors)
+        yield from guard.prepare(keys)
         lane = lane_of(priority, sender_name, tenant, None)
-        job = new_job(new_local_id(), request, parts=request.parts(sender), timing=timing, idem=idem, lane=lane)
+        job = new_job(
+            new_local_id(), request, request, parts=request.parts(sender), timing=timing, idem=idem, lane=lane
+        )
         submitted = yield from ask(calls.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job]))
         if isinstance(submitted, NotOpen):  # can't be: the lane has no batch
             raise UnknownBatch(lane)
         for other in submitted.others:
             other_id = f"{keys.budget}.{other.local_id}"
+            if not other.local_id:
+                raise InvalidJob([UNREADABLE_KEY])
             if not other.same:
                 raise IdempotencyConflict(other_id)
+            yield from guard.confirm(other_id, local_ids=[other.local_id])
             return replace((yield from self.status(other_id)), repeated=True)
+        yield from guard.confirm(f"{keys.budget}.{job.local_id}", local_ids=[job.local_id])
         return fresh_job(keys.budget, job, lane, submitted.now_ms, max_age_ms(sender))
 
     def find_sender(self, name: object, errors: Errors) -> tuple[str, Sender | None]:
@@ -146,8 +146,11 @@ class Verbs:
     def cancel(self, job_id: str) -> Steps[Job]:
         """Stops one job, and reads it."""
         parts = split_id(job_id)
-        if parts is None or (yield from ask(calls.cancel(self.keys(parts[0]), parts[1]))) == "gone":
+        word = (yield from ask(calls.cancel(self.keys(parts[0]), parts[1]))) if parts else "gone"
+        if word == "gone":
             raise UnknownJob(job_id)
+        if word == "newer":
+            raise NewerVersion(job_id)
         return (yield from self.status(job_id))
 
     def batch(self, batch_id: str, *, with_pace: bool = True) -> Steps[Batch]:
@@ -206,24 +209,12 @@ def max_age_ms(sender: Sender) -> int:
 
 
 def new_job(
-    local_id: str,
-    request: ChatRequest,
-    *,
-    whole: ChatRequest | None = None,
-    parts: int,
-    timing: Timing,
-    idem: str,
-    lane: str,
+    local_id: str, request: ChatRequest, whole: ChatRequest, *, parts: int, timing: Timing, idem: str, lane: str
 ) -> NewJob:
-    """A checked job, ready for `submit`. `whole`: the request with what its batch shares; `parts`: of its message."""
-    stored = request.stored()
-    content = {
-        # Without the batch: whoever sends a file again has a new one, and asks for the same.
-        "lane": lane.rpartition(":")[0],
-        "request": (whole or request).stored(),
-        "send_at": timing.send_at_ms,
-        "expires_at": timing.expires_ms,
-    }
+    """A checked job, ready for `submit`. `whole`: with what its batch shares; `parts`: of that message."""
+    # A file that is given again makes another batch, and asks for the same jobs.
+    asked = {"lane": lane.rpartition(":")[0], "request": whole.stored()}
+    content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
     return NewJob(
         local_id=local_id,
         # The fingerprint is of what was asked for: the same at any time of day.
@@ -234,30 +225,13 @@ def new_job(
         token="",
         idem=idem,
         fingerprint=fingerprint(content) if idem else "-",
-        request=to_json(stored),
+        request=to_json(request.stored()),
     )
 
 
 def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) -> Job:
     """A job that `submit` has just taken, without reading it back."""
     expires = job.expires_ms or max(job.send_at_ms, now_ms) + life_ms
-    head = [
-        1,
-        "queued",
-        lane,
-        now_ms,
-        job.send_at_ms,
-        job.send_at_ms,
-        expires,
-        0,
-        "",
-        0,
-        0,
-        job.parts,
-        "",
-        job.idem,
-        "",
-        0,
-        0,
-    ]
+    times = (now_ms, job.send_at_ms, job.send_at_ms, expires)
+    head = [1, "queued", lane, *times, 0, "", 0, 0, job.parts, "", job.idem, "", 0, 0]
     return job_from_head(budget, job.local_id, json.dumps(head), now_ms)

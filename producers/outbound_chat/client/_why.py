@@ -7,7 +7,8 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from outbound_chat.client._verbs import Steps, Verbs, ask
+from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client._verbs import Verbs
 from outbound_chat.client._why_stops import HAIR, Line, Stop, end_or_call, stops_of
 from outbound_chat.errors import UnknownJob
 from outbound_chat.ids import split_id
@@ -43,7 +44,9 @@ def why(verbs: Verbs, job_id: str) -> Steps[Why]:
     if found.waiting is None:
         return _answer(found.job, [end_or_call(found.job)], from_ms(found.now_ms), None)
     now, line = from_ms(found.now_ms), _line(found.waiting)
-    return _answer(found.job, list(stops_of(found.job, found.waiting, now, parts[0], line)), now, line)
+    sender = verbs.settings.senders.get(found.job.sender)
+    stops = stops_of(found.job, found.waiting, now, parts[0], line, quiet=bool(sender and sender.quiet_hours))
+    return _answer(found.job, list(stops), now, line)
 
 
 def _answer(job: Job, stops: Sequence[Stop], now: datetime, line: Line | None) -> Why:

@@ -62,19 +62,23 @@ def end_or_call(job: Job) -> Stop:
     return Stop(reason=WaitReason.SENDING, sentence="A worker calls Connect for it, and the answer decides.")
 
 
-def stops_of(job: Job, waiting: Waiting, now: datetime, budget: str, line: Line) -> Iterator[Stop]:
-    yield from _own_time(job, now)
+def stops_of(
+    job: Job, waiting: Waiting, now: datetime, budget: str, line: Line, *, quiet: bool = False
+) -> Iterator[Stop]:
+    """`quiet`: its sender has quiet hours, whose end may be why it was scheduled."""
+    yield from _own_time(job, now, quiet=quiet)
     yield from _workers(waiting, budget)
     yield from _gate(waiting, now, budget, first=line.position == 0)
     yield from _pace(waiting, now, budget, line)
 
 
-def _own_time(job: Job, now: datetime) -> Iterator[Stop]:
+def _own_time(job: Job, now: datetime, *, quiet: bool) -> Iterator[Stop]:
     due = job.next_attempt_at or now
     if job.expires_at <= now:
         yield Stop(reason=WaitReason.EXPIRING, sentence="Its time has passed: it ends without a call, within seconds.")
     elif job.state is JobState.SCHEDULED:
-        sentence = f"It is to go {after(due - now)}, at its send_at."
+        ends = ", or when its sender's quiet hours are over where its number is" if quiet else ""
+        sentence = f"It is to go {after(due - now)}, at its send_at{ends}."
         yield Stop(reason=WaitReason.SCHEDULED, sentence=sentence, until=due, ends=True)
     elif due > now and not job.history:
         sentence = f"Quiet hours of its sender hold where its number is; it is to go {after(due - now)}."
@@ -130,6 +134,9 @@ def _hold(waiting: Waiting, now: datetime, scope: str, until: datetime | None) -
     words = str(kept["reason"])
     if owner == "person":
         reason, sentence = WaitReason.HELD_BY_PERSON, hold_sentence(scope, words)
+    elif owner == "cancel":
+        sentence = f"The {spoken(scope)} is being cancelled: it ends without a call, within seconds."
+        return Stop(reason=WaitReason.CANCELLING, sentence=sentence, scope=scope)
     else:
         words = ": ".join(word for word in (str(kept["code"]), words) if word)
         probing = waiting.count("probing") == 1

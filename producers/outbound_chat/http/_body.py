@@ -10,6 +10,7 @@ from starlette.requests import Request
 from outbound_chat.http._codes import Code
 from outbound_chat.http._problems import Problem
 from outbound_chat.http._service import service_of
+from outbound_chat.rows import each_once
 
 _GZIP = 16 + zlib.MAX_WBITS
 _PART = 65_536
@@ -73,9 +74,9 @@ async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[s
             detail = f"A JSON body has at most {most:,} bytes (http.max_body_bytes); stream longer batches as CSV."
             raise Problem(Code.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
     try:
-        found = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        found = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=each_once)
     except (ValueError, RecursionError):
-        raise Problem(Code.INVALID_JSON, "The body must be one JSON object in UTF-8.") from None
+        raise Problem(Code.INVALID_JSON, "The body must be one JSON object in UTF-8, with no name twice.") from None
     if not isinstance(found, dict):
         raise Problem(Code.INVALID_JSON, "The body must be one JSON object.")
     return found

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatCon
 
 from outbound_chat.request._codes import Code
 from outbound_chat.request._match import match_sender
+from outbound_chat.request._names import OWN_OPTIONS
 from outbound_chat.request._numbers import number_fault
 from outbound_chat.request._request import ChatRequest
 from outbound_chat.request._rules import RULES, Rule
@@ -15,6 +16,7 @@ from outbound_chat.request._shapes import SPEC, Integer, ListOf, MapOf, Shape, S
 from outbound_chat.request._zones import zones_of, zones_of_country
 
 __all__ = [
+    "OWN_OPTIONS",
     "RULES",
     "SPEC",
     "ChatRequest",

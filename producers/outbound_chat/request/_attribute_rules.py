@@ -9,7 +9,7 @@ from typing import Any
 
 from outbound_chat.request._codes import Code
 from outbound_chat.request._names import Path, step
-from outbound_chat.request._walk import DEEPEST, Finding, Found
+from outbound_chat.request._walk import DEEPEST, MOST_FINDINGS, Finding, Found
 from outbound_chat_config import Sender
 
 ATTRIBUTE_BYTES = 32_768
@@ -34,6 +34,8 @@ def _check_keys(value: Any, path: Path, found: Found, is_key: Callable[[str], ob
     if not isinstance(value, dict):
         return
     for position, key in enumerate(value, start=1):
+        if len(found) >= MOST_FINDINGS:
+            return
         if isinstance(key, str) and not is_key(key):
             found.append(Finding((*path, step(key, position)), Code.INVALID_KEY, f"{wants}; rename it"))
 

@@ -31,6 +31,11 @@ OPTIONS: Mapping[str, str] = MappingProxyType(
 )
 """Options of the short form, and the member that each is."""
 
+OWN_OPTIONS = frozenset({"send_at", "expires_at", "idempotency_key", "tenant", "priority", "sender", "durability"})
+"""Options of ours beside the request, in both dialects: no members of the API."""
+OF_A_JOB = OWN_OPTIONS | OPTIONS.keys()
+"""All that the short form knows."""
+
 API_NAMES: Names = {"to": "DestinationEndpoint.Address", "text": "InitialSystemMessage.Content"}
 """What a raw request calls the two members that are kept under a short name."""
 SHORT_NAMES: Names = {"DestinationEndpoint": "to", **{member: option for option, member in OPTIONS.items()}}

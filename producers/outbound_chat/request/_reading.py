@@ -5,9 +5,10 @@ from typing import Any
 
 from outbound_chat.errors import FieldError, InvalidJob
 from outbound_chat.request._codes import Code
-from outbound_chat.request._names import DISPLAY_NAME, OPTIONS, SHORT_NAMES, Names, closest, step
+from outbound_chat.request._names import DISPLAY_NAME, OF_A_JOB, OPTIONS, SHORT_NAMES, Names, closest, step
 from outbound_chat.request._plain import last_part, plain, segment_value
 from outbound_chat.request._shapes import SPEC
+from outbound_chat.request._walk import MOST_FINDINGS
 
 _FROM_SENDER = frozenset({"InstanceId", "SourceEndpoint"})
 _KEPT = frozenset(SPEC.members) - _FROM_SENDER
@@ -28,7 +29,9 @@ def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names]:
             continue
         member = OPTIONS.get(option)
         if member is None:
-            unknown.append(FieldError(step(option, position), Code.UNKNOWN_FIELD.value, closest(option, OPTIONS)))
+            if len(unknown) >= MOST_FINDINGS:
+                break
+            unknown.append(FieldError(step(option, position), Code.UNKNOWN_FIELD.value, closest(option, OF_A_JOB)))
         else:
             body[member] = value if value.__class__ is str else plain(value)
     if unknown or ("DisplayName" in body and "ParticipantDetails" in body) or "InitialSystemMessage" in body:

@@ -10,6 +10,7 @@ from outbound_chat.request._names import API_NAMES, STORED_NAMES, Names, step, w
 from outbound_chat.request._reading import read_call, read_options
 from outbound_chat.request._rules import check_beside, check_body
 from outbound_chat.request._sms import sms_parts
+from outbound_chat.request._walk import MOST_FINDINGS
 from outbound_chat.request._writing import api_call
 from outbound_chat_config import Channel, Sender
 
@@ -91,7 +92,7 @@ class ChatRequest:
         return tuple(
             FieldError(written(path, names), code.value, message)
             for findings, names in ((found, self.names), (beside, {}))
-            for path, code, message in findings
+            for path, code, message in findings[:MOST_FINDINGS]
         )
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 from outbound_chat.request import _attribute_rules as attributes, _message_rules as messages
 from outbound_chat.request._codes import Code
-from outbound_chat.request._names import OPTIONS, closest, step
+from outbound_chat.request._names import OPTIONS, OWN_OPTIONS, closest, step
 from outbound_chat.request._shapes import SPEC, Structure, Text
 from outbound_chat.request._walk import Check, Finding, Found, walk
 from outbound_chat_config import Sender
@@ -128,5 +128,9 @@ def check_beside(beside: Mapping[str, Any], sender: Sender) -> Found:
         if member in SPEC.members:
             check_member(member, value, sender, found)
         else:
-            found.append(Finding((step(member, position),), Code.UNKNOWN_FIELD, closest(member, SPEC.members)))
+            found.append(
+                Finding(
+                    (step(member, position),), Code.UNKNOWN_FIELD, closest(member, SPEC.members.keys() | OWN_OPTIONS)
+                )
+            )
     return found

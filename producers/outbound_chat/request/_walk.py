@@ -27,6 +27,8 @@ Found: TypeAlias = list[Finding]
 Check: TypeAlias = Callable[[Any, Path, Sender, Found], None]
 """Adds to `Found` what a rule has against the value at the path, for this sender."""
 
+MOST_FINDINGS = 50
+"""Findings of one request that are told; nobody reads more, and a map may have a million wrong names."""
 DEEPEST = 20
 """Steps that a path may have. Our own bound: AWS states none, and segment attributes may nest without end."""
 
@@ -45,7 +47,7 @@ def instead(found: Found, path: Path, code: Code, message: str) -> None:
 
 def walk(shape: Shape, value: Any, path: Path, found: Found) -> None:
     """Adds to `found` whatever keeps the value from having the shape."""
-    if _fits(shape, value) and len(path) <= DEEPEST:
+    if (_fits(shape, value) and len(path) <= DEEPEST) or len(found) >= MOST_FINDINGS:
         return
     if len(path) > DEEPEST:
         found.append(Finding(path[:DEEPEST], Code.TOO_DEEP, f"must not be nested deeper than {DEEPEST} levels"))
@@ -111,6 +113,8 @@ def _walk_map(shape: MapOf, value: Any, path: Path, found: Found) -> None:
     for position, (key, item) in enumerate(value.items(), start=1):
         if _fits(shape.key, key) and _fits(shape.value, item):
             continue
+        if len(found) >= MOST_FINDINGS:
+            return
         place = (*path, step(key, position))
         found.extend(Finding(place, code, f"its name {message}") for code, message in _faults(shape.key, key))
         walk(shape.value, item, place, found)
@@ -125,6 +129,8 @@ def _walk_structure(shape: Structure, value: Any, path: Path, found: Found) -> N
         member = shape.members.get(name)
         if member is not None and _fits(member, item):
             continue
+        if len(found) >= MOST_FINDINGS:
+            return
         place = (*path, step(name, position))
         if member is None:
             found.append(Finding(place, Code.UNKNOWN_FIELD, closest(name, shape.members)))

@@ -5,7 +5,7 @@ the maps. Columns whose name begins with `_` are passed over: those of a file of
 """
 
 from outbound_chat.rows._reader import LONGEST_FIELD, LONGEST_LINE, CsvReader, JsonReader, RowReader, UnusableFile
-from outbound_chat.rows._values import COLUMNS, MAPS, TIMES, Row, converted, parse_time
+from outbound_chat.rows._values import COLUMNS, MAPS, TIMES, Row, converted, each_once, parse_time
 
 __all__ = [
     "COLUMNS",
@@ -19,5 +19,6 @@ __all__ = [
     "RowReader",
     "UnusableFile",
     "converted",
+    "each_once",
     "parse_time",
 ]

@@ -6,13 +6,13 @@ Holds no more than the row it is in the middle of.
 import csv
 import json
 from abc import ABC, abstractmethod
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
 
 from outbound_chat.errors import InvalidJob
 from outbound_chat.request import Code
-from outbound_chat.rows._values import COLUMNS, Row, known_column, refused
+from outbound_chat.rows._values import COLUMNS, Row, each_once, known_column, refused
 
 # A message is at most 16,384 bytes and attributes 32,768: a field beyond that is no job.
 LONGEST_FIELD = 131_072
@@ -71,7 +71,7 @@ class RowReader(ABC):
             self._lines.append(text.removeprefix("\ufeff") if self._split == 1 else text)
 
     def _too_long(self, line: int) -> None:
-        raise UnusableFile(f"line {line} has more than {LONGEST_LINE:,} bytes; no job is that long")
+        raise UnusableFile(f"the row at line {line} has more than {LONGEST_LINE:,} bytes; no job is that long")
 
     def _counted(self, *, last: bool) -> Iterator[Row]:
         for line, cells, fault in self._found(last=last):
@@ -93,13 +93,13 @@ class JsonReader(RowReader):
             if not line.strip():
                 continue
             try:
-                cells = json.loads(line)
+                cells = json.loads(line, object_pairs_hook=each_once)
             except (ValueError, RecursionError):
                 cells = None
             if isinstance(cells, dict):
                 yield self.line, cells, None
             else:
-                fault = refused(Code.INVALID_JSON, "must be one JSON object on a line of its own")
+                fault = refused(Code.INVALID_JSON, "must be one JSON object on a line of its own, with no name twice")
                 yield self.line, {"_row": line.rstrip("\n")}, fault
 
 
@@ -115,6 +115,7 @@ class CsvReader(RowReader):
         csv.field_size_limit(LONGEST_FIELD)
         self._reader = csv.reader(self._next_lines(), strict=True)
         self._begun: list[str] = []
+        self._begun_size = 0
         self._last = False
 
     def _next_lines(self) -> Iterator[str]:
@@ -129,12 +130,16 @@ class CsvReader(RowReader):
         line = self._lines.popleft()
         self.line += 1
         self._begun.append(line)
+        self._begun_size += len(line)
+        if self._begun_size > LONGEST_LINE:
+            # Quotes let a row go on over many lines.
+            self._too_long(self.line)
         return line
 
     def _found(self, *, last: bool) -> Iterator[tuple[int, dict[str, Any], InvalidJob | None]]:
         self._last = last
         while True:
-            self._begun = []
+            self._begun, self._begun_size = [], 0
             try:
                 cells = next(self._reader, None)
             except _MoreWanted:
@@ -154,8 +159,6 @@ class CsvReader(RowReader):
 
     def _put_back(self) -> None:
         """The row is read again from its first line, when more of it has come."""
-        if sum(map(len, self._begun)) > LONGEST_LINE:
-            raise UnusableFile(f"the row that ends behind line {self.line} has more than {LONGEST_LINE:,} characters")
         self._lines.extendleft(reversed(self._begun))
         self.line -= len(self._begun)
 
@@ -167,19 +170,21 @@ class CsvReader(RowReader):
 
     def _checked_columns(self, cells: list[str]) -> list[str]:
         columns = [column.strip() for column in cells]
+        if any("\0" in column for column in columns):
+            raise UnusableFile(f"{self._name} has NUL bytes, as UTF-16 does; save it as UTF-8")
         unknown = [name for name in columns if not known_column(name)]
         if "to" not in columns:
             raise UnusableFile(
                 f'{self._name} has no column "to" for the phone numbers; its first line must name the columns'
             )
         if unknown:
-            names = ", ".join(f'"{name}"' for name in unknown[:5]).encode("utf-8", "replace").decode()
+            names = ", ".join(f'"{name[:64]}"' for name in unknown[:5]).encode("utf-8", "replace").decode()
             raise UnusableFile(
                 f"{self._name} has unknown columns: {names}; use {', '.join(sorted(COLUMNS))}, attributes.NAME or "
                 "segment_attributes.NAME, or begin the name with _ to pass a column over"
             )
-        if twice := {name for name in columns if columns.count(name) > 1}:
-            raise UnusableFile(f"{self._name} has the column {twice.pop()!r} twice; remove one")
+        if twice := [name for name, times in Counter(columns).items() if times > 1]:
+            raise UnusableFile(f"{self._name} has the column {twice[0][:64]!r} twice; remove one")
         return columns
 
 

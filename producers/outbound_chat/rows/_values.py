@@ -61,6 +61,13 @@ def parse_time(field: str, text: str | None) -> datetime | None:
     return instant
 
 
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; two values by one name are refused, since one of them would be lost."""
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
+
+
 def known_column(column: str) -> bool:
     """Whether a CSV may have this column."""
     base, _, key = column.partition(".")

@@ -8,6 +8,7 @@ from outbound_chat.store import calls
 from outbound_chat.store.calls import Call
 from outbound_chat.store.connection import is_cluster
 from outbound_chat.store.keys import KINDS, KeyKind, Keys, Lifetime
+from outbound_chat.store.server import server_config, server_info
 from outbound_chat.store.store import AsyncStore, Store
 from outbound_chat.store.subscription import AsyncSubscription
 
@@ -22,4 +23,6 @@ __all__ = [
     "Store",
     "calls",
     "is_cluster",
+    "server_config",
+    "server_info",
 ]

@@ -19,12 +19,15 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisClusterException,
     RedisError,
+    ResponseError,
     TimeoutError as RedisTimeoutError,
     TryAgainError,
 )
 from redis.retry import Retry
 
 from outbound_chat.errors import StoreError, StoreUnavailable
+from outbound_chat.store.sentinel import connect_async_by_sentinel, connect_by_sentinel
+from outbound_chat_config import is_sentinel
 
 _OPTIONS: dict[str, Any] = {
     "decode_responses": True,
@@ -47,7 +50,7 @@ RETRIES = 3
 
 # After a failover a connection stays with the old primary, which refuses every write: each try begins with a connection
 # made anew, and that leads to the new one.
-_RETRIED = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDownError)
+RETRIED = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDownError)
 
 
 def _backoff() -> ExponentialWithJitterBackoff:
@@ -76,14 +79,20 @@ def connect(url: str) -> AnyRedis:
     with translated():
         if is_cluster(url):
             return redis.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-        return redis.Redis.from_url(url, retry=Retry(_backoff(), RETRIES, _RETRIED), **_options(url))
+        if is_sentinel(url):
+            return connect_by_sentinel(url, Retry(_backoff(), RETRIES, RETRIED), _OPTIONS)
+        return redis.Redis.from_url(url, retry=Retry(_backoff(), RETRIES, RETRIED), **_options(url))
 
 
 def connect_async(url: str) -> AnyAsyncRedis:
     """The same for asyncio."""
     if is_cluster(url):
         return redis.asyncio.RedisCluster.from_url(url.replace("+cluster", "", 1), **_OPTIONS)
-    client = redis.asyncio.Redis.from_url(url, retry=AsyncRetry(_backoff(), RETRIES, _RETRIED), **_options(url))
+    retry = AsyncRetry(_backoff(), RETRIES, RETRIED)
+    if is_sentinel(url):
+        client = connect_async_by_sentinel(url, retry, _OPTIONS)
+    else:
+        client = redis.asyncio.Redis.from_url(url, retry=retry, **_options(url))
     pool = client.connection_pool
     pool.connection_class = type("Connection", (_HeedsCancelling, pool.connection_class), {})
     return client
@@ -125,7 +134,7 @@ def translated() -> Iterator[None]:
         ClusterDownError,
         RedisClusterException,
     ) as error:
-        raise StoreUnavailable(f"Redis can't be reached: {error}; check redis_url and that the server runs") from error
+        raise StoreUnavailable(_unreachable(error)) from error
     except (ReadOnlyError, MasterDownError, TryAgainError) as error:
         raise StoreUnavailable(
             f"Redis takes no writes now: {error}; a failover may be under way, or redis_url names a replica"
@@ -134,5 +143,21 @@ def translated() -> Iterator[None]:
         raise StoreError(
             "Redis is full (maxmemory) and took nothing; give it more memory or wait for jobs to end"
         ) from error
+    except ResponseError as error:
+        if "WRONGTYPE" in str(error):
+            raise StoreError(
+                "a key of outbound-chat holds another type of value, so another program wrote it; "
+                "outbound-chat doctor names it"
+            ) from error
+        raise StoreError(f"Redis refused the command: {error}") from error
     except RedisError as error:
         raise StoreError(f"Redis refused the command: {error}") from error
+
+
+def _unreachable(error: Exception) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return (
+            f"Redis can't be reached: its certificate is not trusted ({error}); name the file of the authority that "
+            "signed it, and the host it was made for: rediss://HOST:PORT/0?ssl_ca_certs=/path/ca.pem"
+        )
+    return f"Redis can't be reached: {error}; check redis_url and that the server runs"

@@ -41,6 +41,7 @@ KINDS = (
     KeyKind("ring:*", "zset", Lifetime.EMPTY, "tenants, and lanes of a tenant, with due jobs -> pass"),
     KeyKind("kept", "hash", Lifetime.EMPTY, "lanes that a rule keeps back: lane -> scope of the rule"),
     KeyKind("kept:*", "zset", Lifetime.EMPTY, "tenants, and lanes of a tenant, behind a gate -> pass"),
+    KeyKind("lanes", "hash", Lifetime.EMPTY, "waiting jobs that each lane should hold: lane -> number"),
     KeyKind("lanes:*", "set", Lifetime.EMPTY, "lanes of a tenant with waiting jobs"),
     KeyKind("dead", "hash", Lifetime.TTL, "state and code of dead letters there are -> last time ms"),
     KeyKind("dead:*", "zset", Lifetime.TTL, "failed and uncertain jobs of a state and code: id -> final ms"),
@@ -53,6 +54,8 @@ KINDS = (
     KeyKind("idem:*", "string", Lifetime.FINAL, "idempotency key of a tenant: job id and fingerprint"),
     KeyKind("books", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
     KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens, the rate that was learned and how, and whose share is next"),
+    KeyKind("faults", "hash", Lifetime.EMPTY, "what does not add up: kind, and lane or job -> by how much"),
+    KeyKind("walk", "hash", Lifetime.TTL, "how far the wakers have looked through lanes and jobs"),
     KeyKind("settings", "hash", Lifetime.BUDGET, "rate, burst and so on, with a version"),
     KeyKind("senders", "hash", Lifetime.BUDGET, "limits of each sender: name -> JSON"),
     KeyKind("weights", "hash", Lifetime.BUDGET, "turns a tenant gets where others get one: tenant -> number"),
@@ -69,7 +72,9 @@ KINDS = (
         Lifetime.TTL,
         "workers of the last 10 s with the version of their settings -> seen ms",
     ),
+    KeyKind("skewed", "zset", Lifetime.TTL, "workers of the last 10 s with a wrong clock, ms ahead -> seen ms"),
     KeyKind("pumps", "zset", Lifetime.TTL, "pumps at work -> alive until ms"),
+    KeyKind("confirmed", "string", Lifetime.TTL, "when somebody last waited for the disk: ms"),
     KeyKind("claims:*", "string", Lifetime.TTL, "a pump's last claim, to repeat its answer"),
     KeyKind("waiting", "string", Lifetime.TTL, "the pump that waits on `poke`"),
     KeyKind("asked", "string", Lifetime.TTL, "stands while a pump is on its way: nonce of the request"),
@@ -122,9 +127,24 @@ class Keys:
         return f"{self.base}bucket"
 
     @property
+    def lanes(self) -> str:
+        """Hash of all lanes with waiting jobs."""
+        return f"{self.base}lanes"
+
+    @property
+    def faults(self) -> str:
+        """Hash of what does not add up."""
+        return f"{self.base}faults"
+
+    @property
     def workers(self) -> str:
         """Zset of live workers."""
         return f"{self.base}workers"
+
+    @property
+    def skewed(self) -> str:
+        """Zset of live workers whose clock is wrong."""
+        return f"{self.base}skewed"
 
     def batch(self, batch: str) -> str:
         """Hash of a batch's book."""

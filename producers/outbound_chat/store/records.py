@@ -5,13 +5,19 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
+from outbound_chat.errors import NewerVersion
 from outbound_chat.jobs import Attempt, Job, JobState, Priority
 
 RECORD_VERSION = 1
+OLDEST_VERSION = 1
 
 
 class UnreadableRecord(ValueError):
-    """What is stored as a record is not one: another program or a newer version wrote it."""
+    """What is stored as a record is not one: another program wrote it."""
+
+
+class NewerRecord(UnreadableRecord):
+    """A newer version wrote it; its own workers see to it."""
 
 
 class Place(IntEnum):
@@ -41,6 +47,15 @@ class Place(IntEnum):
 
 PLACES_OF_ALL = Place.HISTORY + 1
 """Places that every record has."""
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999: `datetime` knows no later time."""
+_TEXTS = (Place.STATE, Place.LANE, Place.CLAIM, Place.TOKEN, Place.IDEM, Place.CONTACT)
+_NUMBERS = (
+    *(Place.CREATED, Place.SEND_AT, Place.DUE, Place.EXPIRES, Place.ATTEMPTS),
+    *(Place.MAYBE_SENT, Place.CANCEL, Place.PARTS, Place.FINISHED),
+)
+_ATTEMPT_TEXTS = 5
+"""Texts of an entry of the history, behind its time."""
 
 
 def to_ms(instant: datetime) -> int:
@@ -62,24 +77,71 @@ def read_head(raw: str) -> list[Any]:
     """The head from its JSON.
 
     Raises:
+        NewerRecord: a newer version wrote it; the scripts leave such a record alone.
         UnreadableRecord: it is none; the scripts set such a record aside.
     """
     try:
         head = json.loads(raw)
-    except ValueError as error:
-        raise UnreadableRecord("the record's head is not JSON") from error
-    if not isinstance(head, list) or len(head) < PLACES_OF_ALL or head[Place.VERSION] != RECORD_VERSION:
+    except (ValueError, RecursionError):
+        raise UnreadableRecord("the record's head is not JSON") from None
+    if not isinstance(head, list) or not head:
+        raise UnreadableRecord("the record's head is not a list")
+    version = head[Place.VERSION]
+    # A bool is an int to Python, and "true" no version.
+    if type(version) is not int or version < OLDEST_VERSION:
         raise UnreadableRecord("the record's head is not of this version")
+    if version > RECORD_VERSION:
+        raise NewerRecord("a newer version wrote the record")
+    if len(head) < PLACES_OF_ALL or not _is_sound(head):
+        raise UnreadableRecord("a place of the record's head holds what no job has")
     return head
+
+
+def _is_sound(head: list[Any]) -> bool:
+    return (
+        all(isinstance(head[place], str) for place in _TEXTS)
+        and all(_is_number(head[place]) for place in _NUMBERS)
+        and all(isinstance(other, str) for other in head[Place.REPLAY_OF : Place.REPLAYED_BY + 1])
+        and _is_history(head[Place.HISTORY])
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LAST_MS
+
+
+def _is_history(history: object) -> bool:
+    return history == 0 or (
+        isinstance(history, list)
+        and bool(history)
+        and all(
+            isinstance(entry, list)
+            and len(entry) > _ATTEMPT_TEXTS
+            and _is_number(entry[0])
+            and all(isinstance(text, str) for text in entry[1 : _ATTEMPT_TEXTS + 1])
+            for entry in history
+        )
+    )
 
 
 def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
     """What callers see of a record. `scheduled` is not stored: it is a queued job whose `send_at` lies ahead.
 
     Raises:
-        UnreadableRecord: as `read_head`.
+        UnreadableRecord: as `read_head`, or a place of it holds what no job has.
+        NewerVersion: a newer version wrote it.
     """
-    head = read_head(raw)
+    try:
+        return _job(budget, local_id, read_head(raw), now_ms)
+    except NewerRecord as error:
+        raise NewerVersion(f"{budget}.{local_id}") from error
+    except UnreadableRecord:
+        raise
+    except ValueError:
+        raise UnreadableRecord("a place of the record's head holds what no job has") from None
+
+
+def _job(budget: str, local_id: str, head: list[Any], now_ms: int) -> Job:
     priority, sender, tenant, batch = head[Place.LANE].split(":")
     # The lane of a row is stored without its batch, which the id tells.
     batch = batch or local_id.rpartition("-")[0]
@@ -107,5 +169,5 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
         maybe_sent=bool(head[Place.MAYBE_SENT]),
         replay_of=f"{budget}.{replay_of}" if replay_of else None,
         replayed_by=f"{budget}.{replayed_by}" if replayed_by else None,
-        history=tuple(Attempt(from_ms(at), *rest) for at, *rest in head[Place.HISTORY] or ()),
+        history=tuple(Attempt(from_ms(at), *rest[:_ATTEMPT_TEXTS]) for at, *rest in head[Place.HISTORY] or ()),
     )

@@ -5,7 +5,6 @@ Not for rules: what a call does stands in its Lua script, what it means in `call
 
 import os
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -14,11 +13,13 @@ from weakref import WeakSet
 
 from redis.exceptions import NoScriptError
 
-from outbound_chat.store.calls import Call, read_shared
+from outbound_chat.store.calls import Call, is_count, read_shared
 from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, connect_async, is_cluster, translated
-from outbound_chat.store.keys import Keys
+from outbound_chat.store.keys import KINDS, Keys
 from outbound_chat.store.scripts import knows_shebang, load_script
+from outbound_chat.store.sentinel import close_sentinels, close_sentinels_async
 from outbound_chat.store.subscription import AsyncSubscription
+from outbound_chat.store.together import run_together, run_together_async
 
 T = TypeVar("T")
 
@@ -77,6 +78,8 @@ class Store:
         """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
         script = load_script(call.script, shebang=self._shebang)
         with translated():
+            if call.then:
+                return call.read(run_together(self.redis, call, script))
             try:
                 reply = self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)
             except NoScriptError:
@@ -90,20 +93,39 @@ class Store:
             popped = self.redis.blpop(list(keys), max(timeout, 0.01))
         return Signal(*popped) if popped else None
 
-    def shared_request(self, keys: Keys, batch: str) -> str:
-        """The part of the request that all jobs of the batch share, as stored; empty: there is none."""
+    def shared_request(self, keys: Keys, batch: str) -> str | None:
+        """The part of the request that all jobs of the batch share, as stored; None: the batch's book can't be read."""
         return self.run(read_shared(keys, batch))
 
     def books(self, keys: Keys) -> dict[str, int]:
-        """Counts by state over all jobs the budget ever accepted."""
+        """Counts by state over all jobs the budget ever accepted; fields that another program wrote are left out."""
         with translated():
-            return {field: int(count) for field, count in self.redis.hgetall(keys.books).items()}
+            counts = self.redis.hgetall(keys.books)
+        return {field: int(count) for field, count in counts.items() if count and is_count(count)}
+
+    def strangers(self, keys: Keys) -> list[str]:
+        """Keys of the budget that have another type than ours, so that another program wrote them."""
+        kinds = {f"{keys.base}{kind.pattern}": kind.type for kind in KINDS if "*" not in kind.pattern}
+        with translated():
+            found = {name: self.redis.type(name) for name in kinds}
+        return [name for name, type_ in found.items() if type_ not in {"none", kinds[name]}]
+
+    def faults(self, keys: Keys) -> dict[str, int]:
+        """What does not add up, as the wakers noted it: `kind:` with the lane or job → by how much."""
+        with translated():
+            return {name: int(number) for name, number in self.redis.hgetall(keys.faults).items()}
 
     def worker_versions(self, keys: Keys) -> dict[str, str]:
         """Workers seen within the last 10 s → version of the budget's settings that each was started with."""
         with translated():
             members = self.redis.zrange(keys.workers, 0, -1)
         return dict(member.rsplit(" ", 1) for member in members)
+
+    def skewed_workers(self, keys: Keys) -> dict[str, float]:
+        """Workers seen within the last 10 s that claim nothing → seconds that the clock of their machine is ahead."""
+        with translated():
+            members = self.redis.zrange(keys.skewed, 0, -1)
+        return {worker: int(ms) / 1000 for worker, ms in (member.rsplit(" ", 1) for member in members)}
 
     def forget_worker(self, keys: Keys, worker: str, version: str) -> None:
         """Takes a worker that ends off the list."""
@@ -120,16 +142,11 @@ class Store:
         """Calls a second that the budget makes now, and its ceiling; zeros while nothing was sent."""
         with translated():
             rate, ceiling = self.redis.hmget(keys.bucket, "rate", "ceiling")
-        return float(rate or 0), float(ceiling or 0)
-
-    def server_info(self) -> dict[str, Any]:
-        """What the server says of itself (INFO), and `clock_skew`: seconds that this machine's clock is ahead of it."""
-        with translated():
-            info: dict[str, Any] = self.redis.info()
-            seconds, micros = self.redis.time()
-        if self.clustered:
-            info = next(iter(info.values())) if all(isinstance(part, dict) for part in info.values()) else info
-        return {**info, "clock_skew": time.time() - seconds - micros / 1_000_000}
+        try:
+            return float(rate or 0), float(ceiling or 0)
+        except ValueError:
+            # Another program wrote there; the next result is learned from anew.
+            return 0.0, 0.0
 
     def ping(self) -> None:
         """Returns when the server answers."""
@@ -154,6 +171,7 @@ class Store:
         """Closes all connections."""
         if self._redis is not None:
             self._redis.close()
+            close_sentinels(self._redis)
 
     def __enter__(self) -> Self:
         return self
@@ -205,6 +223,8 @@ class AsyncStore:
         """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
         script = load_script(call.script, shebang=self._shebang)
         with translated():
+            if call.then:
+                return call.read(await run_together_async(self.redis, call, script))
             try:
                 reply = await self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)
             except NoScriptError:
@@ -223,3 +243,4 @@ class AsyncStore:
     async def close(self) -> None:
         """Closes all connections."""
         await self.redis.aclose()
+        await close_sentinels_async(self.redis)

@@ -21,7 +21,7 @@ MOST_MESSAGES = 100
 
 def worker_checks(settings: Settings) -> Iterator[Check]:
     """The broker once, AWS once for each identity that senders use, its quota once for each budget."""
-    yield _broker()
+    yield _broker(of_its_own=settings.broker_url is not None)
     if settings.broker_url is None:
         yield from _strangers(settings)
     connect = Connect(settings.worker)
@@ -34,12 +34,14 @@ def worker_checks(settings: Settings) -> Iterator[Check]:
     yield from quota_checks(settings, connect)
 
 
-def _broker() -> Check:
+def _broker(*, of_its_own: bool) -> Check:
     try:
         with app.connection_for_write(connect_timeout=BROKER_SECONDS) as connection:
             connection.ensure_connection(max_retries=1, timeout=BROKER_SECONDS)
             where = connection.as_uri()
     except (OperationalError, KombuError, CeleryError, OSError) as error:
+        if not of_its_own:
+            return Check("broker", Level.FAULT, "can't be reached: it is the Redis of redis_url")
         return Check("broker", Level.FAULT, f"can't be reached: {error}", "start it or mend broker_url")
     return Check("broker", Level.OK, where)
 

@@ -25,8 +25,8 @@ def control(engine: Engine, request: HttpRequest) -> HttpResponse:
         return _read(engine, route, request.query) if request.method == "GET" else _change(engine, route, request.body)
     except LookupError as error:
         return HttpResponse(status=404, body=str(error.args[0]).encode())
-    except (TypeError, ValueError) as error:
-        return HttpResponse(status=400, body=str(error).encode())
+    except (ArithmeticError, TypeError, ValueError) as error:
+        return HttpResponse(status=400, body=str(error).encode(errors="replace"))
 
 
 def _read(engine: Engine, route: str, query: str) -> HttpResponse:
@@ -56,7 +56,10 @@ def _change(engine: Engine, route: str, body: bytes) -> HttpResponse:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    document = json.loads(body)
+    try:
+        document = json.loads(body)
+    except RecursionError:
+        raise ValueError("the body is nested too deeply") from None
     if not isinstance(document, dict):
         raise ValueError("the body must be a JSON object")  # noqa: TRY004 - answered like other bad values
     return document

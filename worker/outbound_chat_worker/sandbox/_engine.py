@@ -30,7 +30,12 @@ from ._signature import Account, check_signature
 _OPERATION = ("PUT", "/contact/outbound-chat")
 _MEDIA_TYPES = frozenset({"application/json", "application/x-amz-json-1.1"})
 _THROTTLES = frozenset({"ThrottlingException", "TooManyRequestsException", FaultKind.BARE_429})
-_GARBAGE = b"<html><body>It works!</body></html>"
+_BODIES = {
+    FaultKind.GARBAGE: b"<html><body>It works!</body></html>",
+    FaultKind.NO_CONTACT_ID: b'{"Contacts":[]}',
+    FaultKind.HALF_ANSWER: b'{"Contact',
+}
+_OTHER_HALF = 42
 
 
 @dataclass(slots=True, kw_only=True)
@@ -178,8 +183,8 @@ def _struck(fault: Fault) -> Answer:
     if effect.code is not None and effect.status is not None:
         answer = _error(effect.status, effect.code, effect.message)
     else:
-        body = _GARBAGE if fault.kind is FaultKind.GARBAGE else b""
-        answer = Answer(status=effect.status, code=fault.kind.value, body=body)
+        answer = Answer(status=effect.status, code=fault.kind.value, body=_BODIES.get(fault.kind, b""))
+        answer.missing = _OTHER_HALF if fault.kind is FaultKind.HALF_ANSWER else 0
     if fault.retry_after_ms is not None:
         answer.headers["x-amz-retry-after"] = str(fault.retry_after_ms)
     return answer

@@ -47,6 +47,10 @@ class FaultKind(StrEnum):
     """The contact is started at once, and the answer comes after `delay`."""
     GARBAGE = "garbage"
     """The contact is started; the answer is 200, and its body is not JSON."""
+    NO_CONTACT_ID = "no_contact_id"
+    """The contact is started; the answer is 200 and JSON, and names no contact."""
+    HALF_ANSWER = "half_answer"
+    """The contact is started; the connection is cut in the middle of the answer."""
     ACCESS_DENIED = "access_denied"
     """403 `AccessDeniedException`: the caller lacks the permission."""
     NOT_FOUND = "not_found"
@@ -88,6 +92,8 @@ _EFFECTS: Mapping[FaultKind, Effect] = MappingProxyType(
         FaultKind.HANG_UP_AFTER_ACCEPTING: Effect(None, starts_contact=True),
         FaultKind.LATE: Effect(200, starts_contact=True),
         FaultKind.GARBAGE: Effect(200, starts_contact=True),
+        FaultKind.NO_CONTACT_ID: Effect(200, starts_contact=True),
+        FaultKind.HALF_ANSWER: Effect(200, starts_contact=True),
         FaultKind.ACCESS_DENIED: Effect(403, "AccessDeniedException", "Not authorized to do this (sandbox fault)"),
         FaultKind.NOT_FOUND: Effect(404, "ResourceNotFoundException", "Resource not found (sandbox fault)"),
         FaultKind.EXPIRED_TOKEN: Effect(403, "ExpiredTokenException", "The security token expired (sandbox fault)"),

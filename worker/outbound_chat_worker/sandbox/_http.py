@@ -42,6 +42,8 @@ class HttpResponse:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
+    missing: int = 0
+    """Bytes that the head promises behind `body` and that never come, since the connection is closed before them."""
 
 
 class _BadRequestError(Exception):
@@ -124,7 +126,7 @@ class HttpConnection(asyncio.Protocol):
             transport.abort()
             return
         transport.write(_to_bytes(response, response.status, keep_alive=keep_alive))
-        if not keep_alive:
+        if not keep_alive or response.missing:
             self._transport = None
             transport.close()
 
@@ -207,9 +209,10 @@ class _Reader:
 
 def _to_bytes(response: HttpResponse, status: int, *, keep_alive: bool) -> bytes:
     extra = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
+    length, connection = len(response.body) + response.missing, "keep-alive" if keep_alive else "close"
     head = (
         f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\nDate: {_http_date(int(time.time()))}\r\n{extra}"
-        f"Content-Length: {len(response.body)}\r\nConnection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
+        f"Content-Length: {length}\r\nConnection: {connection}\r\n\r\n"
     )
     return head.encode("latin-1") + response.body
 

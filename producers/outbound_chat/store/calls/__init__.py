@@ -4,10 +4,20 @@ The only place that knows the order of arguments and the form of replies. Nothin
 `AsyncStore` runs the call.
 """
 
-from outbound_chat.store.calls._batches import Book, Rows, close_batch, open_batch, read_batch, read_rows, read_shared
+from outbound_chat.store.calls._batches import (
+    Book,
+    Rows,
+    close_batch,
+    is_count,
+    open_batch,
+    read_batch,
+    read_rows,
+    read_shared,
+)
 from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
 from outbound_chat.store.calls._control import cancel_many, close_chat, configure, hold, read_holds, release
 from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
+from outbound_chat.store.calls._durability import Standing, confirm
 from outbound_chat.store.calls._events import read_events
 from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_clock, read_jobs, submit
 from outbound_chat.store.calls._overview import read_budget
@@ -29,6 +39,7 @@ from outbound_chat.store.calls._pumps import (
     renew,
     tend,
 )
+from outbound_chat.store.calls._reconcile import Finding, Reconciled, audit, reconcile
 from outbound_chat.store.calls._suppression import FIRST_PAGE, read_suppressed, suppress, unsuppress
 from outbound_chat.store.calls._why import Found, Waiting, why
 
@@ -42,30 +53,36 @@ __all__ = [
     "ClaimedJob",
     "Dismissed",
     "Empty",
+    "Finding",
     "Found",
     "Held",
     "NewJob",
     "NotOpen",
     "Other",
     "Paced",
+    "Reconciled",
     "Renewed",
     "Replayed",
     "Result",
     "Rows",
+    "Standing",
     "StoredJob",
     "Submitted",
     "Tended",
     "Unconfigured",
     "Waiting",
+    "audit",
     "cancel",
     "cancel_many",
     "claim",
     "close_batch",
     "close_chat",
     "configure",
+    "confirm",
     "count_dead",
     "finish",
     "hold",
+    "is_count",
     "leave",
     "open_batch",
     "read_batch",
@@ -80,6 +97,7 @@ __all__ = [
     "read_rows",
     "read_shared",
     "read_suppressed",
+    "reconcile",
     "release",
     "renew",
     "replay",

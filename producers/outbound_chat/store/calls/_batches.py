@@ -5,12 +5,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from outbound_chat.errors import StoreError
 from outbound_chat.jobs import Job
 from outbound_chat.prediction import Pace
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.calls._pace import read_pace_json
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
+
+_TEXTS = frozenset({"name", "lane"})
+_LONGEST_COUNT = 15
 
 
 def open_batch(
@@ -53,14 +57,24 @@ def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> Call[Book |
         if len(reply) == 1:
             return None
         fields = dict(zip(reply[3::2], reply[4::2], strict=True))
+        if reply[1] == "unreadable" or not all(is_count(fields[name]) for name in fields.keys() - _TEXTS):
+            raise StoreError(
+                f"the book of batch {keys.budget}.{batch} can't be read, another program wrote to {keys.batch(batch)}; "
+                "look at that key, and delete it if it is not yours"
+            )
         return Book(int(reply[0]), int(reply[1]), fields, read_pace_json(reply[2]) if reply[2] else None)
 
     return Call("read_batch", keys, [batch, int(with_pace)], read)
 
 
-def read_shared(keys: Keys, batch: str) -> Call[str]:
-    """The part of the request that all jobs of the batch share, as stored; empty: there is none."""
-    return Call("read_shared", keys, [batch], str)
+def is_count(text: str) -> bool:
+    """Whether the text is a count or a time as the scripts write them; empty text stands for 0."""
+    return len(text) < _LONGEST_COUNT and (not text or (text.isascii() and text.isdigit()))
+
+
+def read_shared(keys: Keys, batch: str) -> Call[str | None]:
+    """The part of the request that all jobs of the batch share, as stored; None: the batch's book can't be read."""
+    return Call("read_shared", keys, [batch], lambda reply: reply)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,3 +22,5 @@ class Call(Generic[T]):
     keys: Keys
     args: Sequence[str | int | float] = field(repr=False)
     read: Callable[[Any], T] = field(repr=False)
+    then: Sequence[tuple[str | int, ...]] = ()
+    """Commands that follow on the connection of the script, at once. `read` gets the replies of all, errors too."""

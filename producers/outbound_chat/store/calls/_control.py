@@ -44,20 +44,32 @@ def read_holds(keys: Keys) -> Call[list[Hold]]:
 
     def read(reply: list[Any]) -> list[Hold]:
         holds = [
-            _hold(keys.budget, name, json.loads(kept)) for name, kept in zip(reply[1::2], reply[2::2], strict=True)
+            _hold(keys.budget, name, _readable(kept, int(reply[0])))
+            for name, kept in zip(reply[1::2], reply[2::2], strict=True)
         ]
         return sorted(holds, key=lambda hold: hold.since)
 
     return Call("read_holds", keys, [], read)
 
 
+def _readable(kept: str, now_ms: int) -> Mapping[str, Any]:
+    """What is kept of a hold; of one that another program wrote, that it stops its scope all the same."""
+    try:
+        hold = json.loads(kept)
+        from_ms(hold["since_ms"]), from_ms(hold.get("until_ms", 0))
+        return {**hold, "reason": str(hold["reason"]), "code": str(hold.get("code", ""))}
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError):
+        reason = "what Redis keeps of this hold can't be read; release it, and hold anew what is to stay so"
+        return {"reason": reason, "since_ms": now_ms}
+
+
 def _hold(budget: str, name: str, kept: Mapping[str, Any]) -> Hold:
-    owner, scope, *rest = name.split(":", 2)
+    owner, scope, *rest = [*name.split(":", 2), ""][:3]
     probe_at = kept.get("until_ms")
     return Hold(
         budget=budget,
         scope=scope,
-        name=f"{budget}.{rest[0]}" if scope == "batch" else rest[0] if rest else budget,
+        name=f"{budget}.{rest[0]}" if scope == "batch" else rest[0] if rest and rest[0] else budget,
         owner=owner,
         code=kept.get("code", ""),
         reason=kept["reason"],

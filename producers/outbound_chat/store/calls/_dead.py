@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from outbound_chat.errors import NewerVersion
 from outbound_chat.jobs import Job, JobState
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
@@ -28,7 +29,7 @@ class StoredJob:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of a replay: `ok`, `replayed`, `not_dead`, `gone` or `unprotected`, as `replay.lua` lists them."""
+    """What became of a replay: `ok`, `replayed`, `not_dead`, `gone`, `newer` or `unprotected`; see `replay.lua`."""
 
     word: str
     detail: str
@@ -58,7 +59,8 @@ def count_dead(keys: Keys) -> Call[Mapping[tuple[JobState, str], int]]:
 
     def read(reply: list[Any]) -> Mapping[tuple[JobState, str], int]:
         rows = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
-        return {(JobState(state), code): int(count) for state, code, count in rows}
+        # A name that another program wrote is none of ours.
+        return {(JobState(state), code): int(count) for state, code, count in rows if state in set(JobState)}
 
     return Call("count_dead", keys, [], read)
 
@@ -67,7 +69,9 @@ def read_request(keys: Keys, local_id: str) -> Call[StoredJob | None]:
     """The job with its request, and what its batch shares; None: there is no such job."""
 
     def read(reply: list[Any]) -> StoredJob | None:
-        if not reply:
+        if reply == ["newer"]:
+            raise NewerVersion(f"{keys.budget}.{local_id}")
+        if reply == ["gone"]:
             return None
         job = job_from_head(keys.budget, local_id, reply[0], int(reply[3]))
         return StoredJob(job, reply[4], reply[1], reply[2], reply[5] == 1, int(reply[3]))

@@ -17,7 +17,8 @@ def read_events(keys: Keys, *, since: int, count: int) -> Call[Events]:
 
     def read(reply: list[Any]) -> Events:
         last = int(reply[0])
-        events = tuple(_event(keys.budget, reply[start : start + WIDTH]) for start in range(1, len(reply), WIDTH))
+        rows = (reply[start : start + WIDTH] for start in range(1, len(reply), WIDTH))
+        events = tuple(event for event in (_event(keys.budget, row) for row in rows) if event)
         # After the server lost its data, numbers begin anew.
         known = since if since <= last else 0
         first = events[0].number if events else last + 1
@@ -26,13 +27,17 @@ def read_events(keys: Keys, *, since: int, count: int) -> Call[Events]:
     return Call("read_events", keys, [since, count], read)
 
 
-def _event(budget: str, row: Sequence[str]) -> Event:
+def _event(budget: str, row: Sequence[str]) -> Event | None:
+    """The event; None: another program wrote it."""
     number, at_ms, kind, local_id, state, code = row
-    return Event(
-        number=int(number),
-        at=from_ms(int(at_ms)),
-        kind=EventKind(kind),
-        id=f"{budget}.{local_id}",
-        state=JobState(state) if state else None,
-        code=code,
-    )
+    try:
+        return Event(
+            number=int(number),
+            at=from_ms(int(at_ms)),
+            kind=EventKind(kind),
+            id=f"{budget}.{local_id}" if local_id else budget,
+            state=JobState(state) if state else None,
+            code=code,
+        )
+    except (ArithmeticError, OSError, ValueError):
+        return None

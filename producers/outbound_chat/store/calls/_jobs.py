@@ -33,6 +33,7 @@ class Other:
     same: bool
     """The other job asked for the same."""
     local_id: str
+    """Empty: what is kept of the key can't be read, so nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def submit(
 
 
 def cancel(keys: Keys, local_id: str) -> Call[str]:
-    """Stops one job; answers the state it is in now, or `gone`."""
+    """Stops one job; answers the state it is in now, `gone` or `newer`."""
     return Call("cancel", keys, [local_id], str)
 
 
@@ -89,7 +90,11 @@ def read_clock(keys: Keys) -> Call[int]:
 
 
 def read_jobs(keys: Keys, local_ids: Sequence[str]) -> Call[dict[str, Job]]:
-    """The jobs, at most `MOST_JOBS`, that have a record that can be read, by local id."""
+    """The jobs, at most `MOST_JOBS`, that have a record that can be read, by local id.
+
+    Raises when it runs:
+        NewerVersion: a newer version wrote one of them.
+    """
 
     def read(reply: list[Any]) -> dict[str, Job]:
         jobs: dict[str, Job] = {}

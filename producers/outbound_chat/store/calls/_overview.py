@@ -3,6 +3,7 @@
 from typing import Any
 
 from outbound_chat.reports import BudgetStatus, Hold
+from outbound_chat.store.calls._batches import is_count
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import from_ms
@@ -15,7 +16,9 @@ def read_budget(keys: Keys, holds: list[Hold]) -> Call[BudgetStatus]:
 
     def read(reply: list[Any]) -> BudgetStatus:
         _, rate, ceiling, burst, workers, pumps, oldest, *books = reply
-        counts = dict(zip(books[::2], map(int, books[1::2]), strict=True))
+        counts = {
+            field: int(count or 0) for field, count in zip(books[::2], books[1::2], strict=True) if is_count(count)
+        }
         return BudgetStatus(
             name=keys.budget,
             rate=float(rate or 0),

@@ -61,4 +61,6 @@ def _chats(told: Mapping[str, Any]) -> Chats:
 def _held_by(owner: str, scope: str, reason: str) -> str:
     kind, _, name = scope.partition(":")
     what = f"{kind} {name}" if name and kind != "batch" else f"the {kind}"
+    if owner == "cancel":
+        return f"{what} is being cancelled"
     return f"{'a person' if owner == 'person' else 'the system'} holds {what}: {reason}"

@@ -40,6 +40,8 @@ class Claimed:
     """Time to the next token; 0: none lacked."""
     bring: str
     """Nonce with which the caller is to bring one more pump; empty: none."""
+    newer: int = 0
+    """Due jobs that a newer version wrote, and that were left to its workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Empty:
     rule: str = ""
     """What keeps due jobs back, and its scope: `hold sender:sms`, `number number:…`, `chats instance:…`,
     `concurrency batch:…`; empty: nothing does."""
+    newer: int = 0
+    """As of `Claimed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ class Tended:
     expired: int
     configured: bool
     """The budget's settings are there; without them nothing is sent."""
+    now_ms: int
 
 
 def claim(
@@ -140,10 +145,10 @@ def claim(
     def read(reply: list[Any]) -> Claimed | Empty | Paced | Held | Dismissed | Unconfigured:
         match reply[0]:
             case "claimed":
-                jobs = zip(reply[4::3], reply[5::3], reply[6::3], strict=True)
-                return Claimed(tuple(_claimed_job(*job) for job in jobs), int(reply[1]), int(reply[2]), reply[3])
+                jobs = tuple(_claimed_job(*job) for job in zip(reply[5::3], reply[6::3], reply[7::3], strict=True))
+                return Claimed(jobs, int(reply[1]), int(reply[2]), reply[3], int(reply[4]))
             case "empty":
-                return Empty(reply[2] == 1, int(reply[3]), reply[4])
+                return Empty(reply[2] == 1, int(reply[3]), reply[4], int(reply[5]))
             case "paced":
                 return Paced(int(reply[2]), int(reply[3]))
             case "held":
@@ -179,7 +184,7 @@ def _claimed_job(local_id: str, raw_head: str, request: str) -> ClaimedJob:
 
 
 def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:
-    """Records results, at most `MOST_JOBS`; answers the state each job is in now, `stale` or `gone`."""
+    """Records results, at most `MOST_JOBS`; answers the state each job is in now, `stale`, `gone` or `newer`."""
     args: list[str | int] = []
     for result in results:
         args += (
@@ -221,10 +226,13 @@ def leave(keys: Keys, *, pump: str, warm: bool, unanswered: str) -> Call[str]:
     return Call("leave", keys, [pump, int(warm), unanswered], str)
 
 
-def tend(keys: Keys, *, worker: str, version: str) -> Call[Tended]:
-    """Ends lost leases and expired jobs, and finds due work without a pump."""
+def tend(keys: Keys, *, worker: str, version: str, skew_ms: int = 0) -> Call[Tended]:
+    """Ends lost leases and expired jobs, and finds due work without a pump.
+
+    `skew_ms`: by how much the clock of the worker's machine is ahead, where that keeps it from work; 0: it is right.
+    """
 
     def read(reply: list[Any]) -> Tended:
-        return Tended(reply[0], int(reply[1]), int(reply[2]), int(reply[3]), reply[4] == 1)
+        return Tended(reply[0], int(reply[1]), int(reply[2]), int(reply[3]), reply[4] == 1, int(reply[5]))
 
-    return Call("tend", keys, [worker, version], read)
+    return Call("tend", keys, [worker, version, skew_ms], read)

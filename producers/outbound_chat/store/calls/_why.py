@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from outbound_chat.errors import NewerVersion
 from outbound_chat.jobs import Job
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
@@ -51,6 +52,8 @@ def why(keys: Keys, local_id: str) -> Call[Found | None]:
     def read(reply: list[Any]) -> Found | None:
         if len(reply) == 1:
             return None
+        if reply[1] == "newer":
+            raise NewerVersion(f"{keys.budget}.{local_id}")
         now_ms = int(reply[0])
         try:
             job = job_from_head(keys.budget, local_id, reply[1], now_ms)

@@ -1,4 +1,4 @@
--- cancel_many: stops the waiting jobs of a batch or tenant, up to 200 with each call, and those being called as `cancel` does.
+-- cancel_many: stops the waiting jobs of a batch or tenant, up to 200 with each call, others as `cancel` does.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] scope: 'batch:<id>' or 'tenant:<name>'
 -- ARGV[2] first: 1 for the first call of an order
@@ -8,7 +8,7 @@
 -- uses: base record lanes places events books final cancelling
 local scope = ARGV[1]
 local batch = string.match(scope, '^batch:(.*)$')
-if batch and redis.call('EXISTS', key('b:' .. batch)) == 0 then
+if batch and not read('HGET', key('b:' .. batch), 'lane') then
   return { 'gone' }
 end
 
@@ -31,7 +31,7 @@ if ARGV[2] == '1' then
   redis.call('HSET', key('holds'), 'cancel:' .. scope, cjson.encode({ reason = 'being cancelled', since_ms = NOW }))
   flag_calls()
   if batch then
-    redis.call('HSETNX', key('b:' .. batch), 'closed_at', digits(NOW))
+    close_book(batch)
   end
 end
 local cancelled, last = sweep(scope)

@@ -6,9 +6,10 @@
 -- ARGV[4] lease_ms: time until another may claim them
 -- ARGV[5] linger_ms: how long the pump would wait for work; 0: it leaves
 -- ARGV[6] nonce: of the request that brought the pump, until its first claim is answered; '': it had none
--- reply   {'claimed', now_ms, pace_ms, bring, then id, head, request of each job}; pace_ms: time to the next token,
---         0: none lacked; bring: nonce with which the caller is to bring one more pump, '': none
---         {'empty', now_ms, waiting, until_ms, rule}; waiting: 1 when the pump was registered and is to wait on `poke`;
+-- reply   {'claimed', now_ms, pace_ms, bring, newer, then id, head, request of each job}; pace_ms: time to the next
+--         token, 0: none lacked; bring: nonce with which the caller is to bring one more pump, '': none; newer: due jobs
+--         of a newer version that were left to its workers
+--         {'empty', now_ms, waiting, until_ms, rule, newer}; waiting: 1 when the pump was registered and is to wait on `poke`;
 --         until_ms: time to the next due job, or until a rule may let one go, -1: neither is known;
 --         rule: what keeps due jobs back and its scope, such as 'hold sender:sms', '' when nothing does
 --         {'paced', now_ms, pace_ms, pumps}: the budget gives no token yet; pumps: how many work for the budget
@@ -21,11 +22,18 @@
 local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST = 500
 local CLAIM_MEMORY_MS = 60000
+local PUT_OFF_MS, PUT_OFF_MANY_MS = 1000, 100
 
-local reply = { 'claimed', NOW, 0, '' }
+local reply, newer = { 'claimed', NOW, 0, '', 0 }, 0
 
 local function add_to_reply(id, head, request)
   reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = id, cjson.encode(head), request
+end
+
+-- What the pump's last claim was answered; nil: nothing, or nothing that can be read, and its leases run out.
+local function last_answer()
+  local kept = decoded(read('GET', key('claims:' .. pump)))
+  return kept and kept[1] == claim and type(kept[2]) == 'table' and type(kept[4]) == 'string' and kept or nil
 end
 
 local function repeat_answer(ids, pace_ms, bring)
@@ -48,11 +56,22 @@ local function mark(id, head, request)
   add_to_reply(id, head, request)
 end
 
+-- Leaves a job to workers of a newer version: it is due again soon, behind the others of its lane.
+local function put_off(id, lane)
+  newer = newer + 1
+  put_in_lane('lane:', id, lane, NOW + PUT_OFF_MS)
+end
+
 -- Takes the job out of waiting; true when the pump may call it.
-local function admit(id, batch)
+local function admit(id, lane, batch)
   local head, request = load_record(id)
-  if not head then
+  if not head and request == 'newer' then
+    put_off(id, lane)
+  elseif not head then
     set_aside(id, batch, 'waiting')
+  elseif head[STATE] ~= 'queued' then
+    -- A place that a restored or edited key gave back to a job that went on meanwhile.
+    return
   elseif head[EXPIRES] <= NOW then
     conclude(id, head, request, 'waiting', 'expired')
   elseif head[MAYBE_SENT] > 0 and NOW > head[MAYBE_SENT] + HORIZON_MS then
@@ -71,7 +90,7 @@ local function take_turn(lane, most, probes, ids)
   -- A job that was refused may be the only one that can't be sent, so another probes, if there is one.
   local due = take_due(lane, most, probes and UNTRIED_FIRST or IN_ORDER)
   for _, id in ipairs(due) do
-    if admit(id, batch) then
+    if admit(id, lane, batch) then
       ids[#ids + 1] = id
       if probes then
         begin_probe(id, probes)
@@ -84,7 +103,7 @@ end
 
 local function take_jobs(allowed)
   local ids, handled = {}, 0
-  local served = tonumber(redis.call('HGET', key('bucket'), 'served') or 0)
+  local served = within(read('HGET', key('bucket'), 'served'), 0, 2 * SHARE) or 0
   while #ids < allowed and handled < MOST do
     local lane, most = next_turn(allowed - #ids, served + #ids)
     if not lane then
@@ -92,13 +111,17 @@ local function take_jobs(allowed)
     end
     local scope, try_at, _, room, probes = gate_of(lane)
     if scope then
+      if limits_of_lane(lane) == CLOSED then
+        -- A budget without settings has all of them written again.
+        redis.call('DEL', key('settings'))
+      end
       keep_back(lane, scope, try_at)
       handled = handled + 1
     else
       handled = handled + take_turn(lane, math.min(most, room), probes, ids)
     end
   end
-  redis.call('HSET', key('bucket'), 'served', (served + #ids) % (2 * SHARE))
+  redis.pcall('HSET', key('bucket'), 'served', (served + #ids) % (2 * SHARE))
   return ids
 end
 
@@ -117,23 +140,20 @@ local function empty()
   local until_ms = later[2] and math.max(0, tonumber(later[2]) - NOW) or -1
   local rule = rule_of_kept_lane()
   if ring_has_work() then
-    -- All that this claim looked at had expired, and more is due.
-    until_ms = 0
+    -- All that this claim looked at had expired, and more is due; or was of a newer version, and more may be.
+    until_ms = newer > 0 and PUT_OFF_MANY_MS or 0
   end
   local waiting = 0
   if tonumber(ARGV[5]) > 0 and redis.call('SET', key('waiting'), pump, 'NX', 'PX', ARGV[5] + 500) then
     waiting = 1
     pump_is_alive(pump, tonumber(ARGV[5]))
   end
-  return { 'empty', NOW, waiting, until_ms, rule }
+  return { 'empty', NOW, waiting, until_ms, rule, newer }
 end
 
-local known = redis.call('GET', key('claims:' .. pump))
-if known then
-  local earlier = cjson.decode(known)
-  if earlier[1] == claim then
-    return repeat_answer(earlier[2], earlier[3], earlier[4])
-  end
+local earlier = last_answer()
+if earlier then
+  return repeat_answer(earlier[2], tonumber(earlier[3]) or 0, earlier[4])
 end
 local budget = read_budget()
 if not budget then
@@ -170,7 +190,7 @@ write_books()
 if #ids == 0 then
   return empty()
 end
-reply[3] = until_token(budget)
+reply[3], reply[5] = until_token(budget), newer
 if #ids == wanted and reply[3] == 0 and ring_has_work() then
   reply[4] = ask_for_one_more(budget.max_pumps)
 end

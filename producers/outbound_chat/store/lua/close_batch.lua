@@ -9,9 +9,6 @@ local book = key('b:' .. ARGV[1])
 if redis.call('EXISTS', book) == 0 then
   return 'gone'
 end
-if redis.call('HSETNX', book, 'closed_at', digits(NOW)) == 1 then
-  redis.call('HSET', book, 'rejected', ARGV[2])
-  add_event('batch_accepted', ARGV[1], '', '')
-  settle_batch(ARGV[1])
-end
+redis.call('HSET', book, 'rejected', ARGV[2])
+close_book(ARGV[1])
 return 'ok'

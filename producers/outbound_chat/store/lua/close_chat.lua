@@ -8,9 +8,7 @@
 for instance in string.gmatch(ARGV[2], '%S+') do
   if redis.call('ZREM', key('chats:' .. instance), ARGV[1]) == 1 then
     open_gate('instance:' .. instance)
-    if ring_has_work() then
-      signal_work()
-    end
+    signal_opened()
     return 1
   end
 end

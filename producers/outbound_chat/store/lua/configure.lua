@@ -21,20 +21,23 @@ end
 
 -- Lets the next script that looks at what is due try the gates of all senders that the settings name.
 local function try_gates()
-  local senders = redis.call('EXISTS', key('kept')) == 1 and redis.call('HGETALL', key('senders')) or {}
+  local senders = redis.call('EXISTS', key('kept')) == 1 and read('HGETALL', key('senders')) or {}
   for i = 1, #senders, 2 do
-    local limits = cjson.decode(senders[i + 1])
+    local limits = decoded(senders[i + 1]) or {}
     for scope, name in pairs({ sender = senders[i], instance = limits.instance, number = limits.number }) do
-      redis.call('ZADD', key('later'), digits(NOW), '@' .. scope .. ':' .. name)
+      redis.call('ZADD', key('later'), digits(NOW), '@' .. scope .. ':' .. tostring(name))
     end
   end
 end
 
-local before = redis.call('HGET', key('settings'), 'version') or ''
+local before = read('HGET', key('settings'), 'version')
+if before == nil then
+  redis.call('DEL', key('settings'))
+end
 redis.call('HSET', key('settings'), 'version', ARGV[1], 'rate', ARGV[2], 'burst', ARGV[3], 'max_pumps', ARGV[4],
   'keep_ms', ARGV[5], 'written_at', digits(NOW))
 try_gates()
 write_map('senders', ARGV[6], cjson.encode)
 try_gates()
 write_map('weights', ARGV[7], tostring)
-return before
+return before or ''

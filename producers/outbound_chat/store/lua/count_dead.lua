@@ -5,11 +5,11 @@
 -- uses: base
 local reply = {}
 -- A record that has gone leaves its id until the next of its kind ends.
-local keep_ms = tonumber(redis.call('HGET', key('settings'), 'keep_ms') or 7 * 86400000)
+local keep_ms = within(read('HGET', key('settings'), 'keep_ms'), 1, 1e13) or 7 * 86400000
 for _, name in ipairs(redis.call('HKEYS', key('dead'))) do
   local state, code = string.match(name, '^(%a+):(.*)$')
   local count = redis.call('ZCOUNT', key('dead:' .. name), NOW - keep_ms, '+inf')
-  if count > 0 then
+  if state and count > 0 then
     reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = state, code, count
   end
 end

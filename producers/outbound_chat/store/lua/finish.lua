@@ -4,10 +4,10 @@
 --   id, claim, outcome ('sent', 'retry', 'snooze', 'hold', 'not_called', 'failed'), delay_ms (until the next attempt),
 --   maybe (1: the call may have reached Connect), contact ('' but for sent), code, aws_code, message, request_id,
 --   pause_ms (how long the provider asks everybody to wait), scope (that a hold stops, first for delay_ms),
---   chat_ms (assumed life of the chat that a contact opens), not_before_ms (earliest time of the next attempt, 0: none),
---   called (0: no call was made, its place in the pace goes back)
+--   chat_ms (assumed life of the chat that a contact opens), not_before_ms (earliest time of the next attempt, 0:
+--   none), called (0: no call was made, its place in the pace goes back)
 -- reply   a word for each result: the state the job is in now, 'stale' (another claim has the job: nothing changed)
---         or 'gone' (no record)
+--         'gone' (no record) or 'newer' (a newer version wrote it: nothing changed, and its lease runs out)
 -- keeps   only the claim that holds the lease moves a job, but a ContactId is recorded whenever it comes;
 --         a job that may have been sent ends `sent` or `uncertain`; twice changes nothing
 -- uses: base record lanes places events books gates opening wake calling holds final bucket
@@ -100,7 +100,7 @@ for i = 1, #ARGV, WIDTH do
   local head, request = load_record(id)
   local word = 'stale'
   if not head then
-    word = 'gone'
+    word = request
   elseif head[STATE] == 'sending' and head[CLAIM] == ARGV[i + 1] then
     word = record(id, head, request, i)
   elseif ARGV[i + 2] == 'sent' then

@@ -12,9 +12,8 @@ local memory = key('claims:' .. pump)
 local LATE_MS = 60000
 
 local function hand_back()
-  local known = redis.call('GET', memory)
-  local claim, ids = unpack(known and cjson.decode(known) or {})
-  if claim ~= unanswered then
+  local claim, ids = unpack(decoded(read('GET', memory)) or {})
+  if claim ~= unanswered or type(ids) ~= 'table' then
     return
   end
   local refund = 0

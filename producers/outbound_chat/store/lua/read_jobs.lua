@@ -4,11 +4,11 @@
 -- reply   {now_ms, then for each job its head as it stands, or '' (no record)}; the caller sees whether it can be read,
 --         since that would cost the server eight times as much
 -- keeps   nothing is written
--- uses: base
+-- uses: base record
 local reply = { NOW }
 for _, id in ipairs(ARGV) do
-  local raw = redis.call('GET', key('j:' .. id))
+  local raw = read('GET', key('j:' .. id))
   local cut = raw and string.find(raw, '\n', 1, true)
-  reply[#reply + 1] = cut and string.sub(raw, 1, cut - 1) or ''
+  reply[#reply + 1] = cut and cut <= LONGEST_HEAD and string.sub(raw, 1, cut - 1) or ''
 end
 return reply

@@ -1,14 +1,14 @@
 -- read_request: a job with its request, and what its batch shares. Personal: for replays alone.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] id: the job
--- reply   {head, request, shared, now_ms, token, lost}; {}: no such job; lost: 1 when its batch is
+-- reply   {head, request, shared, now_ms, token, lost}; {'gone'}, {'newer'}: no record that can be read; lost: 1 when its batch is
 --         forgotten, and with it what its rows shared
 -- keeps   nothing is written
 -- uses: base record lanes
 local head, request = load_record(ARGV[1])
 if not head then
-  return {}
+  return { request }
 end
 local batch = batch_of(head)
-local shared = batch ~= '' and redis.call('HGET', key('b:' .. batch), 'shared')
+local shared = batch ~= '' and read('HGET', key('b:' .. batch), 'shared')
 return { cjson.encode(head), request, shared or '', NOW, head[TOKEN], batch ~= '' and not shared and 1 or 0 }

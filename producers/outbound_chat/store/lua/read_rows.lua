@@ -6,16 +6,16 @@
 -- reply   {now_ms, rows, lane, then the head of each row, '' where no job is (any more)}; rows: the last row that was
 --         ever taken; {now_ms}: no such batch
 -- keeps   nothing is written
--- uses: base
-local book = redis.call('HMGET', key('b:' .. ARGV[1]), 'created_at', 'rows', 'lane')
+-- uses: base record
+local book = read('HMGET', key('b:' .. ARGV[1]), 'created_at', 'rows', 'lane') or {}
 if not book[1] then
   return { NOW }
 end
-local first, last = tonumber(ARGV[2]), tonumber(book[2] or 0)
-local reply = { NOW, last, book[3] }
+local first, last = tonumber(ARGV[2]), within(book[2], 0, 1e9) or 0
+local reply = { NOW, last, book[3] or '' }
 for row = first, math.min(last, first + tonumber(ARGV[3]) - 1) do
-  local raw = redis.call('GET', key('j:' .. ARGV[1] .. '-' .. digits(row)))
+  local raw = read('GET', key('j:' .. ARGV[1] .. '-' .. digits(row)))
   local cut = raw and string.find(raw, '\n', 1, true)
-  reply[#reply + 1] = cut and string.sub(raw, 1, cut - 1) or ''
+  reply[#reply + 1] = cut and cut <= LONGEST_HEAD and string.sub(raw, 1, cut - 1) or ''
 end
 return reply

@@ -3,7 +3,8 @@
 -- ARGV[1] sender: its name
 -- ARGV[2] cursor: where the page begins, '0' the first; '': the numbers that follow are asked for, and no page
 -- then 1 for each number: number (E.164; at most 500)
--- reply   {cursor, then number and `ms reason` of each that is on the list}; cursor: of the next page, '0': none is left
+-- reply   {cursor, then number and `ms reason` of each that is on the list}; cursor: of the next page, '0': none is
+--         left
 -- keeps   nothing is written; a number that is on the list the whole time is on one page at least
 -- uses: base
 local FIRST, PAGE = 3, 500

@@ -12,7 +12,5 @@ if hold then
   write_hold('system', scope, hold)
 end
 open_gate(scope)
-if ring_has_work() then
-  signal_work()
-end
+signal_opened()
 return { released, hold and 1 or 0 }

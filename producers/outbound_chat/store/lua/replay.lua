@@ -10,15 +10,15 @@
 -- ARGV[8] force: 1 when the caller accepts that the customer may be texted twice
 -- ARGV[9] send_at: earliest time of its call, in ms, 0: at once
 -- ARGV[10] request: of the new job
--- reply   {'ok', id}; {'replayed', id of its replay}; {'not_dead', state}; {'gone'}
---         {'unprotected', since_ms}: a call may have led to a contact at that time, and no token would keep a repeat from
---         being a second one: nothing was done without `force`
+-- reply   {'ok', id}; {'replayed', id of its replay}; {'not_dead', state}; {'gone'} or {'newer'}
+--         {'unprotected', since_ms}: a call may have led to a contact at that time, and no token would keep a repeat
+--         from being a second one: nothing was done without `force`
 -- keeps   a job has one replay; twice gives the same answer
 -- uses: base record lanes places events books intake final wake
 local old, id, edited, force = ARGV[1], ARGV[2], ARGV[7] == '1', ARGV[8] == '1'
 local head, request = load_record(old)
 if not head then
-  return { 'gone' }
+  return { request }
 elseif not KEEPS_REQUEST[head[STATE]] then
   return { 'not_dead', head[STATE] }
 elseif head[REPLAYED_BY] then
@@ -30,8 +30,8 @@ if not protected and not force then
   return { 'unprotected', since }
 end
 local same_token = not edited and protected
-take_in({ id = id, lane = ARGV[3], send_at = tonumber(ARGV[9]), expires = 0, max_age = tonumber(ARGV[4]), parts = tonumber(ARGV[5]),
-  token = same_token and ARGV[6] or '', idem = '', request = ARGV[10], place = 0,
+take_in({ id = id, lane = ARGV[3], send_at = tonumber(ARGV[9]), expires = 0, max_age = tonumber(ARGV[4]),
+  parts = tonumber(ARGV[5]), token = same_token and ARGV[6] or '', idem = '', request = ARGV[10], place = 0,
   maybe_sent = same_token and since or 0, replay_of = old })
 take_from_dead(old, head)
 head[REPLAY_OF], head[REPLAYED_BY] = head[REPLAY_OF] or '', id

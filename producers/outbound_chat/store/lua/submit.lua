@@ -6,7 +6,8 @@
 -- then 8 for each job:
 --   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id),
 --   idem ('' or hash of the idempotency key), fingerprint (hash of what the caller asked for), request
--- reply   {'ok', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}
+-- reply   {'ok', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}; id '':
+--         what is kept of the idempotency key can't be read, so nobody knows
 --         {'unknown_batch'} or {'batch_closed'}: nothing was taken
 -- keeps   one record, one place in a lane, one place in the expiry index, one count a job; twice changes nothing
 -- uses: base record lanes places events books intake wake
@@ -22,7 +23,10 @@ local function other_job(id, idem, fingerprint)
   if redis.call('SET', name, id .. ' ' .. fingerprint, 'NX') then
     return nil
   end
-  local other, same = string.match(redis.call('GET', name), '^(%S+) (%S+)$')
+  local other, same = string.match(read('GET', name) or '', '^([%w-]+) (%S+)$')
+  if not other then
+    return '', 'conflict'
+  end
   if other ~= id then
     return other, same == fingerprint and 'same' or 'conflict'
   end
@@ -47,15 +51,16 @@ local function take(i)
 end
 
 if batch ~= '' then
-  local found = redis.call('HMGET', key('b:' .. batch), 'created_at', 'closed_at', 'rows')
+  local found = read('HMGET', key('b:' .. batch), 'created_at', 'closed_at', 'rows') or {}
   if not found[1] then
     return { 'unknown_batch' }
-  elseif found[2] then
-    return { 'batch_closed' }
   end
   -- Rows come in their order: the last job has the highest number.
   local row = tonumber(string.match(ARGV[#ARGV - WIDTH + 1] or '', '-(%d+)$') or 0)
-  redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(math.max(row, tonumber(found[3] or 0))))
+  redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(math.max(row, tonumber(found[3]) or 0)))
+  if found[2] then
+    return { 'batch_closed' }
+  end
 end
 for i = FIRST, #ARGV, WIDTH do
   take(i)

@@ -1,21 +1,22 @@
 -- why: what a waiting job waits for, by the rules that `claim` goes by.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] id: the job
--- reply   {now_ms, head, then name, value of each fact}, facts of a waiting job only; {now_ms}: no record to be read
+-- reply   {now_ms, head, then name, value of each fact}, facts of a waiting job only; {now_ms}: no record to be read;
+--         {now_ms, 'newer'}: a newer version wrote it
 --         position: jobs of its lane that go before it; and estimates: in_ring, behind_gate: jobs of other lanes of its
---         priority that go before it, there and there; others: due jobs of other priorities, share: percent of the calls
---         that its own has beside them; waiting: jobs of the budget that wait;
+--         priority that go before it, there and there; others: due jobs of other priorities, share: percent of the
+--         calls that its own has beside them; waiting: jobs of the budget that wait;
 --         scope, rule, until_ms: of the gate as `gate_of` says, 'probe' when a probe is due; owner, hold: who holds the
---         scope, and JSON; probing: 1 while a probe is on its way; budget_hold: JSON of a person's, '' for none;
+--         scope ('person', 'cancel', 'system'), and JSON; probing: 1 while a probe is on its way; budget_hold: JSON of a person's, '' for none;
 --         limits: JSON of its sender, number_parts: what its number may send now; rate, ceiling, tokens: of the budget,
 --         '' while nobody wrote its settings; workers, pumps: alive; asked: requests for a pump that nobody answered
 -- keeps   nothing is written; it costs the same however many jobs wait
 -- uses: base record lanes places events books gates bucket turns ahead wake
 local id = ARGV[1]
 local WORKER_MS = 10000
-local head = load_record(id)
+local head, why_not = load_record(id)
 if not head then
-  return { NOW }
+  return { NOW, why_not == 'newer' and why_not or nil }
 end
 local reply = { NOW, cjson.encode(head) }
 if head[STATE] ~= 'queued' then
@@ -39,10 +40,9 @@ tell({ position = turns - 1, in_ring = jobs_before(ring_of(lane), lane, turns),
 
 local scope, until_ms, rule, _, probes = gate_of(lane)
 local probe = probes and probes[1]
-local hold = read_hold('person', scope or '') or read_hold('cancel', scope or '')
-hold = hold or read_hold('system', scope or probe or '')
+local owner, hold = holder_of(scope or probe or '')
 tell({ scope = scope or probe or '', until_ms = until_ms or '', rule = rule or probe and 'probe' or '',
-  owner = hold and (hold.until_ms and 'system' or 'person') or '', hold = hold and cjson.encode(hold) or '',
+  owner = owner or '', hold = hold and cjson.encode(hold) or '',
   probing = hold and hold.probe and redis.call('ZSCORE', key('leases'), hold.probe) and 1 or 0,
   budget_hold = redis.call('HGET', key('holds'), 'person:budget') or '' })
 

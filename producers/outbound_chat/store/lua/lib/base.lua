@@ -19,7 +19,31 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
--- Whether a person stopped the whole budget.
+-- What a reading command answers, false for nothing; nil where the key has another type: another program wrote it.
+local function read(...)
+  local answer = redis.pcall(...)
+  if type(answer) == 'table' and answer.err then
+    if not string.find(answer.err, 'WRONGTYPE', 1, true) then
+      error(answer.err)
+    end
+    return nil
+  end
+  return answer
+end
+
+-- A table from JSON; nil where it is none.
+local function decoded(json)
+  local readable, value = pcall(cjson.decode, json or '')
+  return readable and type(value) == 'table' and value or nil
+end
+
+-- The number in a text or reply, if it lies within these bounds, as neither NaN nor infinity does; else nil.
+local function within(value, least, most)
+  local number = tonumber(value)
+  return number and number >= least and number <= most and number or nil
+end
+
+-- Whether a person stopped the whole budget. Holds that can't be read stop it too: one may be among them.
 local function budget_is_held()
-  return redis.call('HEXISTS', key('holds'), 'person:budget') == 1
+  return read('HEXISTS', key('holds'), 'person:budget') ~= 0
 end

@@ -17,53 +17,77 @@ local function move(batch, from, to)
 end
 
 local function keep_ms()
-  return tonumber(redis.call('HGET', key('settings'), 'keep_ms') or DEFAULT_KEEP_MS)
+  return within(read('HGET', key('settings'), 'keep_ms'), 1, 1e13) or DEFAULT_KEEP_MS
 end
 
 -- A batch is final once its producer closed it and none of its jobs is waiting or leased; an empty one that nobody
 -- closes goes after 30 days.
 local function settle_batch(batch)
   local book = key('b:' .. batch)
-  local now = redis.call('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at')
-  if tonumber(now[1] or 0) + tonumber(now[2] or 0) > 0 then
+  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at')
+  if not now then
+    return
+  elseif (tonumber(now[1]) or 0) + (tonumber(now[2]) or 0) > 0 then
     redis.call('PERSIST', book)
   elseif not now[3] then
     redis.call('PEXPIRE', book, digits(EMPTY_BATCH_MS))
   elseif not now[4] then
     redis.call('HSET', book, 'final_at', digits(NOW))
     redis.call('PEXPIRE', book, digits(keep_ms()))
-    redis.call('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
+    redis.pcall('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
       'cancel:batch:' .. batch)
     add_event('batch_final', batch, '', '')
     redis.call('PUBLISH', key('done:' .. batch), 'final')
   end
 end
 
--- Notes every few seconds how far the batch has come. `mark_*` is the note before the last one: its rate is measured from
--- there, so over 5 to 10 seconds. After a pause it starts anew.
+-- Says that no more jobs come into a batch, the first time it is told so.
+local function close_book(batch)
+  if redis.call('HSETNX', key('b:' .. batch), 'closed_at', digits(NOW)) == 1 then
+    add_event('batch_accepted', batch, '', '')
+    settle_batch(batch)
+  end
+end
+
+-- Notes every few seconds how far the batch has come. `mark_*` is the note before the last one: its rate is measured
+-- from there, so over 5 to 10 seconds. After a pause it starts anew.
 local MARK_MS, PAUSE_MS = 5000, 20000
 
 local function mark_progress(batch)
   local book = key('b:' .. batch)
-  local kept = redis.call('HMGET', book, 'last_ms', 'last_done', 'sent', 'failed', 'uncertain')
-  local last = tonumber(kept[1])
+  local kept = read('HMGET', book, 'last_ms', 'last_done', 'sent', 'failed', 'uncertain')
+  if not kept then
+    return
+  end
+  local last = within(kept[1], 0, 1e15)
   if last and math.abs(NOW - last) < MARK_MS then
     return
   end
-  local done = tonumber(kept[3] or 0) + tonumber(kept[4] or 0) + tonumber(kept[5] or 0)
+  local done = (tonumber(kept[3]) or 0) + (tonumber(kept[4]) or 0) + (tonumber(kept[5]) or 0)
   local anew = not last or math.abs(NOW - last) > PAUSE_MS
-  redis.call('HSET', book, 'mark_ms', digits(anew and NOW or last), 'mark_done', anew and done or kept[2],
+  redis.call('HSET', book, 'mark_ms', digits(anew and NOW or last), 'mark_done', anew and done or kept[2] or done,
     'last_ms', digits(NOW), 'last_done', done)
 end
 
--- Writes what `count` and `move` collected. Every script that counts calls it once, at its end.
+local function write_lanes()
+  for lane, by in pairs(lane_moves) do
+    local jobs = by ~= 0 and redis.pcall('HINCRBY', key('lanes'), lane, by)
+    if type(jobs) == 'number' and jobs <= 0 then
+      redis.call('HDEL', key('lanes'), lane)
+    end
+  end
+end
+
+-- Writes what `count`, `move` and the lanes collected. Every script that counts calls it once, at its end. A count that
+-- another program made unreadable stays as it is: what was done is done, and `doctor` names the key.
 local function write_books()
+  write_lanes()
   for batch, book in pairs(moves) do
     for field, by in pairs(book) do
       if by ~= 0 then
-        redis.call('HINCRBY', key('books'), field, by)
+        redis.pcall('HINCRBY', key('books'), field, by)
         if batch ~= '' then
-          redis.call('HINCRBY', key('b:' .. batch), field, by)
+          redis.pcall('HINCRBY', key('b:' .. batch), field, by)
         end
       end
     end

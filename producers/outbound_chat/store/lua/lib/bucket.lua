@@ -13,28 +13,28 @@ local NEAR = 0.9 -- a rate above this part of the known one has come back from a
 local RETURN = 2 -- growth by one call, at most, on the way back from an outage
 local LATE_MS = 10 -- of a bucket of one: a pump's timer may be late without losing a token
 
--- The budget as it is now; nil while no worker has written its settings.
+-- The budget as it is now; nil while no worker has written its settings, or they can't be read.
 local function read_budget()
-  local kept = redis.call('HMGET', key('settings'), 'rate', 'burst', 'max_pumps')
-  local ceiling = tonumber(kept[1])
-  if not ceiling then
+  local kept = read('HMGET', key('settings'), 'rate', 'burst', 'max_pumps') or {}
+  local ceiling, burst, max_pumps = within(kept[1], 1e-9, 1e9), within(kept[2], 0, 1e9), within(kept[3], 0, 1e9)
+  if not (ceiling and burst and max_pumps) then
     return nil
   end
-  local state = redis.call('HMGET', key('bucket'), 'ceiling', 'tokens', 'at_ms', 'rate', 'known', 'passed',
-    'measured_ms', 'cut_ms', 'limited_ms')
+  local state = read('HMGET', key('bucket'), 'ceiling', 'tokens', 'at_ms', 'rate', 'known', 'passed',
+    'measured_ms', 'cut_ms', 'limited_ms') or {}
   local learned = tonumber(state[1]) == ceiling
   local function past(place, otherwise)
     -- After a backward step of the clock everything counts from now.
-    return math.min(EXACT_NOW_MS, tonumber(state[place]) or otherwise)
+    return math.min(EXACT_NOW_MS, within(state[place], 0, 1e15) or otherwise)
   end
   local budget = {
     ceiling = ceiling,
-    burst = tonumber(kept[2]),
-    max_pumps = tonumber(kept[3]),
-    tokens = tonumber(state[2]),
-    rate = learned and tonumber(state[4]) or ceiling,
-    known = learned and tonumber(state[5]) or ceiling,
-    passed = learned and tonumber(state[6]) or 0,
+    burst = burst,
+    max_pumps = max_pumps,
+    tokens = within(state[2], -1e9, 1e9),
+    rate = learned and within(state[4], 1e-9, ceiling) or ceiling,
+    known = learned and within(state[5], 1e-9, ceiling) or ceiling,
+    passed = learned and within(state[6], 0, 1e15) or 0,
     measured_ms = learned and past(7, EXACT_NOW_MS) or EXACT_NOW_MS,
     cut_ms = past(8, 0),
     limited_ms = past(9, 0),
@@ -46,6 +46,10 @@ local function read_budget()
 end
 
 local function write_budget(budget)
+  if redis.call('TYPE', key('bucket')).ok ~= 'hash' then
+    -- Another program wrote there; what was learned is lost with it.
+    redis.call('DEL', key('bucket'))
+  end
   redis.call('HSET', key('bucket'), 'ceiling', string.format('%.17g', budget.ceiling),
     'tokens', string.format('%.6f', budget.tokens), 'at_ms', string.format('%.3f', EXACT_NOW_MS),
     'rate', string.format('%.6f', budget.rate), 'known', string.format('%.6f', budget.known),

@@ -13,10 +13,7 @@ local function open_changed_gates()
     for scope in pairs(changed) do
       open_gate(scope)
     end
-    if ring_has_work() then
-      -- A pump that was told to wait for the gate would sleep on.
-      signal_work()
-    end
+    signal_opened()
   end
 end
 

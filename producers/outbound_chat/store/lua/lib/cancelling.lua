@@ -1,5 +1,5 @@
--- cancelling: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in `holds` as
--- `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
+-- cancelling: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in `holds`
+-- as `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
 local SWEPT = 200
 
 local function lanes_of_scope(scope)
@@ -7,52 +7,63 @@ local function lanes_of_scope(scope)
   if kind == 'tenant' then
     return redis.call('SMEMBERS', key('lanes:' .. name))
   end
-  return { redis.call('HGET', key('b:' .. name), 'lane') or nil }
+  local lane = read('HGET', key('b:' .. name), 'lane')
+  return { lane and lane_parts(lane) and lane or nil }
 end
 
+-- Ends up to `most` jobs; how many it ended, and how many a newer version wrote, which are left to its wakers.
 local function cancel_lane(lane, most)
   local _, _, _, batch = lane_parts(lane)
-  local ids = {}
+  local ended, left = 0, 0
   for _, part in ipairs(IN_ORDER) do
-    local members = most > #ids and redis.call('ZRANGE', key(part .. lane), 0, most - #ids - 1) or {}
-    if #members > 0 then
-      redis.call('ZREM', key(part .. lane), unpack(members))
-    end
+    local members = most > ended + left and redis.call('ZRANGE', key(part .. lane), 0, most - ended - left - 1) or {}
     for _, member in ipairs(members) do
-      ids[#ids + 1] = id_of(batch, member)
-    end
-  end
-  for _, id in ipairs(ids) do
-    local head, request = load_record(id)
-    if head then
-      conclude(id, head, request, 'waiting', 'cancelled')
-    else
-      set_aside(id, batch, 'waiting')
+      local id = id_of(batch, member)
+      local head, request = load_record(id)
+      if not head and request == 'newer' then
+        left = left + 1
+      else
+        count_in_lane(lane, -redis.call('ZREM', key(part .. lane), member))
+        ended = ended + 1
+      end
+      if head then
+        conclude(id, head, request, 'waiting', 'cancelled')
+      elseif request ~= 'newer' then
+        set_aside(id, batch, 'waiting')
+      end
     end
   end
   enroll(lane)
-  return #ids
+  return ended, left
 end
 
--- Cancels up to 500 waiting jobs of the scope, and ends the order with the last; how many, and whether it was the last.
+-- Cancels up to SWEPT waiting jobs of the scope; how many, and whether there are no more for this version. The order
+-- ends with the last job; with some of a newer version it stands, and keeps them from being called, until its wakers end
+-- it.
 local function sweep(scope)
-  local swept = 0
+  local swept, left = 0, 0
   for _, lane in ipairs(lanes_of_scope(scope)) do
-    swept = swept + cancel_lane(lane, SWEPT - swept)
-    if swept >= SWEPT then
-      return swept, false
+    local ended, newer = cancel_lane(lane, SWEPT - swept)
+    swept, left = swept + ended, left + newer
+    if swept + left >= SWEPT then
+      return swept, swept == 0
     end
   end
-  redis.call('HDEL', key('holds'), 'cancel:' .. scope)
+  if left == 0 then
+    redis.pcall('HDEL', key('holds'), 'cancel:' .. scope)
+  end
   return swept, true
 end
 
--- One sweep of an order whose giver did not see it through; whether there is one.
+-- One sweep of an order whose giver did not see it through; whether there is more to do.
 local function sweep_on()
-  for _, name in ipairs(redis.call('HKEYS', key('holds'))) do
+  for _, name in ipairs(read('HKEYS', key('holds')) or {}) do
     local scope = string.match(name, '^cancel:(.*)$')
+    local swept, last = 0, true
     if scope then
-      sweep(scope)
+      swept, last = sweep(scope)
+    end
+    if swept > 0 or not last then
       return true
     end
   end

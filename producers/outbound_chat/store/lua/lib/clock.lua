@@ -1,5 +1,5 @@
--- clock: puts right what a backward step of the server's clock leaves in the future: leases, pumps, gates and numbers would
--- stand still for as long as the step. What is due stays due at the time that was asked for.
+-- clock: puts right what a backward step of the server's clock leaves in the future: leases, pumps, gates and numbers
+-- would stand still for as long as the step. What is due stays due at the time that was asked for.
 local STEP_MS = 1000
 
 local function move_back(index, by_ms)
@@ -10,8 +10,8 @@ local function move_back(index, by_ms)
 end
 
 local function mend_after_step()
-  local last = tonumber(redis.call('HGET', key('bucket'), 'looked_ms') or 0)
-  redis.call('HSET', key('bucket'), 'looked_ms', digits(NOW))
+  local last = within(read('HGET', key('bucket'), 'looked_ms'), 0, 1e15) or 0
+  redis.pcall('HSET', key('bucket'), 'looked_ms', digits(NOW))
   local step = last - NOW
   if step < STEP_MS then
     return
@@ -26,7 +26,7 @@ local function mend_after_step()
   end
   local numbers = redis.call('HGETALL', key('numbers'))
   for i = 1, #numbers, 2 do
-    local parts = string.match(numbers[i + 1], '^%S+')
+    local parts = string.match(numbers[i + 1], '^%S+') or '0'
     redis.call('HSET', key('numbers'), numbers[i], string.format('%s %.3f', parts, EXACT_NOW_MS))
   end
 end

@@ -5,12 +5,34 @@
 local RETRY_MS = 1000
 -- Who stops a scope without a probe: a person, or an order to cancel its jobs for as long as that takes.
 local PEOPLE = { 'person', 'cancel' }
+local OWNERS = { 'person', 'cancel', 'system' }
 local known_senders = {}
+-- Limits that can't be read let nothing out, until a worker has written them again: `claim` asks for it.
+local CLOSED = { concurrency = 0 }
+
+local function is_limits(limits)
+  local function is(name, kind)
+    return limits[name] == nil or type(limits[name]) == kind
+  end
+  for _, name in ipairs(is('peers', 'table') and limits.peers or {}) do
+    if type(name) ~= 'string' then
+      return false
+    end
+  end
+  return type(limits.instance) == 'string' and is('number', 'string') and is('peers', 'table')
+    and is('concurrency', 'number') and is('max_chats', 'number') and (limits.peers or not limits.max_chats)
+    and (limits.number_rate == nil or (within(limits.number_rate, 1e-9, 1e9) and limits.number))
+end
+
+local function limits_from(json)
+  local limits = decoded(json)
+  return limits and is_limits(limits) and limits or CLOSED
+end
 
 local function limits_of(name)
   if not known_senders[name] then
-    local kept = redis.call('HGET', key('senders'), name)
-    known_senders[name] = kept and cjson.decode(kept) or {}
+    local kept = read('HGET', key('senders'), name)
+    known_senders[name] = kept == false and {} or limits_from(kept)
   end
   return known_senders[name]
 end
@@ -46,17 +68,39 @@ local function is_scope_of(lane, scope)
   return false
 end
 
+-- A hold; nil: there is none. One that can't be read stays one: a person's until it is released, that of the system
+-- until a probe is sent.
 local function read_hold(owner, scope)
-  local kept = redis.call('HGET', key('holds'), owner .. ':' .. scope)
-  return kept and cjson.decode(kept) or nil
+  local kept = read('HGET', key('holds'), owner .. ':' .. scope)
+  if kept == false then
+    return nil
+  end
+  local hold = decoded(kept)
+  local times = hold and (owner ~= 'system' or (within(hold.until_ms, 0, 1e15) and within(hold.wait_ms, 0, 1e15)))
+  if times and type(hold.reason) == 'string' and within(hold.since_ms, 0, 1e15) then
+    return hold
+  end
+  local system = owner == 'system'
+  return { reason = 'what Redis keeps of this hold can\'t be read', since_ms = NOW, code = system and 'unreadable' or nil,
+    until_ms = system and NOW or nil, wait_ms = system and RETRY_MS or nil }
 end
 
 local function write_hold(owner, scope, hold)
-  redis.call('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
+  redis.pcall('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
 end
 
--- The hold that stops the lane: its scope, and when a probe may be tried; or the scopes of all holds that a probe is due
--- for: one call is the probe of each, or a hold that several senders share would let one call of each sender out.
+-- Who holds the scope, people before the system, and the hold; nil: nobody does.
+local function holder_of(scope)
+  for _, owner in ipairs(OWNERS) do
+    local hold = read_hold(owner, scope)
+    if hold then
+      return owner, hold
+    end
+  end
+end
+
+-- The hold that stops the lane: its scope, and when a probe may be tried; or the scopes of all holds that a probe is
+-- due for: one call is the probe of each, or a hold that several senders share would let one call of each sender out.
 local function hold_of(lane)
   if redis.call('EXISTS', key('holds')) == 0 then
     return nil
@@ -64,7 +108,7 @@ local function hold_of(lane)
   local scopes = scopes_of(lane)
   for _, scope in ipairs(scopes) do
     for _, owner in ipairs(PEOPLE) do
-      if redis.call('HEXISTS', key('holds'), owner .. ':' .. scope) == 1 then
+      if read('HEXISTS', key('holds'), owner .. ':' .. scope) ~= 0 then
         return scope
       end
     end
@@ -91,8 +135,8 @@ end
 
 local function batch_calls(batch)
   local pending = moves[batch] and moves[batch].leased or 0
-  local kept = redis.call('HMGET', key('b:' .. batch), 'concurrency', 'leased')
-  return tonumber(kept[1]), tonumber(kept[2] or 0) + pending
+  local kept = read('HMGET', key('b:' .. batch), 'concurrency', 'leased') or {}
+  return tonumber(kept[1]), (tonumber(kept[2]) or 0) + pending
 end
 
 -- How many more chats the instance has room for, and when the next one ends. Those that ended go with the next contact.
@@ -107,11 +151,11 @@ local function chats_left(limits)
 end
 
 local function number_parts(limits)
-  local kept = redis.call('HGET', key('numbers'), limits.number)
+  local kept = read('HGET', key('numbers'), limits.number)
   local parts, at = string.match(kept or '', '^(%S+) (%S+)$')
   local most = math.max(1, limits.number_rate)
-  local elapsed = math.max(0, EXACT_NOW_MS - tonumber(at or 0))
-  return math.min(most, tonumber(parts or most) + elapsed * limits.number_rate / 1000)
+  local elapsed = math.max(0, EXACT_NOW_MS - (within(at, 0, 1e15) or 0))
+  return math.min(most, (within(parts, -1e9, most) or most) + elapsed * limits.number_rate / 1000)
 end
 
 local function spend_parts(limits, parts)
@@ -121,8 +165,8 @@ local function spend_parts(limits, parts)
   end
 end
 
--- What keeps the lane's due jobs back, for `claim` and for those who ask why; writes nothing. Scope of the gate, when to
--- try it again (nil: an event opens it), and the rule.
+-- What keeps the lane's due jobs back, for `claim` and for those who ask why; writes nothing. Scope of the gate, when
+-- to try it again (nil: an event opens it), and the rule.
 -- No scope: they may go, at most so many of them (fourth), the first as the probe of holds (fifth).
 local function gate_of(lane)
   local held, try_at, probes = hold_of(lane)

@@ -44,3 +44,13 @@ local function settle_probe(id, lane, outcome, but)
     end
   end
 end
+
+-- Ends the holds of batches that are forgotten; of those that became final they ended with the batch.
+local function drop_lost_holds()
+  for _, name in ipairs(read('HKEYS', key('holds')) or {}) do
+    local batch = string.match(name, '^%a+:batch:(.*)$')
+    if batch and redis.call('EXISTS', key('b:' .. batch)) == 0 then
+      redis.call('HDEL', key('holds'), name)
+    end
+  end
+end

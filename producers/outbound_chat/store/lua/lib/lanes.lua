@@ -2,6 +2,7 @@
 -- A lane, `priority:sender:tenant:batch`, has two zsets of id -> due ms: `lane:<lane>` for jobs that were never called,
 -- `again:<lane>` for those that wait for another call; these go first once they are due, or a retry would stand behind
 -- the whole backlog. Inside a batch the member is the row alone, to save memory.
+-- `lanes` (hash lane -> jobs) counts what these functions put in and took out: a lane that holds fewer has lost some.
 -- Behind the point a due time has the job's place among those of its submit, so that rows keep their order.
 local END_OF_NOW = NOW + 0.5
 
@@ -35,16 +36,22 @@ local function next_due(lane)
   return due
 end
 
+local lane_moves = {}
+
+local function count_in_lane(lane, by)
+  lane_moves[lane] = (lane_moves[lane] or 0) + by
+end
+
 local function put_in_lane(part, id, lane, due)
   local _, _, _, batch = lane_parts(lane)
-  redis.call('ZADD', key(part .. lane), string.format('%.3f', due), member_of(batch, id))
+  count_in_lane(lane, redis.call('ZADD', key(part .. lane), string.format('%.3f', due), member_of(batch, id)))
 end
 
 local function take_from_lane(id, lane)
   local _, _, _, batch = lane_parts(lane)
   local member = member_of(batch, id)
-  redis.call('ZREM', key('again:' .. lane), member)
-  redis.call('ZREM', key('lane:' .. lane), member)
+  count_in_lane(lane, -redis.call('ZREM', key('again:' .. lane), member))
+  count_in_lane(lane, -redis.call('ZREM', key('lane:' .. lane), member))
 end
 
 local IN_ORDER, UNTRIED_FIRST = { 'again:', 'lane:' }, { 'lane:', 'again:' }
@@ -58,7 +65,7 @@ local function take_due(lane, most, parts)
     if #ids < most then
       local members = redis.call('ZRANGEBYSCORE', waiting, '-inf', END_OF_NOW, 'LIMIT', 0, most - #ids)
       if #members > 0 then
-        redis.call('ZREM', waiting, unpack(members))
+        count_in_lane(lane, -redis.call('ZREM', waiting, unpack(members)))
       end
       for _, member in ipairs(members) do
         ids[#ids + 1] = id_of(batch, member)

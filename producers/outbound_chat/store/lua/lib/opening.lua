@@ -7,23 +7,34 @@ local function try_later(scope, at)
   redis.call('ZADD', key('later'), digits(math.ceil(at)), '@' .. scope)
 end
 
+-- Lets a lane out from behind its gate; false: that is still closed.
+local function let_out(lane, scope)
+  local closed, try_at = gate_of(lane)
+  if closed == scope then
+    if try_at then
+      try_later(scope, try_at)
+    end
+    return false
+  end
+  bring_back(lane, scope)
+  if closed then
+    keep_back(lane, closed, try_at)
+  else
+    enroll(lane)
+  end
+  return true
+end
+
 -- Lets lanes out whose gate has opened, those with the lowest passes first; false: it is still closed.
 local function open_first(scope, priority)
   local ring = key('kept:' .. scope .. ':' .. priority)
   for _, tenant in ipairs(redis.call('ZRANGE', ring, 0, OPENING - 1)) do
     local lane = redis.call('ZRANGE', ring .. ':' .. tenant, 0, 0)[1]
-    local closed, try_at = gate_of(lane)
-    if closed == scope then
-      if try_at then
-        try_later(scope, try_at)
-      end
+    if not lane then
+      -- Somebody deleted the tenant's part; `reconcile` finds its lanes.
+      redis.call('ZREM', ring, tenant)
+    elseif not let_out(lane, scope) then
       return false
-    end
-    bring_back(lane, scope)
-    if closed then
-      keep_back(lane, closed, try_at)
-    else
-      enroll(lane)
     end
   end
   return true

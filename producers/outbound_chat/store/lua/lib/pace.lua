@@ -1,5 +1,5 @@
--- pace: what a prediction goes by: the budget, what stops a lane, its own jobs, and the lanes beside it. Reads a bounded
--- number of keys however much waits: of many lanes those it sees stand for the rest. Writes nothing.
+-- pace: what a prediction goes by: the budget, what stops a lane, its own jobs, and the lanes beside it. Reads a
+-- bounded number of keys however much waits: of many lanes those it sees stand for the rest. Writes nothing.
 local MOST_TENANTS, MOST_LANES, SAMPLES = 6, 3, 16
 
 local function due_in(lane)
@@ -11,10 +11,10 @@ end
 local function entry_of(lane, jobs, tenants, lanes)
   local priority, _, tenant, batch = lane_parts(lane)
   local limits = limits_of_lane(lane)
-  local weight = batch ~= '' and redis.call('HGET', key('b:' .. batch), 'weight') or 1
+  local weight = batch ~= '' and within(read('HGET', key('b:' .. batch), 'weight'), 0.01, 100) or 1
   return {
     tonumber(priority), tenant, jobs * tenants * lanes,
-    tonumber(redis.call('HGET', key('weights'), tenant) or 1) * tenants, tonumber(weight) * lanes,
+    (within(read('HGET', key('weights'), tenant), 0.01, 100) or 1) * tenants, weight * lanes,
     limits.number_rate and limits.number or '', limits.number_rate or 0,
   }
 end
@@ -116,11 +116,9 @@ local function stop_of(lane)
     scope, _, probes = hold_of(lane)
     scope = scope or probes and probes[1]
   end
-  for _, owner in ipairs(scope and { 'person', 'cancel', 'system' } or {}) do
-    local hold = read_hold(owner, scope)
-    if hold then
-      return { owner, scope, hold.reason }
-    end
+  if scope then
+    local owner, hold = holder_of(scope)
+    return { owner, scope, hold.reason }
   end
 end
 

@@ -8,16 +8,80 @@ local CLAIM, MAYBE_SENT, CANCEL, PARTS, TOKEN, IDEM, CONTACT, FINISHED, HISTORY 
 local REPLAY_OF, REPLAYED_BY = 18, 19
 
 local RECORD_VERSION = 1
+local OLDEST_VERSION = 1
 local HISTORY_LENGTH = 5
+-- Five entries of a history, with the longest messages there may be, take a tenth of it.
+local LONGEST_HEAD = 65536
+local LAST_MS = 253402300799999 -- the end of the year 9999: Python knows no later time
 
+local STATES = { queued = true, sending = true, sent = true, failed = true, expired = true, cancelled = true,
+  uncertain = true }
+local TEXTS = { CLAIM, TOKEN, IDEM, CONTACT }
+local NUMBERS = { CREATED, SEND_AT, DUE, EXPIRES, ATTEMPTS, MAYBE_SENT, CANCEL, PARTS, FINISHED }
+
+local function is_number(value)
+  return type(value) == 'number' and value >= 0 and value <= LAST_MS
+end
+
+local function is_history(history)
+  if history == 0 then
+    return true
+  elseif type(history) ~= 'table' or #history == 0 then
+    return false
+  end
+  for _, entry in ipairs(history) do
+    if type(entry) ~= 'table' or not is_number(entry[1]) then
+      return false
+    end
+    for place = 2, 6 do
+      if type(entry[place]) ~= 'string' then
+        return false
+      end
+    end
+  end
+  return true
+end
+
+-- Whether every place holds what the scripts and their readers take for granted.
+local function is_head(head)
+  if type(head) ~= 'table' or not is_number(head[VERSION]) or head[VERSION] < OLDEST_VERSION then
+    return false
+  elseif not STATES[head[STATE]] then
+    return false
+  elseif type(head[LANE]) ~= 'string' or not string.find(head[LANE], '^[123]:[^:]*:[^:]*:[^:]*$') then
+    return false
+  end
+  for _, place in ipairs(TEXTS) do
+    if type(head[place]) ~= 'string' then
+      return false
+    end
+  end
+  for _, place in ipairs(NUMBERS) do
+    if not is_number(head[place]) then
+      return false
+    end
+  end
+  for place = REPLAY_OF, REPLAYED_BY do
+    if head[place] ~= nil and type(head[place]) ~= 'string' then
+      return false
+    end
+  end
+  return is_history(head[HISTORY])
+end
+
+-- head and request; or nil and why: 'gone', also when it can't be read, or 'newer': a newer version wrote it, whose
+-- workers will see to it, so it is neither changed nor taken for broken.
 local function read_record(raw)
   local cut = raw and string.find(raw, '\n', 1, true)
-  if not cut then
-    return nil
+  if not cut or cut > LONGEST_HEAD then
+    return nil, 'gone'
   end
-  local readable, head = pcall(cjson.decode, string.sub(raw, 1, cut - 1))
-  if not readable or type(head) ~= 'table' or head[VERSION] ~= RECORD_VERSION or #head < HISTORY then
-    return nil
+  local head = decoded(string.sub(raw, 1, cut - 1))
+  local version = type(head) == 'table' and head[VERSION]
+  if type(version) == 'number' and version > RECORD_VERSION and version % 1 == 0 then
+    return nil, 'newer'
+  elseif not is_head(head) then
+    return nil, 'gone'
   end
   return head, string.sub(raw, cut + 1)
 end
@@ -27,9 +91,9 @@ local function batch_in_id(id)
   return string.match(id, '^(.+)%-%d+$') or ''
 end
 
--- head and request; nil when the record is gone or can't be read
+-- as read_record
 local function load_record(id)
-  local head, request = read_record(redis.call('GET', key('j:' .. id)))
+  local head, request = read_record(read('GET', key('j:' .. id)))
   if head and string.sub(head[LANE], -1) == ':' then
     head[LANE] = head[LANE] .. batch_in_id(id)
   end

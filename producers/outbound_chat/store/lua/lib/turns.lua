@@ -25,8 +25,8 @@ end
 
 local function pass_turn(lane, by)
   local _, _, tenant, batch = lane_parts(lane)
-  local weight = tonumber(redis.call('HGET', key('weights'), tenant) or 1)
-  local own = batch ~= '' and tonumber(redis.call('HGET', key('b:' .. batch), 'weight') or 1) or 1
+  local weight = within(read('HGET', key('weights'), tenant), 0.01, 100) or 1
+  local own = batch ~= '' and within(read('HGET', key('b:' .. batch), 'weight'), 0.01, 100) or 1
   redis.call('ZINCRBY', ring_of(lane), by / weight, tenant)
   redis.call('ZINCRBY', ring_of(lane) .. ':' .. tenant, by / own, lane)
   enroll(lane)

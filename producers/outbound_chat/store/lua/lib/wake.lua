@@ -1,7 +1,7 @@
 -- wake: brings a pump to the work. Two lists of at most one element, both with a lifetime: `poke` is read by the pump
 -- that registered itself in `waiting`, `wake` by the wakers. `pumps` (zset pump -> alive until ms) tells who works.
--- `asked` stands while a pump is on its way. It holds the nonce of the request; the message that brings the pump carries
--- it on, so that of many messages that waited in a busy broker one brings a pump and the others end at once.
+-- `asked` stands while a pump is on its way. It holds the nonce of the request; the message that brings the pump
+-- carries it on, so that of many messages that waited in a busy broker one brings a pump and the others end at once.
 local POKE_MS, WAKE_MS, ALIVE_MS, PUMPS_MS = 5000, 60000, 3000, 60000
 -- Time until a request that nobody answered is made again: at first, and at most. It doubles from one to the next:
 -- `requests` (hash) counts them by kind since a pump came, and keeps when that was in `answered_us`.
@@ -50,8 +50,8 @@ local function ask_for_successor()
   return live_pumps() > 0 and '' or ask('needed', ASKED_MS, MOST_ASKED_MS)
 end
 
--- Whether the pump that came with this nonce is to work: it is the one that was asked for, or nobody works and none has come
--- since it was asked for. One that works already repeats its first claim, since it got no answer.
+-- Whether the pump that came with this nonce is to work: it is the one that was asked for, or nobody works and none has
+-- come since it was asked for. One that works already repeats its first claim, since it got no answer.
 local function is_wanted(pump, nonce)
   if redis.call('ZSCORE', key('pumps'), pump) then
     return true
@@ -86,5 +86,12 @@ local function signal_work()
   local nonce = live_pumps() == 0 and ask_for_pump() or ''
   if nonce ~= '' then
     signal_once(key('wake'), nonce, WAKE_MS)
+  end
+end
+
+-- The same after a gate was opened: a pump that was told to wait for it would sleep on.
+local function signal_opened()
+  if ring_has_work() then
+    signal_work()
   end
 end

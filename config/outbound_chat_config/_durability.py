@@ -1,0 +1,31 @@
+"""How safe a job must be before the call that enqueued it returns."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from outbound_chat_config._values import Duration
+
+
+class Durability(StrEnum):
+    """What stands when `enqueue` returns."""
+
+    MEMORY = "memory"
+    """Redis has the job in memory; when it is on disk is up to the server's `appendfsync`."""
+    FSYNC = "fsync"
+    """The job is on the disk of the primary too, and replicas have it where there are any."""
+
+
+class DurabilitySettings(BaseModel):
+    """What `durability="fsync"` waits for, and for how long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    default: Durability = Durability.MEMORY
+    """For calls that say nothing."""
+    # Below the time-out of a read from Redis, after which the connection would be given up.
+    timeout: Duration = Field(default=timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(seconds=8))
+    """How long to wait for the disk, and then for replicas."""
+    replicas: int | None = Field(default=None, ge=0, le=10)
+    """Replicas that must have the job. None: one where any is connected; 0: none, and INFO is not needed."""

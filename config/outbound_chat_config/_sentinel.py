@@ -1,0 +1,105 @@
+"""Addresses of Sentinel: `redis+sentinel://[user:password@]host[:port],host[:port]…/service[/db][?option=…]`.
+
+Sentinels are asked which server is the primary of a service; user, password and database are those of that server.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+
+SCHEMES = ("redis+sentinel://", "rediss+sentinel://")
+DEFAULT_PORT = 26379  # https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/
+_SPELLING = "redis+sentinel://host:26379,host:26379/service, or …/service/2 for database 2"
+_NO_HOSTS = f"must list the sentinels as host or host:port, separated by commas: {_SPELLING}"
+_TLS_OPTIONS = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+_OPTIONS = ("sentinel_username", "sentinel_password", *_TLS_OPTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelAddress:
+    """Where to ask for the primary, and how to enter both."""
+
+    hosts: tuple[tuple[str, int], ...]
+    service: str
+    db: int
+    login: Mapping[str, str] = field(repr=False)
+    """`username` and `password` at the primary, as far as they are given."""
+    sentinel_login: Mapping[str, str] = field(repr=False)
+    """The same at the sentinels."""
+    tls: Mapping[str, str] | None
+    """The names of redis-py, for sentinels and primary alike; None: no TLS."""
+
+    @property
+    def broker(self) -> str:
+        """The sentinels as kombu's transport writes them: a whole URL each."""
+        user, password = (quote(self.login.get(part, ""), safe="") for part in ("username", "password"))
+        login = f"{user}:{password}@" if self.login else ""
+        return ";".join(f"sentinel://{login}{_bracketed(host)}:{port}/{self.db}" for host, port in self.hosts)
+
+
+def is_sentinel(url: str) -> bool:
+    """Whether sentinels are to be asked."""
+    return url.startswith(SCHEMES)
+
+
+def parse_sentinel_url(url: str) -> SentinelAddress:
+    """The parts of the address.
+
+    Raises:
+        ValueError: it can't be read; the text is the rest of a sentence and holds nothing of the address.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # A bracket that is not closed.
+        raise ValueError(_NO_HOSTS) from None
+    login, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    service, db = _service(parts)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if set(query) - set(_OPTIONS):
+        # Not named: it may be the rest of a password that holds a "?".
+        raise ValueError(f"has an option behind the ? that is not one of {', '.join(_OPTIONS)}; correct or remove it")
+    tls = {name: query[name] for name in _TLS_OPTIONS if name in query}
+    secure = parts.scheme == "rediss+sentinel"
+    if tls and not secure:
+        raise ValueError(f"has the option {next(iter(tls))}, which needs TLS; begin it with rediss+sentinel://")
+    return SentinelAddress(
+        hosts=tuple(_host(host) for host in hosts.split(",")),
+        service=service,
+        db=db,
+        login=_given(username=unquote(user), password=unquote(password)),
+        sentinel_login=_given(username=query.get("sentinel_username", ""), password=query.get("sentinel_password", "")),
+        tls={"ssl_cert_reqs": "required", **tls} if secure else None,
+    )
+
+
+def _given(**values: str) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value}
+
+
+def _service(parts: SplitResult) -> tuple[str, int]:
+    service, _, db = parts.path.strip("/").partition("/")
+    if not service:
+        raise ValueError(f"must name the service that the sentinels watch: {_SPELLING}")
+    if not db:
+        return unquote(service), 0
+    if not (db.isascii() and db.isdigit()):
+        raise ValueError(f"must end with the number of a database after the service: {_SPELLING}")
+    return unquote(service), int(db)
+
+
+def _host(text: str) -> tuple[str, int]:
+    # Of each host by itself: a list of hosts is no network location that the standard library knows.
+    try:
+        one = urlsplit(f"//{text}")
+        host, port = one.hostname, one.port
+    except ValueError:
+        host, port = None, None
+    if not host:
+        raise ValueError(_NO_HOSTS)
+    return host, DEFAULT_PORT if port is None else port
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,56 @@
+"""The command that reads a whole budget and says what does not belong together: audit."""
+
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.output import Exit, out, print_json, talk
+from outbound_chat.findings import sentence
+from outbound_chat.store import Store
+from outbound_chat.store.auditing import Audited, audit_budget
+from outbound_chat_config import Settings, SettingsError, load_settings
+
+Budget = Annotated[str | None, typer.Option(help="Name of a budget; all of them by default.", show_default=False)]
+
+
+def audit(*, budget: Budget = None, as_json: Json = False) -> None:
+    """Read all that Redis holds and say what does not add up. Exits with 1 when something does not."""
+    settings = load_settings()
+    found = {name: _audited(settings, name) for name in _chosen(settings, budget)}
+    if as_json:
+        print_json(found)
+    else:
+        for name, one in found.items():
+            _print(name, one)
+    if any(one.findings for one in found.values()):
+        raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def _chosen(settings: Settings, budget: str | None) -> list[str]:
+    if budget is not None and budget not in settings.budgets:
+        known = ", ".join(sorted(settings.budgets))
+        raise SettingsError(f'budget "{budget}" is not configured; known budgets: {known}')
+    return [budget] if budget else sorted(settings.budgets)
+
+
+def _audited(settings: Settings, budget: str) -> Audited:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    found = Audited()
+    with (
+        Store(settings.redis_url.get_secret_value(), settings.key_prefix) as store,
+        Progress(*columns, console=talk, transient=True) as progress,
+    ):
+        bar = progress.add_task(budget, total=None)
+        for found in audit_budget(store, store.keys(budget)):
+            progress.update(bar, description=f"{budget}: {found.jobs:,} records, {found.lanes:,} lanes")
+    return found
+
+
+def _print(budget: str, found: Audited) -> None:
+    verdict = f"{len(found.findings):,} findings" if found.findings else "all adds up"
+    out.print(f"{budget}: {found.jobs:,} records, {found.lanes:,} lanes: {verdict}", markup=False)
+    for one in found.findings:
+        text = sentence(one.kind, one.of, one.number)
+        out.print(f"  {one.kind:<11} {text}", soft_wrap=True, markup=False)

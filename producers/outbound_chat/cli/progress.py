@@ -1,0 +1,90 @@
+"""What a command shows while it takes its time: a bar on standard error, and below it what there is to say."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from outbound_chat.cli.output import outlook_of, talk
+from outbound_chat.client import OutboundChat
+from outbound_chat.errors import WaitTimeout
+from outbound_chat.jobs import Batch
+
+LOOK_SECONDS = 0.25
+
+
+class _Source(Protocol):
+    """A file that is read."""
+
+    size: int
+
+    @property
+    def position(self) -> int:
+        """Bytes read so far."""
+
+
+class _Bar(Progress):
+    """A bar with a line of words below it: beside it they would leave it no room on a narrow terminal."""
+
+    def __init__(self, verb: str, amount: ProgressColumn) -> None:
+        super().__init__(TextColumn(f"{verb:<7}"), BarColumn(), amount, TimeElapsedColumn(), console=talk)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The bar, and the words of it."""
+        yield from super().get_renderables()
+        for task in self.tasks:
+            if words := task.fields["words"]:
+                yield Text(words)
+
+
+@contextmanager
+def file_progress(verb: str, source: _Source, taken_are: str = "accepted") -> Iterator[Callable[[int, int], None]]:
+    """A bar while a file is read; it moves by being told how many rows were taken and rejected so far."""
+    with _Bar(verb, TextColumn("{task.percentage:>3.0f}%")) as progress:
+        bar = progress.add_task("", total=source.size or 1, words="")
+
+        def show(taken: int, rejected: int) -> None:
+            progress.update(bar, completed=source.position, words=f"{taken:,} {taken_are}  {rejected:,} rejected")
+
+        yield show
+
+
+def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
+    """Shows a batch until it is final. Ctrl-C ends the looking and not the batch, which it says.
+
+    Raises:
+        WaitTimeout: it was not final after `timeout` seconds.
+    """
+    try:
+        return _follow(chat, batch_id, timeout)
+    except KeyboardInterrupt:
+        # The command has a line of its own, so that a narrow terminal does not break it.
+        talk.print(f"batch {batch_id} goes on; follow it again:\n  outbound-chat wait {batch_id}", markup=False)
+        raise
+
+
+def _follow(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
+    deadline = time.monotonic() + timeout
+    with _Bar("send", MofNCompleteColumn()) as progress:
+        batch = chat.batch(batch_id)
+        bar = progress.add_task("", total=batch.accepted, words="")
+        while True:
+            progress.update(bar, completed=batch.accepted - batch.remaining, words=_words(batch))
+            if batch.final:
+                return batch
+            try:
+                batch = chat.wait_batch(batch_id, min(LOOK_SECONDS, max(0.0, deadline - time.monotonic())))
+            except WaitTimeout:
+                if time.monotonic() >= deadline:
+                    raise
+                batch = chat.batch(batch_id)
+
+
+def _words(batch: Batch) -> str:
+    counts = "  ".join(f"{number:,} {state}" for state, number in batch.counts.items() if number)
+    outlook = outlook_of(batch)
+    return f"{counts}  {outlook}" if outlook else counts

@@ -1,0 +1,127 @@
+"""What `doctor` says of the Redis server: whether jobs are safe there, and for how long there is room.
+
+Managed services and ACL users may refuse INFO or CONFIG. What can't be known is said to be unknown, and is no fault.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from outbound_chat.checks import Check, Level
+from outbound_chat_config import MOST_SKEW
+
+Facts = Mapping[str, Any]
+
+OLDEST_SERVER = 7
+MOST_SKEW_SECONDS = 2.0
+FULL = 0.8
+"""Part of `maxmemory` above which little time is left."""
+LAGGING_SECONDS = 10
+"""Replicas tell once a second how far they are."""
+GOOD = "ok"
+
+
+def server_checks(info: Facts, config: Facts) -> Iterator[Check]:
+    """`info`: of INFO, with `clock_skew`; `config`: of CONFIG GET. Both may lack anything."""
+    yield _version(info)
+    yield from _role(info)
+    yield _eviction(info, config)
+    yield from _persistence(info, config)
+    yield from _last_writes(info)
+    yield from _memory(info)
+    yield _clock(float(info["clock_skew"]))
+
+
+def _unknown(subject: str, command: str) -> Check:
+    return Check(subject, Level.OK, f"unknown: the server refuses {command}")
+
+
+def _version(info: Facts) -> Check:
+    name, field = ("Valkey", "valkey_version") if "valkey_version" in info else ("Redis", "redis_version")
+    version = info.get(field)
+    if version is None:
+        return _unknown("redis", "INFO")
+    if int(version.partition(".")[0]) < OLDEST_SERVER:
+        return Check("redis", Level.FAULT, f"{name} {version}", f"use version {OLDEST_SERVER} or newer")
+    return Check("redis", Level.OK, f"{name} {version}, {info.get('used_memory_human', 'unknown memory')} used")
+
+
+def _role(info: Facts) -> Iterator[Check]:
+    """What replicates to or from this server. Nothing to say of one that stands alone."""
+    if info.get("role") == "slave":
+        link = info.get("master_link_status", "unknown")
+        advice = "name the primary in redis_url, or a service that leads to it"
+        yield Check("replication", Level.FAULT, f"this is a replica, which takes no jobs; its link is {link}", advice)
+        return
+    replicas = [info[field] for field in info if field.startswith("slave") and isinstance(info[field], dict)]
+    if not replicas:
+        return
+    bad = [one for one in replicas if one.get("state") != "online" or int(one.get("lag", 0)) > LAGGING_SECONDS]
+    if bad:
+        finding = f"{len(bad)} of {len(replicas)} replicas do not follow: a failover to one loses jobs"
+        advice = "look at the replicas' logs and at the line to them"
+        yield Check("replication", Level.WARNING, finding, advice)
+    else:
+        yield Check("replication", Level.OK, f"{len(replicas)} replicas follow")
+
+
+def _eviction(info: Facts, config: Facts) -> Check:
+    policy = info.get("maxmemory_policy") or config.get("maxmemory-policy")
+    if policy is None:
+        return _unknown("eviction", "INFO and CONFIG")
+    if policy == "noeviction":
+        return Check("eviction", Level.OK, "noeviction: jobs are never thrown away")
+    advice = "CONFIG SET maxmemory-policy noeviction, and the same in the server's configuration"
+    return Check("eviction", Level.FAULT, f"{policy}: a full server would throw jobs away silently", advice)
+
+
+def _persistence(info: Facts, config: Facts) -> Iterator[Check]:
+    if "aof_enabled" not in info:
+        yield _unknown("persistence", "INFO")
+        return
+    if not int(info["aof_enabled"]):
+        lost = "a restart loses the latest jobs" if config.get("save", "unknown") else "a restart loses all jobs"
+        advice = "turn on the append-only file: CONFIG SET appendonly yes, and in the server's configuration"
+        yield Check("persistence", Level.WARNING, f"no append-only file: {lost}", advice)
+        return
+    fsync = config.get("appendfsync")
+    if fsync is None:
+        yield Check("persistence", Level.OK, "append-only file is on; how often it is synced is unknown: no CONFIG")
+    elif fsync == "no":
+        advice = "CONFIG SET appendfsync everysec, or always, and the same in the server's configuration"
+        finding = "appendfsync no: a lost host loses half a minute of jobs"
+        yield Check("persistence", Level.WARNING, finding, advice)
+    else:
+        yield Check("persistence", Level.OK, f"append-only file is on, appendfsync {fsync}")
+
+
+def _last_writes(info: Facts) -> Iterator[Check]:
+    """Failures of the disk; nothing to say where there was none."""
+    advice = "look for a full disk and at the server's log"
+    if info.get("aof_last_write_status", GOOD) != GOOD:
+        finding = "the last write of the append-only file failed: no new jobs are taken"
+        yield Check("disk", Level.FAULT, finding, advice)
+    if info.get("aof_last_bgrewrite_status", GOOD) != GOOD:
+        yield Check("disk", Level.WARNING, "the append-only file could not be rewritten, and grows", advice)
+    if info.get("rdb_last_bgsave_status", GOOD) != GOOD:
+        finding = "the last snapshot failed; unless stop-writes-on-bgsave-error is off, no new jobs are taken"
+        yield Check("disk", Level.FAULT, finding, advice)
+
+
+def _memory(info: Facts) -> Iterator[Check]:
+    """How much room is left; nothing to say where the server has no limit of its own."""
+    most, used = int(info.get("maxmemory", 0)), int(info.get("used_memory", 0))
+    if most and used > FULL * most:
+        advice = "raise maxmemory, or let jobs end first; a full server refuses new jobs"
+        yield Check("memory", Level.WARNING, f"{used / most:.0%} of maxmemory is used", advice)
+    elif most:
+        yield Check("memory", Level.OK, f"{used / most:.0%} of maxmemory is used")
+
+
+def _clock(skew: float) -> Check:
+    if abs(skew) > MOST_SKEW.total_seconds():
+        advice = "set both clocks by NTP; AWS would refuse the calls of a worker here, so it claims nothing"
+        return Check("clock", Level.FAULT, f"this machine and Redis are {abs(skew):.0f} s apart", advice)
+    if abs(skew) > MOST_SKEW_SECONDS:
+        advice = "set both clocks by NTP; jobs go by the clock of Redis, AWS signatures by this one"
+        return Check("clock", Level.WARNING, f"this machine and Redis are {abs(skew):.1f} s apart", advice)
+    return Check("clock", Level.OK, "this machine and Redis agree")

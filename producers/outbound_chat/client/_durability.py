@@ -1,0 +1,122 @@
+"""`durability="fsync"`: waits, after the last write, until what a call took is on disk and with replicas.
+
+WAITAOF answers for the last write of its own connection. So a mark is written behind everything else, on whatever
+connection, and the wait follows on that one. The mark's script looks at the same time whether everything still stands:
+a restart or failover of Redis in between would have the mark, and not what was taken before.
+https://valkey.io/commands/waitaof/
+"""
+
+from collections.abc import Sequence
+
+from outbound_chat.client._checks import Errors
+from outbound_chat.client._steps import Steps, ask
+from outbound_chat.errors import FieldError, NotDurable, StoreError
+from outbound_chat.request import Code
+from outbound_chat.store import Keys, calls
+from outbound_chat.store.calls import Standing
+from outbound_chat_config import Durability, DurabilitySettings
+
+
+class Guard:
+    """Keeps one call of a producer to the durability that was asked for."""
+
+    def __init__(self, settings: DurabilitySettings, wanted: object, errors: Errors) -> None:
+        """`wanted`: the caller's word, None for the default of the settings; adds to `errors` if there is no such."""
+        self._settings = settings
+        self._waits = False
+        try:
+            chosen = settings.default if wanted is None else Durability(str(wanted))
+            self._waits = chosen is Durability.FSYNC
+        except ValueError:
+            errors.append(FieldError("durability", Code.NOT_ALLOWED, 'must be "memory" or "fsync"'))
+        self._replicas = 0
+        self._duplicates: list[str] = []
+        self._keys: Keys | None = None
+
+    def remember(self, local_id: str) -> None:
+        """An earlier job, which stands in the place of one that a batch brought, must be safe with the others."""
+        if self._waits:
+            self._duplicates.append(local_id)
+
+    def prepare(self, keys: Keys) -> Steps[None]:
+        """Refuses, before anything is stored, what this server can't promise.
+
+        Raises:
+            StoreError: it keeps no append-only file, is too old, or has too few replicas.
+        """
+        self._keys = keys
+        if not self._waits:
+            return
+        found = yield from ask(calls.confirm(keys))
+        if found.refusal:
+            raise StoreError(f"{_why_refused(found.refusal)}; nothing was stored") from found.refusal
+        self._replicas = self._replicas_of(found.online)
+
+    def _replicas_of(self, online: int | None) -> int:
+        wanted = self._settings.replicas
+        if wanted is None and online is None:
+            raise StoreError(
+                "the server does not tell how many replicas it has (INFO is refused); set durability.replicas to a "
+                "number, 0 for none; nothing was stored"
+            )
+        if wanted is None:
+            return min(1, online or 0)
+        if online is not None and online < wanted:
+            raise StoreError(
+                f"durability.replicas asks for {wanted}, and {online} are connected; connect more or ask for fewer; "
+                "nothing was stored"
+            )
+        return wanted
+
+    def confirm(self, id_: str, *, batch: str = "", accepted: int = 0, local_ids: Sequence[str] = ()) -> Steps[None]:
+        """Returns when all that was written so far is safe; does nothing where that was not asked for.
+
+        Raises:
+            NotDurable: it is not known to be.
+        """
+        if not self._waits or self._keys is None:
+            return
+        rest = [*local_ids, *self._duplicates]
+        lost = False
+        try:
+            # All but the last look only whether the jobs stand: one wait covers everything.
+            while len(rest) > calls.MOST_JOBS:
+                page, rest = rest[: calls.MOST_JOBS], rest[calls.MOST_JOBS :]
+                lost = (yield from ask(calls.confirm(self._keys, local_ids=page))).lost or lost
+            found = yield from ask(
+                calls.confirm(
+                    self._keys,
+                    batch=batch,
+                    accepted=accepted,
+                    local_ids=rest,
+                    timeout_ms=int(self._settings.timeout.total_seconds() * 1000),
+                    replicas=self._replicas,
+                )
+            )
+        except StoreError as error:
+            raise NotDurable(id_, f"whether it is on disk is not known: {error}", missing=["disk"]) from error
+        self._judge(id_, found, lost=lost or found.lost)
+
+    def _judge(self, id_: str, found: Standing, *, lost: bool) -> None:
+        seconds = f"{self._settings.timeout.total_seconds():g} s"
+        if lost:
+            reason = "Redis has lost it, or a part of it, by a restart or a failover"
+            raise NotDurable(id_, reason, missing=["ledger"])
+        if found.refusal:
+            raise NotDurable(id_, _why_refused(found.refusal), missing=["disk"]) from found.refusal
+        reasons = {}
+        if not found.on_disk:
+            reasons["disk"] = f"it is not known to be on disk after {seconds}"
+        if found.on_replicas < self._replicas:
+            reasons["replicas"] = f"{found.on_replicas} of {self._replicas} replicas have it after {seconds}"
+        if reasons:
+            raise NotDurable(id_, " and ".join(reasons.values()), missing=list(reasons))
+
+
+def _why_refused(error: Exception) -> str:
+    text = str(error)
+    if "unknown command" in text.lower():
+        return 'durability "fsync" needs WAITAOF: Valkey, or Redis 7.2 or newer'
+    if "appendonly" in text.lower():
+        return 'durability "fsync" needs an append-only file: set appendonly yes on the server'
+    return f'durability "fsync" needs WAITAOF and WAIT, which the server refuses: {text}'

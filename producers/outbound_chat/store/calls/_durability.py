@@ -1,0 +1,58 @@
+"""What a producer asks before it says that a job is safe."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+
+TRIED_MS = 1
+"""Shortest wait there is: 0 would be for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is safe of what was taken."""
+
+    lost: bool
+    """It is in the ledger no more: a restart or a failover took it back."""
+    online: int | None
+    """Replicas that are connected; None: the server does not tell."""
+    on_disk: bool
+    """The append-only file of the primary has it, and the disk has that."""
+    on_replicas: int
+    """Replicas that have it; 0 where none was asked for."""
+    refusal: Exception | None
+    """Why the server can't say it at all."""
+
+
+def confirm(
+    keys: Keys,
+    *,
+    batch: str = "",
+    accepted: int = 0,
+    local_ids: Sequence[str] = (),
+    timeout_ms: int = TRIED_MS,
+    replicas: int = 0,
+) -> Call[Standing]:
+    """Looks whether a batch and jobs still stand, then waits until all that was written before is on disk.
+
+    `replicas`: how many must have it too. Each of the two waits ends after `timeout_ms`.
+    """
+
+    def read(replies: list[Any]) -> Standing:
+        (verdict, online), disk, *copies = replies
+        refusals = [reply for reply in replies[1:] if isinstance(reply, Exception)]
+        return Standing(
+            lost=verdict != "ok",
+            online=None if online < 0 else online,
+            on_disk=not refusals and bool(disk[0]),
+            on_replicas=copies[0] if copies and not refusals else 0,
+            refusal=refusals[0] if refusals else None,
+        )
+
+    waits: list[tuple[str | int, ...]] = [("WAITAOF", 1, 0, timeout_ms)]
+    if replicas:
+        waits.append(("WAIT", replicas, timeout_ms))
+    return Call("confirm", keys, [batch, accepted, *local_ids], read, waits)

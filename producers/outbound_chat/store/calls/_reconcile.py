@@ -1,0 +1,58 @@
+"""What wakers and auditors ask: is every job where somebody will come to it, and do the counts agree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from outbound_chat.findings import FindingKind
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that the reconciler found."""
+
+    word: Literal["mended", "fault", "cleared"]
+    """What became of it: it was put right, it can only be told, or it is no more."""
+    kind: FindingKind
+    of: str
+    """The job's local id, the lane or the tenant; empty: the whole budget."""
+    number: int
+    """By how much a count is off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What one look of the reconciler led to."""
+
+    next_ms: int
+    """Time to the next look."""
+    mends: int
+    """How many things were put right."""
+    found: tuple[Finding, ...]
+    """The first of them, and of the faults."""
+
+
+def reconcile(keys: Keys, *, lease_ms: int) -> Call[Reconciled]:
+    """Looks through some lanes and jobs, puts right what would be stuck, and tells of counts that do not add up.
+
+    `lease_ms`: of a running call whose lease is missing.
+    """
+
+    def read(reply: list[Any]) -> Reconciled:
+        rows = zip(reply[2::4], reply[3::4], reply[4::4], reply[5::4], strict=True)
+        found = tuple(Finding(word, FindingKind(kind), of, int(number)) for word, kind, of, number in rows)
+        return Reconciled(int(reply[0]), int(reply[1]), found)
+
+    return Call("reconcile", keys, [lease_ms], read)
+
+
+def audit(keys: Keys, *, what: Literal["budget", "lanes", "jobs"], names: Sequence[str]) -> Call[list[Finding]]:
+    """Checks the counts of a budget, or some lanes or jobs, at most `MOST_JOBS`; changes nothing."""
+
+    def read(reply: list[Any]) -> list[Finding]:
+        rows = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+        return [Finding("fault", FindingKind(kind), of, int(number)) for kind, of, number in rows]
+
+    return Call("audit", keys, [what, *names], read)

@@ -1,0 +1,52 @@
+-- audit: checks the counts of a budget, or some of its lanes or jobs.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] what: 'budget' (no names), 'lanes' or 'jobs'
+-- then 1 for each name: name
+-- reply   {kind, of, number of each fault}: as of `reconcile`; and of jobs 'no_expiry', which no index of open jobs has
+-- keeps   nothing is written
+-- uses: base record lanes places events books gates checking
+local what = ARGV[1]
+local reply = {}
+
+local function tell(kind, of, number)
+  if number ~= 0 then
+    reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = kind, of, digits(number)
+  end
+end
+
+local function check_lane(lane)
+  for _, kind in ipairs({ 'lane', unpack(kinds_of_book(lane)) }) do
+    tell(kind, lane, difference(kind, lane))
+  end
+  local held = jobs_in(lane)
+  tell('count', lane, math.max(0, held - tonumber(redis.call('HGET', key('lanes'), lane) or 0)))
+  local kind = held > 0 and fault_of_lane(lane)
+  if kind then
+    tell(kind, lane, 1)
+  end
+end
+
+local function check_jobs(ids)
+  local faults = faults_of(ids)
+  for i, id in ipairs(ids) do
+    local kind = faults[i]
+    if redis.call('ZSCORE', key('expiry'), id) then
+      tell(kind, id, kind and 1 or 0)
+    elseif kind ~= 'ended' and redis.call('EXISTS', key('j:' .. id)) == 1 then
+      tell(kind or 'no_expiry', id, redis.call('ZSCORE', key('unreadable'), id) and 0 or 1)
+    end
+  end
+end
+
+if what == 'budget' then
+  for _, kind in ipairs(OF_BUDGET) do
+    tell(kind, '', difference(kind, ''))
+  end
+elseif what == 'lanes' then
+  for i = 2, #ARGV do
+    check_lane(ARGV[i])
+  end
+elseif #ARGV > 1 then
+  check_jobs({ select(2, unpack(ARGV)) })
+end
+return reply

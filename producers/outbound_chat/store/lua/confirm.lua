@@ -1,0 +1,34 @@
+-- confirm: looks whether what was taken still stands, and leaves a mark on this connection.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] batch: its id, '' for none
+-- ARGV[2] accepted: jobs that the batch must have taken by now
+-- ARGV    ids of jobs that must have a record
+-- reply   'ok' or 'lost' (a restart or a failover took it back), replicas online (-1: the server does not tell)
+-- keeps   no job is touched. WAITAOF and WAIT answer for the last write of their own connection, and so for all that
+--         any connection wrote before the mark; without it they would answer at once where nothing was written
+-- uses: base
+local MARK_MS = 60000
+
+local function stands()
+  if ARGV[1] ~= '' and tonumber(redis.call('HGET', key('b:' .. ARGV[1]), 'accepted') or 0) < tonumber(ARGV[2]) then
+    return false
+  end
+  for i = 3, #ARGV do
+    if redis.call('EXISTS', key('j:' .. ARGV[i])) == 0 then
+      return false
+    end
+  end
+  return true
+end
+
+local function replicas()
+  local info = redis.pcall('INFO', 'replication')
+  if type(info) ~= 'string' then
+    return -1
+  end
+  local _, online = string.gsub(info, 'slave%d+:[^\r\n]*state=online', '')
+  return online
+end
+
+redis.call('SET', key('confirmed'), digits(NOW), 'PX', MARK_MS)
+return { stands() and 'ok' or 'lost', replicas() }

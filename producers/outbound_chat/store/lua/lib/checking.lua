@@ -1,0 +1,172 @@
+-- checking: what is wrong with a job, a lane or a count, for `reconcile` and `audit`; reads only.
+-- All scripts keep these together, so at any moment each difference is 0 unless somebody edited keys, or we have a bug.
+local COUNTED = { 'waiting', 'leased', 'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable' }
+-- State and lane stand first in a record; decoding the whole would cost several times as much.
+local PLAIN = '^%[' .. RECORD_VERSION .. ',"(%l+)","([^"\\]*)",'
+
+local function counted(book, field)
+  return tonumber(redis.call('HGET', book, field) or 0)
+end
+
+-- How many jobs a book accepted beyond those that its states add up to.
+local function surplus_of(book)
+  local kept = redis.call('HMGET', book, 'accepted', unpack(COUNTED))
+  local surplus = tonumber(kept[1] or 0)
+  for i = 2, #kept do
+    surplus = surplus - tonumber(kept[i] or 0)
+  end
+  return surplus
+end
+
+local function names_of(part, ids)
+  local names = {}
+  for i, id in ipairs(ids) do
+    names[i] = key(part .. id)
+  end
+  return names
+end
+
+local function jobs_in(lane)
+  return redis.call('ZCARD', key('lane:' .. lane)) + redis.call('ZCARD', key('again:' .. lane))
+end
+
+local function stands_in_lane(id, lane)
+  local member = member_of(batch_in_id(id), id)
+  return redis.call('ZSCORE', key('lane:' .. lane), member) or redis.call('ZSCORE', key('again:' .. lane), member)
+end
+
+-- State and lane of a job; 'newer': its record is of a newer version, whose own wakers check it; nil: it is gone or can't
+-- be read.
+local function peek(id, raw)
+  local state, lane = string.match(raw or '', PLAIN)
+  if state then
+    return state, string.sub(lane, -1) == ':' and lane .. batch_in_id(id) or lane
+  end
+  local head, why
+  if raw then
+    head, why = load_record(id)
+  end
+  if head then
+    return head[STATE], head[LANE]
+  end
+  return why == 'newer' and why or nil
+end
+
+-- Whether whoever comes to the job's place will find that its record is lost, and set it aside.
+local function will_be_set_aside(id)
+  local batch = batch_in_id(id)
+  local lane = batch ~= '' and redis.call('HGET', key('b:' .. batch), 'lane')
+  return lane and stands_in_lane(id, lane)
+end
+
+-- What is wrong with jobs of the index of open ones, false: nothing; and the waiting ones' lane -> their places among
+-- the ids. Few calls for many jobs, since a walk asks this of all. `only`: a set of lanes, whose waiting jobs alone are
+-- looked for; nil: all.
+local function faults_of(ids, only)
+  local raws, leases = redis.call('MGET', unpack(names_of('j:', ids))), redis.call('ZMSCORE', key('leases'), unpack(ids))
+  local faults, lanes = {}, {}
+  for i, id in ipairs(ids) do
+    local state, lane = peek(id, raws[i])
+    if state == 'queued' and (not only or only[lane]) then
+      lanes[lane] = lanes[lane] or {}
+      table.insert(lanes[lane], i)
+    end
+    faults[i] = state ~= 'newer' and (state == 'sending' and not leases[i] and 'no_lease'
+      or state and state ~= 'queued' and state ~= 'sending' and 'ended'
+      or not state and not leases[i] and not will_be_set_aside(id) and 'unreadable')
+  end
+  for lane, places in pairs(lanes) do
+    local members = {}
+    for k, i in ipairs(places) do
+      members[k] = member_of(batch_in_id(ids[i]), ids[i])
+    end
+    local waits = redis.call('ZMSCORE', key('lane:' .. lane), unpack(members))
+    for k, i in ipairs(places) do
+      faults[i] = not waits[k] and not redis.call('ZSCORE', key('again:' .. lane), members[k]) and 'no_place'
+    end
+  end
+  return faults, lanes
+end
+
+local function is_in_ring(ring, tenant, lane)
+  return redis.call('ZSCORE', ring, tenant) and redis.call('ZSCORE', ring .. ':' .. tenant, lane)
+end
+
+-- Whether the gate is tried again at some time, or by the end of a hold: of its scope, whatever else would stop the lane.
+local function gate_is_watched(scope)
+  return redis.call('ZSCORE', key('later'), '@' .. scope)
+    or redis.call('HEXISTS', key('holds'), 'person:' .. scope) + redis.call('HEXISTS', key('holds'), 'cancel:' .. scope) > 0
+end
+
+-- What is wrong with where a lane with jobs stands, so that none of them would ever be claimed, or not in time; nil: nothing.
+-- Most are in the ring, which is asked first: every look pays for this.
+local function fault_of_lane(lane)
+  local _, _, tenant = lane_parts(lane)
+  if is_in_ring(ring_of(lane), tenant, lane) then
+    return nil
+  end
+  local scope = redis.call('HGET', key('kept'), lane)
+  if scope then
+    if not is_in_ring(gate_ring(scope, lane), tenant, lane) then
+      return 'nowhere'
+    end
+    return not gate_is_watched(scope) and 'gate' or nil
+  end
+  local later = redis.call('ZSCORE', key('later'), lane)
+  if not later then
+    return 'nowhere'
+  end
+  -- A time that has passed is looked at with the next script, whatever it was; a later one must be right.
+  return tonumber(later) > math.max(next_due(lane), NOW) + 1 and 'wrong_time' or nil
+end
+
+local function has_book(lane)
+  local _, _, _, batch = lane_parts(lane)
+  return batch == '' or redis.call('HEXISTS', key('b:' .. batch), 'created_at') == 1
+end
+
+local function book_of(lane)
+  local _, _, _, batch = lane_parts(lane)
+  return key('b:' .. batch)
+end
+
+-- Differences that are told and never mended, since nobody knows which side is right; 0: none.
+local DIFFERENCE = {
+  books = function()
+    return surplus_of(key('books'))
+  end,
+  leases = function()
+    return counted(key('books'), 'leased') - redis.call('ZCARD', key('leases'))
+  end,
+  expiry = function()
+    return counted(key('books'), 'waiting') + counted(key('books'), 'leased') - redis.call('ZCARD', key('expiry'))
+  end,
+  lanes = function()
+    return redis.call('EXISTS', key('lanes')) == 0 and counted(key('books'), 'waiting') or 0
+  end,
+  lane = function(lane)
+    return math.max(0, tonumber(redis.call('HGET', key('lanes'), lane) or 0) - jobs_in(lane))
+  end,
+  batch = function(lane)
+    return has_book(lane) and surplus_of(book_of(lane)) or 0
+  end,
+  rows = function(lane)
+    return has_book(lane) and counted(book_of(lane), 'waiting') - tonumber(redis.call('HGET', key('lanes'), lane) or 0) or 0
+  end,
+  book = function(lane)
+    return redis.call('HEXISTS', key('lanes'), lane) == 1 and not has_book(lane) and 1 or 0
+  end,
+  job = function(id)
+    return redis.call('ZSCORE', key('expiry'), id) and faults_of({ id })[1] and 1 or 0
+  end,
+}
+local OF_BUDGET, OF_BATCH = { 'books', 'leases', 'expiry', 'lanes' }, { 'batch', 'rows', 'book' }
+
+-- Differences that the lane's batch may have; none of single jobs.
+local function kinds_of_book(lane)
+  return string.sub(lane, -1) == ':' and {} or OF_BATCH
+end
+
+local function difference(kind, of)
+  return DIFFERENCE[kind](of)
+end

@@ -1,0 +1,121 @@
+-- reconcile: looks for jobs and lanes that nobody would ever come to, some with each call, and puts them right.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] lease_ms: of a call that has lost its lease
+-- reply   {next_ms, mends, then word, kind, of, number of what was found}; next_ms: time to the next look, mends: how many
+--         things were put right, of which the first are named; word: 'mended', 'fault' (told only) or 'cleared' (a fault
+--         that is no more); of: the job or lane, '': the whole budget; number: by how much a count is off
+-- keeps   no count is changed to fit another; a job that is put back is called once; of many wakers one looks at a time,
+--         and they share the walks, whose cursors are in `walk`
+-- uses: base record lanes places events books gates opening wake calling checking mending
+local lease_ms = tonumber(ARGV[1])
+-- A walk over all lanes takes 25 s at most. One over all jobs too where some are missing; else as long as it takes.
+local LANES, LANES_WALK_MS, LONGEST_MS = 100, 25000, 1000
+local FEW_JOBS, MANY_JOBS, FAST_MS = 20, 400, 5
+local WALK_KEPT_MS = 86400000
+
+local kept = redis.call('HMGET', key('walk'), 'next_ms', 'looked_ms', 'lanes', 'jobs', 'fast', 'again', 'place')
+local fast = kept[5] == '1'
+
+local function look_at_lane(lane, jobs)
+  if not lane_parts(lane) then
+    return
+  end
+  local held = redis.call('ZCARD', key('lane:' .. lane))
+  held = held == jobs and held or jobs_in(lane)
+  if held > jobs then
+    count_anew(lane, held)
+  elseif held < jobs then
+    check('lane', lane)
+  end
+  for _, kind in ipairs(kinds_of_book(lane)) do
+    check(kind, lane)
+  end
+  local kind = held > 0 and fault_of_lane(lane)
+  if kind then
+    mend_lane(lane, kind)
+  end
+end
+
+-- From the cursor and the place on its page, since a small hash comes on one page.
+local function walk_lanes(cursor, place)
+  local page = redis.call('HSCAN', key('lanes'), cursor, 'COUNT', LANES)
+  local last = math.min(#page[2], place + 2 * LANES)
+  for i = place + 1, last, 2 do
+    look_at_lane(page[2][i], tonumber(page[2][i + 1]))
+  end
+  local done = last == #page[2]
+  redis.call('HSET', key('walk'), 'lanes', done and page[1] or cursor, 'place', done and 0 or last)
+end
+
+-- In haste, only what is known to have lost jobs: the set of such lanes; nil: all of them.
+local function lanes_to_search()
+  local names = redis.call('HKEYS', key('faults'))
+  if #names >= MOST_FAULTS or redis.call('HEXISTS', key('faults'), 'lanes:') == 1 then
+    return nil
+  end
+  local lanes = {}
+  for _, name in ipairs(names) do
+    lanes[string.match(name, '^lane:(.*)$') or ''] = true
+  end
+  return lanes
+end
+
+local function walk_jobs(cursor, most)
+  local page = redis.call('ZSCAN', key('expiry'), cursor, 'COUNT', most)
+  local ids = {}
+  for i = 1, #page[2], 2 do
+    ids[#ids + 1] = page[2][i]
+  end
+  local faults, lanes = {}, {}
+  if #ids > 0 then
+    faults, lanes = faults_of(ids, fast and lanes_to_search() or nil)
+  end
+  for i, id in ipairs(ids) do
+    if faults[i] then
+      mend_job(id, faults[i], lease_ms)
+    end
+  end
+  for lane in pairs(lanes) do
+    if redis.call('HEXISTS', key('lanes'), lane) == 0 and jobs_in(lane) > 0 then
+      count_anew(lane, jobs_in(lane))
+    end
+  end
+  return page[1]
+end
+
+local function look()
+  for _, kind in ipairs(OF_BUDGET) do
+    check(kind, '')
+  end
+  check_again()
+  mend_rings()
+  mend_calls()
+  walk_lanes(kept[3] or '0', tonumber(kept[7] or 0))
+  redis.call('HSET', key('walk'), 'looked_ms', digits(NOW))
+end
+
+local lanes_ms = math.min(LONGEST_MS, math.ceil(LANES_WALK_MS * LANES / math.max(1, redis.call('HLEN', key('lanes')))))
+local wait_ms = tonumber(kept[1] or 0) - NOW
+if wait_ms > 0 and wait_ms <= LONGEST_MS then
+  return { wait_ms, 0 }
+end
+if math.abs(NOW - tonumber(kept[2] or 0)) >= lanes_ms then
+  look()
+end
+local cursor = walk_jobs(kept[4] or '0', fast and MANY_JOBS or FEW_JOBS)
+local again = kept[6] == '1' or (fast and walk_anew)
+if walk_anew and not fast then
+  fast, cursor = true, '0'
+elseif fast and cursor == '0' then
+  fast, again = again, false
+end
+local next_ms = fast and FAST_MS or lanes_ms
+redis.call('HSET', key('walk'), 'jobs', cursor, 'fast', fast and '1' or '0', 'again', again and '1' or '0',
+  'next_ms', digits(NOW + next_ms))
+redis.call('PEXPIRE', key('walk'), WALK_KEPT_MS)
+if mends > 0 then
+  count('', 'mended', mends)
+  write_books()
+end
+open_changed_gates()
+return { next_ms, mends, unpack(found) }

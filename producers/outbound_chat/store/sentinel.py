@@ -1,0 +1,56 @@
+"""Clients that ask sentinels for the primary, at each new connection. redis-py does the asking."""
+
+from typing import Any, cast
+
+import redis
+import redis.asyncio
+import redis.asyncio.sentinel
+import redis.sentinel
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from outbound_chat_config import SentinelAddress, parse_sentinel_url
+
+# A sentinel that is away must not hold up the others, which know as much. What fails at all is tried again as a whole.
+_ASKING: dict[str, Any] = {"socket_connect_timeout": 1, "socket_timeout": 1, "decode_responses": True}
+
+
+def connect_by_sentinel(url: str, retry: Retry, options: dict[str, Any]) -> redis.Redis:
+    """A client of the service's primary; connects at its first command."""
+    address = parse_sentinel_url(url)
+    asking = {**_ASKING, **_entering(address, address.sentinel_login), "retry": Retry(NoBackoff(), 0)}
+    # redis-py's module for it has no types.
+    sentinel: Any = redis.sentinel.Sentinel(address.hosts, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+    return cast("redis.Redis", sentinel.master_for(address.service, retry=retry, **_working(address, options)))
+
+
+def connect_async_by_sentinel(url: str, retry: AsyncRetry, options: dict[str, Any]) -> redis.asyncio.Redis:
+    """The same for asyncio."""
+    address = parse_sentinel_url(url)
+    asking = {**_ASKING, **_entering(address, address.sentinel_login), "retry": AsyncRetry(NoBackoff(), 0)}
+    hosts = list(address.hosts)
+    sentinel: Any = redis.asyncio.sentinel.Sentinel(hosts, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+    return cast("redis.asyncio.Redis", sentinel.master_for(address.service, retry=retry, **_working(address, options)))
+
+
+def _entering(address: SentinelAddress, login: Any) -> dict[str, Any]:
+    return {**login, **({"ssl": True, **address.tls} if address.tls is not None else {})}
+
+
+def _working(address: SentinelAddress, options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, **_entering(address, address.login), "db": address.db}
+
+
+def close_sentinels(client: Any) -> None:
+    """Closes the connections to the sentinels, which the client itself leaves open. Of other clients there are none."""
+    manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
+    if manager is not None:
+        manager.close()
+
+
+async def close_sentinels_async(client: Any) -> None:
+    """The same for asyncio."""
+    manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
+    if manager is not None:
+        await manager.aclose()

@@ -1,0 +1,117 @@
+"""Runs a script and commands that must follow it on the same connection, since they answer for what that one wrote.
+
+A client of redis-py takes any connection of its pool for each command. A pipeline has one, and when that breaks the
+whole of it is sent anew, the script before the others.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis.asyncio
+from redis.exceptions import (
+    ConnectionError as RedisConnectionError,
+    MovedError,
+    NoScriptError,
+    ResponseError,
+    TimeoutError as RedisTimeoutError,
+)
+
+from outbound_chat.store.calls import Call
+from outbound_chat.store.connection import RETRIED, RETRIES, AnyAsyncRedis, AnyRedis
+from outbound_chat.store.scripts import Script
+
+_AGAIN = (*RETRIED, MovedError)
+"""The script ran on a server that may not take it; the client finds the right one by a command of its own."""
+
+Commands = Sequence[tuple[str | int | float, ...]]
+
+
+def _commands(call: Call[Any], script: Script, *, known: bool) -> Commands:
+    first = ("EVALSHA", script.sha) if known else ("EVAL", script.source)
+    return [(*first, 1, call.keys.base, *call.args), *call.then]
+
+
+def run_together(client: AnyRedis, call: Call[Any], script: Script) -> list[Any]:
+    """Replies of the script and of the commands behind it; those of the latter may be errors."""
+    known = True
+    for _ in range(RETRIES):
+        replies = _send(client, call.keys.base, _commands(call, script, known=known))
+        if isinstance(replies[0], NoScriptError):
+            known = False
+        elif isinstance(replies[0], _AGAIN):
+            client.eval(script.source, 1, call.keys.base, *call.args)
+        else:
+            break
+    if isinstance(replies[0], Exception):
+        raise replies[0]
+    return replies
+
+
+def _send(client: Any, base: str, commands: Commands) -> list[Any]:
+    if not isinstance(client, redis.RedisCluster):
+        return _send_by(client, commands)
+    cluster: Any = client
+    node = cluster.get_redis_connection(cluster.get_node_from_key(base))
+    try:
+        return _send_by(node, commands)
+    except (RedisConnectionError, RedisTimeoutError) as error:
+        return [error]
+
+
+def _send_by(client: Any, commands: Commands) -> list[Any]:
+    with client.pipeline(transaction=False) as pipeline:
+        for command in commands:
+            pipeline.execute_command(*command)
+        replies: list[Any] = pipeline.execute(raise_on_error=False)
+    return replies
+
+
+async def run_together_async(client: AnyAsyncRedis, call: Call[Any], script: Script) -> list[Any]:
+    """The same for asyncio."""
+    known = True
+    for _ in range(RETRIES):
+        replies = await _send_async(client, call.keys.base, _commands(call, script, known=known))
+        if isinstance(replies[0], NoScriptError):
+            known = False
+        elif isinstance(replies[0], _AGAIN):
+            await client.eval(script.source, 1, call.keys.base, *call.args)
+        else:
+            break
+    if isinstance(replies[0], Exception):
+        raise replies[0]
+    return replies
+
+
+async def _send_async(client: AnyAsyncRedis, base: str, commands: Commands) -> list[Any]:
+    if isinstance(client, redis.asyncio.RedisCluster):
+        return await _send_to_node(client, base, commands)
+    async with client.pipeline(transaction=False) as pipeline:
+        for command in commands:
+            pipeline.execute_command(*command)
+        return await pipeline.execute(raise_on_error=False)
+
+
+async def _send_to_node(client: "redis.asyncio.RedisCluster", base: str, commands: Commands) -> list[Any]:
+    """On one connection of the node that has the slot: the pipeline of a cluster would spread the commands."""
+    await client.initialize()
+    node: Any = client.get_node_from_key(base)
+    connection = node.acquire_connection()
+    try:
+        await connection.connect()
+        await connection.send_packed_command(connection.pack_commands(commands))
+        replies = []
+        for _ in commands:
+            try:
+                replies.append(await connection.read_response())
+            except ResponseError as error:
+                replies.append(error)
+    except (RedisConnectionError, RedisTimeoutError) as error:
+        await connection.disconnect(nowait=True)
+        return [error]
+    except BaseException:
+        # What is still to be read must not answer the next command.
+        await connection.disconnect(nowait=True)
+        raise
+    finally:
+        node.release(connection)
+    return replies

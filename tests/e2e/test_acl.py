@@ -1,0 +1,200 @@
+"""The users of Redis that docs/deployment.md gives: each can do all it is for, and nothing else.
+
+What a server refuses it counts (ACL LOG); a command that a library tries and does without would be found there too.
+"""
+
+import asyncio
+import json
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from outbound_chat import AsyncOutboundChat, JobState, NotReplayable, OutboundChat, StoreError
+from outbound_chat_config import Settings
+from outbound_chat_worker.embedded import EmbeddedServer
+from tests.harness import Harness, free_port, number, sender
+from tests.waiting import wait_until
+
+PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"
+LINES = {line.split()[2]: line for line in re.findall(r"^ACL SETUSER .+$", PAGE.read_text("utf-8"), re.MULTILINE)}
+PASSWORD = "a-password"
+OF_ANOTHER = "celery"
+JOB: dict[str, Any] = {"sender": "support", "to": number(0), "text": "Hello"}
+
+
+@pytest.fixture
+def admin(stack: Harness) -> Iterator[redis.Redis]:
+    """The server with the users of the page; at the end it must have refused nothing to them."""
+    with redis.Redis(port=stack.server.port, decode_responses=True) as client:
+        for line in LINES.values():
+            assert client.execute_command(*shlex.split(line.replace(">PASSWORD", f">{PASSWORD}"))) == "OK"
+        client.set(OF_ANOTHER, "secret")
+        client.acl_log_reset()
+        yield client
+
+
+def url(stack: Harness, user: str) -> str:
+    return f"redis://{user}:{PASSWORD}@127.0.0.1:{stack.server.port}/0"
+
+
+def client(stack: Harness, user: str) -> OutboundChat:
+    return OutboundChat.from_settings(Settings.from_values(**{**stack.values, "redis_url": url(stack, user)}))
+
+
+def refused(admin: redis.Redis) -> set[str]:
+    return {str(entry["object"]) for entry in admin.acl_log()}
+
+
+def test_the_page_has_a_user_for_each_role() -> None:
+    assert set(LINES) == {"oc-reader", "oc-producer", "oc-worker"}
+
+
+def test_a_whole_stack_runs_with_these_users(stack: Harness, admin: redis.Redis) -> None:
+    """Enqueue, work and read, each by its own user; Celery's broker is the same server."""
+    stack.configure(redis_url=url(stack, "oc-worker"))
+    worker = stack.start_worker()
+    with client(stack, "oc-producer") as chat, client(stack, "oc-reader") as reader:
+        job = chat.enqueue(**JOB, idempotency_key="a", durability="fsync")
+        rows = [{"to": number(row)} for row in range(1, 50)]
+        receipt = chat.enqueue_batch(rows, sender="support", text="Hi", durability="fsync")
+
+        assert reader.wait(job.id, 60).state is JobState.SENT
+        assert reader.wait_batch(receipt.id, 60).counts[JobState.SENT] == 49
+    doctor = stack.run("doctor", "--json")
+    ping = stack.start([sys.executable, "-m", "celery", "-A", "outbound_chat_worker", "inspect", "ping"])
+    assert ping.wait(60) == 0
+    # A warm end: Celery takes its queues and channels away.
+    worker.terminate()
+    assert worker.wait(60) == 0
+
+    checks = {check["subject"]: check for check in json.loads(doctor.stdout)}
+    assert {check["level"] for check in checks.values()} == {"ok"}, doctor.stdout
+    assert "unknown" in checks["persistence"]["finding"]
+    assert refused(admin) <= {"config|get"}
+
+
+def test_a_cluster_needs_two_words_more(tmp_path: Path) -> None:
+    """Its client asks where the slots are."""
+    extra = re.findall(r"With Redis Cluster add `([^`]+)`", PAGE.read_text("utf-8"))[0]
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    with ExitStack() as stack:
+        server = EmbeddedServer(tmp_path, options=options)
+        stack.callback(server.stop)
+        admin = stack.enter_context(redis.Redis(port=server.port, decode_responses=True))
+        admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        wait_until(lambda: "cluster_state:ok" in str(admin.execute_command("CLUSTER", "INFO")))
+        line = LINES["oc-producer"].replace(">PASSWORD", f">{PASSWORD}")
+        admin.execute_command(*shlex.split(f"{line} {extra}"))
+        values: dict[str, Any] = {
+            "redis_url": f"redis+cluster://oc-producer:{PASSWORD}@127.0.0.1:{server.port}",
+            "broker_url": "redis://127.0.0.1:1/0",
+            "senders": {"support": sender()},
+        }
+        chat = stack.enter_context(OutboundChat(**values))
+
+        async def ask() -> JobState:
+            async with AsyncOutboundChat(**values) as asynchronous:
+                job = await asynchronous.enqueue(**JOB, durability="fsync")
+                return (await asynchronous.cancel(job.id)).state
+
+        job = chat.enqueue(**JOB, durability="fsync")
+        assert chat.cancel(job.id).state is JobState.CANCELLED
+        assert asyncio.run(ask()) is JobState.CANCELLED
+        assert refused(admin) == set()
+
+
+def test_a_producer_can_use_every_verb(stack: Harness, admin: redis.Redis) -> None:
+    with client(stack, "oc-producer") as chat:
+        chat.hold(budget="main", reason="test")
+        job = chat.enqueue(**JOB)
+        receipt = chat.enqueue_batch([{"to": number(1), "tenant": None}], sender="support", text="Hi", tenant="acme")
+        assert chat.holds()
+        assert chat.why(job.id).reason
+        assert chat.suppress([number(7)], sender="support", reason="STOP") == 1
+        assert [one.number for one in chat.suppressed(sender="support")] == [number(7)]
+        assert chat.unsuppress([number(7)], sender="support") == 1
+        assert chat.contact_closed("a-contact") is False
+        assert chat.release(budget="main")
+        with pytest.raises(NotReplayable):
+            chat.replay(job.id)
+        assert chat.dead_letters().jobs == ()
+        assert not chat.count_dead()
+        assert chat.cancel_tenant("acme") == 1
+        assert chat.cancel(job.id).state is JobState.CANCELLED
+        assert chat.cancel_batch(receipt.id).final
+        assert chat.events().events
+        assert chat.preflight_batch([{"to": number(1)}], sender="support", text="Hi").accepted == 1
+
+    assert refused(admin) == set()
+
+
+def test_a_reader_can_ask_everything_and_change_nothing(stack: Harness, admin: redis.Redis) -> None:
+    with client(stack, "oc-producer") as chat, client(stack, "oc-reader") as reader:
+        job = chat.enqueue(**JOB)
+        receipt = chat.enqueue_batch([{"to": number(1)}], sender="support", text="Hi")
+        chat.suppress([number(7)], sender="support")
+
+        assert reader.status(job.id).state is JobState.QUEUED
+        assert reader.batch(receipt.id).accepted == 1
+        assert reader.why(job.id).reason
+        assert reader.events().events
+        assert reader.holds() == []
+        assert reader.dead_letters().jobs == ()
+        assert not reader.count_dead()
+        assert len(list(reader.suppressed(sender="support"))) == 1
+        assert refused(admin) == set()
+
+        for change in (
+            lambda: reader.enqueue(**JOB),
+            lambda: reader.cancel(job.id),
+            lambda: reader.hold(budget="main", reason="r"),
+            lambda: reader.unsuppress([number(7)], sender="support"),
+        ):
+            with pytest.raises(StoreError, match=r"(?i)permission|acl"):
+                change()
+        assert reader.status(job.id).state is JobState.QUEUED
+
+
+@pytest.mark.parametrize("user", sorted(LINES))
+def test_no_user_reaches_what_is_not_ours(stack: Harness, admin: redis.Redis, user: str) -> None:
+    """Keys of other programs, their channels, and the server itself; by a script neither."""
+    assert admin.get(OF_ANOTHER) == "secret"
+    with redis.Redis.from_url(url(stack, user), decode_responses=True) as limited:
+        for command in (
+            ("GET", OF_ANOTHER),
+            ("SET", OF_ANOTHER, "x"),
+            ("DEL", OF_ANOTHER),
+            ("EVAL", f"return redis.call('GET', '{OF_ANOTHER}')", 0),
+            ("EVAL", "return 1", 1, OF_ANOTHER),
+            ("SUBSCRIBE", "news"),
+            ("KEYS", "*"),
+            ("FLUSHALL",),
+            ("CONFIG", "GET", "*"),
+            ("ACL", "LIST"),
+        ):
+            with pytest.raises(redis.ResponseError, match=r"(?i)permission|acl"):
+                limited.execute_command(*command)
+    assert admin.get(OF_ANOTHER) == "secret"
+
+
+@pytest.mark.parametrize("user", sorted(LINES))
+def test_a_user_has_no_command_that_no_script_and_no_library_uses(user: str) -> None:
+    """The least there is: what a line allows is in a script, or in the list below with its reason."""
+    folder = Path(__file__).parents[2] / "producers" / "outbound_chat" / "store" / "lua"
+    text = "\n".join(file.read_text("utf-8") for file in folder.rglob("*.lua"))
+    in_scripts = {word.lower() for word in re.findall(r"'([A-Z]+)'", text)}
+    to_connect = {"ping", "hello", "client|setinfo", "eval", "evalsha", "info"}
+    to_wait = {"subscribe", "unsubscribe", "wait", "waitaof"}
+    of_workers = {"blpop", "lrange"}
+    of_celery = {"brpop", "llen", "multi", "exec", "psubscribe", "punsubscribe", "script|exists", "script|load"}
+    known = in_scripts | to_connect | to_wait | (of_workers | of_celery if user == "oc-worker" else set())
+    given = {word.removeprefix("+") for word in LINES[user].split() if word.startswith("+")}
+
+    assert given <= known

@@ -1,0 +1,150 @@
+"""Redis over TLS: the store and Celery's broker verify the server, and show a certificate of their own."""
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from outbound_chat import AsyncOutboundChat, JobState, OutboundChat, SettingsError, StoreUnavailable
+from outbound_chat_config import Settings
+from tests.harness import Harness, number, sender
+from tests.proxy import running_proxy
+from tests.tls import Certificates, make_certificates
+from tests.waiting import wait_until
+
+JOB: dict[str, Any] = {"sender": "support", "to": number(0), "text": "Hello"}
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    return make_certificates(tmp_path / "tls")
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Certificates:
+    """Of another authority."""
+    return make_certificates(tmp_path / "stranger")
+
+
+@pytest.fixture
+def port(stack: Harness, certificates: Certificates) -> Iterator[int]:
+    """Where the stack's server speaks TLS."""
+    with running_proxy(stack.server.port, tls=certificates.server_context) as proxy:
+        yield proxy.port
+
+
+def url(port: int, *files: tuple[str, Path], host: str = "127.0.0.1") -> str:
+    return f"rediss://{host}:{port}/0?" + "&".join(f"{name}={file}" for name, file in files)
+
+
+def test_a_whole_stack_works_over_one_url(stack: Harness, certificates: Certificates, port: int) -> None:
+    """Producer, worker and Celery's broker: nothing else has to be set."""
+    stack.configure(redis_url=url(port, ("ssl_ca_certs", certificates.ca)))
+    stack.start_worker()
+    job = stack.chat().enqueue(**JOB)
+
+    assert stack.chat().wait(job.id, 60).state is JobState.SENT
+
+    async def ask() -> JobState:
+        async with AsyncOutboundChat.from_settings(stack.settings) as chat:
+            return (await chat.status(job.id)).state
+
+    assert asyncio.run(ask()) is JobState.SENT
+
+
+def test_a_certificate_of_our_own_is_shown_where_it_is_asked_for(stack: Harness, certificates: Certificates) -> None:
+    """Mutual TLS."""
+    context = certificates.server_context
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(certificates.ca)
+    ca = ("ssl_ca_certs", certificates.ca)
+    ours = (("ssl_certfile", certificates.certificate), ("ssl_keyfile", certificates.key))
+    with running_proxy(stack.server.port, tls=context) as proxy:
+        stack.configure(redis_url=url(proxy.port, ca))
+        with pytest.raises(StoreUnavailable):
+            stack.chat().enqueue(**JOB)
+
+        stack.configure(redis_url=url(proxy.port, ca, *ours))
+        worker = stack.start_worker()
+        job = stack.chat().enqueue(**JOB)
+        assert stack.chat().wait(job.id, 60).state is JobState.SENT
+        stack.kill(worker)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_certificate_that_is_not_trusted_ends_in_one_clear_error(
+    stack: Harness, stranger: Certificates, tmp_path: Path, port: int, host: str
+) -> None:
+    """Of another authority, or for another host: both might be somebody between us and the server."""
+    named = make_certificates(tmp_path / "named", "redis.example")
+    with ExitStack() as proxies:
+        other = proxies.enter_context(running_proxy(stack.server.port, tls=named.server_context))
+        for address in (
+            url(port, ("ssl_ca_certs", stranger.ca), host=host),
+            url(other.port, ("ssl_ca_certs", named.ca), host=host),
+        ):
+            values: dict[str, Any] = {"redis_url": address, "senders": {"support": sender()}}
+
+            async def ask(values: dict[str, Any] = values) -> None:
+                async with AsyncOutboundChat(**values) as chat:
+                    await chat.enqueue(**JOB)
+
+            with OutboundChat(**values) as chat, pytest.raises(StoreUnavailable, match="certificate is not trusted"):
+                chat.enqueue(**JOB)
+            with pytest.raises(StoreUnavailable, match="certificate is not trusted"):
+                asyncio.run(ask())
+
+
+def test_the_cluster_client_verifies_too(port: int, stranger: Certificates) -> None:
+    address = url(port, ("ssl_ca_certs", stranger.ca)).replace("rediss://", "rediss+cluster://")
+    values: dict[str, Any] = {
+        "redis_url": address,
+        "broker_url": "redis://127.0.0.1:1/0",
+        "senders": {"support": sender()},
+    }
+
+    async def ask() -> None:
+        async with AsyncOutboundChat(**values) as chat:
+            await chat.enqueue(**JOB)
+
+    with OutboundChat(**values) as chat, pytest.raises(StoreUnavailable, match="certificate is not trusted"):
+        chat.enqueue(**JOB)
+    with pytest.raises(StoreUnavailable, match="certificate is not trusted"):
+        asyncio.run(ask())
+
+
+@pytest.mark.parametrize("broker_only", [True, False])
+def test_a_worker_refuses_a_certificate_that_is_not_trusted(
+    stack: Harness, stranger: Certificates, port: int, *, broker_only: bool
+) -> None:
+    """Celery's transport by itself would take any."""
+    address = url(port, ("ssl_ca_certs", stranger.ca))
+    stack.configure(**({"broker_url": address} if broker_only else {"redis_url": address}))
+    stack.start_worker()
+    with OutboundChat.from_settings(Settings.from_values(**{**stack.values, "redis_url": stack.server.url})) as chat:
+        job = chat.enqueue(**JOB)
+        wait_until(lambda: stack.logs().count("CERTIFICATE_VERIFY_FAILED") > 1, timeout=60, what="the refusal")
+
+        assert chat.status(job.id).state is JobState.QUEUED
+    with redis.Redis(port=stack.server.port, decode_responses=True) as bare:
+        assert not list(bare.scan_iter("oc:celery:*"))
+
+
+@pytest.mark.parametrize("field", ["redis_url", "broker_url"])
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("rediss://host:6379/0?ssl_ca_cert=/etc/ca.pem", "ssl_ca_cert, which is unknown; use one of ssl_ca_certs"),
+        ("rediss://host:6379/0?ssl_ca_certs=/nowhere/ca.pem", "ssl_ca_certs that can't be read: No such file"),
+        ("redis://host:6379/0?ssl_ca_certs=/etc/ca.pem", "but no TLS; begin it with rediss://"),
+    ],
+)
+def test_what_can_not_work_is_said_when_the_settings_are_read(field: str, address: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=field) as caught:
+        Settings.from_values(**{field: address})
+    assert why in str(caught.value)

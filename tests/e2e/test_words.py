@@ -1,0 +1,165 @@
+"""What the commands say, and with which exit code: the same thing in the same words, and always what to do next."""
+
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness import Harness, number, running_harness, sender
+from tests.waiting import wait_until
+
+NOBODY = f"main.{'0' * 26}"
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
+    """A stack without a worker, of which each test uses senders or tenants of its own."""
+    with running_harness(tmp_path_factory.mktemp("words")) as harness:
+        endpoint = {"endpoint_url": harness.sandbox.url}
+        harness.configure(
+            budgets={"main": {"rate": 50.0, "burst": 50}, "other": {"rate": 50.0, "burst": 50}},
+            senders={
+                "support": sender(**endpoint),
+                "held": sender(**endpoint),
+                "night": sender(quiet_hours="18:00-13:00", **endpoint),
+                "far": sender(budget="other", **endpoint),
+            },
+        )
+        yield harness
+        assert harness.books_add_up()
+
+
+@pytest.mark.parametrize("command", ["status", "wait", "cancel", "why"])
+def test_an_unknown_id_is_told_in_the_same_words_by_every_command(idle: Harness, command: str) -> None:
+    """Scripts search for them."""
+    done = idle.run(command, NOBODY)
+
+    assert (done.returncode, done.stdout) == (5, "")
+    said = f"error: no job or batch has the id '{NOBODY}'; results are kept for a while only (results.keep)\n"
+    assert done.stderr == said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["cancel"], "give ids of jobs or batches, or --tenant"),
+        (["cancel", NOBODY, "--tenant", "acme"], "give ids or --tenant, not both"),
+        (["send", "--sender", "support", "--to", number(1), "--wait", "-1"], "--wait"),
+        (["wait", NOBODY, "--timeout", "-1"], "--timeout"),
+    ],
+)
+def test_options_that_can_not_be_meant_are_refused(idle: Harness, options: list[str], said: str) -> None:
+    """Nothing is stored or stopped."""
+    done = idle.run(*options)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_cancelling_exits_with_1_when_something_had_ended_otherwise(idle: Harness) -> None:
+    """Jobs and batches alike: a script that stops a wrong text must know that some of it went out."""
+    chat = idle.chat()
+    whole = chat.enqueue_batch([{"to": number(1)}, {"to": number(2)}], sender="support", text="Hello").id
+    part = chat.enqueue_batch([{"to": number(3)}, {"to": number(4)}], sender="support", text="Hello").id
+    assert idle.run("cancel", whole).returncode == 0
+    idle.start_worker()
+    chat.wait_batch(part, timeout=60)
+    assert idle.run("cancel", part).returncode == 1
+    assert idle.run("cancel", f"{part}-1").returncode == 1
+    idle.kill(idle.workers.pop())
+
+
+def test_status_says_who_holds_a_job_and_how_to_learn_more(idle: Harness) -> None:
+    """`queued` alone looks like a fault."""
+    chat = idle.chat()
+    job = chat.enqueue(sender="held", to=number(1), text="Hello")
+    other = chat.enqueue(sender="night", to=number(1), text="Hello")
+    chat.hold(sender="held", reason="number is being ported")
+
+    held = idle.run("status", job.id).stderr
+    assert held.startswith("held: sender held, held by a person since ")
+    assert f"outbound-chat why {job.id}" in held
+    assert idle.run("status", other.id).stderr == ""
+    doctor = idle.run("doctor").stdout
+    assert "held by a person" in doctor
+    assert "outbound-chat release --sender held" in doctor
+    chat.release(sender="held")
+
+
+def test_a_hold_in_several_budgets_is_told_with_each(idle: Harness) -> None:
+    """Two lines that are alike look like a mistake."""
+    done = idle.run("hold", "--tenant", "acme", "--reason", "has not paid")
+    lines = done.stdout.splitlines()
+    assert [line.split("  ")[:2] for line in lines] == [
+        ["tenant acme", "in budget main"],
+        ["tenant acme", "in budget other"],
+    ]
+    assert all("held by a person" in line for line in lines)
+    assert "nothing is held" in idle.run("release", "--tenant", "acme").stderr
+
+
+def test_a_job_that_quiet_hours_may_have_moved_is_not_said_to_wait_for_its_send_at_alone(idle: Harness) -> None:
+    """Its producer named no time."""
+    job = idle.chat().enqueue(sender="night", to="+442079460100", text="Hello", send_at=None)
+    said = idle.run("why", job.id).stdout
+    if job.state == "scheduled":
+        assert "its send_at, or when its sender's quiet hours are over where its number is" in said
+    else:
+        assert "scheduled" not in said
+
+
+def test_dead_letters_of_a_sender_that_is_not_configured_are_named_as_such(idle: Harness) -> None:
+    """A typing error looks like good news."""
+    assert idle.run("dead", "--budget", "main", "--sender", "support").stderr == "no failed or uncertain job fits\n"
+    told = idle.run("dead", "--budget", "main", "--sender", "suport").stderr
+    assert 'sender "suport" is not configured; known senders: far, held, night, support' in told
+
+
+def test_an_unknown_column_is_answered_with_all_names_that_a_row_may_have(idle: Harness) -> None:
+    """Also those of ours that are no part of the request."""
+    (idle.folder / "rows.jsonl").write_text(json.dumps({"to": number(1), "zzzz": 1}), encoding="utf-8")
+    told = json.loads(idle.run("send-batch", "rows.jsonl", "--sender", "support", "--json").stdout)
+
+    (rejection,) = told["receipt"]["rejections"]
+    message = rejection["errors"][0]["message"]
+    assert all(name in message for name in ("to", "text", "send_at", "expires_at", "idempotency_key"))
+
+
+def test_doctor_tells_what_to_do_where_something_is_to_be_done_and_once(stack: Harness) -> None:
+    """Advice on a line that says ok makes people mend what works."""
+    stack.start_worker()
+    stack.chat().wait(stack.chat().enqueue(sender="support", to=number(1), text="Hello").id, timeout=60)
+    checks = json.loads(stack.run("doctor", "--json").stdout)
+    assert [check for check in checks if check["level"] == "ok" and check["advice"]] == []
+
+    stack.kill(stack.server.process)
+    told = stack.run("doctor").stdout
+    stack.server.restart()
+    assert told.count("check redis_url and that the server runs") == 1
+    assert "broker: can't be reached: it is the Redis of redis_url\n" in told
+    assert "start" not in told
+
+
+def test_ctrl_c_ends_the_looking_and_not_the_batch_and_says_how_to_look_again(stack: Harness) -> None:
+    """Who fears to stop 100,000 messages leaves a terminal open for a day."""
+    stack.configure(budgets={"main": {"rate": 20.0, "burst": 5}})
+    stack.start_worker()
+    rows = "to\n" + "\n".join(number(index) for index in range(60))
+    (stack.folder / "rows.csv").write_text(rows, encoding="utf-8")
+    command = ["send-batch", "rows.csv", "--sender", "support", "--text", "Hello", "--follow"]
+    narrow = {"FORCE_COLOR": "1", "COLUMNS": "60"}
+    process = stack.start([sys.executable, "-m", "outbound_chat.cli", *command], narrow)
+    wait_until(lambda: "expected to end" in stack.logs(), timeout=60, what="the first look at the batch")
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(60) == 130
+
+    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stack.logs())
+    again = re.search(r"batch (\S+) goes on; follow it again:\s+outbound-chat wait (\S+)\s", said)
+    assert again
+    assert again[1] == again[2]
+    assert max(line.count("━") for line in said.splitlines()) >= 30, "the words leave the bar its room"
+    assert stack.run("wait", again[2], "--timeout", "60").returncode == 0

@@ -1,0 +1,136 @@
+"""The proxy of the tests, against an echo server: a fault that does not happen would prove nothing."""
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.proxy import Proxy, Way, running_proxy
+from tests.tls import make_certificates
+
+SOON = 0.3
+
+
+def _echo(listener: socket.socket) -> None:
+    def answer(client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            while data := client.recv(1_024):
+                client.sendall(data)
+
+    with contextlib.suppress(OSError):
+        while True:
+            threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_echo, args=(listener,), daemon=True)
+        thread.start()
+        with running_proxy(listener.getsockname()[1]) as one:
+            yield one
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+
+
+def connect(proxy: Proxy) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", proxy.port), timeout=10)
+
+
+def says(client: socket.socket, word: bytes) -> bytes:
+    client.sendall(word)
+    return client.recv(1_024)
+
+
+def is_silent(client: socket.socket) -> bool:
+    client.settimeout(SOON)
+    try:
+        client.recv(1_024)
+    except TimeoutError:
+        return True
+    finally:
+        client.settimeout(10)
+    return False
+
+
+def test_it_cuts_connections_and_takes_new_ones(proxy: Proxy) -> None:
+    """The reset of a router: the next try is answered."""
+    with connect(proxy) as client:
+        assert says(client, b"hello") == b"hello"
+        proxy.cut()
+        with pytest.raises(ConnectionResetError):
+            client.recv(1_024)
+    with connect(proxy) as client:
+        assert says(client, b"again") == b"again"
+
+
+def test_it_refuses_and_listens_again_on_the_same_port(proxy: Proxy) -> None:
+    """A server that is down; connections that stand stay."""
+    with connect(proxy) as standing:
+        assert says(standing, b"hello") == b"hello"
+        proxy.refuse()
+        with pytest.raises(ConnectionRefusedError):
+            connect(proxy)
+        assert says(standing, b"still") == b"still"
+        proxy.listen()
+        with connect(proxy) as client:
+            assert says(client, b"hello") == b"hello"
+
+
+def test_it_delays_and_limits(proxy: Proxy) -> None:
+    """A slow line: each way takes its time."""
+    with connect(proxy) as client:
+        proxy.delay = 0.1
+        started = time.monotonic()
+        assert says(client, b"hello") == b"hello"
+        assert time.monotonic() - started >= 0.2
+        proxy.delay, proxy.bytes_per_second = 0.0, 1_000
+        started = time.monotonic()
+        assert says(client, b"x" * 100) == b"x" * 100
+        assert time.monotonic() - started >= 0.2
+
+
+@pytest.mark.parametrize("way", ["requests", "answers"])
+def test_what_it_holds_comes_late(proxy: Proxy, way: Way) -> None:
+    """A line that hangs for a while loses nothing."""
+    with connect(proxy) as client:
+        proxy.hold(way)
+        client.sendall(b"hello")
+        assert is_silent(client)
+        assert proxy.held(way) == 1
+        proxy.let_pass()
+        assert client.recv(1_024) == b"hello"
+
+
+@pytest.mark.parametrize("way", ["requests", "answers"])
+def test_half_open_a_connection_stands_and_no_answer_comes(proxy: Proxy, way: Way) -> None:
+    """Healed, a connection with a gap is reset and never goes on: TCP has no gaps."""
+    with connect(proxy) as client:
+        assert says(client, b"hello") == b"hello"
+        proxy.lose(way)
+        client.sendall(b"lost")
+        assert is_silent(client)
+        proxy.heal()
+        with pytest.raises(ConnectionResetError):
+            client.recv(1_024)
+    with connect(proxy) as client:
+        assert says(client, b"again") == b"again"
+
+
+def test_it_ends_tls_with_the_certificate_it_is_given(proxy: Proxy, tmp_path: Path) -> None:
+    """A caller who trusts another authority refuses the connection."""
+    certificates = make_certificates(tmp_path / "ours")
+    stranger = make_certificates(tmp_path / "other")
+    with running_proxy(proxy.target, tls=certificates.server_context) as secure:
+        trusting = ssl.create_default_context(cafile=str(certificates.ca))
+        with connect(secure) as raw, trusting.wrap_socket(raw, server_hostname="127.0.0.1") as client:
+            client.sendall(b"hello")
+            assert client.recv(1_024) == b"hello"
+        wary = ssl.create_default_context(cafile=str(stranger.ca))
+        with connect(secure) as raw, pytest.raises(ssl.SSLCertVerificationError):
+            wary.wrap_socket(raw, server_hostname="127.0.0.1")

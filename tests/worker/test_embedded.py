@@ -1,0 +1,40 @@
+"""The embedded server: it is ours, or there is an error that says why not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from outbound_chat_worker.embedded import EmbeddedServer, EmbeddedServerError
+from tests.harness import Harness
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[EmbeddedServer]:
+    """A server that was there before."""
+    server = EmbeddedServer(tmp_path / "other")
+    yield server
+    server.stop()
+
+
+def test_a_port_that_somebody_has_is_refused_and_not_shared(other: EmbeddedServer, tmp_path: Path) -> None:
+    """Jobs of a try would land in a server that holds something else, and stay there."""
+    with pytest.raises(EmbeddedServerError, match=f"port {other.port} is in use"):
+        EmbeddedServer(tmp_path / "own", port=other.port)
+    EmbeddedServer(tmp_path / "own").stop()
+
+
+def test_a_second_dev_in_one_folder_or_on_one_port_is_one_clear_error(stack: Harness) -> None:
+    """The first command somebody types, in two terminals."""
+    folder = stack.folder / "dev"
+    running = EmbeddedServer(folder / "valkey")
+    try:
+        same_folder = stack.run("dev", "--folder", str(folder))
+        same_port = stack.run("dev", "--folder", str(stack.folder / "second"), "--port", str(running.port))
+    finally:
+        running.stop()
+
+    for done, said in ((same_folder, "another server works on"), (same_port, f"port {running.port} is in use")):
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -1,0 +1,22 @@
+"""One worker process: `python -m outbound_chat_worker`, with the options of `celery worker`.
+
+It is Celery's own worker command with our app, without its other commands and the plugins that are installed beside it
+(Flower brings a web server): no worker uses them, and loading them is a good part of its start.
+"""
+
+import sys
+
+from celery import maybe_patch_concurrency
+
+# As `celery` does it: before anything else is loaded, and only for pools that need it.
+maybe_patch_concurrency()
+
+from celery.bin.base import CLIContext  # noqa: E402  # see above
+from celery.bin.worker import worker  # noqa: E402
+
+from outbound_chat_worker.celery import app  # noqa: E402
+
+if __name__ == "__main__":
+    # No answer to whether colours are wanted leaves it to whether a terminal reads them.
+    context = CLIContext(app=app, no_color=None, workdir=None, quiet=True)  # type: ignore[arg-type]  # as Celery does
+    worker.main(args=sys.argv[1:], prog_name="outbound_chat_worker", obj=context, auto_envvar_prefix="CELERY_WORKER")

@@ -1,0 +1,64 @@
+"""Whether this machine's clock is right, as far as Redis can tell.
+
+Pace, leases and due times go by the clock of Redis alone. But a call is signed with the time of this machine, and AWS
+refuses it when that is more than 5 minutes off: the whole sender would be held for what is wrong with one machine. So
+a worker whose clock is more than `MOST_SKEW` off claims nothing; others go on.
+"""
+
+import logging
+import threading
+import time
+
+from outbound_chat_config import MOST_SKEW
+
+logger = logging.getLogger(__name__)
+
+_SAY_SECONDS = 60.0
+_TRUST_SECONDS = 60.0
+"""What was seen of a clock that was right holds so long; of one that was wrong, it is looked at again each time."""
+
+
+class Clock:
+    """What is known of this machine's clock. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen_at: float | None = None
+        """`time.monotonic()` of the last look."""
+        self._said_at: float | None = None
+        self.skew = 0.0
+        """Seconds that this machine was ahead of Redis when last seen, negative: behind."""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it was too far off when last seen."""
+        return abs(self.skew) > MOST_SKEW.total_seconds()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it was right a short while ago, so that nobody need look."""
+        return self._seen_at is not None and time.monotonic() - self._seen_at < _TRUST_SECONDS and not self.is_wrong
+
+    def note(self, server_ms: int, asked_at: float) -> None:
+        """Takes the server's time from an answer; `asked_at`: `time.monotonic()` before it was asked.
+
+        How long the answer took is no skew: the server may have looked at its clock at any moment of that time.
+        """
+        now = time.monotonic()
+        ahead = time.time() - server_ms / 1000
+        with self._lock:
+            was_wrong = self.is_wrong
+            self.skew, self._seen_at = max(ahead - (now - asked_at), 0.0) + min(ahead, 0.0), now
+            if self.is_wrong and (self._said_at is None or now - self._said_at >= _SAY_SECONDS):
+                self._said_at = now
+                logger.error("%s; set it by NTP. This worker claims nothing until it is right", self.finding)
+            elif was_wrong and not self.is_wrong:
+                self._said_at = None
+                logger.warning("this machine's clock is right again, and this worker goes on")
+
+    @property
+    def finding(self) -> str:
+        """The clock in words."""
+        return (
+            f"this machine's clock is {abs(self.skew):.0f} s {'ahead of' if self.skew > 0 else 'behind'} that of Redis"
+        )
