@@ -9,13 +9,21 @@ from outbound_chat.client._checks import Errors, Timing
 from outbound_chat.client._quiet import out_of_quiet_hours
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs, max_age_ms, to_json
-from outbound_chat.errors import FieldError, InvalidJob, NewerVersion, NotReplayable, UnknownJob, Unprotected
+from outbound_chat.errors import (
+    FieldError,
+    InvalidJob,
+    NewerVersion,
+    NotReplayable,
+    OutboundChatError,
+    UnknownJob,
+    Unprotected,
+)
 from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Job, JobState
 from outbound_chat.reports import DeadLetters
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.store import calls
-from outbound_chat.store.calls import StoredJob
+from outbound_chat.store.calls import Replayed, StoredJob
 from outbound_chat.store.records import from_ms, lane_of
 
 STATES = (JobState.FAILED, JobState.UNCERTAIN)
@@ -93,13 +101,7 @@ class Dead:
                 return (yield from self._verbs.status(f"{parts[0]}.{answer.detail}"))
             case "replayed":
                 return (yield from self._earlier(stored, f"{parts[0]}.{answer.detail}", changes))
-            case "unprotected":
-                raise Unprotected(job_id, from_ms(int(answer.detail)), edited=bool(changes))
-            case "newer":
-                raise NewerVersion(job_id)
-            case "gone":
-                raise UnknownJob(job_id)
-        raise NotReplayable(job_id, f"is {answer.detail} by now")
+        raise _refusal(job_id, answer, edited=bool(changes))
 
     def _earlier(self, stored: StoredJob, replay_id: str, changes: Mapping[str, Any]) -> Steps[Job]:
         """The replay that there is already; one with changes must have asked for the same."""
@@ -114,6 +116,17 @@ class Dead:
         if ChatRequest.from_stored(json.loads(replay.request)) != wanted:
             raise NotReplayable(job_id, f"was replayed already, as {replay_id}, and without these changes")
         return replay.job
+
+
+def _refusal(job_id: str, answer: Replayed, *, edited: bool) -> OutboundChatError:
+    match answer.word:
+        case "unprotected":
+            return Unprotected(job_id, from_ms(int(answer.detail)), edited=edited)
+        case "newer":
+            return NewerVersion(job_id)
+        case "gone":
+            return UnknownJob(job_id)
+    return NotReplayable(job_id, f"is {answer.detail} by now")
 
 
 def _fitting(jobs: list[Job], options: Mapping[str, Any]) -> Iterator[Job]:
