@@ -46,9 +46,10 @@ class StreamedOptions:
         tenant: Annotated[str | None, Query(description="Tenant whose turn it takes.")] = None,
         weight: Annotated[float | None, Query(description="Turns it gets where other batches get one.")] = None,
         concurrency: Annotated[int | None, Query(description="Calls of it that may run at the same time.")] = None,
+        durability: Annotated[str | None, Query(description="memory or fsync.")] = None,
     ) -> None:
         given: dict[str, Any] = {"sender": sender, "name": name, "text": text, "priority": priority, "tenant": tenant}
-        given |= {"weight": weight, "concurrency": concurrency}
+        given |= {"weight": weight, "concurrency": concurrency, "durability": durability}
         self.given = {option: value for option, value in given.items() if value is not None}
 
 

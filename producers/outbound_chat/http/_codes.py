@@ -23,6 +23,7 @@ class Code(StrEnum):
     BATCH_CLOSED = "batch_closed"
     NOT_REPLAYABLE = "not_replayable"
     UNPROTECTED = "unprotected"
+    NEWER_VERSION = "newer_version"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     RATE_LIMITED = "rate_limited"
@@ -30,6 +31,7 @@ class Code(StrEnum):
     INTERNAL_ERROR = "internal_error"
     STORE_UNAVAILABLE = "store_unavailable"
     STORE_REFUSED = "store_refused"
+    NOT_DURABLE = "not_durable"
 
 
 TITLES = MappingProxyType(
@@ -50,6 +52,7 @@ TITLES = MappingProxyType(
         Code.BATCH_CLOSED: (409, "The batch is closed"),
         Code.NOT_REPLAYABLE: (409, "The job can't be sent once more"),
         Code.UNPROTECTED: (409, "The customer might be texted twice"),
+        Code.NEWER_VERSION: (409, "A newer version wrote it"),
         Code.BODY_TOO_LARGE: (413, "The body is too long"),
         Code.UNSUPPORTED_MEDIA_TYPE: (415, "Bodies of this kind are not taken here"),
         Code.RATE_LIMITED: (429, "Too many requests"),
@@ -57,6 +60,7 @@ TITLES = MappingProxyType(
         Code.INTERNAL_ERROR: (500, "An error of the service"),
         Code.STORE_UNAVAILABLE: (503, "The store can't be reached"),
         Code.STORE_REFUSED: (503, "The store takes nothing now"),
+        Code.NOT_DURABLE: (503, "It was taken, and is not on disk yet"),
     }
 )
 """Status and title of each code."""

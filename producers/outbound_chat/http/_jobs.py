@@ -13,14 +13,13 @@ from outbound_chat.http._body import json_object
 from outbound_chat.http._models import JobModel, JobsModel, WhyModel
 from outbound_chat.http._request_schemas import JOB_BODY
 from outbound_chat.http._service import service_of, unless_over
-from outbound_chat.request import Code
+from outbound_chat.request import OWN_OPTIONS, Code
 from outbound_chat.rows import TIMES, parse_time
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 MOST_IDS = 500
 LONGEST_WAIT = 60.0
-_BESIDE = frozenset({"send_at", "expires_at", "idempotency_key", "tenant", "priority", "sender"})
 
 JobId = Annotated[str, Path(description="Id of a job.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
 Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the end.")]
@@ -112,7 +111,7 @@ def _options(body: dict[str, Any], key: str | None) -> dict[str, Any]:
     errors: list[FieldError] = []
     if _is_raw(body):
         message = "belongs to the short form, but the body has members of a raw request; use one form"
-        short = sorted(body.keys() & (ROW_OPTIONS - _BESIDE))
+        short = sorted(body.keys() & (ROW_OPTIONS - OWN_OPTIONS))
         errors += [FieldError(name, Code.NOT_ALLOWED, message) for name in short]
     options = dict(body)
     for name in TIMES:

@@ -19,6 +19,8 @@ from outbound_chat.errors import (
     IdempotencyConflict,
     InvalidJob,
     InvalidNumbers,
+    NewerVersion,
+    NotDurable,
     NotReplayable,
     OutboundChatError,
     SettingsError,
@@ -88,6 +90,7 @@ _BY_STATE: Mapping[type[OutboundChatError], Code] = {
     BatchClosed: Code.BATCH_CLOSED,
     NotReplayable: Code.NOT_REPLAYABLE,
     Unprotected: Code.UNPROTECTED,
+    NewerVersion: Code.NEWER_VERSION,
 }
 _KEPT = "results are kept for a while only (results.keep)."
 
@@ -103,10 +106,12 @@ def problem_of(error: OutboundChatError | SettingsError) -> Problem:  # noqa: PL
             return Problem(Code.UNKNOWN_JOB, f"No job has this id; {_KEPT}")
         case UnknownBatch():
             return Problem(Code.UNKNOWN_BATCH, f"No batch has this id; {_KEPT}")
-        case BatchClosed() | NotReplayable() | Unprotected():
+        case BatchClosed() | NotReplayable() | Unprotected() | NewerVersion():
             return Problem(_BY_STATE[type(error)], str(error))
         case StoreUnavailable():
             return _store_away(error)
+        case NotDurable():
+            return Problem(Code.NOT_DURABLE, str(error), headers={"Retry-After": str(RETRY_SECONDS)}, id=error.id)
         case StoreError():
             return Problem(Code.STORE_REFUSED, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
         case _:

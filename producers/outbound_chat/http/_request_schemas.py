@@ -10,6 +10,7 @@ OWN: dict[str, Any] = {
     "sender": {**_TEXT, "description": "Name of the sender in the settings."},
     "tenant": {**_TEXT, "description": "Customers of yours that take turns: 1 to 32 letters, digits, `_` or `-`."},
     "priority": {**_TEXT, "enum": ["urgent", "normal", "bulk"]},
+    "durability": {**_TEXT, "enum": ["memory", "fsync"], "description": "How safe it must be before the answer."},
 }
 TIMING: dict[str, Any] = {
     "send_at": {**_TIME, "description": "Not before this time, at most a year ahead."},
