@@ -204,3 +204,15 @@ def test_a_poller_that_leaves_is_let_go(service: Service) -> None:
                 await asyncio.to_thread(wait_until, lambda: not redis.pubsub_channels(channel), what="its end")
 
     asyncio.run(walk())
+
+
+def test_answers_do_not_wait_for_acknowledgements(service: Service) -> None:
+    """Nagle's algorithm would hold back the end of each answer for 40 ms, on a connection that is kept."""
+    taken: list[float] = []
+    with service.client() as http:
+        job = http.post("/v1/jobs", json=JOB).json()
+        for _ in range(60):
+            began = time.perf_counter()
+            http.get(f"/v1/jobs/{job['id']}")
+            taken.append(time.perf_counter() - began)
+    assert min(taken[30:]) < 0.03
