@@ -147,11 +147,13 @@ class Proxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # Transports that were closed let go of their sockets in the turn after.
+        await asyncio.sleep(0.05)
 
     async def _serve(self, from_client: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         try:
             from_server, server = await asyncio.open_connection("127.0.0.1", self.target)
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             client.transport.abort()
             return
         connection = _Connection(client, server)
@@ -162,7 +164,7 @@ class Proxy:
                 self._pass_on(connection, from_server, client, "answers"),
             )
         except asyncio.CancelledError:
-            # By `close` alone; asyncio's streams would log a handler that ends so as an error.
+            # By `close` alone. A task that is left cancelled asyncio would report as an error of its own callback.
             return
         finally:
             self._connections.discard(connection)

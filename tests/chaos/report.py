@@ -2,6 +2,7 @@
 
 import json
 import math
+import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -12,7 +13,21 @@ from rich.table import Table
 
 from .audit import Outcome
 
-COLUMNS = ("kind", "fault", "runs", "jobs", "lost", "doubled", "may lose", "samples", "p50 s", "max s", "promise s")
+COLUMNS = (
+    "kind",
+    "fault",
+    "runs",
+    "jobs",
+    "lost",
+    "doubled",
+    "may lose",
+    "samples",
+    "start s",
+    "p50 s",
+    "max s",
+    "promise s",
+)
+"""`start s`: what new workers needed beyond the lease to start, after all had died; what follows it leaves it out."""
 _talk = Console(stderr=True, highlight=False)
 
 
@@ -34,7 +49,8 @@ def rows(outcomes: Iterable[Outcome]) -> list[list[str]]:
 def _row(kind: str, name: str, outcomes: Sequence[Outcome]) -> list[str]:
     strict = [outcome for outcome in outcomes if not outcome.may_lose]
     weak = [outcome for outcome in outcomes if outcome.may_lose]
-    times = sorted(math.inf if outcome.resumed is None else outcome.resumed for outcome in outcomes)
+    times = [math.inf if outcome.resumed is None else outcome.resumed - outcome.granted for outcome in outcomes]
+    start = max((outcome.granted for outcome in outcomes), default=0.0)
     return [
         kind,
         name,
@@ -42,10 +58,13 @@ def _row(kind: str, name: str, outcomes: Sequence[Outcome]) -> list[str]:
         str(sum(outcome.jobs for outcome in outcomes)),
         str(sum(outcome.lost for outcome in strict)) if strict else "-",
         str(sum(outcome.doubled for outcome in strict)) if strict else "-",
-        ", ".join(f"{outcome.lost} lost {outcome.doubled} doubled" for outcome in weak) or "-",
+        f"{sum(outcome.lost for outcome in weak)} lost, {sum(outcome.doubled for outcome in weak)} doubled"
+        if weak
+        else "-",
         str(sum(outcome.looks for outcome in outcomes)),
-        f"{times[len(times) // 2]:.1f}" if times else "-",
-        f"{times[-1]:.1f}" if times else "-",
+        f"{start:.1f}" if start else "-",
+        f"{statistics.median(times):.1f}" if times else "-",
+        f"{max(times):.1f}" if times else "-",
         f"{outcomes[0].promise:g}" if name else "",
     ]
 
