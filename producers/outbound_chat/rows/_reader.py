@@ -30,7 +30,8 @@ class RowReader(ABC):
         """`name`: what errors call the source."""
         self._name = name
         self._rest = b""
-        self._lines: deque[str] = deque()
+        self._lines: deque[tuple[str, int]] = deque()
+        """Text to be read, and how many lines of the source it is."""
         self._split = 0
         self.line = 0
         """Lines taken so far."""
@@ -68,7 +69,7 @@ class RowReader(ABC):
             if len(line) > LONGEST_LINE:
                 self._too_long(self._split)
             text = line.decode("utf-8", "surrogateescape")
-            self._lines.append(text.removeprefix("\ufeff") if self._split == 1 else text)
+            self._lines.append((text.removeprefix("\ufeff") if self._split == 1 else text, 1))
 
     def _too_long(self, line: int) -> None:
         raise UnusableFile(f"the row at line {line} has more than {LONGEST_LINE:,} bytes; no job is that long")
@@ -88,7 +89,7 @@ class JsonReader(RowReader):
 
     def _found(self, *, last: bool) -> Iterator[tuple[int, dict[str, Any], InvalidJob | None]]:  # noqa: ARG002  # lines are whole
         while self._lines:
-            line = self._lines.popleft()
+            line, _ = self._lines.popleft()
             self.line += 1
             if not line.strip():
                 continue
@@ -115,7 +116,7 @@ class CsvReader(RowReader):
         csv.field_size_limit(LONGEST_FIELD)
         self._reader = csv.reader(self._next_lines(), strict=True)
         self._begun: list[str] = []
-        self._begun_size = 0
+        self._begun_size = self._begun_lines = 0
         self._last = False
 
     def _next_lines(self) -> Iterator[str]:
@@ -127,8 +128,9 @@ class CsvReader(RowReader):
             if self._last:
                 raise StopIteration
             raise _MoreWanted
-        line = self._lines.popleft()
-        self.line += 1
+        line, lines = self._lines.popleft()
+        self.line += lines
+        self._begun_lines += lines
         self._begun.append(line)
         self._begun_size += len(line)
         if self._begun_size > LONGEST_LINE:
@@ -139,7 +141,7 @@ class CsvReader(RowReader):
     def _found(self, *, last: bool) -> Iterator[tuple[int, dict[str, Any], InvalidJob | None]]:
         self._last = last
         while True:
-            self._begun, self._begun_size = [], 0
+            self._begun, self._begun_size, self._begun_lines = [], 0, 0
             try:
                 cells = next(self._reader, None)
             except _MoreWanted:
@@ -159,8 +161,11 @@ class CsvReader(RowReader):
 
     def _put_back(self) -> None:
         """The row is read again from its first line, when more of it has come."""
-        self._lines.extendleft(reversed(self._begun))
-        self.line -= len(self._begun)
+        if self._begun:
+            # In one piece: every line end so far stands in quotes, or the row would have ended there.
+            self._lines.appendleft(("".join(self._begun), self._begun_lines))
+            self._begun = []
+        self.line -= self._begun_lines
 
     def _fault(self, cells: list[str]) -> InvalidJob | None:
         if len(cells) == len(self.columns):
