@@ -5,7 +5,7 @@ Importing this builds nothing: `create_app` does. `docs/http.md` is written for 
 """
 
 from outbound_chat.http._app import create_app
-from outbound_chat.http._auth import PUBLIC, Caller, Scope
+from outbound_chat.http._auth import PUBLIC
 from outbound_chat.http._server import check_binding, serve
 
-__all__ = ["PUBLIC", "Caller", "Scope", "check_binding", "create_app", "serve"]
+__all__ = ["PUBLIC", "check_binding", "create_app", "serve"]

@@ -8,10 +8,12 @@ from fastapi import FastAPI
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http import _batches, _dead, _docs, _events, _jobs, _operators, _suppression, _system
+from outbound_chat.http._keyring import Keyring
 from outbound_chat.http._metrics import Metrics
 from outbound_chat.http._middleware import Surroundings
 from outbound_chat.http._problems import add_problems
 from outbound_chat.http._service import Service
+from outbound_chat.store import AsyncStore
 from outbound_chat_config import Settings
 
 ROUTERS = tuple(part.router for part in (_jobs, _batches, _dead, _operators, _suppression, _events, _system))
@@ -21,13 +23,17 @@ DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The HTTP service for these settings. Connects to Redis at the first request, in the loop that serves it."""
+def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
+    """The HTTP service for these settings. Connects to Redis at the first request, in the loop that serves it.
+
+    `local`: only this machine reaches it, so that nobody need have an API key as long as none was ever made.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncOutboundChat.from_settings(settings) as client:
-            app.state.service = Service(settings, client, Metrics())
+        store = AsyncStore(settings.redis_url.get_secret_value(), settings.key_prefix)
+        async with AsyncOutboundChat.from_settings(settings, store=store) as client:
+            app.state.service = Service(settings, client, Metrics(), Keyring(store, local=local))
             yield
 
     app = FastAPI(
@@ -38,6 +44,8 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        # Behind a proxy that ends TLS a redirection would lead to http://, and the key with it.
+        redirect_slashes=False,
     )
     add_problems(app)
     app.state.routers = ROUTERS

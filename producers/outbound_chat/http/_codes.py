@@ -10,6 +10,7 @@ class Code(StrEnum):
     INVALID_REQUEST = "invalid_request"
     INVALID_JSON = "invalid_json"
     UNUSABLE_FILE = "unusable_file"
+    KEY_EXPOSED = "key_exposed"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
@@ -39,6 +40,7 @@ TITLES = MappingProxyType(
         Code.INVALID_REQUEST: (400, "Something in the request is refused"),
         Code.INVALID_JSON: (400, "The body is not the JSON that is wanted"),
         Code.UNUSABLE_FILE: (400, "The rows can't be read"),
+        Code.KEY_EXPOSED: (400, "An API key stands in the address"),
         Code.UNAUTHORIZED: (401, "An API key is needed"),
         Code.FORBIDDEN: (403, "The API key does not allow this"),
         Code.NOT_FOUND: (404, "There is nothing at this path"),

@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import Response
 
+from outbound_chat.http._auth import PUBLIC
 from outbound_chat.http._codes import Code
 from outbound_chat.http._models import FieldErrorModel, Problem
 from outbound_chat.http._problems import Problem as Refused
@@ -20,6 +21,8 @@ _FILES = {
     "swagger-ui.css": "text/css",
     "favicon.png": "image/png",
 }
+
+_KEY = "An API key, `oc_…`. Where none was ever made, a service that listens on its own machine alone needs none."
 
 
 def add_docs(app: FastAPI) -> None:
@@ -61,9 +64,11 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         schemas[model.__name__] = own
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    for path in found["paths"].values():
+    found["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": _KEY}}
+    for name, path in found["paths"].items():
         for operation in path.values():
             operation["responses"].pop("422", None)
+            operation["security"] = [] if name in PUBLIC else [{"key": []}]
     app.openapi_schema = found
     return found
 

@@ -11,6 +11,7 @@ from outbound_chat.errors import FieldError, InvalidJob, StoreError
 from outbound_chat.http._answers import documented
 from outbound_chat.http._auth import CanRead
 from outbound_chat.http._operator_models import EventModel
+from outbound_chat.http._problems import Problem
 from outbound_chat.http._service import service_of
 from outbound_chat.http._view import View
 from outbound_chat.plain import to_plain_json
@@ -76,6 +77,10 @@ async def _stream(view: View, budget: str | None, found: Events, stopping: async
             except StoreError:
                 # The reader comes back with the number of its last event, and is told what is the matter.
                 yield b": the store can't be reached\n\n"
+                return
+            except Problem:
+                # Its key has ended; it is told so when it comes back.
+                yield b": the API key is good no more\n\n"
                 return
             finally:
                 following.cancel()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from outbound_chat.http._auth import ANSWER_HEADERS, refuse_exposed_key
 from outbound_chat.http._codes import Code
 from outbound_chat.http._problems import Problem
 from outbound_chat.ids import new_local_id
@@ -64,11 +65,12 @@ class _Exchange:
         self._whole = False
 
     def check_head(self) -> None:
-        """Refuses a head that is too long, also one that came at once, which the parser lets pass."""
+        """Refuses a head that is too long, also one that came at once, which the parser lets pass, and keys in it."""
         most = self._service.settings.http.max_header_bytes
         long = len(self._scope["raw_path"]) + len(self._scope["query_string"])
         if long + sum(len(name) + len(value) for name, value in self._scope["headers"]) > most:
             raise Problem(Code.HEAD_TOO_LARGE, f"Address and headers have at most {most:,} bytes together.")
+        refuse_exposed_key(self._scope["raw_path"], self._scope["query_string"])
 
     async def receive(self) -> Message:
         """The next part of the body, or that the caller has gone."""
@@ -89,7 +91,8 @@ class _Exchange:
         """Sends on, with the id of the request."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.id.encode())]
+            own = ((b"x-request-id", self.id.encode()), *self._scope.get(ANSWER_HEADERS, ()))
+            message["headers"] = [*message.get("headers", ()), *own]
         await self._send(message)
 
     def end(self) -> None:

@@ -7,11 +7,15 @@ import socket
 
 import uvicorn
 
-from outbound_chat.errors import SettingsError
+from outbound_chat.access import ApiKeys
+from outbound_chat.api_keys import KeyState
+from outbound_chat.errors import SettingsError, StoreError
 from outbound_chat.http._app import create_app
 from outbound_chat.http._processes import Processes, end_with_parent
+from outbound_chat.store import Store
 from outbound_chat_config import Settings, load_settings
 
+MAKE_KEY = "outbound-chat keys create NAME --scope enqueue --scope read"
 _log = logging.getLogger("outbound_chat.http")
 
 
@@ -30,17 +34,29 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def check_binding(host: str) -> None:
-    """Refuses an address that other machines reach, while nothing tells callers apart.
+def check_binding(settings: Settings, host: str) -> None:
+    """Refuses an address that other machines reach while there is no API key, and warns where nobody needs one.
 
     Raises:
-        SettingsError: the address is not one of this machine alone.
+        SettingsError: the address is not one of this machine alone, and no key lets anybody in.
+        StoreError: whether there are keys can't be known, at such an address.
     """
-    if not _is_loopback(host):
+    local = _is_loopback(host)
+    try:
+        with Store(settings.redis_url.get_secret_value(), settings.key_prefix) as store:
+            keys = ApiKeys(store).all()
+    except StoreError as error:
+        if not local:
+            raise
+        _log.warning("whether there are API keys is not known yet: %s", error)
+        return
+    if not local and not any(key.state is KeyState.ACTIVE for key in keys):
         raise SettingsError(
-            f"http.host {host} can be reached from other machines, and the service asks nobody for a key; "
-            "listen on 127.0.0.1 and let a proxy on this machine decide who may call"
+            f"http.host {host} can be reached from other machines, and there is no API key that lets anybody in; "
+            f"make one with '{MAKE_KEY}', or listen on 127.0.0.1"
         )
+    if not keys:
+        _log.warning("unprotected: all programs of this machine may do everything; make an API key: %s", MAKE_KEY)
 
 
 def _is_loopback(host: str) -> bool:
@@ -56,24 +72,25 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     """Serves until it is told to end (SIGTERM, SIGINT): waiting requests are answered, running ones may end.
 
     Raises:
-        SettingsError: other machines could reach it, or the address can't be had.
+        SettingsError: other machines could reach it without an API key, or the address can't be had.
     """
     address = (host or settings.http.host, port or settings.http.port)
-    check_binding(address[0])
     _log_to_stderr()
+    check_binding(settings, address[0])
     with _listener(*address) as listener:
         _log.info("listening on http://%s:%d", *address)
         if workers > 1:
             Processes(listener, workers, settings.http.grace.total_seconds()).run()
         else:
-            Server(_config(settings)).run([listener])
+            Server(_config(settings, listener)).run([listener])
 
 
 def serve_on(listener: int, alive: int) -> None:
     """Serves as one of several processes: on an open socket, until told to end or `alive` is closed."""
     _log_to_stderr()
     end_with_parent(alive)
-    Server(_config(load_settings())).run([socket.socket(fileno=listener)])
+    open_socket = socket.socket(fileno=listener)
+    Server(_config(load_settings(), open_socket)).run([open_socket])
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -87,9 +104,9 @@ def _listener(host: str, port: int) -> socket.socket:
     return socket.socket(fileno=listener.detach())
 
 
-def _config(settings: Settings) -> uvicorn.Config:
+def _config(settings: Settings, listener: socket.socket) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(settings),
+        create_app(settings, local=_is_loopback(listener.getsockname()[0])),
         # h11, since it is the one that bounds heads.
         http="h11",
         h11_max_incomplete_event_size=settings.http.max_header_bytes,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 from starlette.requests import Request
 
 from outbound_chat.client import AsyncOutboundChat
+from outbound_chat.http._keyring import Keyring
 from outbound_chat.http._metrics import Metrics
 from outbound_chat_config import Settings
 
@@ -16,11 +17,12 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Service:
-    """Settings, client and counters of one process."""
+    """Settings, client, counters and API keys of one process."""
 
     settings: Settings
     client: AsyncOutboundChat
     metrics: Metrics
+    keyring: Keyring
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service was told to end: what waits answers now."""
 

@@ -4,6 +4,16 @@ The only place that knows the order of arguments and the form of replies. Nothin
 `AsyncStore` runs the call.
 """
 
+from outbound_chat.store.calls._access import (
+    FoundKey,
+    Spent,
+    StoredKey,
+    create_key,
+    read_key,
+    read_keys,
+    revoke_key,
+    spend_key,
+)
 from outbound_chat.store.calls._batches import (
     Book,
     Rows,
@@ -55,6 +65,7 @@ __all__ = [
     "Empty",
     "Finding",
     "Found",
+    "FoundKey",
     "Held",
     "NewJob",
     "NotOpen",
@@ -65,8 +76,10 @@ __all__ = [
     "Replayed",
     "Result",
     "Rows",
+    "Spent",
     "Standing",
     "StoredJob",
+    "StoredKey",
     "Submitted",
     "Tended",
     "Unconfigured",
@@ -80,6 +93,7 @@ __all__ = [
     "configure",
     "confirm",
     "count_dead",
+    "create_key",
     "finish",
     "hold",
     "is_count",
@@ -92,6 +106,8 @@ __all__ = [
     "read_events",
     "read_holds",
     "read_jobs",
+    "read_key",
+    "read_keys",
     "read_pace",
     "read_request",
     "read_rows",
@@ -101,6 +117,8 @@ __all__ = [
     "release",
     "renew",
     "replay",
+    "revoke_key",
+    "spend_key",
     "submit",
     "suppress",
     "tend",
