@@ -35,6 +35,8 @@ class KeyState(StrEnum):
     ACTIVE = "active"
     EXPIRED = "expired"
     REVOKED = "revoked"
+    UNREADABLE = "unreadable"
+    """Another program wrote over it; it lets nobody in."""
 
 
 @dataclass(frozen=True, slots=True)

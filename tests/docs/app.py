@@ -60,8 +60,8 @@ def check(arguments: list[str]) -> None:
         group().make_context("outbound-chat", options, resilient_parsing=True)
         if rest:
             words = 1 if rest[0] in commands() else 2
-        name = " ".join(rest[:words])
-        commands()[name].make_context(name, rest[words:])
+            name = " ".join(rest[:words])
+            commands()[name].make_context(name, rest[words:])
     except typer.Exit:
         return  # --help and --version end here
 

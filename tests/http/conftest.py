@@ -31,7 +31,9 @@ def start_service(stack: Harness, *options: str) -> Service:
     """Starts the service and waits until it answers."""
     port = free_port()
     process = stack.start([sys.executable, "-m", "outbound_chat.cli", "http", "--port", str(port), *options])
-    service = Service(stack, f"http://127.0.0.1:{port}", process)
+    host = options[options.index("--host") + 1] if "--host" in options else "127.0.0.1"
+    reached = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104  # all of them
+    service = Service(stack, f"http://{reached}:{port}", process)
 
     def answers() -> bool:
         assert process.poll() is None, stack.logs()

@@ -18,6 +18,7 @@ from outbound_chat_config import Settings
 from tests.docs.pages import DOCS, ROOT
 
 from .conftest import Service
+from .keyring import make_key
 
 SECONDS = 30
 APP = create_app(Settings())
@@ -90,6 +91,7 @@ def test_the_service_keeps_to_its_document(service: Service) -> None:
         *("--max-time", str(SECONDS), "--phases", "examples,coverage,fuzzing", "--continue-on-failure"),
         *("--exclude-checks", "positive_data_acceptance", "--exclude-operation-id", "followEvents"),
         *("--max-examples", "20", "--seed", "1", "--request-timeout", "90", "--no-color", "--warnings", "off"),
+        *("--header", f"Authorization: Bearer {make_key(service.stack).token}"),
     ]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.http.schemathesis_hooks"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
@@ -25,7 +25,7 @@ _RATE = re.compile(r"([1-9][0-9]{0,6})/([smh])")
 _LIFE = re.compile(r"([1-9][0-9]{0,4})([dhm])")
 _PER = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
 _UNIT = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-_STYLES = {KeyState.ACTIVE: "green", KeyState.EXPIRED: "yellow", KeyState.REVOKED: "red"}
+_STYLES = {KeyState.ACTIVE: "green", KeyState.EXPIRED: "yellow"}
 
 
 def create(
@@ -55,7 +55,7 @@ def create(
     with _api_keys(settings) as keys:
         token, key = keys.create(wanted, lives=lives, until=until)
     if as_json:
-        print_json({"key": token, **plain(key)})
+        print_json({"key": token, **_plain(key)})
         return
     typer.echo(token)
     talk.print("Keep it now: it is not shown again. Send it as the header  Authorization: Bearer …", markup=False)
@@ -66,7 +66,7 @@ def show(*, as_json: Json = False) -> None:
     with _api_keys(load_settings()) as keys:
         found = keys.all()
     if as_json:
-        print_json([plain(key) for key in found])
+        print_json([_plain(key) for key in found])
         return
     for key in found:
         out.print(_line(key))
@@ -98,7 +98,11 @@ def _api_keys(settings: Settings) -> Iterator[ApiKeys]:
 
 
 def _line(key: ApiKey) -> Text:
-    line = Text(key.id, style="bold") + Text(f"  {key.state}", style=_STYLES[key.state]) + Text(f"  {key.name}  ")
+    line = (
+        Text(key.id, style="bold")
+        + Text(f"  {key.state}", style=_STYLES.get(key.state, "red"))
+        + Text(f"  {key.name}  ")
+    )
     parts = [", ".join(key.scopes)]
     if key.tenant is not None:
         parts.append(f"tenant {key.tenant}")
@@ -112,6 +116,10 @@ def _line(key: ApiKey) -> Text:
     elif key.expires_at:
         parts.append(f"{'expired' if key.state is KeyState.EXPIRED else 'expires'} {_day(key.expires_at)}")
     return line + Text("; ".join(parts))
+
+
+def _plain(key: ApiKey) -> dict[str, Any]:
+    return {**plain(key), "rate": str(key.rate) if key.rate else None}
 
 
 def _day(instant: datetime) -> str:

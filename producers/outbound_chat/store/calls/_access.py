@@ -78,21 +78,18 @@ def read_key(keys: Keys, key_id: str) -> Call[FoundKey]:
 
 
 def read_keys(keys: Keys) -> Call[list[ApiKey]]:
-    """All keys.
-
-    Raises:
-        StoreError: one can't be read; the text names its id.
-    """
+    """All keys."""
 
     def read(reply: list[Any]) -> list[ApiKey]:
-        found: list[ApiKey] = []
-        for key_id, text, used_ms in zip(reply[1::3], reply[2::3], reply[3::3], strict=True):
-            if (stored := _stored(key_id, text, used_ms, int(reply[0]))) is None:
-                raise StoreError(f"API key {key_id} can't be read, another program wrote it; revoke it")
-            found.append(stored.key)
-        return found
+        rows = zip(reply[1::3], reply[2::3], reply[3::3], strict=True)
+        found = ((key_id, _stored(key_id, text, used_ms, int(reply[0]))) for key_id, text, used_ms in rows)
+        return [stored.key if stored else _unreadable(key_id) for key_id, stored in found]
 
     return Call("read_keys", keys, [], read)
+
+
+def _unreadable(key_id: str) -> ApiKey:
+    return ApiKey(id=key_id, name="", scopes=(), state=KeyState.UNREADABLE, created_at=from_ms(0))
 
 
 def revoke_key(keys: Keys, key_id: str) -> Call[bool]:
