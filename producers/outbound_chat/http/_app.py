@@ -24,7 +24,7 @@ DESCRIPTION = (
 
 
 def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
-    """The HTTP service for these settings. Connects to Redis at the first request, in the loop that serves it.
+    """The HTTP service for these settings. Connects to Redis when it starts, in the loop that serves it.
 
     `local`: only this machine reaches it, so that nobody need have an API key as long as none was ever made.
     """
@@ -33,7 +33,9 @@ def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         store = AsyncStore(settings.redis_url.get_secret_value(), settings.key_prefix)
         async with AsyncOutboundChat.from_settings(settings, store=store) as client:
-            app.state.service = Service(settings, client, Metrics(), Keyring(store, local=local))
+            keyring = Keyring(store, local=local)
+            await keyring.prepare()
+            app.state.service = Service(settings, client, Metrics(), keyring)
             yield
 
     app = FastAPI(

@@ -5,10 +5,11 @@ that was revoked is refused within a second.
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from outbound_chat.api_keys import ApiKey
-from outbound_chat.errors import StoreUnavailable
+from outbound_chat.errors import StoreError, StoreUnavailable
 from outbound_chat.store import ACCESS, AsyncStore, calls
 from outbound_chat.store.calls import FoundKey, Spent
 
@@ -38,6 +39,11 @@ class Keyring:
         self._must_ask = not local
         self._known: dict[str, _Known] = {}
         self._noted: dict[str, float] = {}
+
+    async def prepare(self) -> None:
+        """Looks whether there are keys, so that this is known should Redis be away when the first request comes."""
+        with suppress(StoreError):
+            await self.asks()
 
     async def asks(self) -> bool:
         """Whether callers need a key: always where others reach the service, else once any key was made, for good."""

@@ -93,7 +93,16 @@ class _Exchange:
             self.status = message["status"]
             own = ((b"x-request-id", self.id.encode()), *self._scope.get(ANSWER_HEADERS, ()))
             message["headers"] = [*message.get("headers", ()), *own]
+            if not self._whole and self._is_long():
+                # Who is refused in the middle of a long body would go on sending it, to nobody.
+                message["headers"].append((b"connection", b"close"))
         await self._send(message)
+
+    def _is_long(self) -> bool:
+        """Whether the body has no known end, or is longer than any that is read as a whole."""
+        given = dict(self._scope["headers"])
+        length = given.get(b"content-length", b"0")
+        return b"transfer-encoding" in given or int(length) > self._service.settings.http.max_body_bytes
 
     def end(self) -> None:
         """Counts and logs."""
