@@ -1,5 +1,6 @@
 """The same audit after every fault: nothing lost, nothing sent twice, honest states, books that add up."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,8 +14,12 @@ from tests.waiting import wait_until
 
 from .faults import Fault
 from .rig import Rig
+from .traffic import TEXT
 
 INVARIANTS_SECONDS = 15.0
+# Numbers of `tests.harness.number`, as they are or as people write them.
+_NUMBER = rb"(?<!\d)(?:1[\s().\-\xa0]{0,3})?212[\s().\-\xa0]{0,3}20\d[\s().\-\xa0]{0,3}\d{4}(?!\d)"
+_PERSONAL = re.compile(_NUMBER + rb"|" + re.escape(TEXT.split()[1].encode()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ def audit(rig: Rig, fault: Fault, began: float, problems: Iterable[str], workers
     if others := {state.value: count for state, count in states.items() if state not in fault.ends}:
         broken.append(f"jobs ended otherwise than sent: {others}")
     broken += _books(rig, sum(contacts.values()))
+    broken += _leaks(rig)
     return Outcome(
         kind=fault.kind,
         name=fault.name,
@@ -130,6 +136,13 @@ def _books(rig: Rig, contacts: int) -> Iterator[str]:
         wait_until(lambda: _in_place(rig), timeout=INVARIANTS_SECONDS)
     except AssertionError:
         yield _out_of_place(rig)
+
+
+def _leaks(rig: Rig) -> Iterator[str]:
+    """Output of processes that shows a number or text, or a crash dump of it."""
+    for log in sorted(rig.folder.rglob("*.log")):
+        if found := _PERSONAL.search(log.read_bytes()):
+            yield f"{log.name} shows a number or text at byte {found.start()}"
 
 
 def _in_place(rig: Rig) -> bool:

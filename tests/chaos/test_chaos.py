@@ -21,7 +21,6 @@ SHORT = (
     "step/answered",
     "stop/sigterm",
     "store/killed",
-    "store/full",
     "broker/messages-lost",
     "network/redis-cut-repeatedly",
 )

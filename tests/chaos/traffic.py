@@ -10,6 +10,10 @@ SINGLES = 10
 """Of each lot, so many are enqueued one by one; the others are a batch."""
 
 
+TEXT = "Your nightingale waits."
+"""Words that nothing else of a stack has: the audit looks for them in all output."""
+
+
 class Traffic:
     """Enqueues jobs, each to a number of its own, and remembers which the ledger acknowledged."""
 
@@ -51,19 +55,19 @@ class Traffic:
             self.unanswered.add(to)
             while to in self.unanswered:
                 with contextlib.suppress(StoreError):
-                    job = chat.enqueue(sender="support", to=to, text="Hello", idempotency_key=f"insist-{to}")
+                    job = chat.enqueue(sender="support", to=to, text=TEXT, idempotency_key=f"insist-{to}")
                     self.durable[job.id] = to
                     self.unanswered.remove(to)
 
     def _add_one(self, to: str) -> None:
         self.unanswered.add(to)
-        job = self._chat.enqueue(sender="support", to=to, text="Hello")
+        job = self._chat.enqueue(sender="support", to=to, text=TEXT)
         self.durable[job.id] = to
         self.unanswered.remove(to)
 
     def _add_batch(self, numbers: list[str]) -> None:
         self.unanswered.update(numbers)
-        receipt = self._chat.enqueue_batch(({"to": to} for to in numbers), sender="support", text="Hello")
+        receipt = self._chat.enqueue_batch(({"to": to} for to in numbers), sender="support", text=TEXT)
         self.durable.update({f"{receipt.id}-{row}": to for row, to in enumerate(numbers, start=1)})
         self.unanswered.difference_update(numbers)
 

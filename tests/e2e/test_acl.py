@@ -119,6 +119,7 @@ def test_a_producer_can_use_every_verb(stack: Harness, admin: redis.Redis) -> No
         assert chat.why(job.id).reason
         assert chat.suppress([number(7)], sender="support", reason="STOP") == 1
         assert [one.number for one in chat.suppressed(sender="support")] == [number(7)]
+        assert len(chat.suppressed_page(sender="support").numbers) == 1
         assert chat.unsuppress([number(7)], sender="support") == 1
         assert chat.contact_closed("a-contact") is False
         assert chat.release(budget="main")
@@ -130,6 +131,8 @@ def test_a_producer_can_use_every_verb(stack: Harness, admin: redis.Redis) -> No
         assert chat.cancel(job.id).state is JobState.CANCELLED
         assert chat.cancel_batch(receipt.id).final
         assert chat.events().events
+        assert [budget.name for budget in chat.budgets()] == ["main"]
+        assert len(chat.batch_jobs(receipt.id).jobs) == 1
         assert chat.preflight_batch([{"to": number(1)}], sender="support", text="Hi").accepted == 1
 
     assert refused(admin) == set()
@@ -149,6 +152,9 @@ def test_a_reader_can_ask_everything_and_change_nothing(stack: Harness, admin: r
         assert reader.dead_letters().jobs == ()
         assert not reader.count_dead()
         assert len(list(reader.suppressed(sender="support"))) == 1
+        assert len(reader.suppressed_page(sender="support").numbers) == 1
+        assert [budget.name for budget in reader.budgets()] == ["main"]
+        assert len(reader.batch_jobs(receipt.id).jobs) == 1
         assert refused(admin) == set()
 
         for change in (

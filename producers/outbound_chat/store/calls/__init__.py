@@ -40,7 +40,15 @@ from outbound_chat.store.calls._pumps import (
     tend,
 )
 from outbound_chat.store.calls._reconcile import Finding, Reconciled, audit, reconcile
-from outbound_chat.store.calls._suppression import FIRST_PAGE, read_suppressed, suppress, unsuppress
+from outbound_chat.store.calls._suppression import (
+    FIRST_PAGE,
+    Listed,
+    OtherKey,
+    Unlisted,
+    read_suppressed,
+    suppress,
+    unsuppress,
+)
 from outbound_chat.store.calls._why import Found, Waiting, why
 
 __all__ = [
@@ -56,9 +64,11 @@ __all__ = [
     "Finding",
     "Found",
     "Held",
+    "Listed",
     "NewJob",
     "NotOpen",
     "Other",
+    "OtherKey",
     "Paced",
     "Reconciled",
     "Renewed",
@@ -70,6 +80,7 @@ __all__ = [
     "Submitted",
     "Tended",
     "Unconfigured",
+    "Unlisted",
     "Waiting",
     "audit",
     "cancel",
