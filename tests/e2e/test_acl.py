@@ -20,6 +20,7 @@ from outbound_chat import AsyncOutboundChat, JobState, NotReplayable, OutboundCh
 from outbound_chat_config import Settings
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import Harness, free_port, number, sender
+from tests.http.conftest import start_service
 from tests.waiting import wait_until
 
 PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"
@@ -134,6 +135,21 @@ def test_a_producer_can_use_every_verb(stack: Harness, admin: redis.Redis) -> No
         assert [budget.name for budget in chat.budgets()] == ["main"]
         assert len(chat.batch_jobs(receipt.id).jobs) == 1
         assert chat.preflight_batch([{"to": number(1)}], sender="support", text="Hi").accepted == 1
+
+    assert refused(admin) == set()
+
+
+def test_the_http_service_needs_no_more_than_a_producer(stack: Harness, admin: redis.Redis) -> None:
+    """It waits, follows and reads what other producers seldom do."""
+    stack.configure(redis_url=url(stack, "oc-producer"))
+    with start_service(stack).client() as http:
+        job = http.post("/v1/jobs", json=JOB).json()["id"]
+        assert http.get(f"/v1/jobs/{job}", params={"wait": 1}).json()["state"] == "queued"
+        with http.stream("GET", "/v1/events") as events:
+            assert next(events.iter_lines()).startswith("retry")
+        for path in ("/readyz", "/v1/budgets", "/v1/senders/support/suppressed", "/v1/dead-letters"):
+            assert http.get(path).status_code == 200
+        assert "outbound_chat_store_up 1.0" in http.get("/metrics").text
 
     assert refused(admin) == set()
 
