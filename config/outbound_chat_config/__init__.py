@@ -6,6 +6,7 @@ account and Region that many senders may share.
 """
 
 from outbound_chat_config._durability import Durability, DurabilitySettings
+from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError
 from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
@@ -34,6 +35,7 @@ __all__ = [
     "Channel",
     "Durability",
     "DurabilitySettings",
+    "EncryptionSettings",
     "HttpSettings",
     "OpenChats",
     "QuietHours",

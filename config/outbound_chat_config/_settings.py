@@ -7,16 +7,13 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from outbound_chat_config._durability import DurabilitySettings
+from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError, explain
 from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._senders import Budget, Sender
-from outbound_chat_config._sentinel import (
-    SCHEMES as SENTINEL_SCHEMES,
-    SentinelAddress,
-    is_sentinel,
-    parse_sentinel_url,
-)
+from outbound_chat_config._sentinel import SCHEMES as SENTINEL_SCHEMES, SentinelAddress, is_sentinel, parse_sentinel_url
 from outbound_chat_config._tls import check_tls
+from outbound_chat_config._urls import check_address
 from outbound_chat_config._values import Duration, Name, is_name
 
 # A ClientToken protects a repeat for 7 days; half a day is kept for clocks, leases and the call itself.
@@ -97,6 +94,8 @@ class ResultSettings(BaseModel):
 
     keep: Duration = Field(default=timedelta(days=7), ge=timedelta(minutes=1), le=timedelta(days=365))
     """Life of a job's record, and of its batch and idempotency key, after the job is final."""
+    keep_requests: Duration = Field(default=timedelta(days=7), ge=timedelta(0), le=timedelta(days=365))
+    """How long failed and uncertain jobs keep what was asked for, so that they can be replayed; at most `keep`."""
 
 
 class Settings(BaseModel):
@@ -115,6 +114,7 @@ class Settings(BaseModel):
     worker: WorkerSettings = WorkerSettings()
     retry: RetrySettings = RetrySettings()
     results: ResultSettings = ResultSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
     durability: DurabilitySettings = DurabilitySettings()
     http: HttpSettings = HttpSettings()
 
@@ -125,16 +125,7 @@ class Settings(BaseModel):
             raise ValueError(f"must start with one of {', '.join(_URL_SCHEMES)}")
         return value
 
-    @field_validator("redis_url", "broker_url")
-    @classmethod
-    def _sentinels(cls, value: SecretStr | None) -> SecretStr | None:
-        url = value.get_secret_value() if value else ""
-        if is_sentinel(url):
-            parse_sentinel_url(url)
-        elif url.startswith("sentinel://"):
-            raise ValueError("must name the service too: redis+sentinel://host:26379,host:26379/service")
-        return value
-
+    _addresses = field_validator("redis_url", "broker_url")(check_address)
     _tls = field_validator("redis_url", "broker_url")(check_tls)
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ __all__ = [
     "IdempotencyConflict",
     "InvalidJob",
     "InvalidNumbers",
+    "MissingKey",
     "NewerVersion",
     "NotDurable",
     "NotReplayable",
@@ -130,6 +131,10 @@ class Unprotected(OutboundChatError):
         )
         self.job_id = job_id
         self.since = since
+
+
+class MissingKey(OutboundChatError):
+    """Something in Redis is encrypted, and the settings lack the key for it; the text says which. Nothing was done."""
 
 
 class WaitTimeout(OutboundChatError, TimeoutError):

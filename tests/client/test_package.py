@@ -12,7 +12,9 @@ LOADED = """
 import sys
 import outbound_chat
 heavy = {"celery", "kombu", "boto3", "botocore", "fastapi", "aiohttp", "typer", "rich"}
-print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
+# redis-py itself looks whether there is a package of this name, without loading its parts.
+heavy.add("cryptography.fernet")
+print(sorted(heavy & ({name.partition(".")[0] for name in sys.modules} | {*sys.modules})))
 """
 
 

@@ -32,7 +32,7 @@ def store(server: EmbeddedServer) -> Iterator[Store]:
     with Store(server.url) as own:
         keys = own.keys("main")
         limits: dict[str, Any] = {"rate": 1000, "burst": 1000, "max_pumps": 1, "senders": {}, "weights": {}}
-        own.run(calls.configure(keys, version="v", keep_ms=60_000, **limits))
+        own.run(calls.configure(keys, version="v", keep_ms=60_000, keep_requests_ms=60_000, **limits))
         yield own
 
 

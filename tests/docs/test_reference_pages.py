@@ -26,7 +26,7 @@ from outbound_chat.rows import COLUMNS, MAPS
 from outbound_chat.store.keys import KINDS, Lifetime
 from outbound_chat.why import WaitReason, Why
 from outbound_chat_config import Sender, Settings
-from outbound_chat_worker import celery, retry
+from outbound_chat_worker import celery, hidden, retry
 from outbound_chat_worker.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, Decision, Rule, judge
 
 from .pages import bare, names_in, read, section, table
@@ -150,6 +150,7 @@ def outcomes_of_attempts() -> dict[str, str]:
                 found[_text(node.args[2])] = "failed"
             elif node.func.id == "Result" and isinstance(given.get("code"), ast.Constant):
                 found[_text(given["code"])] = _text(given["outcome"])
+    found[hidden.CODE] = "hold or snooze"
     scripts = Path(str(outbound_chat.store.__file__)).parent / "lua"
     for script in scripts.rglob("*.lua"):
         entries = re.findall(r"add_history\(.*?'(\w+)', '(\w+)'", script.read_text(encoding="utf-8"))

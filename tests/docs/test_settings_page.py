@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from outbound_chat_config import (
     Budget,
     DurabilitySettings,
+    EncryptionSettings,
     HttpSettings,
     ResultSettings,
     RetrySettings,
@@ -32,6 +33,7 @@ TABLES: dict[str, tuple[str, type[BaseModel]]] = {
     "worker": ("## `[worker]`", WorkerSettings),
     "retry": ("## `[retry]`", RetrySettings),
     "results": ("## `[results]`", ResultSettings),
+    "encryption": ("## `[encryption]`", EncryptionSettings),
     "durability": ("## `[durability]`", DurabilitySettings),
     "http": ("## `[http]`", HttpSettings),
 }
@@ -44,6 +46,8 @@ contact_flow_id = "flow"
 source = "arn:aws:connect:us-east-1:123456789012:phone-number/1"
 channel = "sms"
 """
+
+KEY = "a2V5LW9mLXRoaXJ0eS10d28tYnl0ZXMtLW51bWJlcjE="
 
 # A value for each setting that differs from its default and that the rules between fields allow.
 SAMPLES: dict[str, str] = {
@@ -80,6 +84,10 @@ SAMPLES: dict[str, str] = {
     "linger": "PT2S",
     "slice": "PT7S",
     "keep": "PT7M",
+    "encryption": '{"write_plain": true}',
+    "keys": f'["{KEY}"]',
+    "number_key": KEY,
+    "write_plain": "true",
     "durability": '{"timeout": 7}',
     "default": "fsync",
     "timeout": "PT7S",
@@ -134,7 +142,7 @@ def kind(annotation: Any) -> str:
                 if "float" in str(annotation)
                 else "table of texts"
             )
-        return kind(given[0])
+        return "list of texts" if "tuple" in str(annotation) else kind(given[0])
     if issubclass(annotation, BaseModel):
         return "table"
     if issubclass(annotation, Enum):
@@ -176,6 +184,8 @@ def test_an_environment_variable_sets_its_setting(
     # Anything of 7 is a right value for those that have no sample of their own.
     sample = SAMPLES.get(name) or ("PT7S" if row["type"] == "duration" else "7")
     monkeypatch.setenv(variable, sample)
+    if name == "keys":
+        monkeypatch.setenv("OUTBOUND_CHAT_ENCRYPTION__NUMBER_KEY", KEY.replace("E=", "I="))
     after = value_of(load_settings(file), path, name)
     assert after != before or name == "region"  # another Region would need another number
 

@@ -197,8 +197,8 @@ def test_the_command_line_holds_and_releases(stack: Harness) -> None:
     assert held.returncode == 0, held.stderr
     assert '"reason": "number is being ported"' in held.stdout
     shown = stack.run("holds")
-    assert "sender support  held by the person" in shown.stdout
-    assert "sender support: held by the person since" in stack.run("doctor").stdout
+    assert "sender support  held by a person" in shown.stdout
+    assert "sender support: held by a person since" in stack.run("doctor").stdout
     assert stack.run("hold", "--reason", "why").returncode == 2
     released = stack.run("release", "--sender", "support")
     assert (released.returncode, released.stdout) == (0, "")

@@ -57,7 +57,7 @@ def test_an_unknown_id_has_its_exit_code(stack: Harness) -> None:
     shown = stack.run("why", "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR")
 
     assert (shown.returncode, shown.stdout) == (5, "")
-    assert "no job has the id" in shown.stderr
+    assert "no job or batch has the id" in shown.stderr
     receipt = stack.chat().enqueue_batch([{"to": number(1)}], sender="support", text="Hello")
     shown = stack.run("why", receipt.id)
     assert shown.returncode == 2

@@ -9,7 +9,7 @@ from datetime import timedelta
 from hypothesis import HealthCheck, settings, strategies as st
 
 fuzzed = settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "30")),
     # Far more than any of them takes on a busy machine: what goes past it has no bound.
     deadline=timedelta(seconds=20),
     database=None,

@@ -117,6 +117,7 @@ class Ledger:
         burst: int = 10_000,
         max_pumps: int = 4,
         version: str = "v1",
+        keep_requests_ms: int = KEEP_MS,
         senders: Mapping[str, Mapping[str, Any]] | None = None,
         weights: Mapping[str, float] | None = None,
     ) -> str:
@@ -131,6 +132,7 @@ class Ledger:
             burst=burst,
             max_pumps=max_pumps,
             keep_ms=KEEP_MS,
+            keep_requests_ms=keep_requests_ms,
             senders=limits,
             weights=weights or {},
         )
@@ -272,10 +274,15 @@ class Ledger:
         return self.run(calls.read_events(self.keys, since=since, count=count))
 
     def suppress(self, *numbers: str, sender: str = "sms", reason: str = "") -> int:
-        return self.run(calls.suppress(self.keys, sender=sender, reason=reason, numbers=numbers))
+        entries = [(number, 0, reason) for number in numbers]
+        answer = self.run(calls.suppress(self.keys, sender=sender, entries=entries))
+        assert isinstance(answer, int)
+        return answer
 
     def unsuppress(self, *numbers: str, sender: str = "sms") -> int:
-        return self.run(calls.unsuppress(self.keys, sender=sender, numbers=numbers))
+        answer = self.run(calls.unsuppress(self.keys, sender=sender, names=numbers))
+        assert isinstance(answer, calls.Unlisted)
+        return sum(answer.removed)
 
     def hold(self, scope: str, reason: str = "wrong text") -> str:
         return self.run(calls.hold(self.keys, scope=scope, reason=reason))

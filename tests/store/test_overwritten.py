@@ -279,3 +279,77 @@ def test_the_limits_that_configure_writes_can_all_be_read(ledger: Ledger) -> Non
         ledger.configure(senders={"sms": given})
         ledger.add(1, watched=False)
         assert len(ledger.take(1).ids) == 1, given
+
+
+LISTS = ("suppressed:sms", "marked:sms")
+lists = pytest.mark.parametrize("name", LISTS)
+
+
+@lists
+@pytest.mark.parametrize("kind", ["text", "list"])
+def test_a_suppression_list_that_cannot_be_read_lets_none_of_its_sender_out_unseen(
+    ledger: Ledger, name: str, kind: str
+) -> None:
+    """Whoever asked to be left alone may have been on it: the worker has to look, and is refused. Others go on."""
+    ledger.configure(senders={"sms": {}, "chat": {}})
+    (own,) = ledger.add(1, watched=False)
+    (other,) = ledger.add(1, lane=lane(sender="chat"), watched=False)
+    overwrite(ledger, name, kind)
+
+    assert {job.local_id: job.look for job in ledger.take().jobs} == {own: True, other: False}
+    for key_id in ("", "key-id"):
+        with pytest.raises(StoreError, match="another program wrote it; outbound-chat doctor names it"):
+            ledger.run(calls.read_suppressed(ledger.keys, sender="sms", key_id=key_id, names=["+12025550123"]))
+    assert ledger.store.strangers(ledger.keys) == [ledger.key(name)]
+
+
+def test_a_list_of_marks_without_the_name_of_its_key_is_of_another_key(ledger: Ledger) -> None:
+    """Its marks can't be told from those that would never fit."""
+    (own,) = ledger.add(1, watched=False)
+    overwrite(ledger, "marked:sms", "hash")
+
+    assert {job.local_id: job.look for job in ledger.take().jobs} == {own: True}
+    call = calls.read_suppressed(ledger.keys, sender="sms", key_id="key-id", names=["mark"])
+    assert isinstance(ledger.run(call), calls.OtherKey)
+
+
+def test_a_number_whose_entry_was_spoiled_is_on_the_list_all_the_same(ledger: Ledger) -> None:
+    """Since when, nobody knows any more; that it must not be called is certain."""
+    ledger.suppress("+12025550123")
+    overwrite(ledger, "suppressed:sms", "broken")
+
+    found = ledger.run(calls.read_suppressed(ledger.keys, sender="sms", names=["+12025550123"]))
+    assert isinstance(found, calls.Listed)
+    assert [(name, since_ms) for name, since_ms, _ in found.entries] == [("+12025550123", 0)]
+
+
+@pytest.mark.parametrize("kind", ["text", "list", "hash"])
+def test_what_is_to_be_forgotten_begins_anew_and_stops_no_end(ledger: Ledger, kind: str) -> None:
+    """Requests it told of leave with their records; those of later jobs in time."""
+    ledger.configure(keep_requests_ms=1_000)
+    first, claim = ledger.take_one() if ledger.add(1, watched=False) else ("", "")
+    overwrite(ledger, "forget", kind)
+
+    ledger.tend()
+    assert ledger.finish(first, claim, "failed", code="refused") == "failed"
+    assert ledger.redis.zrange(ledger.key("forget"), 0, -1) == [f"j:{first}"]
+
+
+@pytest.mark.parametrize("member", ["", "x", "j", "x:y", "j:gone", "b:gone", "b:text"])
+def test_a_name_to_be_forgotten_that_is_none_goes(ledger: Ledger, member: str) -> None:
+    """It must not stop the waker at every look."""
+    ledger.redis.set(ledger.key("b:text"), "x")
+    ledger.redis.zadd(ledger.key("forget"), {member: 1})
+
+    ledger.tend()
+    assert not ledger.redis.exists(ledger.key("forget"))
+
+
+@pytest.mark.parametrize("value", ["", "x", "-1", "nan", "inf", "1e400"])
+def test_a_time_to_keep_requests_that_is_none_is_that_of_the_records(ledger: Ledger, value: str) -> None:
+    """The end of a job is recorded all the same."""
+    first, claim = ledger.take_one() if ledger.add(1, watched=False) else ("", "")
+    ledger.redis.hset(ledger.key("settings"), "keep_requests_ms", value)
+
+    assert ledger.finish(first, claim, "failed", code="refused") == "failed"
+    assert ledger.request(first)

@@ -50,7 +50,7 @@ def a_call(script: str, items: int) -> Call[Any]:
         "read_pace": calls.read_pace(KEYS, LANE),
         "read_shared": calls.read_shared(KEYS, "b"),
         "configure": calls.configure(
-            KEYS, version="v", rate=1, burst=1, max_pumps=1, keep_ms=1, senders={}, weights={}
+            KEYS, version="v", rate=1, burst=1, max_pumps=1, keep_ms=1, keep_requests_ms=1, senders={}, weights={}
         ),
         "hold": calls.hold(KEYS, scope="budget", reason="r"),
         "release": calls.release(KEYS, scope="budget"),
@@ -73,9 +73,9 @@ def a_call(script: str, items: int) -> Call[Any]:
             send_at_ms=0,
             request="{}",
         ),
-        "suppress": calls.suppress(KEYS, sender="sms", reason="r", numbers=["+1"] * items),
-        "unsuppress": calls.unsuppress(KEYS, sender="sms", numbers=["+1"] * items),
-        "read_suppressed": calls.read_suppressed(KEYS, sender="sms", numbers=["+1"] * items),
+        "suppress": calls.suppress(KEYS, sender="sms", entries=[("+1", 0, "r")] * items),
+        "unsuppress": calls.unsuppress(KEYS, sender="sms", names=["+1"] * items),
+        "read_suppressed": calls.read_suppressed(KEYS, sender="sms", names=["+1"] * items),
         "close_chat": calls.close_chat(KEYS, contact="c", instances=["i"]),
         "create_key": calls.create_key(KEYS, "k", digest="d", wanted=A_KEY, lives=None, until=None),
         "read_key": calls.read_key(KEYS, "k"),

@@ -1,11 +1,13 @@
 """Suppression lists: a number on the list of its sender is never called, and the list costs others nothing."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from outbound_chat.jobs import Job, JobState
-from outbound_chat.reports import SuppressedNumber
 from outbound_chat.store import calls
-from outbound_chat.store.calls import FIRST_PAGE, Claimed, Empty
+from outbound_chat.store.calls import FIRST_PAGE, Claimed, Empty, Listed
 
 from .ledger import HOUR_MS, Ledger, lane
 from .test_bucket import SLOW, left
@@ -17,16 +19,23 @@ def to(number: str) -> str:
     return f'{{"to":"{number}","text":"Hello"}}'
 
 
-def read(ledger: Ledger, *numbers: str, sender: str = "sms") -> list[SuppressedNumber]:
-    return ledger.run(calls.read_suppressed(ledger.keys, sender=sender, numbers=numbers))[1]
+def listed(ledger: Ledger, **chosen: Any) -> Listed:
+    answer = ledger.run(calls.read_suppressed(ledger.keys, **{"sender": "sms", **chosen}))
+    assert isinstance(answer, Listed)
+    return answer
 
 
-def pages(ledger: Ledger) -> list[list[SuppressedNumber]]:
-    found: list[list[SuppressedNumber]] = []
+def read(ledger: Ledger, *numbers: str, **chosen: Any) -> Sequence[tuple[str, int, str]]:
+    return listed(ledger, names=numbers, **chosen).entries
+
+
+def pages(ledger: Ledger, **chosen: Any) -> list[Sequence[tuple[str, int, str]]]:
+    found: list[Sequence[tuple[str, int, str]]] = []
     cursor = FIRST_PAGE
     while not found or cursor != FIRST_PAGE:
-        cursor, page = ledger.run(calls.read_suppressed(ledger.keys, sender="sms", cursor=cursor))
-        found.append(page)
+        page = listed(ledger, cursor=cursor, **chosen)
+        cursor = page.cursor
+        found.append(page.entries)
     return found
 
 
@@ -42,8 +51,9 @@ def test_a_number_is_listed_once_with_what_was_said_first(ledger: Ledger) -> Non
     assert ledger.suppress(NUMBER, "+12025550125", reason="nightly import") == 1
 
     (found,) = read(ledger, NUMBER, "+12025550199")
-    assert (found.number, found.reason) == (NUMBER, "sent STOP")
-    assert before <= found.since.timestamp() * 1000 <= ledger.now_ms()
+    number, since_ms, reason = found
+    assert (number, reason) == (NUMBER, "sent STOP")
+    assert before <= since_ms <= ledger.now_ms()
     assert ledger.unsuppress(NUMBER, "+12025550199") == 1
     assert ledger.unsuppress(NUMBER) == 0
     assert read(ledger, NUMBER) == []
@@ -56,7 +66,7 @@ def test_the_whole_list_is_read_in_pages(ledger: Ledger) -> None:
         ledger.suppress(*sorted(numbers)[start : start + calls.MOST_JOBS])
 
     found = pages(ledger)
-    assert {entry.number for page in found for entry in page} == numbers
+    assert {number for page in found for number, _, _ in page} == numbers
     assert max(map(len, found)) < 1_000
     assert len(found) > 3
 

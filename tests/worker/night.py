@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from outbound_chat import OutboundChat
 from outbound_chat.store import calls
 from outbound_chat_worker.bringer import Bringer
+from outbound_chat_worker.clock import Clock
 from outbound_chat_worker.pump import Pump
 from outbound_chat_worker.runtime import Runtime
 from tests.clock import ClockedStore
@@ -50,6 +51,7 @@ class Night:
         )
         self.runtime = Runtime(stack.settings)
         self.runtime.store = self.store = ClockedStore(stack.server.url)
+        self.runtime.clock = Clock(lambda: self.store.now_ms / 1000)
         self.runtime.configure("main")
         self.chat = OutboundChat.from_settings(stack.settings, store=self.store)
 

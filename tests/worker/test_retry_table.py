@@ -9,6 +9,7 @@ from botocore.exceptions import NoCredentialsError, ProfileNotFound
 
 from outbound_chat_config import RetrySettings, Sender, WorkerSettings
 from outbound_chat_worker.connect import Connect
+from outbound_chat_worker.redaction import redact
 from outbound_chat_worker.retry import (
     BY_AWS_CODE,
     BY_EXCEPTION,
@@ -18,7 +19,6 @@ from outbound_chat_worker.retry import (
     Stops,
     backoff,
     judge,
-    redact,
 )
 from outbound_chat_worker.sandbox import (
     SANDBOX_ACCESS_KEY_ID,

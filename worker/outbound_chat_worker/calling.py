@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, cast
 
-from outbound_chat.errors import InvalidJob, StoreError
+from outbound_chat.errors import InvalidJob, MissingKey, StoreError
 from outbound_chat.quiet import next_open_ms
 from outbound_chat.request import ChatRequest
 from outbound_chat.store.calls import ClaimedJob, Result
+from outbound_chat.stored import UnreadableRequest, read_stored
 from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
 from outbound_chat_worker.connect import TooLate
+from outbound_chat_worker.hidden import is_suppressed, without_key
+from outbound_chat_worker.redaction import content_of, origin_of
 from outbound_chat_worker.retry import (
     CREDENTIALS,
     NOT_FOUND,
@@ -25,7 +28,6 @@ from outbound_chat_worker.retry import (
     judge,
 )
 from outbound_chat_worker.runtime import Runtime
-from outbound_chat_worker.stored import UnreadableRequest, read_stored
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +56,11 @@ class Caller:
         self._runtime.connect.call.left = False
         try:
             return self._attempt(job, claim, claimed_at)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # logged and judged
             # Every job must end in a result, or it would be stuck until its lease ran out.
-            logger.exception("job %s: unforeseen error", self._id(job))
-            return self._judged(job, claim, judge(error, left=self._runtime.connect.call.left))
+            # Where it came from, not its words: nobody knows what they repeat.
+            logger.error("job %s: unforeseen error\n%s", self._id(job), origin_of(error))  # noqa: TRY400  # as said
+            return self._judged(job, claim, judge(error, left=self._runtime.connect.call.left, hidden=None))
 
     def _attempt(self, job: ClaimedJob, claim: str, claimed_at: float) -> Result:
         leaves_by = claimed_at + LATEST_SECONDS
@@ -73,7 +76,8 @@ class Caller:
         except TooLate:
             return Result(local_id=job.local_id, claim=claim, outcome="not_called")
         except Exception as error:  # noqa: BLE001  # judged by a table that ends in a loud row
-            verdict = judge(error, left=self._runtime.connect.call.left)
+            hidden = content_of(prepared.arguments)
+            verdict = judge(error, left=self._runtime.connect.call.left, hidden=hidden)
             if verdict.rule == CREDENTIALS:
                 self._runtime.connect.forget_credentials(prepared.sender)
             return self._judged(job, claim, verdict, prepared)
@@ -86,16 +90,15 @@ class Caller:
         shared = ChatRequest.from_stored({})
         try:
             sender = self._runtime.settings.sender(job.sender)
-            own = read_stored(job.request)
+            own = read_stored(self._runtime.seal, job.request)
             if job.batch:
                 shared = self._runtime.shared_request(self._budget, job.batch)
         except SettingsError as error:
             return self._unknown_sender(job, claim, error)
         except UnreadableRequest as error:
             return _failed(job, claim, "unreadable_request", str(error))
-        except StoreError as error:
-            logger.warning("job %s: its batch can't be read: %s", self._id(job), error)
-            return Result(local_id=job.local_id, claim=claim, outcome="not_called", delay_ms=1000)
+        except (MissingKey, StoreError) as error:
+            return self._waits(job, claim, error, "its batch", holds=not self._runtime.seal.opens_any)
         try:
             request = own.merged(shared) if job.batch else own
         except InvalidJob as error:
@@ -104,7 +107,24 @@ class Caller:
             return _failed(job, claim, "invalid_request", "; ".join(map(str, errors))[:300])
         arguments = request.api(sender, job.token or self._id(job))
         prepared = _Prepared(sender, request.number, arguments, _named_by(own, shared, sender))
-        return _quiet(job, claim, prepared) or prepared
+        return self._suppressed(job, claim, request.number) or _quiet(job, claim, prepared) or prepared
+
+    def _suppressed(self, job: ClaimedJob, claim: str, number: str) -> Result | None:
+        """The result of a job whose number is on a list that the ledger could not look it up in; None: call it."""
+        try:
+            if job.look and is_suppressed(self._runtime, self._budget, job.sender, number):
+                return _failed(job, claim, "suppressed", "the number is on the suppression list of the sender")
+        except (MissingKey, StoreError) as error:
+            return self._waits(job, claim, error, "suppression lists", holds=True)
+        return None
+
+    def _waits(self, job: ClaimedJob, claim: str, error: MissingKey | StoreError, what: str, *, holds: bool) -> Result:
+        """The result of a job that can't be called now by no fault of its own: a key is missing, or Redis failed."""
+        if isinstance(error, MissingKey):
+            logger.error("job %s waits: %s", self._id(job), error)
+            return without_key(job, claim, error, holds=holds)
+        logger.warning("job %s: %s can't be read: %s", self._id(job), what, error)
+        return Result(local_id=job.local_id, claim=claim, outcome="not_called", delay_ms=1000)
 
     def _judged(self, job: ClaimedJob, claim: str, verdict: Verdict, prepared: "_Prepared | None" = None) -> Result:
         retry = self._runtime.settings.retry

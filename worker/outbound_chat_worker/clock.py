@@ -8,6 +8,7 @@ a worker whose clock is more than `MOST_SKEW` off claims nothing; others go on.
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from outbound_chat_config import MOST_SKEW
 
@@ -21,7 +22,9 @@ _TRUST_SECONDS = 60.0
 class Clock:
     """What is known of this machine's clock. Safe to share between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        """`now`: this machine's clock, in seconds since 1970."""
+        self._now = now
         self._lock = threading.Lock()
         self._seen_at: float | None = None
         """`time.monotonic()` of the last look."""
@@ -45,7 +48,7 @@ class Clock:
         How long the answer took is no skew: the server may have looked at its clock at any moment of that time.
         """
         now = time.monotonic()
-        ahead = time.time() - server_ms / 1000
+        ahead = self._now() - server_ms / 1000
         with self._lock:
             was_wrong = self.is_wrong
             self.skew, self._seen_at = max(ahead - (now - asked_at), 0.0) + min(ahead, 0.0), now

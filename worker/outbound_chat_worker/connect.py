@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoC
 from botocore.parsers import ResponseParserError
 
 from outbound_chat_config import Sender, WorkerSettings
+from outbound_chat_worker.redaction import quiet_libraries
 
 RATE_QUOTA = "L-408DD6C6"
 """Code of "Rate of StartOutboundChatContact API requests".
@@ -73,6 +74,7 @@ class Connect:
 
     def __init__(self, settings: WorkerSettings, *, budgets: int = 1) -> None:
         """`budgets`: how many may share a client."""
+        quiet_libraries()
         self._config = Config(
             retries={"total_max_attempts": 1, "mode": "standard"},
             connect_timeout=settings.connect_timeout.total_seconds(),

@@ -5,8 +5,7 @@ https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatCon
 """
 
 import random
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -17,6 +16,7 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import SSLError as UrllibSSLError
 
 from outbound_chat_config import RetrySettings
+from outbound_chat_worker.redaction import redact
 
 
 class Decision(StrEnum):
@@ -132,10 +132,11 @@ BY_EXCEPTION: tuple[tuple[type[Exception], Rule], ...] = (
     (botocore_errors.ConfigParseError, CREDENTIALS),
 )
 
+_REPEAT = (botocore_errors.ParamValidationError, ResponseParserError)
+"""Errors whose words repeat what was sent or answered; their rules say enough."""
+
 LONGEST_PAUSE = timedelta(minutes=1)
 """A provider that asks for more is asked again after this, lest a slip of its own stops us for hours."""
-
-_NUMBER = re.compile(r"\+\s?\d[\d\s().-]{5,}\d|\d{9,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +152,13 @@ class Verdict:
     """How long the provider asks everybody to wait, at most `LONGEST_PAUSE`."""
 
 
-def judge(error: Exception, *, left: bool = True) -> Verdict:
+def judge(error: Exception, *, left: bool = True, hidden: Sequence[str] | None = ()) -> Verdict:
     """The rule for an error of a call, with what the provider said of it.
 
     `left`: whether the call left. Before that the sender's role may have been asked for, and nothing was sent.
+    `hidden`: texts that no message may repeat; None: they are not known, so an error that nobody foresaw says its kind.
     """
-    verdict = _judge(error)
+    verdict = _judge(error, hidden)
     return verdict if left else replace(verdict, rule=_before_it_left(error, verdict.rule))
 
 
@@ -169,26 +171,27 @@ def _before_it_left(error: Exception, rule: Rule) -> Rule:
     return replace(rule, maybe_sent=False) if rule.maybe_sent else rule
 
 
-def _judge(error: Exception) -> Verdict:
+def _judge(error: Exception, hidden: Sequence[str] | None) -> Verdict:
     if isinstance(error, botocore_errors.ClientError):
-        return _judge_answer(error)
+        return _judge_answer(error, hidden or ())
     cause = error.__context__
     if isinstance(cause, UrllibSSLError) and isinstance(cause.args[0], SSLCertVerificationError):
         # Of all faults of TLS, this one is met before anything is sent.
-        return Verdict(_UNREACHABLE, message=redact(str(error)))
+        return Verdict(_UNREACHABLE, message=redact(str(error), hidden or ()))
     for kind, rule in BY_EXCEPTION:
         if isinstance(error, kind):
-            return Verdict(rule, message=redact(str(error)))
-    return Verdict(UNFORESEEN_ERROR, message=f"{type(error).__name__}: {redact(str(error))}")
+            return Verdict(rule, message="" if isinstance(error, _REPEAT) else redact(str(error), hidden or ()))
+    words = "" if hidden is None else f": {redact(str(error), hidden)}"
+    return Verdict(UNFORESEEN_ERROR, message=f"{type(error).__name__}{words}")
 
 
-def _judge_answer(error: botocore_errors.ClientError) -> Verdict:
+def _judge_answer(error: botocore_errors.ClientError, hidden: Sequence[str]) -> Verdict:
     said = error.response.get("Error", {})
     meta = error.response.get("ResponseMetadata", {})
     status = meta.get("HTTPStatusCode", 0)
     code = str(said.get("Code", ""))
     rule = BY_AWS_CODE.get(code) or BY_STATUS.get(status) or (_SERVICE if status >= 500 else _UNFORESEEN)  # noqa: PLR2004
-    message = redact(str(said.get("Message", "")))
+    message = redact(str(said.get("Message", "")), hidden)
     return Verdict(rule, code, message, meta.get("RequestId", ""), _retry_after(meta.get("HTTPHeaders", {})))
 
 
@@ -200,11 +203,6 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta:
         if value.isascii() and value.isdigit():
             return min(LONGEST_PAUSE, unit * min(int(value), 10**9))
     return timedelta(0)
-
-
-def redact(text: str, most: int = 300) -> str:
-    """The text without phone numbers, cut to `most` characters."""
-    return _NUMBER.sub("[number]", text)[:most]
 
 
 def backoff(attempts: int, settings: RetrySettings) -> timedelta:

@@ -9,11 +9,12 @@ from functools import lru_cache
 from typing import Any
 
 from outbound_chat.request import ChatRequest
+from outbound_chat.seal import Seal
 from outbound_chat.store import Keys, Store, calls
+from outbound_chat.stored import UnreadableRequest, read_stored
 from outbound_chat_config import Sender, Settings, load_settings
 from outbound_chat_worker.clock import Clock
 from outbound_chat_worker.connect import Connect
-from outbound_chat_worker.stored import UnreadableRequest, read_stored
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.seal = Seal(settings.encryption)
         self.store = Store(settings.redis_url.get_secret_value(), settings.key_prefix)
         self.connect = Connect(settings.worker, budgets=len(settings.budgets))
         self.clock = Clock()
@@ -38,7 +40,7 @@ class Runtime:
         if shared is None:
             # Without what the rows share, customers would get a part of their message, or none.
             raise UnreadableRequest("what the rows of its batch share is gone, or another program wrote over it")
-        return read_stored(shared)
+        return read_stored(self.seal, shared)
 
     def prepare_clients(self, budget: str) -> None:
         """Makes the clients of the budget's senders, so that no claimed job waits for one."""
@@ -52,7 +54,8 @@ class Runtime:
 
     def settings_version(self, budget: str) -> str:
         """Short hash of the budget's settings: two workers with different files differ in it."""
-        return hashlib.sha256(repr(self._budget_settings(budget)).encode()).hexdigest()[:12]
+        what = (self._budget_settings(budget), self.seal.key_ids)
+        return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
 
     def configure(self, budget: str) -> str:
         """Writes the budget's settings to the store; the version that stood before, empty for none."""
@@ -67,6 +70,7 @@ class Runtime:
             "burst": chosen.own_burst,
             "max_pumps": chosen.max_pumps,
             "keep_ms": int(self.settings.results.keep.total_seconds() * 1000),
+            "keep_requests_ms": int(self.settings.results.keep_requests.total_seconds() * 1000),
             "senders": {name: _limits(sender, senders) for name, sender in senders.items()},
             "weights": chosen.weights,
         }

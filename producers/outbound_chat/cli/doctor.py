@@ -11,6 +11,7 @@ from rich.text import Text
 
 from outbound_chat.checks import Check, Level
 from outbound_chat.cli.budgets import budget_checks
+from outbound_chat.cli.encryption import encryption_checks
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.open_chats import open_chat_checks
 from outbound_chat.cli.output import Exit, out, print_json
@@ -71,6 +72,7 @@ def _store(settings: Settings) -> Iterator[Check]:
             yield from server_checks(server_info(store), server_config(store))
             for name, budget in settings.budgets.items():
                 yield from budget_checks(store, name, budget)
+            yield from encryption_checks(settings, store)
     except StoreError as error:
         # The error says itself what to do.
         yield Check("redis", Level.FAULT, str(error))

@@ -19,9 +19,10 @@ from outbound_chat.client._checks import (
     check_weight,
 )
 from outbound_chat.client._durability import Guard
+from outbound_chat.client._jobs import new_job
 from outbound_chat.client._quiet import ServerClock, out_of_quiet_hours
 from outbound_chat.client._steps import Steps, ask
-from outbound_chat.client._verbs import Verbs, max_age_ms, new_job, to_json
+from outbound_chat.client._verbs import Verbs, max_age_ms
 from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, UnknownBatch
 from outbound_chat.ids import new_local_id
 from outbound_chat.jobs import BatchReceipt, Priority, Rejection
@@ -29,6 +30,7 @@ from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.store import calls
 from outbound_chat.store.calls import NewJob, NotOpen
 from outbound_chat.store.records import lane_of
+from outbound_chat.stored import write_stored
 
 OF_THE_BATCH = frozenset({"weight", "concurrency"})
 OF_ONE_JOB = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
@@ -80,6 +82,7 @@ class BatchWriter:
         self._priority = priority
         self._clock = ServerClock()
         self._keys = verbs.keys(sender.budget)
+        self._seal = verbs.seal
         self._batch = new_local_id()
         self.lane = lane_of(priority, self._sender_name, tenant, self._batch)
         self._fixed = {"sender": self._sender_name, "tenant": tenant, "priority": priority.name.lower()}
@@ -104,7 +107,7 @@ class BatchWriter:
     def open(self) -> Steps[None]:
         """Begins the batch."""
         yield from self._guard.prepare(self._keys)
-        shared = to_json(self._shared.stored())
+        shared = write_stored(self._seal, self._shared)
         call = calls.open_batch(
             self._keys,
             batch=self._batch,
@@ -162,8 +165,16 @@ class BatchWriter:
             )
         if errors:
             raise InvalidJob(errors)
-        parts = whole.parts(self.sender)
-        return new_job(f"{self._batch}-{self._rows}", own, whole, parts=parts, timing=timing, idem=idem, lane=self.lane)
+        return new_job(
+            self._seal,
+            f"{self._batch}-{self._rows}",
+            own,
+            whole,
+            parts=whole.parts(self.sender),
+            timing=timing,
+            idem=idem,
+            lane=self.lane,
+        )
 
     def _reject(self, row: int, errors: tuple[FieldError, ...]) -> None:
         self.rejected += 1

@@ -11,6 +11,7 @@ from typing import Any
 from outbound_chat.errors import FieldError
 from outbound_chat.jobs import Priority
 from outbound_chat.request import Code
+from outbound_chat.seal import Seal
 from outbound_chat.store.records import to_ms
 from outbound_chat_config import check_name
 
@@ -126,9 +127,9 @@ def check_key(value: object, errors: Errors) -> str:
     return _hash(value)[:24]
 
 
-def fingerprint(content: Mapping[str, Any]) -> str:
-    """Short hash of what a caller asked for: the same for the same content."""
-    return _hash(json.dumps(content, sort_keys=True, separators=(",", ":")))[:32]
+def fingerprints(seal: Seal, content: Mapping[str, Any]) -> str:
+    """Short hashes of what a caller asked for, each the same for the same content; the first is the one to be kept."""
+    return seal.fingerprints(json.dumps(content, sort_keys=True, separators=(",", ":")))
 
 
 def _hash(text: str) -> str:

@@ -1,6 +1,5 @@
 """Failed and uncertain jobs: lists, counts, replays. Steps that a client runs, as those of `_verbs`."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from outbound_chat.client._checks import Errors, Timing
 from outbound_chat.client._quiet import out_of_quiet_hours
 from outbound_chat.client._steps import Steps, ask
-from outbound_chat.client._verbs import Verbs, max_age_ms, to_json
+from outbound_chat.client._verbs import Verbs, max_age_ms
 from outbound_chat.errors import (
     FieldError,
     InvalidJob,
@@ -22,9 +21,11 @@ from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Job, JobState
 from outbound_chat.reports import DeadLetters
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
+from outbound_chat.seal import Seal
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Replayed, StoredJob
 from outbound_chat.store.records import from_ms, lane_of
+from outbound_chat.stored import UnreadableRequest, read_stored, write_stored
 
 STATES = (JobState.FAILED, JobState.UNCERTAIN)
 
@@ -74,7 +75,7 @@ class Dead:
         if stored.job.replayed_by:
             return (yield from self._earlier(stored, stored.job.replayed_by, changes))
         sender = self._verbs.settings.sender(stored.job.sender)
-        request = _request(job_id, stored, changes)
+        request = _request(self._verbs.seal, job_id, stored, changes)
         errors: Errors = list(request.errors(sender))
         timing = Timing(send_at_ms=0, expires_ms=0)
         if sender.quiet_hours and not errors:
@@ -93,7 +94,7 @@ class Dead:
             edited=bool(changes),
             force=force,
             send_at_ms=timing.opens_ms,
-            request=to_json(request.stored()),
+            request=write_stored(self._verbs.seal, request, request.number),
         )
         answer = yield from ask(call)
         match answer.word:
@@ -108,12 +109,12 @@ class Dead:
         if not changes:
             return (yield from self._verbs.status(replay_id))
         job_id, (budget, _, local_id) = stored.job.id, replay_id.partition(".")
-        wanted = _request(job_id, stored, changes)
+        wanted = _request(self._verbs.seal, job_id, stored, changes)
         replay = yield from ask(calls.read_request(self._verbs.keys(budget), local_id))
         if replay is None or not replay.request:
             reason = f"was replayed already, as {replay_id}; what that asked for is kept no more, so look there"
             raise NotReplayable(job_id, reason)
-        if ChatRequest.from_stored(json.loads(replay.request)) != wanted:
+        if _read(self._verbs.seal, replay_id, replay.request) != wanted:
             raise NotReplayable(job_id, f"was replayed already, as {replay_id}, and without these changes")
         return replay.job
 
@@ -136,23 +137,20 @@ def _fitting(jobs: list[Job], options: Mapping[str, Any]) -> Iterator[Job]:
             yield job
 
 
-def _request(job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> ChatRequest:
+def _request(seal: Seal, job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> ChatRequest:
     if unusable := sorted(changes.keys() & OWN_OPTIONS):
         faults = [FieldError(name, Code.NOT_ALLOWED, "can't be changed by a replay; enqueue anew") for name in unusable]
         raise InvalidJob(faults)
     if not stored.request or stored.lost:
         raise NotReplayable(job_id, "has no request any more")
-    request = _read(job_id, stored.request)
+    request = _read(seal, job_id, stored.request)
     if stored.shared:
-        request = request.merged(_read(job_id, stored.shared))
+        request = request.merged(_read(seal, job_id, stored.shared))
     return ChatRequest.from_short(changes).merged(request) if changes else request
 
 
-def _read(job_id: str, text: str) -> ChatRequest:
+def _read(seal: Seal, job_id: str, text: str) -> ChatRequest:
     try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise NotReplayable(job_id, "has a request that can't be read; another program wrote it")
-    return ChatRequest.from_stored(body)
+        return read_stored(seal, text)
+    except UnreadableRequest as error:
+        raise NotReplayable(job_id, f"has a request that can't be read: {error}") from error

@@ -130,7 +130,8 @@ class Operations:
     def dead_letters(self, *, limit: int = 100, cursor: str | None = None, **chosen: Unpack[DeadFilter]) -> DeadLetters:
         """A page of the failed and uncertain jobs of a budget, the newest first.
 
-        A job that was replayed is listed no more; its replay is, should it fail. Jobs are listed for `results.keep`.
+        A job that was replayed is listed no more; its replay is, should it fail. Jobs are listed for `results.keep`,
+        and can be replayed for `results.keep_requests`.
         `limit`: 1 to 500; a page may have a few more. `cursor`: of the page before.
 
         Raises:
@@ -166,7 +167,8 @@ class Operations:
 
         Raises:
             UnknownJob: no job has this id, or its record has passed its lifetime.
-            NotReplayable: it did not fail, or was replayed already without these changes.
+            NotReplayable: it did not fail, its request is kept no more, or was replayed already without these changes.
+            MissingKey: its request is encrypted with a key that the settings lack.
             Unprotected: the customer might be texted twice; `force` accepts that.
             InvalidJob: what would be sent is refused, for example since its sender was changed.
         """

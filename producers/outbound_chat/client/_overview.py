@@ -2,8 +2,8 @@
 
 import re
 
+from outbound_chat.client._numbers import MARKED, list_of
 from outbound_chat.client._steps import Steps, ask
-from outbound_chat.client._suppression import list_of
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.ids import split_id
@@ -15,6 +15,7 @@ from outbound_chat.store import calls
 MOST_ROWS = 10_000
 """Rows looked at for one page, where few of them have the state that is wanted."""
 _CURSOR = re.compile(r"\d{1,20}")
+_NUMBERS_CURSOR = re.compile(rf"{MARKED}?\d{{1,20}}")
 _NOT_OURS = FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")
 
 
@@ -67,7 +68,7 @@ def _check(state: str | None, cursor: str | None, limit: int) -> None:
 
 def suppressed_page(verbs: Verbs, sender: str, cursor: str | None) -> Steps[SuppressedPage]:
     """A page of a sender's suppression list."""
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
+    if cursor is not None and not _NUMBERS_CURSOR.fullmatch(cursor):
         raise InvalidJob([_NOT_OURS])
-    following, numbers = yield from list_of(verbs.settings, sender).page(cursor or calls.FIRST_PAGE)
+    following, numbers = yield from list_of(verbs.settings, verbs.seal, sender).page(cursor or calls.FIRST_PAGE)
     return SuppressedPage(numbers=tuple(numbers), cursor=None if following == calls.FIRST_PAGE else following)

@@ -1,18 +1,19 @@
 """The verbs for suppression lists, as both clients have them: numbers that a sender must not contact."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from typing import TypeVar
 
+from outbound_chat.client._numbers import NumberList, list_of
 from outbound_chat.client._overview import suppressed_page
 from outbound_chat.client._steps import Steps
 from outbound_chat.client._suppression import (
     Chunk,
-    NumberList,
     NumberWriter,
     OnProgress,
     OnRejected,
-    list_of,
+    adding,
     not_text,
+    removing,
 )
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.reports import SuppressedNumber, SuppressedPage
@@ -54,8 +55,9 @@ class Suppressing:
             SettingsError: the settings have no such sender.
             InvalidJob: the reason is too long. Nothing was stored.
             InvalidNumbers: some numbers are none; the others were stored.
+            MissingKey: the list is encrypted, and the settings lack its key. Also of the two verbs below.
         """
-        return self._write(not_text(numbers), list_of(self._settings, sender).adding(reason, on_rejected, on_progress))
+        return self._write(not_text(numbers), adding(self._list(sender), reason, on_rejected, on_progress))
 
     def unsuppress(
         self,
@@ -73,7 +75,7 @@ class Suppressing:
             SettingsError: the settings have no such sender.
             InvalidNumbers: some numbers are none; the others were taken off.
         """
-        return self._write(not_text(numbers), list_of(self._settings, sender).removing(on_rejected, on_progress))
+        return self._write(not_text(numbers), removing(self._list(sender), on_rejected, on_progress))
 
     def suppressed(self, numbers: Iterable[str] | None = None, *, sender: str) -> Iterator[SuppressedNumber]:
         """Which of the numbers are on the sender's suppression list; without numbers, all that are.
@@ -84,7 +86,7 @@ class Suppressing:
             SettingsError: the settings have no such sender.
             InvalidNumbers: at the end: some of what was given were no numbers.
         """
-        listed = list_of(self._settings, sender)
+        listed = self._list(sender)
         return self._all(listed) if numbers is None else self._those(listed, not_text(numbers))
 
     def suppressed_page(self, *, sender: str, cursor: str | None = None) -> SuppressedPage:
@@ -97,6 +99,21 @@ class Suppressing:
             InvalidJob: the cursor is none.
         """
         return self._run(suppressed_page(self._verbs, sender, cursor))
+
+    def rewrite_suppressed(self, *, sender: str, on_progress: Callable[[int], None] | None = None) -> int:
+        """Writes the sender's suppression list anew, as the settings say now; how many entries it has.
+
+        After encryption was switched on or off, or its newest key changed. The list holds all the while, and times and
+        reasons stay. `on_progress(entries)` is called after each 500 or so. Twice changes nothing.
+
+        Raises:
+            SettingsError: the settings have no such sender.
+            MissingKey: the list is encrypted, and the settings lack a key of it.
+        """
+        return self._run(self._list(sender).rewrite(on_progress or _nobody))
+
+    def _list(self, sender: str) -> NumberList:
+        return list_of(self._settings, self._verbs.seal, sender)
 
     def _write(self, numbers: Iterable[object], writer: NumberWriter) -> int:
         for number in numbers:
@@ -138,7 +155,7 @@ class AsyncSuppressing:
         on_progress: OnProgress | None = None,
     ) -> int:
         """As `OutboundChat.suppress`."""
-        return await self._write(numbers, list_of(self._settings, sender).adding(reason, on_rejected, on_progress))
+        return await self._write(numbers, adding(self._list(sender), reason, on_rejected, on_progress))
 
     async def unsuppress(
         self,
@@ -149,16 +166,23 @@ class AsyncSuppressing:
         on_progress: OnProgress | None = None,
     ) -> int:
         """As `OutboundChat.unsuppress`."""
-        return await self._write(numbers, list_of(self._settings, sender).removing(on_rejected, on_progress))
+        return await self._write(numbers, removing(self._list(sender), on_rejected, on_progress))
 
     def suppressed(self, numbers: Numbers | None = None, *, sender: str) -> AsyncIterator[SuppressedNumber]:
         """As `OutboundChat.suppressed`, for `async for`."""
-        listed = list_of(self._settings, sender)
+        listed = self._list(sender)
         return self._all(listed) if numbers is None else self._those(listed, numbers)
 
     async def suppressed_page(self, *, sender: str, cursor: str | None = None) -> SuppressedPage:
         """As `OutboundChat.suppressed_page`."""
         return await self._run(suppressed_page(self._verbs, sender, cursor))
+
+    async def rewrite_suppressed(self, *, sender: str, on_progress: Callable[[int], None] | None = None) -> int:
+        """As `OutboundChat.rewrite_suppressed`."""
+        return await self._run(self._list(sender).rewrite(on_progress or _nobody))
+
+    def _list(self, sender: str) -> NumberList:
+        return list_of(self._settings, self._verbs.seal, sender)
 
     async def _write(self, numbers: Numbers, writer: NumberWriter) -> int:
         async for number in _each(numbers):
@@ -182,6 +206,10 @@ class AsyncSuppressing:
         for found in await self._run(listed.among(chunk.take())):
             yield found
         chunk.check()
+
+
+def _nobody(_entries: int) -> None:
+    """Takes progress that nobody asked for."""
 
 
 async def _each(numbers: Numbers) -> AsyncIterator[object]:

@@ -4,19 +4,15 @@ Steps that a client runs, as those of `_verbs`. Holds one chunk of numbers at a 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
-from outbound_chat.client._checks import Errors, check_label
-from outbound_chat.client._steps import Steps, ask
-from outbound_chat.errors import FieldError, InvalidJob, InvalidNumbers
+from outbound_chat.client._numbers import NumberList
+from outbound_chat.client._steps import Steps
+from outbound_chat.errors import FieldError, InvalidNumbers
 from outbound_chat.jobs import Rejection
-from outbound_chat.reports import SuppressedNumber
 from outbound_chat.request import number_fault
-from outbound_chat.store import Call, Keys, calls
-from outbound_chat_config import Settings
+from outbound_chat.store import calls
 
-LONGEST_REASON = 200
 KEPT_FAULTS = 100
 """Faults that an exception names; a file of another kind would have one a line."""
 
@@ -73,11 +69,12 @@ class NumberWriter:
 
     def __init__(
         self,
-        call: Callable[[Sequence[str]], Call[int]],
+        write: Callable[[Sequence[str]], Steps[int]],
         on_rejected: OnRejected | None,
         on_progress: OnProgress | None,
     ) -> None:
-        self._call = call
+        """`write`: takes the numbers of a chunk, and says how many the list has gained or lost."""
+        self._write = write
         self._chunk = Chunk(on_rejected)
         self._on_progress = on_progress
         self._changed = 0
@@ -89,7 +86,7 @@ class NumberWriter:
     def flush(self) -> Steps[None]:
         """Brings the numbers checked so far to the ledger."""
         if numbers := self._chunk.take():
-            self._changed += yield from ask(self._call(numbers))
+            self._changed += yield from self._write(numbers)
         if self._on_progress:
             self._on_progress(self._chunk.taken, self._chunk.rejected)
 
@@ -100,50 +97,13 @@ class NumberWriter:
         return self._changed
 
 
-@dataclass(frozen=True, slots=True)
-class NumberList:
-    """The suppression list of one sender."""
-
-    keys: Keys
-    sender: str
-
-    def adding(
-        self, reason: str, on_rejected: OnRejected | None = None, on_progress: OnProgress | None = None
-    ) -> NumberWriter:
-        """Puts numbers on it."""
-        errors: Errors = []
-        check_label("reason", reason, LONGEST_REASON, errors)
-        if errors:
-            raise InvalidJob(errors)
-
-        def call(numbers: Sequence[str]) -> Call[int]:
-            return calls.suppress(self.keys, sender=self.sender, reason=reason, numbers=numbers)
-
-        return NumberWriter(call, on_rejected, on_progress)
-
-    def removing(self, on_rejected: OnRejected | None = None, on_progress: OnProgress | None = None) -> NumberWriter:
-        """Takes numbers off it."""
-
-        def call(numbers: Sequence[str]) -> Call[int]:
-            return calls.unsuppress(self.keys, sender=self.sender, numbers=numbers)
-
-        return NumberWriter(call, on_rejected, on_progress)
-
-    def page(self, cursor: str) -> Steps[tuple[str, list[SuppressedNumber]]]:
-        """A page of it, and where the next begins."""
-        return ask(calls.read_suppressed(self.keys, sender=self.sender, cursor=cursor))
-
-    def among(self, numbers: Sequence[str]) -> Steps[list[SuppressedNumber]]:
-        """Those of the numbers that are on it."""
-        if not numbers:
-            return []
-        return (yield from ask(calls.read_suppressed(self.keys, sender=self.sender, numbers=numbers)))[1]
+def adding(
+    listed: NumberList, reason: str, on_rejected: OnRejected | None, on_progress: OnProgress | None
+) -> NumberWriter:
+    """Puts numbers on a list."""
+    return NumberWriter(listed.adding(reason), on_rejected, on_progress)
 
 
-def list_of(settings: Settings, sender: str) -> NumberList:
-    """The list of that sender.
-
-    Raises:
-        SettingsError: the settings have no such sender.
-    """
-    return NumberList(Keys(settings.key_prefix, settings.sender(sender).budget), sender)
+def removing(listed: NumberList, on_rejected: OnRejected | None, on_progress: OnProgress | None) -> NumberWriter:
+    """Takes numbers off a list."""
+    return NumberWriter(listed.remove, on_rejected, on_progress)

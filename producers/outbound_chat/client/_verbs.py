@@ -3,7 +3,6 @@
 Talks to nobody itself. `OutboundChat` and `AsyncOutboundChat` run the steps on their store.
 """
 
-import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -12,14 +11,13 @@ from typing import Any
 from outbound_chat.client._checks import (
     UNREADABLE_KEY,
     Errors,
-    Timing,
     check_key,
     check_priority,
     check_tenant,
     check_timing,
-    fingerprint,
 )
 from outbound_chat.client._durability import Guard
+from outbound_chat.client._jobs import fresh_job, new_job
 from outbound_chat.client._progress import batch_from_book
 from outbound_chat.client._quiet import out_of_quiet_hours
 from outbound_chat.client._steps import Steps, ask
@@ -37,22 +35,20 @@ from outbound_chat.ids import new_local_id, split_id
 from outbound_chat.jobs import Batch, Job, Priority
 from outbound_chat.reports import Events
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, match_sender
+from outbound_chat.seal import Seal
 from outbound_chat.store import Keys, calls
-from outbound_chat.store.calls import NewJob, NotOpen
-from outbound_chat.store.records import job_from_head, lane_of
+from outbound_chat.store.calls import NotOpen
+from outbound_chat.store.records import lane_of
 from outbound_chat_config import DEFAULT_CHAT_DURATION, Sender, Settings, chat_duration
-
-
-def to_json(content: Mapping[str, Any]) -> str:
-    """The stored form of a request: as short as JSON can be."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 class Verbs:
     """The verbs of a client, for one set of settings."""
 
     def __init__(self, settings: Settings) -> None:
+        """Raises `SettingsError` where encryption is asked for and not installed."""
         self.settings = settings
+        self.seal = Seal(settings.encryption)
 
     def keys(self, budget: str) -> Keys:
         """Names of a budget's keys."""
@@ -93,7 +89,14 @@ class Verbs:
         yield from guard.prepare(keys)
         lane = lane_of(priority, sender_name, tenant, None)
         job = new_job(
-            new_local_id(), request, request, parts=request.parts(sender), timing=timing, idem=idem, lane=lane
+            self.seal,
+            new_local_id(),
+            request,
+            request,
+            parts=request.parts(sender),
+            timing=timing,
+            idem=idem,
+            lane=lane,
         )
         submitted = yield from ask(calls.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job]))
         if isinstance(submitted, NotOpen):  # can't be: the lane has no batch
@@ -206,32 +209,3 @@ def time_left(id_: str, deadline: float) -> float:
 def max_age_ms(sender: Sender) -> int:
     """The sender's `max_age`, as the scripts take it."""
     return int(sender.max_age.total_seconds() * 1000)
-
-
-def new_job(
-    local_id: str, request: ChatRequest, whole: ChatRequest, *, parts: int, timing: Timing, idem: str, lane: str
-) -> NewJob:
-    """A checked job, ready for `submit`. `whole`: with what its batch shares; `parts`: of that message."""
-    # A file that is given again makes another batch, and asks for the same jobs.
-    asked = {"lane": lane.rpartition(":")[0], "request": whole.stored()}
-    content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
-    return NewJob(
-        local_id=local_id,
-        # The fingerprint is of what was asked for: the same at any time of day.
-        send_at_ms=timing.opens_ms or timing.send_at_ms,
-        expires_ms=timing.expires_ms,
-        # A chat that starts silent counts as one: its flow is about to speak.
-        parts=max(1, parts),
-        token="",
-        idem=idem,
-        fingerprint=fingerprint(content) if idem else "-",
-        request=to_json(request.stored()),
-    )
-
-
-def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) -> Job:
-    """A job that `submit` has just taken, without reading it back."""
-    expires = job.expires_ms or max(job.send_at_ms, now_ms) + life_ms
-    times = (now_ms, job.send_at_ms, job.send_at_ms, expires)
-    head = [1, "queued", lane, *times, 0, "", 0, 0, job.parts, "", job.idem, "", 0, 0]
-    return job_from_head(budget, job.local_id, json.dumps(head), now_ms)

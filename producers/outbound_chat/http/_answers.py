@@ -23,7 +23,7 @@ _SENTENCES = {
     415: "Bodies of this kind are not taken here.",
     429: "Too many requests; wait `Retry-After` seconds.",
     500: "An error of the service.",
-    503: "Redis can't be reached or refuses; try again after `Retry-After` seconds.",
+    503: "Redis can't be reached or refuses, or a key is missing; try again after `Retry-After` seconds.",
 }
 _ALWAYS = (400, 401, 403, 429, 500, 503)
 OF_BODIES = (408, 413, 415)

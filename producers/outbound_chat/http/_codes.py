@@ -33,6 +33,7 @@ class Code(StrEnum):
     STORE_UNAVAILABLE = "store_unavailable"
     STORE_REFUSED = "store_refused"
     NOT_DURABLE = "not_durable"
+    MISSING_KEY = "missing_key"
 
 
 TITLES = MappingProxyType(
@@ -63,6 +64,7 @@ TITLES = MappingProxyType(
         Code.STORE_UNAVAILABLE: (503, "The store can't be reached"),
         Code.STORE_REFUSED: (503, "The store takes nothing now"),
         Code.NOT_DURABLE: (503, "It was taken, and is not on disk yet"),
+        Code.MISSING_KEY: (503, "The service lacks a key to decrypt with"),
     }
 )
 """Status and title of each code."""

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from outbound_chat.client import ROW_OPTIONS
-from outbound_chat.errors import FieldError, InvalidJob, NotReplayable, Unprotected
+from outbound_chat.errors import FieldError, InvalidJob, MissingKey, NewerVersion, NotReplayable, Unprotected
 from outbound_chat.http._answers import OF_BODIES, answered, documented
 from outbound_chat.http._auth import CanOperate, CanRead
 from outbound_chat.http._body import json_object
@@ -23,6 +23,8 @@ from outbound_chat.request import ChatRequest, Code
 router = APIRouter(prefix="/v1", tags=["dead letters"])
 
 MOST = 500
+_OF_ONE_JOB = (InvalidJob, MissingKey, NewerVersion, NotReplayable, Unprotected)
+"""What is wrong with one job, and says nothing of the others."""
 _FILTER: dict[str, type] = dict.fromkeys(("budget", "state", "code", "sender", "tenant", "batch"), str)
 _KNOWN: dict[str, type] = {**_FILTER, "cursor": str, "limit": int, "force": bool}
 Filter = Annotated[str | None, Query()]
@@ -69,7 +71,7 @@ async def replay_many(request: Request, view: CanOperate) -> Response:
     for job in page.jobs:
         try:
             jobs.append(await view.replay(job.id, force=force, changes={}))
-        except (InvalidJob, NotReplayable, Unprotected) as error:
+        except _OF_ONE_JOB as error:
             problem = problem_of(error)
             detail = str(error) if isinstance(error, InvalidJob) else problem.detail
             refused.append({"id": job.id, "code": problem.code, "detail": detail})

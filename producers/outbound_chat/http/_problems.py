@@ -19,6 +19,7 @@ from outbound_chat.errors import (
     IdempotencyConflict,
     InvalidJob,
     InvalidNumbers,
+    MissingKey,
     NewerVersion,
     NotDurable,
     NotReplayable,
@@ -112,10 +113,13 @@ def problem_of(error: OutboundChatError | SettingsError) -> Problem:  # noqa: PL
             return _store_away(error)
         case NotDurable():
             return Problem(Code.NOT_DURABLE, str(error), headers={"Retry-After": str(RETRY_SECONDS)}, id=error.id)
-        case StoreError():
-            return Problem(Code.STORE_REFUSED, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
-        case _:
+        case StoreError() | MissingKey():
+            code = Code.STORE_REFUSED if isinstance(error, StoreError) else Code.MISSING_KEY
+            return Problem(code, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
+        case SettingsError():
             return Problem(Code.INVALID_REQUEST, "What is named is not in the settings of this service.")
+        case _:
+            return Problem(Code.INTERNAL_ERROR, "An error of the service; its log says more.")
 
 
 def _store_away(error: StoreUnavailable) -> Problem:

@@ -52,6 +52,7 @@ KINDS = (
     KeyKind("dead:*", "zset", Lifetime.TTL, "failed and uncertain jobs of a state and code: id -> final ms"),
     KeyKind("events", "stream", Lifetime.BUDGET, "the last 10,000 or so events: ids and codes"),
     KeyKind("expiry", "zset", Lifetime.EMPTY, "jobs that are not final: id -> expires ms"),
+    KeyKind("forget", "zset", Lifetime.EMPTY, "final jobs and batches that still have what was asked for -> until ms"),
     KeyKind("leases", "zset", Lifetime.EMPTY, "jobs being called: id -> end of lease ms"),
     KeyKind(
         "unreadable", "zset", Lifetime.EMPTY, "records that can't be read, for a person to look at: id -> found ms"
@@ -68,6 +69,12 @@ KINDS = (
     KeyKind("numbers", "hash", Lifetime.BUDGET, "message parts that a number may send now, and when they were counted"),
     KeyKind(
         "suppressed:*", "hash", Lifetime.BUDGET, "numbers that a sender must not contact: number -> since ms and reason"
+    ),
+    KeyKind(
+        "marked:*",
+        "hash",
+        Lifetime.BUDGET,
+        "the same where numbers are encrypted: mark -> since ms, sealed number and reason; and the name of their key",
     ),
     KeyKind("calls:*", "zset", Lifetime.TTL, "running calls of a sender with limits: id -> end of lease ms"),
     KeyKind("chats:*", "zset", Lifetime.TTL, "open chats of an instance: contact -> assumed end ms"),
@@ -123,6 +130,11 @@ class Keys:
     def settings(self) -> str:
         """Hash of the budget's settings."""
         return f"{self.base}settings"
+
+    @property
+    def senders(self) -> str:
+        """Hash of the limits of all senders."""
+        return f"{self.base}senders"
 
     @property
     def events(self) -> str:

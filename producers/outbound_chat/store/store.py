@@ -23,6 +23,8 @@ from outbound_chat.store.together import run_together, run_together_async
 
 T = TypeVar("T")
 
+_LISTS = ("suppressed:", "marked:")
+
 STANDS_SECONDS = 5.0
 """Longest wait for the server to confirm a subscription, which it does with a message of its own."""
 
@@ -108,6 +110,10 @@ class Store:
         kinds = {f"{keys.base}{kind.pattern}": kind.type for kind in KINDS if "*" not in kind.pattern}
         with translated():
             found = {name: self.redis.type(name) for name in kinds}
+            if found[keys.senders] == kinds[keys.senders]:
+                lists = {keys.base + part + name: "hash" for name in self.redis.hkeys(keys.senders) for part in _LISTS}
+                kinds |= lists
+                found |= {name: self.redis.type(name) for name in lists}
         return [name for name, type_ in found.items() if type_ not in {"none", kinds[name]}]
 
     def faults(self, keys: Keys) -> dict[str, int]:

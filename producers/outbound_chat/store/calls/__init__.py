@@ -50,7 +50,15 @@ from outbound_chat.store.calls._pumps import (
     tend,
 )
 from outbound_chat.store.calls._reconcile import Finding, Reconciled, audit, reconcile
-from outbound_chat.store.calls._suppression import FIRST_PAGE, read_suppressed, suppress, unsuppress
+from outbound_chat.store.calls._suppression import (
+    FIRST_PAGE,
+    Listed,
+    OtherKey,
+    Unlisted,
+    read_suppressed,
+    suppress,
+    unsuppress,
+)
 from outbound_chat.store.calls._why import Found, Waiting, why
 
 __all__ = [
@@ -67,9 +75,11 @@ __all__ = [
     "Found",
     "FoundKey",
     "Held",
+    "Listed",
     "NewJob",
     "NotOpen",
     "Other",
+    "OtherKey",
     "Paced",
     "Reconciled",
     "Renewed",
@@ -83,6 +93,7 @@ __all__ = [
     "Submitted",
     "Tended",
     "Unconfigured",
+    "Unlisted",
     "Waiting",
     "audit",
     "cancel",

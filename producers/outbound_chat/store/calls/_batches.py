@@ -73,7 +73,7 @@ def is_count(text: str) -> bool:
 
 
 def read_shared(keys: Keys, batch: str) -> Call[str | None]:
-    """The part of the request that all jobs of the batch share, as stored; None: the batch's book can't be read."""
+    """The part of the request that all jobs of the batch share, as stored; None: it is gone, or can't be read."""
     return Call("read_shared", keys, [batch], lambda reply: reply)
 
 

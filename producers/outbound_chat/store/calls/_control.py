@@ -18,6 +18,7 @@ def configure(
     burst: int,
     max_pumps: int,
     keep_ms: int,
+    keep_requests_ms: int,
     senders: Mapping[str, Mapping[str, Any]],
     weights: Mapping[str, float],
 ) -> Call[str]:
@@ -25,7 +26,8 @@ def configure(
 
     `senders`: limits of each sender, as `configure.lua` lists them. `weights`: turns of a tenant.
     """
-    args: list[str | float] = [version, rate, burst, max_pumps, keep_ms, json.dumps(senders), json.dumps(weights)]
+    limits: list[str | float] = [rate, burst, max_pumps, keep_ms, keep_requests_ms]
+    args = [version, *limits, json.dumps(senders), json.dumps(weights)]
     return Call("configure", keys, args, str)
 
 

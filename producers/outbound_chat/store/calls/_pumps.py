@@ -27,6 +27,8 @@ class ClaimedJob:
     token: str
     """The ClientToken to use; empty: it is made from the id."""
     claimed_ms: int
+    look: bool
+    """Whether its number is on a suppression list is to be looked up before the call: the claim could not see it."""
     request: str = field(repr=False)
 
 
@@ -145,7 +147,8 @@ def claim(
     def read(reply: list[Any]) -> Claimed | Empty | Paced | Held | Dismissed | Unconfigured:
         match reply[0]:
             case "claimed":
-                jobs = tuple(_claimed_job(*job) for job in zip(reply[5::3], reply[6::3], reply[7::3], strict=True))
+                fields = (reply[5::4], reply[6::4], reply[7::4], reply[8::4])
+                jobs = tuple(_claimed_job(*job) for job in zip(*fields, strict=True))
                 return Claimed(jobs, int(reply[1]), int(reply[2]), reply[3], int(reply[4]))
             case "empty":
                 return Empty(reply[2] == 1, int(reply[3]), reply[4], int(reply[5]))
@@ -161,7 +164,7 @@ def claim(
     return Call("claim", keys, [pump, claim_id, wanted, lease_ms, linger_ms, nonce], read)
 
 
-def _claimed_job(local_id: str, raw_head: str, request: str) -> ClaimedJob:
+def _claimed_job(local_id: str, raw_head: str, request: str, look: int) -> ClaimedJob:
     head = read_head(raw_head)
     priority, sender, _, batch = head[Place.LANE].split(":")
     snoozes = 0
@@ -179,6 +182,7 @@ def _claimed_job(local_id: str, raw_head: str, request: str) -> ClaimedJob:
         batch=batch,
         token=head[Place.TOKEN],
         claimed_ms=head[Place.DUE],
+        look=look == 1,
         request=request,
     )
 

@@ -1,40 +1,83 @@
-"""What producers and operators ask of the numbers that a sender must not contact."""
+"""What producers, operators and workers ask of the numbers that a sender must not contact.
+
+A sender has two lists: one of numbers as they are, and one of marks, for numbers that are encrypted. A call is about
+one of them, and says whether the other has anything.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from outbound_chat.reports import SuppressedNumber
+from outbound_chat.store.calls._batches import is_count
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import from_ms
 
 FIRST_PAGE = "0"
 
 
-def suppress(keys: Keys, *, sender: str, reason: str, numbers: Sequence[str]) -> Call[int]:
-    """Puts numbers, at most `MOST_JOBS`, on the list; how many were not there. Twice changes nothing."""
-    return Call("suppress", keys, [sender, reason, *numbers], int)
+@dataclass(frozen=True, slots=True)
+class OtherKey:
+    """Nothing was done: the list's marks were made with another key."""
 
 
-def unsuppress(keys: Keys, *, sender: str, numbers: Sequence[str]) -> Call[int]:
-    """Takes numbers, at most `MOST_JOBS`, off the list; how many were there. Twice changes nothing."""
-    return Call("unsuppress", keys, [sender, *numbers], int)
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What is on a list."""
+
+    cursor: str
+    """Of the next page; `FIRST_PAGE` again when none is left."""
+    other: bool
+    """The sender's other list has something, too."""
+    entries: Sequence[tuple[str, int, str]] = field(repr=False)
+    """Number or mark, since when in ms, and what was stored with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """What was taken off a list."""
+
+    other: bool
+    """The sender's other list has something, too."""
+    removed: Sequence[bool]
+    """Which of those given were on it."""
+
+
+def suppress(
+    keys: Keys, *, sender: str, key_id: str = "", entries: Sequence[tuple[str, int, str]]
+) -> Call[int | OtherKey]:
+    """Puts numbers, at most `MOST_JOBS`, on a list, each with a time in ms and a note; how many were not there.
+
+    Time 0: from now on, unless they are there already, so twice changes nothing; else the entry is written anew.
+    `key_id`: that of the marks, on the list of marks; empty: they are numbers.
+    """
+    args: list[str | int] = [sender, key_id, *(part for entry in entries for part in entry)]
+    return Call("suppress", keys, args, lambda reply: OtherKey() if reply == "other_key" else int(reply))
+
+
+def unsuppress(keys: Keys, *, sender: str, key_id: str = "", names: Sequence[str]) -> Call[Unlisted | OtherKey]:
+    """Takes numbers or marks, at most `MOST_JOBS`, off a list. Twice changes nothing."""
+
+    def read(reply: Any) -> Unlisted | OtherKey:
+        return OtherKey() if reply == "other_key" else Unlisted(reply[0] == 1, [removed == 1 for removed in reply[1:]])
+
+    return Call("unsuppress", keys, [sender, key_id, *names], read)
 
 
 def read_suppressed(
-    keys: Keys, *, sender: str, cursor: str = "", numbers: Sequence[str] = ()
-) -> Call[tuple[str, list[SuppressedNumber]]]:
-    """Those of the numbers, at most `MOST_JOBS`, that are on the list; or, with a cursor, a page of the list.
+    keys: Keys, *, sender: str, key_id: str = "", cursor: str = "", names: Sequence[str] = ()
+) -> Call[Listed | OtherKey]:
+    """Those of the numbers or marks, at most `MOST_JOBS`, that are on a list; or, with a cursor, a page of the list."""
 
-    Answers the cursor of the next page too: `FIRST_PAGE` again when none is left.
-    """
+    def read(reply: Any) -> Listed | OtherKey:
+        if reply == "other_key":
+            return OtherKey()
+        pairs = zip(reply[2::2], reply[3::2], strict=True)
+        return Listed(str(reply[0]), reply[1] == 1, [_entry(*pair) for pair in pairs])
 
-    def read(reply: list[Any]) -> tuple[str, list[SuppressedNumber]]:
-        return str(reply[0]), [_entry(*pair) for pair in zip(reply[1::2], reply[2::2], strict=True)]
-
-    return Call("read_suppressed", keys, [sender, cursor, *numbers], read)
+    return Call("read_suppressed", keys, [sender, key_id, cursor, *names], read)
 
 
-def _entry(number: str, kept: str) -> SuppressedNumber:
-    at_ms, _, reason = kept.partition(" ")
-    return SuppressedNumber(number=number, since=from_ms(int(at_ms)), reason=reason)
+def _entry(name: str, kept: str) -> tuple[str, int, str]:
+    at_ms, _, note = kept.partition(" ")
+    # Of what another program wrote, the number counts all the same: who may not be called is on it.
+    return name, int(at_ms or 0) if is_count(at_ms) else 0, note

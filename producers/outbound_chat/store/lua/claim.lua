@@ -6,9 +6,10 @@
 -- ARGV[4] lease_ms: time until another may claim them
 -- ARGV[5] linger_ms: how long the pump would wait for work; 0: it leaves
 -- ARGV[6] nonce: of the request that brought the pump, until its first claim is answered; '': it had none
--- reply   {'claimed', now_ms, pace_ms, bring, newer, then id, head, request of each job}; pace_ms: time to the next
---         token, 0: none lacked; bring: nonce with which the caller is to bring one more pump, '': none; newer: due jobs
---         of a newer version that were left to its workers
+-- reply   {'claimed', now_ms, pace_ms, bring, newer, then id, head, request, look of each job}; pace_ms: time to the
+--         next token, 0: none lacked; bring: nonce with which the caller is to bring one more pump, '': none; newer: due
+--         jobs of a newer version that were left to its workers; look: 1 when the caller is to ask whether the number is
+--         on a suppression list, which can't be seen here
 --         {'empty', now_ms, waiting, until_ms, rule, newer}; waiting: 1 when the pump was registered and is to wait on `poke`;
 --         until_ms: time to the next due job, or until a rule may let one go, -1: neither is known;
 --         rule: what keeps due jobs back and its scope, such as 'hold sender:sms', '' when nothing does
@@ -18,7 +19,7 @@
 --         {'unconfigured'}: nobody wrote the budget's settings
 -- keeps   a job is in its lane or leased, never both; twice gives the same jobs and takes no token twice; no job is
 --         given whose number is on its sender's suppression list
--- uses: base record lanes places events books gates opening wake calling holds final suppression turns bucket
+-- uses: base record lanes places events books gates opening wake calling holds final suppressed suppression turns bucket
 local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST = 500
 local CLAIM_MEMORY_MS = 60000
@@ -26,8 +27,9 @@ local PUT_OFF_MS, PUT_OFF_MANY_MS = 1000, 100
 
 local reply, newer = { 'claimed', NOW, 0, '', 0 }, 0
 
-local function add_to_reply(id, head, request)
+local function add_to_reply(id, head, request, look)
   reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = id, cjson.encode(head), request
+  reply[#reply + 1] = look and 1 or 0
 end
 
 -- What the pump's last claim was answered; nil: nothing, or nothing that can be read, and its leases run out.
@@ -40,20 +42,22 @@ local function repeat_answer(ids, pace_ms, bring)
   for _, id in ipairs(ids) do
     local head, request = load_record(id)
     if head and head[CLAIM] == claim then
-      add_to_reply(id, head, request)
+      local listed, look = is_suppressed(head, request)
+      -- One that came onto a list since the first answer: the caller finds it there.
+      add_to_reply(id, head, request, listed or look)
     end
   end
   reply[3], reply[4] = pace_ms, bring
   return reply
 end
 
-local function mark(id, head, request)
+local function mark(id, head, request, look)
   head[STATE], head[CLAIM], head[DUE] = 'sending', claim, NOW
   head[ATTEMPTS] = head[ATTEMPTS] + 1
   save_record(id, head, request)
   begin_call(id, head, lease_ms)
   move(batch_of(head), 'waiting', 'leased')
-  add_to_reply(id, head, request)
+  add_to_reply(id, head, request, look)
 end
 
 -- Leaves a job to workers of a newer version: it is due again soon, behind the others of its lane.
@@ -76,10 +80,13 @@ local function admit(id, lane, batch)
     conclude(id, head, request, 'waiting', 'expired')
   elseif head[MAYBE_SENT] > 0 and NOW > head[MAYBE_SENT] + HORIZON_MS then
     conclude(id, head, request, 'waiting', 'uncertain')
-  elseif is_suppressed(head, request) then
-    suppress(id, head, request)
   else
-    mark(id, head, request)
+    local listed, look = is_suppressed(head, request)
+    if listed then
+      suppress(id, head, request)
+      return false
+    end
+    mark(id, head, request, look)
     return true
   end
 end
@@ -121,7 +128,7 @@ local function take_jobs(allowed)
       handled = handled + take_turn(lane, math.min(most, room), probes, ids)
     end
   end
-  redis.pcall('HSET', key('bucket'), 'served', (served + #ids) % (2 * SHARE))
+  write('HSET', key('bucket'), 'served', (served + #ids) % (2 * SHARE))
   return ids
 end
 

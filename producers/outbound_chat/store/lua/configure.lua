@@ -5,9 +5,10 @@
 -- ARGV[3] burst: calls that may follow each other at once
 -- ARGV[4] max_pumps: pumps that may work at the same time
 -- ARGV[5] keep_ms: life of what became of a job
--- ARGV[6] senders: JSON object, name -> limits of the sender: instance, number, and where there is a limit number_rate
+-- ARGV[6] keep_requests_ms: time that failed and uncertain jobs keep what was asked for
+-- ARGV[7] senders: JSON object, name -> limits of the sender: instance, number, and where there is a limit number_rate
 --         (parts a second), concurrency (calls), max_chats, peers (senders of the instance)
--- ARGV[7] weights: JSON object, tenant -> turns it gets where others get one
+-- ARGV[8] weights: JSON object, tenant -> turns it gets where others get one
 -- reply   the version that stood before, '' for none
 -- keeps   the last worker that was started, or order that was given, decides; gates are tried again, since their limits
 --         may be others now
@@ -35,9 +36,9 @@ if before == nil then
   redis.call('DEL', key('settings'))
 end
 redis.call('HSET', key('settings'), 'version', ARGV[1], 'rate', ARGV[2], 'burst', ARGV[3], 'max_pumps', ARGV[4],
-  'keep_ms', ARGV[5], 'written_at', digits(NOW))
+  'keep_ms', ARGV[5], 'keep_requests_ms', ARGV[6], 'written_at', digits(NOW))
 try_gates()
-write_map('senders', ARGV[6], cjson.encode)
+write_map('senders', ARGV[7], cjson.encode)
 try_gates()
-write_map('weights', ARGV[7], tostring)
+write_map('weights', ARGV[8], tostring)
 return before or ''

@@ -12,5 +12,7 @@ elseif batch and redis.call('HEXISTS', key('b:' .. batch), 'final_at') == 1 then
   return 'final'
 end
 local before = read_hold('person', ARGV[1])
-write_hold('person', ARGV[1], { reason = ARGV[2], since_ms = before and before.since_ms or NOW })
+if not write_hold('person', ARGV[1], { reason = ARGV[2], since_ms = before and before.since_ms or NOW }) then
+  return redis.error_reply('WRONGTYPE holds')
+end
 return 'ok'

@@ -5,7 +5,8 @@
 -- ARGV[3] rejected: rows of the batch that its producer has refused so far
 -- then 8 for each job:
 --   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id),
---   idem ('' or hash of the idempotency key), fingerprint (hash of what the caller asked for), request
+--   idem ('' or hash of the idempotency key), fingerprint (hashes of what the caller
+--   asked for; the first is kept, each tells the same), request
 -- reply   {'ok', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}; id '':
 --         what is kept of the idempotency key can't be read, so nobody knows
 --         {'unknown_batch'} or {'batch_closed'}: nothing was taken
@@ -20,7 +21,7 @@ local earliest = math.huge
 -- The other job that holds this idempotency key, and whether it asked for the same; nil when the key is ours now.
 local function other_job(id, idem, fingerprint)
   local name = key('idem:' .. tenant .. ':' .. idem)
-  if redis.call('SET', name, id .. ' ' .. fingerprint, 'NX') then
+  if redis.call('SET', name, id .. ' ' .. string.match(fingerprint, '^%S+'), 'NX') then
     return nil
   end
   local other, same = string.match(read('GET', name) or '', '^([%w-]+) (%S+)$')
@@ -28,7 +29,7 @@ local function other_job(id, idem, fingerprint)
     return '', 'conflict'
   end
   if other ~= id then
-    return other, same == fingerprint and 'same' or 'conflict'
+    return other, string.find(' ' .. fingerprint .. ' ', ' ' .. same .. ' ', 1, true) and 'same' or 'conflict'
   end
 end
 

@@ -1,16 +1,25 @@
 -- suppress: puts numbers on a sender's suppression list; no job for them is called any more.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] sender: its name
--- ARGV[2] reason: for those who wonder; '': none
--- then 1 for each number: number (E.164; at most 500)
--- reply   how many were not on the list
--- keeps   a number stays as it was put there first: twice changes nothing
--- uses: base
-local FIRST = 3
-local list = key('suppressed:' .. ARGV[1])
-local entry = digits(NOW) .. ' ' .. ARGV[2]
-local added = 0
-for i = FIRST, #ARGV do
-  added = added + redis.call('HSETNX', list, ARGV[i], entry)
+-- ARGV[2] key_id: of the key that marks are made with, on the list of marks; '': numbers as they are, on the other
+-- then 3 for each number: name (E.164, or its mark; at most 500), since_ms (0: now, unless it is there already; else the
+--   entry is written anew), note (why, for those who wonder, or sealed number and why)
+-- reply   how many were not on the list; 'other_key': the list has marks of another key, nothing was done
+-- keeps   a number stays as it was put there first, unless a time is given: twice changes nothing
+-- uses: base suppressed
+local FIRST, WIDTH = 3, 3
+local list = list_named(ARGV[1], ARGV[2])
+if has_other_key(list, ARGV[2]) then
+  return 'other_key'
 end
+if ARGV[2] ~= '' then
+  redis.call('HSET', list, KEY_FIELD, ARGV[2])
+end
+local added = 0
+for i = FIRST, #ARGV, WIDTH do
+  local now = ARGV[i + 1] == '0'
+  added = added + redis.call(now and 'HSETNX' or 'HSET', list, ARGV[i],
+    (now and digits(NOW) or ARGV[i + 1]) .. ' ' .. ARGV[i + 2])
+end
+forget_if_empty(list)
 return added

@@ -6,9 +6,9 @@
 -- reply   {bring, next_ms, lost, expired, configured, now_ms}; bring: nonce with which the caller is to bring a pump,
 --         '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
 --         configured: 0 when nobody wrote the budget's settings, or they can't be read: without them nothing is sent
--- keeps   what a newer version wrote stays as it is; a lost lease makes its job `maybe_sent`; every job expires, held or
---         not
--- uses: base record lanes places events books gates opening wake calling holds final cancelling clock bucket workers due
+-- keeps   what a newer version wrote stays as it is; requests of final jobs go in time; a lost lease makes its job
+--         `maybe_sent`; every job expires, held or not
+-- uses: base record lanes places events books gates opening wake calling holds final due forgetting cancelling clock bucket workers
 local SOON_MS = 1000
 local SWEEP_AGAIN_MS = 20
 
@@ -70,10 +70,10 @@ worker_is_alive(ARGV[1], ARGV[2], tonumber(ARGV[3]))
 mend_after_step()
 local lost, leases_left = each_due('leases', lose_lease)
 local _, expiries_left = each_due('expiry', expire)
-local sweeping = sweep_on()
+local forgetting, sweeping = forget_requests(), sweep_on()
 drop_lost_holds()
 write_books()
 open_changed_gates()
 enroll_due_lanes()
-local next_ms = sweeping and SWEEP_AGAIN_MS or next_event(leases_left or expiries_left)
+local next_ms = (sweeping or forgetting) and SWEEP_AGAIN_MS or next_event(leases_left or expiries_left)
 return { lacks_pump() and ask_for_pump() or '', next_ms, lost, expired, read_budget() and 1 or 0, NOW }

@@ -19,17 +19,25 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
--- What a reading command answers, false for nothing; nil where the key has another type: another program wrote it.
+-- What servers say where a key, or what it holds, is not what we left there: another program wrote it.
+local NOT_OURS = { 'WRONGTYPE', 'not an integer', 'would overflow', 'equal or smaller than the target stream' }
+
+-- What a command answers, false for nothing; nil where what it is for is not ours. A writing command has then changed
+-- nothing. Every other error is raised.
 local function read(...)
   local answer = redis.pcall(...)
-  if type(answer) == 'table' and answer.err then
-    if not string.find(answer.err, 'WRONGTYPE', 1, true) then
-      error(answer.err)
-    end
-    return nil
+  if type(answer) ~= 'table' or not answer.err then
+    return answer
   end
-  return answer
+  for _, words in ipairs(NOT_OURS) do
+    if string.find(answer.err, words, 1, true) then
+      return nil
+    end
+  end
+  error(answer.err)
 end
+
+local write = read
 
 -- A table from JSON; nil where it is none.
 local function decoded(json)

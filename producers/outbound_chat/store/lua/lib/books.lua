@@ -20,24 +20,54 @@ local function keep_ms()
   return within(read('HGET', key('settings'), 'keep_ms'), 1, 1e13) or DEFAULT_KEEP_MS
 end
 
+-- How long a request outlives the end of its job where it may be replayed; nil: as long as the record.
+local function keep_request_ms()
+  local ms = within(read('HGET', key('settings'), 'keep_requests_ms'), 0, 1e13) or DEFAULT_KEEP_MS
+  return ms < keep_ms() and ms or nil
+end
+
+-- Has what is kept for replays of a job (`j:<id>`) or batch (`b:<batch>`) go in time, before the rest of it:
+-- `forget` (zset name -> ms). What another program wrote there goes: no end of a job may fail because of it.
+local function forget_later(name, in_ms)
+  if read('ZADD', key('forget'), digits(NOW + in_ms), name) == nil then
+    redis.call('DEL', key('forget'))
+    redis.call('ZADD', key('forget'), digits(NOW + in_ms), name)
+  end
+end
+
+-- What the rows of a final batch share goes once none of them can be replayed.
+local function settle_shared(batch, failed)
+  local ms = keep_request_ms()
+  if failed == 0 or ms == 0 then
+    redis.call('HDEL', key('b:' .. batch), 'shared')
+  elseif ms then
+    forget_later('b:' .. batch, ms)
+  end
+end
+
 -- A batch is final once its producer closed it and none of its jobs is waiting or leased; an empty one that nobody
 -- closes goes after 30 days.
 local function settle_batch(batch)
   local book = key('b:' .. batch)
-  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at')
+  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain')
   if not now then
     return
-  elseif (tonumber(now[1]) or 0) + (tonumber(now[2]) or 0) > 0 then
+  end
+  local failed = (tonumber(now[5]) or 0) + (tonumber(now[6]) or 0)
+  if (tonumber(now[1]) or 0) + (tonumber(now[2]) or 0) > 0 then
     redis.call('PERSIST', book)
   elseif not now[3] then
     redis.call('PEXPIRE', book, digits(EMPTY_BATCH_MS))
   elseif not now[4] then
     redis.call('HSET', book, 'final_at', digits(NOW))
     redis.call('PEXPIRE', book, digits(keep_ms()))
-    redis.pcall('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
+    write('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
       'cancel:batch:' .. batch)
     add_event('batch_final', batch, '', '')
     redis.call('PUBLISH', key('done:' .. batch), 'final')
+    settle_shared(batch, failed)
+  elseif failed == 0 then
+    settle_shared(batch, failed)
   end
 end
 
@@ -71,7 +101,7 @@ end
 
 local function write_lanes()
   for lane, by in pairs(lane_moves) do
-    local jobs = by ~= 0 and redis.pcall('HINCRBY', key('lanes'), lane, by)
+    local jobs = by ~= 0 and write('HINCRBY', key('lanes'), lane, by)
     if type(jobs) == 'number' and jobs <= 0 then
       redis.call('HDEL', key('lanes'), lane)
     end
@@ -85,9 +115,9 @@ local function write_books()
   for batch, book in pairs(moves) do
     for field, by in pairs(book) do
       if by ~= 0 then
-        redis.pcall('HINCRBY', key('books'), field, by)
+        write('HINCRBY', key('books'), field, by)
         if batch ~= '' then
-          redis.pcall('HINCRBY', key('b:' .. batch), field, by)
+          write('HINCRBY', key('b:' .. batch), field, by)
         end
       end
     end

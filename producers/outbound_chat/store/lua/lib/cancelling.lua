@@ -50,7 +50,7 @@ local function sweep(scope)
     end
   end
   if left == 0 then
-    redis.pcall('HDEL', key('holds'), 'cancel:' .. scope)
+    write('HDEL', key('holds'), 'cancel:' .. scope)
   end
   return swept, true
 end

@@ -63,7 +63,8 @@ end
 -- the ids. Few calls for many jobs, since a walk asks this of all. `only`: a set of lanes, whose waiting jobs alone are
 -- looked for; nil: all.
 local function faults_of(ids, only)
-  local raws, leases = redis.call('MGET', unpack(names_of('j:', ids))), redis.call('ZMSCORE', key('leases'), unpack(ids))
+  local raws = redis.call('MGET', unpack(names_of('j:', ids)))
+  local leases = redis.call('ZMSCORE', key('leases'), unpack(ids))
   local faults, lanes = {}, {}
   for i, id in ipairs(ids) do
     local state, lane = peek(id, raws[i])
@@ -95,11 +96,12 @@ end
 -- Whether the gate is tried again at some time, or by the end of a hold: of its scope, whatever else would stop the lane.
 local function gate_is_watched(scope)
   return redis.call('ZSCORE', key('later'), '@' .. scope)
-    or redis.call('HEXISTS', key('holds'), 'person:' .. scope) + redis.call('HEXISTS', key('holds'), 'cancel:' .. scope) > 0
+    or redis.call('HEXISTS', key('holds'), 'person:' .. scope) == 1
+    or redis.call('HEXISTS', key('holds'), 'cancel:' .. scope) == 1
 end
 
--- What is wrong with where a lane with jobs stands, so that none of them would ever be claimed, or not in time; nil: nothing.
--- Most are in the ring, which is asked first: every look pays for this.
+-- What is wrong with where a lane with jobs stands, so that none of them would ever be claimed, or not in time; nil:
+-- nothing. Most are in the ring, which is asked first: every look pays for this.
 local function fault_of_lane(lane)
   local _, _, tenant = lane_parts(lane)
   if is_in_ring(ring_of(lane), tenant, lane) then
@@ -151,7 +153,7 @@ local DIFFERENCE = {
     return has_book(lane) and surplus_of(book_of(lane)) or 0
   end,
   rows = function(lane)
-    return has_book(lane) and counted(book_of(lane), 'waiting') - tonumber(redis.call('HGET', key('lanes'), lane) or 0) or 0
+    return has_book(lane) and counted(book_of(lane), 'waiting') - counted(key('lanes'), lane) or 0
   end,
   book = function(lane)
     return redis.call('HEXISTS', key('lanes'), lane) == 1 and not has_book(lane) and 1 or 0

@@ -11,7 +11,7 @@ end
 
 local function mend_after_step()
   local last = within(read('HGET', key('bucket'), 'looked_ms'), 0, 1e15) or 0
-  redis.pcall('HSET', key('bucket'), 'looked_ms', digits(NOW))
+  write('HSET', key('bucket'), 'looked_ms', digits(NOW))
   local step = last - NOW
   if step < STEP_MS then
     return

@@ -4,17 +4,17 @@
 local EVENTS_KEPT = 10000
 
 local function add_event(kind, id, state, code)
-  local number = redis.pcall('HINCRBY', key('bucket'), 'events', 1)
+  local number = write('HINCRBY', key('bucket'), 'events', 1)
   if type(number) ~= 'number' then
     -- Another program wrote the count. It is never the news that stops the jobs.
-    redis.pcall('HSET', key('bucket'), 'events', 0)
+    write('HSET', key('bucket'), 'events', 0)
     return
   end
   local function append()
-    return redis.pcall('XADD', key('events'), 'MAXLEN', '~', EVENTS_KEPT, digits(number) .. '-0',
+    return write('XADD', key('events'), 'MAXLEN', '~', EVENTS_KEPT, digits(number) .. '-0',
       'at', digits(NOW), 'kind', kind, 'id', id, 'state', state, 'code', code)
   end
-  if type(append()) == 'table' then
+  if not append() then
     -- Something else stands there, or numbers began anew: so do the events.
     redis.call('DEL', key('events'))
     append()

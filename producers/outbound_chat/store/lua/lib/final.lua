@@ -42,7 +42,11 @@ local function conclude(id, head, request, from, state)
     take_from_dead(id, head)
   end
   head[STATE], head[FINISHED], head[CLAIM], head[DUE] = state, NOW, '', 0
-  save_record(id, head, KEEPS_REQUEST[state] and request or '', keep)
+  local request_ms = KEEPS_REQUEST[state] and keep_request_ms()
+  save_record(id, head, KEEPS_REQUEST[state] and request_ms ~= 0 and request or '', keep)
+  if request_ms and request_ms > 0 then
+    forget_later('j:' .. id, request_ms)
+  end
   redis.call('ZREM', key('expiry'), id)
   if KEEPS_REQUEST[state] then
     add_dead(id, head, keep)

@@ -81,12 +81,14 @@ local function read_hold(owner, scope)
     return hold
   end
   local system = owner == 'system'
-  return { reason = 'what Redis keeps of this hold can\'t be read', since_ms = NOW, code = system and 'unreadable' or nil,
+  local reason = 'what Redis keeps of this hold can\'t be read'
+  return { reason = reason, since_ms = NOW, code = system and 'unreadable' or nil,
     until_ms = system and NOW or nil, wait_ms = system and RETRY_MS or nil }
 end
 
+-- nil: another program wrote the key over.
 local function write_hold(owner, scope, hold)
-  redis.pcall('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
+  return write('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
 end
 
 -- Who holds the scope, people before the system, and the hold; nil: nobody does.

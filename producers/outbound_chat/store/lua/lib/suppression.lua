@@ -1,32 +1,50 @@
--- suppression: numbers that a sender must not contact: `suppressed:<sender>` (hash number -> `ms reason`).
+-- suppression: what the lists of `suppressed` say of a job whose turn has come.
 local LISTED = 'the number is on the suppression list of the sender'
+local SEALED = '^sealed:[^:]*:([^:]*):'
 local lists = {}
 
--- Name of the sender's list; false: it has none, so that jobs without one cost a claim no look into their requests.
-local function list_of(sender)
-  if lists[sender] == nil then
-    local name = key('suppressed:' .. sender)
-    lists[sender] = redis.call('EXISTS', name) == 1 and name
+-- The sender's lists: `plain` and `marked` are their names, false where there is none, so that jobs without a list cost a
+-- claim no look into their requests; `key` names the key of the marks. `lost`: another program wrote one, which the worker
+-- finds when it looks there, so that the sender's jobs wait and those of others go on.
+local function lists_of(sender)
+  if not lists[sender] then
+    local plain, marked = list_named(sender, ''), list_named(sender, KEY_FIELD)
+    local length, key_id = read('HLEN', plain), read('HGET', marked, KEY_FIELD)
+    lists[sender] = { plain = (length or 0) > 0 and plain, marked = key_id and marked, key = key_id,
+      lost = length == nil or key_id == nil or (not key_id and redis.call('HLEN', marked) > 0) }
   end
   return lists[sender]
 end
 
--- The number of a stored request; nil when it can't be read, which the worker tells of.
+-- The number of a stored request, nil when it is not to be seen, and the mark of one that is sealed.
 local function number_of(request)
-  local readable, body = pcall(cjson.decode, request)
-  if not readable or type(body) ~= 'table' then
-    return nil
+  local mark = string.match(request, SEALED)
+  if mark then
+    return nil, mark
   end
+  local body = decoded(request) or {}
   local endpoint = body.DestinationEndpoint
   local number = body.to or type(endpoint) == 'table' and endpoint.Address
-  return type(number) == 'string' and number or nil
+  return type(number) == 'string' and number or nil, ''
 end
 
+-- Whether the job's number is on a list; and whether the worker, who knows the number, has to look at a list where it is
+-- written in another way than in the job: encryption was switched on or off between the two.
 local function is_suppressed(head, request)
   local _, sender = lane_parts(head[LANE])
-  local list = list_of(sender)
-  local number = list and number_of(request)
-  return number and redis.call('HEXISTS', list, number) == 1
+  local has = lists_of(sender)
+  if has.lost then
+    return false, true
+  elseif not has.plain and not has.marked then
+    return false, false
+  end
+  local number, mark = number_of(request)
+  local marked = has.marked and string.sub(mark, 1, #has.key) == has.key
+  if number and has.plain and redis.call('HEXISTS', has.plain, number) == 1
+    or marked and redis.call('HEXISTS', has.marked, mark) == 1 then
+    return true, false
+  end
+  return false, (has.plain and not number or has.marked and not marked) and true or false
 end
 
 -- Ends a waiting job whose number is on the list.

@@ -1,0 +1,47 @@
+"""Keys that stored requests are encrypted with."""
+
+import base64
+import binascii
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_validator
+
+KEY_BYTES = 32
+
+
+def _check_key(key: SecretStr) -> SecretStr:
+    try:
+        raw = base64.b64decode(key.get_secret_value().encode(), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != KEY_BYTES:
+        raise ValueError(
+            f"is no key: {KEY_BYTES} random bytes as URL-safe base64; `outbound-chat new-key` prints one, take that"
+        )
+    return key
+
+
+Key = Annotated[SecretStr, AfterValidator(_check_key)]
+
+
+class EncryptionSettings(BaseModel):
+    """Encrypts what Redis holds of a request: numbers, texts, attributes. Without keys nothing is encrypted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    keys: tuple[Key, ...] = ()
+    """Fernet keys, newest first: the first encrypts, all decrypt. https://github.com/fernet/spec/blob/master/Spec.md"""
+    number_key: Key | None = None
+    """Key of the marks by which numbers are compared without being seen. It stays when `keys` change."""
+    write_plain: bool = False
+    """What is new is stored as if there were no keys; they go on to decrypt what is there: the way to switch it off."""
+
+    @model_validator(mode="after")
+    def _numbers_can_be_compared(self) -> Self:
+        if self.keys and self.number_key is None:
+            raise ValueError(
+                "number_key is required with keys: suppression lists are looked up by it; take another key of its own"
+            )
+        if self.number_key and self.number_key.get_secret_value() in {key.get_secret_value() for key in self.keys}:
+            raise ValueError("number_key must differ from all keys, since it stays when they change; make another one")
+        return self

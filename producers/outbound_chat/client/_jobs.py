@@ -1,0 +1,59 @@
+"""Jobs on their way into the ledger: from a checked request to what `submit` takes, and back to what callers see."""
+
+import hashlib
+import json
+
+from outbound_chat.client._checks import Timing, fingerprints
+from outbound_chat.jobs import Job
+from outbound_chat.request import ChatRequest
+from outbound_chat.seal import Seal
+from outbound_chat.store.calls import NewJob
+from outbound_chat.store.records import job_from_head
+from outbound_chat.stored import write_stored
+
+
+def new_job(
+    seal: Seal,
+    local_id: str,
+    request: ChatRequest,
+    whole: ChatRequest,
+    *,
+    parts: int,
+    timing: Timing,
+    idem: str,
+    lane: str,
+) -> NewJob:
+    """A checked job, ready for `submit`. `whole`: with what its batch shares; `parts`: of that message."""
+    # A file that is given again makes another batch, and asks for the same jobs.
+    asked = {"lane": lane.rpartition(":")[0], "request": whole.stored()}
+    content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
+    fingerprint = fingerprints(seal, content) if idem else "-"
+    return NewJob(
+        local_id=local_id,
+        # The fingerprint is of what was asked for: the same at any time of day.
+        send_at_ms=timing.opens_ms or timing.send_at_ms,
+        expires_ms=timing.expires_ms,
+        # A chat that starts silent counts as one: its flow is about to speak.
+        parts=max(1, parts),
+        token=_token(idem, fingerprint) if idem else "",
+        idem=idem,
+        fingerprint=fingerprint,
+        request=write_stored(seal, request, whole.number),
+    )
+
+
+def _token(idem: str, fingerprint: str) -> str:
+    """The token of a job with an idempotency key: the same for the same key and content.
+
+    A failover may forget a job that was called already, before its producer heard of it. The repeat is a new job then,
+    and only the token tells Connect that it is the same message.
+    """
+    return hashlib.sha256(f"{idem} {fingerprint.partition(' ')[0]}".encode()).hexdigest()[:32]
+
+
+def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) -> Job:
+    """A job that `submit` has just taken, without reading it back."""
+    expires = job.expires_ms or max(job.send_at_ms, now_ms) + life_ms
+    times = (now_ms, job.send_at_ms, job.send_at_ms, expires)
+    head = [1, "queued", lane, *times, 0, "", 0, 0, job.parts, "", job.idem, "", 0, 0]
+    return job_from_head(budget, job.local_id, json.dumps(head), now_ms)

@@ -1,0 +1,166 @@
+"""The suppression list of one sender, whether its numbers are stored as they are or encrypted.
+
+Where encryption is switched on or off, a sender has two lists until `rewrite` makes them one; here they look like one.
+Steps that a client runs, as those of `_verbs`.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from outbound_chat.client._checks import Errors, check_label
+from outbound_chat.client._steps import Steps, ask
+from outbound_chat.errors import InvalidJob, MissingKey, StoreError
+from outbound_chat.reports import SuppressedNumber
+from outbound_chat.seal import Damaged, Seal
+from outbound_chat.store import Keys, calls
+from outbound_chat.store.calls import FIRST_PAGE, Listed, OtherKey
+from outbound_chat.store.records import from_ms, to_ms
+from outbound_chat_config import Settings
+
+T = TypeVar("T")
+
+LONGEST_REASON = 200
+MARKED = "m"
+"""Begins the cursor of a page of marks."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberList:
+    """What a sender must not contact."""
+
+    keys: Keys
+    sender: str
+    seal: Seal = field(repr=False)
+
+    def adding(self, reason: str) -> Callable[[Sequence[str]], Steps[int]]:
+        """What puts numbers on it for a reason, and says how many are new."""
+        errors: Errors = []
+        check_label("reason", reason, LONGEST_REASON, errors)
+        if errors:
+            raise InvalidJob(errors)
+
+        def add(numbers: Sequence[str]) -> Steps[int]:
+            return (yield from self._add([(number, 0, reason) for number in numbers]))
+
+        return add
+
+    def _add(self, entries: Sequence[tuple[str, int, str]]) -> Steps[int]:
+        """Puts numbers on it, each with since when, in ms, and why. 0: from now on, unless they are there already."""
+        seal, key_id = self.seal, ""
+        if seal.seals:
+            key_id = seal.number_key_id
+            entries = [(seal.mark(number), ms, seal.sealed(json.dumps([number, why]))) for number, ms, why in entries]
+        call = calls.suppress(self.keys, sender=self.sender, key_id=key_id, entries=entries)
+        return self._of_our_key((yield from ask(call)))
+
+    def rewrite(self, on_progress: Callable[[int], None]) -> Steps[int]:
+        """Writes it anew, encrypted with the newest key, or plain, as the settings say now; how many entries.
+
+        Each is written in its new place before it leaves the old one, so the list holds all the while.
+        """
+        cursor, written = "", 0
+        while cursor != FIRST_PAGE:
+            marked = cursor.startswith(MARKED)
+            cursor, page = yield from self.page(cursor or FIRST_PAGE)
+            numbers = [entry.number for entry in page]
+            yield from self._add([(entry.number, to_ms(entry.since), entry.reason) for entry in page])
+            if marked != self.seal.seals:
+                key_id = self.seal.number_key_id if marked else ""
+                names = [self.seal.mark(number) for number in numbers] if marked else numbers
+                yield from self._remove(key_id, names)
+            written += len(page)
+            on_progress(written)
+        return written
+
+    def remove(self, numbers: Sequence[str]) -> Steps[int]:
+        """Takes numbers off it; how many were on it."""
+        marks = [self.seal.mark(number) for number in numbers] if self.seal.number_key_id else []
+        if not marks:
+            # Before anything is done: what is encrypted can't be taken off without its key.
+            yield from self.among(numbers)
+        # First by marks: a number goes to the server only where the server has it.
+        removed, other = yield from self._remove(self.seal.number_key_id, marks or numbers)
+        if marks and other:
+            plain, _ = yield from self._remove("", numbers)
+            removed = [one or two for one, two in zip(removed, plain, strict=True)]
+        return sum(removed)
+
+    def _remove(self, key_id: str, names: Sequence[str]) -> Steps[tuple[Sequence[bool], bool]]:
+        call = calls.unsuppress(self.keys, sender=self.sender, key_id=key_id, names=names)
+        answer = self._of_our_key((yield from ask(call)))
+        return answer.removed, answer.other
+
+    def among(self, numbers: Sequence[str]) -> Steps[list[SuppressedNumber]]:
+        """Those of the numbers that are on it, in their order."""
+        if not numbers:
+            return []
+        key_id = self.seal.number_key_id
+        names = [self.seal.mark(number) for number in numbers] if key_id else numbers
+        call = calls.read_suppressed(self.keys, sender=self.sender, key_id=key_id, names=names)
+        answer = self._of_our_key((yield from ask(call)))
+        found = self._shown(answer)
+        if answer.other:
+            self._need_number_key()
+            call = calls.read_suppressed(self.keys, sender=self.sender, names=numbers)
+            found = {**self._shown(self._of_our_key((yield from ask(call)))), **found}
+        return [found[number] for number in dict.fromkeys(numbers) if number in found]
+
+    def page(self, cursor: str) -> Steps[tuple[str, list[SuppressedNumber]]]:
+        """A page of it, and where the next begins; `FIRST_PAGE` again when none is left."""
+        marked = cursor.startswith(MARKED)
+        if marked:
+            # Its reader had a key. Without it the other list would be read, and this one left out in silence.
+            self._need_number_key()
+        key_id = self.seal.number_key_id if marked else ""
+        answer = yield from ask(
+            calls.read_suppressed(self.keys, sender=self.sender, key_id=key_id, cursor=cursor.removeprefix(MARKED))
+        )
+        listed = self._of_our_key(answer)
+        following = (MARKED if marked else "") + listed.cursor
+        if listed.cursor == FIRST_PAGE:
+            following = MARKED + FIRST_PAGE if listed.other and not marked else FIRST_PAGE
+        if following.startswith(MARKED):
+            self._need_number_key()
+        return following, list(self._shown(listed).values())
+
+    def _shown(self, listed: Listed) -> dict[str, SuppressedNumber]:
+        entries = [self._entry(*entry) for entry in listed.entries]
+        return {entry.number: entry for entry in entries}
+
+    def _entry(self, name: str, since_ms: int, note: str) -> SuppressedNumber:
+        number, reason = name, note
+        if not name.startswith("+"):
+            try:
+                number, reason = json.loads(self.seal.open(note))
+            except Damaged as error:
+                raise MissingKey(f"an entry of the suppression list of {self.sender} can't be read: {error}") from error
+            except ValueError:
+                # Not kept as the cause: it holds what was stored.
+                raise StoreError(
+                    f"the suppression list of {self.sender} has an entry that another program wrote; remove it"
+                ) from None
+        return SuppressedNumber(number=number, since=from_ms(since_ms), reason=reason)
+
+    def _need_number_key(self) -> None:
+        if not self.seal.number_key_id:
+            raise MissingKey(
+                f"the suppression list of {self.sender} is encrypted, and these settings have no encryption.number_key"
+            )
+
+    def _of_our_key(self, answer: OtherKey | T) -> T:
+        if isinstance(answer, OtherKey):
+            raise MissingKey(
+                f"the suppression list of {self.sender} was written with another encryption.number_key; use that one"
+            )
+        return answer
+
+
+def list_of(settings: Settings, seal: Seal, sender: str) -> NumberList:
+    """The list of that sender.
+
+    Raises:
+        SettingsError: the settings have no such sender.
+    """
+    return NumberList(Keys(settings.key_prefix, settings.sender(sender).budget), sender, seal)

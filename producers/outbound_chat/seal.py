@@ -1,0 +1,145 @@
+"""What Redis holds of a request when encryption is on: sealed text, which only those with a key can open.
+
+    sealed:<key id>:<mark>:<token>
+
+The token is a Fernet token of the request's JSON. The mark is a keyed hash of the phone number: by it the scripts find
+a number on a suppression list without knowing it. Ids of keys tell a missing key from a damaged token. Text that is
+not sealed is what it is: it was written without encryption.
+
+Not for keeping keys: they come from settings. `cryptography` is imported only where there are keys.
+https://github.com/fernet/spec/blob/master/Spec.md
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from typing import Any
+
+from outbound_chat.errors import MissingKey
+from outbound_chat_config import EncryptionSettings, SettingsError
+
+PREFIX = "sealed:"
+# Short, since every stored request has both: 36 bits tell the few keys of one installation apart, 128 all numbers.
+_KEY_ID_CHARS = 6
+_MARK_BYTES = 16
+_KEY_ID = re.compile(rf"[A-Za-z0-9_-]{{{_KEY_ID_CHARS}}}")
+
+
+class Damaged(ValueError):
+    """Sealed text that its own key does not open: it was cut or changed."""
+
+
+class Seal:
+    """The keys of one set of settings. Shared by threads."""
+
+    def __init__(self, settings: EncryptionSettings) -> None:
+        """Makes nothing of keys where there are none.
+
+        Raises:
+            SettingsError: there are keys, and the package `cryptography` is not installed.
+        """
+        self._by_id = _fernets(settings)
+        self._newest = next(iter(self._by_id), "")
+        self._number_key = _bytes_of(settings.number_key.get_secret_value()) if settings.number_key else b""
+        self.number_key_id = _id_of(self._number_key) if self._number_key else ""
+        """Names the key of the marks, and begins each; empty: there is none."""
+        self.seals = bool(self._by_id) and not settings.write_plain
+        """Whether what is new is sealed."""
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """Names of all keys: two programs with different ones differ in it."""
+        return (*self._by_id, self.number_key_id) if self.number_key_id else tuple(self._by_id)
+
+    @property
+    def opens_any(self) -> bool:
+        """Whether there is any key to open sealed text with."""
+        return bool(self._by_id)
+
+    def close(self, text: str, number: str = "") -> str:
+        """The text as Redis is to hold it: sealed, with the number's mark, or as it is where nothing is sealed."""
+        return self.sealed(text, number) if self.seals else text
+
+    def sealed(self, text: str, number: str = "") -> str:
+        """The text sealed with the newest key, of which there must be one."""
+        token = self._by_id[self._newest].encrypt(text.encode()).decode()
+        return f"{PREFIX}{self._newest}:{self.mark(number) if number else ''}:{token}"
+
+    def open(self, stored: str) -> str:
+        """The text of what Redis holds; what is not sealed comes back as it is.
+
+        Raises:
+            MissingKey: none of the keys is the one it was sealed with.
+            Damaged: it was sealed with a key that is there, and changed since.
+        """
+        if not stored.startswith(PREFIX):
+            return stored
+        key_id, _, rest = stored.removeprefix(PREFIX).partition(":")
+        fernet = self._by_id.get(key_id)
+        if not _KEY_ID.fullmatch(key_id):
+            raise Damaged("it is encrypted, and was cut or changed: it names no key")
+        if fernet is None:
+            raise MissingKey(f"a stored request is encrypted with key {key_id}, which encryption.keys lacks; add it")
+        return _decrypted(fernet, rest.rpartition(":")[2])
+
+    def mark(self, number: str) -> str:
+        """What stands for the number where it must not be seen: the same for the same number and `number_key`."""
+        digest = hmac.digest(self._number_key, number.encode(), "sha256")[:_MARK_BYTES]
+        return self.number_key_id + _text_of(digest)
+
+    def fingerprints(self, content: str) -> str:
+        """Short hashes of what a caller asked for, the one to be stored first; each is right for the same content.
+
+        With `number_key` a keyed one: few numbers and a known text are guessed from any other.
+        """
+        plain = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        if not self._number_key:
+            return plain
+        keyed = hmac.new(self._number_key, b"fingerprint\n" + content.encode("utf-8", "surrogatepass"), "sha256")
+        both = (keyed.hexdigest()[:32], plain)
+        return " ".join(both if self.seals else reversed(both))
+
+
+def new_key() -> str:
+    """A new key, for `keys` or `number_key`."""
+    import secrets  # noqa: PLC0415  # for one command only
+
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _fernets(settings: EncryptionSettings) -> dict[str, Any]:
+    if not settings.keys:
+        return {}
+    try:
+        from cryptography.fernet import Fernet  # noqa: PLC0415  # only where encryption is used
+    except ModuleNotFoundError:
+        message = "encryption.keys needs the package cryptography; run: pip install 'outbound-chat[encryption]'"
+        raise SettingsError(message) from None
+    texts = [key.get_secret_value() for key in settings.keys]
+    return {_id_of(_bytes_of(text)): Fernet(text) for text in texts}
+
+
+def _decrypted(fernet: Any, token: str) -> str:
+    from cryptography.fernet import InvalidToken  # noqa: PLC0415  # as above: there is a key, so it is installed
+
+    try:
+        text: str = fernet.decrypt(token).decode()
+    except (InvalidToken, ValueError):
+        text = ""
+    if not text:
+        # Raised here, so that no error that knows the content stands behind it.
+        raise Damaged("it is encrypted, and was cut or changed: its key does not open it")
+    return text
+
+
+def _bytes_of(key: str) -> bytes:
+    return base64.urlsafe_b64decode(key)
+
+
+def _text_of(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _id_of(key: bytes) -> str:
+    return _text_of(hashlib.sha256(b"outbound-chat key id\n" + key).digest())[:_KEY_ID_CHARS]

@@ -1,0 +1,53 @@
+"""What a worker does about what it can't see, or what the ledger could not: missing keys, and numbers behind marks.
+
+The one idea: a key that is missing is a fault of this worker and not of the job, so no job fails for it.
+"""
+
+from datetime import timedelta
+
+from outbound_chat.errors import MissingKey
+from outbound_chat.store.calls import ClaimedJob, OtherKey, Result, read_suppressed
+from outbound_chat_worker.retry import FIRST_PROBE
+from outbound_chat_worker.runtime import Runtime
+
+CODE = "no_key"
+LONGEST_WAIT = timedelta(minutes=5)
+
+
+def without_key(job: ClaimedJob, claim: str, error: MissingKey, *, holds: bool) -> Result:
+    """The result of a job that can't be called without a key; it costs no attempt and no place in the pace.
+
+    `holds`: no job of the sender can be called by this worker: the sender is held, and probed after 5, 10, 20 … 300 s.
+    Else only this job waits, 5, 10, 20 … 160 s: others may have keys that are here, and this key may be elsewhere.
+    """
+    wait = FIRST_PROBE if holds else min(LONGEST_WAIT, FIRST_PROBE * 2**job.snoozes)
+    return Result(
+        local_id=job.local_id,
+        claim=claim,
+        outcome="hold" if holds else "snooze",
+        delay_ms=int(wait.total_seconds() * 1000),
+        scope=f"sender:{job.sender}" if holds else "",
+        code=CODE,
+        called=False,
+        message=str(error),
+    )
+
+
+def is_suppressed(runtime: Runtime, budget: str, sender: str, number: str) -> bool:
+    """Whether the number is on either list of the sender.
+
+    Raises:
+        MissingKey: the list is encrypted, and the settings lack its key.
+        StoreError: Redis gives no answer.
+    """
+    keys, seal = runtime.keys(budget), runtime.seal
+    plain = runtime.store.run(read_suppressed(keys, sender=sender, names=[number]))
+    if isinstance(plain, OtherKey) or plain.entries or not plain.other:
+        return not isinstance(plain, OtherKey) and bool(plain.entries)
+    if not seal.number_key_id:
+        raise MissingKey(f"the suppression list of {sender} is encrypted, and encryption.number_key is not set; set it")
+    call = read_suppressed(keys, sender=sender, key_id=seal.number_key_id, names=[seal.mark(number)])
+    marked = runtime.store.run(call)
+    if isinstance(marked, OtherKey):
+        raise MissingKey(f"the suppression list of {sender} was written with another encryption.number_key; use that")
+    return bool(marked.entries)

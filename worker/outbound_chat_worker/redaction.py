@@ -1,0 +1,71 @@
+"""Keeps phone numbers and texts out of what is logged and recorded about a call.
+
+Not for our own sentences, which hold none: this is about libraries and servers, which may repeat what they were given.
+"""
+
+import logging
+import re
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+MOST_CHARACTERS = 300
+HIDDEN = "[hidden]"
+
+# At DEBUG they write whole requests and answers; at INFO and above they don't.
+_TELL_ALL = ("boto3", "botocore", "urllib3")
+# Members of a request that say nothing of the recipient: ids of ours and of AWS, and what kinds of things there are.
+_SHOWN = frozenset(
+    {"InstanceId", "SourceEndpoint", "ContactFlowId", "ClientToken", "ContentType", "Type", "connect:Subtype"}
+    | {"SupportedMessagingContentTypes", "KnowledgeBaseId", "MessageTemplateId", "RelatedContactId"}
+)
+_SHORTEST = 3
+_NUMBER = re.compile(r"\+\s?\d[\d\s().-]{5,}\d|\d{9,}")
+
+
+def quiet_libraries() -> None:
+    """Keeps the libraries that make calls from logging requests when everything else logs at DEBUG.
+
+    One whose logger was given a level of its own is left alone: somebody wants to see it.
+    """
+    for name in _TELL_ALL:
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)
+
+
+def content_of(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """All texts of a call that may be personal, the longest first."""
+    found = {text for text in _texts(arguments) if len(text) >= _SHORTEST}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if key not in _SHOWN:
+                yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def redact(text: str, hidden: Sequence[str] = ()) -> str:
+    """The text without those texts and without phone numbers, cut to `MOST_CHARACTERS`."""
+    for content in hidden:
+        # A server that repeats it may do so as JSON does, a library as Python does.
+        for form in (content, ascii(content)[1:-1], content.replace("\n", "\\n")):
+            text = text.replace(form, HIDDEN)
+    return _NUMBER.sub("[number]", text)[:MOST_CHARACTERS]
+
+
+def origin_of(error: BaseException) -> str:
+    """Where an error came from: kinds and lines of code of it and of those behind it, and none of their words."""
+    parts: list[str] = []
+    current: BaseException | None = error
+    while current is not None:
+        parts = [*traceback.format_tb(current.__traceback__), f"{type(current).__qualname__}\n", *parts]
+        current = current.__cause__ or current.__context__
+    return "".join(parts).rstrip()
