@@ -144,7 +144,9 @@ def test_the_http_service_needs_no_more_than_a_producer(stack: Harness, admin: r
     stack.configure(redis_url=url(stack, "oc-producer"))
     with start_service(stack).client() as http:
         job = http.post("/v1/jobs", json=JOB).json()["id"]
-        assert http.get(f"/v1/jobs/{job}", params={"wait": 1}).json()["state"] == "queued"
+        waited = http.get(f"/v1/jobs/{job}", params={"wait": 1})
+        assert waited.status_code == 200, waited.text
+        assert waited.json()["state"] == "queued"
         with http.stream("GET", "/v1/events") as events:
             assert next(events.iter_lines()).startswith("retry")
         for path in ("/readyz", "/v1/budgets", "/v1/senders/support/suppressed", "/v1/dead-letters"):

@@ -244,7 +244,8 @@ class AsyncStore:
 
     def subscription(self) -> AsyncSubscription:
         """A connection of its own for channels, which come and go."""
-        return AsyncSubscription(self.redis.pubsub(), f"{self._prefix}:hub")
+        # Named as the channels of jobs are, which users of Redis may listen on; no id is "-".
+        return AsyncSubscription(self.redis.pubsub(), f"{self._prefix}:{{-}}:done:-")
 
     async def close(self) -> None:
         """Closes all connections."""
