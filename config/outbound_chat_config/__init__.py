@@ -8,6 +8,7 @@ account and Region that many senders may share.
 from outbound_chat_config._durability import Durability, DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError
+from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
 from outbound_chat_config._open_chats import DEFAULT_CHAT_DURATION, OpenChats, chat_duration
 from outbound_chat_config._quiet_hours import QuietHours, find_zone
@@ -35,6 +36,7 @@ __all__ = [
     "Durability",
     "DurabilitySettings",
     "EncryptionSettings",
+    "HttpSettings",
     "OpenChats",
     "QuietHours",
     "ResultSettings",

@@ -42,7 +42,17 @@ from outbound_chat.jobs import (
     Priority,
     Rejection,
 )
-from outbound_chat.reports import DeadLetters, Event, EventKind, Events, Hold, SuppressedNumber
+from outbound_chat.reports import (
+    BudgetStatus,
+    DeadLetters,
+    Event,
+    EventKind,
+    Events,
+    Hold,
+    JobPage,
+    SuppressedNumber,
+    SuppressedPage,
+)
 from outbound_chat.why import WaitReason, Why
 
 __all__ = [
@@ -53,6 +63,7 @@ __all__ = [
     "Batch",
     "BatchClosed",
     "BatchReceipt",
+    "BudgetStatus",
     "DeadLetters",
     "Event",
     "EventKind",
@@ -64,6 +75,7 @@ __all__ = [
     "InvalidJob",
     "InvalidNumbers",
     "Job",
+    "JobPage",
     "JobState",
     "MissingKey",
     "NewerVersion",
@@ -78,6 +90,7 @@ __all__ = [
     "StoreError",
     "StoreUnavailable",
     "SuppressedNumber",
+    "SuppressedPage",
     "UnknownBatch",
     "UnknownJob",
     "Unprotected",

@@ -15,6 +15,7 @@ from outbound_chat_config import (
     Budget,
     DurabilitySettings,
     EncryptionSettings,
+    HttpSettings,
     ResultSettings,
     RetrySettings,
     Sender,
@@ -34,6 +35,7 @@ TABLES: dict[str, tuple[str, type[BaseModel]]] = {
     "results": ("## `[results]`", ResultSettings),
     "encryption": ("## `[encryption]`", EncryptionSettings),
     "durability": ("## `[durability]`", DurabilitySettings),
+    "http": ("## `[http]`", HttpSettings),
 }
 
 SENDER = """
@@ -57,6 +59,11 @@ SAMPLES: dict[str, str] = {
     "worker": '{"threads": 7}',
     "retry": '{"max_attempts": 7}',
     "results": '{"keep": "PT7M"}',
+    "http": '{"port": 7777}',
+    "host": "::1",
+    "max_body_bytes": "7777",
+    "max_header_bytes": "7777",
+    "grace": "PT7S",
     "budget": "name",
     "region": "us-east-1",
     "instance_id": "other",

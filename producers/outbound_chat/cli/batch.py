@@ -8,12 +8,13 @@ import typer
 from outbound_chat.cli.files import JobFile, UnusableFile
 from outbound_chat.cli.jobs import Json, Safety
 from outbound_chat.cli.open_chats import batch_warning
-from outbound_chat.cli.output import Exit, number_of, plain, print_batch, print_json, shown, talk
+from outbound_chat.cli.output import Exit, number_of, print_batch, print_json, shown, talk
 from outbound_chat.cli.preflight import show_preflight
 from outbound_chat.cli.progress import file_progress, follow_batch
 from outbound_chat.cli.rejects import Rejects
 from outbound_chat.client import OutboundChat
 from outbound_chat.jobs import BatchReceipt, JobState
+from outbound_chat.plain import plain
 from outbound_chat_config import load_settings
 
 

@@ -4,7 +4,6 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
@@ -23,6 +22,7 @@ from outbound_chat.errors import (
     WaitTimeout,
 )
 from outbound_chat.jobs import Batch, Job, JobState
+from outbound_chat.plain import plain
 
 # What a terminal obeys and does not show: control characters but tabs and line ends, what turns the direction of a line
 # (https://www.unicode.org/reports/tr9/), and halves of characters, which no stream can encode.
@@ -108,18 +108,6 @@ def to_json(value: Any) -> str:
     """The same as text. What a terminal would obey is escaped, so that a reader of JSON gets it back as it was."""
     text = json.dumps(value, ensure_ascii=False, default=plain)
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def plain(value: Any) -> Any:
-    """A time as ISO 8601, a record as a dict of its fields, with what its properties tell."""
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds")
-    record = {field.name: getattr(value, field.name) for field in fields(value)}
-    if isinstance(value, Job):
-        record |= {"priority": value.priority.name.lower(), "final": value.final, "error": value.error}
-    if isinstance(value, Batch):
-        record |= {"counts": dict(value.counts), "remaining": value.remaining}
-    return record
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:

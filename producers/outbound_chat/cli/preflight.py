@@ -7,11 +7,12 @@ import typer
 
 from outbound_chat.cli.files import JobFile, UnusableFile
 from outbound_chat.cli.open_chats import batch_warning, span
-from outbound_chat.cli.output import Exit, clock_time, out, plain, print_json, talk
+from outbound_chat.cli.output import Exit, clock_time, out, print_json, talk
 from outbound_chat.cli.progress import file_progress
 from outbound_chat.cli.rejects import Rejects
 from outbound_chat.client import OutboundChat
 from outbound_chat.jobs import Preflight
+from outbound_chat.plain import plain
 from outbound_chat_config import Sender, Settings
 
 
