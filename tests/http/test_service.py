@@ -196,7 +196,7 @@ def test_a_poller_that_leaves_is_let_go(service: Service) -> None:
         async with httpx.AsyncClient(base_url=service.url, timeout=TIMEOUT) as http:
             job = (await http.post("/v1/jobs", json=JOB)).json()
             waiting = asyncio.create_task(http.get(f"/v1/jobs/{job['id']}", params={"wait": 60}))
-            channel = "oc:*done*"
+            channel = f"oc:*done:{job['id'].partition('.')[2]}"
             with service.stack.chat() as chat:
                 redis = chat._store.redis
                 await asyncio.to_thread(wait_until, lambda: redis.pubsub_channels(channel), what="the poller")
