@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model chaos fuzz check bench-pacing bench-growth bench-reconcile bench-soak format constraints clean
+.PHONY: help demo test model chaos fuzz check openapi bench-pacing bench-growth bench-http bench-reconcile bench-soak format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ check: $(STAMP) ## Lint, types, import directions, docs that tell the truth
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/docs
 
+openapi: $(STAMP) ## Write docs/openapi.json anew from the routes
+	@$(BIN)/python -m outbound_chat.http.openapi > docs/openapi.json
+
 bench-pacing: $(STAMP) ## Measure pacing on real workers, in half an hour; options in ARGS
 	@$(BIN)/python -m benchmarks.pacing $(ARGS)
 
@@ -48,6 +51,9 @@ bench-growth: $(STAMP) ## Measure how the scripts grow with a million waiting jo
 
 bench-reconcile: $(STAMP) ## Measure what the look for lost jobs costs; options in ARGS
 	@$(BIN)/python -m benchmarks.reconcile $(ARGS)
+
+bench-http: $(STAMP) ## Measure idle long polls, their latency and the memory of a CSV of 100,000 rows; options in ARGS
+	@ulimit -n 4096; $(BIN)/python -m benchmarks.http_service $(ARGS)
 
 bench-soak: $(STAMP) ## Measure whether a worker's memory stays flat over ten minutes; options in ARGS
 	@$(BIN)/python -m benchmarks.soak $(ARGS)

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -119,9 +119,14 @@ class Harness:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def start_worker(self, *options: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Starts a worker as `outbound-chat worker` does; its log is in `self.logs()`."""
-        command = [sys.executable, "-m", "outbound_chat_worker", "--loglevel", "INFO"]
+    def start_worker(
+        self, *options: str, environment: Mapping[str, str] | None = None, wrapper: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Starts a worker as `outbound-chat worker` does; its log is in `self.logs()`.
+
+        `wrapper`: begins the command, and ends by running the rest of it in its own place.
+        """
+        command = [*wrapper, sys.executable, "-m", "outbound_chat_worker", "--loglevel", "INFO"]
         process = self.start([*command, *options], environment)
         self.workers.append(process)
         return process

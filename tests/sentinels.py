@@ -26,10 +26,10 @@ _OPTIONS = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"
 class SentinelSet:
     """What a test starts; all of it ends with the block, by its own process ids."""
 
-    def __init__(self, folder: Path) -> None:
-        """Starts all and waits until each sentinel knows the replica and the others."""
+    def __init__(self, folder: Path, *, fsync: str = "everysec") -> None:
+        """Starts all and waits until each sentinel knows the replica and the others. `fsync` is the servers'."""
         self._stack = ExitStack()
-        self.servers = [EmbeddedServer(folder / f"server-{number}", options=_OPTIONS) for number in (1, 2)]
+        self.servers = [EmbeddedServer(folder / f"server-{number}", fsync=fsync, options=_OPTIONS) for number in (1, 2)]
         for server in self.servers:
             self._stack.callback(server.stop)
         primary = self.servers[0]
@@ -52,6 +52,35 @@ class SentinelSet:
         ports = {server.port: server for server in self.servers}
         return ports[int(self._ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)[1])]
 
+    def other(self, server: EmbeddedServer) -> EmbeddedServer:
+        """The one of the two servers that is not this."""
+        (other,) = (one for one in self.servers if one is not server)
+        return other
+
+    def fail_over(self, *how: str) -> None:
+        """Asks for a failover that somebody planned; returns at once. `COORDINATED`: Valkey 9.0 and newer."""
+        self._ask("SENTINEL", "FAILOVER", SERVICE, *how)
+
+    def wait_promoted(self, server: EmbeddedServer) -> None:
+        """Waits until the sentinels name this server and it is a primary."""
+        wait_until(lambda: self.primary() is server, timeout=60, what="a new primary")
+        with self.client(server) as client:
+            wait_until(lambda: client.info("replication")["role"] == "master", what="its promotion")
+
+    def wait_demoted(self, server: EmbeddedServer) -> None:
+        """Waits until this server, which was the primary and may think that it is, takes no more writes."""
+        with self.client(server) as client:
+            wait_until(
+                lambda: client.info("replication")["role"] == "slave", timeout=60, what="the end of the old primary"
+            )
+
+    def wait_follows(self, server: EmbeddedServer) -> None:
+        """Waits until this server, which was the primary, is a replica that has caught up. Sentinels see to it."""
+        with self.client(server) as client:
+            wait_until(
+                lambda: client.info("replication").get("master_link_status") == "up", timeout=60, what="the old primary"
+            )
+
     def stall_replication(self) -> None:
         """Keeps back what the replica should get, until `kill_primary`. Sentinels mend it after about 8 s."""
         self._replicate(self._line.port)
@@ -60,14 +89,12 @@ class SentinelSet:
     def kill_primary(self) -> EmbeddedServer:
         """kill -9 of the primary; returns the other server, once the sentinels name it."""
         gone = self.primary()
-        (other,) = (server for server in self.servers if server is not gone)
+        other = self.other(gone)
         gone.process.kill()
         gone.process.wait(10)
         self._line.cut()
         self._line.let_pass()
-        wait_until(lambda: self.primary() is other, timeout=60, what="a new primary")
-        with self.client(other) as client:
-            wait_until(lambda: client.info("replication")["role"] == "master", what="its promotion")
+        self.wait_promoted(other)
         return other
 
     def _replicate(self, port: int) -> None:

@@ -9,6 +9,7 @@ from outbound_chat_config._addresses import is_public
 from outbound_chat_config._durability import Durability, DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError
+from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
 from outbound_chat_config._open_chats import DEFAULT_CHAT_DURATION, OpenChats, chat_duration
 from outbound_chat_config._quiet_hours import QuietHours, find_zone
@@ -44,6 +45,7 @@ __all__ = [
     "Durability",
     "DurabilitySettings",
     "EncryptionSettings",
+    "HttpSettings",
     "OpenChats",
     "QuietHours",
     "ResultSettings",

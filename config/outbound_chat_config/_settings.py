@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from outbound_chat_config._durability import DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError, explain
+from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._senders import Budget, Sender
 from outbound_chat_config._sentinel import SCHEMES as SENTINEL_SCHEMES, SentinelAddress, is_sentinel, parse_sentinel_url
 from outbound_chat_config._tls import check_tls
@@ -117,6 +118,7 @@ class Settings(BaseModel):
     encryption: EncryptionSettings = EncryptionSettings()
     durability: DurabilitySettings = DurabilitySettings()
     webhooks: WebhookSettings = WebhookSettings()
+    http: HttpSettings = HttpSettings()
 
     @field_validator("redis_url")
     @classmethod

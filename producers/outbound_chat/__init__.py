@@ -44,13 +44,16 @@ from outbound_chat.jobs import (
     Rejection,
 )
 from outbound_chat.reports import (
+    BudgetStatus,
     DeadLetters,
     DeadWebhook,
     Event,
     EventKind,
     Events,
     Hold,
+    JobPage,
     SuppressedNumber,
+    SuppressedPage,
     WebhookHost,
 )
 from outbound_chat.why import WaitReason, Why
@@ -63,6 +66,7 @@ __all__ = [
     "Batch",
     "BatchClosed",
     "BatchReceipt",
+    "BudgetStatus",
     "DeadLetters",
     "DeadWebhook",
     "Event",
@@ -76,6 +80,7 @@ __all__ = [
     "InvalidNumbers",
     "InvalidWebhook",
     "Job",
+    "JobPage",
     "JobState",
     "MissingKey",
     "NewerVersion",
@@ -90,6 +95,7 @@ __all__ = [
     "StoreError",
     "StoreUnavailable",
     "SuppressedNumber",
+    "SuppressedPage",
     "UnknownBatch",
     "UnknownJob",
     "Unprotected",

@@ -122,6 +122,8 @@ class Job:
     """The job that sends this one once more."""
     history: tuple[Attempt, ...] = field(repr=False)
     """The last attempts that led to no contact, oldest first, at most 5."""
+    repeated: bool = field(default=False, repr=False, compare=False)
+    """Of the answer of `enqueue` alone: an earlier call with the same idempotency key made it."""
 
     @property
     def final(self) -> bool:

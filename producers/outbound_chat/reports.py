@@ -1,5 +1,6 @@
-"""What operators see beyond jobs and batches: holds, dead letters, events, suppressed numbers."""
+"""What operators see beyond jobs and batches: holds, budgets, dead letters, events, suppressed numbers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +26,39 @@ class Hold:
     since: datetime
     probe_at: datetime | None
     """When the next probe may go, of a hold of the system; past: with the next job. None for others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetStatus:
+    """How a budget is doing."""
+
+    name: str
+    rate: float
+    """Calls a second that it makes now at most; 0.0: nothing was sent yet."""
+    ceiling: float
+    """Calls a second that were configured; `rate` climbs up to it. 0.0: nothing was sent yet."""
+    burst: int
+    """0: no worker was ever started for it."""
+    workers: int
+    """Workers seen within the last 10 seconds."""
+    pumps: int
+    """Pumps at work."""
+    accepted: int
+    """Jobs it ever took."""
+    counts: Mapping[str, int]
+    """Jobs that are `waiting` and `leased` (a worker calls), and how many ever ended in each state."""
+    oldest_due: datetime | None
+    """When the first of the jobs whose turn is next was due; None: none is due."""
+    holds: tuple[Hold, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """A page of the jobs of a batch, by their rows."""
+
+    jobs: tuple[Job, ...]
+    cursor: str | None
+    """Where the next page begins; None: this was the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +123,15 @@ class SuppressedNumber:
     """When it was put on the list."""
     reason: str = field(repr=False)
     """What was said then; empty: nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressedPage:
+    """A page of a suppression list, in no order."""
+
+    numbers: tuple[SuppressedNumber, ...]
+    cursor: str | None
+    """Where the next page begins; None: this was the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

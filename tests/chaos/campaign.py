@@ -30,7 +30,9 @@ def draw(faults: Sequence[Fault], count: int, seed: int) -> list[Fault]:
     others = [fault for fault in chance.sample(faults, len(faults)) if fault not in first]
     again = chance.sample(faults, len(faults))
     drawn = [*first, *others, *again][:count]
-    drawn += chance.choices(faults, [fault.share for fault in faults], k=count - len(drawn))
+    # Those that a campaign has twice and no more are all there is when they alone are asked for.
+    shares = [fault.share for fault in faults] if any(fault.share for fault in faults) else None
+    drawn += chance.choices(faults, shares, k=count - len(drawn))
     chance.shuffle(drawn)
     return drawn
 

@@ -42,7 +42,7 @@ class Fault:
     most_seconds: float = 90.0
     """Time in which all jobs must be final after it."""
     may_lose: bool = False
-    """A weaker setting than the product asks for: what is lost or doubled is counted apart, and breaks no promise."""
+    """A weaker setting than the product asks for: jobs that are lost are counted apart, and break no promise."""
     share: int = 4
     """How often it is drawn, compared with others."""
     needs: Callable[[], str] = lambda: ""

@@ -24,11 +24,12 @@ LASTS = 3.0
 _RETRY: Mapping[str, Any] = {"base": 0.05, "cap": 1.0, "max_attempts": 60}
 
 
-def _patient(_: Rig) -> Mapping[str, Any]:
+def patient(_: Rig) -> Mapping[str, Any]:
+    """Changes to the settings."""
     return {"retry": dict(_RETRY)}
 
 
-PROXIED = RigOptions(proxied=True, extend=_patient)
+PROXIED = RigOptions(proxied=True, extend=patient)
 
 
 def answers(rig: Rig, kind: FaultKind, share: float, delay: timedelta | None) -> None:
@@ -54,7 +55,7 @@ _context = _right.server_context
 def _by_tls(rig: Rig) -> Mapping[str, Any]:
     proxy = rig.stack.enter_context(running_proxy(rig.to_connect.target, tls=_context))
     rig.to_connect = proxy
-    return {**_patient(rig), "senders": {"support": sender(endpoint_url=f"https://127.0.0.1:{proxy.port}")}}
+    return {**patient(rig), "senders": {"support": sender(endpoint_url=f"https://127.0.0.1:{proxy.port}")}}
 
 
 def wrong_certificate(rig: Rig) -> None:

@@ -9,6 +9,7 @@ from .rig import LEASE_SECONDS, Rig, RigOptions, children
 
 KIND = "kill"
 PROMISE = LEASE_SECONDS + 2
+CHILD_START = 2.0
 PREFORK = RigOptions(pool="processes")
 SUPERVISED = RigOptions(pool="supervised")
 
@@ -68,7 +69,14 @@ FAULTS = (
     Fault(name="all-workers", kind=KIND, strike=kill_all_workers, promise=PROMISE),
     Fault(name="worker-prefork", kind=KIND, strike=kill_worker, promise=PROMISE, rig=PREFORK),
     Fault(name="pool-child", kind=KIND, strike=kill_pool_child, promise=PROMISE, rig=PREFORK),
-    Fault(name="all-pool-children", kind=KIND, strike=kill_all_pool_children, promise=PROMISE, rig=PREFORK),
+    Fault(
+        name="all-pool-children",
+        kind=KIND,
+        strike=kill_all_pool_children,
+        # None is left to go on: new ones are forked and make their clients first.
+        promise=PROMISE + CHILD_START,
+        rig=PREFORK,
+    ),
     Fault(name="supervised-worker", kind=KIND, strike=kill_supervised_worker, promise=PROMISE, rig=SUPERVISED),
     Fault(name="supervisor", kind=KIND, strike=kill_supervisor, promise=PROMISE, rig=SUPERVISED),
 )

@@ -22,12 +22,14 @@ COLUMNS = (
     "doubled",
     "may lose",
     "samples",
+    "promote s",
     "start s",
     "p50 s",
     "max s",
     "promise s",
 )
-"""`start s`: what new workers needed beyond the lease to start, after all had died; what follows it leaves it out."""
+"""`promote s`: what sentinels needed to name another primary; the time until work went on begins there.
+`start s`: what new workers needed beyond the lease to start, after all had died; what follows it leaves it out."""
 _talk = Console(stderr=True, highlight=False)
 
 
@@ -50,6 +52,7 @@ def _row(kind: str, name: str, outcomes: Sequence[Outcome]) -> list[str]:
     strict = [outcome for outcome in outcomes if not outcome.may_lose]
     weak = [outcome for outcome in outcomes if outcome.may_lose]
     times = [math.inf if outcome.resumed is None else outcome.resumed - outcome.granted for outcome in outcomes]
+    promoted = max((outcome.promoted or 0.0 for outcome in outcomes), default=0.0)
     start = max((outcome.granted for outcome in outcomes), default=0.0)
     return [
         kind,
@@ -57,11 +60,10 @@ def _row(kind: str, name: str, outcomes: Sequence[Outcome]) -> list[str]:
         str(len(outcomes)),
         str(sum(outcome.jobs for outcome in outcomes)),
         str(sum(outcome.lost for outcome in strict)) if strict else "-",
-        str(sum(outcome.doubled for outcome in strict)) if strict else "-",
-        f"{sum(outcome.lost for outcome in weak)} lost, {sum(outcome.doubled for outcome in weak)} doubled"
-        if weak
-        else "-",
+        str(sum(outcome.doubled for outcome in outcomes)),
+        f"{sum(outcome.lost for outcome in weak)} lost" if weak else "-",
         str(sum(outcome.looks for outcome in outcomes)),
+        f"{promoted:.1f}" if promoted else "-",
         f"{start:.1f}" if start else "-",
         f"{statistics.median(times):.1f}" if times else "-",
         f"{max(times):.1f}" if times else "-",
@@ -92,6 +94,8 @@ def describe(outcome: Outcome) -> str:
         else f"after {outcome.resumed:.1f} s (promise {outcome.promise + outcome.granted:.2g} s)"
     )
     words = [f"{outcome.kind}/{outcome.name}: {outcome.jobs} jobs, {outcome.lost} lost, {outcome.doubled} doubled"]
+    if outcome.promoted is not None:
+        words.append(f"another primary after {outcome.promoted:.1f} s")
     words += [f"went on {resumed}", f"{outcome.looks} samples", *outcome.broken]
     return "; ".join(words)
 

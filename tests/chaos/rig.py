@@ -1,4 +1,7 @@
-"""A stack that faults strike, one after the other, since starting one takes longer than most faults."""
+"""A stack that faults strike, one after the other, since starting one takes longer than most faults.
+
+Longer than other modules: all that a fault may lay its hands on is of one object, and is read in one place.
+"""
 
 import os
 import random
@@ -15,18 +18,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import redis
-
 from outbound_chat.client import OutboundChat
 from outbound_chat.store import Store
 from outbound_chat_config import Settings
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import UNLIMITED, Harness, sender
 from tests.proxy import Proxy, running_proxy
+from tests.sentinels import SentinelSet
 from tests.waiting import wait_until
 
 from .brokers import Broker, RedisBroker, start_broker
 from .sampler import Sampler
+from .stores import client_of
 from .traffic import Traffic
 
 BUDGET = "main"
@@ -54,6 +57,10 @@ class RigOptions:
     """`redis`: the store's own server; `other`: a second one; `rabbitmq`."""
     proxied: bool = False
     """Workers reach Redis and Connect through proxies, `rig.to_redis` and `rig.to_connect`."""
+    sentinels: bool = False
+    """Store and broker are what sentinels name, `rig.sentinels`: a primary and its replica."""
+    durability: str = ""
+    """`fsync`: a job is acknowledged when it is on the disk and with a replica; empty: as by default."""
     disk_mb: int = 0
     """Valkey's folder is a disk of its own of that size; 0: it is not."""
     arguments: tuple[str, ...] = ()
@@ -78,6 +85,12 @@ class Rig:
         self._lasting = threading.Event()
         self.granted = 0.0
         """Seconds that this run's promise is put off."""
+        self.promoted: float | None = None
+        """Seconds that sentinels needed in this run until they named another primary."""
+        self.wrapper: tuple[str, ...] = ()
+        """Begins the command of each worker; `extend` may set it."""
+        self.newer: Mapping[str, str] = {}
+        """Environment of a newer version that works here too; only that can read all records."""
         self.ended_by_fault: set[int] = set()
         """Process ids of the workers that the run's fault ended; any other must outlive it."""
         folder.mkdir(parents=True)
@@ -90,6 +103,9 @@ class Rig:
     def _start(self) -> None:
         if self.options.disk_mb:
             self._mount_disk()
+        if self.options.sentinels:
+            # It outlives the workers, for to sign off from no store takes its time-outs.
+            self.sentinels = self.stack.enter_context(SentinelSet(self.folder / "sentinels", fsync=self.options.fsync))
         self.harness = Harness(self.folder, UNLIMITED, fsync=self.options.fsync, server=self.options.server)
         self.stack.callback(self.harness.close)
         self.sandbox = self.harness.sandbox
@@ -100,8 +116,12 @@ class Rig:
             "worker": dict(WORKER),
             "budgets": {BUDGET: {"rate": RATE, "burst": 20}},
         }
+        if self.options.sentinels:
+            changes["redis_url"] = self.sentinels.url
+        if self.options.durability:
+            changes["durability"] = {"default": self.options.durability, "replicas": 1}
         if self.options.broker == "redis":
-            self.broker: Broker = RedisBroker(self.server)
+            self.broker: Broker = RedisBroker(self.sentinels.primary() if self.options.sentinels else self.server)
         else:
             self.broker = start_broker(self.options.broker, self.folder / "broker")
             self.stack.callback(self.broker.stop)
@@ -111,12 +131,14 @@ class Rig:
         """Settings of those who go round the proxies."""
         self._configure_workers(changes)
         self.chat = self.stack.enter_context(OutboundChat.from_settings(self.direct))
-        self.store = self.stack.enter_context(Store(self.server.url))
+        self.url = self.direct.redis_url.get_secret_value()
+        """Of the store, for those who go round the proxies."""
+        self.store = self.stack.enter_context(Store(self.url))
         self.keys = self.store.keys(BUDGET)
-        self.redis = self.stack.enter_context(redis.Redis(port=self.server.port, decode_responses=True))
+        self.redis = self.stack.enter_context(client_of(self.url, tries=5, timeout=10))
         self.workers: list[subprocess.Popen[bytes]] = []
         self.start_workers()
-        self.sampler = self.stack.enter_context(Sampler(self.server.port, self.keys.base))
+        self.sampler = self.stack.enter_context(Sampler(self.url, self.keys.base))
         self.traffic = Traffic(self.chat)
 
     def _mount_disk(self) -> None:
@@ -161,13 +183,17 @@ class Rig:
     def begin_run(self) -> None:
         """Lets traffic and sampler count anew, for the next fault."""
         self.granted = 0.0
+        self.promoted = None
         self.ended_by_fault = set()
         self.traffic.begin_run()
         self.sampler.begin_run()
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        """Starts one worker, or the supervisor of some; `wait_ready` waits for it."""
-        environment = dict(self.options.environment)
+    def start_worker(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Starts one worker, or the supervisor of some; `wait_ready` waits for it.
+
+        `environment`: of this one, besides that of all.
+        """
+        environment = {**dict(self.options.environment), **(environment or {})}
         if self.options.pool == "supervised":
             command = [sys.executable, "-m", "outbound_chat.cli", "worker", "--processes", str(self.options.workers)]
             process = self.harness.start(command, environment)
@@ -176,7 +202,13 @@ class Rig:
             options = ("--without-gossip", "--without-mingle", "--pool", self.options.pool, "-n", name)
             concurrency = ("--concurrency", "2") if self.options.pool == "processes" else ()
             settings = ("--", *self.options.arguments) if self.options.arguments else ()
-            process = self.harness.start_worker(*options, *concurrency, *settings, environment=environment)
+            process = self.harness.start_worker(
+                *options,
+                *concurrency,
+                *settings,
+                environment=environment,
+                wrapper=self.wrapper,
+            )
         self.workers.append(process)
         return process
 

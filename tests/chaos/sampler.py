@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from .stores import client_of
 
 EVERY_SECONDS = 0.05
 FINAL = ("sent", "failed", "expired", "cancelled", "uncertain", "unreadable")
@@ -50,12 +50,10 @@ class _Mark:
 class Sampler:
     """A thread that looks 20 times a second; while Redis does not answer it sees nothing."""
 
-    def __init__(self, port: int, base: str) -> None:
-        """`base`: first part of the budget's keys."""
+    def __init__(self, url: str, base: str) -> None:
+        """`url`: of the store; `base`: first part of the budget's keys."""
         self._base = base
-        self._redis = redis.Redis(
-            port=port, decode_responses=True, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = client_of(url, tries=1, timeout=1)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._seen = Sampled()

@@ -1,11 +1,14 @@
 """The jobs of a rig: which were promised, and to which numbers they go."""
 
 import contextlib
+import threading
+from collections.abc import Callable
 
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import StoreError
 from tests.harness import number
 
+PAUSE_SECONDS = 0.02
 SINGLES = 10
 """Of each lot, so many are enqueued one by one; the others are a batch."""
 
@@ -59,16 +62,35 @@ class Traffic:
                     self.durable[job.id] = to
                     self.unanswered.remove(to)
 
-    def _add_one(self, to: str) -> None:
+    def offer_until(self, chat: OutboundChat, ends: threading.Event) -> None:
+        """Enqueues jobs one by one, with pauses, by a client of its own; what was refused is not tried again.
+
+        So there is one job a number, whatever Redis forgets.
+        """
+        while not ends.wait(PAUSE_SECONDS):
+            (to,) = self._numbers(1)
+            with contextlib.suppress(StoreError):
+                self._add_one(to, chat)
+
+    def add_by(self, enqueue: Callable[[list[str]], str], count: int) -> None:
+        """Enqueues a batch by another program: `enqueue` gets the numbers and gives the batch's id."""
+        numbers = self._numbers(count)
+        self.unanswered.update(numbers)
+        self._acknowledged(enqueue(numbers), numbers)
+
+    def _add_one(self, to: str, chat: OutboundChat | None = None) -> None:
         self.unanswered.add(to)
-        job = self._chat.enqueue(sender="support", to=to, text=TEXT)
+        job = (chat or self._chat).enqueue(sender="support", to=to, text=TEXT)
         self.durable[job.id] = to
         self.unanswered.remove(to)
 
     def _add_batch(self, numbers: list[str]) -> None:
         self.unanswered.update(numbers)
         receipt = self._chat.enqueue_batch(({"to": to} for to in numbers), sender="support", text=TEXT)
-        self.durable.update({f"{receipt.id}-{row}": to for row, to in enumerate(numbers, start=1)})
+        self._acknowledged(receipt.id, numbers)
+
+    def _acknowledged(self, batch: str, numbers: list[str]) -> None:
+        self.durable.update({f"{batch}-{row}": to for row, to in enumerate(numbers, start=1)})
         self.unanswered.difference_update(numbers)
 
     def _numbers(self, count: int) -> list[str]:

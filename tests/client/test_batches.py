@@ -184,3 +184,13 @@ def test_the_async_client_gives_the_same_answers() -> None:
                 await chat.enqueue(sender="support", to="1")
 
     asyncio.run(walk())
+
+
+def test_a_file_that_is_sent_again_adds_nothing_where_its_rows_have_keys(chat: OutboundChat) -> None:
+    """The second batch has another id; what is asked for is the same, and nobody is texted twice."""
+    rows = [{"to": number(row), "idempotency_key": f"row-{row}"} for row in range(3)]
+    chat.enqueue_batch(rows, sender="support", text="Your parcel has left.")
+    again = chat.enqueue_batch(rows, sender="support", text="Your parcel has left.")
+    assert (again.accepted, again.duplicates, again.rejected) == (0, 3, 0)
+    other = chat.enqueue_batch(rows, sender="support", text="Your parcel is late.")
+    assert (other.accepted, other.duplicates, other.rejected) == (0, 0, 3)

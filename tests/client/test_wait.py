@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat import AsyncOutboundChat, Batch, Job, JobState, OutboundChat, WaitTimeout
+from outbound_chat import AsyncOutboundChat, Batch, Job, JobState, OutboundChat, StoreUnavailable, WaitTimeout
 from outbound_chat.ids import new_local_id
 from outbound_chat.store import Store, calls
 from outbound_chat.store.calls import Claimed, Result
@@ -137,3 +137,71 @@ def test_hundreds_wait_at_once_on_one_client(server: EmbeddedServer, store: Stor
             return await asyncio.gather(*waiting)
 
     assert {job.state for job in asyncio.run(walk())} == {JobState.SENT}
+
+
+def _listeners(store: Store) -> int:
+    return sum(client["sub"] != "0" for client in store.redis.client_list())
+
+
+async def _standing(store: Store, jobs: list[Job]) -> None:
+    everybody = lambda: all(_subscribers(store, job.id) for job in jobs)  # noqa: E731  # one use, one line
+    await asyncio.to_thread(wait_until, everybody, what="all subscriptions")
+
+
+def test_all_who_wait_on_one_client_share_a_connection(server: EmbeddedServer, store: Store) -> None:
+    """1,000 long polls must not hold 1,000 connections, nor leave channels behind."""
+
+    async def walk() -> None:
+        async with AsyncOutboundChat(redis_url=server.url, **VALUES) as chat:
+            jobs = [await chat.enqueue(sender="support", to=number(index)) for index in range(50)]
+            waiting = [asyncio.create_task(chat.wait(job.id, timeout=60)) for job in jobs]
+            waiting += [asyncio.create_task(chat.wait(jobs[0].id, timeout=60))]
+            await _standing(store, jobs)
+            assert _listeners(store) == 1
+            for task in waiting[1:50]:
+                task.cancel()
+            gone = lambda: _subscribers(store, jobs[1].id) == 0  # noqa: E731  # one use, one line
+            await asyncio.to_thread(wait_until, gone, what="the end of a subscription")
+            assert _subscribers(store, jobs[0].id) == 1
+            _send_all(store)
+            assert (await waiting[0]).state is (await waiting[-1]).state is JobState.SENT
+
+    asyncio.run(walk())
+    wait_until(lambda: _listeners(store) == 0, what="the end of the connection")
+
+
+def test_what_ended_while_the_connection_was_cut_is_found(server: EmbeddedServer, store: Store) -> None:
+    """A cut must cost nobody the end of a job."""
+
+    async def walk() -> list[Job]:
+        async with AsyncOutboundChat(redis_url=server.url, **VALUES) as chat:
+            jobs = [await chat.enqueue(sender="support", to=number(index)) for index in range(20)]
+            batch = await chat.enqueue_batch([{"to": number(30)}], sender="support")
+            waiting = [asyncio.create_task(chat.wait(job.id, timeout=60)) for job in jobs]
+            of_batch = asyncio.create_task(chat.wait_batch(batch.id, timeout=60))
+            await _standing(store, jobs)
+            with store.redis.pipeline(transaction=True) as together:
+                together.client_kill_filter(_type="pubsub")
+                together.execute()
+            _send_all(store)
+            assert (await of_batch).final
+            return await asyncio.gather(*waiting)
+
+    began = time.monotonic()
+    assert {job.state for job in asyncio.run(walk())} == {JobState.SENT}
+    assert time.monotonic() - began < 30
+
+
+def test_those_who_wait_are_told_when_redis_goes_away(server: EmbeddedServer, store: Store) -> None:
+    """Better an error now than silence until the time is over."""
+
+    async def walk() -> None:
+        async with AsyncOutboundChat(redis_url=server.url, **VALUES) as chat:
+            job = await chat.enqueue(sender="support", to=number(1))
+            waiting = asyncio.create_task(chat.wait(job.id, timeout=120))
+            await _standing(store, [job])
+            server.stop()
+            with pytest.raises(StoreUnavailable):
+                await waiting
+
+    asyncio.run(walk())

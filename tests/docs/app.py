@@ -17,9 +17,18 @@ def group() -> Any:
 
 @cache
 def commands() -> dict[str, Any]:
-    """Every command by its name."""
-    context = group().make_context("outbound-chat", [], resilient_parsing=True)
-    return {name: group().get_command(context, name) for name in group().list_commands(context)}
+    """Every command by its name; one of a group by both names."""
+    return dict(_commands_of(group(), ""))
+
+
+def _commands_of(holder: Any, before: str) -> Iterator[tuple[str, Any]]:
+    context = holder.make_context("outbound-chat", [], resilient_parsing=True)
+    for name in holder.list_commands(context):
+        command = holder.get_command(context, name)
+        if hasattr(command, "list_commands"):
+            yield from _commands_of(command, f"{before}{name} ")
+        else:
+            yield before + name, command
 
 
 def parameters(command: Any) -> dict[str, str]:
@@ -50,7 +59,9 @@ def check(arguments: list[str]) -> None:
     try:
         group().make_context("outbound-chat", options, resilient_parsing=True)
         if rest:
-            commands()[rest[0]].make_context(rest[0], rest[1:])
+            words = 1 if rest[0] in commands() else 2
+            name = " ".join(rest[:words])
+            commands()[name].make_context(name, rest[words:])
     except typer.Exit:
         return  # --help and --version end here
 

@@ -14,13 +14,18 @@ import outbound_chat.store
 import outbound_chat.why
 import outbound_chat_worker
 from outbound_chat import errors
-from outbound_chat.cli.files import COLUMNS, MAPS
 from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.client import ROW_OPTIONS
+from outbound_chat.http import create_app
+from outbound_chat.http._codes import TITLES, Code as HttpCode
+from outbound_chat.http._ledger_metrics import ledger_text
+from outbound_chat.http._metrics import Metrics
 from outbound_chat.jobs import FINAL, MOVES, Batch, JobState, Preflight
+from outbound_chat.reports import BudgetStatus
+from outbound_chat.rows import COLUMNS, MAPS
 from outbound_chat.store.keys import KINDS, Lifetime
 from outbound_chat.why import WaitReason, Why
-from outbound_chat_config import Sender
+from outbound_chat_config import Sender, Settings
 from outbound_chat_worker import celery, hidden, retry
 from outbound_chat_worker.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, Decision, Rule, judge
 
@@ -171,6 +176,40 @@ def test_every_code_of_an_attempt_says_what_happens_and_what_to_do() -> None:
 def test_codes_are_found_in_worker_and_scripts_too() -> None:
     """Were the search broken, the comparison above would miss some."""
     assert {"lease_lost", "attempts_exhausted", "unknown_sender", "throttled"} <= outcomes_of_attempts().keys()
+
+
+def test_the_codes_of_http_answers_are_those_of_the_code() -> None:
+    rows = table(section(read("errors.md"), "## Codes of HTTP answers"), "code")
+    assert [(bare(row["code"]), int(row["status"])) for row in rows] == [
+        (code.value, TITLES[code][0]) for code in HttpCode
+    ]
+
+
+def test_the_metrics_are_those_of_the_code() -> None:
+    budget = BudgetStatus(
+        name="main",
+        rate=1.0,
+        ceiling=1.0,
+        burst=1,
+        workers=1,
+        pumps=1,
+        accepted=0,
+        counts={"waiting": 0, "sent": 0},
+        oldest_due=None,
+        holds=(),
+    )
+    own = Metrics()
+    own.answered("GET", "/", 200, 0.1)
+    text = (own.text() + ledger_text([budget])).decode()
+    told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE") and "_created" not in line}
+    rows = table(section(read("http.md"), "### Metrics"), "metric")
+    assert {bare(row["metric"]) for row in rows} == told
+
+
+def test_every_path_is_on_the_page_of_the_service() -> None:
+    page = read("http.md")
+    for path in create_app(Settings()).openapi()["paths"]:
+        assert path.split("{")[0].rstrip("/") in page, path
 
 
 def test_every_exception_is_documented() -> None:

@@ -15,6 +15,7 @@ from outbound_chat_config import (
     Budget,
     DurabilitySettings,
     EncryptionSettings,
+    HttpSettings,
     ResultSettings,
     RetrySettings,
     Sender,
@@ -36,6 +37,7 @@ TABLES: dict[str, tuple[str, type[BaseModel]]] = {
     "encryption": ("## `[encryption]`", EncryptionSettings),
     "durability": ("## `[durability]`", DurabilitySettings),
     "webhooks": ("## `[webhooks]`", WebhookSettings),
+    "http": ("## `[http]`", HttpSettings),
 }
 
 SENDER = """
@@ -59,6 +61,11 @@ SAMPLES: dict[str, str] = {
     "worker": '{"threads": 7}',
     "retry": '{"max_attempts": 7}',
     "results": '{"keep": "PT7M"}',
+    "http": '{"port": 7777}',
+    "host": "::1",
+    "max_body_bytes": "7777",
+    "max_header_bytes": "7777",
+    "grace": "PT7S",
     "budget": "name",
     "region": "us-east-1",
     "instance_id": "other",

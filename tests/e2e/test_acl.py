@@ -20,6 +20,7 @@ from outbound_chat import AsyncOutboundChat, JobState, NotReplayable, OutboundCh
 from outbound_chat_config import Settings
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import Harness, free_port, number, sender
+from tests.http.conftest import start_service
 from tests.receiver import Receiver
 from tests.waiting import wait_until
 
@@ -127,6 +128,7 @@ def test_a_producer_can_use_every_verb(stack: Harness, admin: redis.Redis) -> No
         assert chat.why(job.id).reason
         assert chat.suppress([number(7)], sender="support", reason="STOP") == 1
         assert [one.number for one in chat.suppressed(sender="support")] == [number(7)]
+        assert len(chat.suppressed_page(sender="support").numbers) == 1
         assert chat.unsuppress([number(7)], sender="support") == 1
         assert chat.contact_closed("a-contact") is False
         assert chat.release(budget="main")
@@ -143,7 +145,26 @@ def test_a_producer_can_use_every_verb(stack: Harness, admin: redis.Redis) -> No
         assert chat.replay_webhooks([f"{told.id}.cancelled"]) == {f"{told.id}.cancelled": False}
         assert chat.cancel_batch(receipt.id).final
         assert chat.events().events
+        assert [budget.name for budget in chat.budgets()] == ["main"]
+        assert len(chat.batch_jobs(receipt.id).jobs) == 1
         assert chat.preflight_batch([{"to": number(1)}], sender="support", text="Hi").accepted == 1
+
+    assert refused(admin) == set()
+
+
+def test_the_http_service_needs_no_more_than_a_producer(stack: Harness, admin: redis.Redis) -> None:
+    """It waits, follows and reads what other producers seldom do."""
+    stack.configure(redis_url=url(stack, "oc-producer"))
+    with start_service(stack).client() as http:
+        job = http.post("/v1/jobs", json=JOB).json()["id"]
+        waited = http.get(f"/v1/jobs/{job}", params={"wait": 1})
+        assert waited.status_code == 200, waited.text
+        assert waited.json()["state"] == "queued"
+        with http.stream("GET", "/v1/events") as events:
+            assert next(events.iter_lines()).startswith("retry")
+        for path in ("/readyz", "/v1/budgets", "/v1/senders/support/suppressed", "/v1/dead-letters"):
+            assert http.get(path).status_code == 200
+        assert "outbound_chat_store_up 1.0" in http.get("/metrics").text
 
     assert refused(admin) == set()
 
@@ -164,6 +185,9 @@ def test_a_reader_can_ask_everything_and_change_nothing(stack: Harness, admin: r
         assert reader.webhook_hosts() == []
         assert reader.dead_webhooks() == []
         assert len(list(reader.suppressed(sender="support"))) == 1
+        assert len(reader.suppressed_page(sender="support").numbers) == 1
+        assert [budget.name for budget in reader.budgets()] == ["main"]
+        assert len(reader.batch_jobs(receipt.id).jobs) == 1
         assert refused(admin) == set()
 
         for change in (

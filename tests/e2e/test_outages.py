@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redis
 
-from outbound_chat import JobState, OutboundChat, StoreUnavailable
+from outbound_chat import Job, JobState, OutboundChat, StoreUnavailable
 from outbound_chat_worker.embedded import EmbeddedServer
 from outbound_chat_worker.processes import end
 from tests.harness import Harness, free_port, number
@@ -78,6 +78,28 @@ def test_scheduled_jobs_go_although_redis_lost_the_settings(stack: Harness) -> N
     job = chat.enqueue(sender="support", to=number(2), text="Hello", send_at=datetime.now(UTC) + timedelta(seconds=2))
 
     assert chat.wait(job.id, timeout=60).state is JobState.SENT
+
+
+def test_a_repeat_with_its_key_texts_nobody_twice_although_redis_forgot_the_job(stack: Harness) -> None:
+    """A failover may forget a job that was called, before its producer heard of it: who repeats must not text twice."""
+    stack.start_worker()
+    chat = stack.chat()
+
+    def send(text: str) -> Job:
+        job = chat.enqueue(sender="support", to=number(1), text=text, idempotency_key="order-17")
+        return chat.wait(job.id, timeout=60)
+
+    first = send("Hello")
+    redis = chat._store.redis
+    redis.delete(*redis.keys("oc:{main}:*"))
+    second = send("Hello")
+    redis.delete(*redis.keys("oc:{main}:*"))
+    other = send("Good evening")
+
+    assert second.id != first.id
+    assert second.contact_id == first.contact_id
+    assert other.contact_id != first.contact_id
+    assert len(list(stack.sandbox.contacts())) == 2
 
 
 def test_a_broker_that_is_away_delays_and_loses_nothing(stack: Harness) -> None:

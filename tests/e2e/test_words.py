@@ -148,10 +148,12 @@ def test_ctrl_c_ends_the_looking_and_not_the_batch_and_says_how_to_look_again(st
     """Who fears to stop 100,000 messages leaves a terminal open for a day."""
     stack.configure(budgets={"main": {"rate": 20.0, "burst": 5}})
     stack.start_worker()
-    rows = "to\n" + "\n".join(number(index) for index in range(60))
+    rows = "to\n" + "\n".join(number(index) for index in range(160))
     (stack.folder / "rows.csv").write_text(rows, encoding="utf-8")
     command = ["send-batch", "rows.csv", "--sender", "support", "--text", "Hello", "--follow"]
     narrow = {"FORCE_COLOR": "1", "COLUMNS": "60"}
+    # A shell starts what it puts into the background with this signal ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = stack.start([sys.executable, "-m", "outbound_chat.cli", *command], narrow)
     wait_until(lambda: "expected to end" in stack.logs(), timeout=60, what="the first look at the batch")
     os.kill(process.pid, signal.SIGINT)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis
 
+from outbound_chat.api_keys import NewApiKey, Scope
 from outbound_chat.store import KINDS, Call, Keys, Store, calls
 from outbound_chat.store.calls import Result, WebhookResult
 from outbound_chat.store.records import PLACES_OF_ALL, RECORD_VERSION, Place
@@ -19,6 +20,7 @@ KEYS = Keys("oc", "main")
 FOLDER = files("outbound_chat.store") / "lua"
 SCRIPTS = sorted(file.name.removesuffix(".lua") for file in FOLDER.iterdir() if file.name.endswith(".lua"))
 RESULT = Result(local_id="id", claim="claim", outcome="sent")
+A_KEY = NewApiKey(name="n", scopes=(Scope.READ,))
 MOST_NAMES = 190
 """Lua refuses a script with more than 200."""
 
@@ -43,6 +45,8 @@ def a_call(script: str, items: int) -> Call[Any]:
         "close_batch": calls.close_batch(KEYS, batch="b", rejected=0),
         "read_jobs": calls.read_jobs(KEYS, ["id"] * items),
         "read_batch": calls.read_batch(KEYS, "b"),
+        "read_rows": calls.read_rows(KEYS, batch="b", first=1, count=1),
+        "read_budget": calls.read_budget(KEYS, []),
         "read_pace": calls.read_pace(KEYS, LANE),
         "read_shared": calls.read_shared(KEYS, "b"),
         "configure": calls.configure(
@@ -82,6 +86,11 @@ def a_call(script: str, items: int) -> Call[Any]:
         "unsuppress": calls.unsuppress(KEYS, sender="sms", names=["+1"] * items),
         "read_suppressed": calls.read_suppressed(KEYS, sender="sms", names=["+1"] * items),
         "close_chat": calls.close_chat(KEYS, contact="c", instances=["i"]),
+        "create_key": calls.create_key(KEYS, "k", digest="d", wanted=A_KEY, lives=None, until=None),
+        "read_key": calls.read_key(KEYS, "k"),
+        "read_keys": calls.read_keys(KEYS),
+        "revoke_key": calls.revoke_key(KEYS, "k"),
+        "spend_key": calls.spend_key(KEYS, "k", None),
         "why": calls.why(KEYS, "id"),
         "confirm": calls.confirm(KEYS, local_ids=["id"] * items),
         "reconcile": calls.reconcile(KEYS, lease_ms=1),

@@ -11,14 +11,27 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from outbound_chat.cli import audit, batch, control, dead, doctor, encryption, jobs, suppression, webhooks, why
+from outbound_chat.cli import (
+    audit,
+    batch,
+    control,
+    dead,
+    doctor,
+    encryption,
+    http,
+    jobs,
+    keys,
+    suppression,
+    webhooks,
+    why,
+)
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
 from outbound_chat.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE
 
 EPILOG = (
     "Exit codes: 0 done; 1 done, but something ended other than sent or rows were rejected; 2 wrong input or settings; "
-    "3 Redis can't be reached or refuses; 4 no result in time; 5 no such job or batch."
+    "3 Redis can't be reached or refuses; 4 no result in time; 5 no such job, batch or key."
 )
 
 
@@ -94,6 +107,13 @@ app.command("new-key", epilog=EPILOG)(encryption.new_key)
 app.command("rewrite-suppressed", epilog=EPILOG)(encryption.rewrite_suppressed)
 app.command("audit", epilog=EPILOG)(audit.audit)
 app.command("doctor", epilog=EPILOG)(doctor.doctor)
+app.command("http", epilog=EPILOG)(http.http)
+
+_keys = typer.Typer(help="API keys of the HTTP service.", no_args_is_help=True, rich_markup_mode=None)
+_keys.command("create", epilog=EPILOG)(keys.create)
+_keys.command("list", epilog=EPILOG)(keys.show)
+_keys.command("revoke", epilog=EPILOG)(keys.revoke)
+app.add_typer(_keys, name="keys")
 
 
 def _show_version(wanted: bool) -> None:

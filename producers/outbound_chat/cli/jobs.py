@@ -2,7 +2,6 @@
 
 import json
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -12,10 +11,10 @@ from outbound_chat.cli.holding import held_by, holds_of
 from outbound_chat.cli.output import Exit, number_of, print_batch, print_jobs, print_json, print_unknown, talk
 from outbound_chat.cli.progress import follow_batch
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import FieldError, InvalidJob, UnknownBatch, WaitTimeout
+from outbound_chat.errors import UnknownBatch, WaitTimeout
 from outbound_chat.jobs import Batch, Job, JobState
 from outbound_chat.reports import Hold
-from outbound_chat.request import Code
+from outbound_chat.rows import parse_time
 from outbound_chat_config import Settings, load_settings
 
 LARGEST_REQUEST = 1_000_000
@@ -26,26 +25,6 @@ WAITING = frozenset({JobState.SCHEDULED, JobState.QUEUED})
 Safety = Annotated[str | None, typer.Option(help="memory, or fsync: return once it is on disk, and with a replica.")]
 Callback = Annotated[str | None, typer.Option(help="https:// URL that is told of the end.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_default=False)]
-
-
-def parse_time(field: str, text: str | None) -> datetime | None:
-    """An ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00.
-
-    Raises:
-        InvalidJob: the text is no such time.
-    """
-    if text is None:
-        return None
-    fault = FieldError(
-        field, Code.INVALID_TIME, "must be an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00"
-    )
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidJob([fault]) from error
-    if instant.tzinfo is None:
-        raise InvalidJob([fault])
-    return instant
 
 
 def _pairs(values: list[str]) -> dict[str, str] | None:

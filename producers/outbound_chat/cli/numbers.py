@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from outbound_chat.cli.files import LONGEST_FIELD, LONGEST_LINE, UnusableFile
+from outbound_chat.rows import LONGEST_FIELD, LONGEST_LINE, UnusableFile
 
 COLUMNS = ("to", "number")
 """Names that the column of the numbers may have."""

@@ -25,7 +25,7 @@ class Rejects:
     def add(self, rejection: Rejection) -> None:
         """Writes one rejected row."""
         row, errors = rejection.row, rejection.errors
-        found = self._source.recent.get(row) or Row(0, {})
+        found = self._source.recent.get(row) or Row(row, 0, {})
         if len(self.first) < NAMED:
             self.first.append({"line": found.line, "row": row, "errors": errors})
         first = self._file is None

@@ -4,7 +4,7 @@ One description of the verbs (`_verbs`, `_batches`), which yields calls; two thi
 """
 
 from outbound_chat.client._async import AsyncOutboundChat
-from outbound_chat.client._options import ROW_OPTIONS
+from outbound_chat.client._options import BATCH_OPTIONS, ROW_OPTIONS
 from outbound_chat.client._sync import OutboundChat
 
-__all__ = ["ROW_OPTIONS", "AsyncOutboundChat", "OutboundChat"]
+__all__ = ["BATCH_OPTIONS", "ROW_OPTIONS", "AsyncOutboundChat", "OutboundChat"]

@@ -1,13 +1,15 @@
 """The client for asyncio: FastAPI, aiohttp and the like. Each verb promises what its twin of `OutboundChat` does."""
 
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
 from outbound_chat.client._control import Control
 from outbound_chat.client._documented import documented_by
+from outbound_chat.client._hub import Hub, Waiter
 from outbound_chat.client._operations_async import AsyncOperations
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
 from outbound_chat.client._preflight import BatchPreflight
@@ -17,7 +19,7 @@ from outbound_chat.client._sync import Ending, OutboundChat
 from outbound_chat.client._verbs import Verbs, time_left
 from outbound_chat.client._webhooks import AsyncWebhooks
 from outbound_chat.client._why import why
-from outbound_chat.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable
+from outbound_chat.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable, UnknownBatch
 from outbound_chat.jobs import Batch, BatchReceipt, Job, Preflight
 from outbound_chat.store import AsyncStore
 from outbound_chat.why import Why
@@ -70,13 +72,14 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing, AsyncWebhooks):
         self._verbs = Verbs(settings)
         self._control = Control(self._verbs)
         self._store = store or AsyncStore(settings.redis_url.get_secret_value(), settings.key_prefix)
+        self._hub = Hub(self._store, self._finals)
 
     @documented_by(OutboundChat.enqueue)
-    async def enqueue(self, **options: Unpack[JobOptions]) -> Job:
+    async def enqueue(self, /, **options: Unpack[JobOptions]) -> Job:
         return await self._run(self._verbs.enqueue(options))
 
     @documented_by(OutboundChat.enqueue_request)
-    async def enqueue_request(self, **request: Unpack[ApiOptions]) -> Job:
+    async def enqueue_request(self, /, **request: Unpack[ApiOptions]) -> Job:
         return await self._run(self._verbs.enqueue_request(request))
 
     async def enqueue_batch(
@@ -145,21 +148,42 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing, AsyncWebhooks):
 
     @documented_by(OutboundChat.wait)
     async def wait(self, job_id: str, timeout: float = 30.0) -> Job:  # noqa: ASYNC109  # as its twin
-        return await self._wait(job_id, lambda: self._verbs.status(job_id), timeout)
+        return await self._wait(job_id, lambda: self._verbs.status(job_id), timeout, of_batch=False)
 
     @documented_by(OutboundChat.wait_batch)
     async def wait_batch(self, batch_id: str, timeout: float = 600.0) -> Batch:  # noqa: ASYNC109  # as its twin
-        return await self._wait(batch_id, lambda: self._verbs.batch(batch_id, with_pace=False), timeout)
+        read = partial(self._verbs.batch, batch_id, with_pace=False)
+        return await self._wait(batch_id, read, timeout, of_batch=True)
 
-    async def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:  # noqa: ASYNC109
+    async def _wait(
+        self,
+        id_: str,
+        read: Callable[[], Steps[Ending]],
+        timeout: float,  # noqa: ASYNC109
+        *,
+        of_batch: bool,
+    ) -> Ending:
         deadline = time.monotonic() + timeout
         found = await self._run(read())
         if found.final:
             return found
-        async with self._store.listen(self._verbs.channel(id_)) as listener:
+        async with self._hub.joined(self._verbs.channel(id_), id_, of_batch=of_batch) as waiter:
             while not (found := await self._run(read())).final:
-                await listener.wait(time_left(id_, deadline))
+                await waiter.woken(time_left(id_, deadline))
         return found
+
+    async def _finals(self, waiters: Collection[Waiter]) -> set[Waiter]:
+        """Those who need wait no longer: what they wait for has ended, or is gone."""
+        jobs = await self.statuses({waiter.id for waiter in waiters if not waiter.of_batch})
+        batches = {id_: await self._batch_is_over(id_) for id_ in {one.id for one in waiters if one.of_batch}}
+        over = {id_ for id_, job in jobs.items() if job is None or job.final} | {id_ for id_ in batches if batches[id_]}
+        return {waiter for waiter in waiters if waiter.id in over}
+
+    async def _batch_is_over(self, batch_id: str) -> bool:
+        try:
+            return (await self._run(self._verbs.batch(batch_id, with_pace=False))).final
+        except UnknownBatch:
+            return True
 
     async def _run(self, steps: Steps[T]) -> T:
         try:
@@ -175,8 +199,13 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing, AsyncWebhooks):
             result: T = end.value
             return result
 
+    @documented_by(OutboundChat.ping)
+    async def ping(self) -> None:
+        await self._store.ping()
+
     async def close(self) -> None:
         """Closes the connections to Redis."""
+        await self._hub.close()
         await self._store.close()
 
     async def __aenter__(self) -> Self:

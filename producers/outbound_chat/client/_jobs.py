@@ -1,5 +1,6 @@
 """Jobs on their way into the ledger: from a checked request to what `submit` takes, and back to what callers see."""
 
+import hashlib
 import json
 
 from outbound_chat.client._checks import Timing, fingerprints
@@ -30,6 +31,7 @@ def new_job(
     content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
     if told := callback or shared_callback:
         content["callback_url"] = told
+    fingerprint = fingerprints(seal, content) if idem else "-"
     return NewJob(
         local_id=local_id,
         callback=callback,
@@ -38,11 +40,20 @@ def new_job(
         expires_ms=timing.expires_ms,
         # A chat that starts silent counts as one: its flow is about to speak.
         parts=max(1, parts),
-        token="",
+        token=_token(idem, fingerprint) if idem else "",
         idem=idem,
-        fingerprint=fingerprints(seal, content) if idem else "-",
+        fingerprint=fingerprint,
         request=write_stored(seal, request, whole.number),
     )
+
+
+def _token(idem: str, fingerprint: str) -> str:
+    """The token of a job with an idempotency key: the same for the same key and content.
+
+    A failover may forget a job that was called already, before its producer heard of it. The repeat is a new job then,
+    and only the token tells Connect that it is the same message.
+    """
+    return hashlib.sha256(f"{idem} {fingerprint.partition(' ')[0]}".encode()).hexdigest()[:32]
 
 
 def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) -> Job:

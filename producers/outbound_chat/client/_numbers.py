@@ -110,6 +110,9 @@ class NumberList:
     def page(self, cursor: str) -> Steps[tuple[str, list[SuppressedNumber]]]:
         """A page of it, and where the next begins; `FIRST_PAGE` again when none is left."""
         marked = cursor.startswith(MARKED)
+        if marked:
+            # Its reader had a key. Without it the other list would be read, and this one left out in silence.
+            self._need_number_key()
         key_id = self.seal.number_key_id if marked else ""
         answer = yield from ask(
             calls.read_suppressed(self.keys, sender=self.sender, key_id=key_id, cursor=cursor.removeprefix(MARKED))

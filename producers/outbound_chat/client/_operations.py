@@ -4,13 +4,14 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, Unpack
 
+from outbound_chat.client import _overview as overview
 from outbound_chat.client._control import Control, Target
 from outbound_chat.client._dead import Dead
 from outbound_chat.client._options import DeadFilter, RequestOptions
 from outbound_chat.client._steps import Steps
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.jobs import Batch, Job, JobState
-from outbound_chat.reports import DeadLetters, Events, Hold
+from outbound_chat.reports import BudgetStatus, DeadLetters, Events, Hold, JobPage
 
 T = TypeVar("T")
 
@@ -107,6 +108,24 @@ class Operations:
             InvalidJob: this can be no tenant's name.
         """
         return self._run(self._control.cancel_tenant(tenant))
+
+    def budgets(self) -> list[BudgetStatus]:
+        """How all budgets of the settings are doing: pace, jobs, workers, holds. Two round trips each."""
+        return self._run(overview.budgets(self._verbs))
+
+    def batch_jobs(
+        self, batch_id: str, state: JobState | str | None = None, cursor: str | None = None, limit: int = 100
+    ) -> JobPage:
+        """A page of a batch's jobs in the order of its rows, of one state or of all.
+
+        `limit`: 1 to 500. A page has fewer, even none, where few of many rows have the state: go on until `cursor`
+        is None. Jobs whose record has passed its lifetime are not listed.
+
+        Raises:
+            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+            InvalidJob: there is no such state, or the cursor is none.
+        """
+        return self._run(overview.batch_jobs(self._verbs, batch_id, state, cursor, limit))
 
     def dead_letters(self, *, limit: int = 100, cursor: str | None = None, **chosen: Unpack[DeadFilter]) -> DeadLetters:
         """A page of the failed and uncertain jobs of a budget, the newest first.

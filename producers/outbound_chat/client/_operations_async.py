@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar, Unpack
 
+from outbound_chat.client import _overview as overview
 from outbound_chat.client._control import Control, Target
 from outbound_chat.client._dead import Dead
 from outbound_chat.client._documented import documented_by
@@ -13,7 +14,7 @@ from outbound_chat.client._options import DeadFilter, RequestOptions
 from outbound_chat.client._steps import Steps
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.jobs import Batch, Job, JobState
-from outbound_chat.reports import DeadLetters, Events, Hold
+from outbound_chat.reports import BudgetStatus, DeadLetters, Events, Hold, JobPage
 
 T = TypeVar("T")
 
@@ -70,6 +71,16 @@ class AsyncOperations:
     @documented_by(Operations.cancel_tenant)
     async def cancel_tenant(self, tenant: str) -> int:
         return await self._run(self._control.cancel_tenant(tenant))
+
+    @documented_by(Operations.budgets)
+    async def budgets(self) -> list[BudgetStatus]:
+        return await self._run(overview.budgets(self._verbs))
+
+    @documented_by(Operations.batch_jobs)
+    async def batch_jobs(
+        self, batch_id: str, state: JobState | str | None = None, cursor: str | None = None, limit: int = 100
+    ) -> JobPage:
+        return await self._run(overview.batch_jobs(self._verbs, batch_id, state, cursor, limit))
 
     @documented_by(Operations.dead_letters)
     async def dead_letters(

@@ -106,6 +106,8 @@ class DeadFilter(TypedDict, total=False):
 
 ROW_OPTIONS = frozenset(JobOptions.__annotations__) - SafetyOptions.__annotations__.keys()
 """Names that a row of a batch may have."""
+BATCH_OPTIONS = frozenset({"sender", *BatchOptions.__annotations__})
+"""Names of what the rows of a batch may share, and of its own options."""
 
 
 class ApiOptions(TimingOptions, LaneOptions, SafetyOptions, WebhookOptions, total=False):

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from typing import TypeVar
 
 from outbound_chat.client._numbers import NumberList, list_of
+from outbound_chat.client._overview import suppressed_page
 from outbound_chat.client._steps import Steps
 from outbound_chat.client._suppression import (
     Chunk,
@@ -15,7 +16,7 @@ from outbound_chat.client._suppression import (
     removing,
 )
 from outbound_chat.client._verbs import Verbs
-from outbound_chat.reports import SuppressedNumber
+from outbound_chat.reports import SuppressedNumber, SuppressedPage
 from outbound_chat.store.calls import FIRST_PAGE
 from outbound_chat_config import Settings
 
@@ -87,6 +88,17 @@ class Suppressing:
         """
         listed = self._list(sender)
         return self._all(listed) if numbers is None else self._those(listed, not_text(numbers))
+
+    def suppressed_page(self, *, sender: str, cursor: str | None = None) -> SuppressedPage:
+        """A page of the sender's suppression list, of about 500 numbers. `cursor`: of the page before.
+
+        While the list changes, a number may come twice.
+
+        Raises:
+            SettingsError: the settings have no such sender.
+            InvalidJob: the cursor is none.
+        """
+        return self._run(suppressed_page(self._verbs, sender, cursor))
 
     def rewrite_suppressed(self, *, sender: str, on_progress: Callable[[int], None] | None = None) -> int:
         """Writes the sender's suppression list anew, as the settings say now; how many entries it has.
@@ -160,6 +172,10 @@ class AsyncSuppressing:
         """As `OutboundChat.suppressed`, for `async for`."""
         listed = self._list(sender)
         return self._all(listed) if numbers is None else self._those(listed, numbers)
+
+    async def suppressed_page(self, *, sender: str, cursor: str | None = None) -> SuppressedPage:
+        """As `OutboundChat.suppressed_page`."""
+        return await self._run(suppressed_page(self._verbs, sender, cursor))
 
     async def rewrite_suppressed(self, *, sender: str, on_progress: Callable[[int], None] | None = None) -> int:
         """As `OutboundChat.rewrite_suppressed`."""

@@ -22,6 +22,9 @@ from outbound_chat.why import Why
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")
+REREAD_SECONDS = 2.0
+"""A notification may be lost with its connection: a waiter looks again so often."""
+
 Ending = TypeVar("Ending", Job, Batch)
 
 
@@ -60,7 +63,7 @@ class OutboundChat(Operations, Suppressing, Webhooks):
         self._control = Control(self._verbs)
         self._store = store or Store(settings.redis_url.get_secret_value(), settings.key_prefix)
 
-    def enqueue(self, **options: Unpack[JobOptions]) -> Job:
+    def enqueue(self, /, **options: Unpack[JobOptions]) -> Job:
         """Takes one job: it is in Redis when this returns, and will be sent.
 
         `sender` and `to` are required; see `JobOptions` for the rest.
@@ -71,7 +74,7 @@ class OutboundChat(Operations, Suppressing, Webhooks):
         """
         return self._run(self._verbs.enqueue(options))
 
-    def enqueue_request(self, **request: Unpack[ApiOptions]) -> Job:
+    def enqueue_request(self, /, **request: Unpack[ApiOptions]) -> Job:
         """Takes exactly what boto3's `start_outbound_chat_contact(**request)` takes, and our options beside it.
 
         Without `sender` the job belongs to the sender whose instance and source the request names.
@@ -205,7 +208,7 @@ class OutboundChat(Operations, Suppressing, Webhooks):
             return found
         with self._store.listen(self._verbs.channel(id_)) as listener:
             while not (found := self._run(read())).final:
-                listener.wait(time_left(id_, deadline))
+                listener.wait(min(time_left(id_, deadline), REREAD_SECONDS))
         return found
 
     def _run(self, steps: Steps[T]) -> T:
@@ -221,6 +224,10 @@ class OutboundChat(Operations, Suppressing, Webhooks):
         except StopIteration as end:
             result: T = end.value
             return result
+
+    def ping(self) -> None:
+        """Returns when Redis answers."""
+        self._store.ping()
 
     def close(self) -> None:
         """Closes the connections to Redis."""

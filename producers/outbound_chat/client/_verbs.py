@@ -5,6 +5,7 @@ Talks to nobody itself. `OutboundChat` and `AsyncOutboundChat` run the steps on 
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from outbound_chat.client._checks import (
@@ -40,8 +41,6 @@ from outbound_chat.store import Keys, calls
 from outbound_chat.store.calls import NotOpen
 from outbound_chat.store.records import lane_of
 from outbound_chat_config import DEFAULT_CHAT_DURATION, Sender, Settings, chat_duration
-
-REREAD_SECONDS = 2.0
 
 
 class Verbs:
@@ -112,7 +111,7 @@ class Verbs:
             if not other.same:
                 raise IdempotencyConflict(other_id)
             yield from guard.confirm(other_id, local_ids=[other.local_id])
-            return (yield from self.status(other_id))
+            return replace((yield from self.status(other_id)), repeated=True)
         yield from guard.confirm(f"{keys.budget}.{job.local_id}", local_ids=[job.local_id])
         return fresh_job(keys.budget, job, lane, submitted.now_ms, max_age_ms(sender))
 
@@ -199,15 +198,15 @@ class Verbs:
 
 
 def time_left(id_: str, deadline: float) -> float:
-    """Seconds to wait for a notification before the record is read again, since one may be lost with its connection.
+    """Seconds that are left.
 
     Raises:
-        WaitTimeout: none is left.
+        WaitTimeout: none.
     """
     left = deadline - time.monotonic()
     if left <= 0:
         raise WaitTimeout(f"{id_} is not final yet; it goes on, ask again with the same id")
-    return min(left, REREAD_SECONDS)
+    return left
 
 
 def max_age_ms(sender: Sender) -> int:

@@ -7,13 +7,16 @@ change of a job's state is one atomic Lua script; `calls` has a typed function f
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Call
 from outbound_chat.store.connection import is_cluster
-from outbound_chat.store.keys import KINDS, KeyKind, Keys, Lifetime
+from outbound_chat.store.keys import ACCESS, KINDS, KeyKind, Keys, Lifetime
 from outbound_chat.store.server import server_config, server_info
 from outbound_chat.store.store import AsyncStore, Store
+from outbound_chat.store.subscription import AsyncSubscription
 
 __all__ = [
+    "ACCESS",
     "KINDS",
     "AsyncStore",
+    "AsyncSubscription",
     "Call",
     "KeyKind",
     "Keys",

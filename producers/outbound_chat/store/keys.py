@@ -8,6 +8,9 @@ left in Redis with this list, and fails on any key that is not in it or breaks i
 from dataclasses import dataclass
 from enum import StrEnum
 
+ACCESS = "@access"
+"""Stands where other keys have their budget: API keys belong to none. No budget can be called so."""
+
 
 class Lifetime(StrEnum):
     """How a key goes away."""
@@ -20,6 +23,8 @@ class Lifetime(StrEnum):
     """No expiry while work is open; one as soon as it is final."""
     BUDGET = "budget"
     """Kept as long as the budget is in use; small, but for suppression lists."""
+    ACCESS = "access"
+    """Kept for good, below `<prefix>:{@access}:`; a few hundred bytes an API key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,9 @@ KINDS = (
     KeyKind("hook_poke", "list", Lifetime.TTL, "wakes the waiting courier; at most one element"),
     KeyKind("hook_wake", "list", Lifetime.TTL, "wakes the wakers to bring a courier; at most one element"),
     KeyKind("wake", "list", Lifetime.TTL, "wakes the wakers: nonce of the request; at most one element"),
+    KeyKind("api_keys", "hash", Lifetime.ACCESS, "API keys of the HTTP service: id -> times, newline, hash and limits"),
+    KeyKind("api_keys_used", "hash", Lifetime.ACCESS, "when each API key was last used: id -> ms"),
+    KeyKind("api_keys_spent:*", "hash", Lifetime.TTL, "requests that an API key with a rate may make now"),
 )
 
 

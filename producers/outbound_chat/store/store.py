@@ -5,8 +5,8 @@ Not for rules: what a call does stands in its Lua script, what it means in `call
 
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 from weakref import WeakSet
@@ -18,6 +18,7 @@ from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, con
 from outbound_chat.store.keys import KINDS, Keys
 from outbound_chat.store.scripts import knows_shebang, load_script
 from outbound_chat.store.sentinel import close_sentinels, close_sentinels_async
+from outbound_chat.store.subscription import AsyncSubscription
 from outbound_chat.store.together import run_together, run_together_async
 
 T = TypeVar("T")
@@ -153,6 +154,11 @@ class Store:
             # Another program wrote there; the next result is learned from anew.
             return 0.0, 0.0
 
+    def ping(self) -> None:
+        """Returns when the server answers."""
+        with translated():
+            self.redis.ping()
+
     @contextmanager
     def listen(self, channel: str) -> "Iterator[Listener]":
         """Subscribes to a channel; returns when the subscription stands."""
@@ -231,32 +237,17 @@ class AsyncStore:
                 reply = await self.redis.eval(script.source, 1, call.keys.base, *call.args)
         return call.read(reply)
 
-    @asynccontextmanager
-    async def listen(self, channel: str) -> "AsyncIterator[AsyncListener]":
-        """Subscribes to a channel; returns when the subscription stands."""
-        pubsub = self.redis.pubsub()
-        try:
-            with translated():
-                await pubsub.subscribe(channel)
-            listener = AsyncListener(pubsub)
-            await listener.wait(STANDS_SECONDS)
-            yield listener
-        finally:
-            await pubsub.aclose()
+    async def ping(self) -> None:
+        """Returns when the server answers."""
+        with translated():
+            await self.redis.ping()
+
+    def subscription(self) -> AsyncSubscription:
+        """A connection of its own for channels, which come and go."""
+        # Named as the channels of jobs are, which users of Redis may listen on; no id is "-".
+        return AsyncSubscription(self.redis.pubsub(), f"{self._prefix}:{{-}}:done:-")
 
     async def close(self) -> None:
         """Closes all connections."""
         await self.redis.aclose()
         await close_sentinels_async(self.redis)
-
-
-class AsyncListener:
-    """A subscription that stands."""
-
-    def __init__(self, pubsub: Any) -> None:
-        self._pubsub = pubsub
-
-    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109  # the reader's own time-out ends it cleanly
-        """Returns when a message comes, or after `timeout` seconds."""
-        with translated():
-            await self._pubsub.get_message(timeout=timeout)

@@ -4,13 +4,33 @@ The only place that knows the order of arguments and the form of replies. Nothin
 `AsyncStore` runs the call.
 """
 
-from outbound_chat.store.calls._batches import Book, close_batch, is_count, open_batch, read_batch, read_shared
+from outbound_chat.store.calls._access import (
+    FoundKey,
+    Spent,
+    StoredKey,
+    create_key,
+    read_key,
+    read_keys,
+    revoke_key,
+    spend_key,
+)
+from outbound_chat.store.calls._batches import (
+    Book,
+    Rows,
+    close_batch,
+    is_count,
+    open_batch,
+    read_batch,
+    read_rows,
+    read_shared,
+)
 from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
 from outbound_chat.store.calls._control import cancel_many, close_chat, configure, hold, read_holds, release
 from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
 from outbound_chat.store.calls._durability import Standing, confirm
 from outbound_chat.store.calls._events import read_events
 from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_clock, read_jobs, submit
+from outbound_chat.store.calls._overview import read_budget
 from outbound_chat.store.calls._pace import read_pace
 from outbound_chat.store.calls._pumps import (
     Claimed,
@@ -66,6 +86,7 @@ __all__ = [
     "Empty",
     "Finding",
     "Found",
+    "FoundKey",
     "Held",
     "Listed",
     "NewJob",
@@ -77,8 +98,11 @@ __all__ = [
     "Renewed",
     "Replayed",
     "Result",
+    "Rows",
+    "Spent",
     "Standing",
     "StoredJob",
+    "StoredKey",
     "Submitted",
     "Tended",
     "Unconfigured",
@@ -96,20 +120,25 @@ __all__ = [
     "configure",
     "confirm",
     "count_dead",
+    "create_key",
     "finish",
     "hold",
     "is_count",
     "leave",
     "open_batch",
     "read_batch",
+    "read_budget",
     "read_clock",
     "read_dead",
     "read_dead_webhooks",
     "read_events",
     "read_holds",
     "read_jobs",
+    "read_key",
+    "read_keys",
     "read_pace",
     "read_request",
+    "read_rows",
     "read_shared",
     "read_suppressed",
     "read_webhook_hosts",
@@ -118,7 +147,9 @@ __all__ = [
     "renew",
     "replay",
     "replay_webhooks",
+    "revoke_key",
     "settle_webhooks",
+    "spend_key",
     "submit",
     "suppress",
     "tend",

@@ -1,14 +1,17 @@
 """What producers and callers ask of batches."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from outbound_chat.errors import StoreError
+from outbound_chat.jobs import Job
 from outbound_chat.prediction import Pace
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.calls._pace import read_pace_json
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.records import UnreadableRecord, job_from_head
 
 _TEXTS = frozenset({"name", "lane"})
 _LONGEST_COUNT = 15
@@ -73,3 +76,30 @@ def is_count(text: str) -> bool:
 def read_shared(keys: Keys, batch: str) -> Call[str | None]:
     """The part of the request that all jobs of the batch share, as stored; None: it is gone, or can't be read."""
     return Call("read_shared", keys, [batch], lambda reply: reply)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of a batch."""
+
+    last: int
+    """The last row that was ever taken."""
+    lane: str
+    jobs: Mapping[int, Job]
+    """By their row; rows that were refused, and jobs that passed their lifetime, are not among them."""
+
+
+def read_rows(keys: Keys, *, batch: str, first: int, count: int) -> Call[Rows | None]:
+    """At most `MOST_JOBS` rows of a batch from one on; None: there is no such batch."""
+
+    def read(reply: list[Any]) -> Rows | None:
+        if len(reply) == 1:
+            return None
+        jobs: dict[int, Job] = {}
+        for row, head in enumerate(reply[3:], start=first):
+            with suppress(UnreadableRecord):
+                if head:
+                    jobs[row] = job_from_head(keys.budget, f"{batch}-{row}", head, int(reply[0]))
+        return Rows(int(reply[1]), str(reply[2]), jobs)
+
+    return Call("read_rows", keys, [batch, first, count], read)

@@ -52,11 +52,13 @@ local function take(i)
 end
 
 if batch ~= '' then
-  local found = read('HMGET', key('b:' .. batch), 'created_at', 'closed_at') or {}
+  local found = read('HMGET', key('b:' .. batch), 'created_at', 'closed_at', 'rows') or {}
   if not found[1] then
     return { 'unknown_batch' }
   end
-  redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3])
+  -- Rows come in their order: the last job has the highest number.
+  local row = tonumber(string.match(ARGV[#ARGV - WIDTH + 1] or '', '-(%d+)$') or 0)
+  redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(math.max(row, tonumber(found[3]) or 0)))
   if found[2] then
     return { 'batch_closed' }
   end

@@ -1,0 +1,42 @@
+"""Makes, lists and revokes the API keys of the HTTP service.
+
+Only their hashes are stored, in Redis, below the prefix and outside any budget.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from outbound_chat.api_keys import ApiKey, NewApiKey, digest_of, id_of, new_token
+from outbound_chat.store import ACCESS, Store, calls
+
+
+class ApiKeys:
+    """The API keys in a store. Methods raise `StoreError` when Redis refuses, `StoreUnavailable` when it is away."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._keys = store.keys(ACCESS)
+
+    def create(
+        self, wanted: NewApiKey, *, lives: timedelta | None = None, until: datetime | None = None
+    ) -> tuple[str, ApiKey]:
+        """Makes a key and answers it with what is kept of it: it can't be read again.
+
+        It expires after `lives`, by the clock of Redis, or at `until`; with neither it does not.
+        """
+        token = new_token()
+        id_ = id_of(token) or ""
+        call = calls.create_key(self._keys, id_, digest=digest_of(token), wanted=wanted, lives=lives, until=until)
+        return token, self._store.run(call)
+
+    def all(self) -> Sequence[ApiKey]:
+        """All keys that were ever made, the oldest first: also those that were revoked or have expired."""
+        found = self._store.run(calls.read_keys(self._keys))
+        return sorted(found, key=lambda key: (key.created_at, key.id))
+
+    def revoke(self, key_id: str) -> bool:
+        """Ends a key for good, in every process of the service within a second; whether there is one of that id.
+
+        Twice changes nothing: the first time stays.
+        """
+        return self._store.run(calls.revoke_key(self._keys, key_id))

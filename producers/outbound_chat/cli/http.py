@@ -1,0 +1,23 @@
+"""The command that serves HTTP; it needs the extra `[http]`."""
+
+from typing import Annotated
+
+import typer
+
+from outbound_chat.cli.output import Exit, talk
+from outbound_chat_config import load_settings
+
+
+def http(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; http.host by default.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port; http.port by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve; each uses one core.")] = 1,
+) -> None:
+    """Serve the HTTP API until it is told to end."""
+    try:
+        from outbound_chat.http import serve  # noqa: PLC0415  # the extra may be missing
+    except ModuleNotFoundError as error:
+        talk.print(f"error: 'http' needs {error.name}; run: pip install 'outbound-chat[http]'", markup=False)
+        raise typer.Exit(Exit.WRONG_INPUT) from error
+    serve(load_settings(), host=host, port=port, workers=workers)

@@ -1,0 +1,173 @@
+"""Commands for API keys of the HTTP service: keys create, keys list, keys revoke."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from outbound_chat.access import ApiKeys
+from outbound_chat.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope, id_of
+from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.output import Exit, out, print_json, talk
+from outbound_chat.errors import InvalidJob
+from outbound_chat.plain import plain
+from outbound_chat.rows import parse_time
+from outbound_chat.store import Store
+from outbound_chat_config import Settings, check_name, load_settings
+
+LONGEST_NAME = 100
+MOST_REQUESTS = 1_000_000
+_RATE = re.compile(r"([1-9][0-9]{0,6})/([smh])")
+_LIFE = re.compile(r"([1-9][0-9]{0,4})([dhm])")
+_PER = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
+_UNIT = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_STYLES = {KeyState.ACTIVE: "green", KeyState.EXPIRED: "yellow"}
+
+
+def create(
+    name: Annotated[str, typer.Argument(help="Who has it, for people.", show_default=False)],
+    *,
+    scope: Annotated[list[Scope], typer.Option(help="What it may do; repeatable.", show_default=False)],
+    sender: Annotated[
+        list[str] | None, typer.Option(help="Only this sender; repeatable. All by default.", show_default=False)
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's jobs; all by default.")] = None,
+    rate: Annotated[str | None, typer.Option(help="Requests it may make, such as 10/s, 600/m or 5000/h.")] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="When it ends: 90d, 12h, or an ISO 8601 time with a zone; never by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make an API key, and print it. It can't be shown again: only its hash is kept."""
+    settings = load_settings()
+    wanted = NewApiKey(
+        name=_checked_name(name),
+        scopes=tuple(one for one in Scope if one in scope),
+        tenant=_checked_tenant(tenant),
+        senders=_checked_senders(sender, settings),
+        rate=_rate(rate),
+    )
+    lives, until = _end(expires)
+    with _api_keys(settings) as keys:
+        token, key = keys.create(wanted, lives=lives, until=until)
+    if as_json:
+        print_json({"key": token, **_plain(key)})
+        return
+    typer.echo(token)
+    talk.print("Keep it now: it is not shown again. Send it as the header  Authorization: Bearer …", markup=False)
+
+
+def show(*, as_json: Json = False) -> None:
+    """Print all API keys: what they allow, when they were used last, and whether they are taken."""
+    with _api_keys(load_settings()) as keys:
+        found = keys.all()
+    if as_json:
+        print_json([_plain(key) for key in found])
+        return
+    for key in found:
+        out.print(_line(key))
+
+
+def revoke(
+    key: Annotated[str, typer.Argument(help="Id of the key, or the key itself.", show_default=False)],
+    *,
+    as_json: Json = False,
+) -> None:
+    """End an API key for good. Within a second no process of the service takes it."""
+    # Whoever found a key in a log has all of it at hand.
+    key_id = id_of(key) or key
+    with _api_keys(load_settings()) as keys:
+        known = keys.revoke(key_id)
+    if not known:
+        talk.print("no API key has this id; see: outbound-chat keys list", markup=False)
+        raise typer.Exit(Exit.UNKNOWN_ID)
+    if as_json:
+        print_json({"id": key_id, "state": KeyState.REVOKED})
+    else:
+        out.print(f"{key_id} is revoked", markup=False)
+
+
+@contextmanager
+def _api_keys(settings: Settings) -> Iterator[ApiKeys]:
+    with Store(settings.redis_url.get_secret_value(), settings.key_prefix) as store:
+        yield ApiKeys(store)
+
+
+def _line(key: ApiKey) -> Text:
+    line = (
+        Text(key.id, style="bold")
+        + Text(f"  {key.state}", style=_STYLES.get(key.state, "red"))
+        + Text(f"  {key.name}  ")
+    )
+    parts = [", ".join(key.scopes)]
+    if key.tenant is not None:
+        parts.append(f"tenant {key.tenant}")
+    if key.senders is not None:
+        parts.append(f"senders {', '.join(key.senders)}")
+    if key.rate:
+        parts.append(f"at most {key.rate}")
+    parts.append(f"last used {_day(key.last_used_at)}" if key.last_used_at else "never used")
+    if key.revoked_at:
+        parts.append(f"revoked {_day(key.revoked_at)}")
+    elif key.expires_at:
+        parts.append(f"{'expired' if key.state is KeyState.EXPIRED else 'expires'} {_day(key.expires_at)}")
+    return line + Text("; ".join(parts))
+
+
+def _plain(key: ApiKey) -> dict[str, Any]:
+    return {**plain(key), "rate": str(key.rate) if key.rate else None}
+
+
+def _day(instant: datetime) -> str:
+    return f"{instant.astimezone():%Y-%m-%d %H:%M}"
+
+
+def _checked_name(name: str) -> str:
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise typer.BadParameter(f"must be 1 to {LONGEST_NAME} characters that can be printed", param_hint="NAME")
+    return name
+
+
+def _checked_tenant(tenant: str | None) -> str | None:
+    try:
+        return tenant if tenant is None else check_name(tenant)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--tenant") from error
+
+
+def _checked_senders(senders: list[str] | None, settings: Settings) -> tuple[str, ...] | None:
+    if not senders:
+        return None
+    if unknown := sorted(set(senders) - settings.senders.keys()):
+        known = ", ".join(sorted(settings.senders)) or "none"
+        raise typer.BadParameter(f"the settings have no {', '.join(unknown)}; known: {known}", param_hint="--sender")
+    return tuple(sorted(set(senders)))
+
+
+def _rate(text: str | None) -> RateLimit | None:
+    if text is None:
+        return None
+    found = _RATE.fullmatch(text)
+    if not found or int(found[1]) > MOST_REQUESTS:
+        message = f"must be 1 to {MOST_REQUESTS:,} requests a second, minute or hour, such as 10/s, 600/m or 5000/h"
+        raise typer.BadParameter(message, param_hint="--rate")
+    return RateLimit(int(found[1]), _PER[found[2]])
+
+
+def _end(text: str | None) -> tuple[timedelta | None, datetime | None]:
+    if text is None:
+        return None, None
+    if found := _LIFE.fullmatch(text):
+        return int(found[1]) * _UNIT[found[2]], None
+    try:
+        until = parse_time("expires", text)
+    except InvalidJob:
+        message = "must be a time from now, such as 90d, 12h or 30m, or an ISO 8601 time with a zone"
+        raise typer.BadParameter(message, param_hint="--expires") from None
+    if until is None or until <= datetime.now(UTC):
+        raise typer.BadParameter("has passed already", param_hint="--expires")
+    return None, until

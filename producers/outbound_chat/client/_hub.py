@@ -1,0 +1,160 @@
+"""One connection for everybody who waits: a channel is subscribed while somebody waits for its job or batch.
+
+A notification may be lost with its connection, so all that is waited for is read again every 10 seconds and after each
+new connection: in bulk, so that 1,000 who wait cost two round trips and not 1,000.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
+
+from outbound_chat.errors import StoreError
+from outbound_chat.store import AsyncStore, AsyncSubscription
+
+REREAD_SECONDS = 10.0
+READ_SECONDS = 5.0
+"""Longest silence before the connection is looked after."""
+
+Finals = Callable[[Collection["Waiter"]], Awaitable[set["Waiter"]]]
+"""Says which of them need wait no longer."""
+
+
+class Waiter:
+    """Somebody who waits for the end of one job or batch."""
+
+    def __init__(self, id_: str, *, of_batch: bool) -> None:
+        self.id = id_
+        self.of_batch = of_batch
+        self._signal = asyncio.Event()
+        self._error: StoreError | None = None
+
+    def wake(self, error: StoreError | None = None) -> None:
+        """Lets it look again, or fail."""
+        self._error = error
+        self._signal.set()
+
+    async def woken(self, seconds: float) -> None:
+        """Returns when there may be something new, or after `seconds`.
+
+        Raises:
+            StoreError: Redis can't be reached, or refuses.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._signal.wait()
+        self._signal.clear()
+        if self._error:
+            raise self._error
+
+
+class _Channel:
+    """Those who wait on one channel."""
+
+    def __init__(self) -> None:
+        self.waiters: set[Waiter] = set()
+        self.stands = asyncio.Event()
+
+
+class Hub:
+    """Tells waiters of one client, and so of one event loop, when to look."""
+
+    def __init__(self, store: AsyncStore, finals: Finals) -> None:
+        self._store = store
+        self._finals = finals
+        self._channels: dict[str, _Channel] = {}
+        self._subscribed: set[str] = set()
+        self._changed = asyncio.Event()
+        self._reread = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def joined(self, channel: str, id_: str, *, of_batch: bool) -> AsyncIterator[Waiter]:
+        """Waits with others; nothing that is published from now on is missed."""
+        waiter = Waiter(id_, of_batch=of_batch)
+        found = self._channels.setdefault(channel, _Channel())
+        found.waiters.add(waiter)
+        self._changed.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        try:
+            await self._until_it_stands(found, waiter)
+            yield waiter
+        finally:
+            found.waiters.discard(waiter)
+            if not found.waiters and self._channels.get(channel) is found:
+                del self._channels[channel]
+                self._changed.set()
+
+    async def _until_it_stands(self, channel: _Channel, waiter: Waiter) -> None:
+        stands = asyncio.ensure_future(channel.stands.wait())
+        failed = asyncio.ensure_future(waiter.woken(READ_SECONDS))
+        try:
+            await asyncio.wait({stands, failed}, return_when=asyncio.FIRST_COMPLETED)
+            if failed.done():
+                failed.result()
+        finally:
+            stands.cancel()
+            failed.cancel()
+            await asyncio.gather(stands, failed, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Ends, and gives the connection back."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        """Until the first fault, of which all who wait are told; the next who waits begins anew."""
+        self._subscribed.clear()
+        self._changed.set()
+        try:
+            async with self._store.subscription() as subscription, asyncio.TaskGroup() as group:
+                group.create_task(self._keep_subscribed(subscription))
+                group.create_task(self._listen(subscription))
+                group.create_task(self._read_again())
+        except* StoreError as faults:
+            self._fail(faults)
+
+    def _fail(self, faults: BaseExceptionGroup[StoreError]) -> None:
+        fault: BaseException = faults
+        while isinstance(fault, BaseExceptionGroup):
+            fault = fault.exceptions[0]
+        for channel in self._channels.values():
+            channel.stands.clear()
+            for waiter in channel.waiters:
+                error = type(fault)(*fault.args)
+                waiter.wake(error if isinstance(error, StoreError) else None)
+
+    async def _keep_subscribed(self, subscription: AsyncSubscription) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            wanted = set(self._channels)
+            gone, new = self._subscribed - wanted, wanted - self._subscribed
+            self._subscribed = wanted
+            await subscription.remove(gone)
+            await subscription.add(new)
+
+    async def _listen(self, subscription: AsyncSubscription) -> None:
+        while True:
+            message = await subscription.next(READ_SECONDS)
+            if message is None or (channel := self._channels.get(message.channel)) is None:
+                continue
+            if message.stands:
+                if channel.stands.is_set():
+                    # It stood before: the connection is a new one, and what was said between is lost.
+                    self._reread.set()
+                channel.stands.set()
+                continue
+            for waiter in channel.waiters:
+                waiter.wake()
+
+    async def _read_again(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REREAD_SECONDS):
+                    await self._reread.wait()
+            self._reread.clear()
+            waiters = [waiter for channel in self._channels.values() for waiter in channel.waiters]
+            for waiter in await self._finals(waiters) if waiters else ():
+                waiter.wake()

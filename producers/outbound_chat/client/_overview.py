@@ -1,0 +1,74 @@
+"""What is read page by page, or of all budgets at once. Steps that a client runs, as those of `_verbs`."""
+
+import re
+
+from outbound_chat.client._numbers import MARKED, list_of
+from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client._verbs import Verbs
+from outbound_chat.errors import FieldError, InvalidJob, UnknownBatch
+from outbound_chat.ids import split_id
+from outbound_chat.jobs import Job, JobState
+from outbound_chat.reports import BudgetStatus, JobPage, SuppressedPage
+from outbound_chat.request import Code
+from outbound_chat.store import calls
+
+MOST_ROWS = 10_000
+"""Rows looked at for one page, where few of them have the state that is wanted."""
+_CURSOR = re.compile(r"\d{1,20}")
+_NUMBERS_CURSOR = re.compile(rf"{MARKED}?\d{{1,20}}")
+_NOT_OURS = FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")
+
+
+def budgets(verbs: Verbs) -> Steps[list[BudgetStatus]]:
+    """All budgets of the settings."""
+    found: list[BudgetStatus] = []
+    for name in sorted(verbs.settings.budgets):
+        keys = verbs.keys(name)
+        holds = yield from ask(calls.read_holds(keys))
+        found.append((yield from ask(calls.read_budget(keys, holds))))
+    return found
+
+
+def batch_jobs(verbs: Verbs, batch_id: str, state: str | None, cursor: str | None, limit: int) -> Steps[JobPage]:
+    """A page of a batch's jobs."""
+    parts = split_id(batch_id)
+    if parts is None:
+        raise UnknownBatch(batch_id)
+    _check(state, cursor, limit)
+    first = row = int(cursor or 0) + 1
+    jobs: list[Job] = []
+    while True:
+        call = calls.read_rows(verbs.keys(parts[0]), batch=parts[1], first=row, count=calls.MOST_JOBS)
+        if (found := (yield from ask(call))) is None:
+            raise UnknownBatch(batch_id)
+        for number in range(row, min(row + calls.MOST_JOBS, found.last + 1)):
+            job = found.jobs.get(number)
+            if job and state in {None, job.state}:
+                jobs.append(job)
+            if len(jobs) >= limit:
+                return JobPage(jobs=tuple(jobs), cursor=str(number) if number < found.last else None)
+        row += calls.MOST_JOBS
+        if row > found.last:
+            return JobPage(jobs=tuple(jobs), cursor=None)
+        if row - first >= MOST_ROWS:
+            return JobPage(jobs=tuple(jobs), cursor=str(row - 1))
+
+
+def _check(state: str | None, cursor: str | None, limit: int) -> None:
+    errors: list[FieldError] = []
+    if state is not None and state not in list(JobState):
+        errors.append(FieldError("state", Code.NOT_ALLOWED, f"must be one of {', '.join(JobState)}"))
+    if cursor is not None and not (_CURSOR.fullmatch(cursor) and int(cursor) < 10**9):
+        errors.append(_NOT_OURS)
+    if not 0 < limit <= calls.MOST_JOBS:
+        errors.append(FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {calls.MOST_JOBS}"))
+    if errors:
+        raise InvalidJob(errors)
+
+
+def suppressed_page(verbs: Verbs, sender: str, cursor: str | None) -> Steps[SuppressedPage]:
+    """A page of a sender's suppression list."""
+    if cursor is not None and not _NUMBERS_CURSOR.fullmatch(cursor):
+        raise InvalidJob([_NOT_OURS])
+    following, numbers = yield from list_of(verbs.settings, verbs.seal, sender).page(cursor or calls.FIRST_PAGE)
+    return SuppressedPage(numbers=tuple(numbers), cursor=None if following == calls.FIRST_PAGE else following)

@@ -1,0 +1,11 @@
+"""The HTTP service (extra `[http]`): each route parses, makes one call of the client, and responds.
+
+Importing this builds nothing: `create_app` does. `docs/http.md` is written for those who call it, and
+`docs/openapi.json` describes every route.
+"""
+
+from outbound_chat.http._app import create_app
+from outbound_chat.http._auth import PUBLIC
+from outbound_chat.http._server import check_binding, serve
+
+__all__ = ["PUBLIC", "check_binding", "create_app", "serve"]

@@ -1,0 +1,7 @@
+"""One of several processes of a service: `python -m outbound_chat.http LISTENER PIPE`, started by `_processes`."""
+
+import sys
+
+from outbound_chat.http._server import serve_on
+
+serve_on(int(sys.argv[1]), int(sys.argv[2]))

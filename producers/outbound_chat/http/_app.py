@@ -1,0 +1,58 @@
+"""Puts the app together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from outbound_chat.client import AsyncOutboundChat
+from outbound_chat.http import _batches, _dead, _docs, _events, _jobs, _operators, _suppression, _system
+from outbound_chat.http._keyring import Keyring
+from outbound_chat.http._metrics import Metrics
+from outbound_chat.http._middleware import Surroundings
+from outbound_chat.http._problems import add_problems
+from outbound_chat.http._service import Service
+from outbound_chat.store import AsyncStore
+from outbound_chat_config import Settings
+
+ROUTERS = tuple(part.router for part in (_jobs, _batches, _dead, _operators, _suppression, _events, _system))
+DESCRIPTION = (
+    "Enqueue SMS and WhatsApp messages for Amazon Connect, and ask what became of them. "
+    "Errors are `application/problem+json` (RFC 9457) with stable codes."
+)
+
+
+def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
+    """The HTTP service for these settings. Connects to Redis when it starts, in the loop that serves it.
+
+    `local`: only this machine reaches it, so that nobody need have an API key as long as none was ever made.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        store = AsyncStore(settings.redis_url.get_secret_value(), settings.key_prefix)
+        async with AsyncOutboundChat.from_settings(settings, store=store) as client:
+            keyring = Keyring(store, local=local)
+            await keyring.prepare()
+            app.state.service = Service(settings, client, Metrics(), keyring)
+            yield
+
+    app = FastAPI(
+        title="outbound-chat",
+        version=version("outbound-chat"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # Behind a proxy that ends TLS a redirection would lead to http://, and the key with it.
+        redirect_slashes=False,
+    )
+    add_problems(app)
+    app.state.routers = ROUTERS
+    for router in ROUTERS:
+        app.include_router(router)
+    _docs.add_docs(app)
+    app.add_middleware(Surroundings)
+    return app

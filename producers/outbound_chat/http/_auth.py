@@ -1,0 +1,175 @@
+"""Who calls, and what they may do. Every route but the public ones takes its `View` from `require`.
+
+API keys come in the header `Authorization: Bearer oc_…` and nowhere else (https://www.rfc-editor.org/rfc/rfc6750): what
+stands in an address ends up in logs and histories.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Annotated
+from urllib.parse import unquote_to_bytes
+
+from fastapi import Depends, Request
+
+from outbound_chat.api_keys import ANY_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
+from outbound_chat.errors import FieldError
+from outbound_chat.http._codes import Code
+from outbound_chat.http._keyring import Keyring
+from outbound_chat.http._limits import Limits
+from outbound_chat.http._local import refuse_foreign_pages
+from outbound_chat.http._problems import Problem
+from outbound_chat.http._service import service_of
+from outbound_chat.http._view import View
+from outbound_chat.request import Code as FieldCode
+from outbound_chat.store.calls import Spent, StoredKey
+
+PUBLIC = ("/healthz", "/readyz", "/docs")
+"""The only paths that anybody may see; of `/docs` also what it is made of: `/openapi.json`, `/docs/…`."""
+ANSWER_HEADERS = "outbound_chat.answer_headers"
+"""Where a request keeps headers that its answer shall have, whatever that is."""
+
+_REALM = 'Bearer realm="outbound-chat"'
+_NO_DIGEST = "0" * 64
+_ENDED = {
+    KeyState.REVOKED: "The API key was revoked; ask for another.",
+    KeyState.EXPIRED: "The API key has expired; ask for another.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls."""
+
+    scopes: frozenset[Scope]
+    limits: Limits = field(default_factory=Limits)
+    check: Callable[[], Awaitable[None]] | None = None
+    """Raises when the key is good no more, of a caller who had to show one."""
+
+
+LOCAL = Caller(frozenset(Scope))
+"""Whoever reaches a service that has no keys and listens on this machine only."""
+
+
+def refuse_exposed_key(path: bytes, query: bytes) -> None:
+    """Refuses a request whose address has an API key in it, percent-encoded or not."""
+    address = path + b"?" + query
+    for _ in range(2):
+        address = unquote_to_bytes(address)
+        if ANY_TOKEN.search(address.decode("latin-1")):
+            raise Problem(
+                Code.KEY_EXPOSED,
+                "An API key stands in the address, which proxies and browsers write down: it is exposed now. Revoke "
+                "it (outbound-chat keys revoke ID), and send the next one in the header Authorization: Bearer.",
+            )
+
+
+async def caller_of(request: Request) -> Caller:
+    """Who sent the request; a request of a key with a rate is counted."""
+    keyring = service_of(request).keyring
+    token = _token_in(request)
+    key_id = id_of(token) if token else None
+    if token is None or key_id is None:
+        if await keyring.asks():
+            raise (
+                _unauthorized("The API key is not known here.")
+                if token
+                else _unauthorized(
+                    "Send an API key in the header Authorization: Bearer; `outbound-chat keys create` makes one.",
+                    fault=None,
+                )
+            )
+        refuse_foreign_pages(request.headers)
+        # A proxy on this machine may have its own use for the header Authorization.
+        return LOCAL
+    digest = digest_of(token)
+    key = _good((await keyring.find(key_id)).stored, digest)
+    _obey_rate(request, key.rate, await keyring.count(key))
+    return Caller(frozenset(key.scopes), Limits.of(key), _later_check(keyring, key_id, digest))
+
+
+def _token_in(request: Request) -> str | None:
+    """What the header brings: empty where it is no bearer token, None where there is no header."""
+    given = request.headers.getlist("authorization")
+    if len(given) > 1:
+        raise _unauthorized("The header Authorization stands there more than once; send one.", fault="invalid_request")
+    if not given:
+        return None
+    scheme, _, token = given[0].partition(" ")
+    return token.strip(" ") if scheme.lower() == "bearer" else ""
+
+
+def _good(stored: StoredKey | None, digest: str) -> ApiKey:
+    """The key, if the digest is its own, and it has not ended."""
+    # Compared also where there is none: how long it takes tells nothing.
+    same = hmac.compare_digest(stored.digest if stored else _NO_DIGEST, digest)
+    if stored is None or not same:
+        raise _unauthorized("The API key is not known here.")
+    if stored.key.state is not KeyState.ACTIVE:
+        raise _unauthorized(_ENDED[stored.key.state])
+    return stored.key
+
+
+def _later_check(keyring: Keyring, key_id: str, digest: str) -> Callable[[], Awaitable[None]]:
+    async def check() -> None:
+        _good((await keyring.find(key_id)).stored, digest)
+
+    return check
+
+
+def _unauthorized(detail: str, *, fault: str | None = "invalid_token") -> Problem:
+    challenge = f'{_REALM}, error="{fault}"' if fault else _REALM
+    return Problem(Code.UNAUTHORIZED, detail, headers={"WWW-Authenticate": challenge})
+
+
+def _obey_rate(request: Request, rate: RateLimit | None, spent: Spent | None) -> None:
+    """Refuses what is too much, and has the answer say how much is left.
+
+    https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+    """
+    if rate is None or spent is None:
+        return
+    policy = f'"key";q={rate.requests};w={rate.per.total_seconds():.0f}'
+    left = f'"key";r={spent.left};t={_seconds(spent.full_ms)}'
+    request.scope[ANSWER_HEADERS] = ((b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode()))
+    if spent.wait_ms:
+        headers = {"Retry-After": str(max(1, _seconds(spent.wait_ms)))}
+        raise Problem(Code.RATE_LIMITED, f"The API key may make {rate} requests; wait.", headers=headers)
+
+
+def _seconds(ms: int) -> int:
+    return -(-ms // 1000)
+
+
+def require(scope: Scope) -> Callable[..., Awaitable[View]]:
+    """A dependency that gives the caller's view, if it has the scope."""
+
+    async def view(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> View:
+        if scope not in caller.scopes:
+            headers = {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'}
+            raise Problem(Code.FORBIDDEN, f'The API key has no scope "{scope}".', headers=headers)
+        _refuse_unknown_parameters(request)
+        service = service_of(request)
+        return View(service.client, service.settings, caller.limits, caller.check)
+
+    view.scope = scope  # type: ignore[attr-defined]  # by which a test finds what each route asks for
+    return view
+
+
+def _refuse_unknown_parameters(request: Request) -> None:
+    """A misspelt option must not be passed over: the message would go at the wrong time, or to the wrong queue."""
+    paths = request.app.openapi()["paths"]
+    operation = paths[request.scope["route"].path_format][request.method.lower()]
+    known = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"}
+    if unknown := sorted(set(request.query_params) - known):
+        names = ", ".join(sorted(known)) or "none"
+        errors = [
+            FieldError(f"query.#{place}", FieldCode.UNKNOWN_FIELD, f"is no parameter of this path; known: {names}")
+            for place, _ in enumerate(unknown, start=1)
+        ]
+        raise Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
+
+
+CanEnqueue = Annotated[View, Depends(require(Scope.ENQUEUE))]
+CanRead = Annotated[View, Depends(require(Scope.READ))]
+CanOperate = Annotated[View, Depends(require(Scope.OPERATE))]

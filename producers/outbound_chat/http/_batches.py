@@ -1,0 +1,208 @@
+"""Routes of batches."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from outbound_chat.client import BATCH_OPTIONS
+from outbound_chat.errors import FieldError, InvalidJob, OutboundChatError
+from outbound_chat.http._answers import OF_BODIES, answered, documented
+from outbound_chat.http._auth import CanEnqueue, CanOperate, CanRead
+from outbound_chat.http._body import JSON_TYPE, json_object, media_type
+from outbound_chat.http._codes import Code
+from outbound_chat.http._fields import read_fields
+from outbound_chat.http._jobs import Wait
+from outbound_chat.http._models import BatchModel, JobPageModel, ReceiptModel
+from outbound_chat.http._problems import Problem, problem_of
+from outbound_chat.http._request_schemas import BATCH_BODY, REASON_BODY
+from outbound_chat.http._rows_body import CSV_TYPE, JSON_LINES_TYPES, Given, Rejections, RowsBody, begun
+from outbound_chat.http._service import service_of, unless_over
+from outbound_chat.http._view import View
+from outbound_chat.jobs import BatchReceipt, JobState, Rejection
+from outbound_chat.plain import to_plain_json
+from outbound_chat.request import ChatRequest, Code as FieldCode
+from outbound_chat.rows import UnusableFile, converted
+
+router = APIRouter(prefix="/v1/batches", tags=["batches"])
+
+LONGEST_NAME = 200
+OF_ROWS = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
+"""Belong into the rows; the client says so."""
+BatchId = Annotated[str, Path(description="Id of a batch.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
+
+
+class StreamedOptions:
+    """Options of a batch whose rows are the body; those of a JSON body are in it."""
+
+    def __init__(
+        self,
+        *,
+        sender: Annotated[str | None, Query(description="Sender in the settings.")] = None,
+        name: Annotated[str | None, Query(max_length=LONGEST_NAME, description="What to call the batch.")] = None,
+        text: Annotated[str | None, Query(description="The message of rows that bring none.")] = None,
+        priority: Annotated[str | None, Query(description="urgent, normal or bulk (the default).")] = None,
+        tenant: Annotated[str | None, Query(description="Tenant whose turn it takes.")] = None,
+        weight: Annotated[float | None, Query(description="Turns it gets where other batches get one.")] = None,
+        concurrency: Annotated[int | None, Query(description="Calls of it that may run at the same time.")] = None,
+        durability: Annotated[str | None, Query(description="memory or fsync.")] = None,
+    ) -> None:
+        given: dict[str, Any] = {"sender": sender, "name": name, "text": text, "priority": priority, "tenant": tenant}
+        given |= {"weight": weight, "concurrency": concurrency, "durability": durability}
+        self.given = {option: value for option, value in given.items() if value is not None}
+
+
+@router.post(
+    "",
+    operation_id="enqueueBatch",
+    summary="Enqueue many messages as one batch",
+    status_code=201,
+    responses=documented(ReceiptModel, 409, *OF_BODIES, status=201),
+    openapi_extra=BATCH_BODY,
+)
+async def enqueue(
+    request: Request, view: CanEnqueue, streamed: Annotated[StreamedOptions, Depends(StreamedOptions)]
+) -> Response:
+    """Takes rows as JSON, or of any number as CSV or NDJSON; rows that are refused do not stop the others.
+
+    The answer begins when the whole body has come. It has every row that was refused, with its line and reasons.
+    """
+    kind = media_type(request, JSON_TYPE, CSV_TYPE, *JSON_LINES_TYPES)
+    rejections = Rejections()
+    try:
+        if kind == JSON_TYPE:
+            receipt = await _take_json(view, await json_object(request), streamed.given, rejections)
+        else:
+            receipt = await _take_stream(view, RowsBody(request, kind), streamed.given, rejections)
+    except BaseException:
+        rejections.close()
+        raise
+    service_of(request).metrics.took(receipt.accepted, receipt.rejected)
+    headers = {"Location": f"/v1/batches/{receipt.id}"}
+    return StreamingResponse(_told(receipt, rejections), 201, headers=headers, media_type=JSON_TYPE)
+
+
+async def _take_json(
+    view: View, body: dict[str, Any], streamed: dict[str, Any], rejections: Rejections
+) -> BatchReceipt:
+    if streamed:
+        message = "belongs into the body when that is JSON"
+        raise InvalidJob([FieldError(name, FieldCode.NOT_ALLOWED, message) for name in streamed])
+    rows = body.pop("rows", None)
+    if not isinstance(rows, list):
+        raise InvalidJob([FieldError("rows", FieldCode.WRONG_TYPE, "must be a list of objects, one a message")])
+
+    async def given() -> AsyncIterator[Given]:
+        for row in rows:
+            yield converted(row) if isinstance(row, dict) else row
+
+    return await view.enqueue_batch(given(), _checked(body), lambda rejection: rejections.add(rejection, None))
+
+
+async def _take_stream(view: View, body: RowsBody, options: dict[str, Any], rejections: Rejections) -> BatchReceipt:
+    def reject(rejection: Rejection) -> None:
+        rejections.add(rejection, body.line_of(rejection.row))
+
+    try:
+        return await view.enqueue_batch(await begun(body.rows()), _checked(options), reject)
+    except UnusableFile as error:
+        raise _interrupted(Problem(Code.UNUSABLE_FILE, str(error)), error) from error
+    except InvalidJob:
+        raise
+    except (Problem, OutboundChatError) as error:
+        raise _interrupted(error if isinstance(error, Problem) else problem_of(error), error) from error
+
+
+def _interrupted(problem: Problem, error: Exception) -> Problem:
+    """The problem, with what stands of a batch that ended half way."""
+    problem.detail = " ".join([problem.detail, *(f"{note}." for note in getattr(error, "__notes__", ()))])
+    return problem
+
+
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    name = options.get("name")
+    if name is not None and not (isinstance(name, str) and len(name) <= LONGEST_NAME):
+        message = f"must be text of at most {LONGEST_NAME} characters"
+        raise InvalidJob([FieldError("name", FieldCode.TOO_LONG, message)])
+    if unknown := options.keys() - BATCH_OPTIONS - {"name"} - OF_ROWS:
+        # Refuses them with the names that they may have been meant as.
+        ChatRequest.from_short(dict.fromkeys(sorted(unknown), ""))
+    return options
+
+
+async def _told(receipt: BatchReceipt, rejections: Rejections) -> AsyncIterator[bytes]:
+    counts = {"id": receipt.id, "accepted": receipt.accepted, "rejected": receipt.rejected}
+    counts["duplicates"] = receipt.duplicates
+    yield to_plain_json(counts).removesuffix(b"}") + b',"rejections":['
+    async for part in rejections.parts():
+        yield part
+    yield b"]}"
+
+
+@router.get(
+    "/{batch_id}",
+    operation_id="readBatch",
+    summary="Read a batch, or wait for its end",
+    responses=documented(BatchModel, 404),
+)
+async def status(request: Request, view: CanRead, batch_id: BatchId, wait: Wait = 0.0) -> Response:
+    """Live counts, rate and expected end; with `wait` as soon as it is final, or when the time is over."""
+    if not wait:
+        return answered(await view.batch(batch_id))
+    batch = await unless_over(request, view.wait_batch(batch_id, wait))
+    return answered(batch or await view.batch(batch_id))
+
+
+@router.get(
+    "/{batch_id}/jobs",
+    operation_id="readBatchJobs",
+    summary="Read the jobs of a batch in pages",
+    responses=documented(JobPageModel, 404),
+)
+async def jobs(
+    view: CanRead,
+    batch_id: BatchId,
+    state: Annotated[JobState | None, Query(description="Only jobs of this state.")] = None,
+    cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Response:
+    """In the order of its rows. A page may have few jobs, even none: go on until `cursor` is null."""
+    return answered(await view.batch_jobs(batch_id, state, cursor, limit))
+
+
+@router.post(
+    "/{batch_id}/hold",
+    operation_id="holdBatch",
+    summary="Stop a batch until it is released",
+    responses=documented(BatchModel, 404, 409, *OF_BODIES),
+    openapi_extra=REASON_BODY,
+)
+async def hold(request: Request, view: CanOperate, batch_id: BatchId) -> Response:
+    """Within a second no further call is made for it. Its jobs keep their places, and expire as ever."""
+    reason = read_fields(await json_object(request), {"reason": str}, required=("reason",))["reason"]
+    await view.hold({"batch": batch_id}, reason)
+    return answered(await view.batch(batch_id))
+
+
+@router.post(
+    "/{batch_id}/release",
+    operation_id="releaseBatch",
+    summary="Let a batch go on",
+    responses=documented(BatchModel, 404),
+)
+async def release(view: CanOperate, batch_id: BatchId) -> Response:
+    """Ends a person's hold of it; where there is none, nothing changes."""
+    await view.release({"batch": batch_id})
+    return answered(await view.batch(batch_id))
+
+
+@router.post(
+    "/{batch_id}/cancel",
+    operation_id="cancelBatch",
+    summary="Cancel a batch",
+    responses=documented(BatchModel, 404),
+)
+async def cancel(view: CanOperate, batch_id: BatchId) -> Response:
+    """Stops all of its jobs that were not sent yet, for good."""
+    return answered(await view.cancel_batch(batch_id))

@@ -1,0 +1,86 @@
+"""Reads bodies: parts of any length unpacked, or one JSON object of bounded length."""
+
+import json
+import zlib
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any, NoReturn
+
+from starlette.requests import Request
+
+from outbound_chat.http._codes import Code
+from outbound_chat.http._problems import Problem
+from outbound_chat.http._service import service_of
+from outbound_chat.rows import each_once
+
+_GZIP = 16 + zlib.MAX_WBITS
+_PART = 65_536
+JSON_TYPE = "application/json"
+
+
+def media_type(request: Request, *known: str) -> str:
+    """The kind of body, which must be one of those known."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given not in known:
+        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {' or '.join(known)}.")
+    return given
+
+
+async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
+    """The body part by part, unpacked where it is gzip. No part is longer than what came, or 64 KiB."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip"}:
+        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding must be gzip, or left out.")
+    gzip = _Gzip() if encoding == "gzip" else None
+    async for part in request.stream():
+        if gzip is None:
+            yield part
+            continue
+        for unpacked in gzip.unpack(part):
+            yield unpacked
+    if gzip is not None and not gzip.whole:
+        raise Problem(Code.UNUSABLE_FILE, "The body ends in the middle of its gzip data.")
+
+
+class _Gzip:
+    """Unpacks gzip, of which a body may have several one after the other, as `cat a.gz b.gz` makes them."""
+
+    def __init__(self) -> None:
+        self._unpacker = zlib.decompressobj(_GZIP)
+        self.whole = False
+
+    def unpack(self, part: bytes) -> Iterator[bytes]:
+        """What the part unpacks to, in pieces of bounded length however well it was packed."""
+        while part:
+            if self.whole:
+                self._unpacker = zlib.decompressobj(_GZIP)
+            try:
+                yield self._unpacker.decompress(part, _PART)
+            except zlib.error:
+                raise Problem(Code.UNUSABLE_FILE, "The body is not gzip, as Content-Encoding says.") from None
+            self.whole = self._unpacker.eof
+            part = self._unpacker.unused_data if self.whole else self._unpacker.unconsumed_tail
+
+
+async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[str, Any]:
+    """The body as one JSON object; one without members where there is no body and there may be none."""
+    if may_be_empty and "content-type" not in request.headers:
+        return {}
+    media_type(request, JSON_TYPE)
+    most = service_of(request).settings.http.max_body_bytes
+    body = bytearray()
+    async for part in parts_of(request):
+        body += part
+        if len(body) > most:
+            detail = f"A JSON body has at most {most:,} bytes (http.max_body_bytes); stream longer batches as CSV."
+            raise Problem(Code.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
+    try:
+        found = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=each_once)
+    except (ValueError, RecursionError):
+        raise Problem(Code.INVALID_JSON, "The body must be one JSON object in UTF-8, with no name twice.") from None
+    if not isinstance(found, dict):
+        raise Problem(Code.INVALID_JSON, "The body must be one JSON object.")
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,99 @@
+"""The events of a budget as server-sent events. https://html.spec.whatwg.org/multipage/server-sent-events.html"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from outbound_chat.errors import FieldError, InvalidJob, StoreError
+from outbound_chat.http._answers import documented
+from outbound_chat.http._auth import CanRead
+from outbound_chat.http._operator_models import EventModel
+from outbound_chat.http._problems import Problem
+from outbound_chat.http._service import service_of
+from outbound_chat.http._view import View
+from outbound_chat.plain import to_plain_json
+from outbound_chat.reports import Events
+from outbound_chat.request import Code
+
+router = APIRouter(prefix="/v1/events", tags=["events"])
+
+BEAT_SECONDS = 15.0
+"""A comment is sent after so much silence, so that proxies keep the connection."""
+RETRY_MS = 2_000
+FARTHEST = 10**15
+TYPE = "text/event-stream"
+
+
+@router.get(
+    "",
+    operation_id="followEvents",
+    summary="Follow what happens in a budget",
+    responses={
+        **documented(EventModel),
+        200: {
+            "description": "Events, each with its number as `id`.",
+            "content": {TYPE: {"schema": {"type": "string"}}},
+        },
+    },
+)
+async def events(
+    request: Request,
+    view: CanRead,
+    budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
+    since: Annotated[int, Query(ge=0, le=FARTHEST, description="Number of the last event known; 0: all kept.")] = 0,
+    last_event_id: Annotated[str | None, Header(description="The same; a browser sends it when it comes back.")] = None,
+) -> Response:
+    """Goes on until the reader leaves. A `missed` event says how many were trimmed before they were read."""
+    number = _number(last_event_id, since)
+    first = await view.events(budget, number, wait=0.0)
+    stream = _stream(view, budget, first, service_of(request).stopping)
+    return StreamingResponse(stream, media_type=TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+def _number(last_event_id: str | None, since: int) -> int:
+    if last_event_id is None:
+        return since
+    if not (last_event_id.isascii() and last_event_id.isdigit() and int(last_event_id[:20]) <= FARTHEST):
+        raise InvalidJob([FieldError("Last-Event-ID", Code.NOT_ALLOWED, "must be the number of an event")])
+    return int(last_event_id)
+
+
+async def _stream(view: View, budget: str | None, found: Events, stopping: asyncio.Event) -> AsyncIterator[bytes]:
+    yield b"retry: %d\n\n" % RETRY_MS
+    ending = asyncio.ensure_future(stopping.wait())
+    try:
+        while True:
+            for part in _written(found):
+                yield part
+            following = asyncio.ensure_future(view.events(budget, found.next, wait=BEAT_SECONDS))
+            try:
+                await asyncio.wait({following, ending}, return_when=asyncio.FIRST_COMPLETED)
+                if ending.done():
+                    return
+                found = following.result()
+            except StoreError:
+                # The reader comes back with the number of its last event, and is told what is the matter.
+                yield b": the store can't be reached\n\n"
+                return
+            except Problem:
+                # Its key has ended; it is told so when it comes back.
+                yield b": the API key is good no more\n\n"
+                return
+            finally:
+                following.cancel()
+            if not found.events and not found.missed:
+                yield b": nothing new\n\n"
+    finally:
+        ending.cancel()
+
+
+def _written(found: Events) -> list[bytes]:
+    parts = [b'event: missed\ndata: {"missed":%d}\n\n' % found.missed] if found.missed else []
+    parts += [
+        b"id: %d\nevent: %s\ndata: %s\n\n" % (event.number, event.kind.encode(), to_plain_json(event))
+        for event in found.events
+    ]
+    return parts

@@ -1,0 +1,36 @@
+"""Reads the members of small JSON bodies, and names everything that is wrong with them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.request import Code
+
+_WORDS = {str: "text", bool: "true or false", int: "a whole number", list: "a list"}
+
+
+def read_fields(
+    body: Mapping[str, Any], known: Mapping[str, type], *, required: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The members that are given, each of its type.
+
+    Raises:
+        InvalidJob: with every member that is unknown, missing or of another type.
+    """
+    errors = [
+        FieldError(f"#{place}", Code.UNKNOWN_FIELD, f"is not known here; known: {', '.join(sorted(known))}")
+        for place, name in enumerate(body, start=1)
+        if name not in known
+    ]
+    found: dict[str, Any] = {}
+    for name, kind in known.items():
+        if name not in body:
+            if name in required:
+                errors.append(FieldError(name, Code.REQUIRED, "is required"))
+        elif type(body[name]) is not kind:
+            errors.append(FieldError(name, Code.WRONG_TYPE, f"must be {_WORDS[kind]}"))
+        else:
+            found[name] = body[name]
+    if errors:
+        raise InvalidJob(errors)
+    return found

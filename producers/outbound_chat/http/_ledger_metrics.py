@@ -1,0 +1,63 @@
+"""What the ledger knows of each budget, for Prometheus: read when it is asked for."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from outbound_chat.reports import BudgetStatus
+
+WAITING = ("waiting", "leased")
+
+
+class _Snapshot:
+    """Budgets as they were a moment ago."""
+
+    def __init__(self, budgets: Iterable[BudgetStatus] | None) -> None:
+        self._budgets = budgets
+
+    def collect(self) -> Iterator[Metric]:
+        """Their metrics."""
+        yield GaugeMetricFamily("outbound_chat_store_up", "1: Redis answered.", value=int(self._budgets is not None))
+        if self._budgets is not None:
+            yield from _metrics(list(self._budgets))
+
+
+def _metrics(budgets: list[BudgetStatus]) -> Iterator[Metric]:
+    now = datetime.now(UTC)
+    jobs = GaugeMetricFamily("outbound_chat_jobs", "Jobs that are not final.", labels=("budget", "place"))
+    ended = CounterMetricFamily("outbound_chat_jobs_ended", "Jobs that ended, by state.", labels=("budget", "state"))
+    accepted = CounterMetricFamily("outbound_chat_jobs_accepted", "Jobs taken.", labels=("budget",))
+    holds = GaugeMetricFamily("outbound_chat_holds", "What is stopped, by owner.", labels=("budget", "owner"))
+    for budget in budgets:
+        for place, count in budget.counts.items():
+            (jobs if place in WAITING else ended).add_metric((budget.name, place), count)
+        accepted.add_metric((budget.name,), budget.accepted)
+        for owner in ("person", "system", "cancel"):
+            holds.add_metric((budget.name, owner), sum(hold.owner == owner for hold in budget.holds))
+    yield from (jobs, ended, accepted, holds)
+    yield _gauge("rate", "Calls a second now.", {budget.name: budget.rate for budget in budgets})
+    yield _gauge("rate_ceiling", "Calls a second configured.", {budget.name: budget.ceiling for budget in budgets})
+    yield _gauge("workers", "Workers seen within 10 seconds.", {budget.name: budget.workers for budget in budgets})
+    yield _gauge("pumps", "Pumps at work.", {budget.name: budget.pumps for budget in budgets})
+    ages = {
+        budget.name: max(0.0, (now - budget.oldest_due).total_seconds()) if budget.oldest_due else 0.0
+        for budget in budgets
+    }
+    yield _gauge("oldest_due_seconds", "How long the first job in turn has been due; 0: none is due.", ages)
+
+
+def _gauge(name: str, documentation: str, values: dict[str, float]) -> Metric:
+    gauge = GaugeMetricFamily(f"outbound_chat_{name}", documentation, labels=("budget",))
+    for budget, value in values.items():
+        gauge.add_metric((budget,), value)
+    return gauge
+
+
+def ledger_text(budgets: Iterable[BudgetStatus] | None) -> bytes:
+    """The metrics as Prometheus reads them; None: Redis did not answer."""
+    registry = CollectorRegistry()
+    registry.register(_Snapshot(budgets))
+    return generate_latest(registry)

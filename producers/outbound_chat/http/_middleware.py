@@ -1,0 +1,115 @@
+"""What surrounds every request: its id, the access log, counters, and an end for bodies that do not come.
+
+The log has method, route and status, never a query, a body, or the path itself, in which a caller may put anything.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from outbound_chat.http._auth import ANSWER_HEADERS, refuse_exposed_key
+from outbound_chat.http._codes import Code
+from outbound_chat.http._problems import Problem
+from outbound_chat.ids import new_local_id
+
+if TYPE_CHECKING:
+    from outbound_chat.http._service import Service
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_log = logging.getLogger("outbound_chat.http")
+_access = logging.getLogger("outbound_chat.http.access")
+
+
+class Surroundings:
+    """Wraps the app."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send)
+        try:
+            exchange.check_head()
+            await self._app(scope, exchange.receive, exchange.send)
+        except Problem as refused:
+            await refused.response()(scope, exchange.receive, exchange.send)
+        except Exception:  # the last one who can answer; nothing is hidden, the log has all of it
+            _log.exception("request %s failed", exchange.id)
+            if exchange.status:
+                raise
+            problem = Problem(Code.INTERNAL_ERROR, "An error of the service; its log says more, by X-Request-Id.")
+            await problem.response()(scope, exchange.receive, exchange.send)
+        finally:
+            exchange.end()
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        self.id = given.decode() if _REQUEST_ID.fullmatch(given) else new_local_id()
+        self.status = 0
+        self._scope, self._receive, self._send = scope, receive, send
+        self._service: Service = scope["app"].state.service
+        self._began = time.perf_counter()
+        self._whole = False
+
+    def check_head(self) -> None:
+        """Refuses a head that is too long, also one that came at once, which the parser lets pass, and keys in it."""
+        most = self._service.settings.http.max_header_bytes
+        long = len(self._scope["raw_path"]) + len(self._scope["query_string"])
+        if long + sum(len(name) + len(value) for name, value in self._scope["headers"]) > most:
+            raise Problem(Code.HEAD_TOO_LARGE, f"Address and headers have at most {most:,} bytes together.")
+        refuse_exposed_key(self._scope["raw_path"], self._scope["query_string"])
+
+    async def receive(self) -> Message:
+        """The next part of the body, or that the caller has gone."""
+        if self._whole:
+            return await self._receive()
+        seconds = self._service.settings.http.body_timeout.total_seconds()
+        try:
+            async with asyncio.timeout(seconds):
+                message = await self._receive()
+        except TimeoutError:
+            self._whole = True
+            detail = f"Nothing came for {seconds:g} seconds. What came before may have been stored."
+            raise Problem(Code.BODY_TOO_SLOW, detail, headers={"Connection": "close"}) from None
+        self._whole = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Sends on, with the id of the request."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            own = ((b"x-request-id", self.id.encode()), *self._scope.get(ANSWER_HEADERS, ()))
+            message["headers"] = [*message.get("headers", ()), *own]
+            if not self._whole and self._is_long():
+                # Who is refused in the middle of a long body would go on sending it, to nobody.
+                message["headers"].append((b"connection", b"close"))
+        await self._send(message)
+
+    def _is_long(self) -> bool:
+        """Whether the body has no known end, or is longer than any that is read as a whole."""
+        given = dict(self._scope["headers"])
+        length = given.get(b"content-length", b"0")
+        return b"transfer-encoding" in given or int(length) > self._service.settings.http.max_body_bytes
+
+    def end(self) -> None:
+        """Counts and logs."""
+        route: Any = self._scope.get("route")
+        path = getattr(route, "path", "-")
+        method = self._scope["method"] if self._scope["method"] in _METHODS else "-"
+        seconds = time.perf_counter() - self._began
+        status = self.status or 499  # the caller had gone before there was an answer
+        self._service.metrics.answered(method, path, status, seconds)
+        _access.info("%s %s %d %.1f ms %s", method, path, status, seconds * 1000, self.id)

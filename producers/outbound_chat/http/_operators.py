@@ -1,0 +1,88 @@
+"""Routes of budgets, senders and holds."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.http._answers import OF_BODIES, answered, documented
+from outbound_chat.http._auth import CanOperate, CanRead
+from outbound_chat.http._body import json_object
+from outbound_chat.http._fields import read_fields
+from outbound_chat.http._operator_models import (
+    BudgetsModel,
+    HoldsModel,
+    ReleasedModel,
+    SendersModel,
+)
+from outbound_chat.http._request_schemas import HOLD_BODY
+from outbound_chat.request import Code
+
+router = APIRouter(prefix="/v1", tags=["operators"])
+
+Scope = Literal["budget", "sender", "instance", "tenant", "batch"]
+SCOPES = ("budget", "sender", "instance", "tenant", "batch")
+
+
+@router.get(
+    "/budgets",
+    operation_id="readBudgets",
+    summary="Say how all budgets are doing",
+    responses=documented(BudgetsModel),
+)
+async def budgets(view: CanRead) -> Response:
+    """Pace, jobs, workers and holds of each."""
+    return answered({"budgets": await view.budgets()})
+
+
+@router.get(
+    "/senders",
+    operation_id="readSenders",
+    summary="List the senders that may be named",
+    responses=documented(SendersModel),
+)
+async def senders(view: CanRead) -> Response:
+    """Names, channels and budgets, as this service's settings have them."""
+    found = [
+        {"name": name, "channel": sender.channel, "budget": sender.budget} for name, sender in view.senders().items()
+    ]
+    return answered({"senders": found})
+
+
+@router.get("/holds", operation_id="readHolds", summary="List what is stopped", responses=documented(HoldsModel))
+async def holds(view: CanRead) -> Response:
+    """Stopped by a person or by the system, in all budgets."""
+    return answered({"holds": await view.holds()})
+
+
+@router.post(
+    "/holds",
+    operation_id="hold",
+    summary="Stop a budget, sender, instance, tenant or batch",
+    status_code=201,
+    responses=documented(HoldsModel, 404, 409, *OF_BODIES, status=201),
+    openapi_extra=HOLD_BODY,
+)
+async def hold(request: Request, view: CanOperate) -> Response:
+    """Within a second no further call is made for its jobs, until it is released. Twice: the new reason stands."""
+    given = read_fields(
+        await json_object(request), {"scope": str, "name": str, "reason": str}, required=("scope", "name", "reason")
+    )
+    if given["scope"] not in SCOPES:
+        raise InvalidJob([FieldError("scope", Code.NOT_ALLOWED, f"must be one of {', '.join(SCOPES)}")])
+    await view.hold({given["scope"]: given["name"]}, given["reason"])
+    return answered({"holds": await view.holds_of(given["scope"], given["name"])}, 201)
+
+
+@router.delete(
+    "/holds",
+    operation_id="release",
+    summary="Let it go on",
+    responses=documented(ReleasedModel, 404),
+)
+async def release(
+    view: CanOperate, scope: Scope, name: Annotated[str, Query(description="Which one; of a batch its id.")]
+) -> Response:
+    """Ends a person's hold. A hold of the system on the same scope is probed at once."""
+    return answered({"released": await view.release({scope: name})})

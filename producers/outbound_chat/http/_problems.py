@@ -1,0 +1,183 @@
+"""Every error as `application/problem+json`, with a stable code. https://www.rfc-editor.org/rfc/rfc9457
+
+None of them repeats what the caller sent: that may be a phone number or a message.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+
+from outbound_chat.errors import (
+    BatchClosed,
+    FieldError,
+    IdempotencyConflict,
+    InvalidJob,
+    InvalidNumbers,
+    MissingKey,
+    NewerVersion,
+    NotDurable,
+    NotReplayable,
+    OutboundChatError,
+    SettingsError,
+    StoreError,
+    StoreUnavailable,
+    UnknownBatch,
+    UnknownJob,
+    Unprotected,
+)
+from outbound_chat.http._codes import TITLES, Code
+from outbound_chat.plain import to_plain_json
+from outbound_chat.request import Code as FieldCode
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+_log = logging.getLogger("outbound_chat.http")
+
+# What pydantic finds wrong with a parameter, in our words.
+_FIELD_CODES = {
+    "missing": FieldCode.REQUIRED,
+    "extra_forbidden": FieldCode.UNKNOWN_FIELD,
+    "enum": FieldCode.NOT_ALLOWED,
+    "literal_error": FieldCode.NOT_ALLOWED,
+    "greater_than": FieldCode.OUT_OF_RANGE,
+    "greater_than_equal": FieldCode.OUT_OF_RANGE,
+    "less_than": FieldCode.OUT_OF_RANGE,
+    "less_than_equal": FieldCode.OUT_OF_RANGE,
+    "finite_number": FieldCode.OUT_OF_RANGE,
+    "string_too_long": FieldCode.TOO_LONG,
+    "string_too_short": FieldCode.TOO_SHORT,
+}
+
+
+class Problem(Exception):
+    """An error of the HTTP service itself, ready to be answered."""
+
+    def __init__(
+        self,
+        code: Code,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        **more: str,
+    ) -> None:
+        super().__init__(detail)
+        self.code, self.detail, self.errors = code, detail, errors
+        self.headers, self.more = headers or {}, more
+
+    def response(self) -> Response:
+        """The answer."""
+        status, title = TITLES[self.code]
+        body: dict[str, Any] = {
+            "type": f"/docs/errors#{self.code}",
+            "title": title,
+            "status": status,
+            "detail": self.detail,
+            "code": self.code,
+            **self.more,
+        }
+        if self.errors:
+            body["errors"] = self.errors
+        return Response(to_plain_json(body), status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+_BY_STATE: Mapping[type[OutboundChatError], Code] = {
+    BatchClosed: Code.BATCH_CLOSED,
+    NotReplayable: Code.NOT_REPLAYABLE,
+    Unprotected: Code.UNPROTECTED,
+    NewerVersion: Code.NEWER_VERSION,
+}
+_KEPT = "results are kept for a while only (results.keep)."
+
+
+def problem_of(error: OutboundChatError | SettingsError) -> Problem:  # noqa: PLR0911  # a table, with a row a return
+    """An error of the client, as it is answered."""
+    match error:
+        case InvalidJob() | InvalidNumbers():
+            return Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=error.errors)
+        case IdempotencyConflict():
+            return Problem(Code.IDEMPOTENCY_CONFLICT, str(error), job_id=error.job_id)
+        case UnknownJob():
+            return Problem(Code.UNKNOWN_JOB, f"No job has this id; {_KEPT}")
+        case UnknownBatch():
+            return Problem(Code.UNKNOWN_BATCH, f"No batch has this id; {_KEPT}")
+        case BatchClosed() | NotReplayable() | Unprotected() | NewerVersion():
+            return Problem(_BY_STATE[type(error)], str(error))
+        case StoreUnavailable():
+            return _store_away(error)
+        case NotDurable():
+            return Problem(Code.NOT_DURABLE, str(error), headers={"Retry-After": str(RETRY_SECONDS)}, id=error.id)
+        case StoreError() | MissingKey():
+            code = Code.STORE_REFUSED if isinstance(error, StoreError) else Code.MISSING_KEY
+            return Problem(code, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
+        case SettingsError():
+            return Problem(Code.INVALID_REQUEST, "What is named is not in the settings of this service.")
+        case _:
+            return Problem(Code.INTERNAL_ERROR, "An error of the service; its log says more.")
+
+
+def _store_away(error: StoreUnavailable) -> Problem:
+    # The text would name the address of the server to everybody; the log is for those who run it.
+    _log.error("%s", error)
+    detail = (
+        "The store can't be reached. What was being enqueued may or may not be stored: "
+        "repeat it with the same idempotency key."
+    )
+    return Problem(Code.STORE_UNAVAILABLE, detail, headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+def _refused_parameters(error: RequestValidationError) -> Problem:
+    errors = [
+        FieldError(
+            ".".join(map(str, fault["loc"][1:])) or str(fault["loc"][0]),
+            _FIELD_CODES.get(fault["type"], FieldCode.WRONG_TYPE),
+            fault["msg"][0].lower() + fault["msg"][1:],
+        )
+        for fault in error.errors()
+    ]
+    return Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
+
+
+_OF_ROUTING = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}
+
+
+def _of_routing(request: Request, error: HTTPException) -> Problem:
+    code = _OF_ROUTING.get(error.status_code, Code.INVALID_REQUEST)
+    headers = dict(error.headers or {})
+    if code is Code.METHOD_NOT_ALLOWED and (methods := _methods_here(request)):
+        headers["Allow"] = ", ".join(sorted(methods))
+    return Problem(code, TITLES[code][1], headers=headers)
+
+
+def _methods_here(request: Request) -> set[str]:
+    """All methods of the path: the framework names only those of the first route that has it."""
+    here = [route for router in request.app.state.routers for route in router.routes]
+    return {
+        method for route in here if route.matches(request.scope)[0] is not Match.NONE for method in route.methods or ()
+    }
+
+
+def add_problems(app: FastAPI) -> None:
+    """Lets the app answer every error as a problem."""
+
+    async def problem(request: Request, error: Exception) -> Response:
+        match error:
+            case Problem():
+                return error.response()
+            case RequestValidationError():
+                return _refused_parameters(error).response()
+            case HTTPException():
+                return _of_routing(request, error).response()
+            case OutboundChatError() | SettingsError():
+                return problem_of(error).response()
+            case _:
+                return Problem(Code.INTERNAL_ERROR, "An error of the service; its log says more.").response()
+
+    for kind in (Problem, RequestValidationError, HTTPException, OutboundChatError, SettingsError, Exception):
+        app.add_exception_handler(kind, problem)

@@ -1,0 +1,199 @@
+"""Bodies as the OpenAPI document shows them. What is taken is decided by the client alone, which names every fault."""
+
+from typing import Any
+
+_TEXT = {"type": "string"}
+_MAP = {"type": "object"}
+_TIME = {"type": "string", "format": "date-time"}
+
+OWN: dict[str, Any] = {
+    "sender": {**_TEXT, "description": "Name of the sender in the settings."},
+    "tenant": {**_TEXT, "description": "Customers of yours that take turns: 1 to 32 letters, digits, `_` or `-`."},
+    "priority": {**_TEXT, "enum": ["urgent", "normal", "bulk"]},
+    "durability": {**_TEXT, "enum": ["memory", "fsync"], "description": "How safe it must be before the answer."},
+}
+TIMING: dict[str, Any] = {
+    "send_at": {**_TIME, "description": "Not before this time, at most a year ahead."},
+    "expires_at": {**_TIME, "description": "No call after this time."},
+    "idempotency_key": {**_TEXT, "minLength": 1, "maxLength": 255},
+}
+SHORT: dict[str, Any] = {
+    "text": {**_TEXT, "description": "The message."},
+    "display_name": {**_TEXT, "description": "Display name of the customer."},
+    "contact_flow_id": _TEXT,
+    "attributes": {**_MAP, "additionalProperties": _TEXT},
+    "segment_attributes": _MAP,
+    "chat_duration_in_minutes": {"type": "integer", "minimum": 60, "maximum": 10_080},
+    "participant_details": _MAP,
+    "initial_system_message": _MAP,
+    "initial_templated_system_message": _MAP,
+    "related_contact_id": _TEXT,
+    "supported_messaging_content_types": {"type": "array", "items": _TEXT},
+}
+TO: dict[str, Any] = {
+    "to": {**_TEXT, "description": "Phone number in E.164 form."},
+    "client_token": {**_TEXT, "description": "Used instead of the token made from the job id."},
+}
+RAW: dict[str, Any] = {
+    "DestinationEndpoint": _MAP,
+    "SourceEndpoint": _MAP,
+    "InstanceId": _TEXT,
+    "SegmentAttributes": _MAP,
+    "Attributes": {**_MAP, "additionalProperties": _TEXT},
+    "ContactFlowId": _TEXT,
+    "ChatDurationInMinutes": {"type": "integer"},
+    "ParticipantDetails": _MAP,
+    "InitialSystemMessage": _MAP,
+    "InitialTemplatedSystemMessage": _MAP,
+    "RelatedContactId": _TEXT,
+    "SupportedMessagingContentTypes": {"type": "array", "items": _TEXT},
+    "ClientToken": _TEXT,
+}
+
+
+def closed(properties: dict[str, Any], *required: str, **more: Any) -> dict[str, Any]:
+    """The schema of an object that has these members and no other."""
+    schema = {"type": "object", "properties": properties, "additionalProperties": False, **more}
+    return {**schema, "required": list(required)} if required else schema
+
+
+def body_of(content: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """What a route adds to its part of the document."""
+    return {"requestBody": {"required": True, "content": content}, **more}
+
+
+SHORT_JOB = closed({**OWN, **TO, **SHORT, **TIMING}, "sender", "to", title="Short form")
+RAW_JOB = closed(
+    {**OWN, **RAW, **TIMING},
+    "DestinationEndpoint",
+    title="Raw request",
+    description="Exactly what StartOutboundChatContact takes; without `sender` that of its instance and source number.",
+)
+_JOB_EXAMPLES = {
+    "short": {
+        "summary": "Short form",
+        "value": {"sender": "support", "to": "+12025550123", "text": "Your parcel arrives today"},
+    },
+    "raw": {
+        "summary": "Raw request",
+        "value": {
+            "sender": "support",
+            "DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": "+12025550123"},
+            "SegmentAttributes": {"connect:Subtype": {"ValueString": "connect:SMS"}},
+            "InitialSystemMessage": {"ContentType": "text/plain", "Content": "Your parcel arrives today"},
+        },
+    },
+}
+JOB_BODY = body_of(
+    {"application/json": {"schema": {"oneOf": [SHORT_JOB, RAW_JOB]}, "examples": _JOB_EXAMPLES}},
+    parameters=[
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "The same as `idempotency_key` in the body.",
+            "schema": {**_TEXT, "minLength": 1, "maxLength": 255},
+        }
+    ],
+)
+
+_SHARED = {
+    **OWN,
+    "name": {**_TEXT, "maxLength": 200},
+    "weight": {"type": "number", "minimum": 0.01, "maximum": 100},
+    "concurrency": {"type": "integer", "minimum": 1},
+    **SHORT,
+}
+_ROWS = {"type": "array", "items": {"type": "object"}, "description": "A message each, in the short form."}
+_CSV = "to,text\n+12025550101,Your parcel has left.\n+12025550102,Your parcel is late.\n"
+_LINES = '{"to": "+12025550101", "text": "Your parcel has left."}\n'
+BATCH_BODY = body_of(
+    {
+        "application/json": {
+            "schema": closed({**_SHARED, "rows": _ROWS}, "sender", "rows", title="Batch"),
+            "example": {"sender": "support", "text": "Your parcel has left.", "rows": [{"to": "+12025550101"}]},
+        },
+        "text/csv": {"schema": _TEXT, "example": _CSV},
+        "application/x-ndjson": {"schema": _TEXT, "example": _LINES},
+    }
+)
+_REASON = {"reason": {**_TEXT, "minLength": 1, "description": "Why, for those who will wonder."}}
+REASON_BODY = body_of(
+    {"application/json": {"schema": closed(_REASON, "reason", title="Reason"), "example": {"reason": "wrong text"}}}
+)
+HOLD_BODY = body_of(
+    {
+        "application/json": {
+            "schema": closed(
+                {
+                    "scope": {**_TEXT, "enum": ["budget", "sender", "instance", "tenant", "batch"]},
+                    "name": {**_TEXT, "description": "Which one; of a batch its id."},
+                    **_REASON,
+                },
+                "scope",
+                "name",
+                "reason",
+                title="Hold",
+            ),
+            "example": {"scope": "sender", "name": "support", "reason": "the number is being ported"},
+        }
+    }
+)
+_FILTER = {
+    "budget": _TEXT,
+    "state": {**_TEXT, "enum": ["failed", "uncertain"]},
+    "code": {**_TEXT, "description": "Our code of the last attempt, such as `refused`."},
+    "sender": _TEXT,
+    "tenant": _TEXT,
+    "batch": _TEXT,
+}
+REPLAYS_BODY = body_of(
+    {
+        "application/json": {
+            "schema": closed(
+                {
+                    **_FILTER,
+                    "cursor": {**_TEXT, "description": "Of the answer before."},
+                    "limit": {"type": "integer", "minimum": 1, "maximum": 500},
+                    "force": {"type": "boolean", "description": "Also those that may text the customer twice."},
+                },
+                title="Which",
+            ),
+            "example": {"code": "unreachable"},
+        }
+    }
+)
+REPLAY_BODY = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {
+                "schema": closed(
+                    {**TO, **SHORT, "force": {"type": "boolean"}},
+                    title="Changes",
+                    description="What is replaced in the request; that needs a new token.",
+                ),
+                "example": {"force": False},
+            }
+        },
+    }
+}
+_NUMBERS = {"type": "array", "items": _TEXT, "description": "Phone numbers in E.164 form."}
+SUPPRESS_BODY = body_of(
+    {
+        "application/json": {
+            "schema": closed(
+                {"numbers": _NUMBERS, "reason": {**_TEXT, "maxLength": 200}}, "numbers", title="Numbers to suppress"
+            ),
+            "example": {"numbers": ["+12025550199"], "reason": "answered STOP"},
+        }
+    }
+)
+UNSUPPRESS_BODY = body_of(
+    {
+        "application/json": {
+            "schema": closed({"numbers": _NUMBERS}, "numbers", title="Numbers to take off"),
+            "example": {"numbers": ["+12025550199"]},
+        }
+    }
+)

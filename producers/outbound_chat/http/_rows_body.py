@@ -1,0 +1,101 @@
+"""Rows that stream in with a request, and what is said of those that are refused: neither is ever held in memory."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from starlette.requests import Request
+
+from outbound_chat.errors import InvalidJob
+from outbound_chat.http._body import parts_of
+from outbound_chat.jobs import Rejection
+from outbound_chat.plain import to_plain_json
+from outbound_chat.rows import CsvReader, JsonReader, RowReader
+
+CSV_TYPE = "text/csv"
+JSON_LINES_TYPES = ("application/x-ndjson", "application/jsonl")
+KEPT_ROWS = 1_200
+"""Rows whose line is remembered: more than the jobs of one round trip, after which a row may still be refused."""
+IN_MEMORY = 262_144
+_PART = 65_536
+
+Given = Mapping[str, Any] | InvalidJob
+
+
+class RowsBody:
+    """The rows of a body, and their lines."""
+
+    def __init__(self, request: Request, media_type: str) -> None:
+        self._request = request
+        self._reader: RowReader = CsvReader() if media_type == CSV_TYPE else JsonReader()
+        self._lines: dict[int, int] = {}
+
+    def line_of(self, row: int) -> int | None:
+        """The line on which one of the last rows ended."""
+        return self._lines.get(row)
+
+    async def rows(self) -> AsyncIterator[Given]:
+        """Each row as it comes.
+
+        Raises:
+            UnusableFile: nothing more of the body can be used.
+        """
+        async with aclosing(parts_of(self._request)) as parts:
+            async for part in parts:
+                for row in self._reader.feed(part):
+                    yield self._noted(row.number, row.line, row.job())
+                # Rows that are all refused would never wait for anything: others must have their turn.
+                await asyncio.sleep(0)
+        for row in self._reader.end():
+            yield self._noted(row.number, row.line, row.job())
+
+    def _noted(self, number: int, line: int, job: Given) -> Given:
+        self._lines[number] = line
+        self._lines.pop(number - KEPT_ROWS, None)
+        return job
+
+
+async def begun(rows: AsyncIterator[Given]) -> AsyncIterator[Given]:
+    """The same rows, of which the first was read: so that a body which is none of ours opens no batch."""
+    first = [row async for row in _first(rows)]
+    return _chained(first, rows)
+
+
+async def _first(rows: AsyncIterator[Given]) -> AsyncIterator[Given]:
+    async for row in rows:
+        yield row
+        return
+
+
+async def _chained(first: list[Given], rows: AsyncIterator[Given]) -> AsyncIterator[Given]:
+    for row in first:
+        yield row
+    async for row in rows:
+        yield row
+
+
+class Rejections:
+    """Why rows were refused, as JSON in a file that goes with the request. Holds no value of a row."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # closed by whoever has it
+        self._count = 0
+
+    def add(self, rejection: Rejection, line: int | None) -> None:
+        """Notes one."""
+        self._file.write(b"," if self._count else b"")
+        self._file.write(to_plain_json({"row": rejection.row, "line": line, "errors": rejection.errors}))
+        self._count += 1
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """All of them, with commas between; closes the file."""
+        self._file.seek(0)
+        with self._file:
+            while part := self._file.read(_PART):
+                yield part
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()

@@ -1,0 +1,115 @@
+"""Runs the app under uvicorn."""
+
+import logging
+import signal
+import socket
+
+import uvicorn
+
+from outbound_chat.access import ApiKeys
+from outbound_chat.api_keys import KeyState
+from outbound_chat.errors import SettingsError, StoreError
+from outbound_chat.http._app import create_app
+from outbound_chat.http._local import is_loopback
+from outbound_chat.http._processes import Processes, end_with_parent
+from outbound_chat.store import Store
+from outbound_chat_config import Settings, load_settings
+
+MAKE_KEY = "outbound-chat keys create NAME --scope enqueue --scope read"
+_log = logging.getLogger("outbound_chat.http")
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which tells the app at once when it is to end, not only after all requests have ended."""
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves until it is told to end."""
+        # uvicorn repeats the signal when all is done. By then SIGTERM was obeyed, and is no fault.
+        signal.signal(signal.SIGTERM, lambda _sig, _frame: None)
+        super().run(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers what waits, then ends as uvicorn does."""
+        self.config.loaded_app.state.service.stopping.set()
+        await super().shutdown(sockets)
+
+
+def check_binding(settings: Settings, host: str) -> None:
+    """Refuses an address that other machines reach while there is no API key, and warns where nobody needs one.
+
+    Raises:
+        SettingsError: the address is not one of this machine alone, and no key lets anybody in.
+        StoreError: whether there are keys can't be known, at such an address.
+    """
+    local = is_loopback(host)
+    try:
+        with Store(settings.redis_url.get_secret_value(), settings.key_prefix) as store:
+            keys = ApiKeys(store).all()
+    except StoreError as error:
+        if not local:
+            raise
+        _log.warning("whether there are API keys is not known yet: %s", error)
+        return
+    if not local and not any(key.state is KeyState.ACTIVE for key in keys):
+        raise SettingsError(
+            f"http.host {host} can be reached from other machines, and there is no API key that lets anybody in; "
+            f"make one with '{MAKE_KEY}', or listen on 127.0.0.1"
+        )
+    if not keys:
+        _log.warning("unprotected: all programs of this machine may do everything; make an API key: %s", MAKE_KEY)
+
+
+def serve(settings: Settings, *, host: str | None = None, port: int | None = None, workers: int = 1) -> None:
+    """Serves until it is told to end (SIGTERM, SIGINT): waiting requests are answered, running ones may end.
+
+    Raises:
+        SettingsError: other machines could reach it without an API key, or the address can't be had.
+    """
+    address = (host or settings.http.host, port or settings.http.port)
+    _log_to_stderr()
+    check_binding(settings, address[0])
+    with _listener(*address) as listener:
+        _log.info("listening on http://%s:%d", *address)
+        if workers > 1:
+            Processes(listener, workers, settings.http.grace.total_seconds()).run()
+        else:
+            Server(_config(settings, listener)).run([listener])
+
+
+def serve_on(listener: int, alive: int) -> None:
+    """Serves as one of several processes: on an open socket, until told to end or `alive` is closed."""
+    _log_to_stderr()
+    end_with_parent(alive)
+    open_socket = socket.socket(fileno=listener)
+    Server(_config(load_settings(), open_socket)).run([open_socket])
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise SettingsError(f"http.port {port} at {host} can't be listened on: {error.strerror}") from error
+    # asyncio turns Nagle's algorithm off only where the socket says that it is one of TCP, as this one does not yet;
+    # with it each answer on a connection that stands would wait 40 ms for the caller's acknowledgement.
+    return socket.socket(fileno=listener.detach())
+
+
+def _config(settings: Settings, listener: socket.socket) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(settings, local=is_loopback(listener.getsockname()[0])),
+        # h11, since it is the one that bounds heads.
+        http="h11",
+        h11_max_incomplete_event_size=settings.http.max_header_bytes,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=int(settings.http.grace.total_seconds()),
+    )
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

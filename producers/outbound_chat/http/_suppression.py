@@ -1,0 +1,61 @@
+"""Routes of suppression lists. Numbers stand in bodies only, never in a path, which others would log."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from outbound_chat.http._answers import OF_BODIES, answered, documented
+from outbound_chat.http._auth import CanOperate
+from outbound_chat.http._body import json_object
+from outbound_chat.http._fields import read_fields
+from outbound_chat.http._operator_models import ChangedModel, SuppressedPageModel
+from outbound_chat.http._request_schemas import SUPPRESS_BODY, UNSUPPRESS_BODY
+
+router = APIRouter(prefix="/v1/senders/{sender}/suppressed", tags=["suppression"])
+
+Sender = Annotated[str, Path(description="Sender in the settings.", examples=["support"])]
+
+
+@router.get(
+    "",
+    operation_id="readSuppressed",
+    summary="Read the numbers that a sender must not contact",
+    responses=documented(SuppressedPageModel, 404),
+)
+async def read(
+    view: CanOperate, sender: Sender, cursor: Annotated[str | None, Query(description="Of the page before.")] = None
+) -> Response:
+    """A page of about 500. While the list changes, a number may come twice."""
+    return answered(await view.suppressed_page(sender, cursor))
+
+
+@router.post(
+    "",
+    operation_id="suppress",
+    summary="Put numbers on the list",
+    responses=documented(ChangedModel, 404, *OF_BODIES),
+    openapi_extra=SUPPRESS_BODY,
+)
+async def suppress(request: Request, view: CanOperate, sender: Sender) -> Response:
+    """Within a second no further call is made for them, whatever batch they are in. Numbers that are right are stored,
+    also beside others that are none.
+    """
+    given = _given(await json_object(request), reason=str)
+    return answered({"changed": await view.suppress(given["numbers"], sender, given.get("reason", ""))})
+
+
+@router.delete(
+    "",
+    operation_id="unsuppress",
+    summary="Take numbers off the list",
+    responses=documented(ChangedModel, 404, *OF_BODIES),
+    openapi_extra=UNSUPPRESS_BODY,
+)
+async def unsuppress(request: Request, view: CanOperate, sender: Sender) -> Response:
+    """Jobs that still wait are sent; those that the list has ended stay ended."""
+    return answered({"changed": await view.unsuppress(_given(await json_object(request))["numbers"], sender)})
+
+
+def _given(body: dict[str, Any], **more: type) -> dict[str, Any]:
+    return read_fields(body, {"numbers": list, **more}, required=("numbers",))

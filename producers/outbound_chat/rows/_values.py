@@ -1,0 +1,112 @@
+"""Turns cells into the options of a job."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from outbound_chat.client import ROW_OPTIONS
+from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.request import Code
+
+MAPS = ("attributes", "segment_attributes")
+JSON_ONLY = frozenset(
+    {
+        "participant_details",
+        "initial_system_message",
+        "initial_templated_system_message",
+        "supported_messaging_content_types",
+    }
+)
+"""Options that no cell of a CSV can hold."""
+COLUMNS = ROW_OPTIONS - JSON_ONLY - set(MAPS)
+TIMES = ("send_at", "expires_at")
+NUMBERS = ("chat_duration_in_minutes",)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it came."""
+
+    number: int
+    """Place among the rows, from 1."""
+    line: int
+    """Line that it ends on, from 1."""
+    cells: Mapping[str, Any]
+    fault: InvalidJob | None = None
+    """Why it can't be a job at all."""
+
+    def job(self) -> Mapping[str, Any] | InvalidJob:
+        """The row as `enqueue_batch` takes it."""
+        return self.fault or converted(self.cells)
+
+
+def parse_time(field: str, text: str | None) -> datetime | None:
+    """An ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00.
+
+    Raises:
+        InvalidJob: the text is no such time.
+    """
+    if text is None:
+        return None
+    fault = FieldError(
+        field, Code.INVALID_TIME, "must be an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00"
+    )
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidJob([fault]) from error
+    if instant.tzinfo is None:
+        raise InvalidJob([fault])
+    return instant
+
+
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; two values by one name are refused, since one of them would be lost."""
+    if len(found := dict(pairs)) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
+
+
+def known_column(column: str) -> bool:
+    """Whether a CSV may have this column."""
+    base, _, key = column.partition(".")
+    return column.startswith("_") or column in COLUMNS or bool(key and base in MAPS)
+
+
+def refused(code: Code, message: str) -> InvalidJob:
+    """Why a row can't be a job at all."""
+    return InvalidJob([FieldError("row", code, message)])
+
+
+def converted(cells: Mapping[str, Any]) -> Mapping[str, Any] | InvalidJob:
+    """Cells as `enqueue_batch` takes them; an empty cell is an option that is not given."""
+    row: dict[str, Any] = {}
+    errors: list[FieldError] = []
+    for column, value in cells.items():
+        base, dot, key = column.partition(".")
+        if column.startswith("_") or value is None or value == "":
+            continue
+        if isinstance(value, str) and not _is_text(value):
+            errors.append(FieldError(column, Code.NOT_UNICODE, "is not UTF-8; save the file as UTF-8"))
+        elif dot and base in MAPS:
+            row.setdefault(base, {})[key] = value
+        elif column in TIMES and isinstance(value, str):
+            try:
+                row[column] = parse_time(column, value)
+            except InvalidJob as error:
+                errors += error.errors
+        elif column in NUMBERS and isinstance(value, str):
+            row[column] = int(value) if value.isascii() and value.isdigit() else value
+        else:
+            row[column] = value
+    return InvalidJob(errors) if errors else row
+
+
+def _is_text(value: str) -> bool:
+    """Whether all bytes were UTF-8: the others came in as lone surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

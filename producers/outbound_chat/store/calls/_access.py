@@ -1,0 +1,145 @@
+"""What the HTTP service and its operators ask of API keys. `keys`: those of `ACCESS`, not of a budget."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from outbound_chat.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope
+from outbound_chat.errors import StoreError
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+from outbound_chat.store.records import from_ms, to_ms
+
+_MS = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """An API key with the hash that it is known by."""
+
+    key: ApiKey
+    digest: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundKey:
+    """What a look for an API key gave."""
+
+    any: bool
+    """Whether any key was ever made: then nobody is let in without one."""
+    stored: StoredKey | None
+    """None: there is no such key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A request was counted."""
+
+    wait_ms: int
+    """0: it may pass; else the time until one may."""
+    left: int
+    """Requests that may pass at once now."""
+    full_ms: int
+    """Time until as many as ever may pass at once."""
+
+
+def create_key(
+    keys: Keys,
+    key_id: str,
+    *,
+    digest: str,
+    wanted: NewApiKey,
+    lives: timedelta | None,
+    until: datetime | None,
+) -> Call[ApiKey]:
+    """Keeps a key; twice changes nothing. `lives`, `until`: when it expires, by one of them, or never."""
+
+    def read(reply: list[Any]) -> ApiKey:
+        stored = _stored(key_id, reply[1], "", int(reply[0]))
+        if stored is None or stored.digest != digest:
+            raise StoreError(f"the id {key_id} of the new API key is taken; make another")
+        return stored.key
+
+    record = json.dumps({"digest": digest, **_members(wanted)}, separators=(",", ":"))
+    lives_ms, until_ms = lives // _MS if lives else 0, to_ms(until) if until else 0
+    return Call("create_key", keys, [key_id, lives_ms, until_ms, record], read)
+
+
+def read_key(keys: Keys, key_id: str) -> Call[FoundKey]:
+    """The key of that id, and whether there is any."""
+    return Call(
+        "read_key",
+        keys,
+        [key_id],
+        lambda reply: FoundKey(reply[1] > 0, _stored(key_id, reply[2], "", int(reply[0]))),
+    )
+
+
+def read_keys(keys: Keys) -> Call[list[ApiKey]]:
+    """All keys."""
+
+    def read(reply: list[Any]) -> list[ApiKey]:
+        rows = zip(reply[1::3], reply[2::3], reply[3::3], strict=True)
+        found = ((key_id, _stored(key_id, text, used_ms, int(reply[0]))) for key_id, text, used_ms in rows)
+        return [stored.key if stored else _unreadable(key_id) for key_id, stored in found]
+
+    return Call("read_keys", keys, [], read)
+
+
+def _unreadable(key_id: str) -> ApiKey:
+    return ApiKey(id=key_id, name="", scopes=(), state=KeyState.UNREADABLE, created_at=from_ms(0))
+
+
+def revoke_key(keys: Keys, key_id: str) -> Call[bool]:
+    """Ends a key; whether there is one. Twice changes nothing."""
+    return Call("revoke_key", keys, [key_id], lambda reply: reply == "ok")
+
+
+def spend_key(keys: Keys, key_id: str, rate: RateLimit | None) -> Call[Spent]:
+    """Counts a request of a key, and notes that it was used. Should the script run twice, two are counted."""
+    limit = [rate.requests, rate.per // _MS] if rate else [0, 0]
+    return Call("spend_key", keys, [key_id, *limit], lambda reply: Spent(*map(int, reply)))
+
+
+def _members(wanted: NewApiKey) -> Mapping[str, Any]:
+    limit = [wanted.rate.requests, wanted.rate.per // _MS] if wanted.rate else None
+    return {
+        "name": wanted.name,
+        "scopes": wanted.scopes,
+        "tenant": wanted.tenant,
+        "senders": wanted.senders,
+        "rate": limit,
+    }
+
+
+def _stored(key_id: str, text: str, used_ms: str, now_ms: int) -> StoredKey | None:
+    """The key from `created expires revoked`, newline, JSON; None: it can't be read, and lets nobody in."""
+    head, _, record = text.partition("\n")
+    try:
+        created_ms, expires_ms, revoked_ms = map(int, head.split(" "))
+        members = json.loads(record)
+        rate = members["rate"]
+        key = ApiKey(
+            id=key_id,
+            name=str(members["name"]),
+            scopes=tuple(map(Scope, members["scopes"])),
+            tenant=members["tenant"],
+            senders=None if members["senders"] is None else tuple(map(str, members["senders"])),
+            rate=RateLimit(int(rate[0]), int(rate[1]) * _MS) if rate else None,
+            state=_state(expires_ms, revoked_ms, now_ms),
+            created_at=from_ms(created_ms),
+            expires_at=from_ms(expires_ms) if expires_ms else None,
+            revoked_at=from_ms(revoked_ms) if revoked_ms else None,
+            last_used_at=from_ms(int(used_ms)) if used_ms else None,
+        )
+        return StoredKey(key, str(members["digest"]))
+    except (ArithmeticError, LookupError, OSError, RecursionError, TypeError, ValueError):
+        return None
+
+
+def _state(expires_ms: int, revoked_ms: int, now_ms: int) -> KeyState:
+    if revoked_ms:
+        return KeyState.REVOKED
+    return KeyState.EXPIRED if expires_ms and now_ms >= expires_ms else KeyState.ACTIVE

@@ -1,0 +1,35 @@
+"""What operators see of a whole budget."""
+
+from typing import Any
+
+from outbound_chat.reports import BudgetStatus, Hold
+from outbound_chat.store.calls._batches import is_count
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+from outbound_chat.store.records import from_ms
+
+PLACES = ("waiting", "leased", "sent", "failed", "expired", "cancelled", "uncertain", "unreadable")
+
+
+def read_budget(keys: Keys, holds: list[Hold]) -> Call[BudgetStatus]:
+    """How the budget is doing; `holds`: as read before, to be told with it."""
+
+    def read(reply: list[Any]) -> BudgetStatus:
+        _, rate, ceiling, burst, workers, pumps, oldest, *books = reply
+        counts = {
+            field: int(count or 0) for field, count in zip(books[::2], books[1::2], strict=True) if is_count(count)
+        }
+        return BudgetStatus(
+            name=keys.budget,
+            rate=float(rate or 0),
+            ceiling=float(ceiling or 0),
+            burst=int(burst or 0),
+            workers=workers,
+            pumps=pumps,
+            accepted=counts.get("accepted", 0),
+            counts={place: counts.get(place, 0) for place in PLACES},
+            oldest_due=from_ms(int(oldest)) if oldest else None,
+            holds=tuple(holds),
+        )
+
+    return Call("read_budget", keys, [], read)

@@ -1,0 +1,36 @@
+-- read_budget: how a budget is doing.
+-- KEYS[1] base: first part of all keys of the budget
+-- reply   {now_ms, rate, ceiling, burst, workers, pumps, oldest_due_ms, then field, count of its books}
+--         rate, ceiling: calls a second now and at most, '' while nothing was sent; burst: '' while no worker ever ran;
+--         oldest_due_ms: when the first of the jobs whose turn is next was due, '' when none is due. Of many lanes only
+--         those in front are looked at, so that it costs the same however many there are
+-- keeps   nothing is written
+-- uses: base
+local TENANTS, LANES, WORKER_MS = 8, 4, 10000
+
+local function first_due(name)
+  return within((read('ZRANGE', key(name), 0, 0, 'WITHSCORES') or {})[2], 0, NOW) or math.huge
+end
+
+local function oldest_due()
+  local oldest = math.huge
+  for priority = 1, 3 do
+    local ring = key('ring:' .. priority)
+    for _, tenant in ipairs(read('ZRANGE', ring, 0, TENANTS - 1) or {}) do
+      for _, lane in ipairs(read('ZRANGE', ring .. ':' .. tenant, 0, LANES - 1) or {}) do
+        oldest = math.min(oldest, first_due('lane:' .. lane), first_due('again:' .. lane))
+      end
+    end
+  end
+  return oldest < math.huge and digits(oldest) or ''
+end
+
+local pace = read('HMGET', key('bucket'), 'rate', 'ceiling') or {}
+local reply = { NOW, within(pace[1], 0, 1e6) and pace[1] or '', within(pace[2], 0, 1e6) and pace[2] or '',
+  within(read('HGET', key('settings'), 'burst'), 0, 1e9) or '',
+  read('ZCOUNT', key('workers'), NOW - WORKER_MS, '+inf') or 0, read('ZCOUNT', key('pumps'), NOW, '+inf') or 0,
+  oldest_due() }
+for _, part in ipairs(read('HGETALL', key('books')) or {}) do
+  reply[#reply + 1] = part
+end
+return reply

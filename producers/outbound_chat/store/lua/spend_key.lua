@@ -1,0 +1,26 @@
+-- spend_key: counts a request of an API key, by the server's clock, for all processes of the HTTP service.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] id: of the key
+-- ARGV[2] most: requests that may pass at once; 0: they are not limited
+-- ARGV[3] window_ms: time in which as many become possible again
+-- reply   {wait_ms, left, full_ms}: 0, or time until one may pass; requests possible now; time until all are
+-- keeps   in any time t at most most * (1 + t / window_ms) pass; a clock that steps back gives none
+-- uses: base
+local most, window_ms = tonumber(ARGV[2]), tonumber(ARGV[3])
+redis.call('HSET', key('api_keys_used'), ARGV[1], digits(NOW))
+if most == 0 then
+  return { 0, 0, 0 }
+end
+local name = key('api_keys_spent:' .. ARGV[1])
+local kept = redis.call('HMGET', name, 'left', 'at')
+local passed_ms = math.max(0, math.min(EXACT_NOW_MS - (tonumber(kept[2]) or EXACT_NOW_MS), window_ms))
+local left = math.min(most, (tonumber(kept[1]) or most) + passed_ms * most / window_ms)
+local wait_ms = 0
+if left >= 1 then
+  left = left - 1
+else
+  wait_ms = math.ceil((1 - left) * window_ms / most)
+end
+redis.call('HSET', name, 'left', string.format('%.6f', left), 'at', string.format('%.3f', EXACT_NOW_MS))
+redis.call('PEXPIRE', name, digits(window_ms))
+return { wait_ms, math.floor(left), math.ceil((most - left) * window_ms / most) }

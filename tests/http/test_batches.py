@@ -1,0 +1,146 @@
+"""Batches over HTTP: rows in any of three forms, refused one by one, read and steered."""
+
+import gzip
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from outbound_chat.store import Store
+from tests.harness import number
+
+from .conftest import Service
+from .problems import fields, problem
+
+UNKNOWN = "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"
+OPTIONS = {"sender": "support", "name": "parcels", "text": "Your parcel has left."}
+CSV = {"Content-Type": "text/csv"}
+LINES = {"Content-Type": "application/x-ndjson"}
+
+
+def rows_of_csv(count: int, every: int = 0) -> bytes:
+    """Rows, of which each `every`th has no usable number."""
+    lines = [f"{'12' if every and row % every == 0 else number(row)},row {row}" for row in range(1, count + 1)]
+    return "\n".join(["to,text", *lines, ""]).encode()
+
+
+def test_json_rows_are_taken_and_the_wrong_ones_named(http: httpx.Client) -> None:
+    rows = [{"to": number(1)}, {"to": "12"}, 7, {"to": number(2), "send_at": "tomorrow"}]
+    answer = http.post("/v1/batches", json={**OPTIONS, "rows": rows})
+    assert answer.status_code == 201, answer.text
+    receipt = answer.json()
+    assert (receipt["accepted"], receipt["rejected"]) == (1, 3)
+    found = [(one["row"], one["line"], *fields(one)) for one in receipt["rejections"]]
+    assert found == [
+        (2, None, ("to", "invalid_number")),
+        (3, None, ("row", "wrong_type")),
+        (4, None, ("send_at", "invalid_time")),
+    ]
+    batch = http.get(answer.headers["location"]).json()
+    assert (batch["name"], batch["accepted"], batch["rejected"], batch["closed"]) == ("parcels", 1, 3, True)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_csv_rows_stream_in_and_rejects_have_their_lines(http: httpx.Client, packed: bool) -> None:
+    body = b'to,text\r\n%s,"two\nlines"\r\n12,x\r\n\r\n%s,\xff\r\n' % (number(1).encode(), number(2).encode())
+    headers = {**CSV, **({"Content-Encoding": "gzip"} if packed else {})}
+
+    def parts() -> Iterator[bytes]:
+        whole = gzip.compress(body[:30]) + gzip.compress(body[30:]) if packed else body
+        yield from (whole[place : place + 7] for place in range(0, len(whole), 7))
+
+    answer = http.post("/v1/batches", params={"sender": "support"}, content=parts(), headers=headers)
+    assert answer.status_code == 201, answer.text
+    receipt = answer.json()
+    assert receipt["accepted"] == 1
+    assert [(one["row"], one["line"], *fields(one)) for one in receipt["rejections"]] == [
+        (2, 4, ("to", "invalid_number")),
+        (3, 6, ("text", "not_unicode")),
+    ]
+
+
+def test_lines_of_json_stream_in_and_keys_make_them_safe_to_repeat(http: httpx.Client) -> None:
+    """After a cut connection the same file is sent again: no customer is texted twice."""
+    lines = [{"to": number(row), "idempotency_key": f"lines-{row}"} for row in range(3)]
+    body = "\n".join([*map(json.dumps, lines), "no json"])
+    first = http.post("/v1/batches", params=OPTIONS, content=body, headers=LINES).json()
+    again = http.post("/v1/batches", params={**OPTIONS, "name": "again"}, content=body, headers=LINES).json()
+    assert (first["accepted"], first["rejected"], first["duplicates"]) == (3, 1, 0)
+    assert (again["accepted"], again["rejected"], again["duplicates"]) == (0, 1, 3)
+
+
+def test_a_key_that_conflicts_is_a_reject_with_its_line(http: httpx.Client) -> None:
+    """It is found only in Redis, hundreds of rows after it was read."""
+    body = f"to,text,idempotency_key\n{number(1)},one,conflict\n{number(1)},two,conflict\n"
+    receipt = http.post("/v1/batches", params={"sender": "support"}, content=body, headers=CSV).json()
+    assert (receipt["accepted"], receipt["rejected"]) == (1, 1)
+    assert receipt["rejections"][0]["line"] == 3
+    assert fields(receipt["rejections"][0]) == [("idempotency_key", "idempotency_conflict")]
+
+
+def test_thousands_of_rejects_are_all_told(http: httpx.Client) -> None:
+    answer = http.post("/v1/batches", params={"sender": "support"}, content=rows_of_csv(6_000, every=2), headers=CSV)
+    receipt = answer.json()
+    assert (receipt["accepted"], receipt["rejected"]) == (3_000, 3_000)
+    assert [one["row"] for one in receipt["rejections"]] == list(range(2, 6_001, 2))
+    assert all(one["line"] == one["row"] + 1 for one in receipt["rejections"])
+
+
+def test_a_body_that_is_no_batch_opens_none(service: Service, http: httpx.Client) -> None:
+    options = {**OPTIONS, "name": "none of ours"}
+    before = http.get("/v1/budgets").json()["budgets"][0]["accepted"]
+    wrong_columns = http.post("/v1/batches", params=options, content="number\n1\n", headers=CSV)
+    assert 'no column "to"' in problem(wrong_columns, 400, "unusable_file")["detail"]
+    packed = {**CSV, "Content-Encoding": "gzip"}
+    problem(http.post("/v1/batches", params=options, content=b"plain", headers=packed), 400, "unusable_file")
+    brotli = {**CSV, "Content-Encoding": "br"}
+    problem(http.post("/v1/batches", params=OPTIONS, content=b"", headers=brotli), 415, "unsupported_media_type")
+    kind = {"Content-Type": "application/xml"}
+    problem(http.post("/v1/batches", content=b"<a/>", headers=kind), 415, "unsupported_media_type")
+    with Store(service.stack.server.url) as store:
+        names = [store.redis.hget(key, "name") for key in store.redis.scan_iter("oc:{main}:b:*", count=1000)]
+    assert "none of ours" not in names
+    assert http.get("/v1/budgets").json()["budgets"][0]["accepted"] == before
+
+
+def test_options_that_are_wrong_are_all_named(http: httpx.Client) -> None:
+    body = {"sender": "support", "rows": [], "to": number(1), "weight": 1000, "on_rejected": 1, "self": 2}
+    assert problem(http.post("/v1/batches", json=body), 400, "invalid_request")["errors"]
+    both = http.post("/v1/batches", params={"sender": "support"}, json={"rows": []})
+    assert fields(problem(both, 400, "invalid_request")) == [("sender", "not_allowed")]
+    missing = http.post("/v1/batches", content=rows_of_csv(1), headers=CSV)
+    assert fields(problem(missing, 400, "invalid_request")) == [("sender", "required")]
+    assert fields(problem(http.post("/v1/batches", json={"rows": 1}), 400, "invalid_request")) == [
+        ("rows", "wrong_type")
+    ]
+
+
+def test_a_batch_is_held_released_listed_and_cancelled(http: httpx.Client) -> None:
+    receipt = http.post("/v1/batches", params=OPTIONS, content=rows_of_csv(12), headers=CSV).json()
+    path = f"/v1/batches/{receipt['id']}"
+    held = http.post(f"{path}/hold", json={"reason": "wrong text"})
+    assert held.json()["id"] == receipt["id"]
+    assert [hold["name"] for hold in http.get("/v1/holds").json()["holds"]] == [receipt["id"]]
+    assert fields(problem(http.post(f"{path}/hold", json={}), 400, "invalid_request")) == [("reason", "required")]
+    assert http.post(f"{path}/release").json()["id"] == receipt["id"]
+    assert http.get("/v1/holds").json()["holds"] == []
+    page = http.get(f"{path}/jobs", params={"limit": 5}).json()
+    rest = http.get(f"{path}/jobs", params={"cursor": page["cursor"], "limit": 500}).json()
+    ids = [job["id"] for job in page["jobs"] + rest["jobs"]]
+    assert (ids, rest["cursor"]) == ([f"{receipt['id']}-{row}" for row in range(1, 13)], None)
+    ended = http.post(f"{path}/cancel").json()
+    assert (ended["counts"]["cancelled"], ended["final"]) == (12, True)
+    assert http.get(f"{path}/jobs", params={"state": "queued"}).json()["jobs"] == []
+    assert http.get(path, params={"wait": 30}).json()["final"]
+
+
+def test_what_is_not_there_is_said(http: httpx.Client) -> None:
+    for answer in (
+        http.get(f"/v1/batches/{UNKNOWN}"),
+        http.get(f"/v1/batches/{UNKNOWN}/jobs"),
+        http.post(f"/v1/batches/{UNKNOWN}/cancel"),
+        http.post(f"/v1/batches/{UNKNOWN}/hold", json={"reason": "r"}),
+    ):
+        problem(answer, 404, "unknown_batch")
+    problem(http.get(f"/v1/batches/{UNKNOWN}/jobs", params={"state": "lost"}), 400, "invalid_request")

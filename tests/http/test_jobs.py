@@ -1,0 +1,90 @@
+"""Single jobs over HTTP, on the real stack."""
+
+import httpx
+
+from tests.harness import Harness
+
+from .conftest import start_service
+from .problems import fields, problem
+
+JOB = {"sender": "support", "to": "+12025550123", "text": "Your parcel arrives today"}
+RAW = {
+    "sender": "support",
+    "DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": "+12025550123"},
+    "SegmentAttributes": {"connect:Subtype": {"ValueString": "connect:SMS"}},
+    "InitialSystemMessage": {"ContentType": "text/plain", "Content": "Your parcel arrives today"},
+}
+UNKNOWN = "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"
+
+
+def test_a_job_is_taken_sent_and_read(stack: Harness) -> None:
+    stack.start_worker()
+    with start_service(stack).client() as http:
+        _check_that_a_job_is_sent(http)
+
+
+def _check_that_a_job_is_sent(http: httpx.Client) -> None:
+    taken = http.post("/v1/jobs", json=JOB)
+    assert taken.status_code == 201
+    location = taken.headers["location"]
+    assert location == f"/v1/jobs/{taken.json()['id']}"
+    ended = http.get(location, params={"wait": 30}).json()
+    assert ended["state"] == "sent"
+    assert ended["contact_id"]
+    assert http.get(location).json() == ended
+
+
+def test_a_raw_request_is_taken(http: httpx.Client) -> None:
+    taken = http.post("/v1/jobs", json=RAW)
+    assert taken.status_code == 201, taken.text
+    assert taken.json()["sender"] == "support"
+
+
+def test_the_two_forms_do_not_mix(http: httpx.Client) -> None:
+    body = problem(http.post("/v1/jobs", json={**RAW, "text": "twice"}), 400, "invalid_request")
+    assert fields(body) == [("text", "not_allowed")]
+
+
+def test_every_fault_is_named_and_no_value_repeated(http: httpx.Client) -> None:
+    wrong = {"sender": "nobody", "to": "+1202secret", "send_at": "tomorrow", "nosuch": 1}
+    answer = http.post("/v1/jobs", json=wrong)
+    body = problem(answer, 400, "invalid_request")
+    assert body["errors"]
+    assert "secret" not in answer.text
+
+
+def test_the_same_key_gives_the_same_job(http: httpx.Client) -> None:
+    """Whoever lost the answer asks again; the customer must not be texted twice."""
+    key = {"Idempotency-Key": "order-17"}
+    first = http.post("/v1/jobs", json=JOB, headers=key)
+    again = http.post("/v1/jobs", json={**JOB, "idempotency_key": "order-17"})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["id"] == again.json()["id"]
+    other = problem(http.post("/v1/jobs", json={**JOB, "text": "other"}, headers=key), 409, "idempotency_conflict")
+    assert other["job_id"] == first.json()["id"]
+    differing = http.post("/v1/jobs", json={**JOB, "idempotency_key": "order-18"}, headers=key)
+    assert problem(differing, 400, "invalid_request")["errors"][0]["field"] == "Idempotency-Key"
+
+
+def test_many_jobs_are_read_at_once(http: httpx.Client) -> None:
+    job = http.post("/v1/jobs", json=JOB).json()
+    found = http.get("/v1/jobs", params={"ids": f"{job['id']},{UNKNOWN}"}).json()["jobs"]
+    assert found == {job["id"]: job, UNKNOWN: None}
+    problem(http.get("/v1/jobs", params={"ids": ",".join([UNKNOWN] * 501)}), 400, "invalid_request")
+
+
+def test_a_job_is_cancelled_and_explained(http: httpx.Client) -> None:
+    job = http.post("/v1/jobs", json=JOB).json()
+    assert http.get(f"/v1/jobs/{job['id']}/why").json()["reason"] == "no_settings"
+    assert http.post(f"/v1/jobs/{job['id']}/cancel").json()["state"] == "cancelled"
+
+
+def test_what_is_not_there_is_said(http: httpx.Client) -> None:
+    problem(http.get(f"/v1/jobs/{UNKNOWN}"), 404, "unknown_job")
+    problem(http.get("/v1/jobs/+12025550123"), 404, "unknown_job")
+    problem(http.get("/v1/nothing"), 404, "not_found")
+    allowed = http.put("/v1/jobs", json=JOB)
+    problem(allowed, 405, "method_not_allowed")
+    assert "POST" in allowed.headers["allow"]
+    problem(http.get(f"/v1/jobs/{UNKNOWN}", params={"wiat": 3}), 400, "invalid_request")
+    problem(http.get(f"/v1/jobs/{UNKNOWN}", params={"wait": 61}), 400, "invalid_request")

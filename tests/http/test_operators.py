@@ -1,0 +1,124 @@
+"""What operators do over HTTP."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from tests.harness import number
+
+from .conftest import Service
+from .problems import fields, problem
+
+JOB = {"sender": "support", "text": "Your parcel arrives today"}
+
+
+def test_failed_jobs_are_listed_and_replayed(service: Service, http: httpx.Client) -> None:
+    service.stack.start_worker()
+    http.post("/v1/senders/support/suppressed", json={"numbers": [number(1), number(2)]})
+    ids = [http.post("/v1/jobs", json={**JOB, "to": number(row)}).json()["id"] for row in (1, 2)]
+    ends = [http.get(f"/v1/jobs/{id_}", params={"wait": 60}).json() for id_ in ids]
+    assert [(job["state"], job["error"]["code"]) for job in ends] == [("failed", "suppressed")] * 2
+    listed = http.get("/v1/dead-letters", params={"code": "suppressed"}).json()["jobs"]
+    assert {job["id"] for job in listed} == set(ids)
+
+    http.request("DELETE", "/v1/senders/support/suppressed", json={"numbers": [number(1), number(2)]})
+    one = http.post(f"/v1/jobs/{ids[0]}/replay")
+    assert (one.status_code, one.json()["replay_of"]) == (201, ids[0])
+    many = http.post("/v1/dead-letters/replay", json={"code": "suppressed"}).json()
+    assert [job["replay_of"] for job in many["jobs"]] == [ids[1]]
+    assert (many["refused"], many["cursor"]) == ([], None)
+    for job in [one.json(), *many["jobs"]]:
+        assert http.get(f"/v1/jobs/{job['id']}", params={"wait": 60}).json()["state"] == "sent"
+    problem(http.post(f"/v1/jobs/{one.json()['id']}/replay"), 409, "not_replayable")
+
+
+def test_a_suppression_list_is_kept(http: httpx.Client) -> None:
+    path = "/v1/senders/chat/suppressed"
+    added = http.post(path, json={"numbers": [number(5), number(6)], "reason": "answered STOP"})
+    assert added.json() == {"changed": 2}
+    page = http.get(path).json()
+    assert ({entry["number"] for entry in page["numbers"]}, page["cursor"]) == ({number(5), number(6)}, None)
+    assert http.request("DELETE", path, json={"numbers": [number(5)]}).json() == {"changed": 1}
+    wrong = http.post(path, json={"numbers": ["12", 7]})
+    assert fields(problem(wrong, 400, "invalid_request")) == [
+        ("numbers.#1", "invalid_number"),
+        ("numbers.#2", "wrong_type"),
+    ]
+    problem(http.get("/v1/senders/nobody/suppressed"), 404, "unknown_sender")
+
+
+def test_holds_are_made_listed_and_ended(http: httpx.Client) -> None:
+    made = http.post("/v1/holds", json={"scope": "sender", "name": "chat", "reason": "being ported"})
+    assert made.status_code == 201
+    assert [(hold["scope"], hold["name"], hold["owner"]) for hold in made.json()["holds"]] == [
+        ("sender", "chat", "person")
+    ]
+    assert made.json()["holds"] == http.get("/v1/holds").json()["holds"]
+    target = {"scope": "sender", "name": "chat"}
+    assert http.request("DELETE", "/v1/holds", params=target).json() == {"released": True}
+    assert http.request("DELETE", "/v1/holds", params=target).json() == {"released": False}
+    wrong = http.post("/v1/holds", json={"scope": "world", "name": "x", "reason": "y"})
+    assert fields(problem(wrong, 400, "invalid_request")) == [("scope", "not_allowed")]
+    missing = problem(http.post("/v1/holds", json={}), 400, "invalid_request")
+    assert {field for field, _ in fields(missing)} == {"scope", "name", "reason"}
+    unknown = http.post("/v1/holds", json={"scope": "sender", "name": "nobody", "reason": "r"})
+    problem(unknown, 404, "unknown_sender")
+
+
+def test_budgets_and_senders_are_listed(http: httpx.Client) -> None:
+    (budget,) = http.get("/v1/budgets").json()["budgets"]
+    assert budget["name"] == "main"
+    assert budget["accepted"] == sum(budget["counts"].values())
+    listed = http.get("/v1/senders").json()["senders"]
+    assert listed == [
+        {"name": "chat", "channel": "whatsapp", "budget": "main"},
+        {"name": "support", "channel": "sms", "budget": "main"},
+    ]
+
+
+def _events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    event: dict[str, Any] = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if name == "data":
+            event["data"] = json.loads(value)
+        elif name in {"id", "event"}:
+            event[name] = value
+        elif not line and "event" in event:
+            yield event
+            event = {}
+
+
+def test_events_are_followed_and_resumed(http: httpx.Client) -> None:
+    ids = [http.post("/v1/jobs", json={**JOB, "to": number(row)}).json()["id"] for row in (11, 12)]
+    known = 0
+    with http.stream("GET", "/v1/events") as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        following = _events(stream.iter_lines())
+        http.post(f"/v1/jobs/{ids[0]}/cancel")
+        for event in following:
+            known = int(event["id"])
+            assert event["data"]["number"] == known
+            if event["data"]["id"] == ids[0]:
+                break
+    http.post(f"/v1/jobs/{ids[1]}/cancel")
+    with http.stream("GET", "/v1/events", headers={"Last-Event-ID": str(known)}) as stream:
+        event = next(_events(stream.iter_lines()))
+        assert int(event["id"]) == known + 1
+    problem(http.get("/v1/events", headers={"Last-Event-ID": "x"}), 400, "invalid_request")
+    problem(http.get("/v1/events", params={"budget": "other"}), 404, "unknown_budget")
+
+
+def test_metrics_tell_of_the_service_and_of_the_ledger(http: httpx.Client) -> None:
+    http.post("/v1/jobs", json={**JOB, "to": number(21)})
+    http.post("/v1/jobs", json={**JOB, "to": "12"})
+    answer = http.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    lines = dict(line.rpartition(" ")[::2] for line in answer.text.splitlines() if not line.startswith("#"))
+    assert float(lines['outbound_chat_http_requests_total{method="POST",route="/v1/jobs",status="201"}']) >= 1
+    assert float(lines["outbound_chat_http_jobs_rejected_total"]) >= 1
+    assert float(lines['outbound_chat_jobs{budget="main",place="waiting"}']) >= 0
+    assert float(lines["outbound_chat_store_up"]) == 1
+    assert number(21) not in answer.text

@@ -1,0 +1,51 @@
+"""How the errors of the client are answered."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from outbound_chat import errors
+from outbound_chat.errors import FieldError, OutboundChatError, SettingsError
+from outbound_chat.http._codes import TITLES, Code
+from outbound_chat.http._problems import problem_of
+
+FAULTS = [FieldError("to", "invalid_number", "is none")]
+ANSWERS: dict[Code, tuple[OutboundChatError | SettingsError, ...]] = {
+    Code.INVALID_REQUEST: (
+        errors.InvalidJob(FAULTS),
+        errors.InvalidNumbers(FAULTS, rejected=1),
+        SettingsError("senders has no nobody"),
+    ),
+    Code.IDEMPOTENCY_CONFLICT: (errors.IdempotencyConflict("main.1"),),
+    Code.UNKNOWN_JOB: (errors.UnknownJob("main.1"),),
+    Code.UNKNOWN_BATCH: (errors.UnknownBatch("main.1"),),
+    Code.BATCH_CLOSED: (errors.BatchClosed("main.1"),),
+    Code.NOT_REPLAYABLE: (errors.NotReplayable("main.1", "is sent"),),
+    Code.UNPROTECTED: (errors.Unprotected("main.1", datetime(2026, 1, 1, tzinfo=UTC), edited=False),),
+    Code.NEWER_VERSION: (errors.NewerVersion("main.1"),),
+    Code.MISSING_KEY: (errors.MissingKey("the list is encrypted"),),
+    Code.STORE_UNAVAILABLE: (errors.StoreUnavailable("redis at 10.0.0.7 is away"),),
+    Code.STORE_REFUSED: (errors.StoreError("OOM"),),
+    Code.NOT_DURABLE: (errors.NotDurable("main.1", "not in time", missing=["disk"]),),
+}
+NEVER_ANSWERED = {"FieldError", "OutboundChatError", "WaitTimeout"}
+"""A part of an error, the base of all, and what a long poll answers as the job that stands."""
+
+
+def test_every_public_error_has_an_answer() -> None:
+    """One that was forgotten would be answered as a fault of the service, or worse, of the caller."""
+    answered = {type(error).__name__ for given in ANSWERS.values() for error in given}
+    assert answered == set(errors.__all__) - NEVER_ANSWERED
+
+
+@pytest.mark.parametrize("code", ANSWERS)
+def test_an_error_has_the_code_that_tells_it(code: Code) -> None:
+    for error in ANSWERS[code]:
+        problem = problem_of(error)
+        assert problem.code is code
+        assert ("Retry-After" in problem.headers) == (TITLES[code][0] == 503)
+
+
+def test_an_error_that_no_row_foresees_is_one_of_the_service() -> None:
+    """Callers must not search for a fault in what they sent."""
+    assert problem_of(errors.WaitTimeout("not yet")).code is Code.INTERNAL_ERROR
