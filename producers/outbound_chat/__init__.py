@@ -42,6 +42,8 @@ from outbound_chat.jobs import (
     Preflight,
     Priority,
     Rejection,
+    Webhook,
+    WebhookState,
 )
 from outbound_chat.reports import (
     BudgetStatus,
@@ -101,6 +103,8 @@ __all__ = [
     "Unprotected",
     "WaitReason",
     "WaitTimeout",
+    "Webhook",
     "WebhookHost",
+    "WebhookState",
     "Why",
 ]

@@ -344,3 +344,46 @@ def test_the_result_of_a_webhook_whose_record_is_gone_is_harmless(ledger: Ledger
     assert (webhook.job, webhook.url) == (None, "")
     assert settle(ledger, webhook, "delivered") == "delivered"
     ledger.redis.set(ledger.key(f"j:{local_id}"), raw, px=DAY_MS)
+
+
+def told(ledger: Ledger, local_id: str) -> tuple[str, str] | None:
+    """State and code of the webhook, as whoever reads the job sees them."""
+    (job,) = ledger.run(calls.read_jobs(ledger.keys, [local_id])).values()
+    return (job.webhook.state, job.webhook.code) if job.webhook else None
+
+
+def test_whoever_reads_a_job_sees_what_became_of_its_webhook(ledger: Ledger) -> None:
+    """From the record alone, so that asking costs nothing more."""
+    (local_id,) = ledger.add(1, callback=URL)
+    assert told(ledger, local_id) is None
+    ledger.cancel(local_id)
+    assert told(ledger, local_id) == ("pending", "")
+
+    (webhook,) = claim(ledger)
+    settle(ledger, webhook, "dead", code="status_410", host_is="up")
+    assert told(ledger, local_id) == ("dead", "status_410")
+    ledger.run(calls.replay_webhooks(ledger.keys, [webhook.name]))
+    assert told(ledger, local_id) == ("pending", "")
+
+    left_ms = ledger.store.redis.pttl(f"{ledger.keys.base}j:{local_id}")
+    (webhook,) = claim(ledger)
+    settle(ledger, webhook, "delivered", host_is="up")
+    assert told(ledger, local_id) == ("delivered", "")
+    assert 0 < ledger.store.redis.pttl(f"{ledger.keys.base}j:{local_id}") <= left_ms, "it lives no longer by it"
+    assert ledger.head(local_id)[Place.CALLBACK] == URL
+
+
+def test_the_webhook_that_a_job_shows_is_that_of_its_last_end(ledger: Ledger) -> None:
+    """A late ContactId is news: that the doubt was told says nothing of it."""
+    (local_id,) = ledger.add(1, callback=URL)
+    taken = ledger.take()
+    ledger.finish(local_id, taken.claim, "failed", code="no_answer", maybe_sent=True)
+    (doubt,) = claim(ledger)
+    ledger.finish(local_id, taken.claim, "sent", contact_id="late")
+    assert told(ledger, local_id) == ("pending", "")
+    settle(ledger, doubt, "delivered", host_is="up")
+    assert told(ledger, local_id) == ("pending", "")
+    (news,) = claim(ledger)
+    assert news.name == f"{local_id}.sent"
+    settle(ledger, news, "delivered", host_is="up")
+    assert told(ledger, local_id) == ("delivered", "")

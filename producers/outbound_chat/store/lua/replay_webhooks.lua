@@ -10,6 +10,7 @@ for i, webhook in ipairs(ARGV) do
   reply[i] = 'not_dead'
   if redis.call('ZREM', key('hooks_dead'), webhook) == 1 and tries and type(tries[5]) == 'string' then
     redis.call('HDEL', key('hook_tries'), webhook)
+    note_in_record(webhook, 'pending')
     -- Whoever asks for it has mended the host.
     redis.call('DEL', key('hook_host:' .. tries[5]))
     put_webhook(tries[5], webhook)

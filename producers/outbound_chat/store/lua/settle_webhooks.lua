@@ -24,12 +24,13 @@ local function settle(i)
     return 'stale'
   elseif outcome == 'delivered' then
     redis.call('HDEL', key('hook_tries'), webhook)
+    note_in_record(webhook, 'delivered:' .. digits(NOW))
     return 'delivered'
   elseif outcome ~= 'back' then
     attempt(webhook, host, ARGV[i + 4])
   end
   if outcome == 'dead' then
-    bury(webhook)
+    bury(webhook, ARGV[i + 4])
     return 'dead'
   end
   redis.call('ZADD', key('hooks:' .. host), digits(NOW + tonumber(ARGV[i + 3])), webhook)

@@ -42,6 +42,7 @@ local function conclude(id, head, request, from, state)
     take_from_dead(id, head)
   end
   head[STATE], head[FINISHED], head[CLAIM], head[DUE] = state, NOW, '', 0
+  hooks.mark_end(head)
   local request_ms = KEEPS_REQUEST[state] and keep_request_ms()
   save_record(id, head, KEEPS_REQUEST[state] and request_ms ~= 0 and request or '', keep)
   if request_ms and request_ms > 0 then

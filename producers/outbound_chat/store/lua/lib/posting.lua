@@ -57,8 +57,19 @@ local function note_tries(webhook, tries)
   redis.call('PEXPIRE', key('hook_tries'), digits(keep_ms() + HOOK_HOST_MS))
 end
 
+-- Lets readers of the job see what became of the webhook, if it tells of how the job stands now.
+local function note_in_record(webhook, text)
+  local id, state = string.match(webhook, '^(.+)%.(%a+)$')
+  local head, request = load_record(id or '')
+  if head and head[STATE] == state then
+    local left_ms = redis.call('PTTL', key('j:' .. id))
+    hooks.mark(head, text)
+    save_record(id, head, request, left_ms > 0 and left_ms or nil)
+  end
+end
+
 -- Gives a webhook up; it is listed as long as results are kept.
-local function bury(webhook)
+local function bury(webhook, code)
   local keep = keep_ms()
   local old = redis.call('ZRANGEBYSCORE', key('hooks_dead'), '-inf', NOW - keep, 'LIMIT', 0, 100)
   if #old > 0 then
@@ -67,6 +78,7 @@ local function bury(webhook)
   end
   redis.call('ZADD', key('hooks_dead'), digits(NOW), webhook)
   redis.call('PEXPIRE', key('hooks_dead'), digits(keep))
+  note_in_record(webhook, 'dead:' .. digits(NOW) .. ':' .. code)
 end
 
 -- Webhooks whose courier was lost wait again.
@@ -86,7 +98,7 @@ local function give_up(host, give_up_ms)
     local tries = tries_of(webhook) or { 0, NOW, NOW, 'host_down', host }
     tries[4] = 'host_down'
     note_tries(webhook, tries)
-    bury(webhook)
+    bury(webhook, 'host_down')
   end
 end
 

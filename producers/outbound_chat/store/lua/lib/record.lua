@@ -5,7 +5,7 @@
 local VERSION, STATE, LANE, CREATED, SEND_AT, DUE, EXPIRES, ATTEMPTS = 1, 2, 3, 4, 5, 6, 7, 8
 local CLAIM, MAYBE_SENT, CANCEL, PARTS, TOKEN, IDEM, CONTACT, FINISHED, HISTORY = 9, 10, 11, 12, 13, 14, 15, 16, 17
 -- Places that only some records have.
-local REPLAY_OF, REPLAYED_BY, CALLBACK = 18, 19, 20
+local REPLAY_OF, REPLAYED_BY, CALLBACK, TOLD = 18, 19, 20, 21
 
 local RECORD_VERSION = 1
 local OLDEST_VERSION = 1
@@ -61,7 +61,7 @@ local function is_head(head)
       return false
     end
   end
-  for place = REPLAY_OF, CALLBACK do
+  for place = REPLAY_OF, TOLD do
     if head[place] ~= nil and type(head[place]) ~= 'string' then
       return false
     end

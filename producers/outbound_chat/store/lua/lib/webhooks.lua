@@ -51,6 +51,22 @@ local function callback_of(lane, own)
   return url, host and string.lower(host) or hooks.hosts[sender]
 end
 
+-- Notes in the head what became of the webhook of its end: 'pending', 'delivered:<ms>', 'dead:<ms>:<code>', '': none.
+function hooks.mark(head, text)
+  for place = REPLAY_OF, TOLD do
+    head[place] = head[place] or ''
+  end
+  head[TOLD] = text
+end
+
+-- Whoever reads the job is to see that somebody will be told of its end.
+function hooks.mark_end(head)
+  local _, host = callback_of(head[LANE], head[CALLBACK])
+  if host ~= '' or head[TOLD] then
+    hooks.mark(head, host ~= '' and 'pending' or '')
+  end
+end
+
 -- Something came to its end: has that told to whom it may concern.
 local function tell(name, lane, own)
   local _, host = callback_of(lane, own)
