@@ -50,6 +50,8 @@ class BudgetStatus:
     oldest_due: datetime | None
     """When the first of the jobs whose turn is next was due; None: none is due."""
     holds: tuple[Hold, ...]
+    webhooks: Mapping[str, int]
+    """Webhooks that are `waiting` and `posting`, for the first 500 hosts, and `dead` ones that are listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,6 +137,10 @@ def test_dead_webhooks_are_listed_and_replayed_by_those_who_see_the_job(stage: S
     batch_id = stage.ask(stage.mine, "POST", "/v1/batches", json=rows).json()["id"]
     of_mine = {f"{mine}.sent", f"{batch_id}-1.sent", f"{batch_id}.finished"}
     wait_until(lambda: set(stage.dead(stage.mine)) == of_mine, timeout=TIMEOUT, what="three dead webhooks")
+    (budget,) = stage.ask(stage.everything, "GET", "/v1/budgets").json()["budgets"]
+    assert budget["webhooks"] == {"waiting": 0, "posting": 0, "dead": 4}
+    metrics = stage.ask(stage.everything, "GET", "/metrics").text
+    assert 'outbound_chat_webhooks{budget="main",place="dead"} 4.0' in metrics
     assert stage.dead(stage.theirs) == [f"{theirs}.sent"]
     assert set(stage.dead(stage.everything)) == {*of_mine, f"{theirs}.sent"}
     pages = [stage.dead(stage.mine, limit=2), stage.dead(stage.mine, limit=2, skip=2)]

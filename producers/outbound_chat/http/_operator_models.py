@@ -81,6 +81,8 @@ class BudgetModel(BaseModel):
     """Jobs that are `waiting` and `leased`, and how many ever ended in each state."""
     oldest_due: datetime | None
     holds: list[HoldModel]
+    webhooks: dict[str, int]
+    """Webhooks that are `waiting` and `posting`, for the first 500 hosts, and `dead` ones that are listed."""
 
 
 class BudgetsModel(BaseModel):
