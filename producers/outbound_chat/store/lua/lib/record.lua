@@ -100,13 +100,13 @@ local function load_record(id)
   return head, request
 end
 
-local function save_record(id, head, request, keep_ms)
+local function save_record(id, head, request, life_ms)
   local lane = head[LANE]
   head[LANE] = string.sub(lane, 1, #lane - #batch_in_id(id))
   local raw = cjson.encode(head) .. '\n' .. request
   head[LANE] = lane
-  if keep_ms then
-    redis.call('SET', key('j:' .. id), raw, 'PX', digits(keep_ms))
+  if life_ms then
+    redis.call('SET', key('j:' .. id), raw, 'PX', digits(life_ms))
   else
     redis.call('SET', key('j:' .. id), raw)
   end
