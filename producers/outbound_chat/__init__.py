@@ -43,6 +43,7 @@ from outbound_chat.jobs import (
     Rejection,
 )
 from outbound_chat.reports import (
+    BatchPage,
     BudgetStatus,
     DeadLetters,
     Event,
@@ -62,6 +63,7 @@ __all__ = [
     "Attempt",
     "Batch",
     "BatchClosed",
+    "BatchPage",
     "BatchReceipt",
     "BudgetStatus",
     "DeadLetters",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from outbound_chat.jobs import Job, JobState
+from outbound_chat.jobs import Batch, Job, JobState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,16 @@ class JobPage:
     """A page of the jobs of a batch, by their rows."""
 
     jobs: tuple[Job, ...]
+    cursor: str | None
+    """Where the next page begins; None: this was the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPage:
+    """A page of the batches of a budget: those that are not final, the newest first, then those that ended last."""
+
+    batches: tuple[Batch, ...]
+    """With their counts and measured rate; the end of none is predicted."""
     cursor: str | None
     """Where the next page begins; None: this was the last."""
 
