@@ -1,6 +1,7 @@
 """Lists of batches, page by page. Steps that a client runs, as those of `_verbs`."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from outbound_chat.client._progress import NO_WORKER, batch_from_book
@@ -24,7 +25,7 @@ class Chosen:
     """Which batches are wanted; None: all."""
 
     budget: str | None
-    sender: str | None
+    sender: str | Collection[str] | None
     tenant: str | None
     open: bool
 
@@ -39,7 +40,7 @@ def batches(verbs: Verbs, chosen: Chosen, cursor: str | None, limit: int) -> Ste
             keys,
             part=part,
             after=after,
-            sender=chosen.sender or "",
+            senders=(chosen.sender,) if isinstance(chosen.sender, str) else chosen.sender or (),
             tenant=chosen.tenant or "",
             count=limit - len(found),
         )

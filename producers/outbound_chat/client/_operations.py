@@ -1,7 +1,7 @@
 """What operators do with failed jobs, whole batches and events: the client for threads."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar, Unpack
 
 from outbound_chat.client import _listing as listing, _overview as overview
@@ -117,7 +117,7 @@ class Operations:
         self,
         *,
         budget: str | None = None,
-        sender: str | None = None,
+        sender: str | Collection[str] | None = None,
         tenant: str | None = None,
         open: bool = False,  # noqa: A002  # the word that batches have for it
         cursor: str | None = None,
@@ -125,8 +125,8 @@ class Operations:
     ) -> BatchPage:
         """A page of a budget's batches: those that are not final, the newest first, then those that ended last.
 
-        `open`: only those that are not final. `limit`: 1 to 100. A page has fewer, even none, where few of many batches
-        fit: go on until `cursor` is None. A batch that ends between two pages may come twice.
+        `sender`: one, or several. `open`: only those that are not final. `limit`: 1 to 100. A page has fewer, even none
+        where few of many batches fit: go on until `cursor` is None. A batch that ends between two pages may come twice.
 
         Raises:
             InvalidJob: the cursor or the limit is none.

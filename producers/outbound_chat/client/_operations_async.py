@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, TypeVar, Unpack
 
 from outbound_chat.client import _listing as listing, _overview as overview
@@ -81,7 +81,7 @@ class AsyncOperations:
         self,
         *,
         budget: str | None = None,
-        sender: str | None = None,
+        sender: str | Collection[str] | None = None,
         tenant: str | None = None,
         open: bool = False,  # noqa: A002  # the word that batches have for it
         cursor: str | None = None,

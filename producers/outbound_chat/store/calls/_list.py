@@ -1,7 +1,7 @@
 """What operators list: the batches of a budget."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,10 +38,10 @@ class ListedBatches:
 
 
 def read_batches(
-    keys: Keys, *, part: Part, after: tuple[str, str] | None, sender: str, tenant: str, count: int
+    keys: Keys, *, part: Part, after: tuple[str, str] | None, senders: Collection[str], tenant: str, count: int
 ) -> Call[ListedBatches]:
     """At most `MOST_BATCHES` batches of a part: those that are not final, the newest first, or those that ended, the
-    last first. `after`: as the page before said. `sender`, `tenant`: empty for all.
+    last first. `after`: as the page before said. `senders`, `tenant`: empty for all.
     """
 
     def read(reply: list[Any]) -> ListedBatches:
@@ -52,7 +52,8 @@ def read_batches(
             after=(score, before) if score else None,
         )
 
-    return Call("read_batches", keys, [part, *(after or ("", "")), sender, tenant, count], read)
+    wanted = f" {' '.join(senders)} " if senders else ""
+    return Call("read_batches", keys, [part, *(after or ("", "")), wanted, tenant, count], read)
 
 
 def _batches(now_ms: int, rest: list[Any], width: int) -> Iterator[ListedBatch]:

@@ -3,18 +3,18 @@
 -- ARGV[1] part: 'open' or 'ended'
 -- ARGV[2] score: where to go on behind, as the last answer said; '': from the first on
 -- ARGV[3] before: name to go on behind, of that score; '': there was none
--- ARGV[4] sender: only of this one; '': of all
+-- ARGV[4] senders: only of these, with spaces around each; '': of all
 -- ARGV[5] tenant: only of this one; '': of all
 -- ARGV[6] count: how many at most (1 to 100)
 -- reply   {now_ms, workers, width, score, before, then for each: id, scheduled, stop, and field, value of its book}
---         workers: alive; width: how many values each has; score, before: of the last that was looked at, score '' where
---         there are no more; scheduled: as read_batch tells; stop: JSON of owner, scope and reason of the hold that
+--         workers: alive; width: how many values each has; score, before: of the last that was looked at, which is the
+--         last given where there are `count`; score '' where there are no more; scheduled: as read_batch tells; stop: JSON of owner, scope and reason of the hold that
 --         stops it, '' where none does or nothing waits
 -- keeps   nothing is written; looks at 200 names at most, so a page may have few, even none
 -- uses: base record lanes events books gates bucket pace book
 local MOST_LOOKED = 200
 local index, score, before = key(ARGV[1] .. '_batches'), ARGV[2], ARGV[3]
-local sender, tenant, most = ARGV[4], ARGV[5], tonumber(ARGV[6])
+local senders, tenant, most = ARGV[4], ARGV[5], tonumber(ARGV[6])
 local names = {}
 
 local function add(...)
@@ -28,7 +28,7 @@ end
 
 local function is_wanted(lane)
   local _, of_sender, of_tenant = lane_parts(lane)
-  return (sender == '' or of_sender == sender) and (tenant == '' or of_tenant == tenant)
+  return (senders == '' or string.find(senders, ' ' .. of_sender .. ' ', 1, true)) and (tenant == '' or of_tenant == tenant)
 end
 
 local function stop_json(found)
