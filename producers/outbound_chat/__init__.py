@@ -51,6 +51,8 @@ from outbound_chat.reports import (
     Events,
     Hold,
     JobPage,
+    Lanes,
+    LaneStatus,
     SuppressedNumber,
     SuppressedPage,
 )
@@ -79,6 +81,8 @@ __all__ = [
     "Job",
     "JobPage",
     "JobState",
+    "LaneStatus",
+    "Lanes",
     "MissingKey",
     "NewerVersion",
     "NotDurable",

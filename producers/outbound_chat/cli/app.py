@@ -11,7 +11,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from outbound_chat.cli import audit, batch, control, dead, doctor, encryption, http, jobs, keys, suppression, why
+from outbound_chat.cli import (
+    audit,
+    batch,
+    control,
+    dead,
+    doctor,
+    encryption,
+    http,
+    jobs,
+    keys,
+    listing,
+    suppression,
+    watch,
+    why,
+)
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
 from outbound_chat.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE
@@ -78,6 +92,8 @@ app.command("send", epilog=EPILOG)(jobs.send)
 app.command("send-batch", epilog=EPILOG)(batch.send_batch)
 app.command("status", epilog=EPILOG)(jobs.status)
 app.command("why", epilog=EPILOG)(why.why)
+app.command("list", epilog=EPILOG)(listing.show)
+app.command("watch", epilog=EPILOG)(watch.watch)
 app.command("wait", epilog=EPILOG)(jobs.wait)
 app.command("cancel", epilog=EPILOG)(jobs.cancel)
 app.command("hold", epilog=EPILOG)(control.hold)

@@ -11,7 +11,7 @@ from outbound_chat.client._options import DeadFilter, RequestOptions
 from outbound_chat.client._steps import Steps
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.jobs import Batch, Job, JobState
-from outbound_chat.reports import BatchPage, BudgetStatus, DeadLetters, Events, Hold, JobPage
+from outbound_chat.reports import BatchPage, BudgetStatus, DeadLetters, Events, Hold, JobPage, Lanes
 
 T = TypeVar("T")
 
@@ -112,6 +112,14 @@ class Operations:
     def budgets(self) -> list[BudgetStatus]:
         """How all budgets of the settings are doing: pace, jobs, workers, holds. Two round trips each."""
         return self._run(overview.budgets(self._verbs))
+
+    def lanes(self, *, limit: int = 20) -> Lanes:
+        """The lanes with the most waiting jobs, and what stops each. `limit`: 1 to 50. A round trip a budget.
+
+        Raises:
+            InvalidJob: the limit is none.
+        """
+        return self._run(overview.lanes(self._verbs, limit))
 
     def batches(
         self,

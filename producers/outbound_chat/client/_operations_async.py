@@ -14,7 +14,7 @@ from outbound_chat.client._options import DeadFilter, RequestOptions
 from outbound_chat.client._steps import Steps
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.jobs import Batch, Job, JobState
-from outbound_chat.reports import BatchPage, BudgetStatus, DeadLetters, Events, Hold, JobPage
+from outbound_chat.reports import BatchPage, BudgetStatus, DeadLetters, Events, Hold, JobPage, Lanes
 
 T = TypeVar("T")
 
@@ -75,6 +75,10 @@ class AsyncOperations:
     @documented_by(Operations.budgets)
     async def budgets(self) -> list[BudgetStatus]:
         return await self._run(overview.budgets(self._verbs))
+
+    @documented_by(Operations.lanes)
+    async def lanes(self, *, limit: int = 20) -> Lanes:
+        return await self._run(overview.lanes(self._verbs, limit))
 
     @documented_by(Operations.batches)
     async def batches(

@@ -30,6 +30,7 @@ from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, rea
 from outbound_chat.store.calls._durability import Standing, confirm
 from outbound_chat.store.calls._events import read_events
 from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_clock, read_jobs, submit
+from outbound_chat.store.calls._lanes import MOST_LANES, read_lanes
 from outbound_chat.store.calls._list import MOST_BATCHES, ListedBatches, Part, read_batches
 from outbound_chat.store.calls._overview import read_budget
 from outbound_chat.store.calls._pace import read_pace
@@ -67,6 +68,7 @@ __all__ = [
     "MOST_BATCHES",
     "MOST_BYTES",
     "MOST_JOBS",
+    "MOST_LANES",
     "Book",
     "Call",
     "Claimed",
@@ -124,6 +126,7 @@ __all__ = [
     "read_jobs",
     "read_key",
     "read_keys",
+    "read_lanes",
     "read_pace",
     "read_request",
     "read_rows",
