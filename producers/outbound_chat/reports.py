@@ -83,7 +83,7 @@ class Lanes:
     total: int
     """Lanes with waiting jobs."""
     looked: int
-    """How many of them were looked at: all, up to 200 of a budget; of more, those in turn and a random choice."""
+    """How many of them were looked at: all, up to 500 of a budget; of more, those in turn and a random choice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from outbound_chat.cli.holding import held_by
+from outbound_chat.cli.holding import HELD_BY
 from outbound_chat.cli.listing import word_of
 from outbound_chat.cli.looking import Look
 from outbound_chat.cli.output import clock_time
@@ -68,8 +68,8 @@ def _budgets(look: Look) -> Iterator[RenderableType]:
     for budget in look.budgets:
         for hold in budget.holds:
             line = Text(f"{hold.scope} {hold.name}", style="bold", no_wrap=True, overflow="ellipsis")
-            said = f"  {hold.code + ': ' if hold.code else ''}{hold.reason}"
-            yield line.append(f"  {held_by(hold)}", style="yellow").append(said, style="")
+            said = f"  {HELD_BY[hold.owner]}: {hold.code + ': ' if hold.code else ''}{hold.reason}"
+            yield line.append(said, style="yellow").append(f"  since {clock_time(hold.since)}", style="dim")
 
 
 def _rate(budget: BudgetStatus) -> Text:

@@ -5,10 +5,10 @@
 --         lanes: how many there are; looked: how many of them were looked at; budget_hold: JSON of a person's, '' for none;
 --         rule, scope, until_ms: of the gate as `gate_of` says, '' for none; stop: JSON of owner, scope, code and reason of the hold
 --         that is the gate, '' for none
--- keeps   nothing is written; of more than 200 lanes those in turn and a random choice are looked at, so that it costs the
+-- keeps   nothing is written; of more than 500 lanes those in turn and a random choice are looked at, so that it costs the
 --         same however many there are
 -- uses: base record lanes events books gates
-local MOST_LOOKED, TENANTS, LANES = 200, 8, 4
+local MOST_LOOKED, TENANTS, LANES = 500, 8, 4
 local waiting, looked = {}, {}
 
 local function look(lane, jobs)
