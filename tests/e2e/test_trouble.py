@@ -56,7 +56,8 @@ def test_a_campaign_that_goes_wrong_is_stopped_looked_at_mended_and_goes_on(stac
     assert "AWS refuses a third" in page.run(*next(commands))
 
     stack.sandbox.configure(faults=())
-    assert len(page.run(*next(commands)).splitlines()) == 1
+    assert f"replay of {page.failed}" in page.run(*next(commands))
+    assert "  replayed as " in page.run("status", page.failed)
     wait_until(lambda: page.replayed() is JobState.SENT, timeout=TIMEOUT, what="the replay to be sent")
     replayed = page.run(*next(commands)).splitlines()
     assert len(replayed) == _failed(chat, batch) - 1
