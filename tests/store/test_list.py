@@ -96,6 +96,17 @@ def test_one_that_is_forgotten_leaves_the_list(ledger: Ledger) -> None:
     assert "open_batches" not in ledger.names()
 
 
+def test_a_batch_that_an_older_worker_ended_is_no_open_one(ledger: Ledger) -> None:
+    """It knows nothing of the list, and leaves the name where it is."""
+    lane = ledger.open_batch()
+    ledger.close_batch(lane)
+    ledger.redis.delete(ledger.key("ended_batches"))
+    ledger.redis.zadd(ledger.key("open_batches"), {id_of(lane): ledger.now_ms()})
+
+    assert listed(ledger, "open") == []
+    ledger.redis.delete(*map(ledger.key, ("open_batches", f"b:{id_of(lane)}")))
+
+
 def test_a_list_that_another_program_wrote_over_stops_no_batch(ledger: Ledger) -> None:
     """It serves readers; who sends may not depend on it."""
     for name in ("open_batches", "ended_batches"):

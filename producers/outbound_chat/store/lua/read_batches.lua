@@ -26,8 +26,12 @@ local function add(...)
   end
 end
 
-local function is_wanted(lane)
-  local _, of_sender, of_tenant = lane_parts(lane)
+-- A worker of an older version moves no batch that ends: it is in neither part then.
+local function is_wanted(found)
+  local _, of_sender, of_tenant = lane_parts(lane_of_book(found))
+  if is_final_book(found) ~= (ARGV[1] == 'ended') then
+    return false
+  end
   return (senders == '' or string.find(senders, ' ' .. of_sender .. ' ', 1, true)) and (tenant == '' or of_tenant == tenant)
 end
 
@@ -46,7 +50,7 @@ local looked, given = 0, 0
 while looked < #names and looked < MOST_LOOKED and given < most do
   looked = looked + 1
   local found = read_book(names[looked][1])
-  if found and is_wanted(lane_of_book(found)) then
+  if found and is_wanted(found) then
     given = given + 1
     reply[#reply + 1], reply[#reply + 2] = names[looked][1], scheduled_in(lane_of_book(found))
     reply[#reply + 1] = stop_json(found)

@@ -17,6 +17,10 @@ local function lane_of_book(found)
   return found[2]
 end
 
+local function is_final_book(found)
+  return found[5] ~= false
+end
+
 local function waiting_of_book(found)
   return tonumber(found[8]) or 0
 end
