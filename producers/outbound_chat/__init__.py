@@ -46,6 +46,7 @@ from outbound_chat.jobs import (
     WebhookState,
 )
 from outbound_chat.reports import (
+    BatchPage,
     BudgetStatus,
     DeadLetters,
     DeadWebhook,
@@ -54,6 +55,8 @@ from outbound_chat.reports import (
     Events,
     Hold,
     JobPage,
+    Lanes,
+    LaneStatus,
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
@@ -67,6 +70,7 @@ __all__ = [
     "Attempt",
     "Batch",
     "BatchClosed",
+    "BatchPage",
     "BatchReceipt",
     "BudgetStatus",
     "DeadLetters",
@@ -84,6 +88,8 @@ __all__ = [
     "Job",
     "JobPage",
     "JobState",
+    "LaneStatus",
+    "Lanes",
     "MissingKey",
     "NewerVersion",
     "NotDurable",

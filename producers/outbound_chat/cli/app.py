@@ -21,7 +21,9 @@ from outbound_chat.cli import (
     http,
     jobs,
     keys,
+    listing,
     suppression,
+    watch,
     webhooks,
     why,
 )
@@ -91,6 +93,8 @@ app.command("send", epilog=EPILOG)(jobs.send)
 app.command("send-batch", epilog=EPILOG)(batch.send_batch)
 app.command("status", epilog=EPILOG)(jobs.status)
 app.command("why", epilog=EPILOG)(why.why)
+app.command("list", epilog=EPILOG)(listing.show)
+app.command("watch", epilog=EPILOG)(watch.watch)
 app.command("wait", epilog=EPILOG)(jobs.wait)
 app.command("cancel", epilog=EPILOG)(jobs.cancel)
 app.command("hold", epilog=EPILOG)(control.hold)

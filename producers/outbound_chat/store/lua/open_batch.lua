@@ -18,6 +18,7 @@ if redis.call('HSETNX', book, 'created_at', digits(NOW)) == 1 then
       redis.call('HSET', book, field, ARGV[4 + i])
     end
   end
+  list_as_open(ARGV[1])
   settle_batch(ARGV[1])
 end
 return 'ok'
