@@ -16,6 +16,7 @@ from outbound_chat.errors import (
     IdempotencyConflict,
     InvalidJob,
     InvalidNumbers,
+    InvalidWebhook,
     MissingKey,
     NewerVersion,
     NotDurable,
@@ -41,11 +42,14 @@ from outbound_chat.jobs import (
     Preflight,
     Priority,
     Rejection,
+    Webhook,
+    WebhookState,
 )
 from outbound_chat.reports import (
     BatchPage,
     BudgetStatus,
     DeadLetters,
+    DeadWebhook,
     Event,
     EventKind,
     Events,
@@ -55,6 +59,7 @@ from outbound_chat.reports import (
     LaneStatus,
     SuppressedNumber,
     SuppressedPage,
+    WebhookHost,
 )
 from outbound_chat.why import WaitReason, Why
 
@@ -69,6 +74,7 @@ __all__ = [
     "BatchReceipt",
     "BudgetStatus",
     "DeadLetters",
+    "DeadWebhook",
     "Event",
     "EventKind",
     "Events",
@@ -78,6 +84,7 @@ __all__ = [
     "IdempotencyConflict",
     "InvalidJob",
     "InvalidNumbers",
+    "InvalidWebhook",
     "Job",
     "JobPage",
     "JobState",
@@ -102,5 +109,8 @@ __all__ = [
     "Unprotected",
     "WaitReason",
     "WaitTimeout",
+    "Webhook",
+    "WebhookHost",
+    "WebhookState",
     "Why",
 ]

@@ -24,6 +24,7 @@ from outbound_chat.cli import (
     listing,
     suppression,
     watch,
+    webhooks,
     why,
 )
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
@@ -105,6 +106,7 @@ app.command("events", epilog=EPILOG)(dead.events)
 app.command("suppress", epilog=EPILOG)(suppression.suppress)
 app.command("unsuppress", epilog=EPILOG)(suppression.unsuppress)
 app.command("suppressed", epilog=EPILOG)(suppression.suppressed)
+app.command("webhooks", epilog=EPILOG)(webhooks.webhooks)
 app.command("new-key", epilog=EPILOG)(encryption.new_key)
 app.command("rewrite-suppressed", epilog=EPILOG)(encryption.rewrite_suppressed)
 app.command("audit", epilog=EPILOG)(audit.audit)

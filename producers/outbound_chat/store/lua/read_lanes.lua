@@ -7,7 +7,7 @@
 --         that is the gate, '' for none
 -- keeps   nothing is written; of more than 500 lanes those in turn and a random choice are looked at, so that it costs the
 --         same however many there are
--- uses: base record lanes events books gates
+-- uses: base record lanes events webhooks books gates
 local MOST_LOOKED, TENANTS, LANES = 500, 8, 4
 local waiting, looked = {}, {}
 
