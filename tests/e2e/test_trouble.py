@@ -34,7 +34,7 @@ def test_a_campaign_that_goes_wrong_is_stopped_looked_at_mended_and_goes_on(stac
     chat = stack.chat()
     rows = [{"to": number(row)} for row in range(ROWS)]
     batch = chat.enqueue_batch(rows, sender="support", text="Your parcel has left", name="parcels").id
-    stack.start_worker()
+    worker = stack.start_worker()
     wait_until(lambda: _failed(chat, batch) > 3, timeout=TIMEOUT, what="jobs to fail")
     page = _Page(stack, chat, batch)
 
@@ -55,7 +55,12 @@ def test_a_campaign_that_goes_wrong_is_stopped_looked_at_mended_and_goes_on(stac
     assert page.run(*next(commands)).count("The request is invalid") > 3
     assert "AWS refuses a third" in page.run(*next(commands))
 
-    stack.sandbox.configure(faults=())
+    # The cause is mended, and AWS allows more from now on.
+    worker.terminate()
+    assert worker.wait(60) == 0
+    stack.configure(budgets={"main": {"rate": 100.0, "burst": 100}})
+    stack.sandbox.configure(rate=100.0, burst=100, faults=())
+    stack.start_worker()
     assert f"replay of {page.failed}" in page.run(*next(commands))
     assert "  replayed as " in page.run("status", page.failed)
     wait_until(lambda: page.replayed() is JobState.SENT, timeout=TIMEOUT, what="the replay to be sent")
