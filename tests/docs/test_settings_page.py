@@ -76,8 +76,8 @@ SAMPLES: dict[str, str] = {
 
 def documented() -> Iterator[tuple[str, dict[str, str]]]:
     text = read("settings.md")
-    for path, (heading, _) in TABLES.items():
-        for row in table(section(text, heading), "setting"):
+    for path, (title, _) in TABLES.items():
+        for row in table(section(text, title), "setting"):
             yield path, row
 
 
