@@ -17,15 +17,15 @@ REMOTE = re.compile(
 )
 
 
-def build(source: Path, site: Path) -> subprocess.CompletedProcess[str]:
+def build(source: Path, site: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """As `make docs` does."""
-    options = ["-q", "-W", "--keep-going", "-E", "-d", str(site.parent / "doctrees"), "-c", "docs"]
+    options = ["-q", "-W", "--keep-going", "-E", "-d", str(site.parent / "doctrees"), "-c", "docs", *more]
     return subprocess.run(
         [sys.executable, "-m", "sphinx", *options, ".", str(site)],
         cwd=source,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 
@@ -72,27 +72,20 @@ def test_search_needs_no_server(site: Path) -> None:
     """The index of words is a script, which a browser loads from a file too."""
     words = (site / "searchindex.js").read_text(encoding="utf-8")
     assert words.startswith("Search.setIndex(")
-    assert "quiet_hours" in words
+    assert "quiet_hour" in words  # the stem of it
 
 
-@pytest.mark.parametrize(
-    ("page", "text", "said"),
-    [
-        ("docs/howto/forgotten.md", "# Forgotten\n", "isn't included in any toctree"),
-        ("docs/glossary.md", "# Glossary\n\n[gone](gone.md)\n", "'gone.md'"),
-        ("docs/glossary.md", "# Glossary\n\n[gone](settings.md#no-such-heading)\n", "no-such-heading"),
-    ],
-)
-def test_a_page_without_a_place_and_a_link_to_nowhere_fail_the_build(
-    tmp_path: Path, page: str, text: str, said: str
-) -> None:
+def test_a_page_without_a_place_and_links_to_nowhere_fail_the_build(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     for name in ("docs", "examples"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ROOT.glob("*.md"):
         shutil.copy(file, source)
-    (source / page).write_text(text, encoding="utf-8")
-    built = build(source, tmp_path / "html")
+    (source / "docs" / "howto" / "forgotten.md").write_text("# Forgotten\n", encoding="utf-8")
+    links = "[gone](no-such-page.md) [gone](settings.md#no-such-heading)"
+    (source / "docs" / "glossary.md").write_text(f"# Glossary\n\n{links}\n", encoding="utf-8")
+    built = build(source, tmp_path / "html", "-b", "dummy")
     assert built.returncode != 0
-    assert said in built.stderr
+    for said in ("forgotten.md: WARNING: document isn't included in any toctree", "no-such-page.md", "no-such-heading"):
+        assert said in built.stderr
