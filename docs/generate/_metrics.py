@@ -6,6 +6,7 @@ from outbound_chat.http._metrics import Metrics
 from outbound_chat.reports import BudgetStatus
 
 _BUDGET = BudgetStatus(
+    webhooks={"waiting": 1},
     name="main",
     rate=1.0,
     ceiling=1.0,

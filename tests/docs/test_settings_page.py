@@ -71,6 +71,10 @@ SAMPLES: dict[str, str] = {
     "default": "fsync",
     "timeout": "PT7S",
     "replicas": "7",
+    "webhooks": '{"per_host": 3}',
+    "secrets": '["whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]',
+    "allow_private": "true",
+    "callback_url": "https://hooks.example.com/7",
 }
 
 
@@ -90,6 +94,8 @@ def field_of(path: str, row: dict[str, str]) -> FieldInfo:
 
 def kind(annotation: Any) -> str:
     """The word of the page for a type."""
+    if "tuple" in str(annotation):
+        return "list of texts"
     if given := [part for part in get_args(annotation) if part is not type(None)]:
         if "dict" in str(annotation):
             of_tables = "Budget" in str(annotation) or "Sender" in str(annotation)
