@@ -4,6 +4,7 @@ The source folder is the repository's root, so that the pages, the README and th
 same relative links as on a code host. Nothing is fetched when the site is built or read.
 """
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,18 @@ html_theme_options = {"source_repository": "", "top_of_page_buttons": []}
 pygments_style = "default"
 
 
-def _add_navigation(_app: Any, page: str, source: list[str]) -> None:
+_ROOT = Path(__file__).parents[1]
+_LINK = re.compile(r"\[(?P<text>[^\]\n]*)\]\((?P<target>[^)\s#:]+)\)")
+
+
+def _prepare(_app: Any, page: str, source: list[str]) -> None:
+    """Adds the navigation; leaves of a link to a folder, which a code host shows and a site has not, its text."""
+    folder = (_ROOT / page).parent
+    source[0] = _LINK.sub(lambda link: link["text"] if (folder / link["target"]).is_dir() else link[0], source[0])
     if page == root_doc:
         source[0] += toctrees(source[0])
 
 
 def setup(app: Any) -> None:
     """Sphinx calls this once."""
-    app.connect("source-read", _add_navigation)
+    app.connect("source-read", _prepare)
