@@ -29,7 +29,10 @@ from ._forking import Server, read_on_import
 _CLI = ("outbound_chat.cli.app", "outbound_chat_worker.cli.checks")
 _IMPORTS: Mapping[str, tuple[str, ...]] = {
     "outbound_chat.cli": _CLI,
-    "outbound_chat_worker": ("celery.apps.worker", "celery.bin.worker", "outbound_chat_worker.tasks"),
+    "outbound_chat_worker": (
+        *("celery.apps.worker", "celery.bin.worker", "celery.concurrency.thread", "celery.worker.components"),
+        *("celery.worker.consumer", "kombu.transport.redis", "outbound_chat_worker.tasks"),
+    ),
     "outbound_chat_worker.sandbox": ("outbound_chat_worker.sandbox",),
 }
 _HTTP = ("outbound_chat.http", "outbound_chat.http._server", "uvicorn")
