@@ -24,11 +24,14 @@ from outbound_chat_worker import sandbox
 from outbound_chat_worker.processes import end
 from outbound_chat_worker.sandbox import SandboxClient, SandboxOptions
 
-from ._forking import Server, read_on_import
+from ._forking import Server, WarmProcess, read_on_import
+
+__all__ = ["WarmProcess", "run", "running_sandbox", "server", "start"]
 
 _CLI = ("outbound_chat.cli.app", "outbound_chat_worker.cli.checks")
 _IMPORTS: Mapping[str, tuple[str, ...]] = {
     "outbound_chat.cli": _CLI,
+    "celery": ("celery.bin.celery", "outbound_chat_worker.tasks"),
     "outbound_chat_worker": (
         *("celery.apps.worker", "celery.bin.worker", "celery.concurrency.thread", "celery.worker.components"),
         *("celery.worker.consumer", "kombu.transport.redis", "outbound_chat_worker.tasks"),
