@@ -122,7 +122,7 @@ def test_a_slow_body_gets_its_answer(stack: Harness) -> None:
     host, port = service.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=TIMEOUT) as line:
         line.sendall(
-            b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+            b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
         )
         answer = line.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 408")
