@@ -21,8 +21,9 @@ $(STAMP): constraints.txt pyproject.toml
 demo: $(STAMP) ## Send 300 messages through a sandbox with real workers, in under a minute
 	@$(BIN)/outbound-chat demo
 
+# What is compiled is kept, whatever the environment says: some hundred processes start from it.
 test: $(STAMP) ## Run the test suite
-	@$(BIN)/python -m pytest -n 4 --dist worksteal
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist worksteal
 
 model: $(STAMP) ## Compare the ledger with its model over 3,000 new examples; another number in EXAMPLES
 	@MODEL_EXAMPLES=$(or $(EXAMPLES),3000) $(BIN)/python -m pytest tests/store/test_model.py

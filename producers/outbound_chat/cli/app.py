@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,6 +56,7 @@ class _Commands(TyperGroup):
         return _loaded(points[0]) if found is None and points else found
 
 
+@cache  # to find them, the description of each installed package is read
 def _entry_points() -> list[EntryPoint]:
     return sorted(entry_points(group="outbound_chat.commands"))
 
