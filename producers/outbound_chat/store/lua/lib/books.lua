@@ -45,22 +45,34 @@ local function settle_shared(batch, failed)
   end
 end
 
+-- How long the book of a batch lives, and with it the key by which its producer finds it again; nil: no end.
+local function keep_book(batch, batch_key, ms)
+  local names = { key('b:' .. batch), batch_key and key('opened:' .. batch_key) }
+  for _, name in ipairs(names) do
+    if ms then
+      redis.call('PEXPIRE', name, digits(ms))
+    else
+      redis.call('PERSIST', name)
+    end
+  end
+end
+
 -- A batch is final once its producer closed it and none of its jobs is waiting or leased; an empty one that nobody
 -- closes goes after 30 days.
 local function settle_batch(batch)
   local book = key('b:' .. batch)
-  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain')
+  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'batch_key')
   if not now then
     return
   end
   local failed = (tonumber(now[5]) or 0) + (tonumber(now[6]) or 0)
   if (tonumber(now[1]) or 0) + (tonumber(now[2]) or 0) > 0 then
-    redis.call('PERSIST', book)
+    keep_book(batch, now[7])
   elseif not now[3] then
-    redis.call('PEXPIRE', book, digits(EMPTY_BATCH_MS))
+    keep_book(batch, now[7], EMPTY_BATCH_MS)
   elseif not now[4] then
     redis.call('HSET', book, 'final_at', digits(NOW))
-    redis.call('PEXPIRE', book, digits(keep_ms()))
+    keep_book(batch, now[7], keep_ms())
     write('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
       'cancel:batch:' .. batch)
     add_event('batch_final', batch, '', '')
