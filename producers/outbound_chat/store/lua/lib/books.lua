@@ -47,7 +47,7 @@ end
 
 -- How long the book of a batch lives, and with it the key by which its producer finds it again; nil: no end.
 local function keep_book(batch, batch_key, ms)
-  local names = { key('b:' .. batch), batch_key and key('opened:' .. batch_key) }
+  local names = { key('b:' .. batch), batch_key and key('opened:' .. batch_key) or nil }
   for _, name in ipairs(names) do
     if ms then
       redis.call('PEXPIRE', name, digits(ms))
