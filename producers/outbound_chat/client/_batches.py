@@ -151,7 +151,8 @@ class BatchWriter:
         try:
             return self._of_batch.job(self._rows, row)
         except InvalidJob as error:
-            if self._rows <= self._found.rows:
+            # The first of the new ones wait with the last of the old: they are told in the order of their rows.
+            if self._rows <= self._found.rows or self._doubtful:
                 self._doubtful[self._rows] = error.errors
             else:
                 self._reject(self._rows, error.errors)

@@ -15,6 +15,7 @@ from starlette.routing import Match
 
 from outbound_chat.errors import (
     BatchClosed,
+    BatchKeyConflict,
     FieldError,
     IdempotencyConflict,
     InvalidJob,
@@ -103,6 +104,8 @@ def problem_of(error: OutboundChatError | SettingsError) -> Problem:  # noqa: PL
             return Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=error.errors)
         case IdempotencyConflict():
             return Problem(Code.IDEMPOTENCY_CONFLICT, str(error), job_id=error.job_id)
+        case BatchKeyConflict():
+            return Problem(Code.IDEMPOTENCY_CONFLICT, str(error), id=error.batch_id)
         case UnknownJob():
             return Problem(Code.UNKNOWN_JOB, f"No job has this id; {_KEPT}")
         case UnknownBatch():

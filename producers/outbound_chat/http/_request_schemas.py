@@ -115,7 +115,16 @@ BATCH_BODY = body_of(
         },
         "text/csv": {"schema": _TEXT, "example": _CSV},
         "application/x-ndjson": {"schema": _TEXT, "example": _LINES},
-    }
+    },
+    parameters=[
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "The same key is the same batch: a request that broke off is repeated, and goes on there.",
+            "schema": {**_TEXT, "minLength": 1, "maxLength": 255},
+        }
+    ],
 )
 _REASON = {"reason": {**_TEXT, "minLength": 1, "description": "Why, for those who will wonder."}}
 REASON_BODY = body_of(
