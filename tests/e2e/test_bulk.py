@@ -196,3 +196,25 @@ def test_a_cancelled_batch_is_not_gone_on_with(stack: Harness) -> None:
     receipt = chat.enqueue_batch(rows, sender="support", batch_key="k")
     assert (receipt.repeated, receipt.accepted) == (True, 500)
     assert chat.batch(receipt.id).counts[JobState.CANCELLED] == 500
+
+
+def test_columns_fill_in_a_template(stack: Harness) -> None:
+    """The customer gets what was checked: the text is filled in before it is measured and stored."""
+    stack.start_worker()
+    path = stack.folder / "orders.csv"
+    path.write_text(f"to,first_name,_order\n{number(1)},Ann,A-1\n{number(2)},,A-2\n{number(3)},Bo,\n")
+    given = ("--template", "Hello {first_name|there}: {_order}", "--attribute", "order={_order}", "--sender", "support")
+    done = stack.run("send-batch", str(path), *given, "--follow", "--json")
+    assert done.returncode == 1, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["receipt"]["accepted"], told["batch"]["counts"]["sent"]) == (2, 2)
+    assert [error["field"] for error in told["receipt"]["rejections"][0]["errors"]] == ["_order"]
+    texts = [contact.body["InitialSystemMessage"]["Content"] for contact in stack.sandbox.contacts()]
+    assert sorted(texts) == ["Hello Ann: A-1", "Hello there: A-2"]
+
+    missing = stack.run("send-batch", str(path), "--template", "{last_name}", "--sender", "support")
+    assert (missing.returncode, accepted(stack)) == (2, 2)
+    assert 'lacks columns that the template names: "last_name"' in missing.stderr
+    wrong = stack.run("send-batch", str(path), "--template", "{a.b}", "--sender", "support")
+    assert wrong.returncode == 2
+    assert "template.text: has a brace that is no placeholder" in wrong.stderr

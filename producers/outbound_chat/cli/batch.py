@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from outbound_chat.cli.files import STANDARD_INPUT, JobFile, UnusableFile, unpacked_name
-from outbound_chat.cli.jobs import Json, Safety
+from outbound_chat.cli.jobs import Json, Safety, pairs
 from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, print_json, shown, talk
 from outbound_chat.cli.preflight import show_preflight
@@ -15,6 +15,7 @@ from outbound_chat.cli.rejects import Rejects
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.jobs import BatchReceipt, BatchStart, JobState
 from outbound_chat.plain import plain
+from outbound_chat.templates import Template
 from outbound_chat_config import load_settings
 
 
@@ -25,6 +26,15 @@ def send_batch(
     *,
     sender: Annotated[str, typer.Option(help="Sender in the settings.")],
     text: Annotated[str | None, typer.Option(help="The message of all rows that bring none.")] = None,
+    template: Annotated[
+        str | None, typer.Option(help="The message with {column} or {column|default} in it, filled in by each row.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="Contact attribute, name=value or name={column}; repeatable.")
+    ] = None,
+    display_name: Annotated[
+        str | None, typer.Option(help="Display name of the customer, such as {first_name}.")
+    ] = None,
     name: Annotated[str, typer.Option(help="What to call the batch; the file's name by default.")] = "",
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "bulk",
     tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
@@ -48,13 +58,16 @@ def send_batch(
 
     If it breaks off, the same command goes on where it stopped; after the end it adds nothing.
     """
+    filled = {"text": template, "display_name": display_name, "attributes": pairs(attribute or [])}
+    filled = {part: given for part, given in filled.items() if given is not None}
     try:
-        rows = JobFile(file)
+        rows = JobFile(file, Template.parse(filled) if filled else None)
     except UnusableFile as error:
         raise typer.BadParameter(str(error), param_hint="FILE") from error
     rejected = Rejects(_rejects_path(file, rejects, ".csv" if rows.is_csv else ".jsonl"), rows)
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
     shared |= {"weight": weight, "concurrency": concurrency, "durability": durability}
+    shared |= {"template": filled} if filled else {}
     settings = load_settings()
     if dry_run:
         show_preflight(settings, rows, rejected, sender, shared, as_json=as_json)

@@ -14,6 +14,7 @@ from typing import IO, Any, BinaryIO
 
 from outbound_chat.errors import InvalidJob
 from outbound_chat.rows import CsvReader, JsonReader, Row, RowReader, Unpacker, UnusableFile
+from outbound_chat.templates import Template
 
 __all__ = ["JobFile", "Row", "UnusableFile", "open_file", "unpacked_name"]
 
@@ -27,8 +28,10 @@ _ENDINGS = (".csv", ".jsonl", ".ndjson")
 class JobFile:
     """A file of jobs. Iterating gives each row, or the `InvalidJob` that says why it can't be one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, template: Template | None = None) -> None:
         """Opens the file and reads its header. `-`: standard input, which goes to a temporary file first.
+
+        `template`: names columns beside those of jobs.
 
         Raises:
             UnusableFile: it can't be read, or its columns are not those of jobs.
@@ -39,6 +42,7 @@ class JobFile:
                 f"{path}: name the kind of file by its ending, .csv or .jsonl, with .gz where it is packed"
             )
         self.path = path
+        self._template = template
         self._bytes, self.size = spooled(sys.stdin.buffer) if path == STANDARD_INPUT else open_file(path)
         try:
             self.is_csv = ending == ".csv" if ending else not self._begins_with_an_object()
@@ -70,7 +74,7 @@ class JobFile:
 
     def _rewound(self) -> tuple[RowReader, Iterator[Row]]:
         """A reader at the beginning of the file, and what it gives."""
-        reader = (CsvReader if self.is_csv else JsonReader)(str(self.path))
+        reader = (CsvReader if self.is_csv else JsonReader)(str(self.path), self._template)
 
         def rows() -> Iterator[Row]:
             for piece in self._pieces():

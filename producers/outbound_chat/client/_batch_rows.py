@@ -15,6 +15,7 @@ from outbound_chat.client._checks import (
     check_weight,
 )
 from outbound_chat.client._jobs import new_job
+from outbound_chat.client._options import ROW_OPTIONS
 from outbound_chat.client._quiet import ServerClock, out_of_quiet_hours
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.errors import FieldError, InvalidJob
@@ -23,8 +24,9 @@ from outbound_chat.jobs import Priority
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.store.calls import NewJob
 from outbound_chat.store.records import lane_of
+from outbound_chat.templates import Template
 
-OF_THE_BATCH = frozenset({"weight", "concurrency"})
+OF_THE_BATCH = frozenset({"weight", "concurrency", "template"})
 OF_ONE_JOB = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
 
 
@@ -51,17 +53,33 @@ class BatchRows:
         shared = {
             field: value for field, value in options.items() if field not in OWN_OPTIONS | OF_ONE_JOB | OF_THE_BATCH
         }
+        self._template = self._read_template(options.get("template"), shared, errors)
         self.shared = ChatRequest.from_short(shared)
         if sender:
             # Of what the rows are still to bring, nothing can be wrong yet.
-            errors += [error for error in self.shared.errors(sender) if error.field.partition(".")[0] in shared]
+            sample = {**shared, **self._template.sample()} if self._template else shared
+            found = ChatRequest.from_short(sample).errors(sender)
+            errors += [error for error in found if error.field.partition(".")[0] in sample]
         if errors or not sender:
             raise InvalidJob(errors)
         self.sender = sender
+        self._values = self._template.names - ROW_OPTIONS if self._template else frozenset()
         self.clock = ServerClock()
         self._seal = verbs.seal
         self._fixed = {"sender": self.sender_name, "tenant": self.tenant, "priority": self.priority.name.lower()}
         self.use(new_local_id())
+
+    def _read_template(self, given: object, shared: Mapping[str, Any], errors: Errors) -> Template | None:
+        if given is None:
+            return None
+        self._asked_template = given
+        template = Template.parse(given)
+        errors += [
+            FieldError(field, Code.GIVEN_TWICE, "stands in the template too; leave one of the two out")
+            for field in template.fields
+            if shared.get(field) is not None
+        ]
+        return template
 
     def use(self, batch: str) -> None:
         """Makes them the rows of this batch."""
@@ -71,7 +89,8 @@ class BatchRows:
     def asked(self) -> dict[str, Any]:
         """All that the batch asks for beside its rows, but for its name."""
         limits = {"weight": self.weight, "concurrency": self.concurrency}
-        return {"lane": self.lane.rpartition(":")[0], "request": self.shared.stored(), **limits}
+        template = {"template": self._asked_template} if self._template else {}
+        return {"lane": self.lane.rpartition(":")[0], "request": self.shared.stored(), **limits, **template}
 
     def job(self, number: int, row: object) -> NewJob:
         """The job that a row asks for.
@@ -93,7 +112,11 @@ class BatchRows:
                 )
         timing = check_timing(row, errors)
         idem = check_key(row.get("idempotency_key"), errors)
-        own = ChatRequest.from_short({field: value for field, value in row.items() if field not in OWN_OPTIONS})
+        given = {field: value for field, value in row.items() if field not in OWN_OPTIONS}
+        if self._template:
+            given = {field: value for field, value in given.items() if field not in self._values}
+            given |= self._template.fill(row, given, errors)
+        own = ChatRequest.from_short(given)
         whole = own.merged(self.shared)
         errors += whole.errors(self.sender)
         if self.sender.quiet_hours and not errors:

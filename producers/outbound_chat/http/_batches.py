@@ -24,6 +24,7 @@ from outbound_chat.jobs import BatchReceipt, JobState, Rejection
 from outbound_chat.plain import to_plain_json
 from outbound_chat.request import ChatRequest, Code as FieldCode
 from outbound_chat.rows import UnusableFile, converted
+from outbound_chat.templates import Template
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
@@ -42,6 +43,9 @@ class StreamedOptions:
         sender: Annotated[str | None, Query(description="Sender in the settings.")] = None,
         name: Annotated[str | None, Query(max_length=LONGEST_NAME, description="What to call the batch.")] = None,
         text: Annotated[str | None, Query(description="The message of rows that bring none.")] = None,
+        template: Annotated[
+            str | None, Query(description="The message with {column} or {column|default} in it, filled in by each row.")
+        ] = None,
         priority: Annotated[str | None, Query(description="urgent, normal or bulk (the default).")] = None,
         tenant: Annotated[str | None, Query(description="Tenant whose turn it takes.")] = None,
         weight: Annotated[float | None, Query(description="Turns it gets where other batches get one.")] = None,
@@ -50,6 +54,7 @@ class StreamedOptions:
     ) -> None:
         given: dict[str, Any] = {"sender": sender, "name": name, "text": text, "priority": priority, "tenant": tenant}
         given |= {"weight": weight, "concurrency": concurrency, "durability": durability}
+        given["template"] = template
         self.given = {option: value for option, value in given.items() if value is not None}
 
 
@@ -66,8 +71,8 @@ async def enqueue(
 ) -> Response:
     """Takes rows as JSON, or of any number as CSV or NDJSON; rows that are refused do not stop the others.
 
-    The answer begins when the whole body has come. It has every row that was refused, with its line and reasons. With an
-    `Idempotency-Key` a request that broke off is repeated with the same rows and options, and no row is taken twice.
+    The answer begins when the whole body has come. It has every row that was refused, with its line and reasons. With
+    an `Idempotency-Key` a request that broke off is repeated, with the same rows and options: no row is taken twice.
     """
     kind = media_type(request, JSON_TYPE, CSV_TYPE, *JSON_LINES_TYPES)
     rejections = Rejections()
@@ -76,7 +81,9 @@ async def enqueue(
         if kind == JSON_TYPE:
             receipt = await _take_json(view, await json_object(request), streamed.given, key, rejections)
         else:
-            receipt = await _take_stream(view, RowsBody(request, kind), streamed.given, key, rejections)
+            receipt = await _take_stream(
+                view, RowsBody(request, kind, _template(streamed.given)), streamed.given, key, rejections
+            )
     except BaseException:
         rejections.close()
         raise
@@ -97,9 +104,12 @@ async def _take_json(
     if not isinstance(rows, list):
         raise InvalidJob([FieldError("rows", FieldCode.WRONG_TYPE, "must be a list of objects, one a message")])
 
+    template = _template(body)
+    named = template.names if template else frozenset()
+
     async def given() -> AsyncIterator[Given]:
         for row in rows:
-            yield converted(row) if isinstance(row, dict) else row
+            yield converted(row, named) if isinstance(row, dict) else row
 
     return await view.enqueue_batch(given(), _checked(body, key), lambda rejection: rejections.add(rejection, None))
 
@@ -124,6 +134,10 @@ def _interrupted(problem: Problem, error: Exception) -> Problem:
     """The problem, with what stands of a batch that ended half way."""
     problem.detail = " ".join([problem.detail, *(f"{note}." for note in getattr(error, "__notes__", ()))])
     return problem
+
+
+def _template(options: dict[str, Any]) -> Template | None:
+    return None if options.get("template") is None else Template.parse(options["template"])
 
 
 def _checked(options: dict[str, Any], key: str | None) -> dict[str, Any]:

@@ -97,7 +97,7 @@ _BY_STATE: Mapping[type[OutboundChatError], Code] = {
 _KEPT = "results are kept for a while only (results.keep)."
 
 
-def problem_of(error: OutboundChatError | SettingsError) -> Problem:  # noqa: PLR0911  # a table, with a row a return
+def problem_of(error: OutboundChatError | SettingsError) -> Problem:  # noqa: C901, PLR0911  # a table, with a row a return
     """An error of the client, as it is answered."""
     match error:
         case InvalidJob() | InvalidNumbers():

@@ -102,6 +102,11 @@ _SHARED = {
     "name": {**_TEXT, "maxLength": 200},
     "weight": {"type": "number", "minimum": 0.01, "maximum": 100},
     "concurrency": {"type": "integer", "minimum": 1},
+    "template": {
+        "oneOf": [_TEXT, {"type": "object"}],
+        "description": "The message with `{name}` or `{name|default}` in it, or an object with any of `text`, "
+        "`display_name` and `attributes`; each row brings the values.",
+    },
     **SHORT,
 }
 _ROWS = {"type": "array", "items": {"type": "object"}, "description": "A message each, in the short form."}
