@@ -17,6 +17,7 @@ from outbound_chat.errors import (
     IdempotencyConflict,
     InvalidJob,
     InvalidNumbers,
+    InvalidWebhook,
     MissingKey,
     NewerVersion,
     NotDurable,
@@ -43,10 +44,13 @@ from outbound_chat.jobs import (
     Preflight,
     Priority,
     Rejection,
+    Webhook,
+    WebhookState,
 )
 from outbound_chat.reports import (
     BudgetStatus,
     DeadLetters,
+    DeadWebhook,
     Event,
     EventKind,
     Events,
@@ -54,6 +58,7 @@ from outbound_chat.reports import (
     JobPage,
     SuppressedNumber,
     SuppressedPage,
+    WebhookHost,
 )
 from outbound_chat.why import WaitReason, Why
 
@@ -69,6 +74,7 @@ __all__ = [
     "BatchStart",
     "BudgetStatus",
     "DeadLetters",
+    "DeadWebhook",
     "Event",
     "EventKind",
     "Events",
@@ -79,6 +85,7 @@ __all__ = [
     "IdempotencyConflict",
     "InvalidJob",
     "InvalidNumbers",
+    "InvalidWebhook",
     "Job",
     "JobPage",
     "JobState",
@@ -101,5 +108,8 @@ __all__ = [
     "Unprotected",
     "WaitReason",
     "WaitTimeout",
+    "Webhook",
+    "WebhookHost",
+    "WebhookState",
     "Why",
 ]

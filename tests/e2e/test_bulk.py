@@ -218,3 +218,30 @@ def test_columns_fill_in_a_template(stack: Harness) -> None:
     wrong = stack.run("send-batch", str(path), "--template", "{a.b}", "--sender", "support")
     assert wrong.returncode == 2
     assert "template.text: has a brace that is no placeholder" in wrong.stderr
+
+
+def test_results_are_exported_with_the_rows_that_they_belong_to(stack: Harness) -> None:
+    """The operator needs number and result side by side; Redis has the number no more."""
+    path = write_rows(stack.folder / "parcels.csv", 1_200)
+    batch = send(stack, str(path), "--sender", "support")["id"]
+    chat = stack.chat()
+    chat.cancel(f"{batch}-1")
+    assert stack.run("export", batch).stdout.splitlines()[1].startswith(f"{batch}-1,1,cancelled,,,0,")
+    chat.cancel_batch(batch)
+
+    done = stack.run("export", batch, "--join", str(path), "-o", "results.csv")
+    assert done.returncode == 0, done.stderr
+    with (stack.folder / "results.csv").open(encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert [int(line["_row"]) for line in lines] == [row for row in range(1, 1_201) if row % EVERY]
+    assert all(line["to"] == number(int(line["_row"])) and line["_state"] == "cancelled" for line in lines)
+    resent = send(stack, str(stack.folder / "results.csv"), "--sender", "support", code=0)
+    assert resent["accepted"] == len(lines)
+
+    plain = stack.run("export", batch, "--state", "cancelled", "--format", "jsonl").stdout.splitlines()
+    assert [json.loads(line)["row"] for line in plain[:7]] == [1, 2, 3, 4, 5, 6, 8]
+    assert number(1) not in "".join(plain)
+    assert stack.run("export", "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR").returncode == 5
+    short = write_rows(stack.folder / "short.csv", 3)
+    other = stack.run("export", batch, "--join", str(short), "-o", "other.csv")
+    assert (other.returncode, "not the file of this batch" in other.stderr) == (2, True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from outbound_chat.cli.files import STANDARD_INPUT, JobFile, UnusableFile, unpacked_name
-from outbound_chat.cli.jobs import Json, Safety, pairs
+from outbound_chat.cli.jobs import Callback, Json, Safety, pairs
 from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, print_json, shown, talk
 from outbound_chat.cli.preflight import show_preflight
@@ -40,6 +40,7 @@ def send_batch(
     tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
     weight: Annotated[float | None, typer.Option(help="Turns it gets where other batches get one.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Calls of it that may run at the same time.")] = None,
+    callback_url: Callback = None,
     durability: Safety = None,
     batch_key: Annotated[
         str | None, typer.Option(help="The same key is the same batch; file, name and options by default.")
@@ -66,7 +67,7 @@ def send_batch(
         raise typer.BadParameter(str(error), param_hint="FILE") from error
     rejected = Rejects(_rejects_path(file, rejects, ".csv" if rows.is_csv else ".jsonl"), rows)
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
-    shared |= {"weight": weight, "concurrency": concurrency, "durability": durability}
+    shared |= {"weight": weight, "concurrency": concurrency, "durability": durability, "callback_url": callback_url}
     shared |= {"template": filled} if filled else {}
     settings = load_settings()
     if dry_run:

@@ -28,10 +28,10 @@ _ENDINGS = (".csv", ".jsonl", ".ndjson")
 class JobFile:
     """A file of jobs. Iterating gives each row, or the `InvalidJob` that says why it can't be one."""
 
-    def __init__(self, path: Path, template: Template | None = None) -> None:
+    def __init__(self, path: Path, template: Template | None = None, *, any_columns: bool = False) -> None:
         """Opens the file and reads its header. `-`: standard input, which goes to a temporary file first.
 
-        `template`: names columns beside those of jobs.
+        `template`: names columns beside those of jobs. `any_columns`: takes all, since nothing is to be sent.
 
         Raises:
             UnusableFile: it can't be read, or its columns are not those of jobs.
@@ -42,7 +42,7 @@ class JobFile:
                 f"{path}: name the kind of file by its ending, .csv or .jsonl, with .gz where it is packed"
             )
         self.path = path
-        self._template = template
+        self._template, self._any_columns = template, any_columns
         self._bytes, self.size = spooled(sys.stdin.buffer) if path == STANDARD_INPUT else open_file(path)
         try:
             self.is_csv = ending == ".csv" if ending else not self._begins_with_an_object()
@@ -75,6 +75,7 @@ class JobFile:
     def _rewound(self) -> tuple[RowReader, Iterator[Row]]:
         """A reader at the beginning of the file, and what it gives."""
         reader = (CsvReader if self.is_csv else JsonReader)(str(self.path), self._template)
+        reader.any_columns = self._any_columns
 
         def rows() -> Iterator[Row]:
             for piece in self._pieces():

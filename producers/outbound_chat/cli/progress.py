@@ -66,6 +66,17 @@ def file_progress(verb: str, source: _Source, taken_are: str = "accepted") -> It
         yield show
 
 
+@contextmanager
+def rows_progress(verb: str, total: int, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar over the rows of a batch; it moves by being told the last row and how many were written. `quiet`: none."""
+    if quiet:
+        yield lambda _row, _written: None
+        return
+    with _Bar(verb, TextColumn("{task.percentage:>3.0f}%")) as progress:
+        bar = progress.add_task("", total=total or 1, words="")
+        yield lambda row, written: progress.update(bar, completed=row, words=f"{written:,} written")
+
+
 def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
     """Shows a batch until it is final. Ctrl-C ends the looking and not the batch, which it says.
 

@@ -6,6 +6,7 @@ from typing import Any
 from outbound_chat.client._checks import (
     LONGEST_NAME,
     Errors,
+    check_callback,
     check_concurrency,
     check_key,
     check_label,
@@ -45,6 +46,8 @@ class BatchRows:
         self.name = name
         self.weight = check_weight(options.get("weight"), errors)
         self.concurrency = check_concurrency(options.get("concurrency"), errors)
+        self._webhooks = verbs.settings.webhooks
+        self.callback = check_callback(options.get("callback_url"), self._webhooks, errors)
         self.sender_name, sender = verbs.find_sender(options.get("sender"), errors)
         errors += [
             FieldError(field, Code.NOT_SHAREABLE, "belongs to one job; give it in the rows")
@@ -88,7 +91,7 @@ class BatchRows:
 
     def asked(self) -> dict[str, Any]:
         """All that the batch asks for beside its rows, but for its name."""
-        limits = {"weight": self.weight, "concurrency": self.concurrency}
+        limits = {"weight": self.weight, "concurrency": self.concurrency, "callback": self.callback}
         template = {"template": self._asked_template} if self._template else {}
         return {"lane": self.lane.rpartition(":")[0], "request": self.shared.stored(), **limits, **template}
 
@@ -112,6 +115,7 @@ class BatchRows:
                 )
         timing = check_timing(row, errors)
         idem = check_key(row.get("idempotency_key"), errors)
+        callback = check_callback(row.get("callback_url"), self._webhooks, errors)
         given = {field: value for field, value in row.items() if field not in OWN_OPTIONS}
         if self._template:
             given = {field: value for field, value in given.items() if field not in self._values}
@@ -134,4 +138,6 @@ class BatchRows:
             timing=timing,
             idem=idem,
             lane=self.lane,
+            callback=callback,
+            shared_callback=self.callback,
         )

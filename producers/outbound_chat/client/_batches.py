@@ -103,6 +103,7 @@ class BatchWriter:
                 shared=write_stored(self._seal, rows.shared),
                 weight=rows.weight,
                 concurrency=rows.concurrency,
+                callback=rows.callback,
                 **hashes._asdict(),
             )
         )

@@ -29,6 +29,8 @@ class RowReader(ABC):
 
     def __init__(self, name: str = "the body", template: Template | None = None) -> None:
         """`name`: what errors call the source. `template`: names further columns."""
+        self.any_columns = False
+        """Columns are taken as they come: the rows are not to be sent."""
         self._name = name
         self._named = template.names if template else frozenset()
         self._needed = template.needed if template else frozenset()
@@ -180,8 +182,10 @@ class CsvReader(RowReader):
         columns = [column.strip() for column in cells]
         if any("\0" in column for column in columns):
             raise UnusableFile(f"{self._name} has NUL bytes, as UTF-16 does; save it as UTF-8")
-        unknown = [name for name in columns if not known_column(name) and name not in self._named]
-        if "to" not in columns:
+        unknown = [
+            name for name in columns if not self.any_columns and not known_column(name) and name not in self._named
+        ]
+        if "to" not in columns and not self.any_columns:
             raise UnusableFile(
                 f'{self._name} has no column "to" for the phone numbers; its first line must name the columns'
             )

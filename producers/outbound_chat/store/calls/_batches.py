@@ -57,6 +57,7 @@ def open_batch(
     shared: str,
     weight: float | None = None,
     concurrency: int | None = None,
+    callback: str = "",
     batch_key: str = "",
     fingerprint: str = "-",
     source: str = "",
@@ -74,7 +75,9 @@ def open_batch(
         created_ms, closed_ms, rows = (int(number or 0) if is_count(number) else 0 for number in numbers)
         return Opened(use, id_, created_ms, closed_ms, rows)
 
-    return Call("open_batch", keys, [batch, lane, name, shared, *limits, batch_key, fingerprint, source], read)
+    return Call(
+        "open_batch", keys, [batch, lane, name, shared, *limits, callback, batch_key, fingerprint, source], read
+    )
 
 
 def close_batch(keys: Keys, *, batch: str, rejected: int) -> Call[str]:

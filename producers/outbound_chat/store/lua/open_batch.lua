@@ -6,16 +6,17 @@
 -- ARGV[4] shared: the part of the request that all its jobs share
 -- ARGV[5] weight: how many turns it gets where others get one ('': 1)
 -- ARGV[6] concurrency: calls of it that may run at the same time ('': as many as may be)
--- ARGV[7] batch_key: hash of what makes it the same batch when its producer begins anew ('': nothing does)
--- ARGV[8] fingerprint: hashes of its options; the first is kept, each tells the same
--- ARGV[9] source: hash of the file that its rows come from ('': none)
+-- ARGV[7] callback: URL for webhooks of it and of its jobs ('': none)
+-- ARGV[8] batch_key: hash of what makes it the same batch when its producer begins anew ('': nothing does)
+-- ARGV[9] fingerprint: hashes of its options; the first is kept, each tells the same
+-- ARGV[10] source: hash of the file that its rows come from ('': none)
 -- reply   {'new', other}: it was begun; other: the batch begun last with this source, while that is not closed, else ''
 --         {'same' or 'conflict', id, created_ms, closed_ms, rows}: the batch of this key; closed_ms: '' while it is open,
 --         rows: the last row that was taken into it
 --         {'unreadable'}: what is kept of the key can't be read, so nobody knows
 -- keeps   a key has one batch; twice changes nothing
--- uses: base record lanes events books
-local id, batch_key, source = ARGV[1], ARGV[7], ARGV[9]
+-- uses: base record lanes events webhooks books
+local id, batch_key, source = ARGV[1], ARGV[8], ARGV[10]
 
 -- The batch that has the key, but for this one: id, fingerprint, and what stands in its book; false: its key can't be
 -- read.
@@ -39,13 +40,13 @@ local function begin()
   local book = key('b:' .. id)
   if redis.call('HSETNX', book, 'created_at', digits(NOW)) == 1 then
     redis.call('HSET', book, 'lane', ARGV[2], 'name', ARGV[3], 'shared', ARGV[4])
-    for i, field in ipairs({ 'weight', 'concurrency', 'batch_key' }) do
+    for i, field in ipairs({ 'weight', 'concurrency', 'callback', 'batch_key' }) do
       if ARGV[4 + i] ~= '' then
         redis.call('HSET', book, field, ARGV[4 + i])
       end
     end
     if batch_key ~= '' then
-      redis.call('SET', key('opened:' .. batch_key), id .. ' ' .. string.match(ARGV[8], '^%S+'))
+      redis.call('SET', key('opened:' .. batch_key), id .. ' ' .. string.match(ARGV[9], '^%S+'))
     end
     settle_batch(id)
   end
@@ -68,7 +69,7 @@ if batch_key ~= '' then
   if other == false then
     return { 'unreadable' }
   elseif other then
-    local same = string.find(' ' .. ARGV[8] .. ' ', ' ' .. asked .. ' ', 1, true)
+    local same = string.find(' ' .. ARGV[9] .. ' ', ' ' .. asked .. ' ', 1, true)
     return { same and 'same' or 'conflict', other, found[1], found[2] or '', found[3] or '0' }
   end
 end

@@ -45,37 +45,36 @@ local function settle_shared(batch, failed)
   end
 end
 
--- How long the book of a batch lives, and with it the key by which its producer finds it again; nil: no end.
-local function keep_book(batch, batch_key, ms)
-  local names = { key('b:' .. batch), batch_key and key('opened:' .. batch_key) or nil }
-  for _, name in ipairs(names) do
-    if ms then
-      redis.call('PEXPIRE', name, digits(ms))
-    else
-      redis.call('PERSIST', name)
-    end
-  end
-end
-
 -- A batch is final once its producer closed it and none of its jobs is waiting or leased; an empty one that nobody
 -- closes goes after 30 days.
 local function settle_batch(batch)
   local book = key('b:' .. batch)
-  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'batch_key')
+  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'lane',
+    'batch_key')
   if not now then
     return
   end
+  -- The key by which its producer finds it again lives as long as its book.
+  local function keep(command, ...)
+    redis.call(command, book, ...)
+    if now[8] then
+      redis.call(command, key('opened:' .. now[8]), ...)
+    end
+  end
   local failed = (tonumber(now[5]) or 0) + (tonumber(now[6]) or 0)
   if (tonumber(now[1]) or 0) + (tonumber(now[2]) or 0) > 0 then
-    keep_book(batch, now[7])
+    keep('PERSIST')
   elseif not now[3] then
-    keep_book(batch, now[7], EMPTY_BATCH_MS)
+    keep('PEXPIRE', digits(EMPTY_BATCH_MS))
   elseif not now[4] then
     redis.call('HSET', book, 'final_at', digits(NOW))
-    keep_book(batch, now[7], keep_ms())
+    keep('PEXPIRE', digits(keep_ms()))
     write('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
       'cancel:batch:' .. batch)
     add_event('batch_final', batch, '', '')
+    if now[7] and lane_parts(now[7]) then
+      tell(batch .. '.finished', now[7])
+    end
     redis.call('PUBLISH', key('done:' .. batch), 'final')
     settle_shared(batch, failed)
   elseif failed == 0 then
