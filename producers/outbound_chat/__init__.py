@@ -9,9 +9,10 @@
 What a caller installs: it imports neither Celery nor boto3. Workers send; this package stores jobs and reads results.
 """
 
-from outbound_chat.client import AsyncOutboundChat, OutboundChat
+from outbound_chat.client import AsyncOutboundChat, FileKey, OutboundChat
 from outbound_chat.errors import (
     BatchClosed,
+    BatchKeyConflict,
     FieldError,
     IdempotencyConflict,
     InvalidJob,
@@ -36,6 +37,7 @@ from outbound_chat.jobs import (
     Attempt,
     Batch,
     BatchReceipt,
+    BatchStart,
     ExpiringRow,
     Job,
     JobState,
@@ -70,8 +72,10 @@ __all__ = [
     "Attempt",
     "Batch",
     "BatchClosed",
+    "BatchKeyConflict",
     "BatchPage",
     "BatchReceipt",
+    "BatchStart",
     "BudgetStatus",
     "DeadLetters",
     "DeadWebhook",
@@ -80,6 +84,7 @@ __all__ = [
     "Events",
     "ExpiringRow",
     "FieldError",
+    "FileKey",
     "Hold",
     "IdempotencyConflict",
     "InvalidJob",

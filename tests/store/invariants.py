@@ -174,13 +174,16 @@ def _check_lifetimes(held: Snapshot, heads: dict[str, list[Any]]) -> None:
         if name.removeprefix("j:") in aside:
             continue
         assert found.type == kind.type, name
-        ends = _is_final(name, found, heads) if kind.lifetime is Lifetime.FINAL else kind.lifetime is Lifetime.TTL
+        ends = _is_final(held, name, heads) if kind.lifetime is Lifetime.FINAL else kind.lifetime is Lifetime.TTL
         assert (found.ttl_ms >= 0) is ends, f"{name} has {found.ttl_ms} ms to live"
         assert found.type != "list" or len(found.value) == 1
 
 
-def _is_final(name: str, found: Held, heads: dict[str, list[Any]]) -> bool:
+def _is_final(held: Snapshot, name: str, heads: dict[str, list[Any]]) -> bool:
     kind, _, rest = name.partition(":")
+    found = held[name]
+    if kind == "opened":
+        return _is_final(held, f"b:{found.value.split()[0]}", heads)
     if kind == "b":
         # One that is open and has no job to send goes too, 30 days after the last.
         book = _numbers(found.value)

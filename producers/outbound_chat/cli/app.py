@@ -19,6 +19,7 @@ from outbound_chat.cli import (
     dead,
     doctor,
     encryption,
+    export,
     http,
     jobs,
     keys,
@@ -105,6 +106,7 @@ app.command("holds", epilog=EPILOG)(control.holds)
 app.command("dead", epilog=EPILOG)(dead.dead)
 app.command("replay", epilog=EPILOG)(dead.replay)
 app.command("events", epilog=EPILOG)(dead.events)
+app.command("export", epilog=EPILOG)(export.export)
 app.command("suppress", epilog=EPILOG)(suppression.suppress)
 app.command("unsuppress", epilog=EPILOG)(suppression.unsuppress)
 app.command("suppressed", epilog=EPILOG)(suppression.suppressed)

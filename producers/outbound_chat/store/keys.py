@@ -60,6 +60,8 @@ KINDS = (
         "unreadable", "zset", Lifetime.EMPTY, "records that can't be read, for a person to look at: id -> found ms"
     ),
     KeyKind("idem:*", "string", Lifetime.FINAL, "idempotency key of a tenant: job id and fingerprint"),
+    KeyKind("opened:*", "string", Lifetime.FINAL, "batch key of a tenant: batch id and fingerprint"),
+    KeyKind("source:*", "string", Lifetime.TTL, "the batch that was begun last with the rows of a file: its id"),
     KeyKind("books", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
     KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens, the rate that was learned and how, and whose share is next"),
     KeyKind("faults", "hash", Lifetime.EMPTY, "what does not add up: kind, and lane or job -> by how much"),

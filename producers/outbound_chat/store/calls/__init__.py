@@ -16,6 +16,8 @@ from outbound_chat.store.calls._access import (
 )
 from outbound_chat.store.calls._batches import (
     Book,
+    KeyUse,
+    Opened,
     Rows,
     close_batch,
     is_count,
@@ -92,10 +94,12 @@ __all__ = [
     "Found",
     "FoundKey",
     "Held",
+    "KeyUse",
     "Listed",
     "ListedBatches",
     "NewJob",
     "NotOpen",
+    "Opened",
     "Other",
     "OtherKey",
     "Paced",

@@ -73,18 +73,26 @@ end
 -- closes goes after 30 days.
 local function settle_batch(batch)
   local book = key('b:' .. batch)
-  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'lane')
+  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'lane',
+    'batch_key')
   if not now then
     return
   end
+  -- The key by which its producer finds it again lives as long as its book.
+  local function keep(command, ...)
+    redis.call(command, book, ...)
+    if now[8] then
+      redis.call(command, key('opened:' .. now[8]), ...)
+    end
+  end
   local failed = (tonumber(now[5]) or 0) + (tonumber(now[6]) or 0)
   if (tonumber(now[1]) or 0) + (tonumber(now[2]) or 0) > 0 then
-    redis.call('PERSIST', book)
+    keep('PERSIST')
   elseif not now[3] then
-    redis.call('PEXPIRE', book, digits(EMPTY_BATCH_MS))
+    keep('PEXPIRE', digits(EMPTY_BATCH_MS))
   elseif not now[4] then
     redis.call('HSET', book, 'final_at', digits(NOW))
-    redis.call('PEXPIRE', book, digits(keep_ms()))
+    keep('PEXPIRE', digits(keep_ms()))
     write('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
       'cancel:batch:' .. batch)
     add_event('batch_final', batch, '', '')
