@@ -1,6 +1,7 @@
 """A campaign, cell by cell, as in a notebook: look first, send, follow, see to those that failed.
 
-Editors that know `# %%` run it by cells; `python examples/campaign.py customers.csv` runs all of them.
+Editors that know `# %%` run it by cells; `python examples/campaign.py customers.csv` runs all of them. Run
+again it sends nothing twice, since each row has an idempotency key.
 """
 
 # %% What to send, and to whom: the columns `to` and `first_name`
@@ -15,7 +16,14 @@ from outbound_chat import BatchClosed, JobState, OutboundChat
 chat = OutboundChat.from_settings()
 with Path(sys.argv[1]).open(newline="", encoding="utf-8") as lines:
     customers = list(csv.DictReader(lines))
-rows = [{"to": one["to"], "text": f"Hello {one['first_name']}, our sale begins today."} for one in customers]
+rows = [
+    {
+        "to": one["to"],
+        "text": f"Hello {one['first_name']}, our sale begins today.",
+        "idempotency_key": f"sale-{one['to']}",
+    }
+    for one in customers
+]
 
 # %% Look before anything is stored: who would be refused, how long it takes
 flight = chat.preflight_batch(rows, sender="demo")
@@ -25,7 +33,7 @@ for rejection in flight.rejections:
 
 # %% Enqueue; workers begin at once, and single messages of others still go first
 receipt = chat.enqueue_batch(rows, sender="demo", name="sale")
-print(f"batch {receipt.id}: {receipt.accepted} taken")
+print(f"batch {receipt.id}: {receipt.accepted} taken, {receipt.duplicates} were taken before")
 
 # %% Stop and go on, whenever you like
 with suppress(BatchClosed):  # a small one may have ended by now

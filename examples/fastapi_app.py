@@ -4,14 +4,14 @@ uvicorn --app-dir examples fastapi_app:app
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import FastAPI, Header, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from outbound_chat import AsyncOutboundChat, InvalidJob, Job, StoreError, UnknownJob, WaitTimeout
+from outbound_chat import AsyncOutboundChat, IdempotencyConflict, InvalidJob, Job, OutboundChatError, WaitTimeout
 
 
 class Message(BaseModel):
@@ -27,34 +27,34 @@ async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
 
 
 app = FastAPI(lifespan=lifespan)
+Shop = Annotated[str, Header(alias="X-Shop")]  # stands for your login, which knows whose request this is
 
 
 @app.post("/messages", status_code=202)
-async def send(message: Message, request: Request) -> dict[str, Any]:
-    chat: AsyncOutboundChat = request.state.chat
-    key = f"order-{message.order}"
-    try:
-        job = await chat.enqueue(sender="demo", to=message.to, text=message.text, idempotency_key=key)
-    except InvalidJob as error:
-        raise HTTPException(422, {fault.field: fault.message for fault in error.errors}) from error
+async def send(new: Message, request: Request, shop: Shop) -> dict[str, Any]:
+    key = f"order-{new.order}"
+    job = await request.state.chat.enqueue(sender="demo", tenant=shop, to=new.to, text=new.text, idempotency_key=key)
     return shown(job)
 
 
-@app.get("/messages/{job_id}")
-async def show(job_id: str, request: Request, wait: Annotated[float, Query(ge=0, le=30)] = 0) -> dict[str, Any]:
-    chat: AsyncOutboundChat = request.state.chat
-    try:
-        return shown(await chat.wait(job_id, timeout=wait))
-    except WaitTimeout:
-        return shown(await chat.status(job_id))
-    except UnknownJob as error:
-        raise HTTPException(404, "no such message") from error
+@app.get("/messages/{id_}")
+async def show(id_: str, request: Request, shop: Shop, wait: Annotated[float, Query(le=30)] = 0) -> dict[str, Any]:
+    job = (await request.state.chat.statuses([id_]))[id_]
+    if job is None or job.tenant != shop:  # an id is no permission
+        raise HTTPException(404, "no such message")
+    with suppress(WaitTimeout):  # then it is shown as it stood
+        job = await request.state.chat.wait(id_, timeout=wait)
+    return shown(job)
 
 
 def shown(job: Job) -> dict[str, Any]:
     return {"id": job.id, "state": job.state, "final": job.final, "error": job.error.code if job.error else None}
 
 
-@app.exception_handler(StoreError)
-async def away(_: Request, __: Exception) -> JSONResponse:
+@app.exception_handler(OutboundChatError)
+async def refused(_: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, InvalidJob):
+        return JSONResponse({"detail": {fault.field: fault.message for fault in error.errors}}, 422)
+    if isinstance(error, IdempotencyConflict):
+        return JSONResponse({"detail": "this order has another message already"}, 409)
     return JSONResponse({"detail": "try again in a moment"}, 503, {"Retry-After": "2"})

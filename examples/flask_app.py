@@ -3,41 +3,39 @@
 flask --app examples/flask_app run
 """
 
+import atexit
+
 from flask import Flask, Response, jsonify, request, url_for
 
 from outbound_chat import IdempotencyConflict, InvalidJob, Job, OutboundChat, StoreError, UnknownJob
 
+TENANT = "shop"  # stands for who is logged in: tenants take turns, and none is shown a job of another
 app = Flask(__name__)
 # One client for all threads; it connects when it is first used, so it may be made before a server forks.
 chat = OutboundChat.from_settings()
+atexit.register(chat.close)
 
 
 @app.post("/messages")
 def send() -> tuple[Response, int, dict[str, str]]:
     """Takes `to`, `text` and `order`; a form that is sent twice sends one message."""
+    form = request.form
     job = chat.enqueue(
-        sender="demo",
-        to=request.form["to"],
-        text=request.form["text"],
-        idempotency_key=f"order-{request.form['order']}",
+        sender="demo", tenant=TENANT, to=form["to"], text=form["text"], idempotency_key=f"order-{form['order']}"
     )
     return jsonify(shown(job)), 202, {"Location": url_for("show", job_id=job.id)}
 
 
 @app.get("/messages/<job_id>")
 def show(job_id: str) -> Response:
-    """What became of a message; with `attempts` and `error` while it is tried again."""
-    return jsonify(shown(chat.status(job_id)))
+    job = chat.status(job_id)
+    if job.tenant != TENANT:  # an id is no permission
+        raise UnknownJob(job_id)
+    return jsonify(shown(job))
 
 
 def shown(job: Job) -> dict[str, object]:
-    return {
-        "id": job.id,
-        "state": job.state,
-        "final": job.final,
-        "attempts": job.attempts,
-        "error": job.error.code if job.error else None,
-    }
+    return {"id": job.id, "state": job.state, "final": job.final, "error": job.error.code if job.error else None}
 
 
 @app.errorhandler(InvalidJob)

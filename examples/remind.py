@@ -9,7 +9,7 @@ standard error), 2 the file or Redis can't be used: run it again.
 import csv
 import sys
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,17 @@ from outbound_chat import OutboundChat, Rejection, StoreError
 
 
 def reminders(file: Path, day: date) -> Iterator[dict[str, Any]]:
+    # Once the day has begun, "tomorrow" would be wrong. Of the day alone: a second run must ask for the same.
+    expires_at = datetime.combine(day, time()).astimezone()
     with file.open(newline="", encoding="utf-8") as lines:
         for appointment in csv.DictReader(lines):
             if appointment["day"] == day.isoformat():
                 yield {
                     "to": appointment["phone"],
                     "text": f"See you tomorrow at {appointment['time']}.",
-                    "idempotency_key": f"reminder-{appointment['id']}-{day}",
+                    "expires_at": expires_at,
+                    # With the time: who is moved to another time is told again.
+                    "idempotency_key": f"reminder-{appointment['id']}-{day}-{appointment['time']}",
                 }
 
 

@@ -6,10 +6,11 @@
 # Exit codes: 0 sent, 1 refused or not sent, 2 not final yet or nobody answers: run it again with the same words.
 set -eu
 to=$1 text=$2 idempotency_key=$3
-answer=$(mktemp)
-trap 'rm -f "$answer"' EXIT
+folder=$(mktemp -d)
+answer=$folder/answer
+trap 'rm -rf "$folder"' EXIT
 
-# The API key goes in by standard input: arguments can be read by every user of the machine.
+# The API key goes in by standard input, the message by a file: curl's arguments can be read by every user of the machine.
 ask() {
     printf 'header = "Authorization: Bearer %s"' "${OUTBOUND_CHAT_KEY:-}" |
         curl --config - --silent --show-error --max-time 90 --output "$answer" "$@" || exit 2
@@ -19,10 +20,12 @@ quoted() { # one line as a JSON string
     printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$/"/'
 }
 
+printf '{"sender": "demo", "to": %s, "text": %s}' "$(quoted "$to")" "$(quoted "$text")" >"$folder/body"
+
 # The same idempotency key may be sent any number of times, so what fails on the way is simply repeated.
 place=$(ask --retry 5 --retry-all-errors --request POST "$OUTBOUND_CHAT_URL/v1/jobs" \
     --header "Content-Type: application/json" --header "Idempotency-Key: $idempotency_key" \
-    --data "{\"sender\": \"demo\", \"to\": $(quoted "$to"), \"text\": $(quoted "$text")}" \
+    --data-binary "@$folder/body" \
     --write-out '%header{location}')
 if [ -z "$place" ]; then
     cat "$answer" >&2

@@ -95,7 +95,8 @@ def test_no_page_or_example_names_a_package_index_or_a_folder_of_a_machine() -> 
     # In pieces, so that this file does not hold them either.
     indexes = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "com"))]
     folders = re.compile(r"(?<![\w.$/-])/(?:work|root|home|Users|opt)\b")
-    for file in [*pages(), *(ROOT / "examples").glob("*.py"), *Path(__file__).parent.glob("*.py")]:
+    examples = [file for file in (ROOT / "examples").rglob("*") if file.suffix in {".py", ".sh", ".mjs", ".html"}]
+    for file in [*pages(), *examples, *Path(__file__).parent.glob("*.py")]:
         text = file.read_text(encoding="utf-8")
         assert [name for name in indexes if name in text] == [], file.name
         assert folders.findall(text) == [], file.name

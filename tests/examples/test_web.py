@@ -2,6 +2,9 @@
 
 import re
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 from tests.harness import Harness, number
 from tests.waiting import wait_until
 
-from .conftest import EXAMPLES, TIMEOUT, contacts, run, serve
+from .conftest import EXAMPLES, TIMEOUT, contacts, run, said, serve
 
 PASSWORD = "only-for-this-test"
 
@@ -28,43 +31,62 @@ def state_of(http: httpx.Client, path: str) -> dict[str, Any]:
     return found
 
 
+def at_once(post: Callable[[], httpx.Response]) -> list[httpx.Response]:
+    """Answers to two requests that are under way at the same time, as a double click sends them."""
+    with ThreadPoolExecutor(2) as pool:
+        return [answer.result() for answer in [pool.submit(post), pool.submit(post)]]
+
+
 @pytest.mark.parametrize("framework", ["flask", "fastapi"])
 def test_a_form_that_comes_twice_sends_one_message(shared: Harness, framework: str) -> None:
     to = number(100 if framework == "flask" else 101)
     form = {"to": to, "text": "Your parcel arrives today", "order": framework}
-    if framework == "flask":
-        server = ("-m", "flask", "--app", str(EXAMPLES / "flask_app"), "run", "--port", "{port}")
-    else:
-        server = ("-m", "uvicorn", "--app-dir", str(EXAMPLES), "fastapi_app:app", "--port", "{port}")
-    url, _ = serve(shared, *server)
-    with httpx.Client(base_url=url, timeout=TIMEOUT) as http:
+    url = serve(shared, [*said(f"{framework}_app.py"), "--port", "{port}"])
+    with httpx.Client(base_url=url, timeout=TIMEOUT, headers={"X-Shop": "shop"}) as http:
 
         def send(**changes: str) -> httpx.Response:
             given = {**form, **changes}
             return http.post("/messages", data=given) if framework == "flask" else http.post("/messages", json=given)
 
-        first, second = send(), send()
+        first, second = at_once(send)
         assert (first.status_code, second.status_code) == (202, 202)
         job = first.json()["id"]
         assert second.json()["id"] == job
         assert state_of(http, f"/messages/{job}")["state"] == "sent"
-        if framework == "fastapi":
-            assert http.get(f"/messages/{job}", params={"wait": 5}).json()["final"] is True
         refused = send(to="12", order="other")
         assert refused.status_code == 422
         assert "to" in str(refused.json())
+        assert send(text="Another text").status_code == 409
         assert http.get("/messages/main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR").status_code == 404
+        others = shared.chat().enqueue(sender="demo", tenant="other", to=number(102), text="Hello")
+        assert http.get(f"/messages/{others.id}").status_code == 404
+        if framework == "fastapi":
+            _long_poll(shared, http, job)
     assert contacts(shared)[to] == 1
+
+
+def _long_poll(shared: Harness, http: httpx.Client, ended: str) -> None:
+    """Answers at once what is final, and what goes on as it stands when the time is over."""
+    assert http.get(f"/messages/{ended}", params={"wait": 30}).json()["final"] is True
+    later = datetime.now(UTC) + timedelta(days=1)
+    waiting = shared.chat().enqueue(sender="demo", tenant="shop", to=number(103), text="Hello", send_at=later)
+    polled = http.get(f"/messages/{waiting.id}", params={"wait": 0.1})
+    assert (polled.status_code, polled.json()["state"]) == (200, "scheduled")
+    shared.chat().cancel(waiting.id)
 
 
 class Browser(httpx.Client):
     """Fills in forms as a person does."""
 
-    def submit(self, page: str, path: str, **fields: Any) -> httpx.Response:
-        """Sends a form of a page, with the token that stands in it."""
+    def token(self, page: str) -> dict[str, str]:
+        """The token that stands in the form of a page."""
         token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', self.get(page).text)
         assert token
-        return self.post(path, data={"csrfmiddlewaretoken": token[1], **fields})
+        return {"csrfmiddlewaretoken": token[1]}
+
+    def submit(self, page: str, path: str, **fields: Any) -> httpx.Response:
+        """Sends a form of a page."""
+        return self.post(path, data={**self.token(page), **fields})
 
 
 def test_django_sends_after_the_commit_and_its_admin_makes_up_for_what_failed(shared: Harness, tmp_path: Path) -> None:
@@ -83,12 +105,12 @@ def test_django_sends_after_the_commit_and_its_admin_makes_up_for_what_failed(sh
     ):
         ended = run(shared, sys.executable, *manage, *command, **database, **superuser)
         assert ended.returncode == 0, ended.stderr
-    url, _ = serve(shared, *manage, "runserver", "--noreload", "127.0.0.1:{port}", environment=database)
+    url = serve(shared, [sys.executable, *manage, "runserver", "--noreload", "127.0.0.1:{port}"], environment=database)
 
     with Browser(base_url=url, timeout=TIMEOUT, follow_redirects=True) as browser:
         browser.submit("/admin/login/", "/admin/login/", username="admin", password=PASSWORD)
-        for _ in range(2):
-            page = browser.submit("/orders/1/", "/orders/1/send-off/")
+        token = browser.token("/orders/1/")
+        for page in at_once(lambda: browser.post("/orders/1/send-off/", data=token)):
             assert "It has left." in page.text
         wait_until(lambda: '<b id="state">sent</b>' in browser.get("/orders/1/").text, timeout=TIMEOUT)
         assert "No message: to " in browser.submit("/orders/2/", "/orders/2/send-off/").text

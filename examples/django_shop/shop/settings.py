@@ -11,6 +11,9 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("SHOP_DATABASE", BASE_DIR / "shop.sqlite3"),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE"
+        },  # two clicks at the same moment take turns, as with other databases
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
