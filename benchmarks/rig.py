@@ -83,6 +83,8 @@ class Producer:
         if not line:
             raise RuntimeError(f"the producer ended with code {self.process.wait(30)}; its errors stand above")
         answer: dict[str, Any] = json.loads(line)
+        if "timeout" in answer:
+            raise TimeoutError(answer["timeout"])
         return answer
 
     def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@ off, and `rate_limit` is the account's rate, shared evenly by the workers, since
 
 import os
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import boto3
@@ -24,6 +23,7 @@ from benchmarks.peers.work import (
     REDIS_URL,
     THROTTLES,
     call_arguments,
+    once,
 )
 
 ADAPTIVE = os.environ.get("BENCH_ADAPTIVE") == "1"
@@ -49,7 +49,7 @@ class Throttled(Exception):
     """AWS refused the call for its rate."""
 
 
-@cache
+@once
 def _client() -> Any:
     retries = {"mode": "adaptive", "max_attempts": 10} if ADAPTIVE else {"mode": "standard", "total_max_attempts": 1}
     config = Config(retries=retries, max_pool_connections=32)  # type: ignore[arg-type]

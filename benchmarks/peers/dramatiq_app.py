@@ -1,7 +1,6 @@
 """Dramatiq: one message a job, its own retries with back-off, a window rate limiter and results in Redis."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import boto3
@@ -25,6 +24,7 @@ from benchmarks.peers.work import (
     REDIS_URL,
     THROTTLES,
     call_arguments,
+    once,
 )
 
 WEEK_MS = 7 * 24 * 3_600_000
@@ -37,7 +37,7 @@ dramatiq.set_broker(broker)
 _limiter = WindowRateLimiter(LimiterBackend(url=REDIS_URL), "connect", limit=int(RATE), window=1) if RATE else None
 
 
-@cache
+@once
 def _client() -> Any:
     config = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=32)
     return boto3.Session(region_name="us-east-1").client("connect", endpoint_url=ENDPOINT, config=config)

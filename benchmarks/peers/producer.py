@@ -88,7 +88,11 @@ def main() -> None:
     sys.stdout = sys.stderr
     for line in sys.stdin:
         verb, arguments = json.loads(line)
-        answers.write(json.dumps(getattr(commands, verb)(**arguments)) + "\n")
+        try:
+            answer = getattr(commands, verb)(**arguments)
+        except TimeoutError as error:
+            answer = {"timeout": str(error)}
+        answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 

@@ -2,7 +2,9 @@
 
 import os
 import re
+import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 REDIS_URL = os.environ.get("BENCH_REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -45,3 +47,17 @@ def call_arguments(job: dict[str, str], job_id: str) -> dict[str, Any]:
 def job_of(index: int) -> dict[str, str]:
     """A different possible number for each index below 8,000,000."""
     return {"to": f"+1212{2_000_000 + index}", "text": TEXT}
+
+
+def once(make: Callable[[], Any]) -> Callable[[], Any]:
+    """A function that makes its value once a process, whichever thread asks first; `functools.cache` makes one a thread."""
+    lock = threading.Lock()
+    made: list[Any] = []
+
+    def get() -> Any:
+        with lock:
+            if not made:
+                made.append(make())
+        return made[0]
+
+    return get
