@@ -1,4 +1,4 @@
-"""What submit, claim and finish cost beside 1,000 to a million waiting jobs of a batch: the curve of `growth`, for the plot."""
+"""What submit, claim and finish cost beside 1,000 to a million waiting jobs of a batch: `growth` as a curve."""
 
 import statistics
 import tempfile
@@ -12,7 +12,9 @@ from benchmarks.report import Report
 FEW = 1_000
 
 
-def measure_backlog_cost(report: Report, sizes: tuple[int, ...], rounds: int) -> dict[str, list[tuple[int, float, float]]]:
+def measure_backlog_cost(
+    report: Report, sizes: tuple[int, ...], rounds: int
+) -> dict[str, list[tuple[int, float, float]]]:
     """Call → (waiting jobs, microseconds on the server, ratio to the side that keeps 1,000), size by size."""
     curves: dict[str, list[tuple[int, float, float]]] = {}
     with tempfile.TemporaryDirectory(prefix="outbound-chat-bench-") as folder, ExitStack() as stack:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SAQ_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
-"""SAQ and aiobotocore pin older releases of redis-py and botocore than ours, so they live in an environment of their own."""
+"""SAQ and aiobotocore want older releases of redis-py and botocore than ours: their environment is their own."""
 
 _CELERY = ("-m", "celery", "-A", "benchmarks.peers.celery_app", "worker", "-Q", "urgent,bulk", "-l", "WARNING")
 _THREADS = ("-P", "threads", "-c", "16")

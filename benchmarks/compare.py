@@ -15,7 +15,6 @@ from benchmarks.backlog_cost import measure_backlog_cost
 from benchmarks.catalogue import CONTENDERS, ROOT, Contender
 from benchmarks.comparison import fill, hold_bars
 from benchmarks.endpoint import Endpoint
-from benchmarks.page import write_page
 from benchmarks.paced import (
     BURST,
     CHANGED_RATES,
@@ -25,7 +24,8 @@ from benchmarks.paced import (
     measure_change,
     measure_recovery,
 )
-from benchmarks.report import Report, run
+from benchmarks.page import write_page
+from benchmarks.report import Figure, Report, run
 from benchmarks.rig import Stack, running_endpoint, running_stacks
 from benchmarks.speed import (
     EVERYTHING,
@@ -188,7 +188,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _add_curves(report: Report, curves: Mapping[str, Sequence[tuple[int, float, float]]]) -> None:
     for call, points in curves.items():
         for size, microseconds, ratio in points:
-            row = {"call": call, "waiting": size, "us on the server": round(microseconds), "of 1,000": f"{ratio:.2f}"}
+            row: dict[str, Figure] = {
+                "call": call,
+                "waiting": size,
+                "us on the server": round(microseconds),
+                "of 1,000": f"{ratio:.2f}",
+            }
             report.row("Growth with what waits", row)
 
 

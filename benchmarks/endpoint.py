@@ -1,11 +1,12 @@
 """The cheapest HTTP server that boto3 takes for Amazon Connect: `python -m benchmarks.endpoint`.
 
 The sandbox checks signatures and rules, which costs a core what a sender's own work does; on two cores it would be
-measured too. This one checks nothing, answers with a ContactId, and notes when each call arrived. For speed only: what a
-rate or a fault leads to is measured at the sandbox.
+measured too. This one checks nothing, answers with a ContactId, and notes when each call arrived. For speed only: what
+a rate or a fault leads to is measured at the sandbox.
 
-Its control routes: `/_bench/arrivals` (times by `time.monotonic()`), and `/_bench/set?latency=S&closed=0|1`, where closed holds
-all calls back until it is opened, so that workers stand ready before the clock starts. Both forget the arrivals.
+Its control routes: `/_bench/arrivals` (times by `time.monotonic()`), and `/_bench/set?latency=S&closed=0|1`, where
+closed holds all calls back until it is opened, so that workers stand ready before the clock starts. Both forget the
+arrivals.
 """
 
 import asyncio

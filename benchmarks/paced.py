@@ -1,7 +1,7 @@
 """Under an allowance: what is made of it, what is wasted, and what a backlog does to urgent jobs and to other tenants.
 
-All contenders run at the same time, each with a Redis and a sandbox of its own: at 20 calls a second they leave the machine
-idle, and so whatever else it does strikes all alike.
+All contenders run at the same time, each with a Redis and a sandbox of its own: at 20 calls a second they leave the
+machine idle, and so whatever else it does strikes all alike.
 """
 
 import random
@@ -96,9 +96,7 @@ def _measure_urgent(figures: Figures, stacks: Sequence[tuple[Stack, SandboxClien
             figures.reasons["before other tenant", name] = "not called when measuring ended: it waits for the backlog"
 
 
-def measure_change(
-    report: Report, stacks: Sequence[tuple[Stack, SandboxClient]], seconds: float
-) -> Timeline:
+def measure_change(report: Report, stacks: Sequence[tuple[Stack, SandboxClient]], seconds: float) -> Timeline:
     """The sandbox's rate changes while everybody's configuration still says the first one's double."""
     report.say(f"change: {' -> '.join(f'{rate:g}' for rate in CHANGED_RATES)} a second, {seconds:g} s each")
     began = time.monotonic()

@@ -8,10 +8,10 @@ import matplotlib as mpl
 
 mpl.use("svg")
 
-from matplotlib import pyplot as plt  # noqa: E402  # after the choice of what draws
+from matplotlib import pyplot as plt  # after the choice of what draws
 
-from benchmarks.paced import BUCKET_SECONDS, CHANGED_RATES, Timeline  # noqa: E402  # as above
-from benchmarks.speed import Figures  # noqa: E402  # as above
+from benchmarks.paced import BUCKET_SECONDS, CHANGED_RATES, Timeline  # as above
+from benchmarks.speed import Figures  # as above
 
 OURS = "outbound-chat"
 _INK, _PEERS = "#1f4e9c", ("#c4671d", "#8c6d1f", "#a23b72", "#4d7c57", "#6b6b6b")

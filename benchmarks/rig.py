@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import redis
 import tomlkit
@@ -93,6 +93,12 @@ class Producer:
         return self.answer()
 
 
+def _end_producer(process: "subprocess.Popen[str]") -> None:
+    # It ends with its standard input, when it has done what it was told.
+    process.terminate()
+    process.wait(30)
+
+
 class Stack:
     """A contender with all its processes. Made in the main thread; see `spawn`."""
 
@@ -135,7 +141,7 @@ class Stack:
         process = subprocess.Popen(
             command, env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self._stack.callback(end, process)
+        self._stack.callback(_end_producer, process)
         return Producer(process)
 
     def start_workers(self) -> None:
@@ -198,7 +204,9 @@ def running_stacks(
 @contextmanager
 def running_endpoint() -> Iterator[str]:
     """The fast endpoint's address."""
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.endpoint"], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.endpoint"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
     try:
         assert process.stdout is not None  # noqa: S101  # it is a pipe
         yield process.stdout.readline().strip()
@@ -222,7 +230,7 @@ class Peak:
             if self._over.wait(SAMPLE_SECONDS):
                 return
 
-    def __enter__(self) -> "Peak":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

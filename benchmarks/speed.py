@@ -1,7 +1,7 @@
 """Speed: how fast jobs go in, what each costs Redis, how fast they go out at what CPU and memory, and how late one is.
 
-All contenders stand by at once, each with a Redis of its own, and are worked on in turn, round by round, so that whatever else the
-machine does strikes all of them.
+All contenders stand by at once, each with a Redis of its own, and are worked on in turn, round by round, so that
+whatever else the machine does strikes all of them.
 """
 
 import itertools
@@ -73,8 +73,13 @@ class Figures:
             report.say(f"  {contender}: {figure} could not be measured: {error}")
 
 
-def measure_enqueue(report: Report, figures: Figures, stacks: Sequence[Stack], *, single: int, bulk: int, rounds: int) -> None:
+def measure_enqueue(
+    report: Report, figures: Figures, stacks: Sequence[Stack], *, single: int, bulk: int, rounds: int
+) -> None:
     """Without workers: what goes in stays, and is weighed."""
+    for stack, verb in itertools.product(stacks, ("single", "bulk")):
+        # What is there once, however many jobs come (scripts, connections, a queue's own keys), is no cost of a job.
+        stack.producer.ask(verb, first=fresh(10), count=10)
     for turn in range(rounds):
         report.say(f"enqueue: round {turn + 1} of {rounds}")
         for stack, (verb, count) in itertools.product(stacks, (("single", single), ("bulk", bulk))):
@@ -110,7 +115,7 @@ def measure_floors(figures: Figures, stack: Stack, *, count: int, rounds: int) -
 def measure_drain(
     report: Report, figures: Figures, stacks: Sequence[Stack], endpoint: Endpoint, *, jobs: int, rounds: int
 ) -> None:
-    """Jobs wait behind an endpoint that holds the first calls back; the clock runs from its opening to the last call."""
+    """Jobs wait behind an endpoint that holds the first calls back: from its opening to the last call is measured."""
     for turn, latency in itertools.product(range(rounds), LATENCIES_MS):
         report.say(f"drain: {latency} ms, round {turn + 1} of {rounds}")
         _measure_bare(figures, endpoint, jobs if latency == 0 else jobs // 10, latency)

@@ -85,7 +85,8 @@ class Producer:
 
     def enqueue_bulk(self, jobs: Sequence[dict[str, str]]) -> str:
         """Sends a group; the id of its last message."""
-        return str(group(send.s(job) for job in jobs).apply_async().results[-1].id)
+        sent: Any = group(send.s(job) for job in jobs).apply_async()
+        return str(sent.results[-1].id)
 
     def is_sent(self, job_id: str) -> bool:
         """Reads the result."""

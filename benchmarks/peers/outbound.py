@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from outbound_chat.client import OutboundChat
-from outbound_chat.jobs import JobState
-
 from benchmarks.peers.work import TEXT
+from outbound_chat.client import OutboundChat
+from outbound_chat.jobs import JobState, Priority
 
 SENDER = "support"
 
@@ -18,13 +17,13 @@ class Producer:
 
     def enqueue(self, job: dict[str, str], *, urgent: bool) -> str:
         """Takes a job in."""
-        priority = "urgent" if urgent else "normal"
+        priority = Priority.URGENT if urgent else Priority.NORMAL
         return self._chat.enqueue(sender=SENDER, to=job["to"], text=job["text"], priority=priority).id
 
     def enqueue_other(self, job: dict[str, str]) -> str:
         """Takes in a job of another tenant, of the batch's priority."""
         chat = self._chat
-        return chat.enqueue(sender=SENDER, to=job["to"], text=job["text"], priority="bulk", tenant="other").id
+        return chat.enqueue(sender=SENDER, to=job["to"], text=job["text"], priority=Priority.BULK, tenant="other").id
 
     def enqueue_bulk(self, jobs: Sequence[dict[str, str]]) -> str:
         """Takes a batch in that shares its text; the id of its last job."""

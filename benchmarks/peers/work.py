@@ -50,7 +50,7 @@ def job_of(index: int) -> dict[str, str]:
 
 
 def once(make: Callable[[], Any]) -> Callable[[], Any]:
-    """A function that makes its value once a process, whichever thread asks first; `functools.cache` makes one a thread."""
+    """A function that makes its value once a process, whoever asks first; `functools.cache` may make one a thread."""
     lock = threading.Lock()
     made: list[Any] = []
 
