@@ -94,9 +94,9 @@ class Producer:
 
 
 def _end_producer(process: "subprocess.Popen[str]") -> None:
-    # It ends with its standard input, when it has done what it was told.
-    process.terminate()
-    process.wait(30)
+    # Its pipes are closed with it.
+    with process:
+        process.terminate()
 
 
 class Stack:
@@ -204,15 +204,13 @@ def running_stacks(
 @contextmanager
 def running_endpoint() -> Iterator[str]:
     """The fast endpoint's address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.endpoint"], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
-    try:
-        assert process.stdout is not None  # noqa: S101  # it is a pipe
-        yield process.stdout.readline().strip()
-    finally:
-        process.terminate()
-        process.wait(30)
+    command = [sys.executable, "-m", "benchmarks.endpoint"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            assert process.stdout is not None  # noqa: S101  # it is a pipe
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
 
 
 class Peak:
