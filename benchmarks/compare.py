@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,7 +27,7 @@ from benchmarks.paced import (
 )
 from benchmarks.page import write_page
 from benchmarks.report import Figure, Report, run
-from benchmarks.rig import Stack, running_endpoint, running_stacks
+from benchmarks.rig import READY_SECONDS, Stack, await_count, running_endpoint, running_stacks
 from benchmarks.speed import (
     EVERYTHING,
     Figures,
@@ -91,53 +92,64 @@ def speed(run: Comparison) -> None:
 def _before_sandboxes(
     run: Comparison, options: SandboxOptions, rate: float = 0.0, burst: int = 0
 ) -> Iterator[list[tuple[Stack, SandboxClient]]]:
+    """Stacks without workers, with a sandbox each."""
     with tempfile.TemporaryDirectory(prefix="outbound-chat-bench-") as folder, ExitStack() as exits:
         sandboxes = {one.name: exits.enter_context(running_sandbox(options)) for one in run.contenders}
         urls = {name: sandbox.url for name, sandbox in sandboxes.items()}
         stacks = exits.enter_context(running_stacks(run.contenders, Path(folder), urls, rate=rate, burst=burst))
-        for sandbox in sandboxes.values():
-            # The jobs that show that all workers stand ready are not to use up the allowance.
-            sandbox.configure(rate=None)
-        working = run.ready(stacks)
-        for stack in working:
-            sandboxes[stack.contender.name].reset()
-        yield [(stack, sandboxes[stack.contender.name]) for stack in working]
+        yield [(stack, sandboxes[stack.contender.name]) for stack in stacks]
+
+
+def _with_backlog(
+    run: Comparison, pairs: Sequence[tuple[Stack, SandboxClient]], backlog: int, our_backlog: int
+) -> list[tuple[Stack, SandboxClient]]:
+    """Puts jobs in, then starts the workers; those that have used up the burst and so are well at work."""
+    for stack, _ in pairs:
+        count = our_backlog if stack.contender.ours else backlog
+        stack.producer.begin("bulk", first=fresh(count), count=count)
+    for stack, _ in pairs:
+        stack.producer.answer()
+    for stack, _ in pairs:
+        stack.start_workers()
+    working = []
+    for stack, sandbox in pairs:
+        with run.figures.excused(run.report, EVERYTHING, stack.contender.name):
+            await_count(BURST + 1, partial(_accepted, sandbox), READY_SECONDS)
+            working.append((stack, sandbox))
+    return working
+
+
+def _accepted(sandbox: SandboxClient) -> int:
+    return sandbox.stats().accepted
 
 
 def allowance(run: Comparison) -> None:
     """20 calls a second: goodput and waste, then urgent jobs and another tenant's behind the backlog."""
     options = SandboxOptions(rate=RATE, burst=BURST, max_chats=10_000_000)
+    backlog, ours = run.scaled(10_000, 2_000), run.scaled(100_000, 10_000)
+    run.report.say(f"allowance: {backlog:,} jobs ({ours:,} of ours) at {RATE:g} a second")
     with _before_sandboxes(run, options, RATE, BURST) as pairs:
-        measure_allowance(
-            run.report,
-            run.figures,
-            pairs,
-            backlog=run.scaled(10_000, 1_000),
-            our_backlog=run.scaled(100_000, 10_000),
-            seconds=run.scaled(30, 10),
-            urgent=run.scaled(20, 5),
-        )
+        working = _with_backlog(run, pairs, backlog, ours)
+        measure_allowance(run.report, run.figures, working, seconds=run.scaled(30, 10), urgent=run.scaled(20, 5))
 
 
 def change(run: Comparison) -> None:
     """An allowance that changes, and never is above what everybody was told."""
     most = max(CHANGED_RATES)
     options = SandboxOptions(rate=CHANGED_RATES[0], burst=BURST, max_chats=10_000_000)
+    seconds = run.scaled(20, 8)
+    count = int(1.5 * sum(CHANGED_RATES) * seconds) + 500
     with _before_sandboxes(run, options, most, int(most)) as pairs:
-        seconds = run.scaled(20, 8)
-        for stack, _ in pairs:
-            count = int(1.5 * sum(CHANGED_RATES) * seconds) + 500
-            stack.producer.begin("bulk", first=fresh(count), count=count)
-        for stack, _ in pairs:
-            stack.producer.answer()
-        run.timeline = measure_change(run.report, pairs, seconds)
+        run.timeline = measure_change(run.report, _with_backlog(run, pairs, count, count), seconds)
 
 
 def recovery(run: Comparison) -> None:
     """kill -9 of a worker at work."""
     options = SandboxOptions(rate=None, max_chats=10_000_000)
     with _before_sandboxes(run, options) as pairs:
-        measure_recovery(run.report, run.figures, pairs, jobs=run.scaled(900, 300), timeout=run.scaled(90, 75))
+        sandboxes = {stack.contender.name: sandbox for stack, sandbox in pairs}
+        working = [(stack, sandboxes[stack.contender.name]) for stack in run.ready([stack for stack, _ in pairs])]
+        measure_recovery(run.report, run.figures, working, jobs=run.scaled(900, 300), timeout=run.scaled(90, 75))
 
 
 def growth(run: Comparison) -> None:

@@ -38,18 +38,11 @@ def measure_allowance(
     figures: Figures,
     stacks: Sequence[tuple[Stack, SandboxClient]],
     *,
-    backlog: int,
-    our_backlog: int,
     seconds: float,
     urgent: int,
 ) -> None:
-    """The first `seconds` are for goodput, the rest for who comes behind the backlog."""
-    report.say(f"allowance: {backlog:,} jobs ({our_backlog:,} of ours) at {RATE:g} a second")
-    for stack, _ in stacks:
-        count = our_backlog if stack.contender.ours else backlog
-        stack.producer.begin("bulk", first=fresh(count), count=count)
-    for stack, _ in stacks:
-        stack.producer.answer()
+    """All have a backlog and are at work. The first `seconds` are for goodput, the rest for who comes behind it."""
+    report.say(f"allowance: {seconds:g} s of goodput")
     began = time.monotonic()
     time.sleep(seconds)
     for stack, sandbox in stacks:
@@ -59,7 +52,7 @@ def measure_allowance(
 
 
 def _tell_goodput(figures: Figures, name: str, arrivals: list[SandboxArrival], began: float) -> None:
-    # From a fixed time on, at which the burst is used up; the bulk was put in while workers sent already.
+    # From a fixed time on, at which the burst is used up.
     seen = window(arrivals, began, time.monotonic())
     figures.add("allowance used %", name, 100 * seen.goodput / RATE)
     figures.add("throttled %", name, 100 * seen.throttled_share if seen.calls else 0.0)
