@@ -58,7 +58,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("contacts before another tenant's job", "before other tenant"),
     ),
     "kill -9 of one of two workers": (
-        Column("lost", "lost"),
+        Column("never sent", "lost"),
         Column("contacts twice", "contacts twice"),
         Column("called again", "called again"),
         Column("all sent after s", "all sent after s", 1),

@@ -113,14 +113,14 @@ def measure_recovery(
 ) -> None:
     """kill -9 of one of the two workers, children and all, a third through; it is started again at once."""
     report.say(f"recovery: kill -9 among {jobs} jobs")
-    firsts: dict[str, int] = {}
+    firsts = {stack.contender.name: fresh(jobs) for stack, _ in stacks}
+    befores = {stack.contender.name: sandbox.stats().accepted for stack, sandbox in stacks}
     for stack, sandbox in stacks:
         sandbox.configure(latency=timedelta(milliseconds=500))
-        firsts[stack.contender.name] = fresh(jobs)
-        before = sandbox.stats().accepted
-        stack.producer.ask("bulk", first=firsts[stack.contender.name], count=jobs)
-        figures.add("_before", stack.contender.name, before)
-    killed = {stack.contender.name: _kill(stack, sandbox, figures, jobs) for stack, sandbox in stacks}
+        stack.producer.begin("bulk", first=firsts[stack.contender.name], count=jobs)
+    killed = _kill_each(stacks, {name: before + jobs // 3 for name, before in befores.items()})
+    for stack, _ in stacks:
+        stack.producer.answer()
     ends = time.monotonic() + timeout
     # A few seconds more than needed, for what is doubled comes last.
     while time.monotonic() < ends and not all(_done(stack, sandbox, firsts, jobs) for stack, sandbox in stacks):
@@ -131,14 +131,17 @@ def measure_recovery(
         _tell_recovery(figures, name, list(sandbox.arrivals()), (firsts[name], jobs), killed[name])
 
 
-def _kill(stack: Stack, sandbox: SandboxClient, figures: Figures, jobs: int) -> float:
-    before = figures.median("_before", stack.contender.name)
-    ends = time.monotonic() + 60
-    while sandbox.stats().accepted < before + jobs / 3 and time.monotonic() < ends:
-        time.sleep(0.02)
-    stack.kill_worker(0)
-    killed = time.monotonic()
-    stack.start_worker(0)
+def _kill_each(stacks: Sequence[tuple[Stack, SandboxClient]], at: dict[str, int]) -> dict[str, float]:
+    """Kills a worker of each when it has made so many contacts; when that was."""
+    killed: dict[str, float] = {}
+    while len(killed) < len(stacks):
+        for stack, sandbox in stacks:
+            name = stack.contender.name
+            if name not in killed and sandbox.stats().accepted >= at[name]:
+                stack.kill_worker(0)
+                killed[name] = time.monotonic()
+                stack.start_worker(0)
+        time.sleep(0.05)
     return killed
 
 
