@@ -8,7 +8,7 @@ import matplotlib as mpl
 
 mpl.use("svg")
 
-from matplotlib import pyplot as plt  # after the choice of what draws
+from matplotlib import pyplot as plt, ticker  # after the choice of what draws
 
 from benchmarks.paced import BUCKET_SECONDS, CHANGED_RATES, Timeline  # as above
 from benchmarks.speed import Figures  # as above
@@ -16,6 +16,7 @@ from benchmarks.speed import Figures  # as above
 OURS = "outbound-chat"
 _INK, _PEERS = "#1f4e9c", ("#c4671d", "#8c6d1f", "#a23b72", "#4d7c57", "#6b6b6b")
 _SMOOTH_BUCKETS = 3
+_TOP = 1.6 * max(CHANGED_RATES)
 
 # The same figures give the same bytes: no date, no random ids.
 mpl.rcParams.update(
@@ -45,7 +46,9 @@ def draw_change(timeline: Timeline, path: Path) -> None:
     """A panel each: what AWS allowed, the contacts made of it, and above them the calls that were refused."""
     names = list(timeline.goodput)
     rows = (len(names) + 1) // 2
-    figure, panels = plt.subplots(rows, 2, figsize=(9, 1.9 * rows), sharex=True, sharey=True, squeeze=False)
+    figure, panels = plt.subplots(
+        rows, 2, figsize=(9, 1.9 * rows), sharex=True, sharey=True, squeeze=False, layout="constrained"
+    )
     edges = [position * timeline.seconds for position in range(len(CHANGED_RATES) + 1)]
     for position, panel in enumerate(panels.flat):
         if position >= len(names):
@@ -58,8 +61,11 @@ def draw_change(timeline: Timeline, path: Path) -> None:
         panel.fill_between(times, contacts, calls, color="#d64545", alpha=0.35, linewidth=0, label="refused calls")
         panel.plot(times, contacts, color=_colour(name, position), linewidth=1.6, label="contacts")
         panel.set_title(name, loc="left", fontweight="bold" if name == OURS else "normal")
-        panel.set_ylim(0, 1.6 * max(CHANGED_RATES))
-    panels[0][0].legend(loc="upper left", ncols=3, fontsize=7)
+        panel.set_ylim(0, _TOP)
+        if max(calls, default=0.0) > _TOP:
+            panel.text(0, 0.88 * _TOP, f"calls up to {max(calls):,.0f} a second", color="#a02020", fontsize=7)
+    lines, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(lines, labels, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=3, fontsize=8)
     figure.supylabel("a second")
     figure.supxlabel("seconds")
     _save(figure, path)
@@ -79,7 +85,7 @@ def draw_latency(figures: Figures, names: Sequence[str], path: Path) -> None:
         "idle cold": ("idle workers, none for 2.5 s", 1.0),
         "urgent": ("urgent, behind a backlog at 20 a second", 1000.0),
     }
-    figure, panels = plt.subplots(1, len(kinds), figsize=(10, 3), sharey=True)
+    figure, panels = plt.subplots(1, len(kinds), figsize=(10, 3), sharey=True, layout="constrained")
     for panel, (kind, (title, factor)) in zip(panels, kinds.items(), strict=True):
         for position, name in enumerate(names):
             values = sorted(factor * value for value in figures.values[kind].get(name, []))
@@ -87,11 +93,16 @@ def draw_latency(figures: Figures, names: Sequence[str], path: Path) -> None:
             width = 2.2 if name == OURS else 1.1
             panel.step(values, shares, where="post", color=_colour(name, position), linewidth=width, label=name)
         panel.set_xscale("log")
+        # 1, 2, 5, 10 ...: a panel may show less than a power of ten.
+        panel.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=12))
+        panel.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        panel.xaxis.set_minor_formatter(ticker.NullFormatter())
         panel.set_title(title, loc="left", fontsize=9)
         panel.set_xlabel("milliseconds")
         panel.set_ylim(0, 1.02)
     panels[0].set_ylabel("share of jobs")
-    panels[0].legend(loc="lower right", fontsize=7)
+    lines, labels = panels[0].get_legend_handles_labels()
+    figure.legend(lines, labels, loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=len(names), fontsize=8)
     _save(figure, path)
 
 
