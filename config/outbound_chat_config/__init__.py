@@ -5,6 +5,7 @@ the other packages. The one idea: a *sender* is a named identity that sends, a *
 account and Region that many senders may share.
 """
 
+from outbound_chat_config._addresses import is_public
 from outbound_chat_config._durability import Durability, DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError
@@ -23,6 +24,13 @@ from outbound_chat_config._senders import (
 from outbound_chat_config._sentinel import SentinelAddress, is_sentinel, parse_sentinel_url
 from outbound_chat_config._settings import MOST_SKEW, ResultSettings, RetrySettings, Settings, WorkerSettings
 from outbound_chat_config._values import check_name
+from outbound_chat_config._webhooks import (
+    SECRET_PREFIX,
+    WebhookSettings,
+    callback_host,
+    check_callback_url,
+    secret_bytes,
+)
 
 __all__ = [
     "CONFIG_VARIABLE",
@@ -31,6 +39,7 @@ __all__ = [
     "LEAST_CHAT_MINUTES",
     "MOST_CHAT_MINUTES",
     "MOST_SKEW",
+    "SECRET_PREFIX",
     "Budget",
     "Channel",
     "Durability",
@@ -45,11 +54,16 @@ __all__ = [
     "SentinelAddress",
     "Settings",
     "SettingsError",
+    "WebhookSettings",
     "WorkerSettings",
+    "callback_host",
     "chat_duration",
+    "check_callback_url",
     "check_name",
     "find_zone",
+    "is_public",
     "is_sentinel",
     "load_settings",
     "parse_sentinel_url",
+    "secret_bytes",
 ]

@@ -146,6 +146,9 @@ class Sender(BaseModel):
     quiet_spares_urgent: bool = False
     """Whether urgent jobs, such as one-time codes, are sent in quiet hours too."""
 
+    callback_url: SecretStr | None = None
+    """URL for webhooks of its jobs and batches that name none themselves."""
+
     @property
     def quiet(self) -> QuietHours | None:
         """The quiet hours, read; None: it has none."""

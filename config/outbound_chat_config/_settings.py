@@ -15,6 +15,7 @@ from outbound_chat_config._sentinel import SCHEMES as SENTINEL_SCHEMES, Sentinel
 from outbound_chat_config._tls import check_tls
 from outbound_chat_config._urls import check_address
 from outbound_chat_config._values import Duration, Name, is_name
+from outbound_chat_config._webhooks import WebhookSettings, check_callback_url
 
 # A ClientToken protects a repeat for 7 days; half a day is kept for clocks, leases and the call itself.
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
@@ -116,6 +117,7 @@ class Settings(BaseModel):
     results: ResultSettings = ResultSettings()
     encryption: EncryptionSettings = EncryptionSettings()
     durability: DurabilitySettings = DurabilitySettings()
+    webhooks: WebhookSettings = WebhookSettings()
     http: HttpSettings = HttpSettings()
 
     @field_validator("redis_url")
@@ -158,6 +160,17 @@ class Settings(BaseModel):
                         f"senders.{first} and senders.{name} have the same {shared} but different {limit} "
                         f"({_shown(other)} and {_shown(value)}), and they share it; make them agree"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _callbacks_may_be_told(self) -> Self:
+        for name, sender in self.senders.items():
+            if sender.callback_url:
+                try:
+                    url = sender.callback_url.get_secret_value()
+                    check_callback_url(url, allow_private=self.webhooks.allow_private)
+                except ValueError as error:
+                    raise ValueError(f"senders.{name}.callback_url {error}") from None
         return self
 
     @model_validator(mode="after")

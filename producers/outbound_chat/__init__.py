@@ -16,6 +16,7 @@ from outbound_chat.errors import (
     IdempotencyConflict,
     InvalidJob,
     InvalidNumbers,
+    InvalidWebhook,
     MissingKey,
     NewerVersion,
     NotDurable,
@@ -41,10 +42,13 @@ from outbound_chat.jobs import (
     Preflight,
     Priority,
     Rejection,
+    Webhook,
+    WebhookState,
 )
 from outbound_chat.reports import (
     BudgetStatus,
     DeadLetters,
+    DeadWebhook,
     Event,
     EventKind,
     Events,
@@ -52,6 +56,7 @@ from outbound_chat.reports import (
     JobPage,
     SuppressedNumber,
     SuppressedPage,
+    WebhookHost,
 )
 from outbound_chat.why import WaitReason, Why
 
@@ -65,6 +70,7 @@ __all__ = [
     "BatchReceipt",
     "BudgetStatus",
     "DeadLetters",
+    "DeadWebhook",
     "Event",
     "EventKind",
     "Events",
@@ -74,6 +80,7 @@ __all__ = [
     "IdempotencyConflict",
     "InvalidJob",
     "InvalidNumbers",
+    "InvalidWebhook",
     "Job",
     "JobPage",
     "JobState",
@@ -96,5 +103,8 @@ __all__ = [
     "Unprotected",
     "WaitReason",
     "WaitTimeout",
+    "Webhook",
+    "WebhookHost",
+    "WebhookState",
     "Why",
 ]

@@ -15,6 +15,7 @@ __all__ = [
     "IdempotencyConflict",
     "InvalidJob",
     "InvalidNumbers",
+    "InvalidWebhook",
     "MissingKey",
     "NewerVersion",
     "NotDurable",
@@ -131,6 +132,10 @@ class Unprotected(OutboundChatError):
         )
         self.job_id = job_id
         self.since = since
+
+
+class InvalidWebhook(OutboundChatError, ValueError):
+    """What came is not a webhook of ours: not signed with a secret that is known, changed on its way, or too old."""
 
 
 class MissingKey(OutboundChatError):

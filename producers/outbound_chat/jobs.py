@@ -90,6 +90,28 @@ class Attempt:
     """AWS request id; empty when no answer came."""
 
 
+class WebhookState(StrEnum):
+    """Where the webhook of an end is."""
+
+    PENDING = "pending"
+    """It waits, is being posted, or will be posted again."""
+    DELIVERED = "delivered"
+    """Its receiver has it."""
+    DEAD = "dead"
+    """It was given up; it can be replayed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """What became of the webhook that tells of a job's end."""
+
+    state: WebhookState
+    at: datetime | None
+    """When it was delivered or given up; None while it is pending."""
+    code: str
+    """Of a dead one: what came of its last post, such as `status_500`; the list is in `docs/webhooks.md`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A job as it stood when it was read. Holds no phone number and no text."""
@@ -122,6 +144,8 @@ class Job:
     """The job that sends this one once more."""
     history: tuple[Attempt, ...] = field(repr=False)
     """The last attempts that led to no contact, oldest first, at most 5."""
+    webhook: Webhook | None = field(default=None, repr=False)
+    """Of a final job: what became of the webhook of its end. None: nobody was to be told."""
     repeated: bool = field(default=False, repr=False, compare=False)
     """Of the answer of `enqueue` alone: an earlier call with the same idempotency key made it."""
 

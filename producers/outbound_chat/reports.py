@@ -50,6 +50,8 @@ class BudgetStatus:
     oldest_due: datetime | None
     """When the first of the jobs whose turn is next was due; None: none is due."""
     holds: tuple[Hold, ...]
+    webhooks: Mapping[str, int]
+    """Webhooks that are `waiting` and `posting`, for the first 500 hosts, and `dead` ones that are listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,3 +134,34 @@ class SuppressedPage:
     numbers: tuple[SuppressedNumber, ...]
     cursor: str | None
     """Where the next page begins; None: this was the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadWebhook:
+    """A webhook that was given up."""
+
+    id: str
+    """As its receiver would see it in `webhook-id`: of a job and its state, or of a batch."""
+    host: str
+    """Where it was posted to. The rest of the URL may be secret."""
+    attempts: int
+    code: str
+    """What came of the last post, such as `status_500`; the list is in `docs/webhooks.md`."""
+    first_at: datetime | None
+    """When its first post ended; None: none was made."""
+    dead_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookHost:
+    """A host that webhooks wait for."""
+
+    budget: str
+    host: str
+    waiting: int
+    posting: int
+    """Posts that run, or whose courier was lost a moment ago."""
+    failures: int
+    """Posts in a row that came to no answer."""
+    paused_until: datetime | None
+    """It is left alone until then; None: it is not."""

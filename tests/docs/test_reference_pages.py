@@ -187,6 +187,7 @@ def test_the_codes_of_http_answers_are_those_of_the_code() -> None:
 
 def test_the_metrics_are_those_of_the_code() -> None:
     budget = BudgetStatus(
+        webhooks={"waiting": 1},
         name="main",
         rate=1.0,
         ceiling=1.0,

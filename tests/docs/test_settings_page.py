@@ -20,6 +20,7 @@ from outbound_chat_config import (
     RetrySettings,
     Sender,
     Settings,
+    WebhookSettings,
     WorkerSettings,
     load_settings,
 )
@@ -35,6 +36,7 @@ TABLES: dict[str, tuple[str, type[BaseModel]]] = {
     "results": ("## `[results]`", ResultSettings),
     "encryption": ("## `[encryption]`", EncryptionSettings),
     "durability": ("## `[durability]`", DurabilitySettings),
+    "webhooks": ("## `[webhooks]`", WebhookSettings),
     "http": ("## `[http]`", HttpSettings),
 }
 
@@ -92,6 +94,10 @@ SAMPLES: dict[str, str] = {
     "default": "fsync",
     "timeout": "PT7S",
     "replicas": "7",
+    "webhooks": '{"per_host": 3}',
+    "secrets": '["whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]',
+    "allow_private": "true",
+    "callback_url": "https://hooks.example.com/7",
 }
 
 
@@ -132,6 +138,8 @@ def test_a_default_is_the_one_in_the_code(path: str, row: dict[str, str]) -> Non
 
 def kind(annotation: Any) -> str:
     """The word of the page for a type."""
+    if "tuple" in str(annotation):
+        return "list of texts"
     if given := [part for part in get_args(annotation) if part is not type(None)]:
         if "dict" in str(annotation):
             of_tables = "Budget" in str(annotation) or "Sender" in str(annotation)

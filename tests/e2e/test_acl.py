@@ -21,6 +21,7 @@ from outbound_chat_config import Settings
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import Harness, free_port, number, sender
 from tests.http.conftest import start_service
+from tests.receiver import Receiver
 from tests.waiting import wait_until
 
 PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"
@@ -59,9 +60,16 @@ def test_the_page_has_a_user_for_each_role() -> None:
 
 def test_a_whole_stack_runs_with_these_users(stack: Harness, admin: redis.Redis) -> None:
     """Enqueue, work and read, each by its own user; Celery's broker is the same server."""
-    stack.configure(redis_url=url(stack, "oc-worker"))
+    hooks = {"secrets": ["whsec_" + "A" * 32], "allow_private": True}
+    stack.configure(redis_url=url(stack, "oc-worker"), webhooks=hooks)
     worker = stack.start_worker()
-    with client(stack, "oc-producer") as chat, client(stack, "oc-reader") as reader:
+    with (
+        client(stack, "oc-producer") as chat,
+        client(stack, "oc-reader") as reader,
+        Receiver() as receiver,
+    ):
+        told = chat.enqueue(**JOB, callback_url=receiver.url)
+        wait_until(lambda: receiver.ids() == [f"{told.id}.sent"] and not reader.webhook_hosts(), timeout=60)
         job = chat.enqueue(**JOB, idempotency_key="a", durability="fsync")
         rows = [{"to": number(row)} for row in range(1, 50)]
         receipt = chat.enqueue_batch(rows, sender="support", text="Hi", durability="fsync")
@@ -130,6 +138,11 @@ def test_a_producer_can_use_every_verb(stack: Harness, admin: redis.Redis) -> No
         assert not chat.count_dead()
         assert chat.cancel_tenant("acme") == 1
         assert chat.cancel(job.id).state is JobState.CANCELLED
+        told = chat.enqueue(**JOB, callback_url="https://hooks.example.com/")
+        assert chat.cancel(told.id).state is JobState.CANCELLED
+        assert [host.waiting for host in chat.webhook_hosts()] == [1]
+        assert chat.dead_webhooks() == []
+        assert chat.replay_webhooks([f"{told.id}.cancelled"]) == {f"{told.id}.cancelled": False}
         assert chat.cancel_batch(receipt.id).final
         assert chat.events().events
         assert [budget.name for budget in chat.budgets()] == ["main"]
@@ -169,6 +182,8 @@ def test_a_reader_can_ask_everything_and_change_nothing(stack: Harness, admin: r
         assert reader.holds() == []
         assert reader.dead_letters().jobs == ()
         assert not reader.count_dead()
+        assert reader.webhook_hosts() == []
+        assert reader.dead_webhooks() == []
         assert len(list(reader.suppressed(sender="support"))) == 1
         assert len(reader.suppressed_page(sender="support").numbers) == 1
         assert [budget.name for budget in reader.budgets()] == ["main"]

@@ -10,7 +10,7 @@ import redis
 
 from outbound_chat.api_keys import NewApiKey, Scope
 from outbound_chat.store import KINDS, Call, Keys, Store, calls
-from outbound_chat.store.calls import Result
+from outbound_chat.store.calls import Result, WebhookResult
 from outbound_chat.store.records import PLACES_OF_ALL, RECORD_VERSION, Place
 from outbound_chat.store.scripts import BRING_JOBS, load_script
 
@@ -73,6 +73,15 @@ def a_call(script: str, items: int) -> Call[Any]:
             send_at_ms=0,
             request="{}",
         ),
+        "claim_webhooks": calls.claim_webhooks(
+            KEYS, courier="c", wanted=1, lease_ms=1, per_host=1, give_up_ms=1, posting=[("h", "w")] * items
+        ),
+        "settle_webhooks": calls.settle_webhooks(
+            KEYS, [WebhookResult(name="w", host="h", outcome="dead")] * items, per_host=1
+        ),
+        "read_dead_webhooks": calls.read_dead_webhooks(KEYS, skip=0, count=1),
+        "read_webhook_hosts": calls.read_webhook_hosts(KEYS),
+        "replay_webhooks": calls.replay_webhooks(KEYS, ["w"] * items),
         "suppress": calls.suppress(KEYS, sender="sms", entries=[("+1", 0, "r")] * items),
         "unsuppress": calls.unsuppress(KEYS, sender="sms", names=["+1"] * items),
         "read_suppressed": calls.read_suppressed(KEYS, sender="sms", names=["+1"] * items),
@@ -105,7 +114,7 @@ def places_of(head: list[str]) -> tuple[int, int]:
     numbered = [int(number) for line in head for number in re.findall(r"^ARGV\[(\d+)\] [a-z_]+: ", line)]
     assert numbered == list(range(1, len(numbered) + 1))
     for number, line in enumerate(head):
-        if line.startswith("ARGV    ids of jobs"):
+        if line.startswith(("ARGV    ids of jobs", "ARGV    names of webhooks")):
             return len(numbered), 1
         if each := re.search(r"^(?:ARGV    |then )(\d+) for each \w+: ?(.*)$", line):
             # What stands in brackets explains a name; the list ends where the reply begins.

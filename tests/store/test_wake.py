@@ -1,6 +1,6 @@
 """Waking: new work finds a pump or has one brought, and signals never pile up."""
 
-from outbound_chat.store.calls import Empty, Tended
+from outbound_chat.store.calls import Empty
 
 from .ledger import HOUR_MS, Ledger, new_job
 
@@ -185,4 +185,5 @@ def test_the_waker_asks_for_work_that_became_due(ledger: Ledger) -> None:
 def test_the_waker_asks_for_nobody_when_nothing_is_due(ledger: Ledger) -> None:
     """An idle budget has no pump."""
     tended = ledger.tend()
-    assert tended == Tended(bring="", next_ms=-1, lost=0, expired=0, configured=True, now_ms=tended.now_ms)
+    assert (tended.bring, tended.next_ms, tended.configured, tended.courier) == ("", -1, True, False)
+    assert not tended.lost + tended.expired

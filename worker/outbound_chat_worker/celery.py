@@ -6,18 +6,20 @@ measuring; `docs/celery.md` has the reasons.
 
 import atexit
 import threading
+from functools import partial
 from typing import Any
 
 from celery import Celery, bootsteps
 from celery.signals import worker_process_init, worker_shutting_down
 
-from outbound_chat_config import SentinelAddress, load_settings
+from outbound_chat_config import SentinelAddress, Settings, load_settings
 from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.runtime import get_runtime, stopping
 from outbound_chat_worker.waker import Waker
 
 QUEUE = "outbound-chat"
 PUMP_TASK = "outbound_chat.pump"
+WEBHOOKS_TASK = "outbound_chat.webhooks"
 TURN_SECONDS = 0.1
 
 
@@ -49,9 +51,14 @@ def _configuration() -> dict[str, Any]:
         # Else a worker that is busy keeps one message more, which was meant for one that is idle.
         "worker_disable_prefetch": on_redis,
         "worker_pool": "threads",
-        "worker_concurrency": settings.worker.pumps * len(settings.budgets),
+        "worker_concurrency": slots(settings),
         "worker_send_task_events": False,
     }
+
+
+def slots(settings: Settings) -> int:
+    """Tasks that a process runs side by side: the pumps of each budget, and a courier where there may be one."""
+    return (settings.worker.pumps + bool(settings.webhooks.secrets)) * len(settings.budgets)
 
 
 def _redis_transport(prefix: str) -> dict[str, Any]:
@@ -80,11 +87,11 @@ app = Celery("outbound-chat", set_as_current=False, include=["outbound_chat_work
 app.add_defaults(_configuration)
 
 
-def _send(budget: str, nonce: str) -> None:
+def _send(budget: str, nonce: str, task: str = PUMP_TASK) -> None:
     with app.producer_or_acquire() as producer:
         try:
             options = {"queue": QUEUE, "ignore_result": True, "retry": False, "producer": producer}
-            app.send_task(PUMP_TASK, args=[budget, nonce], **options)
+            app.send_task(task, args=[budget, nonce], **options)
         except Exception:
             # A connection may stand and yet be of no use: after a failover it leads to what is a replica now.
             producer.connection.collect()
@@ -93,6 +100,10 @@ def _send(budget: str, nonce: str) -> None:
 
 bringer = Bringer(_send)
 """The way of this process to more pumps."""
+courier_bringer = Bringer(partial(_send, task=WEBHOOKS_TASK))
+"""The same to couriers: a thread of its own, so that no pump waits for one."""
+has_room = threading.Event()
+"""Set where tasks run in threads of one process, so that a courier takes no pump's place and hears of the end."""
 # The successor of a pump that ended with the process is asked for last of all.
 atexit.register(bringer.drain)
 
@@ -111,8 +122,10 @@ class WakerStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Starts the waker once the pool stands, so that no thread of it is carried over a fork."""
-        parent.outbound_chat_waker = Waker(get_runtime(), bringer)
+        parent.outbound_chat_waker = Waker(get_runtime(), bringer, courier_bringer)
         parent.outbound_chat_waker.start()
+        if parent.pool_cls.__module__ == "celery.concurrency.thread":
+            has_room.set()
         # A worker whose slots were all taken sees that one is free only when its loop turns, by itself once a second.
         parent.timer.call_repeatedly(TURN_SECONDS, _turn)
 

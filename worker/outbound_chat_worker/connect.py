@@ -7,6 +7,7 @@ a client that was carried over a fork mixes up the answers of two processes.
 import math
 import threading
 import time
+from importlib.metadata import version
 from typing import Any
 
 import boto3
@@ -82,6 +83,10 @@ class Connect:
             # A pool smaller than the threads would throw connections away and pay a TLS handshake a call.
             max_pool_connections=settings.threads * settings.pumps * budgets,
             tcp_keepalive=True,
+            # botocore would build its own name anew twice a call, and check once more what `ChatRequest.errors` has
+            # checked by the same model: a good part of what a call costs (docs/benchmarks.md).
+            user_agent=f"{botocore.session.get_session().user_agent()} outbound-chat/{version('outbound-chat')}",
+            parameter_validation=False,
         )
         self._clients: dict[tuple[str | None, ...], tuple[Any, float]] = {}
         """Client of each identity, and `time.monotonic()` when it was made."""

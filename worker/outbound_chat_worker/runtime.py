@@ -12,7 +12,7 @@ from outbound_chat.request import ChatRequest
 from outbound_chat.seal import Seal
 from outbound_chat.store import Keys, Store, calls
 from outbound_chat.stored import UnreadableRequest, read_stored
-from outbound_chat_config import Sender, Settings, load_settings
+from outbound_chat_config import Sender, Settings, callback_host, load_settings
 from outbound_chat_worker.clock import Clock
 from outbound_chat_worker.connect import Connect
 
@@ -97,6 +97,7 @@ def _limits(sender: Sender, senders: Mapping[str, Sender]) -> dict[str, Any]:
         "number_rate": sender.number_rate,
         "concurrency": sender.concurrency,
         "max_chats": sender.max_open_chats,
+        "hooks": callback_host(sender.callback_url.get_secret_value()) if sender.callback_url else None,
     }
     peers = [name for name, other in senders.items() if other.instance_id == sender.instance_id]
     return {

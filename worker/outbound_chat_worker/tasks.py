@@ -1,21 +1,24 @@
-"""The one Celery task: a pump at work."""
+"""The two Celery tasks: a pump at work, and a courier."""
 
 import logging
 import threading
 from collections import defaultdict
 
-from outbound_chat_worker.celery import app, bringer
+from outbound_chat_worker.celery import PUMP_TASK, WEBHOOKS_TASK, app, bringer, courier_bringer, has_room
 from outbound_chat_worker.pump import Pump
 from outbound_chat_worker.runtime import get_runtime, stopping
+from outbound_chat_worker.webhooks import Courier
 
 logger = logging.getLogger(__name__)
 
 _at_work: defaultdict[str, list[Pump]] = defaultdict(list)
 """Pumps of this process by budget."""
 _lock = threading.Lock()
+_posting: set[str] = set()
+"""Budgets that have a courier in this process."""
 
 
-@app.task(name="outbound_chat.pump", ignore_result=True)
+@app.task(name=PUMP_TASK, ignore_result=True)
 def pump(*message: object, **other: object) -> None:
     """Works for a budget for a few seconds; the message says no more than that there is work, and who asked.
 
@@ -43,3 +46,28 @@ def pump(*message: object, **other: object) -> None:
     finally:
         with _lock:
             others.remove(one)
+
+
+@app.task(name=WEBHOOKS_TASK, ignore_result=True)
+def webhooks(*message: object, **other: object) -> None:
+    """Posts a budget's webhooks while there are some; `message`: the budget, and nothing that matters."""
+    runtime = get_runtime()
+    budget = message[0] if message else ""
+    if other or not isinstance(budget, str) or budget not in runtime.settings.budgets:
+        logger.error("a message for webhooks names no budget of this worker's settings; give all workers the same file")
+        return
+    if not runtime.settings.webhooks.secrets:
+        logger.error("webhooks wait, and this worker has no webhooks.secrets; give all workers the same file")
+        return
+    with _lock:
+        if budget in _posting:
+            return
+        _posting.add(budget)
+    try:
+        courier = Courier(runtime, budget, stopping=stopping, endless=has_room.is_set())
+        courier.work()
+    finally:
+        with _lock:
+            _posting.remove(budget)
+    if courier.has_more and not stopping.is_set():
+        courier_bringer.bring(budget, "")

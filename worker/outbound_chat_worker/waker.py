@@ -28,9 +28,11 @@ STORE_RETRY_SECONDS = 0.5
 class Waker:
     """Looks after all budgets of the settings until it is stopped."""
 
-    def __init__(self, runtime: Runtime, bringer: Bringer) -> None:
+    def __init__(self, runtime: Runtime, bringer: Bringer, couriers: Bringer) -> None:
         self._runtime = runtime
         self._bringer = bringer
+        self._couriers = couriers
+        self._posts = bool(runtime.settings.webhooks.secrets)
         self._stop = threading.Event()
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         # A blocking read names keys of one slot only, so on a cluster each budget needs a thread of its own.
@@ -91,6 +93,7 @@ class Waker:
             worker=self._worker,
             version=self._runtime.settings_version(budget),
             skew_ms=int(clock.skew * 1000) if clock.is_wrong else 0,
+            posts=self._posts,
         )
         found = self._runtime.store.run(call)
         clock.note(found.now_ms, asked_at)
@@ -101,13 +104,18 @@ class Waker:
             logger.warning("budget %s: %d leases ran out; their jobs wait again", budget, found.lost)
         if found.bring:
             self._bringer.bring(budget, found.bring)
+        if found.courier:
+            self._couriers.bring(budget, "")
         return LOOK_SECONDS if found.next_ms < 0 else min(LOOK_SECONDS, found.next_ms / 1000)
 
     def _listen(self, budgets: Sequence[str], seconds: float) -> None:
         """Waits for the wake signal for some seconds, and brings pumps to those who call."""
-        keys = {self._runtime.keys(budget).wake: budget for budget in budgets}
+        keys = {self._runtime.keys(budget).wake: (budget, self._bringer) for budget in budgets}
+        if self._posts:
+            keys |= {self._runtime.keys(budget).hook_wake: (budget, self._couriers) for budget in budgets}
         ends = time.monotonic() + seconds
         while not self._stop.is_set() and (left := ends - time.monotonic()) > 0:
             signalled = self._runtime.store.wait_for_signal(list(keys), left)
             if signalled:
-                self._bringer.bring(keys[signalled.key], signalled.word)
+                budget, bringer = keys[signalled.key]
+                bringer.bring(budget, signalled.word)

@@ -11,7 +11,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from outbound_chat.cli import audit, batch, control, dead, doctor, encryption, http, jobs, keys, suppression, why
+from outbound_chat.cli import (
+    audit,
+    batch,
+    control,
+    dead,
+    doctor,
+    encryption,
+    http,
+    jobs,
+    keys,
+    suppression,
+    webhooks,
+    why,
+)
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
 from outbound_chat.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE
@@ -89,6 +102,7 @@ app.command("events", epilog=EPILOG)(dead.events)
 app.command("suppress", epilog=EPILOG)(suppression.suppress)
 app.command("unsuppress", epilog=EPILOG)(suppression.unsuppress)
 app.command("suppressed", epilog=EPILOG)(suppression.suppressed)
+app.command("webhooks", epilog=EPILOG)(webhooks.webhooks)
 app.command("new-key", epilog=EPILOG)(encryption.new_key)
 app.command("rewrite-suppressed", epilog=EPILOG)(encryption.rewrite_suppressed)
 app.command("audit", epilog=EPILOG)(audit.audit)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from outbound_chat.cli.files import JobFile, UnusableFile
-from outbound_chat.cli.jobs import Json, Safety
+from outbound_chat.cli.jobs import Callback, Json, Safety
 from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.cli.output import Exit, number_of, print_batch, print_json, shown, talk
 from outbound_chat.cli.preflight import show_preflight
@@ -28,6 +28,7 @@ def send_batch(
     tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
     weight: Annotated[float | None, typer.Option(help="Turns it gets where other batches get one.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Calls of it that may run at the same time.")] = None,
+    callback_url: Callback = None,
     durability: Safety = None,
     rejects: Annotated[
         Path | None, typer.Option(help="Where to write rejected rows; FILE.rejects.csv or .jsonl by default.")
@@ -46,7 +47,7 @@ def send_batch(
         raise typer.BadParameter(str(error), param_hint="FILE") from error
     rejected = Rejects(_rejects_path(file, rejects), rows)
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
-    shared |= {"weight": weight, "concurrency": concurrency, "durability": durability}
+    shared |= {"weight": weight, "concurrency": concurrency, "durability": durability, "callback_url": callback_url}
     settings = load_settings()
     if dry_run:
         show_preflight(settings, rows, rejected, sender, shared, as_json=as_json)

@@ -16,6 +16,7 @@ from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.open_chats import open_chat_checks
 from outbound_chat.cli.output import Exit, out, print_json
 from outbound_chat.cli.server import server_checks
+from outbound_chat.cli.webhook_checks import webhook_checks
 from outbound_chat.errors import SettingsError, StoreError
 from outbound_chat.store import Store, server_config, server_info
 from outbound_chat_config import Settings, load_settings
@@ -72,6 +73,7 @@ def _store(settings: Settings) -> Iterator[Check]:
             yield from server_checks(server_info(store), server_config(store))
             for name, budget in settings.budgets.items():
                 yield from budget_checks(store, name, budget)
+            yield from webhook_checks(settings, store)
             yield from encryption_checks(settings, store)
     except StoreError as error:
         # The error says itself what to do.

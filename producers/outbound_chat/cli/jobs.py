@@ -23,6 +23,7 @@ LARGEST_REQUEST = 1_000_000
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 WAITING = frozenset({JobState.SCHEDULED, JobState.QUEUED})
 Safety = Annotated[str | None, typer.Option(help="memory, or fsync: return once it is on disk, and with a replica.")]
+Callback = Annotated[str | None, typer.Option(help="https:// URL that is told of the end.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_default=False)]
 
 
@@ -73,6 +74,7 @@ def send(
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "normal",
     tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key and content give the same job.")] = None,
+    callback_url: Callback = None,
     durability: Safety = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the end; 0: do not wait.", min=0)] = 0.0,
     as_json: Json = False,
@@ -84,6 +86,7 @@ def send(
         "priority": priority,
         "tenant": tenant,
         "idempotency_key": idempotency_key,
+        "callback_url": callback_url,
         "durability": durability,
         "sender": sender,
     }

@@ -21,7 +21,7 @@ from outbound_chat.errors import (
     UnknownJob,
     WaitTimeout,
 )
-from outbound_chat.jobs import Batch, Job, JobState
+from outbound_chat.jobs import Batch, Job, JobState, Webhook
 from outbound_chat.plain import plain
 
 # What a terminal obeys and does not show: control characters but tabs and line ends, what turns the direction of a line
@@ -123,7 +123,15 @@ def print_jobs(jobs: Sequence[Job]) -> None:
         line += Text(f"  attempts {job.attempts}")
         if job.error:
             line += Text(f"  {job.error.code}: {job.error.message}")
+        if job.webhook:
+            line += Text(f"  webhook {webhook_words(job.webhook)}")
         out.print(line)
+
+
+def webhook_words(webhook: Webhook) -> str:
+    """What became of a webhook, behind the word itself."""
+    when = f" {webhook.at.astimezone():%Y-%m-%d %H:%M:%S%z}" if webhook.at else ""
+    return f"{webhook.state}{when}" + (f": {webhook.code}" if webhook.code else "")
 
 
 def print_batch(batch: Batch) -> None:

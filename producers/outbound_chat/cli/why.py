@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from outbound_chat.cli.jobs import Json
-from outbound_chat.cli.output import COLOURS, Exit, out, print_json, print_unknown
+from outbound_chat.cli.output import COLOURS, Exit, out, print_json, print_unknown, webhook_words
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import UnknownBatch, UnknownJob
 from outbound_chat.lengths import after
@@ -46,6 +46,8 @@ def _print(found: Why) -> None:
     out.print(Text(f"{job.id}  ") + state + Text(f"  {job.priority.name.lower()}  sender {job.sender}"))
     style = "green" if found.reason in _MOVES_BY_ITSELF else "yellow"
     out.print(Text("") + Text(found.reason, style=f"bold {style}") + Text(f": {found.explanation}"))
+    if job.webhook:
+        out.print(Text(f"webhook   {webhook_words(job.webhook)}"))
     if found.ahead is None:
         return
     place = (

@@ -17,6 +17,7 @@ from outbound_chat.client._steps import Steps
 from outbound_chat.client._suppressing import AsyncSuppressing
 from outbound_chat.client._sync import Ending, OutboundChat
 from outbound_chat.client._verbs import Verbs, time_left
+from outbound_chat.client._webhooks import AsyncWebhooks
 from outbound_chat.client._why import why
 from outbound_chat.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable, UnknownBatch
 from outbound_chat.jobs import Batch, BatchReceipt, Job, Preflight
@@ -38,7 +39,7 @@ async def _each(rows: Rows) -> AsyncIterator[Row]:
             yield row
 
 
-class AsyncOutboundChat(AsyncOperations, AsyncSuppressing):
+class AsyncOutboundChat(AsyncOperations, AsyncSuppressing, AsyncWebhooks):
     """Enqueues jobs and tells what became of them, without blocking the event loop.
 
     One instance serves one loop, to which its connections belong: make one for each event loop and each process, in

@@ -10,6 +10,7 @@ from outbound_chat.client._checks import (
     LONGEST_NAME,
     UNREADABLE_KEY,
     Errors,
+    check_callback,
     check_concurrency,
     check_key,
     check_label,
@@ -63,6 +64,8 @@ class BatchWriter:
         check_label("name", name, LONGEST_NAME, errors)
         self._weight = check_weight(options.get("weight"), errors)
         self._concurrency = check_concurrency(options.get("concurrency"), errors)
+        self._webhooks = verbs.settings.webhooks
+        self._callback = check_callback(options.get("callback_url"), self._webhooks, errors)
         self._sender_name, sender = verbs.find_sender(options.get("sender"), errors)
         self._guard = Guard(verbs.settings.durability, options.get("durability"), errors)
         errors += [
@@ -116,6 +119,7 @@ class BatchWriter:
             shared=shared,
             weight=self._weight,
             concurrency=self._concurrency,
+            callback=self._callback,
         )
         yield from ask(call)
         if self.sender.quiet_hours:
@@ -156,6 +160,7 @@ class BatchWriter:
                 )
         timing = check_timing(row, errors)
         idem = check_key(row.get("idempotency_key"), errors)
+        callback = check_callback(row.get("callback_url"), self._webhooks, errors)
         own = ChatRequest.from_short({field: value for field, value in row.items() if field not in OWN_OPTIONS})
         whole = own.merged(self._shared)
         errors += whole.errors(self.sender)
@@ -174,6 +179,8 @@ class BatchWriter:
             timing=timing,
             idem=idem,
             lane=self.lane,
+            callback=callback,
+            shared_callback=self._callback,
         )
 
     def _reject(self, row: int, errors: tuple[FieldError, ...]) -> None:

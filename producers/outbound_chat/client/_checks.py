@@ -13,7 +13,7 @@ from outbound_chat.jobs import Priority
 from outbound_chat.request import Code
 from outbound_chat.seal import Seal
 from outbound_chat.store.records import to_ms
-from outbound_chat_config import check_name
+from outbound_chat_config import WebhookSettings, check_callback_url, check_name
 
 FARTHEST = timedelta(days=365)
 LONGEST_KEY = 255
@@ -115,6 +115,19 @@ def check_concurrency(value: object, errors: Errors) -> int | None:
         return value
     errors.append(FieldError("concurrency", Code.OUT_OF_RANGE, "must be a whole number of calls, 1 or more"))
     return None
+
+
+def check_callback(value: object, settings: WebhookSettings, errors: Errors) -> str:
+    """The URL for webhooks; empty where none is given."""
+    if value is None:
+        return ""
+    try:
+        if not isinstance(value, str):
+            raise ValueError("must be text")  # noqa: TRY004,TRY301  # one way out for all that is wrong
+        return check_callback_url(value, allow_private=settings.allow_private)
+    except ValueError as error:
+        errors.append(FieldError("callback_url", Code.INVALID_URL, str(error)))
+        return ""
 
 
 def check_key(value: object, errors: Errors) -> str:

@@ -22,14 +22,19 @@ def new_job(
     timing: Timing,
     idem: str,
     lane: str,
+    callback: str,
+    shared_callback: str = "",
 ) -> NewJob:
     """A checked job, ready for `submit`. `whole`: with what its batch shares; `parts`: of that message."""
     # A file that is given again makes another batch, and asks for the same jobs.
     asked = {"lane": lane.rpartition(":")[0], "request": whole.stored()}
     content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
+    if told := callback or shared_callback:
+        content["callback_url"] = told
     fingerprint = fingerprints(seal, content) if idem else "-"
     return NewJob(
         local_id=local_id,
+        callback=callback,
         # The fingerprint is of what was asked for: the same at any time of day.
         send_at_ms=timing.opens_ms or timing.send_at_ms,
         expires_ms=timing.expires_ms,

@@ -64,7 +64,15 @@ class SafetyOptions(TypedDict, total=False):
     raised. Without it: `durability.default` of the settings."""
 
 
-class JobOptions(RequestOptions, TimingOptions, LaneOptions, SafetyOptions, total=False):
+class WebhookOptions(TypedDict, total=False):
+    """Who is told of the end."""
+
+    callback_url: str | None
+    """`https://` URL to which webhooks are posted: of a job when it is final; of a batch also when each of its jobs is
+    that has no URL of its own. Without it: that of the sender, if it has one."""
+
+
+class JobOptions(RequestOptions, TimingOptions, LaneOptions, SafetyOptions, WebhookOptions, total=False):
     """All options of a single job."""
 
     sender: Required[str]
@@ -73,7 +81,7 @@ class JobOptions(RequestOptions, TimingOptions, LaneOptions, SafetyOptions, tota
     """Phone number in E.164 form, such as +12025550123."""
 
 
-class BatchOptions(RequestOptions, LaneOptions, SafetyOptions, total=False):
+class BatchOptions(RequestOptions, LaneOptions, SafetyOptions, WebhookOptions, total=False):
     """Options that all rows of a batch share, and its own."""
 
     weight: float | None
@@ -102,7 +110,7 @@ BATCH_OPTIONS = frozenset({"sender", *BatchOptions.__annotations__})
 """Names of what the rows of a batch may share, and of its own options."""
 
 
-class ApiOptions(TimingOptions, LaneOptions, SafetyOptions, total=False):
+class ApiOptions(TimingOptions, LaneOptions, SafetyOptions, WebhookOptions, total=False):
     """A raw API request, as boto3's `start_outbound_chat_contact` takes it, and our options beside it."""
 
     sender: str | None

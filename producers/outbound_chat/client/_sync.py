@@ -13,6 +13,7 @@ from outbound_chat.client._preflight import BatchPreflight
 from outbound_chat.client._steps import Steps
 from outbound_chat.client._suppressing import Suppressing
 from outbound_chat.client._verbs import Verbs, time_left
+from outbound_chat.client._webhooks import Webhooks
 from outbound_chat.client._why import why
 from outbound_chat.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable
 from outbound_chat.jobs import Batch, BatchReceipt, Job, Preflight
@@ -27,7 +28,7 @@ REREAD_SECONDS = 2.0
 Ending = TypeVar("Ending", Job, Batch)
 
 
-class OutboundChat(Operations, Suppressing):
+class OutboundChat(Operations, Suppressing, Webhooks):
     """Enqueues jobs and tells what became of them. One instance serves all threads of a process.
 
     It may be made before a fork: each child has connections of its own.

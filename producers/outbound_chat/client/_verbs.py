@@ -11,6 +11,7 @@ from typing import Any
 from outbound_chat.client._checks import (
     UNREADABLE_KEY,
     Errors,
+    check_callback,
     check_key,
     check_priority,
     check_tenant,
@@ -74,6 +75,7 @@ class Verbs:
         tenant = check_tenant(options.get("tenant"), errors)
         priority = check_priority(options.get("priority"), Priority.NORMAL, errors)
         idem = check_key(options.get("idempotency_key"), errors)
+        callback = check_callback(options.get("callback_url"), self.settings.webhooks, errors)
         guard = Guard(self.settings.durability, options.get("durability"), errors)
         sender_name, sender = self.find_sender(name, errors)
         if sender:
@@ -97,6 +99,7 @@ class Verbs:
             timing=timing,
             idem=idem,
             lane=lane,
+            callback=callback,
         )
         submitted = yield from ask(calls.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job]))
         if isinstance(submitted, NotOpen):  # can't be: the lane has no batch

@@ -7,7 +7,17 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from outbound_chat.client import AsyncOutboundChat
-from outbound_chat.http import _batches, _dead, _docs, _events, _jobs, _operators, _suppression, _system
+from outbound_chat.http import (
+    _batches,
+    _dead,
+    _docs,
+    _events,
+    _jobs,
+    _operators,
+    _suppression,
+    _system,
+    _webhooks,
+)
 from outbound_chat.http._keyring import Keyring
 from outbound_chat.http._metrics import Metrics
 from outbound_chat.http._middleware import Surroundings
@@ -16,7 +26,7 @@ from outbound_chat.http._service import Service
 from outbound_chat.store import AsyncStore
 from outbound_chat_config import Settings
 
-ROUTERS = tuple(part.router for part in (_jobs, _batches, _dead, _operators, _suppression, _events, _system))
+ROUTERS = tuple(part.router for part in (_jobs, _batches, _dead, _webhooks, _operators, _suppression, _events, _system))
 DESCRIPTION = (
     "Enqueue SMS and WhatsApp messages for Amazon Connect, and ask what became of them. "
     "Errors are `application/problem+json` (RFC 9457) with stable codes."

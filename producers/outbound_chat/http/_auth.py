@@ -17,6 +17,7 @@ from outbound_chat.errors import FieldError
 from outbound_chat.http._codes import Code
 from outbound_chat.http._keyring import Keyring
 from outbound_chat.http._limits import Limits
+from outbound_chat.http._local import refuse_foreign_pages
 from outbound_chat.http._problems import Problem
 from outbound_chat.http._service import service_of
 from outbound_chat.http._view import View
@@ -78,7 +79,8 @@ async def caller_of(request: Request) -> Caller:
                     fault=None,
                 )
             )
-        # A proxy on this machine may have its own use for the header.
+        refuse_foreign_pages(request.headers)
+        # A proxy on this machine may have its own use for the header Authorization.
         return LOCAL
     digest = digest_of(token)
     key = _good((await keyring.find(key_id)).stored, digest)

@@ -31,13 +31,16 @@ def _metrics(budgets: list[BudgetStatus]) -> Iterator[Metric]:
     ended = CounterMetricFamily("outbound_chat_jobs_ended", "Jobs that ended, by state.", labels=("budget", "state"))
     accepted = CounterMetricFamily("outbound_chat_jobs_accepted", "Jobs taken.", labels=("budget",))
     holds = GaugeMetricFamily("outbound_chat_holds", "What is stopped, by owner.", labels=("budget", "owner"))
+    webhooks = GaugeMetricFamily("outbound_chat_webhooks", "Webhooks not delivered.", labels=("budget", "place"))
     for budget in budgets:
+        for place, count in budget.webhooks.items():
+            webhooks.add_metric((budget.name, place), count)
         for place, count in budget.counts.items():
             (jobs if place in WAITING else ended).add_metric((budget.name, place), count)
         accepted.add_metric((budget.name,), budget.accepted)
         for owner in ("person", "system", "cancel"):
             holds.add_metric((budget.name, owner), sum(hold.owner == owner for hold in budget.holds))
-    yield from (jobs, ended, accepted, holds)
+    yield from (jobs, ended, accepted, holds, webhooks)
     yield _gauge("rate", "Calls a second now.", {budget.name: budget.rate for budget in budgets})
     yield _gauge("rate_ceiling", "Calls a second configured.", {budget.name: budget.ceiling for budget in budgets})
     yield _gauge("workers", "Workers seen within 10 seconds.", {budget.name: budget.workers for budget in budgets})

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from outbound_chat.jobs import JobState
+from outbound_chat.jobs import JobState, WebhookState
 from outbound_chat.why import WaitReason
 
 _MODEL = ConfigDict(use_attribute_docstrings=True, extra="forbid")
@@ -24,6 +24,18 @@ class AttemptModel(BaseModel):
     message: str
     """The provider's message, with anything like a phone number taken out."""
     request_id: str
+
+
+class WebhookModel(BaseModel):
+    """What became of the webhook that tells of a job's end."""
+
+    model_config = _MODEL
+
+    state: WebhookState
+    at: datetime | None
+    """When it was delivered or given up."""
+    code: str
+    """Of a dead one: what came of its last post, such as `status_500`."""
 
 
 class JobModel(BaseModel):
@@ -53,6 +65,8 @@ class JobModel(BaseModel):
     """A call may have reached Connect without an answer; it is repeated with the same token only."""
     replay_of: str | None
     replayed_by: str | None
+    webhook: WebhookModel | None
+    """Of a final job whose end is told to somebody: what became of that."""
     history: list[AttemptModel]
     """The last attempts that led to no contact, oldest first, at most 5."""
     error: AttemptModel | None

@@ -81,6 +81,8 @@ class BudgetModel(BaseModel):
     """Jobs that are `waiting` and `leased`, and how many ever ended in each state."""
     oldest_due: datetime | None
     holds: list[HoldModel]
+    webhooks: dict[str, int]
+    """Webhooks that are `waiting` and `posting`, for the first 500 hosts, and `dead` ones that are listed."""
 
 
 class BudgetsModel(BaseModel):
@@ -148,3 +150,61 @@ class EventModel(BaseModel):
     id: str
     state: JobState | None
     code: str
+
+
+class WebhookHostModel(BaseModel):
+    """A host that webhooks wait for."""
+
+    model_config = _MODEL
+
+    budget: str
+    host: str
+    waiting: int
+    posting: int
+    failures: int
+    """Posts in a row that came to no answer."""
+    paused_until: datetime | None
+    """It is left alone until then."""
+
+
+class WebhookHostsModel(BaseModel):
+    """All hosts that webhooks wait for."""
+
+    model_config = _MODEL
+
+    hosts: list[WebhookHostModel]
+
+
+class DeadWebhookModel(BaseModel):
+    """A webhook that was given up."""
+
+    model_config = _MODEL
+
+    id: str
+    """The `webhook-id` of its posts: the id of a job and its state, or that of a batch and `finished`."""
+    host: str
+    attempts: int
+    code: str
+    """What came of the last post, such as `status_500`."""
+    first_at: datetime | None
+    """When its first post ended; null: none was made."""
+    dead_at: datetime
+
+
+class DeadWebhooksModel(BaseModel):
+    """A page of webhooks that were given up."""
+
+    model_config = _MODEL
+
+    webhooks: list[DeadWebhookModel]
+
+
+class ReplayedWebhooksModel(BaseModel):
+    """What became of a replay."""
+
+    model_config = _MODEL
+
+    replayed: int
+    """Webhooks that will be posted once more."""
+    not_dead: list[str]
+    """Ids that no dead webhook has, or that the API key does not show."""

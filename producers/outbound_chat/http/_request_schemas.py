@@ -11,6 +11,7 @@ OWN: dict[str, Any] = {
     "tenant": {**_TEXT, "description": "Customers of yours that take turns: 1 to 32 letters, digits, `_` or `-`."},
     "priority": {**_TEXT, "enum": ["urgent", "normal", "bulk"]},
     "durability": {**_TEXT, "enum": ["memory", "fsync"], "description": "How safe it must be before the answer."},
+    "callback_url": {**_TEXT, "maxLength": 2_000, "description": "`https://` URL that is told of the end."},
 }
 TIMING: dict[str, Any] = {
     "send_at": {**_TIME, "description": "Not before this time, at most a year ahead."},
@@ -178,6 +179,21 @@ REPLAY_BODY = {
         },
     }
 }
+REPLAY_WEBHOOKS_BODY = body_of(
+    {
+        "application/json": {
+            "schema": closed(
+                {
+                    "ids": {"type": "array", "items": _TEXT, "maxItems": 500, "description": "Of dead webhooks."},
+                    "all": {"type": "boolean", "description": "All of the budget, instead of ids."},
+                    "budget": {**_TEXT, "description": "With `all`, where there are several."},
+                },
+                title="Which webhooks",
+            ),
+            "example": {"all": True},
+        }
+    }
+)
 _NUMBERS = {"type": "array", "items": _TEXT, "description": "Phone numbers in E.164 form."}
 SUPPRESS_BODY = body_of(
     {

@@ -1,6 +1,5 @@
 """Runs the app under uvicorn."""
 
-import ipaddress
 import logging
 import signal
 import socket
@@ -11,6 +10,7 @@ from outbound_chat.access import ApiKeys
 from outbound_chat.api_keys import KeyState
 from outbound_chat.errors import SettingsError, StoreError
 from outbound_chat.http._app import create_app
+from outbound_chat.http._local import is_loopback
 from outbound_chat.http._processes import Processes, end_with_parent
 from outbound_chat.store import Store
 from outbound_chat_config import Settings, load_settings
@@ -41,7 +41,7 @@ def check_binding(settings: Settings, host: str) -> None:
         SettingsError: the address is not one of this machine alone, and no key lets anybody in.
         StoreError: whether there are keys can't be known, at such an address.
     """
-    local = _is_loopback(host)
+    local = is_loopback(host)
     try:
         with Store(settings.redis_url.get_secret_value(), settings.key_prefix) as store:
             keys = ApiKeys(store).all()
@@ -57,15 +57,6 @@ def check_binding(settings: Settings, host: str) -> None:
         )
     if not keys:
         _log.warning("unprotected: all programs of this machine may do everything; make an API key: %s", MAKE_KEY)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def serve(settings: Settings, *, host: str | None = None, port: int | None = None, workers: int = 1) -> None:
@@ -106,7 +97,7 @@ def _listener(host: str, port: int) -> socket.socket:
 
 def _config(settings: Settings, listener: socket.socket) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(settings, local=_is_loopback(listener.getsockname()[0])),
+        create_app(settings, local=is_loopback(listener.getsockname()[0])),
         # h11, since it is the one that bounds heads.
         http="h11",
         h11_max_incomplete_event_size=settings.http.max_header_bytes,

@@ -16,8 +16,8 @@ from outbound_chat.errors import (
     WaitTimeout,
 )
 from outbound_chat.http._codes import Code
-from outbound_chat.http._operator_view import OperatorView
 from outbound_chat.http._problems import Problem
+from outbound_chat.http._webhook_view import WebhookView
 from outbound_chat.jobs import Batch, BatchReceipt, Job, Rejection
 from outbound_chat.reports import JobPage
 from outbound_chat.request import Code as FieldCode, match_sender
@@ -28,7 +28,7 @@ CHECK_SECONDS = 1.0
 """A key that is revoked while rows stream in ends them after so long."""
 
 
-class View(OperatorView):
+class View(WebhookView):
     """What one caller sees."""
 
     async def enqueue(self, options: Mapping[str, Any]) -> Job:

@@ -52,6 +52,8 @@ class Code(StrEnum):
     """The time has no time zone, or is not where it must be."""
     INVALID_NAME = "invalid_name"
     """The name has characters that keys and ids may not have."""
+    INVALID_URL = "invalid_url"
+    """Webhooks can't be posted to this URL."""
     NOT_IN_BATCH = "not_in_batch"
     """A row differs from its batch in something that is the same for a whole batch."""
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"

@@ -31,7 +31,9 @@ OPTIONS: Mapping[str, str] = MappingProxyType(
 )
 """Options of the short form, and the member that each is."""
 
-OWN_OPTIONS = frozenset({"send_at", "expires_at", "idempotency_key", "tenant", "priority", "sender", "durability"})
+OWN_OPTIONS = frozenset(
+    {"send_at", "expires_at", "idempotency_key", "tenant", "priority", "sender", "durability", "callback_url"}
+)
 """Options of ours beside the request, in both dialects: no members of the API."""
 OF_A_JOB = OWN_OPTIONS | OPTIONS.keys()
 """All that the short form knows."""

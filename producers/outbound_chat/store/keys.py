@@ -92,6 +92,16 @@ KINDS = (
     KeyKind("asked", "string", Lifetime.TTL, "stands while a pump is on its way: nonce of the request"),
     KeyKind("requests", "hash", Lifetime.TTL, "requests for a pump since the last one came, and when that was"),
     KeyKind("poke", "list", Lifetime.TTL, "wakes the waiting pump; at most one element"),
+    KeyKind("hooks", "zset", Lifetime.EMPTY, "hosts that webhooks wait for -> when there is something to do ms"),
+    KeyKind("hooks:*", "zset", Lifetime.EMPTY, "webhooks that wait for a host -> due ms"),
+    KeyKind("hooks_out:*", "zset", Lifetime.EMPTY, "webhooks that are being posted to a host -> end of lease ms"),
+    KeyKind("hooks_dead", "zset", Lifetime.TTL, "webhooks that were given up -> ms"),
+    KeyKind("hook_tries", "hash", Lifetime.TTL, "what came of a webhook's posts: attempts, times, code, host"),
+    KeyKind("hook_host:*", "hash", Lifetime.TTL, "a host that fails: posts in a row, and until when it is left alone"),
+    KeyKind("courier", "string", Lifetime.TTL, "the courier at work"),
+    KeyKind("hook_asked", "string", Lifetime.TTL, "stands while a courier is on its way"),
+    KeyKind("hook_poke", "list", Lifetime.TTL, "wakes the waiting courier; at most one element"),
+    KeyKind("hook_wake", "list", Lifetime.TTL, "wakes the wakers to bring a courier; at most one element"),
     KeyKind("wake", "list", Lifetime.TTL, "wakes the wakers: nonce of the request; at most one element"),
     KeyKind("api_keys", "hash", Lifetime.ACCESS, "API keys of the HTTP service: id -> times, newline, hash and limits"),
     KeyKind("api_keys_used", "hash", Lifetime.ACCESS, "when each API key was last used: id -> ms"),
@@ -120,6 +130,16 @@ class Keys:
     def wake(self) -> str:
         """List that wakers block on."""
         return f"{self.base}wake"
+
+    @property
+    def hook_poke(self) -> str:
+        """List that the courier blocks on."""
+        return f"{self.base}hook_poke"
+
+    @property
+    def hook_wake(self) -> str:
+        """List that wakers which post webhooks block on."""
+        return f"{self.base}hook_wake"
 
     @property
     def books(self) -> str:

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Any
 
 from outbound_chat.errors import NewerVersion
-from outbound_chat.jobs import Attempt, Job, JobState, Priority
+from outbound_chat.jobs import Attempt, Job, JobState, Priority, Webhook, WebhookState
 
 RECORD_VERSION = 1
 OLDEST_VERSION = 1
@@ -41,8 +41,12 @@ class Place(IntEnum):
     FINISHED = 15
     HISTORY = 16
     REPLAY_OF = 17
-    """With the next: only some records have it."""
+    """With the next three: only some records have it."""
     REPLAYED_BY = 18
+    CALLBACK = 19
+    """URL of its own for webhooks."""
+    TOLD = 20
+    """What became of the webhook of its end: `pending`, `delivered:<ms>` or `dead:<ms>:<code>`; empty: none."""
 
 
 PLACES_OF_ALL = Place.HISTORY + 1
@@ -101,7 +105,7 @@ def _is_sound(head: list[Any]) -> bool:
     return (
         all(isinstance(head[place], str) for place in _TEXTS)
         and all(_is_number(head[place]) for place in _NUMBERS)
-        and all(isinstance(other, str) for other in head[Place.REPLAY_OF : Place.REPLAYED_BY + 1])
+        and all(isinstance(other, str) for other in head[Place.REPLAY_OF : Place.TOLD + 1])
         and _is_history(head[Place.HISTORY])
     )
 
@@ -169,5 +173,17 @@ def _job(budget: str, local_id: str, head: list[Any], now_ms: int) -> Job:
         maybe_sent=bool(head[Place.MAYBE_SENT]),
         replay_of=f"{budget}.{replay_of}" if replay_of else None,
         replayed_by=f"{budget}.{replayed_by}" if replayed_by else None,
+        webhook=_webhook(head[Place.TOLD]) if len(head) > Place.TOLD else None,
         history=tuple(Attempt(from_ms(at), *rest[:_ATTEMPT_TEXTS]) for at, *rest in head[Place.HISTORY] or ()),
     )
+
+
+def _webhook(told: str) -> Webhook | None:
+    """None also where another program wrote something else: the job can be told all the same."""
+    state, _, rest = told.partition(":")
+    ms, _, code = rest.partition(":")
+    if state == WebhookState.PENDING:
+        return Webhook(state=WebhookState.PENDING, at=None, code="")
+    if state not in {WebhookState.DELIVERED, WebhookState.DEAD} or not (ms.isascii() and ms.isdigit()):
+        return None
+    return Webhook(state=WebhookState(state), at=from_ms(int(ms)), code=code) if int(ms) <= LAST_MS else None

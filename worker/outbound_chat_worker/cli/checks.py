@@ -11,7 +11,7 @@ from outbound_chat.checks import Check, Level
 from outbound_chat.errors import StoreError
 from outbound_chat.store import Store
 from outbound_chat_config import Sender, Settings
-from outbound_chat_worker.celery import PUMP_TASK, QUEUE, app
+from outbound_chat_worker.celery import PUMP_TASK, QUEUE, WEBHOOKS_TASK, app
 from outbound_chat_worker.cli.quotas import quota_checks
 from outbound_chat_worker.connect import UNANSWERED, Connect, identity_of
 
@@ -57,7 +57,7 @@ def _strangers(settings: Settings) -> Iterator[Check]:
     except ValueError:
         yield Check("queue", Level.FAULT, f"{queue} holds what is no Celery message", "find who writes to that key")
         return
-    others = {message.get("headers", {}).get("task") for message in messages} - {PUMP_TASK}
+    others = {message.get("headers", {}).get("task") for message in messages} - {PUMP_TASK, WEBHOOKS_TASK}
     if others:
         advice = f"give the other program a queue of its own, or this one another key_prefix than {settings.key_prefix}"
         yield Check("queue", Level.FAULT, f"{queue} holds tasks of another program: {sorted(map(str, others))}", advice)

@@ -26,10 +26,11 @@ def open_batch(
     shared: str,
     weight: float | None = None,
     concurrency: int | None = None,
+    callback: str = "",
 ) -> Call[str]:
     """Begins a batch; twice changes nothing."""
     limits: list[str | float] = ["" if limit is None else limit for limit in (weight, concurrency)]
-    return Call("open_batch", keys, [batch, lane, name, shared, *limits], str)
+    return Call("open_batch", keys, [batch, lane, name, shared, *limits, callback], str)
 
 
 def close_batch(keys: Keys, *, batch: str, rejected: int) -> Call[str]:

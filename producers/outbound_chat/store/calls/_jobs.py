@@ -23,6 +23,8 @@ class NewJob:
     idem: str
     fingerprint: str
     request: str = field(repr=False)
+    callback: str = field(default="", repr=False)
+    """URL of its own for webhooks; it may hold a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def submit(
             job.idem,
             job.fingerprint,
             job.request,
+            job.callback,
         )
 
     def read(reply: list[Any]) -> Submitted | NotOpen:

@@ -15,7 +15,7 @@ def read_budget(keys: Keys, holds: list[Hold]) -> Call[BudgetStatus]:
     """How the budget is doing; `holds`: as read before, to be told with it."""
 
     def read(reply: list[Any]) -> BudgetStatus:
-        _, rate, ceiling, burst, workers, pumps, oldest, *books = reply
+        _, rate, ceiling, burst, workers, pumps, oldest, waiting, posting, dead, *books = reply
         counts = {
             field: int(count or 0) for field, count in zip(books[::2], books[1::2], strict=True) if is_count(count)
         }
@@ -30,6 +30,7 @@ def read_budget(keys: Keys, holds: list[Hold]) -> Call[BudgetStatus]:
             counts={place: counts.get(place, 0) for place in PLACES},
             oldest_due=from_ms(int(oldest)) if oldest else None,
             holds=tuple(holds),
+            webhooks={"waiting": waiting, "posting": posting, "dead": dead},
         )
 
     return Call("read_budget", keys, [], read)

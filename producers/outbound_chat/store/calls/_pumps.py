@@ -134,6 +134,8 @@ class Tended:
     configured: bool
     """The budget's settings are there; without them nothing is sent."""
     now_ms: int
+    courier: bool
+    """The caller is to bring a courier."""
 
 
 def claim(
@@ -230,13 +232,15 @@ def leave(keys: Keys, *, pump: str, warm: bool, unanswered: str) -> Call[str]:
     return Call("leave", keys, [pump, int(warm), unanswered], str)
 
 
-def tend(keys: Keys, *, worker: str, version: str, skew_ms: int = 0) -> Call[Tended]:
+def tend(keys: Keys, *, worker: str, version: str, skew_ms: int = 0, posts: bool = False) -> Call[Tended]:
     """Ends lost leases and expired jobs, and finds due work without a pump.
 
     `skew_ms`: by how much the clock of the worker's machine is ahead, where that keeps it from work; 0: it is right.
+    `posts`: it posts webhooks.
     """
 
     def read(reply: list[Any]) -> Tended:
-        return Tended(reply[0], int(reply[1]), int(reply[2]), int(reply[3]), reply[4] == 1, int(reply[5]))
+        next_ms, lost, expired = map(int, reply[1:4])
+        return Tended(reply[0], next_ms, lost, expired, reply[4] == 1, int(reply[5]), reply[6] == 1)
 
-    return Call("tend", keys, [worker, version, skew_ms], read)
+    return Call("tend", keys, [worker, version, skew_ms, int(posts)], read)

@@ -4,7 +4,7 @@
 -- then 1 for each name: name
 -- reply   {kind, of, number of each fault}: as of `reconcile`; and of jobs 'no_expiry', which no index of open jobs has
 -- keeps   nothing is written
--- uses: base record lanes places events books gates checking
+-- uses: base record lanes places events webhooks books gates checking
 local what = ARGV[1]
 local reply = {}
 

@@ -3,7 +3,7 @@
 -- ARGV[1] id: the job
 -- reply   the state the job is in now, 'gone' (no record) or 'newer' (a newer version wrote it: nothing was done)
 -- keeps   final stays final; twice changes nothing
--- uses: base record lanes places events books final
+-- uses: base record lanes places events webhooks books final
 local id = ARGV[1]
 local head, request = load_record(id)
 if not head then

@@ -5,7 +5,7 @@
 -- reply   {'ok', cancelled, left}; cancelled: jobs that this call ended; left: 1 asks to be called again
 --         {'gone'}: no such batch
 -- keeps   from the first call on no job of the scope is claimed; a batch is closed; final stays final
--- uses: base record lanes places events books final cancelling
+-- uses: base record lanes places events webhooks books final cancelling
 local scope = ARGV[1]
 local batch = string.match(scope, '^batch:(.*)$')
 if batch and not read('HGET', key('b:' .. batch), 'lane') then

@@ -19,7 +19,7 @@
 --         {'unconfigured'}: nobody wrote the budget's settings
 -- keeps   a job is in its lane or leased, never both; twice gives the same jobs and takes no token twice; no job is
 --         given whose number is on its sender's suppression list
--- uses: base record lanes places events books gates opening wake calling holds final suppressed suppression turns bucket
+-- uses: base record lanes places events webhooks books gates opening wake calling holds final suppressed suppression turns bucket
 local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST = 500
 local CLAIM_MEMORY_MS = 60000

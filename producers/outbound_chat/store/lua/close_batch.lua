@@ -4,7 +4,7 @@
 -- ARGV[2] rejected: rows that its producer refused, in all
 -- reply   'ok', or 'gone' (no such batch)
 -- keeps   twice changes nothing
--- uses: base record lanes events books
+-- uses: base record lanes events webhooks books
 local book = key('b:' .. ARGV[1])
 if redis.call('EXISTS', book) == 0 then
   return 'gone'

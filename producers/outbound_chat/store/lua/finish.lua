@@ -10,7 +10,7 @@
 --         'gone' (no record) or 'newer' (a newer version wrote it: nothing changed, and its lease runs out)
 -- keeps   only the claim that holds the lease moves a job, but a ContactId is recorded whenever it comes;
 --         a job that may have been sent ends `sent` or `uncertain`; twice changes nothing
--- uses: base record lanes places events books gates opening wake calling holds final bucket
+-- uses: base record lanes places events webhooks books gates opening wake calling holds final bucket
 local WIDTH = 15
 local COSTS_NO_ATTEMPT = { snooze = true, hold = true, not_called = true }
 -- Answers that say nothing of the provider's limit, since they may not have come to it.

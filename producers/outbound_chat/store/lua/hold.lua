@@ -4,7 +4,7 @@
 -- ARGV[2] reason: for those who wonder
 -- reply   'ok', 'gone' (no such batch), or 'final' (the batch is, so there is nothing to hold)
 -- keeps   a hold stays, whatever restarts; twice replaces the reason and keeps the time it began
--- uses: base record lanes places events books gates
+-- uses: base record lanes places events webhooks books gates
 local batch = string.match(ARGV[1], '^batch:(.*)$')
 if batch and redis.call('EXISTS', key('b:' .. batch)) == 0 then
   return 'gone'

@@ -6,7 +6,7 @@
 -- reply   nonce with which the caller is to bring a successor; '': none is needed
 -- keeps   due work has a pump, or one that was asked for; jobs that the pump never heard of wait again, as if they had
 --         not been claimed
--- uses: base record lanes places events books gates opening wake calling holds final bucket
+-- uses: base record lanes places events webhooks books gates opening wake calling holds final bucket
 local pump, unanswered = ARGV[1], ARGV[3]
 local memory = key('claims:' .. pump)
 local LATE_MS = 60000

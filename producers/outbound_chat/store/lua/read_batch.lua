@@ -7,7 +7,7 @@
 --         scheduled: how many of the waiting jobs were never called and are not due yet
 --         pace: JSON, as `lib/pace.lua` makes it; '' when nothing waits, or it was not asked for
 -- keeps   nothing is written
--- uses: base record lanes events books gates bucket pace
+-- uses: base record lanes events webhooks books gates bucket pace
 local FIELDS = { 'name', 'lane', 'created_at', 'closed_at', 'final_at', 'accepted', 'rejected', 'waiting', 'leased',
   'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable', 'mark_ms', 'mark_done', 'last_ms' }
 local found = read('HMGET', key('b:' .. ARGV[1]), unpack(FIELDS))

@@ -1,12 +1,14 @@
 -- read_budget: how a budget is doing.
 -- KEYS[1] base: first part of all keys of the budget
--- reply   {now_ms, rate, ceiling, burst, workers, pumps, oldest_due_ms, then field, count of its books}
+-- reply   {now_ms, rate, ceiling, burst, workers, pumps, oldest_due_ms, and of webhooks: waiting, posting, dead; then
+--         field, count of its books}
 --         rate, ceiling: calls a second now and at most, '' while nothing was sent; burst: '' while no worker ever ran;
 --         oldest_due_ms: when the first of the jobs whose turn is next was due, '' when none is due. Of many lanes only
---         those in front are looked at, so that it costs the same however many there are
+--         those in front are looked at, so that it costs the same however many there are; waiting, posting: for the
+--         first 500 hosts
 -- keeps   nothing is written
 -- uses: base
-local TENANTS, LANES, WORKER_MS = 8, 4, 10000
+local TENANTS, LANES, WORKER_MS, MOST_HOSTS = 8, 4, 10000, 500
 
 local function first_due(name)
   return within((read('ZRANGE', key(name), 0, 0, 'WITHSCORES') or {})[2], 0, NOW) or math.huge
@@ -25,11 +27,22 @@ local function oldest_due()
   return oldest < math.huge and digits(oldest) or ''
 end
 
+-- How many webhooks wait, are being posted, and are dead.
+local function webhooks()
+  local waiting, posting = 0, 0
+  for _, host in ipairs(read('ZRANGE', key('hooks'), 0, MOST_HOSTS - 1) or {}) do
+    waiting = waiting + (read('ZCARD', key('hooks:' .. host)) or 0)
+    posting = posting + (read('ZCARD', key('hooks_out:' .. host)) or 0)
+  end
+  local keep_ms = within(read('HGET', key('settings'), 'keep_ms'), 1, 1e13) or 7 * 86400000
+  return waiting, posting, read('ZCOUNT', key('hooks_dead'), digits(NOW - keep_ms), '+inf') or 0
+end
+
 local pace = read('HMGET', key('bucket'), 'rate', 'ceiling') or {}
 local reply = { NOW, within(pace[1], 0, 1e6) and pace[1] or '', within(pace[2], 0, 1e6) and pace[2] or '',
   within(read('HGET', key('settings'), 'burst'), 0, 1e9) or '',
   read('ZCOUNT', key('workers'), NOW - WORKER_MS, '+inf') or 0, read('ZCOUNT', key('pumps'), NOW, '+inf') or 0,
-  oldest_due() }
+  oldest_due(), webhooks() }
 for _, part in ipairs(read('HGETALL', key('books')) or {}) do
   reply[#reply + 1] = part
 end

@@ -6,7 +6,7 @@
 --         that is no more); of: the job or lane, '': the whole budget; number: by how much a count is off
 -- keeps   no count is changed to fit another; a job that is put back is called once; of many wakers one looks at a time,
 --         and they share the walks, whose cursors are in `walk`
--- uses: base record lanes places events books gates opening wake calling checking mending
+-- uses: base record lanes places events webhooks books gates opening wake calling checking mending
 local lease_ms = tonumber(ARGV[1])
 -- A walk over all lanes takes 25 s at most. One over all jobs too where some are missing; else as long as it takes.
 local LANES, LANES_WALK_MS, LONGEST_MS = 100, 25000, 1000

@@ -3,7 +3,7 @@
 -- ARGV[1] scope: as of `hold`
 -- reply   {released, probed}; released: 1 when a person's hold ended; probed: 1 when the system holds the scope too
 -- keeps   lanes that the hold kept back get their turns again; twice changes nothing
--- uses: base record lanes places events books gates opening wake
+-- uses: base record lanes places events webhooks books gates opening wake
 local scope = ARGV[1]
 local released = redis.call('HDEL', key('holds'), 'person:' .. scope)
 local hold = read_hold('system', scope)

@@ -8,7 +8,7 @@
 -- reply   {renewed, bring}; renewed: how many leases, the others were lost; bring: nonce with which the caller is to
 --         bring one more pump, since this one is full and jobs are due, '': none
 -- keeps   a lease that was lost stays lost
--- uses: base record lanes places events books gates opening wake calling bucket
+-- uses: base record lanes places events webhooks books gates opening wake calling bucket
 local renewed = 0
 local place = ARGV[2]
 if place ~= 'left' then

@@ -14,14 +14,14 @@
 --         {'unprotected', since_ms}: a call may have led to a contact at that time, and no token would keep a repeat
 --         from being a second one: nothing was done without `force`
 -- keeps   a job has one replay; twice gives the same answer
--- uses: base record lanes places events books intake final wake
+-- uses: base record lanes places events webhooks books intake final wake
 local old, id, edited, force = ARGV[1], ARGV[2], ARGV[7] == '1', ARGV[8] == '1'
 local head, request = load_record(old)
 if not head then
   return { request }
 elseif not KEEPS_REQUEST[head[STATE]] then
   return { 'not_dead', head[STATE] }
-elseif head[REPLAYED_BY] then
+elseif (head[REPLAYED_BY] or '') ~= '' then
   return { head[REPLAYED_BY] == id and 'ok' or 'replayed', head[REPLAYED_BY] }
 end
 local since = head[MAYBE_SENT]
@@ -32,7 +32,7 @@ end
 local same_token = not edited and protected
 take_in({ id = id, lane = ARGV[3], send_at = tonumber(ARGV[9]), expires = 0, max_age = tonumber(ARGV[4]),
   parts = tonumber(ARGV[5]), token = same_token and ARGV[6] or '', idem = '', request = ARGV[10], place = 0,
-  maybe_sent = same_token and since or 0, replay_of = old })
+  maybe_sent = same_token and since or 0, replay_of = old, callback = callback_of(head[LANE], head[CALLBACK]) })
 take_from_dead(old, head)
 head[REPLAY_OF], head[REPLAYED_BY] = head[REPLAY_OF] or '', id
 local left_ms = redis.call('PTTL', key('j:' .. old))

@@ -3,16 +3,16 @@
 -- ARGV[1] lane: priority:sender:tenant:batch
 -- ARGV[2] max_age_ms: life of a job after it is due, where it brings no end of its own
 -- ARGV[3] rejected: rows of the batch that its producer has refused so far
--- then 8 for each job:
+-- then 9 for each job:
 --   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id),
 --   idem ('' or hash of the idempotency key), fingerprint (hashes of what the caller
---   asked for; the first is kept, each tells the same), request
+--   asked for; the first is kept, each tells the same), request, callback (its own URL for webhooks, '': none)
 -- reply   {'ok', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}; id '':
 --         what is kept of the idempotency key can't be read, so nobody knows
 --         {'unknown_batch'} or {'batch_closed'}: nothing was taken
 -- keeps   one record, one place in a lane, one place in the expiry index, one count a job; twice changes nothing
--- uses: base record lanes places events books intake wake
-local FIRST, WIDTH = 4, 8
+-- uses: base record lanes places events webhooks books intake wake
+local FIRST, WIDTH = 4, 9
 local lane, max_age_ms = ARGV[1], tonumber(ARGV[2])
 local _, _, tenant, batch = lane_parts(lane)
 local reply = { 'ok', NOW }
@@ -47,7 +47,7 @@ local function take(i)
   end
   local due = take_in({ id = id, lane = lane, send_at = send_at, expires = expires, max_age = max_age_ms,
     parts = tonumber(ARGV[i + 3]), token = ARGV[i + 4], idem = ARGV[i + 5], request = ARGV[i + 7],
-    place = (i - FIRST) / WIDTH })
+    place = (i - FIRST) / WIDTH, callback = ARGV[i + 8] })
   earliest = math.min(earliest, due)
 end
 

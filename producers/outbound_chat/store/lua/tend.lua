@@ -3,12 +3,14 @@
 -- ARGV[1] worker: who looks
 -- ARGV[2] version: version of the budget's settings that this worker was started with
 -- ARGV[3] skew_ms: by how much the clock of its machine is ahead, where that is too much for it to work; 0: it is right
--- reply   {bring, next_ms, lost, expired, configured, now_ms}; bring: nonce with which the caller is to bring a pump,
+-- ARGV[4] posts: 1 when it posts webhooks, so that it may bring a courier
+-- reply   {bring, next_ms, lost, expired, configured, now_ms, courier}; bring: nonce with which the caller is to bring a pump,
 --         '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
---         configured: 0 when nobody wrote the budget's settings, or they can't be read: without them nothing is sent
+--         configured: 0 when nobody wrote the budget's settings, or they can't be read: without them nothing is sent;
+--         courier: 1 when the caller is to bring a courier
 -- keeps   what a newer version wrote stays as it is; requests of final jobs go in time; a lost lease makes its job
 --         `maybe_sent`; every job expires, held or not
--- uses: base record lanes places events books gates opening wake calling holds final due forgetting cancelling clock bucket workers
+-- uses: base record lanes places events webhooks books gates opening wake calling holds final due forgetting cancelling clock bucket workers posting
 local SOON_MS = 1000
 local SWEEP_AGAIN_MS = 20
 
@@ -76,4 +78,5 @@ write_books()
 open_changed_gates()
 enroll_due_lanes()
 local next_ms = (sweeping or forgetting) and SWEEP_AGAIN_MS or next_event(leases_left or expiries_left)
-return { lacks_pump() and ask_for_pump() or '', next_ms, lost, expired, read_budget() and 1 or 0, NOW }
+return { lacks_pump() and ask_for_pump() or '', next_ms, lost, expired, read_budget() and 1 or 0, NOW,
+  lacks_courier() and ARGV[4] == '1' and ask_for_courier() and 1 or 0 }

@@ -11,7 +11,7 @@
 --         limits: JSON of its sender, number_parts: what its number may send now; rate, ceiling, tokens: of the budget,
 --         '' while nobody wrote its settings; workers, pumps: alive; asked: requests for a pump that nobody answered
 -- keeps   nothing is written; it costs the same however many jobs wait
--- uses: base record lanes places events books gates bucket turns ahead wake
+-- uses: base record lanes places events webhooks books gates bucket turns ahead wake
 local id = ARGV[1]
 local WORKER_MS = 10000
 local head, why_not = load_record(id)

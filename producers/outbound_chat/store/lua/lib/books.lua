@@ -49,7 +49,7 @@ end
 -- closes goes after 30 days.
 local function settle_batch(batch)
   local book = key('b:' .. batch)
-  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain')
+  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'lane')
   if not now then
     return
   end
@@ -64,6 +64,9 @@ local function settle_batch(batch)
     write('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
       'cancel:batch:' .. batch)
     add_event('batch_final', batch, '', '')
+    if now[7] and lane_parts(now[7]) then
+      tell(batch .. '.finished', now[7])
+    end
     redis.call('PUBLISH', key('done:' .. batch), 'final')
     settle_shared(batch, failed)
   elseif failed == 0 then

@@ -42,6 +42,7 @@ local function conclude(id, head, request, from, state)
     take_from_dead(id, head)
   end
   head[STATE], head[FINISHED], head[CLAIM], head[DUE] = state, NOW, '', 0
+  hooks.mark_end(head)
   local request_ms = KEEPS_REQUEST[state] and keep_request_ms()
   save_record(id, head, KEEPS_REQUEST[state] and request_ms ~= 0 and request or '', keep)
   if request_ms and request_ms > 0 then
@@ -57,6 +58,7 @@ local function conclude(id, head, request, from, state)
   end
   move(batch_of(head), from, state)
   add_event('job_final', id, state, KEEPS_REQUEST[state] and last_code(head) or '')
+  tell(id .. '.' .. state, head[LANE], head[CALLBACK])
   redis.call('PUBLISH', key('done:' .. id), state)
   return state
 end

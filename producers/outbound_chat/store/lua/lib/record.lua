@@ -5,7 +5,7 @@
 local VERSION, STATE, LANE, CREATED, SEND_AT, DUE, EXPIRES, ATTEMPTS = 1, 2, 3, 4, 5, 6, 7, 8
 local CLAIM, MAYBE_SENT, CANCEL, PARTS, TOKEN, IDEM, CONTACT, FINISHED, HISTORY = 9, 10, 11, 12, 13, 14, 15, 16, 17
 -- Places that only some records have.
-local REPLAY_OF, REPLAYED_BY = 18, 19
+local REPLAY_OF, REPLAYED_BY, CALLBACK, TOLD = 18, 19, 20, 21
 
 local RECORD_VERSION = 1
 local OLDEST_VERSION = 1
@@ -61,7 +61,7 @@ local function is_head(head)
       return false
     end
   end
-  for place = REPLAY_OF, REPLAYED_BY do
+  for place = REPLAY_OF, TOLD do
     if head[place] ~= nil and type(head[place]) ~= 'string' then
       return false
     end
@@ -100,13 +100,13 @@ local function load_record(id)
   return head, request
 end
 
-local function save_record(id, head, request, keep_ms)
+local function save_record(id, head, request, life_ms)
   local lane = head[LANE]
   head[LANE] = string.sub(lane, 1, #lane - #batch_in_id(id))
   local raw = cjson.encode(head) .. '\n' .. request
   head[LANE] = lane
-  if keep_ms then
-    redis.call('SET', key('j:' .. id), raw, 'PX', digits(keep_ms))
+  if life_ms then
+    redis.call('SET', key('j:' .. id), raw, 'PX', digits(life_ms))
   else
     redis.call('SET', key('j:' .. id), raw)
   end

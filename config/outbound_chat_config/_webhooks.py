@@ -1,0 +1,142 @@
+"""Webhooks: where the end of a job may be told, and how workers tell it.
+
+Only what can be said of a URL by looking at it: the addresses that its host has are checked when a webhook is posted.
+"""
+
+import base64
+import binascii
+import ipaddress
+import re
+from datetime import timedelta
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from outbound_chat_config._addresses import is_public
+from outbound_chat_config._values import Duration
+
+LONGEST_URL = 2_000
+SECRET_PREFIX = "whsec_"  # noqa: S105  # what every secret begins with
+# https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+LEAST_SECRET_BYTES, MOST_SECRET_BYTES = 24, 64
+
+_FIRST_FREE_PORT = 1_024
+_LAST_PORT = 65_535
+_USUAL_PORT = {"https": 443, "http": 80}
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
+_LONGEST_NAME = 253
+
+
+def check_callback_url(url: str, *, allow_private: bool) -> str:
+    """The URL, if webhooks may be posted to it.
+
+    Raises:
+        ValueError: it may not; the text is the rest of a sentence and never holds the URL, which may be secret.
+    """
+    if len(url) > LONGEST_URL:
+        raise ValueError(f"must be at most {LONGEST_URL:,} characters; shorten it")
+    if not (url.isascii() and url.isprintable()) or any(mark in url for mark in ' "<>\\^`{|}'):
+        raise ValueError("must be ASCII without spaces; percent-encode the rest, and write the host as xn--…")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("can't be read as a URL; write it as https://host/path") from None
+    if parts.scheme == "http" and not allow_private:
+        raise ValueError("must begin with https://; http is for tests (webhooks.allow_private)")
+    if parts.scheme not in _USUAL_PORT or not url.startswith(("https://", "http://")):
+        raise ValueError("must begin with https://")
+    if "@" in parts.netloc:
+        raise ValueError("must have no user or password; put what is secret into the path")
+    if "#" in url:
+        raise ValueError("must have no part behind #, which is never sent")
+    _check_port(port, parts.scheme, allow_private=allow_private)
+    _check_host(host, allow_private=allow_private)
+    return url
+
+
+def _check_port(port: int | None, scheme: str, *, allow_private: bool) -> None:
+    if port is None or port == _USUAL_PORT[scheme] or _FIRST_FREE_PORT <= port <= _LAST_PORT:
+        return
+    if not allow_private or not port:
+        raise ValueError(f"must have port 443, or one from {_FIRST_FREE_PORT:,} on: the others serve other things")
+
+
+def _check_host(host: str, *, allow_private: bool) -> None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        _check_name(host, allow_private=allow_private)
+        return
+    if not allow_private and not is_public(address):
+        raise ValueError("must have a public host; private ones are for tests (webhooks.allow_private)")
+
+
+def _check_name(host: str, *, allow_private: bool) -> None:
+    labels = host.removesuffix(".").split(".")
+    if len(host) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError("must have a host, such as hooks.example.com")
+    if not allow_private and (len(labels) == 1 or labels[-1] in {"localhost", "local", "internal"}):
+        raise ValueError("must have a public host, such as hooks.example.com; it is known inside a network only")
+    if labels[-1].isdigit() or labels[-1].startswith("0x"):
+        raise ValueError("must have a host that is a name, or an IP address in its usual form")
+
+
+def callback_host(url: str) -> str:
+    """Host and port of a URL that was checked, in small letters: those of a host are posted one by one."""
+    return urlsplit(url).netloc.lower()
+
+
+def secret_bytes(secret: str) -> bytes:
+    """The key that a secret stands for.
+
+    Raises:
+        ValueError: it is no secret; the text is the rest of a sentence.
+    """
+    try:
+        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not secret.startswith(SECRET_PREFIX) or not LEAST_SECRET_BYTES <= len(key) <= MOST_SECRET_BYTES:
+        raise ValueError(
+            f"must be {SECRET_PREFIX} and {LEAST_SECRET_BYTES} to {MOST_SECRET_BYTES} bytes in base64; "
+            "outbound-chat webhooks secret makes one"
+        )
+    return key
+
+
+def _check_secret(secret: SecretStr) -> SecretStr:
+    secret_bytes(secret.get_secret_value())
+    return secret
+
+
+class WebhookSettings(BaseModel):
+    """How webhooks are posted. Without a secret no worker posts any."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    secrets: tuple[Annotated[SecretStr, AfterValidator(_check_secret)], ...] = Field(default=(), max_length=5)
+    """Each webhook is signed with all of them, newest first, so that receivers can change from one to the next."""
+    timeout: Duration = Field(default=timedelta(seconds=10), ge=timedelta(milliseconds=100), le=timedelta(minutes=1))
+    """Time for a whole post, from the connection to the status of the answer."""
+    retry_for: Duration = Field(default=timedelta(hours=24), ge=timedelta(0), le=timedelta(days=7))
+    """How long after its first post a webhook may be posted again."""
+    base: Duration = Field(default=timedelta(seconds=5), gt=timedelta(0), le=timedelta(days=1))
+    """Longest wait before the second post; doubles from post to post. The wait is a random part of it."""
+    cap: Duration = Field(default=timedelta(hours=2), gt=timedelta(0), le=timedelta(days=1))
+    """Longest wait before any post."""
+    concurrency: int = Field(default=32, ge=1, le=256)
+    """Posts of a budget that run at the same time."""
+    per_host: int = Field(default=4, ge=1, le=256)
+    """Of these, posts to one host."""
+    allow_private: bool = False
+    """Whether `http://`, private addresses and any port are allowed: for tests and development."""
+    ca_file: str | None = Field(default=None, min_length=1)
+    """File of a certificate authority, in PEM form, that is trusted beside those of the machine."""
+
+    @model_validator(mode="after")
+    def _hosts_leave_each_other_room(self) -> Self:
+        if self.per_host > self.concurrency:
+            raise ValueError(f"has per_host = {self.per_host} above concurrency = {self.concurrency}; lower per_host")
+        return self

@@ -1,0 +1,106 @@
+"""The command for webhooks: how the hosts do, what was given up, once more, and a new secret."""
+
+import base64
+import secrets
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from outbound_chat.cli.dead import Budget
+from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.output import Exit, clock_time, number_of, out, print_error, print_json, talk
+from outbound_chat.client import OutboundChat
+from outbound_chat_config import SECRET_PREFIX
+
+SECRET_BYTES = 32
+
+
+class Action(StrEnum):
+    """What to do."""
+
+    HOSTS = "hosts"
+    DEAD = "dead"
+    REPLAY = "replay"
+    SECRET = "secret"  # noqa: S105  # a word
+
+
+def webhooks(
+    action: Annotated[Action, typer.Argument(help="What to do.", show_default=False)],
+    ids: Annotated[list[str] | None, typer.Argument(help="Of replay: ids of webhooks.", show_default=False)] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Of replay: all dead webhooks.")] = False,
+    budget: Budget = None,
+    limit: Annotated[int, typer.Option(help="Of dead: webhooks a page, 1 to 500.")] = 50,
+    skip: Annotated[int, typer.Option(help="Of dead: how many of the newest to pass over.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """List hosts that webhooks wait for, or dead webhooks; post dead ones once more; make a secret."""
+    if action is Action.SECRET:
+        out.print(new_secret())
+        return
+    if action is not Action.REPLAY and (ids or every):
+        raise typer.BadParameter("belongs to replay", param_hint="IDS or --all")
+    with OutboundChat.from_settings() as chat:
+        match action:
+            case Action.HOSTS:
+                _print_hosts(chat, as_json)
+            case Action.DEAD:
+                _print_dead(chat, budget, limit, skip, as_json)
+            case _:
+                _replay(chat, ids or [], every, budget, as_json)
+
+
+def new_secret() -> str:
+    """A secret that nobody has yet."""
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def _print_hosts(chat: OutboundChat, as_json: bool) -> None:
+    found = chat.webhook_hosts()
+    if as_json:
+        print_json(found)
+        return
+    table = Table("budget", "host", "waiting", "posting", "failures", "left alone until", box=None)
+    for one in found:
+        until = clock_time(one.paused_until) if one.paused_until else ""
+        table.add_row(one.budget, Text(one.host), f"{one.waiting:,}", str(one.posting), str(one.failures), until)
+    if found:
+        out.print(table)
+    else:
+        talk.print("no webhook waits", markup=False)
+
+
+def _print_dead(chat: OutboundChat, budget: str | None, limit: int, skip: int, as_json: bool) -> None:
+    found = chat.dead_webhooks(limit=limit, skip=skip, budget=budget)
+    if as_json:
+        print_json(found)
+        return
+    for one in found:
+        line = f"{one.id}  {one.host}  attempts {one.attempts}  {one.code}  given up {clock_time(one.dead_at)}"
+        out.print(Text(line))
+    if not found:
+        talk.print("no webhook was given up", markup=False)
+    elif len(found) == limit:
+        talk.print(f"there may be more: --skip {skip + limit}", markup=False)
+
+
+def _replay(chat: OutboundChat, ids: list[str], every: bool, budget: str | None, as_json: bool) -> None:
+    if bool(ids) is every:
+        raise typer.BadParameter("name ids of webhooks, or --all", param_hint="IDS")
+    if every:
+        count = chat.replay_all_webhooks(budget)
+        unknown: list[str] = []
+    else:
+        done = chat.replay_webhooks(ids)
+        count, unknown = sum(done.values()), [id_ for id_, word in done.items() if not word]
+    if as_json:
+        print_json({"replayed": count, "not_dead": unknown})
+    else:
+        talk.print(f"{number_of(count, 'webhook')} to be posted once more", markup=False)
+    for id_ in unknown:
+        print_error(LookupError(f"no dead webhook has the id {id_!r}; `outbound-chat webhooks dead` lists them"))
+    if unknown:
+        raise typer.Exit(Exit.UNKNOWN_ID)

@@ -1,0 +1,83 @@
+"""Routes of webhooks. Secrets have none: they are settings of workers, which no caller of this service may see."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.http._answers import OF_BODIES, answered, documented
+from outbound_chat.http._auth import CanOperate, CanRead
+from outbound_chat.http._body import json_object
+from outbound_chat.http._fields import read_fields
+from outbound_chat.http._operator_models import DeadWebhooksModel, ReplayedWebhooksModel, WebhookHostsModel
+from outbound_chat.http._request_schemas import REPLAY_WEBHOOKS_BODY
+from outbound_chat.request import Code
+
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
+
+MOST = 500
+FARTHEST = 1_000_000
+_KNOWN: dict[str, type] = {"ids": list, "all": bool, "budget": str}
+
+
+@router.get(
+    "/hosts",
+    operation_id="readWebhookHosts",
+    summary="Say how the hosts do that webhooks wait for",
+    responses=documented(WebhookHostsModel),
+)
+async def hosts(view: CanRead) -> Response:
+    """In all budgets, at most 500 of each."""
+    return answered({"hosts": await view.webhook_hosts()})
+
+
+@router.get(
+    "/dead",
+    operation_id="readDeadWebhooks",
+    summary="List webhooks that were given up",
+    responses=documented(DeadWebhooksModel, 404),
+)
+async def dead(
+    view: CanRead,
+    *,
+    budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
+    skip: Annotated[int, Query(ge=0, le=FARTHEST, description="How many of the newest to pass over.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
+) -> Response:
+    """The newest first. Of the URL the host alone is told: the rest may be secret."""
+    return answered({"webhooks": await view.dead_webhooks(budget, skip=skip, limit=limit)})
+
+
+@router.post(
+    "/replay",
+    operation_id="replayWebhooks",
+    summary="Post dead webhooks once more",
+    responses=documented(ReplayedWebhooksModel, 404, *OF_BODIES),
+    openapi_extra=REPLAY_WEBHOOKS_BODY,
+)
+async def replay(request: Request, view: CanOperate) -> Response:
+    """By their ids, or all of a budget; with the ids that they had, by which receivers know repeats."""
+    given = read_fields(await json_object(request), _KNOWN)
+    ids = _checked(given)
+    if ids is None:
+        return answered({"replayed": await view.replay_all_webhooks(given.get("budget")), "not_dead": []})
+    done = await view.replay_webhooks(ids)
+    return answered(
+        {"replayed": sum(done.values()), "not_dead": [id_ for id_, was_dead in done.items() if not was_dead]}
+    )
+
+
+def _checked(given: dict[str, Any]) -> list[str] | None:
+    """The ids that are named; None: all are meant."""
+    ids: list[Any] = given.get("ids", [])
+    if ("ids" in given) is given.get("all", False):
+        raise InvalidJob([FieldError("ids", Code.REQUIRED, "give ids of dead webhooks, or all: true; one of the two")])
+    if "ids" in given and "budget" in given:
+        raise InvalidJob([FieldError("budget", Code.NOT_ALLOWED, "belongs to all; ids name their budgets")])
+    if len(ids) > MOST:
+        raise InvalidJob([FieldError("ids", Code.OUT_OF_RANGE, f"has more than {MOST} ids; ask in turns")])
+    wrong = [place for place, id_ in enumerate(ids, start=1) if not isinstance(id_, str)]
+    if wrong:
+        raise InvalidJob([FieldError(f"ids.#{place}", Code.WRONG_TYPE, "must be text") for place in wrong])
+    return ids if "ids" in given else None

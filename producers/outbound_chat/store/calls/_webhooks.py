@@ -1,0 +1,167 @@
+"""What couriers and operators ask of webhooks: claim, settle, list, replay."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from outbound_chat.jobs import Job
+from outbound_chat.reports import DeadWebhook, WebhookHost
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+from outbound_chat.store.records import LAST_MS, UnreadableRecord, from_ms, job_from_head
+
+WebhookOutcome = Literal["delivered", "retry", "dead", "back"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedWebhook:
+    """A webhook that this courier may post now."""
+
+    name: str
+    """`<job>.<state>`, or `<batch>.finished`."""
+    host: str
+    url: str = field(repr=False)
+    """Empty: that of its sender."""
+    attempts: int
+    first_ms: int
+    """When the first of them ended, by the server's clock; 0: there was none."""
+    job: Job | None
+    """None: it tells of a batch, or the record has gone."""
+
+    @property
+    def local_id(self) -> str:
+        """Of the job or batch that it tells of."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def end(self) -> str:
+        """What it tells: the state of a job, or `finished`."""
+        return self.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedWebhooks:
+    """What a courier was given."""
+
+    now_ms: int
+    next_ms: int
+    """Time to the next that will be due; -1: none is known."""
+    webhooks: tuple[ClaimedWebhook, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookResult:
+    """What came of a post."""
+
+    name: str
+    host: str
+    outcome: WebhookOutcome
+    delay_ms: int = 0
+    code: str = ""
+    host_is: Literal["up", "down", ""] = ""
+    pause_ms: int = 0
+    """How long the host asks to be left alone."""
+
+
+def claim_webhooks(
+    keys: Keys,
+    *,
+    courier: str,
+    wanted: int,
+    lease_ms: int,
+    per_host: int,
+    give_up_ms: int,
+    leaving: bool = False,
+    posting: Sequence[tuple[str, str]] = (),
+) -> Call[ClaimedWebhooks | None]:
+    """Asks for webhooks to post; None: another courier is at work. `posting`: host and name of those it has."""
+    numbers = [wanted, lease_ms, per_host, give_up_ms, int(leaving)]
+    args: list[str | int] = [courier, *numbers, *(part for pair in posting for part in pair)]
+
+    def read(reply: list[Any]) -> ClaimedWebhooks | None:
+        if reply[0] == "dismissed":
+            return None
+        now_ms = int(reply[1])
+        parts = zip(reply[3::5], reply[4::5], reply[5::5], reply[6::5], reply[7::5], strict=True)
+        return ClaimedWebhooks(now_ms, int(reply[2]), tuple(_claimed(keys, now_ms, part) for part in parts))
+
+    return Call("claim_webhooks", keys, args, read)
+
+
+def _claimed(keys: Keys, now_ms: int, parts: tuple[str, ...]) -> ClaimedWebhook:
+    name, host, url, raw, head = parts
+    tries = _tries(raw)
+    job = None
+    try:
+        job = job_from_head(keys.budget, name.rpartition(".")[0], head, now_ms) if head else None
+    except UnreadableRecord:
+        # As one that has gone: there is nothing to tell.
+        job = None
+    attempts, first_ms = (int(tries[0]), int(tries[1])) if tries else (0, 0)
+    return ClaimedWebhook(name=name, host=host, url=url, attempts=attempts, first_ms=first_ms, job=job)
+
+
+def _tries(raw: str) -> tuple[int, int, int, str, str] | None:
+    """Attempts, first and last time in ms, code and host; None: another program wrote them, or there are none."""
+    try:
+        attempts, first_ms, last_ms, code, host = json.loads(raw)
+        times = [int(first_ms), int(last_ms)]
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return None
+    if not all(0 <= time <= LAST_MS for time in times):
+        return None
+    return int(attempts), times[0], times[1], str(code), str(host)
+
+
+def settle_webhooks(keys: Keys, results: Sequence[WebhookResult], *, per_host: int) -> Call[list[str]]:
+    """Records results, at most `MOST_JOBS`; answers `waiting`, `delivered`, `dead` or `stale` for each."""
+    args: list[str | int] = [per_host]
+    for one in results:
+        args += (one.name, one.host, one.outcome, one.delay_ms, one.code, one.host_is, one.pause_ms)
+    return Call("settle_webhooks", keys, args, list)
+
+
+def read_dead_webhooks(keys: Keys, *, skip: int, count: int) -> Call[list[DeadWebhook]]:
+    """Webhooks that were given up, the newest first."""
+
+    def read(reply: list[Any]) -> list[DeadWebhook]:
+        return list(_dead(keys.budget, zip(reply[::3], reply[1::3], reply[2::3], strict=True)))
+
+    return Call("read_dead_webhooks", keys, [skip, count], read)
+
+
+def _dead(budget: str, rows: Iterator[tuple[str, str, str]]) -> Iterator[DeadWebhook]:
+    for name, dead_ms, raw in rows:
+        attempts, first_ms, _, code, host = _tries(raw) or (0, 0, 0, "", "")
+        yield DeadWebhook(
+            id=f"{budget}.{name}",
+            host=host,
+            attempts=attempts,
+            code=code,
+            first_at=from_ms(first_ms) if first_ms else None,
+            dead_at=from_ms(int(float(dead_ms))),
+        )
+
+
+def read_webhook_hosts(keys: Keys) -> Call[list[WebhookHost]]:
+    """How the hosts do that webhooks wait for."""
+
+    def read(reply: list[Any]) -> list[WebhookHost]:
+        rows = zip(reply[::5], reply[1::5], reply[2::5], reply[3::5], reply[4::5], strict=True)
+        return [
+            WebhookHost(keys.budget, host, int(waiting), int(posting), int(failures), _instant(until_ms))
+            for host, waiting, posting, failures, until_ms in rows
+        ]
+
+    return Call("read_webhook_hosts", keys, [], read)
+
+
+def _instant(ms: int) -> datetime | None:
+    return from_ms(ms) if ms else None
+
+
+def replay_webhooks(keys: Keys, names: Sequence[str]) -> Call[list[bool]]:
+    """Has dead webhooks, at most `MOST_JOBS`, posted once more; whether each was dead."""
+    return Call("replay_webhooks", keys, list(names), lambda reply: [word == "ok" for word in reply])

@@ -1,0 +1,62 @@
+"""For those who receive webhooks in Python: is this one ours, and what does it say.
+
+The scheme is that of Standard Webhooks, so its libraries for other languages serve as well.
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from outbound_chat.errors import InvalidWebhook
+from outbound_chat_config import secret_bytes
+
+__all__ = ["TOLERANCE", "sign", "verify"]
+
+TOLERANCE = timedelta(minutes=5)
+_VERSION = "v1"
+
+
+def verify(
+    headers: Mapping[str, str], body: bytes, secrets: str | Iterable[str], tolerance: timedelta = TOLERANCE
+) -> dict[str, Any]:
+    """What a webhook says, once it is known to be ours.
+
+    `headers`: of the request, their names in any case. `body`: its bytes as they came. `secrets`: those that may have
+    signed it, `whsec_…`. `tolerance`: how far its time may lie from this machine's clock.
+
+    The same webhook may come more than once: its `webhook-id` is the same then.
+
+    Raises:
+        InvalidWebhook: it is not ours, was changed, or is too old.
+        ValueError: a secret is none.
+    """
+    given = {name.lower(): value for name, value in headers.items()}
+    id_, sent_at, signatures = (given.get(f"webhook-{part}", "") for part in ("id", "timestamp", "signature"))
+    if not (id_ and signatures and sent_at.isascii() and sent_at.isdigit()):
+        raise InvalidWebhook("it has no webhook-id, webhook-timestamp and webhook-signature, so it is not ours")
+    if abs(time.time() - int(sent_at[:20])) > tolerance.total_seconds():
+        raise InvalidWebhook("its webhook-timestamp is too far from now; look at this machine's clock, or drop it")
+    known = [sign(secret, id_, int(sent_at), body) for secret in ([secrets] if isinstance(secrets, str) else secrets)]
+    # No `any` over a generator: how long this takes must not tell which secret fitted.
+    matches = [hmac.compare_digest(one.encode(), ours.encode()) for one in signatures.split() for ours in known]
+    if not any(matches):
+        raise InvalidWebhook("no signature fits: it was changed, or signed with a secret that is not among these")
+    said: dict[str, Any] = json.loads(body)
+    return said
+
+
+def sign(secret: str, id_: str, sent_at: int, body: bytes) -> str:
+    """A signature as it stands in `webhook-signature`. `sent_at`: seconds since 1970.
+
+    Raises:
+        ValueError: the secret is none.
+    """
+    content = b".".join((id_.encode(), str(sent_at).encode(), body))
+    digest = hmac.new(secret_bytes(secret), content, hashlib.sha256).digest()
+    return f"{_VERSION},{base64.b64encode(digest).decode()}"

@@ -1,0 +1,325 @@
+"""Webhooks with real workers and real receivers: signed, repeated until they are taken, and in nobody's way."""
+
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from outbound_chat import InvalidJob, JobState, OutboundChat
+from outbound_chat.webhooks import verify
+from tests.harness import SOURCE, Harness, number, sender
+from tests.receiver import Received, Receiver
+from tests.waiting import wait_until
+
+SECRET = "whsec_" + "A" * 32
+NEWER = "whsec_" + "B" * 32
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as one:
+        yield one
+
+
+def configure(stack: Harness, *, secrets: tuple[str, ...] = (SECRET,), callback: str = "", **webhooks: Any) -> None:
+    """Settings under which receivers on this machine may be posted to, and come back to soon."""
+    quick = {"allow_private": True, "base": 0.1, "cap": 0.3, "timeout": 2.0}
+    stack.configure(webhooks={"secrets": list(secrets), **quick, **webhooks})
+    if callback:
+        of_support = {**stack.values["senders"]["support"], "callback_url": callback}
+        senders = {**stack.values["senders"], "support": of_support}
+        stack.configure(webhooks=stack.values["webhooks"], senders=senders)
+
+
+def verified(one: Received, *secrets: str) -> dict[str, Any]:
+    return verify(one.headers, one.body, secrets or (SECRET,))
+
+
+def enqueue(chat: OutboundChat, receiver: Receiver, index: int = 1, **options: Any) -> str:
+    options = {"callback_url": receiver.url, "text": "A secret text", **options}
+    return chat.enqueue(sender="support", to=number(index), **options).id
+
+
+def test_the_end_of_a_job_is_posted_signed_and_without_anything_personal(stack: Harness, receiver: Receiver) -> None:
+    """The receiver knows that it is ours, and what became of the job, without asking."""
+    configure(stack)
+    chat = stack.chat()
+    stack.start_worker()
+    job_id = enqueue(chat, receiver)
+    wait_until(lambda: receiver.received, timeout=PATIENCE)
+
+    (came,) = receiver.received
+    said = verified(came)
+    job = chat.status(job_id)
+    assert came.id == f"{job_id}.sent"
+    assert said["type"] == "job.sent"
+    assert said["timestamp"] == said["data"]["finished_at"]
+    assert (said["data"]["id"], said["data"]["contact_id"]) == (job_id, job.contact_id)
+    assert {"state", "sender", "attempts", "final", "error"} <= said["data"].keys()
+    assert number(1) not in came.body.decode()
+    assert "secret text" not in came.body.decode()
+    wait_until(lambda: chat.webhook_hosts() == [], timeout=PATIENCE, what="nothing is left to post")
+    assert "secret-in-the-url" not in stack.logs()
+
+
+def test_a_batch_tells_of_its_end_with_its_counts(stack: Harness, receiver: Receiver) -> None:
+    configure(stack)
+    chat = stack.chat()
+    stack.start_worker()
+    rows = [{"to": number(index)} for index in range(5)]
+    receipt = chat.enqueue_batch(rows, sender="support", text="Hello", callback_url=receiver.url)
+    wait_until(lambda: len(receiver.received) == 6, timeout=PATIENCE)
+
+    (end,) = [verified(one) for one in receiver.received if one.id == f"{receipt.id}.finished"]
+    assert end["type"] == "batch.finished"
+    assert (end["data"]["counts"]["sent"], end["data"]["final"]) == (5, True)
+    assert Counter(verified(one)["type"] for one in receiver.received) == {"job.sent": 5, "batch.finished": 1}
+
+
+def test_the_url_of_a_sender_serves_those_that_name_none(stack: Harness, receiver: Receiver) -> None:
+    """An operator has one service that listens for everything."""
+    configure(stack, callback=receiver.url)
+    chat = stack.chat()
+    stack.start_worker()
+    job = chat.enqueue(sender="support", to="+12025550140", text="Hello")
+    wait_until(lambda: receiver.received, timeout=PATIENCE)
+
+    (came,) = receiver.received
+    assert verified(came)["type"] == "job.failed"
+    assert verified(came)["data"]["error"]["code"] == chat.status(job.id).history[-1].code
+
+
+def test_a_receiver_that_fails_and_hangs_gets_the_same_webhook_until_it_takes_it(
+    stack: Harness, receiver: Receiver
+) -> None:
+    """The same id each time, so that it can drop what it has; signed anew, so that none is too old."""
+    configure(stack)
+
+    def respond(one: Received) -> tuple[int, dict[str, str]]:
+        match len(receiver.received):
+            case 1:
+                return 500, {}
+            case 2:
+                return receiver.hang(one)
+            case _:
+                return 200, {}
+
+    receiver.respond = respond
+    chat = stack.chat()
+    stack.start_worker()
+    job_id = enqueue(chat, receiver)
+    wait_until(lambda: len(receiver.received) == 3 and chat.webhook_hosts() == [], timeout=PATIENCE)
+
+    assert set(receiver.ids()) == {f"{job_id}.sent"}
+    assert all(verified(one)["type"] == "job.sent" for one in receiver.received)
+
+
+def test_a_courier_that_is_killed_loses_no_webhook(stack: Harness, receiver: Receiver) -> None:
+    """kill -9 in the middle of a post; another worker posts it again once the lease is over."""
+    configure(stack, timeout=0.5)
+    receiver.respond = receiver.hang
+    chat = stack.chat()
+    first = stack.start_worker("-n", "first@%h")
+    ids = [enqueue(chat, receiver, index) for index in range(3)]
+    wait_until(lambda: receiver.received, timeout=PATIENCE)
+    stack.kill(first)
+    receiver.respond = lambda _: (204, {})
+    receiver.let_go.set()
+    for job_id in ids:
+        chat.cancel(job_id)
+    before = len(receiver.received)
+    stack.start_worker("-n", "second@%h")
+    wait_until(lambda: chat.webhook_hosts() == [], timeout=PATIENCE, what="all are posted")
+
+    assert {id_.rpartition(".")[0] for id_ in receiver.ids()} == set(ids)
+    assert len(receiver.received) > before
+
+
+def test_a_worker_that_is_stopped_ends_its_posts_first(stack: Harness, receiver: Receiver) -> None:
+    """A deployment posts nothing twice."""
+    configure(stack)
+    chat = stack.chat()
+    worker = stack.start_worker()
+    enqueue(chat, receiver)
+    wait_until(lambda: receiver.received, timeout=PATIENCE)
+    worker.send_signal(signal.SIGTERM)
+
+    assert worker.wait(40) == 0
+    assert chat.webhook_hosts() == []
+    assert len(receiver.received) == 1
+
+
+def test_dead_webhooks_are_listed_and_posted_once_more(stack: Harness, receiver: Receiver) -> None:
+    """After a receiver was mended, nothing it missed is lost."""
+    configure(stack)
+    receiver.respond = lambda _: (404, {})
+    chat = stack.chat()
+    stack.start_worker()
+    ids = [enqueue(chat, receiver, index) for index in range(3)]
+    wait_until(lambda: len(chat.dead_webhooks()) == 3, timeout=PATIENCE)
+
+    dead = chat.dead_webhooks()
+    assert {one.id for one in dead} == {f"{job_id}.sent" for job_id in ids}
+    assert {(one.code, one.attempts, one.host) for one in dead} == {
+        ("status_404", 5, f"127.0.0.1:{receiver.server_port}")
+    }
+    assert "secret-in-the-url" not in str(dead)
+    listed = stack.run("webhooks", "dead", "--json").stdout
+    assert ids[0] in listed
+    receiver.received.clear()
+    receiver.respond = lambda _: (200, {})
+    assert stack.run("webhooks", "replay", dead[0].id, "main.01J.sent").returncode == 5
+    assert chat.replay_all_webhooks() == 2
+    wait_until(lambda: len(receiver.received) == 3, timeout=PATIENCE)
+    assert {verified(one)["data"]["id"] for one in receiver.received} == set(ids)
+    assert chat.dead_webhooks() == []
+
+
+def test_during_a_change_of_secrets_both_fit(stack: Harness, receiver: Receiver) -> None:
+    """Receivers change when it suits them."""
+    configure(stack, secrets=(NEWER, SECRET))
+    chat = stack.chat()
+    stack.start_worker()
+    enqueue(chat, receiver)
+    wait_until(lambda: receiver.received, timeout=PATIENCE)
+
+    (came,) = receiver.received
+    assert verified(came, NEWER) == verified(came, SECRET)
+    assert [part.partition(",")[0] for part in came.headers["webhook-signature"].split()] == ["v1", "v1"]
+
+
+def test_without_a_secret_jobs_are_sent_and_webhooks_wait(stack: Harness, receiver: Receiver) -> None:
+    """A producer need not know whether workers have one, and nothing leaves unsigned."""
+    configure(stack, secrets=())
+    chat = stack.chat()
+    worker = stack.start_worker()
+    job_id = enqueue(chat, receiver)
+    assert chat.wait(job_id, timeout=PATIENCE).state is JobState.SENT
+    (host,) = chat.webhook_hosts()
+    assert host.waiting == 1
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(40)
+    assert "webhooks.secrets" in stack.run("doctor").stdout
+    configure(stack)
+    stack.start_worker()
+
+    wait_until(lambda: receiver.received, timeout=PATIENCE)
+    assert verified(receiver.received[0])["data"]["id"] == job_id
+
+
+@pytest.mark.parametrize("pool", ["processes", "solo"])
+def test_other_pools_post_too_and_go_on_sending(stack: Harness, receiver: Receiver, pool: str) -> None:
+    """There a courier has the place of a pump, and leaves it after its slice."""
+    configure(stack)
+    stack.configure(webhooks=stack.values["webhooks"], worker={"slice": 0.5})
+    chat = stack.chat()
+    stack.start_worker("--pool", pool)
+    ids = [enqueue(chat, receiver, index) for index in range(20)]
+    wait_until(lambda: len(receiver.received) >= 20, timeout=PATIENCE)
+
+    assert set(receiver.ids()) == {f"{job_id}.sent" for job_id in ids}
+    later = enqueue(chat, receiver, 21)
+    assert chat.wait(later, timeout=PATIENCE).state is JobState.SENT
+
+
+def test_a_private_address_gets_nothing(stack: Harness, receiver: Receiver) -> None:
+    """A name that anybody may register, and that leads inside."""
+    configure(stack)
+    producer = stack.chat()
+    # The producer allows what the worker does not: a caller's word is never enough.
+    stack.configure(webhooks={**stack.values["webhooks"], "allow_private": False})
+    stack.start_worker()
+    enqueue(producer, receiver)
+    (dead,) = wait_until(producer.dead_webhooks, timeout=PATIENCE)
+
+    assert dead.code == "invalid_url"
+    assert receiver.received == []
+
+
+def test_a_slow_receiver_slows_no_sending(stack: Harness, receiver: Receiver) -> None:
+    """2,000 jobs whose receiver hangs go as fast as others, and another receiver hears before any post times out."""
+    configure(stack, timeout=30.0)
+    receiver.respond = receiver.hang
+    chat = stack.chat()
+    stack.start_worker()
+    with Receiver() as quick:
+
+        def seconds(name: str, **options: Any) -> float:
+            rows = [{"to": number(index)} for index in range(2_000)]
+            began = time.monotonic()
+            receipt = chat.enqueue_batch(rows, sender="support", text="Hello", name=name, **options)
+            assert chat.wait_batch(receipt.id, timeout=120).counts[JobState.SENT] == 2_000
+            return time.monotonic() - began
+
+        seconds("warm")
+        plain = seconds("plain")
+        told = seconds("told", callback_url=receiver.url)
+        enqueue(chat, quick)
+        wait_until(lambda: quick.received, timeout=20.0)
+        print(f"2,000 jobs: {plain:.2f} s without webhooks, {told:.2f} s with a receiver that hangs")  # noqa: T201
+
+    assert told < 3 * plain + 2
+    assert receiver.most_open <= stack.settings.webhooks.per_host
+
+
+def test_what_is_no_url_for_webhooks_is_refused_at_once(stack: Harness) -> None:
+    """Each refusal says what to write, and never the URL: it may hold a secret."""
+    stack.configure()
+    chat = stack.chat()
+    for url in ("http://example.com/", "https://user:pass@example.com/", "https://10.0.0.1/tok3n", "nonsense"):
+        with pytest.raises(InvalidJob) as refused:
+            chat.enqueue(sender="support", to=number(1), text="Hello", callback_url=url)
+        (error,) = refused.value.errors
+        assert (error.field, error.code) == ("callback_url", "invalid_url")
+        assert "tok3n" not in str(refused.value)
+
+
+def test_rows_files_and_raw_requests_name_urls_as_jobs_do(stack: Harness, receiver: Receiver) -> None:
+    """A URL that is wrong rejects its row alone."""
+    configure(stack)
+    chat = stack.chat()
+    file = stack.folder / "rows.csv"
+    file.write_text(
+        f"to,callback_url\n{number(1)},{receiver.url}\n{number(2)},https://user@example.com/\n{number(3)},\n",
+        encoding="utf-8",
+    )
+    sent = stack.run("send-batch", str(file), "--sender", "support", "--text", "Hello", "--json")
+    raw = chat.enqueue_request(
+        sender="support", DestinationEndpoint={"Type": "TELEPHONE_NUMBER", "Address": number(4)},
+        callback_url=receiver.url,
+    )  # fmt: skip
+    one = stack.run("send", "--sender", "support", "--to", number(5), "--callback-url", receiver.url, "--json")
+    stack.start_worker()
+    wait_until(lambda: len(receiver.received) == 3, timeout=PATIENCE)
+
+    assert sent.returncode == 1
+    receipt = json.loads(sent.stdout)["receipt"]
+    assert (receipt["accepted"], receipt["rejected"]) == (2, 1)
+    assert "callback_url: must have no user or password" in (stack.folder / "rows.rejects.csv").read_text()
+    assert set(receiver.ids()) == {
+        f"{receipt['id']}-1.sent",
+        f"{raw.id}.sent",
+        f"{json.loads(one.stdout)['id']}.sent",
+    }
+
+
+def test_the_same_key_with_another_callback_is_another_job(stack: Harness, receiver: Receiver) -> None:
+    """Whoever asks for another receiver asks for something else."""
+    configure(stack)
+    chat = stack.chat()
+    first = enqueue(chat, receiver, idempotency_key="one")
+    assert enqueue(chat, receiver, idempotency_key="one") == first
+    with pytest.raises(Exception, match="asked for something else"):
+        enqueue(chat, receiver, idempotency_key="one", callback_url=f"{receiver.url}-other")
+    chat.cancel(first)
+
+
+def test_a_sender_with_a_url_that_is_not_allowed_is_a_clear_fault() -> None:
+    with pytest.raises(ValueError, match=r"senders\.support\.callback_url must begin with https") as refused:
+        OutboundChat(senders={"support": sender(source=SOURCE, callback_url="ftp://example.com/tok3n")})
+    assert "tok3n" not in str(refused.value)

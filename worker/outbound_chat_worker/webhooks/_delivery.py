@@ -1,0 +1,130 @@
+"""One webhook, from what was claimed to what is recorded: what it says, its signatures, its post, what comes next."""
+
+import logging
+import time
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from outbound_chat import OutboundChat
+from outbound_chat.errors import UnknownBatch
+from outbound_chat.jobs import Batch, Job
+from outbound_chat.plain import to_plain_json
+from outbound_chat.store import calls
+from outbound_chat.store.calls import ClaimedWebhook, WebhookResult
+from outbound_chat.store.records import from_ms
+from outbound_chat.webhooks import sign
+from outbound_chat_config import WebhookSettings
+from outbound_chat_worker.runtime import Runtime
+from outbound_chat_worker.webhooks._answers import FEW, Answer, Then, rule_of, wait_after
+from outbound_chat_worker.webhooks._posting import Post, Poster
+
+logger = logging.getLogger(__name__)
+
+
+class Delivery:
+    """Delivers webhooks of a budget. Safe to share between threads."""
+
+    def __init__(self, runtime: Runtime, budget: str) -> None:
+        """Raises `SettingsError` where a certificate that the settings name can't be read."""
+        self._runtime = runtime
+        self._settings = runtime.settings.webhooks
+        self._budget = budget
+        self._keys = runtime.keys(budget)
+        self._poster = _poster(self._settings)
+        self._chat = OutboundChat.from_settings(runtime.settings, store=runtime.store)
+        self.clock = (0, 0.0)
+        """Time of Redis in ms, and `time.monotonic()` when it was that."""
+
+    def begin(self) -> Post:
+        """Starts the clock of a post."""
+        return self._poster.begin()
+
+    def deliver(self, webhook: ClaimedWebhook, post: Post) -> WebhookResult:
+        """Posts it, if there is something left to tell."""
+        told = self._told(webhook)
+        if told is None:
+            return WebhookResult(name=webhook.name, host=webhook.host, outcome="delivered")
+        return self.result(webhook, self._post(webhook, post, *told))
+
+    def _post(self, webhook: ClaimedWebhook, post: Post, kind: str, at: datetime, of: Job | Batch) -> Answer:
+        url = webhook.url or self._url_of_sender(of.sender)
+        if not url:
+            return Answer(error="no_url")
+        # The job or batch as `status --json` shows it: numbers and texts are not in there.
+        body = to_plain_json({"type": kind, "timestamp": at, "data": of})
+        id_ = f"{self._budget}.{webhook.name}"
+        sent_at = self._now_seconds()
+        signatures = [sign(secret.get_secret_value(), id_, sent_at, body) for secret in self._settings.secrets]
+        headers = {
+            "webhook-id": id_,
+            "webhook-timestamp": str(sent_at),
+            "webhook-signature": " ".join(signatures),
+        }
+        return self._poster.post(url, headers, body, post)
+
+    def _told(self, webhook: ClaimedWebhook) -> tuple[str, datetime, Job | Batch] | None:
+        """What it tells; None: nothing any more, since the record has gone or says more by now."""
+        if webhook.end == "finished":
+            return self._told_of_batch(webhook.local_id)
+        job = webhook.job
+        if job is None or job.finished_at is None or job.state != webhook.end:
+            return None
+        return f"job.{job.state}", job.finished_at, job
+
+    def _told_of_batch(self, local_id: str) -> tuple[str, datetime, Batch] | None:
+        book = self._runtime.store.run(calls.read_batch(self._keys, local_id, with_pace=False))
+        if book is None or not book.fields["final_at"]:
+            return None
+        try:
+            batch = self._chat.batch(f"{self._budget}.{local_id}")
+        except UnknownBatch:
+            # Its time was over just now.
+            return None
+        return "batch.finished", from_ms(int(book.fields["final_at"])), batch
+
+    def _url_of_sender(self, name: str) -> str:
+        sender = self._runtime.settings.senders.get(name)
+        return sender.callback_url.get_secret_value() if sender and sender.callback_url else ""
+
+    def _now_seconds(self) -> int:
+        """Time of Redis: the clock of this machine may be wrong."""
+        at_ms, seen_at = self.clock
+        return int(at_ms / 1000 + time.monotonic() - seen_at)
+
+    def result(self, webhook: ClaimedWebhook, answer: Answer) -> WebhookResult:
+        """What the ledger is to record."""
+        rule, attempts = rule_of(answer), webhook.attempts + 1
+        delay = wait_after(attempts, self._settings, answer.retry_after)
+        outcome: calls.WebhookOutcome = "delivered" if rule.then is Then.DELIVERED else "retry"
+        if rule.then is Then.DEAD or (outcome == "retry" and self._is_last(webhook, rule.then, delay)):
+            outcome = "dead"
+        if outcome != "delivered":
+            said = "gives it up" if outcome == "dead" else f"posts it again in {delay.total_seconds():.0f} s"
+            logger.info("webhook %s.%s, host %s: %s; %s", self._budget, webhook.name, webhook.host, answer.code, said)
+        return WebhookResult(
+            name=webhook.name,
+            host=webhook.host,
+            outcome=outcome,
+            delay_ms=_ms(delay),
+            code=answer.code,
+            host_is=("up" if rule.host_answers else "down") if answer.status or not rule.host_answers else "",
+            pause_ms=_ms(answer.retry_after),
+        )
+
+    def _is_last(self, webhook: ClaimedWebhook, then: Then, delay: timedelta) -> bool:
+        """Whether there is no other post."""
+        if then is Then.FEW and webhook.attempts + 1 >= FEW:
+            return True
+        at_ms = self._now_seconds() * 1000
+        first_ms = webhook.first_ms or at_ms
+        return at_ms + _ms(delay) > first_ms + _ms(self._settings.retry_for)
+
+
+@lru_cache(maxsize=1)
+def _poster(settings: WebhookSettings) -> Poster:
+    """That of this process: the certificates that are trusted take a while to read."""
+    return Poster(settings)
+
+
+def _ms(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)

@@ -1,0 +1,203 @@
+"""One post: resolve the host, check every address it has, connect to one of those, send, read the status.
+
+Not for retries. The one idea: the address that was checked is the address that is connected to; nothing is resolved
+twice, no redirect is followed and no proxy asked, so that a URL from outside leads to nobody inside.
+https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
+"""
+
+import contextlib
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from importlib.metadata import version
+from typing import Self
+from urllib.parse import urlsplit
+
+from outbound_chat_config import SettingsError, WebhookSettings, check_callback_url, is_public
+from outbound_chat_worker.webhooks._answers import LONGEST_PAUSE, Answer
+
+USER_AGENT = f"outbound-chat/{version('outbound-chat')}"
+READ_BYTES = 4_096
+"""Bytes read of an answer's body, so that its sender sees no broken connection; none is kept."""
+READ_SECONDS = 1.0
+_SECURE_PORT, _PLAIN_PORT = 443, 80
+
+Resolve = Callable[[str, int], list[str]]
+
+
+def resolve_host(host: str, port: int) -> list[str]:
+    """All addresses of a host, as the machine's resolver gives them.
+
+    Raises:
+        OSError: it has none.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class Post:
+    """A post that runs, so that another thread can end it."""
+
+    def __init__(self, timeout: timedelta) -> None:
+        self.ends = time.monotonic() + timeout.total_seconds()
+        self._socket: socket.socket | None = None
+        self._ended = False
+
+    @property
+    def left(self) -> float:
+        """Seconds left. Raises `TimeoutError` where there are none."""
+        left = self.ends - time.monotonic()
+        if left <= 0 or self._ended:
+            raise TimeoutError
+        return left
+
+    def check(self) -> None:
+        """Raises `TimeoutError` where it is over: headers that ended since the connection was cut look whole."""
+        self.left  # noqa: B018  # it raises
+
+    def holds(self, connected: socket.socket) -> None:
+        """From now on `end` cuts this connection."""
+        self._socket = connected
+        connected.settimeout(self.left)
+
+    def end(self) -> None:
+        """Cuts the connection: time-outs of sockets bound each read, and a receiver may send a byte now and then."""
+        self._ended = True
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                # That of an SSL socket would take away the state which its own thread is reading with.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class Poster:
+    """Posts to receivers. Safe to share between threads."""
+
+    def __init__(self, settings: WebhookSettings, resolve: Resolve = resolve_host) -> None:
+        """`resolve`: how the addresses of a host are found.
+
+        Raises:
+            SettingsError: `ca_file` can't be read.
+        """
+        self._settings = settings
+        self._resolve = resolve
+        self._tls = ssl.create_default_context()
+        if settings.ca_file:
+            try:
+                self._tls.load_verify_locations(settings.ca_file)
+            except OSError as error:
+                raise SettingsError(f"webhooks.ca_file can't be read: {error.strerror}; correct the path") from error
+
+    def begin(self) -> Post:
+        """Starts the clock of a post."""
+        return Post(self._settings.timeout)
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, running: Post) -> Answer:
+        """Posts once. Whatever the receiver does, it is over soon after `running` is."""
+        try:
+            check_callback_url(url, allow_private=self._settings.allow_private)
+        except ValueError:
+            # What was allowed when it was enqueued is not any more.
+            return Answer(error="invalid_url")
+        where = _Where.of(url)
+        try:
+            addresses = self._resolve(where.host, where.port)
+        except (OSError, UnicodeError):
+            return Answer(error="unresolved")
+        if not self._settings.allow_private and not all(map(_is_public, addresses)):
+            return Answer(error="private_address")
+        try:
+            plain = _connect(addresses, where.port, running)
+        except OSError:
+            return Answer(error="unreachable")
+        sent = {"Host": where.authority, "User-Agent": USER_AGENT, "Content-Type": "application/json", **headers}
+        with plain:
+            return self._send(plain, where, sent, body, running)
+
+    def _send(
+        self, plain: socket.socket, where: "_Where", headers: Mapping[str, str], body: bytes, running: Post
+    ) -> Answer:
+        try:
+            running.holds(plain)
+            connected = self._secured(plain, where.host, running) if where.secure else plain
+        except OSError:
+            return Answer(error="no_tls" if where.secure else "no_answer")
+        with connected:
+            try:
+                running.holds(connected)
+                return _exchange(connected, where, headers, body, running)
+            except (OSError, HTTPException, ValueError):
+                return Answer(error="no_answer")
+
+    def _secured(self, plain: socket.socket, host: str, running: Post) -> ssl.SSLSocket:
+        secured = self._tls.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+        running.holds(secured)
+        try:
+            secured.do_handshake()
+        except OSError:
+            secured.close()
+            raise
+        return secured
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """A URL, taken apart."""
+
+    secure: bool
+    host: str
+    port: int
+    authority: str
+    target: str = field(repr=False)
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """The parts of a URL that was checked."""
+        parts = urlsplit(url)
+        secure = parts.scheme == "https"
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        port = parts.port or (_SECURE_PORT if secure else _PLAIN_PORT)
+        return cls(secure, parts.hostname or "", port, parts.netloc, target)
+
+
+def _is_public(address: str) -> bool:
+    # A link-local address comes with its interface behind `%`.
+    return is_public(ipaddress.ip_address(address.partition("%")[0]))
+
+
+def _connect(addresses: list[str], port: int, running: Post) -> socket.socket:
+    error: OSError = OSError("the host has no address")
+    for address in addresses:
+        try:
+            # An address and no name: nothing is resolved here.
+            return socket.create_connection((address, port), running.left)
+        except OSError as failed:
+            error = failed
+    raise error
+
+
+def _exchange(
+    connected: socket.socket, where: _Where, headers: Mapping[str, str], body: bytes, running: Post
+) -> Answer:
+    connection = HTTPConnection(where.host, where.port)
+    # It speaks on this connection, and opens none itself.
+    connection.sock, connection.auto_open = connected, 0
+    connection.request("POST", where.target, body, dict(headers))
+    with connection.getresponse() as response:
+        running.check()
+        answer = Answer(status=response.status, retry_after=_retry_after(response))
+        with contextlib.suppress(OSError, HTTPException, ValueError):
+            connected.settimeout(READ_SECONDS)
+            response.read(READ_BYTES)
+    return answer
+
+
+def _retry_after(response: HTTPResponse) -> timedelta:
+    value = (response.getheader("Retry-After") or "").strip()
+    # A date, its other form, would be read by a clock that may be wrong; the usual wait serves then.
+    seconds = int(value[:6]) if value.isascii() and value.isdigit() else 0
+    return min(LONGEST_PAUSE, timedelta(seconds=seconds))
