@@ -7,7 +7,7 @@ import argparse
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -191,6 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             fill(report, comparison.figures, options.contenders)
             hold_bars(report, comparison.figures, comparison.curves)
             _add_curves(report, comparison.curves)
+            report.details = {"rounds": comparison.figures.values, "change": asdict(comparison.timeline)}
         if options.page:
             write_page(options.page, report, comparison.figures, comparison.timeline, comparison.curves)
 
