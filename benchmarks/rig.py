@@ -176,8 +176,9 @@ class Stack:
         self.workers[index].wait(30)
 
     def used_memory(self) -> int:
-        """Bytes that its Redis holds."""
-        return int(self.redis.info("memory")["used_memory"])
+        """Bytes that its Redis holds, but for the buffers of connections, which come and go."""
+        memory = self.redis.info("memory")
+        return int(memory["used_memory"] - memory["mem_clients_normal"])
 
     def close(self) -> None:
         """Ends everything."""
