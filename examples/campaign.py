@@ -7,9 +7,10 @@ Editors that know `# %%` run it by cells; `python examples/campaign.py customers
 import csv
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
-from outbound_chat import JobState, OutboundChat
+from outbound_chat import BatchClosed, JobState, OutboundChat
 
 chat = OutboundChat.from_settings()
 with Path(sys.argv[1]).open(newline="", encoding="utf-8") as lines:
@@ -27,8 +28,9 @@ receipt = chat.enqueue_batch(rows, sender="demo", name="sale")
 print(f"batch {receipt.id}: {receipt.accepted} taken")
 
 # %% Stop and go on, whenever you like
-chat.hold(batch=receipt.id, reason="one last look")
-chat.release(batch=receipt.id)
+with suppress(BatchClosed):  # a small one may have ended by now
+    chat.hold(batch=receipt.id, reason="one last look")
+    chat.release(batch=receipt.id)
 
 # %% Follow it to the end
 batch = chat.wait_batch(receipt.id, timeout=600)

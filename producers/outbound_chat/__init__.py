@@ -9,9 +9,10 @@
 What a caller installs: it imports neither Celery nor boto3. Workers send; this package stores jobs and reads results.
 """
 
-from outbound_chat.client import AsyncOutboundChat, OutboundChat
+from outbound_chat.client import AsyncOutboundChat, FileKey, OutboundChat
 from outbound_chat.errors import (
     BatchClosed,
+    BatchKeyConflict,
     FieldError,
     IdempotencyConflict,
     InvalidJob,
@@ -36,6 +37,7 @@ from outbound_chat.jobs import (
     Attempt,
     Batch,
     BatchReceipt,
+    BatchStart,
     ExpiringRow,
     Job,
     JobState,
@@ -46,6 +48,7 @@ from outbound_chat.jobs import (
     WebhookState,
 )
 from outbound_chat.reports import (
+    BatchPage,
     BudgetStatus,
     DeadLetters,
     DeadWebhook,
@@ -54,6 +57,8 @@ from outbound_chat.reports import (
     Events,
     Hold,
     JobPage,
+    Lanes,
+    LaneStatus,
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
@@ -67,7 +72,10 @@ __all__ = [
     "Attempt",
     "Batch",
     "BatchClosed",
+    "BatchKeyConflict",
+    "BatchPage",
     "BatchReceipt",
+    "BatchStart",
     "BudgetStatus",
     "DeadLetters",
     "DeadWebhook",
@@ -76,6 +84,7 @@ __all__ = [
     "Events",
     "ExpiringRow",
     "FieldError",
+    "FileKey",
     "Hold",
     "IdempotencyConflict",
     "InvalidJob",
@@ -84,6 +93,8 @@ __all__ = [
     "Job",
     "JobPage",
     "JobState",
+    "LaneStatus",
+    "Lanes",
     "MissingKey",
     "NewerVersion",
     "NotDurable",

@@ -11,6 +11,7 @@ from outbound_chat_config import SettingsError
 
 __all__ = [
     "BatchClosed",
+    "BatchKeyConflict",
     "FieldError",
     "IdempotencyConflict",
     "InvalidJob",
@@ -74,6 +75,14 @@ class IdempotencyConflict(OutboundChatError):
     def __init__(self, job_id: str) -> None:
         super().__init__(f"the idempotency key belongs to job {job_id}, which asked for something else; use a new key")
         self.job_id = job_id
+
+
+class BatchKeyConflict(OutboundChatError):
+    """The batch key was used for a batch with another name or other options. `batch_id` is that batch."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"the batch key belongs to batch {batch_id}, which has other options; use a new key")
+        self.batch_id = batch_id
 
 
 class UnknownJob(OutboundChatError, LookupError):

@@ -193,7 +193,8 @@ class Batch:
     rate: float
     """Calls a second that it gets now: measured over its last 5 to 10 seconds of progress, else its share."""
     expected_end: datetime | None
-    """When the jobs it has will have been called, if nothing changes. None: it is over, or `held_by` says why."""
+    """When the jobs it has will have been called, if nothing changes. None: it is over, `held_by` says why, or the
+    batch is one of a list, where none is predicted."""
     held_by: str
     """Why no end can be told: who holds it and for what reason, or that no worker runs. Empty: it goes on."""
 
@@ -201,6 +202,21 @@ class Batch:
     def remaining(self) -> int:
         """Jobs that are not final yet."""
         return sum(self.counts.get(state, 0) for state in ACTIVE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStart:
+    """How `enqueue_batch` began, told before its first row is read."""
+
+    id: str
+    resumed_rows: int
+    """Rows that an earlier call with the same batch key brought in; 0 where the batch is new."""
+    created_at: datetime | None
+    """When that call began the batch; None where it is new."""
+    repeated: bool
+    """The earlier call, or a cancel, has closed it: nothing new is taken."""
+    unfinished_id: str | None
+    """Another batch of the same file and name, with other options, that is still open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +232,10 @@ class BatchReceipt:
     """Rows whose idempotency key belongs to an earlier job that asked for the same; nothing was added."""
     rejections: tuple[Rejection, ...] = field(repr=False)
     """Why rows were refused, in order; empty when `on_rejected` was given, which got them instead."""
+    resumed_rows: int = 0
+    """Rows that an earlier call with the same batch key had brought in; they are among the other counts."""
+    repeated: bool = False
+    """The batch of this batch key was closed before: nothing new was taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ def plain(value: Any) -> Any:
     """What `json.dumps` takes as `default`: one record, its own records still to be made plain."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")
-    record = {field.name: getattr(value, field.name) for field in fields(value) if field.name != "repeated"}
+    record = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Job):
+        del record["repeated"]
         record |= {"priority": value.priority.name.lower(), "final": value.final, "error": value.error}
     if isinstance(value, Batch):
         record |= {"counts": dict(value.counts), "remaining": value.remaining}

@@ -100,6 +100,10 @@ class Seal:
         both = (keyed.hexdigest()[:32], plain)
         return " ".join(both if self.seals else reversed(both))
 
+    def digest(self, content: str) -> str:
+        """A hash by which the same content is found again; with `number_key` a keyed one, as `fingerprints`."""
+        return self.fingerprints(content).split()[0 if self.seals or not self._number_key else 1]
+
 
 def new_key() -> str:
     """A new key, for `keys` or `number_key`."""

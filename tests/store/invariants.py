@@ -46,6 +46,7 @@ def check(ledger: Ledger) -> Snapshot:
     _check_places(held, heads)
     _check_ring(held)
     _check_lanes(held)
+    _check_list(held)
     _check_lifetimes(held, heads)
     ledger.watch()
     assert {move for move in ledger.moves if move[1] not in MOVES[move[0]]} == set()
@@ -145,6 +146,18 @@ def _check_lanes(held: Snapshot) -> None:
     assert "faults" not in held, held["faults"].value
 
 
+def _check_list(held: Snapshot) -> None:
+    """Every batch stands in one part of the list, as long as it has its book."""
+    final = {
+        name.removeprefix("b:"): "final_at" in found.value
+        for name, found in held.items()
+        if name.startswith("b:") and found.type == "hash" and "created_at" in found.value
+    }
+    for part, wanted in (("open_batches", False), ("ended_batches", True)):
+        listed = set(_members(held, part)) & final.keys()
+        assert listed == {batch for batch, ended in final.items() if ended is wanted}, part
+
+
 _PATTERNS = [(re.compile(re.escape(kind.pattern).replace(r"\*", ".+")), kind) for kind in KINDS]
 
 
@@ -161,13 +174,16 @@ def _check_lifetimes(held: Snapshot, heads: dict[str, list[Any]]) -> None:
         if name.removeprefix("j:") in aside:
             continue
         assert found.type == kind.type, name
-        ends = _is_final(name, found, heads) if kind.lifetime is Lifetime.FINAL else kind.lifetime is Lifetime.TTL
+        ends = _is_final(held, name, heads) if kind.lifetime is Lifetime.FINAL else kind.lifetime is Lifetime.TTL
         assert (found.ttl_ms >= 0) is ends, f"{name} has {found.ttl_ms} ms to live"
         assert found.type != "list" or len(found.value) == 1
 
 
-def _is_final(name: str, found: Held, heads: dict[str, list[Any]]) -> bool:
+def _is_final(held: Snapshot, name: str, heads: dict[str, list[Any]]) -> bool:
     kind, _, rest = name.partition(":")
+    found = held[name]
+    if kind == "opened":
+        return _is_final(held, f"b:{found.value.split()[0]}", heads)
     if kind == "b":
         # One that is open and has no job to send goes too, 30 days after the last.
         book = _numbers(found.value)

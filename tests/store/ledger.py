@@ -15,8 +15,10 @@ from outbound_chat.store.calls import (
     ClaimedJob,
     Empty,
     Finding,
+    KeyUse,
     NewJob,
     NotOpen,
+    Opened,
     Paced,
     Result,
     Submitted,
@@ -162,7 +164,7 @@ class Ledger:
         batch = new_local_id()
         name = lane(priority, tenant=tenant, batch=batch)
         call = calls.open_batch(self.keys, batch=batch, lane=name, name="May news", shared=shared, **limits)
-        assert self.run(call) == "ok"
+        assert self.run(call) == Opened(KeyUse.NEW, batch)
         return name
 
     def close_batch(self, lane: str, rejected: int = 0) -> str:

@@ -2,7 +2,7 @@
 
 from outbound_chat.jobs import JobState, Priority
 from outbound_chat.store import calls
-from outbound_chat.store.calls import NotOpen
+from outbound_chat.store.calls import KeyUse, NotOpen, Opened
 
 from .ledger import HOUR_MS, KEEP_MS, Ledger, lane, new_job
 
@@ -26,9 +26,10 @@ def test_opening_a_batch_twice_changes_nothing(ledger: Ledger) -> None:
     name = ledger.open_batch()
     ledger.add(1, lane=name)
     before = ledger.batch(name)
-    again = calls.open_batch(ledger.keys, batch=name.split(":")[3], lane="3:other::", name="Other", shared="[]")
+    batch = name.split(":")[3]
+    again = calls.open_batch(ledger.keys, batch=batch, lane="3:other::", name="Other", shared="[]")
 
-    assert ledger.run(again) == "ok"
+    assert ledger.run(again) == Opened(KeyUse.NEW, batch)
     assert ledger.batch(name) == before
 
 

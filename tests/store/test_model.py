@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from outbound_chat.jobs import Priority
 from outbound_chat.store import Store, calls
-from outbound_chat.store.calls import Claimed, Empty, Held, NotOpen, Other, Paced, Result, Submitted
+from outbound_chat.store.calls import Claimed, Empty, Held, KeyUse, NotOpen, Opened, Other, Paced, Result, Submitted
 from outbound_chat.store.records import Place
 from tests.clock import ClockedStore
 
@@ -156,7 +156,7 @@ class LedgerMachine(RuleBasedStateMachine):
         call = calls.open_batch(
             self.ledger.keys, batch=batch, lane=name, name="n", shared="{}", weight=2.0, concurrency=concurrency
         )
-        assert [self.ledger.run(call) for _ in range(2)] == ["ok", "ok"]
+        assert [self.ledger.run(call) for _ in range(2)] == [Opened(KeyUse.NEW, batch)] * 2
         self.model.batches[batch] = Batch(name, concurrency)
 
     @precondition(lambda self: self.model.batches)

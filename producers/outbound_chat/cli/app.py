@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,10 +19,13 @@ from outbound_chat.cli import (
     dead,
     doctor,
     encryption,
+    export,
     http,
     jobs,
     keys,
+    listing,
     suppression,
+    watch,
     webhooks,
     why,
 )
@@ -53,6 +57,7 @@ class _Commands(TyperGroup):
         return _loaded(points[0]) if found is None and points else found
 
 
+@cache  # to find them, the description of each installed package is read
 def _entry_points() -> list[EntryPoint]:
     return sorted(entry_points(group="outbound_chat.commands"))
 
@@ -91,6 +96,8 @@ app.command("send", epilog=EPILOG)(jobs.send)
 app.command("send-batch", epilog=EPILOG)(batch.send_batch)
 app.command("status", epilog=EPILOG)(jobs.status)
 app.command("why", epilog=EPILOG)(why.why)
+app.command("list", epilog=EPILOG)(listing.show)
+app.command("watch", epilog=EPILOG)(watch.watch)
 app.command("wait", epilog=EPILOG)(jobs.wait)
 app.command("cancel", epilog=EPILOG)(jobs.cancel)
 app.command("hold", epilog=EPILOG)(control.hold)
@@ -99,6 +106,7 @@ app.command("holds", epilog=EPILOG)(control.holds)
 app.command("dead", epilog=EPILOG)(dead.dead)
 app.command("replay", epilog=EPILOG)(dead.replay)
 app.command("events", epilog=EPILOG)(dead.events)
+app.command("export", epilog=EPILOG)(export.export)
 app.command("suppress", epilog=EPILOG)(suppression.suppress)
 app.command("unsuppress", epilog=EPILOG)(suppression.unsuppress)
 app.command("suppressed", epilog=EPILOG)(suppression.suppressed)

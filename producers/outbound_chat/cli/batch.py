@@ -5,24 +5,36 @@ from typing import Annotated, Any
 
 import typer
 
-from outbound_chat.cli.files import JobFile, UnusableFile
-from outbound_chat.cli.jobs import Callback, Json, Safety
+from outbound_chat.cli.files import STANDARD_INPUT, JobFile, UnusableFile, unpacked_name
+from outbound_chat.cli.jobs import Callback, Json, Safety, pairs
 from outbound_chat.cli.open_chats import batch_warning
-from outbound_chat.cli.output import Exit, number_of, print_batch, print_json, shown, talk
+from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, print_json, shown, talk
 from outbound_chat.cli.preflight import show_preflight
 from outbound_chat.cli.progress import file_progress, follow_batch
 from outbound_chat.cli.rejects import Rejects
-from outbound_chat.client import OutboundChat
-from outbound_chat.jobs import BatchReceipt, JobState
+from outbound_chat.client import FileKey, OutboundChat
+from outbound_chat.jobs import BatchReceipt, BatchStart, JobState
 from outbound_chat.plain import plain
+from outbound_chat.templates import Template
 from outbound_chat_config import load_settings
 
 
 def send_batch(
-    file: Annotated[Path, typer.Argument(help="CSV or JSONL; columns as in the short form: to, text, send_at …")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV or JSONL, also gzip; -: standard input. Columns: to, text, send_at …")
+    ],
     *,
     sender: Annotated[str, typer.Option(help="Sender in the settings.")],
     text: Annotated[str | None, typer.Option(help="The message of all rows that bring none.")] = None,
+    template: Annotated[
+        str | None, typer.Option(help="The message with {column} or {column|default} in it, filled in by each row.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="Contact attribute, name=value or name={column}; repeatable.")
+    ] = None,
+    display_name: Annotated[
+        str | None, typer.Option(help="Display name of the customer, such as {first_name}.")
+    ] = None,
     name: Annotated[str, typer.Option(help="What to call the batch; the file's name by default.")] = "",
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "bulk",
     tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
@@ -30,6 +42,9 @@ def send_batch(
     concurrency: Annotated[int | None, typer.Option(help="Calls of it that may run at the same time.")] = None,
     callback_url: Callback = None,
     durability: Safety = None,
+    batch_key: Annotated[
+        str | None, typer.Option(help="The same key is the same batch; file, name and options by default.")
+    ] = None,
     rejects: Annotated[
         Path | None, typer.Option(help="Where to write rejected rows; FILE.rejects.csv or .jsonl by default.")
     ] = None,
@@ -40,23 +55,40 @@ def send_batch(
     timeout: Annotated[float, typer.Option(help="With --follow: seconds to stay.", min=0)] = 86_400.0,
     as_json: Json = False,
 ) -> None:
-    """Enqueue a file of messages as one batch. Rejected rows go to a file of their own, with the reasons."""
+    """Enqueue a file of messages as one batch. Rejected rows go to a file of their own, with the reasons.
+
+    If it breaks off, the same command goes on where it stopped; after the end it adds nothing.
+    """
+    filled = {"text": template, "display_name": display_name, "attributes": pairs(attribute or [])}
+    filled = {part: given for part, given in filled.items() if given is not None}
     try:
-        rows = JobFile(file)
+        rows = JobFile(file, Template.parse(filled) if filled else None)
     except UnusableFile as error:
         raise typer.BadParameter(str(error), param_hint="FILE") from error
-    rejected = Rejects(_rejects_path(file, rejects), rows)
+    rejected = Rejects(_rejects_path(file, rejects, ".csv" if rows.is_csv else ".jsonl"), rows)
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
     shared |= {"weight": weight, "concurrency": concurrency, "durability": durability, "callback_url": callback_url}
+    shared |= {"template": filled} if filled else {}
     settings = load_settings()
     if dry_run:
         show_preflight(settings, rows, rejected, sender, shared, as_json=as_json)
         return
+    start: list[BatchStart] = []
+
+    def tell(found: BatchStart) -> None:
+        start.append(found)
+        tell_start(found)
+
     with OutboundChat.from_settings(settings) as chat:
         try:
-            receipt = enqueue_file(chat, rows, rejected, sender=sender, name=name or shown(file.name), shared=shared)
+            key = batch_key if batch_key is not None else FileKey(rows.content_hash())
+            options = {"sender": sender, "name": name or shown(rows.name), "batch_key": key, **shared}
+            receipt = enqueue_file(chat, rows, rejected, on_start=tell, **options)
         except UnusableFile as error:
             raise typer.BadParameter("\n".join([str(error), *error.__notes__]), param_hint="FILE") from error
+        except KeyboardInterrupt as error:
+            tell_interruption(error)
+            raise
         finally:
             rows.close()
             rejected.close()
@@ -71,13 +103,43 @@ def send_batch(
         print_json({"receipt": told, "batch": batch, "rejects": str(rejected.path) if receipt.rejected else None})
     else:
         print_batch(batch)
-    if receipt.rejected or (follow and batch.counts[JobState.SENT] < batch.accepted):
+    if (receipt.rejected and not receipt.repeated) or (follow and batch.counts[JobState.SENT] < batch.accepted):
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
 
-def _rejects_path(file: Path, wanted: Path | None) -> Path:
+def tell_start(found: BatchStart) -> None:
+    """Says of a batch that was begun before what stands, and of another with the same file that it is unfinished."""
+    if found.created_at and found.repeated:
+        talk.print(
+            f"this was enqueued as batch {found.id}, begun {clock_time(found.created_at)}: nothing new is taken; to "
+            "send it once more, give it another --name",
+            markup=False,
+        )
+    elif found.created_at:
+        talk.print(
+            f"batch {found.id}, begun {clock_time(found.created_at)}, goes on behind row {found.resumed_rows:,}",
+            markup=False,
+        )
+    if found.unfinished_id:
+        talk.print(
+            f"warning: this file was begun under the same name as batch {found.unfinished_id}, with other options, and "
+            "not finished; what follows is another batch, whose numbers that one may have texted already",
+            style="yellow",
+            markup=False,
+        )
+
+
+def tell_interruption(error: BaseException) -> None:
+    """Says after Ctrl-C what stands, and how to go on."""
+    for note in getattr(error, "__notes__", []):
+        talk.print(note, markup=False)
+    talk.print("to go on, run the same command again", markup=False)
+
+
+def _rejects_path(file: Path, wanted: Path | None, ending: str) -> Path:
     """Where rejected rows go: a file that can be written and is not the one that is read."""
-    path = wanted or file.with_suffix(f".rejects{file.suffix}")
+    unpacked = Path("stdin") if file == STANDARD_INPUT else unpacked_name(file)
+    path = wanted or unpacked.with_suffix(f".rejects{unpacked.suffix or ending}")
     if path.resolve() == file.resolve():
         raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--rejects")
     if not path.parent.is_dir():
@@ -85,13 +147,9 @@ def _rejects_path(file: Path, wanted: Path | None) -> Path:
     return path
 
 
-def enqueue_file(
-    chat: OutboundChat, rows: JobFile, rejects: Rejects, *, sender: str, name: str, shared: dict[str, Any]
-) -> BatchReceipt:
+def enqueue_file(chat: OutboundChat, rows: JobFile, rejects: Rejects, **options: Any) -> BatchReceipt:
     """Enqueues a file as one batch, with a progress bar; rejected rows go to `rejects`."""
     with file_progress("enqueue", rows) as show:
-        receipt = chat.enqueue_batch(
-            rows, sender=sender, name=name, on_rejected=rejects.add, on_progress=show, **shared
-        )
+        receipt = chat.enqueue_batch(rows, on_rejected=rejects.add, on_progress=show, **options)
         show(receipt.accepted, receipt.rejected)
     return receipt

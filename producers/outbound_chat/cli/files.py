@@ -1,48 +1,98 @@
-"""Reads files of jobs, CSV or JSONL, row by row, in bounded memory.
+"""Reads files of jobs, CSV or JSONL, plain or gzip, row by row, in bounded memory.
 
 What a row is made of, `outbound_chat.rows` says.
 """
 
+import hashlib
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from tempfile import TemporaryFile
+from typing import IO, Any, BinaryIO
 
 from outbound_chat.errors import InvalidJob
-from outbound_chat.rows import CsvReader, JsonReader, Row, RowReader, UnusableFile
+from outbound_chat.rows import CsvReader, JsonReader, Row, RowReader, Unpacker, UnusableFile
+from outbound_chat.templates import Template
 
-__all__ = ["JobFile", "Row", "UnusableFile", "open_file"]
+__all__ = ["JobFile", "Row", "UnusableFile", "open_file", "unpacked_name"]
 
 PART = 65_536
 KEPT_ROWS = 1_200
-"""Rows remembered for the rejects: more than the jobs of one round trip."""
+"""Rows remembered for the rejects: more than come between one round trip and the next."""
+STANDARD_INPUT = Path("-")
+_ENDINGS = (".csv", ".jsonl", ".ndjson")
 
 
 class JobFile:
     """A file of jobs. Iterating gives each row, or the `InvalidJob` that says why it can't be one."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens the file and reads its header.
+    def __init__(self, path: Path, template: Template | None = None, *, any_columns: bool = False) -> None:
+        """Opens the file and reads its header. `-`: standard input, which goes to a temporary file first.
+
+        `template`: names columns beside those of jobs. `any_columns`: takes all, since nothing is to be sent.
 
         Raises:
             UnusableFile: it can't be read, or its columns are not those of jobs.
         """
-        if path.suffix.lower() not in {".csv", ".jsonl", ".ndjson"}:
-            raise UnusableFile(f"{path}: name the kind of file by its ending, .csv or .jsonl")
+        ending = unpacked_name(path).suffix.lower()
+        if path != STANDARD_INPUT and ending not in _ENDINGS:
+            raise UnusableFile(
+                f"{path}: name the kind of file by its ending, .csv or .jsonl, with .gz where it is packed"
+            )
         self.path = path
-        self.is_csv = path.suffix.lower() == ".csv"
-        self._bytes, self.size = open_file(path)
-        self._reader: RowReader = (CsvReader if self.is_csv else JsonReader)(str(path))
-        self._begun = self._parts()
-        self.recent: dict[int, Row] = {}
-        """The last rows by their number, from 1."""
-        self.own_minutes: Counter[int] = Counter()
-        """How many rows so far brought which `chat_duration_in_minutes` of their own."""
+        self._template, self._any_columns = template, any_columns
+        self._bytes, self.size = spooled(sys.stdin.buffer) if path == STANDARD_INPUT else open_file(path)
         try:
+            self.is_csv = ending == ".csv" if ending else not self._begins_with_an_object()
+            self._reader, self._begun = self._rewound()
+            self.recent: dict[int, Row] = {}
+            """The last rows by their number, from 1."""
+            self.own_minutes: Counter[int] = Counter()
+            """How many rows so far brought which `chat_duration_in_minutes` of their own."""
             self._first = next(self._begun, None)
         except UnusableFile:
             self.close()
             raise
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return "standard input" if self.path == STANDARD_INPUT else self.path.name
+
+    def _begins_with_an_object(self) -> bool:
+        begins = next(self._pieces(), b"").removeprefix(b"\xef\xbb\xbf")
+        return begins.lstrip()[:1] == b"{"
+
+    def _pieces(self) -> Iterator[bytes]:
+        self._bytes.seek(0)
+        unpacker = Unpacker(str(self.path), packed=self.path.suffix.lower() == ".gz")
+        while part := self._bytes.read(PART):
+            yield from unpacker.unpack(part)
+        yield from unpacker.end()
+
+    def _rewound(self) -> tuple[RowReader, Iterator[Row]]:
+        """A reader at the beginning of the file, and what it gives."""
+        reader = (CsvReader if self.is_csv else JsonReader)(str(self.path), self._template)
+        reader.any_columns = self._any_columns
+
+        def rows() -> Iterator[Row]:
+            for piece in self._pieces():
+                yield from reader.feed(piece)
+            yield from reader.end()
+
+        return reader, rows()
+
+    def content_hash(self) -> str:
+        """Hash of the file's bytes, by which it is known when it is given again."""
+        place = self._bytes.tell()
+        self._bytes.seek(0)
+        digest = hashlib.sha256()
+        while part := self._bytes.read(PART):
+            digest.update(part)
+        self._bytes.seek(place)
+        return digest.hexdigest()
 
     @property
     def columns(self) -> list[str]:
@@ -53,11 +103,6 @@ class JobFile:
     def position(self) -> int:
         """Bytes read so far."""
         return self._bytes.tell()
-
-    def _parts(self) -> Iterator[Row]:
-        while part := self._bytes.read(PART):
-            yield from self._reader.feed(part)
-        yield from self._reader.end()
 
     def rows(self) -> Iterator[Row]:
         """Each row as the file has it."""
@@ -75,21 +120,31 @@ class JobFile:
             yield job
 
     def lines_of(self, rows: Collection[int]) -> dict[int, int]:
-        """The lines of rows by their number; reads the file again up to the last of them."""
+        """The lines of rows by their number; reads the file again up to the last of them, and so ends any reading."""
         found: dict[int, int] = {}
         if rows:
-            again = JobFile(self.path)
-            for row in again.rows():
+            for row in self._rewound()[1]:
                 if row.number in rows:
                     found[row.number] = row.line
                 if row.number >= max(rows):
                     break
-            again.close()
         return found
 
     def close(self) -> None:
         """Closes the file."""
         self._bytes.close()
+
+
+def unpacked_name(path: Path) -> Path:
+    """The path without the ending of a packed file."""
+    return path.with_suffix("") if path.suffix.lower() == ".gz" else path
+
+
+def spooled(source: BinaryIO) -> tuple[IO[bytes], int]:
+    """All of a source that can be read only once, in a temporary file without a name; and its size."""
+    spool = TemporaryFile()  # noqa: SIM115  # closed by whoever has it
+    shutil.copyfileobj(source, spool, PART)
+    return spool, spool.tell()
 
 
 def open_file(path: Path) -> tuple[IO[bytes], int]:

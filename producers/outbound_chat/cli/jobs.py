@@ -27,11 +27,12 @@ Callback = Annotated[str | None, typer.Option(help="https:// URL that is told of
 Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_default=False)]
 
 
-def _pairs(values: list[str]) -> dict[str, str] | None:
-    pairs = dict(value.partition("=")[::2] for value in values)
+def pairs(values: list[str]) -> dict[str, str] | None:
+    """Attributes from `name=value`; None: there are none."""
+    found = dict(value.partition("=")[::2] for value in values)
     if any("=" not in value for value in values):
         raise typer.BadParameter("attributes are written name=value", param_hint="--attribute")
-    return pairs or None
+    return found or None
 
 
 def _read_request(path: Path | None) -> dict[str, Any] | None:
@@ -91,7 +92,7 @@ def send(
         "sender": sender,
     }
     raw = _read_request(request)
-    short = {"to": to, "text": text, "display_name": display_name, "attributes": _pairs(attribute or [])}
+    short = {"to": to, "text": text, "display_name": display_name, "attributes": pairs(attribute or [])}
     if raw is not None and any(value is not None for value in short.values()):
         raise typer.BadParameter(
             "holds the whole request; leave out the options that say the same", param_hint="--request"

@@ -23,12 +23,12 @@ def show_preflight(
     try:
         with OutboundChat.from_settings(settings) as chat:
             flight = _preflight(chat, rows, rejects, sender=sender, shared=shared)
+        lines = rows.lines_of({one.row for one in flight.first_expiring})
     except UnusableFile as error:
         raise typer.BadParameter(str(error), param_hint="FILE") from error
     finally:
         rows.close()
         rejects.close()
-    lines = rows.lines_of({one.row for one in flight.first_expiring})
     path = str(rejects.path) if flight.rejected else None
     for warning in _warnings(flight, settings.senders[sender], rows):
         talk.print(f"warning: {warning}", style="yellow", markup=False)

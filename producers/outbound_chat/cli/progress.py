@@ -3,18 +3,21 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from outbound_chat.cli.output import outlook_of, talk
+from outbound_chat.cli.output import clock_time, outlook_of, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import WaitTimeout
 from outbound_chat.jobs import Batch
 
 LOOK_SECONDS = 0.25
+RATE_AFTER_SECONDS = 1.0
+"""Before that a rate would tell of the start alone."""
 
 
 class _Source(Protocol):
@@ -43,14 +46,35 @@ class _Bar(Progress):
 
 @contextmanager
 def file_progress(verb: str, source: _Source, taken_are: str = "accepted") -> Iterator[Callable[[int, int], None]]:
-    """A bar while a file is read; it moves by being told how many rows were taken and rejected so far."""
+    """A bar while a file is read, with rows a second and the end to expect.
+
+    It moves by being told how many rows were taken and rejected so far.
+    """
+    began = time.monotonic()
     with _Bar(verb, TextColumn("{task.percentage:>3.0f}%")) as progress:
         bar = progress.add_task("", total=source.size or 1, words="")
 
         def show(taken: int, rejected: int) -> None:
-            progress.update(bar, completed=source.position, words=f"{taken:,} {taken_are}  {rejected:,} rejected")
+            passed = time.monotonic() - began
+            words = f"{taken:,} {taken_are}  {rejected:,} rejected"
+            if passed >= RATE_AFTER_SECONDS:
+                words += f"  {(taken + rejected) / passed:,.0f} rows/s"
+                left = passed * (source.size / max(1, source.position) - 1)
+                words += f", ends {clock_time(datetime.now(UTC) + timedelta(seconds=left))}" if left else ""
+            progress.update(bar, completed=source.position, words=words)
 
         yield show
+
+
+@contextmanager
+def rows_progress(verb: str, total: int, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar over the rows of a batch; it moves by being told the last row and how many were written. `quiet`: none."""
+    if quiet:
+        yield lambda _row, _written: None
+        return
+    with _Bar(verb, TextColumn("{task.percentage:>3.0f}%")) as progress:
+        bar = progress.add_task("", total=total or 1, words="")
+        yield lambda row, written: progress.update(bar, completed=row, words=f"{written:,} written")
 
 
 def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:

@@ -4,7 +4,8 @@ One description of the verbs (`_verbs`, `_batches`), which yields calls; two thi
 """
 
 from outbound_chat.client._async import AsyncOutboundChat
+from outbound_chat.client._batch_keys import FileKey
 from outbound_chat.client._options import BATCH_OPTIONS, ROW_OPTIONS
 from outbound_chat.client._sync import OutboundChat
 
-__all__ = ["BATCH_OPTIONS", "ROW_OPTIONS", "AsyncOutboundChat", "OutboundChat"]
+__all__ = ["BATCH_OPTIONS", "ROW_OPTIONS", "AsyncOutboundChat", "FileKey", "OutboundChat"]

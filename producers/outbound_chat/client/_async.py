@@ -6,7 +6,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
+from outbound_chat.client._batch_keys import FileKey
+from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected, OnStart
 from outbound_chat.client._control import Control
 from outbound_chat.client._documented import documented_by
 from outbound_chat.client._hub import Hub, Waiter
@@ -90,11 +91,21 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing, AsyncWebhooks):
         name: str = "",
         on_rejected: OnRejected | None = None,
         on_progress: OnProgress | None = None,
+        batch_key: str | FileKey | None = None,
+        on_start: OnStart | None = None,
         **shared: Unpack[BatchOptions],
     ) -> BatchReceipt:
         """As `OutboundChat.enqueue_batch`; `rows` may be an asynchronous iterable too."""
         options: dict[str, Any] = {**shared, "sender": sender}
-        batch = BatchWriter(self._verbs, options, name=name, on_rejected=on_rejected, on_progress=on_progress)
+        batch = BatchWriter(
+            self._verbs,
+            options,
+            name=name,
+            on_rejected=on_rejected,
+            on_progress=on_progress,
+            batch_key=batch_key,
+            on_start=on_start,
+        )
         try:
             await self._run(batch.open())
             async for row in _each(rows):

@@ -1,44 +1,36 @@
 """A batch on its way into the ledger, row by row, hundreds of jobs a round trip.
 
 Holds one chunk of rows at a time, whatever the size of the batch.
+
+With a batch key, a call that was broken off goes on where it stopped: the ledger knows the last row that came, and rows
+up to it are never taken again. They are read and checked once more all the same, so that the rejects and the counts are
+those of the whole batch.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from outbound_chat.client._checks import (
-    LONGEST_NAME,
-    UNREADABLE_KEY,
-    Errors,
-    check_callback,
-    check_concurrency,
-    check_key,
-    check_label,
-    check_priority,
-    check_tenant,
-    check_timing,
-    check_weight,
-)
+from outbound_chat.client._batch_keys import FileKey, check_batch_key, hashes_of
+from outbound_chat.client._batch_rows import BatchRows
+from outbound_chat.client._checks import UNREADABLE_KEY, Errors
 from outbound_chat.client._durability import Guard
-from outbound_chat.client._jobs import new_job
-from outbound_chat.client._quiet import ServerClock, out_of_quiet_hours
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs, max_age_ms
-from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, UnknownBatch
-from outbound_chat.ids import new_local_id
-from outbound_chat.jobs import BatchReceipt, Priority, Rejection
-from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
+from outbound_chat.errors import BatchClosed, BatchKeyConflict, FieldError, InvalidJob, UnknownBatch
+from outbound_chat.jobs import BatchReceipt, BatchStart, Rejection
+from outbound_chat.request import Code
 from outbound_chat.store import calls
-from outbound_chat.store.calls import NewJob, NotOpen
-from outbound_chat.store.records import lane_of
+from outbound_chat.store.calls import KeyUse, NewJob, NotOpen, Opened, Other
+from outbound_chat.store.records import from_ms
 from outbound_chat.stored import write_stored
-
-OF_THE_BATCH = frozenset({"weight", "concurrency"})
-OF_ONE_JOB = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
 
 OnRejected = Callable[[Rejection], None]
 OnProgress = Callable[[int, int], None]
 """Called with the jobs accepted and the rows rejected so far."""
+OnStart = Callable[[BatchStart], None]
+
+MOST_ROWS = 1_000
+"""Rows read between one round trip and the next: whoever keeps the last 1,200 of them can show each rejected one."""
 
 
 class BatchWriter:
@@ -52,55 +44,41 @@ class BatchWriter:
         name: str,
         on_rejected: OnRejected | None,
         on_progress: OnProgress | None,
+        batch_key: str | FileKey | None = None,
+        on_start: OnStart | None = None,
     ) -> None:
-        """`options`: sender, tenant, priority, and the part of the request that all rows share.
+        """`options`: as `BatchRows` takes them, and `durability`.
 
         Raises:
             InvalidJob: an option is refused; nothing was stored.
         """
         errors: Errors = []
-        tenant = check_tenant(options.get("tenant"), errors)
-        priority = check_priority(options.get("priority"), Priority.BULK, errors)
-        check_label("name", name, LONGEST_NAME, errors)
-        self._weight = check_weight(options.get("weight"), errors)
-        self._concurrency = check_concurrency(options.get("concurrency"), errors)
-        self._webhooks = verbs.settings.webhooks
-        self._callback = check_callback(options.get("callback_url"), self._webhooks, errors)
-        self._sender_name, sender = verbs.find_sender(options.get("sender"), errors)
         self._guard = Guard(verbs.settings.durability, options.get("durability"), errors)
-        errors += [
-            FieldError(field, Code.NOT_SHAREABLE, "belongs to one job; give it in the rows")
-            for field in sorted(OF_ONE_JOB & options.keys())
-        ]
-        shared = {
-            field: value for field, value in options.items() if field not in OWN_OPTIONS | OF_ONE_JOB | OF_THE_BATCH
-        }
-        self._shared = ChatRequest.from_short(shared)
-        if sender:
-            # Of what the rows are still to bring, nothing can be wrong yet.
-            errors += [error for error in self._shared.errors(sender) if error.field.partition(".")[0] in shared]
-        if errors or not sender:
-            raise InvalidJob(errors)
-        self.sender = sender
-        self._priority = priority
-        self._clock = ServerClock()
-        self._keys = verbs.keys(sender.budget)
+        self._key = check_batch_key(batch_key, errors)
+        self._of_batch = BatchRows(verbs, options, name, errors)
+        self.sender = self._of_batch.sender
+        self._keys = verbs.keys(self.sender.budget)
         self._seal = verbs.seal
-        self._batch = new_local_id()
-        self.lane = lane_of(priority, self._sender_name, tenant, self._batch)
-        self._fixed = {"sender": self._sender_name, "tenant": tenant, "priority": priority.name.lower()}
-        self._name = name
         self._on_rejected = on_rejected or self._keep_rejection
         self._on_progress = on_progress
+        self._on_start = on_start
         self._chunk: list[NewJob] = []
         self._chunk_bytes = 0
-        self._rows = self._accepted = self.rejected = self._duplicates = 0
+        self._doubtful: dict[int, tuple[FieldError, ...]] = {}
+        """Rows that came before and are refused now: each may have been taken then."""
+        self._rows = self._flushed_rows = self._accepted = self.rejected = self._duplicates = 0
         self._rejections: list[Rejection] = []
+        self._found = Opened(KeyUse.NEW, self._of_batch.batch)
 
     @property
     def id(self) -> str:
         """The batch's id."""
-        return f"{self._keys.budget}.{self._batch}"
+        return f"{self._keys.budget}.{self._of_batch.batch}"
+
+    @property
+    def lane(self) -> str:
+        """The lane of its jobs."""
+        return self._of_batch.lane
 
     @property
     def rejections(self) -> tuple[Rejection, ...]:
@@ -108,80 +86,78 @@ class BatchWriter:
         return tuple(self._rejections)
 
     def open(self) -> Steps[None]:
-        """Begins the batch."""
+        """Begins the batch, or finds the one of its key.
+
+        Raises:
+            BatchKeyConflict: the key belongs to a batch with other options.
+        """
         yield from self._guard.prepare(self._keys)
-        shared = write_stored(self._seal, self._shared)
-        call = calls.open_batch(
-            self._keys,
-            batch=self._batch,
-            lane=self.lane,
-            name=self._name,
-            shared=shared,
-            weight=self._weight,
-            concurrency=self._concurrency,
-            callback=self._callback,
+        rows = self._of_batch
+        hashes = hashes_of(self._seal, self._key, tenant=rows.tenant, name=rows.name, options=rows.asked())
+        found = yield from ask(
+            calls.open_batch(
+                self._keys,
+                batch=rows.batch,
+                lane=rows.lane,
+                name=rows.name,
+                shared=write_stored(self._seal, rows.shared),
+                weight=rows.weight,
+                concurrency=rows.concurrency,
+                callback=rows.callback,
+                **hashes._asdict(),
+            )
         )
-        yield from ask(call)
+        if found.use is KeyUse.UNREADABLE:
+            raise InvalidJob([FieldError("batch_key", UNREADABLE_KEY.code, UNREADABLE_KEY.message)])
+        if found.use is KeyUse.CONFLICT:
+            raise BatchKeyConflict(f"{self._keys.budget}.{found.batch}")
+        self._found = found
+        rows.use(found.batch)
         if self.sender.quiet_hours:
-            self._clock.set((yield from ask(calls.read_clock(self._keys))))
+            rows.clock.set((yield from ask(calls.read_clock(self._keys))))
+        if self._on_start:
+            self._on_start(self._start())
+
+    def _start(self) -> BatchStart:
+        found = self._found
+        return BatchStart(
+            id=self.id,
+            resumed_rows=found.rows,
+            created_at=from_ms(found.created_ms) if found.created_ms else None,
+            repeated=found.closed_ms > 0,
+            unfinished_id=f"{self._keys.budget}.{found.unfinished}" if found.unfinished else None,
+        )
 
     def add(self, row: object) -> bool:
-        """Checks one row; True: a chunk is full and `flush` is due.
+        """Checks one row; True: `flush` is due.
 
         A row may be an `InvalidJob`: what a reader of files says of a line that can't be a job.
         """
-        if (job := self.check(row)) is None:
-            return False
-        self._chunk.append(job)
-        self._chunk_bytes += len(job.request)
-        return len(self._chunk) >= calls.MOST_JOBS or self._chunk_bytes >= calls.MOST_BYTES // 2
+        if job := self.check(row):
+            if self._rows <= self._found.rows and not job.idem:
+                self._accepted += 1
+            elif self._rows <= self._found.rows or not self._found.closed_ms:
+                self._chunk.append(job)
+                self._chunk_bytes += len(job.request)
+        return (
+            len(self._chunk) >= calls.MOST_JOBS
+            or self._chunk_bytes >= calls.MOST_BYTES // 2
+            or len(self._doubtful) >= calls.MOST_JOBS
+            or self._rows - self._flushed_rows >= MOST_ROWS
+        )
 
     def check(self, row: object) -> NewJob | None:
-        """Checks one row and keeps nothing of it; None: it was rejected."""
+        """Checks one row and keeps nothing of it; None: it is refused."""
         self._rows += 1
         try:
-            return self._job(row)
+            return self._of_batch.job(self._rows, row)
         except InvalidJob as error:
-            self._reject(self._rows, error.errors)
+            # The first of the new ones wait with the last of the old: they are told in the order of their rows.
+            if self._rows <= self._found.rows or self._doubtful:
+                self._doubtful[self._rows] = error.errors
+            else:
+                self._reject(self._rows, error.errors)
             return None
-
-    def _job(self, row: object) -> NewJob:
-        if isinstance(row, InvalidJob):
-            raise row
-        if not isinstance(row, Mapping):
-            raise InvalidJob([FieldError("row", Code.WRONG_TYPE, 'must be a mapping, such as {"to": "+12025550123"}')])
-        errors: Errors = []
-        if row.get("durability") is not None:
-            errors.append(FieldError("durability", Code.NOT_IN_BATCH, "is the same for a whole batch; give it there"))
-        for field in row.keys() & self._fixed.keys():
-            if row[field] is not None and row[field] != self._fixed[field]:
-                errors.append(
-                    FieldError(field, Code.NOT_IN_BATCH, "is the same for a whole batch; make a batch for each")
-                )
-        timing = check_timing(row, errors)
-        idem = check_key(row.get("idempotency_key"), errors)
-        callback = check_callback(row.get("callback_url"), self._webhooks, errors)
-        own = ChatRequest.from_short({field: value for field, value in row.items() if field not in OWN_OPTIONS})
-        whole = own.merged(self._shared)
-        errors += whole.errors(self.sender)
-        if self.sender.quiet_hours and not errors:
-            timing = out_of_quiet_hours(
-                timing, self.sender, self._priority, whole.number, now_ms=self._clock.now_ms, errors=errors
-            )
-        if errors:
-            raise InvalidJob(errors)
-        return new_job(
-            self._seal,
-            f"{self._batch}-{self._rows}",
-            own,
-            whole,
-            parts=whole.parts(self.sender),
-            timing=timing,
-            idem=idem,
-            lane=self.lane,
-            callback=callback,
-            shared_callback=self._callback,
-        )
 
     def _reject(self, row: int, errors: tuple[FieldError, ...]) -> None:
         self.rejected += 1
@@ -192,8 +168,28 @@ class BatchWriter:
 
     def flush(self) -> Steps[None]:
         """Submits the rows checked so far."""
-        if not self._chunk:
+        if self._rows == self._flushed_rows:
             return
+        self._flushed_rows = self._rows
+        if self._doubtful:
+            yield from self._settle_doubtful()
+        if self._chunk:
+            yield from self._submit()
+        if self._on_progress:
+            self._on_progress(self._accepted, self.rejected)
+
+    def _settle_doubtful(self) -> Steps[None]:
+        """Time may have made a row wrong that was right when it was taken: only those without a job are rejected."""
+        doubtful, self._doubtful = self._doubtful, {}
+        ids = {row: f"{self._of_batch.batch}-{row}" for row in doubtful}
+        jobs = yield from ask(calls.read_jobs(self._keys, list(ids.values())))
+        for row, errors in doubtful.items():
+            if ids[row] in jobs:
+                self._accepted += 1
+            else:
+                self._reject(row, errors)
+
+    def _submit(self) -> Steps[None]:
         chunk, self._chunk, self._chunk_bytes = self._chunk, [], 0
         reply = yield from ask(
             calls.submit(
@@ -206,38 +202,50 @@ class BatchWriter:
         )
         if isinstance(reply, NotOpen):
             raise BatchClosed(self.id) if reply.closed else UnknownBatch(self.id)
-        self._clock.set(reply.now_ms)
+        self._of_batch.clock.set(reply.now_ms)
         self._accepted += len(chunk) - len(reply.others)
         for other in reply.others:
-            if other.same:
-                self._duplicates += 1
-                self._guard.remember(other.local_id)
-                continue
-            row = int(chunk[other.index].local_id.rpartition("-")[2])
-            if not other.local_id:
-                self._reject(row, (UNREADABLE_KEY,))
-                continue
-            message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
-            self._reject(row, (FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message),))
-        if self._on_progress:
-            self._on_progress(self._accepted, self.rejected)
+            self._take_other(chunk, other)
+
+    def _take_other(self, chunk: list[NewJob], other: Other) -> None:
+        """A row was not taken, since its idempotency key belongs to another job."""
+        if other.same:
+            self._duplicates += 1
+            self._guard.remember(other.local_id)
+            return
+        row = int(chunk[other.index].local_id.rpartition("-")[2])
+        if not other.local_id:
+            self._reject(row, (UNREADABLE_KEY,))
+            return
+        message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
+        self._reject(row, (FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message),))
 
     def close(self) -> Steps[BatchReceipt]:
         """Submits what is left and says that no more rows come."""
         yield from self.flush()
-        yield from ask(calls.close_batch(self._keys, batch=self._batch, rejected=self.rejected))
-        yield from self._guard.confirm(self.id, batch=self._batch, accepted=self._accepted)
+        batch = self._of_batch.batch
+        if not self._found.closed_ms:
+            yield from ask(calls.close_batch(self._keys, batch=batch, rejected=self.rejected))
+        if self._found.use is KeyUse.SAME:
+            book = yield from ask(calls.read_batch(self._keys, batch, with_pace=False))
+            self._accepted = int(book.fields["accepted"] or 0) if book else self._accepted
+        yield from self._guard.confirm(self.id, batch=batch, accepted=self._accepted)
         return BatchReceipt(
             id=self.id,
             accepted=self._accepted,
             rejected=self.rejected,
             duplicates=self._duplicates,
             rejections=self.rejections,
+            resumed_rows=self._found.rows,
+            repeated=self._found.closed_ms > 0,
         )
 
     def explain_interruption(self, error: BaseException) -> None:
         """Says on an error that ended the batch half way what stands."""
+        if isinstance(error, BatchKeyConflict | InvalidJob):  # nothing was stored
+            return
+        on = "; begin again with the same batch key and rows, and it goes on from there" if self._key else ""
         error.add_note(
             f"batch {self.id} was interrupted at row {self._rows}: {self._accepted} jobs are in the ledger and will be "
-            "sent; the batch stays open"
+            f"sent; the batch stays open{on}"
         )

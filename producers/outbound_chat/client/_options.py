@@ -88,6 +88,9 @@ class BatchOptions(RequestOptions, LaneOptions, SafetyOptions, WebhookOptions, t
     """Turns it gets where other batches of its tenant get one: 0.01 to 100."""
     concurrency: int | None
     """Calls of it that may run at the same time; without it as many as there are threads."""
+    template: str | Mapping[str, Any] | None
+    """The message with `{placeholders}` that each row fills in, as `"Hello {first_name|there}"`; or an object with any
+    of `text`, `display_name` and `attributes`. Rows bring the values by the names of the placeholders."""
 
 
 class DeadFilter(TypedDict, total=False):

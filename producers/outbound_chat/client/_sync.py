@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
+from outbound_chat.client._batch_keys import FileKey
+from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected, OnStart
 from outbound_chat.client._control import Control
 from outbound_chat.client._operations import Operations
 from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
@@ -93,6 +94,8 @@ class OutboundChat(Operations, Suppressing, Webhooks):
         name: str = "",
         on_rejected: OnRejected | None = None,
         on_progress: OnProgress | None = None,
+        batch_key: str | FileKey | None = None,
+        on_start: OnStart | None = None,
         **shared: Unpack[BatchOptions],
     ) -> BatchReceipt:
         """Takes many jobs as one batch, hundreds a round trip, in flat memory.
@@ -102,11 +105,24 @@ class OutboundChat(Operations, Suppressing, Webhooks):
         rejected by itself; `on_rejected` gets each rejection, else they are in the receipt. `on_progress(accepted,
         rejected)` is called after each chunk.
 
+        With a `batch_key` (1 to 255 characters, known to one tenant and budget) a call that was broken off is made
+        again with the same rows and options, and goes on where it stopped: no row is taken twice. Whoever calls once
+        more after the end gets the receipt again, `repeated`. `on_start` is told before the first row is read.
+
         Raises:
             InvalidJob: an option of the batch is refused. Nothing was stored.
+            BatchKeyConflict: the key belongs to a batch with another name or other options. Nothing was stored.
         """
         options: dict[str, Any] = {**shared, "sender": sender}
-        batch = BatchWriter(self._verbs, options, name=name, on_rejected=on_rejected, on_progress=on_progress)
+        batch = BatchWriter(
+            self._verbs,
+            options,
+            name=name,
+            on_rejected=on_rejected,
+            on_progress=on_progress,
+            batch_key=batch_key,
+            on_start=on_start,
+        )
         try:
             self._run(batch.open())
             for row in rows:

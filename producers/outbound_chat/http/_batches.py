@@ -10,11 +10,11 @@ from outbound_chat.client import BATCH_OPTIONS
 from outbound_chat.errors import FieldError, InvalidJob, OutboundChatError
 from outbound_chat.http._answers import OF_BODIES, answered, documented
 from outbound_chat.http._auth import CanEnqueue, CanOperate, CanRead
-from outbound_chat.http._body import JSON_TYPE, json_object, media_type
+from outbound_chat.http._body import JSON_TYPE, json_object, key_in_header, media_type
 from outbound_chat.http._codes import Code
 from outbound_chat.http._fields import read_fields
 from outbound_chat.http._jobs import Wait
-from outbound_chat.http._models import BatchModel, JobPageModel, ReceiptModel
+from outbound_chat.http._models import BatchModel, BatchPageModel, JobPageModel, ReceiptModel
 from outbound_chat.http._problems import Problem, problem_of
 from outbound_chat.http._request_schemas import BATCH_BODY, REASON_BODY
 from outbound_chat.http._rows_body import CSV_TYPE, JSON_LINES_TYPES, Given, Rejections, RowsBody, begun
@@ -24,6 +24,7 @@ from outbound_chat.jobs import BatchReceipt, JobState, Rejection
 from outbound_chat.plain import to_plain_json
 from outbound_chat.request import ChatRequest, Code as FieldCode
 from outbound_chat.rows import UnusableFile, converted
+from outbound_chat.templates import Template
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
@@ -42,6 +43,9 @@ class StreamedOptions:
         sender: Annotated[str | None, Query(description="Sender in the settings.")] = None,
         name: Annotated[str | None, Query(max_length=LONGEST_NAME, description="What to call the batch.")] = None,
         text: Annotated[str | None, Query(description="The message of rows that bring none.")] = None,
+        template: Annotated[
+            str | None, Query(description="The message with {column} or {column|default} in it, filled in by each row.")
+        ] = None,
         priority: Annotated[str | None, Query(description="urgent, normal or bulk (the default).")] = None,
         tenant: Annotated[str | None, Query(description="Tenant whose turn it takes.")] = None,
         weight: Annotated[float | None, Query(description="Turns it gets where other batches get one.")] = None,
@@ -53,6 +57,7 @@ class StreamedOptions:
     ) -> None:
         given: dict[str, Any] = {"sender": sender, "name": name, "text": text, "priority": priority, "tenant": tenant}
         given |= {"weight": weight, "concurrency": concurrency, "durability": durability}
+        given["template"] = template
         given["callback_url"] = callback_url
         self.given = {option: value for option, value in given.items() if value is not None}
 
@@ -62,7 +67,7 @@ class StreamedOptions:
     operation_id="enqueueBatch",
     summary="Enqueue many messages as one batch",
     status_code=201,
-    responses=documented(ReceiptModel, 409, *OF_BODIES, status=201),
+    responses=documented(ReceiptModel, 409, *OF_BODIES, status=201, _200="The batch that an earlier request made."),
     openapi_extra=BATCH_BODY,
 )
 async def enqueue(
@@ -70,25 +75,31 @@ async def enqueue(
 ) -> Response:
     """Takes rows as JSON, or of any number as CSV or NDJSON; rows that are refused do not stop the others.
 
-    The answer begins when the whole body has come. It has every row that was refused, with its line and reasons.
+    The answer begins when the whole body has come. It has every row that was refused, with its line and reasons. With
+    an `Idempotency-Key` a request that broke off is repeated, with the same rows and options: no row is taken twice.
     """
     kind = media_type(request, JSON_TYPE, CSV_TYPE, *JSON_LINES_TYPES)
     rejections = Rejections()
+    key = key_in_header(request)
     try:
         if kind == JSON_TYPE:
-            receipt = await _take_json(view, await json_object(request), streamed.given, rejections)
+            receipt = await _take_json(view, await json_object(request), streamed.given, key, rejections)
         else:
-            receipt = await _take_stream(view, RowsBody(request, kind), streamed.given, rejections)
+            receipt = await _take_stream(
+                view, RowsBody(request, kind, _template(streamed.given)), streamed.given, key, rejections
+            )
     except BaseException:
         rejections.close()
         raise
-    service_of(request).metrics.took(receipt.accepted, receipt.rejected)
+    if not receipt.repeated:
+        service_of(request).metrics.took(receipt.accepted, receipt.rejected)
     headers = {"Location": f"/v1/batches/{receipt.id}"}
-    return StreamingResponse(_told(receipt, rejections), 201, headers=headers, media_type=JSON_TYPE)
+    status = 200 if receipt.repeated else 201
+    return StreamingResponse(_told(receipt, rejections), status, headers=headers, media_type=JSON_TYPE)
 
 
 async def _take_json(
-    view: View, body: dict[str, Any], streamed: dict[str, Any], rejections: Rejections
+    view: View, body: dict[str, Any], streamed: dict[str, Any], key: str | None, rejections: Rejections
 ) -> BatchReceipt:
     if streamed:
         message = "belongs into the body when that is JSON"
@@ -97,19 +108,24 @@ async def _take_json(
     if not isinstance(rows, list):
         raise InvalidJob([FieldError("rows", FieldCode.WRONG_TYPE, "must be a list of objects, one a message")])
 
+    template = _template(body)
+    named = template.names if template else frozenset()
+
     async def given() -> AsyncIterator[Given]:
         for row in rows:
-            yield converted(row) if isinstance(row, dict) else row
+            yield converted(row, named) if isinstance(row, dict) else row
 
-    return await view.enqueue_batch(given(), _checked(body), lambda rejection: rejections.add(rejection, None))
+    return await view.enqueue_batch(given(), _checked(body, key), lambda rejection: rejections.add(rejection, None))
 
 
-async def _take_stream(view: View, body: RowsBody, options: dict[str, Any], rejections: Rejections) -> BatchReceipt:
+async def _take_stream(
+    view: View, body: RowsBody, options: dict[str, Any], key: str | None, rejections: Rejections
+) -> BatchReceipt:
     def reject(rejection: Rejection) -> None:
         rejections.add(rejection, body.line_of(rejection.row))
 
     try:
-        return await view.enqueue_batch(await begun(body.rows()), _checked(options), reject)
+        return await view.enqueue_batch(await begun(body.rows()), _checked(options, key), reject)
     except UnusableFile as error:
         raise _interrupted(Problem(Code.UNUSABLE_FILE, str(error)), error) from error
     except InvalidJob:
@@ -124,7 +140,11 @@ def _interrupted(problem: Problem, error: Exception) -> Problem:
     return problem
 
 
-def _checked(options: dict[str, Any]) -> dict[str, Any]:
+def _template(options: dict[str, Any]) -> Template | None:
+    return None if options.get("template") is None else Template.parse(options["template"])
+
+
+def _checked(options: dict[str, Any], key: str | None) -> dict[str, Any]:
     name = options.get("name")
     if name is not None and not (isinstance(name, str) and len(name) <= LONGEST_NAME):
         message = f"must be text of at most {LONGEST_NAME} characters"
@@ -132,16 +152,40 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
     if unknown := options.keys() - BATCH_OPTIONS - {"name"} - OF_ROWS:
         # Refuses them with the names that they may have been meant as.
         ChatRequest.from_short(dict.fromkeys(sorted(unknown), ""))
-    return options
+    return {**options, "batch_key": key}
 
 
 async def _told(receipt: BatchReceipt, rejections: Rejections) -> AsyncIterator[bytes]:
-    counts = {"id": receipt.id, "accepted": receipt.accepted, "rejected": receipt.rejected}
-    counts["duplicates"] = receipt.duplicates
+    counts: dict[str, Any] = {"id": receipt.id, "accepted": receipt.accepted, "rejected": receipt.rejected}
+    counts |= {"duplicates": receipt.duplicates}
+    counts |= {"resumed_rows": receipt.resumed_rows, "repeated": receipt.repeated}
     yield to_plain_json(counts).removesuffix(b"}") + b',"rejections":['
     async for part in rejections.parts():
         yield part
     yield b"]}"
+
+
+@router.get(
+    "",
+    operation_id="readBatches",
+    summary="List batches",
+    responses=documented(BatchPageModel, 404),
+)
+async def page(
+    view: CanRead,
+    *,
+    budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
+    sender: Annotated[str | None, Query()] = None,
+    tenant: Annotated[str | None, Query()] = None,
+    only_open: Annotated[bool, Query(alias="open", description="Only those that are not final.")] = False,
+    cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> Response:
+    """Those that are not final, the newest first; then those that ended, the last first. A page may have few batches,
+    even none: go on until `cursor` is null.
+    """
+    chosen = {"budget": budget, "sender": sender, "tenant": tenant, "open": only_open}
+    return answered(await view.batches(chosen, cursor, limit))
 
 
 @router.get(

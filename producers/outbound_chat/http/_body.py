@@ -1,8 +1,7 @@
 """Reads bodies: parts of any length unpacked, or one JSON object of bounded length."""
 
 import json
-import zlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from typing import Any, NoReturn
 
 from starlette.requests import Request
@@ -10,10 +9,8 @@ from starlette.requests import Request
 from outbound_chat.http._codes import Code
 from outbound_chat.http._problems import Problem
 from outbound_chat.http._service import service_of
-from outbound_chat.rows import each_once
+from outbound_chat.rows import Unpacker, UnusableFile, each_once
 
-_GZIP = 16 + zlib.MAX_WBITS
-_PART = 65_536
 JSON_TYPE = "application/json"
 
 
@@ -25,40 +22,29 @@ def media_type(request: Request, *known: str) -> str:
     return given
 
 
+def key_in_header(request: Request) -> str | None:
+    """The idempotency key that came as a header, whatever its bytes."""
+    raw = dict(request.headers.raw).get(b"idempotency-key")
+    return None if raw is None else raw.decode("utf-8", "surrogateescape")
+
+
 async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
-    """The body part by part, unpacked where it is gzip. No part is longer than what came, or 64 KiB."""
+    """The body part by part, unpacked where it is gzip, whether it says so or not.
+
+    No part is longer than what came, or 64 KiB.
+    """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
         raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding must be gzip, or left out.")
-    gzip = _Gzip() if encoding == "gzip" else None
-    async for part in request.stream():
-        if gzip is None:
-            yield part
-            continue
-        for unpacked in gzip.unpack(part):
+    unpacker = Unpacker(packed=encoding == "gzip")
+    try:
+        async for part in request.stream():
+            for unpacked in unpacker.unpack(part):
+                yield unpacked
+        for unpacked in unpacker.end():
             yield unpacked
-    if gzip is not None and not gzip.whole:
-        raise Problem(Code.UNUSABLE_FILE, "The body ends in the middle of its gzip data.")
-
-
-class _Gzip:
-    """Unpacks gzip, of which a body may have several one after the other, as `cat a.gz b.gz` makes them."""
-
-    def __init__(self) -> None:
-        self._unpacker = zlib.decompressobj(_GZIP)
-        self.whole = False
-
-    def unpack(self, part: bytes) -> Iterator[bytes]:
-        """What the part unpacks to, in pieces of bounded length however well it was packed."""
-        while part:
-            if self.whole:
-                self._unpacker = zlib.decompressobj(_GZIP)
-            try:
-                yield self._unpacker.decompress(part, _PART)
-            except zlib.error:
-                raise Problem(Code.UNUSABLE_FILE, "The body is not gzip, as Content-Encoding says.") from None
-            self.whole = self._unpacker.eof
-            part = self._unpacker.unused_data if self.whole else self._unpacker.unconsumed_tail
+    except UnusableFile as error:
+        raise Problem(Code.UNUSABLE_FILE, f"{str(error)[0].upper()}{str(error)[1:]}.") from None
 
 
 async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.errors import FieldError, InvalidJob
 from outbound_chat.http._answers import OF_BODIES, answered, documented
 from outbound_chat.http._auth import CanEnqueue, CanOperate, CanRead
-from outbound_chat.http._body import json_object
+from outbound_chat.http._body import json_object, key_in_header
 from outbound_chat.http._models import JobModel, JobsModel, WhyModel
 from outbound_chat.http._request_schemas import JOB_BODY
 from outbound_chat.http._service import service_of, unless_over
@@ -39,7 +39,7 @@ async def enqueue(request: Request, view: CanEnqueue) -> Response:
     With an idempotency key the same request may be repeated: it gives the same job, and the customer is texted once.
     """
     body = await json_object(request)
-    options = _options(body, _key_in_header(request))
+    options = _options(body, key_in_header(request))
     metrics = service_of(request).metrics
     try:
         job = await (view.enqueue_request(options) if _is_raw(body) else view.enqueue(options))
@@ -126,8 +126,3 @@ def _options(body: dict[str, Any], key: str | None) -> dict[str, Any]:
     if errors:
         raise InvalidJob(errors)
     return options
-
-
-def _key_in_header(request: Request) -> str | None:
-    raw = dict(request.headers.raw).get(b"idempotency-key")
-    return None if raw is None else raw.decode("utf-8", "surrogateescape")

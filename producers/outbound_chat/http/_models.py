@@ -138,6 +138,10 @@ class ReceiptModel(BaseModel):
     rejected: int
     duplicates: int
     """Rows whose idempotency key belongs to an earlier job that asked for the same."""
+    resumed_rows: int
+    """Rows that an earlier request with the same Idempotency-Key had brought in; they are among the other counts."""
+    repeated: bool
+    """The batch of the Idempotency-Key was closed before: nothing new was taken."""
     rejections: list[RejectionModel]
     """In the order in which they were found; a long list streams in last."""
 
@@ -165,6 +169,17 @@ class BatchModel(BaseModel):
     expected_end: datetime | None
     held_by: str
     """Why no end can be told; empty: it goes on."""
+
+
+class BatchPageModel(BaseModel):
+    """A page of batches."""
+
+    model_config = _MODEL
+
+    batches: list[BatchModel]
+    """With their counts and measured rate; `expected_end` is null: read one by its id."""
+    cursor: str | None
+    """Where the next page begins; null: this was the last."""
 
 
 class JobPageModel(BaseModel):

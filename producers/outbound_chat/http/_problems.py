@@ -15,6 +15,7 @@ from starlette.routing import Match
 
 from outbound_chat.errors import (
     BatchClosed,
+    BatchKeyConflict,
     FieldError,
     IdempotencyConflict,
     InvalidJob,
@@ -96,13 +97,15 @@ _BY_STATE: Mapping[type[OutboundChatError], Code] = {
 _KEPT = "results are kept for a while only (results.keep)."
 
 
-def problem_of(error: OutboundChatError | SettingsError) -> Problem:  # noqa: PLR0911  # a table, with a row a return
+def problem_of(error: OutboundChatError | SettingsError) -> Problem:  # noqa: C901, PLR0911  # a table, with a row a return
     """An error of the client, as it is answered."""
     match error:
         case InvalidJob() | InvalidNumbers():
             return Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=error.errors)
         case IdempotencyConflict():
             return Problem(Code.IDEMPOTENCY_CONFLICT, str(error), job_id=error.job_id)
+        case BatchKeyConflict():
+            return Problem(Code.IDEMPOTENCY_CONFLICT, str(error), id=error.batch_id)
         case UnknownJob():
             return Problem(Code.UNKNOWN_JOB, f"No job has this id; {_KEPT}")
         case UnknownBatch():

@@ -103,6 +103,11 @@ _SHARED = {
     "name": {**_TEXT, "maxLength": 200},
     "weight": {"type": "number", "minimum": 0.01, "maximum": 100},
     "concurrency": {"type": "integer", "minimum": 1},
+    "template": {
+        "oneOf": [_TEXT, {"type": "object"}],
+        "description": "The message with `{name}` or `{name|default}` in it, or an object with any of `text`, "
+        "`display_name` and `attributes`; each row brings the values.",
+    },
     **SHORT,
 }
 _ROWS = {"type": "array", "items": {"type": "object"}, "description": "A message each, in the short form."}
@@ -116,7 +121,16 @@ BATCH_BODY = body_of(
         },
         "text/csv": {"schema": _TEXT, "example": _CSV},
         "application/x-ndjson": {"schema": _TEXT, "example": _LINES},
-    }
+    },
+    parameters=[
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "The same key is the same batch: a request that broke off is repeated, and goes on there.",
+            "schema": {**_TEXT, "minLength": 1, "maxLength": 255},
+        }
+    ],
 )
 _REASON = {"reason": {**_TEXT, "minLength": 1, "description": "Why, for those who will wonder."}}
 REASON_BODY = body_of(

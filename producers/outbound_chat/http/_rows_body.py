@@ -13,6 +13,7 @@ from outbound_chat.http._body import parts_of
 from outbound_chat.jobs import Rejection
 from outbound_chat.plain import to_plain_json
 from outbound_chat.rows import CsvReader, JsonReader, RowReader
+from outbound_chat.templates import Template
 
 CSV_TYPE = "text/csv"
 JSON_LINES_TYPES = ("application/x-ndjson", "application/jsonl")
@@ -27,9 +28,9 @@ Given = Mapping[str, Any] | InvalidJob
 class RowsBody:
     """The rows of a body, and their lines."""
 
-    def __init__(self, request: Request, media_type: str) -> None:
+    def __init__(self, request: Request, media_type: str, template: Template | None) -> None:
         self._request = request
-        self._reader: RowReader = CsvReader() if media_type == CSV_TYPE else JsonReader()
+        self._reader: RowReader = (CsvReader if media_type == CSV_TYPE else JsonReader)(template=template)
         self._lines: dict[int, int] = {}
 
     def line_of(self, row: int) -> int | None:

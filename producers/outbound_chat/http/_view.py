@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from outbound_chat.errors import (
+    BatchKeyConflict,
     FieldError,
     IdempotencyConflict,
     UnknownBatch,
@@ -99,7 +100,14 @@ class View(WebhookView):
         own: Any = {"sender": None, **self._limits.own(options, options.get("sender"))}
         own["name"] = own.get("name") or ""
         hidden = _without_job(on_rejected) if self._limits.senders is not None else on_rejected
-        return await self._client.enqueue_batch(self._while_good(rows), on_rejected=hidden, **own)
+        try:
+            return await self._client.enqueue_batch(self._while_good(rows), on_rejected=hidden, **own)
+        except BatchKeyConflict as error:
+            # As with jobs: senders of one tenant share its keys, but not its batches.
+            with suppress(UnknownBatch):
+                await self.batch(error.batch_id)
+                raise
+            raise Problem(Code.IDEMPOTENCY_CONFLICT, "The key belongs to another batch; use a new key.") from None
 
     async def _while_good(self, rows: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """The rows, as long as the caller's key is good: a body may come for hours."""

@@ -48,6 +48,8 @@ class Code(StrEnum):
     """No configured sender has this instance and number."""
     AMBIGUOUS_SENDER = "ambiguous_sender"
     """Several configured senders have this instance and number."""
+    INVALID_TEMPLATE = "invalid_template"
+    """The template has a brace that is no placeholder."""
     INVALID_TIME = "invalid_time"
     """The time has no time zone, or is not where it must be."""
     INVALID_NAME = "invalid_name"

@@ -1,9 +1,10 @@
-"""Reads rows of jobs from CSV or JSONL that comes part by part, from a file or from a caller over HTTP.
+"""Reads rows of jobs from CSV or JSONL, plain or gzip, that comes part by part, from a file or from a caller over HTTP.
 
 Columns are the names of the short form: `to`, `text`, `send_at` …; `attributes.NAME` and `segment_attributes.NAME` fill
 the maps. Columns whose name begins with `_` are passed over: those of a file of rejects do.
 """
 
+from outbound_chat.rows._gzip import MAGIC, Unpacker
 from outbound_chat.rows._reader import LONGEST_FIELD, LONGEST_LINE, CsvReader, JsonReader, RowReader, UnusableFile
 from outbound_chat.rows._values import COLUMNS, MAPS, TIMES, Row, converted, each_once, parse_time
 
@@ -11,12 +12,14 @@ __all__ = [
     "COLUMNS",
     "LONGEST_FIELD",
     "LONGEST_LINE",
+    "MAGIC",
     "MAPS",
     "TIMES",
     "CsvReader",
     "JsonReader",
     "Row",
     "RowReader",
+    "Unpacker",
     "UnusableFile",
     "converted",
     "each_once",

@@ -13,6 +13,7 @@ from typing import Any
 from outbound_chat.errors import InvalidJob
 from outbound_chat.request import Code
 from outbound_chat.rows._values import COLUMNS, Row, each_once, known_column, refused
+from outbound_chat.templates import Template
 
 # A message is at most 16,384 bytes and attributes 32,768: a field beyond that is no job.
 LONGEST_FIELD = 131_072
@@ -26,9 +27,13 @@ class UnusableFile(ValueError):
 class RowReader(ABC):
     """Gives rows as bytes come. `feed` each part, then `end` once; read what they give to its end before the next."""
 
-    def __init__(self, name: str = "the body") -> None:
-        """`name`: what errors call the source."""
+    def __init__(self, name: str = "the body", template: Template | None = None) -> None:
+        """`name`: what errors call the source. `template`: names further columns."""
+        self.any_columns = False
+        """Columns are taken as they come: the rows are not to be sent."""
         self._name = name
+        self._named = template.names if template else frozenset()
+        self._needed = template.needed if template else frozenset()
         self._rest = b""
         self._lines: deque[tuple[str, int]] = deque()
         """Text to be read, and how many lines of the source it is."""
@@ -77,7 +82,7 @@ class RowReader(ABC):
     def _counted(self, *, last: bool) -> Iterator[Row]:
         for line, cells, fault in self._found(last=last):
             self.rows += 1
-            yield Row(self.rows, line, cells, fault)
+            yield Row(self.rows, line, cells, fault, self._named)
 
     @abstractmethod
     def _found(self, *, last: bool) -> Iterator[tuple[int, dict[str, Any], InvalidJob | None]]:
@@ -111,8 +116,8 @@ class _MoreWanted(Exception):
 class CsvReader(RowReader):
     """Reads CSV, whose first line names the columns."""
 
-    def __init__(self, name: str = "the body") -> None:
-        super().__init__(name)
+    def __init__(self, name: str = "the body", template: Template | None = None) -> None:
+        super().__init__(name, template)
         csv.field_size_limit(LONGEST_FIELD)
         self._reader = csv.reader(self._next_lines(), strict=True)
         self._begun: list[str] = []
@@ -177,10 +182,17 @@ class CsvReader(RowReader):
         columns = [column.strip() for column in cells]
         if any("\0" in column for column in columns):
             raise UnusableFile(f"{self._name} has NUL bytes, as UTF-16 does; save it as UTF-8")
-        unknown = [name for name in columns if not known_column(name)]
-        if "to" not in columns:
+        unknown = [
+            name for name in columns if not self.any_columns and not known_column(name) and name not in self._named
+        ]
+        if "to" not in columns and not self.any_columns:
             raise UnusableFile(
                 f'{self._name} has no column "to" for the phone numbers; its first line must name the columns'
+            )
+        if missing := sorted(self._needed.difference(columns)):
+            names = ", ".join(f'"{name[:64]}"' for name in missing[:5])
+            raise UnusableFile(
+                f"{self._name} lacks columns that the template names: {names}; add them, or write {{name|default}}"
             )
         if unknown:
             names = ", ".join(f'"{name[:64]}"' for name in unknown[:5]).encode("utf-8", "replace").decode()

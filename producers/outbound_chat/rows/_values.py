@@ -35,10 +35,12 @@ class Row:
     cells: Mapping[str, Any]
     fault: InvalidJob | None = None
     """Why it can't be a job at all."""
+    named: frozenset[str] = frozenset()
+    """Columns that a template names."""
 
     def job(self) -> Mapping[str, Any] | InvalidJob:
         """The row as `enqueue_batch` takes it."""
-        return self.fault or converted(self.cells)
+        return self.fault or converted(self.cells, self.named)
 
 
 def parse_time(field: str, text: str | None) -> datetime | None:
@@ -79,13 +81,16 @@ def refused(code: Code, message: str) -> InvalidJob:
     return InvalidJob([FieldError("row", code, message)])
 
 
-def converted(cells: Mapping[str, Any]) -> Mapping[str, Any] | InvalidJob:
-    """Cells as `enqueue_batch` takes them; an empty cell is an option that is not given."""
+def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> Mapping[str, Any] | InvalidJob:
+    """Cells as `enqueue_batch` takes them; an empty cell is an option that is not given.
+
+    `named`: columns that a template names, which may begin with `_` too.
+    """
     row: dict[str, Any] = {}
     errors: list[FieldError] = []
     for column, value in cells.items():
         base, dot, key = column.partition(".")
-        if column.startswith("_") or value is None or value == "":
+        if value is None or value == "" or (column.startswith("_") and column not in named):
             continue
         if isinstance(value, str) and not _is_text(value):
             errors.append(FieldError(column, Code.NOT_UNICODE, "is not UTF-8; save the file as UTF-8"))

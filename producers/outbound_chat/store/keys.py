@@ -40,6 +40,8 @@ class KeyKind:
 KINDS = (
     KeyKind("j:*", "string", Lifetime.FINAL, "a job's record: head, newline, request"),
     KeyKind("b:*", "hash", Lifetime.FINAL, "a batch's book: name, lane, shared request, counts"),
+    KeyKind("open_batches", "zset", Lifetime.EMPTY, "batches that are not final: id -> created ms"),
+    KeyKind("ended_batches", "zset", Lifetime.TTL, "batches that are final, as long as their books: id -> until ms"),
     KeyKind("lane:*", "zset", Lifetime.EMPTY, "jobs of a lane that were never called: id or row -> due ms"),
     KeyKind("again:*", "zset", Lifetime.EMPTY, "jobs of a lane that wait for another call: id or row -> due ms"),
     KeyKind("later", "zset", Lifetime.EMPTY, "lanes whose next job lies ahead, and gates to try again -> due ms"),
@@ -58,6 +60,8 @@ KINDS = (
         "unreadable", "zset", Lifetime.EMPTY, "records that can't be read, for a person to look at: id -> found ms"
     ),
     KeyKind("idem:*", "string", Lifetime.FINAL, "idempotency key of a tenant: job id and fingerprint"),
+    KeyKind("opened:*", "string", Lifetime.FINAL, "batch key of a tenant: batch id and fingerprint"),
+    KeyKind("source:*", "string", Lifetime.TTL, "the batch that was begun last with the rows of a file: its id"),
     KeyKind("books", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
     KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens, the rate that was learned and how, and whose share is next"),
     KeyKind("faults", "hash", Lifetime.EMPTY, "what does not add up: kind, and lane or job -> by how much"),

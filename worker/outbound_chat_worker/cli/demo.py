@@ -87,7 +87,7 @@ def _send(stack: Stack, path: Path, folder: Path) -> Report:
     shared: dict[str, Any] = {"priority": "bulk"}
     try:
         with OutboundChat.from_settings(stack.settings) as chat:
-            receipt = enqueue_file(chat, rows, rejects, sender=SENDER, name=path.name, shared=shared)
+            receipt = enqueue_file(chat, rows, rejects, sender=SENDER, name=path.name, **shared)
             batch = follow_batch(chat, receipt.id, TIMEOUT)
             row_ids = [f"{receipt.id}-{row}" for row in range(1, receipt.accepted + receipt.rejected + 1)]
             jobs = [job for job in chat.statuses(row_ids).values() if job]

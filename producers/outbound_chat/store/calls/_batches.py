@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from outbound_chat.errors import StoreError
@@ -17,6 +18,36 @@ _TEXTS = frozenset({"name", "lane"})
 _LONGEST_COUNT = 15
 
 
+class KeyUse(StrEnum):
+    """What `open_batch` found of a batch key."""
+
+    NEW = "new"
+    """No batch has it, or none was given: the batch was begun."""
+    SAME = "same"
+    """The batch of this key has these options."""
+    CONFLICT = "conflict"
+    """It has other options."""
+    UNREADABLE = "unreadable"
+    """Another program wrote over what is kept of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What became of `open_batch`."""
+
+    use: KeyUse
+    batch: str
+    """Local id of the batch: the one begun, or the one that has the key."""
+    created_ms: int = 0
+    """When the batch that has the key was begun; as the next two, 0 where it was begun by this call."""
+    closed_ms: int = 0
+    """When it was closed; 0 while it is open."""
+    rows: int = 0
+    """The last row that was taken into it."""
+    unfinished: str = ""
+    """Local id of the batch begun last with the same source, while that one is open."""
+
+
 def open_batch(
     keys: Keys,
     *,
@@ -27,10 +58,26 @@ def open_batch(
     weight: float | None = None,
     concurrency: int | None = None,
     callback: str = "",
-) -> Call[str]:
-    """Begins a batch; twice changes nothing."""
+    batch_key: str = "",
+    fingerprint: str = "-",
+    source: str = "",
+) -> Call[Opened]:
+    """Begins a batch, or finds the one begun with its key; twice changes nothing."""
     limits: list[str | float] = ["" if limit is None else limit for limit in (weight, concurrency)]
-    return Call("open_batch", keys, [batch, lane, name, shared, *limits, callback], str)
+
+    def read(reply: list[Any]) -> Opened:
+        use = KeyUse(reply[0])
+        if use is KeyUse.NEW:
+            return Opened(use, batch, unfinished=reply[1])
+        if use is KeyUse.UNREADABLE:
+            return Opened(use, batch)
+        id_, *numbers = reply[1:]
+        created_ms, closed_ms, rows = (int(number or 0) if is_count(number) else 0 for number in numbers)
+        return Opened(use, id_, created_ms, closed_ms, rows)
+
+    return Call(
+        "open_batch", keys, [batch, lane, name, shared, *limits, callback, batch_key, fingerprint, source], read
+    )
 
 
 def close_batch(keys: Keys, *, batch: str, rejected: int) -> Call[str]:
@@ -58,7 +105,7 @@ def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> Call[Book |
         if len(reply) == 1:
             return None
         fields = dict(zip(reply[3::2], reply[4::2], strict=True))
-        if reply[1] == "unreadable" or not all(is_count(fields[name]) for name in fields.keys() - _TEXTS):
+        if reply[1] == "unreadable" or not is_sound(fields):
             raise StoreError(
                 f"the book of batch {keys.budget}.{batch} can't be read, another program wrote to {keys.batch(batch)}; "
                 "look at that key, and delete it if it is not yours"
@@ -66,6 +113,11 @@ def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> Call[Book |
         return Book(int(reply[0]), int(reply[1]), fields, read_pace_json(reply[2]) if reply[2] else None)
 
     return Call("read_batch", keys, [batch, int(with_pace)], read)
+
+
+def is_sound(fields: Mapping[str, str]) -> bool:
+    """Whether the fields of a book are what we wrote: its counts and times are numbers."""
+    return all(is_count(fields[name]) for name in fields.keys() - _TEXTS)
 
 
 def is_count(text: str) -> bool:

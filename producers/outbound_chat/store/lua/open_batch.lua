@@ -1,4 +1,4 @@
--- open_batch: begins a batch, to which `submit` adds jobs until `close_batch`.
+-- open_batch: begins a batch, to which `submit` adds jobs until `close_batch`; or finds the one begun with its key.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] batch: its id
 -- ARGV[2] lane: priority:sender:tenant:batch, the lane of all its jobs
@@ -7,17 +7,72 @@
 -- ARGV[5] weight: how many turns it gets where others get one ('': 1)
 -- ARGV[6] concurrency: calls of it that may run at the same time ('': as many as may be)
 -- ARGV[7] callback: URL for webhooks of it and of its jobs ('': none)
--- reply   'ok'
--- keeps   twice changes nothing
+-- ARGV[8] batch_key: hash of what makes it the same batch when its producer begins anew ('': nothing does)
+-- ARGV[9] fingerprint: hashes of its options; the first is kept, each tells the same
+-- ARGV[10] source: hash of the file that its rows come from ('': none)
+-- reply   {'new', other}: it was begun; other: the batch begun last with this source, while that is not closed, else ''
+--         {'same' or 'conflict', id, created_ms, closed_ms, rows}: the batch of this key; closed_ms: '' while it is open,
+--         rows: the last row that was taken into it
+--         {'unreadable'}: what is kept of the key can't be read, so nobody knows
+-- keeps   a key has one batch; twice changes nothing
 -- uses: base record lanes events webhooks books
-local book = key('b:' .. ARGV[1])
-if redis.call('HSETNX', book, 'created_at', digits(NOW)) == 1 then
-  redis.call('HSET', book, 'lane', ARGV[2], 'name', ARGV[3], 'shared', ARGV[4])
-  for i, field in ipairs({ 'weight', 'concurrency', 'callback' }) do
-    if ARGV[4 + i] ~= '' then
-      redis.call('HSET', book, field, ARGV[4 + i])
-    end
+local id, batch_key, source = ARGV[1], ARGV[8], ARGV[10]
+
+-- The batch that has the key, but for this one: id, fingerprint, and what stands in its book; false: its key can't be
+-- read.
+local function begun_before()
+  local kept = read('GET', key('opened:' .. batch_key))
+  local other, asked = string.match(kept or '', '^(%w+) (%S+)$')
+  if kept ~= false and not other then
+    return false
+  elseif not other or other == id then
+    return nil
   end
-  settle_batch(ARGV[1])
+  local found = read('HMGET', key('b:' .. other), 'created_at', 'closed_at', 'rows')
+  if not found then
+    return false
+  elseif found[1] then
+    return other, asked, found
+  end
 end
-return 'ok'
+
+local function begin()
+  local book = key('b:' .. id)
+  if redis.call('HSETNX', book, 'created_at', digits(NOW)) == 1 then
+    redis.call('HSET', book, 'lane', ARGV[2], 'name', ARGV[3], 'shared', ARGV[4])
+    for i, field in ipairs({ 'weight', 'concurrency', 'callback', 'batch_key' }) do
+      if ARGV[4 + i] ~= '' then
+        redis.call('HSET', book, field, ARGV[4 + i])
+      end
+    end
+    if batch_key ~= '' then
+      redis.call('SET', key('opened:' .. batch_key), id .. ' ' .. string.match(ARGV[9], '^%S+'))
+    end
+    list_as_open(id)
+    settle_batch(id)
+  end
+end
+
+-- The batch that was begun last with the same source, while it is open; and notes this one, with the one before it.
+local function unfinished()
+  local name = key('source:' .. source)
+  local last, before = string.match(read('GET', name) or '', '^(%w+) (%w*)$')
+  if last ~= id then
+    before = last or ''
+    redis.call('SET', name, id .. ' ' .. before, 'PX', digits(EMPTY_BATCH_MS))
+  end
+  local found = read('HMGET', key('b:' .. before), 'created_at', 'closed_at')
+  return found and found[1] and not found[2] and before or ''
+end
+
+if batch_key ~= '' then
+  local other, asked, found = begun_before()
+  if other == false then
+    return { 'unreadable' }
+  elseif other then
+    local same = string.find(' ' .. ARGV[9] .. ' ', ' ' .. asked .. ' ', 1, true)
+    return { same and 'same' or 'conflict', other, found[1], found[2] or '', found[3] or '0' }
+  end
+end
+begin()
+return { 'new', source ~= '' and unfinished() or '' }

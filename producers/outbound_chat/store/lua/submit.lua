@@ -10,13 +10,15 @@
 -- reply   {'ok', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}; id '':
 --         what is kept of the idempotency key can't be read, so nobody knows
 --         {'unknown_batch'} or {'batch_closed'}: nothing was taken
--- keeps   one record, one place in a lane, one place in the expiry index, one count a job; twice changes nothing
+-- keeps   one record, one place in a lane, one place in the expiry index, one count a job; twice changes nothing. Rows
+--         come in order: one up to the last that came before is never taken again, whatever became of its record
 -- uses: base record lanes places events webhooks books intake wake
 local FIRST, WIDTH = 4, 9
 local lane, max_age_ms = ARGV[1], tonumber(ARGV[2])
 local _, _, tenant, batch = lane_parts(lane)
 local reply = { 'ok', NOW }
-local earliest = math.huge
+-- handled: the last row that came before; no single job is one.
+local earliest, handled = math.huge, -1
 
 -- The other job that holds this idempotency key, and whether it asked for the same; nil when the key is ours now.
 local function other_job(id, idem, fingerprint)
@@ -35,7 +37,8 @@ end
 
 local function take(i)
   local id, send_at, expires = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
-  if redis.call('EXISTS', key('j:' .. id)) == 1 then
+  local old, idem = row_in_id(id) <= handled, key('idem:' .. tenant .. ':' .. ARGV[i + 5])
+  if redis.call('EXISTS', key('j:' .. id)) == 1 or (old and redis.call('EXISTS', idem) == 0) then
     return
   end
   if ARGV[i + 5] ~= '' then
@@ -45,10 +48,10 @@ local function take(i)
       return
     end
   end
-  local due = take_in({ id = id, lane = lane, send_at = send_at, expires = expires, max_age = max_age_ms,
+  local due = not old and take_in({ id = id, lane = lane, send_at = send_at, expires = expires, max_age = max_age_ms,
     parts = tonumber(ARGV[i + 3]), token = ARGV[i + 4], idem = ARGV[i + 5], request = ARGV[i + 7],
     place = (i - FIRST) / WIDTH, callback = ARGV[i + 8] })
-  earliest = math.min(earliest, due)
+  earliest = math.min(earliest, due or earliest)
 end
 
 if batch ~= '' then
@@ -56,11 +59,12 @@ if batch ~= '' then
   if not found[1] then
     return { 'unknown_batch' }
   end
-  -- Rows come in their order: the last job has the highest number.
-  local row = tonumber(string.match(ARGV[#ARGV - WIDTH + 1] or '', '-(%d+)$') or 0)
-  redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(math.max(row, tonumber(found[3]) or 0)))
-  if found[2] then
+  local last = row_in_id(ARGV[#ARGV - WIDTH + 1] or '')
+  handled = within(found[3], 0, 1e9) or 0
+  if last > handled and found[2] then
     return { 'batch_closed' }
+  elseif last > handled then
+    redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(last))
   end
 end
 for i = FIRST, #ARGV, WIDTH do

@@ -45,22 +45,54 @@ local function settle_shared(batch, failed)
   end
 end
 
+-- The batches of a budget, for those who do not know their ids: in `open_batches` (zset id -> created ms) until they are
+-- final, then in `ended_batches` (zset id -> until ms) as long as their books. They serve readers alone: no job may fail
+-- because another program wrote there.
+local ABANDONED = 10
+
+-- One that was left open and empty goes by its own expiry, and leaves its name: the oldest names are looked through.
+local function list_as_open(batch)
+  for _, name in ipairs(read('ZRANGE', key('open_batches'), 0, ABANDONED - 1) or {}) do
+    if redis.call('EXISTS', key('b:' .. name)) == 0 then
+      redis.call('ZREM', key('open_batches'), name)
+    end
+  end
+  write('ZADD', key('open_batches'), digits(NOW), batch)
+end
+
+local function list_as_ended(batch)
+  local keep = keep_ms()
+  write('ZREM', key('open_batches'), batch)
+  if write('ZADD', key('ended_batches'), digits(NOW + keep), batch) then
+    redis.call('ZREMRANGEBYSCORE', key('ended_batches'), '-inf', digits(NOW))
+    redis.call('PEXPIRE', key('ended_batches'), digits(keep))
+  end
+end
+
 -- A batch is final once its producer closed it and none of its jobs is waiting or leased; an empty one that nobody
 -- closes goes after 30 days.
 local function settle_batch(batch)
   local book = key('b:' .. batch)
-  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'lane')
+  local now = read('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'lane',
+    'batch_key')
   if not now then
     return
   end
+  -- The key by which its producer finds it again lives as long as its book.
+  local function keep(command, ...)
+    redis.call(command, book, ...)
+    if now[8] then
+      redis.call(command, key('opened:' .. now[8]), ...)
+    end
+  end
   local failed = (tonumber(now[5]) or 0) + (tonumber(now[6]) or 0)
   if (tonumber(now[1]) or 0) + (tonumber(now[2]) or 0) > 0 then
-    redis.call('PERSIST', book)
+    keep('PERSIST')
   elseif not now[3] then
-    redis.call('PEXPIRE', book, digits(EMPTY_BATCH_MS))
+    keep('PEXPIRE', digits(EMPTY_BATCH_MS))
   elseif not now[4] then
     redis.call('HSET', book, 'final_at', digits(NOW))
-    redis.call('PEXPIRE', book, digits(keep_ms()))
+    keep('PEXPIRE', digits(keep_ms()))
     write('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
       'cancel:batch:' .. batch)
     add_event('batch_final', batch, '', '')
@@ -68,6 +100,7 @@ local function settle_batch(batch)
       tell(batch .. '.finished', now[7])
     end
     redis.call('PUBLISH', key('done:' .. batch), 'final')
+    list_as_ended(batch)
     settle_shared(batch, failed)
   elseif failed == 0 then
     settle_shared(batch, failed)

@@ -91,6 +91,11 @@ local function batch_in_id(id)
   return string.match(id, '^(.+)%-%d+$') or ''
 end
 
+-- The row of a batch that a job is, which its id tells too; 0 for a single job.
+local function row_in_id(id)
+  return tonumber(string.match(id, '%-(%d+)$') or 0)
+end
+
 -- as read_record
 local function load_record(id)
   local head, request = read_record(read('GET', key('j:' .. id)))

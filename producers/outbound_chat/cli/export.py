@@ -1,0 +1,126 @@
+"""The command for results: export, what became of the jobs of a batch, in a file."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Annotated, Any, Literal
+
+import typer
+
+from outbound_chat.cli.files import JobFile, Row, UnusableFile
+from outbound_chat.cli.output import shown, talk
+from outbound_chat.cli.progress import rows_progress
+from outbound_chat.client import OutboundChat
+from outbound_chat.jobs import Job, JobState
+
+PAGE = 500
+COLUMNS = ("id", "row", "state", "code", "contact_id", "attempts", "created_at", "finished_at")
+Format = Literal["csv", "jsonl"]
+
+
+def export(
+    batch: Annotated[str, typer.Argument(help="Id of a batch.", show_default=False)],
+    *,
+    state: Annotated[JobState | None, typer.Option(help="Only jobs of this state; all final ones by default.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="csv or jsonl.")] = "csv",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; standard output by default.")
+    ] = None,
+    join: Annotated[
+        Path | None, typer.Option(help="The file that was sent: its columns are written with the results of its rows.")
+    ] = None,
+) -> None:
+    """Write what became of the jobs of a batch, a row each, in the order of its file."""
+    if output and join and output.resolve() == join.resolve():
+        raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--output")
+    with ExitStack() as stack:
+        chat = stack.enter_context(OutboundChat.from_settings())
+        last = chat.batch(batch)
+        try:
+            rows = JobFile(join, any_columns=True) if join else None
+        except UnusableFile as error:
+            raise typer.BadParameter(str(error), param_hint="--join") from error
+        if rows:
+            stack.callback(rows.close)
+        file = stack.enter_context(_opened(output))
+        writer = _Writer(file, format_, rows)
+        show = stack.enter_context(rows_progress("export", last.accepted + last.rejected, quiet=output is None))
+        for job in _jobs(chat, batch, state):
+            writer.write(job)
+            show(_row_of(job), writer.written)
+    talk.print(f"{writer.written:,} written{f' to {output}' if output else ''}", markup=False)
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[IO[str]]:
+    if output is None:
+        yield sys.stdout
+        return
+    try:
+        file = output.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+    except OSError as error:
+        raise typer.BadParameter(f"{output} can't be written: {error.strerror}", param_hint="--output") from error
+    with file:
+        yield file
+
+
+def _jobs(chat: OutboundChat, batch: str, state: JobState | None) -> Iterator[Job]:
+    """The jobs that are wanted, by row, a page at a time."""
+    cursor: str | None = None
+    while True:
+        page = chat.batch_jobs(batch, state, cursor, PAGE)
+        yield from (job for job in page.jobs if state or job.final)
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _row_of(job: Job) -> int:
+    return int(job.id.rpartition("-")[2])
+
+
+class _Writer:
+    """Writes jobs, with the rows of their file where it is given: those are read along, so both come in order."""
+
+    def __init__(self, file: IO[str], format_: Format, rows: JobFile | None) -> None:
+        self.written = 0
+        self._file = file
+        self._rows = rows
+        self._unread = rows.rows() if rows else iter(())
+        # Columns that begin with _ are passed over where the file is sent again, and hide none of its own.
+        self._columns = [f"_{name}" if rows else name for name in COLUMNS]
+        self._theirs = [name for name in rows.columns if name not in self._columns] if rows else []
+        self._csv = csv.writer(file, lineterminator="\n") if format_ == "csv" else None
+        if self._csv and rows and not rows.is_csv:
+            raise typer.BadParameter("holds JSON, of which no CSV can be made; add --format jsonl", param_hint="--join")
+        if self._csv:
+            self._csv.writerow([*self._theirs, *self._columns])
+
+    def write(self, job: Job) -> None:
+        """Writes one job."""
+        error = job.error
+        times = (at.isoformat(timespec="milliseconds") if at else None for at in (job.created_at, job.finished_at))
+        values = (job.id, _row_of(job), job.state.value, error.code if error else None, job.contact_id, job.attempts)
+        ours = dict(zip(self._columns, (*values, *times), strict=True))
+        cells = self._cells_of(_row_of(job)) if self._rows else {}
+        if self._csv:
+            self._csv.writerow([*(cells.get(name, "") for name in self._theirs), *map(_cell, ours.values())])
+        else:
+            self._file.write(json.dumps({**cells, **ours}) + "\n")
+        self.written += 1
+
+    def _cells_of(self, number: int) -> dict[str, Any]:
+        try:
+            found: Row | None = next((row for row in self._unread if row.number == number), None)
+        except UnusableFile as error:
+            raise typer.BadParameter(str(error), param_hint="--join") from error
+        if found is None:
+            raise typer.BadParameter(f"has no row {number}: it is not the file of this batch", param_hint="--join")
+        return dict(found.cells)
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else shown(value) if isinstance(value, str) else value

@@ -1,0 +1,143 @@
+"""The rows of a batch, each checked with what all of them share. Talks to nobody and counts nothing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from outbound_chat.client._checks import (
+    LONGEST_NAME,
+    Errors,
+    check_callback,
+    check_concurrency,
+    check_key,
+    check_label,
+    check_priority,
+    check_tenant,
+    check_timing,
+    check_weight,
+)
+from outbound_chat.client._jobs import new_job
+from outbound_chat.client._options import ROW_OPTIONS
+from outbound_chat.client._quiet import ServerClock, out_of_quiet_hours
+from outbound_chat.client._verbs import Verbs
+from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.ids import new_local_id
+from outbound_chat.jobs import Priority
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
+from outbound_chat.store.calls import NewJob
+from outbound_chat.store.records import lane_of
+from outbound_chat.templates import Template
+
+OF_THE_BATCH = frozenset({"weight", "concurrency", "template"})
+OF_ONE_JOB = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
+
+
+class BatchRows:
+    """The options of a batch, and its rows as jobs."""
+
+    def __init__(self, verbs: Verbs, options: Mapping[str, Any], name: str, errors: Errors) -> None:
+        """`options`: sender, tenant, priority, and the part of the request that all rows share.
+
+        Raises:
+            InvalidJob: an option is refused, or there are `errors` of others.
+        """
+        self.tenant = check_tenant(options.get("tenant"), errors)
+        self.priority = check_priority(options.get("priority"), Priority.BULK, errors)
+        check_label("name", name, LONGEST_NAME, errors)
+        self.name = name
+        self.weight = check_weight(options.get("weight"), errors)
+        self.concurrency = check_concurrency(options.get("concurrency"), errors)
+        self._webhooks = verbs.settings.webhooks
+        self.callback = check_callback(options.get("callback_url"), self._webhooks, errors)
+        self.sender_name, sender = verbs.find_sender(options.get("sender"), errors)
+        errors += [
+            FieldError(field, Code.NOT_SHAREABLE, "belongs to one job; give it in the rows")
+            for field in sorted(OF_ONE_JOB & options.keys())
+        ]
+        shared = {
+            field: value for field, value in options.items() if field not in OWN_OPTIONS | OF_ONE_JOB | OF_THE_BATCH
+        }
+        self._template = self._read_template(options.get("template"), shared, errors)
+        self.shared = ChatRequest.from_short(shared)
+        if sender:
+            # Of what the rows are still to bring, nothing can be wrong yet.
+            sample = {**shared, **self._template.sample()} if self._template else shared
+            found = ChatRequest.from_short(sample).errors(sender)
+            errors += [error for error in found if error.field.partition(".")[0] in sample]
+        if errors or not sender:
+            raise InvalidJob(errors)
+        self.sender = sender
+        self._values = self._template.names - ROW_OPTIONS if self._template else frozenset()
+        self.clock = ServerClock()
+        self._seal = verbs.seal
+        self._fixed = {"sender": self.sender_name, "tenant": self.tenant, "priority": self.priority.name.lower()}
+        self.use(new_local_id())
+
+    def _read_template(self, given: object, shared: Mapping[str, Any], errors: Errors) -> Template | None:
+        if given is None:
+            return None
+        self._asked_template = given
+        template = Template.parse(given)
+        errors += [
+            FieldError(field, Code.GIVEN_TWICE, "stands in the template too; leave one of the two out")
+            for field in template.fields
+            if shared.get(field) is not None
+        ]
+        return template
+
+    def use(self, batch: str) -> None:
+        """Makes them the rows of this batch."""
+        self.batch = batch
+        self.lane = lane_of(self.priority, self.sender_name, self.tenant, batch)
+
+    def asked(self) -> dict[str, Any]:
+        """All that the batch asks for beside its rows, but for its name."""
+        limits = {"weight": self.weight, "concurrency": self.concurrency, "callback": self.callback}
+        template = {"template": self._asked_template} if self._template else {}
+        return {"lane": self.lane.rpartition(":")[0], "request": self.shared.stored(), **limits, **template}
+
+    def job(self, number: int, row: object) -> NewJob:
+        """The job that a row asks for.
+
+        Raises:
+            InvalidJob: it is refused.
+        """
+        if isinstance(row, InvalidJob):
+            raise row
+        if not isinstance(row, Mapping):
+            raise InvalidJob([FieldError("row", Code.WRONG_TYPE, 'must be a mapping, such as {"to": "+12025550123"}')])
+        errors: Errors = []
+        if row.get("durability") is not None:
+            errors.append(FieldError("durability", Code.NOT_IN_BATCH, "is the same for a whole batch; give it there"))
+        for field in row.keys() & self._fixed.keys():
+            if row[field] is not None and row[field] != self._fixed[field]:
+                errors.append(
+                    FieldError(field, Code.NOT_IN_BATCH, "is the same for a whole batch; make a batch for each")
+                )
+        timing = check_timing(row, errors)
+        idem = check_key(row.get("idempotency_key"), errors)
+        callback = check_callback(row.get("callback_url"), self._webhooks, errors)
+        given = {field: value for field, value in row.items() if field not in OWN_OPTIONS}
+        if self._template:
+            given = {field: value for field, value in given.items() if field not in self._values}
+            given |= self._template.fill(row, given, errors)
+        own = ChatRequest.from_short(given)
+        whole = own.merged(self.shared)
+        errors += whole.errors(self.sender)
+        if self.sender.quiet_hours and not errors:
+            timing = out_of_quiet_hours(
+                timing, self.sender, self.priority, whole.number, now_ms=self.clock.now_ms, errors=errors
+            )
+        if errors:
+            raise InvalidJob(errors)
+        return new_job(
+            self._seal,
+            f"{self.batch}-{number}",
+            own,
+            whole,
+            parts=whole.parts(self.sender),
+            timing=timing,
+            idem=idem,
+            lane=self.lane,
+            callback=callback,
+            shared_callback=self.callback,
+        )

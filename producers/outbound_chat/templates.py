@@ -1,0 +1,134 @@
+"""Texts with `{placeholders}` that the columns of a row fill in.
+
+    Hello {first_name|there}, your order {order} has left.
+
+A placeholder is the name of a column: letters, digits, `_`, `-` and spaces. Behind a `|` stands what is written where
+the row has nothing; without it such a row is refused. `{{` and `}}` are braces. Nothing else is understood, on purpose:
+formats and attributes, as Python has them, would let a template reach into the program.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.request import Code
+
+FIELDS = ("text", "display_name")
+_PIECE = re.compile(r"\{\{|\}\}|\{(?P<name>[^\W\d][\w -]*)(?:\|(?P<default>[^{}]*))?\}|(?P<other>[{}])")
+
+
+@dataclass(frozen=True, slots=True)
+class _Blank:
+    """A placeholder."""
+
+    name: str
+    default: str | None
+
+
+_Pieces = tuple[str | _Blank, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What the rows of a batch share but for the values that each brings."""
+
+    fields: Mapping[str, _Pieces]
+    attributes: Mapping[str, _Pieces]
+
+    @classmethod
+    def parse(cls, given: object) -> "Template":
+        """A template from the text of the message, or from a mapping with `text`, `display_name` and `attributes`.
+
+        Raises:
+            InvalidJob: it is not one; `errors` names each field.
+        """
+        parts = {"text": given} if isinstance(given, str) else given
+        errors: list[FieldError] = []
+        if not isinstance(parts, Mapping) or not parts or parts.keys() - {*FIELDS, "attributes"}:
+            message = "must be a text, or an object with any of text, display_name and attributes"
+            raise InvalidJob([FieldError("template", Code.WRONG_TYPE, message)])
+        attributes = parts.get("attributes") or {}
+        if not isinstance(attributes, Mapping):
+            raise InvalidJob([FieldError("template.attributes", Code.WRONG_TYPE, "must be an object of texts")])
+        given_fields = [name for name in FIELDS if parts.get(name) is not None]
+        fields = {name: _pieces(f"template.{name}", parts[name], errors) for name in given_fields}
+        keyed = {
+            key: _pieces(f"template.attributes.#{place}", text, errors)
+            for place, (key, text) in enumerate(attributes.items(), start=1)
+        }
+        if errors:
+            raise InvalidJob(errors)
+        return cls(fields, keyed)
+
+    def _blanks(self) -> list[_Blank]:
+        texts = (*self.fields.values(), *self.attributes.values())
+        return [piece for pieces in texts for piece in pieces if isinstance(piece, _Blank)]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Columns that it names."""
+        return frozenset(blank.name for blank in self._blanks())
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """Those of them for which it has no other word."""
+        return frozenset(blank.name for blank in self._blanks() if blank.default is None)
+
+    def sample(self) -> dict[str, Any]:
+        """What a row would ask for that has a letter everywhere."""
+        return self.fill(dict.fromkeys(self.names, "x"), {}, [])
+
+    def fill(self, row: Mapping[str, Any], own: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
+        """Options that the row did not bring itself (`own`); adds the columns that lack a value to `errors`."""
+        filled: dict[str, Any] = {
+            name: _written(pieces, row, errors) for name, pieces in self.fields.items() if own.get(name) is None
+        }
+        if self.attributes:
+            ours = {key: _written(pieces, row, errors) for key, pieces in self.attributes.items()}
+            theirs = own.get("attributes")
+            if theirs is None or isinstance(theirs, Mapping):
+                filled["attributes"] = {**ours, **(theirs or {})}
+        return filled
+
+
+def _pieces(field: str, text: object, errors: list[FieldError]) -> _Pieces:
+    if not isinstance(text, str):
+        errors.append(FieldError(field, Code.WRONG_TYPE, "must be text"))
+        return ()
+    pieces: list[str | _Blank] = []
+    end = 0
+    for found in _PIECE.finditer(text):
+        pieces.append(text[end : found.start()])
+        end = found.end()
+        if found["other"]:
+            message = (
+                "has a brace that is no placeholder; write {name} or {name|default} with the name of a column, "
+                "without formats or dots, and {{ or }} for a brace"
+            )
+            errors.append(FieldError(field, Code.INVALID_TEMPLATE, message))
+            return ()
+        pieces.append(_Blank(found["name"].strip(), found["default"]) if found["name"] else found[0][0])
+    return tuple(piece for piece in (*pieces, text[end:]) if piece != "")
+
+
+def _written(pieces: _Pieces, row: Mapping[str, Any], errors: list[FieldError]) -> str:
+    return "".join(
+        [piece if isinstance(piece, str) else _value(piece, row.get(piece.name), errors) for piece in pieces]
+    )
+
+
+def _value(blank: _Blank, value: object, errors: list[FieldError]) -> str:
+    if isinstance(value, str) and value:
+        return value
+    if value is None or value == "":
+        if blank.default is None and all(error.field != blank.name for error in errors):
+            message = "is empty, and the template needs it; fill it in, or write {name|default} in the template"
+            errors.append(FieldError(blank.name, Code.REQUIRED, message))
+        return blank.default or ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if all(error.field != blank.name for error in errors):
+        errors.append(FieldError(blank.name, Code.WRONG_TYPE, "must be text or a number, to stand in a template"))
+    return ""

@@ -1,0 +1,124 @@
+"""Templates: what the columns of a row fill in, and what is refused before anybody is texted nonsense."""
+
+import json
+from typing import Any
+
+import fakeredis
+import pytest
+
+from outbound_chat import InvalidJob, OutboundChat
+from outbound_chat.templates import Template
+from tests.harness import number
+
+ANN = {"to": number(1), "first_name": "Ann", "order": 17}
+
+
+def requests_of(redis: fakeredis.FakeRedis) -> list[dict[str, Any]]:
+    """What the jobs ask for, in the order of their rows."""
+    records = [str(redis.get(name)) for name in sorted(redis.scan_iter("*:j:*"))]
+    return [json.loads(record.partition("\n")[2]) for record in records]
+
+
+@pytest.mark.parametrize(
+    ("template", "row", "text"),
+    [
+        ("Hello {first_name}, {order}!", ANN, "Hello Ann, 17!"),
+        ("{first_name|there}", {}, "there"),
+        ("{first_name|there}{x|}", {"first_name": ""}, "there"),
+        ("{{first_name}} {Größe 1}", {"Größe 1": "{first_name}"}, "{first_name} {first_name}"),
+    ],
+)
+def test_placeholders_are_filled_in_once(
+    chat: OutboundChat, redis: fakeredis.FakeRedis, template: str, row: dict[str, Any], text: str
+) -> None:
+    """What a column brings is text, also where it looks like a placeholder."""
+    receipt = chat.enqueue_batch([{"to": number(1), **row}], sender="support", template=template)
+    assert receipt.accepted == 1, receipt.rejections
+    assert [one["text"] for one in requests_of(redis)] == [text]
+
+
+def test_a_text_with_braces_stays_what_it_is(chat: OutboundChat, redis: fakeredis.FakeRedis) -> None:
+    """Only `template` is filled in: texts of before meant their braces."""
+    chat.enqueue_batch([{"to": number(1), "text": "{first_name}"}], sender="support")
+    assert requests_of(redis)[0]["text"] == "{first_name}"
+
+
+def test_attributes_and_names_are_filled_in_and_a_row_brings_its_own(
+    chat: OutboundChat, redis: fakeredis.FakeRedis
+) -> None:
+    """What a row says itself wins, as over everything that its batch shares."""
+    template = {"text": "Hi {first_name}", "display_name": "{first_name}", "attributes": {"order": "A-{order}"}}
+    rows = [ANN, {**ANN, "text": "Own", "attributes": {"order": "own", "more": "x"}}]
+    assert chat.enqueue_batch(rows, sender="support", template=template, attributes={"all": "y"}).accepted == 2
+    first, second = requests_of(redis)
+    assert (first["text"], first["Attributes"]) == ("Hi Ann", {"order": "A-17"})
+    assert first["ParticipantDetails"] == {"DisplayName": "Ann"}
+    assert (second["text"], second["Attributes"]) == ("Own", {"order": "own", "more": "x"})
+
+
+@pytest.mark.parametrize(
+    ("row", "errors"),
+    [
+        ({}, {("first_name", "required")}),
+        ({"first_name": ""}, {("first_name", "required")}),
+        ({"first_name": ["Ann"]}, {("first_name", "wrong_type")}),
+        ({"first_name": True}, {("first_name", "wrong_type")}),
+        ({"first_name": "x" * 2_000}, {("text", "too_long")}),
+        ({"first_name": "Ann", "last_name": "Lee"}, {("#3", "unknown_field"), ("last_name", "unknown_field")}),
+    ],
+)
+def test_a_row_that_does_not_fit_is_rejected_alone(
+    chat: OutboundChat, row: dict[str, Any], errors: set[tuple[str, str]]
+) -> None:
+    """Nobody gets a message with a hole in it."""
+    rows = [{"to": number(1), **row}, ANN]
+    receipt = chat.enqueue_batch([*rows[:1], {"to": number(2), "first_name": "Bo"}], sender="support", template=TEXT)
+    assert (receipt.accepted, receipt.rejected) == (1, 1)
+    found = {(error.field, error.code) for error in receipt.rejections[0].errors}
+    assert found
+    assert found <= errors
+
+
+TEXT = "Hello {first_name}"
+
+
+@pytest.mark.parametrize(
+    ("template", "field", "code"),
+    [
+        ("Hello {a.b}", "template.text", "invalid_template"),
+        ("Hello {a!r}", "template.text", "invalid_template"),
+        ("Hello {a:>9}", "template.text", "invalid_template"),
+        ("Hello {0}", "template.text", "invalid_template"),
+        ("Hello {}", "template.text", "invalid_template"),
+        ("Hello {a", "template.text", "invalid_template"),
+        ("Hello a}", "template.text", "invalid_template"),
+        ({"text": "x", "attributes": {"k": "{"}}, "template.attributes.#1", "invalid_template"),
+        ({"text": 7}, "template.text", "wrong_type"),
+        ({"to": "{number}"}, "template", "wrong_type"),
+        ({}, "template", "wrong_type"),
+        (7, "template", "wrong_type"),
+        ({"attributes": {"a b": "x"}}, "attributes.#1", "invalid_key"),
+        ("x" * 2_000, "text", "too_long"),
+    ],
+)
+def test_a_template_that_is_none_is_refused_before_anything_is_stored(
+    chat: OutboundChat, redis: fakeredis.FakeRedis, template: Any, field: str, code: str
+) -> None:
+    """Else each of 100,000 rows would be rejected, or sent, for the same reason."""
+    with pytest.raises(InvalidJob) as caught:
+        chat.enqueue_batch([ANN], sender="support", template=template)
+    assert [(error.field, error.code) for error in caught.value.errors] == [(field, code)]
+    assert redis.keys() == []
+
+
+def test_a_text_beside_a_template_is_refused(chat: OutboundChat) -> None:
+    """Which of the two was meant, nobody knows."""
+    with pytest.raises(InvalidJob, match="text: stands in the template too"):
+        chat.enqueue_batch([ANN], sender="support", template=TEXT, text="Hello")
+
+
+def test_a_template_tells_the_columns_that_it_needs() -> None:
+    """By them a file is refused before its first row."""
+    template = Template.parse({"text": "{a} {b|}", "attributes": {"k": "{c}"}})
+    assert template.names == frozenset("abc")
+    assert template.needed == frozenset("ac")

@@ -1,0 +1,247 @@
+"""Files that break off half way: the same command goes on, and nobody is texted twice."""
+
+import csv
+import gzip
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outbound_chat import BatchKeyConflict, BatchStart, JobState
+from outbound_chat.store import Store
+from tests.harness import Harness, number
+from tests.waiting import wait_until
+
+ROWS, EVERY, KILLS = 5_000, 7, 3
+GOOD = ROWS - ROWS // EVERY
+
+
+def write_rows(path: Path, count: int = ROWS, every: int = EVERY) -> Path:
+    """Rows, of which each `every`th has no usable number."""
+    lines = [f"{'12' if row % every == 0 else number(row)},row {row}" for row in range(1, count + 1)]
+    content = "\n".join(["to,text", *lines, ""]).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def accepted(stack: Harness) -> int:
+    """Jobs that the budget has taken so far."""
+    with Store(stack.server.url) as store:
+        return store.books(store.keys("main")).get("accepted", 0)
+
+
+def begin(stack: Harness, *arguments: str) -> subprocess.Popen[bytes]:
+    """The command, in the background."""
+    return stack.start([sys.executable, "-m", "outbound_chat.cli", "send-batch", *arguments])
+
+
+def kill_after(stack: Harness, path: Path, more: int) -> None:
+    """Kills the command when it has brought in so many more jobs, if it is not faster."""
+    before, process = accepted(stack), begin(stack, str(path), "--sender", "support")
+    wait_until(lambda: process.poll() is not None or accepted(stack) > before + more, timeout=60)
+    stack.kill(process)
+
+
+def send(stack: Harness, *arguments: str, code: int = 1) -> dict[str, Any]:
+    """The command, to its end; its receipt."""
+    done = stack.run("send-batch", *arguments, "--json", timeout=120)
+    assert done.returncode == code, done.stderr
+    receipt: dict[str, Any] = json.loads(done.stdout)["receipt"]
+    return {**receipt, "said": done.stderr}
+
+
+def rejected_rows(path: Path) -> list[int]:
+    """Rows of the file of rejects, of which the first line of the rows is the second of the file."""
+    with path.open(encoding="utf-8") as file:
+        return [int(line["_line"]) - 1 for line in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
+def test_a_file_whose_producer_is_killed_again_and_again_is_sent_once(stack: Harness, ending: str) -> None:
+    """Each kill may fall on any moment: before, in the middle of, or behind a round trip."""
+    stack.start_worker()
+    draw = random.Random()  # noqa: S311  # no secret
+    path = write_rows(stack.folder / f"parcels{ending}")
+    in_the_middle = 0
+    for _ in range(KILLS):
+        kill_after(stack, path, draw.randrange(0, GOOD // KILLS // 2))
+        in_the_middle += accepted(stack) < GOOD
+
+    receipt = send(stack, str(path), "--sender", "support")
+    assert in_the_middle, "no kill fell into the file"
+    assert (receipt["accepted"], receipt["rejected"], receipt["duplicates"]) == (GOOD, ROWS // EVERY, 0)
+    assert receipt["resumed_rows"] > 0
+    assert "goes on behind row" in receipt["said"]
+    assert rejected_rows(stack.folder / "parcels.rejects.csv") == list(range(EVERY, ROWS + 1, EVERY))
+
+    batch = stack.chat().wait_batch(receipt["id"], timeout=120)
+    assert (batch.accepted, batch.rejected, batch.counts[JobState.SENT]) == (GOOD, ROWS // EVERY, GOOD)
+    texted = Counter(contact.destination for contact in stack.sandbox.contacts())
+    assert set(texted.values()) == {1}
+    assert set(texted) == {number(row) for row in range(1, ROWS + 1) if row % EVERY}
+    assert accepted(stack) == GOOD
+
+    again = send(stack, str(path), "--sender", "support", code=0)
+    assert (again["id"], again["repeated"], again["accepted"]) == (receipt["id"], True, GOOD)
+    assert "nothing new is taken" in again["said"]
+    assert accepted(stack) == GOOD
+
+
+def test_two_producers_of_one_file_make_one_batch(stack: Harness) -> None:
+    """A scheduler may start a script twice."""
+    path = write_rows(stack.folder / "parcels.csv")
+    both = [
+        begin(stack, str(path), "--sender", "support", "--rejects", str(stack.folder / f"r{n}.csv")) for n in (1, 2)
+    ]
+    for process in both:
+        process.wait(120)
+    assert 1 in [process.returncode for process in both], stack.logs()
+    assert accepted(stack) == GOOD
+    assert send(stack, str(path), "--sender", "support", code=0)["accepted"] == GOOD
+
+
+def test_another_name_or_another_text_makes_another_batch(stack: Harness) -> None:
+    """The first is how a file is sent once more on purpose; the second is told where the first is unfinished."""
+    path = write_rows(stack.folder / "numbers.csv", 2_000, every=10_000)
+    kill_after(stack, path, 0)
+    other = send(stack, str(path), "--sender", "support", "--tenant", "acme", code=0)
+    assert "not finished" not in other["said"], "another tenant's batches are not told"
+    other = send(stack, str(path), "--sender", "support", "--weight", "2", code=0)
+    assert other["accepted"] == 2_000
+    named = send(stack, str(path), "--sender", "support", "--name", "once more", code=0)
+    assert len({other["id"], named["id"]}) == 2
+    first = send(stack, str(path), "--sender", "support", code=0)
+    if first["resumed_rows"] < 2_000:
+        assert "not finished" in other["said"]
+
+
+def test_ctrl_c_says_what_stands_and_how_to_go_on(stack: Harness) -> None:
+    """Whoever stops a file wants to know whether it may be given again."""
+    path = write_rows(stack.folder / "parcels.csv", 60_000, every=70_000)
+    process = begin(stack, str(path), "--sender", "support")
+    wait_until(lambda: process.poll() is not None or accepted(stack) > 0, timeout=60)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130, stack.logs()
+    assert "jobs are in the ledger and will be sent" in stack.logs()
+    assert "to go on, run the same command again" in stack.logs()
+    assert send(stack, str(path), "--sender", "support", code=0)["accepted"] == 60_000
+
+
+def test_rows_come_through_standard_input(stack: Harness) -> None:
+    """Plain or packed, CSV or JSONL: what another program writes needs no file."""
+    lines = "".join(json.dumps({"to": number(row), "text": "x"}) + "\n" for row in range(3)).encode()
+    table = f"to,text\n{number(1)},x\n12,x\n".encode()
+    for content, good, bad in ((lines, 3, 0), (table, 1, 1), (gzip.compress(table + b"1,y\n"), 1, 2)):
+        done = subprocess.run(
+            [sys.executable, "-m", "outbound_chat.cli", "send-batch", "-", "--sender", "support", "--json"],
+            input=content,
+            env=stack.environment,
+            cwd=stack.folder,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == (1 if bad else 0), done.stderr
+        receipt = json.loads(done.stdout)["receipt"]
+        assert (receipt["accepted"], receipt["rejected"]) == (good, bad)
+    assert rejected_rows(stack.folder / "stdin.rejects.csv") == [2, 3]
+
+
+def test_a_row_that_was_right_when_it_was_taken_is_not_rejected_later(stack: Harness) -> None:
+    """Its `expires_at` may pass before the file is gone on with; its job stands."""
+    chat, ends = stack.chat(), datetime.now(UTC) + timedelta(seconds=5)
+    rows = [{"to": number(row), "expires_at": ends} for row in range(500)] + [{"to": "12"}] * 2
+
+    def broken_off() -> Iterator[dict[str, Any]]:
+        yield from rows[:500]
+        yield from rows[501:]
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone") as caught:
+        chat.enqueue_batch(broken_off(), sender="support", batch_key="k")
+    assert "begin again with the same batch key" in caught.value.__notes__[0]
+    wait_until(lambda: datetime.now(UTC) > ends, timeout=20)
+    started: list[BatchStart] = []
+    receipt = chat.enqueue_batch(rows, sender="support", batch_key="k", on_start=started.append)
+
+    assert (started[0].id, started[0].resumed_rows, started[0].repeated) == (receipt.id, 500, False)
+    assert (receipt.accepted, [one.row for one in receipt.rejections]) == (500, [501, 502])
+    with pytest.raises(BatchKeyConflict, match=receipt.id):
+        chat.enqueue_batch(rows, sender="support", batch_key="k", text="Another")
+    assert chat.enqueue_batch(rows, sender="support", batch_key="k").repeated
+    assert not chat.enqueue_batch(rows[:1], sender="support", batch_key="k", tenant="other").repeated
+
+
+def test_a_cancelled_batch_is_not_gone_on_with(stack: Harness) -> None:
+    """Who cancels a batch of which the producer died wants nothing more of it."""
+    chat = stack.chat()
+
+    def broken_off() -> Iterator[dict[str, Any]]:
+        yield from ({"to": number(row)} for row in range(600))
+        raise OSError
+
+    started: list[BatchStart] = []
+    with pytest.raises(OSError):  # noqa: PT011  # our own
+        chat.enqueue_batch(broken_off(), sender="support", batch_key="k", on_start=started.append)
+    chat.cancel_batch(started[0].id)
+    rows = [{"to": number(row), "idempotency_key": str(row) if row % 2 else None} for row in range(900)]
+    receipt = chat.enqueue_batch(rows, sender="support", batch_key="k")
+    assert (receipt.repeated, receipt.accepted) == (True, 500)
+    assert chat.batch(receipt.id).counts[JobState.CANCELLED] == 500
+
+
+def test_columns_fill_in_a_template(stack: Harness) -> None:
+    """The customer gets what was checked: the text is filled in before it is measured and stored."""
+    stack.start_worker()
+    path = stack.folder / "orders.csv"
+    path.write_text(f"to,first_name,_order\n{number(1)},Ann,A-1\n{number(2)},,A-2\n{number(3)},Bo,\n")
+    given = ("--template", "Hello {first_name|there}: {_order}", "--attribute", "order={_order}", "--sender", "support")
+    done = stack.run("send-batch", str(path), *given, "--follow", "--json")
+    assert done.returncode == 1, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["receipt"]["accepted"], told["batch"]["counts"]["sent"]) == (2, 2)
+    assert [error["field"] for error in told["receipt"]["rejections"][0]["errors"]] == ["_order"]
+    texts = [contact.body["InitialSystemMessage"]["Content"] for contact in stack.sandbox.contacts()]
+    assert sorted(texts) == ["Hello Ann: A-1", "Hello there: A-2"]
+
+    missing = stack.run("send-batch", str(path), "--template", "{last_name}", "--sender", "support")
+    assert (missing.returncode, accepted(stack)) == (2, 2)
+    assert 'lacks columns that the template names: "last_name"' in missing.stderr
+    wrong = stack.run("send-batch", str(path), "--template", "{a.b}", "--sender", "support")
+    assert wrong.returncode == 2
+    assert "template.text: has a brace that is no placeholder" in wrong.stderr
+
+
+def test_results_are_exported_with_the_rows_that_they_belong_to(stack: Harness) -> None:
+    """The operator needs number and result side by side; Redis has the number no more."""
+    path = write_rows(stack.folder / "parcels.csv", 1_200)
+    batch = send(stack, str(path), "--sender", "support")["id"]
+    chat = stack.chat()
+    chat.cancel(f"{batch}-1")
+    assert stack.run("export", batch).stdout.splitlines()[1].startswith(f"{batch}-1,1,cancelled,,,0,")
+    chat.cancel_batch(batch)
+
+    done = stack.run("export", batch, "--join", str(path), "-o", "results.csv")
+    assert done.returncode == 0, done.stderr
+    with (stack.folder / "results.csv").open(encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert [int(line["_row"]) for line in lines] == [row for row in range(1, 1_201) if row % EVERY]
+    assert all(line["to"] == number(int(line["_row"])) and line["_state"] == "cancelled" for line in lines)
+    resent = send(stack, str(stack.folder / "results.csv"), "--sender", "support", code=0)
+    assert resent["accepted"] == len(lines)
+
+    plain = stack.run("export", batch, "--state", "cancelled", "--format", "jsonl").stdout.splitlines()
+    assert [json.loads(line)["row"] for line in plain[:7]] == [1, 2, 3, 4, 5, 6, 8]
+    assert number(1) not in "".join(plain)
+    assert stack.run("export", "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR").returncode == 5
+    short = write_rows(stack.folder / "short.csv", 3)
+    other = stack.run("export", batch, "--join", str(short), "-o", "other.csv")
+    assert (other.returncode, "not the file of this batch" in other.stderr) == (2, True)

@@ -1,0 +1,141 @@
+"""Batch keys: a producer that begins anew finds its batch, and no row of it is taken twice."""
+
+import pytest
+
+from outbound_chat.ids import new_local_id
+from outbound_chat.jobs import JobState
+from outbound_chat.store import calls
+from outbound_chat.store.calls import KeyUse, NotOpen, Opened, Other, Submitted
+
+from .ledger import KEEP_MS, Ledger, lane, new_job
+
+
+def begin(ledger: Ledger, batch_key: str = "k", fingerprint: str = "f", source: str = "") -> Opened:
+    batch = new_local_id()
+    call = calls.open_batch(
+        ledger.keys,
+        batch=batch,
+        lane=lane(batch=batch),
+        name="n",
+        shared="{}",
+        batch_key=batch_key,
+        fingerprint=fingerprint,
+        source=source,
+    )
+    found = ledger.run(call)
+    assert ledger.run(call) == found, "twice gives the same answer"
+    return found
+
+
+def rows(batch: str, *numbers: int, **fields: str) -> list[calls.NewJob]:
+    return [new_job(f"{batch}-{row}", **fields) for row in numbers]
+
+
+def test_the_batch_of_a_key_is_found_with_its_last_row(ledger: Ledger) -> None:
+    """From there its producer goes on."""
+    first = begin(ledger)
+    assert first.use is KeyUse.NEW
+    ledger.submit(*rows(first.batch, 1, 2, 5), lane=lane(batch=first.batch))
+
+    again = begin(ledger)
+    assert (again.use, again.batch, again.rows, again.closed_ms) == (KeyUse.SAME, first.batch, 5, 0)
+    ledger.close_batch(lane(batch=first.batch))
+    assert begin(ledger).closed_ms >= again.created_ms > 0
+
+
+def test_other_options_are_told_and_begin_nothing(ledger: Ledger) -> None:
+    """The key promises that nothing is sent twice; it can't be kept with another text."""
+    first = begin(ledger, fingerprint="one keyed")
+    assert begin(ledger, fingerprint="other one").use is KeyUse.SAME, "a hash of each kind, before and after encryption"
+    other = begin(ledger, fingerprint="other")
+    assert (other.use, other.batch) == (KeyUse.CONFLICT, first.batch)
+    assert begin(ledger, batch_key="l", fingerprint="other").use is KeyUse.NEW
+
+
+def test_a_row_that_came_before_is_never_taken_again(ledger: Ledger) -> None:
+    """Its job may be over, and its record gone by now: the customer was texted."""
+    batch = begin(ledger).batch
+    name = lane(batch=batch)
+    ledger.submit(*rows(batch, 1, 2, 4), lane=name)
+    local_id, claim = ledger.take_one()
+    ledger.finish(local_id, claim, "sent", contact_id="c")
+    ledger.redis.delete(ledger.key(f"j:{local_id}"))
+    ledger.moves.clear()
+
+    assert isinstance(ledger.submit(*rows(batch, 1, 2, 3, 4, 5), lane=name, watched=False), Submitted)
+    assert ledger.batch(name)["accepted"] == "4", "rows 1, 2 and 4 from before, and 5"
+    assert ledger.jobs([f"{batch}-{row}" for row in (1, 3)]) == {}
+    # The books still count what this test deleted.
+    ledger.redis.flushall()
+
+
+def test_rows_given_again_to_a_closed_batch_get_the_answer_of_the_first_time(ledger: Ledger) -> None:
+    """The second producer of two may come with its last rows after the first has closed."""
+    batch = begin(ledger).batch
+    name = lane(batch=batch)
+    given = rows(batch, 1, 2)
+    ledger.submit(*given, lane=name)
+    ledger.close_batch(name)
+
+    assert isinstance(ledger.submit(*given, lane=name, watched=False), Submitted)
+    assert ledger.submit(*rows(batch, 3), lane=name, watched=False) == NotOpen(closed=True)
+    assert ledger.submit(*rows(batch, 3), lane=name, watched=False) == NotOpen(closed=True)
+    assert begin(ledger).rows == 2
+
+
+def test_duplicates_and_conflicts_are_told_again(ledger: Ledger) -> None:
+    """They are counted anew when the rows are read once more."""
+    (other,) = ledger.add(1, idem="key", fingerprint="asked")
+    batch = begin(ledger).batch
+    given = [*rows(batch, 1, idem="key", fingerprint="asked"), *rows(batch, 2, idem="key", fingerprint="else")]
+    given += rows(batch, 3, idem="own", fingerprint="x")
+    told = (Other(0, True, other), Other(1, False, other))
+
+    for _ in range(3):
+        answer = ledger.submit(*given, lane=lane(batch=batch), watched=False)
+        assert isinstance(answer, Submitted)
+        assert answer.others == told
+
+
+def test_a_key_lives_as_long_as_its_batch(ledger: Ledger) -> None:
+    """A batch that is held for months can be gone on with; after its end the key goes with the book."""
+    batch = begin(ledger).batch
+    name = lane(batch=batch)
+    assert ledger.ttl_ms("opened:k") > KEEP_MS
+    ledger.submit(*rows(batch, 1), lane=name)
+    assert ledger.ttl_ms("opened:k") == -1
+    local_id, claim = ledger.take_one()
+    ledger.close_batch(name)
+    ledger.finish(local_id, claim, "sent", contact_id="c")
+    assert ledger.state(local_id) is JobState.SENT
+    assert KEEP_MS - 60_000 < ledger.ttl_ms("opened:k") <= KEEP_MS
+    assert begin(ledger).use is KeyUse.SAME
+
+
+def test_a_key_whose_batch_is_gone_is_free(ledger: Ledger) -> None:
+    """A deleted book leaves nothing to go on with."""
+    first = begin(ledger)
+    ledger.redis.delete(ledger.key(f"b:{first.batch}"))
+    assert begin(ledger).use is KeyUse.NEW
+
+
+@pytest.mark.parametrize("kind", ["text", "list"])
+def test_a_key_that_was_written_over_begins_no_batch(ledger: Ledger, kind: str) -> None:
+    """It may have had one, whose rows were sent."""
+    begin(ledger)
+    name = ledger.key("opened:k")
+    ledger.redis.delete(name)
+    ledger.redis.set(name, "\0\n") if kind == "text" else ledger.redis.rpush(name, "a")
+    assert begin(ledger).use is KeyUse.UNREADABLE
+    ledger.redis.delete(name)
+    assert begin(ledger).use is KeyUse.NEW
+
+
+def test_an_unfinished_batch_of_the_same_source_is_told(ledger: Ledger) -> None:
+    """Whoever changes the text after a crash begins another batch, and should know of the first."""
+    first = begin(ledger, "one", source="file")
+    second = begin(ledger, "two", source="file")
+    assert (second.use, second.unfinished) == (KeyUse.NEW, first.batch)
+    ledger.close_batch(lane(batch=second.batch))
+    assert begin(ledger, "three", source="file").unfinished == ""
+    assert begin(ledger, "four", source="another file").unfinished == ""
