@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model chaos fuzz check docs docs-reference openapi bench-pacing bench-growth bench-http bench-reconcile bench-soak format constraints clean
+.PHONY: help demo test model chaos fuzz check docs docs-reference openapi bench bench-pacing bench-growth bench-http bench-reconcile bench-soak format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,19 @@ docs-reference: $(STAMP) ## Write the tables of docs/ that the code decides anew
 openapi: $(STAMP) ## Write docs/openapi.json anew from the routes
 	@$(BIN)/python -m outbound_chat.http.openapi > docs/openapi.json
 
+# SAQ and aiobotocore want older releases than constraints.txt has, so they live in an environment of their own.
+.venv-bench/.installed: benchmarks/peers/saq-requirements.txt
+	$(PYTHON) -m venv --clear .venv-bench
+	.venv-bench/bin/pip install --quiet --requirement benchmarks/peers/saq-requirements.txt
+	@touch $@
+
+$(VENV)/.bench: $(STAMP)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --editable '.[bench]'
+	@touch $@
+
+bench: $(VENV)/.bench .venv-bench/.installed ## Measure beside Celery, dramatiq and SAQ, in a quarter of an hour, and write docs/benchmarks.md
+	@$(BIN)/python -m benchmarks.compare --page docs $(ARGS)
+
 bench-pacing: $(STAMP) ## Measure pacing on real workers, in half an hour; options in ARGS
 	@$(BIN)/python -m benchmarks.pacing $(ARGS)
 
@@ -74,10 +87,10 @@ format: $(STAMP) ## Format the code
 
 constraints: ## Write constraints.txt anew from the newest releases
 	rm -rf .venv-constraints && $(PYTHON) -m venv .venv-constraints
-	.venv-constraints/bin/pip install --quiet --editable '.[dev]' hatchling
+	.venv-constraints/bin/pip install --quiet --editable '.[bench]' hatchling
 	{ echo "# Pinned versions for development and CI; written by 'make constraints'."; \
 	  .venv-constraints/bin/pip freeze --exclude-editable; } > constraints.txt
 	rm -rf .venv-constraints
 
 clean: ## Remove what make made
-	rm -rf $(VENV) .venv-constraints .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+	rm -rf $(VENV) .venv-bench .venv-constraints .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -102,7 +102,7 @@ def _compare(
         for side, size in zip(sides, sizes, strict=True):
             build(side, size)
         report.say(f"  built in {time.monotonic() - began:.0f} s")
-        small, large = _work_in_turn(sides, options.rounds)
+        small, large = work_in_turn(sides, options.rounds)
     for name in small:
         server = _ratio(small[name], large[name], lambda cost: cost.server)
         round_trip = _ratio(small[name], large[name], lambda cost: cost.round_trip)
@@ -125,7 +125,8 @@ def _ratio(small: list[Cost], large: list[Cost], of: Callable[[Cost], float]) ->
     return statistics.median(map(of, large)) / statistics.median(map(of, small))
 
 
-def _work_in_turn(sides: Sequence[Side], rounds: int) -> list[Costs]:
+def work_in_turn(sides: Sequence[Side], rounds: int) -> list[Costs]:
+    """What each call cost on each of two sides, round by round."""
     costs: list[Costs] = [defaultdict(list) for _ in sides]
     for turn in range(WARM_UP_ROUNDS + rounds):
         # Who begins changes, lest one side always pay for what the other left in the machine's caches.

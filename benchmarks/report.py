@@ -47,6 +47,8 @@ class Report:
     name: str
     tables: dict[str, list[dict[str, Figure]]] = field(default_factory=dict)
     bars: list[Bar] = field(default_factory=list)
+    details: dict[str, object] = field(default_factory=dict)
+    """What only the JSON has, such as the single values behind a median. No NaN."""
     _load_before: float = field(default_factory=lambda: os.getloadavg()[0])
 
     def say(self, text: str) -> None:
@@ -90,7 +92,7 @@ class Report:
             title: [{column: _number(figure) for column, figure in row.items()} for row in rows]
             for title, rows in self.tables.items()
         }
-        document = {"benchmark": self.name, "machine": machine, "tables": tables, "bars": bars}
+        document = {"benchmark": self.name, "machine": machine, "tables": tables, "bars": bars, "details": self.details}
         path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 

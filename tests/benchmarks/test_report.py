@@ -39,3 +39,10 @@ def test_the_json_has_all_figures_and_no_nan(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "out.json").read_text(), parse_constant=pytest.fail)
     assert document["tables"] == {"A table": [{"jobs": 3, "share": None}]}
     assert document["bars"] == [{"name": "used", "figure": None, "most": None, "least": 0.98, "held": False}]
+
+
+def test_the_json_has_the_single_values_behind_a_median(tmp_path: Path) -> None:
+    report = Report("some")
+    report.details = {"rounds": {"drain": {"outbound-chat": [1.0, 2.0]}}}
+    ended_with(report, tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_text())["details"] == report.details

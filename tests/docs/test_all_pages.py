@@ -109,7 +109,7 @@ def test_the_extras_of_the_readme_are_those_of_the_package() -> None:
         "(none)",
         *(
             name
-            for name in ("cli", "worker", "http", "sandbox", "embedded", "encryption", "all", "docs", "dev")
+            for name in ("cli", "worker", "http", "sandbox", "embedded", "encryption", "all", "docs", "dev", "bench")
             if name in project["optional-dependencies"]
         ),
     ]

@@ -1,0 +1,100 @@
+"""The producer process of a peer: reads a command a line, does it, and answers how long it took, as JSON.
+
+`python -m benchmarks.peers.producer MODULE`. In a process of its own, since peers need other versions of one library
+and must not warm each other's caches.
+"""
+
+import gc
+import importlib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from benchmarks.peers.work import job_of
+
+POLL_SECONDS = 0.001
+
+
+class Peer(Protocol):
+    """What a peer's module has as `Producer`."""
+
+    def enqueue(self, job: dict[str, str], *, urgent: bool) -> str:
+        """Puts one job in; the id to poll it by."""
+
+    def enqueue_bulk(self, jobs: Sequence[dict[str, str]]) -> str:
+        """Puts many in by the quickest way that the peer documents; the last one's id."""
+
+    def is_sent(self, job_id: str) -> bool:
+        """Whether the job's result says so."""
+
+
+class Commands:
+    """Verbs of the rig. Times are `time.monotonic()`, which the processes of a machine share."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def single(self, first: int, count: int, *, urgent: bool = False) -> dict[str, Any]:
+        """One after the other."""
+        jobs = [job_of(index) for index in range(first, first + count)]
+        began = time.monotonic()
+        ids = [self._peer.enqueue(job, urgent=urgent) for job in jobs]
+        return {"began": began, "seconds": time.monotonic() - began, "id": ids[-1]}
+
+    def other(self, first: int) -> dict[str, Any]:
+        """One job that has nothing to do with the others: of another tenant, where a peer knows tenants."""
+        began = time.monotonic()
+        enqueue = getattr(self._peer, "enqueue_other", None)
+        id_ = enqueue(job_of(first)) if enqueue else self._peer.enqueue(job_of(first), urgent=False)
+        return {"began": began, "id": id_}
+
+    def bulk(self, first: int, count: int) -> dict[str, Any]:
+        """All at once."""
+        jobs = [job_of(index) for index in range(first, first + count)]
+        gc.collect()
+        began = time.monotonic()
+        last = self._peer.enqueue_bulk(jobs)
+        return {"began": began, "seconds": time.monotonic() - began, "id": last}
+
+    def visible(self, first: int, timeout: float) -> dict[str, Any]:
+        """From before enqueue until a poll says sent."""
+        began = time.monotonic()
+        id_ = self._peer.enqueue(job_of(first), urgent=False)
+        return self.await_sent(id_, timeout) | {"seconds": time.monotonic() - began}
+
+    def await_sent(self, id: str, timeout: float) -> dict[str, Any]:  # noqa: A002  # a name of the protocol
+        """Polls until the job is sent."""
+        ends = time.monotonic() + timeout
+        while not self._peer.is_sent(id):
+            if time.monotonic() > ends:
+                raise TimeoutError(f"not sent after {timeout:g} s")
+            time.sleep(POLL_SECONDS)
+        return {"id": id}
+
+    def polls(self, id: str, count: int) -> dict[str, Any]:  # noqa: A002  # a name of the protocol
+        """Reads one status so many times."""
+        began = time.monotonic()
+        for _ in range(count):
+            self._peer.is_sent(id)
+        return {"seconds": time.monotonic() - began}
+
+
+def main() -> None:
+    """Serves until its standard input ends."""
+    commands = Commands(importlib.import_module(f"benchmarks.peers.{sys.argv[1]}").Producer())
+    answers = sys.stdout
+    sys.stdout = sys.stderr
+    for line in sys.stdin:
+        verb, arguments = json.loads(line)
+        try:
+            answer = getattr(commands, verb)(**arguments)
+        except TimeoutError as error:
+            answer = {"timeout": str(error)}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Speed: how fast jobs go in, what each costs Redis, how fast they go out at what CPU and memory, and how late one is.
+
+All contenders stand by at once, each with a Redis of its own, and are worked on in turn, round by round, so that
+whatever else the machine does strikes all of them.
+"""
+
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from benchmarks.arrivals import percentile
+from benchmarks.catalogue import ROOT
+from benchmarks.endpoint import Endpoint
+from benchmarks.report import Report
+from benchmarks.rig import Peak, Stack, await_count, cpu_seconds
+
+PATIENCE_SECONDS = 300.0
+LATENCIES_MS = (0, 50)
+BARE = "bare boto3 loop"
+EVERYTHING = "*"
+"""Stands for all figures of a contender that did not start."""
+SETTLE_SECONDS = 0.3
+"""Results of the last calls are written within it."""
+
+_indexes = itertools.count(2_000_000, 20_000)
+
+
+def fresh(count: int) -> int:
+    """First of so many numbers that no job had yet."""
+    first = next(_indexes)
+    for _ in range(count // 20_000):
+        next(_indexes)
+    return first
+
+
+@dataclass(slots=True)
+class Figures:
+    """Figures of all rounds: name of the figure → contender → values."""
+
+    values: dict[str, dict[str, list[float]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Why a figure of a contender is missing."""
+
+    def add(self, figure: str, contender: str, value: float) -> None:
+        """Of one round."""
+        self.values[figure][contender].append(value)
+
+    def median(self, figure: str, contender: str) -> float:
+        """Over the rounds; NaN where there is none."""
+        found = self.values[figure].get(contender)
+        return statistics.median(found) if found else float("nan")
+
+    def ratio(self, figure: str, contender: str, other: str) -> float:
+        """Median of the rounds' ratios: each round has its own noise."""
+        ours, theirs = self.values[figure].get(contender, []), self.values[figure].get(other, [])
+        ratios = [mine / its for mine, its in zip(ours, theirs, strict=False) if its]
+        return statistics.median(ratios) if ratios else float("nan")
+
+    @contextmanager
+    def excused(self, report: Report, figure: str, contender: str) -> Iterator[None]:
+        """What goes wrong with one contender is the reason for its empty cell, and no end of the run."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            self.reasons[figure, contender] = str(error)
+            report.say(f"  {contender}: {figure} could not be measured: {error}")
+
+
+def measure_enqueue(
+    report: Report, figures: Figures, stacks: Sequence[Stack], *, single: int, bulk: int, rounds: int
+) -> None:
+    """Without workers: what goes in stays, and is weighed."""
+    for stack, verb in itertools.product(stacks, ("single", "bulk")):
+        # What is there once, however many jobs come (scripts, connections, a queue's own keys), is no cost of a job.
+        stack.producer.ask(verb, first=fresh(10), count=10)
+    for turn in range(rounds):
+        report.say(f"enqueue: round {turn + 1} of {rounds}")
+        for stack, (verb, count) in itertools.product(stacks, (("single", single), ("bulk", bulk))):
+            name = stack.contender.name
+            with figures.excused(report, f"enqueue {verb}", name):
+                before = stack.used_memory()
+                seconds = stack.producer.ask(verb, first=fresh(count), count=count)["seconds"]
+                figures.add(f"enqueue {verb}", name, count / seconds)
+                figures.add(f"waiting bytes {verb}", name, (stack.used_memory() - before) / count)
+    for stack in stacks:
+        stack.redis.flushall()
+
+
+def measure_floors(figures: Figures, stack: Stack, *, count: int, rounds: int) -> None:
+    """redis-py alone: LPUSH one by one, and EVALSHA by the 500 in a pipeline, with what a job's request takes."""
+    payload = json.dumps({"to": "+12122000000", "text": "x" * 500})
+    script = stack.redis.script_load("return redis.call('LPUSH', KEYS[1], ARGV[1])")
+    for _ in range(rounds):
+        began = time.monotonic()
+        for _ in range(count):
+            stack.redis.lpush("floor", payload)
+        figures.add("enqueue single", "redis-py LPUSH", count / (time.monotonic() - began))
+        began = time.monotonic()
+        for start in range(0, 10 * count, 500):
+            pipe = stack.redis.pipeline(transaction=False)
+            for _ in range(min(500, 10 * count - start)):
+                pipe.evalsha(script, 1, "floor", payload)
+            pipe.execute()
+        figures.add("enqueue bulk", "redis-py EVALSHA, pipelined", 10 * count / (time.monotonic() - began))
+        stack.redis.delete("floor")
+
+
+def measure_drain(
+    report: Report, figures: Figures, stacks: Sequence[Stack], endpoint: Endpoint, *, jobs: int, rounds: int
+) -> None:
+    """Jobs wait behind an endpoint that holds the first calls back: from its opening to the last call is measured."""
+    for turn, latency in itertools.product(range(rounds), LATENCIES_MS):
+        report.say(f"drain: {latency} ms, round {turn + 1} of {rounds}")
+        _measure_bare(figures, endpoint, jobs if latency == 0 else jobs // 10, latency)
+        for stack in stacks:
+            name = stack.contender.name
+            with figures.excused(report, f"drain {latency} ms", name):
+                _drain(figures, stack, endpoint, jobs, latency)
+
+
+def _drain(figures: Figures, stack: Stack, endpoint: Endpoint, jobs: int, latency: int) -> None:
+    name, which = stack.contender.name, f"{latency} ms"
+    memory = stack.used_memory()
+    endpoint.set(closed=True)
+    last = stack.producer.ask("bulk", first=fresh(jobs), count=jobs)["id"]
+    time.sleep(SETTLE_SECONDS)
+    held = len(endpoint.arrivals())
+    cpu, began = cpu_seconds(stack.pids), time.monotonic()
+    with Peak(stack) as peak:
+        times = _open_and_await(endpoint, jobs - held, latency / 1000)
+        stack.producer.ask("await_sent", id=last, timeout=PATIENCE_SECONDS)
+        time.sleep(SETTLE_SECONDS)
+    spent = cpu_seconds(stack.pids) - cpu
+    figures.add(f"drain {which}", name, (jobs - held) / (times[-1] - began))
+    figures.add(f"cpu {which}", name, 1000 * spent / jobs)
+    figures.add("peak MiB", name, peak.mib)
+    figures.add("finished bytes", name, (stack.used_memory() - memory) / jobs)
+
+
+def _open_and_await(endpoint: Endpoint, count: int, latency: float) -> list[float]:
+    times: list[float] = []
+
+    def arrived() -> int:
+        times.extend(endpoint.arrivals())
+        return len(times)
+
+    endpoint.set(latency=latency)
+    await_count(count, arrived, PATIENCE_SECONDS)
+    return times
+
+
+def _measure_bare(figures: Figures, endpoint: Endpoint, jobs: int, latency: int) -> None:
+    endpoint.set(latency=latency / 1000)
+    answer = bare(endpoint.url, jobs)
+    figures.add(f"drain {latency} ms", BARE, jobs / answer["seconds"])
+    figures.add(f"cpu {latency} ms", BARE, 1000 * answer["cpu"] / jobs)
+
+
+def bare(url: str, calls: int) -> dict[str, float]:
+    """Seconds and CPU of so many calls by a loop of boto3."""
+    environment = {"BENCH_ENDPOINT": url, "AWS_ACCESS_KEY_ID": "SANDBOXACCESSKEYID00", "AWS_SECRET_ACCESS_KEY": "x"}
+    command = [sys.executable, "-m", "benchmarks.peers.bare", str(calls)]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    answer: dict[str, float] = json.loads(done.stdout)
+    return answer
+
+
+def measure_latency(report: Report, figures: Figures, stacks: Sequence[Stack], *, warm: int, cold: int) -> None:
+    """One job at a time on idle workers, contender by contender: warm with little between, cold with 2.5 s between."""
+    for kind, count, pause in (("warm", warm, 0.0), ("cold", cold, 2.5)):
+        report.say(f"idle latency: {kind}, {count} jobs each")
+        for _, stack in itertools.product(range(count), stacks):
+            name = stack.contender.name
+            with figures.excused(report, f"idle {kind}", name):
+                seconds = stack.producer.ask("visible", first=fresh(1), timeout=30)["seconds"]
+                figures.add(f"idle {kind}", name, 1000 * seconds)
+            time.sleep(pause / len(stacks))
+
+
+def measure_polls(report: Report, figures: Figures, stacks: Sequence[Stack], *, count: int, rounds: int) -> None:
+    """Reads of one status by id, one after the other."""
+    for _, stack in itertools.product(range(rounds), stacks):
+        name = stack.contender.name
+        with figures.excused(report, "polls", name):
+            id_ = stack.producer.ask("visible", first=fresh(1), timeout=30)["id"]
+            figures.add("polls", name, count / stack.producer.ask("polls", id=id_, count=count)["seconds"])
+
+
+def p99(figures: Figures, figure: str, contender: str) -> float:
+    """Of all values; with fewer than 100 it is the longest."""
+    return percentile(figures.values[figure].get(contender, []), 0.99)
