@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model chaos fuzz check openapi bench-pacing bench-growth bench-http bench-reconcile bench-soak format constraints clean
+.PHONY: help demo test model chaos fuzz check docs docs-reference openapi bench-pacing bench-growth bench-http bench-reconcile bench-soak format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,8 +21,9 @@ $(STAMP): constraints.txt pyproject.toml
 demo: $(STAMP) ## Send 300 messages through a sandbox with real workers, in under a minute
 	@$(BIN)/outbound-chat demo
 
+# What is compiled is kept, whatever the environment says: some hundred processes start from it.
 test: $(STAMP) ## Run the test suite
-	@$(BIN)/python -m pytest -n 4 --dist worksteal
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist worksteal
 
 model: $(STAMP) ## Compare the ledger with its model over 3,000 new examples; another number in EXAMPLES
 	@MODEL_EXAMPLES=$(or $(EXAMPLES),3000) $(BIN)/python -m pytest tests/store/test_model.py
@@ -39,6 +40,15 @@ check: $(STAMP) ## Lint, types, import directions, docs that tell the truth
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/docs
+
+docs: $(STAMP) ## Build the documentation as a site, in site/; any warning fails it
+	@rm -rf site
+	@$(BIN)/python -m sphinx -q -W --keep-going -E -d site/.doctrees -c docs . site
+	@rm -rf site/.doctrees
+	@echo "site/index.html"
+
+docs-reference: $(STAMP) ## Write the tables of docs/ that the code decides anew, and docs/http-api.md
+	@$(BIN)/python -m docs.generate
 
 openapi: $(STAMP) ## Write docs/openapi.json anew from the routes
 	@$(BIN)/python -m outbound_chat.http.openapi > docs/openapi.json

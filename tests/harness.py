@@ -23,8 +23,8 @@ from outbound_chat_worker.sandbox import (
     SANDBOX_SECRET_ACCESS_KEY,
     SandboxClient,
     SandboxOptions,
-    running_sandbox,
 )
+from tests import warm
 
 INSTANCE_ID = "0a1b2c3d-1111-4222-8333-444455556666"
 FLOW_ID = "1b2c3d4e-1111-4222-8333-444455556666"
@@ -74,7 +74,7 @@ class Harness:
         self.folder = folder
         self.server = EmbeddedServer(folder / "valkey", fsync=fsync, options=server)
         self._stack.callback(self.server.stop)
-        self.sandbox: SandboxClient = self._stack.enter_context(running_sandbox(sandbox))
+        self.sandbox: SandboxClient = self._stack.enter_context(warm.running_sandbox(sandbox))
         self.settings_file = folder / "outbound-chat.toml"
         self.values: dict[str, Any] = {}
         self.configure()
@@ -136,7 +136,10 @@ class Harness:
         self._logs += 1
         with (self.folder / f"process-{self._logs}.log").open("wb") as log:
             whole = {**self.environment, **(environment or {})}
-            process = spawn(command, environment=whole, folder=self.folder, output=log)
+            with Path(os.devnull).open("rb") as nothing:
+                standard = (nothing.fileno(), log.fileno(), log.fileno())
+                warm_process = warm.start(command, environment=whole, folder=self.folder, descriptors=standard)
+            process = warm_process or spawn(command, environment=whole, folder=self.folder, output=log)
         self._stack.callback(end, process)
         return process
 
@@ -144,15 +147,11 @@ class Harness:
         self, *command: str, timeout: float = 60.0, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Runs the command line to its end."""
-        return subprocess.run(
+        return warm.run(
             [sys.executable, "-m", "outbound_chat.cli", *command],
-            env={**self.environment, **(environment or {})},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
+            environment={**self.environment, **(environment or {})},
+            folder=self.folder,
             timeout=timeout,
-            check=False,
-            stdin=subprocess.DEVNULL,
         )
 
     def logs(self) -> str:

@@ -48,6 +48,7 @@ from outbound_chat.jobs import (
     WebhookState,
 )
 from outbound_chat.reports import (
+    BatchPage,
     BudgetStatus,
     DeadLetters,
     DeadWebhook,
@@ -56,6 +57,8 @@ from outbound_chat.reports import (
     Events,
     Hold,
     JobPage,
+    Lanes,
+    LaneStatus,
     SuppressedNumber,
     SuppressedPage,
     WebhookHost,
@@ -70,6 +73,7 @@ __all__ = [
     "Batch",
     "BatchClosed",
     "BatchKeyConflict",
+    "BatchPage",
     "BatchReceipt",
     "BatchStart",
     "BudgetStatus",
@@ -89,6 +93,8 @@ __all__ = [
     "Job",
     "JobPage",
     "JobState",
+    "LaneStatus",
+    "Lanes",
     "MissingKey",
     "NewerVersion",
     "NotDurable",

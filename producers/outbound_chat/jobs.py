@@ -193,7 +193,8 @@ class Batch:
     rate: float
     """Calls a second that it gets now: measured over its last 5 to 10 seconds of progress, else its share."""
     expected_end: datetime | None
-    """When the jobs it has will have been called, if nothing changes. None: it is over, or `held_by` says why."""
+    """When the jobs it has will have been called, if nothing changes. None: it is over, `held_by` says why, or the
+    batch is one of a list, where none is predicted."""
     held_by: str
     """Why no end can be told: who holds it and for what reason, or that no worker runs. Empty: it goes on."""
 

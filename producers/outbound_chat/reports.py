@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from outbound_chat.jobs import Job, JobState
+from outbound_chat.jobs import Batch, Job, JobState, Priority
+from outbound_chat.why import WaitReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +56,53 @@ class BudgetStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LaneStatus:
+    """The waiting jobs of one sender, tenant, priority and batch."""
+
+    budget: str
+    priority: Priority
+    sender: str
+    tenant: str | None
+    batch_id: str | None
+    waiting: int
+    due: int
+    """Those that may be called now, as far as their own time goes."""
+    next_due: datetime | None
+    """When the first of them is due; past: it is."""
+    stopped_by: WaitReason | None
+    """The rule that gives its due jobs no call now; None: none does, they wait for their turn, or none is due."""
+    until: datetime | None
+    """When that rule is tried again; None: an event ends it."""
+    stop_reason: str
+    """What a person said, or what AWS answered, where it is held; empty otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lanes:
+    """The lanes with the most waiting jobs, of all budgets."""
+
+    lanes: tuple[LaneStatus, ...]
+    total: int
+    """Lanes with waiting jobs."""
+    looked: int
+    """How many of them were looked at: all, up to 500 of a budget; of more, those in turn and a random choice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobPage:
     """A page of the jobs of a batch, by their rows."""
 
     jobs: tuple[Job, ...]
+    cursor: str | None
+    """Where the next page begins; None: this was the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPage:
+    """A page of the batches of a budget: those that are not final, the newest first, then those that ended last."""
+
+    batches: tuple[Batch, ...]
+    """With their counts and measured rate; the end of none is predicted."""
     cursor: str | None
     """Where the next page begins; None: this was the last."""
 

@@ -1,52 +1,10 @@
 """The command line as the pages are compared with it."""
 
-from collections.abc import Iterator
-from functools import cache
-from typing import Any
+import typer
 
-import typer.main
+from docs.generate import commands, group
 
-from outbound_chat.cli.app import app
-
-
-@cache
-def group() -> Any:
-    """The real app, with the commands that the worker's package brings."""
-    return typer.main.get_command(app)
-
-
-@cache
-def commands() -> dict[str, Any]:
-    """Every command by its name; one of a group by both names."""
-    return dict(_commands_of(group(), ""))
-
-
-def _commands_of(holder: Any, before: str) -> Iterator[tuple[str, Any]]:
-    context = holder.make_context("outbound-chat", [], resilient_parsing=True)
-    for name in holder.list_commands(context):
-        command = holder.get_command(context, name)
-        if hasattr(command, "list_commands"):
-            yield from _commands_of(command, f"{before}{name} ")
-        else:
-            yield before + name, command
-
-
-def parameters(command: Any) -> dict[str, str]:
-    """Options and arguments of a command → their default as the pages write it; empty for flags."""
-    return dict(_parameters(command))
-
-
-def _parameters(command: Any) -> Iterator[tuple[str, str]]:
-    for parameter in command.params:
-        if "--help" in parameter.opts:
-            continue
-        if parameter.required:
-            default = "required"
-        elif getattr(parameter, "is_flag", False):
-            default = ""
-        else:
-            default = "none" if parameter.default in (None, "") else f"`{parameter.default}`"
-        yield parameter.opts[0], default
+__all__ = ["check", "commands", "group"]
 
 
 def check(arguments: list[str]) -> None:

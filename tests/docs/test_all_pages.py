@@ -47,11 +47,6 @@ def test_every_link_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None
         assert not anchor or anchor in anchors(file), f"{page.name} links to {target}"
 
 
-def test_the_index_lists_every_page() -> None:
-    listed = {target.partition("#")[0] for target in links(DOCS / "index.md")}
-    assert {page.name for page in DOCS.rglob("*.md")} - {"index.md"} <= listed
-
-
 @pytest.mark.parametrize("block", PYTHON, ids=str)
 def test_python_on_a_page_compiles_and_imports_what_exists(block: Block) -> None:
     for node in ast.walk(tree(block)):
@@ -113,7 +108,7 @@ def test_the_extras_of_the_readme_are_those_of_the_package() -> None:
         "(none)",
         *(
             name
-            for name in ("cli", "worker", "http", "sandbox", "embedded", "encryption", "all", "dev")
+            for name in ("cli", "worker", "http", "sandbox", "embedded", "encryption", "all", "docs", "dev")
             if name in project["optional-dependencies"]
         ),
     ]

@@ -9,8 +9,8 @@ import pytest
 
 from outbound_chat.cli.output import Exit
 
-from .app import check, commands, group, parameters
-from .pages import ROOT, bare, blocks, inline_code, pages, read, section, table
+from .app import check, commands
+from .pages import ROOT, blocks, inline_code, pages, read, section, table
 
 CTRL_C = 130
 
@@ -18,18 +18,6 @@ CTRL_C = 130
 def test_the_page_has_a_section_for_each_command_and_no_other() -> None:
     headings = set(re.findall(r"^## `(.+)`$", read("cli.md"), re.MULTILINE))
     assert headings == set(commands())
-
-
-@pytest.mark.parametrize("name", sorted(commands()))
-def test_a_section_has_exactly_the_options_and_defaults_of_its_command(name: str) -> None:
-    rows = table(section(read("cli.md"), f"## `{name}`"), "option")
-    assert {bare(row["option"]): row["default"] for row in rows} == parameters(commands()[name])
-    assert all(row["meaning"] for row in rows)
-
-
-def test_the_options_before_the_command_are_documented() -> None:
-    rows = table(section(read("cli.md"), "## Before the command"), "option")
-    assert {bare(row["option"]): row["default"] for row in rows} == parameters(group())
 
 
 def test_the_exit_codes_are_those_of_the_code() -> None:

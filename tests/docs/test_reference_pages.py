@@ -1,33 +1,28 @@
 """Jobs, errors, retry table, Redis keys, Celery settings and file columns: page and code say the same."""
 
 import ast
-import inspect
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 import outbound_chat.jobs
 import outbound_chat.store
 import outbound_chat.why
 import outbound_chat_worker
+from docs.generate import of_status
 from outbound_chat import errors
 from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.http import create_app
-from outbound_chat.http._codes import TITLES, Code as HttpCode
-from outbound_chat.http._ledger_metrics import ledger_text
-from outbound_chat.http._metrics import Metrics
 from outbound_chat.jobs import FINAL, MOVES, Batch, JobState, Preflight
-from outbound_chat.reports import BudgetStatus
 from outbound_chat.rows import COLUMNS, MAPS
-from outbound_chat.store.keys import KINDS, Lifetime
-from outbound_chat.why import WaitReason, Why
+from outbound_chat.store.keys import Lifetime
+from outbound_chat.why import Why
 from outbound_chat_config import Sender, Settings
 from outbound_chat_worker import celery, hidden, retry
-from outbound_chat_worker.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, Decision, Rule, judge
+from outbound_chat_worker.retry import UNFORESEEN_ERROR, Decision
 
 from .pages import bare, names_in, read, section, table
 
@@ -69,66 +64,12 @@ def test_what_is_said_of_a_batch_has_the_names_of_its_fields() -> None:
 # --- why a job waits ---
 
 
-def test_every_reason_to_wait_is_documented_in_its_order_with_its_sentence() -> None:
-    (body,) = [
-        node.body
-        for node in ast.parse(inspect.getsource(outbound_chat.why)).body
-        if isinstance(node, ast.ClassDef) and node.name == "WaitReason"
-    ]
-    sentences = [_text(node.value) for node in body[2::2] if isinstance(node, ast.Expr)]
-    rows = table(section(read("why.md"), "## Reasons"), "reason")
-    assert [bare(row["reason"]) for row in rows] == [reason.value for reason in WaitReason]
-    assert [row["meaning"] for row in rows] == sentences
-    assert all(row["what to do"] for row in rows)
+def test_the_times_of_an_answer_are_documented_in_their_order() -> None:
     named = [bare(row["field"]) for row in table(read("why.md"), "field")]
     assert named == [name for name in Why.__dataclass_fields__ if name.endswith("_at") or name in {"position", "ahead"}]
 
 
 # --- errors and the retry table ---
-
-
-def answer(status: int, code: str = "") -> Rule:
-    metadata: Any = {"HTTPStatusCode": status}
-    return judge(ClientError({"Error": {"Code": code}, "ResponseMetadata": metadata}, "StartOutboundChatContact")).rule
-
-
-SERVICE, UNKNOWN_ANSWER = answer(500), answer(418)
-
-
-def row_of(first: str, rule: Rule) -> str:
-    seconds = rule.wait.total_seconds() if rule.wait else 0
-    wait = f"{rule.stops.value}: {seconds:g} s" if seconds else "backoff"
-    cells = (
-        first,
-        f"`{rule.code}`",
-        rule.decision.value,
-        "yes" if rule.maybe_sent else "no",
-        str(rule.most_attempts or "all"),
-        "none" if rule.decision is Decision.FAIL else wait,
-        rule.reason,
-    )
-    return f"| {' | '.join(cells)} |"
-
-
-EXPECTED: dict[str, list[str]] = {
-    "## Answers with an error code": [row_of(f"`{code}`", rule) for code, rule in retry.BY_AWS_CODE.items()],
-    "## Answers without a code in that table": [
-        *(row_of(str(status), rule) for status, rule in retry.BY_STATUS.items()),
-        row_of("500 and above", SERVICE),
-        row_of("any other", UNKNOWN_ANSWER),
-    ],
-    "## No answer": [
-        *(row_of(f"`{kind.__name__}`", rule) for kind, rule in retry.BY_EXCEPTION),
-        row_of("any other", UNFORESEEN_ERROR),
-        row_of("any other, before the call left", UNFORESEEN_BEFORE),
-    ],
-}
-
-
-@pytest.mark.parametrize("heading", EXPECTED)
-def test_the_page_has_exactly_the_rows_of_the_retry_table(heading: str) -> None:
-    lines = [line for line in section(read("retry.md"), heading).splitlines() if line.startswith("|")]
-    assert lines[2:] == EXPECTED[heading], "the rows of the page should be:\n" + "\n".join(EXPECTED[heading])
 
 
 def test_every_decision_is_explained() -> None:
@@ -141,7 +82,7 @@ _OUTCOME = {Decision.RETRY: "retry", Decision.SNOOZE: "snooze", Decision.HOLD: "
 def outcomes_of_attempts() -> dict[str, str]:
     """Every code that an attempt can have, and its outcome before attempts run out."""
     rules = [*retry.BY_AWS_CODE.values(), *retry.BY_STATUS.values(), *(rule for _, rule in retry.BY_EXCEPTION)]
-    found = {rule.code: _OUTCOME[rule.decision] for rule in [*rules, SERVICE, UNKNOWN_ANSWER, UNFORESEEN_ERROR]}
+    found = {rule.code: _OUTCOME[rule.decision] for rule in [*rules, of_status(500), of_status(418), UNFORESEEN_ERROR]}
     worker = Path(str(outbound_chat_worker.__file__)).parent
     for node in ast.walk(ast.parse((worker / "calling.py").read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -178,35 +119,6 @@ def test_codes_are_found_in_worker_and_scripts_too() -> None:
     assert {"lease_lost", "attempts_exhausted", "unknown_sender", "throttled"} <= outcomes_of_attempts().keys()
 
 
-def test_the_codes_of_http_answers_are_those_of_the_code() -> None:
-    rows = table(section(read("errors.md"), "## Codes of HTTP answers"), "code")
-    assert [(bare(row["code"]), int(row["status"])) for row in rows] == [
-        (code.value, TITLES[code][0]) for code in HttpCode
-    ]
-
-
-def test_the_metrics_are_those_of_the_code() -> None:
-    budget = BudgetStatus(
-        webhooks={"waiting": 1},
-        name="main",
-        rate=1.0,
-        ceiling=1.0,
-        burst=1,
-        workers=1,
-        pumps=1,
-        accepted=0,
-        counts={"waiting": 0, "sent": 0},
-        oldest_due=None,
-        holds=(),
-    )
-    own = Metrics()
-    own.answered("GET", "/", 200, 0.1)
-    text = (own.text() + ledger_text([budget])).decode()
-    told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE") and "_created" not in line}
-    rows = table(section(read("http.md"), "### Metrics"), "metric")
-    assert {bare(row["metric"]) for row in rows} == told
-
-
 def test_every_path_is_on_the_page_of_the_service() -> None:
     page = read("http.md")
     for path in create_app(Settings()).openapi()["paths"]:
@@ -219,13 +131,6 @@ def test_every_exception_is_documented() -> None:
 
 
 # --- Redis ---
-
-
-def test_the_keys_are_those_of_the_code() -> None:
-    rows = table(section(read("redis.md"), "## Keys"), "key")
-    assert [(bare(row["key"]), row["type"], row["lifetime"], row["content"]) for row in rows] == [
-        (kind.pattern, kind.type, kind.lifetime.value, kind.content) for kind in KINDS
-    ]
 
 
 def test_every_lifetime_is_explained() -> None:

@@ -1,6 +1,5 @@
 """docs/settings.md and the settings classes say the same."""
 
-import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
 from enum import Enum
@@ -8,37 +7,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel, SecretStr, TypeAdapter
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from outbound_chat_config import (
-    Budget,
-    DurabilitySettings,
-    EncryptionSettings,
-    HttpSettings,
-    ResultSettings,
-    RetrySettings,
-    Sender,
-    Settings,
-    WebhookSettings,
-    WorkerSettings,
-    load_settings,
-)
+from docs.generate import heading, models
+from outbound_chat_config import Settings, load_settings
 
 from .pages import bare, read, section, table
 
-TABLES: dict[str, tuple[str, type[BaseModel]]] = {
-    "": ("## Top level", Settings),
-    "budgets.NAME": ("## `[budgets.NAME]`", Budget),
-    "senders.NAME": ("## `[senders.NAME]`", Sender),
-    "worker": ("## `[worker]`", WorkerSettings),
-    "retry": ("## `[retry]`", RetrySettings),
-    "results": ("## `[results]`", ResultSettings),
-    "encryption": ("## `[encryption]`", EncryptionSettings),
-    "durability": ("## `[durability]`", DurabilitySettings),
-    "webhooks": ("## `[webhooks]`", WebhookSettings),
-    "http": ("## `[http]`", HttpSettings),
-}
+TABLES = {path: (heading(path), model) for path, model in models().items()}
 
 SENDER = """
 [senders.name]
@@ -103,8 +80,8 @@ SAMPLES: dict[str, str] = {
 
 def documented() -> Iterator[tuple[str, dict[str, str]]]:
     text = read("settings.md")
-    for path, (heading, _) in TABLES.items():
-        for row in table(section(text, heading), "setting"):
+    for path, (title, _) in TABLES.items():
+        for row in table(section(text, title), "setting"):
             yield path, row
 
 
@@ -113,27 +90,6 @@ ROWS = list(documented())
 
 def field_of(path: str, row: dict[str, str]) -> FieldInfo:
     return TABLES[path][1].model_fields[bare(row["setting"])]
-
-
-@pytest.mark.parametrize("path", TABLES)
-def test_a_table_names_exactly_the_settings_of_its_class(path: str) -> None:
-    names = [bare(row["setting"]) for where, row in ROWS if where == path]
-    assert names == list(TABLES[path][1].model_fields)
-
-
-@pytest.mark.parametrize(("path", "row"), ROWS)
-def test_a_default_is_the_one_in_the_code(path: str, row: dict[str, str]) -> None:
-    field = field_of(path, row)
-    if field.is_required():
-        assert row["default"] == "required"
-        return
-    default = field.get_default(call_default_factory=True)
-    if default is None:
-        assert row["default"] == "none"
-        return
-    value = tomllib.loads(f"value = {bare(row['default'])}")["value"]
-    annotation: Any = field.annotation
-    assert TypeAdapter(annotation).validate_python(value) == default
 
 
 def kind(annotation: Any) -> str:

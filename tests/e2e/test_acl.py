@@ -147,6 +147,8 @@ def test_a_producer_can_use_every_verb(stack: Harness, admin: redis.Redis) -> No
         assert chat.events().events
         assert [budget.name for budget in chat.budgets()] == ["main"]
         assert len(chat.batch_jobs(receipt.id).jobs) == 1
+        assert [batch.id for batch in chat.batches().batches] == [receipt.id]
+        assert chat.lanes().total == 0
         assert chat.preflight_batch([{"to": number(1)}], sender="support", text="Hi").accepted == 1
 
     assert refused(admin) == set()
@@ -188,6 +190,8 @@ def test_a_reader_can_ask_everything_and_change_nothing(stack: Harness, admin: r
         assert len(reader.suppressed_page(sender="support").numbers) == 1
         assert [budget.name for budget in reader.budgets()] == ["main"]
         assert len(reader.batch_jobs(receipt.id).jobs) == 1
+        assert [batch.id for batch in reader.batches().batches] == [receipt.id]
+        assert reader.lanes().total == 2
         assert refused(admin) == set()
 
         for change in (

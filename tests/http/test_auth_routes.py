@@ -29,6 +29,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
         "json": {"sender": "{sender}", "text": TEXT, "rows": [{"to": number(1)}], "tenant": "{tenant}"}
     },
     ("GET", "/v1/jobs"): {"params": {"ids": "{job}"}},
+    ("GET", "/v1/batches"): {"params": {"sender": "{sender}", "tenant": "{tenant}"}},
     ("POST", "/v1/batches/{batch_id}/hold"): {"json": {"reason": "r"}},
     ("GET", "/v1/dead-letters"): {"params": {"sender": "{sender}", "tenant": "{tenant}"}},
     ("POST", "/v1/dead-letters/replay"): {"json": {"sender": "{sender}", "tenant": "{tenant}"}},

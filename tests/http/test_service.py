@@ -17,7 +17,7 @@ from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import Harness, free_port, number, running_harness
 from tests.waiting import wait_until
 
-from .conftest import TIMEOUT, Service, start_service
+from .conftest import NO_TLS, TIMEOUT, Service, start_service
 from .problems import problem
 
 JOB = {"sender": "support", "to": number(1), "text": "a secret text"}
@@ -33,7 +33,7 @@ def test_a_long_poll_ends_with_what_stands_when_the_service_is_told_to_end(stack
         paths = [f"/v1/jobs/{job['id']}", f"/v1/batches/{batch['id']}"]
 
         def wait(path: str) -> None:
-            answers.append(httpx.get(service.url + path, params={"wait": 60}, timeout=TIMEOUT))
+            answers.append(httpx.get(service.url + path, params={"wait": 60}, timeout=TIMEOUT, verify=NO_TLS))
 
         waiting = [threading.Thread(target=wait, args=(path,)) for path in paths]
         for one in waiting:
@@ -122,7 +122,7 @@ def test_a_slow_body_gets_its_answer(stack: Harness) -> None:
     host, port = service.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=TIMEOUT) as line:
         line.sendall(
-            b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+            b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
         )
         answer = line.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 408")
@@ -164,7 +164,8 @@ def test_several_processes_serve_count_together_and_end_together(stack: Harness)
     service = start_service(stack, "--workers", "2")
     with service.client() as http:
         for index in range(20):
-            assert httpx.post(f"{service.url}/v1/jobs", json={**JOB, "to": number(index)}).status_code == 201
+            job = {**JOB, "to": number(index)}
+            assert httpx.post(f"{service.url}/v1/jobs", json=job, verify=NO_TLS).status_code == 201
         text = http.get("/metrics").text
         assert 'outbound_chat_http_requests_total{method="POST",route="/v1/jobs",status="201"} 20.0' in text
     service.process.send_signal(signal.SIGTERM)
@@ -181,7 +182,7 @@ def test_processes_end_when_the_one_that_started_them_is_killed(stack: Harness) 
 
     def free() -> bool:
         try:
-            httpx.get(f"{service.url}/healthz", timeout=TIMEOUT)
+            httpx.get(f"{service.url}/healthz", timeout=TIMEOUT, verify=NO_TLS)
         except httpx.TransportError:
             return True
         return False

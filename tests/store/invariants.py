@@ -46,6 +46,7 @@ def check(ledger: Ledger) -> Snapshot:
     _check_places(held, heads)
     _check_ring(held)
     _check_lanes(held)
+    _check_list(held)
     _check_lifetimes(held, heads)
     ledger.watch()
     assert {move for move in ledger.moves if move[1] not in MOVES[move[0]]} == set()
@@ -143,6 +144,18 @@ def _check_lanes(held: Snapshot) -> None:
     counted = held["lanes"].value if "lanes" in held else {}
     assert jobs == {lane: int(number) for lane, number in counted.items()}
     assert "faults" not in held, held["faults"].value
+
+
+def _check_list(held: Snapshot) -> None:
+    """Every batch stands in one part of the list, as long as it has its book."""
+    final = {
+        name.removeprefix("b:"): "final_at" in found.value
+        for name, found in held.items()
+        if name.startswith("b:") and found.type == "hash" and "created_at" in found.value
+    }
+    for part, wanted in (("open_batches", False), ("ended_batches", True)):
+        listed = set(_members(held, part)) & final.keys()
+        assert listed == {batch for batch, ended in final.items() if ended is wanted}, part
 
 
 _PATTERNS = [(re.compile(re.escape(kind.pattern).replace(r"\*", ".+")), kind) for kind in KINDS]

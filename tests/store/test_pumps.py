@@ -255,7 +255,9 @@ def test_unanswered_requests_for_one_more_pump_grow_rare_too(ledger: Ledger) -> 
         assert ledger.renew(pump="pump-1").bring
         waits.append(ledger.ttl_ms("asked"))
 
-    assert [round(wait / 250) for wait in waits] == [1, 2, 4, 8, 16, 32, 32]
+    # What is left of each is read a moment later, on a busy machine a long one.
+    expected = [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000]
+    assert [most for wait, most in zip(waits, expected, strict=True) if not most / 2 < wait <= most] == []
 
 
 def test_a_request_for_one_more_does_not_stand_in_the_way_of_one_that_is_needed(ledger: Ledger) -> None:

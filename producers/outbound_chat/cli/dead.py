@@ -8,10 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from outbound_chat.cli.jobs import Json
-from outbound_chat.cli.output import Exit, out, print_error, print_jobs, print_json, talk
+from outbound_chat.cli.output import out, print_jobs, print_json, talk
+from outbound_chat.cli.replays import Replays
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import NotReplayable, OutboundChatError, Unprotected
-from outbound_chat.jobs import Job, JobState
+from outbound_chat.errors import OutboundChatError
+from outbound_chat.jobs import JobState
 from outbound_chat.reports import Event
 from outbound_chat_config import load_settings
 
@@ -89,24 +90,23 @@ def replay(
     """Send failed or uncertain jobs once more, as new jobs; print them. Exits with 1 when one could not be replayed."""
     if bool(ids) is every:
         raise typer.BadParameter("name ids, or --all with what they have in common", param_hint="IDS")
-    new: list[Job] = []
-    refused = 0
+    replays = Replays({"force": force, **({"text": text} if text else {})})
     with OutboundChat.from_settings() as chat:
         if every:
             chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant}
             ids = [job.id for job in chat.each_dead_letter(**cast("Any", {**chosen, "batch": batch}))]
-        for job_id in ids or []:
-            try:
-                new.append(chat.replay(job_id, force=force, text=text) if text else chat.replay(job_id, force=force))
-            except (Unprotected, NotReplayable) as error:
-                print_error(error)
-                refused += 1
-    if as_json:
-        print_json(new)
-    else:
-        print_jobs(new)
-    if refused:
-        raise typer.Exit(Exit.NOT_ALL_SENT)
+        try:
+            replays.make(chat, ids or [])
+        finally:
+            # Also where Redis went away, or somebody pressed Ctrl-C: what was replayed is known by these ids alone.
+            if as_json:
+                print_json(replays.new)
+            else:
+                print_jobs(replays.new)
+    if replays.code:
+        raise typer.Exit(replays.code)
+    if every and not ids:
+        talk.print("no failed or uncertain job fits", markup=False)
 
 
 def events(

@@ -10,12 +10,12 @@ from outbound_chat.jobs import Job
 from outbound_chat.reports import Hold
 from outbound_chat_config import Settings
 
-_BY = {"person": "held by a person", "system": "held by the system", "cancel": "being cancelled"}
+HELD_BY = {"person": "held by a person", "system": "held by the system", "cancel": "being cancelled"}
 
 
 def held_by(hold: Hold) -> str:
     """`held by a person since 2026-05-01 09:00:00+0200`."""
-    return f"{_BY[hold.owner]} since {hold.since.astimezone():%Y-%m-%d %H:%M:%S%z}"
+    return f"{HELD_BY[hold.owner]} since {hold.since.astimezone():%Y-%m-%d %H:%M:%S%z}"
 
 
 def release_command(hold: Hold) -> str:

@@ -121,6 +121,10 @@ def print_jobs(jobs: Sequence[Job]) -> None:
             word = "at" if job.final else "next at"
             line += Text(f"  {word} {when.astimezone():%Y-%m-%d %H:%M:%S%z}")
         line += Text(f"  attempts {job.attempts}")
+        if job.replay_of:
+            line += Text(f"  replay of {job.replay_of}")
+        if job.replayed_by:
+            line += Text(f"  replayed as {job.replayed_by}")
         if job.error:
             line += Text(f"  {job.error.code}: {job.error.message}")
         if job.webhook:

@@ -1,17 +1,17 @@
 """What operators do with failed jobs, whole batches and events: the client for threads."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar, Unpack
 
-from outbound_chat.client import _overview as overview
+from outbound_chat.client import _listing as listing, _overview as overview
 from outbound_chat.client._control import Control, Target
 from outbound_chat.client._dead import Dead
 from outbound_chat.client._options import DeadFilter, RequestOptions
 from outbound_chat.client._steps import Steps
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.jobs import Batch, Job, JobState
-from outbound_chat.reports import BudgetStatus, DeadLetters, Events, Hold, JobPage
+from outbound_chat.reports import BatchPage, BudgetStatus, DeadLetters, Events, Hold, JobPage, Lanes
 
 T = TypeVar("T")
 
@@ -112,6 +112,36 @@ class Operations:
     def budgets(self) -> list[BudgetStatus]:
         """How all budgets of the settings are doing: pace, jobs, workers, holds. Two round trips each."""
         return self._run(overview.budgets(self._verbs))
+
+    def lanes(self, *, limit: int = 20) -> Lanes:
+        """The lanes with the most waiting jobs, and what stops each. `limit`: 1 to 50. A round trip a budget.
+
+        Raises:
+            InvalidJob: the limit is none.
+        """
+        return self._run(overview.lanes(self._verbs, limit))
+
+    def batches(
+        self,
+        *,
+        budget: str | None = None,
+        sender: str | Collection[str] | None = None,
+        tenant: str | None = None,
+        open: bool = False,  # noqa: A002  # the word that batches have for it
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> BatchPage:
+        """A page of a budget's batches: those that are not final, the newest first, then those that ended last.
+
+        `sender`: one, or several. `open`: only those that are not final. `limit`: 1 to 100. A page has fewer, even none
+        where few of many batches fit: go on until `cursor` is None. A batch that ends between two pages may come twice.
+
+        Raises:
+            InvalidJob: the cursor or the limit is none.
+            SettingsError: the settings have no such budget, or several and none is named.
+        """
+        chosen = listing.Chosen(budget=budget, sender=sender, tenant=tenant, open=open)
+        return self._run(listing.batches(self._verbs, chosen, cursor, limit))
 
     def batch_jobs(
         self, batch_id: str, state: JobState | str | None = None, cursor: str | None = None, limit: int = 100

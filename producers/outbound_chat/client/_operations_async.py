@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, TypeVar, Unpack
 
-from outbound_chat.client import _overview as overview
+from outbound_chat.client import _listing as listing, _overview as overview
 from outbound_chat.client._control import Control, Target
 from outbound_chat.client._dead import Dead
 from outbound_chat.client._documented import documented_by
@@ -14,7 +14,7 @@ from outbound_chat.client._options import DeadFilter, RequestOptions
 from outbound_chat.client._steps import Steps
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.jobs import Batch, Job, JobState
-from outbound_chat.reports import BudgetStatus, DeadLetters, Events, Hold, JobPage
+from outbound_chat.reports import BatchPage, BudgetStatus, DeadLetters, Events, Hold, JobPage, Lanes
 
 T = TypeVar("T")
 
@@ -75,6 +75,24 @@ class AsyncOperations:
     @documented_by(Operations.budgets)
     async def budgets(self) -> list[BudgetStatus]:
         return await self._run(overview.budgets(self._verbs))
+
+    @documented_by(Operations.lanes)
+    async def lanes(self, *, limit: int = 20) -> Lanes:
+        return await self._run(overview.lanes(self._verbs, limit))
+
+    @documented_by(Operations.batches)
+    async def batches(
+        self,
+        *,
+        budget: str | None = None,
+        sender: str | Collection[str] | None = None,
+        tenant: str | None = None,
+        open: bool = False,  # noqa: A002  # the word that batches have for it
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> BatchPage:
+        chosen = listing.Chosen(budget=budget, sender=sender, tenant=tenant, open=open)
+        return await self._run(listing.batches(self._verbs, chosen, cursor, limit))
 
     @documented_by(Operations.batch_jobs)
     async def batch_jobs(

@@ -8,7 +8,7 @@ from outbound_chat.client._verbs import Verbs
 from outbound_chat.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.ids import split_id
 from outbound_chat.jobs import Job, JobState
-from outbound_chat.reports import BudgetStatus, JobPage, SuppressedPage
+from outbound_chat.reports import BudgetStatus, JobPage, Lanes, LaneStatus, SuppressedPage
 from outbound_chat.request import Code
 from outbound_chat.store import calls
 
@@ -27,6 +27,20 @@ def budgets(verbs: Verbs) -> Steps[list[BudgetStatus]]:
         holds = yield from ask(calls.read_holds(keys))
         found.append((yield from ask(calls.read_budget(keys, holds))))
     return found
+
+
+def lanes(verbs: Verbs, limit: int) -> Steps[Lanes]:
+    """The lanes with the most waiting jobs."""
+    if not 0 < limit <= calls.MOST_LANES:
+        raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {calls.MOST_LANES}")])
+    found: list[LaneStatus] = []
+    total = looked = 0
+    for name in sorted(verbs.settings.budgets):
+        there, seen, some = yield from ask(calls.read_lanes(verbs.keys(name), limit))
+        total, looked = total + there, looked + seen
+        found += some
+    found.sort(key=lambda lane: -lane.waiting)
+    return Lanes(lanes=tuple(found[:limit]), total=total, looked=looked)
 
 
 def batch_jobs(verbs: Verbs, batch_id: str, state: str | None, cursor: str | None, limit: int) -> Steps[JobPage]:

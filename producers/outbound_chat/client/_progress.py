@@ -19,8 +19,8 @@ FARTHEST_SECONDS = 100 * 365 * 86_400.0
 NO_WORKER = "no worker runs"
 
 
-def batch_from_book(batch_id: str, book: Book, chat_duration: timedelta) -> Batch:
-    """The batch as it stands. `chat_duration`: of its sender's chats."""
+def batch_from_book(batch_id: str, book: Book, chat_duration: timedelta, held_by: str | None = None) -> Batch:
+    """The batch as it stands. `chat_duration`: of its sender's chats. `held_by`: of a book without a pace."""
     fields = book.fields
     numbers = {field: int(value or 0) for field, value in fields.items() if field not in {"name", "lane"}}
     _, sender, tenant, _ = fields["lane"].split(":")
@@ -32,7 +32,8 @@ def batch_from_book(batch_id: str, book: Book, chat_duration: timedelta) -> Batc
     }
     waits, runs = numbers["waiting"] > 0, numbers["leased"] > 0
     measured = _measured(book.now_ms, numbers) if waits or runs else None
-    held_by = _held_by(book.pace) if waits else ""
+    if held_by is None:
+        held_by = _held_by(book.pace) if waits else ""
     expected_end = None
     if waits and book.pace and not held_by:
         expected_end = _expected_end(book, book.pace, numbers["waiting"], measured, chat_duration)

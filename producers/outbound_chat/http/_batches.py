@@ -14,7 +14,7 @@ from outbound_chat.http._body import JSON_TYPE, json_object, key_in_header, medi
 from outbound_chat.http._codes import Code
 from outbound_chat.http._fields import read_fields
 from outbound_chat.http._jobs import Wait
-from outbound_chat.http._models import BatchModel, JobPageModel, ReceiptModel
+from outbound_chat.http._models import BatchModel, BatchPageModel, JobPageModel, ReceiptModel
 from outbound_chat.http._problems import Problem, problem_of
 from outbound_chat.http._request_schemas import BATCH_BODY, REASON_BODY
 from outbound_chat.http._rows_body import CSV_TYPE, JSON_LINES_TYPES, Given, Rejections, RowsBody, begun
@@ -163,6 +163,29 @@ async def _told(receipt: BatchReceipt, rejections: Rejections) -> AsyncIterator[
     async for part in rejections.parts():
         yield part
     yield b"]}"
+
+
+@router.get(
+    "",
+    operation_id="readBatches",
+    summary="List batches",
+    responses=documented(BatchPageModel, 404),
+)
+async def page(
+    view: CanRead,
+    *,
+    budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
+    sender: Annotated[str | None, Query()] = None,
+    tenant: Annotated[str | None, Query()] = None,
+    only_open: Annotated[bool, Query(alias="open", description="Only those that are not final.")] = False,
+    cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> Response:
+    """Those that are not final, the newest first; then those that ended, the last first. A page may have few batches,
+    even none: go on until `cursor` is null.
+    """
+    chosen = {"budget": budget, "sender": sender, "tenant": tenant, "open": only_open}
+    return answered(await view.batches(chosen, cursor, limit))
 
 
 @router.get(

@@ -171,6 +171,17 @@ class BatchModel(BaseModel):
     """Why no end can be told; empty: it goes on."""
 
 
+class BatchPageModel(BaseModel):
+    """A page of batches."""
+
+    model_config = _MODEL
+
+    batches: list[BatchModel]
+    """With their counts and measured rate; `expected_end` is null: read one by its id."""
+    cursor: str | None
+    """Where the next page begins; null: this was the last."""
+
+
 class JobPageModel(BaseModel):
     """A page of jobs."""
 

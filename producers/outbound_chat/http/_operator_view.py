@@ -9,7 +9,7 @@ from outbound_chat.http._codes import Code
 from outbound_chat.http._limits import Limits
 from outbound_chat.http._problems import Problem
 from outbound_chat.jobs import Batch, Job
-from outbound_chat.reports import BudgetStatus, DeadLetters, Events, Hold, SuppressedPage
+from outbound_chat.reports import BatchPage, BudgetStatus, DeadLetters, Events, Hold, SuppressedPage
 from outbound_chat.request import Code as FieldCode
 from outbound_chat_config import Sender, Settings
 
@@ -88,6 +88,24 @@ class OperatorView:
         # The ledger's cursor names the last job looked at, which may be another's.
         following = _cursor_after(jobs[limit - 1]) if len(jobs) > limit else None
         return DeadLetters(jobs=tuple(jobs[:limit]), cursor=following)
+
+    async def batches(self, chosen: Mapping[str, Any], cursor: str | None, limit: int) -> BatchPage:
+        """A page of batches."""
+        named = chosen.get("sender")
+        options: Any = {**chosen, "budget": self.budget(chosen.get("budget"))}
+        if not self._limits.any:
+            return await self._client.batches(cursor=cursor, limit=limit, **options)
+        own = self._limits.own(options, named if named is not None else next(iter(self.senders()), None))
+        if named is None and self._limits.senders is not None:
+            own = {**own, "sender": self._limits.senders}
+        found: list[Batch] = []
+        while True:
+            # A cursor names the last batch looked at: of a full page, which only its own make full, that is its own.
+            page = await self._client.batches(cursor=cursor, limit=limit - len(found), **own)
+            found += page.batches
+            cursor = page.cursor
+            if cursor is None or len(found) == limit:
+                return BatchPage(batches=tuple(found), cursor=cursor)
 
     async def budgets(self) -> list[BudgetStatus]:
         """All budgets."""

@@ -40,6 +40,8 @@ class KeyKind:
 KINDS = (
     KeyKind("j:*", "string", Lifetime.FINAL, "a job's record: head, newline, request"),
     KeyKind("b:*", "hash", Lifetime.FINAL, "a batch's book: name, lane, shared request, counts"),
+    KeyKind("open_batches", "zset", Lifetime.EMPTY, "batches that are not final: id -> created ms"),
+    KeyKind("ended_batches", "zset", Lifetime.TTL, "batches that are final, as long as their books: id -> until ms"),
     KeyKind("lane:*", "zset", Lifetime.EMPTY, "jobs of a lane that were never called: id or row -> due ms"),
     KeyKind("again:*", "zset", Lifetime.EMPTY, "jobs of a lane that wait for another call: id or row -> due ms"),
     KeyKind("later", "zset", Lifetime.EMPTY, "lanes whose next job lies ahead, and gates to try again -> due ms"),

@@ -32,6 +32,8 @@ from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, rea
 from outbound_chat.store.calls._durability import Standing, confirm
 from outbound_chat.store.calls._events import read_events
 from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_clock, read_jobs, submit
+from outbound_chat.store.calls._lanes import MOST_LANES, read_lanes
+from outbound_chat.store.calls._list import MOST_BATCHES, ListedBatches, Part, read_batches
 from outbound_chat.store.calls._overview import read_budget
 from outbound_chat.store.calls._pace import read_pace
 from outbound_chat.store.calls._pumps import (
@@ -76,8 +78,10 @@ from outbound_chat.store.calls._why import Found, Waiting, why
 
 __all__ = [
     "FIRST_PAGE",
+    "MOST_BATCHES",
     "MOST_BYTES",
     "MOST_JOBS",
+    "MOST_LANES",
     "Book",
     "Call",
     "Claimed",
@@ -92,12 +96,14 @@ __all__ = [
     "Held",
     "KeyUse",
     "Listed",
+    "ListedBatches",
     "NewJob",
     "NotOpen",
     "Opened",
     "Other",
     "OtherKey",
     "Paced",
+    "Part",
     "Reconciled",
     "Renewed",
     "Replayed",
@@ -131,6 +137,7 @@ __all__ = [
     "leave",
     "open_batch",
     "read_batch",
+    "read_batches",
     "read_budget",
     "read_clock",
     "read_dead",
@@ -140,6 +147,7 @@ __all__ = [
     "read_jobs",
     "read_key",
     "read_keys",
+    "read_lanes",
     "read_pace",
     "read_request",
     "read_rows",

@@ -105,7 +105,7 @@ def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> Call[Book |
         if len(reply) == 1:
             return None
         fields = dict(zip(reply[3::2], reply[4::2], strict=True))
-        if reply[1] == "unreadable" or not all(is_count(fields[name]) for name in fields.keys() - _TEXTS):
+        if reply[1] == "unreadable" or not is_sound(fields):
             raise StoreError(
                 f"the book of batch {keys.budget}.{batch} can't be read, another program wrote to {keys.batch(batch)}; "
                 "look at that key, and delete it if it is not yours"
@@ -113,6 +113,11 @@ def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> Call[Book |
         return Book(int(reply[0]), int(reply[1]), fields, read_pace_json(reply[2]) if reply[2] else None)
 
     return Call("read_batch", keys, [batch, int(with_pace)], read)
+
+
+def is_sound(fields: Mapping[str, str]) -> bool:
+    """Whether the fields of a book are what we wrote: its counts and times are numbers."""
+    return all(is_count(fields[name]) for name in fields.keys() - _TEXTS)
 
 
 def is_count(text: str) -> bool:

@@ -30,7 +30,7 @@ def read_pace_json(text: str) -> Pace | None:
         burst=burst,
         limited=limited,
         workers=told["workers"],
-        held_by=_held_by(*told["stop"]) if "stop" in told else "",
+        held_by=held_by(*told["stop"]) if "stop" in told else "",
         own=_lane(told["own"], told["parts"]),
         due=[(ms / 1000, jobs) for ms, jobs in told["due"]],
         # Lua writes an empty list as an object.
@@ -58,7 +58,8 @@ def _chats(told: Mapping[str, Any]) -> Chats:
     return Chats(most=told["most"], open=told["open"], ends=curve if ends else Curve((0.0,), (0.0,)))
 
 
-def _held_by(owner: str, scope: str, reason: str) -> str:
+def held_by(owner: str, scope: str, reason: str) -> str:
+    """Who holds what, in words."""
     kind, _, name = scope.partition(":")
     what = f"{kind} {name}" if name and kind != "batch" else f"the {kind}"
     if owner == "cancel":

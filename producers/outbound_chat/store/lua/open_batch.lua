@@ -48,6 +48,7 @@ local function begin()
     if batch_key ~= '' then
       redis.call('SET', key('opened:' .. batch_key), id .. ' ' .. string.match(ARGV[9], '^%S+'))
     end
+    list_as_open(id)
     settle_batch(id)
   end
 end

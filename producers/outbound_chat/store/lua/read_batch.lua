@@ -7,20 +7,15 @@
 --         scheduled: how many of the waiting jobs were never called and are not due yet
 --         pace: JSON, as `lib/pace.lua` makes it; '' when nothing waits, or it was not asked for
 -- keeps   nothing is written
--- uses: base record lanes events webhooks books gates bucket pace
-local FIELDS = { 'name', 'lane', 'created_at', 'closed_at', 'final_at', 'accepted', 'rejected', 'waiting', 'leased',
-  'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable', 'mark_ms', 'mark_done', 'last_ms' }
-local found = read('HMGET', key('b:' .. ARGV[1]), unpack(FIELDS))
-if found and not found[3] then
-  return { NOW }
-elseif not found or not found[2] or not lane_parts(found[2]) then
-  return { NOW, 'unreadable' }
+-- uses: base record lanes events webhooks books gates bucket pace book
+local found, why_not = read_book(ARGV[1])
+if not found then
+  return { NOW, why_not }
 end
-local reply = { NOW, redis.call('ZCOUNT', key('lane:' .. found[2]), NOW + 1, '+inf'), '' }
-if ARGV[2] == '1' and (tonumber(found[8]) or 0) > 0 then
-  reply[3] = pace_of(found[2])
+local lane = lane_of_book(found)
+local reply = { NOW, scheduled_in(lane), '' }
+if ARGV[2] == '1' and waiting_of_book(found) > 0 then
+  reply[3] = pace_of(lane)
 end
-for i, field in ipairs(FIELDS) do
-  reply[#reply + 1], reply[#reply + 2] = field, found[i] or ''
-end
+add_book(reply, found)
 return reply

@@ -45,6 +45,30 @@ local function settle_shared(batch, failed)
   end
 end
 
+-- The batches of a budget, for those who do not know their ids: in `open_batches` (zset id -> created ms) until they are
+-- final, then in `ended_batches` (zset id -> until ms) as long as their books. They serve readers alone: no job may fail
+-- because another program wrote there.
+local ABANDONED = 10
+
+-- One that was left open and empty goes by its own expiry, and leaves its name: the oldest names are looked through.
+local function list_as_open(batch)
+  for _, name in ipairs(read('ZRANGE', key('open_batches'), 0, ABANDONED - 1) or {}) do
+    if redis.call('EXISTS', key('b:' .. name)) == 0 then
+      redis.call('ZREM', key('open_batches'), name)
+    end
+  end
+  write('ZADD', key('open_batches'), digits(NOW), batch)
+end
+
+local function list_as_ended(batch)
+  local keep = keep_ms()
+  write('ZREM', key('open_batches'), batch)
+  if write('ZADD', key('ended_batches'), digits(NOW + keep), batch) then
+    redis.call('ZREMRANGEBYSCORE', key('ended_batches'), '-inf', digits(NOW))
+    redis.call('PEXPIRE', key('ended_batches'), digits(keep))
+  end
+end
+
 -- A batch is final once its producer closed it and none of its jobs is waiting or leased; an empty one that nobody
 -- closes goes after 30 days.
 local function settle_batch(batch)
@@ -76,6 +100,7 @@ local function settle_batch(batch)
       tell(batch .. '.finished', now[7])
     end
     redis.call('PUBLISH', key('done:' .. batch), 'final')
+    list_as_ended(batch)
     settle_shared(batch, failed)
   elseif failed == 0 then
     settle_shared(batch, failed)

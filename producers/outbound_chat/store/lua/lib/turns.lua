@@ -2,12 +2,12 @@
 -- turns, so that none starves. Inside a priority, tenants take turns, then a tenant's lanes; one with weight 3 gets
 -- three times as many jobs as one with 1: `weights` (hash tenant -> weight), and `weight` of a batch's book.
 local SHARE = 10
-local URGENT_FIRST, BULK_FIRST, NORMAL_FIRST = { 1, 2, 3 }, { 3, 2, 1 }, { 2, 3, 1 }
+local ORDERS = { urgent = { 1, 2, 3 }, bulk = { 3, 2, 1 }, normal = { 2, 3, 1 } }
 
 -- In which order priorities have their turn after so many jobs, and how many jobs it stays so.
 local function order_after(served)
   local left = SHARE - 1 - served % SHARE
-  return left > 0 and URGENT_FIRST or (served % (2 * SHARE) < SHARE and BULK_FIRST or NORMAL_FIRST), left
+  return left > 0 and ORDERS.urgent or (served % (2 * SHARE) < SHARE and ORDERS.bulk or ORDERS.normal), left
 end
 
 -- The lane whose turn it is after so many jobs, and how many jobs it may give before the turn passes on.

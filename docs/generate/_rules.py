@@ -1,0 +1,76 @@
+"""The tables of codes, reasons, keys and answers of AWS, from their enums and lists."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from docs.generate._tables import Table
+from docs.generate._words import sentences
+from outbound_chat.http._codes import TITLES, Code as HttpCode
+from outbound_chat.request import Code
+from outbound_chat.store.keys import KINDS
+from outbound_chat.why import WaitReason
+from outbound_chat_worker import retry
+from outbound_chat_worker.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, Decision, Rule, judge
+
+
+def tables() -> Iterator[Table]:
+    """All of them."""
+    yield Table("redis.md", "## Keys", [_key(kind) for kind in KINDS])
+    said = sentences(WaitReason)
+    reasons = [{"reason": f"`{one.value}`", "meaning": said[one.name], "what to do": ""} for one in WaitReason]
+    yield Table("why.md", "## Reasons", reasons, frozenset({"what to do"}))
+    said = sentences(Code)
+    codes = [{"code": f"`{code.value}`", "meaning": said.get(code.name, ""), "fix": ""} for code in Code]
+    yield Table("errors.md", "## Codes of a refused request", codes, frozenset({"meaning", "fix"}))
+    answers = [
+        {"code": f"`{code.value}`", "status": str(TITLES[code][0]), "meaning": f"{TITLES[code][1]}.", "what to do": ""}
+        for code in HttpCode
+    ]
+    yield Table("errors.md", "## Codes of HTTP answers", answers, frozenset({"meaning", "what to do"}))
+    for heading, rows in retry_rows().items():
+        yield Table("retry.md", heading, rows)
+
+
+def _key(kind: Any) -> dict[str, str]:
+    return {
+        "key": f"`{kind.pattern}`",
+        "type": kind.type,
+        "lifetime": kind.lifetime.value,
+        "content": kind.content,
+    }
+
+
+def retry_rows() -> dict[str, list[dict[str, str]]]:
+    """The tables of docs/retry.md by their headings."""
+    codes = [_rule("AWS error code", f"`{code}`", rule) for code, rule in retry.BY_AWS_CODE.items()]
+    statuses = [(str(status), rule) for status, rule in retry.BY_STATUS.items()]
+    statuses += [("500 and above", of_status(500)), ("any other", of_status(418))]
+    errors = [(f"`{kind.__name__}`", rule) for kind, rule in retry.BY_EXCEPTION]
+    errors += [("any other", UNFORESEEN_ERROR), ("any other, before the call left", UNFORESEEN_BEFORE)]
+    return {
+        "## Answers with an error code": codes,
+        "## Answers without a code in that table": [_rule("HTTP status", name, rule) for name, rule in statuses],
+        "## No answer": [_rule("exception", name, rule) for name, rule in errors],
+    }
+
+
+def of_status(status: int) -> Rule:
+    """The rule for an answer that has no code."""
+    answer: Any = {"Error": {"Code": ""}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return judge(ClientError(answer, "StartOutboundChatContact")).rule
+
+
+def _rule(column: str, first: str, rule: Rule) -> dict[str, str]:
+    seconds = rule.wait.total_seconds() if rule.wait else 0
+    wait = f"{rule.stops.value}: {seconds:g} s" if seconds else "backoff"
+    return {
+        column: first,
+        "code": f"`{rule.code}`",
+        "decision": rule.decision.value,
+        "may be sent": "yes" if rule.maybe_sent else "no",
+        "attempts": str(rule.most_attempts or "all"),
+        "wait": "none" if rule.decision is Decision.FAIL else wait,
+        "reason": rule.reason,
+    }

@@ -1,0 +1,87 @@
+"""The command that lists: batches of a budget, or the jobs of one."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.output import COLOURS, clock_time, out, print_jobs, print_json, talk
+from outbound_chat.client import OutboundChat
+from outbound_chat.jobs import Batch, JobState
+
+LIMIT = 50
+_ENDS = (JobState.SENT, JobState.FAILED, JobState.UNCERTAIN, JobState.EXPIRED, JobState.CANCELLED)
+
+
+def show(
+    *,
+    batch: Annotated[str | None, typer.Option(help="List the jobs of this batch instead.", show_default=False)] = None,
+    state: Annotated[str | None, typer.Option(help="With --batch: only jobs of this state.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Name of a budget; needed where there are several.")] = None,
+    sender: Annotated[str | None, typer.Option(help="Only batches of this sender.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only batches of this tenant.")] = None,
+    only_open: Annotated[bool, typer.Option("--open", help="Only batches that are not final.")] = False,
+    limit: Annotated[int, typer.Option(help="Lines a page: 1 to 100, of jobs 1 to 500.")] = LIMIT,
+    cursor: Annotated[str | None, typer.Option(help="Of the page before.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List batches with their counts: those that are not final, the newest first, then those that ended last."""
+    _check(batch, state, of_lists=any((budget, sender, tenant, only_open)))
+    with OutboundChat.from_settings() as chat:
+        if batch is not None:
+            jobs = chat.batch_jobs(batch, state, cursor, limit)
+            if as_json:
+                print_json(jobs)
+                return
+            print_jobs(jobs.jobs)
+            _end(len(jobs.jobs), jobs.cursor, "no job of the batch fits")
+            return
+        page = chat.batches(budget=budget, sender=sender, tenant=tenant, open=only_open, cursor=cursor, limit=limit)
+    if as_json:
+        print_json(page)
+        return
+    for one in page.batches:
+        print_line(one)
+    _end(len(page.batches), page.cursor, "no batch fits")
+
+
+def _check(batch: str | None, state: str | None, *, of_lists: bool) -> None:
+    if batch is None and state is not None:
+        raise typer.BadParameter("needs --batch: batches have no such state", param_hint="--state")
+    if batch is not None and of_lists:
+        message = "lists the jobs of one batch; leave out --budget, --sender, --tenant and --open"
+        raise typer.BadParameter(message, param_hint="--batch")
+
+
+def _end(shown: int, cursor: str | None, nothing: str) -> None:
+    """Whether there is more, or nothing; of many rows few may fit, so that a page may be empty and not the last."""
+    if cursor:
+        talk.print(f'there {"may be " if not shown else "is "}more: --cursor "{cursor}"', markup=False)
+    elif not shown:
+        talk.print(nothing, markup=False)
+
+
+def print_line(batch: Batch) -> None:
+    """A batch on a line that fits a narrow terminal, and below it what else there is to know."""
+    done = batch.accepted - batch.remaining
+    line = Text(f"{batch.id}  {word_of(batch):<6}  ") + Text(f"{done:,} of {batch.accepted:,}")
+    if batch.name:
+        line += Text(f"  {batch.name}")
+    out.print(line)
+    parts = [Text(clock_time(batch.created_at)), Text(batch.sender)]
+    if batch.tenant:
+        parts.append(Text(f"tenant {batch.tenant}"))
+    parts += [
+        Text(f"{batch.counts[state]:,} {state}", style=COLOURS.get(state, "")) for state in _ENDS if batch.counts[state]
+    ]
+    if batch.rejected:
+        parts.append(Text(f"{batch.rejected:,} rejected"))
+    if batch.held_by:
+        parts.append(Text(batch.held_by, style="yellow"))
+    out.print(Text("  ") + Text("  ").join(parts))
+
+
+def word_of(batch: Batch) -> str:
+    """`open` while its producer adds rows, `closed` while jobs of it wait or run, `final`."""
+    return "final" if batch.final else "closed" if batch.closed else "open"

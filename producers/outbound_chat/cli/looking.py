@@ -1,0 +1,79 @@
+"""What `watch` sees: one look at all budgets, their longest lanes and their open batches."""
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from outbound_chat.client import OutboundChat
+from outbound_chat.errors import UnknownBatch
+from outbound_chat.jobs import Batch
+from outbound_chat.reports import BudgetStatus, Lanes
+from outbound_chat_config import Settings
+
+MEASURED_SECONDS = 5.0
+"""Jobs sent a second are told over so long: at 2 calls a second, one second says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What there was to see."""
+
+    at: datetime
+    budgets: list[BudgetStatus]
+    sent_per_second: Mapping[str, float | None]
+    """By budget; None at the first look."""
+    lanes: Lanes
+    batches: list[Batch]
+    """Those that are not final, with their expected ends."""
+    more_batches: bool
+
+
+class Looker:
+    """Looks again and again."""
+
+    def __init__(self, chat: OutboundChat, settings: Settings, limit: int) -> None:
+        """`limit`: of lanes, and of batches of each budget."""
+        self._chat = chat
+        self._budgets = sorted(settings.budgets)
+        self._limit = limit
+        self._sent: deque[tuple[float, dict[str, int]]] = deque()
+
+    def look(self) -> Look:
+        """What there is to see now."""
+        budgets = self._chat.budgets()
+        batches: list[Batch] = []
+        more = False
+        for name in self._budgets:
+            page = self._chat.batches(budget=name, open=True, limit=self._limit)
+            batches += page.batches
+            more = more or page.cursor is not None
+        return Look(
+            at=datetime.now(UTC),
+            budgets=budgets,
+            sent_per_second=self._measured(budgets),
+            lanes=self._chat.lanes(limit=self._limit),
+            batches=[batch for one in batches if (batch := self._predicted(one))],
+            more_batches=more,
+        )
+
+    def _predicted(self, listed: Batch) -> Batch | None:
+        """The batch with its expected end; None: it has gone since it was listed."""
+        try:
+            return self._chat.batch(listed.id)
+        except UnknownBatch:
+            return None
+
+    def _measured(self, budgets: list[BudgetStatus]) -> dict[str, float | None]:
+        now = time.monotonic()
+        while len(self._sent) > 1 and now - self._sent[1][0] >= MEASURED_SECONDS:
+            self._sent.popleft()
+        then, before = self._sent[0] if self._sent else (now, {})
+        self._sent.append((now, {budget.name: budget.counts["sent"] for budget in budgets}))
+        return {
+            budget.name: max(0.0, (budget.counts["sent"] - before[budget.name]) / (now - then))
+            if budget.name in before and now > then
+            else None
+            for budget in budgets
+        }

@@ -1,0 +1,107 @@
+"""The command that shows what goes on: watch."""
+
+import os
+import select
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.live import Live
+from rich.text import Text
+
+from outbound_chat.cli.looking import Look, Looker
+from outbound_chat.cli.output import out, print_json
+from outbound_chat.cli.watching import shown_look
+from outbound_chat.client import OutboundChat
+from outbound_chat.errors import StoreError
+from outbound_chat.plain import plain
+from outbound_chat_config import load_settings
+
+EVERY_SECONDS = 1.0
+
+
+def watch(
+    *,
+    limit: Annotated[
+        int, typer.Option(help="Lanes, and batches of each budget, at most: 1 to 50.", min=1, max=50)
+    ] = 10,
+    once: Annotated[bool, typer.Option("--once", help="Look for a second, print, and end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables: a line a second.")] = False,
+) -> None:
+    """Show budgets, the longest lanes and the open batches, anew each second, until q or Ctrl-C."""
+    settings = load_settings()
+    with OutboundChat.from_settings(settings) as chat:
+        looker = Looker(chat, settings, limit)
+        if once or not (as_json or out.is_terminal):
+            # The second look knows how many were sent since the first.
+            looker.look()
+            time.sleep(EVERY_SECONDS)
+            look = looker.look()
+            if as_json:
+                print_json(_plain(look))
+            else:
+                out.print(shown_look(look, width=out.width))
+        elif as_json:
+            while True:
+                print_json(_plain(looker.look()))
+                sys.stdout.flush()
+                time.sleep(EVERY_SECONDS)
+        else:
+            _show(looker)
+
+
+def _plain(look: Look) -> dict[str, object]:
+    budgets = [{**plain(one), "sent_per_second": look.sent_per_second[one.name]} for one in look.budgets]
+    lanes = [{**plain(one), "priority": one.priority.name.lower()} for one in look.lanes.lanes]
+    whole = {**plain(look), "budgets": budgets, "lanes": {**plain(look.lanes), "lanes": lanes}}
+    del whole["sent_per_second"]
+    return whole
+
+
+def _show(looker: Looker) -> None:
+    with _keys() as key_within, Live(console=out, screen=True, auto_refresh=False) as live:
+        look: Look | None = None
+        while True:
+            note = "q ends"
+            try:
+                look = looker.look()
+            except StoreError as error:
+                # Who watches wants to see it come back.
+                note = f"{error}; looking again"
+            if look:
+                note = f"{look.at.astimezone():%H:%M:%S}  {note}"
+                live.update(shown_look(look, width=out.width, height=out.height, note=note), refresh=True)
+            else:
+                live.update(Text(note), refresh=True)
+            if key_within(EVERY_SECONDS) in {b"q", b"Q"}:
+                return
+
+
+@contextmanager
+def _keys() -> Iterator[Callable[[float], bytes]]:
+    """Waits for a key for so many seconds; empty: none came. Where nobody types, it only waits."""
+    if not sys.stdin.isatty():
+        yield _pause
+        return
+    import termios  # noqa: PLC0415  # only where there is a terminal
+    import tty  # noqa: PLC0415  # the same
+
+    before = termios.tcgetattr(sys.stdin)
+    tty.setcbreak(sys.stdin)
+    try:
+        yield _key_within
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _pause(seconds: float) -> bytes:
+    time.sleep(seconds)
+    return b""
+
+
+def _key_within(seconds: float) -> bytes:
+    # Past Python's buffer, of which `select` knows nothing.
+    return os.read(sys.stdin.fileno(), 1) if select.select([sys.stdin], [], [], seconds)[0] else b""

@@ -1,0 +1,75 @@
+"""What operators see of the lanes of a budget."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from outbound_chat.jobs import Priority
+from outbound_chat.reports import LaneStatus
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+from outbound_chat.store.records import from_ms
+from outbound_chat.why import WaitReason
+
+MOST_LANES = 50
+WIDTH = 8
+_OWNERS = {
+    "person": WaitReason.HELD_BY_PERSON,
+    "cancel": WaitReason.CANCELLING,
+    "system": WaitReason.HELD_BY_SYSTEM,
+}
+
+
+def read_lanes(keys: Keys, count: int) -> Call[tuple[int, int, list[LaneStatus]]]:
+    """How many lanes have waiting jobs, how many of them were looked at, and those with the most, at most `count`."""
+
+    def read(reply: list[Any]) -> tuple[int, int, list[LaneStatus]]:
+        now_ms, lanes, looked, budget_hold, *rest = reply
+        rows = (rest[start : start + WIDTH] for start in range(0, len(rest), WIDTH))
+        return int(lanes), int(looked), [_lane(keys.budget, int(now_ms), budget_hold, row) for row in rows]
+
+    return Call("read_lanes", keys, [count], read)
+
+
+def _lane(budget: str, now_ms: int, budget_hold: str, row: Sequence[Any]) -> LaneStatus:
+    lane, waiting, due, next_due_ms, rule, scope, until_ms, stop = row
+    priority, sender, tenant, batch = lane.split(":")
+    owner, _, code, words = json.loads(stop) if stop else ("", "", "", "")
+    stopped = _reason(rule, scope, owner) if due else None
+    if budget_hold and due:
+        stopped, until_ms, code, words = WaitReason.BUDGET_HELD, "", "", _words(budget_hold)
+    return LaneStatus(
+        budget=budget,
+        priority=Priority(int(priority)),
+        sender=sender,
+        tenant=tenant or None,
+        batch_id=f"{budget}.{batch}" if batch else None,
+        waiting=waiting,
+        due=due,
+        next_due=from_ms(max(int(next_due_ms), 0)) if next_due_ms else None,
+        stopped_by=stopped,
+        until=from_ms(max(int(until_ms), now_ms)) if stopped and until_ms else None,
+        stop_reason=": ".join(word for word in (code, words) if word),
+    )
+
+
+def _reason(rule: str, scope: str, owner: str) -> WaitReason | None:
+    match rule:
+        case "hold":
+            return _OWNERS.get(owner, WaitReason.HELD_BY_SYSTEM)
+        case "probe":
+            return WaitReason.PROBING
+        case "concurrency":
+            return WaitReason.BATCH_CALLS if scope.startswith("batch:") else WaitReason.SENDER_CALLS
+        case "chats":
+            return WaitReason.OPEN_CHATS
+        case "number":
+            return WaitReason.NUMBER_PACE
+    return None
+
+
+def _words(hold: str) -> str:
+    try:
+        return str(json.loads(hold)["reason"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return "what Redis keeps of this hold can't be read"

@@ -1,0 +1,63 @@
+-- read_batches: some batches of the budget: those that are not final, the newest first, or those that ended, the last first.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV[1] part: 'open' or 'ended'
+-- ARGV[2] score: where to go on behind, as the last answer said; '': from the first on
+-- ARGV[3] before: name to go on behind, of that score; '': there was none
+-- ARGV[4] senders: only of these, with spaces around each; '': of all
+-- ARGV[5] tenant: only of this one; '': of all
+-- ARGV[6] count: how many at most (1 to 100)
+-- reply   {now_ms, workers, width, score, before, then for each: id, scheduled, stop, and field, value of its book}
+--         workers: alive; width: how many values each has; score, before: of the last that was looked at, which is the
+--         last given where there are `count`; score '' where there are no more; scheduled: as read_batch tells; stop: JSON of owner, scope and reason of the hold that
+--         stops it, '' where none does or nothing waits
+-- keeps   nothing is written; looks at 200 names at most, so a page may have few, even none
+-- uses: base record lanes events webhooks books gates bucket pace book
+local MOST_LOOKED = 200
+local index, score, before = key(ARGV[1] .. '_batches'), ARGV[2], ARGV[3]
+local senders, tenant, most = ARGV[4], ARGV[5], tonumber(ARGV[6])
+local names = {}
+
+local function add(...)
+  local found = read('ZRANGE', index, ...) or {}
+  for i = 1, #found, 2 do
+    if found[i + 1] ~= score or found[i] < before then
+      names[#names + 1] = { found[i], found[i + 1] }
+    end
+  end
+end
+
+-- A worker of an older version moves no batch that ends: it is in neither part then.
+local function is_wanted(found)
+  local _, of_sender, of_tenant = lane_parts(lane_of_book(found))
+  if is_final_book(found) ~= (ARGV[1] == 'ended') then
+    return false
+  end
+  return (senders == '' or string.find(senders, ' ' .. of_sender .. ' ', 1, true)) and (tenant == '' or of_tenant == tenant)
+end
+
+local function stop_json(found)
+  local stop = waiting_of_book(found) > 0 and stop_of(lane_of_book(found))
+  return stop and cjson.encode(stop) or ''
+end
+
+if score ~= '' then
+  -- Those of one millisecond.
+  add(score, score, 'BYSCORE', 'REV', 'WITHSCORES')
+end
+add(score == '' and '+inf' or '(' .. score, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, MOST_LOOKED, 'WITHSCORES')
+local reply = { NOW, read('ZCOUNT', key('workers'), NOW - 10000, '+inf') or 0, 3 + 2 * #BOOK_FIELDS, '', '' }
+local looked, given = 0, 0
+while looked < #names and looked < MOST_LOOKED and given < most do
+  looked = looked + 1
+  local found = read_book(names[looked][1])
+  if found and is_wanted(found) then
+    given = given + 1
+    reply[#reply + 1], reply[#reply + 2] = names[looked][1], scheduled_in(lane_of_book(found))
+    reply[#reply + 1] = stop_json(found)
+    add_book(reply, found)
+  end
+end
+if looked < #names or looked >= MOST_LOOKED then
+  reply[4], reply[5] = names[looked][2], names[looked][1]
+end
+return reply
