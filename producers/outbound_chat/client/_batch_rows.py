@@ -60,9 +60,9 @@ class BatchRows:
         self.shared = ChatRequest.from_short(shared)
         if sender:
             # Of what the rows are still to bring, nothing can be wrong yet.
-            sample = {**shared, **self._template.sample()} if self._template else shared
-            found = ChatRequest.from_short(sample).errors(sender)
-            errors += [error for error in found if error.field.partition(".")[0] in sample]
+            for given in (shared, self._template.sample() if self._template else {}):
+                found = ChatRequest.from_short(given).errors(sender)
+                errors += [error for error in found if error.field.partition(".")[0] in given]
         if errors or not sender:
             raise InvalidJob(errors)
         self.sender = sender
@@ -70,6 +70,7 @@ class BatchRows:
         self.clock = ServerClock()
         self._seal = verbs.seal
         self._fixed = {"sender": self.sender_name, "tenant": self.tenant, "priority": self.priority.name.lower()}
+        self._shared_parts = self.shared.parts(sender)
         self.use(new_local_id())
 
     def _read_template(self, given: object, shared: Mapping[str, Any], errors: Errors) -> Template | None:
@@ -108,7 +109,7 @@ class BatchRows:
         errors: Errors = []
         if row.get("durability") is not None:
             errors.append(FieldError("durability", Code.NOT_IN_BATCH, "is the same for a whole batch; give it there"))
-        for field in row.keys() & self._fixed.keys():
+        for field in () if self._fixed.keys().isdisjoint(row) else row.keys() & self._fixed.keys():
             if row[field] is not None and row[field] != self._fixed[field]:
                 errors.append(
                     FieldError(field, Code.NOT_IN_BATCH, "is the same for a whole batch; make a batch for each")
@@ -116,13 +117,15 @@ class BatchRows:
         timing = check_timing(row, errors)
         idem = check_key(row.get("idempotency_key"), errors)
         callback = check_callback(row.get("callback_url"), self._webhooks, errors)
-        given = {field: value for field, value in row.items() if field not in OWN_OPTIONS}
+        given = row
+        if not OWN_OPTIONS.isdisjoint(row):
+            given = {field: value for field, value in row.items() if field not in OWN_OPTIONS}
         if self._template:
-            given = {field: value for field, value in given.items() if field not in self._values}
-            given |= self._template.fill(row, given, errors)
+            kept = {field: value for field, value in given.items() if field not in self._values}
+            given = kept | self._template.fill(row, kept, errors)
         own = ChatRequest.from_short(given)
         whole = own.merged(self.shared)
-        errors += whole.errors(self.sender)
+        errors += whole.errors(self.sender, checked=self.shared)
         if self.sender.quiet_hours and not errors:
             timing = out_of_quiet_hours(
                 timing, self.sender, self.priority, whole.number, now_ms=self.clock.now_ms, errors=errors
@@ -134,10 +137,14 @@ class BatchRows:
             f"{self.batch}-{number}",
             own,
             whole,
-            parts=whole.parts(self.sender),
+            parts=self._parts_of(whole),
             timing=timing,
             idem=idem,
             lane=self.lane,
             callback=callback,
             shared_callback=self.callback,
         )
+
+    def _parts_of(self, whole: ChatRequest) -> int:
+        """Parts of the message, which are counted once where the rows share it."""
+        return self._shared_parts if whole.has_message_of(self.shared) else whole.parts(self.sender)

@@ -213,12 +213,10 @@ class BatchWriter:
             self._duplicates += 1
             self._guard.remember(other.local_id)
             return
-        row = int(chunk[other.index].local_id.rpartition("-")[2])
-        if not other.local_id:
-            self._reject(row, (UNREADABLE_KEY,))
-            return
         message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
-        self._reject(row, (FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message),))
+        conflict = FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message)
+        row = int(chunk[other.index].local_id.rpartition("-")[2])
+        self._reject(row, (conflict if other.local_id else UNREADABLE_KEY,))
 
     def close(self) -> Steps[BatchReceipt]:
         """Submits what is left and says that no more rows come."""

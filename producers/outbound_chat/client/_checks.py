@@ -42,8 +42,13 @@ class Timing:
     """When the quiet hours are over that it would else be due in."""
 
 
+AT_ONCE = Timing(send_at_ms=0, expires_ms=0)
+
+
 def check_timing(options: Mapping[str, Any], errors: Errors) -> Timing:
     """`send_at` and `expires_at`; adds what is wrong to `errors`."""
+    if options.get("send_at") is None and options.get("expires_at") is None:
+        return AT_ONCE
     now = datetime.now(UTC)
     send_at = _instant("send_at", options.get("send_at"), errors)
     expires_at = _instant("expires_at", options.get("expires_at"), errors)

@@ -26,12 +26,8 @@ def new_job(
     shared_callback: str = "",
 ) -> NewJob:
     """A checked job, ready for `submit`. `whole`: with what its batch shares; `parts`: of that message."""
-    # A file that is given again makes another batch, and asks for the same jobs.
-    asked = {"lane": lane.rpartition(":")[0], "request": whole.stored()}
-    content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
-    if told := callback or shared_callback:
-        content["callback_url"] = told
-    fingerprint = fingerprints(seal, content) if idem else "-"
+    callback_url = callback or shared_callback
+    fingerprint = _fingerprint(seal, whole, timing, lane, callback_url) if idem else "-"
     return NewJob(
         local_id=local_id,
         callback=callback,
@@ -45,6 +41,15 @@ def new_job(
         fingerprint=fingerprint,
         request=write_stored(seal, request, whole.number),
     )
+
+
+def _fingerprint(seal: Seal, whole: ChatRequest, timing: Timing, lane: str, callback_url: str) -> str:
+    # A file that is given again makes another batch, and asks for the same jobs.
+    asked = {"lane": lane.rpartition(":")[0], "request": whole.stored()}
+    content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
+    if callback_url:
+        content["callback_url"] = callback_url
+    return fingerprints(seal, content)
 
 
 def _token(idem: str, fingerprint: str) -> str:

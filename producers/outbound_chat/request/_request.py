@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Self
 
 from outbound_chat.errors import FieldError, InvalidJob
@@ -21,6 +22,8 @@ _DISPLACED = (
     ("text", "InitialSystemMessage"),
     ("InitialSystemMessage", "text"),
 )
+_MESSAGES = ("text", "InitialSystemMessage", "InitialTemplatedSystemMessage")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _BY_KEY = ("Attributes", "SegmentAttributes")
 
 
@@ -83,9 +86,12 @@ class ChatRequest:
         """
         return api_call(self.body, sender, token)
 
-    def errors(self, sender: Sender) -> tuple[FieldError, ...]:
-        """All that is wrong with the request for this sender, in the caller's own names; empty when it may be sent."""
-        found = check_body(self.body, sender)
+    def errors(self, sender: Sender, *, checked: "ChatRequest | None" = None) -> tuple[FieldError, ...]:
+        """All that is wrong with the request for this sender, in the caller's own names; empty when it may be sent.
+
+        `checked`: what the rows of its batch share, found right for this sender; its values are not looked at again.
+        """
+        found = check_body(self.body, sender, checked.body if checked else _NOTHING)
         beside = check_beside(self.beside, sender) if self.beside else []
         if not found and not beside:
             return ()
@@ -124,6 +130,10 @@ class ChatRequest:
                 body[member] = {**theirs, **ours}
         names = self.names if self.names is shared.names else {**self.names, **shared.names}
         return ChatRequest(body, names, {**shared.beside, **self.beside})
+
+    def has_message_of(self, shared: "ChatRequest") -> bool:
+        """Whether its message is that of the shared part it was merged with, and no other that says the same."""
+        return all(self.body.get(member) is shared.body.get(member) for member in _MESSAGES)
 
     def parts(self, sender: Sender) -> int:
         """Message parts that the initial message takes on the air; 0 when the chat starts silent.

@@ -98,10 +98,12 @@ _SHORT: Mapping[str, Callable[[Any, Sender, Found], None]] = MappingProxyType({"
 _TWICE = (("to", "DestinationEndpoint"), ("text", "InitialSystemMessage"))
 
 
-def check_body(body: Mapping[str, Any], sender: Sender) -> Found:
-    """All that is wrong with the stored form of a request."""
+def check_body(body: Mapping[str, Any], sender: Sender, checked: Mapping[str, Any]) -> Found:
+    """All that is wrong with the stored form of a request. `checked`: has values that were found right before."""
     found: Found = []
     for position, (member, value) in enumerate(body.items(), start=1):
+        if checked and value is checked.get(member):
+            continue
         check = _SHORT.get(member)
         if check is not None:
             check(value, sender, found)
@@ -116,8 +118,9 @@ def check_body(body: Mapping[str, Any], sender: Sender) -> Found:
     for short, member in _TWICE:
         if member in body and short in body:
             found.append(Finding((member,), Code.GIVEN_TWICE, "says what a shorter field says; leave one of them out"))
-    if sender.attributes or "Attributes" in body:
-        attributes.total_bytes(body.get("Attributes"), ("Attributes",), sender, found)
+    ours = body.get("Attributes")
+    if (sender.attributes or "Attributes" in body) and (ours is None or ours is not checked.get("Attributes")):
+        attributes.total_bytes(ours, ("Attributes",), sender, found)
     return found
 
 
