@@ -4,9 +4,9 @@
 -- ARGV[2] max_age_ms: life of a job after it is due, where it brings no end of its own
 -- ARGV[3] rejected: rows of the batch that its producer has refused so far
 -- then 9 for each job:
---   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id),
---   idem ('' or hash of the idempotency key), fingerprint (hashes of what the caller
---   asked for; the first is kept, each tells the same), request, callback (its own URL for webhooks, '': none)
+--   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id), idem ('' or hash
+--   of the idempotency key), fingerprint (hashes of what the caller asked for; the first is kept, each tells the same),
+--   request, callback (its own URL for webhooks, '': none)
 -- reply   {'ok', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}; id '':
 --         what is kept of the idempotency key can't be read, so nobody knows
 --         {'unknown_batch'} or {'batch_closed'}: nothing was taken
@@ -16,9 +16,8 @@
 local FIRST, WIDTH = 4, 9
 local lane, max_age_ms = ARGV[1], tonumber(ARGV[2])
 local _, _, tenant, batch = lane_parts(lane)
-local reply = { 'ok', NOW }
 -- handled: the last row that came before; no single job is one.
-local earliest, handled = math.huge, -1
+local reply, earliest, handled = { 'ok', NOW }, math.huge, -1
 
 -- The other job that holds this idempotency key, and whether it asked for the same; nil when the key is ours now.
 local function other_job(id, idem, fingerprint)
@@ -61,10 +60,11 @@ if batch ~= '' then
   end
   local last = row_in_id(ARGV[#ARGV - WIDTH + 1] or '')
   handled = within(found[3], 0, 1e9) or 0
-  if last > handled and found[2] then
-    return { 'batch_closed' }
-  elseif last > handled then
-    redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(last))
+  if last > handled then
+    redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(found[2] and handled or last))
+    if found[2] then
+      return { 'batch_closed' }
+    end
   end
 end
 for i = FIRST, #ARGV, WIDTH do
