@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -94,8 +94,8 @@ class Producer:
 
 
 def _end_producer(process: "subprocess.Popen[str]") -> None:
-    # Its pipes are closed with it.
-    with process:
+    # Its pipes are closed with it; what was written to one that had ended goes nowhere.
+    with suppress(BrokenPipeError), process:
         process.terminate()
 
 

@@ -1,14 +1,13 @@
 """Jobs on their way into the ledger: from a checked request to what `submit` takes, and back to what callers see."""
 
 import hashlib
-import json
 
 from outbound_chat.client._checks import Timing, fingerprints
 from outbound_chat.jobs import Job
 from outbound_chat.request import ChatRequest
 from outbound_chat.seal import Seal
 from outbound_chat.store.calls import NewJob
-from outbound_chat.store.records import job_from_head
+from outbound_chat.store.records import job_of_head
 from outbound_chat.stored import write_stored
 
 
@@ -66,4 +65,4 @@ def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) ->
     expires = job.expires_ms or max(job.send_at_ms, now_ms) + life_ms
     times = (now_ms, job.send_at_ms, job.send_at_ms, expires)
     head = [1, "queued", lane, *times, 0, "", 0, 0, job.parts, "", job.idem, "", 0, 0]
-    return job_from_head(budget, job.local_id, json.dumps(head), now_ms)
+    return job_of_head(budget, job.local_id, head, now_ms)

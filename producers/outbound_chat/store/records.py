@@ -136,7 +136,7 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
         NewerVersion: a newer version wrote it.
     """
     try:
-        return _job(budget, local_id, read_head(raw), now_ms)
+        return job_of_head(budget, local_id, read_head(raw), now_ms)
     except NewerRecord as error:
         raise NewerVersion(f"{budget}.{local_id}") from error
     except UnreadableRecord:
@@ -145,7 +145,8 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
         raise UnreadableRecord("a place of the record's head holds what no job has") from None
 
 
-def _job(budget: str, local_id: str, head: list[Any], now_ms: int) -> Job:
+def job_of_head(budget: str, local_id: str, head: list[Any], now_ms: int) -> Job:
+    """The same of a head that is known to be sound."""
     priority, sender, tenant, batch = head[Place.LANE].split(":")
     # The lane of a row is stored without its batch, which the id tells.
     batch = batch or local_id.rpartition("-")[0]
