@@ -77,8 +77,8 @@ class Side:
 
     def fill(self, count: int) -> None:
         """Puts so many due jobs into the due lanes, as evenly as it can, at most 500 a call."""
-        # While the server works on one call, the next is made; and no more calls than that are held. One thread: the rows
-        # of a batch come in order, or they are taken for a repetition.
+        # While the server works on one call, the next is made; and no more calls than that are held. One thread: rows
+        # of a batch that come out of order are taken for a repetition.
         with ThreadPoolExecutor(1) as pool:
             under_way: deque[Future[None]] = deque()
             for name, share in self._chunks(count):

@@ -90,12 +90,12 @@ def test_a_thousand_who_wait_read_once_and_after_a_lost_connection_in_bulk(stack
             read = 2 * WAITERS
             await asyncio.to_thread(wait_until, lambda: before.scripts() >= read, timeout=120, what="their reads")
             # All are read again every 10 seconds: 2 scripts more for each time that this took.
-            assert before.scripts() <= read + 40
+            assert before.scripts() <= read + 12
 
             before = Commands(server)
             server.client_kill_filter(_type="pubsub")
             await asyncio.to_thread(wait_until, lambda: before.scripts() and standing(), timeout=120, what="all again")
-            assert before.scripts() <= 40
+            assert before.scripts() <= 12
             for waiter in waiting:
                 waiter.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
@@ -119,7 +119,7 @@ class CountingStore(Store):
 
 
 def test_a_pump_shares_its_round_trips_among_jobs(stack: Harness, chat: OutboundChat, runtime: Runtime) -> None:
-    """0.4 scripts a job: while 16 threads call, results gather, and so do the places that the next claim fills.
+    """0.4 scripts a job, 0.5 on a busy machine: while 16 threads call, results gather, and places for the next claim.
 
     Two a job, one claim and one finish, is what a pump would need that took jobs one by one.
     """
@@ -133,7 +133,7 @@ def test_a_pump_shares_its_round_trips_among_jobs(stack: Harness, chat: Outbound
             done += pump.work()
             slice_ = int(runtime.settings.worker.slice.total_seconds())
             of_jobs = {name: store.ran.pop(name, 0) for name in ("claim", "finish")}
-            assert of_jobs["claim"] + of_jobs["finish"] <= 1.2 * (done - before) + 4
+            assert of_jobs["claim"] + of_jobs["finish"] <= 0.9 * (done - before) + 4
             # Each thread may ask for what the rows share, before the first has the answer.
             assert store.ran.pop("read_shared", 0) <= THREADS
             # What is left is for the slice, however many jobs it sends.
