@@ -26,8 +26,8 @@ from outbound_chat.cli import main
 sys.argv[0] = "outbound-chat"
 sys.exit(main())
 """
-SHOWING = {"readSuppressed", "readJobs"}
-"""Whose answers may: one lists numbers, the other says of each id, whatever it is, what job has it."""
+SHOWING = {"readSuppressed", "readJobs", "replayWebhooks"}
+"""Whose answers may: one lists numbers, the others say of each id, whatever it is, what it is the id of."""
 JOB = {"sender": "support", "to": NUMBER, "text": TEXT, "attributes": {"name": TEXT}}
 RAW = {"DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": NUMBER}, "Attributes": {"a": TEXT}}
 CSV = f'to,text,nosuch\n{NUMBER},"{TEXT}",{TEXT}\n{TEXT},{NUMBER},\n'
@@ -67,6 +67,7 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
             *_batches(),
             ("POST", "/v1/batches", {"params": {"sender": NUMBER, "priority": TEXT}, "headers": _kind("csv", "text")}),
         ],
+        "readBatches": _asked("/v1/batches", "budget", "sender", "tenant", "open", "cursor", "limit"),
         "readBatch": [("GET", many, {}), ("GET", f"/v1/batches/{NUMBER}", {}), *_asked(many, "wait", TEXT)],
         "readBatchJobs": [("GET", f"{many}/jobs", {}), *_asked(f"{many}/jobs", "state", "cursor", "limit")],
         "holdBatch": _told(f"{many}/hold", {"reason": "wait"}, "reason"),
@@ -81,6 +82,9 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
         "readDeadLetters": _asked("/v1/dead-letters", "budget", "state", "code", "sender", "tenant", "batch", "cursor"),
         "replayDeadLetters": _told("/v1/dead-letters/replay", {}, "budget", "cursor", "limit", "state", TEXT),
         "replayJob": _told(f"{one}/replay", {"to": OTHER, "text": TEXT}, "to", "text", "sender", "send_at", "force"),
+        "readWebhookHosts": _asked("/v1/webhooks/hosts", TEXT),
+        "readDeadWebhooks": _asked("/v1/webhooks/dead", "budget", "skip", "limit"),
+        "replayWebhooks": _told("/v1/webhooks/replay", {"ids": [NUMBER, TEXT]}, "ids", "all", "budget", TEXT),
         "readBudgets": _asked("/v1/budgets", TEXT),
         "readSenders": _asked("/v1/senders", TEXT),
         "readHolds": _asked("/v1/holds", TEXT),
@@ -116,7 +120,9 @@ def _batches() -> list[Request]:
         (CSV, {**_kind("csv"), "Content-Encoding": "gzip"}),
     ]
     found: list[Request] = [
-        ("POST", "/v1/batches", {"params": query, "content": body.encode(), "headers": kind}) for body, kind in bodies
+        ("POST", "/v1/batches", {"params": given, "content": body.encode(), "headers": kind})
+        for body, kind in bodies
+        for given in (query, {**query, "template": f"{{{TEXT}}} {{{NUMBER}"}, {**query, "callback_url": NUMBER})
     ]
     rows = [{"to": NUMBER}, {"to": TEXT}, {TEXT: NUMBER}, TEXT, {"to": OTHER, "attributes": {"a": TEXT}}]
     return [*found, ("POST", "/v1/batches", {"json": {"sender": "support", "text": TEXT, "rows": rows}})]

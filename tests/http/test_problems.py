@@ -16,7 +16,7 @@ ANSWERS: dict[Code, tuple[OutboundChatError | SettingsError, ...]] = {
         errors.InvalidNumbers(FAULTS, rejected=1),
         SettingsError("senders has no nobody"),
     ),
-    Code.IDEMPOTENCY_CONFLICT: (errors.IdempotencyConflict("main.1"),),
+    Code.IDEMPOTENCY_CONFLICT: (errors.IdempotencyConflict("main.1"), errors.BatchKeyConflict("main.1")),
     Code.UNKNOWN_JOB: (errors.UnknownJob("main.1"),),
     Code.UNKNOWN_BATCH: (errors.UnknownBatch("main.1"),),
     Code.BATCH_CLOSED: (errors.BatchClosed("main.1"),),
@@ -28,8 +28,9 @@ ANSWERS: dict[Code, tuple[OutboundChatError | SettingsError, ...]] = {
     Code.STORE_REFUSED: (errors.StoreError("OOM"),),
     Code.NOT_DURABLE: (errors.NotDurable("main.1", "not in time", missing=["disk"]),),
 }
-NEVER_ANSWERED = {"FieldError", "OutboundChatError", "WaitTimeout"}
-"""A part of an error, the base of all, and what a long poll answers as the job that stands."""
+NEVER_ANSWERED = {"FieldError", "InvalidWebhook", "OutboundChatError", "WaitTimeout"}
+"""A part of an error, what receivers of webhooks see, the base of all, and what a long poll answers as the job that
+stands."""
 
 
 def test_every_public_error_has_an_answer() -> None:

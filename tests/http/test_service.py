@@ -38,9 +38,10 @@ def test_a_long_poll_ends_with_what_stands_when_the_service_is_told_to_end(stack
         waiting = [threading.Thread(target=wait, args=(path,)) for path in paths]
         for one in waiting:
             one.start()
+        channels = [f"oc:*done:{one['id'].partition('.')[2]}" for one in (job, batch)]
         with stack.chat() as chat:
             redis = chat._store.redis
-            wait_until(lambda: len(redis.pubsub_channels("oc:*done*")) == 2, what="both to wait")
+            wait_until(lambda: all(redis.pubsub_channels(channel) for channel in channels), what="both to wait")
         service.process.send_signal(signal.SIGTERM)
         for one in waiting:
             one.join(TIMEOUT)

@@ -30,9 +30,11 @@ if not protected and not force then
   return { 'unprotected', since }
 end
 local same_token = not edited and protected
-take_in({ id = id, lane = ARGV[3], send_at = tonumber(ARGV[9]), expires = 0, max_age = tonumber(ARGV[4]),
+local _, _, _, batch = lane_parts(ARGV[3])
+take_in({ id = id, lane = ARGV[3], batch = batch, send_at = tonumber(ARGV[9]), expires = 0, max_age = tonumber(ARGV[4]),
   parts = tonumber(ARGV[5]), token = same_token and ARGV[6] or '', idem = '', request = ARGV[10], place = 0,
   maybe_sent = same_token and since or 0, replay_of = old, callback = callback_of(head[LANE], head[CALLBACK]) })
+write_intake(ARGV[3])
 take_from_dead(old, head)
 head[REPLAY_OF], head[REPLAYED_BY] = head[REPLAY_OF] or '', id
 local left_ms = redis.call('PTTL', key('j:' .. old))

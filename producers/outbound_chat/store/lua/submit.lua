@@ -4,9 +4,9 @@
 -- ARGV[2] max_age_ms: life of a job after it is due, where it brings no end of its own
 -- ARGV[3] rejected: rows of the batch that its producer has refused so far
 -- then 9 for each job:
---   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id),
---   idem ('' or hash of the idempotency key), fingerprint (hashes of what the caller
---   asked for; the first is kept, each tells the same), request, callback (its own URL for webhooks, '': none)
+--   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id), idem ('' or
+--   hash of the idempotency key), fingerprint (hashes of what the caller asked for; the first is kept, each tells the same),
+--   request, callback (its own URL for webhooks, '': none)
 -- reply   {'ok', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}; id '':
 --         what is kept of the idempotency key can't be read, so nobody knows
 --         {'unknown_batch'} or {'batch_closed'}: nothing was taken
@@ -16,41 +16,27 @@
 local FIRST, WIDTH = 4, 9
 local lane, max_age_ms = ARGV[1], tonumber(ARGV[2])
 local _, _, tenant, batch = lane_parts(lane)
-local reply = { 'ok', NOW }
--- handled: the last row that came before; no single job is one.
-local earliest, handled = math.huge, -1
-
--- The other job that holds this idempotency key, and whether it asked for the same; nil when the key is ours now.
-local function other_job(id, idem, fingerprint)
-  local name = key('idem:' .. tenant .. ':' .. idem)
-  if redis.call('SET', name, id .. ' ' .. string.match(fingerprint, '^%S+'), 'NX') then
-    return nil
-  end
-  local other, same = string.match(read('GET', name) or '', '^([%w-]+) (%S+)$')
-  if not other then
-    return '', 'conflict'
-  end
-  if other ~= id then
-    return other, string.find(' ' .. fingerprint .. ' ', ' ' .. same .. ' ', 1, true) and 'same' or 'conflict'
-  end
-end
+-- handled: the last row that came before, -1: no row of these did.
+local reply, earliest, handled = { 'ok', NOW }, math.huge, -1
 
 local function take(i)
   local id, send_at, expires = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
-  local old, idem = row_in_id(id) <= handled, key('idem:' .. tenant .. ':' .. ARGV[i + 5])
-  if redis.call('EXISTS', key('j:' .. id)) == 1 or (old and redis.call('EXISTS', idem) == 0) then
+  local old = handled >= 0 and row_in_id(id) <= handled
+  if redis.call('EXISTS', key('j:' .. id)) == 1 then
+    return
+  elseif old and redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + 5])) == 0 then
     return
   end
   if ARGV[i + 5] ~= '' then
-    local other, verdict = other_job(id, ARGV[i + 5], ARGV[i + 6])
+    local other, verdict = other_job(tenant, id, ARGV[i + 5], ARGV[i + 6])
     if other then
       reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = (i - FIRST) / WIDTH, verdict, other
       return
     end
   end
-  local due = not old and take_in({ id = id, lane = lane, send_at = send_at, expires = expires, max_age = max_age_ms,
-    parts = tonumber(ARGV[i + 3]), token = ARGV[i + 4], idem = ARGV[i + 5], request = ARGV[i + 7],
-    place = (i - FIRST) / WIDTH, callback = ARGV[i + 8] })
+  local due = not old and take_in({ id = id, lane = lane, batch = batch, send_at = send_at, expires = expires,
+    max_age = max_age_ms, parts = tonumber(ARGV[i + 3]), token = ARGV[i + 4], idem = ARGV[i + 5],
+    request = ARGV[i + 7], place = (i - FIRST) / WIDTH, callback = ARGV[i + 8] })
   earliest = math.min(earliest, due or earliest)
 end
 
@@ -61,15 +47,20 @@ if batch ~= '' then
   end
   local last = row_in_id(ARGV[#ARGV - WIDTH + 1] or '')
   handled = within(found[3], 0, 1e9) or 0
-  if last > handled and found[2] then
-    return { 'batch_closed' }
-  elseif last > handled then
-    redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(last))
+  if last > handled then
+    redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(found[2] and handled or last))
+    if found[2] then
+      return { 'batch_closed' }
+    end
   end
+end
+if handled < row_in_id(ARGV[FIRST] or '') then
+  handled = -1
 end
 for i = FIRST, #ARGV, WIDTH do
   take(i)
 end
+write_intake(lane)
 write_books()
 if earliest < math.huge then
   enroll(lane)
