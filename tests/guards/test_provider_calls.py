@@ -2,8 +2,8 @@
 
 from itertools import islice
 
+from outbound_chat import JobState
 from tests.harness import Harness, number
-from tests.waiting import wait_until
 
 RATE, BURST, JOBS = 40.0, 40, 400
 SETTLED_AFTER = 200
@@ -23,8 +23,9 @@ def test_an_allowance_that_is_a_tenth_of_the_budget_costs_hardly_a_call_more_tha
     stack.configure(budgets={"main": {"rate": 10 * RATE, "burst": 10 * BURST}}, retry={})
     stack.start_worker()
     rows = ({"to": number(index)} for index in range(JOBS))
-    stack.chat().enqueue_batch(rows, sender="support", text="Hello")
-    wait_until(lambda: stack.sandbox.stats().accepted == JOBS, timeout=120, what="all contacts")
+    chat = stack.chat()
+    receipt = chat.enqueue_batch(rows, sender="support", text="Hello")
+    assert chat.wait_batch(receipt.id, timeout=120).counts[JobState.SENT] == JOBS
 
     stats = stack.sandbox.stats()
     arrivals = list(stack.sandbox.arrivals())
