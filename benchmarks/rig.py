@@ -26,6 +26,7 @@ from tests.harness import sender
 TICKS = os.sysconf("SC_CLK_TCK")
 READY_SECONDS = 120.0
 SAMPLE_SECONDS = 0.5
+MEMORY_SETTLES_SECONDS = 0.3
 _SOURCES = (ROOT, ROOT / "config", ROOT / "producers", ROOT / "worker")
 
 
@@ -181,6 +182,8 @@ class Stack:
 
         Of events there are 10,000 at most: they are no cost of a job, and would be with the few jobs of a run.
         """
+        # What connections hold is counted ten times a second: just after much work it would be taken for the jobs'.
+        time.sleep(MEMORY_SETTLES_SECONDS)
         memory = self.redis.info("memory")
         events = self.redis.memory_usage(Keys("oc", "main").events, samples=0) or 0
         return int(memory["used_memory"] - memory["mem_clients_normal"] - events)
