@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from benchmarks.stack import SENDER, TEXT
 from outbound_chat.ids import new_local_id
@@ -24,7 +24,8 @@ T = TypeVar("T")
 
 UNPACED = 1_000_000
 """Rate and burst: no claim of a benchmark lacks a token."""
-_CONNECTIONS = 2
+_PREPARED = 2
+"""Calls that are made while the server works on one."""
 _CONTACT = "01234567-89ab-cdef-0123-456789abcdef"
 
 
@@ -76,12 +77,13 @@ class Side:
 
     def fill(self, count: int) -> None:
         """Puts so many due jobs into the due lanes, as evenly as it can, at most 500 a call."""
-        # While the server works on one call, the next is made; and no more calls than that are held.
-        with ThreadPoolExecutor(_CONNECTIONS) as pool:
+        # While the server works on one call, the next is made; and no more calls than that are held. One thread: rows
+        # of a batch that come out of order are taken for a repetition.
+        with ThreadPoolExecutor(1) as pool:
             under_way: deque[Future[None]] = deque()
             for name, share in self._chunks(count):
                 under_way.append(pool.submit(self.submit, name, self.new_jobs(name, share)))
-                if len(under_way) > _CONNECTIONS:
+                if len(under_way) > _PREPARED:
                     under_way.popleft().result()
             for future in under_way:
                 future.result()
@@ -114,6 +116,11 @@ class Side:
     def submit(self, name: str, jobs: Sequence[NewJob]) -> None:
         """Takes the jobs into the lane."""
         self._ledger.submit(*jobs, lane=name, max_age_ms=3 * DAY_MS, watched=False)
+
+    @property
+    def redis(self) -> Any:
+        """A client of its server."""
+        return self._store.redis
 
     @property
     def keys(self) -> Keys:
@@ -166,9 +173,14 @@ class Side:
         info = self._store.redis.info("cpu")
         return 1e6 * float(info["used_cpu_user_main_thread"] + info["used_cpu_sys_main_thread"])
 
+    def waiting(self) -> int:
+        """Jobs that wait for a call."""
+        return self._store.books(self.keys).get("waiting", 0)
+
     def used_memory(self) -> int:
-        """Bytes that the server holds."""
-        return int(self._store.redis.info("memory")["used_memory"])
+        """Bytes that the server holds, but for the buffers of connections, which come and go."""
+        memory = self._store.redis.info("memory")
+        return int(memory["used_memory"] - memory["mem_clients_normal"])
 
 
 @contextmanager

@@ -1,0 +1,98 @@
+"""Work of Python itself, which decides how many jobs a core can take and send.
+
+Calls of functions are counted: the same every time, where seconds differ by half from run to run.
+"""
+
+import time
+
+import boto3
+import pytest
+
+from outbound_chat.client import OutboundChat
+from outbound_chat.ids import new_local_id
+from outbound_chat.request import ChatRequest
+from outbound_chat.store import calls
+from outbound_chat.store.calls import Claimed, Result
+from outbound_chat_worker.calling import Caller
+from outbound_chat_worker.runtime import Runtime
+from tests.guards.counting import fewest_python_calls, python_calls
+from tests.harness import Harness, number
+
+ROWS = 500
+
+
+def _claim(runtime: Runtime, wanted: int) -> tuple[str, Claimed]:
+    claim = new_local_id()
+    call = calls.claim(
+        runtime.keys("main"), pump="p", claim_id=claim, wanted=wanted, lease_ms=60_000, linger_ms=0, nonce=""
+    )
+    answer = runtime.store.run(call)
+    assert isinstance(answer, Claimed)
+    return claim, answer
+
+
+def test_a_job_goes_in_with_few_calls(chat: OutboundChat) -> None:
+    """408 with its checks and the round trip; at 2,500 jobs a second on a core, each 40 more cost a tenth."""
+    one = lambda: chat.enqueue(sender="support", to=number(7), text="Hello")  # noqa: E731  # one use, one line
+    assert fewest_python_calls(one) <= 460
+
+
+def test_a_row_of_a_batch_goes_in_with_fewer(chat: OutboundChat) -> None:
+    """99: what the rows share is checked once. 40,000 rows a second leave no room for more."""
+    # Rows are lists, and made before: making them is no work of ours.
+    few, many = ([{"to": number(index)} for index in range(count)] for count in (ROWS, 2 * ROWS))
+    of_few = fewest_python_calls(lambda: chat.enqueue_batch(few, sender="support", text="Hello"), rounds=2)
+    of_many = fewest_python_calls(lambda: chat.enqueue_batch(many, sender="support", text="Hello"), rounds=2)
+    assert (of_many - of_few) / ROWS <= 112
+
+
+def test_our_client_makes_fewer_calls_than_that_of_boto3(
+    stack: Harness, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0.70 of them: botocore would build its own name twice a call, and check again what we have checked.
+
+    Compared with a default client in the same run, since each release of botocore makes another number of calls.
+    """
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    sender = stack.settings.sender("support")
+    request = ChatRequest.from_short({"to": number(1), "text": "Hello"})
+    default = boto3.client("connect", endpoint_url=stack.sandbox.url)
+    of_default = fewest_python_calls(
+        lambda: default.start_outbound_chat_contact(**request.api(sender, new_local_id())), rounds=9
+    )
+    ours = fewest_python_calls(
+        lambda: runtime.connect.start_chat(sender, request.api(sender, new_local_id())), rounds=9
+    )
+    assert ours <= 0.75 * of_default
+
+
+def test_a_job_goes_out_with_little_more_than_its_call(stack: Harness, chat: OutboundChat, runtime: Runtime) -> None:
+    """Ours are 90 calls around boto3's 2,600, 88 for the job's share of a claim and 165 for its result.
+
+    A worker's core is the limit of what it sends where Connect answers fast.
+    """
+    sender = stack.settings.sender("support")
+    request = ChatRequest.from_short({"to": number(1), "text": "Hello"})
+    of_boto3 = fewest_python_calls(
+        lambda: runtime.connect.start_chat(sender, request.api(sender, new_local_id())), rounds=9
+    )
+    for index in range(32):
+        chat.enqueue(sender="support", to=number(index), text="Hello")
+    claimed: list[tuple[str, Claimed]] = []
+    claim, answer = _claim(runtime, 16)
+    # Back they go: from here on the server knows both scripts.
+    back = [Result(local_id=job.local_id, claim=claim, outcome="not_called") for job in answer.jobs]
+    runtime.store.run(calls.finish(runtime.keys("main"), back))
+    of_claim = python_calls(lambda: claimed.append(_claim(runtime, 16))) / 16
+    ((claim, answer),) = claimed
+    caller = Caller(runtime, "main")
+    results: list[Result] = []
+    of_attempt = min(
+        python_calls(lambda job=job: results.append(caller.attempt(job, claim, time.monotonic())))  # type: ignore[misc]
+        for job in answer.jobs
+    )
+    of_finish = python_calls(lambda: runtime.store.run(calls.finish(runtime.keys("main"), results))) / 16
+    assert {result.outcome for result in results} == {"sent"}
+    assert of_attempt - of_boto3 <= 120
+    assert of_claim <= 100
+    assert of_finish <= 185

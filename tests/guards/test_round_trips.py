@@ -1,0 +1,213 @@
+"""Round trips to Redis, and what its scripts do in each: Redis has one core, which all workers and callers share."""
+
+import asyncio
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.ledger import running_side
+from outbound_chat import AsyncOutboundChat
+from outbound_chat.client import OutboundChat
+from outbound_chat.store import Call, Store, calls
+from outbound_chat_worker.bringer import Bringer
+from outbound_chat_worker.pump import Pump
+from outbound_chat_worker.runtime import Runtime
+from tests.guards.counting import Commands
+from tests.harness import Harness, number
+from tests.waiting import T, wait_until
+
+JOBS = 500
+THREADS = 16
+WAITERS = 1_000
+
+
+def _lane_of(chat: OutboundChat, count: int) -> None:
+    rows = ({"to": number(index)} for index in range(count))
+    chat.enqueue_batch(rows, sender="support", text="Hello")
+
+
+# --- callers ---
+
+
+def test_a_single_job_is_one_script(chat: OutboundChat, server: Any) -> None:
+    """Checks, idempotency, record, lane, counts and wake-up in one; a second one would halve what a caller can do."""
+    chat.enqueue(sender="support", to=number(0), text="Hello")
+    counted = Commands(server)
+    for index in range(50):
+        chat.enqueue(sender="support", to=number(index), text="Hello")
+    assert counted.scripts() == 50
+    # Counted: 21, with the clock. Nothing else was asked of the server.
+    assert counted.so_far().total() <= 50 * (1 + 23)
+
+
+def test_rows_go_in_by_the_hundreds(chat: OutboundChat, server: Any) -> None:
+    """500 a script, and one script each to open and close the batch.
+
+    A row is 4 commands: whether it is there, its record, its places in the lane and in the index of expiry.
+    """
+    _lane_of(chat, 10)
+    counted = Commands(server)
+    _lane_of(chat, 10 * calls.MOST_JOBS)
+    assert counted.scripts() <= 10 + 3
+    assert counted.so_far().total() <= 4.5 * 10 * calls.MOST_JOBS
+
+
+def test_a_status_is_one_script_and_many_are_one_as_well(chat: OutboundChat, server: Any) -> None:
+    """Callers poll by the thousand: one record is read, and nothing else is looked at."""
+    ids = [chat.enqueue(sender="support", to=number(index), text="Hello").id for index in range(calls.MOST_JOBS)]
+    chat.status(ids[0])
+    counted = Commands(server)
+    for id_ in ids[:50]:
+        chat.status(id_)
+    assert counted.so_far() == {"evalsha": 50, "time": 50, "get": 50}
+
+    counted = Commands(server)
+    assert all(chat.statuses(ids).values())
+    assert counted.scripts() == 1
+
+
+def test_a_thousand_who_wait_read_once_and_after_a_lost_connection_in_bulk(stack: Harness, server: Any) -> None:
+    """As long polls of the HTTP service do: all of its process share a client, and so a subscription.
+
+    Each reads before and after it subscribes; from then on nobody asks. A lost connection may have cost a notification:
+    2 scripts read for all, where a read each would be 1,000 at once, just when the server comes back.
+    """
+
+    def standing() -> bool:
+        # One channel more is the connection's own.
+        return bool(server.info("stats")["pubsub_channels"] > WAITERS)
+
+    async def walk() -> None:
+        async with AsyncOutboundChat.from_settings(stack.settings) as chat:
+            rows = ({"to": number(index)} for index in range(WAITERS))
+            batch = (await chat.enqueue_batch(rows, sender="support", text="Hello")).id
+            before = Commands(server)
+            ids = [f"{batch}-{row}" for row in range(1, WAITERS + 1)]
+            waiting = [asyncio.create_task(chat.wait(id_, timeout=300)) for id_ in ids]
+            await asyncio.to_thread(wait_until, standing, timeout=120, what="all subscriptions")
+            read = 2 * WAITERS
+            await asyncio.to_thread(wait_until, lambda: before.scripts() >= read, timeout=120, what="their reads")
+            # All are read again every 10 seconds: 2 scripts more for each time that this took.
+            assert before.scripts() <= read + 12
+
+            before = Commands(server)
+            server.client_kill_filter(_type="pubsub")
+            await asyncio.to_thread(wait_until, lambda: before.scripts() and standing(), timeout=120, what="all again")
+            assert before.scripts() <= 12
+            for waiter in waiting:
+                waiter.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    asyncio.run(walk())
+
+
+# --- workers ---
+
+
+class CountingStore(Store):
+    """A store that counts what it is asked to run, by script."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.ran: Counter[str] = Counter()
+
+    def run(self, call: Call[T]) -> T:
+        self.ran[call.script] += 1
+        return super().run(call)
+
+
+def test_a_pump_shares_its_round_trips_among_jobs(stack: Harness, chat: OutboundChat, runtime: Runtime) -> None:
+    """0.4 scripts a job, 0.5 on a busy machine: while 16 threads call, results gather, and places for the next claim.
+
+    Two a job, one claim and one finish, is what a pump would need that took jobs one by one.
+    """
+    _lane_of(chat, JOBS)
+    runtime.store = store = CountingStore(stack.server.url)
+    done = 0
+    with store:
+        while done < JOBS:
+            pump = Pump(runtime, "main", stopping=threading.Event(), bringer=Bringer(lambda *_: None))
+            store.ran, before = Counter(), done
+            done += pump.work()
+            slice_ = int(runtime.settings.worker.slice.total_seconds())
+            of_jobs = {name: store.ran.pop(name, 0) for name in ("claim", "finish")}
+            assert of_jobs["claim"] + of_jobs["finish"] <= 0.9 * (done - before) + 4
+            # Each thread may ask for what the rows share, before the first has the answer.
+            assert store.ran.pop("read_shared", 0) <= THREADS
+            # What is left is for the slice, however many jobs it sends.
+            assert store.ran.keys() <= {"renew", "leave", "read_jobs"}
+            assert store.ran.total() <= slice_ + 4
+    assert stack.sandbox.stats().calls == JOBS
+
+
+def test_a_job_of_a_claim_costs_redis_few_commands(tmp_path: Path) -> None:
+    """For a job of 16 that are taken, sent and recorded together: 5 in, 11 claimed, 10 finished.
+
+    A command costs Redis a microsecond or less, and a script is held up by nothing else: their number is its time.
+    """
+    with running_side(tmp_path / "valkey") as side:
+        side.open_batch()
+        (lane,) = side.due_lanes
+        side.fill(200)
+        side.finish(side.claim(THREADS))
+        submitted = Commands(side.redis)
+        side.submit(lane, side.new_jobs(lane, THREADS))
+        assert submitted.so_far().total() <= THREADS * 6
+        # Turns are shared out by the 16 jobs, so that claims differ a little; five of them see each kind.
+        for _ in range(5):
+            claimed = Commands(side.redis)
+            taken = side.claim(THREADS)
+            assert claimed.so_far().total() <= THREADS * 12.5
+            finished = Commands(side.redis)
+            side.finish(taken)
+            assert finished.so_far().total() <= THREADS * 11
+
+
+def _rate(server: Any, name: str, count: int) -> tuple[Counter[str], float]:
+    """Commands until one of them ran so often, and the seconds that it took."""
+    began, counted = _seconds(server), Commands(server)
+    wait_until(lambda: counted.so_far()[name] >= count, timeout=60, what=f"{count} times {name}")
+    return counted.so_far(), _seconds(server) - began
+
+
+def _seconds(server: Any) -> float:
+    seconds, micros = server.time()
+    return float(seconds + micros / 1e6)
+
+
+def test_an_idle_worker_asks_redis_a_few_times_a_second(stack: Harness, server: Any) -> None:
+    """Two scripts a second look for lost work, and one blocking read brings what is new at once.
+
+    Fifty idle workers must be nothing to a server. Celery's own reads are not ours, and are left out.
+    """
+    stack.start_worker()
+    wait_until(lambda: " ready." in stack.logs(), timeout=60, what="the worker")
+    counted, seconds = _rate(server, "evalsha", 8)
+    assert counted["evalsha"] + counted["eval"] <= 3 * seconds + 4
+
+
+@pytest.fixture
+def idle_pump(stack: Harness) -> None:
+    """Settings of a pump that waits for work as long as it can."""
+    stack.configure(worker={"linger": 5, "slice": 60})
+
+
+@pytest.mark.usefixtures("idle_pump")
+def test_an_idle_pump_only_says_that_it_lives(runtime: Runtime, server: Any) -> None:
+    """It blocks until it is poked; once a second it tells the others that it is there."""
+    stopping = threading.Event()
+    pump = Pump(runtime, "main", stopping=stopping, bringer=Bringer(lambda *_: None))
+    working = threading.Thread(target=pump.work)
+    working.start()
+    try:
+        wait_until(lambda: server.exists("oc:{main}:waiting"), what="a pump that waits")
+        counted, seconds = _rate(server, "evalsha", 3)
+    finally:
+        stopping.set()
+        server.lpush("oc:{main}:poke", "stop")
+        working.join(60)
+    assert counted["evalsha"] <= seconds + 3
+    assert counted["blpop"] <= 2
