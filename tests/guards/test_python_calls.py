@@ -32,9 +32,9 @@ def _claim(runtime: Runtime, wanted: int) -> tuple[str, Claimed]:
 
 
 def test_a_job_goes_in_with_few_calls(chat: OutboundChat) -> None:
-    """408 with its checks and the round trip; at 2,500 jobs a second on a core, each 40 more cost a tenth."""
+    """332 with its checks and the round trip: each 33 more cost a tenth of what a core takes in."""
     one = lambda: chat.enqueue(sender="support", to=number(7), text="Hello")  # noqa: E731  # one use, one line
-    assert fewest_python_calls(one) <= 460
+    assert fewest_python_calls(one) <= 370
 
 
 def test_a_row_of_a_batch_goes_in_with_fewer(chat: OutboundChat) -> None:
