@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -92,7 +93,9 @@ def _events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
 
 
 def test_events_are_followed_and_resumed(http: httpx.Client) -> None:
-    ids = [http.post("/v1/jobs", json={**JOB, "to": number(row)}).json()["id"] for row in (11, 12)]
+    # Not due: a worker that another test has started must not send them before they are cancelled.
+    later = {**JOB, "send_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    ids = [http.post("/v1/jobs", json={**later, "to": number(row)}).json()["id"] for row in (11, 12)]
     known = 0
     with http.stream("GET", "/v1/events") as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
