@@ -194,11 +194,13 @@ def limited(ledger: Ledger, rate: float = 100, count: int = 100) -> None:
     assert is_paced(ledger.claim())
 
 
-def pass_calls(ledger: Ledger, count: int) -> None:
-    """So many calls that the provider lets through."""
+def pass_calls(ledger: Ledger, count: int, *, limited_now: bool = False) -> None:
+    """So many calls that pass; `limited_now`: the rate is what limits, however slow this machine is."""
     set_bucket(ledger, tokens=count)
     taken = ledger.take(count)
     for id_ in taken.ids:
+        if limited_now:
+            set_bucket(ledger, limited_ms=ledger.now_ms())
         ledger.finish(id_, taken.claim, "sent", contact_id=f"c-{id_}")
 
 
@@ -241,8 +243,7 @@ def test_calls_that_pass_raise_the_rate_up_to_the_ceiling(ledger: Ledger) -> Non
     set_bucket(ledger, rate=40, known=40)
     rates = []
     for _ in range(25):
-        set_bucket(ledger, limited_ms=ledger.now_ms())
-        pass_calls(ledger, 40)
+        pass_calls(ledger, 40, limited_now=True)
         rates.append(rate(ledger))
 
     assert rates == sorted(rates)
@@ -280,8 +281,7 @@ def test_an_outage_of_throttles_keeps_the_rate_in_mind(ledger: Ledger) -> None:
         throttle(ledger)
     assert 9 < rate(ledger) < 11, "a tenth of what is known goes on probing"
 
-    set_bucket(ledger, limited_ms=ledger.now_ms())
-    pass_calls(ledger, 6)
+    pass_calls(ledger, 6, limited_now=True)
     assert rate(ledger) > 90
 
 
@@ -305,11 +305,9 @@ def test_throttled_calls_among_others_on_the_way_back_do_not_wear_the_known_rate
     for _ in range(30):
         throttle(ledger)
     for _ in range(5):
-        set_bucket(ledger, limited_ms=ledger.now_ms())
-        pass_calls(ledger, 1)
+        pass_calls(ledger, 1, limited_now=True)
         throttle(ledger)
-    set_bucket(ledger, limited_ms=ledger.now_ms())
-    pass_calls(ledger, 8)
+    pass_calls(ledger, 8, limited_now=True)
 
     assert rate(ledger) > 40
 
@@ -323,8 +321,7 @@ def test_throttled_calls_while_nothing_waits_measure_nothing(ledger: Ledger) -> 
 
     assert float(ledger.redis.hget(ledger.key("bucket"), "known")) == 100
     for _ in range(3):
-        set_bucket(ledger, limited_ms=ledger.now_ms())
-        pass_calls(ledger, 1)
+        pass_calls(ledger, 1, limited_now=True)
     assert rate(ledger) > 90
 
 

@@ -8,12 +8,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 
-from outbound_chat.errors import StoreError
+from outbound_chat.errors import StoreError, StoreUnavailable
 from outbound_chat.store import AsyncStore, AsyncSubscription
 
 REREAD_SECONDS = 10.0
 READ_SECONDS = 5.0
 """Longest silence before the connection is looked after."""
+
+RECONNECT_SECONDS = 0.05
+"""Rest between two connections, so that a server that drops each one at once is not stormed."""
 
 Finals = Callable[[Collection["Waiter"]], Awaitable[set["Waiter"]]]
 """Says which of them need wait no longer."""
@@ -104,21 +107,31 @@ class Hub:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        """Until the first fault, of which all who wait are told; the next who waits begins anew."""
+        """Until Redis can't be reached, of which all who wait are told; the next who waits begins anew."""
+        try:
+            while True:
+                async with self._store.subscription() as subscription:
+                    await self._use(subscription)
+                await asyncio.sleep(RECONNECT_SECONDS)
+        except* StoreError as faults:
+            self._fail(_first(faults))
+        except* Exception as faults:
+            self._fail(StoreError(f"waiting failed: {_first(faults)!r}"))
+            raise
+
+    async def _use(self, subscription: AsyncSubscription) -> None:
+        """Until the connection is lost."""
         self._subscribed.clear()
         self._changed.set()
         try:
-            async with self._store.subscription() as subscription, asyncio.TaskGroup() as group:
+            async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_subscribed(subscription))
                 group.create_task(self._listen(subscription))
                 group.create_task(self._read_again())
-        except* StoreError as faults:
-            self._fail(faults)
+        except* StoreUnavailable:
+            pass
 
-    def _fail(self, faults: BaseExceptionGroup[StoreError]) -> None:
-        fault: BaseException = faults
-        while isinstance(fault, BaseExceptionGroup):
-            fault = fault.exceptions[0]
+    def _fail(self, fault: BaseException) -> None:
         for channel in self._channels.values():
             channel.stands.clear()
             for waiter in channel.waiters:
@@ -158,3 +171,10 @@ class Hub:
             waiters = [waiter for channel in self._channels.values() for waiter in channel.waiters]
             for waiter in await self._finals(waiters) if waiters else ():
                 waiter.wake()
+
+
+def _first(faults: BaseExceptionGroup[BaseException]) -> BaseException:
+    fault: BaseException = faults
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    return fault
