@@ -102,14 +102,17 @@ def test_configuring_tells_the_version_that_stood_before(bare_ledger: Ledger) ->
 
 def test_a_job_ahead_costs_nothing_and_comes_when_it_is_due(ledger: Ledger) -> None:
     """`send_at` is kept to the moment, without anybody polling for it."""
-    (local_id,) = ledger.add(1, send_at_ms=ledger.now_ms() + 60)
+    (later,) = ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
     answer = ledger.claim()
 
     assert isinstance(answer, Empty)
-    assert 0 < answer.until_ms <= 60
-    assert ledger.state(local_id) is JobState.SCHEDULED
+    assert 0 < answer.until_ms <= HOUR_MS
+    assert ledger.state(later) is JobState.SCHEDULED
+    due_ms = ledger.now_ms() + 60
+    (soon,) = ledger.add(1, send_at_ms=due_ms)
     wait_until(lambda: not is_empty(ledger.claim()))
-    assert ledger.state(local_id) is JobState.SENDING
+    assert ledger.now_ms() >= due_ms
+    assert ledger.state(soon) is JobState.SENDING
 
 
 def test_lanes_that_are_not_due_are_out_of_the_ring(ledger: Ledger) -> None:
