@@ -10,6 +10,7 @@ SAQ_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 
 _CELERY = ("-m", "celery", "-A", "benchmarks.peers.celery_app", "worker", "-Q", "urgent,bulk", "-l", "WARNING")
 _THREADS = ("-P", "threads", "-c", "16")
+_PREFORK = ("-P", "prefork", "-c", "16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Contender:
     environment: dict[str, str] = field(default_factory=dict)
     python: Path = Path(sys.executable)
     in_flight: int = 32
+    without_allowance: str = ""
+    """What it is the same as where no allowance is in the way, so that it is measured under one alone; '': measured."""
 
     @property
     def ours(self) -> bool:
@@ -36,9 +39,15 @@ class Contender:
         return "" if self.python.exists() else "not measured: .venv-bench is missing, `make bench` makes it"
 
 
-def _celery(name: str, pool: tuple[str, ...], **environment: str) -> Contender:
+def _celery(name: str, pool: tuple[str, ...], without_allowance: str = "", **environment: str) -> Contender:
     workers = tuple((*_CELERY, *pool, "-n", f"{name}-{index}@%h") for index in range(2))
-    return Contender(name=name, module="celery_app", workers=workers, environment=environment)
+    return Contender(
+        name=name,
+        module="celery_app",
+        workers=workers,
+        environment=environment,
+        without_allowance=without_allowance,
+    )
 
 
 OURS = Contender(
@@ -55,7 +64,8 @@ CONTENDERS = {
     for contender in (
         OURS,
         _celery("celery-threads", _THREADS),
-        _celery("celery-prefork", ("-P", "prefork", "-c", "16")),
+        _celery("celery-prefork", _PREFORK),
+        _celery("celery-rate-limit", _PREFORK, without_allowance="as celery-prefork", BENCH_RATE_LIMIT="1"),
         _celery("celery-adaptive", _THREADS, BENCH_ADAPTIVE="1"),
         Contender(
             name="dramatiq",

@@ -58,6 +58,10 @@ class Comparison:
         """How many: fewer for a quick run."""
         return quick if self.options.quick else count
 
+    def without_allowance(self) -> list[Contender]:
+        """Those who are measured where no allowance is in the way."""
+        return [one for one in self.contenders if not one.without_allowance]
+
     def ready(self, stacks: Sequence[Stack]) -> list[Stack]:
         """Starts the workers of all; those that work. Why the others don't is what their cells say."""
         for stack in stacks:
@@ -74,8 +78,8 @@ def speed(run: Comparison) -> None:
     """Enqueue, drain, idle latency, polls: against an endpoint that is faster than any sender."""
     with tempfile.TemporaryDirectory(prefix="outbound-chat-bench-") as folder, running_endpoint() as url:
         endpoint = Endpoint(url)
-        urls = {contender.name: url for contender in run.contenders}
-        with running_stacks(run.contenders, Path(folder), urls) as stacks:
+        contenders = run.without_allowance()
+        with running_stacks(contenders, Path(folder), {one.name: url for one in contenders}) as stacks:
             rounds = run.scaled(3, 1)
             single, bulk = run.scaled(1_000, 100), run.scaled(2_000, 300)
             measure_enqueue(run.report, run.figures, stacks, single=single, bulk=bulk, rounds=rounds)
@@ -90,13 +94,13 @@ def speed(run: Comparison) -> None:
 
 @contextmanager
 def _before_sandboxes(
-    run: Comparison, options: SandboxOptions, rate: float = 0.0, burst: int = 0
+    contenders: Sequence[Contender], options: SandboxOptions, rate: float = 0.0, burst: int = 0
 ) -> Iterator[list[tuple[Stack, SandboxClient]]]:
     """Stacks without workers, with a sandbox each."""
     with tempfile.TemporaryDirectory(prefix="outbound-chat-bench-") as folder, ExitStack() as exits:
-        sandboxes = {one.name: exits.enter_context(running_sandbox(options)) for one in run.contenders}
+        sandboxes = {one.name: exits.enter_context(running_sandbox(options)) for one in contenders}
         urls = {name: sandbox.url for name, sandbox in sandboxes.items()}
-        stacks = exits.enter_context(running_stacks(run.contenders, Path(folder), urls, rate=rate, burst=burst))
+        stacks = exits.enter_context(running_stacks(contenders, Path(folder), urls, rate=rate, burst=burst))
         yield [(stack, sandboxes[stack.contender.name]) for stack in stacks]
 
 
@@ -128,7 +132,7 @@ def allowance(run: Comparison) -> None:
     options = SandboxOptions(rate=RATE, burst=BURST, max_chats=10_000_000)
     backlog, ours = run.scaled(10_000, 2_000), run.scaled(100_000, 10_000)
     run.report.say(f"allowance: {backlog:,} jobs ({ours:,} of ours) at {RATE:g} a second")
-    with _before_sandboxes(run, options, RATE, BURST) as pairs:
+    with _before_sandboxes(run.contenders, options, RATE, BURST) as pairs:
         working = _with_backlog(run, pairs, backlog, ours)
         measure_allowance(run.report, run.figures, working, seconds=run.scaled(30, 10), urgent=run.scaled(20, 5))
 
@@ -139,14 +143,14 @@ def change(run: Comparison) -> None:
     options = SandboxOptions(rate=CHANGED_RATES[0], burst=BURST, max_chats=10_000_000)
     seconds = run.scaled(20, 8)
     count = int(1.5 * sum(CHANGED_RATES) * seconds) + 500
-    with _before_sandboxes(run, options, most, int(most)) as pairs:
+    with _before_sandboxes(run.contenders, options, most, int(most)) as pairs:
         run.timeline = measure_change(run.report, _with_backlog(run, pairs, count, count), seconds)
 
 
 def recovery(run: Comparison) -> None:
     """kill -9 of a worker at work."""
     options = SandboxOptions(rate=None, max_chats=10_000_000)
-    with _before_sandboxes(run, options) as pairs:
+    with _before_sandboxes(run.without_allowance(), options) as pairs:
         sandboxes = {stack.contender.name: sandbox for stack, sandbox in pairs}
         working = [(stack, sandboxes[stack.contender.name]) for stack in run.ready([stack for stack, _ in pairs])]
         measure_recovery(run.report, run.figures, working, jobs=run.scaled(900, 300), timeout=run.scaled(90, 75))
@@ -181,6 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     chosen = [CONTENDERS[name] for name in options.contenders]
     comparison = Comparison(report, options, [one for one in chosen if not one.missing])
     comparison.figures.reasons.update({(EVERYTHING, one.name): one.missing for one in chosen if one.missing})
+    comparison.figures.alike.update({one.name: one.without_allowance for one in chosen if one.without_allowance})
 
     def measure() -> None:
         try:

@@ -47,6 +47,8 @@ class Figures:
     values: dict[str, dict[str, list[float]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     reasons: dict[tuple[str, str], str] = field(default_factory=dict)
     """Why a figure of a contender is missing."""
+    alike: dict[str, str] = field(default_factory=dict)
+    """Contender → whose figures stand for those it lacks."""
 
     def add(self, figure: str, contender: str, value: float) -> None:
         """Of one round."""

@@ -1,7 +1,7 @@
 """Plain Celery: one message a job, `autoretry_for` with back-off, results in Redis, late acknowledgement.
 
 `BENCH_ADAPTIVE=1`: boto3 retries by itself in its adaptive mode, and Celery only what is left. Else boto3's retries are
-off, and `rate_limit` is the account's rate, shared evenly by the workers, since it holds per worker.
+off. `BENCH_RATE_LIMIT=1`: `rate_limit` is the account's rate, shared evenly by the workers, since it holds per worker.
 """
 
 import os
@@ -27,6 +27,7 @@ from benchmarks.peers.work import (
 )
 
 ADAPTIVE = os.environ.get("BENCH_ADAPTIVE") == "1"
+RATE_LIMIT = f"{RATE / PROCESSES:g}/s" if RATE and os.environ.get("BENCH_RATE_LIMIT") == "1" else None
 
 app = Celery("peer", broker=REDIS_URL, backend=REDIS_URL)
 app.conf.update(
@@ -63,7 +64,7 @@ def _client() -> Any:
     retry_backoff_max=LONGEST_PAUSE_SECONDS,
     retry_jitter=True,
     max_retries=MAX_ATTEMPTS,
-    rate_limit=f"{RATE / PROCESSES:g}/s" if RATE and not ADAPTIVE else None,
+    rate_limit=RATE_LIMIT,
 )
 def send(self: "Task[Any, Any]", job: dict[str, str]) -> str:
     """Makes the call; the ContactId."""
