@@ -143,6 +143,29 @@ threading.Thread(target=pump.work).start()
 """
 
 
+def _leased(runtime: Runtime) -> int:
+    return runtime.store.books(runtime.keys("main")).get("leased", 0)
+
+
+def test_jobs_ahead_go_back_when_calls_become_slow(stack: Harness, runtime: Runtime) -> None:
+    """While calls are quick a pump claims a few more than it has threads; another may call them in time."""
+    stack.sandbox.configure(latency=timedelta(0))
+    rows = ({"to": number(100 + index), "text": "Hello"} for index in range(3_000))
+    stack.chat().enqueue_batch(rows, sender="support")
+    keys = runtime.keys("main")
+    with at_work(a_pump(runtime)) as done:
+        wait_until(lambda: _leased(runtime) > 2, what="jobs ahead of the threads")
+        stack.sandbox.configure(latency=timedelta(seconds=6))
+        calls = stack.sandbox.stats().calls
+        wait_until(lambda: stack.sandbox.stats().calls > calls, what="a slow call")
+        wait_until(lambda: _leased(runtime) <= 2, timeout=5, what="jobs that went back")
+        stack.sandbox.configure(latency=timedelta(0))
+        done.result(60)
+    books = runtime.store.books(keys)
+    assert books["leased"] == 0
+    assert books["sent"] == stack.sandbox.stats().accepted
+
+
 def test_a_process_that_ends_takes_its_pump_along(stack: Harness, runtime: Runtime) -> None:
     """Celery's cold shutdown ends the main thread under a pump: Python starts no more threads for calls it claimed.
 

@@ -8,7 +8,7 @@ knows what to do next and never polls.
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty as NothingCame, SimpleQueue
 from threading import Event
 
@@ -17,6 +17,7 @@ from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed, Dismissed, Empty, Held, Paced, Result
 from outbound_chat_worker.bringer import HANGS_SECONDS, Bringer
 from outbound_chat_worker.calling import Caller
+from outbound_chat_worker.hand import Hand
 from outbound_chat_worker.ledger import PumpLedger, WrongClock
 from outbound_chat_worker.recording import Recorder
 from outbound_chat_worker.runtime import Runtime
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 RENEW_SECONDS = 1.0
 """A pump at work says this often that it lives, and renews the leases of calls that still run."""
 STORE_RETRY_SECONDS = 0.5
+REST_SECONDS = 0.02
+"""Longest time for which a result waits for others, so that one script records them all."""
 
 
 class _WaitOver:
@@ -46,8 +49,9 @@ class Pump:
         self._ledger = PumpLedger(runtime, budget, nonce, bringer)
         self._caller = Caller(runtime, budget)
         self._recorder = Recorder(runtime.store, runtime.keys(budget))
-        self._in_flight: dict[str, str] = {}
-        """Local id of each job being called → claim id."""
+        self._hand = Hand(self._settings.threads)
+        self._callers = ThreadPoolExecutor(self._settings.threads, f"pump-{budget}")
+        self._listener = ThreadPoolExecutor(1, f"pump-{budget}-listener")
         self._arrived: SimpleQueue[Result | _WaitOver] = SimpleQueue()
         self._listening = False
         self._left = False
@@ -64,7 +68,7 @@ class Pump:
         now = time.monotonic()
         if self._left or now - self._last_turn > 2 * RENEW_SECONDS:
             return False
-        return not self._full or now - self._last_result < RENEW_SECONDS
+        return not self._hand.full or now - self._last_result < RENEW_SECONDS
 
     def work(self) -> int:
         """Works until the slice is over, no work came for a while, or the process stops; how many results it recorded.
@@ -74,11 +78,10 @@ class Pump:
         """
         self._runtime.prepare_clients(self._budget)
         ends = time.monotonic() + self._settings.slice.total_seconds()
-        # One thread more than calls: it listens for the wake signal.
-        with ThreadPoolExecutor(self._settings.threads + 1, thread_name_prefix=f"pump-{self._budget}") as pool:
+        with self._callers, self._listener:
             try:
                 while self._has_something_to_do:
-                    self._turn(pool, ends)
+                    self._turn(ends)
             except Exception:
                 logger.exception("budget %s: the pump only ends its calls in flight", self._budget)
                 self._end_calls()
@@ -87,13 +90,15 @@ class Pump:
 
     @property
     def _has_something_to_do(self) -> bool:
-        return not self._left or bool(self._in_flight) or self._ledger.next_leave is not None
+        return not self._left or bool(self._hand) or self._ledger.next_leave is not None
 
-    def _turn(self, pool: ThreadPoolExecutor, ends: float) -> None:
+    def _turn(self, ends: float) -> None:
         now = self._last_turn = time.monotonic()
         if now >= self._next_renewal:
             self._next_renewal = now + RENEW_SECONDS
-            self._ledger.renew("left" if self._left else "full" if self._full else "idle", self._in_flight)
+            for late, claim_id in self._hand.late():
+                self._arrived.put(Result(local_id=late, claim=claim_id, outcome="not_called"))
+            self._ledger.renew("left" if self._left else "full" if self._hand.full else "idle", self._hand.claims)
         if self._left:
             if self._ledger.next_leave is not None and now >= self._ledger.next_leave:
                 self._leave()
@@ -102,18 +107,14 @@ class Pump:
         elif now >= ends and not self._listening and self._bringer.works:
             self._make_room()
         elif self._may_claim and now >= self._next_claim:
-            self._claim(pool)
+            self._claim()
         if self._has_something_to_do:
             self._gather(self._next_step())
             self._record()
 
     @property
-    def _full(self) -> bool:
-        return len(self._in_flight) >= self._settings.threads
-
-    @property
     def _may_claim(self) -> bool:
-        return not self._left and not self._full and not self._listening
+        return not self._left and self._hand.room > 0 and not self._listening
 
     def _next_step(self) -> float:
         """When to look again although nothing came."""
@@ -125,23 +126,22 @@ class Pump:
         ]
         return min(step for step in steps if step is not None)
 
-    def _claim(self, pool: ThreadPoolExecutor) -> None:
+    def _claim(self) -> None:
         asked_at = time.monotonic()
         linger = self._settings.linger.total_seconds()
-        idled_out = asked_at - self._last_work > linger and not self._in_flight
+        idled_out = asked_at - self._last_work > linger and not self._hand
         claim_id = self._ledger.next_claim_id
-        wanted = self._settings.threads - len(self._in_flight)
-        match self._ledger.claim(wanted, 0 if idled_out else int(linger * 1000)):
+        match self._ledger.claim(self._hand.room, 0 if idled_out else int(linger * 1000)):
             case Claimed() as claimed:
-                self._begin(pool, claimed, claim_id, asked_at)
+                self._begin(claimed, claim_id, asked_at)
             case Paced(pace_ms, pumps):
                 self._next_claim = asked_at + pace_ms / 1000
-                if not self._in_flight and (pumps > 1 or pace_ms > RENEW_SECONDS * 1000):
+                if not self._hand and (pumps > 1 or pace_ms > RENEW_SECONDS * 1000):
                     # The others keep the pace; or it is so slow that the waker brings a pump in time.
                     self._leave()
             case Empty(waiting=True, until_ms=until_ms):
                 seconds = min(linger, until_ms / 1000) if until_ms >= 0 else linger
-                self._listening = self._starts(pool, self._listen, seconds)
+                self._listening = self._start(self._listener, self._listen, seconds) is not None
             case Empty() | Held():
                 # Another pump waits for new work, or none came for a while: this one only ends its calls. Or a person
                 # holds the budget; whoever releases it has a pump brought.
@@ -153,31 +153,34 @@ class Pump:
             case None:
                 self._next_claim = asked_at + STORE_RETRY_SECONDS
 
-    def _begin(self, pool: ThreadPoolExecutor, claimed: Claimed, claim_id: str, asked_at: float) -> None:
+    def _begin(self, claimed: Claimed, claim_id: str, asked_at: float) -> None:
         self._last_work = asked_at
         self._had_work = True
         self._next_claim = asked_at + claimed.pace_ms / 1000 if claimed.pace_ms else 0.0
         for job in claimed.jobs:
-            self._in_flight[job.local_id] = claim_id
             # A repeated answer gives jobs that were claimed a while ago.
             claimed_at = asked_at - (claimed.now_ms - job.claimed_ms) / 1000
-            if not self._starts(pool, self._attempt, job, claim_id, claimed_at):
+            call = self._start(self._callers, self._attempt, job, claim_id, claimed_at)
+            self._hand.take(job.local_id, claim_id, call)
+            if call is None:
                 self._arrived.put(Result(local_id=job.local_id, claim=claim_id, outcome="not_called"))
         self._ledger.bring(claimed.bring)
 
-    def _starts(self, pool: ThreadPoolExecutor, work: Callable[..., None], *given: object) -> bool:
+    def _start(self, pool: ThreadPoolExecutor, work: Callable[..., None], *given: object) -> "Future[None] | None":
         """Has it done in a thread. Once the main thread has ended Python starts no more: then the pump leaves."""
         try:
-            pool.submit(work, *given)
+            return pool.submit(work, *given)
         except RuntimeError as error:
             if not self._left:
                 logger.warning("budget %s: the process ends, and no call can begin: %s", self._budget, error)
                 self._leave()
-            return False
-        return True
+            return None
 
     def _attempt(self, job: calls.ClaimedJob, claim_id: str, claimed_at: float) -> None:
-        self._arrived.put(self._caller.attempt(job, claim_id, claimed_at))
+        began = time.monotonic()
+        result = self._caller.attempt(job, claim_id, claimed_at)
+        self._hand.took(time.monotonic() - began)
+        self._arrived.put(result)
 
     def _listen(self, seconds: float) -> None:
         try:
@@ -189,24 +192,27 @@ class Pump:
             self._arrived.put(_WaitOver())
 
     def _gather(self, until: float) -> None:
-        """Takes what arrived, after waiting for something until that time at most."""
-        timeout = max(0.0, until - time.monotonic())
+        """Takes what arrived, after waiting until that time at most; for more of it while nobody misses it."""
         try:
-            arrived = self._arrived.get(timeout=timeout)
+            self._take_in(self._arrived.get(timeout=max(0.0, until - time.monotonic())))
+            rests_until = time.monotonic() + REST_SECONDS
             while True:
-                if isinstance(arrived, Result):
-                    self._recorder.add(arrived)
-                    self._last_result = time.monotonic()
-                else:
-                    self._listening = False
-                    self._next_claim = 0.0
-                arrived = self._arrived.get_nowait()
+                rests = self._hand.has_stock(self._recorder.kept) and not self._left
+                self._take_in(self._arrived.get(timeout=max(0.0, rests_until - time.monotonic()) if rests else 0.0))
         except NothingCame:
             return
 
+    def _take_in(self, arrived: Result | _WaitOver) -> None:
+        if isinstance(arrived, Result):
+            self._recorder.add(arrived)
+            self._last_result = time.monotonic()
+        else:
+            self._listening = False
+            self._next_claim = 0.0
+
     def _record(self) -> None:
         for result in self._recorder.record():
-            self._in_flight.pop(result.local_id, None)
+            self._hand.drop(result.local_id)
             self._recorded += 1
 
     def _make_room(self) -> None:
@@ -229,7 +235,7 @@ class Pump:
     def _end_calls(self) -> None:
         """Records what the calls in flight lead to, and does nothing else, since something is wrong."""
         self._left = True
-        while self._in_flight:
+        while self._hand:
             self._gather(self._recorder.next_try or time.monotonic() + RENEW_SECONDS)
             self._record()
         self._leave()

@@ -33,6 +33,11 @@ class Recorder:
         self._kept.append(result)
 
     @property
+    def kept(self) -> int:
+        """Results that Redis has not."""
+        return len(self._kept)
+
+    @property
     def next_try(self) -> float | None:
         """`time.monotonic()` at which `record` has something to do; None: it has nothing."""
         return self._next_try if self._kept else None
