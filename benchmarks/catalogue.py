@@ -25,6 +25,8 @@ class Contender:
     environment: dict[str, str] = field(default_factory=dict)
     python: Path = Path(sys.executable)
     in_flight: int = 32
+    paces: bool = False
+    """Keeps to an allowance by itself. Who does not storms the sandbox, and is measured with nobody beside it."""
     without_allowance: str = ""
     """What it is the same as where no allowance is in the way, so that it is measured under one alone; '': measured."""
 
@@ -39,13 +41,16 @@ class Contender:
         return "" if self.python.exists() else "not measured: .venv-bench is missing, `make bench` makes it"
 
 
-def _celery(name: str, pool: tuple[str, ...], without_allowance: str = "", **environment: str) -> Contender:
+def _celery(
+    name: str, pool: tuple[str, ...], *, paces: bool = False, without_allowance: str = "", **environment: str
+) -> Contender:
     workers = tuple((*_CELERY, *pool, "-n", f"{name}-{index}@%h") for index in range(2))
     return Contender(
         name=name,
         module="celery_app",
         workers=workers,
         environment=environment,
+        paces=paces,
         without_allowance=without_allowance,
     )
 
@@ -53,6 +58,7 @@ def _celery(name: str, pool: tuple[str, ...], without_allowance: str = "", **env
 OURS = Contender(
     name="outbound-chat",
     module="outbound",
+    paces=True,
     workers=tuple(
         ("-m", "outbound_chat_worker", "--without-gossip", "--without-mingle", "-n", f"ours-{index}@%h")
         for index in range(2)
@@ -65,10 +71,11 @@ CONTENDERS = {
         OURS,
         _celery("celery-threads", _THREADS),
         _celery("celery-prefork", _PREFORK),
-        _celery("celery-rate-limit", _PREFORK, without_allowance="as celery-prefork", BENCH_RATE_LIMIT="1"),
-        _celery("celery-adaptive", _THREADS, BENCH_ADAPTIVE="1"),
+        _celery("celery-rate-limit", _PREFORK, paces=True, without_allowance="as celery-prefork", BENCH_RATE_LIMIT="1"),
+        _celery("celery-adaptive", _THREADS, paces=True, BENCH_ADAPTIVE="1"),
         Contender(
             name="dramatiq",
+            paces=True,
             module="dramatiq_app",
             # `--processes 2` would put a parent above them; two commands are what two machines would run.
             workers=(("-m", "dramatiq", "benchmarks.peers.dramatiq_app", "--processes", "1", "--threads", "16"),) * 2,

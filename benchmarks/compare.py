@@ -62,6 +62,11 @@ class Comparison:
         """Those who are measured where no allowance is in the way."""
         return [one for one in self.contenders if not one.without_allowance]
 
+    def side_by_side(self) -> list[list[Contender]]:
+        """Who is measured under an allowance at the same time: those who keep to it; each of the others alone."""
+        paced = [one for one in self.contenders if one.paces]
+        return [*([paced] if paced else []), *([one] for one in self.contenders if not one.paces)]
+
     def ready(self, stacks: Sequence[Stack]) -> list[Stack]:
         """Starts the workers of all; those that work. Why the others don't is what their cells say."""
         for stack in stacks:
@@ -89,7 +94,7 @@ def speed(run: Comparison) -> None:
             measure_latency(run.report, run.figures, working, warm=warm, cold=cold)
             measure_polls(run.report, run.figures, working, count=run.scaled(2_000, 200), rounds=rounds)
             jobs = run.scaled(2_000, 300)
-            measure_drain(run.report, run.figures, working, endpoint, jobs=jobs, rounds=run.scaled(2, 1))
+            measure_drain(run.report, run.figures, working, endpoint, jobs=jobs, rounds=rounds)
 
 
 @contextmanager
@@ -132,9 +137,11 @@ def allowance(run: Comparison) -> None:
     options = SandboxOptions(rate=RATE, burst=BURST, max_chats=10_000_000)
     backlog, ours = run.scaled(10_000, 2_000), run.scaled(100_000, 10_000)
     run.report.say(f"allowance: {backlog:,} jobs ({ours:,} of ours) at {RATE:g} a second")
-    with _before_sandboxes(run.contenders, options, RATE, BURST) as pairs:
-        working = _with_backlog(run, pairs, backlog, ours)
-        measure_allowance(run.report, run.figures, working, seconds=run.scaled(30, 10), urgent=run.scaled(20, 5))
+    for contenders in run.side_by_side():
+        run.report.say(f"  {', '.join(one.name for one in contenders)}")
+        with _before_sandboxes(contenders, options, RATE, BURST) as pairs:
+            working = _with_backlog(run, pairs, backlog, ours)
+            measure_allowance(run.figures, working, seconds=run.scaled(30, 10), urgent=run.scaled(20, 5))
 
 
 def change(run: Comparison) -> None:
@@ -143,8 +150,12 @@ def change(run: Comparison) -> None:
     options = SandboxOptions(rate=CHANGED_RATES[0], burst=BURST, max_chats=10_000_000)
     seconds = run.scaled(20, 8)
     count = int(1.5 * sum(CHANGED_RATES) * seconds) + 500
-    with _before_sandboxes(run.contenders, options, most, int(most)) as pairs:
-        run.timeline = measure_change(run.report, _with_backlog(run, pairs, count, count), seconds)
+    run.timeline.seconds = seconds
+    run.report.say(f"change: {' -> '.join(f'{rate:g}' for rate in CHANGED_RATES)} a second, {seconds:g} s each")
+    for contenders in run.side_by_side():
+        run.report.say(f"  {', '.join(one.name for one in contenders)}")
+        with _before_sandboxes(contenders, options, most, int(most)) as pairs:
+            measure_change(run.timeline, _with_backlog(run, pairs, count, count))
 
 
 def recovery(run: Comparison) -> None:

@@ -1,7 +1,7 @@
 """Under an allowance: what is made of it, what is wasted, and what a backlog does to urgent jobs and to other tenants.
 
-All contenders run at the same time, each with a Redis and a sandbox of its own: at 20 calls a second they leave the
-machine idle, and so whatever else it does strikes all alike.
+Contenders that keep to the allowance run at the same time, each with a Redis and a sandbox of its own: at 20 calls a
+second they leave the machine idle, and so whatever else it does strikes all alike. Each of the others runs alone.
 """
 
 import random
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from benchmarks.arrivals import ACCEPTED, THROTTLED, percentile, window, worst_window
+from benchmarks.peers.work import job_of
 from benchmarks.report import Report
 from benchmarks.rig import Stack
 from benchmarks.speed import Figures, fresh
 from outbound_chat_worker.sandbox import SandboxArrival, SandboxClient
-from tests.harness import number
 
 RATE, BURST = 20.0, 20
 CHANGED_RATES = (20.0, 5.0, 40.0)
@@ -35,7 +35,6 @@ class Timeline:
 
 
 def measure_allowance(
-    report: Report,
     figures: Figures,
     stacks: Sequence[tuple[Stack, SandboxClient]],
     *,
@@ -43,12 +42,10 @@ def measure_allowance(
     urgent: int,
 ) -> None:
     """All have a backlog and are at work. The first `seconds` are for goodput, the rest for who comes behind it."""
-    report.say(f"allowance: {seconds:g} s of goodput")
     began = time.monotonic()
     time.sleep(seconds)
     for stack, sandbox in stacks:
         _tell_goodput(figures, stack.contender.name, list(sandbox.arrivals()), began)
-    report.say(f"urgent: {urgent} jobs behind what is left")
     _measure_urgent(figures, stacks, urgent)
 
 
@@ -67,13 +64,13 @@ def _measure_urgent(figures: Figures, stacks: Sequence[tuple[Stack, SandboxClien
     others: dict[str, tuple[str, float]] = {}
     for stack, _ in stacks:
         first = fresh(1)
-        others[stack.contender.name] = number(first), stack.producer.ask("other", first=first)["began"]
+        others[stack.contender.name] = job_of(first)["to"], stack.producer.ask("other", first=first)["began"]
     for _ in range(count):
         time.sleep(phases.uniform(0.5, 1.0))
         for stack, _ in stacks:
             first = fresh(1)
             began = stack.producer.ask("single", first=first, count=1, urgent=True)["began"]
-            enqueued[stack.contender.name][number(first)] = began
+            enqueued[stack.contender.name][job_of(first)["to"]] = began
     time.sleep(2.0)
     over = time.monotonic()
     for stack, sandbox in stacks:
@@ -90,23 +87,20 @@ def _measure_urgent(figures: Figures, stacks: Sequence[tuple[Stack, SandboxClien
             figures.reasons["before other tenant", name] = "not called when measuring ended: it waits for the backlog"
 
 
-def measure_change(report: Report, stacks: Sequence[tuple[Stack, SandboxClient]], seconds: float) -> Timeline:
+def measure_change(timeline: Timeline, stacks: Sequence[tuple[Stack, SandboxClient]]) -> None:
     """The sandbox's rate changes while everybody's configuration still says the first one's double."""
-    report.say(f"change: {' -> '.join(f'{rate:g}' for rate in CHANGED_RATES)} a second, {seconds:g} s each")
     began = time.monotonic()
     for rate in CHANGED_RATES:
         for _, sandbox in stacks:
             sandbox.configure(rate=rate)
-        time.sleep(seconds)
-    timeline = Timeline(seconds)
-    buckets = int(len(CHANGED_RATES) * seconds / BUCKET_SECONDS)
+        time.sleep(timeline.seconds)
+    buckets = int(len(CHANGED_RATES) * timeline.seconds / BUCKET_SECONDS)
     for stack, sandbox in stacks:
         name, arrivals = stack.contender.name, list(sandbox.arrivals())
         edges = [began + bucket * BUCKET_SECONDS for bucket in range(buckets)]
         seen = [window(arrivals, edge, edge + BUCKET_SECONDS) for edge in edges]
         timeline.goodput[name] = [one.goodput for one in seen]
         timeline.calls[name] = [one.call_rate for one in seen]
-    return timeline
 
 
 def measure_recovery(
@@ -151,7 +145,7 @@ def _kill_each(stacks: Sequence[tuple[Stack, SandboxClient]], at: dict[str, int]
 
 
 def _numbers(first: int, jobs: int) -> set[str]:
-    return {number(index) for index in range(first, first + jobs)}
+    return {job_of(index)["to"] for index in range(first, first + jobs)}
 
 
 def _done(stack: Stack, sandbox: SandboxClient, firsts: dict[str, int], jobs: int) -> bool:

@@ -12,8 +12,10 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from benchmarks.arrivals import percentile
 from benchmarks.catalogue import ROOT
@@ -24,6 +26,7 @@ from benchmarks.rig import Peak, Stack, await_count, cpu_seconds
 PATIENCE_SECONDS = 300.0
 LATENCIES_MS = (0, 50)
 BARE = "bare boto3 loop"
+BARE_POOL = "bare boto3, 2 x 16 threads"
 EVERYTHING = "*"
 """Stands for all figures of a contender that did not start."""
 SETTLE_SECONDS = 0.3
@@ -120,7 +123,7 @@ def measure_drain(
     """Jobs wait behind an endpoint that holds the first calls back: from its opening to the last call is measured."""
     for turn, latency in itertools.product(range(rounds), LATENCIES_MS):
         report.say(f"drain: {latency} ms, round {turn + 1} of {rounds}")
-        _measure_bare(figures, endpoint, jobs if latency == 0 else jobs // 10, latency)
+        _measure_bare(figures, endpoint, jobs, latency)
         for stack in stacks:
             name = stack.contender.name
             with figures.excused(report, f"drain {latency} ms", name):
@@ -160,18 +163,21 @@ def _open_and_await(endpoint: Endpoint, count: int, latency: float) -> list[floa
 
 def _measure_bare(figures: Figures, endpoint: Endpoint, jobs: int, latency: int) -> None:
     endpoint.set(latency=latency / 1000)
-    answer = bare(endpoint.url, jobs)
-    figures.add(f"drain {latency} ms", BARE, jobs / answer["seconds"])
-    figures.add(f"cpu {latency} ms", BARE, 1000 * answer["cpu"] / jobs)
+    alone = jobs if latency == 0 else jobs // 10
+    for name, processes, threads, calls in ((BARE, 1, 1, alone), (BARE_POOL, 2, 16, jobs)):
+        answers = bare(endpoint.url, calls // processes, processes=processes, threads=threads)
+        figures.add(f"drain {latency} ms", name, sum(one["calls"] / one["seconds"] for one in answers))
+        spent = sum(one["cpu"] for one in answers) / sum(one["calls"] for one in answers)
+        figures.add(f"cpu {latency} ms", name, 1000 * spent)
 
 
-def bare(url: str, calls: int) -> dict[str, float]:
-    """Seconds and CPU of so many calls by a loop of boto3."""
+def bare(url: str, calls: int, *, processes: int = 1, threads: int = 1) -> list[dict[str, float]]:
+    """Calls, seconds and CPU of each process that makes about so many calls of boto3."""
     environment = {"BENCH_ENDPOINT": url, "AWS_ACCESS_KEY_ID": "SANDBOXACCESSKEYID00", "AWS_SECRET_ACCESS_KEY": "x"}
-    command = [sys.executable, "-m", "benchmarks.peers.bare", str(calls)]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
-    answer: dict[str, float] = json.loads(done.stdout)
-    return answer
+    command = [sys.executable, "-m", "benchmarks.peers.bare", str(calls), str(threads)]
+    with ThreadPoolExecutor(processes) as pool:
+        run = partial(subprocess.run, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+        return [json.loads(done.stdout) for done in pool.map(run, [command] * processes)]
 
 
 def measure_latency(report: Report, figures: Figures, stacks: Sequence[Stack], *, warm: int, cold: int) -> None:

@@ -1,31 +1,45 @@
-"""The floor: a single-threaded loop of boto3 calls, and nothing else. `python -m benchmarks.peers.bare COUNT`.
+"""The floor: boto3 calls, and nothing else: `python -m benchmarks.peers.bare COUNT THREADS`.
 
-Prints as JSON when it began and ended, by `time.monotonic()`, and its own CPU time.
+Prints as JSON how many they were, how many seconds they took, and their CPU time.
 """
 
+import itertools
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 from botocore.config import Config
 
 from benchmarks.peers.work import ENDPOINT, call_arguments, job_of
 
-WARM_UP = 50
+WARM_UP = 20
 
 
 def main() -> None:
-    """Makes so many calls."""
-    count = int(sys.argv[1])
-    config = Config(retries={"mode": "standard", "total_max_attempts": 1})
+    """Makes so many calls; with one thread in a plain loop."""
+    count, threads = map(int, sys.argv[1:])
+    config = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=threads)
     client = boto3.Session(region_name="us-east-1").client("connect", endpoint_url=ENDPOINT, config=config)
-    for index in range(WARM_UP):
-        client.start_outbound_chat_contact(**call_arguments(job_of(index), f"warm-{index}"))
-    began, cpu = time.monotonic(), time.process_time()
-    for index in range(count):
-        client.start_outbound_chat_contact(**call_arguments(job_of(index), str(index)))
-    print(json.dumps({"seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}))
+
+    indexes = itertools.count()
+
+    def call(times: range) -> None:
+        for _ in times:
+            index = next(indexes)
+            client.start_outbound_chat_contact(**call_arguments(job_of(index), str(index)))
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(call, [range(WARM_UP)] * threads))
+        began, cpu = time.monotonic(), time.process_time()
+        share = range(count // threads)
+        if threads == 1:
+            call(share)
+        else:
+            list(pool.map(call, [share] * threads))
+        seconds, spent = time.monotonic() - began, time.process_time() - cpu
+        print(json.dumps({"calls": threads * len(share), "seconds": seconds, "cpu": spent}))
 
 
 if __name__ == "__main__":

@@ -13,18 +13,21 @@ from outbound_chat_worker.sandbox import SandboxOptions, running_sandbox
 
 def test_the_endpoint_counts_each_call_of_a_real_boto3_client() -> None:
     with running_endpoint() as url:
-        spent = bare(url, 20)
+        (alone,) = bare(url, 30)
         # And those by which it warmed up.
-        assert len(Endpoint(url).arrivals()) == 20 + 50
-        assert spent["cpu"] > 0
+        assert len(Endpoint(url).arrivals()) == 30 + 20
+        assert (alone["calls"], alone["cpu"] > 0) == (30, True)
         assert Endpoint(url).arrivals() == []
+        answers = bare(url, 10, processes=2, threads=4)
+        assert [one["calls"] for one in answers] == [8, 8]
+        assert len(Endpoint(url).arrivals()) == 2 * 4 * (2 + 20)
 
 
 def test_the_sandbox_accepts_what_peers_send() -> None:
     with running_sandbox(SandboxOptions(rate=None, max_chats=1_000, verify_signatures=False)) as sandbox:
         bare(sandbox.url, 5)
         stats = sandbox.stats()
-        assert (stats.accepted, stats.refused) == (55, 0)
+        assert (stats.accepted, stats.refused) == (25, 0)
 
 
 def test_a_bad_job_is_refused_by_name() -> None:
