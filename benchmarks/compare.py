@@ -1,6 +1,6 @@
 """Measures outbound-chat beside what a user would pick instead: `python -m benchmarks.compare --help`.
 
-See docs/benchmarks.md. Takes about a quarter of an hour on two cores that have nothing else to do.
+See docs/benchmarks.md. Takes about half an hour on two cores that have nothing else to do.
 """
 
 import argparse
