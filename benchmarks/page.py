@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.paced import Timeline
@@ -64,7 +65,8 @@ def between_marks(text: str, new: str) -> str:
 
 def as_markdown(report: Report, pictures: Sequence[str] = ()) -> str:
     """All tables, the bars with what was reached, and the pictures."""
-    machine = f"Measured with Python {platform.python_version()} on {os.cpu_count()} cores."
+    versions = ", ".join(f"{label} {_version(label.lower())}" for label in ("boto3", "Celery", "dramatiq"))
+    machine = f"Measured with Python {platform.python_version()}, {versions} on {os.cpu_count()} cores."
     parts = [machine]
     for title, rows in report.tables.items():
         parts += [f"### {title}", _table(list(rows[0]), [list(row.values()) for row in rows])]
@@ -73,6 +75,13 @@ def as_markdown(report: Report, pictures: Sequence[str] = ()) -> str:
         parts += ["### Bars", _table(["what", "reached", "bar", ""], bars)]
     parts += [f"![{PICTURES[name]}]({name})" for name in pictures]
     return "\n\n".join(parts)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
 
 
 def _limits(bar: Bar) -> str:

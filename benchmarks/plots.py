@@ -93,8 +93,9 @@ def draw_latency(figures: Figures, names: Sequence[str], path: Path) -> None:
             width = 2.2 if name == OURS else 1.1
             panel.step(values, shares, where="post", color=_colour(name, position), linewidth=width, label=name)
         panel.set_xscale("log")
-        # 1, 2, 5, 10 ...: a panel may show less than a power of ten.
-        panel.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=12))
+        # 1, 2, 5, 10 ...: a panel may show less than a power of ten. One that shows several has no room for them.
+        low, high = panel.get_xlim()
+        panel.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if high < 1_000 * low else (1,), numticks=12))
         panel.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
         panel.xaxis.set_minor_formatter(ticker.NullFormatter())
         panel.set_title(title, loc="left", fontsize=9)
