@@ -36,6 +36,7 @@ from benchmarks.speed import (
     measure_enqueue,
     measure_floors,
     measure_latency,
+    measure_one_process,
     measure_polls,
 )
 from outbound_chat_worker.sandbox import SandboxClient, SandboxOptions, running_sandbox
@@ -95,6 +96,9 @@ def speed(run: Comparison) -> None:
             measure_polls(run.report, run.figures, working, count=run.scaled(2_000, 200), rounds=rounds)
             jobs = run.scaled(2_000, 300)
             measure_drain(run.report, run.figures, working, endpoint, jobs=jobs, rounds=rounds)
+            for stack in working:
+                if stack.contender.ours:
+                    measure_one_process(run.report, run.figures, stack, endpoint, jobs=jobs, rounds=rounds)
 
 
 @contextmanager

@@ -130,6 +130,20 @@ def measure_drain(
                 _drain(figures, stack, endpoint, jobs, latency)
 
 
+def measure_one_process(
+    report: Report, figures: Figures, stack: Stack, endpoint: Endpoint, *, jobs: int, rounds: int
+) -> None:
+    """The same of one worker: the last that is measured, since the other is gone then."""
+    stack.stop_worker(1)
+    for turn in range(rounds):
+        report.say(f"drain: 0 ms, one process, round {turn + 1} of {rounds}")
+        aside = Figures()
+        _measure_bare(aside, endpoint, jobs, 0)
+        _drain(aside, stack, endpoint, jobs, 0)
+        for name in (stack.contender.name, BARE):
+            figures.add("drain one process", name, aside.median("drain 0 ms", name))
+
+
 def _drain(figures: Figures, stack: Stack, endpoint: Endpoint, jobs: int, latency: int) -> None:
     name, which = stack.contender.name, f"{latency} ms"
     memory = stack.used_memory()
