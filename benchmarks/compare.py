@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from benchmarks.backlog_cost import measure_backlog_cost
-from benchmarks.catalogue import CONTENDERS, ROOT, Contender
+from benchmarks.catalogue import CONTENDERS, Contender
 from benchmarks.comparison import fill, hold_bars
 from benchmarks.endpoint import Endpoint
 from benchmarks.paced import (
@@ -40,8 +40,6 @@ from benchmarks.speed import (
     measure_polls,
 )
 from outbound_chat_worker.sandbox import SandboxClient, SandboxOptions, running_sandbox
-
-DOCS = ROOT / "docs"
 
 
 @dataclass(slots=True)

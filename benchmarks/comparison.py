@@ -86,9 +86,9 @@ def _floors(figures: Figures, columns: Sequence[Column]) -> list[str]:
 def _cell(figures: Figures, column: Column, name: str, *, floor: bool) -> str:
     value = p99(figures, column.figure, name) if column.worst else figures.median(column.figure, name)
     if math.isnan(value):
-        return (
-            "floor: only what it does" if floor else _reason(figures, column, name) or figures.alike.get(name, ABSENT)
-        )
+        if floor:
+            return "floor: only what it does"
+        return _reason(figures, column, name) or figures.alike.get(name, ABSENT)
     text = f"{value:,.{column.digits}f}"
     reason = _reason(figures, column, name)
     return f"≥ {text} ({reason})" if reason else text

@@ -18,7 +18,7 @@ WARM_UP = 20
 
 
 def main() -> None:
-    """Makes so many calls; with one thread in a plain loop."""
+    """Makes so many calls, shared evenly by the threads."""
     count, threads = map(int, sys.argv[1:])
     config = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=threads)
     client = boto3.Session(region_name="us-east-1").client("connect", endpoint_url=ENDPOINT, config=config)
@@ -34,10 +34,7 @@ def main() -> None:
         list(pool.map(call, [range(WARM_UP)] * threads))
         began, cpu = time.monotonic(), time.process_time()
         share = range(count // threads)
-        if threads == 1:
-            call(share)
-        else:
-            list(pool.map(call, [share] * threads))
+        list(pool.map(call, [share] * threads))
         seconds, spent = time.monotonic() - began, time.process_time() - cpu
         print(json.dumps({"calls": threads * len(share), "seconds": seconds, "cpu": spent}))
 

@@ -120,7 +120,7 @@ class CountingStore(Store):
 
 
 def test_a_pump_shares_its_round_trips_among_jobs(stack: Harness, chat: OutboundChat, runtime: Runtime) -> None:
-    """0.2 scripts a job: while threads call, results gather, and places for the next claim.
+    """0.14 scripts a job: while threads call, results gather, and places for the next claim.
 
     Two a job, one claim and one finish, is what a pump would need that took jobs one by one.
     """

@@ -129,6 +129,7 @@ class Hub:
                 group.create_task(self._listen(subscription))
                 group.create_task(self._read_again())
         except* StoreUnavailable:
+            # The line may have been cut and no more: whoever connects anew learns whether Redis is gone.
             pass
 
     def _fail(self, fault: BaseException) -> None:
