@@ -126,6 +126,17 @@ class Keys:
         return f"{self.prefix}:{{{self.budget}}}:"
 
     @property
+    def declared(self) -> tuple[str, str]:
+        """The keys that a script declares, of which neither exists. They route it to the budget's slot.
+
+        They are two because of clusters. While a slot moves, the node that it leaves refuses what touches a missing
+        key (ASK), and the node that it goes to refuses what touches several of which one is missing (TRYAGAIN). With
+        a single key the latter would run the script on the part of the ledger that has already come.
+        https://redis.io/docs/latest/commands/cluster-setslot/
+        """
+        return self.base, f"{self.base}-"
+
+    @property
     def poke(self) -> str:
         """List that the registered pump blocks on."""
         return f"{self.base}poke"

@@ -83,9 +83,9 @@ class Store:
             if call.then:
                 return call.read(run_together(self.redis, call, script))
             try:
-                reply = self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)
+                reply = self.redis.evalsha(script.sha, 2, *call.keys.declared, *call.args)
             except NoScriptError:
-                reply = self.redis.eval(script.source, 1, call.keys.base, *call.args)
+                reply = self.redis.eval(script.source, 2, *call.keys.declared, *call.args)
         return call.read(reply)
 
     def wait_for_signal(self, keys: Sequence[str], timeout: float) -> Signal | None:
@@ -232,9 +232,9 @@ class AsyncStore:
             if call.then:
                 return call.read(await run_together_async(self.redis, call, script))
             try:
-                reply = await self.redis.evalsha(script.sha, 1, call.keys.base, *call.args)
+                reply = await self.redis.evalsha(script.sha, 2, *call.keys.declared, *call.args)
             except NoScriptError:
-                reply = await self.redis.eval(script.source, 1, call.keys.base, *call.args)
+                reply = await self.redis.eval(script.source, 2, *call.keys.declared, *call.args)
         return call.read(reply)
 
     async def ping(self) -> None:

@@ -28,7 +28,7 @@ Commands = Sequence[tuple[str | int | float, ...]]
 
 def _commands(call: Call[Any], script: Script, *, known: bool) -> Commands:
     first = ("EVALSHA", script.sha) if known else ("EVAL", script.source)
-    return [(*first, 1, call.keys.base, *call.args), *call.then]
+    return [(*first, 2, *call.keys.declared, *call.args), *call.then]
 
 
 def run_together(client: AnyRedis, call: Call[Any], script: Script) -> list[Any]:
@@ -39,7 +39,7 @@ def run_together(client: AnyRedis, call: Call[Any], script: Script) -> list[Any]
         if isinstance(replies[0], NoScriptError):
             known = False
         elif isinstance(replies[0], _AGAIN):
-            client.eval(script.source, 1, call.keys.base, *call.args)
+            client.eval(script.source, 2, *call.keys.declared, *call.args)
         else:
             break
     if isinstance(replies[0], Exception):
@@ -74,7 +74,7 @@ async def run_together_async(client: AnyAsyncRedis, call: Call[Any], script: Scr
         if isinstance(replies[0], NoScriptError):
             known = False
         elif isinstance(replies[0], _AGAIN):
-            await client.eval(script.source, 1, call.keys.base, *call.args)
+            await client.eval(script.source, 2, *call.keys.declared, *call.args)
         else:
             break
     if isinstance(replies[0], Exception):

@@ -1,4 +1,5 @@
 -- base: what every script stands on. All keys of a budget begin with KEYS[1], `oc:{budget}:`, and so share a slot.
+-- (KEYS[2] is never used: `Keys.declared` says why there are two.)
 local BASE = KEYS[1]
 
 local function key(name)
