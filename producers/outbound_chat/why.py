@@ -27,7 +27,7 @@ class WaitReason(StrEnum):
     QUIET_HOURS = "quiet_hours"
     """Its sender is quiet where its number is."""
     BACKOFF = "backoff"
-    """A call led to no contact, and its next attempt lies ahead."""
+    """A call led to no contact, or a worker gave it back without one, and its next attempt lies ahead."""
     NO_SETTINGS = "no_settings"
     """Redis has no settings of its budget: no worker was ever started for it."""
     NO_WORKER = "no_worker"

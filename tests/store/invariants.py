@@ -28,6 +28,11 @@ class Held:
 Snapshot = dict[str, Held]
 """All keys of the budget, by name without their common part."""
 
+PARTS = ("lane", "timed", "again")
+"""Zsets of a lane."""
+ORDER_DIGITS = 16
+"""Of a single job's number, which leads its members of `timed` and `again`."""
+
 _READ = {
     "string": lambda pipeline, key: pipeline.get(key),
     "hash": lambda pipeline, key: pipeline.hgetall(key),
@@ -95,17 +100,27 @@ def _check_books(held: Snapshot, heads: dict[str, list[Any]]) -> None:
         assert states == Counter(counted), f"of {batch or 'the budget'}"
 
 
+def id_of(part: str, batch: str, member: str) -> str:
+    """The job that a member of a lane's zset is."""
+    own = member if part == "lane" else member[1 if batch else ORDER_DIGITS :]
+    return f"{batch}-{own}" if batch else own
+
+
+def _has_jobs(held: Snapshot, lane: str) -> bool:
+    return any(f"{part}:{lane}" in held for part in PARTS)
+
+
 def _check_places(held: Snapshot, heads: dict[str, list[Any]]) -> None:
     """Every open job stands in one place: a part of its lane or the leases; every lane: ring, `later` or a gate."""
     waiting: set[str] = set()
     kept: dict[str, str] = held["kept"].value if "kept" in held else {}
-    assert all({f"lane:{lane}", f"again:{lane}"} & held.keys() for lane in kept)
+    assert all(_has_jobs(held, lane) for lane in kept)
     for name in held:
         part, _, lane = name.partition(":")
-        if part in {"lane", "again"}:
+        if part in PARTS:
             priority, _, tenant, batch = lane.split(":")
-            ids = {f"{batch}-{member}" if batch else member for member in _members(held, name)}
-            assert not ids & waiting, f"jobs stand in both parts of {lane}"
+            ids = {id_of(part, batch, member) for member in _members(held, name)}
+            assert not ids & waiting, f"jobs stand in two parts of {lane}"
             waiting |= ids
             places = ["later", f"ring:{priority}:{tenant}"]
             if scope := kept.get(lane):
@@ -131,7 +146,7 @@ def _check_ring(held: Snapshot) -> None:
         for lane in _members(held, name):
             if lane.startswith("@"):
                 continue
-            assert {f"lane:{lane}", f"again:{lane}"} & held.keys(), f"{lane} stands in {name} without a job"
+            assert _has_jobs(held, lane), f"{lane} stands in {name} without a job"
 
 
 def _check_lanes(held: Snapshot) -> None:
@@ -139,7 +154,7 @@ def _check_lanes(held: Snapshot) -> None:
     jobs: Counter[str] = Counter()
     for name in held:
         part, _, lane = name.partition(":")
-        if part in {"lane", "again"}:
+        if part in PARTS:
             jobs[lane] += len(held[name].value)
     counted = held["lanes"].value if "lanes" in held else {}
     assert jobs == {lane: int(number) for lane, number in counted.items()}

@@ -28,6 +28,8 @@ class Job:
     expires: int
     parts: int
     due: int = 0
+    place: int = 0
+    """Its number in the order of acceptance: µs, never less than the last."""
     looked_at: int = 0
     """When its expiry is looked at: later than `expires` if it was being called then."""
     state: str = "queued"
@@ -47,6 +49,16 @@ class Job:
     @property
     def batch(self) -> str:
         return self.lane.split(":")[3]
+
+    @property
+    def is_new(self) -> bool:
+        """It may go at once and was never called: it is due whatever the clock says."""
+        return self.part == "lane" and not self.send_at
+
+    @property
+    def turn(self) -> tuple[int, bool, int]:
+        """By what it goes before another of the same part."""
+        return (self.place if self.is_new else self.due * 1000, self.is_new, self.place)
 
     @property
     def facts(self) -> tuple[object, ...]:
@@ -88,6 +100,7 @@ class Model:
     pace: Allowance
     latest: int = 0
     """The latest time that the clock ever showed."""
+    last_place: int = 0
     jobs: dict[str, Job] = field(default_factory=dict)
     batches: dict[str, Batch] = field(default_factory=dict)
     numbers: dict[str, Allowance] = field(default_factory=dict)
@@ -110,6 +123,7 @@ class Model:
 
     def add(self, job: Job) -> None:
         job.due, job.looked_at = job.send_at or self.now, job.expires
+        job.place = self.last_place = max(self.last_place + 1, self.now * 1000)
         self.jobs[job.local_id] = job
 
     # What may be called
@@ -117,6 +131,10 @@ class Model:
     def over(self, job: Job) -> bool:
         """The job may not be called any more."""
         return job.expires <= self.now or bool(job.maybe_sent and self.now > job.maybe_sent + HORIZON_MS)
+
+    def due(self) -> list[Job]:
+        """Jobs whose own time has come."""
+        return [job for job in self.of_state("queued") if job.is_new or job.due <= self.now]
 
     def calls(self, senders: Iterable[str]) -> list[Job]:
         return [job for job in self.of_state("sending") if job.sender in senders]
@@ -159,7 +177,7 @@ class Model:
 
     def ready(self) -> list[Job]:
         """Due jobs that nothing but the budget's pace keeps back."""
-        due = [job for job in self.of_state("queued") if job.due <= self.now and not self.over(job)]
+        due = [job for job in self.due() if not self.over(job)]
         return [job for job in due if not self._stopped(job) and all(least >= 1 for _, _, least in self._rules(job))]
 
     # What the scripts did
@@ -170,7 +188,7 @@ class Model:
         for given in jobs:
             job = self.jobs[given.local_id]
             assert job.state == "queued", f"{job} was given twice"
-            assert job.due <= self.now, f"{job} is not due"
+            assert job in self.due(), f"{job} is not due"
             assert not self.over(job), f"{job} may not be called any more"
             assert not self._stopped(job), f"{job} is stopped by {self._stopped(job)}"
             for rule, most, _ in self._rules(job):
@@ -182,13 +200,13 @@ class Model:
             assert (given.claimed_ms, given.sender, given.batch) == (self.now, job.sender, job.batch)
 
     def _check_order(self, job: Job) -> None:
-        """Inside a lane retries go first, then what is due first; but the probe of a hold may be any."""
+        """Inside a lane retries go first, then what is due first, then what came first; a probe may be any."""
         if any(scope in self.system for scope in self.scopes(job)):
             return
-        for other in self.of_state("queued"):
-            if other.lane == job.lane and other.due <= self.now and not self.over(other):
+        for other in self.due():
+            if other.lane == job.lane and not self.over(other):
                 assert job.part in {other.part, "again"}, f"{job} goes before the retry {other}"
-                assert other.part != job.part or other.due >= job.due, f"{job} goes before {other}"
+                assert other.part != job.part or other.turn >= job.turn, f"{job} goes before {other}"
 
     def _begin(self, job: Job, claim: str) -> None:
         for scope in self.scopes(job):
@@ -310,6 +328,6 @@ class Model:
 
     def follow(self, states: dict[str, str]) -> None:
         """A claim may end due jobs that it looked at and that may not be called any more."""
-        for job in self.of_state("queued"):
-            if states[job.local_id] not in OPEN and job.due <= self.now and self.over(job):
+        for job in self.due():
+            if states[job.local_id] not in OPEN and self.over(job):
                 self.conclude(job, "expired" if job.expires <= self.now else "uncertain")

@@ -464,7 +464,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert until is None or waits or not self.model.of_state(*OPEN), "nothing is left to wait for"
         assert self.model.of_state(*OPEN) == []
         left = [name.partition(":")[0] for name in self.ledger.names()]
-        assert not {"lane", "again", "kept", "ring", "later", "leases", "expiry"} & set(left)
+        assert not {"lane", "timed", "again", "kept", "ring", "later", "leases", "expiry"} & set(left)
 
 
 def most_tokens(rate: float, burst: int) -> float:

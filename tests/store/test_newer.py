@@ -41,7 +41,7 @@ def test_a_claim_leaves_it_waiting(ledger: Ledger) -> None:
     assert {ids[0]: ledger.raw(ids[0])} == kept
     assert ledger.books() == {"accepted": 3, "waiting": 1, "leased": 2}
     assert ledger.names().count("unreadable") == 0
-    due = ledger.redis.zscore(ledger.key(f"lane:{name}"), "1")
+    due = ledger.redis.zscore(ledger.key(f"timed:{name}"), "11")
     assert 0 < due - ledger.now_ms() <= 1_000
     make_ours(ledger, ids[0])
 
@@ -166,7 +166,7 @@ def test_once_it_can_be_read_it_is_sent_as_if_nothing_had_been(ledger: Ledger) -
         calls.claim(ledger.keys, pump="old", claim_id="1", wanted=1, lease_ms=LEASE_MS, linger_ms=0, nonce="")
     )
     make_ours(ledger, local_id)
-    ledger.run_out(f"lane:{LANE}")
+    ledger.run_out(f"timed:{LANE}")
     ledger.run_out("later")
     claimed, claim = ledger.take_one()
     ledger.finish(claimed, claim, "sent", contact_id="contact-1")

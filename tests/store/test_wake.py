@@ -176,7 +176,7 @@ def test_the_waker_asks_for_work_that_became_due(ledger: Ledger) -> None:
     ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
     assert not ledger.tend().bring
     for name in ledger.names():
-        if name == "later" or name.startswith("lane:"):
+        if name == "later" or name.startswith("timed:"):
             ledger.run_out(name)
 
     assert ledger.tend().bring

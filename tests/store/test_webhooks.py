@@ -7,7 +7,7 @@ import pytest
 from outbound_chat.jobs import JobState
 from outbound_chat.store import calls
 from outbound_chat.store.calls import ClaimedWebhook, ClaimedWebhooks, WebhookResult
-from outbound_chat.store.records import RECORD_VERSION, Place
+from outbound_chat.store.records import PLACES_OF_ALL, RECORD_VERSION, Place
 
 from .ledger import DAY_MS, KEEP_MS, LEASE_MS, Ledger, lane, new_job
 
@@ -59,7 +59,7 @@ def test_jobs_without_a_callback_leave_nothing_behind(ledger: Ledger) -> None:
     (local_id,) = sent(ledger)
 
     assert not [name for name in ledger.names() if "hook" in name]
-    assert len(ledger.head(local_id)) == 17
+    assert len(ledger.head(local_id)) == PLACES_OF_ALL
     assert claim(ledger) == []
 
 
@@ -93,7 +93,7 @@ def test_a_batch_tells_of_its_jobs_and_of_its_end(ledger: Ledger) -> None:
     name = ledger.open_batch(callback=URL)
     batch = name.split(":")[3]
     ledger.submit(new_job(f"{batch}-1"), new_job(f"{batch}-2", callback=OTHER), lane=name)
-    assert len(ledger.head(f"{batch}-1")) == 17
+    assert len(ledger.head(f"{batch}-1")) == PLACES_OF_ALL
     taken = ledger.take(2)
     for id_ in taken.ids:
         ledger.finish(id_, taken.claim, "sent", contact_id=id_)

@@ -3,8 +3,9 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from outbound_chat.jobs import Priority
 from outbound_chat.store import AsyncStore, Store, calls
 from outbound_chat.store.calls import Claimed, Empty, Held, Paced, Unconfigured
 from outbound_chat.store.records import from_ms
+from tests.harness import sender
 
 from .conftest import PREFIX
 from .ledger import BUDGET, DAY_MS, HOUR_MS, Answer, Ledger, lane
@@ -27,9 +29,9 @@ REFUSED = (SYSTEM, DENIED)
 R = WaitReason
 
 
-def why(ledger: Ledger, local_id: str) -> Why:
-    """Asked as a caller asks, through the client."""
-    return OutboundChat(store=ledger.store, key_prefix=PREFIX).why(f"{BUDGET}.{local_id}")
+def why(ledger: Ledger, local_id: str, **values: Any) -> Why:
+    """Asked as a caller asks, through the client; `values`: settings of it."""
+    return OutboundChat(store=ledger.store, key_prefix=PREFIX, **values).why(f"{BUDGET}.{local_id}")
 
 
 def sent(ledger: Ledger) -> str:
@@ -70,6 +72,12 @@ def scheduled(ledger: Ledger) -> str:
 def backing_off(ledger: Ledger) -> str:
     ledger.add()
     return ledger.attempt("retry", delay_ms=DAY_MS, code="service_error", message="try later")[0]
+
+
+def handed_back(ledger: Ledger) -> str:
+    """For another reason than the time of day, as its sender has no quiet hours."""
+    ledger.add()
+    return ledger.attempt("not_called", delay_ms=HOUR_MS)[0]
 
 
 def handed_back_at_night(ledger: Ledger) -> str:
@@ -241,6 +249,7 @@ class Row:
     then: WaitReason | None = None
     scope: str | None = None
     held: tuple[str, str] | None = None
+    senders: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.situation.__name__
@@ -257,7 +266,8 @@ TABLE = [
     Row(scheduled, R.SCHEDULED, "to go in 5 h"),
     Row(scheduled_under_a_hold, R.SCHEDULED, "number is being ported", then=R.HELD_BY_PERSON),
     Row(backing_off, R.BACKOFF, "(service_error: try later); the next attempt is due in 24 h"),
-    Row(handed_back_at_night, R.QUIET_HOURS, "to go in 5 h"),
+    Row(handed_back, R.BACKOFF, "gave it back without a call; the next attempt is due in 60 min"),
+    Row(handed_back_at_night, R.QUIET_HOURS, "to go in 5 h", senders={"sms": sender(quiet_hours="21:00-08:00")}),
     Row(without_settings, R.NO_SETTINGS, "no worker was started", Unconfigured, scope=ALL),
     Row(without_worker, R.NO_WORKER, "outbound-chat worker", Claimed, scope=ALL),
     Row(without_worker_under_a_hold, R.NO_WORKER, "legal looks", then=R.HELD_BY_PERSON, scope=ALL),
@@ -295,7 +305,7 @@ def ledger(ledger: Ledger) -> Ledger:
 def test_the_reason_is_the_rule_that_stops_the_job(ledger: Ledger, row: Row) -> None:
     """An operator acts on what is said first."""
     local_id = row.situation(ledger)
-    answer = why(ledger, local_id)
+    answer = why(ledger, local_id, senders=row.senders)
 
     assert answer.reason is row.reason
     assert row.words.lower() in answer.explanation.lower()

@@ -64,5 +64,5 @@ def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) ->
     """A job that `submit` has just taken, without reading it back."""
     expires = job.expires_ms or max(job.send_at_ms, now_ms) + life_ms
     times = (now_ms, job.send_at_ms, job.send_at_ms, expires)
-    head = [1, "queued", lane, *times, 0, "", 0, 0, job.parts, "", job.idem, "", 0, 0]
+    head = [1, "queued", lane, *times, 0, "", 0, 0, job.parts, "", job.idem, "", 0, 0, 0]
     return job_of_head(budget, job.local_id, head, now_ms)

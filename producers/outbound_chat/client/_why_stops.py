@@ -80,6 +80,9 @@ def _own_time(job: Job, now: datetime, *, quiet: bool) -> Iterator[Stop]:
         ends = ", or when its sender's quiet hours are over where its number is" if quiet else ""
         sentence = f"It is to go {after(due - now)}, at its send_at{ends}."
         yield Stop(reason=WaitReason.SCHEDULED, sentence=sentence, until=due, ends=True)
+    elif due > now and not job.history and not quiet:
+        sentence = f"A worker gave it back without a call; the next attempt is due {after(due - now)}."
+        yield Stop(reason=WaitReason.BACKOFF, sentence=sentence, until=due, ends=True)
     elif due > now and not job.history:
         sentence = f"Quiet hours of its sender hold where its number is; it is to go {after(due - now)}."
         yield Stop(reason=WaitReason.QUIET_HOURS, sentence=sentence, until=due, ends=True)

@@ -61,7 +61,7 @@ def _names(store: Store, keys: Keys) -> Iterator[str]:
             yield f"lane:{lane}"
         for name in store.redis.scan_iter(match=f"{keys.base.translate(_SPECIAL)}*", count=1000):
             short = name.removeprefix(keys.base)
-            if short.startswith(("j:", "lane:", "again:")):
+            if short.startswith(("j:", "lane:", "timed:", "again:")):
                 yield short
 
 

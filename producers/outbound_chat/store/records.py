@@ -40,23 +40,25 @@ class Place(IntEnum):
     CONTACT = 14
     FINISHED = 15
     HISTORY = 16
-    REPLAY_OF = 17
+    ORDER = 17
+    """Its number in the order of acceptance, beyond 1,000 times `CREATED`; 0 once it is final."""
+    REPLAY_OF = 18
     """With the next three: only some records have it."""
-    REPLAYED_BY = 18
-    CALLBACK = 19
+    REPLAYED_BY = 19
+    CALLBACK = 20
     """URL of its own for webhooks."""
-    TOLD = 20
+    TOLD = 21
     """What became of the webhook of its end: `pending`, `delivered:<ms>` or `dead:<ms>:<code>`; empty: none."""
 
 
-PLACES_OF_ALL = Place.HISTORY + 1
+PLACES_OF_ALL = Place.ORDER + 1
 """Places that every record has."""
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999: `datetime` knows no later time."""
 _TEXTS = (Place.STATE, Place.LANE, Place.CLAIM, Place.TOKEN, Place.IDEM, Place.CONTACT)
 _NUMBERS = (
     *(Place.CREATED, Place.SEND_AT, Place.DUE, Place.EXPIRES, Place.ATTEMPTS),
-    *(Place.MAYBE_SENT, Place.CANCEL, Place.PARTS, Place.FINISHED),
+    *(Place.MAYBE_SENT, Place.CANCEL, Place.PARTS, Place.FINISHED, Place.ORDER),
 )
 _ATTEMPT_TEXTS = 5
 """Texts of an entry of the history, behind its time."""
@@ -168,7 +170,8 @@ def job_of_head(budget: str, local_id: str, head: list[Any], now_ms: int) -> Job
         created_at=from_ms(head[Place.CREATED]),
         send_at=from_ms(send_at) if send_at else None,
         expires_at=from_ms(head[Place.EXPIRES]),
-        next_attempt_at=from_ms(head[Place.DUE] or head[Place.CREATED]) if waiting else None,
+        # One that may go at once is due whatever the clock says; that may have been ahead when it came.
+        next_attempt_at=from_ms(head[Place.DUE] or min(head[Place.CREATED], now_ms)) if waiting else None,
         finished_at=from_ms(head[Place.FINISHED]) if head[Place.FINISHED] else None,
         cancel_requested=bool(head[Place.CANCEL]),
         maybe_sent=bool(head[Place.MAYBE_SENT]),

@@ -13,7 +13,7 @@ if head[STATE] == 'sending' then
   head[CANCEL] = 1
   save_record(id, head, request)
 elseif head[STATE] == 'queued' then
-  take_from_lane(id, head[LANE])
+  take_from_lane(id, head)
   enroll(head[LANE])
   conclude(id, head, request, 'waiting', 'cancelled')
   write_books()

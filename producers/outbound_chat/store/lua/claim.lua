@@ -61,16 +61,18 @@ local function mark(id, head, request, look)
 end
 
 -- Leaves a job to workers of a newer version: it is due again soon, behind the others of its lane.
-local function put_off(id, lane)
+local function put_off(job, lane, batch)
   newer = newer + 1
-  put_in_lane('lane:', id, lane, NOW + PUT_OFF_MS)
+  local member = job.member or numbered(batch, job.id, job.order)
+  count_in_lane(lane, redis.call('ZADD', key(job.part .. lane), digits(NOW + PUT_OFF_MS), member))
 end
 
 -- Takes the job out of waiting; true when the pump may call it.
-local function admit(id, lane, batch)
+local function admit(job, lane, batch)
+  local id = job.id
   local head, request = load_record(id)
   if not head and request == 'newer' then
-    put_off(id, lane)
+    put_off(job, lane, batch)
   elseif not head then
     set_aside(id, batch, 'waiting')
   elseif head[STATE] ~= 'queued' then
@@ -95,12 +97,12 @@ end
 local function take_turn(lane, most, probes, ids)
   local _, _, _, batch = lane_parts(lane)
   -- A job that was refused may be the only one that can't be sent, so another probes, if there is one.
-  local due = take_due(lane, most, probes and UNTRIED_FIRST or IN_ORDER)
-  for _, id in ipairs(due) do
-    if admit(id, lane, batch) then
-      ids[#ids + 1] = id
+  local due = take_due(lane, most, probes)
+  for _, job in ipairs(due) do
+    if admit(job, lane, batch) then
+      ids[#ids + 1] = job.id
       if probes then
-        begin_probe(id, probes)
+        begin_probe(job.id, probes)
       end
     end
   end

@@ -31,7 +31,7 @@ local function record_late(id, head, request, contact, chat_ms)
   head[CONTACT] = contact
   open_chat(head, contact, chat_ms)
   if from == 'queued' then
-    take_from_lane(id, head[LANE])
+    take_from_lane(id, head)
     enroll(head[LANE])
     from = 'waiting'
   elseif from == 'sending' then

@@ -10,8 +10,10 @@
 -- uses: base
 local TENANTS, LANES, WORKER_MS, MOST_HOSTS = 8, 4, 10000, 500
 
-local function first_due(name)
-  return within((read('ZRANGE', key(name), 0, 0, 'WITHSCORES') or {})[2], 0, NOW) or math.huge
+-- `unit`: of the scores, in ms.
+local function first_due(name, unit)
+  local first = tonumber((read('ZRANGE', key(name), 0, 0, 'WITHSCORES') or {})[2])
+  return within(first and first * unit, 0, NOW) or math.huge
 end
 
 local function oldest_due()
@@ -20,7 +22,8 @@ local function oldest_due()
     local ring = key('ring:' .. priority)
     for _, tenant in ipairs(read('ZRANGE', ring, 0, TENANTS - 1) or {}) do
       for _, lane in ipairs(read('ZRANGE', ring .. ':' .. tenant, 0, LANES - 1) or {}) do
-        oldest = math.min(oldest, first_due('lane:' .. lane), first_due('again:' .. lane))
+        oldest = math.min(oldest, first_due('lane:' .. lane, 0.001), first_due('timed:' .. lane, 1),
+          first_due('again:' .. lane, 1))
       end
     end
   end

@@ -42,11 +42,6 @@ table.sort(looked, function(a, b)
   return waiting[a] > waiting[b] or (waiting[a] == waiting[b] and a < b)
 end)
 
-local function due_in(lane)
-  return redis.call('ZCOUNT', key('lane:' .. lane), '-inf', END_OF_NOW)
-    + redis.call('ZCOUNT', key('again:' .. lane), '-inf', END_OF_NOW)
-end
-
 local function stop_json(scope)
   local owner, hold = holder_of(scope)
   return owner and cjson.encode({ owner, scope, hold.code or '', hold.reason }) or ''

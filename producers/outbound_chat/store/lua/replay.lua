@@ -32,7 +32,7 @@ end
 local same_token = not edited and protected
 local _, _, _, batch = lane_parts(ARGV[3])
 take_in({ id = id, lane = ARGV[3], batch = batch, send_at = tonumber(ARGV[9]), expires = 0, max_age = tonumber(ARGV[4]),
-  parts = tonumber(ARGV[5]), token = same_token and ARGV[6] or '', idem = '', request = ARGV[10], place = 0,
+  parts = tonumber(ARGV[5]), token = same_token and ARGV[6] or '', idem = '', request = ARGV[10],
   maybe_sent = same_token and since or 0, replay_of = old, callback = callback_of(head[LANE], head[CALLBACK]) })
 write_intake(ARGV[3])
 take_from_dead(old, head)

@@ -36,7 +36,7 @@ local function take(i)
   end
   local due = not old and take_in({ id = id, lane = lane, batch = batch, send_at = send_at, expires = expires,
     max_age = max_age_ms, parts = tonumber(ARGV[i + 3]), token = ARGV[i + 4], idem = ARGV[i + 5],
-    request = ARGV[i + 7], place = (i - FIRST) / WIDTH, callback = ARGV[i + 8] })
+    request = ARGV[i + 7], callback = ARGV[i + 8] })
   earliest = math.min(earliest, due or earliest)
 end
 
@@ -62,10 +62,7 @@ for i = FIRST, #ARGV, WIDTH do
 end
 write_intake(lane)
 write_books()
-if earliest < math.huge then
-  enroll(lane)
-end
-if earliest <= NOW + ASKED_MS and redis.call('HEXISTS', key('kept'), lane) == 0 then
+if earliest < math.huge and not enroll(lane) and earliest <= NOW + ASKED_MS then
   signal_work()
 end
 return reply

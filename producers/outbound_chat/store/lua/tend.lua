@@ -39,7 +39,7 @@ local function expire(id)
   local head, request = load_record(id)
   if head and head[STATE] == 'queued' then
     expired = expired + 1
-    take_from_lane(id, head[LANE])
+    take_from_lane(id, head)
     enroll(head[LANE])
     conclude(id, head, request, 'waiting', 'expired')
   elseif head and head[STATE] == 'sending' then

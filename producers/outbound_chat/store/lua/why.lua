@@ -31,7 +31,7 @@ local function tell(facts)
   end
 end
 
-local turns = place_in_lane(id, lane) + 1
+local turns = place_in_lane(id, head) + 1
 local kept = redis.call('HGET', key('kept'), lane)
 local others, share = other_priorities(lane)
 tell({ position = turns - 1, in_ring = jobs_before(ring_of(lane), lane, turns),

@@ -2,17 +2,19 @@
 -- lanes are looked at, and stand for the others. Reads only.
 local TENANTS, LANES = 5, 3
 
-local function due_jobs(lane)
-  return redis.call('ZCOUNT', key('again:' .. lane), '-inf', END_OF_NOW)
-    + redis.call('ZCOUNT', key('lane:' .. lane), '-inf', END_OF_NOW)
-end
-
 -- How many jobs of its own lane go before the job.
-local function place_in_lane(id, lane)
-  local member = member_of(batch_in_id(id), id)
-  local again = redis.call('ZRANK', key('again:' .. lane), member)
-  local due = redis.call('ZCOUNT', key('again:' .. lane), '-inf', END_OF_NOW)
-  return again or due + (redis.call('ZRANK', key('lane:' .. lane), member) or 0)
+local function place_in_lane(id, head)
+  local lane = head[LANE]
+  local part, member, score = place_of(id, head)
+  local before = redis.call('ZRANK', key(part .. lane), member) or 0
+  if part == 'again:' then
+    return before
+  elseif part == 'lane:' then
+    before = before + redis.call('ZCOUNT', key('timed:' .. lane), '-inf', digits(math.min(NOW, math.floor(score / 1000))))
+  else
+    before = before + redis.call('ZCOUNT', key('lane:' .. lane), '-inf', '(' .. digits(score * 1000))
+  end
+  return before + redis.call('ZCOUNT', key('again:' .. lane), '-inf', NOW)
 end
 
 -- Sum of `jobs_of` over the members of a ring but one, of each at most `most`.
@@ -32,7 +34,7 @@ local NOBODY = ':'
 
 local function jobs_of_tenants(ring, but, most)
   return sum_of(ring, but, TENANTS, most, function(tenant)
-    return sum_of(ring .. ':' .. tenant, NOBODY, LANES, math.huge, due_jobs)
+    return sum_of(ring .. ':' .. tenant, NOBODY, LANES, math.huge, due_in)
   end)
 end
 
@@ -40,7 +42,7 @@ end
 -- of its tenant has one, and for each of the tenant's every other tenant; who runs out of jobs has no more.
 local function jobs_before(ring, lane, turns)
   local _, _, tenant = lane_parts(lane)
-  local own = sum_of(ring .. ':' .. tenant, lane, LANES, turns, due_jobs)
+  local own = sum_of(ring .. ':' .. tenant, lane, LANES, turns, due_in)
   return own + jobs_of_tenants(ring, tenant, turns + own)
 end
 

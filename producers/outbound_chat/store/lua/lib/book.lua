@@ -27,7 +27,7 @@ end
 
 -- How many of its waiting jobs were never called and are not due yet.
 local function scheduled_in(lane)
-  return redis.call('ZCOUNT', key('lane:' .. lane), NOW + 1, '+inf')
+  return redis.call('ZCOUNT', key('timed:' .. lane), NOW + 1, '+inf')
 end
 
 local function add_book(reply, found)

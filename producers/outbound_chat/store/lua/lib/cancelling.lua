@@ -15,10 +15,10 @@ end
 local function cancel_lane(lane, most)
   local _, _, _, batch = lane_parts(lane)
   local ended, left = 0, 0
-  for _, part in ipairs(IN_ORDER) do
+  for _, part in ipairs(PARTS_OF_LANE) do
     local members = most > ended + left and redis.call('ZRANGE', key(part .. lane), 0, most - ended - left - 1) or {}
     for _, member in ipairs(members) do
-      local id = id_of(batch, member)
+      local id = id_of(batch, member, part)
       local head, request = load_record(id)
       if not head and request == 'newer' then
         left = left + 1

@@ -27,12 +27,19 @@ local function names_of(part, ids)
 end
 
 local function jobs_in(lane)
-  return redis.call('ZCARD', key('lane:' .. lane)) + redis.call('ZCARD', key('again:' .. lane))
+  local jobs = 0
+  for _, part in ipairs(PARTS_OF_LANE) do
+    jobs = jobs + redis.call('ZCARD', key(part .. lane))
+  end
+  return jobs
 end
 
-local function stands_in_lane(id, lane)
-  local member = member_of(batch_in_id(id), id)
-  return redis.call('ZSCORE', key('lane:' .. lane), member) or redis.call('ZSCORE', key('again:' .. lane), member)
+-- `order`: its number; nobody asks for it of a row.
+local function stands_in_lane(id, lane, order)
+  local batch = batch_in_id(id)
+  local member = numbered(batch, id, order)
+  return redis.call('ZSCORE', key('lane:' .. lane), member_of(batch, id))
+    or redis.call('ZSCORE', key('timed:' .. lane), member) or redis.call('ZSCORE', key('again:' .. lane), member)
 end
 
 -- State and lane of a job; 'newer': its record is of a newer version, whose own wakers check it; nil: it is gone or can't
@@ -83,7 +90,8 @@ local function faults_of(ids, only)
     end
     local waits = redis.call('ZMSCORE', key('lane:' .. lane), unpack(members))
     for k, i in ipairs(places) do
-      faults[i] = not waits[k] and not redis.call('ZSCORE', key('again:' .. lane), members[k]) and 'no_place'
+      local head = not waits[k] and read_record(raws[i])
+      faults[i] = not waits[k] and not (head and stands_in_lane(ids[i], lane, order_of(head))) and 'no_place'
     end
   end
   return faults, lanes

@@ -1,11 +1,29 @@
--- clock: puts right what a backward step of the server's clock leaves in the future: leases, pumps, gates and numbers
--- would stand still for as long as the step. What is due stays due at the time that was asked for.
-local STEP_MS = 1000
+-- clock: puts right what a backward step of the server's clock leaves in the future: leases, pumps, gates, numbers and
+-- webhooks would stand still for as long as the step, and workers that ended would seem to live. Jobs stay due at the
+-- time that was asked for; where none was, they are due at any time.
+local STEP_MS, MOST_MOVED = 1000, 500
 
 local function move_back(index, by_ms)
   local members = redis.call('ZRANGE', key(index), 0, -1, 'WITHSCORES')
   for i = 1, #members, 2 do
     redis.call('ZADD', key(index), digits(tonumber(members[i + 1]) - by_ms), members[i])
+  end
+end
+
+-- A host's webhooks were to be posted, or are being posted, at a time that was never asked for.
+local function move_webhooks_back(by_ms)
+  for _, host in ipairs(read('ZRANGEBYSCORE', key('hooks'), NOW, '+inf', 'LIMIT', 0, MOST_MOVED) or {}) do
+    for _, part in ipairs({ 'hooks:', 'hooks_out:' }) do
+      local ahead = read('ZRANGEBYSCORE', key(part .. host), NOW, '+inf', 'WITHSCORES', 'LIMIT', 0, MOST_MOVED) or {}
+      for i = 1, #ahead, 2 do
+        redis.call('ZADD', key(part .. host), digits(tonumber(ahead[i + 1]) - by_ms), ahead[i])
+      end
+    end
+    local until_ms = within(read('HGET', key('hook_host:' .. host), 'until_ms'), NOW, 1e15)
+    if until_ms then
+      redis.call('HSET', key('hook_host:' .. host), 'until_ms', digits(until_ms - by_ms))
+    end
+    redis.call('ZADD', key('hooks'), digits(NOW), host)
   end
 end
 
@@ -18,6 +36,10 @@ local function mend_after_step()
   end
   move_back('leases', step)
   move_back('pumps', step)
+  for _, index in ipairs({ 'workers', 'skewed' }) do
+    redis.call('ZREMRANGEBYSCORE', key(index), '(' .. digits(NOW), '+inf')
+  end
+  move_webhooks_back(step)
   -- Only gates: a lane waits for a time that somebody chose.
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('later'), NOW, '+inf', 'LIMIT', 0, 1000)) do
     if string.sub(member, 1, 1) == '@' then

@@ -41,7 +41,7 @@ local function conclude(id, head, request, from, state)
   if KEEPS_REQUEST[head[STATE]] then
     take_from_dead(id, head)
   end
-  head[STATE], head[FINISHED], head[CLAIM], head[DUE] = state, NOW, '', 0
+  head[STATE], head[FINISHED], head[CLAIM], head[DUE], head[ORDER] = state, NOW, '', 0, 0
   hooks.mark_end(head)
   local request_ms = KEEPS_REQUEST[state] and keep_request_ms()
   save_record(id, head, KEEPS_REQUEST[state] and request_ms ~= 0 and request or '', keep)
@@ -79,13 +79,12 @@ local function requeue(id, head, request, due)
   if head[MAYBE_SENT] > 0 and due > head[MAYBE_SENT] + HORIZON_MS then
     return conclude(id, head, request, 'leased', 'uncertain')
   end
-  local part = 'again:'
   if head[HISTORY] == 0 and due <= NOW then
-    part, due = 'lane:', head[SEND_AT] > 0 and head[SEND_AT] or head[CREATED]
+    due = head[SEND_AT]
   end
   head[STATE], head[CLAIM], head[DUE] = 'queued', '', due
   save_record(id, head, request)
-  put_in_lane(part, id, head[LANE], due)
+  put_in_lane(id, head)
   enroll(head[LANE])
   move(batch_of(head), 'leased', 'waiting')
   return 'queued'

@@ -43,14 +43,10 @@ end
 
 -- Back to the place that its record tells.
 local function give_place(id, head)
-  local first = head[SEND_AT] > 0 and head[SEND_AT] or head[CREATED]
-  local due = head[DUE] > 0 and head[DUE] or first
-  local part = head[HISTORY] == 0 and due == first and 'lane:' or 'again:'
-  local lane = head[LANE]
-  local _, _, _, batch = lane_parts(lane)
+  local part, member, score = place_of(id, head)
   -- Past `put_in_lane`: the lane's count has it still.
-  redis.call('ZADD', key(part .. lane), digits(due), member_of(batch, id))
-  enroll(lane)
+  redis.call('ZADD', key(part .. head[LANE]), digits(score), member)
+  enroll(head[LANE])
 end
 
 -- A lease as if it were claimed now: a worker that still calls the job renews it, and of one that died it runs out.

@@ -2,11 +2,6 @@
 -- bounded number of keys however much waits: of many lanes those it sees stand for the rest. Writes nothing.
 local MOST_TENANTS, MOST_LANES, SAMPLES = 6, 3, 16
 
-local function due_in(lane)
-  return redis.call('ZCOUNT', key('lane:' .. lane), '-inf', END_OF_NOW)
-    + redis.call('ZCOUNT', key('again:' .. lane), '-inf', END_OF_NOW)
-end
-
 -- A lane as the reader takes it. It stands for so many tenants, and for so many lanes of each.
 local function entry_of(lane, jobs, tenants, lanes)
   local priority, _, tenant, batch = lane_parts(lane)
@@ -66,10 +61,10 @@ end
 
 -- The lane's jobs by the time they are due: ms from now and how many, in a few groups, of which the first job's counts.
 local function due_times(lane)
-  local times, parts = { { 0, due_in(lane) } }, { 'again:' .. lane, 'lane:' .. lane }
+  local times, parts = { { 0, due_in(lane) } }, { 'again:' .. lane, 'timed:' .. lane }
   for _, part in ipairs(parts) do
     local all = redis.call('ZCARD', key(part))
-    local rank = redis.call('ZCOUNT', key(part), '-inf', END_OF_NOW)
+    local rank = redis.call('ZCOUNT', key(part), '-inf', NOW)
     local step = math.max(1, math.ceil((all - rank) / SAMPLES))
     while rank < all do
       -- The last job is a group of its own: nothing ends before it is due.
@@ -85,11 +80,11 @@ end
 -- Message parts of a job of the lane, by a few of them.
 local function mean_parts(lane)
   local _, _, _, batch = lane_parts(lane)
-  local waiting = key('lane:' .. lane)
-  local all, seen, parts = redis.call('ZCARD', waiting), 0, 0
+  local part = redis.call('EXISTS', key('lane:' .. lane)) == 1 and 'lane:' or 'timed:'
+  local all, seen, parts = redis.call('ZCARD', key(part .. lane)), 0, 0
   for place = 0, math.min(all, 5) - 1 do
     local rank = math.floor(place * all / 5)
-    local head = load_record(id_of(batch, redis.call('ZRANGE', waiting, rank, rank)[1]))
+    local head = load_record(id_of(batch, redis.call('ZRANGE', key(part .. lane), rank, rank)[1], part))
     if head then
       seen, parts = seen + 1, parts + head[PARTS]
     end

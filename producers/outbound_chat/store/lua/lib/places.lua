@@ -64,7 +64,7 @@ local function bring_back(lane, scope)
   join(ring_of(lane), tenant, tenants_pass)
 end
 
--- Puts the lane where it belongs after its jobs changed. A gate keeps its lanes as long as they have jobs.
+-- Puts the lane where it belongs after its jobs changed. A gate keeps its lanes as long as they have jobs. True: one does.
 local function enroll(lane)
   local _, _, tenant = lane_parts(lane)
   local due, scope = next_due(lane), redis.call('HGET', key('kept'), lane)
@@ -76,7 +76,7 @@ local function enroll(lane)
       leave_ring(gate_ring(scope, lane), lane)
       redis.call('HDEL', key('kept'), lane)
     end
-  elseif due and due <= END_OF_NOW then
+  elseif due and due <= NOW then
     redis.call('ZREM', key('later'), lane)
     join(ring_of(lane) .. ':' .. tenant, lane)
     join(ring_of(lane), tenant)
@@ -88,6 +88,7 @@ local function enroll(lane)
       redis.call('ZREM', key('later'), lane)
     end
   end
+  return scope ~= false
 end
 
 local function ring_has_work()

@@ -3,9 +3,11 @@
 -- places they do not know, so that two versions can work on one Redis. SEND_AT and DUE are 0 for "at once"; of a job
 -- that is being called, DUE is the time of its claim.
 local VERSION, STATE, LANE, CREATED, SEND_AT, DUE, EXPIRES, ATTEMPTS = 1, 2, 3, 4, 5, 6, 7, 8
-local CLAIM, MAYBE_SENT, CANCEL, PARTS, TOKEN, IDEM, CONTACT, FINISHED, HISTORY = 9, 10, 11, 12, 13, 14, 15, 16, 17
+local CLAIM, MAYBE_SENT, CANCEL, PARTS, TOKEN, IDEM, CONTACT = 9, 10, 11, 12, 13, 14, 15
+-- ORDER: by how many µs its number in the order of acceptance lies behind CREATED; see `lanes`.
+local FINISHED, HISTORY, ORDER = 16, 17, 18
 -- Places that only some records have.
-local REPLAY_OF, REPLAYED_BY, CALLBACK, TOLD = 18, 19, 20, 21
+local REPLAY_OF, REPLAYED_BY, CALLBACK, TOLD = 19, 20, 21, 22
 
 local RECORD_VERSION = 1
 local OLDEST_VERSION = 1
@@ -17,7 +19,7 @@ local LAST_MS = 253402300799999 -- the end of the year 9999: Python knows no lat
 local STATES = { queued = true, sending = true, sent = true, failed = true, expired = true, cancelled = true,
   uncertain = true }
 local TEXTS = { CLAIM, TOKEN, IDEM, CONTACT }
-local NUMBERS = { CREATED, SEND_AT, DUE, EXPIRES, ATTEMPTS, MAYBE_SENT, CANCEL, PARTS, FINISHED }
+local NUMBERS = { CREATED, SEND_AT, DUE, EXPIRES, ATTEMPTS, MAYBE_SENT, CANCEL, PARTS, FINISHED, ORDER }
 
 local function is_number(value)
   return type(value) == 'number' and value >= 0 and value <= LAST_MS

@@ -1,0 +1,192 @@
+"""Jobs of a lane go in the order in which Redis accepted them, whatever its clock does."""
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+import redis
+
+from outbound_chat import OutboundChat
+from outbound_chat.ids import new_local_id
+from outbound_chat.store import Store, calls
+from outbound_chat.store.calls import Claimed
+from tests.clock import ClockedStore
+
+from . import invariants
+from .clocked import ClockedLedger
+from .ledger import BUDGET, DAY_MS, HOUR_MS, LANE, Ledger, new_job
+
+PREFIX = "oc-order"
+MANY = 1_100
+"""More than a score has room for behind the point of one ms."""
+
+
+@pytest.fixture
+def clocked(standalone: Store) -> Iterator[ClockedLedger]:
+    """A ledger whose clock stands still until the test moves it."""
+    port = standalone.redis.get_connection_kwargs()["port"]
+    with (
+        ClockedStore(f"redis://127.0.0.1:{port}/0", PREFIX) as store,
+        redis.Redis(port=port, decode_responses=True) as client,
+    ):
+        client.flushall()
+        ledger = ClockedLedger(store, client)
+        ledger.configure()
+        yield ledger
+        invariants.check(ledger)
+
+
+def one_by_one(ledger: Ledger, count: int, *, send_at_ms: int = 0) -> list[str]:
+    """As many callers enqueue, each with ids that say nothing of the order."""
+    ids = sorted((new_local_id() for _ in range(count)), reverse=True)
+    for local_id in ids:
+        job = new_job(local_id, send_at_ms=send_at_ms)
+        ledger.store.run(calls.submit(ledger.keys, lane=LANE, max_age_ms=30 * DAY_MS, rejected=0, jobs=[job]))
+    return ids
+
+
+def claimed(ledger: Ledger, most: int = 100) -> list[str]:
+    """All that claims give, in this order, until there is no more; the calls are left running."""
+    ids: list[str] = []
+    while isinstance(answer := ledger.claim(wanted=most), Claimed):
+        ids += [job.local_id for job in answer.jobs]
+    return ids
+
+
+def test_jobs_of_one_millisecond_go_in_the_order_they_came(clocked: ClockedLedger) -> None:
+    """At full speed most jobs share theirs with the next: two texts to one customer would arrive swapped."""
+    ids = one_by_one(clocked, MANY)
+    assert claimed(clocked) == ids
+
+
+def test_one_submit_keeps_the_order_of_its_jobs(clocked: ClockedLedger) -> None:
+    """And so does the next one, which comes within the same millisecond."""
+    ids = [*clocked.add(500, watched=False), *clocked.add(500, watched=False), *clocked.add(500, watched=False)]
+    assert claimed(clocked) == ids
+
+
+def test_a_clock_that_steps_back_changes_no_order(clocked: ClockedLedger) -> None:
+    """A server is set right, or another one takes over whose clock is behind."""
+    ids = []
+    for step_ms in (0, -1, -HOUR_MS, 5, -30_000, 2 * HOUR_MS):
+        clocked.clock.now_ms += step_ms
+        ids += one_by_one(clocked, 3)
+    clocked.clock.now_ms -= 30_000
+    assert claimed(clocked, 4) == ids
+
+
+def test_jobs_that_came_while_the_clock_was_ahead_need_not_wait(clocked: ClockedLedger) -> None:
+    """Nobody asked for a time, so none can lie ahead: neither a claim nor anybody who asks takes them for later."""
+    clocked.tend()
+    clocked.clock.now_ms += HOUR_MS
+    ids = one_by_one(clocked, 3)
+    clocked.clock.now_ms -= HOUR_MS
+    clocked.tend()
+
+    answer = OutboundChat(store=clocked.store, key_prefix=PREFIX).why(f"{BUDGET}.{ids[0]}")
+    assert (answer.reason, answer.position) == ("next", 0)
+    assert clocked.tend().bring or clocked.asked()
+    assert claimed(clocked) == ids
+
+
+def test_jobs_with_one_send_at_go_in_the_order_they_came(clocked: ClockedLedger) -> None:
+    """A reminder for nine o'clock is one of thousands."""
+    at = clocked.now_ms() + HOUR_MS
+    ids = one_by_one(clocked, MANY, send_at_ms=at)
+    clocked.clock.now_ms = at - 1
+    assert claimed(clocked) == []
+    clocked.clock.now_ms = at
+    assert claimed(clocked) == ids
+
+
+@pytest.mark.parametrize("delay_ms", [0, HOUR_MS])
+def test_rows_go_in_their_order_over_the_borders_of_chunks(clocked: ClockedLedger, delay_ms: int) -> None:
+    """As text, row 10 would come before row 9."""
+    name = clocked.open_batch()
+    ids = clocked.add(MANY, lane=name, watched=False, send_at_ms=clocked.now_ms() + delay_ms if delay_ms else 0)
+    clocked.clock.now_ms += delay_ms
+    assert claimed(clocked) == ids
+
+
+def test_jobs_with_a_send_at_and_without_one_go_by_time(clocked: ClockedLedger) -> None:
+    """Neither kind can keep the other waiting for good."""
+    start = clocked.now_ms()
+    (second,) = one_by_one(clocked, 1, send_at_ms=start + 10)
+    (fourth,) = one_by_one(clocked, 1, send_at_ms=start + 30)
+    first = one_by_one(clocked, 2)
+    clocked.clock.now_ms += 20
+    third = one_by_one(clocked, 2)
+    clocked.clock.now_ms += 20
+    ids = [*first, second, *third, fourth, *one_by_one(clocked, 2)]
+    (_ahead,) = one_by_one(clocked, 1, send_at_ms=start + 41)
+
+    assert positions(clocked, ids) == list(range(8))
+    assert claimed(clocked, 3) == ids
+
+
+def shuffled(ids: Sequence[str]) -> list[str]:
+    """Neither their order nor the reverse."""
+    return [*ids[1::2], *reversed(ids[::2])]
+
+
+def positions(ledger: Ledger, ids: Sequence[str]) -> list[int | None]:
+    """What `why` says of each."""
+    chat = OutboundChat(store=ledger.store, key_prefix=PREFIX)
+    return [chat.why(f"{BUDGET}.{local_id}").position for local_id in ids]
+
+
+@pytest.mark.parametrize("delay_ms", [0, 5])
+def test_jobs_that_are_handed_back_get_the_place_they_had(clocked: ClockedLedger, delay_ms: int) -> None:
+    """A worker that stops gives back what it has not called, in any order, while others enqueue."""
+    ids = one_by_one(clocked, 20, send_at_ms=clocked.now_ms() + delay_ms if delay_ms else 0)
+    clocked.clock.now_ms += delay_ms
+    taken = clocked.take(10)
+    ids += one_by_one(clocked, 2)
+    for local_id in shuffled(taken.ids):
+        assert clocked.finish(local_id, taken.claim, "not_called") == "queued"
+    clocked.clock.now_ms -= 2
+    assert positions(clocked, ids[:3]) == [0, 1, 2]
+    clocked.clock.now_ms += 2
+    assert claimed(clocked) == ids
+
+
+def test_jobs_that_wait_for_the_morning_keep_their_order(clocked: ClockedLedger) -> None:
+    """Quiet hours end for all at once."""
+    opening = clocked.now_ms() + HOUR_MS
+    ids = one_by_one(clocked, 20)
+    taken = clocked.take(20)
+    for local_id in shuffled(taken.ids):
+        clocked.finish(local_id, taken.claim, "not_called", not_before_ms=opening)
+    clocked.clock.now_ms = opening
+    assert claimed(clocked) == ids
+
+
+def test_what_lived_while_the_clock_was_ahead_is_not_taken_for_alive(clocked: ClockedLedger) -> None:
+    """`doctor` would blame a worker's clock, and count workers that ended, until that hour comes."""
+    clocked.clock.now_ms += HOUR_MS
+    clocked.run(calls.tend(clocked.keys, worker="wrong", version="v1", skew_ms=-HOUR_MS))
+    assert clocked.store.skewed_workers(clocked.keys) == {"wrong": -HOUR_MS / 1000}
+    clocked.clock.now_ms -= HOUR_MS
+    clocked.tend()
+
+    assert clocked.store.skewed_workers(clocked.keys) == {}
+    assert clocked.store.worker_versions(clocked.keys).keys() == {"worker-1"}
+
+
+def test_webhooks_of_jobs_that_ended_while_the_clock_was_ahead_are_posted(clocked: ClockedLedger) -> None:
+    """Those of a courier that died as well, and those for a host that was left alone for a second."""
+    claim = calls.claim_webhooks(
+        clocked.keys, courier="c", wanted=1, lease_ms=1_000, per_host=9, give_up_ms=DAY_MS, posting=[]
+    )
+    clocked.clock.now_ms += HOUR_MS
+    clocked.add(2, callback="https://hooks.example.com/x")
+    for _ in range(2):
+        clocked.attempt("sent", contact_id="c-1")
+    (lost,) = clocked.run(claim).webhooks
+    clocked.tend()
+    clocked.clock.now_ms -= HOUR_MS - 1_000
+    clocked.tend()
+
+    names = {lost.name}
+    while webhooks := clocked.run(claim).webhooks:
+        names |= {webhook.name for webhook in webhooks}
+    assert len(names) == 2
