@@ -107,7 +107,8 @@ def begins_as_dialled_at_home(calling_code: int, national: str) -> bool:
 @pytest.mark.parametrize("region", COUNTRIES)
 def test_a_trunk_prefix_after_the_country_code_is_refused_in_every_country(region: str) -> None:
     """Else "+49 0170…" is texted although "+49 170…" opted out."""
-    trunk = PhoneMetadata.metadata_for_region(region).national_prefix
+    plan = PhoneMetadata.metadata_for_region(region)
+    trunk = plan.national_prefix if plan else None
     for code, national in examples(region):
         assert codes(f"+{code}{national}") == ([] if is_dialled_from_abroad(code, national) else ["impossible_number"])
         if trunk:
