@@ -47,6 +47,7 @@ def retry_rows() -> dict[str, list[dict[str, str]]]:
     codes = [_rule("AWS error code", f"`{code}`", rule) for code, rule in retry.BY_AWS_CODE.items()]
     statuses = [(str(status), rule) for status, rule in retry.BY_STATUS.items()]
     statuses += [("500 and above", of_status(500)), ("any other", of_status(418))]
+    statuses += [("any below 500 but 408 and 429, without a request id of AWS", of_status(418, request_id=""))]
     errors = [(f"`{kind.__name__}`", rule) for kind, rule in retry.BY_EXCEPTION]
     errors += [("any other", UNFORESEEN_ERROR), ("any other, before the call left", UNFORESEEN_BEFORE)]
     return {
@@ -56,9 +57,9 @@ def retry_rows() -> dict[str, list[dict[str, str]]]:
     }
 
 
-def of_status(status: int) -> Rule:
+def of_status(status: int, request_id: str = "1b2c3d4e") -> Rule:
     """The rule for an answer that has no code."""
-    answer: Any = {"Error": {"Code": ""}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    answer: Any = {"Error": {"Code": ""}, "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": request_id}}
     return judge(ClientError(answer, "StartOutboundChatContact")).rule
 
 

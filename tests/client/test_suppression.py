@@ -51,6 +51,12 @@ def test_bad_numbers_are_named_by_position_and_the_others_are_stored(chat: Outbo
         list(chat.suppressed([number(2), "x"], sender="support"))
 
 
+def test_an_opt_out_with_the_zero_of_calls_at_home_is_refused(chat: OutboundChat) -> None:
+    """It would never be found: the customer's number is written without it."""
+    with pytest.raises(InvalidNumbers, match="a 0 after the country code"):
+        chat.suppress(["+4901701234567"], sender="support")
+
+
 def test_an_exception_names_so_many_bad_numbers_and_counts_the_rest(chat: OutboundChat) -> None:
     """A file of another kind has a fault a line; the memory for them must be flat too."""
     with pytest.raises(InvalidNumbers, match="and 400 more") as caught:

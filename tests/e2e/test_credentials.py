@@ -25,7 +25,7 @@ ANSWER = f"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15
 <SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>
 </AssumeRoleResult></AssumeRoleResponse>"""
 REFUSAL = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
-<Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"""
+<Code>{code}</Code><Message>no</Message></Error><RequestId>1b2c3d4e-1111</RequestId></ErrorResponse>"""
 
 
 class Sts(ThreadingHTTPServer):

@@ -20,16 +20,25 @@ EMOJI = "\N{GRINNING FACE}"
     [
         ("a" * 1024, SMS, []),
         ("a" * 1025, SMS, TOO_LONG),
-        ("€" * 512, SMS, []),
-        ("€" * 512 + "a", SMS, TOO_LONG),
-        ("a" * 1022 + "~", SMS, []),
-        ("a" * 1023 + "~", SMS, TOO_LONG),
+        # Ten parts of 153 places, of which a character that takes two leaves the last one empty.
+        ("€" * 760, SMS, []),
+        ("€" * 761, SMS, TOO_LONG),
+        ("€" * 760 + "a" * 10, SMS, TOO_LONG),
+        (("€" * 76 + "a") * 10, SMS, []),
+        (("€" * 76 + "a") * 10 + "a", SMS, TOO_LONG),
+        ("a" * 520 + "~" * 502, SMS, []),
+        ("a" * 520 + "~" * 503, SMS, TOO_LONG),
+        ("a" * 1023 + "~", SMS, []),
+        ("a" * 1024 + "~", SMS, TOO_LONG),
         ("я" * 630, SMS, []),
         ("я" * 631, SMS, TOO_LONG),
         ("a" * 629 + "я", SMS, []),
         ("a" * 630 + "я", SMS, TOO_LONG),
         (EMOJI * 315, SMS, []),
         (EMOJI * 315 + "a", SMS, TOO_LONG),
+        (EMOJI * 314 + "яя", SMS, []),
+        ("€" * 629 + "я", SMS, []),
+        ("€" * 630 + "я", SMS, TOO_LONG),
         ("`" * 631, SMS, TOO_LONG),
         ("a" * 4096, WHATSAPP, []),
         ("a" * 4097, WHATSAPP, TOO_LONG),
@@ -44,9 +53,26 @@ def test_a_text_is_no_longer_than_its_channel_carries(text: str, by: Sender, err
 
 
 @pytest.mark.parametrize("character", EXTENSION)
-def test_each_extension_character_counts_twice(character: str) -> None:
-    assert found(short(text=character * 512)) == []
-    assert found(short(text=character * 512 + "a")) == TOO_LONG
+def test_each_extension_character_takes_two_places(character: str) -> None:
+    assert found(short(text=character * 760)) == []
+    assert found(short(text=character * 761)) == TOO_LONG
+
+
+def test_the_error_says_which_of_the_two_limits_it_is() -> None:
+    """Whoever counts 700 characters would not believe that there are more than 1,024."""
+    (characters,) = short(text="a" * 1025).errors(SMS)
+    (parts,) = short(text="€" * 761).errors(SMS)
+    assert "at most 1,024 characters" in characters.message
+    assert "10 message parts" in parts.message
+    assert "takes 11" in parts.message
+
+
+@given(st.text(st.sampled_from("aя€~" + EMOJI), min_size=200, max_size=1_100))
+def test_a_text_that_passes_takes_ten_parts_at_most(text: str) -> None:
+    request = short(text=text)
+    if not found(request):
+        assert request.parts(SMS) <= 10
+        assert len(text) <= 1_024
 
 
 def test_content_in_full_form_is_held_to_the_same_limits() -> None:

@@ -1,13 +1,19 @@
 """The retry table against real answers: each fault of the sandbox through real boto3, judged by the table."""
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
-from botocore.exceptions import NoCredentialsError, ProfileNotFound
+from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound
+from botocore.loaders import create_loader
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
 from outbound_chat_config import RetrySettings, Sender, WorkerSettings
+from outbound_chat_worker.backoff import backoff
 from outbound_chat_worker.connect import Connect
 from outbound_chat_worker.redaction import redact
 from outbound_chat_worker.retry import (
@@ -17,7 +23,6 @@ from outbound_chat_worker.retry import (
     UNFORESEEN_ERROR,
     Decision,
     Stops,
-    backoff,
     judge,
 )
 from outbound_chat_worker.sandbox import (
@@ -178,6 +183,132 @@ def test_backoff_doubles_has_full_jitter_and_is_capped(attempts: int) -> None:
 
     assert 0 <= min(waits) < longest * 0.1
     assert longest * 0.9 < max(waits) <= longest
+
+
+class _Stranger(BaseHTTPRequestHandler):
+    """Answers as what is no Amazon Connect does: a proxy, a web server, another service."""
+
+    answer: tuple[int, dict[str, str], bytes] = (200, {}, b"")
+
+    def do_PUT(self) -> None:  # the name is the library's
+        self.rfile.read(int(self.headers["Content-Length"]))
+        status, headers, body = self.answer
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the library's
+        """Stays silent."""
+
+
+@pytest.fixture(scope="module")
+def stranger() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), _Stranger) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+PAGE = b"<html><body><h1>Not here</h1>Ask +12025550123</body></html>"
+OF_AWS = {"x-amzn-RequestId": "1b2c3d4e"}
+FOREIGN = (Decision.HOLD, "foreign_answer", False)
+SERVICE = (Decision.RETRY, "service_error", True)
+
+
+@pytest.mark.usefixtures("_credentials")
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "expected"),
+    [
+        (301, {"Location": "https://example.com/"}, PAGE, FOREIGN),
+        (302, {"Location": "https://example.com/"}, b"", FOREIGN),
+        (400, {}, PAGE, FOREIGN),
+        (401, {}, PAGE, FOREIGN),
+        (403, {}, PAGE, FOREIGN),
+        (404, {}, PAGE, FOREIGN),
+        (404, {}, b'{"code": "NOT_FOUND", "message": "no such route"}', FOREIGN),
+        (404, {}, b'{"code": 5, "message": "no such route"}', FOREIGN),
+        (405, {}, b"", FOREIGN),
+        (418, {}, PAGE, FOREIGN),
+        # Another service of AWS.
+        (404, {**OF_AWS, "x-amzn-ErrorType": "UnknownOperationException"}, b"{}", FOREIGN),
+        (405, {"x-amz-request-id": "1b2c3d4e"}, b"<Error><Code>MethodNotAllowed</Code></Error>", FOREIGN),
+        # Whoever answers, these mean the same.
+        (408, {}, PAGE, SERVICE),
+        (429, {}, PAGE, (Decision.SNOOZE, "throttled", False)),
+        (500, {}, PAGE, SERVICE),
+        (502, {}, PAGE, SERVICE),
+        # AWS refuses this one call.
+        (400, {**OF_AWS, "x-amzn-ErrorType": "NewException"}, b"{}", (Decision.FAIL, "unexpected_answer", False)),
+        (403, OF_AWS, b"{}", (Decision.HOLD, "access_denied", False)),
+    ],
+)
+def test_an_answer_that_is_not_of_connect_holds_the_sender(
+    stranger: str, status: int, headers: dict[str, str], body: bytes, expected: tuple[Decision, str, bool]
+) -> None:
+    """A proxy that is set up wrongly for an hour must not fail the campaign."""
+    _Stranger.answer = (status, headers, body)
+    with pytest.raises(ClientError) as caught:
+        _call(stranger)
+
+    verdict = judge(caught.value)
+    assert (verdict.rule.decision, verdict.rule.code, verdict.rule.maybe_sent) == expected
+    assert "12025550123" not in verdict.message
+
+
+def _answer(code: str, status: int) -> ClientError:
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": "1b2c3d4e"}}
+    return ClientError(answer, "StartOutboundChatContact")
+
+
+# botocore has no public way to its lists, and the stubs know no other.
+THROTTLED: Any = ThrottledRetryableChecker()
+TRANSIENT: Any = TransientRetryableChecker()
+THROTTLING: set[str] = set(THROTTLED._throttled_error_codes)
+LEGACY = create_loader().load_data("_retry")["definitions"].values()
+LEGACY_ANSWERS = [one["applies_when"]["response"] for one in LEGACY if "response" in one["applies_when"]]
+
+
+@pytest.mark.parametrize("status", [400, 408, 429])
+@pytest.mark.parametrize("code", sorted(THROTTLING - {"LimitExceededException"}))
+def test_what_botocore_takes_for_throttling_is_throttling(code: str, status: int) -> None:
+    """Its lists are the floor: AWS has answered so, somewhere."""
+    assert judge(_answer(code, status)).rule.decision is Decision.SNOOZE
+
+
+@pytest.mark.parametrize("code", TRANSIENT._transient_error_codes)
+def test_what_botocore_takes_for_transient_is_tried_again(code: str) -> None:
+    """Of a request that timed out nobody knows how far it came."""
+    rule = judge(_answer(code, 400)).rule
+    assert rule.decision in {Decision.RETRY, Decision.SNOOZE}
+    assert rule.maybe_sent is (code not in THROTTLING)
+
+
+@pytest.mark.parametrize("status", [*TRANSIENT._transient_status_codes, 408])
+def test_statuses_that_botocore_takes_for_transient_are_tried_again(status: int) -> None:
+    """The contact may have been started."""
+    rule = judge(_answer("", status)).rule
+    assert (rule.decision, rule.maybe_sent) == (Decision.RETRY, True)
+
+
+@pytest.mark.parametrize("kind", TRANSIENT._transient_exception_cls)
+def test_faults_of_a_connection_that_botocore_takes_for_transient_are_tried_again(kind: type[Exception]) -> None:
+    """All of them, also those that a later botocore brings."""
+    kinds = [kind]
+    while kinds:
+        one = kinds.pop()
+        kinds += one.__subclasses__()
+        assert judge(one.__new__(one)).rule.decision is Decision.RETRY, one
+
+
+@pytest.mark.parametrize("answer", LEGACY_ANSWERS, ids=str)
+def test_what_the_legacy_mode_of_botocore_tries_again_is_tried_again(answer: dict[str, Any]) -> None:
+    """It has a list of its own."""
+    error = _answer(answer.get("service_error_code", ""), answer["http_status_code"])
+    assert judge(error).rule.decision in {Decision.RETRY, Decision.SNOOZE}
 
 
 def test_every_hold_says_when_its_first_probe_goes() -> None:

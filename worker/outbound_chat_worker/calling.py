@@ -12,6 +12,7 @@ from outbound_chat.request import ChatRequest
 from outbound_chat.store.calls import ClaimedJob, Result
 from outbound_chat.stored import UnreadableRequest, read_stored
 from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
+from outbound_chat_worker.backoff import backoff
 from outbound_chat_worker.connect import TooLate
 from outbound_chat_worker.hidden import is_suppressed, without_key
 from outbound_chat_worker.redaction import content_of, origin_of
@@ -24,7 +25,6 @@ from outbound_chat_worker.retry import (
     Rule,
     Stops,
     Verdict,
-    backoff,
     judge,
 )
 from outbound_chat_worker.runtime import Runtime

@@ -4,7 +4,6 @@ Not for waiting or counting: the ledger does that. The rules of the operation's 
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html#API_StartOutboundChatContact_Errors
 """
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -15,7 +14,6 @@ from botocore import exceptions as botocore_errors
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import SSLError as UrllibSSLError
 
-from outbound_chat_config import RetrySettings
 from outbound_chat_worker.redaction import redact
 
 
@@ -69,6 +67,8 @@ _DENIED = Rule(Decision.HOLD, "access_denied", "IAM or an SCP forbids the call",
 NOT_FOUND = Rule(Decision.HOLD, "not_found", "instance, flow, number or template does not exist", wait=FIRST_PROBE)
 NOT_FOUND_OF_JOB = Rule(Decision.FAIL, "not_found", "the flow or template that the job names does not exist")
 _QUOTA = Rule(Decision.HOLD, "quota", "a quota must be raised by AWS", wait=timedelta(minutes=5))
+_FOREIGN = "not Amazon Connect answered, but a proxy or what endpoint_url leads to"
+_STRANGER = Rule(Decision.HOLD, "foreign_answer", _FOREIGN, wait=FIRST_PROBE)
 _UNFORESEEN = Rule(Decision.FAIL, "unexpected_answer", "an answer that this version does not know")
 UNFORESEEN_ERROR = Rule(
     Decision.RETRY, "unexpected_error", "an error that this version does not know", maybe_sent=True, most_attempts=3
@@ -81,11 +81,32 @@ UNFORESEEN_BEFORE = Rule(
 )
 UNFORESEEN = (UNFORESEEN_ERROR, UNFORESEEN_BEFORE)
 
+_THROTTLING_CODES = (
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "Throttling",
+    "ThrottledException",
+    "RequestThrottledException",
+    "RequestThrottled",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "ProvisionedThroughputExceededException",
+    "EC2ThrottledException",
+    "SlowDown",
+    "TransactionInProgressException",
+    "PriorRequestNotComplete",
+)
+"""All that botocore takes for throttling, but `LimitExceededException`, which has a meaning of its own in Connect.
+
+https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+"""
+
 BY_AWS_CODE: Mapping[str, Rule] = {
     # Some AWS pages list throttling with HTTP 400, so the code decides and not the status.
-    "ThrottlingException": _THROTTLED,
-    "TooManyRequestsException": _THROTTLED,
-    "Throttling": _THROTTLED,
+    **dict.fromkeys(_THROTTLING_CODES, _THROTTLED),
+    # The service waited for the rest of the request, or for something behind it; nobody says which.
+    "RequestTimeout": _SERVICE,
+    "RequestTimeoutException": _SERVICE,
     "LimitExceededException": Rule(
         Decision.HOLD,
         "chats_full",
@@ -109,9 +130,19 @@ BY_AWS_CODE: Mapping[str, Rule] = {
     "MissingAuthenticationTokenException": CREDENTIALS,
     "IncompleteSignature": CREDENTIALS,
     "OptInRequired": _DENIED,
+    "UnknownOperationException": _STRANGER,
 }
 
-BY_STATUS: Mapping[int, Rule] = {429: _THROTTLED, 403: _DENIED, 401: CREDENTIALS, 402: _QUOTA}
+BY_STATUS: Mapping[int, Rule] = {
+    429: _THROTTLED,
+    408: _SERVICE,
+    403: _DENIED,
+    401: CREDENTIALS,
+    402: _QUOTA,
+    **dict.fromkeys((301, 302, 303, 307, 308, 404, 405), _STRANGER),
+}
+_WHOEVER_ANSWERS = frozenset({429, 408})
+"""Statuses that mean the same whether AWS or a proxy answers."""
 
 # Read from the top: the first class that fits decides.
 BY_EXCEPTION: tuple[tuple[type[Exception], Rule], ...] = (
@@ -190,9 +221,20 @@ def _judge_answer(error: botocore_errors.ClientError, hidden: Sequence[str]) -> 
     meta = error.response.get("ResponseMetadata", {})
     status = meta.get("HTTPStatusCode", 0)
     code = str(said.get("Code", ""))
-    rule = BY_AWS_CODE.get(code) or BY_STATUS.get(status) or (_SERVICE if status >= 500 else _UNFORESEEN)  # noqa: PLR2004
-    message = redact(str(said.get("Message", "")), hidden)
-    return Verdict(rule, code, message, meta.get("RequestId", ""), _retry_after(meta.get("HTTPHeaders", {})))
+    request_id = meta.get("RequestId", "")
+    rule = BY_AWS_CODE.get(code) or _by_status(status, is_aws=bool(request_id))
+    # The page of a proxy may repeat anything.
+    message = "" if rule is _STRANGER else redact(str(said.get("Message", "")), hidden)
+    return Verdict(rule, code, message, request_id, _retry_after(meta.get("HTTPHeaders", {})))
+
+
+def _by_status(status: int, *, is_aws: bool) -> Rule:
+    """The rule for an answer whose code is in no table. `is_aws`: it has a request id, as all answers of AWS have."""
+    if status >= 500:  # noqa: PLR2004
+        return _SERVICE
+    if not is_aws and status not in _WHOEVER_ANSWERS:
+        return _STRANGER
+    return BY_STATUS.get(status, _UNFORESEEN)
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta:
@@ -203,16 +245,3 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta:
         if value.isascii() and value.isdigit():
             return min(LONGEST_PAUSE, unit * min(int(value), 10**9))
     return timedelta(0)
-
-
-def backoff(attempts: int, settings: RetrySettings) -> timedelta:
-    """Time to the next call after the given number of attempts: a random part of `min(cap, base * 2**(attempts - 1))`.
-
-    With base 1 s and cap 600 s: up to 1, 2, 4, 8, … 600 s. "Full jitter" keeps many workers from coming back at once.
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-    """
-    # Neither chance nor the exponent needs more: 2**30 s is past any cap.
-    chance = random.random()  # noqa: S311  # not a secret
-    exponent = min(max(attempts, 1) - 1, 30)
-    longest: timedelta = min(settings.cap, settings.base * 2**exponent)
-    return longest * chance

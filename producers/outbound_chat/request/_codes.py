@@ -25,7 +25,7 @@ class Code(StrEnum):
     INVALID_NUMBER = "invalid_number"
     """The phone number is not written as E.164."""
     IMPOSSIBLE_NUMBER = "impossible_number"
-    """The phone number is E.164, but no country has numbers of that length."""
+    """The phone number is E.164, but no country has numbers of that length, or with that digit after its code."""
     INVALID_KEY = "invalid_key"
     """The key of an attribute has characters that attributes may not have."""
     INVALID_ARN = "invalid_arn"

@@ -10,11 +10,11 @@ from typing import Any
 from outbound_chat.request._codes import Code
 from outbound_chat.request._names import Path
 from outbound_chat.request._numbers import number_fault
-from outbound_chat.request._sms import gsm_units, utf16_units
+from outbound_chat.request._sms import is_gsm, sms_parts, utf16_units
 from outbound_chat.request._walk import Finding, Found, instead
 from outbound_chat_config import Channel, Sender
 
-SMS_CHARACTERS, SMS_UTF16_UNITS, WHATSAPP_CHARACTERS = 1_024, 630, 4_096
+SMS_CHARACTERS, SMS_PARTS, SMS_UTF16_UNITS, WHATSAPP_CHARACTERS = 1_024, 10, 630, 4_096
 
 CONTENT_TYPES = (
     "text/plain",
@@ -44,16 +44,21 @@ def content(value: Any, path: Path, sender: Sender, found: Found) -> None:
             message = f"must be at most {WHATSAPP_CHARACTERS:,} characters for WhatsApp; shorten it"
             instead(found, path, Code.TOO_LONG, message)
         return
-    units = gsm_units(value)
-    if units is None:
+    # Amazon Connect counts characters, and the carrier counts parts.
+    if not is_gsm(value):
         if utf16_units(value) > SMS_UTF16_UNITS:
             message = (
                 f"has characters outside the GSM alphabet, so an SMS carries at most {SMS_UTF16_UNITS} of them "
                 "(emoji count twice); shorten it, or replace those characters"
             )
             instead(found, path, Code.TOO_LONG, message)
-    elif units > SMS_CHARACTERS:
-        message = f"must be at most {SMS_CHARACTERS:,} characters for SMS (^{{}}\\[~]|€ count twice); shorten it"
+    elif len(value) > SMS_CHARACTERS:
+        instead(found, path, Code.TOO_LONG, f"must be at most {SMS_CHARACTERS:,} characters for SMS; shorten it")
+    elif (parts := sms_parts(value)) > SMS_PARTS:
+        message = (
+            f"must fit into {SMS_PARTS} message parts of SMS, but takes {parts} "
+            "(^{}\\[~]|€ count twice there); shorten it"
+        )
         instead(found, path, Code.TOO_LONG, message)
 
 

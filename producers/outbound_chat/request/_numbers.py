@@ -1,14 +1,15 @@
-"""Phone numbers: written as E.164, and of a length that the country has.
+"""Phone numbers: written as E.164, of a length that the country has, and without digits that are dialled at home only.
 
 Not for asking whether a number is in service: only the carrier knows. The one idea: whether a number is possible
-depends on its country calling code and its length alone, so the answer of `phonenumbers` is asked for once for each.
+depends on its country calling code and its length, so the answer of `phonenumbers` is asked for once for each; only a
+number that begins with a trunk prefix, or with its country code again, is compared with the numbering plan.
 """
 
 import re
 from functools import cache
 
 import phonenumbers
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumber, ValidationResult
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumber, ValidationResult
 
 from outbound_chat.request._codes import Code
 
@@ -20,27 +21,27 @@ is_e164 = _E164.fullmatch
 _CALLING_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
 
 
+_IMPOSSIBLE = "has a country code or a length that no phone number has; write it as dialled from abroad"
+
+
 def number_fault(value: object) -> tuple[Code, str] | None:
-    """What keeps the value from being a number to send to; None: nothing. Never shows the value."""
+    """What keeps the value from being a number to send to; None: nothing. Never shows the value.
+
+    A number that can be dialled only within its own area is not possible: Amazon Connect dials from outside. The
+    digits count as written; unlike `phonenumbers.parse`, a trunk prefix (+44 0…) is refused and not removed.
+    https://github.com/google/libphonenumber/blob/master/FAQ.md
+    """
     if not isinstance(value, str):
         return Code.WRONG_TYPE, "must be text"
     if not is_e164(value):
         message = 'must be "+", country code and number in digits only, without spaces or dashes, such as +12065550100'
         return Code.INVALID_NUMBER, message
-    if not is_possible(value):
-        message = "has a country code or a length that no phone number has; write it as dialled from abroad"
-        return Code.IMPOSSIBLE_NUMBER, message
+    suspects = _suspects(value[1:4], len(value) - 1)
+    if suspects is None:
+        return Code.IMPOSSIBLE_NUMBER, _IMPOSSIBLE
+    if value.startswith(suspects) and (inserted := _inserted(value)):
+        return Code.IMPOSSIBLE_NUMBER, inserted
     return None
-
-
-def is_possible(number: str) -> bool:
-    """Whether a number that is E.164 has a known country calling code and a full length for it.
-
-    A number that can be dialled only within its own area is not possible: Amazon Connect dials from outside. The
-    digits count as written; unlike `phonenumbers.parse`, a trunk prefix (+44 0…) is not taken away in silence.
-    https://github.com/google/libphonenumber/blob/master/FAQ.md
-    """
-    return _is_possible(number[1:4], len(number) - 1)
 
 
 @cache  # at most 999 beginnings
@@ -50,9 +51,47 @@ def calling_code(beginning: str) -> str | None:
 
 
 @cache  # at most 999 beginnings times 15 lengths
-def _is_possible(beginning: str, length: int) -> bool:
+def _suspects(beginning: str, length: int) -> tuple[str, ...] | None:
+    """The beginnings of such numbers that need a second look; None: no number has that calling code and length."""
     code = calling_code(beginning)
     if code is None or length <= len(code):
-        return False
+        return None
     national = PhoneNumber(country_code=int(code), national_number=int("1" * (length - len(code))))
-    return phonenumbers.is_possible_number_with_reason(national) == ValidationResult.IS_POSSIBLE
+    if phonenumbers.is_possible_number_with_reason(national) != ValidationResult.IS_POSSIBLE:
+        return None
+    trunk = _trunk_prefix(code)
+    return (f"+{code}{code}", f"+{code}{trunk}") if trunk else (f"+{code}{code}",)
+
+
+def _inserted(number: str) -> str | None:
+    """The fault of a number that has a trunk prefix, or its country code twice; None: its country has such numbers.
+
+    Italy and Ivory Coast have numbers that begin with 0, and Germany has some that begin with 49. So a number is
+    refused only where the numbering plan has none that begins like it.
+    """
+    code = calling_code(number[1:4]) or ""
+    national, trunk = number[1 + len(code) :], _trunk_prefix(code)
+    if _is_planned(code, national):
+        return None
+    if trunk and national.startswith(trunk):
+        return f"has a {trunk} after the country code, and no number of that country begins so; leave it out"
+    if _is_planned(code, national.removeprefix(code)):
+        return "has its country code twice; leave one out"
+    return None
+
+
+def _is_planned(code: str, national: str) -> bool:
+    patterns = (plan.general_desc.national_number_pattern for plan in _plans(code) if plan.general_desc)
+    return any(pattern and re.fullmatch(pattern, national) for pattern in patterns)
+
+
+def _trunk_prefix(code: str) -> str | None:
+    # Countries that share a calling code share the prefix, too.
+    return next((plan.national_prefix for plan in _plans(code)), None)
+
+
+@cache
+def _plans(code: str) -> tuple[PhoneMetadata, ...]:
+    """The numbering plans of the countries with this calling code; empty: it belongs to no country, as +800 does."""
+    regions = COUNTRY_CODE_TO_REGION_CODE[int(code)]
+    return tuple(plan for region in regions if (plan := PhoneMetadata.metadata_for_region(region)))

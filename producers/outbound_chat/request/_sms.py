@@ -22,11 +22,9 @@ _UCS2_SINGLE, _UCS2_PART = 70, 67
 _LAST_BMP = "\uffff"
 
 
-def gsm_units(text: str) -> int | None:
-    """Length in the GSM alphabet, whose ten extension characters count twice; None when it can't be written in it."""
-    if not _ALL_GSM(text):
-        return None
-    return len(text) + len(_EXTENDED.findall(text))
+def is_gsm(text: str) -> bool:
+    """Whether the GSM alphabet has all characters of the text."""
+    return _ALL_GSM(text) is not None
 
 
 def utf16_units(text: str) -> int:
@@ -41,8 +39,8 @@ def sms_parts(text: str) -> int:
     """
     if len(text) <= _UCS2_SINGLE and text.isascii():
         return 1 if text else 0
-    units = gsm_units(text)
-    if units is not None:
+    if is_gsm(text):
+        units = len(text) + len(_EXTENDED.findall(text))
         return 1 if units <= _GSM_SINGLE else _fill(text, units, _GSM_PART, _EXTENDED.match)
     units = utf16_units(text)
     return 1 if units <= _UCS2_SINGLE else _fill(text, units, _UCS2_PART, _LAST_BMP.__lt__)

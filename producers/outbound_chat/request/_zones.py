@@ -1,4 +1,4 @@
-"""Time zones of a phone number, as `phonenumbers` knows them.
+"""Time zones of a phone number, as `phonenumbers` knows them, and those of its country where that is mistaken.
 
 A number tells less than one would like: mobile numbers of many countries, and toll-free ones everywhere, may be in any
 zone of the country; and where a phone is at the moment, no number tells. The one idea: to ask of one number costs 200
@@ -14,6 +14,7 @@ import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
 from outbound_chat.request._numbers import calling_code
+from outbound_chat.request._own_zones import own_zones
 
 _UNKNOWN = "Etc/Unknown"
 _NORTH_AMERICA = "1"
@@ -40,7 +41,7 @@ def zones_of(number: str) -> tuple[str, ...]:
     from phonenumbers.timezone import time_zones_for_number  # noqa: PLC0415  # as below
 
     found = tuple(time_zones_for_number(phonenumbers.parse(number)))
-    return zones_of_country(number) if _UNKNOWN in found else found
+    return zones_of_country(number) if _UNKNOWN in found else own_zones(calling_code(number[1:4]), found)
 
 
 @cache
@@ -63,4 +64,4 @@ def _by_country() -> dict[str, tuple[str, ...]]:
     zones: dict[str, set[str]] = {}
     for beginning, names in _by_beginning().items():
         zones.setdefault(calling_code(beginning[:3]) or "", set()).update(names)
-    return {code: tuple(sorted(names - {_UNKNOWN})) for code, names in zones.items()}
+    return {code: own_zones(code, names - {_UNKNOWN}) for code, names in zones.items()}
