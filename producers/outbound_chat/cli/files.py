@@ -16,7 +16,7 @@ from outbound_chat.errors import InvalidJob
 from outbound_chat.rows import CsvReader, JsonReader, Row, RowReader, Unpacker, UnusableFile
 from outbound_chat.templates import Template
 
-__all__ = ["JobFile", "Row", "UnusableFile", "open_file", "unpacked_name"]
+__all__ = ["JobFile", "Row", "UnusableFile", "open_file", "unpacked", "unpacked_name"]
 
 PART = 65_536
 KEPT_ROWS = 1_200
@@ -67,10 +67,7 @@ class JobFile:
 
     def _pieces(self) -> Iterator[bytes]:
         self._bytes.seek(0)
-        unpacker = Unpacker(str(self.path), packed=self.path.suffix.lower() == ".gz")
-        while part := self._bytes.read(PART):
-            yield from unpacker.unpack(part)
-        yield from unpacker.end()
+        return unpacked(self._bytes, self.path)
 
     def _rewound(self) -> tuple[RowReader, Iterator[Row]]:
         """A reader at the beginning of the file, and what it gives."""
@@ -138,6 +135,14 @@ class JobFile:
 def unpacked_name(path: Path) -> Path:
     """The path without the ending of a packed file."""
     return path.with_suffix("") if path.suffix.lower() == ".gz" else path
+
+
+def unpacked(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    """The rest of the file, unpacked where it is gzip."""
+    unpacker = Unpacker(str(path), packed=path.suffix.lower() == ".gz")
+    while part := file.read(PART):
+        yield from unpacker.unpack(part)
+    yield from unpacker.end()
 
 
 def spooled(source: BinaryIO) -> tuple[IO[bytes], int]:
