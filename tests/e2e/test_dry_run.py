@@ -60,7 +60,7 @@ def test_a_dry_run_tells_when_a_file_would_be_sent_and_what_would_expire(stack: 
     assert (found["rate"], found["expiring"], found["assumed_idle"]) == (2.0, 1, True)
     assert [(one["line"], one["row"]) for one in found["first_expiring"]] == [(200, 100)]
     assert "1 before their turn" in told.stdout
-    assert "line 201: expires" in told.stdout
+    assert "line 200: expires" in told.stdout
     assert "no worker of this budget was ever started" in told.stderr
 
 
