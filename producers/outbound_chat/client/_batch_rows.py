@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from outbound_chat.client._batch_keys import FileKey, hashes_of
 from outbound_chat.client._checks import (
     LONGEST_NAME,
     Errors,
@@ -24,8 +25,10 @@ from outbound_chat.errors import FieldError, InvalidJob
 from outbound_chat.ids import new_local_id
 from outbound_chat.jobs import Priority
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, is_missing
-from outbound_chat.store.calls import NewJob
+from outbound_chat.store import Keys, calls
+from outbound_chat.store.calls import Call, NewJob, Opened
 from outbound_chat.store.records import lane_of
+from outbound_chat.stored import write_stored
 from outbound_chat.templates import Template
 
 OF_THE_BATCH = frozenset({"weight", "concurrency", "template"})
@@ -98,6 +101,20 @@ class BatchRows:
         limits = {"weight": self.weight, "concurrency": self.concurrency, "callback": self.callback}
         template = {"template": self._asked_template} if self._template else {}
         return {"lane": self.lane.rpartition(":")[0], "request": self.shared.stored(), **limits, **template}
+
+    def opening(self, keys: Keys, key: str | FileKey | None) -> Call[Opened]:
+        """What begins the batch, or finds the one of its key."""
+        return calls.open_batch(
+            keys,
+            batch=self.batch,
+            lane=self.lane,
+            name=self.name,
+            shared=write_stored(self._seal, self.shared),
+            weight=self.weight,
+            concurrency=self.concurrency,
+            callback=self.callback,
+            **hashes_of(self._seal, key, tenant=self.tenant, name=self.name, options=self.asked())._asdict(),
+        )
 
     def job(self, number: int, given_row: object) -> NewJob:
         """The job that a row asks for.
