@@ -5,15 +5,18 @@
 A placeholder is the name of a column: letters, digits, `_`, `-` and spaces. Behind a `|` stands what is written where
 the row has nothing; without it such a row is refused. `{{` and `}}` are braces. Nothing else is understood, on purpose:
 formats and attributes, as Python has them, would let a template reach into the program.
+
+Nothing is None, an empty text, blanks alone, and what other libraries write for no value, such as NaN.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from outbound_chat.errors import FieldError, InvalidJob
-from outbound_chat.request import Code
+from outbound_chat.request import Code, is_missing
 
 FIELDS = ("text", "display_name")
 _PIECE = re.compile(r"\{\{|\}\}|\{(?P<name>[^\W\d][\w -]*)(?:\|(?P<default>[^{}]*))?\}|(?P<other>[{}])")
@@ -120,15 +123,16 @@ def _written(pieces: _Pieces, row: Mapping[str, Any], errors: list[FieldError]) 
 
 
 def _value(blank: _Blank, value: object, errors: list[FieldError]) -> str:
-    if isinstance(value, str) and value:
+    if isinstance(value, str) and value.strip():
         return value
-    if value is None or value == "":
+    if isinstance(value, str) or is_missing(value):
         if blank.default is None and all(error.field != blank.name for error in errors):
             message = "is empty, and the template needs it; fill it in, or write {name|default} in the template"
             errors.append(FieldError(blank.name, Code.REQUIRED, message))
         return blank.default or ""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
         return str(value)
     if all(error.field != blank.name for error in errors):
-        errors.append(FieldError(blank.name, Code.WRONG_TYPE, "must be text or a number, to stand in a template"))
+        message = "must be text or a finite number, to stand in a template"
+        errors.append(FieldError(blank.name, Code.WRONG_TYPE, message))
     return ""

@@ -7,7 +7,7 @@ from typing import Any
 import fakeredis
 import pytest
 
-from outbound_chat import AsyncOutboundChat, InvalidJob, JobState, OutboundChat, Rejection, UnknownBatch
+from outbound_chat import AsyncOutboundChat, BatchStart, InvalidJob, JobState, OutboundChat, Rejection, UnknownBatch
 from outbound_chat.store import AsyncStore
 from tests.client.conftest import VALUES
 from tests.harness import number
@@ -140,6 +140,56 @@ def test_rows_that_break_off_leave_a_batch_that_says_so(chat: OutboundChat) -> N
     batch = chat.batch(note.split()[1])
     assert "500 jobs are in the ledger" in note
     assert (batch.accepted, batch.closed) == (500, False)
+
+
+def rows_that_fail(good: int) -> Iterator[dict[str, str]]:
+    """As a reader of a file in which a column is missing."""
+    for row in range(good):
+        yield {"to": number(row) if row % 2 else "12"}
+    raise KeyError("id")
+
+
+@pytest.mark.parametrize("good", [0, 1, 300])
+def test_rows_that_fail_at_once_leave_no_batch(chat: OutboundChat, redis: fakeredis.FakeRedis, good: int) -> None:
+    """A cron job with a broken file would leave one more open batch of no rows each day."""
+    for key in (None, "today"):
+        with pytest.raises(KeyError) as caught:
+            chat.enqueue_batch(rows_that_fail(good), sender="support", batch_key=key)
+        assert not hasattr(caught.value, "__notes__")
+    assert redis.keys() == []
+
+
+def test_rows_that_fail_at_once_leave_no_batch_of_the_async_client() -> None:
+    """The same for its twin."""
+
+    async def walk() -> None:
+        redis = fakeredis.FakeAsyncRedis(decode_responses=True)
+        async with AsyncOutboundChat(store=AsyncStore("redis://", client=redis), **VALUES) as chat:
+            with pytest.raises(KeyError):
+                await chat.enqueue_batch(rows_that_fail(7), sender="support")
+            assert await redis.keys() == []
+
+    asyncio.run(walk())
+
+
+def test_a_batch_that_goes_on_has_the_ids_and_counts_of_its_rows(chat: OutboundChat) -> None:
+    """Its first rows were checked before it was known that they had been taken."""
+
+    def rows(last: int) -> Iterator[dict[str, str]]:
+        for row in range(1, last + 1):
+            yield {"to": number(row) if row % 7 else "12"}
+        if last < 1_100:
+            raise OSError("the disk is gone")
+
+    starts: list[BatchStart] = []
+    with pytest.raises(OSError, match="the disk is gone"):
+        chat.enqueue_batch(rows(700), sender="support", batch_key="k", on_start=starts.append)
+    receipt = chat.enqueue_batch(rows(1_100), sender="support", batch_key="k", on_start=starts.append)
+    assert [start.id for start in starts] == [receipt.id, receipt.id]
+    assert (receipt.resumed_rows, receipt.accepted, receipt.rejected) == (583, 943, 157)
+    assert [one.row for one in receipt.rejections] == list(range(7, 1_101, 7))
+    assert chat.batch(receipt.id).accepted == 943
+    assert all(chat.statuses(f"{receipt.id}-{row}" for row in range(1, 1_101) if row % 7).values())
 
 
 def test_an_unknown_batch_is_an_error(chat: OutboundChat) -> None:

@@ -1,6 +1,8 @@
 """Templates: what the columns of a row fill in, and what is refused before anybody is texted nonsense."""
 
 import json
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import fakeredis
@@ -61,6 +63,11 @@ def test_attributes_and_names_are_filled_in_and_a_row_brings_its_own(
     [
         ({}, {("first_name", "required")}),
         ({"first_name": ""}, {("first_name", "required")}),
+        ({"first_name": "  "}, {("first_name", "required")}),
+        ({"first_name": None}, {("first_name", "required")}),
+        ({"first_name": float("nan")}, {("first_name", "required")}),
+        ({"first_name": float("inf")}, {("first_name", "wrong_type")}),
+        ({"first_name": float("-inf")}, {("first_name", "wrong_type")}),
         ({"first_name": ["Ann"]}, {("first_name", "wrong_type")}),
         ({"first_name": True}, {("first_name", "wrong_type")}),
         ({"first_name": "x" * 2_000}, {("text", "too_long")}),
@@ -77,6 +84,47 @@ def test_a_row_that_does_not_fit_is_rejected_alone(
     found = {(error.field, error.code) for error in receipt.rejections[0].errors}
     assert found
     assert found <= errors
+
+
+class NotATime(datetime):
+    """As NaT of pandas: a time that is unlike itself."""
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+    __hash__ = datetime.__hash__
+
+
+class NotAvailable:
+    """As NA of pandas: whatever it is compared with, the answer is itself, which is neither true nor false."""
+
+    def __ne__(self, other: object) -> "NotAvailable":  # type: ignore[override]
+        return self
+
+    def __bool__(self) -> bool:
+        raise TypeError("boolean value of NA is ambiguous")
+
+    __hash__ = object.__hash__
+
+
+NOTHING = [None, float("nan"), Decimal("nan"), Decimal("snan"), NotATime(2000, 1, 1), NotAvailable()]
+
+
+@pytest.mark.parametrize("nothing", NOTHING, ids=lambda nothing: type(nothing).__name__)
+def test_what_stands_for_no_value_is_never_a_word_in_a_text(
+    chat: OutboundChat, redis: fakeredis.FakeRedis, nothing: Any
+) -> None:
+    """A table of pandas has NaN where a cell is empty: nobody is called "nan"."""
+    template = {"text": "Hello {first_name|there}", "attributes": {"order": "{order|none}"}}
+    row = {"to": number(1), "first_name": nothing, "order": nothing, "send_at": nothing, "display_name": nothing}
+    maps = {"attributes": {"a": nothing, "b": "x"}, "segment_attributes": {"c": nothing, "d": 1}}
+    receipt = chat.enqueue_batch([{**row, **maps}], sender="support", template=template)
+    assert receipt.rejections == ()
+    (stored,) = requests_of(redis)
+    assert (stored["text"], stored["Attributes"]) == ("Hello there", {"b": "x", "order": "none"})
+    assert stored["SegmentAttributes"] == {"d": {"ValueInteger": 1}}
+    assert "ParticipantDetails" not in stored
+    chat.enqueue(sender="support", to=number(1), text="Hello", display_name=nothing, attributes={"a": nothing})
 
 
 TEXT = "Hello {first_name}"

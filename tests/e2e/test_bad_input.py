@@ -116,7 +116,9 @@ def test_bad_rows_of_a_csv_go_to_a_file_that_can_be_mended_and_sent_again(stack:
     bad = [
         b"12025550123,no plus,3,\n",
         number(4).encode() + b",\xff\xfe,4,\n",
-        number(5).encode() + b",one field more,5,,\n",
+        number(5).encode() + b",Hello Ana, your parcel has left,5,\n",
+        number(6).encode() + b',"  a blank first",no time,soon\n',
+        number(7).encode() + b',"open,6,\n+12025550199,Hello,7,\n',
     ]
     file.write_bytes(HEADER.encode() + "".join(good).encode() + b"".join(bad))
 
@@ -124,16 +126,64 @@ def test_bad_rows_of_a_csv_go_to_a_file_that_can_be_mended_and_sent_again(stack:
 
     answer = json.loads(done.stdout)
     assert done.returncode == 1, done.stderr
-    assert (answer["receipt"]["accepted"], answer["receipt"]["rejected"]) == (2, 3)
+    assert (answer["receipt"]["accepted"], answer["receipt"]["rejected"]) == (2, 5)
+    assert answer["receipt"]["rejections"][4]["line"] == 9
     rejects = stack.folder / answer["rejects"]
-    with rejects.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    assert [row["_line"] for row in rows] == ["5", "6", "7"]
-    assert [row["_errors"].rpartition("[")[2] for row in rows] == ["invalid_number]", "not_unicode]", "wrong_type]"]
+    rows = read_rejects(rejects)
+    assert [row["_line"] for row in rows] == ["5", "6", "7", "8", "9"]
+    codes = ["invalid_number]", "not_unicode]", "wrong_type]", "invalid_time]", "wrong_type]"]
+    assert [row["_errors"].rpartition("[")[2] for row in rows] == codes
+    whole = [f"{number(5)},Hello Ana, your parcel has left,5,", f'{number(7)},"open,6,\n+12025550199,Hello,7,']
+    assert [row["_row"] for row in rows] == ["", "", whole[0], "", whole[1]]
+    assert rows[3]["text"] == "  a blank first"
+
+    (stack.folder / "as_it_is.csv").write_bytes(rejects.read_bytes())
+    again = json.loads(stack.run("send-batch", "as_it_is.csv", "--sender", "support", "--json").stdout)
+    assert (again["receipt"]["accepted"], again["receipt"]["rejected"]) == (0, 5)
+    twice = read_rejects(stack.folder / again["rejects"])
+    assert [{**row, "_line": "", "_errors": ""} for row in twice] == [
+        {**row, "_line": "", "_errors": ""} for row in rows
+    ], "what was refused is kept, however often it is sent"
+
     mended = rejects.read_bytes().replace(b"12025550123", number(3).encode()).replace(b"\xff\xfe", b"mended")
-    (stack.folder / "again.csv").write_bytes(mended)
+    (stack.folder / "again.csv").write_bytes(mended.replace(b'"soon"', b'""'))
     again = json.loads(stack.run("send-batch", "again.csv", "--sender", "support", "--json").stdout)
-    assert (again["receipt"]["accepted"], again["receipt"]["rejected"]) == (3, 0)
+    assert (again["receipt"]["accepted"], again["receipt"]["rejected"]) == (3, 2)
+
+
+def read_rejects(path: Path) -> list[dict[str, str]]:
+    """The rows of a file of rejects."""
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_rows_that_a_quote_may_have_taken_are_warned_of(stack: Harness) -> None:
+    """The quote is closed by a later row, so the file is valid: only a customer would see the numbers of others."""
+    taken = f'to,text\n{number(1)},"Hello Ann\n{number(2)},Hello Bob\n{number(3)},Hello Cy"\n{number(4)},"two\nlines"\n'
+    (stack.folder / "rows.csv").write_text(taken, encoding="utf-8")
+    for option in (["--dry-run"], []):
+        done = stack.run("send-batch", "rows.csv", "--sender", "support", *option)
+        assert done.returncode == 0, done.stderr
+        assert "a line with a phone number inside of a cell" in done.stderr
+        assert "begin on line 2\n" in done.stderr
+    (stack.folder / "fine.csv").write_text(f'to,text\n{number(4)},"Hello\nCall +12025550100."\n', encoding="utf-8")
+    assert "inside of a cell" not in stack.run("send-batch", "fine.csv", "--sender", "support").stderr
+
+
+def test_rejects_that_can_not_be_written_are_said_before_anything_is_stored(idle: Harness) -> None:
+    """A folder of somebody else, a file system that is read-only: else the first bad row ended in a traceback."""
+    (idle.folder / "rows.csv").write_text(f"to\n{number(1)}\n12\n", encoding="utf-8")
+    (idle.folder / "folder").mkdir()
+    for path in ("folder", "/proc/rejects.csv"):
+        for option in (["--dry-run"], []):
+            done = idle.run("send-batch", "rows.csv", "--sender", "support", "--rejects", path, *option)
+            assert (done.returncode, done.stdout) == (2, ""), done.stderr
+            assert f"{path} can't be written: " in done.stderr
+            assert "Traceback" not in done.stderr
+    assert json.loads(idle.run("list", "--json").stdout)["batches"] == []
+    full = idle.run("send-batch", "rows.csv", "--sender", "support", "--rejects", "/dev/full", "--dry-run")
+    assert (full.returncode, "Traceback" in full.stderr) == (2, False)
+    assert "/dev/full can't be written: No space left on device; once it can, run the same command" in full.stderr
 
 
 def test_bad_rows_of_a_jsonl_file_are_named_by_line(stack: Harness) -> None:

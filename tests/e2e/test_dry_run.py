@@ -58,9 +58,9 @@ def test_a_dry_run_tells_when_a_file_would_be_sent_and_what_would_expire(stack: 
     starts, ends = (datetime.fromisoformat(found[name]) for name in ("starts_at", "ends_at"))
     assert 47 <= (ends - starts).total_seconds() <= 49
     assert (found["rate"], found["expiring"], found["assumed_idle"]) == (2.0, 1, True)
-    assert [(one["line"], one["row"]) for one in found["first_expiring"]] == [(200 + 1, 100)]
+    assert [(one["line"], one["row"]) for one in found["first_expiring"]] == [(200, 100)]
     assert "1 before their turn" in told.stdout
-    assert "line 201: expires" in told.stdout
+    assert "line 200: expires" in told.stdout
     assert "no worker of this budget was ever started" in told.stderr
 
 

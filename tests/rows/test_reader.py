@@ -5,9 +5,12 @@ import io
 import itertools
 from typing import Any
 
+import pytest
 from hypothesis import given, strategies as st
 
-from outbound_chat.rows import CsvReader, JsonReader, Row, RowReader
+from outbound_chat import InvalidJob
+from outbound_chat.rows import CsvReader, JsonReader, Row, RowReader, UnusableFile
+from outbound_chat.templates import Template
 
 CELLS = st.text(st.sampled_from('ab", \r\n1é+'), max_size=8)
 WHOLE = st.lists(st.tuples(CELLS, CELLS), max_size=6)
@@ -25,19 +28,108 @@ def _read(reader: RowReader, body: bytes, cuts: list[int]) -> list[tuple[int, in
 
 def _csv(rows: list[tuple[str, str]]) -> bytes:
     written = io.StringIO(newline="")
-    csv.writer(written).writerows([("to", "text"), *rows])
+    csv.writer(written, quoting=csv.QUOTE_ALL).writerows([("to", "text"), *rows])
     return written.getvalue().encode()
 
 
 @given(WHOLE, CUTS)
 def test_what_a_csv_writer_wrote_comes_back_however_it_is_cut(rows: list[tuple[str, str]], cuts: list[int]) -> None:
     found = _read(CsvReader(), _csv(rows), cuts)
-    assert [(cells["to"], cells["text"]) for _, _, cells, _ in found] == rows
-    assert [number for number, *_ in found] == list(range(1, len(rows) + 1))
+    assert [(cells["to"], cells["text"]) for _, _, cells, _ in found] == [row for row in rows if "".join(row).strip()]
+    assert [number for number, *_ in found] == list(range(1, len(found) + 1))
 
 
 @given(st.binary(max_size=120), CUTS)
 def test_rows_faults_and_lines_do_not_depend_on_the_cuts(body: bytes, cuts: list[int]) -> None:
     """Broken quotes, halves of characters, lone carriage returns: one reading for files and for bodies."""
-    for kind, head in ((CsvReader, b"to,text\n"), (JsonReader, b"")):
+    for kind, head in ((CsvReader, b"to,text\n"), (CsvReader, b"to,text\r"), (JsonReader, b"{}\n")):
         assert _read(kind(), head + body, cuts) == _read(kind(), head + body, [])
+
+
+def _rows(body: str | bytes, kind: type[RowReader] = CsvReader, template: str | None = None) -> list[Row]:
+    reader = kind(template=Template.parse(template) if template else None)
+    return [*reader.feed(body.encode() if isinstance(body, str) else body), *reader.end()]
+
+
+def _fault(row: Row) -> str:
+    job = row.job()
+    assert isinstance(job, InvalidJob)
+    return job.errors[0].message
+
+
+GOOD = {"to": "+12025550101", "text": "Hello"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "to,text\r+12025550101,Hello\r",
+        "to,text\r+12025550101,Hello",
+        "to,text\r\r\n+12025550101,Hello\r\r\n",
+        "\r\n,\r\nto,text\r\n , \r\n+12025550101,Hello\r\n,\r\n\r\n",
+        "to,text,,\n+12025550101,Hello,, \n,,,\n",
+        'to, text\n+12025550101, "Hello"\n',
+        '\ufeffto,text\n+12025550101,"Hello"\n',
+        "to,text,send_at\n+12025550101,Hello,  \n",
+    ],
+)
+def test_what_spreadsheets_leave_behind_is_no_fault(body: str) -> None:
+    """Old line ends, rows and columns without a value, blanks around names and before quotes, cells of blanks."""
+    (row,) = _rows(body)
+    assert row.job() == GOOD
+    lines = body.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    assert "+12025550101" in lines[row.line - 1]
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "text", "line"),
+    [
+        (
+            "to,text\n+1,Hello Ana, your parcel\n",
+            "3 fields where the first line names 2",
+            "+1,Hello Ana, your parcel",
+            2,
+        ),
+        ("to,text\n\n+1\n", "1 fields where the first line names 2", "+1", 3),
+        ('to,text\n+1,a\n+2,"b\n+3,c\n+4,d\n', "not closed", '+2,"b\n+3,c\n+4,d', 3),
+        ('to,text\n+1,"a\n+2,"b"\n+3,c\n', "behind a closing quote", '+1,"a\n+2,"b"', 2),
+        ("to,text\n+1,a\rb\n", "line break outside of quotes", "+1,a\rb", 2),
+        ("to,text\r+1,a\nb\r", "line break outside of quotes", "+1,a\nb", 2),
+        ("to,,text\n+1,x,Hello\n", "column 2, which has no name", "+1,x,Hello", 2),
+        ('to,text\n+1,\t"Hello"\n', "blanks before a quote", '+1,\t"Hello"', 2),
+        ('to,text\n+1,\xa0"Hello"\n', "blanks before a quote", '+1,\xa0"Hello"', 2),
+    ],
+)
+def test_a_row_that_can_not_be_read_is_kept_whole(body: str, said: str, text: str, line: int) -> None:
+    """Cells that are cut off at the wrong place could be accepted, and half of a text be sent."""
+    row = next(row for row in _rows(body) if row.fault)
+    assert said in _fault(row)
+    assert (dict(row.cells), row.line) == ({"_row": text}, line)
+
+
+def test_an_open_quote_says_which_lines_it_takes() -> None:
+    """The rows behind it are in no count, so whoever repairs the file must learn of them."""
+    _, row = _rows('to,text\n+1,a\n+2,"b\n+3,c\n+4,d\n')
+    assert "the row takes 3 lines, 3 to 5" in _fault(row)
+
+
+@pytest.mark.parametrize("line", ['{"to": NaN}', '{"a": Infinity}', '{"a": [-Infinity]}', '{"a": 1e999}'])
+def test_numbers_that_json_does_not_have_are_refused(line: str) -> None:
+    """Python reads and writes them; as a text they would be the words nan and inf."""
+    (row,) = _rows(line, JsonReader)
+    assert row.cells == {"_row": line}
+    assert _fault(row).startswith("must be one JSON object")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize(("kind", "body"), [(CsvReader, "to\ttext\r\n+1\ta\r\n"), (JsonReader, '{"to": "+1"}\r\n')])
+def test_wide_characters_are_named_as_such(encoding: str, kind: type[RowReader], body: str) -> None:
+    """As spreadsheets save "Unicode text": once, and not for each row."""
+    with pytest.raises(UnusableFile, match="save it as UTF-8"):
+        _rows(body.encode(encoding), kind)
+
+
+def test_blanks_are_no_value_for_a_template() -> None:
+    """A cell that looks empty is empty: else a text begins "Hello  ,"."""
+    (row,) = _rows("to,name\n+12025550101,  \n", template="Hello {name}")
+    assert row.job() == {"to": "+12025550101"}

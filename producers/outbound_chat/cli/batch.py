@@ -12,6 +12,7 @@ from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, p
 from outbound_chat.cli.preflight import show_preflight
 from outbound_chat.cli.progress import file_progress, follow_batch
 from outbound_chat.cli.rejects import Rejects
+from outbound_chat.cli.writing import CannotWrite, check_writable
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.jobs import BatchReceipt, BatchStart, JobState
 from outbound_chat.plain import plain
@@ -73,17 +74,11 @@ def send_batch(
     if dry_run:
         show_preflight(settings, rows, rejected, sender, shared, as_json=as_json)
         return
-    start: list[BatchStart] = []
-
-    def tell(found: BatchStart) -> None:
-        start.append(found)
-        tell_start(found)
-
     with OutboundChat.from_settings(settings) as chat:
         try:
             key = batch_key if batch_key is not None else FileKey(rows.content_hash())
             options = {"sender": sender, "name": name or shown(rows.name), "batch_key": key, **shared}
-            receipt = enqueue_file(chat, rows, rejected, on_start=tell, **options)
+            receipt = enqueue_file(chat, rows, rejected, on_start=tell_start, **options)
         except UnusableFile as error:
             raise typer.BadParameter("\n".join([str(error), *error.__notes__]), param_hint="FILE") from error
         except KeyboardInterrupt as error:
@@ -92,11 +87,7 @@ def send_batch(
         finally:
             rows.close()
             rejected.close()
-        if receipt.rejected:
-            rows_were = number_of(receipt.rejected, "row was", "rows were")
-            talk.print(f"{rows_were} rejected; see {rejected.path}", style="yellow", markup=False)
-        if warning := batch_warning(settings.senders[sender], receipt.accepted, rows.own_minutes):
-            talk.print(f"warning: {warning}", style="yellow", markup=False)
+        _tell_end(receipt, rows, rejected, batch_warning(settings.senders[sender], receipt.accepted, rows.own_minutes))
         batch = follow_batch(chat, receipt.id, timeout) if follow else chat.batch(receipt.id)
     if as_json:
         told = {**plain(receipt), "rejections": rejected.first}
@@ -136,6 +127,16 @@ def tell_interruption(error: BaseException) -> None:
     talk.print("to go on, run the same command again", markup=False)
 
 
+def _tell_end(receipt: BatchReceipt, rows: JobFile, rejected: Rejects, chats: str | None) -> None:
+    """Says where the rejected rows are, and what to look at among the accepted ones."""
+    if receipt.rejected:
+        rows_were = number_of(receipt.rejected, "row was", "rows were")
+        talk.print(f"{rows_were} rejected; see {rejected.path}", style="yellow", markup=False)
+    for warning in (rows.warning, chats):
+        if warning:
+            talk.print(f"warning: {warning}", style="yellow", markup=False)
+
+
 def _rejects_path(file: Path, wanted: Path | None, ending: str) -> Path:
     """Where rejected rows go: a file that can be written and is not the one that is read."""
     unpacked = Path("stdin") if file == STANDARD_INPUT else unpacked_name(file)
@@ -144,6 +145,10 @@ def _rejects_path(file: Path, wanted: Path | None, ending: str) -> Path:
         raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--rejects")
     if not path.parent.is_dir():
         raise typer.BadParameter(f"{path.parent} is no folder; make it first", param_hint="--rejects")
+    try:
+        check_writable(path)
+    except CannotWrite as error:
+        raise typer.BadParameter(str(error), param_hint="--rejects") from error
     return path
 
 

@@ -4,6 +4,7 @@ What a row is made of, `outbound_chat.rows` says.
 """
 
 import hashlib
+import re
 import shutil
 import sys
 from collections import Counter
@@ -16,12 +17,15 @@ from outbound_chat.errors import InvalidJob
 from outbound_chat.rows import CsvReader, JsonReader, Row, RowReader, Unpacker, UnusableFile
 from outbound_chat.templates import Template
 
-__all__ = ["JobFile", "Row", "UnusableFile", "open_file", "unpacked_name"]
+__all__ = ["JobFile", "Row", "UnusableFile", "open_file", "unpacked", "unpacked_name"]
 
 PART = 65_536
 KEPT_ROWS = 1_200
 """Rows remembered for the rejects: more than come between one round trip and the next."""
+KEPT_SWALLOWERS = 100
 STANDARD_INPUT = Path("-")
+_SWALLOWED = re.compile(r'[\r\n](?:[^\r\n]*[,;"])?\s*\+[1-9][0-9]{6,14}(?![0-9])').search
+"""A line inside of a cell that begins with a phone number or has one as a cell of its own, as a row has."""
 _ENDINGS = (".csv", ".jsonl", ".ndjson")
 
 
@@ -51,6 +55,8 @@ class JobFile:
             """The last rows by their number, from 1."""
             self.own_minutes: Counter[int] = Counter()
             """How many rows so far brought which `chat_duration_in_minutes` of their own."""
+            self.swallowers: dict[int, int] = {}
+            """The first rows that seem to hold other rows in a cell, each with the line on which it begins."""
             self._first = next(self._begun, None)
         except UnusableFile:
             self.close()
@@ -67,10 +73,7 @@ class JobFile:
 
     def _pieces(self) -> Iterator[bytes]:
         self._bytes.seek(0)
-        unpacker = Unpacker(str(self.path), packed=self.path.suffix.lower() == ".gz")
-        while part := self._bytes.read(PART):
-            yield from unpacker.unpack(part)
-        yield from unpacker.end()
+        return unpacked(self._bytes, self.path)
 
     def _rewound(self) -> tuple[RowReader, Iterator[Row]]:
         """A reader at the beginning of the file, and what it gives."""
@@ -117,7 +120,21 @@ class JobFile:
             job = row.job()
             if not isinstance(job, InvalidJob) and isinstance(minutes := job.get("chat_duration_in_minutes"), int):
                 self.own_minutes[minutes] += 1
+            if row.lines > 1 and len(self.swallowers) < KEPT_SWALLOWERS and any(map(_SWALLOWED, row.cells.values())):
+                self.swallowers[row.number] = row.line
             yield job
+
+    @property
+    def warning(self) -> str | None:
+        """What to say of accepted rows that seem to hold others, behind a quote that should not be there."""
+        lines = [f"{line:,}" for line in self.swallowers.values()]
+        if not lines:
+            return None
+        more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""  # noqa: PLR2004  # as many as fit a line
+        return (
+            "accepted rows have a line with a phone number inside of a cell, as if a quote took the rows behind it; "
+            f"look at the rows that begin on line {', '.join(lines[:10])}{more}"
+        )
 
     def lines_of(self, rows: Collection[int]) -> dict[int, int]:
         """The lines of rows by their number; reads the file again up to the last of them, and so ends any reading."""
@@ -138,6 +155,14 @@ class JobFile:
 def unpacked_name(path: Path) -> Path:
     """The path without the ending of a packed file."""
     return path.with_suffix("") if path.suffix.lower() == ".gz" else path
+
+
+def unpacked(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    """The rest of the file, unpacked where it is gzip."""
+    unpacker = Unpacker(str(path), packed=path.suffix.lower() == ".gz")
+    while part := file.read(PART):
+        yield from unpacker.unpack(part)
+    yield from unpacker.end()
 
 
 def spooled(source: BinaryIO) -> tuple[IO[bytes], int]:

@@ -67,7 +67,7 @@ def _warnings(flight: Preflight, sender: Sender, rows: JobFile) -> list[str]:
     if flight.held_by:
         found.append(f"{flight.held_by}; the times are those if it ended now")
     chats = batch_warning(sender, flight.accepted, rows.own_minutes)
-    return [*found, chats] if chats else found
+    return [*found, *(warning for warning in (chats, rows.warning) if warning)]
 
 
 def _print(flight: Preflight, named: list[dict[str, Any]], lines: dict[int, int], path: str | None) -> None:

@@ -1,19 +1,26 @@
-"""Writes rejected rows of a file of jobs, so that they can be mended and sent again."""
+"""Writes rejected rows of a file of jobs, so that they can be repaired and sent again."""
 
-import csv
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from outbound_chat.cli.files import JobFile, Row
+from outbound_chat.cli.writing import CsvWriter, writing
 from outbound_chat.jobs import Rejection
+from outbound_chat.rows import WHOLE_ROW
 
 NAMED = 20
 """Rejected rows that are shown."""
+OUR_COLUMNS = ("_line", "_errors", WHOLE_ROW)
+_HINT = "; once it can, run the same command again: it writes all of it, and takes no row twice"
 
 
 class Rejects:
-    """The rejected rows in a file like the one they came from, with `_line` and `_errors`; made at the first one."""
+    """The rejected rows in a file like the one they came from, with `_line` and `_errors`; made at the first one.
+
+    A row that can't be read stands whole in `_row`, and has no other cells: as it is, it is rejected again.
+    """
 
     def __init__(self, path: Path, source: JobFile) -> None:
         self.path = path
@@ -21,28 +28,52 @@ class Rejects:
         """The first of them with line, row and errors, to be shown; the file has all."""
         self._source = source
         self._file: IO[str] | None = None
+        self._columns: list[str] = []
 
     def add(self, rejection: Rejection) -> None:
-        """Writes one rejected row."""
+        """Writes one rejected row.
+
+        Raises:
+            CannotWrite: it can't be written.
+        """
         row, errors = rejection.row, rejection.errors
         found = self._source.recent.get(row) or Row(row, 0, {})
+        self._source.swallowers.pop(row, None)
         if len(self.first) < NAMED:
             self.first.append({"line": found.line, "row": row, "errors": errors})
+        ours = {"_line": found.line, "_errors": "; ".join(map(str, errors))}
+        try:
+            with writing(self.path, _HINT):
+                self._write({**found.cells, **ours})
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _write(self, cells: dict[str, Any]) -> None:
         first = self._file is None
         if self._file is None:
             self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-        reasons = "; ".join(map(str, errors))
         if not self._source.is_csv:
-            line = {**found.cells, "_line": found.line, "_errors": reasons}
-            self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
+            self._file.write(json.dumps(cells, ensure_ascii=True) + "\n")
             return
-        columns = [name for name in self._source.columns if name not in {"_line", "_errors"}]
-        writer = csv.writer(self._file)
         if first:
-            writer.writerow([*columns, "_line", "_errors"])
-        writer.writerow([*(found.cells.get(name, "") for name in columns), found.line, reasons])
+            self._columns = [*(name for name in self._source.columns if name not in OUR_COLUMNS), *OUR_COLUMNS]
+            CsvWriter(self._file).write(self._columns)
+        CsvWriter(self._file).write(cells.get(name, "") for name in self._columns)
+
+    def _abandon(self) -> None:
+        """Closes a file that failed: closing it properly would fail for the same reason, and hide the first one."""
+        if self._file:
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
 
     def close(self) -> None:
-        """Closes the file, if there is one."""
+        """Closes the file, if there is one.
+
+        Raises:
+            CannotWrite: what was left of it can't be written.
+        """
         if self._file:
-            self._file.close()
+            with writing(self.path, _HINT):
+                self._file.close()

@@ -107,7 +107,7 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing, AsyncWebhooks):
             on_start=on_start,
         )
         try:
-            await self._run(batch.open())
+            await self._run(batch.prepare())
             async for row in _each(rows):
                 if batch.add(row):
                     await self._run(batch.flush())

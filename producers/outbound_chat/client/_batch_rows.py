@@ -1,8 +1,10 @@
 """The rows of a batch, each checked with what all of them share. Talks to nobody and counts nothing."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from outbound_chat.client._batch_keys import FileKey, hashes_of
 from outbound_chat.client._checks import (
     LONGEST_NAME,
     Errors,
@@ -22,12 +24,16 @@ from outbound_chat.client._verbs import Verbs
 from outbound_chat.errors import FieldError, InvalidJob
 from outbound_chat.ids import new_local_id
 from outbound_chat.jobs import Priority
-from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
-from outbound_chat.store.calls import NewJob
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, is_missing
+from outbound_chat.store import Keys, calls
+from outbound_chat.store.calls import Call, NewJob, Opened
 from outbound_chat.store.records import lane_of
+from outbound_chat.stored import write_stored
 from outbound_chat.templates import Template
 
 OF_THE_BATCH = frozenset({"weight", "concurrency", "template"})
+_SURELY_VALUES = frozenset({str, int, bool, dict, list, datetime, Priority})
+"""What needs no look: few rows have anything else."""
 OF_ONE_JOB = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
 
 
@@ -96,16 +102,27 @@ class BatchRows:
         template = {"template": self._asked_template} if self._template else {}
         return {"lane": self.lane.rpartition(":")[0], "request": self.shared.stored(), **limits, **template}
 
-    def job(self, number: int, row: object) -> NewJob:
+    def opening(self, keys: Keys, key: str | FileKey | None) -> Call[Opened]:
+        """What begins the batch, or finds the one of its key."""
+        return calls.open_batch(
+            keys,
+            batch=self.batch,
+            lane=self.lane,
+            name=self.name,
+            shared=write_stored(self._seal, self.shared),
+            weight=self.weight,
+            concurrency=self.concurrency,
+            callback=self.callback,
+            **hashes_of(self._seal, key, tenant=self.tenant, name=self.name, options=self.asked())._asdict(),
+        )
+
+    def job(self, number: int, given_row: object) -> NewJob:
         """The job that a row asks for.
 
         Raises:
             InvalidJob: it is refused.
         """
-        if isinstance(row, InvalidJob):
-            raise row
-        if not isinstance(row, Mapping):
-            raise InvalidJob([FieldError("row", Code.WRONG_TYPE, 'must be a mapping, such as {"to": "+12025550123"}')])
+        row = _options_of(given_row)
         errors: Errors = []
         if row.get("durability") is not None:
             errors.append(FieldError("durability", Code.NOT_IN_BATCH, "is the same for a whole batch; give it there"))
@@ -148,3 +165,18 @@ class BatchRows:
     def _parts_of(self, whole: ChatRequest) -> int:
         """Parts of the message, which are counted once where the rows share it."""
         return self._shared_parts if whole.has_message_of(self.shared) else whole.parts(self.sender)
+
+
+def _options_of(row: object) -> Mapping[str, Any]:
+    """The row without what stands for no value.
+
+    Raises:
+        InvalidJob: it is no row, or its reader had to refuse it.
+    """
+    if isinstance(row, InvalidJob):
+        raise row
+    if not isinstance(row, Mapping):
+        raise InvalidJob([FieldError("row", Code.WRONG_TYPE, 'must be a mapping, such as {"to": "+12025550123"}')])
+    if _SURELY_VALUES.issuperset(map(type, row.values())):
+        return row
+    return {field: value for field, value in row.items() if not is_missing(value)}

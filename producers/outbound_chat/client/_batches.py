@@ -5,12 +5,15 @@ Holds one chunk of rows at a time, whatever the size of the batch.
 With a batch key, a call that was broken off goes on where it stopped: the ledger knows the last row that came, and rows
 up to it are never taken again. They are read and checked once more all the same, so that the rejects and the counts are
 those of the whole batch.
+
+The batch begins with the first chunk, whose rows are checked before: rows that fail at once leave nothing behind.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from outbound_chat.client._batch_keys import FileKey, check_batch_key, hashes_of
+from outbound_chat.client._batch_keys import FileKey, check_batch_key
 from outbound_chat.client._batch_rows import BatchRows
 from outbound_chat.client._checks import UNREADABLE_KEY, Errors
 from outbound_chat.client._durability import Guard
@@ -22,7 +25,6 @@ from outbound_chat.request import Code
 from outbound_chat.store import calls
 from outbound_chat.store.calls import KeyUse, NewJob, NotOpen, Opened, Other
 from outbound_chat.store.records import from_ms
-from outbound_chat.stored import write_stored
 
 OnRejected = Callable[[Rejection], None]
 OnProgress = Callable[[int, int], None]
@@ -58,17 +60,17 @@ class BatchWriter:
         self._of_batch = BatchRows(verbs, options, name, errors)
         self.sender = self._of_batch.sender
         self._keys = verbs.keys(self.sender.budget)
-        self._seal = verbs.seal
         self._on_rejected = on_rejected or self._keep_rejection
         self._on_progress = on_progress
         self._on_start = on_start
         self._chunk: list[NewJob] = []
         self._chunk_bytes = 0
         self._doubtful: dict[int, tuple[FieldError, ...]] = {}
-        """Rows that came before and are refused now: each may have been taken then."""
+        """Rows that are refused now, and that may have been taken before."""
         self._rows = self._flushed_rows = self._accepted = self.rejected = self._duplicates = 0
         self._rejections: list[Rejection] = []
-        self._found = Opened(KeyUse.NEW, self._of_batch.batch)
+        self._found: Opened | None = None
+        """None: the batch has not begun."""
 
     @property
     def id(self) -> str:
@@ -85,41 +87,40 @@ class BatchWriter:
         """Why rows were refused so far; none where `on_rejected` got them."""
         return tuple(self._rejections)
 
-    def open(self) -> Steps[None]:
+    def prepare(self) -> Steps[None]:
+        """Reads what the first row needs."""
+        yield from self._guard.prepare(self._keys)
+        if self.sender.quiet_hours:
+            self._of_batch.clock.set((yield from ask(calls.read_clock(self._keys))))
+
+    def pretend(self) -> None:
+        """Nothing is to be stored, only checked: no row was taken before."""
+        self._found = Opened(KeyUse.NEW, self._of_batch.batch)
+
+    def _open(self) -> Steps[Opened]:
         """Begins the batch, or finds the one of its key.
 
         Raises:
             BatchKeyConflict: the key belongs to a batch with other options.
         """
-        yield from self._guard.prepare(self._keys)
         rows = self._of_batch
-        hashes = hashes_of(self._seal, self._key, tenant=rows.tenant, name=rows.name, options=rows.asked())
-        found = yield from ask(
-            calls.open_batch(
-                self._keys,
-                batch=rows.batch,
-                lane=rows.lane,
-                name=rows.name,
-                shared=write_stored(self._seal, rows.shared),
-                weight=rows.weight,
-                concurrency=rows.concurrency,
-                callback=rows.callback,
-                **hashes._asdict(),
-            )
-        )
+        found = yield from ask(rows.opening(self._keys, self._key))
         if found.use is KeyUse.UNREADABLE:
             raise InvalidJob([FieldError("batch_key", UNREADABLE_KEY.code, UNREADABLE_KEY.message)])
         if found.use is KeyUse.CONFLICT:
             raise BatchKeyConflict(f"{self._keys.budget}.{found.batch}")
         self._found = found
         rows.use(found.batch)
-        if self.sender.quiet_hours:
-            rows.clock.set((yield from ask(calls.read_clock(self._keys))))
+        if found.use is KeyUse.SAME:
+            numbered = [(_row_of(job), job) for job in self._chunk]
+            self._chunk = [
+                replace(job, local_id=f"{found.batch}-{row}") for row, job in numbered if self._wanted(found, row, job)
+            ]
         if self._on_start:
-            self._on_start(self._start())
+            self._on_start(self._start(found))
+        return found
 
-    def _start(self) -> BatchStart:
-        found = self._found
+    def _start(self, found: Opened) -> BatchStart:
         return BatchStart(
             id=self.id,
             resumed_rows=found.rows,
@@ -133,18 +134,24 @@ class BatchWriter:
 
         A row may be an `InvalidJob`: what a reader of files says of a line that can't be a job.
         """
-        if job := self.check(row):
-            if self._rows <= self._found.rows and not job.idem:
-                self._accepted += 1
-            elif self._rows <= self._found.rows or not self._found.closed_ms:
-                self._chunk.append(job)
-                self._chunk_bytes += len(job.request)
+        job, found = self.check(row), self._found
+        if job and (found is None or found.use is KeyUse.NEW or self._wanted(found, self._rows, job)):
+            self._chunk.append(job)
+            self._chunk_bytes += len(job.request)
         return (
             len(self._chunk) >= calls.MOST_JOBS
             or self._chunk_bytes >= calls.MOST_BYTES // 2
             or len(self._doubtful) >= calls.MOST_JOBS
             or self._rows - self._flushed_rows >= MOST_ROWS
         )
+
+    def _wanted(self, found: Opened, row: int, job: NewJob) -> bool:
+        """Whether the job of a row is to be submitted to a batch that was begun before."""
+        if row > found.rows:
+            return not found.closed_ms
+        # One with a key may have been known as the job of another row.
+        self._accepted += not job.idem
+        return bool(job.idem)
 
     def check(self, row: object) -> NewJob | None:
         """Checks one row and keeps nothing of it; None: it is refused."""
@@ -153,7 +160,7 @@ class BatchWriter:
             return self._of_batch.job(self._rows, row)
         except InvalidJob as error:
             # The first of the new ones wait with the last of the old: they are told in the order of their rows.
-            if self._rows <= self._found.rows or self._doubtful:
+            if self._found is None or self._rows <= self._found.rows or self._doubtful:
                 self._doubtful[self._rows] = error.errors
             else:
                 self._reject(self._rows, error.errors)
@@ -171,20 +178,21 @@ class BatchWriter:
         if self._rows == self._flushed_rows:
             return
         self._flushed_rows = self._rows
+        found = self._found or (yield from self._open())
         if self._doubtful:
-            yield from self._settle_doubtful()
+            yield from self._settle_doubtful(found)
         if self._chunk:
             yield from self._submit()
         if self._on_progress:
             self._on_progress(self._accepted, self.rejected)
 
-    def _settle_doubtful(self) -> Steps[None]:
+    def _settle_doubtful(self, found: Opened) -> Steps[None]:
         """Time may have made a row wrong that was right when it was taken: only those without a job are rejected."""
         doubtful, self._doubtful = self._doubtful, {}
-        ids = {row: f"{self._of_batch.batch}-{row}" for row in doubtful}
-        jobs = yield from ask(calls.read_jobs(self._keys, list(ids.values())))
+        ids = {row: f"{found.batch}-{row}" for row in doubtful if row <= found.rows}
+        jobs = (yield from ask(calls.read_jobs(self._keys, list(ids.values())))) if ids else {}
         for row, errors in doubtful.items():
-            if ids[row] in jobs:
+            if ids.get(row) in jobs:
                 self._accepted += 1
             else:
                 self._reject(row, errors)
@@ -215,16 +223,16 @@ class BatchWriter:
             return
         message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
         conflict = FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message)
-        row = int(chunk[other.index].local_id.rpartition("-")[2])
-        self._reject(row, (conflict if other.local_id else UNREADABLE_KEY,))
+        self._reject(_row_of(chunk[other.index]), (conflict if other.local_id else UNREADABLE_KEY,))
 
     def close(self) -> Steps[BatchReceipt]:
         """Submits what is left and says that no more rows come."""
         yield from self.flush()
-        batch = self._of_batch.batch
-        if not self._found.closed_ms:
+        found = self._found or (yield from self._open())
+        batch = found.batch
+        if not found.closed_ms:
             yield from ask(calls.close_batch(self._keys, batch=batch, rejected=self.rejected))
-        if self._found.use is KeyUse.SAME:
+        if found.use is KeyUse.SAME:
             book = yield from ask(calls.read_batch(self._keys, batch, with_pace=False))
             self._accepted = int(book.fields["accepted"] or 0) if book else self._accepted
         yield from self._guard.confirm(self.id, batch=batch, accepted=self._accepted)
@@ -234,16 +242,20 @@ class BatchWriter:
             rejected=self.rejected,
             duplicates=self._duplicates,
             rejections=self.rejections,
-            resumed_rows=self._found.rows,
-            repeated=self._found.closed_ms > 0,
+            resumed_rows=found.rows,
+            repeated=found.closed_ms > 0,
         )
 
     def explain_interruption(self, error: BaseException) -> None:
         """Says on an error that ended the batch half way what stands."""
-        if isinstance(error, BatchKeyConflict | InvalidJob):  # nothing was stored
+        if self._found is None:  # nothing was stored
             return
         on = "; begin again with the same batch key and rows, and it goes on from there" if self._key else ""
         error.add_note(
             f"batch {self.id} was interrupted at row {self._rows}: {self._accepted} jobs are in the ledger and will be "
             f"sent; the batch stays open{on}"
         )
+
+
+def _row_of(job: NewJob) -> int:
+    return int(job.local_id.rpartition("-")[2])

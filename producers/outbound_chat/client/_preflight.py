@@ -86,6 +86,7 @@ class BatchPreflight:
             InvalidJob: an option is refused.
         """
         self._writer = BatchWriter(verbs, options, name="", on_rejected=on_rejected, on_progress=None)
+        self._writer.pretend()
         self._budget = verbs.settings.budgets[self._writer.sender.budget]
         self._keys = verbs.keys(self._writer.sender.budget)
         self._on_progress = on_progress

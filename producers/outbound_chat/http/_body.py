@@ -1,15 +1,14 @@
 """Reads bodies: parts of any length unpacked, or one JSON object of bounded length."""
 
-import json
 from collections.abc import AsyncGenerator
-from typing import Any, NoReturn
+from typing import Any
 
 from starlette.requests import Request
 
 from outbound_chat.http._codes import Code
 from outbound_chat.http._problems import Problem
 from outbound_chat.http._service import service_of
-from outbound_chat.rows import Unpacker, UnusableFile, each_once
+from outbound_chat.rows import Unpacker, UnusableFile, parse_json
 
 JSON_TYPE = "application/json"
 
@@ -60,13 +59,9 @@ async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[s
             detail = f"A JSON body has at most {most:,} bytes (http.max_body_bytes); stream longer batches as CSV."
             raise Problem(Code.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
     try:
-        found = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=each_once)
+        found = parse_json(body.decode("utf-8"))
     except (ValueError, RecursionError):
         raise Problem(Code.INVALID_JSON, "The body must be one JSON object in UTF-8, with no name twice.") from None
     if not isinstance(found, dict):
         raise Problem(Code.INVALID_JSON, "The body must be one JSON object.")
     return found
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

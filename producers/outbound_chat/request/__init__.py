@@ -10,6 +10,7 @@ from outbound_chat.request._codes import Code
 from outbound_chat.request._match import match_sender
 from outbound_chat.request._names import OWN_OPTIONS
 from outbound_chat.request._numbers import number_fault
+from outbound_chat.request._plain import is_missing
 from outbound_chat.request._request import ChatRequest
 from outbound_chat.request._rules import RULES, Rule
 from outbound_chat.request._shapes import SPEC, Integer, ListOf, MapOf, Shape, Structure, Text
@@ -28,6 +29,7 @@ __all__ = [
     "Shape",
     "Structure",
     "Text",
+    "is_missing",
     "match_sender",
     "number_fault",
     "zones_of",

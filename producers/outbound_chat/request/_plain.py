@@ -1,12 +1,14 @@
 """Takes values in: any mapping becomes a dict, any tuple a list, and the caller's own objects are left alone."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from outbound_chat.request._walk import DEEPEST
 
 # Asking for these first is several times faster than asking whether a text is a Mapping.
 _LEAVES = frozenset({str, int})
+_NEVER_MISSING = _LEAVES | {bool, dict, list, tuple}
 
 
 def plain(value: Any, depth: int = 0) -> Any:
@@ -21,6 +23,26 @@ def plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item, depth + 1) for item in value]
     return value
+
+
+def is_missing(value: object) -> bool:
+    """Whether it stands for no value: None, NaN of any type of number, NaT, or NA of pandas.
+
+    NaN and NaT differ from themselves, and NA answers with itself when it is asked whether it does.
+    https://pandas.pydata.org/docs/user_guide/missing_data.html
+    """
+    if value is None or value.__class__ in _NEVER_MISSING:
+        return value is None
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    differs: object = value != value  # noqa: PLR0124  # that is the question
+    # numpy has a bool of its own; what else may come, such as an array, says nothing of a single value.
+    return differs is value or (type(differs).__name__ in {"bool", "bool_"} and bool(differs))
+
+
+def with_values(given: Any) -> Any:
+    """A map without what stands for no value; anything else passes."""
+    return {key: value for key, value in given.items() if not is_missing(value)} if isinstance(given, dict) else given
 
 
 def last_part(value: Any) -> Any:

@@ -4,17 +4,18 @@ Columns are the names of the short form: `to`, `text`, `send_at` …; `attribute
 the maps. Columns whose name begins with `_` are passed over: those of a file of rejects do.
 """
 
+from outbound_chat.rows._columns import UnusableFile
 from outbound_chat.rows._gzip import MAGIC, Unpacker
-from outbound_chat.rows._reader import LONGEST_FIELD, LONGEST_LINE, CsvReader, JsonReader, RowReader, UnusableFile
-from outbound_chat.rows._values import COLUMNS, MAPS, TIMES, Row, converted, each_once, parse_time
+from outbound_chat.rows._reader import LONGEST_LINE, WHOLE_ROW, CsvReader, JsonReader, RowReader
+from outbound_chat.rows._values import COLUMNS, MAPS, TIMES, Row, converted, parse_json, parse_time
 
 __all__ = [
     "COLUMNS",
-    "LONGEST_FIELD",
     "LONGEST_LINE",
     "MAGIC",
     "MAPS",
     "TIMES",
+    "WHOLE_ROW",
     "CsvReader",
     "JsonReader",
     "Row",
@@ -22,6 +23,6 @@ __all__ = [
     "Unpacker",
     "UnusableFile",
     "converted",
-    "each_once",
+    "parse_json",
     "parse_time",
 ]

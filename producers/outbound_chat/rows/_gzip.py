@@ -6,7 +6,7 @@ Whatever a part unpacks to, no piece is longer than 64 KiB: a few bytes may stan
 import zlib
 from collections.abc import Iterator
 
-from outbound_chat.rows._reader import UnusableFile
+from outbound_chat.rows._columns import UnusableFile
 
 MAGIC = b"\x1f\x8b"
 """Bytes that gzip begins with, and no CSV or JSON does. https://www.rfc-editor.org/rfc/rfc1952#page-6"""

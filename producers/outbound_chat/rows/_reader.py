@@ -4,24 +4,27 @@ Holds no more than the row it is in the middle of.
 """
 
 import csv
-import json
+import re
 from abc import ABC, abstractmethod
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from outbound_chat.errors import InvalidJob
 from outbound_chat.request import Code
-from outbound_chat.rows._values import COLUMNS, Row, each_once, known_column, refused
+from outbound_chat.rows._columns import UnusableFile, broken, checked_columns, misfit
+from outbound_chat.rows._values import Row, parse_json, refused
 from outbound_chat.templates import Template
 
-# A message is at most 16,384 bytes and attributes 32,768: a field beyond that is no job.
-LONGEST_FIELD = 131_072
+# A message is at most 16,384 bytes and attributes 32,768: a row beyond that is no job.
 LONGEST_LINE = 1_000_000
+WHOLE_ROW = "_row"
+"""Cell of a row that can't be read: its text as it stands in the source. Without a `to` the row stays refused."""
 
-
-class UnusableFile(ValueError):
-    """Nothing more of the rows can be used; the text names the fault and the fix."""
+_LINE_END = re.compile(rb"\r*\n|\r+(?=[^\r\n])")
+_WIDE = re.compile(rb"\xff\xfe|\xfe\xff|\0*[^\0]\0").match
+"""How UTF-16 and UTF-32 begin, with or without a byte-order mark."""
+_Found = tuple[int, int, dict[str, Any], InvalidJob | None]
 
 
 class RowReader(ABC):
@@ -32,9 +35,11 @@ class RowReader(ABC):
         self.any_columns = False
         """Columns are taken as they come: the rows are not to be sent."""
         self._name = name
+        self._template = template
         self._named = template.names if template else frozenset()
-        self._needed = template.needed if template else frozenset()
         self._rest = b""
+        self._line_end = b""
+        """A line feed; a carriage return where the first line ends with one alone, as old spreadsheets write them."""
         self._lines: deque[tuple[str, int]] = deque()
         """Text to be read, and how many lines of the source it is."""
         self._split = 0
@@ -51,10 +56,14 @@ class RowReader(ABC):
         Raises:
             UnusableFile: a line is longer than any job, or the columns are not those of jobs.
         """
-        *whole, self._rest = (self._rest + part).split(b"\n")
-        self._take([line + b"\n" for line in whole])
+        self._rest += part
+        if not self._line_end and (found := _LINE_END.search(self._rest)):
+            self._line_end = found[0][-1:]
+        if self._line_end:
+            *whole, self._rest = self._rest.split(self._line_end)
+            self._take([line + self._line_end for line in whole])
         if len(self._rest) > LONGEST_LINE:
-            self._too_long(self._split + 1)
+            self._take([self._rest])
         return self._counted(last=False)
 
     def end(self) -> Iterator[Row]:
@@ -71,6 +80,10 @@ class RowReader(ABC):
         """Bytes that are not UTF-8 stay marked, so that only their own row is refused."""
         for line in lines:
             self._split += 1
+            if self._split == 1 and _WIDE(line):
+                raise UnusableFile(
+                    f"{self._name} is UTF-16 or UTF-32, which some programs call Unicode; save it as UTF-8"
+                )
             if len(line) > LONGEST_LINE:
                 self._too_long(self._split)
             text = line.decode("utf-8", "surrogateescape")
@@ -80,33 +93,33 @@ class RowReader(ABC):
         raise UnusableFile(f"the row at line {line} has more than {LONGEST_LINE:,} bytes; no job is that long")
 
     def _counted(self, *, last: bool) -> Iterator[Row]:
-        for line, cells, fault in self._found(last=last):
+        for line, lines, cells, fault in self._found(last=last):
             self.rows += 1
-            yield Row(self.rows, line, cells, fault, self._named)
+            yield Row(self.rows, line, cells, fault, self._named, lines)
 
     @abstractmethod
-    def _found(self, *, last: bool) -> Iterator[tuple[int, dict[str, Any], InvalidJob | None]]:
-        """Line, cells and fault of each row that is whole; `last`: no more lines come."""
+    def _found(self, *, last: bool) -> Iterator[_Found]:
+        """First line, number of lines, cells and fault of each row that is whole; `last`: no more lines come."""
 
 
 class JsonReader(RowReader):
     """Reads one JSON object a line."""
 
-    def _found(self, *, last: bool) -> Iterator[tuple[int, dict[str, Any], InvalidJob | None]]:  # noqa: ARG002  # lines are whole
+    def _found(self, *, last: bool) -> Iterator[_Found]:  # noqa: ARG002  # lines are whole
         while self._lines:
             line, _ = self._lines.popleft()
             self.line += 1
             if not line.strip():
                 continue
             try:
-                cells = json.loads(line, object_pairs_hook=each_once)
+                cells = parse_json(line)
             except (ValueError, RecursionError):
                 cells = None
             if isinstance(cells, dict):
-                yield self.line, cells, None
+                yield self.line, 1, cells, None
             else:
-                fault = refused(Code.INVALID_JSON, "must be one JSON object on a line of its own, with no name twice")
-                yield self.line, {"_row": line.rstrip("\n")}, fault
+                message = "must be one JSON object on a line of its own, with no name twice, NaN or Infinity"
+                yield self.line, 1, {WHOLE_ROW: line.rstrip("\r\n")}, refused(Code.INVALID_JSON, message)
 
 
 class _MoreWanted(Exception):
@@ -114,23 +127,23 @@ class _MoreWanted(Exception):
 
 
 class CsvReader(RowReader):
-    """Reads CSV, whose first line names the columns."""
+    """Reads CSV, whose first line names the columns. Rows without any value are none, as spreadsheets leave them."""
 
     def __init__(self, name: str = "the body", template: Template | None = None) -> None:
         super().__init__(name, template)
-        csv.field_size_limit(LONGEST_FIELD)
-        self._reader = csv.reader(self._next_lines(), strict=True)
+        csv.field_size_limit(LONGEST_LINE)
+        self._reader = csv.reader(_Lines(self), strict=True, skipinitialspace=True)
         self._begun: list[str] = []
         self._begun_size = self._begun_lines = 0
-        self._last = False
-
-    def _next_lines(self) -> Iterator[str]:
-        return _Lines(self)
+        self._last = self._ran_out = False
+        self._names: list[str] = []
+        """All columns; those without a name as empty text."""
 
     def next_line(self) -> str:
         """The next line of the row in hand."""
         if not self._lines:
             if self._last:
+                self._ran_out = True
                 raise StopIteration
             raise _MoreWanted
         line, lines = self._lines.popleft()
@@ -140,10 +153,14 @@ class CsvReader(RowReader):
         self._begun_size += len(line)
         if self._begun_size > LONGEST_LINE:
             # Quotes let a row go on over many lines.
-            self._too_long(self.line)
+            self._too_long(self._first_line)
         return line
 
-    def _found(self, *, last: bool) -> Iterator[tuple[int, dict[str, Any], InvalidJob | None]]:
+    @property
+    def _first_line(self) -> int:
+        return self.line - self._begun_lines + 1
+
+    def _found(self, *, last: bool) -> Iterator[_Found]:
         self._last = last
         while True:
             self._begun, self._begun_size, self._begun_lines = [], 0, 0
@@ -153,16 +170,22 @@ class CsvReader(RowReader):
                 self._put_back()
                 return
             except csv.Error as error:
-                if not self.columns:
-                    raise UnusableFile(f"{self._name}, line 1: {error}") from error
-                yield self.line, {}, refused(Code.WRONG_TYPE, f"is not valid CSV: {error}")
+                fault = refused(Code.WRONG_TYPE, broken(error, ran_out=self._ran_out) + self._extent())
+                if not self._names:
+                    raise UnusableFile(
+                        f"{self._name}, line {self._first_line}: the row {fault.errors[0].message}"
+                    ) from None
+                yield self._unread(fault)
                 continue
-            if not self.columns and (cells is not None or last):
-                self.columns = self._checked_columns(cells or [])
+            if cells is not None and not any(map(str.strip, cells)):
+                continue
+            if not self._names and (cells is not None or last):
+                self._names = checked_columns(cells or [], self._name, self._template, to_send=not self.any_columns)
+                self.columns = [name for name in self._names if name]
             elif cells is None:
                 return
-            elif cells:
-                yield self.line, dict(zip(self.columns, cells, strict=False)), self._fault(cells)
+            else:
+                yield self._row(cells)
 
     def _put_back(self) -> None:
         """The row is read again from its first line, when more of it has come."""
@@ -172,37 +195,22 @@ class CsvReader(RowReader):
             self._begun = []
         self.line -= self._begun_lines
 
-    def _fault(self, cells: list[str]) -> InvalidJob | None:
-        if len(cells) == len(self.columns):
-            return None
-        message = f"has {len(cells)} fields where the first line names {len(self.columns)} columns"
-        return refused(Code.WRONG_TYPE, message)
+    def _row(self, cells: list[str]) -> _Found:
+        if not self.any_columns and (message := misfit(cells, self._names, self._begun[0])):
+            return self._unread(refused(Code.WRONG_TYPE, message + self._extent()))
+        row = dict(zip(self._names, cells, strict=False))
+        row.pop("", None)
+        return self._first_line, self._begun_lines, row, None
 
-    def _checked_columns(self, cells: list[str]) -> list[str]:
-        columns = [column.strip() for column in cells]
-        if any("\0" in column for column in columns):
-            raise UnusableFile(f"{self._name} has NUL bytes, as UTF-16 does; save it as UTF-8")
-        unknown = [
-            name for name in columns if not self.any_columns and not known_column(name) and name not in self._named
-        ]
-        if "to" not in columns and not self.any_columns:
-            raise UnusableFile(
-                f'{self._name} has no column "to" for the phone numbers; its first line must name the columns'
-            )
-        if missing := sorted(self._needed.difference(columns)):
-            names = ", ".join(f'"{name[:64]}"' for name in missing[:5])
-            raise UnusableFile(
-                f"{self._name} lacks columns that the template names: {names}; add them, or write {{name|default}}"
-            )
-        if unknown:
-            names = ", ".join(f'"{name[:64]}"' for name in unknown[:5]).encode("utf-8", "replace").decode()
-            raise UnusableFile(
-                f"{self._name} has unknown columns: {names}; use {', '.join(sorted(COLUMNS))}, attributes.NAME or "
-                "segment_attributes.NAME, or begin the name with _ to pass a column over"
-            )
-        if twice := [name for name, times in Counter(columns).items() if times > 1]:
-            raise UnusableFile(f"{self._name} has the column {twice[0][:64]!r} twice; remove one")
-        return columns
+    def _unread(self, fault: InvalidJob) -> _Found:
+        """A row whose cells can't be told: what they hold might be accepted as what it is not."""
+        return self._first_line, self._begun_lines, {WHOLE_ROW: "".join(self._begun).rstrip("\r\n")}, fault
+
+    def _extent(self) -> str:
+        """Which lines a row takes that takes more than one: an open quote takes those of others."""
+        if self._begun_lines == 1:
+            return ""
+        return f"; the row takes {self._begun_lines:,} lines, {self._first_line:,} to {self.line:,}"
 
 
 class _Lines:

@@ -1,9 +1,11 @@
 """Turns cells into the options of a job."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from math import isfinite
+from typing import Any, NoReturn
 
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.errors import FieldError, InvalidJob
@@ -31,12 +33,14 @@ class Row:
     number: int
     """Place among the rows, from 1."""
     line: int
-    """Line that it ends on, from 1."""
+    """Line that it begins on, from 1."""
     cells: Mapping[str, Any]
     fault: InvalidJob | None = None
     """Why it can't be a job at all."""
     named: frozenset[str] = frozenset()
     """Columns that a template names."""
+    lines: int = 1
+    """Lines that it takes: quotes let a cell have more than one."""
 
     def job(self) -> Mapping[str, Any] | InvalidJob:
         """The row as `enqueue_batch` takes it."""
@@ -70,6 +74,23 @@ def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def parse_json(text: str) -> Any:
+    """A JSON document, and nothing that is none: Python would read NaN, Infinity and one name twice as well.
+
+    Raises:
+        ValueError: it is no JSON, or has a number that is out of range.
+    """
+    return json.loads(text, parse_constant=_refuse_number, parse_float=_finite, object_pairs_hook=each_once)
+
+
+def _refuse_number(text: str) -> NoReturn:
+    raise ValueError(f"{text[:64]} is no number that JSON can hold")
+
+
+def _finite(text: str) -> float:
+    return found if isfinite(found := float(text)) else _refuse_number(text)
+
+
 def known_column(column: str) -> bool:
     """Whether a CSV may have this column."""
     base, _, key = column.partition(".")
@@ -82,7 +103,7 @@ def refused(code: Code, message: str) -> InvalidJob:
 
 
 def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> Mapping[str, Any] | InvalidJob:
-    """Cells as `enqueue_batch` takes them; an empty cell is an option that is not given.
+    """Cells as `enqueue_batch` takes them; an empty cell, or one of blanks alone, is an option that is not given.
 
     `named`: columns that a template names, which may begin with `_` too.
     """
@@ -90,7 +111,11 @@ def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> 
     errors: list[FieldError] = []
     for column, value in cells.items():
         base, dot, key = column.partition(".")
-        if value is None or value == "" or (column.startswith("_") and column not in named):
+        if (
+            value is None
+            or (isinstance(value, str) and not value.strip())
+            or (column.startswith("_") and column not in named)
+        ):
             continue
         if isinstance(value, str) and not _is_text(value):
             errors.append(FieldError(column, Code.NOT_UNICODE, "is not UTF-8; save the file as UTF-8"))

@@ -1,0 +1,83 @@
+"""Files that commands write, so that they can be read again as they are."""
+
+import csv
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from outbound_chat.errors import OutboundChatError
+from outbound_chat.ids import new_local_id
+
+_NEEDS_QUOTES = re.compile(r"\s|.*[\r\n]", re.DOTALL).match
+"""Blanks at the beginning, which our reader skips outside of quotes; line ends, of which `csv` quotes only its own."""
+
+
+class CannotWrite(OutboundChatError):
+    """A file can't be written; the text names it and the reason."""
+
+
+@contextmanager
+def writing(path: Path, hint: str = "") -> Iterator[None]:
+    """Makes one sentence of what the system says while the file is written; `hint` is its end."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotWrite(f"{path} can't be written: {error.strerror}{hint}") from error
+
+
+def check_writable(path: Path) -> None:
+    """Finds out whether the file can be written, and leaves everything as it is.
+
+    Raises:
+        CannotWrite: it can't.
+    """
+    with writing(path, "; name another file"):
+        path = path.resolve()
+        new = not path.exists()
+        if new or path.is_file() or path.is_dir():
+            path.open("ab").close()
+        if new:
+            path.unlink()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[str]]:
+    """A file that takes the place of `path` when all was written; where anything fails, `path` stays as it was.
+
+    Raises:
+        CannotWrite: it can't be written.
+    """
+    with writing(path):
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            # A device or a pipe, which can't be replaced.
+            with target.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                yield file
+            return
+        part = target.with_name(f".{new_local_id()}.part")
+        try:
+            with part.open("x", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                yield file
+            if target.exists():
+                shutil.copymode(target, part)
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+class CsvWriter:
+    """Writes rows of CSV that our reader reads as they were given."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._plain = csv.writer(file, lineterminator="\n")
+        self._quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def write(self, cells: Iterable[Any]) -> None:
+        """Writes one row."""
+        row = list(cells)
+        quoted = any(isinstance(cell, str) and _NEEDS_QUOTES(cell) for cell in row)
+        (self._quoted if quoted else self._plain).writerow(row)
