@@ -41,3 +41,24 @@ def test_rows_faults_and_lines_do_not_depend_on_the_cuts(body: bytes, cuts: list
     """Broken quotes, halves of characters, lone carriage returns: one reading for files and for bodies."""
     for kind, head in ((CsvReader, b"to,text\n"), (JsonReader, b"")):
         assert _read(kind(), head + body, cuts) == _read(kind(), head + body, [])
+
+
+class _Counting(CsvReader):
+    """Counts what is read."""
+
+    characters = 0
+
+    def next_line(self) -> str:
+        line = super().next_line()
+        self.characters += len(line)
+        return line
+
+
+def test_a_row_that_comes_byte_by_byte_is_not_read_again_with_each() -> None:
+    """One slow caller would take a whole core: a row may have a million bytes."""
+    reader = _Counting()
+    parts = [b"to,text\n", b'1,"' + b"x\n" * 50_000, *([b"\n", b'""\n'] * 2_000), b'"\n2,y\n']
+    rows = [row for part in parts for row in reader.feed(part)] + list(reader.end())
+
+    assert [row.cells["to"] for row in rows] == ["1", "2"]
+    assert reader.characters < 10 * sum(map(len, parts))

@@ -18,6 +18,8 @@ from outbound_chat.templates import Template
 # A message is at most 16,384 bytes and attributes 32,768: a field beyond that is no job.
 LONGEST_FIELD = 131_072
 LONGEST_LINE = 1_000_000
+SHORT_ROW = 16_384
+"""Bytes of a row in hand up to which it is read again with each part."""
 
 
 class UnusableFile(ValueError):
@@ -34,6 +36,8 @@ class RowReader(ABC):
         self._name = name
         self._named = template.names if template else frozenset()
         self._needed = template.needed if template else frozenset()
+        self._held = bytearray()
+        """What came and was not looked at yet."""
         self._rest = b""
         self._lines: deque[tuple[str, int]] = deque()
         """Text to be read, and how many lines of the source it is."""
@@ -46,16 +50,22 @@ class RowReader(ABC):
         """The first line of a CSV, once it came."""
 
     def feed(self, part: bytes) -> Iterator[Row]:
-        """Takes a part and gives the rows that are whole now.
+        """Takes a part and gives the rows that are whole now; after a long row, with the parts that follow.
 
         Raises:
             UnusableFile: a line is longer than any job, or the columns are not those of jobs.
         """
-        *whole, self._rest = (self._rest + part).split(b"\n")
-        self._take([line + b"\n" for line in whole])
-        if len(self._rest) > LONGEST_LINE:
-            self._too_long(self._split + 1)
+        self._held += part
+        if len(self._held) < self._enough:
+            return iter(())
+        self._split_held()
         return self._counted(last=False)
+
+    @property
+    def _enough(self) -> int:
+        """Bytes that are waited for: the row in hand is read from its first line again, and must not be with each."""
+        in_hand = len(self._rest) + sum(len(text) for text, _ in self._lines)
+        return in_hand // 4 if in_hand > SHORT_ROW else 0
 
     def end(self) -> Iterator[Row]:
         """Gives what is left, when no more parts come.
@@ -63,9 +73,17 @@ class RowReader(ABC):
         Raises:
             UnusableFile: as `feed`.
         """
+        self._split_held()
         self._take([self._rest] if self._rest else [])
         self._rest = b""
         return self._counted(last=True)
+
+    def _split_held(self) -> None:
+        *whole, self._rest = (self._rest + self._held).split(b"\n")
+        self._held.clear()
+        self._take([line + b"\n" for line in whole])
+        if len(self._rest) > LONGEST_LINE:
+            self._too_long(self._split + 1)
 
     def _take(self, lines: list[bytes]) -> None:
         """Bytes that are not UTF-8 stay marked, so that only their own row is refused."""
