@@ -22,7 +22,7 @@ from outbound_chat.http._local import refuse_foreign_pages
 from outbound_chat.http._problems import Problem
 from outbound_chat.http._service import service_of
 from outbound_chat.http._view import View
-from outbound_chat.request import Code as FieldCode
+from outbound_chat.request import MOST_FINDINGS, Code as FieldCode
 from outbound_chat.store.calls import Spent, StoredKey
 
 PUBLIC = ("/healthz", "/readyz", "/docs")
@@ -174,7 +174,7 @@ def _refuse_unknown_parameters(request: Request) -> None:
     names = ", ".join(sorted(known)) or "none"
     errors = [
         FieldError(f"query.#{place}", FieldCode.UNKNOWN_FIELD, f"is no parameter of this path; known: {names}")
-        for place, _ in enumerate(sorted(set(request.query_params) - known), start=1)
+        for place, _ in enumerate(sorted(set(request.query_params) - known)[:MOST_FINDINGS], start=1)
     ]
     times = Counter(name for name, _ in request.query_params.multi_items() if name in known)
     errors += [
