@@ -16,9 +16,13 @@ from math import isfinite
 from typing import Any
 
 from outbound_chat.errors import FieldError, InvalidJob
-from outbound_chat.request import Code, is_missing
+from outbound_chat.request import MOST_FINDINGS, Code, is_missing
 
 FIELDS = ("text", "display_name")
+LONGEST_TEXT = 65_536
+"""Characters: four times of what the longest message may have, for the names of columns."""
+MOST_PLACEHOLDERS = 500
+"""Of a template: each row fills in all of them, and may lack a value for each."""
 _PIECE = re.compile(r"\{\{|\}\}|\{(?P<name>[^\W\d][\w -]*)(?:\|(?P<default>[^{}]*))?\}|(?P<other>[{}])")
 
 
@@ -61,9 +65,12 @@ class Template:
             key: _pieces(f"template.attributes.#{place}", text, errors)
             for place, (key, text) in enumerate(attributes.items(), start=1)
         }
+        template = cls(fields, keyed)
+        if len(template._blanks()) > MOST_PLACEHOLDERS:
+            errors.append(FieldError("template", Code.TOO_LONG, f"has more than {MOST_PLACEHOLDERS} placeholders"))
         if errors:
-            raise InvalidJob(errors)
-        return cls(fields, keyed)
+            raise InvalidJob(errors[:MOST_FINDINGS])
+        return template
 
     def _blanks(self) -> list[_Blank]:
         texts = (*self.fields.values(), *self.attributes.values())
@@ -99,6 +106,9 @@ class Template:
 def _pieces(field: str, text: object, errors: list[FieldError]) -> _Pieces:
     if not isinstance(text, str):
         errors.append(FieldError(field, Code.WRONG_TYPE, "must be text"))
+        return ()
+    if len(text) > LONGEST_TEXT:
+        errors.append(FieldError(field, Code.TOO_LONG, f"must be at most {LONGEST_TEXT:,} characters; shorten it"))
         return ()
     pieces: list[str | _Blank] = []
     end = 0

@@ -170,3 +170,18 @@ def test_a_template_tells_the_columns_that_it_needs() -> None:
     template = Template.parse({"text": "{a} {b|}", "attributes": {"k": "{c}"}})
     assert template.names == frozenset("abc")
     assert template.needed == frozenset("ac")
+
+
+@pytest.mark.parametrize(
+    ("template", "field"),
+    [
+        ("{{" * 40_000, "template.text"),
+        ("{a}" * 501, "template"),
+        ({"attributes": {f"k{place}": "{a}" for place in range(501)}}, "template"),
+    ],
+)
+def test_a_template_beyond_any_message_is_refused(template: object, field: str) -> None:
+    """Each row fills in all of it, and may lack each value: work that whoever sends it need not send."""
+    with pytest.raises(InvalidJob) as refused:
+        Template.parse(template)
+    assert [(error.field, error.code) for error in refused.value.errors] == [(field, "too_long")]

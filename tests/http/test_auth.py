@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from outbound_chat.access import ApiKeys
+from outbound_chat.api_keys import NewApiKey, Scope
 from tests.harness import Harness, free_port, number, running_harness
 from tests.waiting import wait_until
 
@@ -77,10 +79,16 @@ def test_all_addresses_of_this_machine_alone_need_no_key(fresh: Harness, host: s
 
 
 def test_the_first_key_closes_a_service_that_runs_and_to_revoke_it_does_not_open_it(fresh: Harness) -> None:
-    with start_service(fresh).client() as http:
+    with start_service(fresh).client() as http, fresh.chat() as chat, http.stream("GET", "/v1/events") as stream:
+        lines = stream.iter_lines()
+        assert next(lines).startswith("retry")
         assert http.get("/v1/senders").status_code == 200
+        ApiKeys(chat._store).create(NewApiKey(name="first", scopes=(Scope.READ,)))
+        assert is_refused(http), "from the first key on, and not a moment later"
+        problem(http.post("/v1/jobs", json=JOB), 401, "unauthorized")
+        problem(http.get("/metrics"), 401, "unauthorized")
+        assert ": the API key is good no more" in list(lines), "also of what was begun before"
         key = make_key(fresh)
-        wait_until(lambda: is_refused(http), what="the service to ask for keys")
         assert http.get("/v1/senders", headers=key.headers).status_code == 200
         revoke(fresh, key)
         wait_until(lambda: is_refused(http, key), what="the key to be refused")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests.docs.pages import DOCS, ROOT
 
 from .conftest import Service
 from .keyring import make_key
+from .problems import problem
 
 SECONDS = 30
 APP = create_app(Settings())
@@ -78,6 +80,36 @@ def test_the_page_of_the_document_needs_nothing_from_elsewhere(service: Service,
     assert http.get("/docs/../secrets").status_code == 404
     assert http.get("/openapi.json").json()["paths"] == APP.openapi()["paths"]
     assert service.process.poll() is None
+
+
+READ = sorted(path for path, operations in APP.openapi()["paths"].items() if "get" in operations)
+
+
+@pytest.mark.parametrize("path", [*READ, *PUBLIC, *PARTS_OF_DOCS])
+def test_head_is_answered_as_get_without_the_body(http: httpx.Client, path: str) -> None:
+    """https://www.rfc-editor.org/rfc/rfc9110#section-9.1"""
+    address = re.sub(r"\{\w+\}", "main.none", path.replace("{name}", "favicon.png"))
+    head = http.head(address)
+    with http.stream("GET", address) as got:
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        assert head.headers["content-type"] == got.headers["content-type"]
+        if path != "/metrics":  # which counts these requests
+            assert head.headers.get("content-length") == got.headers.get("content-length")
+    assert http.get("/healthz").json() == {"status": "ok"}, "on the same connection"
+
+
+def test_a_method_that_a_path_does_not_have_is_answered_with_those_it_has(http: httpx.Client) -> None:
+    for method, path, allowed in (
+        ("OPTIONS", "/healthz", {"GET", "HEAD"}),
+        ("OPTIONS", "/v1/jobs", {"GET", "HEAD", "POST"}),
+        ("DELETE", "/v1/batches/main.none", {"GET", "HEAD"}),
+        ("HEAD", "/v1/jobs/main.none/cancel", {"POST"}),
+        ("POST", "/docs", {"GET", "HEAD"}),
+    ):
+        answer = http.request(method, path)
+        assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, allowed), (method, path)
+    for path in ("/healthz/", "/v1/jobs/", "/v1/batches/main.none/"):
+        problem(http.get(path), 404, "not_found")
 
 
 def test_the_service_keeps_to_its_document(service: Service) -> None:

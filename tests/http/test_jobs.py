@@ -1,6 +1,10 @@
 """Single jobs over HTTP, on the real stack."""
 
+import gzip
+import json
+
 import httpx
+import pytest
 
 from tests.harness import Harness
 
@@ -88,3 +92,40 @@ def test_what_is_not_there_is_said(http: httpx.Client) -> None:
     assert "POST" in allowed.headers["allow"]
     problem(http.get(f"/v1/jobs/{UNKNOWN}", params={"wiat": 3}), 400, "invalid_request")
     problem(http.get(f"/v1/jobs/{UNKNOWN}", params={"wait": 61}), 400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("Idempotency-Key", "order-18", "order-19"),
+        ("Content-Type", "application/json", "text/csv"),
+        ("Content-Encoding", "identity", "gzip"),
+        ("Last-Event-ID", "1", "2"),
+    ],
+)
+def test_a_header_with_two_values_is_refused(http: httpx.Client, name: str, one: str, other: str) -> None:
+    """The job would belong to one of two keys, and its repetition to the other."""
+    body = {} if name == "Content-Type" else {"Content-Type": "application/json"}
+    two = [*body.items(), (name, one), (name, other)]
+    answer = http.post("/v1/jobs", content=json.dumps(JOB), headers=two)
+    assert fields(problem(answer, 400, "invalid_request")) == [(name, "given_twice")]
+
+
+def test_a_header_that_says_the_same_twice_is_taken(http: httpx.Client) -> None:
+    twice = [("Idempotency-Key", "order-20"), ("Idempotency-Key", "order-20")]
+    assert http.post("/v1/jobs", json=JOB, headers=twice).status_code == 201
+    packed_twice = [("Content-Type", "application/json"), ("Content-Encoding", "gzip"), ("Content-Encoding", "gzip")]
+    answer = http.post("/v1/jobs", content=gzip.compress(gzip.compress(b"{}")), headers=packed_twice)
+    problem(answer, 415, "unsupported_media_type")
+
+
+def test_a_parameter_that_is_given_twice_is_refused(http: httpx.Client) -> None:
+    for path, name in (("/v1/jobs?ids=a&ids=b", "ids"), (f"/v1/jobs/{UNKNOWN}?wait=1&wait=0", "wait")):
+        assert fields(problem(http.get(path), 400, "invalid_request")) == [(name, "given_twice")]
+
+
+def test_the_same_letter_spelt_otherwise_is_another_key(http: httpx.Client) -> None:
+    """Keys are compared byte by byte, as Redis does; docs/http.md says so."""
+    spelt = ["caf\u00e9".encode(), "cafe\u0301".encode(), b"caf\xe9"]
+    ids = [http.post("/v1/jobs", json=JOB, headers=[(b"Idempotency-Key", key)]).json()["id"] for key in spelt]
+    assert len(set(ids)) == 3

@@ -1,10 +1,12 @@
 """Raw requests: exactly what boto3 takes, and errors in its words."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from outbound_chat.request import ChatRequest
+from tests.guards.counting import python_calls
 
 from .senders import INSTANCE_ARN, SMS, SOURCE, TO, found, found_raw, raw_call
 
@@ -143,3 +145,12 @@ def test_limits_of_texts_are_inclusive(member: str, longest: int) -> None:
     assert found_raw({member: "x" * longest}) == []
     assert found_raw({member: "x" * (longest + 1)}) == [(member, "too_long")]
     assert found_raw({member: ""}) == [(member, "too_short")]
+
+
+def test_names_that_are_unknown_by_the_thousand_cost_what_a_few_do() -> None:
+    """A body of 1 MB has 45,000; what each was meant to be is looked for in all that are known."""
+
+    def errors_of(names: int) -> Callable[[], object]:
+        return lambda: ChatRequest.from_api({f"Texxt{place}": 1 for place in range(names)}).errors(SMS)
+
+    assert python_calls(errors_of(10_000)) < python_calls(errors_of(100)) + 20_000

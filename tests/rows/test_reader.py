@@ -133,3 +133,24 @@ def test_blanks_are_no_value_for_a_template() -> None:
     """A cell that looks empty is empty: else a text begins "Hello  ,"."""
     (row,) = _rows("to,name\n+12025550101,  \n", template="Hello {name}")
     assert row.job() == {"to": "+12025550101"}
+
+
+class _Counting(CsvReader):
+    """Counts what is read."""
+
+    characters = 0
+
+    def next_line(self) -> str:
+        line = super().next_line()
+        self.characters += len(line)
+        return line
+
+
+def test_a_row_that_comes_byte_by_byte_is_not_read_again_with_each() -> None:
+    """One slow caller would take a whole core: a row may have a million bytes."""
+    reader = _Counting()
+    parts = [b"to,text\n", b'1,"' + b"x\n" * 50_000, *([b"\n", b'""\n'] * 2_000), b'"\n2,y\n']
+    rows = [row for part in parts for row in reader.feed(part)] + list(reader.end())
+
+    assert [row.cells["to"] for row in rows] == ["1", "2"]
+    assert reader.characters < 10 * sum(map(len, parts))

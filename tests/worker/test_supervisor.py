@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
-# Sends SIGTERM at the n-th call that `run` makes, directly or not: with an Event, one of them held its lock just then.
+# Sends SIGTERM at the n-th call that is made from the start on: with an Event, one of them held its lock just then.
 STOPPED_IN_THE_MIDDLE = """
 import signal, sys
+from outbound_chat.ending import Ending
 from outbound_chat_worker.supervisor import Supervisor
 
 left = {calls}
@@ -18,9 +19,9 @@ def count(frame, event, argument):
         if left == 0:
             signal.raise_signal(signal.SIGTERM)
 
-supervisor = Supervisor(0)
-signal.signal = (lambda setting: lambda *args: (setting(*args), sys.setprofile(count)))(signal.signal)
-supervisor.run()
+ending = Ending()
+sys.setprofile(count)
+Supervisor(0).run(ending)
 """
 
 

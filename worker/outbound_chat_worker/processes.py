@@ -17,12 +17,18 @@ _PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/prctl.2.html
 def _dies_with_parent() -> Callable[[], None]:
     # Looked up here, in the parent: between fork and exec a child may only call what is already loaded.
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    parent = os.getpid()
 
     def in_child() -> None:
         # Ctrl-C in the terminal reaches the command alone, which then ends its children in the right order.
         os.setsid()
+        # A handler of the parent's would take the signal here and lose it with the new program.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if libc:
             libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != parent:
+                # It was killed before this was asked for.
+                os._exit(1)
 
     return in_child
 

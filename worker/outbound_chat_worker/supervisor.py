@@ -4,7 +4,6 @@ Not for more than one machine: there, start this command on each.
 """
 
 import logging
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from outbound_chat.ending import Ending
 from outbound_chat_worker.processes import STOP_SECONDS, end, spawn
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class _Worker:
 
 
 class Supervisor:
-    """Keeps a number of workers running until it is stopped."""
+    """Keeps a number of workers running until it is told to end."""
 
     def __init__(
         self,
@@ -53,8 +53,6 @@ class Supervisor:
         self._folder = folder
         self._output = output
         self._log_level = log_level
-        # A plain flag: the signal handler may interrupt an Event while it holds its own lock, and would wait for ever.
-        self._stopping = False
         self._workers = [_Worker(self._spawn(number), time.monotonic()) for number in range(1, processes + 1)]
 
     @property
@@ -70,12 +68,10 @@ class Supervisor:
             [*command, *options, *hostname], environment=self._environment, folder=self._folder, output=self._output
         )
 
-    def run(self) -> None:
-        """Watches the workers until `stop`, SIGTERM or SIGINT; then ends them warmly. Call it from the main thread."""
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: self.stop())
+    def run(self, ending: Ending) -> None:
+        """Watches the workers until a signal comes, then ends them warmly. Call it from the main thread."""
         try:
-            while not self._stopping:
+            while not ending.signal:
                 self.look()
                 time.sleep(LOOK_SECONDS)
         finally:
@@ -95,10 +91,6 @@ class Supervisor:
                 logger.warning("worker %d ended with %d; it starts again in %g s", number, code, pause)
             if now >= worker.start_at:
                 worker.process, worker.started, worker.start_at = self._spawn(number), now, 0.0
-
-    def stop(self) -> None:
-        """Makes `run` end."""
-        self._stopping = True
 
     def end(self) -> None:
         """Ends all workers: each finishes its calls in flight; after 30 s it is killed."""

@@ -5,6 +5,7 @@ stands in an address ends up in logs and histories.
 """
 
 import hmac
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -21,7 +22,7 @@ from outbound_chat.http._local import refuse_foreign_pages
 from outbound_chat.http._problems import Problem
 from outbound_chat.http._service import service_of
 from outbound_chat.http._view import View
-from outbound_chat.request import Code as FieldCode
+from outbound_chat.request import MOST_FINDINGS, Code as FieldCode
 from outbound_chat.store.calls import Spent, StoredKey
 
 PUBLIC = ("/healthz", "/readyz", "/docs")
@@ -44,11 +45,11 @@ class Caller:
     scopes: frozenset[Scope]
     limits: Limits = field(default_factory=Limits)
     check: Callable[[], Awaitable[None]] | None = None
-    """Raises when the key is good no more, of a caller who had to show one."""
+    """Raises when the key is good no more, or one is needed by now."""
 
 
-LOCAL = Caller(frozenset(Scope))
-"""Whoever reaches a service that has no keys and listens on this machine only."""
+COUNTERS = "metrics"
+"""Operation that is answered while Redis is away too: that is when it is wanted most of all."""
 
 
 def refuse_exposed_key(path: bytes, query: bytes) -> None:
@@ -70,18 +71,11 @@ async def caller_of(request: Request) -> Caller:
     token = _token_in(request)
     key_id = id_of(token) if token else None
     if token is None or key_id is None:
-        if await keyring.asks():
-            raise (
-                _unauthorized("The API key is not known here.")
-                if token
-                else _unauthorized(
-                    "Send an API key in the header Authorization: Bearer; `outbound-chat keys create` makes one.",
-                    fault=None,
-                )
-            )
+        if await keyring.asks(while_away=request.scope["route"].operation_id == COUNTERS):
+            raise _unauthorized("The API key is not known here.") if token else _missing_key()
         refuse_foreign_pages(request.headers)
         # A proxy on this machine may have its own use for the header Authorization.
-        return LOCAL
+        return Caller(frozenset(Scope), check=_check_of_nobody(keyring))
     digest = digest_of(token)
     key = _good((await keyring.find(key_id)).stored, digest)
     _obey_rate(request, key.rate, await keyring.count(key))
@@ -115,6 +109,19 @@ def _later_check(keyring: Keyring, key_id: str, digest: str) -> Callable[[], Awa
         _good((await keyring.find(key_id)).stored, digest)
 
     return check
+
+
+def _check_of_nobody(keyring: Keyring) -> Callable[[], Awaitable[None]]:
+    async def check() -> None:
+        if await keyring.asked_lately():
+            raise _missing_key()
+
+    return check
+
+
+def _missing_key() -> Problem:
+    detail = "Send an API key in the header Authorization: Bearer; `outbound-chat keys create` makes one."
+    return _unauthorized(detail, fault=None)
 
 
 def _unauthorized(detail: str, *, fault: str | None = "invalid_token") -> Problem:
@@ -157,16 +164,23 @@ def require(scope: Scope) -> Callable[..., Awaitable[View]]:
 
 
 def _refuse_unknown_parameters(request: Request) -> None:
-    """A misspelt option must not be passed over: the message would go at the wrong time, or to the wrong queue."""
+    """A misspelt option must not be passed over: the message would go at the wrong time, or to the wrong queue.
+
+    The same of one that is given twice, where the last would win.
+    """
     paths = request.app.openapi()["paths"]
     operation = paths[request.scope["route"].path_format][request.method.lower()]
     known = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"}
-    if unknown := sorted(set(request.query_params) - known):
-        names = ", ".join(sorted(known)) or "none"
-        errors = [
-            FieldError(f"query.#{place}", FieldCode.UNKNOWN_FIELD, f"is no parameter of this path; known: {names}")
-            for place, _ in enumerate(unknown, start=1)
-        ]
+    names = ", ".join(sorted(known)) or "none"
+    errors = [
+        FieldError(f"query.#{place}", FieldCode.UNKNOWN_FIELD, f"is no parameter of this path; known: {names}")
+        for place, _ in enumerate(sorted(set(request.query_params) - known)[:MOST_FINDINGS], start=1)
+    ]
+    times = Counter(name for name, _ in request.query_params.multi_items() if name in known)
+    errors += [
+        FieldError(name, FieldCode.GIVEN_TWICE, "stands there twice; give it once") for name in times if times[name] > 1
+    ]
+    if errors:
         raise Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
 
 

@@ -17,8 +17,9 @@ from outbound_chat.http._jobs import Wait
 from outbound_chat.http._models import BatchModel, BatchPageModel, JobPageModel, ReceiptModel
 from outbound_chat.http._problems import Problem, problem_of
 from outbound_chat.http._request_schemas import BATCH_BODY, REASON_BODY
-from outbound_chat.http._rows_body import CSV_TYPE, JSON_LINES_TYPES, Given, Rejections, RowsBody, begun
+from outbound_chat.http._rows_body import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody, begun
 from outbound_chat.http._service import service_of, unless_over
+from outbound_chat.http._turns import Turns
 from outbound_chat.http._view import View
 from outbound_chat.jobs import BatchReceipt, JobState, Rejection
 from outbound_chat.plain import to_plain_json
@@ -83,11 +84,10 @@ async def enqueue(
     key = key_in_header(request)
     try:
         if kind == JSON_TYPE:
-            receipt = await _take_json(view, await json_object(request), streamed.given, key, rejections)
+            receipt = await _take_json(request, view, streamed.given, key, rejections)
         else:
-            receipt = await _take_stream(
-                view, RowsBody(request, kind, _template(streamed.given)), streamed.given, key, rejections
-            )
+            body = RowsBody(request, kind, _template(streamed.given))
+            receipt = await _take_stream(view, body, streamed.given, key, rejections)
     except BaseException:
         rejections.close()
         raise
@@ -99,8 +99,9 @@ async def enqueue(
 
 
 async def _take_json(
-    view: View, body: dict[str, Any], streamed: dict[str, Any], key: str | None, rejections: Rejections
+    request: Request, view: View, streamed: dict[str, Any], key: str | None, rejections: Rejections
 ) -> BatchReceipt:
+    body = await json_object(request)
     if streamed:
         message = "belongs into the body when that is JSON"
         raise InvalidJob([FieldError(name, FieldCode.NOT_ALLOWED, message) for name in streamed])
@@ -111,11 +112,10 @@ async def _take_json(
     template = _template(body)
     named = template.names if template else frozenset()
 
-    async def given() -> AsyncIterator[Given]:
-        for row in rows:
-            yield converted(row, named) if isinstance(row, dict) else row
-
-    return await view.enqueue_batch(given(), _checked(body, key), lambda rejection: rejections.add(rejection, None))
+    given = (converted(row, named) if isinstance(row, dict) else row for row in rows)
+    return await view.enqueue_batch(
+        Turns(request).each(given), _checked(body, key), lambda rejection: rejections.add(rejection, None)
+    )
 
 
 async def _take_stream(
@@ -159,6 +159,7 @@ async def _told(receipt: BatchReceipt, rejections: Rejections) -> AsyncIterator[
     counts: dict[str, Any] = {"id": receipt.id, "accepted": receipt.accepted, "rejected": receipt.rejected}
     counts |= {"duplicates": receipt.duplicates}
     counts |= {"resumed_rows": receipt.resumed_rows, "repeated": receipt.repeated}
+    counts |= {"rejections_omitted": rejections.omitted}
     yield to_plain_json(counts).removesuffix(b"}") + b',"rejections":['
     async for part in rejections.parts():
         yield part

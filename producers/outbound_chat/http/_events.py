@@ -66,8 +66,7 @@ async def _stream(view: View, budget: str | None, found: Events, stopping: async
     ending = asyncio.ensure_future(stopping.wait())
     try:
         while True:
-            for part in _written(found):
-                yield part
+            yield b"".join(_written(found))
             following = asyncio.ensure_future(view.events(budget, found.next, wait=BEAT_SECONDS))
             try:
                 await asyncio.wait({following, ending}, return_when=asyncio.FIRST_COMPLETED)

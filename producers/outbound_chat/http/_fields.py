@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from outbound_chat.errors import FieldError, InvalidJob
-from outbound_chat.request import Code
+from outbound_chat.request import MOST_FINDINGS, Code
 
 _WORDS = {str: "text", bool: "true or false", int: "a whole number", list: "a list"}
 
@@ -21,7 +21,7 @@ def read_fields(
         FieldError(f"#{place}", Code.UNKNOWN_FIELD, f"is not known here; known: {', '.join(sorted(known))}")
         for place, name in enumerate(body, start=1)
         if name not in known
-    ]
+    ][:MOST_FINDINGS]
     found: dict[str, Any] = {}
     for name, kind in known.items():
         if name not in body:

@@ -1,7 +1,7 @@
 """The API keys as one process knows them.
 
 Each is read from Redis at most once a second: a request costs no round trip more, unless its key has a rate, and a key
-that was revoked is refused within a second.
+that was revoked is refused within a second. As long as there is no key, each request costs one.
 """
 
 import time
@@ -45,27 +45,46 @@ class Keyring:
         with suppress(StoreError):
             await self.asks()
 
-    async def asks(self) -> bool:
-        """Whether callers need a key: always where others reach the service, else once any key was made, for good."""
+    async def asks(self, *, while_away: bool = False) -> bool:
+        """Whether callers need a key: always where others reach the service, else once any key was made, for good.
+
+        As long as there is none, Redis is asked each time: from the first key on nobody is served without one.
+        `while_away`: what was last known will do where Redis can't be reached.
+        """
         if not self._must_ask:
-            # A key that was revoked counts too: to revoke the last one must not open the service.
-            self._must_ask = (await self.find(_NOBODY)).any
+            try:
+                # A key that was revoked counts too: to revoke the last one must not open the service.
+                self._must_ask = (await self._read(_NOBODY)).any
+            except StoreUnavailable:
+                if not (while_away and self._found_within(_NOBODY, STALE_SECONDS)):
+                    raise
         return self._must_ask
+
+    async def asked_lately(self) -> bool:
+        """Whether callers need a key, as it was within the last second: for what goes on for long."""
+        return self._must_ask or (await self.find(_NOBODY)).any
 
     async def find(self, key_id: str) -> FoundKey:
         """The key of that id as it was within the last second."""
-        known, now = self._known.get(key_id), time.monotonic()
-        if known and now - known.at < FRESH_SECONDS:
-            return known.found
+        if found := self._found_within(key_id, FRESH_SECONDS):
+            return found
         try:
-            found = await self._store.run(calls.read_key(self._keys, key_id))
+            return await self._read(key_id)
         except StoreUnavailable:
-            if known and now - known.at < STALE_SECONDS:
-                return known.found
+            if found := self._found_within(key_id, STALE_SECONDS):
+                return found
             raise
+
+    def _found_within(self, key_id: str, seconds: float) -> FoundKey | None:
+        known = self._known.get(key_id)
+        return known.found if known and time.monotonic() - known.at < seconds else None
+
+    async def _read(self, key_id: str) -> FoundKey:
+        began = time.monotonic()
+        found = await self._store.run(calls.read_key(self._keys, key_id))
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
-        self._known[key_id] = _Known(found, now)
+        self._known[key_id] = _Known(found, began)
         return found
 
     async def count(self, key: ApiKey) -> Spent | None:

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, the access log, counters, and an end for bodies that do not come.
+"""What surrounds every request: its id, the access log, counters, HEAD, and an end for bodies that do not come.
 
 The log has method, route and status, never a query, a body, or the path itself, in which a caller may put anything.
 """
@@ -9,18 +9,26 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from outbound_chat.errors import FieldError
 from outbound_chat.http._auth import ANSWER_HEADERS, refuse_exposed_key
 from outbound_chat.http._codes import Code
 from outbound_chat.http._problems import Problem
+from outbound_chat.http._turns import HAS_GONE
 from outbound_chat.ids import new_local_id
+from outbound_chat.request import Code as FieldCode
 
 if TYPE_CHECKING:
     from outbound_chat.http._service import Service
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_ONE_VALUE = {
+    name.lower().encode(): name for name in ("Idempotency-Key", "Content-Type", "Content-Encoding", "Last-Event-ID")
+}
+"""Headers that are read here: of two values each reader would take another."""
 _log = logging.getLogger("outbound_chat.http")
 _access = logging.getLogger("outbound_chat.http.access")
 
@@ -39,9 +47,11 @@ class Surroundings:
         exchange = _Exchange(scope, receive, send)
         try:
             exchange.check_head()
-            await self._app(scope, exchange.receive, exchange.send)
+            await self._app(exchange.scope, exchange.receive, exchange.send)
         except Problem as refused:
             await refused.response()(scope, exchange.receive, exchange.send)
+        except ClientDisconnect:
+            pass  # nobody is there to be answered; `end` counts and logs it
         except Exception:  # the last one who can answer; nothing is hidden, the log has all of it
             _log.exception("request %s failed", exchange.id)
             if exchange.status:
@@ -59,21 +69,43 @@ class _Exchange:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         self.id = given.decode() if _REQUEST_ID.fullmatch(given) else new_local_id()
         self.status = 0
-        self._scope, self._receive, self._send = scope, receive, send
+        self._method = scope["method"]
+        # HEAD is answered as GET is, without the body. https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
+        self.scope = {**scope, "method": "GET" if self._method == "HEAD" else self._method, HAS_GONE: self._has_gone}
+        self._receive, self._send = receive, send
         self._service: Service = scope["app"].state.service
         self._began = time.perf_counter()
-        self._whole = False
+        self._whole = self._gone = False
+        self._ahead: asyncio.Task[Message] | None = None
 
     def check_head(self) -> None:
-        """Refuses a head that is too long, also one that came at once, which the parser lets pass, and keys in it."""
+        """Refuses a head that is too long, also one that came at once, which the parser lets pass, keys in the address,
+        and headers of which it is not clear which one counts.
+        """
         most = self._service.settings.http.max_header_bytes
-        long = len(self._scope["raw_path"]) + len(self._scope["query_string"])
-        if long + sum(len(name) + len(value) for name, value in self._scope["headers"]) > most:
+        long = len(self.scope["raw_path"]) + len(self.scope["query_string"])
+        if long + sum(len(name) + len(value) for name, value in self.scope["headers"]) > most:
             raise Problem(Code.HEAD_TOO_LARGE, f"Address and headers have at most {most:,} bytes together.")
-        refuse_exposed_key(self._scope["raw_path"], self._scope["query_string"])
+        refuse_exposed_key(self.scope["raw_path"], self.scope["query_string"])
+        values: dict[bytes, bytes] = {}
+        for name, value in self.scope["headers"]:
+            if name in _ONE_VALUE and values.setdefault(name, value) != value:
+                fault = FieldError(_ONE_VALUE[name], FieldCode.GIVEN_TWICE, "has two values; send one")
+                raise Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=[fault])
 
     async def receive(self) -> Message:
         """The next part of the body, or that the caller has gone."""
+        ahead, self._ahead = self._ahead, None
+        message = await (ahead or self._next())
+        self._gone = message["type"] == "http.disconnect"
+        return message
+
+    def _has_gone(self) -> bool:
+        """Whether the caller has hung up. Reads one part of the body ahead: there is no other way to learn it."""
+        self._ahead = self._ahead or asyncio.ensure_future(self._next())
+        return self._ahead.done() and self._ahead.result()["type"] == "http.disconnect"
+
+    async def _next(self) -> Message:
         if self._whole:
             return await self._receive()
         seconds = self._service.settings.http.body_timeout.total_seconds()
@@ -89,26 +121,39 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         """Sends on, with the id of the request."""
+        if self._gone and not self.status:
+            return
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            own = ((b"x-request-id", self.id.encode()), *self._scope.get(ANSWER_HEADERS, ()))
+            own = ((b"x-request-id", self.id.encode()), *self.scope.get(ANSWER_HEADERS, ()))
             message["headers"] = [*message.get("headers", ()), *own]
             if not self._whole and self._is_long():
                 # Who is refused in the middle of a long body would go on sending it, to nobody.
                 message["headers"].append((b"connection", b"close"))
+            await self._send(message)
+            if self._method != "HEAD":
+                return
+            message = {"type": "http.response.body"}
+        elif self._method == "HEAD":
+            return  # the answer was complete with its head, also one that would never end
         await self._send(message)
+        if message.get("more_body"):
+            # A server that is never waited for does not see that the reader has gone, and writes on.
+            await asyncio.sleep(0)
 
     def _is_long(self) -> bool:
         """Whether the body has no known end, or is longer than any that is read as a whole."""
-        given = dict(self._scope["headers"])
+        given = dict(self.scope["headers"])
         length = given.get(b"content-length", b"0")
         return b"transfer-encoding" in given or int(length) > self._service.settings.http.max_body_bytes
 
     def end(self) -> None:
         """Counts and logs."""
-        route: Any = self._scope.get("route")
+        if self._ahead:
+            self._ahead.cancel()
+        route: Any = self.scope.get("route")
         path = getattr(route, "path", "-")
-        method = self._scope["method"] if self._scope["method"] in _METHODS else "-"
+        method = self._method if self._method in _METHODS else "-"
         seconds = time.perf_counter() - self._began
         status = self.status or 499  # the caller had gone before there was an answer
         self._service.metrics.answered(method, path, status, seconds)

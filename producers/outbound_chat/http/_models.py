@@ -142,6 +142,8 @@ class ReceiptModel(BaseModel):
     """Rows that an earlier request with the same Idempotency-Key had brought in; they are among the other counts."""
     repeated: bool
     """The batch of the Idempotency-Key was closed before: nothing new was taken."""
+    rejections_omitted: int
+    """Refused rows beyond the first 20 MB of `rejections`, of which only the number is known."""
     rejections: list[RejectionModel]
     """In the order in which they were found; a long list streams in last."""
 

@@ -1,6 +1,6 @@
 """What operators may do with one caller's limits: holds, dead letters, lists, events. Part of `View`."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from outbound_chat.client import AsyncOutboundChat
@@ -121,11 +121,11 @@ class OperatorView:
         """A page of a sender's suppression list."""
         return await self._client.suppressed_page(sender=self._list_of(sender), cursor=cursor)
 
-    async def suppress(self, numbers: Sequence[str], sender: str, reason: str) -> int:
+    async def suppress(self, numbers: AsyncIterator[str], sender: str, reason: str) -> int:
         """Puts numbers on it."""
         return await self._client.suppress(numbers, sender=self._list_of(sender), reason=reason)
 
-    async def unsuppress(self, numbers: Sequence[str], sender: str) -> int:
+    async def unsuppress(self, numbers: AsyncIterator[str], sender: str) -> int:
         """Takes numbers off it."""
         return await self._client.unsuppress(numbers, sender=self._list_of(sender))
 

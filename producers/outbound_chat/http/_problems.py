@@ -154,7 +154,7 @@ def _of_routing(request: Request, error: HTTPException) -> Problem:
     code = _OF_ROUTING.get(error.status_code, Code.INVALID_REQUEST)
     headers = dict(error.headers or {})
     if code is Code.METHOD_NOT_ALLOWED and (methods := _methods_here(request)):
-        headers["Allow"] = ", ".join(sorted(methods))
+        headers["Allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
     return Problem(code, TITLES[code][1], headers=headers)
 
 

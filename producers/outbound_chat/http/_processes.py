@@ -12,8 +12,8 @@ import sys
 import tempfile
 import threading
 import time
-from types import FrameType
 
+from outbound_chat.ending import Ending
 from outbound_chat.http._metrics import FOLDER_VARIABLE
 
 RESTART_SECONDS = 1.0
@@ -29,30 +29,23 @@ class Processes:
         self._listener = listener
         self._number = number
         self._grace_seconds = grace_seconds
-        self._ending = False
         self._alive, self._held = os.pipe()
         self._running: list[subprocess.Popen[bytes]] = []
 
-    def run(self) -> None:
-        """Keeps them running until SIGTERM or SIGINT, and returns when all have ended."""
-        before = {sig: signal.signal(sig, self._end) for sig in (signal.SIGTERM, signal.SIGINT)}
+    def run(self, ending: Ending) -> None:
+        """Keeps them running until a signal comes, and returns when all have ended."""
         with tempfile.TemporaryDirectory(prefix="outbound-chat-metrics-") as folder:
             try:
-                self._keep_running({**os.environ, FOLDER_VARIABLE: folder})
+                self._keep_running(ending, {**os.environ, FOLDER_VARIABLE: folder})
             finally:
                 self._stop()
-                for sig, handler in before.items():
-                    signal.signal(sig, handler)
 
-    def _end(self, _sig: int, _frame: FrameType | None) -> None:
-        self._ending = True
-
-    def _keep_running(self, environment: dict[str, str]) -> None:
+    def _keep_running(self, ending: Ending, environment: dict[str, str]) -> None:
         self._running = [self._start(environment) for _ in range(self._number)]
-        while not self._ending:
+        while not ending.signal:
             time.sleep(LOOK_SECONDS)
             for place, process in enumerate(self._running):
-                if process.poll() is not None and not self._ending:
+                if process.poll() is not None and not ending.signal:
                     _log.error("process %d ended with %d; starting another", process.pid, process.returncode)
                     time.sleep(RESTART_SECONDS)
                     self._running[place] = self._start(environment)

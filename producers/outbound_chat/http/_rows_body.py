@@ -1,8 +1,7 @@
 """Rows that stream in with a request, and what is said of those that are refused: neither is ever held in memory."""
 
-import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -10,9 +9,10 @@ from starlette.requests import Request
 
 from outbound_chat.errors import InvalidJob
 from outbound_chat.http._body import parts_of
+from outbound_chat.http._turns import Turns
 from outbound_chat.jobs import Rejection
 from outbound_chat.plain import to_plain_json
-from outbound_chat.rows import CsvReader, JsonReader, RowReader
+from outbound_chat.rows import CsvReader, JsonReader, RowReader, UnusableFile
 from outbound_chat.templates import Template
 
 CSV_TYPE = "text/csv"
@@ -20,7 +20,13 @@ JSON_LINES_TYPES = ("application/x-ndjson", "application/jsonl")
 KEPT_ROWS = 1_200
 """Rows whose line is remembered: more than the jobs of one round trip, after which a row may still be refused."""
 IN_MEMORY = 262_144
+MOST_LISTED = 20_000_000
+"""Bytes that are kept of what is said of refused rows, some 100,000 of them: those beyond are counted."""
+MOST_BLANK = 50_000_000
+"""Bytes without a row. The leftovers of a spreadsheet, a million rows of 20 empty cells, have 21 million."""
 _PART = 65_536
+_SLICE = 16_384
+"""What is read without a rest: with blank lines alone that takes 10 ms."""
 
 Given = Mapping[str, Any] | InvalidJob
 
@@ -30,6 +36,7 @@ class RowsBody:
 
     def __init__(self, request: Request, media_type: str, template: Template | None) -> None:
         self._request = request
+        self._turns = Turns(request)
         self._reader: RowReader = (CsvReader if media_type == CSV_TYPE else JsonReader)(template=template)
         self._lines: dict[int, int] = {}
 
@@ -43,14 +50,27 @@ class RowsBody:
         Raises:
             UnusableFile: nothing more of the body can be used.
         """
-        async with aclosing(parts_of(self._request)) as parts:
-            async for part in parts:
+        blank = 0
+        async with aclosing(self._slices()) as slices:
+            async for part in slices:
+                blank += len(part)
                 for row in self._reader.feed(part):
+                    blank = 0
                     yield self._noted(row.number, row.line, row.job())
-                # Rows that are all refused would never wait for anything: others must have their turn.
-                await asyncio.sleep(0)
+                    if self._turns.over:
+                        await self._turns.rest()
+                if blank > MOST_BLANK:
+                    raise UnusableFile(f"the body has {MOST_BLANK:,} bytes without a row; remove the blank lines")
+                if self._turns.over:
+                    await self._turns.rest()
         for row in self._reader.end():
             yield self._noted(row.number, row.line, row.job())
+
+    async def _slices(self) -> AsyncGenerator[bytes, None]:
+        async with aclosing(parts_of(self._request)) as parts:
+            async for part in parts:
+                for start in range(0, len(part), _SLICE):
+                    yield part[start : start + _SLICE]
 
     def _noted(self, number: int, line: int, job: Given) -> Given:
         self._lines[number] = line
@@ -82,13 +102,19 @@ class Rejections:
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # closed by whoever has it
-        self._count = 0
+        self._bytes = 0
+        self.omitted = 0
+        """How many had no room any more."""
 
     def add(self, rejection: Rejection, line: int | None) -> None:
-        """Notes one."""
-        self._file.write(b"," if self._count else b"")
-        self._file.write(to_plain_json({"row": rejection.row, "line": line, "errors": rejection.errors}))
-        self._count += 1
+        """Notes one, while there is room."""
+        if self._bytes >= MOST_LISTED:
+            self.omitted += 1
+            return
+        separator = b"," if self._bytes else b""
+        self._bytes += self._file.write(
+            separator + to_plain_json({"row": rejection.row, "line": line, "errors": rejection.errors})
+        )
 
     async def parts(self) -> AsyncIterator[bytes]:
         """All of them, with commas between; closes the file."""

@@ -1,13 +1,13 @@
 """Runs the app under uvicorn."""
 
 import logging
-import signal
 import socket
 
 import uvicorn
 
 from outbound_chat.access import ApiKeys
 from outbound_chat.api_keys import KeyState
+from outbound_chat.ending import Ending
 from outbound_chat.errors import SettingsError, StoreError
 from outbound_chat.http._app import create_app
 from outbound_chat.http._local import is_loopback
@@ -22,11 +22,16 @@ _log = logging.getLogger("outbound_chat.http")
 class Server(uvicorn.Server):
     """uvicorn's server, which tells the app at once when it is to end, not only after all requests have ended."""
 
-    def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serves until it is told to end."""
-        # uvicorn repeats the signal when all is done. By then SIGTERM was obeyed, and is no fault.
-        signal.signal(signal.SIGTERM, lambda _sig, _frame: None)
-        super().run(sockets)
+    def __init__(self, config: uvicorn.Config, ending: Ending) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to serve, unless it was told to end before: from here on uvicorn itself hears of signals."""
+        if self._ending.signal:
+            self.should_exit = True
+        else:
+            await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answers what waits, then ends as uvicorn does."""
@@ -65,23 +70,28 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     Raises:
         SettingsError: other machines could reach it without an API key, or the address can't be had.
     """
+    ending = Ending()
     address = (host or settings.http.host, port or settings.http.port)
     _log_to_stderr()
-    check_binding(settings, address[0])
-    with _listener(*address) as listener:
+    with ending.at_once():
+        check_binding(settings, address[0])
+        listener = _listener(*address)
+    with listener:
         _log.info("listening on http://%s:%d", *address)
         if workers > 1:
-            Processes(listener, workers, settings.http.grace.total_seconds()).run()
+            Processes(listener, workers, settings.http.grace.total_seconds()).run(ending)
         else:
-            Server(_config(settings, listener)).run([listener])
+            Server(_config(settings, listener), ending).run([listener])
+    ending.leave()
 
 
 def serve_on(listener: int, alive: int) -> None:
     """Serves as one of several processes: on an open socket, until told to end or `alive` is closed."""
+    ending = Ending()
     _log_to_stderr()
     end_with_parent(alive)
     open_socket = socket.socket(fileno=listener)
-    Server(_config(load_settings(), open_socket)).run([open_socket])
+    Server(_config(load_settings(), open_socket), ending).run([open_socket])
 
 
 def _listener(host: str, port: int) -> socket.socket:

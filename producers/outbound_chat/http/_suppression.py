@@ -11,6 +11,7 @@ from outbound_chat.http._body import json_object
 from outbound_chat.http._fields import read_fields
 from outbound_chat.http._operator_models import ChangedModel, SuppressedPageModel
 from outbound_chat.http._request_schemas import SUPPRESS_BODY, UNSUPPRESS_BODY
+from outbound_chat.http._turns import Turns
 
 router = APIRouter(prefix="/v1/senders/{sender}/suppressed", tags=["suppression"])
 
@@ -42,7 +43,8 @@ async def suppress(request: Request, view: CanOperate, sender: Sender) -> Respon
     also beside others that are none.
     """
     given = _given(await json_object(request), reason=str)
-    return answered({"changed": await view.suppress(given["numbers"], sender, given.get("reason", ""))})
+    numbers = Turns(request).each(given["numbers"])
+    return answered({"changed": await view.suppress(numbers, sender, given.get("reason", ""))})
 
 
 @router.delete(
@@ -54,7 +56,8 @@ async def suppress(request: Request, view: CanOperate, sender: Sender) -> Respon
 )
 async def unsuppress(request: Request, view: CanOperate, sender: Sender) -> Response:
     """Jobs that still wait are sent; those that the list has ended stay ended."""
-    return answered({"changed": await view.unsuppress(_given(await json_object(request))["numbers"], sender)})
+    numbers = Turns(request).each(_given(await json_object(request))["numbers"])
+    return answered({"changed": await view.unsuppress(numbers, sender)})
 
 
 def _given(body: dict[str, Any], **more: type) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from outbound_chat.errors import StoreError, StoreUnavailable
 from outbound_chat.http._answers import answered, documented
-from outbound_chat.http._auth import CanRead
+from outbound_chat.http._auth import COUNTERS, CanRead
 from outbound_chat.http._ledger_metrics import ledger_text
 from outbound_chat.http._service import service_of
 
@@ -43,7 +43,7 @@ async def readiness(request: Request) -> Response:
 
 @router.get(
     "/metrics",
-    operation_id="metrics",
+    operation_id=COUNTERS,
     summary="Say what was counted, for Prometheus",
     responses={
         **documented(Health),

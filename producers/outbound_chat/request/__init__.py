@@ -14,9 +14,11 @@ from outbound_chat.request._plain import is_missing
 from outbound_chat.request._request import ChatRequest
 from outbound_chat.request._rules import RULES, Rule
 from outbound_chat.request._shapes import SPEC, Integer, ListOf, MapOf, Shape, Structure, Text
+from outbound_chat.request._walk import MOST_FINDINGS
 from outbound_chat.request._zones import zones_of, zones_of_country
 
 __all__ = [
+    "MOST_FINDINGS",
     "OWN_OPTIONS",
     "RULES",
     "SPEC",

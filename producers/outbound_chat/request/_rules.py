@@ -13,7 +13,7 @@ from outbound_chat.request import _attribute_rules as attributes, _message_rules
 from outbound_chat.request._codes import Code
 from outbound_chat.request._names import OPTIONS, OWN_OPTIONS, closest, step
 from outbound_chat.request._shapes import SPEC, Structure, Text
-from outbound_chat.request._walk import Check, Finding, Found, walk
+from outbound_chat.request._walk import MOST_FINDINGS, Check, Finding, Found, walk
 from outbound_chat_config import Sender
 
 _REFERENCE = "https://docs.aws.amazon.com/connect/latest/APIReference/"
@@ -128,6 +128,8 @@ def check_beside(beside: Mapping[str, Any], sender: Sender) -> Found:
     """All that is wrong with the rest of a raw request: the sender's own members, and unknown names."""
     found: Found = []
     for position, (member, value) in enumerate(beside.items(), start=1):
+        if len(found) >= MOST_FINDINGS:
+            break
         if member in SPEC.members:
             check_member(member, value, sender, found)
         else:

@@ -20,8 +20,10 @@ from outbound_chat.templates import Template
 LONGEST_LINE = 1_000_000
 WHOLE_ROW = "_row"
 """Cell of a row that can't be read: its text as it stands in the source. Without a `to` the row stays refused."""
+SHORT_ROW = 16_384
+"""Bytes of a row in hand up to which it is read again with each part."""
 
-_LINE_END = re.compile(rb"\r*\n|\r+(?=[^\r\n])")
+_LINE_END = re.compile(rb"(?<!\r)(?:\r*\n|\r+(?=[^\r\n]))")
 _WIDE = re.compile(rb"\xff\xfe|\xfe\xff|\0*[^\0]\0").match
 """How UTF-16 and UTF-32 begin, with or without a byte-order mark."""
 _Found = tuple[int, int, dict[str, Any], InvalidJob | None]
@@ -37,6 +39,8 @@ class RowReader(ABC):
         self._name = name
         self._template = template
         self._named = template.names if template else frozenset()
+        self._held = bytearray()
+        """What came and was not looked at yet."""
         self._rest = b""
         self._line_end = b""
         """A line feed; a carriage return where the first line ends with one alone, as old spreadsheets write them."""
@@ -51,20 +55,22 @@ class RowReader(ABC):
         """The first line of a CSV, once it came."""
 
     def feed(self, part: bytes) -> Iterator[Row]:
-        """Takes a part and gives the rows that are whole now.
+        """Takes a part and gives the rows that are whole now; after a long row, with the parts that follow.
 
         Raises:
             UnusableFile: a line is longer than any job, or the columns are not those of jobs.
         """
-        self._rest += part
-        if not self._line_end and (found := _LINE_END.search(self._rest)):
-            self._line_end = found[0][-1:]
-        if self._line_end:
-            *whole, self._rest = self._rest.split(self._line_end)
-            self._take([line + self._line_end for line in whole])
-        if len(self._rest) > LONGEST_LINE:
-            self._take([self._rest])
+        self._held += part
+        if len(self._held) < self._enough:
+            return iter(())
+        self._split_held()
         return self._counted(last=False)
+
+    @property
+    def _enough(self) -> int:
+        """Bytes that are waited for: the row in hand is read from its first line again, and must not be with each."""
+        in_hand = len(self._rest) + sum(len(text) for text, _ in self._lines)
+        return in_hand // 4 if in_hand > SHORT_ROW else 0
 
     def end(self) -> Iterator[Row]:
         """Gives what is left, when no more parts come.
@@ -72,9 +78,21 @@ class RowReader(ABC):
         Raises:
             UnusableFile: as `feed`.
         """
+        self._split_held()
         self._take([self._rest] if self._rest else [])
         self._rest = b""
         return self._counted(last=True)
+
+    def _split_held(self) -> None:
+        self._rest += self._held
+        self._held.clear()
+        if not self._line_end and (found := _LINE_END.search(self._rest)):
+            self._line_end = found[0][-1:]
+        if self._line_end:
+            *whole, self._rest = self._rest.split(self._line_end)
+            self._take([line + self._line_end for line in whole])
+        if len(self._rest) > LONGEST_LINE:
+            self._take([self._rest])
 
     def _take(self, lines: list[bytes]) -> None:
         """Bytes that are not UTF-8 stay marked, so that only their own row is refused."""

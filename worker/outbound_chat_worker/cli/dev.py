@@ -1,15 +1,16 @@
 """The command `outbound-chat dev`: a stack to develop against."""
 
 import json
-import signal
-import threading
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from outbound_chat.ending import Ending
 from outbound_chat_worker.cli.stack import SENDERS, Stack, running_stack
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY, SandboxOptions
+from outbound_chat_worker.supervisor import LOOK_SECONDS
 
 FOLDER = Path(".outbound-chat")
 
@@ -47,15 +48,14 @@ def dev(
 
     Valkey, the sandbox and workers, until Ctrl-C; prints their addresses.
     """
-    ended = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: ended.set())
+    ending = Ending()
     folder.mkdir(parents=True, exist_ok=True)
     options = SandboxOptions(rate=rate, burst=burst, max_chats=CHATS)
     with running_stack(folder.absolute(), sandbox=options, processes=processes, log_level="INFO", port=port) as stack:
         _print(stack, folder, processes, as_json)
-        while not ended.wait(0.2):
+        while not ending.signal:
             stack.supervisor.look()
+            time.sleep(LOOK_SECONDS)
         typer.echo("Ending …", err=True)
 
 

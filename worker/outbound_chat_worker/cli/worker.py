@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from outbound_chat.ending import Ending
 from outbound_chat_config import load_settings
 from outbound_chat_worker.supervisor import Supervisor
 
@@ -21,6 +22,7 @@ def worker(
     """
     if log_level.upper() not in logging.getLevelNamesMapping():
         raise typer.BadParameter("use DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")
+    ending = Ending()
     load_settings()  # what is wrong with them is said once, here, and not by each process
     logging.basicConfig(level=log_level.upper(), format="[%(asctime)s: %(levelname)s/supervisor] %(message)s")
-    Supervisor(processes, name=name, log_level=log_level.upper()).run()
+    Supervisor(processes, name=name, log_level=log_level.upper()).run(ending)

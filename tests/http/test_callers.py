@@ -1,0 +1,188 @@
+"""Callers who hang up, and callers who have the service work for more than they send."""
+
+import gzip
+import json
+import re
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.harness import number
+from tests.waiting import wait_until
+
+from .conftest import TIMEOUT, Service
+from .problems import problem
+from .test_batches import CSV, LINES, OPTIONS
+
+JSON = {"Content-Type": "application/json"}
+PACKED = {"Content-Encoding": "gzip"}
+BATCHES = "/v1/batches?sender=support&text=x"
+KINDS = ("csv", "lines of json", "json", "numbers")
+
+
+def work(kind: str, number: int) -> tuple[str, bytes, dict[str, str]]:
+    """A body of so many rows or numbers that are all refused, packed to a hundredth: path, body, headers."""
+    path, body, headers = {
+        "csv": (BATCHES, b"to\n" + b"1\n" * number, CSV),
+        "lines of json": (BATCHES, b"1\n" * number, LINES),
+        "json": ("/v1/batches", b'{"sender":"support","rows":[' + b"1," * number + b"1]}", JSON),
+        "numbers": ("/v1/senders/support/suppressed", b'{"numbers":[' + b"1," * number + b"1]}", JSON),
+    }[kind]
+    packed = gzip.compress(body)
+    return path, packed, {**headers, **PACKED, "Content-Length": str(len(packed))}
+
+
+def connected(service: Service) -> socket.socket:
+    """A line to the service, to be used by hand: a client library would wait for answers."""
+    host, port = service.url.removeprefix("http://").split(":")
+    line = socket.create_connection((host, int(port)), timeout=TIMEOUT)
+    # Closed with a reset, as a program does that ends before it has read everything.
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return line
+
+
+def head(method: str, path: str, headers: dict[str, str]) -> bytes:
+    """The head of a request, as it is sent."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def status_of(service: Service, request_id: str) -> int:
+    """The status that the log has for a request, once it has ended."""
+
+    def logged() -> int:
+        found = re.search(rf" (\d+) [\d.]+ ms {request_id}$", service.stack.logs(), re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    return wait_until(logged, timeout=TIMEOUT, what=f"the end of {request_id}")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("POST", "/v1/jobs", JSON),
+        ("POST", BATCHES, CSV),
+        ("POST", BATCHES, LINES),
+        ("POST", "/v1/batches", JSON),
+        ("POST", "/v1/holds", JSON),
+        ("POST", "/v1/dead-letters/replay", JSON),
+        ("POST", "/v1/webhooks/replay", JSON),
+        ("POST", "/v1/senders/support/suppressed", JSON),
+        ("DELETE", "/v1/senders/support/suppressed", JSON),
+        ("POST", "/v1/jobs/x/replay", JSON),
+    ],
+)
+def test_to_hang_up_in_the_middle_of_a_body_is_no_error_of_the_service(
+    service: Service, method: str, path: str, kind: dict[str, str]
+) -> None:
+    """Else anybody could fill the log, and sound an alarm."""
+    name = f"half-{method}-{path.partition('?')[0].replace('/', '-')}-{kind['Content-Type'].partition('/')[2]}"
+    with connected(service) as line:
+        line.sendall(head(method, path, {**kind, "X-Request-Id": name, "Content-Length": "1000"}) + b'{"a":')
+
+    assert status_of(service, name) == 499
+    assert "Traceback" not in service.stack.logs()
+    with service.client() as http:
+        assert re.search(rf'requests_total{{method="{method}",route="[^"]+",status="499"}}', http.get("/metrics").text)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_work_for_a_caller_who_has_gone_ends(service: Service, kind: str) -> None:
+    """4 KB may stand for half a minute of work, and nobody reads what becomes of it."""
+    path, body, headers = work(kind, 400_000)
+    name = f"gone-{kind.replace(' ', '-')}"
+    with connected(service) as line:
+        line.sendall(head("POST", path, {**headers, "X-Request-Id": name}) + body)
+
+    assert status_of(service, name) == 499
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_others_are_served_while_one_request_is_worked_on(service: Service, kind: str) -> None:
+    """A liveness probe must not fail, and have the service restarted, because of one body."""
+    path, body, headers = work(kind, 400_000 if kind == "numbers" else 100_000)
+    served = 0
+    with connected(service) as line, service.client() as http:
+        http.get("/healthz")
+        line.sendall(head("POST", path, headers) + body)
+        line.setblocking(False)
+        while not has_answer(line):
+            assert http.get("/healthz").status_code == 200
+            served += 1
+    # Without rests it is one or two, or one for each 64 KiB.
+    assert served > 10
+
+
+def has_answer(line: socket.socket) -> bool:
+    """Whether the first byte of an answer has come, or the end of the line."""
+    try:
+        line.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def test_what_a_few_bytes_unpack_to_is_bounded(http: httpx.Client) -> None:
+    bodies: list[tuple[bytes, dict[str, str]]] = [
+        (b"to\n" + (b"1" * 999 + b"\n") * 1_100, CSV),
+        (b"to\n" + b"\n" * 2_000_000, CSV),
+        (b"\n" * 2_000_000, LINES),
+    ]
+    for body, kind in bodies:
+        answer = http.post("/v1/batches", params=OPTIONS, content=gzip.compress(body), headers={**kind, **PACKED})
+        assert "unpacked" in problem(answer, 413, "body_too_large")["detail"]
+    # What a campaign packs to is none of these: the same long text in all rows.
+    rows = b"to,text\n" + b"".join(b"%s,%s\n" % (number(row).encode(), b"Your parcel " * 80) for row in range(2_000))
+    taken = http.post("/v1/batches", params={"sender": "support"}, content=gzip.compress(rows), headers=CSV)
+    assert taken.json()["accepted"] == 2_000
+
+
+def test_a_body_of_blank_lines_alone_ends(http: httpx.Client) -> None:
+    def lines() -> Iterator[bytes]:
+        for _ in range(60):
+            yield b" " * 999_999 + b"\n"
+
+    body = problem(http.post("/v1/batches", params=OPTIONS, content=lines(), headers=LINES), 400, "unusable_file")
+    assert "blank lines" in body["detail"]
+
+
+def test_refused_rows_beyond_what_is_kept_of_them_are_counted(http: httpx.Client) -> None:
+    """What is said of a row is a hundred times what was sent of it, and lies on the disk until the answer is read."""
+    rows = 80_000
+    body = gzip.compress(b"to,send_at,expires_at\n" + b"1,x,x\n" * rows)
+    answer = http.post("/v1/batches", params=OPTIONS, content=body, headers=CSV)
+    receipt: dict[str, Any] = json.loads(answer.content)
+    listed = len(receipt["rejections"])
+    assert receipt["rejected"] == rows
+    assert listed + receipt["rejections_omitted"] == rows
+    assert 0 < receipt["rejections_omitted"] < rows
+    assert [one["row"] for one in receipt["rejections"]] == list(range(1, listed + 1))
+    assert len(answer.content) < 21_000_000
+
+
+def test_readers_of_events_who_leave_write_nothing_into_the_log(service: Service, http: httpx.Client) -> None:
+    """`curl … | head` in a loop would fill the disk."""
+    rows = [{"to": number(row)} for row in range(5_000)]
+    receipt = http.post("/v1/batches", json={**OPTIONS, "rows": rows}).json()
+    http.post(f"/v1/batches/{receipt['id']}/cancel")
+
+    def has_events() -> bool:
+        with http.stream("GET", "/v1/events") as stream:
+            return next(number for number in map(_number, stream.iter_lines()) if number) > 0
+
+    assert has_events()
+    for reader in range(10):
+        with connected(service) as line:
+            line.sendall(head("GET", "/v1/events?since=0", {"X-Request-Id": f"reader-{reader}"}))
+            line.recv(100)
+    for reader in range(10):
+        status_of(service, f"reader-{reader}")
+    assert "socket.send() raised" not in service.stack.logs()
+
+
+def _number(line: str) -> int:
+    return int(line.removeprefix("id: ")) if line.startswith("id: ") else 0
