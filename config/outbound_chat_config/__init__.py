@@ -6,6 +6,7 @@ account and Region that many senders may share.
 """
 
 from outbound_chat_config._addresses import is_public
+from outbound_chat_config._cluster import is_cluster, parse_cluster_url
 from outbound_chat_config._durability import Durability, DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError
@@ -61,9 +62,11 @@ __all__ = [
     "check_callback_url",
     "check_name",
     "find_zone",
+    "is_cluster",
     "is_public",
     "is_sentinel",
     "load_settings",
+    "parse_cluster_url",
     "parse_sentinel_url",
     "secret_bytes",
 ]

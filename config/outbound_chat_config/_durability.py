@@ -24,7 +24,6 @@ class DurabilitySettings(BaseModel):
 
     default: Durability = Durability.MEMORY
     """For calls that say nothing."""
-    # Below the time-out of a read from Redis, after which the connection would be given up.
     timeout: Duration = Field(default=timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(seconds=8))
     """How long to wait for the disk, and then for replicas."""
     replicas: int | None = Field(default=None, ge=0, le=10)

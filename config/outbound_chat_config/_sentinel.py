@@ -5,14 +5,15 @@ Sentinels are asked which server is the primary of a service; user, password and
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
+
+from outbound_chat_config._hosts import bracketed, parse_hosts
+from outbound_chat_config._tls import TLS_OPTIONS
 
 SCHEMES = ("redis+sentinel://", "rediss+sentinel://")
 DEFAULT_PORT = 26379  # https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/
 _SPELLING = "redis+sentinel://host:26379,host:26379/service, or …/service/2 for database 2"
 _NO_HOSTS = f"must list the sentinels as host or host:port, separated by commas: {_SPELLING}"
-_TLS_OPTIONS = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
-_OPTIONS = ("sentinel_username", "sentinel_password", *_TLS_OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class SentinelAddress:
         """The sentinels as kombu's transport writes them: a whole URL each."""
         user, password = (quote(self.login.get(part, ""), safe="") for part in ("username", "password"))
         login = f"{user}:{password}@" if self.login else ""
-        return ";".join(f"sentinel://{login}{_bracketed(host)}:{port}/{self.db}" for host, port in self.hosts)
+        return ";".join(f"sentinel://{login}{bracketed(host)}:{port}/{self.db}" for host, port in self.hosts)
 
 
 def is_sentinel(url: str) -> bool:
@@ -48,24 +49,16 @@ def parse_sentinel_url(url: str) -> SentinelAddress:
     Raises:
         ValueError: it can't be read; the text is the rest of a sentence and holds nothing of the address.
     """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        # A bracket that is not closed.
-        raise ValueError(_NO_HOSTS) from None
-    login, _, hosts = parts.netloc.rpartition("@")
-    user, _, password = login.partition(":")
-    service, db = _service(parts)
+    parts = parse_hosts(url, DEFAULT_PORT)
+    if not parts:
+        raise ValueError(_NO_HOSTS)
+    user, _, password = parts.login.partition(":")
+    service, db = _service(parts.path)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if set(query) - set(_OPTIONS):
-        # Not named: it may be the rest of a password that holds a "?".
-        raise ValueError(f"has an option behind the ? that is not one of {', '.join(_OPTIONS)}; correct or remove it")
-    tls = {name: query[name] for name in _TLS_OPTIONS if name in query}
+    tls = {name: query[name] for name in TLS_OPTIONS if name in query}
     secure = parts.scheme == "rediss+sentinel"
-    if tls and not secure:
-        raise ValueError(f"has the option {next(iter(tls))}, which needs TLS; begin it with rediss+sentinel://")
     return SentinelAddress(
-        hosts=tuple(_host(host) for host in hosts.split(",")),
+        hosts=parts.hosts,
         service=service,
         db=db,
         login=_given(username=unquote(user), password=unquote(password)),
@@ -78,8 +71,8 @@ def _given(**values: str) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _service(parts: SplitResult) -> tuple[str, int]:
-    service, _, db = parts.path.strip("/").partition("/")
+def _service(path: str) -> tuple[str, int]:
+    service, _, db = path.strip("/").partition("/")
     if not service:
         raise ValueError(f"must name the service that the sentinels watch: {_SPELLING}")
     if not db:
@@ -87,19 +80,3 @@ def _service(parts: SplitResult) -> tuple[str, int]:
     if not (db.isascii() and db.isdigit()):
         raise ValueError(f"must end with the number of a database after the service: {_SPELLING}")
     return unquote(service), int(db)
-
-
-def _host(text: str) -> tuple[str, int]:
-    # Of each host by itself: a list of hosts is no network location that the standard library knows.
-    try:
-        one = urlsplit(f"//{text}")
-        host, port = one.hostname, one.port
-    except ValueError:
-        host, port = None, None
-    if not host:
-        raise ValueError(_NO_HOSTS)
-    return host, DEFAULT_PORT if port is None else port
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -6,13 +6,13 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from outbound_chat_config._cluster import SCHEMES as CLUSTER_SCHEMES, is_cluster
 from outbound_chat_config._durability import DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError, explain
 from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._senders import Budget, Sender
 from outbound_chat_config._sentinel import SCHEMES as SENTINEL_SCHEMES, SentinelAddress, is_sentinel, parse_sentinel_url
-from outbound_chat_config._tls import check_tls
 from outbound_chat_config._urls import check_address
 from outbound_chat_config._values import Duration, Name, is_name
 from outbound_chat_config._webhooks import WebhookSettings, check_callback_url
@@ -26,7 +26,7 @@ TOKEN_HORIZON = timedelta(days=6, hours=12)
 MOST_SKEW = timedelta(minutes=4)
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-_URL_SCHEMES = ("redis://", "rediss://", "unix://", "redis+cluster://", "rediss+cluster://", *SENTINEL_SCHEMES)
+_URL_SCHEMES = ("redis://", "rediss://", "unix://", *CLUSTER_SCHEMES, *SENTINEL_SCHEMES)
 
 
 class WorkerSettings(BaseModel):
@@ -51,6 +51,8 @@ class WorkerSettings(BaseModel):
     """How long a pump works before it makes room for another."""
     linger: Duration = Field(default=timedelta(seconds=1), ge=timedelta(0), le=timedelta(seconds=5))
     """How long an idle pump waits for the next job before it leaves."""
+    redis_timeout: Duration = Field(default=timedelta(seconds=10), ge=timedelta(seconds=1), le=timedelta(seconds=60))
+    """Time for a whole call of a worker to Redis, all tries included; after it the worker makes the call again."""
 
     @model_validator(mode="after")
     def _calls_end_before_the_lease(self) -> Self:
@@ -106,6 +108,10 @@ class Settings(BaseModel):
 
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     """The store: `redis://`, `rediss://` (TLS), `unix://`, or `redis+cluster://`, or `redis+sentinel://`."""
+    redis_timeout: Duration = Field(
+        default=timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(seconds=60)
+    )
+    """Time for a whole call of a client, the command line or the HTTP service to Redis, all tries included."""
     broker_url: SecretStr | None = None
     """Celery's broker; the same server as the store where nothing else is said."""
     key_prefix: Name = "oc"
@@ -128,7 +134,6 @@ class Settings(BaseModel):
         return value
 
     _addresses = field_validator("redis_url", "broker_url")(check_address)
-    _tls = field_validator("redis_url", "broker_url")(check_tls)
 
     @model_validator(mode="after")
     def _senders_have_budgets(self) -> Self:
@@ -173,9 +178,16 @@ class Settings(BaseModel):
                     raise ValueError(f"senders.{name}.callback_url {error}") from None
         return self
 
+    @field_validator("broker_url")
+    @classmethod
+    def _broker_is_no_cluster(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and is_cluster(value.get_secret_value()):
+            raise ValueError("names a Redis Cluster, for which Celery has no transport; name a server by itself")
+        return value
+
     @model_validator(mode="after")
     def _cluster_needs_a_broker(self) -> Self:
-        if "+cluster://" in self.redis_url.get_secret_value() and not self.broker_url:
+        if is_cluster(self.redis_url.get_secret_value()) and not self.broker_url:
             raise ValueError("broker_url is required with a Redis Cluster store: Celery has no transport for clusters")
         return self
 

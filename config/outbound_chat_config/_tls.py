@@ -1,37 +1,74 @@
-"""Checks what a URL of Redis says about TLS, since a misspelt word there would be found only by the first command."""
+"""Checks what an address of Redis says about TLS: words, files, and whether they fit each other."""
 
+import ssl
+from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import SecretStr
-
+TLS_OPTIONS = (
+    *("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password"),
+    *("ssl_cert_reqs", "ssl_check_hostname"),
+)
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
-_WORDS = frozenset({*_FILES, "ssl_ca_path", "ssl_cert_reqs", "ssl_check_hostname", "ssl_password"})
+_REQUIREMENTS = ("none", "optional", "required")
+_YES = ("1", "true", "yes")
 
 
-def check_tls(url: SecretStr | None) -> SecretStr | None:
-    """The same URL.
+def check_tls(options: Mapping[str, str]) -> None:
+    """Returns if a connection can be secured with these options.
 
     Raises:
-        ValueError: an option of TLS is misspelt, stands where there is no TLS, or names a file that can't be read.
+        ValueError: it can't; the text is the rest of a sentence.
     """
-    parts = urlsplit(url.get_secret_value() if url else "")
-    options = {name: value for name, value in parse_qsl(parts.query) if name.startswith("ssl_")}
-    if not parts.scheme.startswith(("redis", "unix")):
-        return url
-    if unknown := sorted(options.keys() - _WORDS):
-        raise ValueError(f"has the option {unknown[0]}, which is unknown; use one of {', '.join(sorted(_WORDS))}")
-    if options and not parts.scheme.startswith("rediss"):
-        raise ValueError(f"has the option {min(options)}, but no TLS; begin it with rediss://")
+    if options.get("ssl_cert_reqs", "none") not in _REQUIREMENTS:
+        raise ValueError(f"has the option ssl_cert_reqs, which must be one of {', '.join(_REQUIREMENTS)}")
+    if options.get("ssl_check_hostname", "true").lower() not in _YES:
+        raise ValueError(
+            "has the option ssl_check_hostname, which must be true: else whoever has any certificate of this authority "
+            "could pass for the server; name the host as its certificate does"
+        )
     for name in _FILES:
         if name in options:
-            _check_file(name, options[name])
-    return url
+            _check_readable(name, Path(options[name]))
+    if "ssl_ca_path" in options and not Path(options["ssl_ca_path"]).is_dir():
+        raise ValueError("names in ssl_ca_path what is no folder; correct the path")
+    _check_authorities(options)
+    _check_own(options)
 
 
-def _check_file(name: str, path: str) -> None:
+def _check_readable(name: str, path: Path) -> None:
     try:
-        with Path(path).open("rb") as file:
+        with path.open("rb") as file:
             file.read(1)
     except OSError as error:
         raise ValueError(f"names a file in {name} that can't be read: {error.strerror}; correct the path") from error
+
+
+def _check_authorities(options: Mapping[str, str]) -> None:
+    if "ssl_ca_certs" in options:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(options["ssl_ca_certs"])
+        except ssl.SSLError as error:
+            raise ValueError("names a file in ssl_ca_certs that holds no certificate in PEM form") from error
+
+
+def _check_own(options: Mapping[str, str]) -> None:
+    """The certificate that the client shows, and its key."""
+    file = options.get("ssl_certfile")
+    if not file:
+        if needless := next((name for name in ("ssl_keyfile", "ssl_password") if name in options), ""):
+            raise ValueError(f"has the option {needless} without ssl_certfile, the certificate that it belongs to")
+        return
+    key = options.get("ssl_keyfile")
+    try:
+        # Without any password OpenSSL would ask for one at the terminal.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_cert_chain(file, key, password=options.get("ssl_password", ""))
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise ValueError(
+                "names a key in ssl_keyfile that does not belong to the certificate in ssl_certfile"
+            ) from error
+        where = "ssl_certfile and ssl_keyfile" if key else "ssl_certfile, where ssl_keyfile is not given,"
+        raise ValueError(
+            f"must name in {where} a certificate and its key in PEM form, with ssl_password if the key is encrypted"
+        ) from error

@@ -1,23 +1,31 @@
-"""Addresses of servers: whether they can be taken apart at all, those of sentinels too."""
+"""Addresses of servers: whether they can be taken apart, and whether what they ask for is known."""
 
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from outbound_chat_config._cluster import is_cluster, parse_cluster_url
+from outbound_chat_config._options import check_options
 from outbound_chat_config._sentinel import is_sentinel, parse_sentinel_url
+
+_OF_REDIS = ("redis://", "rediss://", "redis+", "rediss+", "unix://")
 
 
 def check_address(url: SecretStr | None) -> SecretStr | None:
-    """The URL, if every library will find host and port in it.
+    """The URL, if every library will find host and port in it, and knows its options.
 
     Found out later, by the first connection, it would be said in words that repeat a part of the password.
 
     Raises:
-        ValueError: it has no readable host or port, or names sentinels and not what they watch.
+        ValueError: it has no readable host or port, names sentinels and not what they watch, or has a wrong option.
     """
     text = url.get_secret_value() if url else ""
     if is_sentinel(text):
+        check_options(text)
         parse_sentinel_url(text)
+    elif is_cluster(text):
+        check_options(text)
+        parse_cluster_url(text)
     elif text.startswith("sentinel://"):
         raise ValueError("must name the service too: redis+sentinel://host:26379,host:26379/service")
     elif not _readable(text):
@@ -25,11 +33,12 @@ def check_address(url: SecretStr | None) -> SecretStr | None:
             "can't be read as a URL: the port must be a number, and of a password percent-encode what is not a letter "
             "or digit, such as %2F for / and %40 for @"
         )
+    elif text.startswith(_OF_REDIS) and ";" not in text:
+        check_options(text)
     return url
 
 
 def _readable(url: str) -> bool:
-    # Several servers in one URL are the business of the library that takes them.
     if ";" in url:
         return True
     try:

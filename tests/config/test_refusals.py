@@ -154,7 +154,7 @@ def test_a_redis_cluster_needs_a_broker_of_its_own(broker: dict[str, str]) -> No
         ({"redis_url": "redis://h/1"}, "redis://h/1"),
         ({"redis_url": "redis://h", "broker_url": "sqs://"}, "sqs://"),
         ({"redis_url": "rediss://h/1"}, "rediss://h/1?ssl_cert_reqs=required"),
-        ({"broker_url": "rediss://h?a=b"}, "rediss://h?a=b&ssl_cert_reqs=required"),
+        ({"broker_url": "rediss://h?ssl_check_hostname=1"}, "rediss://h?ssl_check_hostname=1&ssl_cert_reqs=required"),
         ({"broker_url": "rediss://h?ssl_cert_reqs=optional"}, "rediss://h?ssl_cert_reqs=optional"),
         ({"redis_url": "unix:///run/redis.sock"}, "redis+socket:///run/redis.sock"),
         ({"redis_url": "unix:///run/redis.sock?db=2"}, "redis+socket:///run/redis.sock?virtual_host=2"),

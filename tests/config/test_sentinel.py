@@ -6,7 +6,8 @@ from outbound_chat_config import Settings, parse_sentinel_url
 
 from .given import refused
 
-OPTIONS = "sentinel_username, sentinel_password, ssl_cert_reqs, ssl_ca_certs, ssl_certfile, ssl_keyfile"
+OPTIONS = "sentinel_username, sentinel_password"
+PERCENT = "and write a ? of a password as %3F"
 SPELLING = "redis+sentinel://host:26379,host:26379/service, or …/service/2 for database 2"
 
 
@@ -65,15 +66,15 @@ def test_the_broker_is_told_in_celerys_spelling(values: dict[str, str], broker: 
         ("redis+sentinel://a,/s", f"must list the sentinels as host or host:port, separated by commas: {SPELLING}"),
         (
             "redis+sentinel://a/s?sentinel_pasword=x",
-            f"has an option behind the ? that is not one of {OPTIONS}; correct or remove it",
+            f"has the option sentinel_pasword, which is unknown; use one of {OPTIONS}",
         ),
         (
             "redis+sentinel://:pass/w?ord@a/s",
-            f"has an option behind the ? that is not one of {OPTIONS}; correct or remove it",
+            f"has an option behind the ? that is not one of {OPTIONS}; correct or remove it, {PERCENT}",
         ),
         (
             "redis+sentinel://a/s?ssl_ca_certs=x",
-            "has the option ssl_ca_certs, which needs TLS; begin it with rediss+sentinel://",
+            "has the option ssl_ca_certs, but no TLS; begin it with rediss+sentinel://",
         ),
         ("redis+sentinel://[a/s", f"must list the sentinels as host or host:port, separated by commas: {SPELLING}"),
     ],

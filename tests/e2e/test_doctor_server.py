@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import redis
 
 from outbound_chat.checks import Check, Level
 from outbound_chat.cli.server import server_checks
-from outbound_chat.store import Store, server_config, server_info
+from outbound_chat.store import Server, Store, read_servers
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.waiting import wait_until
 
@@ -31,7 +32,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def told(url: str) -> dict[str, Check]:
     with Store(url) as store:
-        return {check.subject: check for check in server_checks(server_info(store), server_config(store))}
+        return {check.subject: check for check in server_checks(read_servers(store))}
 
 
 def test_a_server_that_is_as_it_should_be_has_no_warning(start: Start) -> None:
@@ -91,10 +92,11 @@ def test_a_snapshot_that_failed_is_told(start: Start, tmp_path: Path) -> None:
 def test_an_append_only_file_that_cant_be_written_is_told(start: Start, field: str, level: Level) -> None:
     """As on a full disk."""
     with Store(start().url) as store:
-        info = server_info(store)
-    assert info[field] == "ok"
+        (server,) = read_servers(store)
+    assert server.info[field] == "ok"
 
-    (check,) = [check for check in server_checks({**info, field: "err"}, {}) if check.subject == "disk"]
+    found = server_checks([replace(server, info={**server.info, field: "err"})])
+    (check,) = [check for check in found if check.subject == "disk"]
 
     assert check.level is level
 
@@ -110,9 +112,9 @@ def test_replicas_are_looked_at_from_both_sides(start: Start) -> None:
     assert "takes no jobs" in told(replica.url)["replication"].finding
 
     with Store(primary.url) as store:
-        info = server_info(store)
-    info["slave0"]["lag"] = 60
-    (check,) = [check for check in server_checks(info, {}) if check.subject == "replication"]
+        (server,) = read_servers(store)
+    server.info["slave0"]["lag"] = 60
+    (check,) = [check for check in server_checks([server]) if check.subject == "replication"]
     assert check.level is Level.WARNING
     assert "1 of 1 replicas do not follow" in check.finding
 
@@ -135,5 +137,5 @@ def test_what_the_server_does_not_tell_is_unknown_and_no_fault(start: Start) -> 
 
 
 def test_an_old_server_is_refused() -> None:
-    info = {"redis_version": "6.2.14", "clock_skew": 0.0}
-    assert next(iter(server_checks(info, {}))).level is Level.FAULT
+    server = Server("", {"redis_version": "6.2.14", "clock_skew": 0.0}, {})
+    assert next(iter(server_checks([server]))).level is Level.FAULT

@@ -139,7 +139,10 @@ def test_a_worker_refuses_a_certificate_that_is_not_trusted(
 @pytest.mark.parametrize(
     ("address", "why"),
     [
-        ("rediss://host:6379/0?ssl_ca_cert=/etc/ca.pem", "ssl_ca_cert, which is unknown; use one of ssl_ca_certs"),
+        (
+            "rediss://host:6379/0?ssl_ca_cert=/etc/ca.pem",
+            "ssl_ca_cert, which is unknown; use one of username, password, db, ssl_ca_certs",
+        ),
         ("rediss://host:6379/0?ssl_ca_certs=/nowhere/ca.pem", "ssl_ca_certs that can't be read: No such file"),
         ("redis://host:6379/0?ssl_ca_certs=/etc/ca.pem", "but no TLS; begin it with rediss://"),
     ],

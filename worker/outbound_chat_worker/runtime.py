@@ -28,7 +28,7 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.seal = Seal(settings.encryption)
-        self.store = Store(settings.redis_url.get_secret_value(), settings.key_prefix)
+        self.store = Store.from_settings(settings, seconds=settings.worker.redis_timeout.total_seconds())
         self.connect = Connect(settings.worker, budgets=len(settings.budgets))
         self.clock = Clock()
         self._told_newer: set[str] = set()

@@ -51,7 +51,7 @@ class Waker:
         """Ends; returns when all threads have ended, within about a second."""
         self._stop.set()
         for thread in self._threads:
-            thread.join(LOOK_SECONDS + STORE_RETRY_SECONDS + 10)
+            thread.join(LOOK_SECONDS + STORE_RETRY_SECONDS + self._runtime.store.seconds)
         try:
             for budget in self._runtime.settings.budgets:
                 version = self._runtime.settings_version(budget)

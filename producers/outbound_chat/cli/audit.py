@@ -39,7 +39,7 @@ def _audited(settings: Settings, budget: str) -> Audited:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     found = Audited()
     with (
-        Store(settings.redis_url.get_secret_value(), settings.key_prefix) as store,
+        Store.from_settings(settings) as store,
         Progress(*columns, console=talk, transient=True) as progress,
     ):
         bar = progress.add_task(budget, total=None)

@@ -18,7 +18,7 @@ from outbound_chat.cli.output import Exit, out, print_json
 from outbound_chat.cli.server import server_checks
 from outbound_chat.cli.webhook_checks import webhook_checks
 from outbound_chat.errors import SettingsError, StoreError
-from outbound_chat.store import Store, server_config, server_info
+from outbound_chat.store import Store, read_servers
 from outbound_chat_config import Settings, load_settings
 
 _MARKS = {Level.OK: ("ok  ", "green"), Level.WARNING: ("warn", "yellow"), Level.FAULT: ("FAIL", "bold red")}
@@ -68,9 +68,9 @@ def _settings(settings: Settings) -> Iterator[Check]:
 
 def _store(settings: Settings) -> Iterator[Check]:
     try:
-        store = Store(settings.redis_url.get_secret_value(), settings.key_prefix)
+        store = Store.from_settings(settings)
         with store:
-            yield from server_checks(server_info(store), server_config(store))
+            yield from server_checks(read_servers(store))
             for name, budget in settings.budgets.items():
                 yield from budget_checks(store, name, budget)
             yield from webhook_checks(settings, store)

@@ -93,7 +93,7 @@ def revoke(
 
 @contextmanager
 def _api_keys(settings: Settings) -> Iterator[ApiKeys]:
-    with Store(settings.redis_url.get_secret_value(), settings.key_prefix) as store:
+    with Store.from_settings(settings) as store:
         yield ApiKeys(store)
 
 

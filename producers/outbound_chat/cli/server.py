@@ -3,10 +3,12 @@
 Managed services and ACL users may refuse INFO or CONFIG. What can't be known is said to be unknown, and is no fault.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from outbound_chat.checks import Check, Level
+from outbound_chat.store import Server
 from outbound_chat_config import MOST_SKEW
 
 Facts = Mapping[str, Any]
@@ -20,8 +22,25 @@ LAGGING_SECONDS = 10
 GOOD = "ok"
 
 
-def server_checks(info: Facts, config: Facts) -> Iterator[Check]:
-    """`info`: of INFO, with `clock_skew`; `config`: of CONFIG GET. Both may lack anything."""
+def server_checks(servers: Sequence[Server]) -> Iterator[Check]:
+    """What is to be said of all of them: once what holds for each, else with the names of those it is true of."""
+    names: dict[Check, list[str]] = {}
+    for server in servers:
+        for check in _checks(server):
+            names.setdefault(check, []).append(server.name)
+    for check, where in names.items():
+        if servers[0].name:
+            which = "all primaries" if len(where) == len(servers) else ", ".join(where)
+            yield replace(check, finding=f"{check.finding} ({which})")
+        else:
+            yield check
+
+
+def _checks(server: Server) -> Iterator[Check]:
+    info, config = server.info, server.config
+    if server.away:
+        yield Check("redis", Level.FAULT, server.away)
+        return
     yield _version(info)
     yield from _role(info)
     yield _eviction(info, config)
@@ -29,6 +48,7 @@ def server_checks(info: Facts, config: Facts) -> Iterator[Check]:
     yield from _last_writes(info)
     yield from _memory(info)
     yield _clock(float(info["clock_skew"]))
+    yield from _coverage(config)
 
 
 def _unknown(subject: str, command: str) -> Check:
@@ -92,6 +112,14 @@ def _persistence(info: Facts, config: Facts) -> Iterator[Check]:
         yield Check("persistence", Level.WARNING, finding, advice)
     else:
         yield Check("persistence", Level.OK, f"append-only file is on, appendfsync {fsync}")
+
+
+def _coverage(config: Facts) -> Iterator[Check]:
+    """Nothing to say of a server that is no cluster's."""
+    if config.get("cluster-require-full-coverage") == "yes" and config.get("cluster-enabled") == "yes":
+        finding = "cluster-require-full-coverage yes: one dead primary without a replica stops all budgets"
+        advice = "CONFIG SET cluster-require-full-coverage no, and the same in the configuration of every node"
+        yield Check("cluster", Level.WARNING, finding, advice)
 
 
 def _last_writes(info: Facts) -> Iterator[Check]:

@@ -72,7 +72,7 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing, AsyncWebhooks):
         self._settings = settings
         self._verbs = Verbs(settings)
         self._control = Control(self._verbs)
-        self._store = store or AsyncStore(settings.redis_url.get_secret_value(), settings.key_prefix)
+        self._store = store or AsyncStore.from_settings(settings)
         self._hub = Hub(self._store, self._finals)
 
     @documented_by(OutboundChat.enqueue)

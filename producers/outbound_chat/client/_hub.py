@@ -5,6 +5,7 @@ new connection: in bulk, so that 1,000 who wait cost two round trips and not 1,0
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 
@@ -14,6 +15,9 @@ from outbound_chat.store import AsyncStore, AsyncSubscription
 REREAD_SECONDS = 10.0
 READ_SECONDS = 5.0
 """Longest silence before the connection is looked after."""
+
+CANCEL_SECONDS = 1.0
+"""Time that a task has to end after it was cancelled, before it is cancelled again: one cancellation may get lost."""
 
 RECONNECT_SECONDS = 0.05
 """Rest between two connections, so that a server that drops each one at once is not stormed."""
@@ -69,6 +73,8 @@ class Hub:
         self._changed = asyncio.Event()
         self._reread = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._parts: set[asyncio.Task[None]] = set()
+        """What `_task` waits for."""
 
     @asynccontextmanager
     async def joined(self, channel: str, id_: str, *, of_batch: bool) -> AsyncIterator[Waiter]:
@@ -90,7 +96,7 @@ class Hub:
 
     async def _until_it_stands(self, channel: _Channel, waiter: Waiter) -> None:
         stands = asyncio.ensure_future(channel.stands.wait())
-        failed = asyncio.ensure_future(waiter.woken(READ_SECONDS))
+        failed = asyncio.ensure_future(waiter.woken(self._store.seconds))
         try:
             await asyncio.wait({stands, failed}, return_when=asyncio.FIRST_COMPLETED)
             if failed.done():
@@ -102,9 +108,11 @@ class Hub:
 
     async def close(self) -> None:
         """Ends, and gives the connection back."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = self._parts | ({self._task} if self._task else set())
+        while left := {task for task in tasks if not task.done()}:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=CANCEL_SECONDS)
 
     async def _run(self) -> None:
         """Until Redis can't be reached, of which all who wait are told; the next who waits begins anew."""
@@ -125,9 +133,8 @@ class Hub:
         self._changed.set()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._keep_subscribed(subscription))
-                group.create_task(self._listen(subscription))
-                group.create_task(self._read_again())
+                works = (self._keep_subscribed(subscription), self._listen(subscription), self._read_again())
+                self._parts = {group.create_task(work) for work in works}
         except* StoreUnavailable:
             # The line may have been cut and no more: whoever connects anew learns whether Redis is gone.
             pass
@@ -169,9 +176,20 @@ class Hub:
                 async with asyncio.timeout(REREAD_SECONDS):
                     await self._reread.wait()
             self._reread.clear()
-            waiters = [waiter for channel in self._channels.values() for waiter in channel.waiters]
-            for waiter in await self._finals(waiters) if waiters else ():
+            of_budgets: defaultdict[str, list[Waiter]] = defaultdict(list)
+            for channel in self._channels.values():
+                for waiter in channel.waiters:
+                    of_budgets[waiter.id.rpartition(".")[0]].append(waiter)
+            await asyncio.gather(*(self._look(waiters) for waiters in of_budgets.values()))
+
+    async def _look(self, waiters: Collection[Waiter]) -> None:
+        """Reads what those of one budget wait for: in a cluster, the server of another budget may be away."""
+        try:
+            for waiter in await self._finals(waiters):
                 waiter.wake()
+        except StoreUnavailable as error:
+            for waiter in waiters:
+                waiter.wake(StoreUnavailable(*error.args))
 
 
 def _first(faults: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -62,7 +62,7 @@ class OutboundChat(Operations, Suppressing, Webhooks):
         self._settings = settings
         self._verbs = Verbs(settings)
         self._control = Control(self._verbs)
-        self._store = store or Store(settings.redis_url.get_secret_value(), settings.key_prefix)
+        self._store = store or Store.from_settings(settings)
 
     def enqueue(self, /, **options: Unpack[JobOptions]) -> Job:
         """Takes one job: it is in Redis when this returns, and will be sent.

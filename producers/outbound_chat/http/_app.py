@@ -41,7 +41,7 @@ def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        store = AsyncStore(settings.redis_url.get_secret_value(), settings.key_prefix)
+        store = AsyncStore.from_settings(settings)
         async with AsyncOutboundChat.from_settings(settings, store=store) as client:
             keyring = Keyring(store, local=local)
             await keyring.prepare()

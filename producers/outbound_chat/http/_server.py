@@ -48,7 +48,7 @@ def check_binding(settings: Settings, host: str) -> None:
     """
     local = is_loopback(host)
     try:
-        with Store(settings.redis_url.get_secret_value(), settings.key_prefix) as store:
+        with Store.from_settings(settings) as store:
             keys = ApiKeys(store).all()
     except StoreError as error:
         if not local:

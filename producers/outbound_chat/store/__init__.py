@@ -6,9 +6,8 @@ change of a job's state is one atomic Lua script; `calls` has a typed function f
 
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Call
-from outbound_chat.store.connection import is_cluster
 from outbound_chat.store.keys import ACCESS, KINDS, KeyKind, Keys, Lifetime
-from outbound_chat.store.server import server_config, server_info
+from outbound_chat.store.server import Server, read_servers
 from outbound_chat.store.store import AsyncStore, Store
 from outbound_chat.store.subscription import AsyncSubscription
 
@@ -21,9 +20,8 @@ __all__ = [
     "KeyKind",
     "Keys",
     "Lifetime",
+    "Server",
     "Store",
     "calls",
-    "is_cluster",
-    "server_config",
-    "server_info",
+    "read_servers",
 ]

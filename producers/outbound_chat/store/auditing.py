@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Literal
 
 from outbound_chat.store.calls import Finding, audit
-from outbound_chat.store.connection import translated
+from outbound_chat.store.faults import translated
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.store import Store
 

@@ -10,10 +10,10 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from outbound_chat.store.deadline import bounded
 from outbound_chat_config import SentinelAddress, parse_sentinel_url
 
-# A sentinel that is away must not hold up the others, which know as much. What fails at all is tried again as a whole.
-_ASKING: dict[str, Any] = {"socket_connect_timeout": 1, "socket_timeout": 1, "decode_responses": True}
+_ASKING: dict[str, Any] = {"decode_responses": True}
 
 
 def connect_by_sentinel(url: str, retry: Retry, options: dict[str, Any]) -> redis.Redis:
@@ -22,7 +22,8 @@ def connect_by_sentinel(url: str, retry: Retry, options: dict[str, Any]) -> redi
     asking = {**_ASKING, **_entering(address, address.sentinel_login), "retry": Retry(NoBackoff(), 0)}
     # redis-py's module for it has no types.
     sentinel: Any = redis.sentinel.Sentinel(address.hosts, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
-    return cast("redis.Redis", sentinel.master_for(address.service, retry=retry, **_working(address, options)))
+    client = sentinel.master_for(address.service, retry=retry, **_working(address, options))
+    return cast("redis.Redis", _bounded(client, sentinel))
 
 
 def connect_async_by_sentinel(url: str, retry: AsyncRetry, options: dict[str, Any]) -> redis.asyncio.Redis:
@@ -31,7 +32,15 @@ def connect_async_by_sentinel(url: str, retry: AsyncRetry, options: dict[str, An
     asking = {**_ASKING, **_entering(address, address.sentinel_login), "retry": AsyncRetry(NoBackoff(), 0)}
     hosts = list(address.hosts)
     sentinel: Any = redis.asyncio.sentinel.Sentinel(hosts, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
-    return cast("redis.asyncio.Redis", sentinel.master_for(address.service, retry=retry, **_working(address, options)))
+    client = sentinel.master_for(address.service, retry=retry, **_working(address, options))
+    return cast("redis.asyncio.Redis", _bounded(client, sentinel))
+
+
+def _bounded(client: Any, sentinel: Any) -> Any:
+    """The client, when its connections, and those to the sentinels, keep to the end of each call."""
+    for pool in (client.connection_pool, *(one.connection_pool for one in sentinel.sentinels)):
+        pool.connection_class = bounded(pool.connection_class)
+    return client
 
 
 def _entering(address: SentinelAddress, login: Any) -> dict[str, Any]:

@@ -4,9 +4,8 @@ Not for rules: what a call does stands in its Lua script, what it means in `call
 """
 
 import os
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 from weakref import WeakSet
@@ -14,19 +13,21 @@ from weakref import WeakSet
 from redis.exceptions import NoScriptError
 
 from outbound_chat.store.calls import Call, is_count, read_shared
-from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, connect_async, is_cluster, translated
+from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, connect_async, patience
+from outbound_chat.store.deadline import BoundedLock, Deadline
 from outbound_chat.store.keys import KINDS, Keys
 from outbound_chat.store.scripts import knows_shebang, load_script
 from outbound_chat.store.sentinel import close_sentinels, close_sentinels_async
-from outbound_chat.store.subscription import AsyncSubscription
+from outbound_chat.store.subscription import AsyncSubscription, Subscription
 from outbound_chat.store.together import run_together, run_together_async
+from outbound_chat_config import Settings, is_cluster
 
 T = TypeVar("T")
 
 _LISTS = ("suppressed:", "marked:")
 
-STANDS_SECONDS = 5.0
-"""Longest wait for the server to confirm a subscription, which it does with a message of its own."""
+SECONDS = 5.0
+"""Time for a whole call where nothing else is said, as `redis_timeout` by default."""
 
 
 class Signal(NamedTuple):
@@ -41,36 +42,53 @@ class Signal(NamedTuple):
 class Store:
     """The ledger in Redis. Safe to share between threads. After a fork the child has connections of its own.
 
-    Every method raises `StoreUnavailable` when Redis can't be reached and `StoreError` when it refuses.
+    Every method raises `StoreUnavailable` when Redis gives no answer in time, and `StoreError` when it refuses.
     """
 
-    def __init__(self, url: str, prefix: str = "oc", client: AnyRedis | None = None) -> None:
-        """`client` replaces the connection made from `url`, for example by fakeredis in tests."""
+    def __init__(
+        self, url: str, prefix: str = "oc", client: AnyRedis | None = None, *, seconds: float = SECONDS
+    ) -> None:
+        """`client` replaces the connection made from `url`, for example by fakeredis in tests.
+
+        `seconds`: for a whole call, with all its tries.
+        """
         self._url = url
+        self._patience = patience(url, seconds)
         self._redis: Any = client
-        self._connecting = threading.Lock()
+        self._connecting = BoundedLock()
         if client is None:
             _stores.add(self)
         self.clustered = is_cluster(url)
         self._shebang = knows_shebang(client)
         self._prefix = prefix
 
+    @classmethod
+    def from_settings(cls, settings: Settings, *, seconds: float | None = None) -> Self:
+        """The store of these settings. `seconds`: for a whole call, by default as `redis_timeout` says."""
+        seconds = settings.redis_timeout.total_seconds() if seconds is None else seconds
+        return cls(settings.redis_url.get_secret_value(), settings.key_prefix, seconds=seconds)
+
     @property
     def redis(self) -> Any:
         """The client of redis-py. Made when it is first needed: that of a cluster connects at once, and may be away."""
         with self._connecting:
             if self._redis is None:
-                self._redis = connect(self._url)
+                self._redis = connect(self._url, self._patience.seconds)
             return self._redis
 
     def forget_connections(self) -> None:
         """Lets the next call connect anew, and touches nothing of the connections that stand: they are the parent's."""
         # A thread of the parent may have held the old lock at the fork.
-        self._connecting = threading.Lock()
+        self._connecting = BoundedLock()
         if self._redis is not None:
             # Never let go of: its end would wait for a lock that a thread of the parent held at the fork.
             _of_parents.append(self._redis)
             self._redis = None
+
+    @property
+    def seconds(self) -> float:
+        """Time for a whole call."""
+        return self._patience.seconds
 
     def keys(self, budget: str) -> Keys:
         """Names of the budget's keys."""
@@ -79,20 +97,28 @@ class Store:
     def run(self, call: Call[T]) -> T:
         """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
         script = load_script(call.script, shebang=self._shebang)
-        with translated():
+
+        def attempt(_: Deadline) -> Any:
             if call.then:
-                return call.read(run_together(self.redis, call, script))
+                return run_together(self.redis, call, script)
             try:
-                reply = self.redis.evalsha(script.sha, 2, *call.keys.declared, *call.args)
+                return self.redis.evalsha(script.sha, 2, *call.keys.declared, *call.args)
             except NoScriptError:
-                reply = self.redis.eval(script.source, 2, *call.keys.declared, *call.args)
-        return call.read(reply)
+                return self.redis.eval(script.source, 2, *call.keys.declared, *call.args)
+
+        return call.read(self._patience.persist(attempt, _block(call)))
+
+    def ask(self, question: Callable[[Any], T]) -> T:
+        """What `question` gets to know from the client of redis-py; it may be asked more than once."""
+        return self._patience.persist(lambda _: question(self.redis))
 
     def wait_for_signal(self, keys: Sequence[str], timeout: float) -> Signal | None:
         """Blocks for at most `timeout` seconds (up to 5) until one of the lists has an element, which it takes."""
-        with translated():
-            # Redis reads a timeout of 0 as "for ever".
-            popped = self.redis.blpop(list(keys), max(timeout, 0.01))
+        ends = time.monotonic() + timeout
+        # Redis reads a timeout of 0 as "for ever".
+        popped = self._patience.persist(
+            lambda _: self.redis.blpop(list(keys), max(ends - time.monotonic(), 0.01)), timeout
+        )
         return Signal(*popped) if popped else None
 
     def shared_request(self, keys: Keys, batch: str) -> str | None:
@@ -101,53 +127,49 @@ class Store:
 
     def books(self, keys: Keys) -> dict[str, int]:
         """Counts by state over all jobs the budget ever accepted; fields that another program wrote are left out."""
-        with translated():
-            counts = self.redis.hgetall(keys.books)
+        counts = self.ask(lambda redis: redis.hgetall(keys.books))
         return {field: int(count) for field, count in counts.items() if count and is_count(count)}
 
     def strangers(self, keys: Keys) -> list[str]:
         """Keys of the budget that have another type than ours, so that another program wrote them."""
         kinds = {f"{keys.base}{kind.pattern}": kind.type for kind in KINDS if "*" not in kind.pattern}
-        with translated():
-            found = {name: self.redis.type(name) for name in kinds}
-            if found[keys.senders] == kinds[keys.senders]:
-                lists = {keys.base + part + name: "hash" for name in self.redis.hkeys(keys.senders) for part in _LISTS}
-                kinds |= lists
-                found |= {name: self.redis.type(name) for name in lists}
+        found = {name: self._type(name) for name in kinds}
+        if found[keys.senders] == kinds[keys.senders]:
+            senders = self.ask(lambda redis: redis.hkeys(keys.senders))
+            lists = {keys.base + part + name: "hash" for name in senders for part in _LISTS}
+            kinds |= lists
+            found |= {name: self._type(name) for name in lists}
         return [name for name, type_ in found.items() if type_ not in {"none", kinds[name]}]
+
+    def _type(self, name: str) -> str:
+        return self.ask(lambda redis: str(redis.type(name)))
 
     def faults(self, keys: Keys) -> dict[str, int]:
         """What does not add up, as the wakers noted it: `kind:` with the lane or job → by how much."""
-        with translated():
-            return {name: int(number) for name, number in self.redis.hgetall(keys.faults).items()}
+        return {name: int(number) for name, number in self.ask(lambda redis: redis.hgetall(keys.faults)).items()}
 
     def worker_versions(self, keys: Keys) -> dict[str, str]:
         """Workers seen within the last 10 s → version of the budget's settings that each was started with."""
-        with translated():
-            members = self.redis.zrange(keys.workers, 0, -1)
+        members = self.ask(lambda redis: redis.zrange(keys.workers, 0, -1))
         return dict(member.rsplit(" ", 1) for member in members)
 
     def skewed_workers(self, keys: Keys) -> dict[str, float]:
         """Workers seen within the last 10 s that claim nothing → seconds that the clock of their machine is ahead."""
-        with translated():
-            members = self.redis.zrange(keys.skewed, 0, -1)
+        members = self.ask(lambda redis: redis.zrange(keys.skewed, 0, -1))
         return {worker: int(ms) / 1000 for worker, ms in (member.rsplit(" ", 1) for member in members)}
 
     def forget_worker(self, keys: Keys, worker: str, version: str) -> None:
         """Takes a worker that ends off the list."""
-        with translated():
-            self.redis.zrem(keys.workers, f"{worker} {version}")
+        self.ask(lambda redis: redis.zrem(keys.workers, f"{worker} {version}"))
 
     def budget_settings(self, keys: Keys) -> dict[str, str]:
         """The settings of the budget that the scripts obey, `rate` and `burst` among them; empty: none were written."""
-        with translated():
-            settings: dict[str, str] = self.redis.hgetall(keys.settings)
+        settings: dict[str, str] = self.ask(lambda redis: redis.hgetall(keys.settings))
         return settings
 
     def pace(self, keys: Keys) -> tuple[float, float]:
         """Calls a second that the budget makes now, and its ceiling; zeros while nothing was sent."""
-        with translated():
-            rate, ceiling = self.redis.hmget(keys.bucket, "rate", "ceiling")
+        rate, ceiling = self.ask(lambda redis: redis.hmget(keys.bucket, "rate", "ceiling"))
         try:
             return float(rate or 0), float(ceiling or 0)
         except ValueError:
@@ -156,22 +178,11 @@ class Store:
 
     def ping(self) -> None:
         """Returns when the server answers."""
-        with translated():
-            self.redis.ping()
+        self.ask(lambda redis: redis.ping())
 
-    @contextmanager
-    def listen(self, channel: str) -> "Iterator[Listener]":
-        """Subscribes to a channel; returns when the subscription stands."""
-        with translated():
-            pubsub = self.redis.pubsub()
-        try:
-            with translated():
-                pubsub.subscribe(channel)
-            listener = Listener(pubsub)
-            listener.wait(STANDS_SECONDS)
-            yield listener
-        finally:
-            pubsub.close()
+    def listen(self, channel: str) -> Subscription:
+        """Subscribes to a channel; when the block begins, nothing that is published from then on is missed."""
+        return Subscription(self._patience, lambda: self.redis, channel)
 
     def close(self) -> None:
         """Closes all connections."""
@@ -200,54 +211,66 @@ def _forget_after_fork() -> None:
 os.register_at_fork(after_in_child=_forget_after_fork)
 
 
-class Listener:
-    """A subscription that stands."""
-
-    def __init__(self, pubsub: Any) -> None:
-        self._pubsub = pubsub
-
-    def wait(self, timeout: float) -> None:
-        """Returns when a message comes, or after `timeout` seconds."""
-        with translated():
-            self._pubsub.get_message(timeout=timeout)
-
-
 class AsyncStore:
     """The same ledger for asyncio, for callers; workers use `Store`. Of one event loop, and made after any fork."""
 
-    def __init__(self, url: str, prefix: str = "oc", client: AnyAsyncRedis | None = None) -> None:
-        """`client` replaces the connection made from `url`, for example by fakeredis in tests."""
-        self.redis: Any = client or connect_async(url)
+    def __init__(
+        self, url: str, prefix: str = "oc", client: AnyAsyncRedis | None = None, *, seconds: float = SECONDS
+    ) -> None:
+        """As that of `Store`."""
+        self.redis: Any = client or connect_async(url, seconds)
+        self._patience = patience(url, seconds)
         self._shebang = knows_shebang(client)
         self._prefix = prefix
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """The store of these settings."""
+        url, seconds = settings.redis_url.get_secret_value(), settings.redis_timeout.total_seconds()
+        return cls(url, settings.key_prefix, seconds=seconds)
 
     def keys(self, budget: str) -> Keys:
         """Names of the budget's keys."""
         return Keys(self._prefix, budget)
 
+    @property
+    def seconds(self) -> float:
+        """Time for a whole call."""
+        return self._patience.seconds
+
     async def run(self, call: Call[T]) -> T:
         """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
         script = load_script(call.script, shebang=self._shebang)
-        with translated():
+
+        async def attempt(_: Deadline) -> Any:
             if call.then:
-                return call.read(await run_together_async(self.redis, call, script))
+                return await run_together_async(self.redis, call, script)
             try:
-                reply = await self.redis.evalsha(script.sha, 2, *call.keys.declared, *call.args)
+                return await self.redis.evalsha(script.sha, 2, *call.keys.declared, *call.args)
             except NoScriptError:
-                reply = await self.redis.eval(script.source, 2, *call.keys.declared, *call.args)
-        return call.read(reply)
+                return await self.redis.eval(script.source, 2, *call.keys.declared, *call.args)
+
+        return call.read(await self._patience.persist_async(attempt, _block(call)))
+
+    async def ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
+        """What `question` gets to know from the client of redis-py; it may be asked more than once."""
+        return await self._patience.persist_async(lambda _: question(self.redis))
 
     async def ping(self) -> None:
         """Returns when the server answers."""
-        with translated():
-            await self.redis.ping()
+        await self.ask(lambda redis: redis.ping())
 
     def subscription(self) -> AsyncSubscription:
         """A connection of its own for channels, which come and go."""
         # Named as the channels of jobs are, which users of Redis may listen on; no id is "-".
-        return AsyncSubscription(self.redis.pubsub(), f"{self._prefix}:{{-}}:done:-")
+        return AsyncSubscription(self._patience, self.redis, f"{self._prefix}:{{-}}:done:-")
 
     async def close(self) -> None:
         """Closes all connections."""
         await self.redis.aclose()
         await close_sentinels_async(self.redis)
+
+
+def _block(call: Call[Any]) -> float:
+    """Seconds for which the commands behind a script may block; each ends with its time-out in milliseconds."""
+    return sum(float(command[-1]) for command in call.then) / 1000

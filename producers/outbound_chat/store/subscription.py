@@ -1,13 +1,20 @@
-"""One connection that listens on many channels, for asyncio."""
+"""Connections that listen on channels: on one for a thread, on many for asyncio.
 
-from collections.abc import Collection
+What is published in a cluster reaches each of its nodes, so any of them will do, and another one when that is lost.
+https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#publish-subscribe
+"""
+
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+import redis
+import redis.asyncio
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from outbound_chat.store.connection import translated
+from outbound_chat.store.deadline import Deadline
+from outbound_chat.store.faults import FAULTS, translated
+from outbound_chat.store.persist import Patience
 
 MOST_CHANNELS = 500
 """Channels named in one command."""
@@ -21,18 +28,73 @@ class Message(NamedTuple):
     """The channel is subscribed now; else something was published on it."""
 
 
-class AsyncSubscription:
-    """One task may write while another reads; both raise `StoreUnavailable` once the connection is lost.
+class Subscription:
+    """Listens on one channel. For one thread.
 
-    It is then of no more use: make another. redis-py alone would connect again in the task that saw the loss first,
-    under the feet of the other one.
+    Entering raises `StoreUnavailable` when Redis gives no answer in time.
     """
 
-    def __init__(self, pubsub: Any, always: str) -> None:
-        """`always`: a channel on which nobody publishes; a connection without any could not listen."""
-        self._pubsub = pubsub
-        self._always = always
+    def __init__(self, patience: Patience, client: Callable[[], Any], channel: str) -> None:
+        self._patience = patience
+        self._client = client
+        self._channel = channel
+        self._pubsub: Any = None
         self._lent_retry: Any = None
+
+    def wait(self, timeout: float) -> None:
+        """Returns when a message comes, after `timeout` seconds, or when a message may have been lost.
+
+        Raises:
+            StoreUnavailable: the connection was lost, and no other could be made in time.
+        """
+        try:
+            self._pubsub.get_message(timeout=timeout)
+        except FAULTS:
+            self._close()
+            self._patience.persist(self._subscribe)
+
+    def _subscribe(self, deadline: Deadline) -> None:
+        client = self._client()
+        clustered = isinstance(client, redis.RedisCluster)
+        self._pubsub = client.pubsub(node=client.get_random_node()) if clustered else client.pubsub()
+        try:
+            self._pubsub.subscribe(self._channel)
+            self._lent_retry = _exchange_retry(self._pubsub, _Never())
+            _answered(self._pubsub.get_message(timeout=deadline.silence), "SUBSCRIBE")
+        except BaseException:
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        _exchange_retry(self._pubsub, self._lent_retry)
+        self._pubsub.close()
+
+    def __enter__(self) -> Self:
+        self._patience.persist(self._subscribe)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+
+class AsyncSubscription:
+    """Listens on channels that come and go. One task may write while another reads.
+
+    Both raise `StoreUnavailable` once the connection is lost. It is then of no more use: make another. redis-py alone
+    would connect again in the task that saw the loss first, under the feet of the other one.
+    """
+
+    def __init__(self, patience: Patience, client: Any, always: str) -> None:
+        """`always`: a channel on which nobody publishes; a connection without any could not listen."""
+        self._patience = patience
+        self._client = client
+        self._always = always
+        self._pubsub: Any = None
+        self._lent_retry: Any = None
+        self._asked = False
+        """After a silence the server was asked whether it is there."""
 
     async def add(self, channels: Collection[str]) -> None:
         """Subscribes to channels; `next` says when each stands."""
@@ -47,39 +109,70 @@ class AsyncSubscription:
                 await self._pubsub.unsubscribe(*chunk)
 
     async def next(self, seconds: float) -> Message | None:
-        """What comes next; None: nothing came within `seconds`."""
+        """What comes next; None: nothing came within `seconds`. The second time in turn the connection is lost."""
         with translated():
             found = await self._pubsub.get_message(timeout=seconds)
+            if self._asked:
+                _answered(found, "PING")
+            if found is None:
+                await self._pubsub.ping()
+        self._asked = found is None
         if found is None or found["type"] not in {"subscribe", "message"}:
             return None
         return Message(found["channel"], stands=found["type"] == "subscribe")
 
-    async def __aenter__(self) -> Self:
+    async def _subscribe(self, deadline: Deadline) -> None:
+        if isinstance(self._client, redis.asyncio.RedisCluster):
+            await self._client.initialize()
+            self._pubsub = self._client.pubsub(node=self._client.get_random_node())
+        else:
+            self._pubsub = self._client.pubsub()
         try:
-            await self.add([self._always])
+            await self._pubsub.subscribe(self._always)
+            self._lent_retry = _exchange_retry(self._pubsub, _Never())
+            _answered(await self._pubsub.get_message(timeout=deadline.silence), "SUBSCRIBE")
         except BaseException:
-            await self._pubsub.aclose()
+            await self._close()
             raise
-        connection = self._pubsub.connection
-        self._lent_retry, connection.retry = connection.retry, _Never()
+
+    async def _close(self) -> None:
+        _exchange_retry(self._pubsub, self._lent_retry)
+        await self._pubsub.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self._patience.persist_async(self._subscribe)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pubsub.connection.retry = self._lent_retry
-        await self._pubsub.aclose()
+        await self._close()
 
 
-class _Never(Retry):
-    """For a connection that is given up at its first fault."""
+class _Never:
+    """The retry of a connection that is given up at its first fault, of threads and of asyncio.
 
-    def __init__(self) -> None:
-        super().__init__(NoBackoff(), 0)
+    Those of redis-py connect again before they give up.
+    """
 
-    async def call_with_retry(self, do: Any, *_: Any, **__: Any) -> Any:
-        # The base calls `fail`, which connects again, before it gives up.
-        return await do()
+    def call_with_retry(self, do: Callable[[], Any], *_: Any, **__: Any) -> Any:
+        return do()
+
+    def get_retries(self) -> int:
+        return 0
+
+
+def _answered(message: Any, command: str) -> None:
+    if message is None:
+        raise RedisTimeoutError(f"no answer to {command}")
+
+
+def _exchange_retry(pubsub: Any, retry: Any) -> Any:
+    """Gives the connection, if there is one, another retry, and returns what it had. It goes back to a pool."""
+    before = getattr(pubsub.connection, "retry", None)
+    if pubsub.connection is not None and retry is not None:
+        pubsub.connection.retry = retry
+    return before
 
 
 def _chunks(channels: Collection[str]) -> list[list[str]]:

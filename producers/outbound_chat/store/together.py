@@ -1,7 +1,7 @@
 """Runs a script and commands that must follow it on the same connection, since they answer for what that one wrote.
 
 A client of redis-py takes any connection of its pool for each command. A pipeline has one, and when that breaks the
-whole of it is sent anew, the script before the others.
+whole of it is sent again, the script before the others.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,11 @@ from redis.exceptions import (
 )
 
 from outbound_chat.store.calls import Call
-from outbound_chat.store.connection import RETRIED, RETRIES, AnyAsyncRedis, AnyRedis
+from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis
+from outbound_chat.store.faults import RECONNECTED
 from outbound_chat.store.scripts import Script
 
-_AGAIN = (*RETRIED, MovedError)
+_ELSEWHERE = (*RECONNECTED, MovedError)
 """The script ran on a server that may not take it; the client finds the right one by a command of its own."""
 
 Commands = Sequence[tuple[str | int | float, ...]]
@@ -33,15 +34,11 @@ def _commands(call: Call[Any], script: Script, *, known: bool) -> Commands:
 
 def run_together(client: AnyRedis, call: Call[Any], script: Script) -> list[Any]:
     """Replies of the script and of the commands behind it; those of the latter may be errors."""
-    known = True
-    for _ in range(RETRIES):
-        replies = _send(client, call.keys.base, _commands(call, script, known=known))
-        if isinstance(replies[0], NoScriptError):
-            known = False
-        elif isinstance(replies[0], _AGAIN):
-            client.eval(script.source, 2, *call.keys.declared, *call.args)
-        else:
-            break
+    replies = _send(client, call.keys.base, _commands(call, script, known=True))
+    if isinstance(replies[0], NoScriptError):
+        replies = _send(client, call.keys.base, _commands(call, script, known=False))
+    if isinstance(replies[0], _ELSEWHERE):
+        client.eval(script.source, 2, *call.keys.declared, *call.args)
     if isinstance(replies[0], Exception):
         raise replies[0]
     return replies
@@ -68,15 +65,11 @@ def _send_by(client: Any, commands: Commands) -> list[Any]:
 
 async def run_together_async(client: AnyAsyncRedis, call: Call[Any], script: Script) -> list[Any]:
     """The same for asyncio."""
-    known = True
-    for _ in range(RETRIES):
-        replies = await _send_async(client, call.keys.base, _commands(call, script, known=known))
-        if isinstance(replies[0], NoScriptError):
-            known = False
-        elif isinstance(replies[0], _AGAIN):
-            await client.eval(script.source, 2, *call.keys.declared, *call.args)
-        else:
-            break
+    replies = await _send_async(client, call.keys.base, _commands(call, script, known=True))
+    if isinstance(replies[0], NoScriptError):
+        replies = await _send_async(client, call.keys.base, _commands(call, script, known=False))
+    if isinstance(replies[0], _ELSEWHERE):
+        await client.eval(script.source, 2, *call.keys.declared, *call.args)
     if isinstance(replies[0], Exception):
         raise replies[0]
     return replies

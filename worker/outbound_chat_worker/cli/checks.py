@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError, OperationalError
-from redis import RedisError
 
 from outbound_chat.checks import Check, Level
 from outbound_chat.errors import StoreError
@@ -50,9 +49,10 @@ def _strangers(settings: Settings) -> Iterator[Check]:
     """Others in our queue: Celery programs that share one eat each other's messages."""
     queue = f"{settings.key_prefix}:celery:{QUEUE}"
     try:
-        with Store(settings.redis_url.get_secret_value(), settings.key_prefix) as store:
-            messages = [json.loads(message) for message in store.redis.lrange(queue, 0, MOST_MESSAGES - 1)]
-    except (StoreError, RedisError):
+        with Store.from_settings(settings) as store:
+            found = store.ask(lambda redis: redis.lrange(queue, 0, MOST_MESSAGES - 1))
+        messages = [json.loads(message) for message in found]
+    except StoreError:
         return  # the checks of Redis have said it
     except ValueError:
         yield Check("queue", Level.FAULT, f"{queue} holds what is no Celery message", "find who writes to that key")

@@ -1,0 +1,34 @@
+"""Addresses of Redis Cluster: `redis+cluster://[user:password@]host[:port],host[:port]…[?option=…]`.
+
+Any node knows the others; several are named so that the cluster is found while one of them is down.
+"""
+
+from outbound_chat_config._hosts import bracketed, parse_hosts
+
+SCHEMES = ("redis+cluster://", "rediss+cluster://")
+DEFAULT_PORT = 6379
+
+
+def is_cluster(url: str) -> bool:
+    """Whether the URL names a Redis Cluster."""
+    return url.startswith(SCHEMES)
+
+
+def parse_cluster_url(url: str) -> tuple[str, list[tuple[str, int]]]:
+    """The URL of the first node as redis-py reads it, with the options for all, and host and port of the others.
+
+    Raises:
+        ValueError: it can't be read; the text is the rest of a sentence and holds nothing of the address.
+    """
+    found = parse_hosts(url, DEFAULT_PORT)
+    if not found:
+        raise ValueError(
+            "must list nodes of the cluster as host or host:port, separated by commas: "
+            "redis+cluster://host:6379,host:6379"
+        )
+    if found.path.strip("/") not in {"", "0"}:
+        raise ValueError("must name no database, since a Redis Cluster has only database 0; remove the path")
+    (host, port), *others = found.hosts
+    login = f"{found.login}@" if found.login else ""
+    query = f"?{found.query}" if found.query else ""
+    return f"{found.scheme.replace('+cluster', '')}://{login}{bracketed(host)}:{port}{query}", others

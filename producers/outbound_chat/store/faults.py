@@ -1,0 +1,140 @@
+"""What the errors of redis-py mean: which of them pass by waiting, and how each is said."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    ClusterDownError,
+    ConnectionError as RedisConnectionError,
+    InvalidResponse,
+    MasterDownError,
+    MaxConnectionsError,
+    MovedError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+    TimeoutError as RedisTimeoutError,
+    TryAgainError,
+)
+
+from outbound_chat.errors import StoreError, StoreUnavailable
+
+FAULTS = (RedisError, RedisClusterException)
+"""All errors of redis-py: that of clusters has a base of its own."""
+RECONNECTED = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDownError)
+"""After a failover a connection stays with the old primary, which refuses every write: it must be made again."""
+
+_AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ClusterDownError, RedisClusterException)
+_MOVED = (ReadOnlyError, MasterDownError, TryAgainError, AskError, MovedError)
+_HOPELESS = (AuthenticationError, AuthorizationError, MaxConnectionsError)
+_NON_LOCAL = "non local key"
+"""A script met a key that a moving slot has taken along already."""
+_CLIENT_CERTIFICATE = ("CERTIFICATE_REQUIRED", "UNKNOWN_CA", "BAD_CERTIFICATE", "HANDSHAKE_FAILURE")
+"""Alerts by which a server refuses the certificate that it was shown, or that it was shown none."""
+_TLS_RECORDS = ('got "\\x15"', 'got "\\x16"')
+"""An alert or a handshake of TLS, read as an answer of Redis. https://www.rfc-editor.org/rfc/rfc8446#section-5.1"""
+
+
+def passes(error: Exception) -> bool:
+    """Whether the same command may succeed a moment later: a cut line, a server that starts, a failover, a slot."""
+    chain = list(_chain(error))
+    if any(isinstance(one, _HOPELESS) for one in chain) or _tls_fault(error) or "is not enabled" in str(error):
+        return False
+    return isinstance(error, (*_AWAY, *_MOVED)) or _NON_LOCAL in str(error)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether nobody listens at the address, or it does not exist."""
+    nobody = (ConnectionRefusedError, FileNotFoundError, socket.gaierror)
+    return any(isinstance(one, nobody) or "Connect call failed" in str(one) for one in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it."""
+    one: BaseException | None = error
+    while one:
+        yield one
+        one = one.__cause__ or one.__context__
+
+
+def _tls_fault(error: BaseException) -> ssl.SSLError | None:
+    """Why the two can't agree on TLS; None: that is not the reason, or the line was cut meanwhile."""
+    cut = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+    found = (one for one in _chain(error) if isinstance(one, ssl.SSLError) and not isinstance(one, cut))
+    return next(found, None)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises Redis errors as ours, with the cause kept. None of them holds a password or what was sent."""
+    try:
+        yield
+    except NoScriptError:
+        raise
+    except FAULTS as error:
+        raise in_our_words(error) from error
+
+
+def in_our_words(error: Exception, *, tls: bool | None = None) -> StoreError:
+    """The error as callers get it. `tls`: whether the address asks for TLS."""
+    if isinstance(error, _AWAY):
+        return StoreUnavailable(_unreachable(error, tls=tls))
+    text = str(error)
+    if isinstance(error, _MOVED) or _NON_LOCAL in text:
+        return StoreUnavailable(
+            f"Redis takes no writes now: {text}; a failover or the move of a slot may be under way, or redis_url names "
+            "a replica"
+        )
+    if isinstance(error, OutOfMemoryError):
+        return StoreError("Redis is full (maxmemory) and took nothing; give it more memory or wait for jobs to end")
+    if isinstance(error, ResponseError) and "WRONGTYPE" in text:
+        return StoreError(
+            "a key of outbound-chat holds another type of value, so another program wrote it; "
+            "outbound-chat doctor names it"
+        )
+    if isinstance(error, InvalidResponse):
+        speaks_tls = any(record in text for record in _TLS_RECORDS)
+        fix = "it speaks TLS: begin redis_url with rediss://" if speaks_tls else "check host and port in redis_url"
+        return StoreError(f"what answers is no Redis ({text}); {fix}")
+    return StoreError(f"Redis refused the command: {text}")
+
+
+def _unreachable(error: Exception, *, tls: bool | None) -> str:
+    text = str(error)
+    if "max number of clients" in text:
+        return "Redis takes no more connections: maxclients is reached; raise it on the server, or close other clients"
+    if isinstance(error, AuthenticationError | AuthorizationError):
+        return f"Redis refuses to let us in: {text}; correct user and password in redis_url"
+    return f"Redis can't be reached: {text}; {_advice(error, tls=tls)}"
+
+
+def _advice(error: Exception, *, tls: bool | None) -> str:
+    """The likely cause, as far as the error says anything of it."""
+    fault, text = _tls_fault(error), str(error)
+    reason = (fault.reason or "") if fault else ""
+    if "CERTIFICATE_VERIFY_FAILED" in f"{reason} {text}":
+        return (
+            "its certificate is not trusted; name the file of the authority that signed it, and the host it was made "
+            "for: rediss://HOST:PORT/0?ssl_ca_certs=/path/ca.pem"
+        )
+    if any(alert in reason for alert in _CLIENT_CERTIFICATE):
+        return (
+            "the server wants a certificate of ours that it trusts; name one in redis_url: "
+            "ssl_certfile=/path/client.pem&ssl_keyfile=/path/client.key"
+        )
+    if fault or (tls and "Timeout connecting" in text):
+        return "check that the server runs, and that it speaks TLS at this port; if it does not, begin with redis://"
+    if tls is False and ("closed by server" in text or "reset by peer" in text):
+        return "check that the server runs; if it speaks TLS at this port, begin redis_url with rediss://"
+    if tls and ("closed by server" in text or "EOF occurred" in text or "reset by peer" in text):
+        return "check that the server runs, that it speaks TLS at this port, and whether it wants a certificate of ours"
+    return "check redis_url and that the server runs"

@@ -1,0 +1,112 @@
+"""Tries a call again until its deadline: the one loop for threads, and the one for asyncio.
+
+Tries are safe, since every script gives the same answer when it runs twice. redis-py itself tries nothing again.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import NoScriptError, TimeoutError as RedisTimeoutError
+
+from outbound_chat.errors import StoreError, StoreUnavailable
+from outbound_chat.store.deadline import Deadline
+from outbound_chat.store.faults import FAULTS, in_our_words, is_refusal, passes
+
+T = TypeVar("T")
+
+REFUSED_SECONDS = 1.0
+"""How long a server that refuses every connection may take to start again, where no other can take its place."""
+_BACKOFF = ExponentialWithJitterBackoff(cap=0.5, base=0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the calls of a store go on."""
+
+    seconds: float
+    """For a whole call, tries included; what a command blocks by itself comes on top."""
+    alone: bool
+    """No other server can take the place of this one."""
+    tls: bool
+
+    def persist(self, attempt: Callable[[Deadline], T], block: float = 0.0) -> T:
+        """What the attempt returns. `block`: seconds for which its command may block by itself.
+
+        Raises:
+            StoreUnavailable: there was no answer in time.
+            StoreError: Redis refuses.
+        """
+        with Deadline(self.seconds, block) as deadline:
+            tries = _Tries(self, deadline)
+            while True:
+                try:
+                    return attempt(deadline)
+                except NoScriptError:
+                    raise
+                except FAULTS as error:
+                    time.sleep(tries.pause_after(error))
+
+    async def persist_async(self, attempt: Callable[[Deadline], Awaitable[T]], block: float = 0.0) -> T:
+        """The same for asyncio."""
+        with Deadline(self.seconds, block) as deadline:
+            tries = _Tries(self, deadline)
+            try:
+                # Connections keep to the deadline by themselves; locks of redis-py and look-ups of names do not.
+                async with asyncio.timeout(deadline.left) as limit:
+                    while True:
+                        try:
+                            return await attempt(deadline)
+                        except NoScriptError:
+                            raise
+                        except FAULTS as error:
+                            await asyncio.sleep(tries.pause_after(error))
+            except TimeoutError as error:
+                if not limit.expired():
+                    raise
+                raise tries.gave_up(RedisTimeoutError("no answer")) from error
+
+
+class _Tries:
+    """What the tries of one call came to."""
+
+    __slots__ = ("_deadline", "_failures", "_patience", "_telling")
+
+    def __init__(self, patience: Patience, deadline: Deadline) -> None:
+        self._patience = patience
+        self._deadline = deadline
+        self._failures = 0
+        self._telling: Exception | None = None
+        """The last error that says more than that time ran out, which towards the end it always does."""
+
+    def pause_after(self, error: Exception) -> float:
+        """Seconds until the next try.
+
+        Raises:
+            StoreError: there is none.
+        """
+        if not passes(error):
+            raise in_our_words(error, tls=self._patience.tls) from error
+        self._failures += 1
+        if self._telling is None or not isinstance(error, RedisTimeoutError):
+            self._telling = error
+        pause: float = _BACKOFF.compute(self._failures)
+        spent = self._patience.seconds - self._deadline.left
+        down = self._patience.alone and is_refusal(error) and spent > REFUSED_SECONDS
+        if down or pause >= self._deadline.left:
+            raise self.gave_up(error) from error
+        return pause
+
+    def gave_up(self, error: Exception) -> StoreError:
+        """The error of the whole call."""
+        error = self._telling or error
+        said = in_our_words(error, tls=self._patience.tls)
+        if is_refusal(error):
+            return said
+        return StoreUnavailable(
+            f"{said} (it was tried for {self._patience.seconds:g} s). If the call enqueued jobs, they may have been "
+            "accepted: repeat it with the same idempotency keys, which gives the same jobs"
+        )

@@ -1,0 +1,215 @@
+"""A Redis that hangs: each call ends in time, the next one too, and what it asked for is done once.
+
+"In time" is measured by nothing but the server: it hangs until the call has ended.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+
+from outbound_chat.errors import StoreUnavailable
+from outbound_chat.ids import new_local_id
+from outbound_chat.store import AsyncStore, Keys, Store, calls
+from outbound_chat_worker.embedded import EmbeddedServer, find_server
+from outbound_chat_worker.processes import end, spawn
+from tests.harness import free_port
+from tests.proxy import Proxy, running_proxy
+from tests.waiting import wait_until
+
+from .test_failover import submit_one
+
+KEYS = Keys("oc", "main")
+SECONDS = 0.25
+PATIENCE = 60.0
+"""Bites on failure only."""
+
+
+@dataclass
+class Place:
+    """A server, and the address that leads to it."""
+
+    url: str
+    server: EmbeddedServer
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        os.kill(self.server.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.server.process.pid, signal.SIGCONT)
+
+    def accepted(self) -> int:
+        with redis.Redis(port=self.server.port, decode_responses=True) as client:
+            return int(client.hget(KEYS.books, "accepted") or 0)
+
+
+def _alone(folder: Path, stack: ExitStack) -> Place:
+    server = EmbeddedServer(folder, fsync="no")
+    stack.callback(server.stop)
+    return Place(server.url, server)
+
+
+def _cluster(folder: Path, stack: ExitStack) -> Place:
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    server = EmbeddedServer(folder, fsync="no", options=options)
+    stack.callback(server.stop)
+    with redis.Redis(port=server.port, decode_responses=True) as client:
+        client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        wait_until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")))
+    return Place(f"redis+cluster://127.0.0.1:{server.port}", server)
+
+
+def _sentinel(folder: Path, stack: ExitStack) -> Place:
+    """A sentinel that never finds its server down."""
+    server = EmbeddedServer(folder / "server", fsync="no")
+    stack.callback(server.stop)
+    port, conf = free_port(), folder / "sentinel.conf"
+    conf.write_text(
+        f"port {port}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor s 127.0.0.1 {server.port} 1\n"
+        "sentinel down-after-milliseconds s 600000\n"
+    )
+    stack.callback(end, spawn([find_server(), str(conf), "--sentinel"], output=subprocess.DEVNULL))
+
+    def watches() -> bool:
+        with contextlib.suppress(redis.RedisError), redis.Redis(port=port, decode_responses=True) as client:
+            return "master" in client.sentinel_master("s")["flags"]
+        return False
+
+    wait_until(watches, what="the sentinel")
+    return Place(f"redis+sentinel://127.0.0.1:{port}/s", server)
+
+
+PLACES: dict[str, Callable[[Path, ExitStack], Place]] = {"alone": _alone, "cluster": _cluster, "sentinel": _sentinel}
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with ExitStack() as stack:
+        yield PLACES[request.param](tmp_path_factory.mktemp("place"), stack)
+
+
+def test_calls_of_threads_end_while_the_server_hangs(place: Place) -> None:
+    """The connections that stand, those that are made now, waits and signals: the first call and the next ones."""
+    local_id = new_local_id()
+    with Store(place.url, seconds=SECONDS) as store, Store(place.url, seconds=SECONDS) as fresh:
+        before = place.accepted()
+        store.run(submit_one())
+        with place.frozen(), ThreadPoolExecutor(1) as pool:
+            for work in (
+                lambda: store.run(submit_one(local_id)),
+                lambda: store.run(submit_one(local_id)),
+                lambda: store.run(calls.confirm(KEYS, local_ids=[local_id], timeout_ms=100)),
+                lambda: store.listen("oc:{main}:done:x").__enter__(),
+                lambda: store.wait_for_signal([KEYS.wake], 0.1),
+                fresh.ping,
+                lambda: fresh.run(submit_one(local_id)),
+            ):
+                with pytest.raises(StoreUnavailable, match="repeat it with the same idempotency keys"):
+                    pool.submit(work).result(PATIENCE)
+        store.run(submit_one(local_id))
+        fresh.run(submit_one(local_id))
+
+    assert place.accepted() == before + 2
+
+
+def test_calls_of_asyncio_end_while_the_server_hangs(place: Place) -> None:
+    local_id = new_local_id()
+
+    async def work() -> None:
+        store, fresh = AsyncStore(place.url, seconds=SECONDS), AsyncStore(place.url, seconds=SECONDS)
+        await store.run(submit_one())
+        with place.frozen():
+            for one in (
+                lambda: store.run(submit_one(local_id)),
+                lambda: store.run(submit_one(local_id)),
+                lambda: store.run(calls.confirm(KEYS, local_ids=[local_id], timeout_ms=100)),
+                lambda: store.subscription().__aenter__(),
+                fresh.ping,
+                lambda: fresh.run(submit_one(local_id)),
+            ):
+                with pytest.raises(StoreUnavailable, match="repeat it with the same idempotency keys"):
+                    async with asyncio.timeout(PATIENCE):
+                        await one()
+        await store.run(submit_one(local_id))
+        await fresh.run(submit_one(local_id))
+        await store.close()
+        await fresh.close()
+
+    before = place.accepted()
+    asyncio.run(work())
+    assert place.accepted() == before + 2
+
+
+def test_many_threads_end_together(place: Place) -> None:
+    """None waits for the others' connections, slots or sentinels first."""
+    with Store(place.url, seconds=SECONDS) as store, place.frozen(), ThreadPoolExecutor(20) as pool:
+        work = [pool.submit(store.ping) for _ in range(40)]
+        errors = [one.exception(PATIENCE) for one in work]
+
+    assert {type(error) for error in errors} == {StoreUnavailable}
+
+
+def test_a_server_that_hangs_for_less_is_waited_for(place: Place) -> None:
+    """Half of the time for the first try, a part of the rest for the next: a stall shows as nothing but a delay."""
+    with Store(place.url, seconds=PATIENCE) as store, ThreadPoolExecutor(1) as pool:
+        store.ping()
+        with place.frozen():
+            asked = threading.Event()
+
+            def ask() -> None:
+                asked.set()
+                store.ping()
+
+            work = pool.submit(ask)
+            assert asked.wait(PATIENCE)
+        work.result(PATIENCE)
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Proxy]:
+    with ExitStack() as stack:
+        place = _alone(tmp_path / "server", stack)
+        yield stack.enter_context(running_proxy(place.server.port))
+
+
+@pytest.mark.parametrize("trouble", ["swallows", "forgets", "trickles"])
+def test_a_line_that_hangs_is_no_other_case(line: Proxy, trouble: str) -> None:
+    """As behind a firewall that drops what it knows no more, or a network that comes to a crawl."""
+    url = f"redis://127.0.0.1:{line.port}"
+    with Store(url, seconds=SECONDS) as store, ThreadPoolExecutor(1) as pool:
+        store.run(submit_one())
+        if trouble == "swallows":
+            line.lose("requests", "answers")
+        elif trouble == "forgets":
+            line.forget()
+            # A new connection passes, so it is no error at all.
+            pool.submit(store.ping).result(PATIENCE)
+            return
+        else:
+            line.bytes_per_second = 1.0
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                pool.submit(store.ping).result(PATIENCE)
+
+
+def test_tries_are_few(line: Proxy) -> None:
+    """A server in trouble is not stormed: each try gets half of the time that is left."""
+    url = f"redis://127.0.0.1:{line.port}"
+    with Store(url, seconds=2) as store:
+        line.hold("requests")
+        with pytest.raises(StoreUnavailable):
+            store.ping()
+        assert 2 <= line.held("requests") <= 12
+        line.let_pass()
