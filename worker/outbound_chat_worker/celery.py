@@ -9,10 +9,12 @@ import threading
 from functools import partial
 from typing import Any
 
-from celery import Celery, bootsteps
+import click
+from celery import bootsteps
 from celery.signals import worker_process_init, worker_shutting_down
 
 from outbound_chat_config import SentinelAddress, Settings, load_settings
+from outbound_chat_worker.apart import ApartApp
 from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.runtime import get_runtime, stopping
 from outbound_chat_worker.waker import Waker
@@ -83,7 +85,7 @@ def _sentinel_transport(address: SentinelAddress) -> dict[str, Any]:
     }
 
 
-app = Celery("outbound-chat", set_as_current=False, include=["outbound_chat_worker.tasks"])
+app = ApartApp("outbound-chat", include=["outbound_chat_worker.tasks"])
 app.add_defaults(_configuration)
 
 
@@ -119,6 +121,17 @@ class WakerStep(bootsteps.StartStopStep):
     """
 
     requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        """Refuses options by which a worker would send nothing, end, or kill pumps in the middle of their calls."""
+        for name, limit in (("--time-limit", parent.time_limit), ("--soft-time-limit", parent.soft_time_limit)):
+            if limit:
+                raise click.UsageError(f"{name} would end calls in progress; leave it out: calls have time-outs")
+        if QUEUE not in parent.app.amqp.queues.consume_from:
+            raise click.UsageError(f"this worker takes nothing from the queue {QUEUE}; leave out -Q and -X")
+        if parent.autoscale and not hasattr(parent.pool_cls, "grow"):
+            raise click.UsageError("--autoscale needs a pool that can grow; leave it out, or add --pool processes")
+        super().__init__(parent, **options)
 
     def start(self, parent: Any) -> None:
         """Starts the waker once the pool stands, so that no thread of it is carried over a fork."""
