@@ -96,6 +96,15 @@ def test_options_that_break_a_promise_are_refused_with_a_word(
     assert "Traceback" not in stack.logs()
 
 
+def test_two_workers_with_one_node_name_are_told_so(stack: Harness) -> None:
+    """`inspect` and `control` reach one of them, and a health check takes the one for the other."""
+    for _ in range(2):
+        stack.start_worker("-n", "sender@here")
+    wait_until(lambda: stack.logs().count("another worker has the node name sender@here") == 2, timeout=60)
+
+    assert "two have the node name sender@here" in stack.run("doctor").stdout
+
+
 def test_flower_shows_the_worker(stack: Harness) -> None:
     """Many teams watch Celery through Flower."""
     start_celery(stack, "-n", "sender@here")

@@ -35,14 +35,20 @@ def _configuration() -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_channel_error_retry": True,
+        # Says nothing without it, and a warning of seven lines at each loss. Of no effect: no task acknowledges late.
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
         "broker_transport_options": {
             **(_redis_transport(settings.key_prefix) if on_redis else {}),
+            # Else a pump leaves in the belief that a successor comes, while its message waits in a socket.
+            **({"confirm_publish": True} if settings.broker.startswith(("amqp", "pyamqp")) else {}),
             **(_sentinel_transport(sentinel) if sentinel else {}),
         },
         **({"broker_use_ssl": dict(sentinel.tls)} if sentinel and sentinel.tls is not None else {}),
         # A queue and exchanges of our own: on a shared broker each program would eat the other's messages.
         "task_default_queue": QUEUE,
         "control_exchange": f"{QUEUE}-control",
+        # RabbitMQ refuses an exclusive queue as long as a worker of that name has it: a twin, or its own lost self.
+        "control_queue_exclusive": False,
         "event_exchange": f"{QUEUE}-events",
         "event_queue_prefix": f"{QUEUE}-events",
         # Messages are wake-ups: one that is lost is sent again by a waker, so none needs an acknowledgement or result.
@@ -100,9 +106,13 @@ def _send(budget: str, nonce: str, task: str = PUMP_TASK) -> None:
             raise
 
 
-bringer = Bringer(_send)
+def _work(budget: str, nonce: str, task: str = PUMP_TASK) -> None:
+    app.tasks[task](budget, nonce)
+
+
+bringer = Bringer(_send, _work)
 """The way of this process to more pumps."""
-courier_bringer = Bringer(partial(_send, task=WEBHOOKS_TASK))
+courier_bringer = Bringer(partial(_send, task=WEBHOOKS_TASK), partial(_work, task=WEBHOOKS_TASK))
 """The same to couriers: a thread of its own, so that no pump waits for one."""
 has_room = threading.Event()
 """Set where tasks run in threads of one process, so that a courier takes no pump's place and hears of the end."""
@@ -135,7 +145,13 @@ class WakerStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Starts the waker once the pool stands, so that no thread of it is carried over a fork."""
-        parent.outbound_chat_waker = Waker(get_runtime(), bringer, courier_bringer)
+        parent.outbound_chat_waker = Waker(
+            get_runtime(),
+            bringer,
+            courier_bringer,
+            node=parent.hostname,
+            connected=lambda: parent.consumer.connection is not None,
+        )
         parent.outbound_chat_waker.start()
         if parent.pool_cls.__module__ == "celery.concurrency.thread":
             has_room.set()
