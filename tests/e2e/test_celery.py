@@ -15,7 +15,10 @@ from outbound_chat import JobState
 from outbound_chat_worker.supervisor import Supervisor
 from tests.harness import Harness, number
 from tests.waiting import wait_until
+from tests.worker.test_environment import OTHERS, READ_BY_THE_APP, READ_BY_THE_COMMAND
 
+# Celery's own command reads the others before any of our code is there, and ends with an error, whatever the app.
+PLAIN = {name: OTHERS[name] for name in (*READ_BY_THE_APP, "CELERY_CONFIG_MODULE", *READ_BY_THE_COMMAND)}
 CELERY = [sys.executable, "-m", "celery", "-A", "outbound_chat_worker"]
 
 
@@ -52,6 +55,54 @@ def test_inspect_ping_answers_from_our_worker_only(stack: Harness) -> None:
 
     assert stack.start([*CELERY, "inspect", "ping", "--json", "--timeout", "3"]).wait(60) == 0
     assert '{"sender@here": {"ok": "pong"}}' in stack.logs()
+
+
+def test_variables_of_other_celery_and_django_programs_change_nothing(stack: Harness) -> None:
+    """A worker beside a shop that uses Celery, too: it would take the shop's broker and queues, or not start."""
+    (stack.folder / "celeryconfig.py").write_text("imports = ['shop.tasks']\n")
+    worker = stack.start_worker(environment=OTHERS, wrapper=("env",))  # `env`: so that it imports Celery itself
+    plain = stack.start([*CELERY, "worker", "--loglevel", "INFO", "-n", "plain@here"], PLAIN)
+    chat = stack.chat()
+    job = chat.enqueue(sender="support", to=number(1), text="Hello")
+
+    assert chat.wait(job.id, timeout=60).state is JobState.SENT
+    wait_until(lambda: stack.logs().count(" ready.") == 2, timeout=60, what="both workers")
+    assert "(thread)" in stack.logs()
+    for process in (worker, plain):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--queues", "emails"), "takes nothing from the queue outbound-chat"),
+        (("--exclude-queues", "outbound-chat"), "takes nothing from the queue outbound-chat"),
+        (("--time-limit", "60"), "--time-limit"),
+        (("--pool", "processes", "--soft-time-limit", "60"), "--soft-time-limit"),
+        (("--autoscale", "4,1"), "--autoscale"),
+        (("--", "task.time_limit=60"), "--time-limit"),
+    ],
+    ids=str,
+)
+def test_options_that_break_a_promise_are_refused_with_a_word(
+    stack: Harness, options: tuple[str, ...], said: str
+) -> None:
+    """A worker without its queue sends nothing, and nobody is told; a limit kills pumps in the middle of calls."""
+    refused = stack.start_worker(*options)
+
+    assert refused.wait(60) == 2
+    assert said in stack.logs()
+    assert "Traceback" not in stack.logs()
+
+
+def test_two_workers_with_one_node_name_are_told_so(stack: Harness) -> None:
+    """`inspect` and `control` reach one of them, and a health check takes the one for the other."""
+    for _ in range(2):
+        stack.start_worker("-n", "sender@here")
+    wait_until(lambda: stack.logs().count("another worker has the node name sender@here") == 2, timeout=60)
+
+    assert "two have the node name sender@here" in stack.run("doctor").stdout
 
 
 def test_flower_shows_the_worker(stack: Harness) -> None:

@@ -157,6 +157,35 @@ def test_a_broker_that_hangs_stops_neither_calls_nor_leases(stack: Harness) -> N
         broker.stop()
 
 
+def test_a_job_that_comes_while_no_pump_runs_waits_for_no_broker(stack: Harness) -> None:
+    """A broker carries wake-ups and no more: one that hangs or is away must not hold up the first job for that long."""
+    broker = EmbeddedServer(stack.folder / "broker")
+    try:
+        stack.configure(broker_url=broker.url)
+        stack.start_worker()
+        chat = stack.chat()
+
+        def sends(index: int) -> bool:
+            with redis.Redis(port=stack.server.port) as store:
+                wait_until(lambda: store.zcard("oc:{main}:pumps") == 0, timeout=60, what="a worker without a pump")
+            job = chat.enqueue(sender="support", to=number(index), text="Hello")
+            return chat.wait(job.id, timeout=60).state is JobState.SENT
+
+        assert sends(1)
+        broker.process.send_signal(signal.SIGSTOP)
+        assert sends(2)
+        assert sends(3)
+        broker.process.send_signal(signal.SIGCONT)
+        stack.kill(broker.process)
+        assert sends(4)
+        broker.restart()
+        assert sends(5)
+        assert _nobody_texted_twice(stack, 5)
+    finally:
+        broker.process.send_signal(signal.SIGCONT)
+        broker.stop()
+
+
 @pytest.mark.parametrize("cluster", [False, True], ids=["server", "cluster"])
 def test_a_worker_that_was_started_before_redis_waits_for_it(stack: Harness, cluster: bool) -> None:
     """Machines start in any order."""

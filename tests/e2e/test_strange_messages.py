@@ -96,7 +96,7 @@ BREAKING = {
 
 def supervised(stack: Harness) -> None:
     stack.start([sys.executable, "-m", "outbound_chat.cli", "worker", "--processes", "1"])
-    wait_until(lambda: "outbound-chat-1@" in stack.logs() and "ready" in stack.logs(), timeout=90, what="the worker")
+    wait_until(lambda: "-1@" in stack.logs() and "ready" in stack.logs(), timeout=90, what="the worker")
 
 
 def check_sent(stack: Harness, batches: list[str]) -> None:

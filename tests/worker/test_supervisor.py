@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from outbound_chat_worker.supervisor import Supervisor
 
 # Sends SIGTERM at the n-th call that is made from the start on: with an Event, one of them held its lock just then.
 STOPPED_IN_THE_MIDDLE = """
@@ -31,3 +34,17 @@ def test_a_signal_at_any_moment_ends_it(calls: int) -> None:
     script = STOPPED_IN_THE_MIDDLE.format(calls=calls)
 
     assert subprocess.run([sys.executable, "-c", script], timeout=30, check=False).returncode == 0
+
+
+def test_workers_of_two_commands_have_names_of_their_own() -> None:
+    """Machines are cloned with their host name, and a second command is typed beside the first."""
+    supervisors = [Supervisor(2, output=subprocess.DEVNULL) for _ in range(2)]
+    try:
+        commands = [Path(f"/proc/{pid}/cmdline").read_text() for one in supervisors for pid in one.pids]
+    finally:
+        for one in supervisors:
+            one.end()
+
+    names = {command.split("\0--hostname\0")[1] for command in commands}
+    assert len(names) == 4
+    assert all(name.startswith("outbound-chat-") for name in names)

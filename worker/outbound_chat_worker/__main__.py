@@ -4,9 +4,17 @@ It is Celery's own worker command with our app, without its other commands and t
 (Flower brings a web server): no worker uses them, and loading them is a good part of its start.
 """
 
+import os
 import sys
 
-from celery import maybe_patch_concurrency
+# Variables by which other programs set Celery up are not meant for us. Some are read while it is imported.
+for name in list(os.environ):
+    if name.startswith(
+        ("AUTOSCALE_", "CELERY_", "C_", "DJANGO_", "FORKED_BY_", "KOMBU_", "MP_", "PICKLE_PROTOCOL", "REMAP_SIGTERM")
+    ):
+        del os.environ[name]
+
+from celery import maybe_patch_concurrency  # noqa: E402  # see above
 
 # As `celery` does it: before anything else is loaded, and only for pools that need it.
 maybe_patch_concurrency()
@@ -19,4 +27,4 @@ from outbound_chat_worker.celery import app  # noqa: E402
 if __name__ == "__main__":
     # No answer to whether colours are wanted leaves it to whether a terminal reads them.
     context = CLIContext(app=app, no_color=None, workdir=None, quiet=True)  # type: ignore[arg-type]  # as Celery does
-    worker.main(args=sys.argv[1:], prog_name="outbound_chat_worker", obj=context, auto_envvar_prefix="CELERY_WORKER")
+    worker.main(args=sys.argv[1:], prog_name="outbound_chat_worker", obj=context)

@@ -24,9 +24,13 @@ class Bringer:
     Its thread starts with the first message, also anew in a forked child, and ends with the process.
     """
 
-    def __init__(self, send: Callable[[str, str], object]) -> None:
-        """`send`: takes a budget and the nonce of the request to the broker; may block, and raises if it can't."""
+    def __init__(self, send: Callable[[str, str], object], work: Callable[[str, str], object] | None = None) -> None:
+        """`send`: takes a budget and the nonce of the request to the broker; may block, and raises if it can't.
+
+        `work`: what the message is to lead to, for `work_here`.
+        """
         self._send = send
+        self._work = work
         self._start_anew()
         os.register_at_fork(after_in_child=self._start_anew)
 
@@ -47,6 +51,20 @@ class Bringer:
                 self._thread = threading.Thread(target=self._run, name="bringer", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
+
+    def work_here(self, budget: str, nonce: str) -> None:
+        """Does in a thread of this process what the message would lead to; returns at once.
+
+        The thread outlives the main thread: calls in flight are ended and recorded.
+        """
+        threading.Thread(target=self._do, args=(budget, nonce), name=f"here-{budget}").start()
+
+    def _do(self, budget: str, nonce: str) -> None:
+        try:
+            if self._work:
+                self._work(budget, nonce)
+        except Exception:
+            logger.exception("budget %s: what was begun without the broker ended with an error", budget)
 
     def pass_on(self, budget: str, nonce: str) -> None:
         """Leaves a request that came here to another process; after a moment, since it may come here again.

@@ -9,10 +9,12 @@ import threading
 from functools import partial
 from typing import Any
 
-from celery import Celery, bootsteps
+import click
+from celery import bootsteps
 from celery.signals import worker_process_init, worker_shutting_down
 
 from outbound_chat_config import SentinelAddress, Settings, load_settings
+from outbound_chat_worker.apart import ApartApp
 from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.runtime import get_runtime, stopping
 from outbound_chat_worker.waker import Waker
@@ -33,14 +35,20 @@ def _configuration() -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_channel_error_retry": True,
+        # Says nothing without it, and a warning of seven lines at each loss. Of no effect: no task acknowledges late.
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
         "broker_transport_options": {
             **(_redis_transport(settings.key_prefix) if on_redis else {}),
+            # Else a pump leaves in the belief that a successor comes, while its message waits in a socket.
+            **({"confirm_publish": True} if settings.broker.startswith(("amqp", "pyamqp")) else {}),
             **(_sentinel_transport(sentinel) if sentinel else {}),
         },
         **({"broker_use_ssl": dict(sentinel.tls)} if sentinel and sentinel.tls is not None else {}),
         # A queue and exchanges of our own: on a shared broker each program would eat the other's messages.
         "task_default_queue": QUEUE,
         "control_exchange": f"{QUEUE}-control",
+        # RabbitMQ refuses an exclusive queue as long as a worker of that name has it: a twin, or its own lost self.
+        "control_queue_exclusive": False,
         "event_exchange": f"{QUEUE}-events",
         "event_queue_prefix": f"{QUEUE}-events",
         # Messages are wake-ups: one that is lost is sent again by a waker, so none needs an acknowledgement or result.
@@ -83,7 +91,7 @@ def _sentinel_transport(address: SentinelAddress) -> dict[str, Any]:
     }
 
 
-app = Celery("outbound-chat", set_as_current=False, include=["outbound_chat_worker.tasks"])
+app = ApartApp("outbound-chat", include=["outbound_chat_worker.tasks"])
 app.add_defaults(_configuration)
 
 
@@ -98,9 +106,13 @@ def _send(budget: str, nonce: str, task: str = PUMP_TASK) -> None:
             raise
 
 
-bringer = Bringer(_send)
+def _work(budget: str, nonce: str, task: str = PUMP_TASK) -> None:
+    app.tasks[task](budget, nonce)
+
+
+bringer = Bringer(_send, _work)
 """The way of this process to more pumps."""
-courier_bringer = Bringer(partial(_send, task=WEBHOOKS_TASK))
+courier_bringer = Bringer(partial(_send, task=WEBHOOKS_TASK), partial(_work, task=WEBHOOKS_TASK))
 """The same to couriers: a thread of its own, so that no pump waits for one."""
 has_room = threading.Event()
 """Set where tasks run in threads of one process, so that a courier takes no pump's place and hears of the end."""
@@ -120,9 +132,26 @@ class WakerStep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
 
+    def __init__(self, parent: Any, **options: Any) -> None:
+        """Refuses options by which a worker would send nothing, end, or kill pumps in the middle of their calls."""
+        for name, limit in (("--time-limit", parent.time_limit), ("--soft-time-limit", parent.soft_time_limit)):
+            if limit:
+                raise click.UsageError(f"{name} would end calls in progress; leave it out: calls have time-outs")
+        if QUEUE not in parent.app.amqp.queues.consume_from:
+            raise click.UsageError(f"this worker takes nothing from the queue {QUEUE}; leave out -Q and -X")
+        if parent.autoscale and not hasattr(parent.pool_cls, "grow"):
+            raise click.UsageError("--autoscale needs a pool that can grow; leave it out, or add --pool processes")
+        super().__init__(parent, **options)
+
     def start(self, parent: Any) -> None:
         """Starts the waker once the pool stands, so that no thread of it is carried over a fork."""
-        parent.outbound_chat_waker = Waker(get_runtime(), bringer, courier_bringer)
+        parent.outbound_chat_waker = Waker(
+            get_runtime(),
+            bringer,
+            courier_bringer,
+            node=parent.hostname,
+            connected=lambda: parent.consumer.connection is not None,
+        )
         parent.outbound_chat_waker.start()
         if parent.pool_cls.__module__ == "celery.concurrency.thread":
             has_room.set()

@@ -4,6 +4,7 @@ Not for more than one machine: there, start this command on each.
 """
 
 import logging
+import secrets
 import subprocess
 import sys
 import time
@@ -38,17 +39,18 @@ class Supervisor:
         self,
         processes: int,
         *,
-        name: str = "outbound-chat",
+        name: str | None = None,
         log_level: str = "INFO",
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
-        output: IO[bytes] | None = None,
+        output: int | IO[bytes] | None = None,
     ) -> None:
-        """Starts the workers, Celery nodes `name-1@host` and so on.
+        """Starts the workers, Celery nodes `name-1@host` and so on; `name` is one that no other has, if none is given.
 
         `environment`, `folder` and `output` are theirs, as `processes.spawn` takes them.
         """
-        self._name = name
+        # By chance: cloned machines have the same host name.
+        self._name = name or f"outbound-chat-{secrets.token_hex(3)}"
         self._environment = environment
         self._folder = folder
         self._output = output

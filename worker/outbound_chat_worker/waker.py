@@ -8,10 +8,10 @@ ask.
 
 import logging
 import os
-import socket
+import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from outbound_chat.errors import StoreError
 from outbound_chat.store import calls
@@ -23,18 +23,29 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 STORE_RETRY_SECONDS = 0.5
+CUT_OFF_SECONDS = 3.0
+"""A process that has had no connection to the broker for this long gets no messages, and works without them."""
+TWIN_SECONDS = 5.0
+"""Time after which a worker looks whether another one has its name."""
 
 
 class Waker:
     """Looks after all budgets of the settings until it is stopped."""
 
-    def __init__(self, runtime: Runtime, bringer: Bringer, couriers: Bringer) -> None:
+    def __init__(
+        self, runtime: Runtime, bringer: Bringer, couriers: Bringer, *, node: str, connected: Callable[[], bool]
+    ) -> None:
+        """`node`: Celery's name of the worker. `connected`: whether it has a connection on which messages come."""
         self._runtime = runtime
+        self._node = node
+        self._connected = connected
+        self._connected_at = self._started_at = time.monotonic()
         self._bringer = bringer
         self._couriers = couriers
         self._posts = bool(runtime.settings.webhooks.secrets)
         self._stop = threading.Event()
-        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        # Machines that were cloned have one host name, and containers the same process ids.
+        self._worker = f"{node}:{secrets.token_hex(3)}:{os.getpid()}"
         # A blocking read names keys of one slot only, so on a cluster each budget needs a thread of its own.
         budgets = list(runtime.settings.budgets)
         groups = [[budget] for budget in budgets] if runtime.store.clustered else [budgets]
@@ -60,13 +71,16 @@ class Waker:
             logger.warning("waker: signed off without a word: %s", error)
 
     def _run(self, budgets: Sequence[str]) -> None:
-        configured = False
+        configured = looked_for_twin = False
         reconciler = Reconciler(self._runtime)
         while not self._stop.is_set():
             try:
                 if not configured:
                     self._configure(budgets)
                     configured = True
+                if not looked_for_twin and time.monotonic() - self._started_at > TWIN_SECONDS:
+                    self._look_for_twin(budgets[0])
+                    looked_for_twin = True
                 pause = min(min(self._tend(budget), reconciler.look(budget)) for budget in budgets)
                 self._listen(budgets, pause)
             except StoreError as error:
@@ -84,6 +98,19 @@ class Waker:
             before = self._runtime.configure(budget)
             if before not in {"", self._runtime.settings_version(budget)}:
                 logger.warning("budget %s: its settings in Redis differed from this worker's and were replaced", budget)
+
+    def _look_for_twin(self, budget: str) -> None:
+        if self._node in self._runtime.store.shared_node_names(self._runtime.keys(budget)):
+            logger.warning("another worker has the node name %s; give each a name of its own (--name, -n)", self._node)
+
+    def _bring(self, bringer: Bringer, budget: str, nonce: str) -> None:
+        """Asks for a pump by the broker; while that takes no messages or brings none here, one works here at once."""
+        bringer.bring(budget, nonce)
+        now = time.monotonic()
+        if self._connected():
+            self._connected_at = now
+        if not bringer.works or now - self._connected_at > CUT_OFF_SECONDS:
+            bringer.work_here(budget, nonce)
 
     def _tend(self, budget: str) -> float:
         """Looks after one budget; seconds until the next look is due."""
@@ -103,9 +130,9 @@ class Waker:
         if found.lost:
             logger.warning("budget %s: %d leases ran out; their jobs wait again", budget, found.lost)
         if found.bring:
-            self._bringer.bring(budget, found.bring)
+            self._bring(self._bringer, budget, found.bring)
         if found.courier:
-            self._couriers.bring(budget, "")
+            self._bring(self._couriers, budget, "")
         return LOOK_SECONDS if found.next_ms < 0 else min(LOOK_SECONDS, found.next_ms / 1000)
 
     def _listen(self, budgets: Sequence[str], seconds: float) -> None:
@@ -118,4 +145,4 @@ class Waker:
             signalled = self._runtime.store.wait_for_signal(list(keys), left)
             if signalled:
                 budget, bringer = keys[signalled.key]
-                bringer.bring(budget, signalled.word)
+                self._bring(bringer, budget, signalled.word)

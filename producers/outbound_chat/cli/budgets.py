@@ -32,6 +32,9 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     books = store.books(keys)
     for worker, skew in store.skewed_workers(keys).items():
         yield _skewed(worker, skew)
+    for shared in sorted(store.shared_node_names(keys)):
+        advice = "give each its own --name, or none; inspect and control reach only one of them"
+        yield Check(f"workers of {name}", Level.WARNING, f"two have the node name {shared}", advice)
     yield _workers(name, store.worker_versions(keys), number_of(books.get("waiting", 0), "job waits", "jobs wait"))
     yield from _books(name, books)
     yield _ledger(name, store.faults(keys), books.get("mended", 0))

@@ -5,6 +5,7 @@ Not for rules: what a call does stands in its Lua script, what it means in `call
 
 import os
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -152,6 +153,14 @@ class Store:
         """Workers seen within the last 10 s → version of the budget's settings that each was started with."""
         members = self.ask(lambda redis: redis.zrange(keys.workers, 0, -1))
         return dict(member.rsplit(" ", 1) for member in members)
+
+    def shared_node_names(self, keys: Keys) -> set[str]:
+        """Celery node names that two workers have, of those seen within the last 3 s: a dead one has been replaced."""
+        seen = self.ask(lambda redis: redis.zrange(keys.workers, 0, -1, withscores=True))
+        newest = max((ms for _, ms in seen), default=0)
+        # Workers of older versions call themselves host:process.
+        names = Counter(member.rsplit(":", 2)[0] for member, ms in seen if "@" in member and ms > newest - 3_000)
+        return {name for name, workers in names.items() if workers > 1}
 
     def skewed_workers(self, keys: Keys) -> dict[str, float]:
         """Workers seen within the last 10 s that claim nothing → seconds that the clock of their machine is ahead."""

@@ -13,7 +13,9 @@ from outbound_chat_worker.supervisor import Supervisor
 def worker(
     *,
     processes: Annotated[int, typer.Option(min=1, max=64, help="Worker processes; each uses one core.")] = 1,
-    name: Annotated[str, typer.Option(help="Name of the Celery nodes: NAME-1@host, NAME-2@host …")] = "outbound-chat",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the Celery nodes: NAME-1@host, NAME-2@host …; else one made by chance.")
+    ] = None,
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
 ) -> None:
     """Run workers until Ctrl-C or SIGTERM.
