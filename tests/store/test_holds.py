@@ -259,9 +259,10 @@ def test_the_hold_of_a_batch_that_was_never_closed_ends_when_the_batch_is_forgot
     ledger.hold(f"batch:{batch}")
     ledger.hold("sender:sms")
     ledger.redis.delete(ledger.key(f"b:{batch}"))
-    ledger.tend()
 
-    assert [hold.scope for hold in ledger.holds()] == ["sender"]
+    assert [hold.scope for hold in ledger.holds()] == ["sender"], "also while no worker runs"
+    ledger.tend()
+    assert ledger.redis.hlen(ledger.key("holds")) == 1
 
 
 def test_a_hold_that_does_not_reach_the_job_makes_it_wait(ledger: Ledger) -> None:

@@ -5,7 +5,7 @@ Not for rules: what a call does stands in its Lua script, what it means in `call
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -109,12 +109,19 @@ class Store:
         """Keys of the budget that have another type than ours, so that another program wrote them."""
         kinds = {f"{keys.base}{kind.pattern}": kind.type for kind in KINDS if "*" not in kind.pattern}
         with translated():
-            found = {name: self.redis.type(name) for name in kinds}
+            found = self._types(kinds)
             if found[keys.senders] == kinds[keys.senders]:
                 lists = {keys.base + part + name: "hash" for name in self.redis.hkeys(keys.senders) for part in _LISTS}
                 kinds |= lists
-                found |= {name: self.redis.type(name) for name in lists}
+                found |= self._types(lists)
         return [name for name, type_ in found.items() if type_ not in {"none", kinds[name]}]
+
+    def _types(self, names: Collection[str]) -> dict[str, str]:
+        """All with one round trip: there are two lists for each sender."""
+        pipeline = self.redis.pipeline(transaction=False)
+        for name in names:
+            pipeline.type(name)
+        return dict(zip(names, pipeline.execute(), strict=True))
 
     def faults(self, keys: Keys) -> dict[str, int]:
         """What does not add up, as the wakers noted it: `kind:` with the lane or job → by how much."""
