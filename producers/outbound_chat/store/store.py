@@ -140,6 +140,14 @@ class Store:
             members = self.redis.zrange(keys.skewed, 0, -1)
         return {worker: int(ms) / 1000 for worker, ms in (member.rsplit(" ", 1) for member in members)}
 
+    def unanswered_requests(self, keys: Keys) -> int:
+        """How often wakers asked for a pump since the last one came; 0 where one is at work."""
+        with translated():
+            asked = self.redis.hget(keys.requests, "needed")
+            seconds, micros = self.redis.time()
+            pumps = self.redis.zcount(keys.pumps, seconds * 1000 + micros // 1000, "+inf")
+        return int(asked) if asked and is_count(asked) and not pumps else 0
+
     def forget_worker(self, keys: Keys, worker: str, version: str) -> None:
         """Takes a worker that ends off the list."""
         with translated():
