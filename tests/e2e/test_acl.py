@@ -236,7 +236,17 @@ def test_a_user_has_no_command_that_no_script_and_no_library_uses(user: str) -> 
     to_connect = {"ping", "hello", "client|setinfo", "eval", "evalsha", "info"}
     to_wait = {"subscribe", "unsubscribe", "wait", "waitaof"}
     of_workers = {"blpop", "lrange"}
-    of_celery = {"brpop", "llen", "multi", "exec", "psubscribe", "punsubscribe", "script|exists", "script|load"}
+    of_celery = {
+        "brpop",
+        "llen",
+        "multi",
+        "exec",
+        "psubscribe",
+        "punsubscribe",
+        "smembers",
+        "script|exists",
+        "script|load",
+    }
     known = in_scripts | to_connect | to_wait | (of_workers | of_celery if user == "oc-worker" else set())
     given = {word.removeprefix("+") for word in LINES[user].split() if word.startswith("+")}
 

@@ -254,6 +254,35 @@ def test_calls_that_pass_raise_the_rate_up_to_the_ceiling(ledger: Ledger) -> Non
     assert rates[-1] == 100
 
 
+@pytest.mark.parametrize(("known", "most"), [(2, 25), (5, 10), (20, 14)])
+def test_an_allowance_that_grew_eightfold_is_found_within_seconds(ledger: Ledger, known: int, most: float) -> None:
+    """AWS granted more, or whoever shared the allowance stopped: a campaign of hours must not creep on.
+
+    The seconds are those that the calls take at the rates that the bucket gives.
+    """
+    limited(ledger, rate=8 * known, count=1_000)
+    set_bucket(ledger, rate=known, known=known, passed=0)
+    seconds = 0.0
+    while rate(ledger) < 0.95 * 8 * known:
+        seconds += 1 / rate(ledger)
+        assert seconds < most
+        pass_calls(ledger, 1, limited_now=True)
+
+
+@pytest.mark.parametrize(
+    ("known", "passed", "most"), [(2, 36, 0.18), (5, 36, 0.18), (20, 200, 0.06), (100, 1_000, 0.06)]
+)
+def test_a_probe_meets_the_limit_that_is_known_gently_and_seldom(
+    ledger: Ledger, known: int, passed: int, most: float
+) -> None:
+    """Calls in flight beyond it are refused: three of a hundred at 2/s, one at 20/s, are what a probe may cost."""
+    limited(ledger, rate=10 * known, count=1_000)
+    set_bucket(ledger, rate=known, known=known, passed=passed - 1)
+    pass_calls(ledger, 1, limited_now=True)
+
+    assert known < rate(ledger) < known * (1 + most)
+
+
 def test_calls_that_pass_while_nothing_waits_raise_nothing(ledger: Ledger) -> None:
     """They say that little was sent, not that more may be."""
     ledger.configure(rate=100, burst=100, version="v2")

@@ -174,6 +174,17 @@ def test_the_waiting_jobs_of_a_tenant_are_cancelled_wherever_they_are(ledger: Le
     assert ledger.take().ids == later, "the tenant may come back"
 
 
+def test_a_tenant_with_many_batches_is_cancelled_some_at_a_time(ledger: Ledger) -> None:
+    """A batch a customer is a lane a job: no script may look at all of them."""
+    for _ in range(450):
+        ledger.add(1, lane=ledger.open_batch(tenant="gone"), watched=False)
+
+    ended = ledger.cancel_many("tenant:gone")
+    assert (sum(ended), max(ended)) == (450, 200)
+    assert not ledger.redis.exists(ledger.key("lanes:gone"))
+    assert ledger.holds() == []
+
+
 def test_a_waker_goes_on_with_an_order_whose_giver_died(ledger: Ledger) -> None:
     """Half a cancelled batch must not stand still for ever."""
     name = ledger.open_batch()

@@ -157,6 +157,31 @@ def test_tenants_behind_a_number_take_turns(ledger: Ledger) -> None:
     assert abs(tenants.count("big") - tenants.count("small")) <= 4
 
 
+@pytest.mark.parametrize(("limits", "room"), [({"number_rate": 40}, 40), ({"concurrency": 30}, 30)])
+def test_many_batches_take_the_room_that_there_is_with_one_claim(
+    ledger: Ledger, limits: dict[str, float], room: int
+) -> None:
+    """Of a batch a customer, each a lane of its own, one a claim would leave most of a limit unused."""
+    ledger.configure(senders={"sms": {"concurrency": 0}}, version="v2")
+    for _ in range(100):
+        ledger.add(1, lane=ledger.open_batch(tenant="shop"), watched=False)
+    assert taken(ledger, wanted=500) == []
+    ledger.configure(senders={"sms": limits}, version="v3")
+
+    assert room <= len(taken(ledger, wanted=500)) < 100
+
+
+def test_many_batches_of_the_same_time_are_due_at_once(ledger: Ledger) -> None:
+    """Nine o'clock is when everybody sends."""
+    for _ in range(250):
+        ledger.add(1, lane=ledger.open_batch(), watched=False, send_at_ms=ledger.now_ms() + HOUR_MS)
+    for part in ledger.names():
+        if part == "later" or part.startswith("lane:"):
+            ledger.run_out(part)
+
+    assert len(taken(ledger, wanted=500)) >= 200
+
+
 def test_a_sender_has_so_many_calls_at_a_time(ledger: Ledger) -> None:
     """A limit for a flow that calls a slow service."""
     ledger.configure(senders={"sms": {"concurrency": 2}}, version="v2")

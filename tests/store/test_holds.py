@@ -2,6 +2,7 @@
 
 import pytest
 
+from outbound_chat.jobs import Priority
 from outbound_chat.store.calls import Claimed, Empty, Held
 
 from .ledger import Ledger, lane
@@ -258,9 +259,10 @@ def test_the_hold_of_a_batch_that_was_never_closed_ends_when_the_batch_is_forgot
     ledger.hold(f"batch:{batch}")
     ledger.hold("sender:sms")
     ledger.redis.delete(ledger.key(f"b:{batch}"))
-    ledger.tend()
 
-    assert [hold.scope for hold in ledger.holds()] == ["sender"]
+    assert [hold.scope for hold in ledger.holds()] == ["sender"], "also while no worker runs"
+    ledger.tend()
+    assert ledger.redis.hlen(ledger.key("holds")) == 1
 
 
 def test_a_hold_that_does_not_reach_the_job_makes_it_wait(ledger: Ledger) -> None:
@@ -281,3 +283,31 @@ def test_a_batch_is_read_while_a_probe_is_due(ledger: Ledger) -> None:
     probe_is_due(ledger)
 
     assert ledger.batch(name)["waiting"] == "2"
+
+
+@pytest.mark.parametrize("scope", ["tenant:shop", "sender:sms", "instance:i-1"])
+def test_many_batches_of_one_tenant_go_on_at_once_after_a_release(ledger: Ledger, scope: str) -> None:
+    """A batch a customer is a lane a job: let out one by one, five thousand would take an hour of claims."""
+    ledger.configure(senders={"sms": {}}, version="v2")
+    for _ in range(300):
+        ledger.add(1, lane=ledger.open_batch(tenant="shop"), watched=False)
+    ledger.hold(scope)
+    assert isinstance(ledger.claim(wanted=500), Empty)
+    ledger.release(scope)
+
+    assert len(ledger.take(200).ids) == 200
+    assert len(ledger.take(500).ids) == 100
+
+
+def test_a_release_lets_tenants_with_many_and_with_few_batches_go_on_side_by_side(ledger: Ledger) -> None:
+    """One tenant's hundreds of lanes must not come before another's only one."""
+    ledger.configure(senders={"sms": {}}, version="v2")
+    for _ in range(60):
+        ledger.add(1, lane=ledger.open_batch(tenant="many"), watched=False)
+    ledger.add(60, lane=lane(Priority.BULK, tenant="few"), watched=False)
+    ledger.hold("sender:sms")
+    blocked(ledger)
+    ledger.release("sender:sms")
+
+    tenants = [ledger.job(local_id).tenant for local_id in ledger.take(40).ids]
+    assert tenants.count("many") == tenants.count("few") == 20

@@ -1,8 +1,11 @@
 """Waking: new work finds a pump or has one brought, and signals never pile up."""
 
+from outbound_chat.checks import Level
+from outbound_chat.cli.budgets import budget_checks
 from outbound_chat.store.calls import Empty
+from outbound_chat_config import Settings
 
-from .ledger import HOUR_MS, Ledger, new_job
+from .ledger import BUDGET, HOUR_MS, Ledger, new_job
 
 LINGER_MS = 1000
 
@@ -187,3 +190,22 @@ def test_the_waker_asks_for_nobody_when_nothing_is_due(ledger: Ledger) -> None:
     tended = ledger.tend()
     assert (tended.bring, tended.next_ms, tended.configured, tended.courier) == ("", -1, True, False)
     assert not tended.lost + tended.expired
+
+
+def test_doctor_says_that_nobody_takes_up_the_work(ledger: Ledger) -> None:
+    """A worker that was started with -Q eats no message of ours, and says nothing of it in its log."""
+    budget = Settings.from_values(budgets={BUDGET: {"rate": 10_000, "burst": 10_000}}).budgets[BUDGET]
+
+    def faults() -> list[str]:
+        return [check.finding for check in budget_checks(ledger.store, BUDGET, budget) if check.level is Level.FAULT]
+
+    ledger.add(1)
+    ledger.tend()
+    assert faults() == []
+    for _ in range(2):
+        ledger.forget_request()
+        ledger.tend()
+    assert ["nobody came" in finding for finding in faults()] == [True]
+
+    ledger.claim(wanted=1, first=True)
+    assert faults() == []

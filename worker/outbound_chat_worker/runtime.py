@@ -63,14 +63,14 @@ class Runtime:
         return self.store.run(calls.configure(self.keys(budget), version=self.settings_version(budget), **settings))
 
     def _budget_settings(self, budget: str) -> dict[str, Any]:
-        chosen = self.settings.budgets[budget]
-        senders = {name: sender for name, sender in self.settings.senders.items() if sender.budget == budget}
+        chosen, senders = self.settings.budgets[budget], self.settings.senders
         return {
             "rate": chosen.own_rate,
             "burst": chosen.own_burst,
             "max_pumps": chosen.max_pumps,
             "keep_ms": int(self.settings.results.keep.total_seconds() * 1000),
             "keep_requests_ms": int(self.settings.results.keep_requests.total_seconds() * 1000),
+            # Those of other budgets too: one that was moved keeps its limits for the jobs that wait where it was.
             "senders": {name: _limits(sender, senders) for name, sender in senders.items()},
             "weights": chosen.weights,
         }

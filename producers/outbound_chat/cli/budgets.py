@@ -6,6 +6,7 @@ from math import isclose
 from outbound_chat.checks import Check, Level
 from outbound_chat.cli.holding import held_by, release_command
 from outbound_chat.cli.output import number_of
+from outbound_chat.client._why_stops import ASKED_TOO_OFTEN
 from outbound_chat.reports import Hold
 from outbound_chat.store import Store, calls
 from outbound_chat_config import Budget
@@ -35,7 +36,9 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     for shared in sorted(store.shared_node_names(keys)):
         advice = "give each its own --name, or none; inspect and control reach only one of them"
         yield Check(f"workers of {name}", Level.WARNING, f"two have the node name {shared}", advice)
-    yield _workers(name, store.worker_versions(keys), number_of(books.get("waiting", 0), "job waits", "jobs wait"))
+    waiting = books.get("waiting", 0)
+    yield _workers(name, store.worker_versions(keys), number_of(waiting, "job waits", "jobs wait"))
+    yield from _requests(name, store.unanswered_requests(keys) if waiting else 0)
     yield from _books(name, books)
     yield _ledger(name, store.faults(keys), books.get("mended", 0))
 
@@ -85,6 +88,19 @@ def _workers(name: str, versions: Mapping[str, str], waiting: str) -> Check:
         finding = f"{len(versions)} run with different settings of this budget; {waiting}"
         return Check(subject, Level.FAULT, finding, advice)
     return Check(subject, Level.OK, f"{len(versions)} run; {waiting}")
+
+
+def _requests(name: str, asked: int) -> Iterator[Check]:
+    """Workers ask again after 2 s, then ever more slowly."""
+    if asked >= ASKED_TOO_OFTEN:
+        finding = (
+            f"asked {asked} times for somebody to send, and nobody came: Celery brings their messages to no worker"
+        )
+        advice = (
+            "start workers without -Q, or with the queue outbound-chat; look at the broker and at the workers' log; "
+            "if all workers are busy, run more"
+        )
+        yield Check(f"workers of {name}", Level.FAULT, finding, advice)
 
 
 def _skewed(worker: str, skew: float) -> Check:

@@ -13,6 +13,7 @@ from outbound_chat.checks import Check, Level
 from outbound_chat.cli.budgets import budget_checks
 from outbound_chat.cli.encryption import encryption_checks
 from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.moved import moved_checks
 from outbound_chat.cli.open_chats import open_chat_checks
 from outbound_chat.cli.output import Exit, out, print_json
 from outbound_chat.cli.server import server_checks
@@ -75,6 +76,7 @@ def _store(settings: Settings) -> Iterator[Check]:
                 yield from budget_checks(store, name, budget)
             yield from webhook_checks(settings, store)
             yield from encryption_checks(settings, store)
+            yield from moved_checks(settings, store)
     except StoreError as error:
         # The error says itself what to do.
         yield Check("redis", Level.FAULT, str(error))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from outbound_chat.client._checks import LONGEST_REASON, Errors, check_label, check_tenant
+from outbound_chat.client._moved import left_behind
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, SettingsError, UnknownBatch
@@ -48,7 +49,7 @@ class Control:
             errors.append(FieldError("reason", Code.REQUIRED, "is required: say why, for those who will wonder"))
         if errors:
             raise InvalidJob(errors)
-        for budget, scope in self._scopes(target):
+        for budget, scope in (*self._scopes(target), *(yield from self._before(target))):
             word = yield from ask(calls.hold(self._verbs.keys(budget), scope=scope, reason=reason.strip()))
             if word == "gone":
                 raise UnknownBatch(str(target.batch))
@@ -58,9 +59,11 @@ class Control:
     def release(self, target: Target) -> Steps[bool]:
         """Ends a person's hold of a scope; whether there was one."""
         released = False
-        for budget, scope in self._scopes(target):
+        for budget, scope in self._wherever(target) or self._scopes(target):
             ended, _ = yield from ask(calls.release(self._verbs.keys(budget), scope=scope))
             released = released or ended
+        if not released:
+            self._scopes(target)  # nobody holds what the settings do not know, which may be misspelt
         return released
 
     def holds(self) -> Steps[list[Hold]]:
@@ -119,6 +122,25 @@ class Control:
         if parts is None:
             raise UnknownBatch(str(target.batch))
         return [(parts[0], f"batch:{parts[1]}")]
+
+    def _before(self, target: Target) -> Steps[list[tuple[str, str]]]:
+        """Budgets that a sender or instance had before, where jobs of it are still open."""
+        if target.sender is None and target.instance is None:
+            return []
+        own = dict(self._scopes(target))
+        (scope,) = set(own.values())
+        # Redis knows the instance of a sender once a worker has been started with these settings.
+        senders = [name for name, one in self._settings.senders.items() if one.instance_id == target.instance]
+        scopes = [scope, *(f"sender:{name}" for name in senders)]
+        left = yield from left_behind(self._settings, scopes, own.keys())
+        return [(keys.budget, scope) for keys, one in left if one.open]
+
+    def _wherever(self, target: Target) -> list[tuple[str, str]]:
+        """All budgets for a sender or instance: it may have been held before it was given another, or removed."""
+        for kind, name in (("sender", target.sender), ("instance", target.instance)):
+            if name is not None:
+                return [(budget, f"{kind}:{name}") for budget in self._settings.budgets]
+        return []
 
     def _budgets_of_instance(self, instance: str) -> list[str]:
         senders = self._settings.senders.values()

@@ -1,4 +1,4 @@
-"""The suppression list of one sender, whether its numbers are stored as they are or encrypted.
+"""A suppression list of one sender in one budget, whether its numbers are stored as they are or encrypted.
 
 Where encryption is switched on or off, a sender has two lists until `rewrite` makes them one; here they look like one.
 Steps that a client runs, as those of `_verbs`.
@@ -9,19 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from outbound_chat.client._checks import Errors, check_label
 from outbound_chat.client._steps import Steps, ask
-from outbound_chat.errors import InvalidJob, MissingKey, StoreError
+from outbound_chat.errors import MissingKey, StoreError
 from outbound_chat.reports import SuppressedNumber
 from outbound_chat.seal import Damaged, Seal
 from outbound_chat.store import Keys, calls
 from outbound_chat.store.calls import FIRST_PAGE, Listed, OtherKey
 from outbound_chat.store.records import from_ms, to_ms
-from outbound_chat_config import Settings
 
 T = TypeVar("T")
 
-LONGEST_REASON = 200
 MARKED = "m"
 """Begins the cursor of a page of marks."""
 
@@ -34,19 +31,7 @@ class NumberList:
     sender: str
     seal: Seal = field(repr=False)
 
-    def adding(self, reason: str) -> Callable[[Sequence[str]], Steps[int]]:
-        """What puts numbers on it for a reason, and says how many are new."""
-        errors: Errors = []
-        check_label("reason", reason, LONGEST_REASON, errors)
-        if errors:
-            raise InvalidJob(errors)
-
-        def add(numbers: Sequence[str]) -> Steps[int]:
-            return (yield from self._add([(number, 0, reason) for number in numbers]))
-
-        return add
-
-    def _add(self, entries: Sequence[tuple[str, int, str]]) -> Steps[int]:
+    def add(self, entries: Sequence[tuple[str, int, str]]) -> Steps[int]:
         """Puts numbers on it, each with since when, in ms, and why. 0: from now on, unless they are there already."""
         seal, key_id = self.seal, ""
         if seal.seals:
@@ -65,7 +50,7 @@ class NumberList:
             marked = cursor.startswith(MARKED)
             cursor, page = yield from self.page(cursor or FIRST_PAGE)
             numbers = [entry.number for entry in page]
-            yield from self._add([(entry.number, to_ms(entry.since), entry.reason) for entry in page])
+            yield from self.add([(entry.number, to_ms(entry.since), entry.reason) for entry in page])
             if marked != self.seal.seals:
                 key_id = self.seal.number_key_id if marked else ""
                 names = [self.seal.mark(number) for number in numbers] if marked else numbers
@@ -155,12 +140,3 @@ class NumberList:
                 f"the suppression list of {self.sender} was written with another encryption.number_key; use that one"
             )
         return answer
-
-
-def list_of(settings: Settings, seal: Seal, sender: str) -> NumberList:
-    """The list of that sender.
-
-    Raises:
-        SettingsError: the settings have no such sender.
-    """
-    return NumberList(Keys(settings.key_prefix, settings.sender(sender).budget), sender, seal)

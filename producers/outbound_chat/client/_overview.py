@@ -2,7 +2,8 @@
 
 import re
 
-from outbound_chat.client._numbers import MARKED, list_of
+from outbound_chat.client._moved import SenderList
+from outbound_chat.client._numbers import MARKED
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.errors import FieldError, InvalidJob, UnknownBatch
@@ -84,5 +85,5 @@ def suppressed_page(verbs: Verbs, sender: str, cursor: str | None) -> Steps[Supp
     """A page of a sender's suppression list."""
     if cursor is not None and not _NUMBERS_CURSOR.fullmatch(cursor):
         raise InvalidJob([_NOT_OURS])
-    following, numbers = yield from list_of(verbs.settings, verbs.seal, sender).page(cursor or calls.FIRST_PAGE)
+    following, numbers = yield from SenderList(verbs.settings, verbs.seal, sender).page(cursor or calls.FIRST_PAGE)
     return SuppressedPage(numbers=tuple(numbers), cursor=None if following == calls.FIRST_PAGE else following)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from typing import TypeVar
 
-from outbound_chat.client._numbers import NumberList, list_of
+from outbound_chat.client._moved import SenderList
 from outbound_chat.client._overview import suppressed_page
 from outbound_chat.client._steps import Steps
 from outbound_chat.client._suppression import (
@@ -103,8 +103,9 @@ class Suppressing:
     def rewrite_suppressed(self, *, sender: str, on_progress: Callable[[int], None] | None = None) -> int:
         """Writes the sender's suppression list anew, as the settings say now; how many entries it has.
 
-        After encryption was switched on or off, or its newest key changed. The list holds all the while, and times and
-        reasons stay. `on_progress(entries)` is called after each 500 or so. Twice changes nothing.
+        After encryption was switched on or off, its newest key changed, or the sender was given another budget: the
+        numbers that it has there are copied. The list holds all the while, and times and reasons stay.
+        `on_progress(entries)` is called after each 500 or so. Twice changes nothing.
 
         Raises:
             SettingsError: the settings have no such sender.
@@ -112,8 +113,8 @@ class Suppressing:
         """
         return self._run(self._list(sender).rewrite(on_progress or _nobody))
 
-    def _list(self, sender: str) -> NumberList:
-        return list_of(self._settings, self._verbs.seal, sender)
+    def _list(self, sender: str) -> SenderList:
+        return SenderList(self._settings, self._verbs.seal, sender)
 
     def _write(self, numbers: Iterable[object], writer: NumberWriter) -> int:
         for number in numbers:
@@ -121,13 +122,13 @@ class Suppressing:
                 self._run(writer.flush())
         return self._run(writer.close())
 
-    def _all(self, listed: NumberList) -> Iterator[SuppressedNumber]:
+    def _all(self, listed: SenderList) -> Iterator[SuppressedNumber]:
         cursor = ""
         while cursor != FIRST_PAGE:
             cursor, page = self._run(listed.page(cursor or FIRST_PAGE))
             yield from page
 
-    def _those(self, listed: NumberList, numbers: Iterable[object]) -> Iterator[SuppressedNumber]:
+    def _those(self, listed: SenderList, numbers: Iterable[object]) -> Iterator[SuppressedNumber]:
         chunk = Chunk()
         for number in numbers:
             if chunk.add(number):
@@ -181,8 +182,8 @@ class AsyncSuppressing:
         """As `OutboundChat.rewrite_suppressed`."""
         return await self._run(self._list(sender).rewrite(on_progress or _nobody))
 
-    def _list(self, sender: str) -> NumberList:
-        return list_of(self._settings, self._verbs.seal, sender)
+    def _list(self, sender: str) -> SenderList:
+        return SenderList(self._settings, self._verbs.seal, sender)
 
     async def _write(self, numbers: Numbers, writer: NumberWriter) -> int:
         async for number in _each(numbers):
@@ -190,14 +191,14 @@ class AsyncSuppressing:
                 await self._run(writer.flush())
         return await self._run(writer.close())
 
-    async def _all(self, listed: NumberList) -> AsyncIterator[SuppressedNumber]:
+    async def _all(self, listed: SenderList) -> AsyncIterator[SuppressedNumber]:
         cursor = ""
         while cursor != FIRST_PAGE:
             cursor, page = await self._run(listed.page(cursor or FIRST_PAGE))
             for found in page:
                 yield found
 
-    async def _those(self, listed: NumberList, numbers: Numbers) -> AsyncIterator[SuppressedNumber]:
+    async def _those(self, listed: SenderList, numbers: Numbers) -> AsyncIterator[SuppressedNumber]:
         chunk = Chunk()
         async for number in _each(numbers):
             if chunk.add(number):

@@ -6,7 +6,7 @@ Steps that a client runs, as those of `_verbs`. Holds one chunk of numbers at a 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from outbound_chat.client._numbers import NumberList
+from outbound_chat.client._moved import SenderList
 from outbound_chat.client._steps import Steps
 from outbound_chat.errors import FieldError, InvalidNumbers
 from outbound_chat.jobs import Rejection
@@ -98,12 +98,12 @@ class NumberWriter:
 
 
 def adding(
-    listed: NumberList, reason: str, on_rejected: OnRejected | None, on_progress: OnProgress | None
+    listed: SenderList, reason: str, on_rejected: OnRejected | None, on_progress: OnProgress | None
 ) -> NumberWriter:
     """Puts numbers on a list."""
     return NumberWriter(listed.adding(reason), on_rejected, on_progress)
 
 
-def removing(listed: NumberList, on_rejected: OnRejected | None, on_progress: OnProgress | None) -> NumberWriter:
+def removing(listed: SenderList, on_rejected: OnRejected | None, on_progress: OnProgress | None) -> NumberWriter:
     """Takes numbers off a list."""
     return NumberWriter(listed.remove, on_rejected, on_progress)

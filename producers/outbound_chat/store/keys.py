@@ -202,6 +202,16 @@ class Keys:
         """Zset of live workers whose clock is wrong."""
         return f"{self.base}skewed"
 
+    @property
+    def pumps(self) -> str:
+        """Zset of pumps at work."""
+        return f"{self.base}pumps"
+
+    @property
+    def requests(self) -> str:
+        """Hash of requests for a pump."""
+        return f"{self.base}requests"
+
     def batch(self, batch: str) -> str:
         """Hash of a batch's book."""
         return f"{self.base}b:{batch}"

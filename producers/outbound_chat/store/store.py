@@ -6,7 +6,7 @@ Not for rules: what a call does stands in its Lua script, what it means in `call
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 from weakref import WeakSet
@@ -134,16 +134,24 @@ class Store:
     def strangers(self, keys: Keys) -> list[str]:
         """Keys of the budget that have another type than ours, so that another program wrote them."""
         kinds = {f"{keys.base}{kind.pattern}": kind.type for kind in KINDS if "*" not in kind.pattern}
-        found = {name: self._type(name) for name in kinds}
+        found = self._types(kinds)
         if found[keys.senders] == kinds[keys.senders]:
             senders = self.ask(lambda redis: redis.hkeys(keys.senders))
             lists = {keys.base + part + name: "hash" for name in senders for part in _LISTS}
             kinds |= lists
-            found |= {name: self._type(name) for name in lists}
+            found |= self._types(lists)
         return [name for name, type_ in found.items() if type_ not in {"none", kinds[name]}]
 
-    def _type(self, name: str) -> str:
-        return self.ask(lambda redis: str(redis.type(name)))
+    def _types(self, names: Collection[str]) -> dict[str, str]:
+        """All with one round trip: there are two lists for each sender."""
+
+        def types(redis: Any) -> list[str]:
+            pipeline = redis.pipeline(transaction=False)
+            for name in names:
+                pipeline.type(name)
+            return list(pipeline.execute())
+
+        return dict(zip(names, self.ask(types), strict=True))
 
     def faults(self, keys: Keys) -> dict[str, int]:
         """What does not add up, as the wakers noted it: `kind:` with the lane or job → by how much."""
@@ -166,6 +174,13 @@ class Store:
         """Workers seen within the last 10 s that claim nothing → seconds that the clock of their machine is ahead."""
         members = self.ask(lambda redis: redis.zrange(keys.skewed, 0, -1))
         return {worker: int(ms) / 1000 for worker, ms in (member.rsplit(" ", 1) for member in members)}
+
+    def unanswered_requests(self, keys: Keys) -> int:
+        """How often wakers asked for a pump since the last one came; 0 where one is at work."""
+        asked = self.ask(lambda redis: redis.hget(keys.requests, "needed"))
+        seconds, micros = self.ask(lambda redis: redis.time())
+        pumps = self.ask(lambda redis: redis.zcount(keys.pumps, seconds * 1000 + micros // 1000, "+inf"))
+        return int(asked) if asked and is_count(asked) and not pumps else 0
 
     def forget_worker(self, keys: Keys, worker: str, version: str) -> None:
         """Takes a worker that ends off the list."""

@@ -54,6 +54,7 @@ from outbound_chat.store.calls._pumps import (
     tend,
 )
 from outbound_chat.store.calls._reconcile import Finding, Reconciled, audit, reconcile
+from outbound_chat.store.calls._scopes import Left, read_scopes
 from outbound_chat.store.calls._suppression import (
     FIRST_PAGE,
     Listed,
@@ -95,6 +96,7 @@ __all__ = [
     "FoundKey",
     "Held",
     "KeyUse",
+    "Left",
     "Listed",
     "ListedBatches",
     "NewJob",
@@ -151,6 +153,7 @@ __all__ = [
     "read_pace",
     "read_request",
     "read_rows",
+    "read_scopes",
     "read_shared",
     "read_suppressed",
     "read_webhook_hosts",

@@ -179,7 +179,7 @@ pump_is_alive(pump, 0)
 if redis.call('GET', key('waiting')) == pump then
   redis.call('DEL', key('waiting'))
 end
-enroll_due_lanes()
+enroll_due_lanes(wanted)
 if not ring_has_work() then
   return empty()
 end

@@ -3,8 +3,11 @@
 -- reply   {now_ms, then `owner:scope` and its JSON of each hold}
 -- keeps   nothing is written
 -- uses: base
-local reply = { NOW }
-for _, part in ipairs(redis.call('HGETALL', key('holds'))) do
-  reply[#reply + 1] = part
+local reply, kept = { NOW }, redis.call('HGETALL', key('holds'))
+for i = 1, #kept, 2 do
+  -- A waker takes it away; until one runs nobody may be told of a batch that is gone.
+  if not is_lost_hold(kept[i]) then
+    reply[#reply + 1], reply[#reply + 2] = kept[i], kept[i + 1]
+  end
 end
 return reply

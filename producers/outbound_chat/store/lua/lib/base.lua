@@ -56,3 +56,9 @@ end
 local function budget_is_held()
   return read('HEXISTS', key('holds'), 'person:budget') ~= 0
 end
+
+-- Whether a hold is of a batch that is forgotten; of one that became final it ended with the batch.
+local function is_lost_hold(name)
+  local batch = string.match(name, '^%a+:batch:(.*)$')
+  return batch and redis.call('EXISTS', key('b:' .. batch)) == 0
+end

@@ -3,10 +3,16 @@
 -- calls that pass raise it again, so it settles at what the provider gives, whatever the ceiling says.
 -- At a throttled call the provider's own bucket is empty, so the calls that passed since the last one, by the time
 -- between, are the true rate: `known`. The rate starts a little below it, returns to it within a while, stays near it,
--- and then probes beyond, faster and faster (the shape of CUBIC, https://www.rfc-editor.org/rfc/rfc9438).
-local PROBE = 0.05 -- starts so much below the known rate; what that loses, the provider's burst makes up
-local CLIMB_CALLS, CLIMB_MS = 30, 5000 -- length of the climb: whichever is longer
-local DOUBT = 20 -- calls at the present rate that a measurement is mixed with, since a short one may be off by a call
+-- and then probes beyond, faster and faster (the shape of CUBIC, https://www.rfc-editor.org/rfc/rfc9438). Where the known
+-- rate still is the limit, a call is throttled soon after; well past that the provider gives more, and the rate doubles
+-- twice a second.
+local CLIMB_CALLS, CLIMB_S = 16, 5 -- length of the climb: whichever is longer
+local FULL_CLIMB = 20 -- calls a second; below, the climb is shorter by as much, or it would take too long to find more
+-- Starts so much below the known rate, of a short climb more, so that a probe has a reserve of two calls, whatever the
+-- rate; what that loses, the provider's burst makes up.
+local PROBE, PROBE_CALLS = 0.05, 1.4
+local FREE, GROWTH = 1.7, 2 -- climbs beyond the known rate after which each call that passes raises the rate by so much
+local DOUBT = 20 -- calls at the expected rate that a measurement is mixed with, since a short one may be off by a call
 local LARGEST_CUT = 0.85 -- of one measurement: it may be from before the provider changed its rate
 local OUTAGE_CUT, OUTAGE_FLOOR = 0.7, 0.1 -- while nothing passes at all, which tells nothing of the rate
 local NEAR = 0.9 -- a rate above this part of the known one has come back from an outage
@@ -83,6 +89,12 @@ local function note_limited(budget)
   budget.limited_ms = EXACT_NOW_MS
 end
 
+-- Calls of the climb back to the known rate, and the part of it by which it starts below.
+local function climb_of(budget)
+  local climb = math.max(CLIMB_CALLS, budget.known * CLIMB_S * math.min(1, budget.known / FULL_CLIMB))
+  return climb, math.max(PROBE, PROBE_CALLS / climb)
+end
+
 -- A call that was claimed then got past the provider's limit.
 local function note_passed(budget, claimed_ms)
   if not still_limits(budget) then
@@ -90,8 +102,9 @@ local function note_passed(budget, claimed_ms)
   end
   budget.passed = budget.passed + 1
   if claimed_ms > budget.cut_ms then
-    local climb = math.max(CLIMB_CALLS, budget.known * CLIMB_MS / 1000)
-    local wanted = budget.known * (1 + PROBE * (budget.passed / climb - 1) ^ 3)
+    local climb, below = climb_of(budget)
+    local beyond = budget.passed / climb - 1
+    local wanted = budget.known * (1 + below * beyond ^ 3) + GROWTH * climb * math.max(0, beyond - FREE)
     budget.rate = math.max(budget.rate, math.min(budget.ceiling, budget.rate * RETURN, wanted))
   end
 end
@@ -106,13 +119,17 @@ local function note_throttled(budget, claimed_ms)
   local measures = budget.passed > 0 and still_limits(budget)
   if measures then
     local seconds = (EXACT_NOW_MS - budget.measured_ms) / 1000
-    local measured = (budget.passed + DOUBT) / (seconds + DOUBT / rate)
+    -- A probe met the limit that was known; a rate that has grown beyond says more than that.
+    local expected = budget.passed <= climb_of(budget) * (1 + FREE) and math.min(rate, known) or rate
+    local measured = (budget.passed + DOUBT) / (seconds + DOUBT / expected)
     -- On the way back from an outage the rate is far below the known one, and no limit was met.
     local limit = rate >= known * NEAR and rate or known
-    budget.known = math.min(limit, math.max(measured, limit * LARGEST_CUT))
+    local least = LARGEST_CUT * (rate >= known * NEAR and expected or known)
+    budget.known = math.min(limit, math.max(measured, least))
   end
   if measures and rate >= known * NEAR then
-    budget.rate = budget.known * (1 - PROBE)
+    local _, below = climb_of(budget)
+    budget.rate = budget.known * (1 - below)
   else
     budget.rate = math.min(rate, math.max(rate * OUTAGE_CUT, budget.known * OUTAGE_FLOOR))
   end

@@ -2,13 +2,16 @@
 -- as `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
 local SWEPT = 200
 
+-- Lanes of the scope, and whether there are more: of a tenant with many some, since each has a job or goes when it is
+-- looked at, and a sweep must cost the same however many there are.
 local function lanes_of_scope(scope)
   local kind, name = string.match(scope, '^(%a+):(.*)$')
   if kind == 'tenant' then
-    return redis.call('SMEMBERS', key('lanes:' .. name))
+    local lanes = redis.call('SRANDMEMBER', key('lanes:' .. name), SWEPT + 1)
+    return lanes, #lanes > SWEPT
   end
   local lane = read('HGET', key('b:' .. name), 'lane')
-  return { lane and lane_parts(lane) and lane or nil }
+  return { lane and lane_parts(lane) and lane or nil }, false
 end
 
 -- Ends up to `most` jobs; how many it ended, and how many a newer version wrote, which are left to its wakers.
@@ -42,17 +45,18 @@ end
 -- it.
 local function sweep(scope)
   local swept, left = 0, 0
-  for _, lane in ipairs(lanes_of_scope(scope)) do
+  local lanes, more = lanes_of_scope(scope)
+  for _, lane in ipairs(lanes) do
     local ended, newer = cancel_lane(lane, SWEPT - swept)
     swept, left = swept + ended, left + newer
     if swept + left >= SWEPT then
       return swept, swept == 0
     end
   end
-  if left == 0 then
+  if left == 0 and not more then
     write('HDEL', key('holds'), 'cancel:' .. scope)
   end
-  return swept, true
+  return swept, not more
 end
 
 -- One sweep of an order whose giver did not see it through; whether there is more to do.

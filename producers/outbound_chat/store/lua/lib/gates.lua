@@ -169,13 +169,14 @@ end
 
 -- What keeps the lane's due jobs back, for `claim` and for those who ask why; writes nothing. Scope of the gate, when
 -- to try it again (nil: an event opens it), and the rule.
--- No scope: they may go, at most so many of them (fourth), the first as the probe of holds (fifth).
+-- No scope: they may go, at most so many of them (fourth), the first as the probe of holds (fifth); and at most so many
+-- (sixth) of all lanes that share the rules of the sender, its instance and its number.
 local function gate_of(lane)
   local held, try_at, probes = hold_of(lane)
   if held then
     return held, try_at, 'hold'
   end
-  local room = probes and 1 or math.huge
+  local room, own = probes and 1 or math.huge, math.huge
   local limits, name = limits_of_lane(lane)
   local _, _, _, batch = lane_parts(lane)
   if limits.concurrency then
@@ -186,8 +187,8 @@ local function gate_of(lane)
   end
   if batch ~= '' then
     local most, running = batch_calls(batch)
-    room = math.min(room, most and most - running or room)
-    if room < 1 then
+    own = most and most - running or own
+    if own < 1 then
       return 'batch:' .. batch, NOW + RETRY_MS, 'concurrency'
     end
   end
@@ -204,7 +205,7 @@ local function gate_of(lane)
       return 'number:' .. limits.number, NOW + (1 - parts) * 1000 / limits.number_rate, 'number'
     end
     -- How many parts the next job has is seen only when it is taken: seven go into a debt that the next ones wait for.
-    room = 1
+    room, own = math.min(room, math.max(1, math.floor(parts))), 1
   end
-  return nil, nil, nil, room, probes
+  return nil, nil, nil, math.min(room, own), probes, room
 end

@@ -45,11 +45,9 @@ local function settle_probe(id, lane, outcome, but)
   end
 end
 
--- Ends the holds of batches that are forgotten; of those that became final they ended with the batch.
 local function drop_lost_holds()
   for _, name in ipairs(read('HKEYS', key('holds')) or {}) do
-    local batch = string.match(name, '^%a+:batch:(.*)$')
-    if batch and redis.call('EXISTS', key('b:' .. batch)) == 0 then
+    if is_lost_hold(name) then
       redis.call('HDEL', key('holds'), name)
     end
   end

@@ -1,20 +1,23 @@
 -- opening: lets lanes out from behind a gate, and brings in what time has made due.
 
--- Lanes that one opening brings back, of each priority: it may have room for one job only.
+-- Tenants whose lanes an opening brings back with each round, of each priority: it may have room for one job only.
 local OPENING = 10
+-- Lanes that time has made due, of which a script looks at so many.
+local DUE_LANES = 100
 
 local function try_later(scope, at)
   redis.call('ZADD', key('later'), digits(math.ceil(at)), '@' .. scope)
 end
 
--- Lets a lane out from behind its gate; false: that is still closed.
+-- Lets a lane out from behind its gate; how many jobs the rules that it shares with others have room for, nil: the gate
+-- is still closed.
 local function let_out(lane, scope)
-  local closed, try_at = gate_of(lane)
+  local closed, try_at, _, _, _, room = gate_of(lane)
   if closed == scope then
     if try_at then
       try_later(scope, try_at)
     end
-    return false
+    return nil
   end
   bring_back(lane, scope)
   if closed then
@@ -22,30 +25,38 @@ local function let_out(lane, scope)
   else
     enroll(lane)
   end
-  return true
+  return room or math.huge
 end
 
--- Lets lanes out whose gate has opened, those with the lowest passes first; false: it is still closed.
-local function open_first(scope, priority)
-  local ring = key('kept:' .. scope .. ':' .. priority)
-  for _, tenant in ipairs(redis.call('ZRANGE', ring, 0, OPENING - 1)) do
-    local lane = redis.call('ZRANGE', ring .. ':' .. tenant, 0, 0)[1]
-    if not lane then
-      -- Somebody deleted the tenant's part; `reconcile` finds its lanes.
-      redis.call('ZREM', ring, tenant)
-    elseif not let_out(lane, scope) then
-      return false
+-- Lets lanes out whose gate has opened, those with the lowest passes first: one of each tenant in turn, as long as there
+-- are fewer than `most` and than there is room for. false: it is still closed.
+local function open_first(scope, priority, most)
+  local ring, brought = key('kept:' .. scope .. ':' .. priority), 0
+  repeat
+    local tenants = redis.call('ZRANGE', ring, 0, OPENING - 1)
+    for _, tenant in ipairs(tenants) do
+      local lane = redis.call('ZRANGE', ring .. ':' .. tenant, 0, 0)[1]
+      local room = lane and let_out(lane, scope)
+      if not lane then
+        -- Somebody deleted the tenant's part; `reconcile` finds its lanes.
+        redis.call('ZREM', ring, tenant)
+      elseif not room then
+        return false
+      else
+        brought, most = brought + 1, math.min(most, room)
+      end
     end
-  end
+  until #tenants == 0 or brought >= most
   return true
 end
 
--- Tries a gate after something changed: the rest of its lanes follow with the next scripts.
-local function open_gate(scope)
+-- Tries a gate after something changed: the rest of its lanes follow with the next scripts. `most`: how many lanes are
+-- of use now, since a claim that wants hundreds of jobs may need as many lanes; nil: those of one round.
+local function open_gate(scope, most)
   redis.call('ZREM', key('later'), '@' .. scope)
   local rest = false
   for priority = 1, 3 do
-    if not open_first(scope, priority) then
+    if not open_first(scope, priority, most or 1) then
       return
     end
     rest = rest or redis.call('EXISTS', key('kept:' .. scope .. ':' .. priority)) == 1
@@ -55,11 +66,12 @@ local function open_gate(scope)
   end
 end
 
--- Brings in what time alone has made due.
-local function enroll_due_lanes()
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('later'), '-inf', NOW, 'LIMIT', 0, 100)) do
+-- Brings in what time alone has made due. `most`: as of `open_gate`.
+local function enroll_due_lanes(most)
+  local limit = math.max(DUE_LANES, most or 1)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('later'), '-inf', NOW, 'LIMIT', 0, limit)) do
     if string.sub(member, 1, 1) == '@' then
-      open_gate(string.sub(member, 2))
+      open_gate(string.sub(member, 2), most)
     else
       enroll(member)
     end

@@ -1,0 +1,25 @@
+"""What `doctor` says of senders that were given another budget: whether their suppression lists came along."""
+
+from collections.abc import Iterator
+
+from outbound_chat.checks import Check, Level
+from outbound_chat.store import Store
+from outbound_chat.store.calls import Left, read_scopes
+from outbound_chat_config import Settings
+
+
+def moved_checks(settings: Settings, store: Store) -> Iterator[Check]:
+    """Nothing where every sender has its list in its budget, which is so where there is one budget."""
+    for budget in settings.budgets:
+        names = [name for name, sender in settings.senders.items() if sender.budget != budget]
+        for name, left in zip(names, _left(store, budget, names), strict=True):
+            home = settings.senders[name].budget
+            here = _left(store, home, [name])[0].listed if left.listed else 0
+            if left.listed > here:
+                finding = f"has {left.listed:,} numbers in budget {budget}, where it was, and {here:,} in {home}"
+                advice = f"outbound-chat rewrite-suppressed --sender {name} copies them"
+                yield Check(f"suppression list of {name}", Level.FAULT, finding, advice)
+
+
+def _left(store: Store, budget: str, names: list[str]) -> list[Left]:
+    return store.run(read_scopes(store.keys(budget), [f"sender:{name}" for name in names])) if names else []

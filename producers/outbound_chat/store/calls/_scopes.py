@@ -1,0 +1,27 @@
+"""What is left in a budget of senders and instances that belong to another one now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a budget has of a sender or instance."""
+
+    open: bool
+    """Jobs of it wait or are called, or may be among more than were looked at."""
+    listed: int
+    """Numbers on its suppression lists."""
+
+
+def read_scopes(keys: Keys, scopes: Sequence[str]) -> Call[list[Left]]:
+    """What the budget has of each scope, `sender:NAME` or `instance:ID`, in their order."""
+
+    def read(reply: list[Any]) -> list[Left]:
+        return [Left(jobs == 1, int(listed)) for jobs, listed in zip(reply[::2], reply[1::2], strict=True)]
+
+    return Call("read_scopes", keys, list(scopes), read)

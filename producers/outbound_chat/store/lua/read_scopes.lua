@@ -1,0 +1,62 @@
+-- read_scopes: whether a budget still has anything of senders or instances that were given another one.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV    1 for each scope: scope ('sender:<name>' or 'instance:<id>')
+-- reply   2 for each scope: open, listed; open: 1 when jobs of it wait or are called, or may be among those that were
+--         not looked at; listed: numbers on the suppression lists of a sender
+-- keeps   nothing is written; it costs the same however many lanes there are
+-- uses: base record lanes events webhooks books gates suppressed
+local PAGES, PAGE, MOST_CALLS = 20, 500, 500
+local open = {}
+
+local function note(lane)
+  for _, scope in ipairs(lane_parts(lane) and scopes_of(lane) or {}) do
+    open[scope] = true
+  end
+end
+
+-- Whether all that waits was seen.
+local function look_at_lanes()
+  local cursor = '0'
+  for _ = 1, PAGES do
+    local page = read('HSCAN', key('lanes'), cursor, 'COUNT', PAGE)
+    if not page then
+      return true
+    end
+    for i = 1, #page[2], 2 do
+      note(page[2][i])
+    end
+    cursor = page[1]
+    if cursor == '0' then
+      return true
+    end
+  end
+  return false
+end
+
+local function look_at_calls()
+  local ids = read('ZRANGE', key('leases'), 0, MOST_CALLS - 1) or {}
+  for _, id in ipairs(ids) do
+    local head = load_record(id)
+    if head then
+      note(head[LANE])
+    end
+  end
+  return #ids < MOST_CALLS
+end
+
+-- Of a list of marks one field is the name of their key.
+local function listed(scope)
+  local sender = string.match(scope, '^sender:(.*)$')
+  if not sender then
+    return 0
+  end
+  return (read('HLEN', list_named(sender, '')) or 0) + math.max(0, (read('HLEN', list_named(sender, KEY_FIELD)) or 0) - 1)
+end
+
+local lanes_seen, calls_seen = look_at_lanes(), look_at_calls()
+local reply = {}
+for _, scope in ipairs(ARGV) do
+  reply[#reply + 1] = (open[scope] or not lanes_seen or not calls_seen) and 1 or 0
+  reply[#reply + 1] = listed(scope)
+end
+return reply
