@@ -22,8 +22,6 @@ SENDER = "support"
 TEXT = "Your appointment is tomorrow at ten o'clock."
 READY_SECONDS = 120.0
 
-# As `outbound-chat worker --processes N` starts them.
-_OPTIONS = ("--without-gossip", "--without-mingle")
 _TASK = re.compile(r"Task outbound_chat\.pump\[\S+\] (received|succeeded)")
 
 
@@ -109,7 +107,7 @@ def running_bench(
         # The retry rules are those of a fresh installation, not the tests' quick ones.
         harness.configure(budgets={"main": {"rate": budget.rate, "burst": budget.burst}}, retry={})
         for index in range(processes):
-            harness.start_worker(*_OPTIONS, "-n", f"bench-{index}@%h")
+            harness.start_worker("-n", f"bench-{index}@%h")
         try:
             wait_until(lambda: harness.logs().count(" ready.") == processes, timeout=READY_SECONDS, what="the workers")
             yield Bench(harness, store)

@@ -17,7 +17,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.store import Store
 from outbound_chat_config import Settings
 from outbound_chat_worker.embedded import EmbeddedServer
-from outbound_chat_worker.processes import end, spawn
+from outbound_chat_worker.processes import spawn
 from outbound_chat_worker.sandbox import (
     SANDBOX_ACCESS_KEY_ID,
     SANDBOX_SECRET_ACCESS_KEY,
@@ -25,11 +25,14 @@ from outbound_chat_worker.sandbox import (
     SandboxOptions,
 )
 from tests import warm
+from tests.killing import kill_tree
 
 INSTANCE_ID = "0a1b2c3d-1111-4222-8333-444455556666"
 FLOW_ID = "1b2c3d4e-1111-4222-8333-444455556666"
 SOURCE = "arn:aws:connect:us-east-1:123456789012:phone-number/2c3d4e5f-1111-4222-8333-444455556666"
 WHATSAPP_SOURCE = "arn:aws:connect:us-east-1:123456789012:phone-number/3d4e5f6a-1111-4222-8333-444455556666"
+WORKER_OPTIONS = ("--loglevel", "INFO", "--without-gossip", "--without-mingle")
+"""Those that `outbound-chat worker` gives; without the last, a worker begins with a second of waiting for others."""
 UNLIMITED = SandboxOptions(rate=None, max_chats=1_000_000)
 
 
@@ -122,12 +125,12 @@ class Harness:
     def start_worker(
         self, *options: str, environment: Mapping[str, str] | None = None, wrapper: Sequence[str] = ()
     ) -> subprocess.Popen[bytes]:
-        """Starts a worker as `outbound-chat worker` does; its log is in `self.logs()`.
+        """Starts a worker with the options of `outbound-chat worker`; its log is in `self.logs()`.
 
         `wrapper`: begins the command, and ends by running the rest of it in its own place.
         """
-        command = [*wrapper, sys.executable, "-m", "outbound_chat_worker", "--loglevel", "INFO"]
-        process = self.start([*command, *options], environment)
+        command = [*wrapper, sys.executable, "-m", "outbound_chat_worker"]
+        process = self.start([*command, *WORKER_OPTIONS, *options], environment)
         self.workers.append(process)
         return process
 
@@ -140,7 +143,7 @@ class Harness:
                 standard = (nothing.fileno(), log.fileno(), log.fileno())
                 warm_process = warm.start(command, environment=whole, folder=self.folder, descriptors=standard)
             process = warm_process or spawn(command, environment=whole, folder=self.folder, output=log)
-        self._stack.callback(end, process)
+        self._stack.callback(kill_tree, process)
         return process
 
     def run(

@@ -199,7 +199,7 @@ class Rig:
             process = self.harness.start(command, environment)
         else:
             name = f"w{len(self.harness.workers)}@%h"
-            options = ("--without-gossip", "--without-mingle", "--pool", self.options.pool, "-n", name)
+            options = ("--pool", self.options.pool, "-n", name)
             concurrency = ("--concurrency", "2") if self.options.pool == "processes" else ()
             settings = ("--", *self.options.arguments) if self.options.arguments else ()
             process = self.harness.start_worker(

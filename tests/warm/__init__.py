@@ -21,8 +21,8 @@ from typing import IO
 from pydantic import TypeAdapter
 
 from outbound_chat_worker import sandbox
-from outbound_chat_worker.processes import end
 from outbound_chat_worker.sandbox import SandboxClient, SandboxOptions
+from tests.killing import kill_tree
 
 from ._forking import Server, WarmProcess, read_on_import
 
@@ -75,7 +75,7 @@ def run(
         try:
             code = process.wait(timeout)
         finally:
-            end(process, patience=0)
+            kill_tree(process)
         written = [_content(file) for file in (output, errors)]
     return subprocess.CompletedProcess(list(command), code, *written)
 
@@ -106,7 +106,7 @@ def running_sandbox(options: SandboxOptions) -> Iterator[SandboxClient]:
         try:
             yield SandboxClient(json.loads(answers.readline())["url"])
         finally:
-            end(process)
+            kill_tree(process)
 
 
 @functools.cache
