@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 from redis.exceptions import NoScriptError
 
-from outbound_chat.store.calls import Call, is_count, read_shared
+from outbound_chat.store.calls import Call, is_count, read_budget, read_shared
 from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, connect_async, patience
 from outbound_chat.store.deadline import BoundedLock, Deadline
 from outbound_chat.store.keys import KINDS, Keys
@@ -178,9 +178,7 @@ class Store:
     def unanswered_requests(self, keys: Keys) -> int:
         """How often wakers asked for a pump since the last one came; 0 where one is at work."""
         asked = self.ask(lambda redis: redis.hget(keys.requests, "needed"))
-        seconds, micros = self.ask(lambda redis: redis.time())
-        pumps = self.ask(lambda redis: redis.zcount(keys.pumps, seconds * 1000 + micros // 1000, "+inf"))
-        return int(asked) if asked and is_count(asked) and not pumps else 0
+        return int(asked) if asked and is_count(asked) and not self.run(read_budget(keys, [])).pumps else 0
 
     def forget_worker(self, keys: Keys, worker: str, version: str) -> None:
         """Takes a worker that ends off the list."""
