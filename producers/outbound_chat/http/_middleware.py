@@ -150,6 +150,8 @@ class _Exchange:
     def end(self) -> None:
         """Counts and logs."""
         if self._ahead:
+            # What it ended with no longer matters, and asyncio would complain of an error that nobody looked at.
+            self._ahead.add_done_callback(lambda task: task.cancelled() or task.exception())
             self._ahead.cancel()
         route: Any = self.scope.get("route")
         path = getattr(route, "path", "-")
