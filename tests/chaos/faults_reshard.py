@@ -113,7 +113,7 @@ def _lacks_tool() -> str:
 
 
 def _fault(name: str, strike: Callable[[Rig], None], needs: Callable[[], str] = lambda: "") -> Fault:
-    return Fault(name=name, kind=KIND, strike=strike, promise=PROMISE, rig=RIG, jobs=400, needs=needs, share=1)
+    return Fault(name=name, kind=KIND, strike=strike, promise=PROMISE, rig=RIG, jobs=400, needs=needs, share=0)
 
 
 FAULTS = (

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,17 +12,19 @@ from redis.exceptions import AskError, ClusterError, MovedError, ResponseError, 
 
 from outbound_chat import AsyncOutboundChat, Job, JobState, OutboundChat, StoreUnavailable
 from outbound_chat.store import Store
-from outbound_chat.store.connection import translated
+from outbound_chat.store.faults import translated
 from outbound_chat.store.scripts import load_script
-from tests.clusters import Cluster, SlotMove, move_at_once, slot_of
+from tests.clusters import Cluster, Node, SlotMove, move_at_once, slot_of
 from tests.harness import number, sender
+from tests.waiting import wait_until
 
 from .ledger import BUDGET
 from .test_scripts import SCRIPTS, a_call
 
 SLOT = slot_of(BUDGET)
 STAGES = ("opened", "half of the keys moved", "all keys moved", "assigned")
-REFUSED = StoreUnavailable
+SECONDS = 0.2
+"""Time for a call that is refused again and again."""
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +60,14 @@ def stages(move: SlotMove) -> Iterator[str]:
     yield STAGES[3]
 
 
-def client(cluster: Cluster, **values: Any) -> OutboundChat:
-    return OutboundChat(redis_url=cluster.url, broker_url="redis://127.0.0.1:1", senders={"sms": sender()}, **values)
+def values_of(cluster: Cluster) -> dict[str, Any]:
+    """Settings of a client."""
+    broker = "redis://127.0.0.1:1"
+    return {"redis_url": cluster.url, "broker_url": broker, "senders": {"sms": sender()}, "redis_timeout": SECONDS}
+
+
+def client(cluster: Cluster) -> OutboundChat:
+    return OutboundChat(**values_of(cluster))
 
 
 def contents(cluster: Cluster) -> dict[str, bytes]:
@@ -108,10 +117,10 @@ def test_no_job_is_unknown_and_no_key_forgotten(move: SlotMove) -> None:
                 if stage == STAGES[-1]:
                     assert answer().id == job.id
                 else:
-                    with pytest.raises(REFUSED):
+                    with pytest.raises(StoreUnavailable):
                         answer()
         assert chat.status(job.id).state is JobState.QUEUED
-    with Store(move.cluster.url) as store:
+    with Store(move.cluster.url, seconds=SECONDS) as store:
         assert store.books(store.keys(BUDGET)) == {"accepted": 1, "waiting": 1}
 
 
@@ -120,13 +129,34 @@ def _enqueue(chat: OutboundChat, *, fsync: bool = False) -> Job:
     return chat.enqueue(sender="sms", to=number(1), text="Hello", idempotency_key="key-1", **durability)
 
 
+def test_a_move_that_ends_in_time_is_a_wait(move: SlotMove) -> None:
+    """Nobody who enqueues notices a small budget's move."""
+    patient = {**values_of(move.cluster), "redis_timeout": 60}
+    with OutboundChat(**patient) as chat, ThreadPoolExecutor() as pool:
+        job = _enqueue(chat)
+        move.target.run("CONFIG", "RESETSTAT")
+        move.open()
+        answers = [
+            pool.submit(_enqueue, chat),
+            pool.submit(_enqueue, chat, fsync=True),
+            pool.submit(chat.status, job.id),
+        ]
+        wait_until(lambda: _refusals(move.target) >= len(answers), timeout=60, what="calls that are refused")
+        move.move_keys()
+        move.assign()
+        assert {answer.result().id for answer in answers} == {job.id}
+
+
+def _refusals(node: Node) -> int:
+    found: dict[str, int] = node.client.info("errorstats").get("errorstat_TRYAGAIN", {})
+    return found.get("count", 0)
+
+
 def test_the_same_holds_for_asyncio(move: SlotMove) -> None:
     """Its client follows redirections by code of its own."""
 
     async def walk() -> None:
-        async with AsyncOutboundChat(
-            redis_url=move.cluster.url, broker_url="redis://127.0.0.1:1", senders={"sms": sender()}
-        ) as chat:
+        async with AsyncOutboundChat(**values_of(move.cluster)) as chat:
 
             async def enqueue(**options: Any) -> Job:
                 return await chat.enqueue(sender="sms", to=number(1), text="Hello", idempotency_key="key-1", **options)
@@ -142,7 +172,7 @@ def test_the_same_holds_for_asyncio(move: SlotMove) -> None:
                     if stage == STAGES[-1]:
                         assert (await answer()).id == job.id
                     else:
-                        with pytest.raises(REFUSED):
+                        with pytest.raises(StoreUnavailable):
                             await answer()
 
     asyncio.run(walk())
@@ -150,7 +180,7 @@ def test_the_same_holds_for_asyncio(move: SlotMove) -> None:
 
 def test_what_is_read_without_a_script_is_right_at_every_stage(move: SlotMove) -> None:
     """Doctor and workers read single keys, which are on one node or the other."""
-    with client(move.cluster) as chat, Store(move.cluster.url) as store:
+    with client(move.cluster) as chat, Store(move.cluster.url, seconds=SECONDS) as store:
         keys = store.keys(BUDGET)
         for index in range(5):
             chat.enqueue(sender="sms", to=number(index), text="Hello")
@@ -168,7 +198,7 @@ def test_what_is_read_without_a_script_is_right_at_every_stage(move: SlotMove) -
 
 def test_a_signal_wakes_who_waits_while_the_slot_moves(move: SlotMove) -> None:
     """A waker blocks for seconds on a node that loses the slot meanwhile; it may be refused, and then looks again."""
-    with client(move.cluster) as chat, Store(move.cluster.url) as store:
+    with client(move.cluster) as chat, Store(move.cluster.url, seconds=SECONDS) as store:
         keys = store.keys(BUDGET)
         chat.enqueue(sender="sms", to=number(1), text="Hello")
         for stage in stages(move):

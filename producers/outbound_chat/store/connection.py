@@ -104,9 +104,7 @@ def _connect_cluster_async(url: str, options: dict[str, Any]) -> redis.asyncio.R
     secure = asked.pop("connection_class", None) is not None
     # Its connections take these, and the client, unlike all others, does not.
     more = {name: asked.pop(name) for name in ("ssl_ca_path", "ssl_password") if name in asked}
-    client = AsyncCluster(
-        startup_nodes=nodes, retry=AsyncRetry(NoBackoff(), 0), ssl=secure, **{**options, **asked}
-    )
+    client = AsyncCluster(startup_nodes=nodes, retry=AsyncRetry(NoBackoff(), 0), ssl=secure, **{**options, **asked})
     manager: Any = client.nodes_manager
     # Nodes that it finds later are made with these.
     made = manager.connection_kwargs["connection_class"] = bounded(manager.connection_kwargs["connection_class"])
