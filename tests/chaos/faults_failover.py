@@ -37,7 +37,6 @@ FSYNC = replace(RIG, durability="fsync", fsync="always")
 STOPPED_SECONDS = 8.0
 LOOK_SECONDS = 60.0
 JOINS_SECONDS = 2.0
-COORDINATES_FROM = 9
 
 
 class _Failover:
@@ -121,11 +120,11 @@ def coordinated(rig: Rig) -> None:
         failover.is_over()
 
 
-def _cannot_coordinate() -> str:
-    # https://github.com/valkey-io/valkey/pull/1292
+def lacks_valkey_9(what: str) -> str:
+    """Why what came with Valkey 9.0 can't be tried here; empty: it can."""
     asked = subprocess.run([find_server(), "--version"], capture_output=True, text=True, check=True)  # ours
     version = re.search(r"Valkey server v=(\d+)", asked.stdout)
-    return "" if version and int(version[1]) >= COORDINATES_FROM else "sentinels coordinate since Valkey 9.0"
+    return "" if version and int(version[1]) >= 9 else f"{what} since Valkey 9.0"
 
 
 def _faults(name: str, strike: Callable[[Rig], None], promise: float = PROMISE) -> tuple[Fault, Fault]:
@@ -149,6 +148,7 @@ FAULTS = (
         jobs=800,
         renew=True,
         share=0,
-        needs=_cannot_coordinate,
+        # https://github.com/valkey-io/valkey/pull/1292
+        needs=lambda: lacks_valkey_9("sentinels coordinate"),
     ),
 )

@@ -22,6 +22,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.store import Store
 from outbound_chat_config import Settings
 from outbound_chat_worker.embedded import EmbeddedServer
+from tests.clusters import Cluster, SlotMove, slot_of
 from tests.harness import UNLIMITED, Harness, sender
 from tests.proxy import Proxy, running_proxy
 from tests.sentinels import SentinelSet
@@ -59,6 +60,8 @@ class RigOptions:
     """Workers reach Redis and Connect through proxies, `rig.to_redis` and `rig.to_connect`."""
     sentinels: bool = False
     """Store and broker are what sentinels name, `rig.sentinels`: a primary and its replica."""
+    cluster: bool = False
+    """The store is a Redis Cluster, `rig.cluster`, in which a node has the budget's slot alone, and one has none."""
     durability: str = ""
     """`fsync`: a job is acknowledged when it is on the disk and with a replica; empty: as by default."""
     disk_mb: int = 0
@@ -106,6 +109,11 @@ class Rig:
         if self.options.sentinels:
             # It outlives the workers, for to sign off from no store takes its time-outs.
             self.sentinels = self.stack.enter_context(SentinelSet(self.folder / "sentinels", fsync=self.options.fsync))
+        if self.options.cluster:
+            self.cluster = self.stack.enter_context(Cluster(self.folder / "cluster", size=2, spare=2))
+            move = SlotMove(self.cluster, slot_of(BUDGET), self.cluster.nodes[-1])
+            move.open()
+            move.assign()
         self.harness = Harness(self.folder, UNLIMITED, fsync=self.options.fsync, server=self.options.server)
         self.stack.callback(self.harness.close)
         self.sandbox = self.harness.sandbox
@@ -118,6 +126,9 @@ class Rig:
         }
         if self.options.sentinels:
             changes["redis_url"] = self.sentinels.url
+        if self.options.cluster:
+            # Celery has no transport for clusters.
+            changes |= {"redis_url": self.cluster.url, "broker_url": self.server.url}
         if self.options.durability:
             changes["durability"] = {"default": self.options.durability, "replicas": 1}
         if self.options.broker == "redis":
@@ -138,7 +149,7 @@ class Rig:
         self.redis = self.stack.enter_context(client_of(self.url, tries=5, timeout=10))
         self.workers: list[subprocess.Popen[bytes]] = []
         self.start_workers()
-        self.sampler = self.stack.enter_context(Sampler(self.url, self.keys.base))
+        self.sampler = self.stack.enter_context(Sampler(self.url, self.keys))
         self.traffic = Traffic(self.chat)
 
     def _mount_disk(self) -> None:

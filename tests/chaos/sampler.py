@@ -14,6 +14,8 @@ from typing import Any, Self
 
 import redis
 
+from outbound_chat.store import Keys
+
 from .stores import client_of
 
 EVERY_SECONDS = 0.05
@@ -50,9 +52,9 @@ class _Mark:
 class Sampler:
     """A thread that looks 20 times a second; while Redis does not answer it sees nothing."""
 
-    def __init__(self, url: str, base: str) -> None:
-        """`url`: of the store; `base`: first part of the budget's keys."""
-        self._base = base
+    def __init__(self, url: str, keys: Keys) -> None:
+        """`url`: of the store; `keys`: of the budget."""
+        self._keys = keys
         self._redis = client_of(url, tries=1, timeout=1)
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -118,7 +120,7 @@ class Sampler:
     def _look(self, watched: Sequence[str]) -> tuple[int, int]:
         """Jobs that are final, and how many of the watched ones are not."""
         seen = self._seen
-        reply: list[Any] = self._redis.eval(_LOOK, 1, self._base, *watched)
+        reply: list[Any] = self._redis.eval(_LOOK, 2, *self._keys.declared, *watched)
         books = {name: int(count) for name, count in zip(reply[0][::2], reply[0][1::2], strict=True)}
         final = sum(books.get(state, 0) for state in FINAL)
         waiting, leased, accepted = (books.get(name, 0) for name in ("waiting", "leased", "accepted"))

@@ -1,17 +1,22 @@
-"""Clients of a rig's store, which is one server, or what sentinels name."""
+"""Clients of a rig's store, which is one server, what sentinels name, or a cluster."""
+
+from typing import Any
 
 import redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
+from outbound_chat.store.cluster import Cluster
 from outbound_chat.store.sentinel import connect_by_sentinel
 from outbound_chat_config import is_sentinel
 
 BETWEEN_TRIES_SECONDS = 0.2
 
 
-def client_of(url: str, *, tries: int, timeout: float) -> redis.Redis:
+def client_of(url: str, *, tries: int, timeout: float) -> Any:
     """A client of the store's primary; waits so many seconds for a connection, and for each answer."""
+    if "+cluster" in url:
+        return Cluster.from_url(url.replace("+cluster", ""), decode_responses=True, socket_timeout=timeout)
     retry = Retry(ConstantBackoff(BETWEEN_TRIES_SECONDS), tries - 1)
     if is_sentinel(url):
         options = {"decode_responses": True, "socket_timeout": timeout, "socket_connect_timeout": timeout}

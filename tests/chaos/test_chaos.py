@@ -97,6 +97,13 @@ def test_the_same_holds_on_a_rig_of_its_own(tmp_path: Path, name: str) -> None:
     assert _broken(_strike(tmp_path / "rigs", fault.rig, [fault])) == []
 
 
+def test_the_same_holds_while_the_slot_moves_in_a_cluster(tmp_path: Path) -> None:
+    """Step by step, and in one moment; what needs a package of the system is in `make chaos` alone."""
+    faults = [replace(BY_NAME[name], jobs=120) for name in ("reshard/by-hand", "reshard/at-once")]
+
+    assert _broken(_strike(tmp_path / "rigs", faults[0].rig, faults)) == []
+
+
 def test_the_audit_sees_what_is_lost_and_what_is_doubled(tmp_path: Path) -> None:
     """A campaign that could not fail would prove nothing."""
     fault = Fault(name="sabotage", kind="test", strike=_sabotage, promise=5)

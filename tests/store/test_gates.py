@@ -176,7 +176,7 @@ def test_many_batches_of_the_same_time_are_due_at_once(ledger: Ledger) -> None:
     for _ in range(250):
         ledger.add(1, lane=ledger.open_batch(), watched=False, send_at_ms=ledger.now_ms() + HOUR_MS)
     for part in ledger.names():
-        if part == "later" or part.startswith("lane:"):
+        if part == "later" or part.startswith("timed:"):
             ledger.run_out(part)
 
     assert len(taken(ledger, wanted=500)) >= 200

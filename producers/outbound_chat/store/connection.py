@@ -11,6 +11,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from outbound_chat.store.cluster import AsyncCluster, Cluster
 from outbound_chat.store.deadline import BoundedLock, bounded
 from outbound_chat.store.faults import RECONNECTED
 from outbound_chat.store.persist import Patience
@@ -74,7 +75,7 @@ def _connect_cluster(url: str, options: dict[str, Any]) -> redis.RedisCluster:
     # redis-py has no types for it.
     make_node: Any = redis.cluster.ClusterNode
     nodes = [make_node(host, port) for host, port in others]
-    client = redis.RedisCluster.from_url(
+    client = Cluster.from_url(
         first, startup_nodes=nodes, retry=Retry(NoBackoff(), 0), connection_pool_class=_Pool, **options
     )
     manager: Any = client.nodes_manager
@@ -103,9 +104,7 @@ def _connect_cluster_async(url: str, options: dict[str, Any]) -> redis.asyncio.R
     secure = asked.pop("connection_class", None) is not None
     # Its connections take these, and the client, unlike all others, does not.
     more = {name: asked.pop(name) for name in ("ssl_ca_path", "ssl_password") if name in asked}
-    client = redis.asyncio.RedisCluster(
-        startup_nodes=nodes, retry=AsyncRetry(NoBackoff(), 0), ssl=secure, **{**options, **asked}
-    )
+    client = AsyncCluster(startup_nodes=nodes, retry=AsyncRetry(NoBackoff(), 0), ssl=secure, **{**options, **asked})
     manager: Any = client.nodes_manager
     # Nodes that it finds later are made with these.
     made = manager.connection_kwargs["connection_class"] = bounded(manager.connection_kwargs["connection_class"])

@@ -11,11 +11,11 @@ from redis.exceptions import (
     AuthorizationError,
     BusyLoadingError,
     ClusterDownError,
+    ClusterError,
     ConnectionError as RedisConnectionError,
     InvalidResponse,
     MasterDownError,
     MaxConnectionsError,
-    MovedError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -34,7 +34,7 @@ RECONNECTED = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDow
 """After a failover a connection stays with the old primary, which refuses every write: it must be made again."""
 
 _AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ClusterDownError, RedisClusterException)
-_MOVED = (ReadOnlyError, MasterDownError, TryAgainError, AskError, MovedError)
+_MOVED = (ReadOnlyError, MasterDownError, TryAgainError, AskError, ClusterError)
 _HOPELESS = (AuthenticationError, AuthorizationError, MaxConnectionsError)
 _NON_LOCAL = "non local key"
 """A script met a key that a moving slot has taken along already."""

@@ -9,11 +9,12 @@ from typing import Any
 
 import redis.asyncio
 from redis.exceptions import (
+    AskError,
     ConnectionError as RedisConnectionError,
-    MovedError,
     NoScriptError,
     ResponseError,
     TimeoutError as RedisTimeoutError,
+    TryAgainError,
 )
 
 from outbound_chat.store.calls import Call
@@ -21,7 +22,7 @@ from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis
 from outbound_chat.store.faults import RECONNECTED
 from outbound_chat.store.scripts import Script
 
-_ELSEWHERE = (*RECONNECTED, MovedError)
+_ELSEWHERE = (*RECONNECTED, AskError, TryAgainError)
 """The script ran on a server that may not take it; the client finds the right one by a command of its own."""
 
 Commands = Sequence[tuple[str | int | float, ...]]

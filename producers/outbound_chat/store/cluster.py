@@ -1,0 +1,43 @@
+"""Clients of redis-py for a Redis Cluster that follow a moving slot to a node they do not know yet.
+
+A node without slots is in no answer to `CLUSTER SLOTS`. While the first slot moves there, only the redirection (ASK)
+names the node, and redis-py would fail with `AttributeError`.
+"""
+
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.asyncio.cluster import ClusterNode as AsyncClusterNode
+from redis.cluster import PRIMARY, ClusterNode
+
+
+def _address(name: str) -> tuple[str, int]:
+    host, _, port = name.rpartition(":")
+    return host, int(port)
+
+
+class Cluster(redis.RedisCluster):
+    """For threads."""
+
+    def get_node(self, host: str | None = None, port: int | None = None, node_name: str | None = None) -> Any:
+        """The node; made if a redirection names one that is not known."""
+        manager: Any = self.nodes_manager
+        found = manager.get_node(host, port, node_name)
+        if found is None and node_name:
+            make: Any = ClusterNode
+            found = manager.nodes_cache.setdefault(node_name, make(*_address(node_name), PRIMARY))
+        return found
+
+
+class AsyncCluster(redis.asyncio.RedisCluster):
+    """For asyncio."""
+
+    def get_node(self, host: str | None = None, port: int | None = None, node_name: str | None = None) -> Any:
+        """As `Cluster.get_node`."""
+        manager = self.nodes_manager
+        found = manager.get_node(host, port, node_name)
+        if found is None and node_name:
+            found = AsyncClusterNode(*_address(node_name), PRIMARY, **manager.connection_kwargs)
+            manager.set_nodes(manager.nodes_cache, {found.name: found})
+        return found
