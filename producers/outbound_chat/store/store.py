@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 from weakref import WeakSet
 
+from redis import RedisCluster
 from redis.exceptions import NoScriptError
 
 from outbound_chat.store.calls import Call, is_count, read_budget, read_shared
@@ -199,8 +200,9 @@ class Store:
             return 0.0, 0.0
 
     def ping(self) -> None:
-        """Returns when the server answers."""
-        self.ask(lambda redis: redis.ping())
+        """Returns when the server answers, of a cluster any node."""
+        where = _any_node(self._url)
+        self.ask(lambda redis: redis.ping(**where))
 
     def listen(self, channel: str) -> Subscription:
         """Subscribes to a channel; when the block begins, nothing that is published from then on is missed."""
@@ -241,6 +243,7 @@ class AsyncStore:
     ) -> None:
         """As that of `Store`."""
         self.redis: Any = client or connect_async(url, seconds)
+        self._any_node = _any_node(url)
         self._patience = patience(url, seconds)
         self._shebang = knows_shebang(client)
         self._prefix = prefix
@@ -279,8 +282,8 @@ class AsyncStore:
         return await self._patience.persist_async(lambda _: question(self.redis))
 
     async def ping(self) -> None:
-        """Returns when the server answers."""
-        await self.ask(lambda redis: redis.ping())
+        """As that of `Store`."""
+        await self.ask(lambda redis: redis.ping(**self._any_node))
 
     def subscription(self) -> AsyncSubscription:
         """A connection of its own for channels, which come and go."""
@@ -291,6 +294,11 @@ class AsyncStore:
         """Closes all connections."""
         await self.redis.aclose()
         await close_sentinels_async(self.redis)
+
+
+def _any_node(url: str) -> dict[str, str]:
+    """Has a command go to one node of a cluster that would else go to all, of which one may be away."""
+    return {"target_nodes": RedisCluster.RANDOM} if is_cluster(url) else {}
 
 
 def _block(call: Call[Any]) -> float:
