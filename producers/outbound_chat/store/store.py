@@ -3,9 +3,10 @@
 Not for rules: what a call does stands in its Lua script, what it means in `calls`.
 """
 
+import asyncio
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -30,6 +31,11 @@ _LISTS = ("suppressed:", "marked:")
 
 SECONDS = 5.0
 """Time for a whole call where nothing else is said, as `redis_timeout` by default."""
+
+
+MOST_CALLS = 100
+"""Scripts of one budget that a client of asyncio has under way at once. Each needs a connection, and to make one costs
+as much as four calls: a thousand who ask at once would spend their time on that."""
 
 
 class Signal(NamedTuple):
@@ -244,6 +250,8 @@ class AsyncStore:
         """As that of `Store`."""
         self.redis: Any = client or connect_async(url, seconds)
         self._any_node = _any_node(url)
+        # Of each budget: in a cluster that of another may hang.
+        self._rooms: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(MOST_CALLS))
         self._patience = patience(url, seconds)
         self._shebang = knows_shebang(client)
         self._prefix = prefix
@@ -270,10 +278,11 @@ class AsyncStore:
         async def attempt(_: Deadline) -> Any:
             if call.then:
                 return await run_together_async(self.redis, call, script)
-            try:
-                return await self.redis.evalsha(script.sha, 2, *call.keys.declared, *call.args)
-            except NoScriptError:
-                return await self.redis.eval(script.source, 2, *call.keys.declared, *call.args)
+            async with self._rooms[call.keys.base]:
+                try:
+                    return await self.redis.evalsha(script.sha, 2, *call.keys.declared, *call.args)
+                except NoScriptError:
+                    return await self.redis.eval(script.source, 2, *call.keys.declared, *call.args)
 
         return call.read(await self._patience.persist_async(attempt, _block(call)))
 
