@@ -15,11 +15,13 @@ from redis.crc import key_slot
 
 from outbound_chat import AsyncOutboundChat, JobState, OutboundChat
 from outbound_chat.checks import Level
+from outbound_chat.cli.budgets import budget_checks
 from outbound_chat.cli.server import server_checks
 from outbound_chat.errors import StoreUnavailable
 from outbound_chat.ids import new_local_id
 from outbound_chat.store import AsyncStore, Store, calls, read_servers
 from outbound_chat.store.calls import Claimed, Result
+from outbound_chat_config import Budget
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import free_port, number, sender
 from tests.waiting import wait_until
@@ -208,6 +210,9 @@ def test_doctor_looks_at_every_primary(nodes: Nodes) -> None:
         client.config_set("maxmemory-policy", "allkeys-lru")
         client.config_set("cluster-require-full-coverage", "yes")
         found = list(server_checks(read_servers(store)))
+        for server in nodes.servers:
+            assert list(budget_checks(store, budget_of(nodes, server), Budget()))
+            assert store.unanswered_requests(store.keys(budget_of(nodes, server))) == 0
         with nodes.frozen(silent), Store(nodes.url(bad), seconds=2) as hasty:
             away = list(server_checks(read_servers(hasty)))
         client.config_set("maxmemory-policy", "noeviction")

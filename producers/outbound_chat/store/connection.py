@@ -45,6 +45,11 @@ def patience(url: str, seconds: float) -> Patience:
     return Patience(seconds, alone=not (is_cluster(url) or is_sentinel(url)), tls=url.startswith("rediss"))
 
 
+def any_node(url: str) -> dict[str, str]:
+    """Has a command go to one node of a cluster that would else go to all, of which one may be away."""
+    return {"target_nodes": redis.RedisCluster.RANDOM} if is_cluster(url) else {}
+
+
 def connect(url: str, seconds: float) -> AnyRedis:
     """A client for the URL; connects at its first command. That of a cluster reads the slots at once.
 

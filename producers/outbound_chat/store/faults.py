@@ -11,6 +11,7 @@ from redis.exceptions import (
     AuthorizationError,
     BusyLoadingError,
     ClusterDownError,
+    ClusterError,
     ConnectionError as RedisConnectionError,
     InvalidResponse,
     MasterDownError,
@@ -34,7 +35,7 @@ RECONNECTED = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDow
 """After a failover a connection stays with the old primary, which refuses every write: it must be made again."""
 
 _AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ClusterDownError, RedisClusterException)
-_MOVED = (ReadOnlyError, MasterDownError, TryAgainError, AskError, MovedError)
+_MOVED = (ReadOnlyError, MasterDownError, TryAgainError, AskError, MovedError, ClusterError)
 _HOPELESS = (AuthenticationError, AuthorizationError, MaxConnectionsError)
 _NO_CLUSTER = "Cluster mode is not enabled"
 _NON_LOCAL = "non local key"
