@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from outbound_chat import Job, JobState, OutboundChat, StoreUnavailable
+from outbound_chat_config import Settings
 from outbound_chat_worker.embedded import EmbeddedServer
 from outbound_chat_worker.processes import end
 from tests.harness import Harness, free_port, number
@@ -67,6 +68,26 @@ def test_enqueue_says_clearly_that_redis_is_down_and_stores_nothing(stack: Harne
     assert any("0 jobs are in the ledger" in note for note in caught.value.__notes__)
     chat.close()
     stack.server.restart()
+
+
+def test_commands_and_workers_outlive_a_redis_that_hangs(stack: Harness) -> None:
+    """Each command ends while it hangs; a worker says so, call after call, and goes on by itself."""
+    stack.configure(redis_timeout=0.3, worker={"redis_timeout": 1})
+    worker = stack.start_worker()
+    with OutboundChat.from_settings(Settings.from_values(**{**stack.values, "redis_timeout": 60})) as patient:
+        first = patient.enqueue(sender="support", to=number(1), text="Hello")
+        assert patient.wait(first.id, timeout=60).state is JobState.SENT
+        stack.server.process.send_signal(signal.SIGSTOP)
+        try:
+            ended = [stack.run(*command) for command in (["status", first.id], ["list"], ["cancel", first.id])]
+            wait_until(lambda: stack.logs().count("waker: Redis can't be reached") > 1, timeout=60, what="two calls")
+        finally:
+            stack.server.process.send_signal(signal.SIGCONT)
+        second = patient.enqueue(sender="support", to=number(2), text="Hello again")
+
+        assert patient.wait(second.id, timeout=60).state is JobState.SENT
+    assert [(done.returncode, "tried for 0.3 s" in done.stderr) for done in ended] == [(3, True)] * 3
+    assert worker.poll() is None
 
 
 def test_scheduled_jobs_go_although_redis_lost_the_settings(stack: Harness) -> None:

@@ -1,16 +1,19 @@
 """Redis over TLS: the store and Celery's broker verify the server, and show a certificate of their own."""
 
 import asyncio
+import socketserver
 import ssl
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
-from outbound_chat import AsyncOutboundChat, JobState, OutboundChat, SettingsError, StoreUnavailable
+from outbound_chat import AsyncOutboundChat, JobState, OutboundChat, SettingsError, StoreError, StoreUnavailable
+from outbound_chat.store import AsyncStore, Store
 from outbound_chat_config import Settings
 from tests.harness import Harness, number, sender
 from tests.proxy import running_proxy
@@ -65,7 +68,7 @@ def test_a_certificate_of_our_own_is_shown_where_it_is_asked_for(stack: Harness,
     ca = ("ssl_ca_certs", certificates.ca)
     ours = (("ssl_certfile", certificates.certificate), ("ssl_keyfile", certificates.key))
     with running_proxy(stack.server.port, tls=context) as proxy:
-        stack.configure(redis_url=url(proxy.port, ca))
+        stack.configure(redis_url=url(proxy.port, ca), redis_timeout=1)
         with pytest.raises(StoreUnavailable):
             stack.chat().enqueue(**JOB)
 
@@ -74,6 +77,81 @@ def test_a_certificate_of_our_own_is_shown_where_it_is_asked_for(stack: Harness,
         job = stack.chat().enqueue(**JOB)
         assert stack.chat().wait(job.id, 60).state is JobState.SENT
         stack.kill(worker)
+
+
+def why_not(address: str, seconds: float = 1.0) -> set[str]:
+    """What a thread and what asyncio are told."""
+
+    def of_threads() -> str:
+        with Store(address, seconds=seconds) as store, pytest.raises(StoreError) as caught:
+            store.ping()
+        return str(caught.value)
+
+    async def of_tasks() -> str:
+        store = AsyncStore(address, seconds=seconds)
+        with pytest.raises(StoreError) as caught:
+            await store.ping()
+        await store.close()
+        return str(caught.value)
+
+    async def both() -> set[str]:
+        return set(await asyncio.gather(asyncio.to_thread(of_threads), of_tasks()))
+
+    return asyncio.run(both())
+
+
+def test_the_likely_cause_is_named_where_only_one_speaks_tls(stack: Harness, certificates: Certificates) -> None:
+    """Each waits for the other, or hears nothing but the end of the line."""
+    context = certificates.server_context
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(certificates.ca)
+    with running_proxy(stack.server.port, tls=context) as proxy:
+        told = {
+            "that it speaks TLS at this port": why_not(f"rediss://127.0.0.1:{stack.server.port}/0"),
+            "begin redis_url with rediss://": why_not(f"redis://127.0.0.1:{proxy.port}/0"),
+            "whether it wants a certificate of ours": why_not(url(proxy.port, ("ssl_ca_certs", certificates.ca))),
+        }
+
+    assert [words for words, errors in told.items() for error in errors if words not in error] == []
+
+
+def test_a_server_that_is_no_redis_or_takes_no_more_is_named(stack: Harness) -> None:
+    """An alert of TLS, a page of HTTP, and `maxclients`, at which the server runs."""
+    with answering(b"\x15\x03\x03\x00\x02\x02\x50") as tls, answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as web:
+        assert all("it speaks TLS" in error for error in why_not(f"redis://127.0.0.1:{tls}/0"))
+        assert all("is no Redis" in error for error in why_not(f"redis://127.0.0.1:{web}/0"))
+    with redis.Redis(port=stack.server.port) as bare:
+        most = bare.config_get("maxclients")["maxclients"]
+        bare.config_set("maxclients", 1)
+        told = why_not(stack.server.url)
+        bare.config_set("maxclients", most)
+
+    assert all("maxclients is reached; raise it on the server" in error for error in told)
+    assert not any("that the server runs" in error or "may have been accepted" in error for error in told)
+
+
+def test_doctor_warns_where_any_certificate_is_taken(stack: Harness, port: int) -> None:
+    stack.configure(redis_url=f"rediss://127.0.0.1:{port}/0?ssl_cert_reqs=none")
+    report = stack.run("doctor").stdout
+
+    assert "redis_url takes any certificate (ssl_cert_reqs=none)" in " ".join(report.split())
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[int]:
+    """A port that gives this answer to everything."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1000)
+            self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield int(server.server_address[1])
+        server.shutdown()
+        thread.join()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

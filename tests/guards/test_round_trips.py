@@ -12,6 +12,7 @@ from benchmarks.ledger import running_side
 from outbound_chat import AsyncOutboundChat
 from outbound_chat.client import OutboundChat
 from outbound_chat.store import Call, Store, calls
+from outbound_chat_config import Settings
 from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.pump import Pump
 from outbound_chat_worker.runtime import Runtime
@@ -81,7 +82,8 @@ def test_a_thousand_who_wait_read_once_and_after_a_lost_connection_in_bulk(stack
         return bool(server.info("stats")["pubsub_channels"] > WAITERS)
 
     async def walk() -> None:
-        async with AsyncOutboundChat.from_settings(stack.settings) as chat:
+        patient = Settings.from_values(**{**stack.values, "redis_timeout": 60})
+        async with AsyncOutboundChat.from_settings(patient) as chat:
             rows = ({"to": number(index)} for index in range(WAITERS))
             batch = (await chat.enqueue_batch(rows, sender="support", text="Hello")).id
             before = Commands(server)

@@ -85,6 +85,35 @@ def _check_an_outage(stack: Harness) -> None:
         assert stack.books_add_up()
 
 
+def test_a_redis_that_hangs_is_said_too_and_the_same_key_gives_the_same_job(stack: Harness) -> None:
+    """Each answer comes while it hangs. What the service gave up on is done when it goes on, and done once."""
+    stack.configure(redis_timeout=0.3)
+    service = start_service(stack)
+    key = {"Idempotency-Key": "order-1"}
+    with service.client() as http:
+        known = http.post("/v1/jobs", json=JOB).json()["id"]
+        stack.server.process.send_signal(signal.SIGSTOP)
+        try:
+            for answer in (
+                http.post("/v1/jobs", json=JOB, headers=key),
+                http.post("/v1/jobs", json=JOB, headers=key),
+                http.get(f"/v1/jobs/{known}"),
+                http.get(f"/v1/jobs/{known}", params={"wait": 60}),
+            ):
+                problem(answer, 503, "store_unavailable")
+        finally:
+            stack.server.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: http.get("/readyz").status_code == 200, timeout=TIMEOUT, what="the service to recover")
+
+        def enqueue() -> httpx.Response:
+            return http.post("/v1/jobs", json=JOB, headers=key)
+
+        wait_until(lambda: enqueue().is_success, timeout=TIMEOUT, what="an answer")
+        assert len({enqueue().json()["id"] for _ in range(2)}) == 1
+        with stack.chat() as chat:
+            assert chat._store.books(chat._store.keys("main"))["accepted"] == 2
+
+
 def test_bodies_have_limits(stack: Harness) -> None:
     stack.configure(http={"max_body_bytes": 2_000, "body_timeout": 0.5, "max_header_bytes": 4_000})
     service = start_service(stack)

@@ -17,8 +17,27 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    ClusterError,
+    ConnectionError as RedisConnectionError,
+    InvalidResponse,
+    MasterDownError,
+    MovedError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    ResponseError,
+    SlotNotCoveredError,
+    TimeoutError as RedisTimeoutError,
+    TryAgainError,
+)
 
-from outbound_chat.errors import StoreUnavailable
+from outbound_chat.errors import StoreError, StoreUnavailable
 from outbound_chat.ids import new_local_id
 from outbound_chat.store import AsyncStore, Keys, Store, calls
 from outbound_chat_worker.embedded import EmbeddedServer, find_server
@@ -175,6 +194,73 @@ def test_a_server_that_hangs_for_less_is_waited_for(place: Place) -> None:
             work = pool.submit(ask)
             assert asked.wait(PATIENCE)
         work.result(PATIENCE)
+
+
+class Troubled:
+    """Answers with these errors, one a command, and then as it should; a client of threads or of asyncio."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.asked = 0
+
+    def ping(self) -> bool:
+        self.asked += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return True
+
+
+class AsyncTroubled(Troubled):
+    async def ping(self) -> bool:  # type: ignore[override]  # as the clients of redis-py differ
+        return super().ping()
+
+
+PASSING = [
+    BusyLoadingError("Redis is loading the dataset in memory"),
+    ReadOnlyError("You can't write against a read only replica."),
+    MasterDownError("Link with MASTER is down"),
+    ClusterDownError("The cluster is down"),
+    TryAgainError("Multiple keys request during rehashing of slot"),
+    AskError("13775 127.0.0.1:7001"),
+    MovedError("13775 127.0.0.1:7001"),
+    ClusterError("TTL exhausted."),
+    SlotNotCoveredError('Slot "1" is not covered by the cluster.'),
+    ResponseError("Script attempted to access a non local key in a cluster node"),
+    RedisConnectionError("Connection closed by server."),
+    RedisTimeoutError("Timeout reading from 127.0.0.1:6379"),
+    RedisConnectionError("max number of clients reached"),
+]
+LASTING = [
+    AuthenticationError("invalid username-password pair or user is disabled."),
+    NoPermissionError("this user has no permissions to run the 'ping' command"),
+    RedisClusterException("Cluster mode is not enabled on this node"),
+    OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
+    InvalidResponse("Protocol error"),
+]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)
+def test_what_passes_is_a_delay(error: Exception) -> None:
+    """A failover, a slot that moves, a server that starts: within its time the call tries again."""
+    client, of_tasks = Troubled(error, error), AsyncTroubled(error, error)
+    Store("redis://", client=client, seconds=PATIENCE).ping()  # type: ignore[arg-type]  # a stand-in
+    asyncio.run(AsyncStore("redis://", client=of_tasks, seconds=PATIENCE).ping())  # type: ignore[arg-type]  # as above
+    for_ever = Troubled(*[error] * 1_000)
+    with pytest.raises(StoreUnavailable):
+        Store("redis://", client=for_ever, seconds=0.05).ping()  # type: ignore[arg-type]  # as above
+
+    assert (client.asked, of_tasks.asked) == (3, 3)
+
+
+@pytest.mark.parametrize("error", LASTING, ids=lambda error: type(error).__name__)
+def test_what_does_not_pass_is_said_at_once(error: Exception) -> None:
+    client, of_tasks = Troubled(error), AsyncTroubled(error)
+    with pytest.raises(StoreError):
+        Store("redis://", client=client, seconds=PATIENCE).ping()  # type: ignore[arg-type]  # a stand-in
+    with pytest.raises(StoreError):
+        asyncio.run(AsyncStore("redis://", client=of_tasks, seconds=PATIENCE).ping())  # type: ignore[arg-type]  # as above
+
+    assert (client.asked, of_tasks.asked) == (1, 1)
 
 
 @pytest.fixture

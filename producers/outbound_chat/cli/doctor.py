@@ -18,7 +18,7 @@ from outbound_chat.cli.open_chats import open_chat_checks
 from outbound_chat.cli.output import Exit, out, print_json
 from outbound_chat.cli.server import server_checks
 from outbound_chat.cli.webhook_checks import webhook_checks
-from outbound_chat.errors import SettingsError, StoreError
+from outbound_chat.errors import SettingsError, StoreError, StoreUnavailable
 from outbound_chat.store import Store, read_servers
 from outbound_chat_config import Settings, load_settings
 
@@ -47,6 +47,7 @@ def _checks() -> Iterator[Check]:
         yield Check("settings", Level.FAULT, str(error), "mend the settings; docs/settings.md lists them all")
         return
     yield from _settings(settings)
+    yield from _certificates(settings)
     yield from _store(settings)
     for point in sorted(entry_points(group="outbound_chat.checks")):
         try:
@@ -67,13 +68,29 @@ def _settings(settings: Settings) -> Iterator[Check]:
         yield Check("settings", Level.FAULT, "no sender is configured", "add [senders.NAME] to outbound-chat.toml")
 
 
+def _certificates(settings: Settings) -> Iterator[Check]:
+    """Nothing to say where every server must prove who it is."""
+    for name in ("redis_url", "broker_url"):
+        url = getattr(settings, name)
+        if url and "ssl_cert_reqs=none" in url.get_secret_value():
+            finding = (
+                f"{name} takes any certificate (ssl_cert_reqs=none): whoever is on the line could pass for the server"
+            )
+            advice = "remove the option, and name the file of the authority in ssl_ca_certs"
+            yield Check("tls", Level.WARNING, finding, advice)
+
+
 def _store(settings: Settings) -> Iterator[Check]:
     try:
         store = Store.from_settings(settings)
         with store:
             yield from server_checks(read_servers(store))
             for name, budget in settings.budgets.items():
-                yield from budget_checks(store, name, budget)
+                try:
+                    yield from budget_checks(store, name, budget)
+                except StoreUnavailable as error:
+                    # In a cluster the servers of other budgets may answer.
+                    yield Check(f"budget {name}", Level.FAULT, str(error))
             yield from webhook_checks(settings, store)
             yield from encryption_checks(settings, store)
             yield from moved_checks(settings, store)

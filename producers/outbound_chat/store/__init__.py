@@ -8,7 +8,8 @@ from outbound_chat.store import calls
 from outbound_chat.store.calls import Call
 from outbound_chat.store.keys import ACCESS, KINDS, KeyKind, Keys, Lifetime
 from outbound_chat.store.server import Server, read_servers
-from outbound_chat.store.store import AsyncStore, Store
+from outbound_chat.store.store import Store
+from outbound_chat.store.store_async import AsyncStore
 from outbound_chat.store.subscription import AsyncSubscription
 
 __all__ = [

@@ -7,6 +7,7 @@ import redis.asyncio
 import redis.asyncio.cluster
 import redis.asyncio.connection
 import redis.cluster
+from redis._parsers import AsyncCommandsParser
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -45,6 +46,11 @@ def patience(url: str, seconds: float) -> Patience:
     return Patience(seconds, alone=not (is_cluster(url) or is_sentinel(url)), tls=url.startswith("rediss"))
 
 
+def any_node(url: str) -> dict[str, str]:
+    """Has a command go to one node of a cluster that would else go to all, of which one may be away."""
+    return {"target_nodes": redis.RedisCluster.RANDOM} if is_cluster(url) else {}
+
+
 def connect(url: str, seconds: float) -> AnyRedis:
     """A client for the URL; connects at its first command. That of a cluster reads the slots at once.
 
@@ -75,13 +81,27 @@ def _connect_cluster(url: str, options: dict[str, Any]) -> redis.RedisCluster:
     # redis-py has no types for it.
     make_node: Any = redis.cluster.ClusterNode
     nodes = [make_node(host, port) for host, port in others]
+    # The one other try goes to another node: a new client asks the first primary for its commands, which may be away.
     client = Cluster.from_url(
-        first, startup_nodes=nodes, retry=Retry(NoBackoff(), 0), connection_pool_class=_Pool, **options
+        first, startup_nodes=nodes, retry=Retry(NoBackoff(), 1), connection_pool_class=_Pool, **options
     )
     manager: Any = client.nodes_manager
     # One thread reads the slots while others wait, each until its own end.
     manager._initialization_lock = BoundedLock()  # noqa: SLF001  # nothing else bounds it
     return client
+
+
+class _Parser(AsyncCommandsParser):
+    """Asks for the commands of the server when one is sent whose keys redis-py does not know; scripts need none.
+
+    redis-py would ask at each look for the slots, always the first primary, and fail while that is away.
+    """
+
+    async def initialize(self, node: Any = None) -> None:
+        if node:
+            self.node = node
+        else:
+            await super().initialize()
 
 
 def connect_async(url: str, seconds: float) -> AnyAsyncRedis:
@@ -105,6 +125,7 @@ def _connect_cluster_async(url: str, options: dict[str, Any]) -> redis.asyncio.R
     # Its connections take these, and the client, unlike all others, does not.
     more = {name: asked.pop(name) for name in ("ssl_ca_path", "ssl_password") if name in asked}
     client = AsyncCluster(startup_nodes=nodes, retry=AsyncRetry(NoBackoff(), 0), ssl=secure, **{**options, **asked})
+    client.commands_parser = _Parser()
     manager: Any = client.nodes_manager
     # Nodes that it finds later are made with these.
     made = manager.connection_kwargs["connection_class"] = bounded(manager.connection_kwargs["connection_class"])

@@ -34,12 +34,15 @@ RECONNECTED = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDow
 """After a failover a connection stays with the old primary, which refuses every write: it must be made again."""
 
 _AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ClusterDownError, RedisClusterException)
-_MOVED = (ReadOnlyError, MasterDownError, TryAgainError, AskError, ClusterError)
+_MOVED = (ReadOnlyError, MasterDownError, TryAgainError, AskError, MovedError, ClusterError)
 _HOPELESS = (AuthenticationError, AuthorizationError, MaxConnectionsError)
+_NO_CLUSTER = "Cluster mode is not enabled"
 _NON_LOCAL = "non local key"
 """A script met a key that a moving slot has taken along already."""
 _CLIENT_CERTIFICATE = ("CERTIFICATE_REQUIRED", "UNKNOWN_CA", "BAD_CERTIFICATE", "HANDSHAKE_FAILURE")
 """Alerts by which a server refuses the certificate that it was shown, or that it was shown none."""
+_CLOSED = ("closed by server", "EOF occurred", "reset by peer")
+_UNSENT = ("connecting to", "max number of clients", "No master found")
 _TLS_RECORDS = ('got "\\x15"', 'got "\\x16"')
 """An alert or a handshake of TLS, read as an answer of Redis. https://www.rfc-editor.org/rfc/rfc8446#section-5.1"""
 
@@ -47,7 +50,7 @@ _TLS_RECORDS = ('got "\\x15"', 'got "\\x16"')
 def passes(error: Exception) -> bool:
     """Whether the same command may succeed a moment later: a cut line, a server that starts, a failover, a slot."""
     chain = list(_chain(error))
-    if any(isinstance(one, _HOPELESS) for one in chain) or _tls_fault(error) or "is not enabled" in str(error):
+    if any(isinstance(one, _HOPELESS) for one in chain) or _tls_fault(error) or _NO_CLUSTER in str(error):
         return False
     return isinstance(error, (*_AWAY, *_MOVED)) or _NON_LOCAL in str(error)
 
@@ -56,6 +59,16 @@ def is_refusal(error: Exception) -> bool:
     """Whether nobody listens at the address, or it does not exist."""
     nobody = (ConnectionRefusedError, FileNotFoundError, socket.gaierror)
     return any(isinstance(one, nobody) or "Connect call failed" in str(one) for one in _chain(error))
+
+
+def no_node(error: Exception) -> bool:
+    """Whether none of the nodes of a cluster that are known could be asked for the others."""
+    return "Redis Cluster cannot be connected" in str(error)
+
+
+def may_have_run(error: Exception) -> bool:
+    """Whether a command may have reached the server before this was said."""
+    return not is_refusal(error) and not any(words in str(error) for words in _UNSENT)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -109,7 +122,7 @@ def in_our_words(error: Exception, *, tls: bool | None = None) -> StoreError:
 
 
 def _unreachable(error: Exception, *, tls: bool | None) -> str:
-    text = str(error)
+    text = str(error).rstrip(".")
     if "max number of clients" in text:
         return "Redis takes no more connections: maxclients is reached; raise it on the server, or close other clients"
     if isinstance(error, AuthenticationError | AuthorizationError):
@@ -118,23 +131,38 @@ def _unreachable(error: Exception, *, tls: bool | None) -> str:
 
 
 def _advice(error: Exception, *, tls: bool | None) -> str:
-    """The likely cause, as far as the error says anything of it."""
+    """What to do about the likely cause, as far as the error says anything of it."""
     fault, text = _tls_fault(error), str(error)
     reason = (fault.reason or "") if fault else ""
-    if "CERTIFICATE_VERIFY_FAILED" in f"{reason} {text}":
-        return (
-            "its certificate is not trusted; name the file of the authority that signed it, and the host it was made "
-            "for: rediss://HOST:PORT/0?ssl_ca_certs=/path/ca.pem"
-        )
-    if any(alert in reason for alert in _CLIENT_CERTIFICATE):
-        return (
-            "the server wants a certificate of ours that it trusts; name one in redis_url: "
-            "ssl_certfile=/path/client.pem&ssl_keyfile=/path/client.key"
-        )
-    if fault or (tls and "Timeout connecting" in text):
-        return "check that the server runs, and that it speaks TLS at this port; if it does not, begin with redis://"
-    if tls is False and ("closed by server" in text or "reset by peer" in text):
-        return "check that the server runs; if it speaks TLS at this port, begin redis_url with rediss://"
-    if tls and ("closed by server" in text or "EOF occurred" in text or "reset by peer" in text):
-        return "check that the server runs, that it speaks TLS at this port, and whether it wants a certificate of ours"
-    return "check redis_url and that the server runs"
+    closed = any(words in text for words in _CLOSED)
+    rows = (
+        (
+            "CERTIFICATE_VERIFY_FAILED" in reason + text,
+            (
+                "its certificate is not trusted; name the file of the authority that signed it, and the host it was "
+                "made for: rediss://HOST:PORT/0?ssl_ca_certs=/path/ca.pem"
+            ),
+        ),
+        (
+            any(alert in reason for alert in _CLIENT_CERTIFICATE),
+            (
+                "the server wants a certificate of ours that it trusts; name one in redis_url: "
+                "ssl_certfile=/path/client.pem&ssl_keyfile=/path/client.key"
+            ),
+        ),
+        (
+            fault or (tls and "Timeout connecting" in text),
+            "check that the server runs, and that it speaks TLS at this port; if it does not, begin with redis://",
+        ),
+        (
+            tls and (closed or "Error connecting" in text),
+            "check that the server runs, that it speaks TLS at this port, and whether it wants a certificate of ours",
+        ),
+        (
+            tls is False and closed,
+            "check that the server runs; if it speaks TLS at this port, begin redis_url with rediss://",
+        ),
+        (_NO_CLUSTER in text, "name nodes of a cluster, or begin redis_url with redis:// for a server by itself"),
+        (True, "check redis_url and that the server runs"),
+    )
+    return next(advice for applies, advice in rows if applies)

@@ -14,7 +14,7 @@ from redis.exceptions import NoScriptError, TimeoutError as RedisTimeoutError
 
 from outbound_chat.errors import StoreError, StoreUnavailable
 from outbound_chat.store.deadline import Deadline
-from outbound_chat.store.faults import FAULTS, in_our_words, is_refusal, passes
+from outbound_chat.store.faults import FAULTS, in_our_words, is_refusal, may_have_run, no_node, passes
 
 T = TypeVar("T")
 
@@ -67,18 +67,20 @@ class Patience:
             except TimeoutError as error:
                 if not limit.expired():
                     raise
-                raise tries.gave_up(RedisTimeoutError("no answer")) from error
+                raise tries.timed_out() from error
 
 
 class _Tries:
     """What the tries of one call came to."""
 
-    __slots__ = ("_deadline", "_failures", "_patience", "_telling")
+    __slots__ = ("_deadline", "_failures", "_patience", "_ran", "_telling")
 
     def __init__(self, patience: Patience, deadline: Deadline) -> None:
         self._patience = patience
         self._deadline = deadline
         self._failures = 0
+        self._ran = False
+        """A server may have got the command."""
         self._telling: Exception | None = None
         """The last error that says more than that time ran out, which towards the end it always does."""
 
@@ -90,23 +92,32 @@ class _Tries:
         """
         if not passes(error):
             raise in_our_words(error, tls=self._patience.tls) from error
-        self._failures += 1
-        if self._telling is None or not isinstance(error, RedisTimeoutError):
-            self._telling = error
+        self._note(error)
         pause: float = _BACKOFF.compute(self._failures)
         spent = self._patience.seconds - self._deadline.left
-        down = self._patience.alone and is_refusal(error) and spent > REFUSED_SECONDS
+        alone = self._patience.alone or no_node(error)
+        down = alone and is_refusal(error) and spent > REFUSED_SECONDS
         if down or pause >= self._deadline.left:
-            raise self.gave_up(error) from error
+            raise self._whole(error, "" if down else f" (tried for {self._patience.seconds:g} s)") from error
         return pause
 
-    def gave_up(self, error: Exception) -> StoreError:
-        """The error of the whole call."""
-        error = self._telling or error
-        said = in_our_words(error, tls=self._patience.tls)
-        if is_refusal(error):
-            return said
+    def timed_out(self) -> StoreError:
+        """The error of a call that ended in the middle of a try."""
+        error = RedisTimeoutError("no answer")
+        self._note(error)
+        return self._whole(error, f" (tried for {self._patience.seconds:g} s)")
+
+    def _note(self, error: Exception) -> None:
+        self._failures += 1
+        self._ran = self._ran or may_have_run(error)
+        if self._telling is None or not isinstance(error, RedisTimeoutError):
+            self._telling = error
+
+    def _whole(self, error: Exception, how_long: str) -> StoreError:
+        said = f"{in_our_words(self._telling or error, tls=self._patience.tls)}{how_long}"
+        if not self._ran:
+            return StoreUnavailable(said)
         return StoreUnavailable(
-            f"{said} (it was tried for {self._patience.seconds:g} s). If the call enqueued jobs, they may have been "
-            "accepted: repeat it with the same idempotency keys, which gives the same jobs"
+            f"{said}. If the call enqueued jobs, they may have been accepted: repeat it with the same idempotency "
+            "keys, which gives the same jobs"
         )

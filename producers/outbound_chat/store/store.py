@@ -1,4 +1,4 @@
-"""Runs calls on Redis: `Store` for threads and workers, `AsyncStore` for asyncio.
+"""Runs calls on Redis, for threads and workers.
 
 Not for rules: what a call does stands in its Lua script, what it means in `calls`.
 """
@@ -6,7 +6,7 @@ Not for rules: what a call does stands in its Lua script, what it means in `call
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 from weakref import WeakSet
@@ -14,13 +14,13 @@ from weakref import WeakSet
 from redis.exceptions import NoScriptError
 
 from outbound_chat.store.calls import Call, is_count, read_budget, read_shared
-from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis, connect, connect_async, patience
+from outbound_chat.store.connection import AnyRedis, any_node, connect, patience
 from outbound_chat.store.deadline import BoundedLock, Deadline
 from outbound_chat.store.keys import KINDS, Keys
 from outbound_chat.store.scripts import knows_shebang, load_script
-from outbound_chat.store.sentinel import close_sentinels, close_sentinels_async
-from outbound_chat.store.subscription import AsyncSubscription, Subscription
-from outbound_chat.store.together import run_together, run_together_async
+from outbound_chat.store.sentinel import close_sentinels
+from outbound_chat.store.subscription import Subscription
+from outbound_chat.store.together import run_together
 from outbound_chat_config import Settings, is_cluster
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ class Store:
             except NoScriptError:
                 return self.redis.eval(script.source, 2, *call.keys.declared, *call.args)
 
-        return call.read(self._patience.persist(attempt, _block(call)))
+        return call.read(self._patience.persist(attempt, call.block_seconds))
 
     def ask(self, question: Callable[[Any], T]) -> T:
         """What `question` gets to know from the client of redis-py; it may be asked more than once."""
@@ -199,8 +199,9 @@ class Store:
             return 0.0, 0.0
 
     def ping(self) -> None:
-        """Returns when the server answers."""
-        self.ask(lambda redis: redis.ping())
+        """Returns when the server answers, of a cluster any node."""
+        where = any_node(self._url)
+        self.ask(lambda redis: redis.ping(**where))
 
     def listen(self, channel: str) -> Subscription:
         """Subscribes to a channel; when the block begins, nothing that is published from then on is missed."""
@@ -231,68 +232,3 @@ def _forget_after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)
-
-
-class AsyncStore:
-    """The same ledger for asyncio, for callers; workers use `Store`. Of one event loop, and made after any fork."""
-
-    def __init__(
-        self, url: str, prefix: str = "oc", client: AnyAsyncRedis | None = None, *, seconds: float = SECONDS
-    ) -> None:
-        """As that of `Store`."""
-        self.redis: Any = client or connect_async(url, seconds)
-        self._patience = patience(url, seconds)
-        self._shebang = knows_shebang(client)
-        self._prefix = prefix
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """The store of these settings."""
-        url, seconds = settings.redis_url.get_secret_value(), settings.redis_timeout.total_seconds()
-        return cls(url, settings.key_prefix, seconds=seconds)
-
-    def keys(self, budget: str) -> Keys:
-        """Names of the budget's keys."""
-        return Keys(self._prefix, budget)
-
-    @property
-    def seconds(self) -> float:
-        """Time for a whole call."""
-        return self._patience.seconds
-
-    async def run(self, call: Call[T]) -> T:
-        """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
-        script = load_script(call.script, shebang=self._shebang)
-
-        async def attempt(_: Deadline) -> Any:
-            if call.then:
-                return await run_together_async(self.redis, call, script)
-            try:
-                return await self.redis.evalsha(script.sha, 2, *call.keys.declared, *call.args)
-            except NoScriptError:
-                return await self.redis.eval(script.source, 2, *call.keys.declared, *call.args)
-
-        return call.read(await self._patience.persist_async(attempt, _block(call)))
-
-    async def ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
-        """What `question` gets to know from the client of redis-py; it may be asked more than once."""
-        return await self._patience.persist_async(lambda _: question(self.redis))
-
-    async def ping(self) -> None:
-        """Returns when the server answers."""
-        await self.ask(lambda redis: redis.ping())
-
-    def subscription(self) -> AsyncSubscription:
-        """A connection of its own for channels, which come and go."""
-        # Named as the channels of jobs are, which users of Redis may listen on; no id is "-".
-        return AsyncSubscription(self._patience, self.redis, f"{self._prefix}:{{-}}:done:-")
-
-    async def close(self) -> None:
-        """Closes all connections."""
-        await self.redis.aclose()
-        await close_sentinels_async(self.redis)
-
-
-def _block(call: Call[Any]) -> float:
-    """Seconds for which the commands behind a script may block; each ends with its time-out in milliseconds."""
-    return sum(float(command[-1]) for command in call.then) / 1000

@@ -23,4 +23,12 @@ class Call(Generic[T]):
     args: Sequence[str | int | float] = field(repr=False)
     read: Callable[[Any], T] = field(repr=False)
     then: Sequence[tuple[str | int, ...]] = ()
-    """Commands that follow on the connection of the script, at once. `read` gets the replies of all, errors too."""
+    """Commands that follow on the connection of the script, at once. `read` gets the replies of all, errors too.
+
+    Each ends with the time in milliseconds after which it gives up waiting.
+    """
+
+    @property
+    def block_seconds(self) -> float:
+        """How long the commands of `then` may wait together."""
+        return sum(float(command[-1]) for command in self.then) / 1000
