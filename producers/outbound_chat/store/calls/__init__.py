@@ -27,7 +27,15 @@ from outbound_chat.store.calls._batches import (
     read_shared,
 )
 from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
-from outbound_chat.store.calls._control import cancel_many, close_chat, configure, hold, read_holds, release
+from outbound_chat.store.calls._control import (
+    cancel_many,
+    close_chat,
+    configure,
+    hold,
+    note_budgets,
+    read_holds,
+    release,
+)
 from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
 from outbound_chat.store.calls._durability import Standing, confirm
 from outbound_chat.store.calls._events import read_events
@@ -137,6 +145,7 @@ __all__ = [
     "hold",
     "is_count",
     "leave",
+    "note_budgets",
     "open_batch",
     "read_batch",
     "read_batches",
