@@ -89,6 +89,7 @@ KINDS = (
         Lifetime.TTL,
         "workers of the last 10 s with the version of their settings -> seen ms",
     ),
+    KeyKind("openers", "zset", Lifetime.TTL, "workers of the last 10 s and a key that each has -> seen ms"),
     KeyKind("skewed", "zset", Lifetime.TTL, "workers of the last 10 s with a wrong clock, ms ahead -> seen ms"),
     KeyKind("pumps", "zset", Lifetime.TTL, "pumps at work -> alive until ms"),
     KeyKind("confirmed", "string", Lifetime.TTL, "when somebody last waited for the disk: ms"),
@@ -197,6 +198,11 @@ class Keys:
     def workers(self) -> str:
         """Zset of live workers."""
         return f"{self.base}workers"
+
+    @property
+    def openers(self) -> str:
+        """Zset of live workers and the encryption keys that they have."""
+        return f"{self.base}openers"
 
     @property
     def skewed(self) -> str:

@@ -63,6 +63,7 @@ from outbound_chat.store.calls._pumps import (
 )
 from outbound_chat.store.calls._reconcile import Finding, Reconciled, audit, reconcile
 from outbound_chat.store.calls._scopes import Left, read_scopes
+from outbound_chat.store.calls._seals import SealsPage, read_seals
 from outbound_chat.store.calls._suppression import (
     FIRST_PAGE,
     Listed,
@@ -119,6 +120,7 @@ __all__ = [
     "Replayed",
     "Result",
     "Rows",
+    "SealsPage",
     "Spent",
     "Standing",
     "StoredJob",
@@ -163,6 +165,7 @@ __all__ = [
     "read_request",
     "read_rows",
     "read_scopes",
+    "read_seals",
     "read_shared",
     "read_suppressed",
     "read_webhook_hosts",
