@@ -40,7 +40,7 @@ def steady(report: Report, options: argparse.Namespace) -> None:
 def adaptive(report: Report, options: argparse.Namespace) -> None:
     """A budget ten times too large, at each rate."""
     # At 2/s a window holds few calls, and a single one weighs more.
-    bars = {20.0: (0.97, 0.01, options.adaptive_seconds), 2.0: (0.94, 0.03, 2 * options.adaptive_seconds)}
+    bars = {20.0: (0.98, 0.01, options.adaptive_seconds), 2.0: (0.94, 0.03, 2 * options.adaptive_seconds)}
     for rate in options.rates:
         least_used, most_throttled, seconds = bars[rate]
         allowance = Allowance(rate=rate, burst=BURSTS[rate])

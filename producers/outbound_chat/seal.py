@@ -53,6 +53,11 @@ class Seal:
         return (*self._by_id, self.number_key_id) if self.number_key_id else tuple(self._by_id)
 
     @property
+    def opening_ids(self) -> tuple[str, ...]:
+        """Names of the keys that open requests, the one that seals first."""
+        return tuple(self._by_id)
+
+    @property
     def opens_any(self) -> bool:
         """Whether there is any key to open sealed text with."""
         return bool(self._by_id)

@@ -32,6 +32,8 @@ class WaitReason(StrEnum):
     """Redis has no settings of its budget: no worker was ever started for it."""
     NO_WORKER = "no_worker"
     """No worker runs for its budget."""
+    NO_KEY = "no_key"
+    """Its request is encrypted with a key that no worker of its budget has."""
     BUDGET_HELD = "budget_held"
     """A person holds its budget."""
     HELD_BY_PERSON = "held_by_person"

@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from outbound_chat import IdempotencyConflict, Job, JobState, MissingKey, OutboundChat
-from outbound_chat.seal import new_key
+from outbound_chat import IdempotencyConflict, Job, JobState, MissingKey, OutboundChat, WaitReason
+from outbound_chat.seal import Seal, new_key
+from outbound_chat_config import EncryptionSettings
 from outbound_chat_worker.processes import end
 from outbound_chat_worker.sandbox import Fault, FaultKind
 from tests.harness import Harness, number
@@ -129,7 +131,20 @@ def test_jobs_of_a_key_that_is_gone_keep_nobody_waiting(stack: Harness) -> None:
     assert (job.state, job.attempts, job.error and job.error.code) == (JobState.QUEUED, 0, "no_key")
     assert job.next_attempt_at
     assert not chat.holds()
+    assert WaitReason.NO_KEY in {(found := chat.why(lost.id)).reason, found.then}
+    assert found.expected_at is None
+    old, new = (
+        Seal(EncryptionSettings(keys=[SecretStr(key)], number_key=SecretStr(NUMBER_KEY))).opening_ids[0]
+        for key in (KEY, NEXT)
+    )
+    assert f"1 open job of budget main can't be read: no worker has the key {old}" in stack.run("doctor").stdout
+    known = {"budget": "main", "ended": 0}
+    assert json.loads(stack.run("encryption-keys", "--json").stdout) == [
+        {**known, "key": new, "open": 0, "workers": 1, "here": True},
+        {**known, "key": old, "open": 1, "workers": 0, "here": False},
+    ]
     chat.cancel(lost.id)
+    assert f"{old}  " not in stack.run("encryption-keys").stdout
 
 
 def test_whoever_lacks_a_key_is_told_which(stack: Harness) -> None:

@@ -307,8 +307,8 @@ class Ledger:
     def leave(self, *, pump: str = PUMP, warm: bool = False, unanswered: str = "") -> str:
         return self.run(calls.leave(self.keys, pump=pump, warm=warm, unanswered=unanswered))
 
-    def tend(self, *, worker: str = "worker-1", version: str = "v1") -> Tended:
-        return self.run(calls.tend(self.keys, worker=worker, version=version))
+    def tend(self, *, worker: str = "worker-1", version: str = "v1", key_ids: Sequence[str] = ()) -> Tended:
+        return self.run(calls.tend(self.keys, worker=worker, version=version, key_ids=key_ids))
 
     def look(self) -> list[Finding]:
         """What a look of the reconciler finds; it does not wait until the next one is due."""

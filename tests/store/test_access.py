@@ -11,7 +11,7 @@ from outbound_chat.errors import StoreError
 from outbound_chat.store import ACCESS, KINDS, Lifetime, calls
 from outbound_chat_config import check_name
 
-from .ledger import Ledger, wait_until
+from .ledger import BUDGET, Ledger, wait_until
 
 WANTED = NewApiKey(
     name="the shop",
@@ -101,11 +101,13 @@ def test_requests_beyond_the_rate_wait(ledger: Ledger) -> None:
 def test_all_that_is_kept_is_in_the_list_of_keys(ledger: Ledger) -> None:
     _, key = made(ledger)
     ledger.store.run(calls.spend_key(ledger.store.keys(ACCESS), key.id, WANTED.rate))
+    assert ledger.store.run(calls.note_budgets(ledger.store.keys(ACCESS), [BUDGET])) == [BUDGET]
+    assert ledger.store.run(calls.note_budgets(ledger.store.keys(ACCESS), [])) == [BUDGET]
     base = f"oc-test:{{{ACCESS}}}:"
     names = [name.removeprefix(base) for name in ledger.redis.scan_iter(f"{base}*")]
     kinds = {kind for kind in KINDS if kind.lifetime is Lifetime.ACCESS or kind.pattern == "api_keys_spent:*"}
     found = {kind for kind in kinds for name in names if re.fullmatch(kind.pattern.replace("*", ".+"), name)}
-    assert (found, len(names)) == (kinds, 3)
+    assert (found, len(names)) == (kinds, 4)
     for name in names:
         ends = ledger.redis.pttl(base + name) >= 0
         assert ends is name.startswith("api_keys_spent")

@@ -180,6 +180,7 @@ class LedgerMachine(RuleBasedStateMachine):
         _, _, tenant, batch = name.split(":")
         now, model = self.model.now, self.model
         jobs, others = [], []
+        known = bool(model.jobs)
         for index, spec in enumerate(specs):
             local_id = f"{batch}-{self.number()}" if batch else f"j{self.number():04}"
             send_at = now + spec["delay_ms"] if spec["delay_ms"] else 0
@@ -199,12 +200,12 @@ class LedgerMachine(RuleBasedStateMachine):
                 model.add(Job(local_id, name, now, send_at, expires, job.parts))
             else:
                 others.append(Other(index, fingerprint == job.fingerprint, other))
-        for _ in range(2):
+        for again in (False, True):
             answer = self.ledger.submit(*jobs, lane=name, watched=False)
             if batch and model.batches[batch].closed:
                 assert answer == NotOpen(closed=True)
             else:
-                assert answer == Submitted(now, tuple(others))
+                assert answer == Submitted(now, tuple(others), first=bool(model.jobs) and not known and not again)
 
     @rule(pick=picks)
     def cancel(self, pick: int) -> None:

@@ -88,6 +88,8 @@ def a_call(script: str, items: int) -> Call[Any]:
         "unsuppress": calls.unsuppress(KEYS, sender="sms", names=["+1"] * items),
         "read_suppressed": calls.read_suppressed(KEYS, sender="sms", names=["+1"] * items),
         "read_scopes": calls.read_scopes(KEYS, ["sender:sms"] * items),
+        "note_budgets": calls.note_budgets(KEYS, ["main"] * items),
+        "read_seals": calls.read_seals(KEYS, index="expiry", cursor="0"),
         "close_chat": calls.close_chat(KEYS, contact="c", instances=["i"]),
         "create_key": calls.create_key(KEYS, "k", digest="d", wanted=A_KEY, lives=None, until=None),
         "read_key": calls.read_key(KEYS, "k"),

@@ -109,6 +109,11 @@ def without_worker_under_a_hold(ledger: Ledger) -> str:
     return without_worker(ledger)
 
 
+def without_its_key(ledger: Ledger) -> str:
+    ledger.tend(key_ids=["newkey"])
+    return ledger.add(request="sealed:oldkey::token")[0]
+
+
 def budget_held(ledger: Ledger) -> str:
     ledger.hold("budget", "wait for legal")
     return ledger.add()[0]
@@ -271,6 +276,7 @@ TABLE = [
     Row(without_settings, R.NO_SETTINGS, "no worker was started", Unconfigured, scope=ALL),
     Row(without_worker, R.NO_WORKER, "outbound-chat worker", Claimed, scope=ALL),
     Row(without_worker_under_a_hold, R.NO_WORKER, "legal looks", then=R.HELD_BY_PERSON, scope=ALL),
+    Row(without_its_key, R.NO_KEY, "the key oldkey, which no worker of the budget main has", Claimed, scope=ALL),
     Row(budget_held, R.BUDGET_HELD, "release --budget main", Held, scope=ALL, held=(PERSON, "wait for legal")),
     Row(sender_held, R.HELD_BY_PERSON, "release --sender sms", rule="hold", scope=SMS, held=(PERSON, PORTED)),
     Row(instance_held, R.HELD_BY_PERSON, "--instance i-1", rule="hold", scope="instance:i-1", held=(PERSON, CHANGED)),
@@ -528,3 +534,31 @@ def test_the_client_for_asyncio_says_the_same(ledger: Ledger, standalone: Store,
 
     answer = asyncio.run(ask())
     assert answer == replace(why(ledger, local_id), asked_at=answer.asked_at)
+
+
+def test_a_key_that_one_of_the_workers_has_is_enough(ledger: Ledger) -> None:
+    """Keys are brought to workers one after the other; a worker that ends has none."""
+    local_id = without_its_key(ledger)
+    ledger.tend(worker="worker-2", key_ids=["newkey", "oldkey"])
+    assert why(ledger, local_id).reason is R.NEXT
+
+    ledger.store.forget_worker(ledger.keys, "worker-2", "v1", ["newkey", "oldkey"])
+    assert why(ledger, local_id).reason is R.NO_KEY
+    ledger.redis.delete(ledger.key("workers"))
+    assert why(ledger, local_id).reason is R.NO_WORKER
+
+
+@pytest.mark.parametrize("sealed", ["job", "batch"])
+def test_the_end_of_jobs_whose_key_no_worker_has_is_not_predicted(ledger: Ledger, sealed: str) -> None:
+    """A time that will never come is worse than none."""
+    name = ledger.open_batch(shared="sealed:oldkey::token" if sealed == "batch" else "{}")
+    ledger.add(3, lane=name, request="sealed:oldkey::token" if sealed == "job" else "{}")
+    ledger.tend(key_ids=["newkey"])
+    chat = OutboundChat(store=ledger.store, key_prefix=PREFIX)
+    batch_id = f"{BUDGET}.{name.split(':')[3]}"
+    batch = chat.batch(batch_id)
+    assert (batch.expected_end, batch.held_by) == (None, "no worker has the encryption key oldkey")
+    assert chat.batches(open=True).batches[0].held_by == batch.held_by
+
+    ledger.tend(key_ids=["newkey", "oldkey"])
+    assert chat.batch(batch_id).held_by == ""

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from outbound_chat.errors import StoreError
 from outbound_chat.request import ChatRequest
 from outbound_chat.seal import Seal
-from outbound_chat.store import Keys, Store, calls
+from outbound_chat.store import ACCESS, Keys, Store, calls
 from outbound_chat.stored import UnreadableRequest, read_stored
 from outbound_chat_config import Sender, Settings, callback_host, load_settings
 from outbound_chat_worker.clock import Clock
@@ -60,7 +61,14 @@ class Runtime:
     def configure(self, budget: str) -> str:
         """Writes the budget's settings to the store; the version that stood before, empty for none."""
         settings = self._budget_settings(budget)
-        return self.store.run(calls.configure(self.keys(budget), version=self.settings_version(budget), **settings))
+        call = calls.configure(self.keys(budget), version=self.settings_version(budget), **settings)
+        before = self.store.run(call)
+        try:
+            self.store.run(calls.note_budgets(self.keys(ACCESS), [budget]))
+        except StoreError as error:
+            # On a cluster another node has it, and a budget can be worked for without.
+            logger.warning("budget %s: that it is in use could not be noted: %s", budget, error)
+        return before
 
     def _budget_settings(self, budget: str) -> dict[str, Any]:
         chosen, senders = self.settings.budgets[budget], self.settings.senders

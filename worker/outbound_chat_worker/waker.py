@@ -66,7 +66,9 @@ class Waker:
         try:
             for budget in self._runtime.settings.budgets:
                 version = self._runtime.settings_version(budget)
-                self._runtime.store.forget_worker(self._runtime.keys(budget), self._worker, version)
+                self._runtime.store.forget_worker(
+                    self._runtime.keys(budget), self._worker, version, self._runtime.seal.opening_ids
+                )
         except StoreError as error:
             logger.warning("waker: signed off without a word: %s", error)
 
@@ -121,6 +123,7 @@ class Waker:
             version=self._runtime.settings_version(budget),
             skew_ms=int(clock.skew * 1000) if clock.is_wrong else 0,
             posts=self._posts,
+            key_ids=self._runtime.seal.opening_ids,
         )
         found = self._runtime.store.run(call)
         clock.note(found.now_ms, asked_at)

@@ -19,6 +19,7 @@ from outbound_chat.cli import (
     dead,
     doctor,
     encryption,
+    encryption_keys,
     export,
     http,
     jobs,
@@ -112,6 +113,7 @@ app.command("unsuppress", epilog=EPILOG)(suppression.unsuppress)
 app.command("suppressed", epilog=EPILOG)(suppression.suppressed)
 app.command("webhooks", epilog=EPILOG)(webhooks.webhooks)
 app.command("new-key", epilog=EPILOG)(encryption.new_key)
+app.command("encryption-keys", epilog=EPILOG)(encryption_keys.encryption_keys)
 app.command("rewrite-suppressed", epilog=EPILOG)(encryption.rewrite_suppressed)
 app.command("audit", epilog=EPILOG)(audit.audit)
 app.command("doctor", epilog=EPILOG)(doctor.doctor)

@@ -17,6 +17,7 @@ from outbound_chat.cli.moved import moved_checks
 from outbound_chat.cli.open_chats import open_chat_checks
 from outbound_chat.cli.output import Exit, out, print_json
 from outbound_chat.cli.server import server_checks
+from outbound_chat.cli.stranded import stranded_checks
 from outbound_chat.cli.webhook_checks import webhook_checks
 from outbound_chat.errors import SettingsError, StoreError, StoreUnavailable
 from outbound_chat.store import Store, read_servers
@@ -94,6 +95,7 @@ def _store(settings: Settings) -> Iterator[Check]:
             yield from webhook_checks(settings, store)
             yield from encryption_checks(settings, store)
             yield from moved_checks(settings, store)
+            yield from stranded_checks(settings, store)
     except StoreError as error:
         # The error says itself what to do.
         yield Check("redis", Level.FAULT, str(error))

@@ -8,13 +8,17 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from outbound_chat.checks import Check, Level
 from outbound_chat.cli.jobs import Json
-from outbound_chat.cli.output import out, print_json, talk
+from outbound_chat.cli.output import number_of, out, print_json, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.errors import SettingsError
 from outbound_chat.seal import Seal, new_key as make_key
 from outbound_chat.store import Store
 from outbound_chat.store.calls import OtherKey, read_suppressed
+from outbound_chat.store.sealing import open_jobs, openers
 from outbound_chat_config import Settings, load_settings
+
+MOST_LOOKED, FEW_LOOKED = 20_000, 1_000
+"""Open jobs of a budget that `doctor` looks at, with and without keys in the settings."""
 
 
 def encryption_checks(settings: Settings, store: Store) -> Iterator[Check]:
@@ -24,6 +28,8 @@ def encryption_checks(settings: Settings, store: Store) -> Iterator[Check]:
     except SettingsError as error:
         yield Check("encryption", Level.FAULT, str(error), "the same on every machine that enqueues or sends")
         return
+    for budget in settings.budgets:
+        yield from _missing(store, budget, MOST_LOOKED if seal.opens_any else FEW_LOOKED)
     if not seal.number_key_id:
         return
     said = "what is new is encrypted" if seal.seals else "what is new is stored as it is"
@@ -38,6 +44,22 @@ def encryption_checks(settings: Settings, store: Store) -> Iterator[Check]:
         elif seal.seals and answer.other:
             advice = f"outbound-chat rewrite-suppressed --sender {name}"
             yield Check(subject, Level.WARNING, "some of its numbers are not encrypted", advice)
+
+
+def _missing(store: Store, budget: str, most: int) -> Iterator[Check]:
+    """Keys that jobs need and no worker of the budget has. Nothing where no worker runs, which is told elsewhere."""
+    keys = store.keys(budget)
+    if not store.worker_versions(keys):
+        return
+    found = next(found for found in open_jobs(store, keys) if found.looked >= most or found.done)
+    have = openers(store, keys)
+    for name, jobs in found.jobs.items():
+        if name not in have:
+            finding = f"{number_of(jobs, 'open job')} of budget {budget} can't be read: no worker has the key {name}"
+            if not found.done:
+                finding += f"; {found.looked:,} were looked at"
+            advice = "give encryption.keys of all workers that key too; outbound-chat encryption-keys counts them all"
+            yield Check("encryption", Level.WARNING, finding, advice)
 
 
 def new_key(*, as_json: Json = False) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from outbound_chat.client._batch_keys import FileKey, check_batch_key
 from outbound_chat.client._batch_rows import BatchRows
+from outbound_chat.client._budgets import note_budget
 from outbound_chat.client._checks import UNREADABLE_KEY, Errors
 from outbound_chat.client._durability import Guard
 from outbound_chat.client._steps import Steps, ask
@@ -210,6 +211,8 @@ class BatchWriter:
         )
         if isinstance(reply, NotOpen):
             raise BatchClosed(self.id) if reply.closed else UnknownBatch(self.id)
+        if reply.first:
+            yield from note_budget(self._keys)
         self._of_batch.clock.set(reply.now_ms)
         self._accepted += len(chunk) - len(reply.others)
         for other in reply.others:

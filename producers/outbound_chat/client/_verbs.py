@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from outbound_chat.client._budgets import note_budget
 from outbound_chat.client._checks import (
     UNREADABLE_KEY,
     Errors,
@@ -104,6 +105,8 @@ class Verbs:
         submitted = yield from ask(calls.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job]))
         if isinstance(submitted, NotOpen):  # can't be: the lane has no batch
             raise UnknownBatch(lane)
+        if submitted.first:
+            yield from note_budget(keys)
         for other in submitted.others:
             other_id = f"{keys.budget}.{other.local_id}"
             if not other.local_id:

@@ -23,6 +23,7 @@ _MENTIONED = frozenset(
     {
         WaitReason.NO_SETTINGS,
         WaitReason.NO_WORKER,
+        WaitReason.NO_KEY,
         WaitReason.BUDGET_HELD,
         WaitReason.HELD_BY_PERSON,
         WaitReason.HELD_BY_SYSTEM,

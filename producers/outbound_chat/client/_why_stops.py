@@ -99,6 +99,12 @@ def _workers(waiting: Waiting, budget: str) -> Iterator[Stop]:
     elif waiting.count("workers") == 0:
         sentence = f"No worker runs for the budget {budget} (outbound-chat worker starts one)."
         yield Stop(reason=WaitReason.NO_WORKER, sentence=sentence, scope=scope)
+    elif name := waiting.text("lacking"):
+        sentence = (
+            f"It is encrypted with the key {name}, which no worker of the budget {budget} has "
+            "(encryption.keys; outbound-chat encryption-keys tells what needs which key)."
+        )
+        yield Stop(reason=WaitReason.NO_KEY, sentence=sentence, scope=scope)
     if kept := waiting.content("budget_hold"):
         words = str(kept["reason"])
         sentence = hold_sentence(scope, words)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ACCESS = "@access"
-"""Stands where other keys have their budget: API keys belong to none. No budget can be called so."""
+"""Stands where other keys have their budget: API keys and the names of budgets. No budget can be called so."""
 
 
 class Lifetime(StrEnum):
@@ -24,7 +24,7 @@ class Lifetime(StrEnum):
     BUDGET = "budget"
     """Kept as long as the budget is in use; small, but for suppression lists."""
     ACCESS = "access"
-    """Kept for good, below `<prefix>:{@access}:`; a few hundred bytes an API key."""
+    """Kept for good, below `<prefix>:{@access}:`; a few hundred bytes an API key or budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ KINDS = (
         Lifetime.TTL,
         "workers of the last 10 s with the version of their settings -> seen ms",
     ),
+    KeyKind("openers", "zset", Lifetime.TTL, "workers of the last 10 s and a key that each has -> seen ms"),
     KeyKind("skewed", "zset", Lifetime.TTL, "workers of the last 10 s with a wrong clock, ms ahead -> seen ms"),
     KeyKind("pumps", "zset", Lifetime.TTL, "pumps at work -> alive until ms"),
     KeyKind("confirmed", "string", Lifetime.TTL, "when somebody last waited for the disk: ms"),
@@ -108,6 +109,7 @@ KINDS = (
     KeyKind("hook_poke", "list", Lifetime.TTL, "wakes the waiting courier; at most one element"),
     KeyKind("hook_wake", "list", Lifetime.TTL, "wakes the wakers to bring a courier; at most one element"),
     KeyKind("wake", "list", Lifetime.TTL, "wakes the wakers: nonce of the request; at most one element"),
+    KeyKind("budgets", "hash", Lifetime.ACCESS, "budgets that ever had a worker or a job: name -> since ms"),
     KeyKind("api_keys", "hash", Lifetime.ACCESS, "API keys of the HTTP service: id -> times, newline, hash and limits"),
     KeyKind("api_keys_used", "hash", Lifetime.ACCESS, "when each API key was last used: id -> ms"),
     KeyKind("api_keys_spent:*", "hash", Lifetime.TTL, "requests that an API key with a rate may make now"),
@@ -196,6 +198,11 @@ class Keys:
     def workers(self) -> str:
         """Zset of live workers."""
         return f"{self.base}workers"
+
+    @property
+    def openers(self) -> str:
+        """Zset of live workers and the encryption keys that they have."""
+        return f"{self.base}openers"
 
     @property
     def skewed(self) -> str:

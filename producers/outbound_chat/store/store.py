@@ -180,9 +180,11 @@ class Store:
         asked = self.ask(lambda redis: redis.hget(keys.requests, "needed"))
         return int(asked) if asked and is_count(asked) and not self.run(read_budget(keys, [])).pumps else 0
 
-    def forget_worker(self, keys: Keys, worker: str, version: str) -> None:
-        """Takes a worker that ends off the list."""
+    def forget_worker(self, keys: Keys, worker: str, version: str, key_ids: Sequence[str]) -> None:
+        """Takes a worker that ends off the lists."""
         self.ask(lambda redis: redis.zrem(keys.workers, f"{worker} {version}"))
+        if key_ids:
+            self.ask(lambda redis: redis.zrem(keys.openers, *(f"{worker} {name}" for name in key_ids)))
 
     def budget_settings(self, keys: Keys) -> dict[str, str]:
         """The settings of the budget that the scripts obey, `rate` and `burst` among them; empty: none were written."""

@@ -27,7 +27,15 @@ from outbound_chat.store.calls._batches import (
     read_shared,
 )
 from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
-from outbound_chat.store.calls._control import cancel_many, close_chat, configure, hold, read_holds, release
+from outbound_chat.store.calls._control import (
+    cancel_many,
+    close_chat,
+    configure,
+    hold,
+    note_budgets,
+    read_holds,
+    release,
+)
 from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
 from outbound_chat.store.calls._durability import Standing, confirm
 from outbound_chat.store.calls._events import read_events
@@ -55,6 +63,7 @@ from outbound_chat.store.calls._pumps import (
 )
 from outbound_chat.store.calls._reconcile import Finding, Reconciled, audit, reconcile
 from outbound_chat.store.calls._scopes import Left, read_scopes
+from outbound_chat.store.calls._seals import SealsPage, read_seals
 from outbound_chat.store.calls._suppression import (
     FIRST_PAGE,
     Listed,
@@ -111,6 +120,7 @@ __all__ = [
     "Replayed",
     "Result",
     "Rows",
+    "SealsPage",
     "Spent",
     "Standing",
     "StoredJob",
@@ -137,6 +147,7 @@ __all__ = [
     "hold",
     "is_count",
     "leave",
+    "note_budgets",
     "open_batch",
     "read_batch",
     "read_batches",
@@ -154,6 +165,7 @@ __all__ = [
     "read_request",
     "read_rows",
     "read_scopes",
+    "read_seals",
     "read_shared",
     "read_suppressed",
     "read_webhook_hosts",

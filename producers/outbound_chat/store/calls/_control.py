@@ -31,6 +31,11 @@ def configure(
     return Call("configure", keys, args, str)
 
 
+def note_budgets(keys: Keys, names: Sequence[str]) -> Call[list[str]]:
+    """Notes that budgets are in use, and answers all that ever were. `keys`: those of `ACCESS`."""
+    return Call("note_budgets", keys, list(names), list)
+
+
 def hold(keys: Keys, *, scope: str, reason: str) -> Call[str]:
     """Stops a scope by a person's order; answers `ok`, `gone` (no such batch) or `final` (of a batch)."""
     return Call("hold", keys, [scope, reason], str)

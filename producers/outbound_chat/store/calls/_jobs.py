@@ -44,6 +44,8 @@ class Submitted:
 
     now_ms: int
     others: tuple[Other, ...]
+    first: bool = False
+    """No job of the budget came before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,13 @@ def submit(
         )
 
     def read(reply: list[Any]) -> Submitted | NotOpen:
-        if reply[0] != "ok":
+        if reply[0] not in {"ok", "first"}:
             return NotOpen(closed=reply[0] == "batch_closed")
         others = zip(reply[2::3], reply[3::3], reply[4::3], strict=True)
         return Submitted(
-            int(reply[1]), tuple(Other(int(index), verdict == "same", other) for index, verdict, other in others)
+            int(reply[1]),
+            tuple(Other(int(index), verdict == "same", other) for index, verdict, other in others),
+            reply[0] == "first",
         )
 
     return Call("submit", keys, args, read)

@@ -61,6 +61,8 @@ def _chats(told: Mapping[str, Any]) -> Chats:
 def held_by(owner: str, scope: str, reason: str) -> str:
     """Who holds what, in words."""
     kind, _, name = scope.partition(":")
+    if owner == "no_key":
+        return f"no worker has the encryption key {name}"
     what = f"{kind} {name}" if name and kind != "batch" else f"the {kind}"
     if owner == "cancel":
         return f"{what} is being cancelled"

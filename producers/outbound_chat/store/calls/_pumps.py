@@ -232,15 +232,17 @@ def leave(keys: Keys, *, pump: str, warm: bool, unanswered: str) -> Call[str]:
     return Call("leave", keys, [pump, int(warm), unanswered], str)
 
 
-def tend(keys: Keys, *, worker: str, version: str, skew_ms: int = 0, posts: bool = False) -> Call[Tended]:
+def tend(
+    keys: Keys, *, worker: str, version: str, skew_ms: int = 0, posts: bool = False, key_ids: Sequence[str] = ()
+) -> Call[Tended]:
     """Ends lost leases and expired jobs, and finds due work without a pump.
 
     `skew_ms`: by how much the clock of the worker's machine is ahead, where that keeps it from work; 0: it is right.
-    `posts`: it posts webhooks.
+    `posts`: it posts webhooks. `key_ids`: names of the encryption keys that it has.
     """
 
     def read(reply: list[Any]) -> Tended:
         next_ms, lost, expired = map(int, reply[1:4])
         return Tended(reply[0], next_ms, lost, expired, reply[4] == 1, int(reply[5]), reply[6] == 1)
 
-    return Call("tend", keys, [worker, version, skew_ms, int(posts)], read)
+    return Call("tend", keys, [worker, version, skew_ms, int(posts), " ".join(key_ids)], read)

@@ -7,7 +7,7 @@
 --         scheduled: how many of the waiting jobs were never called and are not due yet
 --         pace: JSON, as `lib/pace.lua` makes it; '' when nothing waits, or it was not asked for
 -- keeps   nothing is written
--- uses: base record lanes events webhooks books gates bucket pace book
+-- uses: base record lanes events webhooks books gates bucket workers seals pace book
 local found, why_not = read_book(ARGV[1])
 if not found then
   return { NOW, why_not }

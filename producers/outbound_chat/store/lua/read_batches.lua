@@ -11,7 +11,7 @@
 --         last given where there are `count`; score '' where there are no more; scheduled: as read_batch tells; stop: JSON of owner, scope and reason of the hold that
 --         stops it, '' where none does or nothing waits
 -- keeps   nothing is written; looks at 200 names at most, so a page may have few, even none
--- uses: base record lanes events webhooks books gates bucket pace book
+-- uses: base record lanes events webhooks books gates bucket workers seals pace book
 local MOST_LOOKED = 200
 local index, score, before = key(ARGV[1] .. '_batches'), ARGV[2], ARGV[3]
 local senders, tenant, most = ARGV[4], ARGV[5], tonumber(ARGV[6])

@@ -7,8 +7,8 @@
 --   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id), idem ('' or
 --   hash of the idempotency key), fingerprint (hashes of what the caller asked for; the first is kept, each tells the same),
 --   request, callback (its own URL for webhooks, '': none)
--- reply   {'ok', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}; id '':
---         what is kept of the idempotency key can't be read, so nobody knows
+-- reply   {'ok' or 'first', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}; id '':
+--         what is kept of the idempotency key can't be read, so nobody knows; 'first': no job of the budget came before
 --         {'unknown_batch'} or {'batch_closed'}: nothing was taken
 -- keeps   one record, one place in a lane, one place in the expiry index, one count a job; twice changes nothing. Rows
 --         come in order: one up to the last that came before is never taken again, whatever became of its record
@@ -61,7 +61,7 @@ for i = FIRST, #ARGV, WIDTH do
   take(i)
 end
 write_intake(lane)
-write_books()
+reply[1] = write_books() and 'first' or 'ok'
 if earliest < math.huge and not enroll(lane) and earliest <= NOW + ASKED_MS then
   signal_work()
 end

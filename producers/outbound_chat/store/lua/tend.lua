@@ -4,6 +4,7 @@
 -- ARGV[2] version: version of the budget's settings that this worker was started with
 -- ARGV[3] skew_ms: by how much the clock of its machine is ahead, where that is too much for it to work; 0: it is right
 -- ARGV[4] posts: 1 when it posts webhooks, so that it may bring a courier
+-- ARGV[5] keys: names of the encryption keys that it has, with spaces between them; '': none
 -- reply   {bring, next_ms, lost, expired, configured, now_ms, courier}; bring: nonce with which the caller is to bring a pump,
 --         '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
 --         configured: 0 when nobody wrote the budget's settings, or they can't be read: without them nothing is sent;
@@ -68,7 +69,7 @@ local function lacks_pump()
   return ring_has_work() and live_pumps() == 0 and call_is_near()
 end
 
-worker_is_alive(ARGV[1], ARGV[2], tonumber(ARGV[3]))
+worker_is_alive(ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[5])
 mend_after_step()
 local lost, leases_left = each_due('leases', lose_lease)
 local _, expiries_left = each_due('expiry', expire)

@@ -9,21 +9,21 @@
 --         scope, rule, until_ms: of the gate as `gate_of` says, 'probe' when a probe is due; owner, hold: who holds the
 --         scope ('person', 'cancel', 'system'), and JSON; probing: 1 while a probe is on its way; budget_hold: JSON of a person's, '' for none;
 --         limits: JSON of its sender, number_parts: what its number may send now; rate, ceiling, tokens: of the budget,
---         '' while nobody wrote its settings; workers, pumps: alive; asked: requests for a pump that nobody answered
+--         '' while nobody wrote its settings; workers, pumps: alive; asked: requests for a pump that nobody answered;
+--         lacking: name of a key that it needs and no worker has, '' for none
 -- keeps   nothing is written; it costs the same however many jobs wait
--- uses: base record lanes places events webhooks books gates bucket turns ahead wake
+-- uses: base record lanes places events webhooks books gates bucket turns ahead wake workers seals
 local id = ARGV[1]
-local WORKER_MS = 10000
-local head, why_not = load_record(id)
+local head, request = load_record(id)
 if not head then
-  return { NOW, why_not == 'newer' and why_not or nil }
+  return { NOW, request == 'newer' and request or nil }
 end
 local reply = { NOW, cjson.encode(head) }
 if head[STATE] ~= 'queued' then
   return reply
 end
 local lane = head[LANE]
-local _, name = lane_parts(lane)
+local _, name, _, batch = lane_parts(lane)
 
 local function tell(facts)
   for fact, value in pairs(facts) do
@@ -50,5 +50,5 @@ local budget, limits = read_budget() or {}, limits_of(name)
 tell({ rate = budget.rate or '', ceiling = budget.ceiling or '', tokens = budget.tokens or '',
   limits = cjson.encode(limits), number_parts = limits.number_rate and number_parts(limits) or '',
   workers = redis.call('ZCOUNT', key('workers'), NOW - WORKER_MS, '+inf'), pumps = live_pumps(),
-  asked = tonumber(redis.call('HGET', key('requests'), 'needed') or 0) })
+  asked = tonumber(redis.call('HGET', key('requests'), 'needed') or 0), lacking = lacking_key(batch, request) })
 return reply

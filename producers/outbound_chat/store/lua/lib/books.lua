@@ -145,13 +145,15 @@ local function write_lanes()
 end
 
 -- Writes what `count`, `move` and the lanes collected. Every script that counts calls it once, at its end. A count that
--- another program made unreadable stays as it is: what was done is done, and `doctor` names the key.
+-- another program made unreadable stays as it is: what was done is done, and `doctor` names the key. Whether the first
+-- job of the budget came.
 local function write_books()
+  local began = false
   write_lanes()
   for batch, book in pairs(moves) do
     for field, by in pairs(book) do
       if by ~= 0 then
-        write('HINCRBY', key('books'), field, by)
+        began = write('HINCRBY', key('books'), field, by) == by and field == 'accepted' or began
         if batch ~= '' then
           write('HINCRBY', key('b:' .. batch), field, by)
         end
@@ -164,4 +166,5 @@ local function write_books()
       settle_batch(batch)
     end
   end
+  return began
 end

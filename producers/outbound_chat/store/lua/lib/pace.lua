@@ -104,6 +104,18 @@ local function chats_of(limits)
   return { most = limits.max_chats, open = all - over, ends = ends }
 end
 
+-- What stands in the way of the lane's first job: a key that no live worker has; nil: nothing.
+local function key_stop_of(lane)
+  local _, _, _, batch = lane_parts(lane)
+  local first = redis.call('ZRANGE', key('lane:' .. lane), 0, 0)[1] or redis.call('ZRANGE', key('again:' .. lane), 0, 0)[1]
+  local head, request = nil, ''
+  if first then
+    head, request = load_record(id_of(batch, first))
+  end
+  local name = lacking_key(batch, head and request or '')
+  return name ~= '' and { 'no_key', 'key:' .. name, '' } or nil
+end
+
 -- Owner, scope and reason of the hold that stops the lane; nil: none does.
 local function stop_of(lane)
   local scope, _, probes = 'budget', nil, nil
@@ -115,6 +127,7 @@ local function stop_of(lane)
     local owner, hold = holder_of(scope)
     return { owner, scope, hold.reason }
   end
+  return key_stop_of(lane)
 end
 
 local function pace_of(lane)

@@ -1,0 +1,28 @@
+"""What operators ask of encryption: which keys jobs need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from outbound_chat.store.calls._call import Call
+from outbound_chat.store.keys import Keys
+
+
+@dataclass(frozen=True, slots=True)
+class SealsPage:
+    """Which keys the jobs of a page need."""
+
+    cursor: str
+    """Of the next page; `FIRST_PAGE` again when none is left."""
+    looked: int
+    jobs: Mapping[str, int]
+    """Name of a key → jobs that can't be read without it."""
+
+
+def read_seals(keys: Keys, *, index: str, cursor: str) -> Call[SealsPage]:
+    """A page of jobs. `index`: `expiry` for those that are not final, `dead:STATE:CODE` for those that ended so."""
+
+    def read(reply: list[Any]) -> SealsPage:
+        return SealsPage(str(reply[0]), int(reply[1]), dict(zip(reply[2::2], map(int, reply[3::2]), strict=True)))
+
+    return Call("read_seals", keys, [index, cursor], read)

@@ -1,0 +1,10 @@
+-- note_budgets: notes budgets that are in use, and names all that ever were. Some may be in nobody's settings any more.
+-- KEYS[1] base: first part of all keys of the budget
+-- ARGV    1 for each budget: name
+-- reply   names of all budgets
+-- keeps   without a name nothing is written; twice changes nothing
+-- uses: base
+for _, name in ipairs(ARGV) do
+  redis.call('HSETNX', key('budgets'), name, digits(NOW))
+end
+return redis.call('HKEYS', key('budgets'))

@@ -1,0 +1,52 @@
+"""Which encryption keys the jobs of a budget need, and which its workers have. Names only: nobody here has a key.
+
+For operators, not for the way of a job: it reads all records, some hundred with each script.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from outbound_chat.store.calls import FIRST_PAGE, count_dead, read_seals
+from outbound_chat.store.keys import Keys
+from outbound_chat.store.store import Store
+
+
+@dataclass(slots=True)
+class Needed:
+    """How far a look has come, and what it found."""
+
+    looked: int = 0
+    done: bool = False
+    jobs: Counter[str] = field(default_factory=Counter)
+    """Name of a key → jobs that can't be read without it."""
+
+
+def open_jobs(store: Store, keys: Keys) -> Iterator[Needed]:
+    """Looks at all jobs that are not final: gives the same growing result after every some hundred."""
+    return _walk(store, keys, ["expiry"])
+
+
+def dead_jobs(store: Store, keys: Keys) -> Iterator[Needed]:
+    """Looks at failed and uncertain jobs, of which some can be replayed."""
+    return _walk(store, keys, [f"dead:{state.value}:{code}" for state, code in store.run(count_dead(keys))])
+
+
+def _walk(store: Store, keys: Keys, indexes: Iterable[str]) -> Iterator[Needed]:
+    found = Needed()
+    for index in indexes:
+        cursor = ""
+        while cursor != FIRST_PAGE:
+            page = store.run(read_seals(keys, index=index, cursor=cursor or FIRST_PAGE))
+            cursor = page.cursor
+            found.looked += page.looked
+            found.jobs.update(page.jobs)
+            yield found
+    found.done = True
+    yield found
+
+
+def openers(store: Store, keys: Keys) -> Mapping[str, int]:
+    """Name of a key → workers of the last 10 s that have it."""
+    members = store.ask(lambda redis: redis.zrange(keys.openers, 0, -1))
+    return Counter(member.rpartition(" ")[2] for member in members)
