@@ -528,3 +528,24 @@ def test_the_client_for_asyncio_says_the_same(ledger: Ledger, standalone: Store,
 
     answer = asyncio.run(ask())
     assert answer == replace(why(ledger, local_id), asked_at=answer.asked_at)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_of_aws"),
+    [
+        ("access_denied", True),
+        ("not_found", True),
+        ("unknown_sender", False),
+        ("no_key", False),
+        ("foreign_answer", False),
+    ],
+)
+def test_only_what_aws_said_is_said_to_be_of_aws(ledger: Ledger, code: str, is_of_aws: bool) -> None:
+    """An operator would look into IAM for a sender that the workers' settings lack."""
+    (local_id,) = ledger.add(1)
+    ledger.attempt("hold", scope="sender:sms", code=code, message="words", delay_ms=HOUR_MS)
+
+    answer = why(ledger, local_id)
+    assert answer.reason is WaitReason.HELD_BY_SYSTEM
+    assert ("AWS refuses" in answer.explanation) is is_of_aws
+    assert code in answer.explanation
