@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,9 +34,14 @@ class SettingsError(ValueError):
     """
 
 
-def explain(error: ValidationError, source: str) -> SettingsError:
-    """The same faults as sentences; `source` says where the values came from."""
-    lines = [f"{_path(fault['loc'])} {_sentence(fault)}".lstrip() for fault in error.errors(include_url=False)]
+def explain(
+    error: ValidationError, source: str, nearest: Callable[[str], str | None] = lambda _: None
+) -> SettingsError:
+    """The same faults as sentences.
+
+    `source`: where the values came from. `nearest`: the name that was meant by one that is unknown; None: none is near.
+    """
+    lines = [f"{_path(fault['loc'])} {_sentence(fault, nearest)}".lstrip() for fault in error.errors(include_url=False)]
     if len(lines) > _MOST_FAULTS:
         lines[_MOST_FAULTS:] = [f"and {len(lines) - _MOST_FAULTS:,} more"]
     return SettingsError("\n".join([f"Settings can't be used ({source}):", *(f"  {line}" for line in lines)]))
@@ -48,7 +53,9 @@ def _path(location: Iterable[int | str]) -> str:
     return ".".join(step if _BARE_KEY.fullmatch(step) else json.dumps(step, ensure_ascii=False) for step in steps)
 
 
-def _sentence(fault: Mapping[str, Any]) -> str:
+def _sentence(fault: Mapping[str, Any], nearest: Callable[[str], str | None]) -> str:
     if fault["type"] == "value_error":
         return str(fault["ctx"]["error"])
+    if fault["type"] == "extra_forbidden" and (meant := nearest(str(fault["loc"][0]))):
+        return f"is not a setting of outbound-chat; did you mean {meant}?"
     return _SENTENCES.get(fault["type"]) or f"is refused: {fault['msg'][0].lower()}{fault['msg'][1:]}"

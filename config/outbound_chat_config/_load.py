@@ -3,12 +3,13 @@
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
@@ -27,9 +28,14 @@ _DEEPEST_KEY = 30
 _NAME = rb"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*"""
 _DEEP_KEY = re.compile(rb"(?:%b\.[ \t]*){%d}" % (_NAME, _DEEPEST_KEY))
 
-# Kubernetes tells each container the address of every service, such as one named outbound-chat-redis.
+_OF_CLIENTS = frozenset({f"{PREFIX}URL", f"{PREFIX}KEY"})
+"""Where programs that call the HTTP service find it, such as those in examples/; no settings."""
+
+# Kubernetes tells each container the address of every service, such as one named outbound-chat-redis. Its
+# ..._PORT could be a setting of ours that is misspelt, such as HTTP_PORT, so there the value decides.
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
-_SERVICE_ADDRESS = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)", re.ASCII)
+_OF_A_SERVICE = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)", re.ASCII)
+_SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.+")
 
 
 class _KnownInDotEnv(DotEnvSettingsSource):
@@ -78,10 +84,10 @@ def load_settings(config: str | Path | None = None) -> Settings:
     values = _read_toml(path) if path else {}
     source = f"{path} and environment" if path else "environment, no TOML file"
     try:
-        return _Sources(**{**values, **dict.fromkeys(_unknown([*os.environ, *dot_env]))})
+        return _Sources(**{**values, **dict.fromkeys(_unknown({**dot_env, **os.environ}))})
     except ValidationError as error:
         # Neither of these two is kept as the cause: they hold what was refused.
-        raise explain(error, source) from None
+        raise explain(error, source, _nearest) from None
     except UnreadableVariable as error:
         variable = PREFIX + str(error).split('"')[1].upper()
         message = f"{variable}, or a variable that leads into it, can't be read: give a table as JSON, or use TOML"
@@ -98,16 +104,30 @@ def _find(config: str | Path | None, dot_env: Mapping[str, str | None]) -> Path 
     return DEFAULT_FILE if DEFAULT_FILE.exists() else None
 
 
-def _unknown(variables: Iterable[str]) -> set[str]:
+def _unknown(variables: Mapping[str, str | None]) -> set[str]:
     """Names with our prefix that lead to no setting; given on as values, they are refused with the rest."""
     return {
         name
-        for name in variables
+        for name, value in variables.items()
         if name.upper().startswith(PREFIX)
-        and name.upper() != CONFIG_VARIABLE
+        and name.upper() not in {CONFIG_VARIABLE, *_OF_CLIENTS}
         and name[len(PREFIX) :].partition("__")[0].lower() not in Settings.model_fields
-        and not _SERVICE_ADDRESS.fullmatch(name)
+        and not _is_of_kubernetes(name, value or "")
     }
+
+
+def _is_of_kubernetes(name: str, value: str) -> bool:
+    return bool(_OF_A_SERVICE.fullmatch(name) or (name.endswith("_PORT") and _SERVICE_ADDRESS.fullmatch(value)))
+
+
+def _nearest(variable: str) -> str | None:
+    """The variable that was meant by a misspelt one: most often, a single `_` stands where two lead into a table."""
+    known = {name: name for name in Settings.model_fields}
+    for table, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            known |= {f"{table}_{name}": f"{table}__{name}" for name in field.annotation.model_fields}
+    near = get_close_matches(variable.removeprefix(PREFIX).lower(), known, n=1)
+    return f"{PREFIX}{known[near[0]].upper()}" if near and variable.startswith(PREFIX) else None
 
 
 def _read_dot_env() -> Mapping[str, str | None]:

@@ -71,6 +71,9 @@ def _check_host(host: str, *, allow_private: bool) -> None:
         return
     if not allow_private and not is_public(address):
         raise ValueError("must have a public host; private ones are for tests (webhooks.allow_private)")
+    # One spelling, or each would be another host to the limits of hosts. https://www.rfc-editor.org/rfc/rfc5952
+    if host != str(address) or getattr(address, "ipv4_mapped", None):
+        raise ValueError("must have an IP address in its shortest form, such as [2001:db8::1]; write IPv4 as 192.0.2.1")
 
 
 def _check_name(host: str, *, allow_private: bool) -> None:
@@ -84,8 +87,15 @@ def _check_name(host: str, *, allow_private: bool) -> None:
 
 
 def callback_host(url: str) -> str:
-    """Host and port of a URL that was checked, in small letters: those of a host are posted one by one."""
-    return urlsplit(url).netloc.lower()
+    """Host of a URL that was checked, by which its posts are limited, in one form whatever the spelling.
+
+    In small letters, without a dot at its end; the port without leading zeros, and only where it is not the scheme's.
+    The script library `webhooks` does the same.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removesuffix(".")
+    name = f"[{host}]" if ":" in host else host
+    return name if parts.port in {None, _USUAL_PORT[parts.scheme]} else f"{name}:{parts.port}"
 
 
 def secret_bytes(secret: str) -> bytes:

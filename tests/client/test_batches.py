@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import fakeredis
 import pytest
+import time_machine
 
 from outbound_chat import AsyncOutboundChat, BatchStart, InvalidJob, JobState, OutboundChat, Rejection, UnknownBatch
 from outbound_chat.store import AsyncStore
@@ -30,6 +32,55 @@ def test_a_batch_takes_good_rows_and_names_the_bad_ones(chat: OutboundChat) -> N
     assert (batch.accepted, batch.rejected, batch.closed, batch.final) == (2, 3, True, False)
     assert batch.counts[JobState.QUEUED] == 2
     assert sum(batch.counts.values()) == batch.accepted
+
+
+def test_a_row_whose_time_has_passed_is_refused(chat: OutboundChat) -> None:
+    """A slip in the year would text the whole list now."""
+    now = datetime.now(UTC)
+    times = [now - timedelta(days=365), now - timedelta(minutes=6), now - timedelta(minutes=4), now + timedelta(days=1)]
+    receipt = chat.enqueue_batch(({"to": number(1), "send_at": time} for time in times), sender="support")
+
+    assert receipt.accepted == 2
+    assert [(one.row, one.errors[0].field, one.errors[0].code) for one in receipt.rejections] == [
+        (1, "send_at", "invalid_time"),
+        (2, "send_at", "invalid_time"),
+    ]
+    dry = chat.preflight_batch(({"to": number(1), "send_at": time} for time in times), sender="support")
+    assert (dry.accepted, dry.rejected) == (2, 2)
+
+
+def test_a_slow_file_is_taken_whole(chat: OutboundChat) -> None:
+    """Its rows are all due when its export began."""
+    due = datetime.now(UTC)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        with time_machine.travel(due, tick=False) as clock:
+            for index in range(4):
+                yield {"to": number(index), "send_at": due}
+                clock.shift(timedelta(minutes=30))
+
+    assert chat.enqueue_batch(rows(), sender="support").accepted == 4
+
+
+@pytest.mark.parametrize(("days", "accepted"), [(1, 700), (4, 600)])
+def test_a_batch_that_is_resumed_days_later_takes_the_rows_that_were_right_when_it_began(
+    chat: OutboundChat, days: int, accepted: int
+) -> None:
+    """Its rows are judged by that time; only what would have expired since (`max_age`, 3 days) is refused."""
+    due = datetime.now(UTC) + timedelta(hours=1)
+
+    def rows(broken: bool) -> Iterator[dict[str, Any]]:
+        for index in range(700):
+            if broken and index == 600:
+                raise ConnectionError
+            yield {"to": number(index), "send_at": due if index % 2 else None}
+
+    with pytest.raises(ConnectionError):
+        chat.enqueue_batch(rows(broken=True), sender="support", batch_key="sale")
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=days)):
+        receipt = chat.enqueue_batch(rows(broken=False), sender="support", batch_key="sale")
+
+    assert (receipt.resumed_rows, receipt.accepted, receipt.rejected) == (500, accepted, 700 - accepted)
 
 
 def test_a_job_of_a_batch_is_found_by_its_row(chat: OutboundChat) -> None:

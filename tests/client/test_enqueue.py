@@ -1,10 +1,11 @@
 """Enqueueing: what is accepted, what is refused, and what a caller learns."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import fakeredis
 import pytest
+import time_machine
 
 from outbound_chat import IdempotencyConflict, InvalidJob, JobState, OutboundChat, Priority, SettingsError, UnknownJob
 from tests.harness import FLOW_ID, INSTANCE_ID, SOURCE, number
@@ -140,6 +141,14 @@ def test_a_job_for_later_is_scheduled_and_says_when(chat: OutboundChat) -> None:
             },
             "expires_at",
         ),
+        ({"send_at": datetime.now(UTC) - timedelta(minutes=5, seconds=30)}, "send_at"),
+        ({"send_at": datetime(2016, 12, 1, 9, tzinfo=UTC)}, "send_at"),
+        ({"send_at": datetime.min.replace(tzinfo=UTC)}, "send_at"),
+        ({"send_at": datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))}, "send_at"),
+        ({"send_at": datetime.max.replace(tzinfo=UTC)}, "send_at"),
+        ({"send_at": datetime.max.replace(tzinfo=timezone(-timedelta(hours=14)))}, "send_at"),
+        ({"expires_at": datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))}, "expires_at"),
+        ({"expires_at": datetime.max.replace(tzinfo=timezone(-timedelta(hours=14)))}, "expires_at"),
         ({"send_at": "2027-01-01T00:00:00Z"}, "send_at"),
     ],
 )
@@ -149,6 +158,31 @@ def test_impossible_times_are_refused(chat: OutboundChat, options: Any, field: s
         chat.enqueue(sender="support", to=number(1), **options)
 
     assert _errors(caught) == {(field, "invalid_time")}
+
+
+def test_a_time_that_has_just_passed_is_taken(chat: OutboundChat) -> None:
+    """A clock may be some minutes ahead, and a call slow."""
+    just_now = datetime.now(UTC) - timedelta(minutes=4)
+    assert chat.enqueue(sender="support", to=number(1), send_at=just_now).state is JobState.QUEUED
+
+
+@pytest.mark.parametrize("name", ["send_at", "expires_at"])
+def test_a_call_that_is_repeated_when_its_time_has_passed_gets_its_job(chat: OutboundChat, name: str) -> None:
+    """The same key and content give the same job for as long as its record lives; a new one is refused."""
+    due: Any = {name: datetime.now(UTC) + timedelta(hours=1)}
+    first = chat.enqueue(sender="support", to=number(1), idempotency_key="a", **due)
+
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=1)):
+        again = chat.enqueue(sender="support", to=number(1), idempotency_key="a", **due)
+        with pytest.raises(IdempotencyConflict):
+            chat.enqueue(sender="support", to=number(2), idempotency_key="a", **due)
+        keys: list[Any] = [{"idempotency_key": "b"}, {"idempotency_key": "a", "tenant": "shop"}]
+        for key in keys:
+            with pytest.raises(InvalidJob) as caught:
+                chat.enqueue(sender="support", to=number(1), **due, **key)
+            assert _errors(caught) == {(name, "invalid_time")}
+
+    assert (again.id, again.repeated) == (first.id, True)
 
 
 @pytest.mark.parametrize(

@@ -116,8 +116,29 @@ def test_an_empty_variable_says_nothing(place: Path, set_variables: SetVariables
 def test_what_belongs_to_other_programs_is_passed_over(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A `.env` has many readers, and Kubernetes sets variables for each service, also for one named as we are."""
     (place / ".env").write_text("WORKER=4\nREDIS_URL=redis://other\nredis_url=redis://other\n")
-    for name in ("SERVICE_HOST", "REDIS_SERVICE_PORT_MAIN", "REDIS_PORT", "REDIS_PORT_6379_TCP_ADDR"):
-        monkeypatch.setenv(f"OUTBOUND_CHAT_{name}", "tcp://10.0.0.1:6379")
+    of_a_service = {
+        "PORT": "tcp://10.0.0.1:8080",
+        "SERVICE_HOST": "10.0.0.1",
+        "HTTP_PORT": "tcp://10.0.0.1:8080",
+        "HTTP_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+        "HTTP_PORT_8080_TCP_PROTO": "tcp",
+        "HTTP_PORT_8080_TCP_PORT": "8080",
+        "HTTP_SERVICE_HOST": "fd00::1",
+        "HTTP_SERVICE_PORT": "8080",
+        "REDIS_SERVICE_PORT_MAIN": "6379",
+        "REDIS_PORT_6379_TCP_ADDR": "10.0.0.1",
+        "DNS_PORT": "udp://[fd00::1]:53",
+    }
+    for name, value in of_a_service.items():
+        monkeypatch.setenv(f"OUTBOUND_CHAT_{name}", value)
+
+    assert load_settings().model_dump() == Settings().model_dump()
+
+
+def test_where_clients_find_the_service_is_no_setting(place: Path, set_variables: SetVariables) -> None:
+    """Whoever exports what examples/send.sh asks for can still call every command."""
+    (place / ".env").write_text("OUTBOUND_CHAT_KEY=oc_dot\n")
+    set_variables(URL="http://127.0.0.1:8080", KEY="oc_1")
 
     assert load_settings().model_dump() == Settings().model_dump()
 

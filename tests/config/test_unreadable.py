@@ -116,7 +116,40 @@ def test_a_misspelt_name_is_refused_wherever_it_stands(place: Path, set_variable
     with pytest.raises(SettingsError) as caught:
         load_settings()
 
-    wrong = ("OUTBOUND_CHAT_BROKER", "OUTBOUND_CHAT_REDIS_URI", "OUTBOUND_CHAT_SENDER__A", "redis_uri", "workers")
     assert sorted(lines_of(caught.value)) == [
-        f"{name} is not a setting of outbound-chat; check the spelling or remove it" for name in wrong
+        "OUTBOUND_CHAT_BROKER is not a setting of outbound-chat; did you mean OUTBOUND_CHAT_BROKER_URL?",
+        "OUTBOUND_CHAT_REDIS_URI is not a setting of outbound-chat; did you mean OUTBOUND_CHAT_REDIS_URL?",
+        "OUTBOUND_CHAT_SENDER__A is not a setting of outbound-chat; did you mean OUTBOUND_CHAT_SENDERS?",
+        "redis_uri is not a setting of outbound-chat; check the spelling or remove it",
+        "workers is not a setting of outbound-chat; check the spelling or remove it",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("HTTP_PORT", "HTTP__PORT"),
+        ("WORKER_THREADS", "WORKER__THREADS"),
+        ("WEBHOOKS_SECRET", "WEBHOOKS__SECRETS"),
+        ("RETRY_MAX_ATTEMPTS", "RETRY__MAX_ATTEMPTS"),
+        ("Http_Port", "HTTP__PORT"),
+    ],
+)
+def test_one_underscore_where_two_lead_into_a_table_is_named(
+    set_variables: SetVariables, name: str, meant: str
+) -> None:
+    """`HTTP_PORT` looks like a variable of Kubernetes, and was passed over; the service then listened on 8080."""
+    set_variables(**{name: "9191"})
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert lines_of(caught.value) == [
+        f"OUTBOUND_CHAT_{name} is not a setting of outbound-chat; did you mean OUTBOUND_CHAT_{meant}?"
+    ]
+
+
+def test_a_dot_env_file_is_held_to_the_same_names(place: Path) -> None:
+    (place / ".env").write_text("OUTBOUND_CHAT_HTTP_PORT=9191\n")
+    with pytest.raises(SettingsError, match="OUTBOUND_CHAT_HTTP__PORT"):
+        load_settings()

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,7 @@ def test_workers_do_not_start_with_settings_that_can_not_be_used(idle: Harness) 
         (["--sender", "support", "--to", number(1), "--text", "x" * 1_025], 2, "[too_long]"),
         (["--sender", "support", "--to", number(1), "--send-at", "tomorrow"], 2, "send_at: must be an ISO 8601 time"),
         (["--sender", "support", "--to", number(1), "--send-at", "2027-01-01"], 2, "send_at: must be an ISO 8601 time"),
+        (["--sender", "support", "--to", number(1), "--send-at", "2016-12-01T09:00:00Z"], 2, "send_at: has passed"),
         (["--sender", "support", "--to", number(1), "--attribute", "x"], 2, "name=value"),
         (["--request", "missing.json"], 2, "missing.json can't be read"),
         (["--sender", "support"], 2, "to: is required"),
@@ -188,8 +190,9 @@ def test_rejects_that_can_not_be_written_are_said_before_anything_is_stored(idle
 
 def test_bad_rows_of_a_jsonl_file_are_named_by_line(stack: Harness) -> None:
     """The other format that bulk systems write."""
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     rows = [
-        json.dumps({"to": number(1), "attributes": {"order": "1"}, "send_at": "2027-01-01T09:00:00Z"}),
+        json.dumps({"to": number(1), "attributes": {"order": "1"}, "send_at": tomorrow}),
         "{broken",
         "",
         json.dumps([1]),

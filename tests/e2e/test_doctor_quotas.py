@@ -159,7 +159,10 @@ def test_workers_that_leave_the_reserve_go_by_the_same_settings(idle: Harness) -
     ]
     assert found[0] == []
     assert [check["finding"] for check in found[1]] == [
-        "workers go by 1.7/s in bursts of 4, these settings give 2/s in bursts of 4"
+        (
+            "workers allow themselves 1.7/s in bursts of 4; "
+            "these settings, rate 2 and burst 5, give them 2/s in bursts of 4"
+        )
     ]
 
 

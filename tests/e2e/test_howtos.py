@@ -5,7 +5,7 @@ import re
 import runpy
 import shlex
 import tomllib
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -103,7 +103,8 @@ def test_sending_at_nine(stack: Harness, monkeypatch: pytest.MonkeyPatch, tmp_pa
     program, function = [block.body for block in page if block.language == "python"]
     (day,) = set(re.findall(r"datetime\((\d+, \d+, \d+), 5, 30", program))
     # As far ahead as the page is, whenever the test runs: `send_at` must not lie in the past.
-    ahead = f"{datetime.now().astimezone().year + 1}, 1, 12"
+    month_ahead = datetime.now(UTC) + timedelta(days=30)
+    ahead = f"{month_ahead.year}, {month_ahead.month}, {month_ahead.day}"
     stack.configure(senders={"news": {**settings["senders"]["news"], "endpoint_url": stack.sandbox.url}})
     monkeypatch.setenv("OUTBOUND_CHAT_CONFIG", str(stack.settings_file))
     file = tmp_path / "program.py"

@@ -174,6 +174,10 @@ def test_replay_goes_on_past_jobs_that_can_not_be_replayed(stack: Harness) -> No
     assert "newer version" in done.stderr
     assert UNKNOWN in done.stderr
 
+    again = stack.run("replay", ids[0], "--text", "")
+    assert (again.returncode, again.stdout) == (1, ""), "an empty text is no word for the old one"
+    assert "was replayed already" in again.stderr
+
     redis.set(name, kept, keepttl=True)
     done = stack.run("replay", "--all", "--batch", batch)
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 3), done.stderr

@@ -27,18 +27,20 @@ def rows_of_csv(count: int, every: int = 0) -> bytes:
 
 def test_json_rows_are_taken_and_the_wrong_ones_named(http: httpx.Client) -> None:
     rows = [{"to": number(1)}, {"to": "12"}, 7, {"to": number(2), "send_at": "tomorrow"}]
+    rows.append({"to": number(3), "send_at": "2016-12-01T09:00:00Z"})
     answer = http.post("/v1/batches", json={**OPTIONS, "rows": rows})
     assert answer.status_code == 201, answer.text
     receipt = answer.json()
-    assert (receipt["accepted"], receipt["rejected"]) == (1, 3)
+    assert (receipt["accepted"], receipt["rejected"]) == (1, 4)
     found = [(one["row"], one["line"], *fields(one)) for one in receipt["rejections"]]
     assert found == [
         (2, None, ("to", "invalid_number")),
         (3, None, ("row", "wrong_type")),
         (4, None, ("send_at", "invalid_time")),
+        (5, None, ("send_at", "invalid_time")),
     ]
     batch = http.get(answer.headers["location"]).json()
-    assert (batch["name"], batch["accepted"], batch["rejected"], batch["closed"]) == ("parcels", 1, 3, True)
+    assert (batch["name"], batch["accepted"], batch["rejected"], batch["closed"]) == ("parcels", 1, 4, True)
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -177,6 +177,10 @@ def test_a_replay_with_other_changes_than_the_first_is_refused(ledger: Ledger) -
         ledger.attempt("sent", contact_id="c-1")
     with pytest.raises(NotReplayable, match="kept no more, so look there"):
         chat.replay(old, text="Hello again")
+    record = ledger.key(f"j:{plain.partition('.')[2]}")
+    ledger.redis.set(record, ledger.redis.get(record).partition("\n")[0] + "\n", keepttl=True)
+    with pytest.raises(NotReplayable, match=f"already, as {unchanged.id}, and what it asked for is kept no more"):
+        chat.replay(plain, text="Hello again")
 
 
 def test_jobs_whose_records_have_gone_are_not_counted(ledger: Ledger) -> None:

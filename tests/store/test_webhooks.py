@@ -8,6 +8,7 @@ from outbound_chat.jobs import JobState
 from outbound_chat.store import calls
 from outbound_chat.store.calls import ClaimedWebhook, ClaimedWebhooks, WebhookResult
 from outbound_chat.store.records import PLACES_OF_ALL, RECORD_VERSION, Place
+from outbound_chat_config import callback_host
 
 from .ledger import DAY_MS, KEEP_MS, LEASE_MS, Ledger, lane, new_job
 
@@ -52,6 +53,30 @@ def test_the_end_of_a_job_with_a_callback_is_told_with_its_url(ledger: Ledger) -
     assert (webhook.end, webhook.local_id, webhook.attempts) == ("sent", local_id, 0)
     assert webhook.job is not None
     assert webhook.job.contact_id == f"c-{local_id}"
+
+
+def test_a_host_has_one_form_whatever_the_spelling(ledger: Ledger) -> None:
+    """Else each spelling had limits of its own. What is posted to is the URL as it was given."""
+    spellings = ["", ":443", ":0443", ".", ".:443", ":", ":8443", ":08443"]
+    urls = [f"https://Hooks.example.com{spelling}/ends" for spelling in spellings]
+    urls += [
+        "https://[2606:4700::1111]:443/",
+        "https://[2606:4700::1111]",
+        "http://10.0.0.1:80/",
+        "http://10.0.0.1:443/",
+    ]
+    for url in urls:
+        sent(ledger, callback=url)
+
+    found = {webhook.url: webhook.host for webhook in claim(ledger, per_host=100)}
+    assert found == {url: callback_host(url) for url in urls}
+    assert set(found.values()) == {
+        HOST,
+        f"{HOST}:8443",
+        "[2606:4700::1111]",
+        "10.0.0.1",
+        "10.0.0.1:443",
+    }
 
 
 def test_jobs_without_a_callback_leave_nothing_behind(ledger: Ledger) -> None:

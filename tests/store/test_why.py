@@ -562,3 +562,24 @@ def test_the_end_of_jobs_whose_key_no_worker_has_is_not_predicted(ledger: Ledger
 
     ledger.tend(key_ids=["newkey", "oldkey"])
     assert chat.batch(batch_id).held_by == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "is_of_aws"),
+    [
+        ("access_denied", True),
+        ("not_found", True),
+        ("unknown_sender", False),
+        ("no_key", False),
+        ("foreign_answer", False),
+    ],
+)
+def test_only_what_aws_said_is_said_to_be_of_aws(ledger: Ledger, code: str, is_of_aws: bool) -> None:
+    """An operator would look into IAM for a sender that the workers' settings lack."""
+    (local_id,) = ledger.add(1)
+    ledger.attempt("hold", scope="sender:sms", code=code, message="words", delay_ms=HOUR_MS)
+
+    answer = why(ledger, local_id)
+    assert answer.reason is WaitReason.HELD_BY_SYSTEM
+    assert ("AWS refuses" in answer.explanation) is is_of_aws
+    assert code in answer.explanation

@@ -53,8 +53,9 @@ def _settings(name: str, budget: Budget, obeyed: Mapping[str, str]) -> Iterator[
         same = False
     if not same:
         finding = (
-            f"workers go by {obeyed.get('rate')}/s in bursts of {obeyed.get('burst')}, "
-            f"these settings give {budget.own_rate:g}/s in bursts of {budget.own_burst}"
+            f"workers allow themselves {obeyed.get('rate')}/s in bursts of {obeyed.get('burst')}; these settings, "
+            f"rate {budget.rate:g} and burst {budget.burst}, give them {budget.own_rate:g}/s in bursts of "
+            f"{budget.own_burst}"
         )
         yield Check(f"budget {name}", Level.WARNING, finding, "start the workers again with the file that is right")
 

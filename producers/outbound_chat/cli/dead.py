@@ -90,7 +90,7 @@ def replay(
     """Send failed or uncertain jobs once more, as new jobs; print them. Exits with 1 when one could not be replayed."""
     if bool(ids) is every:
         raise typer.BadParameter("name ids, or --all with what they have in common", param_hint="IDS")
-    replays = Replays({"force": force, **({"text": text} if text else {})})
+    replays = Replays({"force": force, **({} if text is None else {"text": text})})
     with OutboundChat.from_settings() as chat:
         if every:
             chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant}

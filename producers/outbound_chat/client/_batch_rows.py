@@ -1,11 +1,12 @@
 """The rows of a batch, each checked with what all of them share. Talks to nobody and counts nothing."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from outbound_chat.client._batch_keys import FileKey, hashes_of
 from outbound_chat.client._checks import (
+    FARTHEST_BACK,
     LONGEST_NAME,
     Errors,
     check_callback,
@@ -77,7 +78,7 @@ class BatchRows:
         self._seal = verbs.seal
         self._fixed = {"sender": self.sender_name, "tenant": self.tenant, "priority": self.priority.name.lower()}
         self._shared_parts = self.shared.parts(sender)
-        self.use(new_local_id())
+        self.use(new_local_id(), began=datetime.now(UTC))
 
     def _read_template(self, given: object, shared: Mapping[str, Any], errors: Errors) -> Template | None:
         if given is None:
@@ -91,9 +92,14 @@ class BatchRows:
         ]
         return template
 
-    def use(self, batch: str) -> None:
-        """Makes them the rows of this batch."""
+    def use(self, batch: str, *, began: datetime) -> None:
+        """Makes them the rows of this batch, which may have begun days ago.
+
+        A `send_at` is compared with that time, lest a slow file, or one that is resumed, be refused half way; but what
+        would have expired since then is not sent.
+        """
         self.batch = batch
+        self._earliest = max(began, datetime.now(UTC) - self.sender.max_age) - FARTHEST_BACK
         self.lane = lane_of(self.priority, self.sender_name, self.tenant, batch)
 
     def asked(self) -> dict[str, Any]:
@@ -131,7 +137,7 @@ class BatchRows:
                 errors.append(
                     FieldError(field, Code.NOT_IN_BATCH, "is the same for a whole batch; make a batch for each")
                 )
-        timing = check_timing(row, errors)
+        timing = check_timing(row, errors, earliest=self._earliest)
         idem = check_key(row.get("idempotency_key"), errors)
         callback = check_callback(row.get("callback_url"), self._webhooks, errors)
         given = row

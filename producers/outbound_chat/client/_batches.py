@@ -10,6 +10,7 @@ The batch begins with the first chunk, whose rows are checked before: rows that 
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -68,6 +69,8 @@ class BatchWriter:
         self._chunk_bytes = 0
         self._doubtful: dict[int, tuple[FieldError, ...]] = {}
         """Rows that are refused now, and that may have been taken before."""
+        self._passed: object = None
+        """A row whose time has passed, unless the batch began long enough ago, which nobody has asked yet."""
         self._rows = self._flushed_rows = self._accepted = self.rejected = self._duplicates = 0
         self._rejections: list[Rejection] = []
         self._found: Opened | None = None
@@ -111,15 +114,23 @@ class BatchWriter:
         if found.use is KeyUse.CONFLICT:
             raise BatchKeyConflict(f"{self._keys.budget}.{found.batch}")
         self._found = found
-        rows.use(found.batch)
         if found.use is KeyUse.SAME:
-            numbered = [(_row_of(job), job) for job in self._chunk]
-            self._chunk = [
-                replace(job, local_id=f"{found.batch}-{row}") for row, job in numbered if self._wanted(found, row, job)
-            ]
+            self._resume(found)
         if self._on_start:
             self._on_start(self._start(found))
         return found
+
+    def _resume(self, found: Opened) -> None:
+        """Makes the first chunk one of the batch that began before: as long ago as that, its times had not passed."""
+        self._of_batch.use(found.batch, began=from_ms(found.created_ms))
+        if self._passed is not None:
+            with suppress(InvalidJob):
+                self._chunk.append(self._of_batch.job(self._rows, self._passed))
+                del self._doubtful[self._rows]
+        numbered = [(_row_of(job), job) for job in self._chunk]
+        self._chunk = [
+            replace(job, local_id=f"{found.batch}-{row}") for row, job in numbered if self._wanted(found, row, job)
+        ]
 
     def _start(self, found: Opened) -> BatchStart:
         return BatchStart(
@@ -144,6 +155,7 @@ class BatchWriter:
             or self._chunk_bytes >= calls.MOST_BYTES // 2
             or len(self._doubtful) >= calls.MOST_JOBS
             or self._rows - self._flushed_rows >= MOST_ROWS
+            or (self._passed is not None and found is None)
         )
 
     def _wanted(self, found: Opened, row: int, job: NewJob) -> bool:
@@ -161,6 +173,8 @@ class BatchWriter:
             return self._of_batch.job(self._rows, row)
         except InvalidJob as error:
             # The first of the new ones wait with the last of the old: they are told in the order of their rows.
+            if self._found is None and self._key and error.errors[0].code == Code.INVALID_TIME:
+                self._passed = row
             if self._found is None or self._rows <= self._found.rows or self._doubtful:
                 self._doubtful[self._rows] = error.errors
             else:

@@ -16,6 +16,8 @@ from outbound_chat.store.records import to_ms
 from outbound_chat_config import WebhookSettings, check_callback_url, check_name
 
 FARTHEST = timedelta(days=365)
+FARTHEST_BACK = timedelta(minutes=5)
+"""How far back a `send_at` may lie: a clock may be wrong, and a call slow. More is a slip, such as last year's date."""
 LONGEST_KEY = 255
 LONGEST_NAME = 255
 LONGEST_REASON = 1_000
@@ -40,25 +42,43 @@ class Timing:
     expires_ms: int
     opens_ms: int = 0
     """When the quiet hours are over that it would else be due in."""
+    passed: FieldError | None = None
+    """Why it is refused unless it was taken before: a time of it has passed since."""
 
 
 AT_ONCE = Timing(send_at_ms=0, expires_ms=0)
 
 
-def check_timing(options: Mapping[str, Any], errors: Errors) -> Timing:
-    """`send_at` and `expires_at`; adds what is wrong to `errors`."""
+def check_timing(
+    options: Mapping[str, Any], errors: Errors, *, earliest: datetime | None = None, is_repeatable: bool = False
+) -> Timing:
+    """`send_at` and `expires_at`; adds what is wrong to `errors`.
+
+    `earliest`: of `send_at`, where it is not `FARTHEST_BACK` from now. `is_repeatable`: the job may have been taken
+    before, so a time that has passed stands in the answer and not in `errors`.
+    """
     if options.get("send_at") is None and options.get("expires_at") is None:
         return AT_ONCE
     now = datetime.now(UTC)
     send_at = _instant("send_at", options.get("send_at"), errors)
     expires_at = _instant("expires_at", options.get("expires_at"), errors)
+    passed = None
     if send_at and send_at > now + FARTHEST:
         errors.append(FieldError("send_at", Code.INVALID_TIME, "is more than a year ahead; give an earlier time"))
+    if send_at and send_at < (earliest or now - FARTHEST_BACK):
+        message = "has passed; give a time ahead, or leave it out to send at once"
+        passed = FieldError("send_at", Code.INVALID_TIME, message)
     if expires_at and expires_at > now + 2 * FARTHEST:
         errors.append(FieldError("expires_at", Code.INVALID_TIME, "is more than two years ahead; leave it out instead"))
-    if expires_at and expires_at <= max(now, send_at or now):
+    if expires_at and send_at and expires_at <= send_at:
         errors.append(FieldError("expires_at", Code.INVALID_TIME, "must lie ahead, and after send_at"))
-    return Timing(send_at_ms=to_ms(send_at) if send_at else 0, expires_ms=to_ms(expires_at) if expires_at else 0)
+    elif expires_at and expires_at <= now:
+        passed = FieldError("expires_at", Code.INVALID_TIME, "must lie ahead, and after send_at")
+    if passed and not is_repeatable:
+        errors.append(passed)
+    return Timing(
+        send_at_ms=to_ms(send_at) if send_at else 0, expires_ms=to_ms(expires_at) if expires_at else 0, passed=passed
+    )
 
 
 def _instant(field: str, value: object, errors: Errors) -> datetime | None:

@@ -109,6 +109,9 @@ class Dead:
         if not changes:
             return (yield from self._verbs.status(replay_id))
         job_id, (budget, _, local_id) = stored.job.id, replay_id.partition(".")
+        if not stored.request or stored.lost:
+            reason = f"was replayed already, as {replay_id}, and what it asked for is kept no more, so look there"
+            raise NotReplayable(job_id, reason)
         wanted = _request(self._verbs.seal, job_id, stored, changes)
         replay = yield from ask(calls.read_request(self._verbs.keys(budget), local_id))
         if replay is None or not replay.request:

@@ -15,10 +15,10 @@ class TimingOptions(TypedDict, total=False):
     """When a job goes, for whom, and what makes it the same job."""
 
     send_at: datetime | None
-    """Not before this time: aware, at most a year ahead. Without it: as soon as the budget allows. A time in the
-    sender's quiet hours is moved to their end."""
+    """Not before this time: aware, at most 5 minutes back and a year ahead. Without it: as soon as the budget allows. A
+    time in the sender's quiet hours is moved to their end."""
     expires_at: datetime | None
-    """No call after this time. Without it: the sender's `max_age` after the job is due."""
+    """No call after this time, which lies ahead. Without it: the sender's `max_age` after the job is due."""
     idempotency_key: str | None
     """1 to 255 characters. The same key and content give the same job; other content raises `IdempotencyConflict`.
     Known to one tenant and budget, for as long as the job's record lives."""

@@ -72,7 +72,7 @@ class Verbs:
 
     def _enqueue(self, request: ChatRequest, name: object, options: Mapping[str, Any]) -> Steps[Job]:
         errors: Errors = []
-        timing = check_timing(options, errors)
+        timing = check_timing(options, errors, is_repeatable=options.get("idempotency_key") is not None)
         tenant = check_tenant(options.get("tenant"), errors)
         priority = check_priority(options.get("priority"), Priority.NORMAL, errors)
         idem = check_key(options.get("idempotency_key"), errors)
@@ -84,6 +84,8 @@ class Verbs:
         if errors or not sender:
             raise InvalidJob(errors)
         keys = self.keys(sender.budget)
+        if timing.passed:
+            yield from self._check_repeated(keys, tenant, idem, timing.passed)
         if sender.quiet_hours:
             now_ms = yield from ask(calls.read_clock(keys))
             timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
@@ -117,6 +119,11 @@ class Verbs:
             return replace((yield from self.status(other_id)), repeated=True)
         yield from guard.confirm(f"{keys.budget}.{job.local_id}", local_ids=[job.local_id])
         return fresh_job(keys.budget, job, lane, submitted.now_ms, max_age_ms(sender))
+
+    def _check_repeated(self, keys: Keys, tenant: str | None, idem: str, passed: FieldError) -> Steps[None]:
+        """A call that is repeated days later, with the same key, gets its job; a new one is refused."""
+        if not (yield from ask(calls.is_key_used(keys, tenant, idem))):
+            raise InvalidJob([passed])
 
     def find_sender(self, name: object, errors: Errors) -> tuple[str, Sender | None]:
         """The sender of that name; an unknown one is added to `errors`."""

@@ -138,6 +138,10 @@ def _gate(waiting: Waiting, now: datetime, budget: str, *, first: bool) -> Itera
             yield Stop(reason=WaitReason.NUMBER_PACE, sentence=sentence, scope=scope, until=until, ends=True)
 
 
+NEVER_ASKED = frozenset({"unknown_sender", "no_key", "foreign_answer"})
+"""Codes of holds that say nothing of AWS: it was not asked, or did not answer."""
+
+
 def _hold(waiting: Waiting, now: datetime, scope: str, until: datetime | None) -> Stop:
     kept, owner = waiting.content("hold"), waiting.text("owner")
     words = str(kept["reason"])
@@ -152,7 +156,10 @@ def _hold(waiting: Waiting, now: datetime, scope: str, until: datetime | None) -
         reason = WaitReason.PROBING if probing else WaitReason.HELD_BY_SYSTEM
         until = None if probing else until or now
         when = after(until - now) if until else "at this moment"
-        sentence = f"AWS refuses the {spoken(scope)} ({words}); one job is tried {when}, and its call decides for all."
+        cause = "Workers can't send for" if kept["code"] in NEVER_ASKED else "AWS refuses"
+        sentence = (
+            f"{cause} the {spoken(scope)} ({words}); one job is tried {when}, and what becomes of it decides for all."
+        )
     return Stop(reason=reason, sentence=sentence, until=until, scope=scope, held_by=owner, held_reason=words)
 
 

@@ -14,7 +14,7 @@ OWN: dict[str, Any] = {
     "callback_url": {**_TEXT, "maxLength": 2_000, "description": "`https://` URL that is told of the end."},
 }
 TIMING: dict[str, Any] = {
-    "send_at": {**_TIME, "description": "Not before this time, at most a year ahead."},
+    "send_at": {**_TIME, "description": "Not before this time: at most 5 minutes back and a year ahead."},
     "expires_at": {**_TIME, "description": "No call after this time."},
     "idempotency_key": {**_TEXT, "minLength": 1, "maxLength": 255},
 }

@@ -16,6 +16,7 @@ from redis.exceptions import (
     InvalidResponse,
     MasterDownError,
     MaxConnectionsError,
+    MovedError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,

@@ -39,7 +39,17 @@ from outbound_chat.store.calls._control import (
 from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
 from outbound_chat.store.calls._durability import Standing, confirm
 from outbound_chat.store.calls._events import read_events
-from outbound_chat.store.calls._jobs import NewJob, NotOpen, Other, Submitted, cancel, read_clock, read_jobs, submit
+from outbound_chat.store.calls._jobs import (
+    NewJob,
+    NotOpen,
+    Other,
+    Submitted,
+    cancel,
+    is_key_used,
+    read_clock,
+    read_jobs,
+    submit,
+)
 from outbound_chat.store.calls._lanes import MOST_LANES, read_lanes
 from outbound_chat.store.calls._list import MOST_BATCHES, ListedBatches, Part, read_batches
 from outbound_chat.store.calls._overview import read_budget
@@ -146,6 +156,7 @@ __all__ = [
     "finish",
     "hold",
     "is_count",
+    "is_key_used",
     "leave",
     "note_budgets",
     "open_batch",

@@ -86,6 +86,11 @@ def submit(
     return Call("submit", keys, args, read)
 
 
+def is_key_used(keys: Keys, tenant: str | None, idem: str) -> Call[bool]:
+    """Whether an idempotency key, given by its hash, belongs to a job of the tenant."""
+    return Call("read_idem", keys, [tenant or "", idem], bool)
+
+
 def cancel(keys: Keys, local_id: str) -> Call[str]:
     """Stops one job; answers the state it is in now, `gone` or `newer`."""
     return Call("cancel", keys, [local_id], str)

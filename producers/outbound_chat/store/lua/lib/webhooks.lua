@@ -39,16 +39,28 @@ local function put_webhook(host, webhook)
   end
 end
 
+-- The host of a URL, nil where there is none, in one form whatever the spelling, as `callback_host` of the settings
+-- makes it: no dot at the end, no port that the scheme has anyway, no zeros before a port.
+local function host_of(url)
+  local scheme, host = string.match(url, '^(https?)://([^/?]+)')
+  if not host then
+    return nil
+  end
+  local name, port = string.match(host, '^(.-):0*(%d+)$')
+  name = string.lower(string.gsub(string.gsub(name or host, ':$', ''), '%.$', ''))
+  return (port and port ~= (scheme == 'https' and '443' or '80')) and name .. ':' .. port or name
+end
+
 -- The URL of a job or batch itself, '' for none, and the host that is told: perhaps its sender's.
 local function callback_of(lane, own)
   local _, sender, _, batch = lane_parts(lane)
   local url = own and own ~= '' and own or batch_url(batch)
-  local host = string.match(url, '^https?://([^/?]+)')
+  local host = host_of(url)
   if not host and not hooks.hosts[sender] then
     local limits = decoded(read('HGET', key('senders'), sender) or '')
     hooks.hosts[sender] = limits and type(limits.hooks) == 'string' and limits.hooks or ''
   end
-  return url, host and string.lower(host) or hooks.hosts[sender]
+  return url, host or hooks.hosts[sender]
 end
 
 -- Notes in the head what became of the webhook of its end: 'pending', 'delivered:<ms>', 'dead:<ms>:<code>', '': none.
