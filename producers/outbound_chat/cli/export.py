@@ -48,6 +48,7 @@ def export(
         for job in _jobs(chat, batch, state):
             writer.write(job)
             show(_row_of(job), writer.written)
+        file.flush()
     talk.print(f"{writer.written:,} written{f' to {output}' if output else ''}", markup=False)
 
 
