@@ -30,7 +30,8 @@ def export(
         Path | None, typer.Option("--output", "-o", help="File to write; standard output by default.")
     ] = None,
     join: Annotated[
-        Path | None, typer.Option(help="The file that was sent: its columns are written with the results of its rows.")
+        Path | None,
+        typer.Option(help="The file that was sent, unchanged: its columns are written with the results of its rows."),
     ] = None,
 ) -> None:
     """Write what became of the jobs of a batch, a row each, in the order of its file."""
