@@ -41,7 +41,7 @@ class RowsBody:
         self._lines: dict[int, int] = {}
 
     def line_of(self, row: int) -> int | None:
-        """The line on which one of the last rows ended."""
+        """The line on which one of the last rows begins."""
         return self._lines.get(row)
 
     async def rows(self) -> AsyncIterator[Given]:
