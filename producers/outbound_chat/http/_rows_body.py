@@ -78,25 +78,6 @@ class RowsBody:
         return job
 
 
-async def begun(rows: AsyncIterator[Given]) -> AsyncIterator[Given]:
-    """The same rows, of which the first was read: so that a body which is none of ours opens no batch."""
-    first = [row async for row in _first(rows)]
-    return _chained(first, rows)
-
-
-async def _first(rows: AsyncIterator[Given]) -> AsyncIterator[Given]:
-    async for row in rows:
-        yield row
-        return
-
-
-async def _chained(first: list[Given], rows: AsyncIterator[Given]) -> AsyncIterator[Given]:
-    for row in first:
-        yield row
-    async for row in rows:
-        yield row
-
-
 class Rejections:
     """Why rows were refused, as JSON in a file that goes with the request. Holds no value of a row."""
 
