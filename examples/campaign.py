@@ -4,7 +4,7 @@ Editors that know `# %%` run it by cells; `python examples/campaign.py customers
 again it sends nothing twice, since each row has an idempotency key.
 """
 
-# %% What to send, and to whom: the columns `to` and `first_name`
+# %% What to send, and to whom: the columns `id` (of the customer), `to` and `first_name`
 import csv
 import sys
 from collections import Counter
@@ -14,13 +14,16 @@ from pathlib import Path
 from outbound_chat import BatchClosed, JobState, OutboundChat
 
 chat = OutboundChat.from_settings()
-with Path(sys.argv[1]).open(newline="", encoding="utf-8") as lines:
-    customers = list(csv.DictReader(lines))
+with Path(sys.argv[1]).open(newline="", encoding="utf-8-sig") as lines:
+    customers = [one for one in csv.DictReader(lines) if any(one.values())]
+for row, one in enumerate(customers, start=1):
+    if None in one or not all((one.get(name) or "").strip() for name in ("id", "to", "first_name")):
+        sys.exit(f"customer {row} has no id, no number or no first name, or a cell too many: nothing was sent")
 rows = [
     {
         "to": one["to"],
         "text": f"Hello {one['first_name']}, our sale begins today.",
-        "idempotency_key": f"sale-{one['to']}",
+        "idempotency_key": f"sale-{one['id']}",  # not the number, which is nobody's business in logs
     }
     for one in customers
 ]

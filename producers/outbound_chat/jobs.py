@@ -206,7 +206,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStart:
-    """How `enqueue_batch` began, told before its first row is read."""
+    """How `enqueue_batch` began, told before its first row is taken."""
 
     id: str
     resumed_rows: int

@@ -1,6 +1,7 @@
 """Batches: streamed, accepted or refused row by row."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 import time_machine
 
 from outbound_chat import AsyncOutboundChat, BatchStart, InvalidJob, JobState, OutboundChat, Rejection, UnknownBatch
-from outbound_chat.store import AsyncStore
+from outbound_chat.client import FileKey
+from outbound_chat.seal import new_key
+from outbound_chat.store import AsyncStore, Store
 from tests.client.conftest import VALUES
 from tests.harness import number
 
@@ -241,6 +244,49 @@ def test_a_batch_that_goes_on_has_the_ids_and_counts_of_its_rows(chat: OutboundC
     assert [one.row for one in receipt.rejections] == list(range(7, 1_101, 7))
     assert chat.batch(receipt.id).accepted == 943
     assert all(chat.statuses(f"{receipt.id}-{row}" for row in range(1, 1_101) if row % 7).values())
+
+
+ENCRYPTION: list[dict[str, Any]] = [{}, {"keys": [new_key()], "number_key": new_key()}]
+
+
+@pytest.mark.parametrize("encryption", ENCRYPTION, ids=["plain", "encrypted"])
+@pytest.mark.parametrize("key", [None, "nightly"])
+def test_a_batch_knows_the_file_that_all_its_rows_came_from(
+    redis: fakeredis.FakeRedis, key: str | None, encryption: dict[str, Any]
+) -> None:
+    """Results are joined with that file alone: in any other, row 7 is somebody else."""
+    with OutboundChat(store=Store("redis://", client=redis), **VALUES, encryption=encryption) as chat:
+        rows, options = [{"to": number(1)}], dict[str, Any]({"sender": "support", "name": "n", "tenant": "t"})
+        batch = chat.enqueue_batch(rows, **options, batch_key=FileKey("abc", key)).id
+        assert chat.is_file_of(batch, FileKey("abc")) is True
+        assert chat.is_file_of(batch, FileKey("other")) is False
+        assert "abc" not in json.dumps(redis.hgetall(f"oc:{{main}}:b:{batch.partition('.')[2]}"))
+        without = chat.enqueue_batch(rows, **options).id
+        assert chat.is_file_of(without, FileKey("abc")) is None
+        with pytest.raises(UnknownBatch):
+            chat.is_file_of("nonsense", FileKey("abc"))
+    # Whoever encrypts from now on still knows the batches of before.
+    with OutboundChat(store=Store("redis://", client=redis), **VALUES, encryption=ENCRYPTION[1]) as chat:
+        assert chat.is_file_of(batch, FileKey("abc")) is True
+
+
+@pytest.mark.parametrize("other", [FileKey("xyz", "k"), "k"])
+def test_a_batch_of_several_files_knows_none(chat: OutboundChat, other: FileKey | str) -> None:
+    """A batch key lets another file go on with the batch: then nobody knows which rows are whose."""
+
+    def broken_off() -> Iterator[dict[str, str]]:
+        for row in range(700):
+            yield {"to": number(row)}
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone") as caught:
+        chat.enqueue_batch(broken_off(), sender="support", batch_key=FileKey("abc", "k"))
+    batch = caught.value.__notes__[0].split()[1]
+    assert chat.is_file_of(batch, FileKey("abc")) is True
+    chat.enqueue_batch([{"to": number(row)} for row in range(900)], sender="support", batch_key=other)
+    assert chat.is_file_of(batch, FileKey("abc")) is None
+    chat.enqueue_batch([], sender="support", batch_key=FileKey("abc", "k"))
+    assert chat.is_file_of(batch, FileKey("abc")) is None, "once is enough"
 
 
 def test_an_unknown_batch_is_an_error(chat: OutboundChat) -> None:

@@ -124,7 +124,7 @@ def test_what_stands_for_no_value_is_never_a_word_in_a_text(
     assert (stored["text"], stored["Attributes"]) == ("Hello there", {"b": "x", "order": "none"})
     assert stored["SegmentAttributes"] == {"d": {"ValueInteger": 1}}
     assert "ParticipantDetails" not in stored
-    chat.enqueue(sender="support", to=number(1), text="Hello", display_name=nothing, attributes={"a": nothing})
+    chat.enqueue(sender="support", to=number(1), text="Hello", display_name=nothing)
 
 
 TEXT = "Hello {first_name}"

@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -66,16 +67,24 @@ def test_a_header_that_is_missing_is_refused(name: str) -> None:
         verify(headers, BODY, SECRET)
 
 
-@pytest.mark.parametrize("at", ["", "-1", "1e9", "²", "9" * 400])
+@pytest.mark.parametrize("at", ["", "-1", "1e9", "²", "9" * 400, "0" * 5_000, "9" * 5_000, " 1", "1\n"])
 def test_a_time_that_is_none_is_refused(at: str) -> None:
     with pytest.raises(InvalidWebhook):
         verify({**signed(SECRET), "WEBHOOK-TIMESTAMP": at}, BODY, SECRET)
 
 
-@pytest.mark.parametrize("signature", ["v1,é", "v1,", "x" * 10_000])
+@pytest.mark.parametrize("signature", ["v1,é", "v1,", "x" * 10_000, "v1,\udcff", "v1,a " * 100_000])
 def test_a_signature_that_is_none_is_refused(signature: str) -> None:
     with pytest.raises(InvalidWebhook):
         verify({**signed(SECRET), "webhook-signature": signature}, BODY, SECRET)
+
+
+@pytest.mark.parametrize("value", ["é", "\udcff", "", "x" * 100_000, "\0", None, 7, b"x"])
+@pytest.mark.parametrize("name", ["Webhook-Id", "WEBHOOK-TIMESTAMP", "webhook-signature"])
+def test_nobody_unknown_makes_a_receiver_fail(name: str, value: Any) -> None:
+    """Whatever an unsigned caller sends, the receiver answers that it is not ours, and not with a fault of its own."""
+    with pytest.raises(InvalidWebhook):
+        verify({**signed(SECRET), name: value}, BODY, SECRET)
 
 
 def test_a_body_that_is_signed_is_json() -> None:

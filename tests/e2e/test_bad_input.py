@@ -218,6 +218,14 @@ def test_bad_rows_of_a_jsonl_file_are_named_by_line(stack: Harness) -> None:
     assert rejects[2]["subject"] == "x"
 
 
+@pytest.mark.parametrize("content", ['{"Attributes": {"a": NaN}}', '{"Attributes": {"a": Infinity}}', '{"a": 1e999}'])
+def test_a_request_that_is_no_json_is_refused(idle: Harness, content: str) -> None:
+    """Python would read it, and write it as the words nan and inf."""
+    (idle.folder / "request.json").write_text(content, encoding="utf-8")
+    done = idle.run("send", "--sender", "support", "--request", "request.json")
+    assert (done.returncode, done.stdout, "is not JSON that a request may be" in done.stderr) == (2, "", True)
+
+
 def test_redis_that_is_down_is_said_once_with_an_exit_code_of_its_own(stack: Harness) -> None:
     """Scripts must tell a wrong number from a server that is away."""
     (stack.folder / "rows.csv").write_text(f"to\n{number(1)}\n", encoding="utf-8")
@@ -240,7 +248,7 @@ def test_redis_that_is_down_is_said_once_with_an_exit_code_of_its_own(stack: Har
 def test_the_verbs_of_the_command_line_follow_a_job_to_its_end(stack: Harness) -> None:
     """send, status, wait, cancel and doctor as an operator uses them, with and without --json."""
     (stack.folder / "request.json").write_text(
-        json.dumps({"DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": number(3)}}), encoding="utf-8"
+        json.dumps({"DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": number(3)}}), encoding="utf-8-sig"
     )
     queued = json.loads(stack.run("send", "--sender", "support", "--to", number(1), "--text", "Hi", "--json").stdout)
     dropped = json.loads(stack.run("send", "--sender", "support", "--to", number(2), "--json").stdout)

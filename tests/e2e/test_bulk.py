@@ -242,6 +242,38 @@ def test_results_are_exported_with_the_rows_that_they_belong_to(stack: Harness) 
     assert [json.loads(line)["row"] for line in plain[:7]] == [1, 2, 3, 4, 5, 6, 8]
     assert number(1) not in "".join(plain)
     assert stack.run("export", "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR").returncode == 5
-    short = write_rows(stack.folder / "short.csv", 3)
-    other = stack.run("export", batch, "--join", str(short), "-o", "other.csv")
-    assert (other.returncode, "not the file of this batch" in other.stderr) == (2, True)
+    assert stack.run("export", batch, "--join", str(path), "-o", "/proc/results.csv").returncode == 2
+
+
+def test_results_are_joined_with_no_other_file(stack: Harness) -> None:
+    """Row 3 of a sorted file is somebody else, who would be texted a second time."""
+    path = write_rows(stack.folder / "parcels.csv", 30)
+    batch = send(stack, str(path), "--sender", "support", "--batch-key", "nightly")["id"]
+    chat = stack.chat()
+    chat.cancel_batch(batch)
+    head, *rows = path.read_text(encoding="utf-8").splitlines()
+    others = {
+        "sorted": [head, *sorted(rows, reverse=True)],
+        "edited": [head, rows[0].replace(number(1), number(31)), *rows[1:]],
+        "short": [head, *rows[:-1]],
+        "long": [head, *rows, rows[0]],
+    }
+    (stack.folder / "results.csv").write_text("from before", encoding="utf-8")
+    before = sorted(one.name for one in stack.folder.iterdir())
+    for kind, lines in others.items():
+        (stack.folder / "other.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
+        done = stack.run("export", batch, "--join", "other.csv", "-o", "results.csv")
+        assert (done.returncode, done.stdout) == (2, ""), kind
+        assert "not the file of this batch, or it was sorted, edited or unpacked since" in done.stderr
+        assert stack.run("export", batch, "--join", "other.csv").stdout == "", "nor to standard output"
+    assert (stack.folder / "results.csv").read_text(encoding="utf-8") == "from before"
+    (stack.folder / "other.csv").unlink()
+    assert sorted(one.name for one in stack.folder.iterdir()) == before
+
+    (stack.folder / "copy.csv").write_bytes(path.read_bytes())
+    assert stack.run("export", batch, "--join", "copy.csv", "-o", "results.csv").returncode == 0
+    assert len((stack.folder / "results.csv").read_text(encoding="utf-8").splitlines()) == 1 + 30 - 30 // EVERY
+    from_python = chat.enqueue_batch([{"to": number(1)}], sender="support").id
+    done = stack.run("export", from_python, "--join", "copy.csv")
+    assert (done.returncode, "did not come from one file of send-batch" in done.stderr) == (2, True)
+    chat.cancel_batch(from_python)

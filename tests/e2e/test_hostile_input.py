@@ -223,6 +223,57 @@ def test_a_file_of_wide_characters_is_named_as_such(tmp_path: Path, encoding: st
         JobFile(path)
 
 
+def shell(
+    stack: Harness, command: str, *, out: int = subprocess.PIPE, err: int = subprocess.PIPE, **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    """The command line in a shell, where `$OC` is it: a process of its own, with streams as the shell makes them."""
+    program = f"{sys.executable} -m outbound_chat.cli"
+    return subprocess.run(
+        ["/bin/sh", "-c", command],
+        env={**stack.environment, "OC": program, "PATH": os.environ["PATH"], **environment},
+        cwd=stack.folder,
+        stdout=out,
+        stderr=err,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "ascii:strict"])
+def test_letters_that_an_output_does_not_have_are_escaped(stack: Harness, encoding: str) -> None:
+    """The batch was taken, and the command said by a traceback and exit code 1 that rows were rejected."""
+    name = f"Aktion für 👍 {encoding}"
+    (stack.folder / "rows.csv").write_text(f"to\n{number(1)}\n", encoding="utf-8")
+    send = f"$OC send-batch rows.csv --sender support --name '{name}'"
+    told = shell(stack, send, PYTHONIOENCODING=encoding)
+    assert (told.returncode, b"Traceback" in told.stderr) == (0, False), told.stderr
+    assert rb"\ud83d\udc4d" in told.stdout
+    as_json = shell(stack, f"{send} --json", PYTHONIOENCODING=encoding)
+    assert as_json.returncode == 0, as_json.stderr
+    assert json.loads(as_json.stdout.decode(encoding.partition(":")[0]))["batch"]["name"] == name
+    assert shell(stack, "$OC send-batch --help", PYTHONIOENCODING=encoding).returncode == 0
+
+
+def test_an_output_that_is_lost_has_an_exit_code_of_its_own(stack: Harness) -> None:
+    """A full disk, a reader that went away, a stream that is closed: one sentence or none, and never a traceback."""
+    (stack.folder / "rows.csv").write_text(f"to\n{number(1)}\n12\n", encoding="utf-8")
+    read, write = os.pipe()
+    os.close(read)
+    (batch,) = [one.id for one in stack.chat().batches(limit=1).batches]
+    for command in ("list", f"status {batch}", f"export {batch}", "list --json", "--help", "events"):
+        full = shell(stack, f"$OC {command} >/dev/full")
+        assert full.returncode == 6, command
+        assert full.stderr.decode().splitlines()[-1] == "error: the output can't be written: No space left on device"
+        gone = shell(stack, f"$OC {command}", out=write)
+        assert (gone.returncode, gone.stderr) == (6, b""), command
+        assert shell(stack, f"$OC {command} >&-").returncode == 0, command
+    # What is said beside is no result: it is done without.
+    for stream, err in (("2>/dev/full", subprocess.PIPE), ("2>&-", subprocess.PIPE), ("", write)):
+        done = shell(stack, f"$OC send-batch rows.csv --sender support --name '{stream}' --json {stream}", err=err)
+        assert (done.returncode, json.loads(done.stdout)["receipt"]["accepted"]) == (1, 1), stream
+    os.close(write)
+
+
 def stack_redis(stack: Harness) -> "redis.Redis":
     """A plain client of the stack's server."""
 

@@ -1,6 +1,7 @@
 """The examples that run from a command line, as their heads say."""
 
 import os
+import re
 import shutil
 import sys
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,9 @@ from tests.waiting import wait_until
 
 from .conftest import EXAMPLES, TIMEOUT, contacts, run, said
 
+DOCS = EXAMPLES.parent / "docs"
+KEY = re.compile(r"""idempotency[_-]key["']?\s*[:=]([^,)]*)""", re.IGNORECASE)
+NUMBER = re.compile(r"""[\['"](to|phone|number)['"\]]|\.to\b|\+1202""")
 LONGEST = 60
 """Lines that a reader takes in at a glance."""
 
@@ -45,10 +49,11 @@ def test_cron_may_run_twice_and_reminds_once_of_each_time(shared: Harness) -> No
     days = [(datetime.now(tz=UTC).astimezone() + timedelta(days=count)).date() for count in (1, 2)]
     command = said("remind.py")
 
-    def run_with(time: str) -> tuple[int, str, str]:
+    def run_with(time: str, *more: str) -> tuple[int, str, str]:
         lines = [f"{count},{number(120 + count)},{day},{time}" for count, day in enumerate(days)]
-        text = "\n".join(["id,phone,day,time", *lines, f"9,12,{days[0]},10:00"])
-        (shared.folder / command[-1]).write_text(text, encoding="utf-8")
+        text = "\n".join(["id,phone,day,time", *lines, f"9,12,{days[0]},10:00", ",,,", *more])
+        # As Windows writes it.
+        (shared.folder / command[-1]).write_text(text, encoding="utf-8-sig")
         ended = run(shared, *command)
         return ended.returncode, ended.stdout, ended.stderr
 
@@ -64,6 +69,17 @@ def test_cron_may_run_twice_and_reminds_once_of_each_time(shared: Harness) -> No
     assert run_with("11:30")[:2] == (1, "1 reminders on their way, 0 were before, 1 refused\n"), "another time"
     wait_until(lambda: texts() == 2, timeout=TIMEOUT)
 
+    short, long = f"20,{number(122)},{days[0]}", f"21,{number(123)},{days[0]},10:00, room 4"
+    code, told, wrong = run_with("11:30", short, long)
+    assert (code, told) == (1, "0 reminders on their way, 1 were before, 3 refused\n"), wrong
+    assert "row: has no time" in wrong
+    assert "row: has more cells than the first line" in wrong
+    assert contacts(shared)[number(122)] + contacts(shared)[number(123)] == 0
+
+    (shared.folder / "column.csv").write_text(f"id,phone,day\n1,{number(1)},{days[0]}\n", encoding="utf-8")
+    ended = run(shared, *command[:-1], "column.csv")
+    assert (ended.returncode, "can't be used: KeyError('time')" in ended.stderr) == (2, True), ended.stderr
+    assert not [one for one in shared.chat().batches().batches if not one.closed], "no empty batch is left open"
     assert run(shared, *command[:-1], "none.csv").returncode == 2
     away = f"redis://127.0.0.1:{free_port()}/0"
     assert run(shared, *command, OUTBOUND_CHAT_REDIS_URL=away).returncode == 2
@@ -72,8 +88,8 @@ def test_cron_may_run_twice_and_reminds_once_of_each_time(shared: Harness) -> No
 def test_the_campaign_sends_again_what_failed_and_nothing_when_it_is_run_again(shared: Harness) -> None:
     """The sandbox refuses every call to the second number: docs/sandbox.md."""
     command = said("campaign.py")
-    rows = [f"{number(130)},Ada", "+12025550140,Bob", "12,Cyd"]
-    (shared.folder / command[-1]).write_text("\n".join(["to,first_name", *rows]), encoding="utf-8")
+    rows = [f"1,{number(130)},Ada", "2,+12025550140,Bob", "3,12,Cyd", ",,"]
+    (shared.folder / command[-1]).write_text("\n".join(["id,to,first_name", *rows]), encoding="utf-8-sig")
     ended = run(shared, *command)
     assert ended.returncode == 0, ended.stderr
     assert "2 would be taken, 1 refused" in ended.stdout
@@ -85,6 +101,21 @@ def test_the_campaign_sends_again_what_failed_and_nothing_when_it_is_run_again(s
     assert again.returncode == 0, again.stderr
     assert "0 taken, 2 were taken before" in again.stdout
     assert contacts(shared)[number(130)] == 1
+
+    for gap in (f"4,{number(131)}", f"4,{number(131)},", f",{number(131)},Dee", f"4,{number(131)},Dee, M.D."):
+        (shared.folder / command[-1]).write_text("\n".join(["id,to,first_name", rows[0], gap]), encoding="utf-8")
+        ended = run(shared, *command)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert ended.stderr.startswith("customer 2 has no id, no number or no first name, or a cell too many")
+    assert contacts(shared)[number(131)] == 0
+
+
+def test_no_idempotency_key_of_an_example_is_made_from_a_number() -> None:
+    """Keys may be seen by operators and stand in logs of others: docs/privacy.md."""
+    files = [*EXAMPLES.rglob("*.py"), *EXAMPLES.rglob("*.sh"), *EXAMPLES.rglob("*.mjs"), *DOCS.rglob("*.md")]
+    keys = [key for file in files for key in KEY.findall(file.read_text(encoding="utf-8"))]
+    assert len(keys) > 5
+    assert [key for key in keys if NUMBER.search(key)] == []
 
 
 @pytest.fixture(scope="module")

@@ -106,6 +106,20 @@ def test_a_body_that_is_no_batch_opens_none(service: Service, http: httpx.Client
     assert http.get("/v1/budgets").json()["budgets"][0]["accepted"] == before
 
 
+def test_a_quote_that_is_not_closed_says_which_lines_it_takes(http: httpx.Client) -> None:
+    """The rows behind it are in no count: the caller must learn where to look. Rows without any value are none."""
+    body = f'to,text,\r\n,,\r\n{number(1)},Hello,\r\n{number(2)},"open,\r\n{number(3)},Hello,\r\n'.encode()
+    receipt = http.post("/v1/batches", params=OPTIONS, content=body, headers=CSV).json()
+    assert (receipt["accepted"], receipt["rejected"]) == (1, 1)
+    (rejection,) = receipt["rejections"]
+    assert (rejection["row"], rejection["line"]) == (2, 4)
+    assert "a quote that is not closed" in rejection["errors"][0]["message"]
+    assert "takes 2 lines, 4 to 5" in rejection["errors"][0]["message"]
+    utf16 = http.post("/v1/batches", params=OPTIONS, content=body.decode().encode("utf-16"), headers=CSV)
+    assert (utf16.status_code, utf16.json()["code"]) == (400, "unusable_file")
+    assert "save it as UTF-8" in utf16.json()["detail"]
+
+
 def test_options_that_are_wrong_are_all_named(http: httpx.Client) -> None:
     body = {"sender": "support", "rows": [], "to": number(1), "weight": 1000, "on_rejected": 1, "self": 2}
     assert problem(http.post("/v1/batches", json=body), 400, "invalid_request")["errors"]

@@ -52,6 +52,28 @@ def test_other_options_are_told_and_begin_nothing(ledger: Ledger) -> None:
     assert begin(ledger, batch_key="l", fingerprint="other").use is KeyUse.NEW
 
 
+def test_a_book_keeps_its_file_while_all_rows_are_of_it(ledger: Ledger) -> None:
+    """Another file may go on with the batch; then none has all its rows. Once it is closed, none adds any."""
+
+    def source() -> str:
+        book = ledger.run(calls.read_batch(ledger.keys, first.batch))
+        assert book
+        return book.fields["source"]
+
+    first = begin(ledger, source="one")
+    begin(ledger, source="one")
+    assert source() == "one"
+    ledger.submit(*rows(first.batch, 1), lane=lane(batch=first.batch))
+    begin(ledger, source="two")
+    assert source() == ""
+    begin(ledger, source="one")
+    assert source() == ""
+    first = begin(ledger, batch_key="l", source="one")
+    ledger.close_batch(lane(batch=first.batch))
+    begin(ledger, batch_key="l", source="two")
+    assert source() == "one"
+
+
 def test_a_row_that_came_before_is_never_taken_again(ledger: Ledger) -> None:
     """Its job may be over, and its record gone by now: the customer was texted."""
     batch = begin(ledger).batch

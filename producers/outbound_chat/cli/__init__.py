@@ -1,14 +1,17 @@
 """The command line, `outbound-chat` (extra `[cli]`): each command parses, makes one call of the client, and prints.
 
 Exit codes: 0 done; 1 done, but something ended other than sent, or rows were rejected; 2 wrong input or settings;
-3 Redis can't be reached or refuses; 4 no result in time; 5 no such job or batch.
+3 Redis can't be reached or refuses; 4 no result in time; 5 no such job or batch; 6 the output can't be written.
 """
 
 import sys
 
+from outbound_chat.cli.streams import take_streams
+
 
 def main() -> None:
     """Runs the command line on `sys.argv`, and ends the process with its exit code."""
+    take_streams()
     try:
         from outbound_chat.cli.app import run  # noqa: PLC0415  # the extra may be missing
     except ModuleNotFoundError as error:

@@ -31,12 +31,14 @@ from outbound_chat.cli import (
     why,
 )
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
+from outbound_chat.cli.streams import OutputLost
 from outbound_chat.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE
 
 EPILOG = (
     "Exit codes: 0 done; 1 done, but something ended other than sent or rows were rejected; 2 wrong input or settings; "
-    "3 Redis can't be reached or refuses; 4 no result in time; 5 no such job, batch or key."
+    "3 Redis can't be reached or refuses; 4 no result in time; 5 no such job, batch or key; 6 the output can't be "
+    "written, or nobody reads it any more."
 )
 
 
@@ -154,10 +156,15 @@ def run() -> None:
             talk.print(f"error: argument {position} has control characters; remove them", markup=False)
             sys.exit(Exit.WRONG_INPUT)
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except OutputLost as error:
+        # Where its reader has gone, as in `outbound-chat status … | head`, there is nobody to tell.
+        if str(error):
+            print_error(error)
+        sys.exit(Exit.OUTPUT_LOST)
     except (OutboundChatError, SettingsError) as error:
         print_error(error)
         sys.exit(exit_code(error))
-    except BrokenPipeError:
-        # The reader of our output has gone, as in `outbound-chat status … | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -76,7 +76,7 @@ def send_batch(
         return
     with OutboundChat.from_settings(settings) as chat:
         try:
-            key = batch_key if batch_key is not None else FileKey(rows.content_hash())
+            key = FileKey(rows.content_hash(), batch_key)
             options = {"sender": sender, "name": name or shown(rows.name), "batch_key": key, **shared}
             receipt = enqueue_file(chat, rows, rejected, on_start=tell_start, **options)
         except UnusableFile as error:

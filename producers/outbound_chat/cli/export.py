@@ -1,19 +1,19 @@
 """The command for results: export, what became of the jobs of a batch, in a file."""
 
-import csv
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal
 
 import typer
 
-from outbound_chat.cli.files import JobFile, Row, UnusableFile
+from outbound_chat.cli.files import JobFile, UnusableFile
 from outbound_chat.cli.output import shown, talk
 from outbound_chat.cli.progress import rows_progress
-from outbound_chat.client import OutboundChat
+from outbound_chat.cli.writing import CsvWriter, replacing
+from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.jobs import Job, JobState
 
 PAGE = 500
@@ -30,7 +30,8 @@ def export(
         Path | None, typer.Option("--output", "-o", help="File to write; standard output by default.")
     ] = None,
     join: Annotated[
-        Path | None, typer.Option(help="The file that was sent: its columns are written with the results of its rows.")
+        Path | None,
+        typer.Option(help="The file that was sent, unchanged: its columns are written with the results of its rows."),
     ] = None,
 ) -> None:
     """Write what became of the jobs of a batch, a row each, in the order of its file."""
@@ -39,32 +40,35 @@ def export(
     with ExitStack() as stack:
         chat = stack.enter_context(OutboundChat.from_settings())
         last = chat.batch(batch)
-        try:
-            rows = JobFile(join, any_columns=True) if join else None
-        except UnusableFile as error:
-            raise typer.BadParameter(str(error), param_hint="--join") from error
-        if rows:
-            stack.callback(rows.close)
-        file = stack.enter_context(_opened(output))
+        rows = stack.enter_context(closing(_joined(chat, batch, join))) if join else None
+        if rows and format_ == "csv" and not rows.is_csv:
+            raise typer.BadParameter("holds JSON, of which no CSV can be made; add --format jsonl", param_hint="--join")
+        file = stack.enter_context(replacing(output)) if output else sys.stdout
         writer = _Writer(file, format_, rows)
         show = stack.enter_context(rows_progress("export", last.accepted + last.rejected, quiet=output is None))
         for job in _jobs(chat, batch, state):
             writer.write(job)
             show(_row_of(job), writer.written)
+        file.flush()
     talk.print(f"{writer.written:,} written{f' to {output}' if output else ''}", markup=False)
 
 
-@contextmanager
-def _opened(output: Path | None) -> Iterator[IO[str]]:
-    if output is None:
-        yield sys.stdout
-        return
+def _joined(chat: OutboundChat, batch: str, path: Path) -> JobFile:
+    """The file that was sent, byte by byte: in another, even a sorted one, the rows would be those of other people."""
     try:
-        file = output.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-    except OSError as error:
-        raise typer.BadParameter(f"{output} can't be written: {error.strerror}", param_hint="--output") from error
-    with file:
-        yield file
+        rows = JobFile(path, any_columns=True)
+    except UnusableFile as error:
+        raise typer.BadParameter(str(error), param_hint="--join") from error
+    is_its_file = chat.is_file_of(batch, FileKey(rows.content_hash()))
+    if is_its_file:
+        return rows
+    rows.close()
+    reason = (
+        "this batch did not come from one file of send-batch, so nobody knows whose row is whose; leave it out"
+        if is_its_file is None
+        else f"{path} is not the file of this batch, or it was sorted, edited or unpacked since; give it as it was sent"
+    )
+    raise typer.BadParameter(f"{reason}. Nothing was written", param_hint="--join")
 
 
 def _jobs(chat: OutboundChat, batch: str, state: JobState | None) -> Iterator[Job]:
@@ -93,11 +97,9 @@ class _Writer:
         # Columns that begin with _ are passed over where the file is sent again, and hide none of its own.
         self._columns = [f"_{name}" if rows else name for name in COLUMNS]
         self._theirs = [name for name in rows.columns if name not in self._columns] if rows else []
-        self._csv = csv.writer(file, lineterminator="\n") if format_ == "csv" else None
-        if self._csv and rows and not rows.is_csv:
-            raise typer.BadParameter("holds JSON, of which no CSV can be made; add --format jsonl", param_hint="--join")
+        self._csv = CsvWriter(file) if format_ == "csv" else None
         if self._csv:
-            self._csv.writerow([*self._theirs, *self._columns])
+            self._csv.write([*self._theirs, *self._columns])
 
     def write(self, job: Job) -> None:
         """Writes one job."""
@@ -107,18 +109,15 @@ class _Writer:
         ours = dict(zip(self._columns, (*values, *times), strict=True))
         cells = self._cells_of(_row_of(job)) if self._rows else {}
         if self._csv:
-            self._csv.writerow([*(cells.get(name, "") for name in self._theirs), *map(_cell, ours.values())])
+            self._csv.write([*(cells.get(name, "") for name in self._theirs), *map(_cell, ours.values())])
         else:
             self._file.write(json.dumps({**cells, **ours}) + "\n")
         self.written += 1
 
     def _cells_of(self, number: int) -> dict[str, Any]:
-        try:
-            found: Row | None = next((row for row in self._unread if row.number == number), None)
-        except UnusableFile as error:
-            raise typer.BadParameter(str(error), param_hint="--join") from error
+        found = next((row for row in self._unread if row.number == number), None)
         if found is None:
-            raise typer.BadParameter(f"has no row {number}: it is not the file of this batch", param_hint="--join")
+            raise typer.BadParameter(f"has no row {number}: it was changed just now", param_hint="--join")
         return dict(found.cells)
 
 

@@ -1,7 +1,7 @@
 """Commands for single jobs: send, status, wait, cancel."""
 
-import json
 import time
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,7 +14,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.errors import UnknownBatch, WaitTimeout
 from outbound_chat.jobs import Batch, Job, JobState
 from outbound_chat.reports import Hold
-from outbound_chat.rows import parse_time
+from outbound_chat.rows import parse_json, parse_time
 from outbound_chat_config import Settings, load_settings
 
 LARGEST_REQUEST = 1_000_000
@@ -45,15 +45,16 @@ def _read_request(path: Path | None) -> dict[str, Any] | None:
             raise typer.BadParameter(
                 f"{path} has more than {LARGEST_REQUEST:,} bytes, as no request has", param_hint="--request"
             )
-        request = json.loads(content.decode("utf-8"))
+        request = parse_json(content.decode("utf-8-sig"))
     except OSError as error:
         raise typer.BadParameter(f"{path} can't be read: {error.strerror}", param_hint="--request") from error
     except UnicodeDecodeError:
         raise typer.BadParameter(f"{path} is not UTF-8 text; save it as UTF-8", param_hint="--request") from None
-    except json.JSONDecodeError as error:
+    except JSONDecodeError as error:
         raise typer.BadParameter(f"{path} is not JSON: {error}", param_hint="--request") from None
     except (ValueError, RecursionError):
-        raise typer.BadParameter(f"{path} is not JSON that a request may be", param_hint="--request") from None
+        message = f"{path} is not JSON that a request may be: no name twice, no NaN or Infinity, not nested too deep"
+        raise typer.BadParameter(message, param_hint="--request") from None
     if not isinstance(request, dict):
         raise typer.BadParameter(f"{path} must hold one JSON object", param_hint="--request")
     return request

@@ -59,6 +59,7 @@ class Exit(IntEnum):
     STORE = 3
     TIMEOUT = 4
     UNKNOWN_ID = 5
+    OUTPUT_LOST = 6
 
 
 COLOURS = {

@@ -13,10 +13,15 @@ from outbound_chat.seal import Seal
 
 @dataclass(frozen=True, slots=True)
 class FileKey:
-    """The batch key of a file: the same content, name and options are the same batch, others make another one."""
+    """The batch key of a file: the same content, name and options are the same batch, others make another one.
+
+    The batch keeps which file its rows came from, as `is_file_of` tells.
+    """
 
     content: str
     """Hash of the file's bytes."""
+    key: str | None = None
+    """A key that stands for content, name and options, as a batch key that is text does."""
 
 
 class KeyHashes(NamedTuple):
@@ -29,10 +34,9 @@ class KeyHashes(NamedTuple):
 
 def check_batch_key(value: object, errors: Errors) -> str | FileKey | None:
     """The batch key; None where none is given."""
-    if value is None or isinstance(value, FileKey):
-        return value
-    if isinstance(value, str) and 0 < len(value) <= LONGEST_KEY:
-        return value
+    key = value.key if isinstance(value, FileKey) else value
+    if key is None or (isinstance(key, str) and 0 < len(key) <= LONGEST_KEY):
+        return value  # type: ignore[return-value]  # a key of that kind, or None
     errors.append(FieldError("batch_key", Code.TOO_LONG, f"must be text of 1 to {LONGEST_KEY} characters"))
     return None
 
@@ -44,7 +48,23 @@ def hashes_of(
     if key is None:
         return KeyHashes()
     asked = json.dumps({**options, "name": name}, sort_keys=True)
+    source = ""
     if isinstance(key, FileKey):
-        of_file = json.dumps(["file", tenant, key.content])
-        return KeyHashes(seal.digest(of_file + asked), "-", seal.digest(of_file + json.dumps(name)))
-    return KeyHashes(seal.digest(json.dumps(["key", tenant, key])), seal.fingerprints(asked))
+        source = seal.digest(_source(tenant, name, key.content))
+        if key.key is None:
+            return KeyHashes(seal.digest(_of_file(tenant, key.content) + asked), "-", source)
+        key = key.key
+    return KeyHashes(seal.digest(json.dumps(["key", tenant, key])), seal.fingerprints(asked), source)
+
+
+def is_source(seal: Seal, source: str, *, tenant: str | None, name: str, content: str) -> bool:
+    """Whether a batch's `source` is of a file with this content, be it hashed before or after encryption began."""
+    return source in seal.fingerprints(_source(tenant, name, content)).split()
+
+
+def _source(tenant: str | None, name: str, content: str) -> str:
+    return _of_file(tenant, content) + json.dumps(name)
+
+
+def _of_file(tenant: str | None, content: str) -> str:
+    return json.dumps(["file", tenant, content])

@@ -35,6 +35,7 @@ from outbound_chat.templates import Template
 OF_THE_BATCH = frozenset({"weight", "concurrency", "template"})
 _SURELY_VALUES = frozenset({str, int, bool, dict, list, datetime, Priority})
 """What needs no look: few rows have anything else."""
+_MAPS = frozenset({"attributes", "segment_attributes"})
 OF_ONE_JOB = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
 
 
@@ -183,6 +184,14 @@ def _options_of(row: object) -> Mapping[str, Any]:
         raise row
     if not isinstance(row, Mapping):
         raise InvalidJob([FieldError("row", Code.WRONG_TYPE, 'must be a mapping, such as {"to": "+12025550123"}')])
-    if _SURELY_VALUES.issuperset(map(type, row.values())):
-        return row
-    return {field: value for field, value in row.items() if not is_missing(value)}
+    options = _with_values(row)
+    for name in () if _MAPS.isdisjoint(row) else _MAPS & options.keys():
+        if isinstance(given := options[name], Mapping):
+            options = {**options, name: _with_values(given)}
+    return options
+
+
+def _with_values(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    if _SURELY_VALUES.issuperset(map(type, given.values())):
+        return given
+    return {name: value for name, value in given.items() if not is_missing(value)}

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar, Unpack
 
 from outbound_chat.client import _listing as listing, _overview as overview
+from outbound_chat.client._batch_keys import FileKey
 from outbound_chat.client._control import Control, Target
 from outbound_chat.client._dead import Dead
 from outbound_chat.client._options import DeadFilter, RequestOptions
@@ -98,6 +99,17 @@ class Operations:
         """
         self._run(self._control.cancel_batch(batch_id))
         return self._run(self._verbs.batch(batch_id))
+
+    def is_file_of(self, batch_id: str, file: FileKey) -> bool | None:
+        """Whether all rows of a batch came from the file, byte by byte; None: it is not known.
+
+        It is known of batches that were enqueued with a `FileKey`, as `send-batch` does, and by no call without it or
+        with that of another file.
+
+        Raises:
+            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+        """
+        return self._run(self._verbs.is_file_of(batch_id, file.content))
 
     def cancel_tenant(self, tenant: str) -> int:
         """Stops all waiting jobs of a tenant, in all budgets and batches; how many were cancelled.

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, TypeVar, Unpack
 
 from outbound_chat.client import _listing as listing, _overview as overview
+from outbound_chat.client._batch_keys import FileKey
 from outbound_chat.client._control import Control, Target
 from outbound_chat.client._dead import Dead
 from outbound_chat.client._documented import documented_by
@@ -67,6 +68,10 @@ class AsyncOperations:
     async def cancel_batch(self, batch_id: str) -> Batch:
         await self._run(self._control.cancel_batch(batch_id))
         return await self._run(self._verbs.batch(batch_id))
+
+    @documented_by(Operations.is_file_of)
+    async def is_file_of(self, batch_id: str, file: FileKey) -> bool | None:
+        return await self._run(self._verbs.is_file_of(batch_id, file.content))
 
     @documented_by(Operations.cancel_tenant)
     async def cancel_tenant(self, tenant: str) -> int:

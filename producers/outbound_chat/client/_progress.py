@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from outbound_chat.jobs import ACTIVE, FINAL, Batch, JobState
 from outbound_chat.prediction import Pace, predict, rate_now
-from outbound_chat.store.calls import Book
+from outbound_chat.store.calls import BOOK_TEXTS, Book
 from outbound_chat.store.records import from_ms
 
 SHORTEST_MS, LATEST_MS = 1_000, 20_000
@@ -22,7 +22,7 @@ NO_WORKER = "no worker runs"
 def batch_from_book(batch_id: str, book: Book, chat_duration: timedelta, held_by: str | None = None) -> Batch:
     """The batch as it stands. `chat_duration`: of its sender's chats. `held_by`: of a book without a pace."""
     fields = book.fields
-    numbers = {field: int(value or 0) for field, value in fields.items() if field not in {"name", "lane"}}
+    numbers = {field: int(value or 0) for field, value in fields.items() if field not in BOOK_TEXTS}
     _, sender, tenant, _ = fields["lane"].split(":")
     counts = {
         JobState.SCHEDULED: book.scheduled,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from outbound_chat.client._batch_keys import is_source
 from outbound_chat.client._budgets import note_budget
 from outbound_chat.client._checks import (
     UNREADABLE_KEY,
@@ -179,6 +180,18 @@ class Verbs:
             raise UnknownBatch(batch_id)
         sender = self.settings.senders.get(found.fields["lane"].split(":")[1])
         return batch_from_book(batch_id, found, chat_duration(sender) if sender else DEFAULT_CHAT_DURATION)
+
+    def is_file_of(self, batch_id: str, content: str) -> Steps[bool | None]:
+        """Whether all rows of the batch came from a file with this hash; None: it is not known."""
+        parts = split_id(batch_id)
+        call = calls.read_batch(self.keys(parts[0]), parts[1], with_pace=False) if parts else None
+        found = (yield from ask(call)) if call else None
+        if found is None:
+            raise UnknownBatch(batch_id)
+        source, tenant = found.fields["source"], found.fields["lane"].split(":")[2] or None
+        if not source:
+            return None
+        return is_source(self.seal, source, tenant=tenant, name=found.fields["name"], content=content)
 
     def budget(self, name: str | None) -> str:
         """The budget of that name, or the only one there is.

@@ -17,7 +17,7 @@ from outbound_chat.http._jobs import Wait
 from outbound_chat.http._models import BatchModel, BatchPageModel, JobPageModel, ReceiptModel
 from outbound_chat.http._problems import Problem, problem_of
 from outbound_chat.http._request_schemas import BATCH_BODY, REASON_BODY
-from outbound_chat.http._rows_body import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody, begun
+from outbound_chat.http._rows_body import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody
 from outbound_chat.http._service import service_of, unless_over
 from outbound_chat.http._turns import Turns
 from outbound_chat.http._view import View
@@ -125,7 +125,7 @@ async def _take_stream(
         rejections.add(rejection, body.line_of(rejection.row))
 
     try:
-        return await view.enqueue_batch(await begun(body.rows()), _checked(options, key), reject)
+        return await view.enqueue_batch(body.rows(), _checked(options, key), reject)
     except UnusableFile as error:
         raise _interrupted(Problem(Code.UNUSABLE_FILE, str(error)), error) from error
     except InvalidJob:

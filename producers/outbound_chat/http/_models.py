@@ -123,7 +123,7 @@ class RejectionModel(BaseModel):
     row: int
     """Place among the rows, from 1."""
     line: int | None
-    """Line of the body on which it ends, from 1; null for a JSON body."""
+    """Line of the body on which it begins, from 1; null for a JSON body."""
     errors: list[FieldErrorModel]
 
 

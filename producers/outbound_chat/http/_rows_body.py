@@ -41,7 +41,7 @@ class RowsBody:
         self._lines: dict[int, int] = {}
 
     def line_of(self, row: int) -> int | None:
-        """The line on which one of the last rows ended."""
+        """The line on which one of the last rows begins."""
         return self._lines.get(row)
 
     async def rows(self) -> AsyncIterator[Given]:
@@ -76,25 +76,6 @@ class RowsBody:
         self._lines[number] = line
         self._lines.pop(number - KEPT_ROWS, None)
         return job
-
-
-async def begun(rows: AsyncIterator[Given]) -> AsyncIterator[Given]:
-    """The same rows, of which the first was read: so that a body which is none of ours opens no batch."""
-    first = [row async for row in _first(rows)]
-    return _chained(first, rows)
-
-
-async def _first(rows: AsyncIterator[Given]) -> AsyncIterator[Given]:
-    async for row in rows:
-        yield row
-        return
-
-
-async def _chained(first: list[Given], rows: AsyncIterator[Given]) -> AsyncIterator[Given]:
-    for row in first:
-        yield row
-    async for row in rows:
-        yield row
 
 
 class Rejections:

@@ -40,11 +40,6 @@ def is_missing(value: object) -> bool:
     return differs is value or (type(differs).__name__ in {"bool", "bool_"} and bool(differs))
 
 
-def with_values(given: Any) -> Any:
-    """A map without what stands for no value; anything else passes."""
-    return {key: value for key, value in given.items() if not is_missing(value)} if isinstance(given, dict) else given
-
-
 def last_part(value: Any) -> Any:
     """The API takes ids where the console shows ARNs: the id is the last part of the ARN.
 

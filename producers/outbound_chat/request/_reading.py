@@ -6,14 +6,13 @@ from typing import Any
 from outbound_chat.errors import FieldError, InvalidJob
 from outbound_chat.request._codes import Code
 from outbound_chat.request._names import DISPLAY_NAME, OF_A_JOB, OPTIONS, SHORT_NAMES, Names, closest, step
-from outbound_chat.request._plain import is_missing, last_part, plain, segment_value, with_values
+from outbound_chat.request._plain import is_missing, last_part, plain, segment_value
 from outbound_chat.request._shapes import SPEC
 from outbound_chat.request._walk import MOST_FINDINGS
 
 _FROM_SENDER = frozenset({"InstanceId", "SourceEndpoint"})
 _KEPT = frozenset(SPEC.members) - _FROM_SENDER
 
-_MAPS = frozenset({"Attributes", "SegmentAttributes"})
 _TWICE = (("display_name", "participant_details"), ("text", "initial_system_message"))
 
 
@@ -37,8 +36,6 @@ def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names]:
             body[member] = value if value.__class__ is str else plain(value)
     if unknown or ("DisplayName" in body and "ParticipantDetails" in body) or "InitialSystemMessage" in body:
         _refuse(unknown, options)
-    for member in _MAPS & body.keys():
-        body[member] = with_values(body[member])
     if "ContactFlowId" in body:
         body["ContactFlowId"] = last_part(body["ContactFlowId"])
     names: Names = SHORT_NAMES

@@ -15,6 +15,7 @@ from outbound_chat.store.calls._access import (
     spend_key,
 )
 from outbound_chat.store.calls._batches import (
+    BOOK_TEXTS,
     Book,
     KeyUse,
     Opened,
@@ -97,6 +98,7 @@ from outbound_chat.store.calls._webhooks import (
 from outbound_chat.store.calls._why import Found, Waiting, why
 
 __all__ = [
+    "BOOK_TEXTS",
     "FIRST_PAGE",
     "MOST_BATCHES",
     "MOST_BYTES",

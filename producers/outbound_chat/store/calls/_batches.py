@@ -14,7 +14,8 @@ from outbound_chat.store.calls._pace import read_pace_json
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
 
-_TEXTS = frozenset({"name", "lane"})
+BOOK_TEXTS = frozenset({"name", "lane", "source"})
+"""Fields of a book that are no counts and times."""
 _LONGEST_COUNT = 15
 
 
@@ -117,7 +118,7 @@ def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> Call[Book |
 
 def is_sound(fields: Mapping[str, str]) -> bool:
     """Whether the fields of a book are what we wrote: its counts and times are numbers."""
-    return all(is_count(fields[name]) for name in fields.keys() - _TEXTS)
+    return all(is_count(fields[name]) for name in fields.keys() - BOOK_TEXTS)
 
 
 def is_count(text: str) -> bool:

@@ -9,7 +9,7 @@
 -- ARGV[7] callback: URL for webhooks of it and of its jobs ('': none)
 -- ARGV[8] batch_key: hash of what makes it the same batch when its producer begins anew ('': nothing does)
 -- ARGV[9] fingerprint: hashes of its options; the first is kept, each tells the same
--- ARGV[10] source: hash of the file that its rows come from ('': none)
+-- ARGV[10] source: hash of the file that its rows come from ('': none); the book keeps it while all rows are of that file
 -- reply   {'new', other}: it was begun; other: the batch begun last with this source, while that is not closed, else ''
 --         {'same' or 'conflict', id, created_ms, closed_ms, rows}: the batch of this key; closed_ms: '' while it is open,
 --         rows: the last row that was taken into it
@@ -28,7 +28,7 @@ local function begun_before()
   elseif not other or other == id then
     return nil
   end
-  local found = read('HMGET', key('b:' .. other), 'created_at', 'closed_at', 'rows')
+  local found = read('HMGET', key('b:' .. other), 'created_at', 'closed_at', 'rows', 'source')
   if not found then
     return false
   elseif found[1] then
@@ -44,6 +44,9 @@ local function begin()
       if ARGV[4 + i] ~= '' then
         redis.call('HSET', book, field, ARGV[4 + i])
       end
+    end
+    if source ~= '' then
+      redis.call('HSET', book, 'source', source)
     end
     if batch_key ~= '' then
       redis.call('SET', key('opened:' .. batch_key), id .. ' ' .. string.match(ARGV[9], '^%S+'))
@@ -71,6 +74,9 @@ if batch_key ~= '' then
     return { 'unreadable' }
   elseif other then
     local same = string.find(' ' .. ARGV[9] .. ' ', ' ' .. asked .. ' ', 1, true)
+    if same and not found[2] and (found[4] or '') ~= source then
+      redis.call('HDEL', key('b:' .. other), 'source')
+    end
     return { same and 'same' or 'conflict', other, found[1], found[2] or '', found[3] or '0' }
   end
 end

@@ -1,6 +1,6 @@
 -- book: what readers see of a batch.
 local BOOK_FIELDS = { 'name', 'lane', 'created_at', 'closed_at', 'final_at', 'accepted', 'rejected', 'waiting', 'leased',
-  'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable', 'mark_ms', 'mark_done', 'last_ms' }
+  'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable', 'mark_ms', 'mark_done', 'last_ms', 'source' }
 
 -- Its fields in their order; nil: there is no such batch, 'unreadable': another program wrote its book.
 local function read_book(batch)

@@ -1,0 +1,64 @@
+"""Standard output and error as terminals, pipes and disks take them: no letter ends a command half way."""
+
+import codecs
+import errno
+import io
+import json
+import os
+import sys
+
+from outbound_chat.errors import OutboundChatError
+
+_ESCAPED = "outbound_chat.escaped"
+
+
+class OutputLost(OutboundChatError):
+    """Standard output can't be written any more; the text says why, empty: nobody reads it."""
+
+
+class _Stream(io.TextIOWrapper):
+    """A stream over the same bytes that escapes what its encoding does not have.
+
+    Where it is lost, standard output says so by an error of ours. Standard error is talk: the command goes on without.
+    """
+
+    def __init__(self, stream: io.TextIOWrapper, *, needed: bool) -> None:
+        super().__init__(stream.buffer, encoding=stream.encoding, errors=_ESCAPED, line_buffering=stream.line_buffering)
+        self._needed = needed
+
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            self._lose(error)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        # What is still in the buffer would fail again when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+        if self._needed:
+            raise OutputLost("" if error.errno == errno.EPIPE else f"the output can't be written: {error.strerror}")
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """As JSON has it, so that JSON stays JSON."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+def take_streams() -> None:
+    """Puts ours in the place of those of Python; closed ones lead nowhere."""
+    codecs.register_error(_ESCAPED, _escape)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  # as long as the process
+        elif type(stream) is io.TextIOWrapper:
+            setattr(sys, name, _Stream(stream, needed=name == "stdout"))
