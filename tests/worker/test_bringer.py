@@ -50,6 +50,30 @@ def test_a_broker_that_takes_no_message_ends_nothing() -> None:
     assert bringer.works
 
 
+def test_what_the_broker_does_not_take_is_done_here_once() -> None:
+    """The one who asked knows first that the broker hangs; others would find out one after the other."""
+    broker_answers = threading.Event()
+    done: list[tuple[str, str]] = []
+    bringer = Bringer(lambda *_: broker_answers.wait(), lambda *request: done.append(request))
+    bringer.stand_in()
+    bringer.bring("main", "needed1")
+    bringer.bring("main", "needed2")
+    wait_until(lambda: not bringer.works, what="word that the broker hangs")
+    bringer.stand_in()
+    bringer.stand_in()
+    wait_until(lambda: done, what="the work")
+    bringer.bring("other", "needed3")
+    bringer.stand_in()
+    wait_until(lambda: len(done) == 2, what="more work")
+    broker_answers.set()
+    assert bringer.drain(30)
+    bringer.bring("main", "needed4")
+    assert bringer.drain(30)
+    bringer.stand_in()
+
+    assert done == [("main", "needed2"), ("other", "needed3")]
+
+
 FORKS = """
 import os
 from outbound_chat_worker.bringer import Bringer

@@ -38,3 +38,29 @@ def test_a_second_dev_in_one_folder_or_on_one_port_is_one_clear_error(stack: Har
         assert done.returncode == 2
         assert said in done.stderr
         assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_the_reason_is_that_of_this_start(other: EmbeddedServer, tmp_path: Path) -> None:
+    """The log of an earlier start on the same folder would give its reason to the next."""
+    with pytest.raises(EmbeddedServerError, match="in use"):
+        EmbeddedServer(tmp_path / "own", port=other.port)
+    with pytest.raises(EmbeddedServerError, match="did not start") as caught:
+        EmbeddedServer(tmp_path / "own", options=("--no-such-option", "1"))
+
+    assert "in use" not in str(caught.value)
+
+
+def test_a_folder_that_cant_be_written_is_one_clear_error(stack: Harness) -> None:
+    """As in a container whose files are read-only."""
+    (stack.folder / "file").touch()
+    taken = stack.folder / "taken"
+    (taken / "outbound-chat.toml").mkdir(parents=True)  # so that no file can have its name
+    for done, said in (
+        (stack.run("dev", "--folder", str(stack.folder / "file" / "in-it")), "Not a directory"),
+        (stack.run("dev", "--folder", str(taken)), "Is a directory"),
+        (stack.run("dev", "--port", "99999"), "--port"),
+        (stack.run("sandbox", "--port", "99999"), "--port"),
+    ):
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr

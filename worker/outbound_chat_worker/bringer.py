@@ -27,7 +27,7 @@ class Bringer:
     def __init__(self, send: Callable[[str, str], object], work: Callable[[str, str], object] | None = None) -> None:
         """`send`: takes a budget and the nonce of the request to the broker; may block, and raises if it can't.
 
-        `work`: what the message is to lead to, for `work_here`.
+        `work`: does in this process what the message is to lead to.
         """
         self._send = send
         self._work = work
@@ -37,6 +37,8 @@ class Bringer:
     def _start_anew(self) -> None:
         self._waiting: dict[str, str] = {}
         """Budget → nonce of the newest request: the ledger would dismiss a pump that came on an older one."""
+        self._untaken: dict[str, str] = {}
+        """Budget → nonce of the newest request that the broker has not taken."""
         self._thread: threading.Thread | None = None
         self._passes_on_at: dict[str, float] = {}
         self._sending_since: float | None = None
@@ -46,7 +48,7 @@ class Bringer:
     def bring(self, budget: str, nonce: str) -> None:
         """Asks for a pump; returns at once. A request that the broker does not take is made again by the wakers."""
         with self._changed:
-            self._waiting[budget] = nonce
+            self._waiting[budget] = self._untaken[budget] = nonce
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="bringer", daemon=True)
                 self._thread.start()
@@ -58,6 +60,15 @@ class Bringer:
         The thread outlives the main thread: calls in flight are ended and recorded.
         """
         threading.Thread(target=self._do, args=(budget, nonce), name=f"here-{budget}").start()
+
+    def stand_in(self) -> None:
+        """While the broker does not work, does here what it was asked for; each request once."""
+        if self.works:
+            return
+        with self._changed:
+            untaken, self._untaken = self._untaken, {}
+        for budget, nonce in untaken.items():
+            self.work_here(budget, nonce)
 
     def _do(self, budget: str, nonce: str) -> None:
         try:
@@ -105,4 +116,6 @@ class Bringer:
                 logger.warning("budget %s: the broker took no message, so no pump comes yet: %r", budget, error)
             with self._changed:
                 self._sending_since, self._failed = None, failed
+                if not failed and self._untaken.get(budget) == nonce:
+                    del self._untaken[budget]
                 self._changed.notify_all()

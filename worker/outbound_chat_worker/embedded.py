@@ -64,14 +64,16 @@ class EmbeddedServer:
         Raises:
             EmbeddedServerError: the folder is in use by another server, or the server does not start.
         """
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._log = folder / "server.log"
         self._folder = folder
-        self._lock = _lock(folder)
+        with writing_to(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = _lock(folder)
         self._program = find_server()
         self._options = [
             *("--dir", str(folder), "--bind", "127.0.0.1"),
             *("--daemonize", "no", "--save", "", "--appendonly", "yes", "--appendfsync", fsync),
-            *("--maxmemory-policy", "noeviction", "--logfile", str(folder / "server.log"), *options),
+            *("--maxmemory-policy", "noeviction", "--logfile", str(self._log), *options),
         ]
         try:
             self.process = self._start_on([port] if port else (_free_port() for _ in range(MOST_PORTS)))
@@ -91,6 +93,7 @@ class EmbeddedServer:
         raise fault
 
     def _start(self) -> subprocess.Popen[bytes]:
+        logged = self._log.stat().st_size if self._log.exists() else 0
         process = spawn([self._program, "--port", str(self.port), *self._options], output=subprocess.DEVNULL)
         deadline = time.monotonic() + READY_SECONDS
         with redis.Redis(port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
@@ -101,11 +104,12 @@ class EmbeddedServer:
                         return process
                 time.sleep(0.01)
         end(process)
-        raise self._fault()
+        raise self._fault(logged)
 
-    def _fault(self) -> EmbeddedServerError:
-        log = self._folder / "server.log"
-        tail = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
+    def _fault(self, logged: int) -> EmbeddedServerError:
+        """What its log says since this start, of which `logged` bytes are older."""
+        said = self._log.read_bytes()[logged:] if self._log.exists() else b""
+        tail = said.decode(errors="replace").splitlines()[-3:]
         if any("already in use" in line for line in tail):
             wrong = f"port {self.port} is in use by another program; name another port, or none to get a free one"
             return _PortTaken(wrong)
@@ -130,6 +134,16 @@ def embedded_server(folder: Path, port: int | None = None) -> Iterator[EmbeddedS
         yield server
     finally:
         server.stop()
+
+
+@contextlib.contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Whatever can't be written in the block is one clear error."""
+    try:
+        yield
+    except OSError as error:
+        wrong = f"{error.filename or folder} can't be written: {error.strerror}; name another folder"
+        raise EmbeddedServerError(wrong) from error
 
 
 def _lock(folder: Path) -> IO[str]:

@@ -77,6 +77,8 @@ class Waker:
         reconciler = Reconciler(self._runtime)
         while not self._stop.is_set():
             try:
+                for bringer in (self._bringer, self._couriers):
+                    bringer.stand_in()
                 if not configured:
                     self._configure(budgets)
                     configured = True
@@ -106,12 +108,12 @@ class Waker:
             logger.warning("another worker has the node name %s; give each a name of its own (--name, -n)", self._node)
 
     def _bring(self, bringer: Bringer, budget: str, nonce: str) -> None:
-        """Asks for a pump by the broker; while that takes no messages or brings none here, one works here at once."""
+        """Has a pump brought. Without a connection to the broker none would come here, so one begins at once."""
         bringer.bring(budget, nonce)
         now = time.monotonic()
         if self._connected():
             self._connected_at = now
-        if not bringer.works or now - self._connected_at > CUT_OFF_SECONDS:
+        if now - self._connected_at > CUT_OFF_SECONDS:
             bringer.work_here(budget, nonce)
 
     def _tend(self, budget: str) -> float:

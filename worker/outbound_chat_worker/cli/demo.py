@@ -17,6 +17,7 @@ from outbound_chat.cli.rejects import Rejects
 from outbound_chat.client import OutboundChat
 from outbound_chat.jobs import Batch, BatchReceipt, Job, JobState
 from outbound_chat_worker.cli.stack import Stack, running_stack
+from outbound_chat_worker.embedded import writing_to
 from outbound_chat_worker.sandbox import Fault, FaultKind, SandboxArrival, SandboxOptions, SandboxStats
 
 RATE, BURST = 20.0, 20
@@ -68,7 +69,9 @@ def demo(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON ins
     """
     path = next(file for file in FILES if file.exists())
     options = SandboxOptions(rate=RATE, burst=BURST, max_chats=1_000, faults=FAULTS)
-    with tempfile.TemporaryDirectory(prefix="outbound-chat-") as name:
+    with writing_to(Path(tempfile.gettempdir())):
+        temporary = tempfile.TemporaryDirectory(prefix="outbound-chat-")
+    with temporary as name:
         folder = Path(name)
         talk.print(f"Starting Valkey, a sandbox for Amazon Connect ({RATE:g} calls/s) and {PROCESSES} workers …")
         with running_stack(folder, sandbox=options, processes=PROCESSES, log_level="WARNING") as stack:

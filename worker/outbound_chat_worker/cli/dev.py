@@ -39,7 +39,7 @@ def dev(
     *,
     folder: Annotated[Path, typer.Option(help="Where data, log and settings are kept.")] = FOLDER,
     processes: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
-    port: Annotated[int | None, typer.Option(help="Port of Valkey; a free one by default.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of Valkey; a free one by default.")] = None,
     rate: Annotated[float, typer.Option(min=0.01, help="Calls a second of sandbox and budget.")] = 2.0,
     burst: Annotated[int, typer.Option(min=1, help="Calls that may follow each other at once.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as one JSON line.")] = False,
@@ -49,7 +49,6 @@ def dev(
     Valkey, the sandbox and workers, until Ctrl-C; prints their addresses.
     """
     ending = Ending()
-    folder.mkdir(parents=True, exist_ok=True)
     options = SandboxOptions(rate=rate, burst=burst, max_chats=CHATS)
     with running_stack(folder.absolute(), sandbox=options, processes=processes, log_level="INFO", port=port) as stack:
         _print(stack, folder, processes, as_json)

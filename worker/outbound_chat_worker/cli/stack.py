@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outbound_chat_config import Settings
-from outbound_chat_worker.embedded import EmbeddedServer, embedded_server
+from outbound_chat_worker.embedded import EmbeddedServer, embedded_server, writing_to
 from outbound_chat_worker.sandbox import (
     SANDBOX_ACCESS_KEY_ID,
     SANDBOX_SECRET_ACCESS_KEY,
@@ -66,9 +66,10 @@ def running_stack(
         connect = stack.enter_context(running_sandbox(sandbox))
         settings_file = folder / "outbound-chat.toml"
         text = _settings_text(server.url, connect.url, sandbox)
-        settings_file.write_text(text, encoding="utf-8")
         log_file = folder / "workers.log"
-        log = stack.enter_context(log_file.open("ab"))
+        with writing_to(folder):
+            settings_file.write_text(text, encoding="utf-8")
+            log = stack.enter_context(log_file.open("ab"))
         # The workers work in the folder, where no `.env` of the caller lies.
         supervisor = Supervisor(
             processes, log_level=log_level, environment=_environment(settings_file), folder=folder, output=log
