@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from outbound_chat.jobs import FINAL, WebhookState
 from outbound_chat.webhooks import sign
 from outbound_chat_worker.webhooks import (
