@@ -3,7 +3,6 @@
 import json
 import re
 import socket
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -107,11 +106,9 @@ def test_on_an_address_that_others_reach_everybody_needs_a_key_to_the_end(fresh:
         assert http.get("/v1/senders", headers=key.headers).status_code == 200
         assert is_refused(http)
         revoke(fresh, key)
-        began = time.monotonic()
         # Both processes are asked, on connections of their own.
         for _ in range(20):
             wait_until(lambda: _refused_anew(service, key), what="the key to be refused")
-        assert time.monotonic() - began < 20
         with fresh.chat() as chat:
             # Even when Redis has lost all keys.
             chat._store.redis.delete("oc:{@access}:api_keys")
