@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model chaos fuzz check docs docs-reference openapi bench bench-pacing bench-growth bench-http bench-reconcile bench-soak format constraints clean
+.PHONY: help demo test test-debian test-awscli model chaos fuzz check docs docs-reference openapi bench bench-pacing bench-growth bench-http bench-reconcile bench-soak format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,9 +21,26 @@ $(STAMP): constraints.txt pyproject.toml
 demo: $(STAMP) ## Send 300 messages through a sandbox with real workers, in under a minute
 	@$(BIN)/outbound-chat demo
 
-# What is compiled is kept, whatever the environment says: some hundred processes start from it.
-test: $(STAMP) ## Run the test suite
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist worksteal
+# What is compiled is kept, whatever the environment says: some hundred processes start from it. Many tests wait more
+# than they work, so there are more processes than cores.
+N ?= 6
+# What a program of the examples needs is asked for first, and not found missing in the middle.
+test: $(STAMP) ## Run the test suite in six processes; another number in N
+	@for program in curl node; do command -v $$program >/dev/null || \
+	  { echo "make test needs $$program, for the examples; on Debian run: apt-get install curl nodejs" >&2; exit 1; }; done
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(N) --dist worksteal
+
+test-debian: $(STAMP) ## Run the tests that need Debian's rabbitmq-server, and fail without it
+	@$(BIN)/python -m pytest -m debian
+
+test-awscli: $(STAMP) .venv-awscli/.installed ## Run the tests that need the aws command, from an environment of its own
+	@PATH="$(CURDIR)/.venv-awscli/bin:$$PATH" $(BIN)/python -m pytest -m awscli
+
+# The aws command pins a botocore of its own.
+.venv-awscli/.installed: tests/awscli-requirements.txt
+	$(PYTHON) -m venv --clear .venv-awscli
+	.venv-awscli/bin/pip install --quiet --requirement tests/awscli-requirements.txt
+	@touch $@
 
 model: $(STAMP) ## Compare the ledger with its model over 3,000 new examples; another number in EXAMPLES
 	@MODEL_EXAMPLES=$(or $(EXAMPLES),3000) $(BIN)/python -m pytest tests/store/test_model.py
@@ -93,4 +110,4 @@ constraints: ## Write constraints.txt anew from the newest releases
 	rm -rf .venv-constraints
 
 clean: ## Remove what make made
-	rm -rf $(VENV) .venv-bench .venv-constraints .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+	rm -rf $(VENV) .venv-awscli .venv-bench .venv-constraints .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

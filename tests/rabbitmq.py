@@ -31,6 +31,8 @@ class RabbitMQ:
 
     def __init__(self, folder: Path) -> None:
         """Starts it and returns when it answers."""
+        if reason := missing():
+            raise FileNotFoundError(reason)
         folder.mkdir(parents=True)
         self._folder = folder
         self._port, epmd_port, distribution = (free_port() for _ in range(3))

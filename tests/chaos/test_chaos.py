@@ -8,7 +8,6 @@ import boto3
 import pytest
 
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
-from tests import rabbitmq
 from tests.chaos import report
 from tests.chaos.audit import Outcome
 from tests.chaos.campaign import Rigs, draw, run_one
@@ -80,7 +79,7 @@ def test_nothing_is_lost_and_nothing_is_sent_twice(tmp_path: Path) -> None:
     assert all(outcome.looks >= LEAST_LOOKS for outcome in outcomes)
 
 
-@pytest.mark.skipif(bool(rabbitmq.missing()), reason=rabbitmq.missing() or "-")
+@pytest.mark.debian
 def test_the_same_holds_with_rabbitmq_as_the_broker(tmp_path: Path) -> None:
     """Celery only carries wake-ups, so any broker of Celery serves."""
     faults = [BY_NAME["kill/worker"], BY_NAME["broker/messages-lost"]]

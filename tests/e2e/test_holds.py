@@ -1,6 +1,5 @@
 """Holds and limits with real workers: what a person or an answer of AWS stops, and how it goes on."""
 
-import time
 from typing import Any
 
 import pytest
@@ -43,16 +42,18 @@ def test_a_forbidden_sender_is_held_and_resumes_by_itself(stack: Harness) -> Non
     assert {job.attempts for job in chat.statuses(ids).values() if job} == {1}
 
 
-def test_a_person_stops_a_batch_within_a_second_even_over_a_restart_of_redis(stack: Harness) -> None:
+def test_a_person_stops_a_batch_at_once_even_over_a_restart_of_redis(stack: Harness) -> None:
     """The wrong text is going out to 100,000 people."""
     stack.configure(budgets={"main": {"rate": 50.0, "burst": 50}})
     stack.start_worker()
     chat = stack.chat()
+    # A disk that is busy would let a killed server lose what it has answered.
+    chat._store.redis.config_set("appendfsync", "always")
     receipt = chat.enqueue_batch(_rows(300), sender="support", text="Hello")
     wait_until(lambda: stack.sandbox.stats().accepted > 60, what="sending")
     chat.hold(batch=receipt.id, reason="wrong text")
-    held_at = time.monotonic()
-    wait_until(lambda: time.monotonic() > held_at + 1, what="a second")
+    # What was claimed before is called; from then on a call would be one of a batch that is held.
+    wait_until(lambda: not chat.batch(receipt.id).counts[JobState.SENDING], what="calls to end")
     calls = stack.sandbox.stats().calls
     stack.kill(stack.server.process)
     stack.server.restart()
@@ -68,14 +69,16 @@ def test_a_person_stops_a_batch_within_a_second_even_over_a_restart_of_redis(sta
 
 def test_a_held_budget_costs_no_call_and_goes_on_when_it_is_released(stack: Harness) -> None:
     """Agents have priority during an outage of the call centre."""
+    own = {"budget": "other", "endpoint_url": stack.sandbox.url}
+    budgets = {name: {"rate": 5_000.0, "burst": 500} for name in ("main", "other")}
+    stack.configure(budgets=budgets, senders={**stack.values["senders"], "other": sender(**own)})
     stack.start_worker()
     chat = stack.chat()
     chat.hold(budget="main", reason="agents first")
     receipt = chat.enqueue_batch(_rows(50), sender="support", text="Hello")
-    wait_until(lambda: " ready." in stack.logs(), timeout=60, what="the worker")
-    held_at = time.monotonic()
-    wait_until(lambda: time.monotonic() > held_at + 2, what="two seconds, in which wakers look twice")
-    assert stack.sandbox.stats().calls == 0
+    # Enqueued later, and sent by the same worker: it was not for want of a look at the work that the others wait.
+    assert chat.wait(chat.enqueue(sender="other", to=number(1), text="Hello").id).state is JobState.SENT
+    assert stack.sandbox.stats().calls == 1
 
     assert chat.release(budget="main")
     assert chat.wait_batch(receipt.id, timeout=60).counts[JobState.SENT] == 50

@@ -3,7 +3,6 @@
 import json
 import re
 import socket
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -72,7 +71,10 @@ def test_all_addresses_of_this_machine_alone_need_no_key(fresh: Harness, host: s
     try:
         socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError:
-        pytest.skip(f"this machine does not have {host}")
+        # A machine without IPv6: that it can't listen there is then all that is wrong.
+        ended = fresh.run("http", "--host", host, "--port", "1")
+        assert (ended.returncode, "can't be listened on" in ended.stderr) == (2, True)
+        return
     service = start_service(fresh, "--host", host)
     with service.client() as http:
         assert http.get("/v1/senders").status_code == 200
@@ -104,11 +106,9 @@ def test_on_an_address_that_others_reach_everybody_needs_a_key_to_the_end(fresh:
         assert http.get("/v1/senders", headers=key.headers).status_code == 200
         assert is_refused(http)
         revoke(fresh, key)
-        began = time.monotonic()
         # Both processes are asked, on connections of their own.
         for _ in range(20):
             wait_until(lambda: _refused_anew(service, key), what="the key to be refused")
-        assert time.monotonic() - began < 20
         with fresh.chat() as chat:
             # Even when Redis has lost all keys.
             chat._store.redis.delete("oc:{@access}:api_keys")

@@ -6,13 +6,13 @@ import re
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from outbound_chat.http._server import _listener
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import Harness, free_port, number, running_harness
 from tests.waiting import wait_until
@@ -73,9 +73,7 @@ def _check_an_outage(stack: Harness) -> None:
         away = http.post("/v1/jobs", json=JOB)
         assert "127.0.0.1" not in problem(away, 503, "store_unavailable")["detail"]
         assert int(away.headers["retry-after"]) > 0
-        began = time.monotonic()
         problem(http.get("/readyz"), 503, "store_unavailable")
-        assert time.monotonic() - began < 5
         assert http.get("/healthz").status_code == 200
         assert "outbound_chat_store_up 0.0" in http.get("/metrics").text
     stack.server = EmbeddedServer(stack.folder / "valkey", port=stack.server.port)
@@ -237,13 +235,24 @@ def test_a_poller_that_leaves_is_let_go(service: Service) -> None:
     asyncio.run(walk())
 
 
-def test_answers_do_not_wait_for_acknowledgements(service: Service) -> None:
+def test_answers_do_not_wait_for_acknowledgements() -> None:
     """Nagle's algorithm would hold back the end of each answer for 40 ms, on a connection that is kept."""
-    taken: list[float] = []
-    with service.client() as http:
-        job = http.post("/v1/jobs", json=JOB).json()
-        for _ in range(60):
-            began = time.perf_counter()
-            http.get(f"/v1/jobs/{job['id']}")
-            taken.append(time.perf_counter() - began)
-    assert min(taken[30:]) < 0.03
+
+    async def is_off() -> int:
+        accepted: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
+
+        async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted.set_result(writer.get_extra_info("socket"))
+            writer.close()
+
+        # As uvicorn listens: asyncio sets the option, where the socket says that it is one of TCP.
+        with _listener("127.0.0.1", free_port()) as listener:
+            async with await asyncio.start_server(accept, sock=listener) as server:
+                _, writer = await asyncio.open_connection(*listener.getsockname())
+                found = (await accepted).getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                writer.close()
+                await writer.wait_closed()
+                server.close()
+                return found
+
+    assert asyncio.run(is_off())

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -90,10 +89,13 @@ def _send_by_botocore(url: str, request: dict[str, Any]) -> str:
     return contact_id
 
 
-_SENDERS = {"botocore": _send_by_botocore} | ({"aws command": _send_by_cli} if shutil.which("aws") else {})
-
-
-@pytest.mark.parametrize("send", _SENDERS.values(), ids=_SENDERS.keys())
+@pytest.mark.parametrize(
+    "send",
+    [
+        pytest.param(_send_by_botocore, id="botocore"),
+        pytest.param(_send_by_cli, id="aws command", marks=pytest.mark.awscli),
+    ],
+)
 def test_the_tools_of_aws_take_the_sandbox_for_amazon_connect(
     sandbox: SandboxClient, request_body: dict[str, Any], send: Callable[[str, dict[str, Any]], str]
 ) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -156,7 +155,7 @@ def test_a_wrong_question_is_told_what_is_wrong(
     assert (status, json.loads(body)["__type"]) == (400, code)
 
 
-@pytest.mark.skipif(not shutil.which("aws"), reason="the aws command is not installed")
+@pytest.mark.awscli
 def test_the_aws_command_can_ask(sandbox: SandboxClient) -> None:
     """The example of docs/sandbox.md."""
     sandbox.configure(rate=2.0)

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -141,10 +140,9 @@ def test_an_answer_that_is_no_http_is_none() -> None:
 
 def test_a_receiver_that_hangs_ends_with_the_time_out(receiver: Receiver) -> None:
     receiver.respond = receiver.hang
-    began = time.monotonic()
 
+    # It hangs until it is let go, so that only the time-out can end this.
     assert post(poster(timeout=0.3), receiver.url).error == "no_answer"
-    assert time.monotonic() - began < 10
 
 
 def test_a_receiver_that_drips_is_cut_off_from_outside() -> None:
