@@ -40,7 +40,7 @@ from outbound_chat.reports import Events
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, match_sender
 from outbound_chat.seal import Seal
 from outbound_chat.store import Keys, calls
-from outbound_chat.store.calls import NotOpen
+from outbound_chat.store.calls import NotOpen, Other
 from outbound_chat.store.records import lane_of
 from outbound_chat_config import DEFAULT_CHAT_DURATION, Sender, Settings, chat_duration
 
@@ -111,15 +111,19 @@ class Verbs:
         if submitted.first:
             yield from note_budget(keys)
         for other in submitted.others:
-            other_id = f"{keys.budget}.{other.local_id}"
-            if not other.local_id:
-                raise InvalidJob([UNREADABLE_KEY])
-            if not other.same:
-                raise IdempotencyConflict(other_id)
-            yield from guard.confirm(other_id, local_ids=[other.local_id])
-            return replace((yield from self.status(other_id)), repeated=True)
+            return (yield from self._repeated(keys, other, guard))
         yield from guard.confirm(f"{keys.budget}.{job.local_id}", local_ids=[job.local_id])
         return fresh_job(keys.budget, job, lane, submitted.now_ms, max_age_ms(sender))
+
+    def _repeated(self, keys: Keys, other: Other, guard: Guard) -> Steps[Job]:
+        """The job that holds the idempotency key of a repeated call."""
+        other_id = f"{keys.budget}.{other.local_id}"
+        if not other.local_id:
+            raise InvalidJob([UNREADABLE_KEY])
+        if not other.same:
+            raise IdempotencyConflict(other_id)
+        yield from guard.confirm(other_id, local_ids=[other.local_id])
+        return replace((yield from self.status(other_id)), repeated=True)
 
     def _check_repeated(self, keys: Keys, tenant: str | None, idem: str, passed: FieldError) -> Steps[None]:
         """A call that is repeated days later, with the same key, gets its job; a new one is refused."""
