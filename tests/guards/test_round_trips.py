@@ -187,6 +187,7 @@ def test_an_idle_worker_asks_redis_a_few_times_a_second(stack: Harness, server: 
     """
     stack.start_worker()
     wait_until(lambda: " ready." in stack.logs(), timeout=60, what="the worker")
+    _rate(server, "evalsha", 8)  # what a worker asks once, as it starts, is behind it
     counted, seconds = _rate(server, "evalsha", 8)
     assert counted["evalsha"] + counted["eval"] <= 3 * seconds + 4
 

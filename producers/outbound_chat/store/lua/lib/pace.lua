@@ -107,10 +107,12 @@ end
 -- What stands in the way of the lane's first job: a key that no live worker has; nil: nothing.
 local function key_stop_of(lane)
   local _, _, _, batch = lane_parts(lane)
-  local first = redis.call('ZRANGE', key('lane:' .. lane), 0, 0)[1] or redis.call('ZRANGE', key('again:' .. lane), 0, 0)[1]
-  local head, request = nil, ''
-  if first then
-    head, request = load_record(id_of(batch, first))
+  local head, request
+  for _, part in ipairs(PARTS_OF_LANE) do
+    local first = not head and redis.call('ZRANGE', key(part .. lane), 0, 0)[1]
+    if first then
+      head, request = load_record(id_of(batch, first, part))
+    end
   end
   local name = lacking_key(batch, head and request or '')
   return name ~= '' and { 'no_key', 'key:' .. name, '' } or nil
