@@ -79,7 +79,7 @@ def test_a_certificate_of_our_own_is_shown_where_it_is_asked_for(stack: Harness,
         stack.kill(worker)
 
 
-def why_not(address: str, seconds: float = 1.0) -> set[str]:
+def why_not(address: str, seconds: float = 2.0) -> set[str]:
     """What a thread and what asyncio are told."""
 
     def of_threads() -> str:
