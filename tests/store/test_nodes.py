@@ -223,9 +223,9 @@ def test_doctor_looks_at_every_primary(nodes: Nodes) -> None:
     assert f"127.0.0.1:{bad.port}" not in told["eviction", Level.OK]
     assert told["persistence", Level.WARNING].endswith("(all primaries)")
     assert f"(127.0.0.1:{bad.port})" in told["cluster", Level.WARNING]
-    (unreached,) = [check for check in away if "can't be reached" in check.finding]
-    assert unreached.level is Level.FAULT
-    assert unreached.finding.endswith(f"(127.0.0.1:{silent.port})")
+    unreached = [check for check in away if "can't be reached" in check.finding]
+    assert {check.level for check in unreached} == {Level.FAULT}
+    assert any(check.finding.endswith(f"(127.0.0.1:{silent.port})") for check in unreached)
 
 
 def test_a_client_that_waited_can_be_closed_at_once(nodes: Nodes) -> None:
