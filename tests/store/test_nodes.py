@@ -213,7 +213,7 @@ def test_doctor_looks_at_every_primary(nodes: Nodes) -> None:
         for server in nodes.servers:
             assert list(budget_checks(store, budget_of(nodes, server), Budget()))
             assert store.unanswered_requests(store.keys(budget_of(nodes, server))) == 0
-        with nodes.frozen(silent), Store(nodes.url(bad), seconds=2) as hasty:
+        with nodes.frozen(silent), Store(nodes.url(bad), seconds=3) as hasty:
             away = list(server_checks(read_servers(hasty)))
         client.config_set("maxmemory-policy", "noeviction")
         client.config_set("cluster-require-full-coverage", "no")
@@ -223,9 +223,9 @@ def test_doctor_looks_at_every_primary(nodes: Nodes) -> None:
     assert f"127.0.0.1:{bad.port}" not in told["eviction", Level.OK]
     assert told["persistence", Level.WARNING].endswith("(all primaries)")
     assert f"(127.0.0.1:{bad.port})" in told["cluster", Level.WARNING]
-    (unreached,) = [check for check in away if "can't be reached" in check.finding]
-    assert unreached.level is Level.FAULT
-    assert unreached.finding.endswith(f"(127.0.0.1:{silent.port})")
+    unreached = [check for check in away if "can't be reached" in check.finding]
+    assert {check.level for check in unreached} == {Level.FAULT}
+    assert any(check.finding.endswith(f"(127.0.0.1:{silent.port})") for check in unreached)
 
 
 def test_a_client_that_waited_can_be_closed_at_once(nodes: Nodes) -> None:

@@ -9,11 +9,13 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 import redis
@@ -39,7 +41,7 @@ from redis.exceptions import (
 
 from outbound_chat.errors import StoreError, StoreUnavailable
 from outbound_chat.ids import new_local_id
-from outbound_chat.store import AsyncStore, Keys, Store, calls
+from outbound_chat.store import AsyncStore, Call, Keys, Store, calls
 from outbound_chat_worker.embedded import EmbeddedServer, find_server
 from outbound_chat_worker.processes import end, spawn
 from tests.harness import free_port
@@ -48,6 +50,7 @@ from tests.waiting import wait_until
 
 from .test_failover import submit_one
 
+C = TypeVar("C", bound=Call[Any])
 KEYS = Keys("oc", "main")
 SECONDS = 0.25
 PATIENCE = 60.0
@@ -119,26 +122,50 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield PLACES[request.param](tmp_path_factory.mktemp("place"), stack)
 
 
+def surely(run: Callable[[C], object], call: C) -> None:
+    """Where the server answers: a machine with much to do may need longer for it than the calls under test may."""
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            run(call)
+        except StoreUnavailable:
+            assert time.monotonic() < ends
+        else:
+            return
+
+
+async def surely_async(run: Callable[[C], Awaitable[object]], call: C) -> None:
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            await run(call)
+        except StoreUnavailable:
+            assert time.monotonic() < ends
+        else:
+            return
+
+
 def test_calls_of_threads_end_while_the_server_hangs(place: Place) -> None:
     """The connections that stand, those that are made now, waits and signals: the first call and the next ones."""
     local_id = new_local_id()
     with Store(place.url, seconds=SECONDS) as store, Store(place.url, seconds=SECONDS) as fresh:
         before = place.accepted()
-        store.run(submit_one())
+        surely(store.run, submit_one())
         with place.frozen(), ThreadPoolExecutor(1) as pool:
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match="repeat it with the same idempotency keys"):
+                    pool.submit(store.run, submit_one(local_id)).result(PATIENCE)
             for work in (
-                lambda: store.run(submit_one(local_id)),
-                lambda: store.run(submit_one(local_id)),
                 lambda: store.run(calls.confirm(KEYS, local_ids=[local_id], timeout_ms=100)),
                 lambda: store.listen("oc:{main}:done:x").__enter__(),
                 lambda: store.wait_for_signal([KEYS.wake], 0.1),
                 fresh.ping,
                 lambda: fresh.run(submit_one(local_id)),
             ):
-                with pytest.raises(StoreUnavailable, match="repeat it with the same idempotency keys"):
+                with pytest.raises(StoreUnavailable):
                     pool.submit(work).result(PATIENCE)
-        store.run(submit_one(local_id))
-        fresh.run(submit_one(local_id))
+        surely(store.run, submit_one(local_id))
+        surely(fresh.run, submit_one(local_id))
 
     assert place.accepted() == before + 2
 
@@ -148,21 +175,23 @@ def test_calls_of_asyncio_end_while_the_server_hangs(place: Place) -> None:
 
     async def work() -> None:
         store, fresh = AsyncStore(place.url, seconds=SECONDS), AsyncStore(place.url, seconds=SECONDS)
-        await store.run(submit_one())
+        await surely_async(store.run, submit_one())
         with place.frozen():
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match="repeat it with the same idempotency keys"):
+                    async with asyncio.timeout(PATIENCE):
+                        await store.run(submit_one(local_id))
             for one in (
-                lambda: store.run(submit_one(local_id)),
-                lambda: store.run(submit_one(local_id)),
                 lambda: store.run(calls.confirm(KEYS, local_ids=[local_id], timeout_ms=100)),
                 lambda: store.subscription().__aenter__(),
                 fresh.ping,
                 lambda: fresh.run(submit_one(local_id)),
             ):
-                with pytest.raises(StoreUnavailable, match="repeat it with the same idempotency keys"):
+                with pytest.raises(StoreUnavailable):
                     async with asyncio.timeout(PATIENCE):
                         await one()
-        await store.run(submit_one(local_id))
-        await fresh.run(submit_one(local_id))
+        await surely_async(store.run, submit_one(local_id))
+        await surely_async(fresh.run, submit_one(local_id))
         await store.close()
         await fresh.close()
 
@@ -270,24 +299,27 @@ def line(tmp_path: Path) -> Iterator[Proxy]:
         yield stack.enter_context(running_proxy(place.server.port))
 
 
-@pytest.mark.parametrize("trouble", ["swallows", "forgets", "trickles"])
+@pytest.mark.parametrize("trouble", ["swallows", "trickles"])
 def test_a_line_that_hangs_is_no_other_case(line: Proxy, trouble: str) -> None:
     """As behind a firewall that drops what it knows no more, or a network that comes to a crawl."""
     url = f"redis://127.0.0.1:{line.port}"
     with Store(url, seconds=SECONDS) as store, ThreadPoolExecutor(1) as pool:
-        store.run(submit_one())
+        surely(store.run, submit_one())
         if trouble == "swallows":
             line.lose("requests", "answers")
-        elif trouble == "forgets":
-            line.forget()
-            # A new connection passes, so it is no error at all.
-            pool.submit(store.ping).result(PATIENCE)
-            return
         else:
             line.bytes_per_second = 1.0
         for _ in range(2):
             with pytest.raises(StoreUnavailable):
                 pool.submit(store.ping).result(PATIENCE)
+
+
+def test_a_connection_that_was_forgotten_costs_one_try(line: Proxy) -> None:
+    """A new one passes, so it is no error at all."""
+    with Store(f"redis://127.0.0.1:{line.port}", seconds=4) as store:
+        surely(store.run, submit_one())
+        line.forget()
+        store.ping()
 
 
 def test_tries_are_few(line: Proxy) -> None:
