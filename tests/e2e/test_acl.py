@@ -55,7 +55,7 @@ def refused(admin: redis.Redis) -> set[str]:
 
 
 def test_the_page_has_a_user_for_each_role() -> None:
-    assert set(LINES) == {"oc-reader", "oc-producer", "oc-worker"}
+    assert set(LINES) == {"oc-reader", "oc-producer", "oc-worker", "oc-auditor"}
 
 
 def test_a_whole_stack_runs_with_these_users(stack: Harness, admin: redis.Redis) -> None:
@@ -206,6 +206,40 @@ def test_a_reader_can_ask_everything_and_change_nothing(stack: Harness, admin: r
 
 
 @pytest.mark.parametrize("user", sorted(LINES))
+def test_doctor_says_all_that_the_user_may_know(stack: Harness, admin: redis.Redis, user: str) -> None:
+    """What a user may not read is unknown and no fault, and the lines after it still come."""
+    stack.chat().enqueue(**JOB, callback_url="https://hooks.example.com/")
+    stack.configure(redis_url=url(stack, user), webhooks={"secrets": ["whsec_" + "A" * 32]})
+    whole = json.loads(stack.run("doctor", "--json").stdout)
+    line = LINES[user].replace(">PASSWORD", f">{PASSWORD}")
+    assert admin.execute_command(*shlex.split(f"{line} -type -hgetall")) == "OK"  # type: ignore[no-untyped-call]
+    part = json.loads(stack.run("doctor", "--json").stdout)
+
+    for checks in (whole, part):
+        assert [check for check in checks if check["level"] == "fault"] == []
+        assert {"redis", "settings", "clock", "broker"} <= {check["subject"] for check in checks}
+    unknown = {check["subject"] for check in whole if "unknown" in check["finding"]}
+    assert unknown == {"persistence"} | ({"queue"} if user != "oc-worker" else set())
+    assert {"keys of main", "budget main"} <= {check["subject"] for check in part if "unknown" in check["finding"]}
+
+
+def test_the_auditor_can_audit_and_no_other_user_can(stack: Harness, admin: redis.Redis) -> None:
+    """The names of all keys are asked for."""
+    job = stack.chat().enqueue(**JOB)
+    for user in LINES:
+        stack.configure(redis_url=url(stack, user))
+        done = stack.run("audit")
+        if user == "oc-auditor":
+            assert (done.returncode, "all adds up" in done.stdout) == (0, True), done.stderr
+        else:
+            assert "permission" in done.stderr
+            assert "Traceback" not in done.stderr
+    with pytest.raises(StoreError), client(stack, "oc-auditor") as auditor:
+        auditor.cancel(job.id)
+    assert admin.get(OF_ANOTHER) == "secret"
+
+
+@pytest.mark.parametrize("user", sorted(LINES))
 def test_no_user_reaches_what_is_not_ours(stack: Harness, admin: redis.Redis, user: str) -> None:
     """Keys of other programs, their channels, and the server itself; by a script neither."""
     assert admin.get(OF_ANOTHER) == "secret"
@@ -247,7 +281,9 @@ def test_a_user_has_no_command_that_no_script_and_no_library_uses(user: str) -> 
         "script|exists",
         "script|load",
     }
-    known = in_scripts | to_connect | to_wait | (of_workers | of_celery if user == "oc-worker" else set())
+    of_doctor, of_audit = {"type"}, {"scan"} if user == "oc-auditor" else set()
+    known = in_scripts | to_connect | to_wait | of_doctor | of_audit
+    known |= of_workers | of_celery if user == "oc-worker" else set()
     given = {word.removeprefix("+") for word in LINES[user].split() if word.startswith("+")}
 
     assert given <= known

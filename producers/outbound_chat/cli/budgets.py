@@ -8,7 +8,7 @@ from outbound_chat.cli.holding import held_by, release_command
 from outbound_chat.cli.output import number_of
 from outbound_chat.client._why_stops import ASKED_TOO_OFTEN
 from outbound_chat.reports import Hold
-from outbound_chat.store import Store, calls
+from outbound_chat.store import Forbidden, Store, calls
 from outbound_chat_config import Budget
 
 WELL_BELOW = 0.9
@@ -21,7 +21,12 @@ MOST_NAMED = 5
 def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     """Everything worth knowing of one budget."""
     keys = store.keys(name)
-    if strangers := store.strangers(keys):
+    strangers: list[str] = []
+    try:
+        strangers = store.strangers(keys)
+    except Forbidden as error:
+        yield Check(f"keys of {name}", Level.OK, f"unknown: {error}")
+    if strangers:
         advice = "look what is there, and delete it; workers write settings, senders and weights again by themselves"
         finding = f"{', '.join(strangers)} hold what another program wrote"
         yield Check(f"keys of {name}", Level.FAULT, finding, advice)

@@ -16,6 +16,7 @@ from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.moved import moved_checks
 from outbound_chat.cli.open_chats import open_chat_checks
 from outbound_chat.cli.output import Exit, out, print_json
+from outbound_chat.cli.rights import permitted
 from outbound_chat.cli.server import server_checks
 from outbound_chat.cli.stranded import stranded_checks
 from outbound_chat.cli.webhook_checks import webhook_checks
@@ -85,17 +86,17 @@ def _store(settings: Settings) -> Iterator[Check]:
     try:
         store = Store.from_settings(settings)
         with store:
-            yield from server_checks(read_servers(store))
+            yield from permitted("redis", server_checks(read_servers(store)))
             for name, budget in settings.budgets.items():
                 try:
-                    yield from budget_checks(store, name, budget)
+                    yield from permitted(f"budget {name}", budget_checks(store, name, budget))
                 except StoreUnavailable as error:
                     # In a cluster the servers of other budgets may answer.
                     yield Check(f"budget {name}", Level.FAULT, str(error))
-            yield from webhook_checks(settings, store)
-            yield from encryption_checks(settings, store)
-            yield from moved_checks(settings, store)
-            yield from stranded_checks(settings, store)
+            yield from permitted("webhooks", webhook_checks(settings, store))
+            yield from permitted("encryption", encryption_checks(settings, store))
+            yield from permitted("suppression lists", moved_checks(settings, store))
+            yield from permitted("other budgets", stranded_checks(settings, store))
     except StoreError as error:
         # The error says itself what to do.
         yield Check("redis", Level.FAULT, str(error))

@@ -13,6 +13,7 @@ from outbound_chat.client._budgets import note_budget
 from outbound_chat.client._checks import (
     UNREADABLE_KEY,
     Errors,
+    Timing,
     check_callback,
     check_key,
     check_priority,
@@ -88,10 +89,7 @@ class Verbs:
         if timing.passed:
             yield from self._check_repeated(keys, tenant, idem, timing.passed)
         if sender.quiet_hours:
-            now_ms = yield from ask(calls.read_clock(keys))
-            timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
-            if errors:
-                raise InvalidJob(errors)
+            timing = yield from self._out_of_quiet_hours(keys, sender, priority, request, timing)
         yield from guard.prepare(keys)
         lane = lane_of(priority, sender_name, tenant, None)
         job = new_job(
@@ -124,6 +122,16 @@ class Verbs:
             raise IdempotencyConflict(other_id)
         yield from guard.confirm(other_id, local_ids=[other.local_id])
         return replace((yield from self.status(other_id)), repeated=True)
+
+    def _out_of_quiet_hours(
+        self, keys: Keys, sender: Sender, priority: Priority, request: ChatRequest, timing: Timing
+    ) -> Steps[Timing]:
+        errors: Errors = []
+        now_ms = yield from ask(calls.read_clock(keys))
+        timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
+        if errors:
+            raise InvalidJob(errors)
+        return timing
 
     def _check_repeated(self, keys: Keys, tenant: str | None, idem: str, passed: FieldError) -> Steps[None]:
         """A call that is repeated days later, with the same key, gets its job; a new one is refused."""

@@ -17,6 +17,7 @@ from redis.exceptions import (
     MasterDownError,
     MaxConnectionsError,
     MovedError,
+    NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -46,6 +47,10 @@ _CLOSED = ("closed by server", "EOF occurred", "reset by peer")
 _UNSENT = ("connecting to", "max number of clients", "No master found")
 _TLS_RECORDS = ('got "\\x15"', 'got "\\x16"')
 """An alert or a handshake of TLS, read as an answer of Redis. https://www.rfc-editor.org/rfc/rfc8446#section-5.1"""
+
+
+class Forbidden(StoreError):
+    """The rights of this user of Redis do not suffice for what was asked."""
 
 
 def passes(error: Exception) -> bool:
@@ -119,7 +124,8 @@ def in_our_words(error: Exception, *, tls: bool | None = None) -> StoreError:
         speaks_tls = any(record in text for record in _TLS_RECORDS)
         fix = "it speaks TLS: begin redis_url with rediss://" if speaks_tls else "check host and port in redis_url"
         return StoreError(f"what answers is no Redis ({text}); {fix}")
-    return StoreError(f"Redis refused the command: {text}")
+    forbidden = isinstance(error, NoPermissionError) or "ACL failure in script" in text
+    return (Forbidden if forbidden else StoreError)(f"Redis refused the command: {text}")
 
 
 def _unreachable(error: Exception, *, tls: bool | None) -> str:
