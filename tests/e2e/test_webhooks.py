@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -242,28 +241,21 @@ def test_a_private_address_gets_nothing(stack: Harness, receiver: Receiver) -> N
 
 
 def test_a_slow_receiver_slows_no_sending(stack: Harness, receiver: Receiver) -> None:
-    """2,000 jobs whose receiver hangs go as fast as others, and another receiver hears before any post times out."""
-    configure(stack, timeout=30.0)
+    """Jobs are sent, and another receiver hears, while the posts to one that hangs are open for as long as may be."""
+    configure(stack, timeout=60.0)
     receiver.respond = receiver.hang
     chat = stack.chat()
     stack.start_worker()
     with Receiver() as quick:
-
-        def seconds(name: str, **options: Any) -> float:
-            rows = [{"to": number(index)} for index in range(2_000)]
-            began = time.monotonic()
-            receipt = chat.enqueue_batch(rows, sender="support", text="Hello", name=name, **options)
-            assert chat.wait_batch(receipt.id, timeout=120).counts[JobState.SENT] == 2_000
-            return time.monotonic() - began
-
-        seconds("warm")
-        plain = seconds("plain")
-        told = seconds("told", callback_url=receiver.url)
+        enqueue(chat, receiver)
+        wait_until(lambda: receiver.received, timeout=60, what="a post that hangs")
+        rows = [{"to": number(index)} for index in range(500)]
+        receipt = chat.enqueue_batch(rows, sender="support", text="Hello", callback_url=receiver.url)
+        assert chat.wait_batch(receipt.id, timeout=120).counts[JobState.SENT] == 500
         enqueue(chat, quick)
-        wait_until(lambda: quick.received, timeout=20.0)
-        print(f"2,000 jobs: {plain:.2f} s without webhooks, {told:.2f} s with a receiver that hangs")  # noqa: T201
+        wait_until(lambda: quick.received, timeout=60, what="a post to the other receiver")
+        assert receiver.open == len(receiver.received), "no post had to end first"
 
-    assert told < 3 * plain + 2
     assert receiver.most_open <= stack.settings.webhooks.per_host
 
 
