@@ -137,7 +137,7 @@ def embedded_server(folder: Path, port: int | None = None) -> Iterator[EmbeddedS
 
 
 @contextlib.contextmanager
-def writing_to(folder: Path) -> Iterator[None]:
+def writing_to(folder: Path | str) -> Iterator[None]:
     """Whatever can't be written in the block is one clear error."""
     try:
         yield

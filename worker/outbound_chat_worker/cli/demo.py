@@ -69,7 +69,7 @@ def demo(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON ins
     """
     path = next(file for file in FILES if file.exists())
     options = SandboxOptions(rate=RATE, burst=BURST, max_chats=1_000, faults=FAULTS)
-    with writing_to(Path(tempfile.gettempdir())):
+    with writing_to("a temporary folder"):
         temporary = tempfile.TemporaryDirectory(prefix="outbound-chat-")
     with temporary as name:
         folder = Path(name)
