@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from outbound_chat import AsyncOutboundChat, InvalidJob, JobState, NotDurable, OutboundChat, StoreError
+from outbound_chat import AsyncOutboundChat, BatchStart, InvalidJob, JobState, NotDurable, OutboundChat, StoreError
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import Harness, number, sender
 from tests.waiting import wait_until
@@ -191,11 +191,9 @@ def test_a_host_that_lost_its_last_writes_in_the_middle_of_a_batch_is_noticed(st
     (log,) = (tmp_path / "server" / "appendonlydir").glob("*.incr.aof")
     size: list[int] = []
 
-    def rows() -> Iterator[dict[str, str]]:
+    def keep_size(_: BatchStart) -> None:
         wait_until(lambda: b"created_at" in log.read_bytes(), what="the batch in the file")
         size.append(log.stat().st_size)
-        for row in range(600):
-            yield {"to": number(row)}
 
     def lose(taken: int, _: int) -> None:
         if taken == 500:
@@ -205,8 +203,9 @@ def test_a_host_that_lost_its_last_writes_in_the_middle_of_a_batch_is_noticed(st
             server.restart()
 
     with client(server) as chat:
+        rows = [{"to": number(row), "text": "Hi"} for row in range(600)]
         with pytest.raises(NotDurable, match="lost it, or a part of it") as caught:
-            chat.enqueue_batch(rows(), sender="support", text="Hi", on_progress=lose, durability="fsync")
+            chat.enqueue_batch(rows, sender="support", on_start=keep_size, on_progress=lose, durability="fsync")
         assert caught.value.missing == ("ledger",)
         assert chat.batch(caught.value.id).accepted == 100
 
