@@ -8,13 +8,16 @@ if a failover has led there meanwhile.
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Self
 
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError, TimeoutError as RedisTimeoutError
 
+UNSENT = "No command was sent: the connection could not be made."
+"""Note on an error of redis-py, which nothing else tells from those of a command."""
 SHORTEST = 0.001
 """A socket with a time-out of 0 does not wait at all."""
 
@@ -104,7 +107,20 @@ class _Bounded:
         self._socket_connect_timeout = seconds
 
 
+@contextmanager
+def _unsent() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        error.add_note(UNSENT)
+        raise
+
+
 class _BoundedOfThreads(_Bounded):
+    def connect(self) -> None:
+        with _unsent():
+            super().connect()  # type: ignore[misc]  # the other base has it
+
     def _connect(self) -> "_Socket":
         return _Socket(super()._connect())  # type: ignore[misc]  # the other base has it
 
@@ -146,6 +162,10 @@ class _BoundedOfTasks(_Bounded):
     task would then wait for the answer, or for ever if it is a subscription.
     https://github.com/python/cpython/issues/86296
     """
+
+    async def connect(self) -> None:
+        with _unsent():
+            await super().connect()  # type: ignore[misc]  # the other base has it
 
     async def send_packed_command(self, *args: Any, **options: Any) -> None:
         before = _cancel_requests()

@@ -29,6 +29,7 @@ from redis.exceptions import (
 )
 
 from outbound_chat.errors import StoreError, StoreUnavailable
+from outbound_chat.store.deadline import UNSENT
 
 FAULTS = (RedisError, RedisClusterException)
 """All errors of redis-py: that of clusters has a base of its own."""
@@ -44,7 +45,8 @@ _NON_LOCAL = "non local key"
 _CLIENT_CERTIFICATE = ("CERTIFICATE_REQUIRED", "UNKNOWN_CA", "BAD_CERTIFICATE", "HANDSHAKE_FAILURE")
 """Alerts by which a server refuses the certificate that it was shown, or that it was shown none."""
 _CLOSED = ("closed by server", "EOF occurred", "reset by peer")
-_UNSENT = ("connecting to", "max number of clients", "No master found")
+_CUT = ("writing to socket", *_CLOSED)
+"""Words of a line that was cut, which say nothing of the reason."""
 _TLS_RECORDS = ('got "\\x15"', 'got "\\x16"')
 """An alert or a handshake of TLS, read as an answer of Redis. https://www.rfc-editor.org/rfc/rfc8446#section-5.1"""
 
@@ -74,7 +76,13 @@ def no_node(error: Exception) -> bool:
 
 def may_have_run(error: Exception) -> bool:
     """Whether a command may have reached the server before this was said."""
-    return not is_refusal(error) and not any(words in str(error) for words in _UNSENT)
+    unsent = any(UNSENT in getattr(one, "__notes__", ()) for one in _chain(error))
+    return not (unsent or is_refusal(error) or "No master found" in str(error))
+
+
+def says_why(error: Exception) -> bool:
+    """Whether it names a reason, other than that time ran out or that the line was cut."""
+    return not isinstance(error, RedisTimeoutError) and not any(words in str(error) for words in _CUT)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
