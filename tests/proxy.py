@@ -62,6 +62,7 @@ class Proxy:
         """Seconds by which each piece of data comes later, either way."""
         self.bytes_per_second: float | None = None
         self._lost: frozenset[Way] = frozenset()
+        self._left: dict[Way, int] = {}
         self._connections: set[_Connection] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
@@ -93,6 +94,10 @@ class Proxy:
         """Keeps what comes from now on, on connections old and new, until `let_pass`; nothing is lost."""
         for way in ways:
             self._ask(self._gates[way].open.clear)
+
+    def hold_after(self, size: int, way: Way) -> None:
+        """Holds one way as `hold` does, once so many more bytes have passed."""
+        self._ask(lambda: self._left.update({way: size}))
 
     def held(self, way: Way) -> int:
         """How many pieces it keeps; each connection gives one at most, what follows stays behind it."""
@@ -177,6 +182,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := await source.read(65_536):
                 await asyncio.sleep(self.delay + len(data) / (self.bytes_per_second or float("inf")))
+                self._count(len(data), way)
                 await self._gates[way].pass_through()
                 if self._loses(connection, way):
                     continue
@@ -184,6 +190,13 @@ class Proxy:
                 await sink.drain()
         if not self._loses(connection, way):
             sink.close()
+
+    def _count(self, size: int, way: Way) -> None:
+        if way in self._left:
+            self._left[way] -= size
+            if self._left[way] < 0:
+                del self._left[way]
+                self._gates[way].open.clear()
 
     def _loses(self, connection: _Connection, way: Way) -> bool:
         connection.lossy = connection.lossy or way in self._lost

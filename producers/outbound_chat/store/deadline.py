@@ -8,8 +8,7 @@ if a failover has led there meanwhile.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Self
@@ -107,19 +106,13 @@ class _Bounded:
         self._socket_connect_timeout = seconds
 
 
-@contextmanager
-def _unsent() -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        error.add_note(UNSENT)
-        raise
-
-
 class _BoundedOfThreads(_Bounded):
     def connect(self) -> None:
-        with _unsent():
+        try:
             super().connect()  # type: ignore[misc]  # the other base has it
+        except RedisError as error:
+            error.add_note(UNSENT)
+            raise
 
     def _connect(self) -> "_Socket":
         return _Socket(super()._connect())  # type: ignore[misc]  # the other base has it
@@ -164,8 +157,11 @@ class _BoundedOfTasks(_Bounded):
     """
 
     async def connect(self) -> None:
-        with _unsent():
+        try:
             await super().connect()  # type: ignore[misc]  # the other base has it
+        except RedisError as error:
+            error.add_note(UNSENT)
+            raise
 
     async def send_packed_command(self, *args: Any, **options: Any) -> None:
         before = _cancel_requests()

@@ -41,13 +41,14 @@ class Patience:
             StoreError: Redis refuses.
         """
         with Deadline(self.seconds, block) as deadline:
-            tries = _Tries(self, deadline)
+            tries = None
             while True:
                 try:
                     return attempt(deadline)
                 except NoScriptError:
                     raise
                 except FAULTS as error:
+                    tries = tries or _Tries(self, deadline)
                     time.sleep(tries.pause_after(error))
 
     async def persist_async(self, attempt: Callable[[Deadline], Awaitable[T]], block: float = 0.0) -> T:

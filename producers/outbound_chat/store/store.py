@@ -72,10 +72,11 @@ class Store:
     @property
     def redis(self) -> Any:
         """The client of redis-py. Made when it is first needed: that of a cluster connects at once, and may be away."""
-        with self._connecting:
-            if self._redis is None:
-                self._redis = connect(self._url, self._patience.seconds)
-            return self._redis
+        if self._redis is None:
+            with self._connecting:
+                if self._redis is None:
+                    self._redis = connect(self._url, self._patience.seconds)
+        return self._redis
 
     def forget_connections(self) -> None:
         """Lets the next call connect anew, and touches nothing of the connections that stand: they are the parent's."""

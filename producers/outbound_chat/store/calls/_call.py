@@ -31,4 +31,4 @@ class Call(Generic[T]):
     @property
     def block_seconds(self) -> float:
         """How long the commands of `then` may wait together."""
-        return sum(float(command[-1]) for command in self.then) / 1000
+        return sum(float(command[-1]) for command in self.then) / 1000 if self.then else 0.0
