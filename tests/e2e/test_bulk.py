@@ -24,7 +24,7 @@ from tests.waiting import wait_until
 ROWS, EVERY = 5_000, 7
 GOOD = ROWS - ROWS // EVERY
 FIRST_CHUNK = 200_000
-"""Bytes: the first chunk has gone to Redis with so many, sent twice where its script was not known; all are thrice that."""
+"""Bytes: the first chunk has gone to Redis with so many, though it is sent twice where its script is not known."""
 
 
 def write_rows(path: Path, count: int = ROWS, every: int = EVERY) -> Path:
