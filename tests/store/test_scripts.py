@@ -226,3 +226,9 @@ def test_of_the_parts_all_is_loaded_that_a_script_mentions(script: str) -> None:
 
     assert names_in(source) >= defined & set(re.findall(r"\w+", code))
     assert len(names_in(source)) < MOST_NAMES
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_is_given_nothing_but_text(script: str) -> None:
+    """Ctrl-C in the middle of what hiredis does with a number ended the process without a word (signal 11)."""
+    assert all(isinstance(argument, str) for argument in a_call(script, 2).script_args)

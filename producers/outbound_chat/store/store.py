@@ -104,9 +104,9 @@ class Store:
             if call.then:
                 return run_together(self.redis, call, script)
             try:
-                return self.redis.evalsha(script.sha, 2, *call.keys.declared, *call.args)
+                return self.redis.execute_command("EVALSHA", script.sha, *call.script_args)
             except NoScriptError:
-                return self.redis.eval(script.source, 2, *call.keys.declared, *call.args)
+                return self.redis.execute_command("EVAL", script.source, *call.script_args)
 
         return call.read(self._patience.persist(attempt, call.block_seconds))
 

@@ -64,9 +64,9 @@ class AsyncStore:
                 return await run_together_async(self.redis, call, script)
             async with self._rooms[call.keys.base]:
                 try:
-                    return await self.redis.evalsha(script.sha, 2, *call.keys.declared, *call.args)
+                    return await self.redis.execute_command("EVALSHA", script.sha, *call.script_args)
                 except NoScriptError:
-                    return await self.redis.eval(script.source, 2, *call.keys.declared, *call.args)
+                    return await self.redis.execute_command("EVAL", script.source, *call.script_args)
 
         return call.read(await self._patience.persist_async(attempt, call.block_seconds))
 

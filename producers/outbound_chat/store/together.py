@@ -30,7 +30,7 @@ Commands = Sequence[tuple[str | int | float, ...]]
 
 def _commands(call: Call[Any], script: Script, *, known: bool) -> Commands:
     first = ("EVALSHA", script.sha) if known else ("EVAL", script.source)
-    return [(*first, 2, *call.keys.declared, *call.args), *call.then]
+    return [(*first, *call.script_args), *call.then]
 
 
 def run_together(client: AnyRedis, call: Call[Any], script: Script) -> list[Any]:
@@ -39,7 +39,7 @@ def run_together(client: AnyRedis, call: Call[Any], script: Script) -> list[Any]
     if isinstance(replies[0], NoScriptError):
         replies = _send(client, call.keys.base, _commands(call, script, known=False))
     if isinstance(replies[0], _ELSEWHERE):
-        client.eval(script.source, 2, *call.keys.declared, *call.args)
+        client.execute_command("EVAL", script.source, *call.script_args)  # type: ignore[no-untyped-call]  # redis-py has no types for it
     if isinstance(replies[0], Exception):
         raise replies[0]
     return replies
@@ -70,7 +70,7 @@ async def run_together_async(client: AnyAsyncRedis, call: Call[Any], script: Scr
     if isinstance(replies[0], NoScriptError):
         replies = await _send_async(client, call.keys.base, _commands(call, script, known=False))
     if isinstance(replies[0], _ELSEWHERE):
-        await client.eval(script.source, 2, *call.keys.declared, *call.args)
+        await client.execute_command("EVAL", script.source, *call.script_args)
     if isinstance(replies[0], Exception):
         raise replies[0]
     return replies

@@ -29,6 +29,15 @@ class Call(Generic[T]):
     """
 
     @property
+    def script_args(self) -> list[str]:
+        """What follows the script in EVAL and EVALSHA.
+
+        All of it is text: of a number hiredis 3.5.0 asks Python for the text, and when Ctrl-C comes just then it uses
+        what it did not get, by which the process dies.
+        """
+        return ["2", *self.keys.declared, *map(str, self.args)]
+
+    @property
     def block_seconds(self) -> float:
         """How long the commands of `then` may wait together."""
         return sum(float(command[-1]) for command in self.then) / 1000 if self.then else 0.0
