@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,20 @@ def begin(stack: Harness, *arguments: str, **environment: str) -> subprocess.Pop
     return stack.start([sys.executable, "-m", "outbound_chat.cli", "send-batch", *arguments], environment)
 
 
-def kill_after(stack: Harness, path: Path, size: int) -> None:
-    """Kills the command when it has sent so many bytes to Redis: the line holds back what follows."""
+@contextmanager
+def held_after(stack: Harness, path: Path, size: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The command, which has sent so many bytes to Redis and waits: the line holds back what follows."""
     with running_proxy(stack.server.port) as line:
         line.hold_after(size, "requests")
         patient = {"OUTBOUND_CHAT_REDIS_URL": f"redis://127.0.0.1:{line.port}", "OUTBOUND_CHAT_REDIS_TIMEOUT": "60"}
         process = begin(stack, str(path), "--sender", "support", **patient)
         wait_until(lambda: line.held("requests") or process.poll() is not None, timeout=60)
+        yield process
+
+
+def kill_after(stack: Harness, path: Path, size: int) -> None:
+    """Kills the command when it has sent so many bytes to Redis."""
+    with held_after(stack, path, size) as process:
         stack.kill(process)
 
 
@@ -130,10 +138,9 @@ def test_another_name_or_another_text_makes_another_batch(stack: Harness) -> Non
 def test_ctrl_c_says_what_stands_and_how_to_go_on(stack: Harness) -> None:
     """Whoever stops a file wants to know whether it may be given again."""
     path = write_rows(stack.folder / "parcels.csv", 60_000, every=70_000)
-    process = begin(stack, str(path), "--sender", "support")
-    wait_until(lambda: process.poll() is not None or accepted(stack) > 0, timeout=60)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130, stack.logs()
+    with held_after(stack, path, FIRST_CHUNK) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130, stack.logs()
     assert "jobs are in the ledger and will be sent" in stack.logs()
     assert "to go on, run the same command again" in stack.logs()
     assert send(stack, str(path), "--sender", "support", code=0)["accepted"] == 60_000

@@ -44,8 +44,7 @@ _NON_LOCAL = "non local key"
 """A script met a key that a moving slot has taken along already."""
 _CLIENT_CERTIFICATE = ("CERTIFICATE_REQUIRED", "UNKNOWN_CA", "BAD_CERTIFICATE", "HANDSHAKE_FAILURE")
 """Alerts by which a server refuses the certificate that it was shown, or that it was shown none."""
-_CLOSED = ("closed by server", "EOF occurred", "reset by peer")
-_CUT = ("writing to socket", *_CLOSED)
+_CUT = ("closed by server", "EOF occurred", "reset by peer", "writing to socket")
 """Words of a line that was cut, which say nothing of the reason."""
 _TLS_RECORDS = ('got "\\x15"', 'got "\\x16"')
 """An alert or a handshake of TLS, read as an answer of Redis. https://www.rfc-editor.org/rfc/rfc8446#section-5.1"""
@@ -81,9 +80,11 @@ def may_have_run(error: Exception) -> bool:
     return not (unsent or is_refusal(error) or "No master found" in str(error))
 
 
-def says_why(error: Exception) -> bool:
-    """Whether it names a reason, other than that time ran out or that the line was cut."""
-    return not isinstance(error, RedisTimeoutError) and not any(words in str(error) for words in _CUT)
+def says(error: Exception) -> int:
+    """How much it says of the reason: 0, that time ran out; 1, that the line was cut; 2, more than that."""
+    if isinstance(error, RedisTimeoutError):
+        return 0
+    return 1 if any(words in str(error) for words in _CUT) else 2
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -150,7 +151,7 @@ def _advice(error: Exception, *, tls: bool | None) -> str:
     """What to do about the likely cause, as far as the error says anything of it."""
     fault, text = _tls_fault(error), str(error)
     reason = (fault.reason or "") if fault else ""
-    closed = any(words in text for words in _CLOSED)
+    closed = any(words in text for words in _CUT)
     rows = (
         (
             "CERTIFICATE_VERIFY_FAILED" in reason + text,

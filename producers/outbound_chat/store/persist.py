@@ -14,7 +14,7 @@ from redis.exceptions import NoScriptError, TimeoutError as RedisTimeoutError
 
 from outbound_chat.errors import StoreError, StoreUnavailable
 from outbound_chat.store.deadline import Deadline
-from outbound_chat.store.faults import FAULTS, in_our_words, is_refusal, may_have_run, no_node, passes, says_why
+from outbound_chat.store.faults import FAULTS, in_our_words, is_refusal, may_have_run, no_node, passes, says
 
 T = TypeVar("T")
 
@@ -83,7 +83,7 @@ class _Tries:
         self._ran = False
         """A server may have got the command."""
         self._telling: Exception | None = None
-        """The last error that names a reason, which that of a cut line or of the end of the time does not."""
+        """The last of the errors that say most of the reason; towards the end of the time there is none to be had."""
 
     def pause_after(self, error: Exception) -> float:
         """Seconds until the next try.
@@ -111,7 +111,7 @@ class _Tries:
     def _note(self, error: Exception) -> None:
         self._failures += 1
         self._ran = self._ran or may_have_run(error)
-        if self._telling is None or says_why(error) or not says_why(self._telling):
+        if self._telling is None or says(error) >= says(self._telling):
             self._telling = error
 
     def _whole(self, error: Exception, how_long: str) -> StoreError:
