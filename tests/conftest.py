@@ -1,6 +1,7 @@
 """Fixtures that every folder of tests may use, and a look at the end for what they left behind."""
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ _RUN = "PYTEST_RUN_OF_OUTBOUND_CHAT"
 
 @pytest.hookimpl(trylast=True)  # once pytest has a temporary folder
 def pytest_configure(config: pytest.Config) -> None:
+    # Shells start what runs in the background with SIGINT ignored, and all that it starts would ignore it, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         os.environ[_RUN] = uuid.uuid4().hex
     if config.getoption("numprocesses", None):

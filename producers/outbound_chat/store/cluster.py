@@ -4,6 +4,7 @@ A node without slots is in no answer to `CLUSTER SLOTS`. While the first slot mo
 names the node, and redis-py would fail with `AttributeError`.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import redis
@@ -19,6 +20,15 @@ def _address(name: str) -> tuple[str, int]:
 
 class Cluster(redis.RedisCluster):
     """For threads."""
+
+    pools: Iterable[redis.ConnectionPool] = ()
+    """Those of all nodes that it ever knew."""
+
+    def close(self) -> None:
+        """Closes all connections: redis-py leaves those of a client that was made from an address to the collector."""
+        super().close()
+        for pool in list(self.pools):
+            pool.disconnect()
 
     def get_node(self, host: str | None = None, port: int | None = None, node_name: str | None = None) -> Any:
         """The node; made if a redirection names one that is not known."""

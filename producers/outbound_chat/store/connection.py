@@ -1,6 +1,7 @@
 """Makes Redis clients from the store's URL. None tries anything again: `persist` does, for the whole call."""
 
 from typing import Any
+from weakref import WeakSet
 
 import redis
 import redis.asyncio
@@ -81,14 +82,22 @@ def _connect_cluster(url: str, options: dict[str, Any]) -> redis.RedisCluster:
     # redis-py has no types for it.
     make_node: Any = redis.cluster.ClusterNode
     nodes = [make_node(host, port) for host, port in others]
+    pools = WeakSet[_Pool]()
+
+    def make_pool(**given: Any) -> _Pool:
+        pool = _Pool(**given)
+        pools.add(pool)
+        return pool
+
     # The one other try goes to another node: a new client asks the first primary for its commands, which may be away.
-    client = Cluster.from_url(
-        first, startup_nodes=nodes, retry=Retry(NoBackoff(), 1), connection_pool_class=_Pool, **options
+    client: Any = Cluster.from_url(
+        first, startup_nodes=nodes, retry=Retry(NoBackoff(), 1), connection_pool_class=make_pool, **options
     )
-    manager: Any = client.nodes_manager
+    client.pools = pools
     # One thread reads the slots while others wait, each until its own end.
-    manager._initialization_lock = BoundedLock()  # noqa: SLF001  # nothing else bounds it
-    return client
+    client.nodes_manager._initialization_lock = BoundedLock()  # noqa: SLF001  # nothing else bounds it
+    found: redis.RedisCluster = client
+    return found
 
 
 class _Parser(AsyncCommandsParser):
