@@ -27,6 +27,8 @@ class ClockedStore(Store):
     """Runs the scripts at `now`. The lifetimes of keys, which Redis ends by itself, run by real time all the same."""
 
     now_ms = 1_800_000_000_000
+    latest_ms = 0
+    """The latest time that a script was run at."""
 
     @property
     def now(self) -> datetime:
@@ -38,6 +40,7 @@ class ClockedStore(Store):
         self.now_ms = to_ms(instant)
 
     def run(self, call: Call[T]) -> T:
+        self.latest_ms = max(self.latest_ms, self.now_ms)
         source, sha = _clocked(call.script)
         seconds, ms = divmod(self.now_ms, 1000)
         keys = (call.keys.base, str(seconds), str(ms * 1000))

@@ -18,3 +18,6 @@ class ClockedLedger(Ledger):
 
     def now_ms(self) -> int:
         return self.clock.now_ms
+
+    def latest_ms(self) -> int:
+        return self.clock.latest_ms

@@ -339,6 +339,10 @@ class Ledger:
         seconds, micros = self.redis.time()
         return int(seconds * 1000 + micros // 1000)
 
+    def latest_ms(self) -> int:
+        """The latest time that a script was run at."""
+        return self.now_ms()
+
     def names(self) -> list[str]:
         """All keys of the budget, without their common part."""
         return sorted(name.removeprefix(self.keys.base) for name in self.redis.keys("*"))
