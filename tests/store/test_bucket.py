@@ -190,7 +190,7 @@ def limited(ledger: Ledger, rate: float = 100, count: int = 100) -> None:
     ledger.configure(rate=rate, burst=count, version="v2")
     ledger.add(1_500, watched=False)
     ledger.take(1)
-    set_bucket(ledger, tokens=-10)
+    set_bucket(ledger, tokens=-1_000 * rate)  # for longer than any machine takes
     assert is_paced(ledger.claim())
 
 
