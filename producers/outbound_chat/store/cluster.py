@@ -43,6 +43,15 @@ class Cluster(redis.RedisCluster):
 class AsyncCluster(redis.asyncio.RedisCluster):
     """For asyncio."""
 
+    connections: Iterable[redis.asyncio.Connection] = ()
+    """All that it ever made."""
+
+    async def aclose(self) -> None:
+        """Closes all connections: redis-py leaves them to the collector once a call has lost one."""
+        await super().aclose()
+        for connection in list(self.connections):
+            await connection.disconnect()
+
     def get_node(self, host: str | None = None, port: int | None = None, node_name: str | None = None) -> Any:
         """As `Cluster.get_node`."""
         manager = self.nodes_manager

@@ -136,10 +136,17 @@ def _connect_cluster_async(url: str, options: dict[str, Any]) -> redis.asyncio.R
     client = AsyncCluster(startup_nodes=nodes, retry=AsyncRetry(NoBackoff(), 0), ssl=secure, **{**options, **asked})
     client.commands_parser = _Parser()
     manager: Any = client.nodes_manager
+    connection_class = bounded(manager.connection_kwargs["connection_class"])
+    client.connections = connections = WeakSet[redis.asyncio.Connection]()
+
+    def make(**given: Any) -> redis.asyncio.Connection:
+        connection: redis.asyncio.Connection = connection_class(**given)
+        connections.add(connection)
+        return connection
+
     # Nodes that it finds later are made with these.
-    made = manager.connection_kwargs["connection_class"] = bounded(manager.connection_kwargs["connection_class"])
-    manager.connection_kwargs.update(more)
+    manager.connection_kwargs.update(more, connection_class=make)
     for node in manager.startup_nodes.values():
-        node.connection_class = made
+        node.connection_class = make
         node.connection_kwargs.update(more)
     return client
