@@ -42,6 +42,7 @@ from redis.exceptions import (
 from outbound_chat.errors import StoreError, StoreUnavailable
 from outbound_chat.ids import new_local_id
 from outbound_chat.store import AsyncStore, Call, Keys, Store, calls
+from outbound_chat.store.auditing import Audited, audit_budget
 from outbound_chat_worker.embedded import EmbeddedServer, find_server
 from outbound_chat_worker.processes import end, spawn
 from tests.harness import free_port
@@ -168,6 +169,34 @@ def test_calls_of_threads_end_while_the_server_hangs(place: Place) -> None:
         surely(fresh.run, submit_one(local_id))
 
     assert place.accepted() == before + 2
+
+
+def test_an_audit_ends_while_the_server_hangs(place: Place) -> None:
+    """From the start, or once the first answers are there: what asks for the names of keys is a call as any other."""
+    with Store(place.url, seconds=SECONDS) as store, ThreadPoolExecutor(1) as pool:
+        for answered in (0, 1):
+            audit = _begun(store, answered)
+            with place.frozen(), pytest.raises(StoreUnavailable, match="tried for"):
+                pool.submit(list, audit).result(PATIENCE)
+
+        def whole(_: Call[Any]) -> None:
+            assert [found.findings for found in audit_budget(store, KEYS)][-1] == []
+
+        surely(whole, submit_one())
+
+
+def _begun(store: Store, answered: int) -> Iterator[Audited]:
+    """An audit of which so many steps were answered."""
+    begun: list[Iterator[Audited]] = []
+
+    def begin(_: Call[Any]) -> None:
+        audit = audit_budget(store, KEYS)
+        for _step in range(answered):
+            next(audit)
+        begun.append(audit)
+
+    surely(begin, submit_one())
+    return begun[0]
 
 
 def test_calls_of_asyncio_end_while_the_server_hangs(place: Place) -> None:

@@ -6,11 +6,11 @@ and each lane is judged in one script.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 from outbound_chat.store.calls import Finding, audit
-from outbound_chat.store.faults import translated
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.store import Store
 
@@ -56,13 +56,32 @@ def _pages(names: Iterable[str]) -> Iterator[list[str]]:
 
 def _names(store: Store, keys: Keys) -> Iterator[str]:
     """Names of lanes and records. One may come twice."""
-    with translated():
-        for lane in store.redis.hkeys(keys.lanes):
-            yield f"lane:{lane}"
-        for name in store.redis.scan_iter(match=f"{keys.base.translate(_SPECIAL)}*", count=1000):
-            short = name.removeprefix(keys.base)
-            if short.startswith(("j:", "lane:", "timed:", "again:")):
-                yield short
+    for lane in store.ask(lambda redis: redis.hkeys(keys.lanes)):
+        yield f"lane:{lane}"
+    for name in _scan(store, f"{keys.base.translate(_SPECIAL)}*"):
+        short = name.removeprefix(keys.base)
+        if short.startswith(("j:", "lane:", "timed:", "again:")):
+            yield short
+
+
+def _scan(store: Store, match: str) -> Iterator[str]:
+    """Names of the keys of all servers. Each page is a call of its own, as bounded as any other."""
+    nodes = store.ask(lambda redis: redis.get_primaries()) if store.clustered else [None]
+    for node in nodes:
+        where = {"target_nodes": node} if node else {}
+        cursor = 0
+        while True:
+            page = partial(_scan_page, cursor=cursor, match=match, **where)
+            cursor, names = store.ask(page)
+            yield from names
+            if not cursor:
+                break
+
+
+def _scan_page(redis: Any, **asked: Any) -> tuple[int, list[str]]:
+    cursor, names = redis.scan(count=1000, **asked)
+    # A cluster names the node beside its cursor.
+    return (next(iter(cursor.values())) if isinstance(cursor, dict) else cursor), names
 
 
 def _look(store: Store, keys: Keys, what: Literal["lanes", "jobs"], names: Sequence[str], found: Audited) -> None:
