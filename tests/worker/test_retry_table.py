@@ -14,7 +14,7 @@ from botocore.retries.standard import ThrottledRetryableChecker, TransientRetrya
 
 from outbound_chat_config import RetrySettings, Sender, WorkerSettings
 from outbound_chat_worker.backoff import backoff
-from outbound_chat_worker.connect import Connect
+from outbound_chat_worker.connect import UNANSWERED, Connect, NoContactId
 from outbound_chat_worker.redaction import redact
 from outbound_chat_worker.retry import (
     BY_AWS_CODE,
@@ -23,6 +23,7 @@ from outbound_chat_worker.retry import (
     UNFORESEEN_ERROR,
     Decision,
     Stops,
+    Verdict,
     judge,
 )
 from outbound_chat_worker.sandbox import (
@@ -73,8 +74,11 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SANDBOX_SECRET_ACCESS_KEY)
 
 
-def _call(url: str, **values: object) -> str:
-    settings = WorkerSettings(connect_timeout=timedelta(seconds=1), read_timeout=timedelta(seconds=1))
+SETTINGS = WorkerSettings(connect_timeout=timedelta(seconds=1), read_timeout=timedelta(seconds=1))
+
+
+def _call(url: str, connect: Connect | None = None, **values: object) -> str:
+    """`connect`: what was called with before, since making a client is slow."""
     identity = Sender.model_validate(sender(endpoint_url=url, **values))
     request = {
         "InstanceId": identity.instance_id,
@@ -84,7 +88,7 @@ def _call(url: str, **values: object) -> str:
         "SegmentAttributes": {"connect:Subtype": {"ValueString": "connect:SMS"}},
         "ClientToken": "t",
     }
-    return Connect(settings).start_chat(identity, request)
+    return (connect or Connect(SETTINGS)).start_chat(identity, request)
 
 
 def test_every_kind_of_fault_has_an_expectation() -> None:
@@ -199,6 +203,8 @@ class _Stranger(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    do_POST = do_PUT  # noqa: N815  # as above
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the library's
         """Stays silent."""
 
@@ -257,6 +263,117 @@ def test_an_answer_that_is_not_of_connect_holds_the_sender(
     verdict = judge(caught.value)
     assert (verdict.rule.decision, verdict.rule.code, verdict.rule.maybe_sent) == expected
     assert "12025550123" not in verdict.message
+
+
+NO_ERRORS_OF_AWS = [
+    b"",
+    b"[]",
+    b"[{}]",
+    b'"busy"',
+    b"null",
+    b"true",
+    b"1",
+    b"1e999",
+    b"NaN",
+    b"{",
+    b'{"message": ',
+    b"{}",
+    b'{"message": 5, "__type": []}',
+    b'{"message": null, "__type": null}',
+    b'{"Message": {"a": 1}, "code": {"b": 2}}',
+    b'{"__type": 5}',
+    b'{"__type": {":": 1}}',
+    b'{"code": [[]]}',
+    b'{"Code": false, "code": null}',
+    b'{"message": "half of a pair: \\ud800", "__type": "\\udfff"}',
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    "<html><body>Zugriff verweigert für +12025550123</body></html>".encode("latin-1"),
+    b"\xff\xfe\x00",
+    b'{"message": "\xff"}',
+    b"\xef\xbb\xbf{}",
+    b"1" * 10_000,
+]
+"""Bodies as a proxy or a broken server may send them."""
+
+
+STATUSES = (200, 201, 300, 302, 400, 401, 403, 404, 408, 413, 429, 500, 502, 503, 504)
+
+
+@pytest.fixture(scope="module")
+def connect() -> Connect:
+    return Connect(SETTINGS)
+
+
+def _judged(url: str, connect: Connect, status: int, body: bytes) -> Verdict:
+    _Stranger.answer = (status, {}, body)
+    with pytest.raises((ClientError, NoContactId)) as caught:
+        _call(url, connect)
+    return judge(caught.value)
+
+
+@pytest.mark.usefixtures("_credentials")
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_body_that_is_no_error_of_aws_is_judged_as_a_page(stranger: str, connect: Connect, status: int) -> None:
+    """By the status alone, whatever a proxy has put into it; and what is recorded of it can be stored."""
+    of_page = _judged(stranger, connect, status, PAGE)
+    for body in NO_ERRORS_OF_AWS:
+        verdict = _judged(stranger, connect, status, body)
+        assert verdict.rule is of_page.rule, body[:30]
+        assert b"12025550123" not in f"{verdict.aws_code}{verdict.message}".encode()
+
+
+@pytest.mark.usefixtures("_credentials")
+@pytest.mark.parametrize(
+    "body", [b"[]", b"1", b"null", b'{"Quota": 5}', b'{"Quota": {"Value": []}}', b'{"__type": 5, "Quota": 5}']
+)
+@pytest.mark.parametrize("status", [200, 403, 502])
+def test_a_question_to_a_stranger_is_unanswered(stranger: str, connect: Connect, status: int, body: bytes) -> None:
+    """So that `doctor` says so and goes on."""
+    _Stranger.answer = (status, {}, body)
+    with pytest.raises(UNANSWERED):
+        connect.allowed_rate(Sender.model_validate(sender(endpoint_url=stranger)))
+
+
+@pytest.mark.usefixtures("_credentials")
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"__type": "ThrottlingException", "message": 5}',
+        b'{"code": "com.amazonaws#ThrottlingException:x", "Message": []}',
+        b'{"__type": "InvalidRequestException", "Reason": []}',
+        b'{"__type": "InvalidRequestException", "Reason": {"AttachedFileInvalidRequestExceptionReason": 5}}',
+        b'{"__type": "LimitExceededException", "Message": null}',
+    ],
+)
+def test_the_code_of_an_error_counts_whatever_stands_beside_it(stranger: str, connect: Connect, body: bytes) -> None:
+    _Stranger.answer = (400, OF_AWS, body)
+    with pytest.raises(ClientError) as caught:
+        _call(stranger, connect)
+
+    verdict = judge(caught.value)
+    assert verdict.aws_code in body.decode()
+    assert verdict.rule is BY_AWS_CODE[verdict.aws_code]
+
+
+@pytest.mark.usefixtures("_credentials")
+@pytest.mark.parametrize("body", [b'{"ContactId": 5}', b'{"ContactId": ["c"]}', b'{"ContactId": null, "a": {}}'])
+def test_a_success_needs_a_contact_id_that_is_a_text(stranger: str, connect: Connect, body: bytes) -> None:
+    _Stranger.answer = (200, OF_AWS, body)
+    with pytest.raises(NoContactId):
+        _call(stranger, connect)
+    _Stranger.answer = (200, OF_AWS, b'{"ContactId": "c", "More": ' + b'["\xc3\xa9"]' + b" " * 1_000 + b"}")
+    assert _call(stranger, connect) == "c"
+
+
+@pytest.mark.usefixtures("_credentials")
+def test_the_code_of_a_stranger_repeats_no_number(stranger: str, connect: Connect) -> None:
+    """It is recorded and logged."""
+    _Stranger.answer = (403, {}, b'{"code": "blocked +12025550123"}')
+    with pytest.raises(ClientError) as caught:
+        _call(stranger, connect)
+
+    assert judge(caught.value).aws_code == "blocked [number]"
 
 
 def _answer(code: str, status: int) -> ClientError:

@@ -18,13 +18,14 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoC
 from botocore.parsers import ResponseParserError
 
 from outbound_chat_config import Sender, WorkerSettings
+from outbound_chat_worker.answers import make_readable
 from outbound_chat_worker.redaction import quiet_libraries
 
 RATE_QUOTA = "L-408DD6C6"
 """Code of "Rate of StartOutboundChatContact API requests".
 https://docs.aws.amazon.com/connect/latest/adminguide/amazon-connect-service-limits.html"""
 
-UNANSWERED = (BotoCoreError, ClientError, ResponseParserError, OSError, ValueError)
+UNANSWERED = (BotoCoreError, ClientError, ResponseParserError, OSError, ValueError, AttributeError, TypeError)
 """What a question to AWS can raise; programs and files that a profile names, and servers that are no AWS, included."""
 
 # https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_QuotaPeriod.html
@@ -179,6 +180,7 @@ class Connect:
         client = _session(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
         # The last moment before the bytes leave, signed and all: https://docs.aws.amazon.com/boto3/latest/guide/events.html
         client.meta.events.register("before-send.connect.StartOutboundChatContact", self._leave)
+        client.meta.events.register("before-parse.connect.StartOutboundChatContact", make_readable)
         return client
 
     def _leave(self, **_: object) -> None:

@@ -225,7 +225,7 @@ def _judge_answer(error: botocore_errors.ClientError, hidden: Sequence[str]) -> 
     rule = BY_AWS_CODE.get(code) or _by_status(status, is_aws=bool(request_id))
     # The page of a proxy may repeat anything.
     message = "" if rule is _STRANGER else redact(str(said.get("Message", "")), hidden)
-    return Verdict(rule, code, message, request_id, _retry_after(meta.get("HTTPHeaders", {})))
+    return Verdict(rule, redact(code, hidden), message, request_id, _retry_after(meta.get("HTTPHeaders", {})))
 
 
 def _by_status(status: int, *, is_aws: bool) -> Rule:
