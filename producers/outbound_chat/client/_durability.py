@@ -12,7 +12,7 @@ from outbound_chat.client._checks import Errors
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.errors import FieldError, NotDurable, StoreError
 from outbound_chat.request import Code
-from outbound_chat.store import Keys, calls
+from outbound_chat.store import Forbidden, Keys, calls, lacking
 from outbound_chat.store.calls import Standing
 from outbound_chat_config import Durability, DurabilitySettings
 
@@ -49,7 +49,8 @@ class Guard:
             return
         found = yield from ask(calls.confirm(keys))
         if found.refusal:
-            raise StoreError(f"{_why_refused(found.refusal)}; nothing was stored") from found.refusal
+            kind = Forbidden if lacking(found.refusal) else StoreError
+            raise kind(f"{_why_refused(found.refusal)}; nothing was stored") from found.refusal
         self._replicas = self._replicas_of(found.online)
 
     def _replicas_of(self, online: int | None) -> int:
@@ -119,4 +120,4 @@ def _why_refused(error: Exception) -> str:
         return 'durability "fsync" needs WAITAOF: Valkey, or Redis 7.2 or newer'
     if "appendonly" in text.lower():
         return 'durability "fsync" needs an append-only file: set appendonly yes on the server'
-    return f'durability "fsync" needs WAITAOF and WAIT, which the server refuses: {text}'
+    return f'durability "fsync" needs WAITAOF and WAIT, which the server refuses: {lacking(error) or text}'

@@ -6,7 +6,7 @@ change of a job's state is one atomic Lua script; `calls` has a typed function f
 
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Call
-from outbound_chat.store.faults import Forbidden
+from outbound_chat.store.faults import Forbidden, lacking
 from outbound_chat.store.keys import ACCESS, KINDS, KeyKind, Keys, Lifetime
 from outbound_chat.store.server import Server, read_servers
 from outbound_chat.store.store import Store
@@ -26,5 +26,6 @@ __all__ = [
     "Server",
     "Store",
     "calls",
+    "lacking",
     "read_servers",
 ]

@@ -1,5 +1,6 @@
 """What the errors of redis-py mean: which of them pass by waiting, and how each is said."""
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -40,6 +41,8 @@ _AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ClusterDownE
 _MOVED = (ReadOnlyError, MasterDownError, TryAgainError, AskError, MovedError, ClusterError)
 _HOPELESS = (AuthenticationError, AuthorizationError, MaxConnectionsError)
 _NO_CLUSTER = "Cluster mode is not enabled"
+_MAY_NOT_RUN = re.compile(r"(?:User (\S+)|this user) has no permissions to run the '([^']+)' command")
+"""https://github.com/valkey-io/valkey/blob/unstable/src/acl.c"""
 _NON_LOCAL = "non local key"
 """A script met a key that a moving slot has taken along already."""
 _CLIENT_CERTIFICATE = ("CERTIFICATE_REQUIRED", "UNKNOWN_CA", "BAD_CERTIFICATE", "HANDSHAKE_FAILURE")
@@ -134,8 +137,23 @@ def in_our_words(error: Exception, *, tls: bool | None = None) -> StoreError:
         speaks_tls = any(record in text for record in _TLS_RECORDS)
         fix = "it speaks TLS: begin redis_url with rediss://" if speaks_tls else "check host and port in redis_url"
         return StoreError(f"what answers is no Redis ({text}); {fix}")
-    forbidden = isinstance(error, NoPermissionError) or "ACL failure in script" in text
-    return (Forbidden if forbidden else StoreError)(f"Redis refused the command: {text}")
+    lacks = lacking(error)
+    return (Forbidden if lacks else StoreError)(f"Redis refused the command: {lacks or text}")
+
+
+def lacking(error: Exception) -> str:
+    """The right that this user of Redis lacks, and how to get it; empty where that is not the reason."""
+    text = str(error)
+    if not (isinstance(error, NoPermissionError) or "ACL failure in script" in text):
+        return ""
+    if found := _MAY_NOT_RUN.search(text):
+        who, command = f"user {found[1]}" if found[1] else "this user", found[2]
+        lack = f"{who} has no permission for {command.upper()}; give it +{command}, or name another user in redis_url"
+    else:
+        # Redis does not name the key.
+        what = "channels" if "channel" in text else "keys"
+        lack = f"this user has no permission for {what} of outbound-chat; give it their patterns"
+    return f"{lack} (docs/deployment.md, Users of Redis)"
 
 
 def _unreachable(error: Exception, *, tls: bool | None) -> str:
