@@ -85,7 +85,12 @@ _REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("SMS too long", {"InitialSystemMessage": _text("x" * 1025)}, "1024 characters"),
     ("SMS too long in UCS-2", {"InitialSystemMessage": _text("ş" * 631)}, "630 units"),
     ("SMS too long in emoji", {"InitialSystemMessage": _text("😀" * 316)}, "630 units"),
-    ("SMS too long in escapes", {"InitialSystemMessage": _text("€" * 766)}, "1530 units"),
+    ("SMS too long in escapes", {"InitialSystemMessage": _text("€" * 761)}, "10 message parts"),
+    (
+        "SMS an escape too long",
+        {"InitialSystemMessage": _text(("x" + "€" * 76) * 9 + "€" * 77)},
+        "10 message parts",
+    ),
     (
         "WhatsApp too long",
         {"SegmentAttributes": _WHATSAPP, "InitialSystemMessage": _text("x" * 4097)},
@@ -137,7 +142,8 @@ def test_a_required_parameter_that_is_missing_is_named(
 _ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("1,024 GSM characters", {"InitialSystemMessage": _text("x" * 1024)}),
     ("630 UCS-2 characters", {"InitialSystemMessage": _text("ş" * 630)}),
-    ("1,530 units of escapes", {"InitialSystemMessage": _text("€" * 765)}),
+    ("10 parts of escapes", {"InitialSystemMessage": _text("€" * 760)}),
+    ("10 full parts", {"InitialSystemMessage": _text(("x" + "€" * 76) * 10)}),
     (
         "every character of the GSM alphabet",
         {"InitialSystemMessage": _text("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ^{}\\[~]|€ÆæßÉ¤¡ÄÖÑÜ§¿äöñüà" * 15)},

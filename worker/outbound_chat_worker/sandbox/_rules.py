@@ -22,7 +22,7 @@ _CHANNELS = {"connect:SMS": "SMS", "connect:WhatsApp": "WhatsApp"}
 # https://docs.aws.amazon.com/connect/latest/adminguide/feature-limits.html#chat-message-size-limits
 _MAX_CHARACTERS = {"SMS": 1024, "WhatsApp": 4096}
 # https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html (alphabet: GSM 03.38)
-_MAX_GSM_UNITS, _MAX_UCS2_UNITS = 1530, 630
+_MAX_PARTS, _GSM_PART, _MAX_UCS2_UNITS = 10, 153, 630
 _GSM_BASIC = frozenset(
     string.ascii_letters
     + string.digits
@@ -33,6 +33,7 @@ _GSM_BASIC = frozenset(
     + "\u0393\u0394\u0398\u039b\u039e\u03a0\u03a3\u03a6\u03a8\u03a9"  # the Greek capitals Latin has no letter for
 )
 _GSM_EXTENDED = frozenset("\f^{}\\[~]|\u20ac")  # sent with an escape before it: two units each
+_GSM = _GSM_BASIC | _GSM_EXTENDED
 
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_UpdateContactAttributes.html
 _MAX_ATTRIBUTE_BYTES = 32_768
@@ -121,21 +122,23 @@ def _check_message(message: dict[str, str], channel: str) -> None:
     if len(content) > _MAX_CHARACTERS[channel]:
         raise invalid(f"InitialSystemMessage.Content may have {_MAX_CHARACTERS[channel]} characters on {channel}.")
     if channel == "SMS":
-        units, is_gsm = _sms_units(content)
-        most = _MAX_GSM_UNITS if is_gsm else _MAX_UCS2_UNITS
-        if units > most:
-            alphabet = "the GSM alphabet" if is_gsm else "UCS-2, as it leaves the GSM alphabet"
-            raise invalid(f"InitialSystemMessage.Content may have {most} units in {alphabet}.")
+        _check_sms(content)
 
 
-def _sms_units(text: str) -> tuple[int, bool]:
-    """Return how many units `text` takes, and whether these are GSM septets (else UTF-16 units)."""
-    characters = set(text)
-    if characters <= _GSM_BASIC:
-        return len(text), True
-    if characters <= _GSM_BASIC | _GSM_EXTENDED:
-        return len(text) + sum(character in _GSM_EXTENDED for character in text), True
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2, False
+def _check_sms(content: str) -> None:
+    if not _GSM.issuperset(content):
+        if len(content.encode("utf-16-le", "surrogatepass")) // 2 > _MAX_UCS2_UNITS:
+            alphabet = "UCS-2, as it leaves the GSM alphabet"
+            raise invalid(f"InitialSystemMessage.Content may have {_MAX_UCS2_UNITS} units in {alphabet}.")
+        return
+    parts, room = 0, 0
+    for character in content:
+        size = 2 if character in _GSM_EXTENDED else 1
+        if size > room:  # an escape and its character are never sent in two parts
+            parts, room = parts + 1, _GSM_PART
+        room -= size
+    if parts > _MAX_PARTS:
+        raise invalid(f"InitialSystemMessage.Content may have {_MAX_PARTS} message parts in the GSM alphabet.")
 
 
 def _check_template(template: dict[str, Any]) -> None:
