@@ -306,6 +306,8 @@ class Model:
 
     def tended(self) -> tuple[int, int]:
         """How many leases were lost, and how many jobs expired."""
+        for hold in self.system.values():
+            hold.until = min(hold.until, self.now + hold.wait)
         lost = [job for job in self.of_state("sending") if job.lease_end <= self.now]
         for job in lost:
             job.maybe_sent, job.tried = job.maybe_sent or job.due, True

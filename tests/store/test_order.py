@@ -9,6 +9,7 @@ from outbound_chat import OutboundChat
 from outbound_chat.ids import new_local_id
 from outbound_chat.store import Store, calls
 from outbound_chat.store.calls import Claimed
+from outbound_chat.store.records import to_ms
 from tests.clock import ClockedStore
 
 from . import invariants
@@ -16,6 +17,7 @@ from .clocked import ClockedLedger
 from .ledger import BUDGET, DAY_MS, HOUR_MS, LANE, Ledger, new_job
 
 PREFIX = "oc-order"
+WAIT_MS = 5_000
 MANY = 1_100
 """More than a score has room for behind the point of one ms."""
 
@@ -86,6 +88,28 @@ def test_jobs_that_came_while_the_clock_was_ahead_need_not_wait(clocked: Clocked
     assert (answer.reason, answer.position) == ("next", 0)
     assert clocked.tend().bring or clocked.asked()
     assert claimed(clocked) == ids
+
+
+@pytest.mark.parametrize("outcome", ["hold", "retry"])
+def test_a_hold_that_began_while_the_clock_was_ahead_lasts_no_longer(clocked: ClockedLedger, outcome: str) -> None:
+    """Nor does the wait after a probe that decided nothing: nobody asked for the time of the step."""
+    one_by_one(clocked, 3)
+    clocked.clock.now_ms += HOUR_MS
+    clocked.tend()
+    clocked.attempt("hold", delay_ms=WAIT_MS, scope="sender:sms", code="credentials")
+    if outcome == "retry":
+        clocked.clock.now_ms += WAIT_MS
+        clocked.attempt("retry", delay_ms=0)
+    assert claimed(clocked) == []
+    clocked.clock.now_ms -= HOUR_MS
+    clocked.tend()
+
+    (hold,) = clocked.holds()
+    assert hold.probe_at
+    assert clocked.now_ms() <= to_ms(hold.probe_at) <= clocked.now_ms() + WAIT_MS
+    clocked.clock.now_ms += WAIT_MS
+    clocked.tend()
+    assert len(claimed(clocked)) == 1, "the probe"
 
 
 def test_jobs_with_one_send_at_go_in_the_order_they_came(clocked: ClockedLedger) -> None:

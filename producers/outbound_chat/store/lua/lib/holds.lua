@@ -45,10 +45,18 @@ local function settle_probe(id, lane, outcome, but)
   end
 end
 
-local function drop_lost_holds()
+-- Drops holds of batches that are gone, and shortens those that began before the clock went back: none lasts longer than
+-- one that begins now.
+local function tidy_holds()
   for _, name in ipairs(read('HKEYS', key('holds')) or {}) do
+    local scope = string.match(name, '^system:(.+)$')
+    local hold = scope and read_hold('system', scope)
+    local latest = hold and NOW + hold.wait_ms
     if is_lost_hold(name) then
       redis.call('HDEL', key('holds'), name)
+    elseif hold and hold.until_ms > latest then
+      hold.since_ms, hold.until_ms = math.min(hold.since_ms, NOW), latest
+      write_hold('system', scope, hold)
     end
   end
 end
