@@ -18,6 +18,8 @@ Way = Literal["requests", "answers"]
 """`requests`: from those who connect to the target; `answers`: back."""
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_TURNS_TO_CLOSE = 10
+"""Of the loop: a transport that was aborted lets go of its socket a turn later, one with TLS some more."""
 
 
 class _Gate:
@@ -152,8 +154,8 @@ class Proxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        # Transports that were closed let go of their sockets in the turn after.
-        await asyncio.sleep(0.05)
+        for _ in range(_TURNS_TO_CLOSE):
+            await asyncio.sleep(0)
 
     async def _serve(self, from_client: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         try:
@@ -170,6 +172,7 @@ class Proxy:
             )
         except asyncio.CancelledError:
             # By `close` alone. A task that is left cancelled asyncio would report as an error of its own callback.
+            connection.reset()
             return
         finally:
             self._connections.discard(connection)

@@ -16,8 +16,6 @@ from tests.chaos.rig import Rig, RigOptions
 from tests.waiting import wait_until
 
 BY_NAME = {f"{fault.kind}/{fault.name}": fault for fault in all_faults()}
-# A proxy whose connections are cut by force may leave a transport of asyncio to the collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 SHORT = (
     "kill/worker",
