@@ -12,6 +12,8 @@ import time_machine
 
 from outbound_chat import AsyncOutboundChat, BatchStart, InvalidJob, JobState, OutboundChat, Rejection, UnknownBatch
 from outbound_chat.client import FileKey
+from outbound_chat.errors import FieldError
+from outbound_chat.request import Code
 from outbound_chat.seal import new_key
 from outbound_chat.store import AsyncStore, Store
 from tests.client.conftest import VALUES
@@ -211,6 +213,56 @@ def test_rows_that_fail_at_once_leave_no_batch(chat: OutboundChat, redis: fakere
             chat.enqueue_batch(rows_that_fail(good), sender="support", batch_key=key)
         assert not hasattr(caught.value, "__notes__")
     assert redis.keys() == []
+
+
+@pytest.mark.parametrize("key", [None, "today", FileKey("content")])
+@pytest.mark.parametrize("row", ["no number", "passed", "by its reader"])
+def test_refused_rows_leave_no_batch_where_the_reader_fails_behind_them(
+    chat: OutboundChat, redis: fakeredis.FakeRedis, row: str, key: str | FileKey | None
+) -> None:
+    """However many they are: a batch begins with its first job. Each has been told of by then, in order."""
+    refused: Any = {
+        "no number": {"to": "12"},
+        "passed": {"to": number(1), "send_at": datetime.now(UTC) - timedelta(days=2)},
+        "by its reader": InvalidJob([FieldError("to", Code.REQUIRED, "is required")]),
+    }[row]
+    told: list[int] = []
+
+    def rows() -> Iterator[Any]:
+        for _ in range(2_500):
+            yield refused
+        raise KeyError("id")
+
+    with pytest.raises(KeyError) as caught:
+        chat.enqueue_batch(rows(), sender="support", batch_key=key, on_rejected=lambda one: told.append(one.row))
+    assert not hasattr(caught.value, "__notes__")
+    assert redis.keys() == []
+    assert len(told) >= 1_500
+    assert told == list(range(1, len(told) + 1))
+
+
+@pytest.mark.parametrize("key", [None, "today"])
+@pytest.mark.parametrize("refused", [700, 1_700])
+def test_a_batch_that_begins_late_has_all_of_its_rows(chat: OutboundChat, key: str | None, refused: int) -> None:
+    """Ids count the refused rows before its first job too, and a repetition finds them again."""
+    started: list[BatchStart] = []
+    rows = [*[{"to": "12"}] * refused, {"to": number(1)}, {"to": "12"}, {"to": number(2)}]
+    receipt = chat.enqueue_batch(rows, sender="support", batch_key=key, on_start=started.append)
+    assert (receipt.accepted, receipt.rejected) == (2, refused + 1)
+    assert [one.row for one in receipt.rejections] == [*range(1, refused + 1), refused + 2]
+    assert [start.id for start in started] == [receipt.id]
+    assert all(chat.statuses(f"{receipt.id}-{row}" for row in (refused + 1, refused + 3)).values())
+    assert chat.batch(receipt.id).rejected == refused + 1
+    if key:
+        again = chat.enqueue_batch(rows, sender="support", batch_key=key)
+        assert (again.id, again.repeated, again.accepted, again.rejected) == (receipt.id, True, 2, refused + 1)
+
+
+def test_a_batch_of_refused_rows_alone_is_kept_with_their_count(chat: OutboundChat) -> None:
+    """It ended well: whoever asks for it by its id learns that nothing was to be sent."""
+    receipt = chat.enqueue_batch([{"to": "12"}] * 1_200, sender="support")
+    batch = chat.batch(receipt.id)
+    assert (batch.rejected, batch.closed, batch.final) == (1_200, True, True)
 
 
 def test_rows_that_fail_at_once_leave_no_batch_of_the_async_client() -> None:

@@ -10,7 +10,9 @@ from outbound_chat.store.calls import KeyUse, NotOpen, Opened, Other, Submitted
 from .ledger import KEEP_MS, Ledger, lane, new_job
 
 
-def begin(ledger: Ledger, batch_key: str = "k", fingerprint: str = "f", source: str = "") -> Opened:
+def begin(
+    ledger: Ledger, batch_key: str = "k", fingerprint: str = "f", source: str = "", *, only_find: bool = False
+) -> Opened:
     batch = new_local_id()
     call = calls.open_batch(
         ledger.keys,
@@ -21,6 +23,7 @@ def begin(ledger: Ledger, batch_key: str = "k", fingerprint: str = "f", source: 
         batch_key=batch_key,
         fingerprint=fingerprint,
         source=source,
+        only_find=only_find,
     )
     found = ledger.run(call)
     assert ledger.run(call) == found, "twice gives the same answer"
@@ -29,6 +32,17 @@ def begin(ledger: Ledger, batch_key: str = "k", fingerprint: str = "f", source: 
 
 def rows(batch: str, *numbers: int, **fields: str) -> list[calls.NewJob]:
     return [new_job(f"{batch}-{row}", **fields) for row in numbers]
+
+
+def test_a_batch_that_shall_only_be_found_does_not_begin(ledger: Ledger) -> None:
+    """Its producer has no job for it yet, and may never have one."""
+    assert begin(ledger, source="s", only_find=True).use is KeyUse.NONE
+    assert begin(ledger, batch_key="", only_find=True).use is KeyUse.NONE
+    assert ledger.redis.keys("*:opened:*") == []
+    begun = begin(ledger, source="s")
+    found = begin(ledger, source="s", only_find=True)
+    assert (found.use, found.batch) == (KeyUse.SAME, begun.batch)
+    assert begin(ledger, fingerprint="g", only_find=True).use is KeyUse.CONFLICT
 
 
 def test_the_batch_of_a_key_is_found_with_its_last_row(ledger: Ledger) -> None:

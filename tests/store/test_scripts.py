@@ -43,7 +43,7 @@ def a_call(script: str, items: int) -> Call[Any]:
         "cancel": calls.cancel(KEYS, "id"),
         "open_batch": calls.open_batch(KEYS, batch="b", lane=LANE, name="n", shared="{}"),
         "close_batch": calls.close_batch(KEYS, batch="b", rejected=0),
-        "read_idem": calls.is_key_used(KEYS, None, "i"),
+        "read_idem": calls.used_keys(KEYS, None, ["i"] * items),
         "read_jobs": calls.read_jobs(KEYS, ["id"] * items),
         "read_batch": calls.read_batch(KEYS, "b"),
         "read_batches": calls.read_batches(KEYS, part="open", after=None, senders=(), tenant="", count=1),

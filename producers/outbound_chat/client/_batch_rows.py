@@ -109,8 +109,8 @@ class BatchRows:
         template = {"template": self._asked_template} if self._template else {}
         return {"lane": self.lane.rpartition(":")[0], "request": self.shared.stored(), **limits, **template}
 
-    def opening(self, keys: Keys, key: str | FileKey | None) -> Call[Opened]:
-        """What begins the batch, or finds the one of its key."""
+    def opening(self, keys: Keys, key: str | FileKey | None, *, only_find: bool) -> Call[Opened]:
+        """What finds the batch of the key, and else begins one unless it shall `only_find`."""
         return calls.open_batch(
             keys,
             batch=self.batch,
@@ -120,10 +120,19 @@ class BatchRows:
             weight=self.weight,
             concurrency=self.concurrency,
             callback=self.callback,
+            only_find=only_find,
             **hashes_of(self._seal, key, tenant=self.tenant, name=self.name, options=self.asked())._asdict(),
         )
 
-    def job(self, number: int, given_row: object) -> NewJob:
+    def repeated_job(self, number: int, given_row: object) -> NewJob | None:
+        """The job of a row that is refused for its times, if it has an idempotency key and nothing else is wrong."""
+        try:
+            job = self.job(number, given_row, may_have_passed=True)
+        except InvalidJob:
+            return None
+        return job if job.idem else None
+
+    def job(self, number: int, given_row: object, *, may_have_passed: bool = False) -> NewJob:
         """The job that a row asks for.
 
         Raises:
@@ -138,7 +147,7 @@ class BatchRows:
                 errors.append(
                     FieldError(field, Code.NOT_IN_BATCH, "is the same for a whole batch; make a batch for each")
                 )
-        timing = check_timing(row, errors, earliest=self._earliest)
+        timing = check_timing(row, errors, earliest=self._earliest, is_repeatable=may_have_passed)
         idem = check_key(row.get("idempotency_key"), errors)
         callback = check_callback(row.get("callback_url"), self._webhooks, errors)
         given = row
@@ -150,7 +159,7 @@ class BatchRows:
         own = ChatRequest.from_short(given)
         whole = own.merged(self.shared)
         errors += whole.errors(self.sender, checked=self.shared)
-        if self.sender.quiet_hours and not errors:
+        if self.sender.quiet_hours and not errors and not may_have_passed:
             timing = out_of_quiet_hours(
                 timing, self.sender, self.priority, whole.number, now_ms=self.clock.now_ms, errors=errors
             )

@@ -6,11 +6,12 @@ With a batch key, a call that was broken off goes on where it stopped: the ledge
 up to it are never taken again. They are read and checked once more all the same, so that the rejects and the counts are
 those of the whole batch.
 
-The batch begins with the first chunk, whose rows are checked before: rows that fail at once leave nothing behind.
+The batch begins with its first job: however many rows are refused before the reader of a file fails, nothing is left.
+
+A row whose time has passed is refused, unless its idempotency key belongs to a job: keys are asked for once a chunk.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -68,13 +69,14 @@ class BatchWriter:
         self._chunk: list[NewJob] = []
         self._chunk_bytes = 0
         self._doubtful: dict[int, tuple[FieldError, ...]] = {}
-        """Rows that are refused now, and that may have been taken before."""
+        """Rows that are refused now, and that may have been taken before. One with a key is in the chunk too."""
         self._passed: object = None
         """A row whose time has passed, unless the batch began long enough ago, which nobody has asked yet."""
+        self._pretends = False
         self._rows = self._flushed_rows = self._accepted = self.rejected = self._duplicates = 0
         self._rejections: list[Rejection] = []
-        self._found: Opened | None = None
-        """None: the batch has not begun."""
+        self._found = None if self._key else Opened(KeyUse.NONE, self._of_batch.batch)
+        """None: nobody has asked yet whether a batch has the key."""
 
     @property
     def id(self) -> str:
@@ -99,16 +101,16 @@ class BatchWriter:
 
     def pretend(self) -> None:
         """Nothing is to be stored, only checked: no row was taken before."""
-        self._found = Opened(KeyUse.NEW, self._of_batch.batch)
+        self._found, self._pretends = Opened(KeyUse.NEW, self._of_batch.batch), True
 
-    def _open(self) -> Steps[Opened]:
-        """Begins the batch, or finds the one of its key.
+    def _open(self, *, only_find: bool = False) -> Steps[Opened]:
+        """Finds the batch of the key, or begins one.
 
         Raises:
             BatchKeyConflict: the key belongs to a batch with other options.
         """
         rows = self._of_batch
-        found = yield from ask(rows.opening(self._keys, self._key))
+        found = yield from ask(rows.opening(self._keys, self._key, only_find=only_find))
         if found.use is KeyUse.UNREADABLE:
             raise InvalidJob([FieldError("batch_key", UNREADABLE_KEY.code, UNREADABLE_KEY.message)])
         if found.use is KeyUse.CONFLICT:
@@ -116,17 +118,23 @@ class BatchWriter:
         self._found = found
         if found.use is KeyUse.SAME:
             self._resume(found)
-        if self._on_start:
+        if self._on_start and found.use is not KeyUse.NONE:
             self._on_start(self._start(found))
         return found
+
+    def _find(self) -> Steps[None]:
+        """Finds the batch of the key; begins one only if there is a job for it."""
+        yield from self._open(only_find=not self._chunk)
+        passed, self._passed = self._passed, None
+        if passed is not None:
+            # It was the last row. Whether it is refused depends on when the batch began.
+            del self._doubtful[self._rows]
+            self._rows -= 1
+            self.add(passed)
 
     def _resume(self, found: Opened) -> None:
         """Makes the first chunk one of the batch that began before: as long ago as that, its times had not passed."""
         self._of_batch.use(found.batch, began=from_ms(found.created_ms))
-        if self._passed is not None:
-            with suppress(InvalidJob):
-                self._chunk.append(self._of_batch.job(self._rows, self._passed))
-                del self._doubtful[self._rows]
         numbered = [(_row_of(job), job) for job in self._chunk]
         self._chunk = [
             replace(job, local_id=f"{found.batch}-{row}") for row, job in numbered if self._wanted(found, row, job)
@@ -147,7 +155,7 @@ class BatchWriter:
         A row may be an `InvalidJob`: what a reader of files says of a line that can't be a job.
         """
         job, found = self.check(row), self._found
-        if job and (found is None or found.use is KeyUse.NEW or self._wanted(found, self._rows, job)):
+        if job and (found is None or found.use is not KeyUse.SAME or self._wanted(found, self._rows, job)):
             self._chunk.append(job)
             self._chunk_bytes += len(job.request)
         return (
@@ -172,14 +180,22 @@ class BatchWriter:
         try:
             return self._of_batch.job(self._rows, row)
         except InvalidJob as error:
-            # The first of the new ones wait with the last of the old: they are told in the order of their rows.
-            if self._found is None and self._key and error.errors[0].code == Code.INVALID_TIME:
+            return self._refuse(row, error.errors)
+
+    def _refuse(self, row: object, errors: tuple[FieldError, ...]) -> NewJob | None:
+        """Rejects the last row, or keeps it as doubtful; the job is for a key that may have been used."""
+        found, repeated = self._found, None
+        if any(error.code == Code.INVALID_TIME for error in errors):
+            if found is None:
                 self._passed = row
-            if self._found is None or self._rows <= self._found.rows or self._doubtful:
-                self._doubtful[self._rows] = error.errors
-            else:
-                self._reject(self._rows, error.errors)
-            return None
+            elif not self._pretends:
+                repeated = self._of_batch.repeated_job(self._rows, row)
+        # Rejections are reported in the order of their rows, so those behind a doubtful one wait with it.
+        if found is None or repeated or self._rows <= found.rows or self._doubtful:
+            self._doubtful[self._rows] = errors
+        else:
+            self._reject(self._rows, errors)
+        return repeated
 
     def _reject(self, row: int, errors: tuple[FieldError, ...]) -> None:
         self.rejected += 1
@@ -192,28 +208,41 @@ class BatchWriter:
         """Submits the rows checked so far."""
         if self._rows == self._flushed_rows:
             return
-        self._flushed_rows = self._rows
-        found = self._found or (yield from self._open())
-        if self._doubtful:
-            yield from self._settle_doubtful(found)
+        self._flushed_rows, self._chunk_bytes = self._rows, 0
+        if self._found is None:
+            yield from self._find()
+        if self._found and self._doubtful:
+            yield from self._settle_doubtful(self._found)
         if self._chunk:
+            yield from self._begun()
             yield from self._submit()
         if self._on_progress:
             self._on_progress(self._accepted, self.rejected)
+
+    def _begun(self) -> Steps[Opened]:
+        """The batch, which begins now unless it has begun before."""
+        if self._found is None or self._found.use is KeyUse.NONE:
+            return (yield from self._open())
+        return self._found
 
     def _settle_doubtful(self, found: Opened) -> Steps[None]:
         """Time may have made a row wrong that was right when it was taken: only those without a job are rejected."""
         doubtful, self._doubtful = self._doubtful, {}
         ids = {row: f"{found.batch}-{row}" for row in doubtful if row <= found.rows}
         jobs = (yield from ask(calls.read_jobs(self._keys, list(ids.values())))) if ids else {}
+        keys = {row: job.idem for job in self._chunk if (row := _row_of(job)) in doubtful}
+        used = (yield from ask(calls.used_keys(self._keys, self._of_batch.tenant, keys.values()))) if keys else set()
+        self._chunk = [job for job in self._chunk if job.idem in used or _row_of(job) not in doubtful]
         for row, errors in doubtful.items():
+            if keys.get(row) in used:
+                continue  # the script finds its job
             if ids.get(row) in jobs:
                 self._accepted += 1
             else:
                 self._reject(row, errors)
 
     def _submit(self) -> Steps[None]:
-        chunk, self._chunk, self._chunk_bytes = self._chunk, [], 0
+        chunk, self._chunk = self._chunk, []
         reply = yield from ask(
             calls.submit(
                 self._keys,
@@ -245,7 +274,7 @@ class BatchWriter:
     def close(self) -> Steps[BatchReceipt]:
         """Submits what is left and says that no more rows come."""
         yield from self.flush()
-        found = self._found or (yield from self._open())
+        found = yield from self._begun()
         batch = found.batch
         if not found.closed_ms:
             yield from ask(calls.close_batch(self._keys, batch=batch, rejected=self.rejected))
@@ -265,7 +294,7 @@ class BatchWriter:
 
     def explain_interruption(self, error: BaseException) -> None:
         """Says on an error that ended the batch half way what stands."""
-        if self._found is None:  # nothing was stored
+        if self._found is None or self._found.use is KeyUse.NONE:  # nothing was stored
             return
         on = "; begin again with the same batch key and rows, and it goes on from there" if self._key else ""
         error.add_note(

@@ -108,7 +108,7 @@ class OutboundChat(Operations, Suppressing, Webhooks):
         With a `batch_key` (1 to 255 characters, known to one tenant and budget) a call that was broken off is made
         again with the same rows and options, and goes on where it stopped: no row is taken twice. Whoever calls once
         more after the end gets the receipt again, `repeated`. `on_start` is told before the first row is taken, which
-        is after some hundred were read; rows that fail before that leave no batch.
+        is after some hundred were read. Where `rows` fail before a row was accepted, they leave no batch.
 
         Raises:
             InvalidJob: an option of the batch is refused. Nothing was stored.

@@ -86,10 +86,10 @@ class Verbs:
         if errors or not sender:
             raise InvalidJob(errors)
         keys = self.keys(sender.budget)
+        if not timing.passed and sender.quiet_hours:
+            timing = yield from self._out_of_quiet_hours(keys, sender, priority, request, timing)
         if timing.passed:
             yield from self._check_repeated(keys, tenant, idem, timing.passed)
-        if sender.quiet_hours:
-            timing = yield from self._out_of_quiet_hours(keys, sender, priority, request, timing)
         yield from guard.prepare(keys)
         lane = lane_of(priority, sender_name, tenant, None)
         job = new_job(
@@ -129,13 +129,11 @@ class Verbs:
         errors: Errors = []
         now_ms = yield from ask(calls.read_clock(keys))
         timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
-        if errors:
-            raise InvalidJob(errors)
-        return timing
+        return replace(timing, passed=errors[0]) if errors else timing
 
     def _check_repeated(self, keys: Keys, tenant: str | None, idem: str, passed: FieldError) -> Steps[None]:
         """A call that is repeated days later, with the same key, gets its job; a new one is refused."""
-        if not (yield from ask(calls.is_key_used(keys, tenant, idem))):
+        if not idem or not (yield from ask(calls.used_keys(keys, tenant, [idem]))):
             raise InvalidJob([passed])
 
     def find_sender(self, name: object, errors: Errors) -> tuple[str, Sender | None]:

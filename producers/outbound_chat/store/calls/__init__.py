@@ -46,10 +46,10 @@ from outbound_chat.store.calls._jobs import (
     Other,
     Submitted,
     cancel,
-    is_key_used,
     read_clock,
     read_jobs,
     submit,
+    used_keys,
 )
 from outbound_chat.store.calls._lanes import MOST_LANES, read_lanes
 from outbound_chat.store.calls._list import MOST_BATCHES, ListedBatches, Part, read_batches
@@ -158,7 +158,6 @@ __all__ = [
     "finish",
     "hold",
     "is_count",
-    "is_key_used",
     "leave",
     "note_budgets",
     "open_batch",
@@ -194,5 +193,6 @@ __all__ = [
     "suppress",
     "tend",
     "unsuppress",
+    "used_keys",
     "why",
 ]

@@ -30,6 +30,8 @@ class KeyUse(StrEnum):
     """It has other options."""
     UNREADABLE = "unreadable"
     """Another program wrote over what is kept of it."""
+    NONE = "none"
+    """No batch has it, or none was given: no batch was begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +64,23 @@ def open_batch(
     batch_key: str = "",
     fingerprint: str = "-",
     source: str = "",
+    only_find: bool = False,
 ) -> Call[Opened]:
-    """Begins a batch, or finds the one begun with its key; twice changes nothing."""
+    """Finds the batch of the key, or begins one unless it shall `only_find`; twice changes nothing."""
     limits: list[str | float] = ["" if limit is None else limit for limit in (weight, concurrency)]
 
     def read(reply: list[Any]) -> Opened:
         use = KeyUse(reply[0])
         if use is KeyUse.NEW:
             return Opened(use, batch, unfinished=reply[1])
-        if use is KeyUse.UNREADABLE:
+        if use in {KeyUse.UNREADABLE, KeyUse.NONE}:
             return Opened(use, batch)
         id_, *numbers = reply[1:]
         created_ms, closed_ms, rows = (int(number or 0) if is_count(number) else 0 for number in numbers)
         return Opened(use, id_, created_ms, closed_ms, rows)
 
-    return Call(
-        "open_batch", keys, [batch, lane, name, shared, *limits, callback, batch_key, fingerprint, source], read
-    )
+    of_key = [batch_key, fingerprint, source, "only" if only_find else ""]
+    return Call("open_batch", keys, [batch, lane, name, shared, *limits, callback, *of_key], read)
 
 
 def close_batch(keys: Keys, *, batch: str, rejected: int) -> Call[str]:

@@ -1,6 +1,6 @@
 """What producers and callers ask of single jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -86,9 +86,13 @@ def submit(
     return Call("submit", keys, args, read)
 
 
-def is_key_used(keys: Keys, tenant: str | None, idem: str) -> Call[bool]:
-    """Whether an idempotency key, given by its hash, belongs to a job of the tenant."""
-    return Call("read_idem", keys, [tenant or "", idem], bool)
+def used_keys(keys: Keys, tenant: str | None, idems: Collection[str]) -> Call[set[str]]:
+    """Those idempotency keys, at most `MOST_JOBS`, given by their hashes, that belong to a job of the tenant."""
+
+    def read(reply: list[int]) -> set[str]:
+        return {idem for idem, used in zip(idems, reply, strict=True) if used}
+
+    return Call("read_idem", keys, [tenant or "", *idems], read)
 
 
 def cancel(keys: Keys, local_id: str) -> Call[str]:

@@ -10,9 +10,11 @@
 -- ARGV[8] batch_key: hash of what makes it the same batch when its producer begins anew ('': nothing does)
 -- ARGV[9] fingerprint: hashes of its options; the first is kept, each tells the same
 -- ARGV[10] source: hash of the file that its rows come from ('': none); the book keeps it while all rows are of that file
+-- ARGV[11] only: 'only': a batch is found and none begun; '': one is begun where there is none
 -- reply   {'new', other}: it was begun; other: the batch begun last with this source, while that is not closed, else ''
 --         {'same' or 'conflict', id, created_ms, closed_ms, rows}: the batch of this key; closed_ms: '' while it is open,
 --         rows: the last row that was taken into it
+--         {'none'}: there is none, and none was begun
 --         {'unreadable'}: what is kept of the key can't be read, so nobody knows
 -- keeps   a key has one batch; twice changes nothing
 -- uses: base record lanes events webhooks books
@@ -79,6 +81,9 @@ if batch_key ~= '' then
     end
     return { same and 'same' or 'conflict', other, found[1], found[2] or '', found[3] or '0' }
   end
+end
+if ARGV[11] ~= '' then
+  return { 'none' }
 end
 begin()
 return { 'new', source ~= '' and unfinished() or '' }
