@@ -18,7 +18,7 @@ from outbound_chat.http._models import BatchModel, BatchPageModel, JobPageModel,
 from outbound_chat.http._problems import Problem, problem_of
 from outbound_chat.http._request_schemas import BATCH_BODY, REASON_BODY
 from outbound_chat.http._rows_body import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody
-from outbound_chat.http._service import service_of, unless_over
+from outbound_chat.http._service import service_of, unless_over, while_there
 from outbound_chat.http._turns import Turns
 from outbound_chat.http._view import View
 from outbound_chat.jobs import BatchReceipt, JobState, Rejection
@@ -173,6 +173,7 @@ async def _told(receipt: BatchReceipt, rejections: Rejections) -> AsyncIterator[
     responses=documented(BatchPageModel, 404),
 )
 async def page(
+    request: Request,
     view: CanRead,
     *,
     budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
@@ -186,7 +187,7 @@ async def page(
     even none: go on until `cursor` is null.
     """
     chosen = {"budget": budget, "sender": sender, "tenant": tenant, "open": only_open}
-    return answered(await view.batches(chosen, cursor, limit))
+    return answered(await while_there(request, view.batches(chosen, cursor, limit)))
 
 
 @router.get(
@@ -210,14 +211,16 @@ async def status(request: Request, view: CanRead, batch_id: BatchId, wait: Wait 
     responses=documented(JobPageModel, 404),
 )
 async def jobs(
+    request: Request,
     view: CanRead,
     batch_id: BatchId,
+    *,
     state: Annotated[JobState | None, Query(description="Only jobs of this state.")] = None,
     cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """In the order of its rows. A page may have few jobs, even none: go on until `cursor` is null."""
-    return answered(await view.batch_jobs(batch_id, state, cursor, limit))
+    return answered(await while_there(request, view.batch_jobs(batch_id, state, cursor, limit)))
 
 
 @router.post(

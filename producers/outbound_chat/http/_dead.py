@@ -16,6 +16,8 @@ from outbound_chat.http._models import JobModel, JobPageModel
 from outbound_chat.http._operator_models import ReplaysModel
 from outbound_chat.http._problems import problem_of
 from outbound_chat.http._request_schemas import REPLAY_BODY, REPLAYS_BODY
+from outbound_chat.http._service import while_there
+from outbound_chat.http._turns import Turns
 from outbound_chat.http._view import View
 from outbound_chat.jobs import Job
 from outbound_chat.request import ChatRequest, Code
@@ -37,6 +39,7 @@ Filter = Annotated[str | None, Query()]
     responses=documented(JobPageModel, 404),
 )
 async def dead_letters(
+    request: Request,
     view: CanRead,
     *,
     budget: Filter = None,
@@ -50,7 +53,7 @@ async def dead_letters(
 ) -> Response:
     """The newest first, those that were replayed left out. A page may have a few more than `limit`."""
     chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant, "batch": batch}
-    return answered(await view.dead_letters(chosen, limit=limit, cursor=cursor))
+    return answered(await while_there(request, view.dead_letters(chosen, limit=limit, cursor=cursor)))
 
 
 @router.post(
@@ -65,10 +68,12 @@ async def replay_many(request: Request, view: CanOperate) -> Response:
     chosen = read_fields(await json_object(request), _KNOWN)
     limit, cursor = chosen.pop("limit", 100), chosen.pop("cursor", None)
     force = chosen.pop("force", False)
-    page = await view.dead_letters(chosen, limit=limit, cursor=cursor)
+    page = await while_there(request, view.dead_letters(chosen, limit=limit, cursor=cursor))
+    turns = Turns(request)
     jobs: list[Job] = []
     refused: list[dict[str, str]] = []
     for job in page.jobs:
+        await turns.rest()
         try:
             jobs.append(await view.replay(job.id, force=force, changes={}))
         except _OF_ONE_JOB as error:

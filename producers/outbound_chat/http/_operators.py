@@ -17,6 +17,7 @@ from outbound_chat.http._operator_models import (
     SendersModel,
 )
 from outbound_chat.http._request_schemas import HOLD_BODY
+from outbound_chat.http._service import while_there
 from outbound_chat.request import Code
 
 router = APIRouter(prefix="/v1", tags=["operators"])
@@ -51,9 +52,9 @@ async def senders(view: CanRead) -> Response:
 
 
 @router.get("/holds", operation_id="readHolds", summary="List what is stopped", responses=documented(HoldsModel))
-async def holds(view: CanRead) -> Response:
+async def holds(request: Request, view: CanRead) -> Response:
     """Stopped by a person or by the system, in all budgets."""
-    return answered({"holds": await view.holds()})
+    return answered({"holds": await while_there(request, view.holds())})
 
 
 @router.post(

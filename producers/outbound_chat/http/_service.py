@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http._keyring import Keyring
@@ -34,18 +34,38 @@ def service_of(request: Request) -> Service:
 
 async def unless_over(request: Request, waiting: Coroutine[Any, Any, T]) -> T | None:
     """What `waiting` gives; None as soon as the caller has gone or the service ends. Right only after the body."""
-    ends = {
-        asyncio.ensure_future(_gone(request)),
-        asyncio.ensure_future(service_of(request).stopping.wait()),
-    }
-    task = asyncio.ensure_future(waiting)
+    return await _first_of(waiting, _gone(request), _stopped(service_of(request)))
+
+
+async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives, which may take any number of round trips. Right only after the body, and for work that may end
+    between any two of them.
+
+    Raises:
+        ClientDisconnect: the caller has gone, and the work was ended; nobody would read the answer.
+    """
+
+    async def has_left() -> NoReturn:
+        await _gone(request)
+        raise ClientDisconnect
+
+    return await _first_of(work, has_left())
+
+
+async def _first_of(*several: Coroutine[Any, Any, T]) -> T:
+    """What the first that ends gives or raises; the others are cancelled."""
+    tasks = [asyncio.ensure_future(one) for one in several]
     try:
-        await asyncio.wait({task, *ends}, return_when=asyncio.FIRST_COMPLETED)
-        return task.result() if task.done() else None
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task.done()).result()
     finally:
-        for one in (task, *ends):
-            one.cancel()
-        await asyncio.gather(task, *ends, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _stopped(service: Service) -> None:
+    await service.stopping.wait()
 
 
 async def _gone(request: Request) -> None:

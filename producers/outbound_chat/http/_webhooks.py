@@ -12,6 +12,7 @@ from outbound_chat.http._body import json_object
 from outbound_chat.http._fields import read_fields
 from outbound_chat.http._operator_models import DeadWebhooksModel, ReplayedWebhooksModel, WebhookHostsModel
 from outbound_chat.http._request_schemas import REPLAY_WEBHOOKS_BODY
+from outbound_chat.http._service import while_there
 from outbound_chat.request import Code
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
@@ -39,6 +40,7 @@ async def hosts(view: CanRead) -> Response:
     responses=documented(DeadWebhooksModel, 404),
 )
 async def dead(
+    request: Request,
     view: CanRead,
     *,
     budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
@@ -46,7 +48,8 @@ async def dead(
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:
     """The newest first. Of the URL the host alone is told: the rest may be secret."""
-    return answered({"webhooks": await view.dead_webhooks(budget, skip=skip, limit=limit)})
+    found = await while_there(request, view.dead_webhooks(budget, skip=skip, limit=limit))
+    return answered({"webhooks": found})
 
 
 @router.post(
@@ -61,8 +64,10 @@ async def replay(request: Request, view: CanOperate) -> Response:
     given = read_fields(await json_object(request), _KNOWN)
     ids = _checked(given)
     if ids is None:
-        return answered({"replayed": await view.replay_all_webhooks(given.get("budget")), "not_dead": []})
-    done = await view.replay_webhooks(ids)
+        # Whoever asks once more goes on with those that are still dead.
+        done_of_all = await while_there(request, view.replay_all_webhooks(given.get("budget")))
+        return answered({"replayed": done_of_all, "not_dead": []})
+    done = await while_there(request, view.replay_webhooks(ids))
     return answered(
         {"replayed": sum(done.values()), "not_dead": [id_ for id_, was_dead in done.items() if not was_dead]}
     )

@@ -1,0 +1,115 @@
+"""Callers who hang up when all that they sent has come: what takes many round trips ends at the next of them.
+
+The service runs in this process, so that the caller has gone at a known moment: right behind the request.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from outbound_chat.access import ApiKeys
+from outbound_chat.api_keys import NewApiKey, Scope
+from outbound_chat.client import OutboundChat
+from outbound_chat.http import create_app
+from outbound_chat.store import Store, calls
+from outbound_chat_config import Settings
+from outbound_chat_worker.embedded import EmbeddedServer
+from tests.guards.counting import Commands
+from tests.harness import number, sender
+from tests.store.ledger import Ledger, lane
+
+THEIRS = 5_000
+HELD = MINE = 60
+
+
+class Stage:
+    """A ledger in which most is another tenant's, and a service that is asked by one with a key for its own."""
+
+    def __init__(self, url: str, store: Store, server: Any) -> None:
+        self.redis = server
+        self.settings = Settings.from_values(redis_url=url, senders={"support": sender()})
+        self.token, _ = ApiKeys(store).create(NewApiKey(name="mine", scopes=tuple(Scope), tenant="mine"))
+        ledger = Ledger(store, server)
+        ledger.configure()
+        with OutboundChat.from_settings(self.settings) as chat:
+            mine = [{"to": number(row), "text": "x"} for row in range(MINE)]
+            chat.enqueue_batch(mine, sender="support", tenant="mine")
+            self.fail(ledger, MINE)
+            ledger.add(THEIRS, lane=lane(sender="support", tenant="theirs"), watched=False)
+            self.fail(ledger, THEIRS)
+            for _ in range(HELD):
+                held = chat.enqueue_batch([{"to": number(1)}], sender="support", tenant="theirs")
+                chat.hold(batch=held.id, reason="r")
+
+    @staticmethod
+    def fail(ledger: Ledger, jobs: int) -> None:
+        while jobs:
+            taken = ledger.take(min(jobs, calls.MOST_JOBS))
+            results = [calls.Result(local_id=id_, claim=taken.claim, outcome="failed", code="x") for id_ in taken.ids]
+            ledger.run(calls.finish(ledger.keys, results))
+            jobs -= len(results)
+
+    def ask(self, method: str, path: str, body: bytes, *, stays: bool) -> int:
+        """Sends a request; the status of its answer, 0 where there is none."""
+        head = {"host": "127.0.0.1", "authorization": f"Bearer {self.token}", "content-type": "application/json"}
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "path": path,
+        }
+        scope |= {"raw_path": path.encode(), "query_string": b"", "root_path": "", "scheme": "http", "client": None}
+        scope |= {"headers": [(name.encode(), value.encode()) for name, value in head.items()]}
+        coming: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+        answers: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            if not coming and stays:
+                await asyncio.Event().wait()
+            return coming.pop() if coming else {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            answers.append(message)
+
+        async def walk() -> None:
+            app = create_app(self.settings)
+            async with app.router.lifespan_context(app):
+                await app({**scope, "app": app}, receive, send)  # type: ignore[arg-type]  # plain dicts, as servers give
+
+        asyncio.run(walk())
+        return int(answers[0]["status"]) if answers else 0
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    server = EmbeddedServer(tmp_path_factory.mktemp("valkey"), fsync="no")
+    try:
+        with Store(server.url) as store, redis.Redis(port=server.port, decode_responses=True) as client:
+            yield Stage(server.url, store, client)
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "least"),
+    [("GET", "/v1/dead-letters", 10), ("GET", "/v1/holds", HELD), ("POST", "/v1/dead-letters/replay", 2 * MINE)],
+)
+def test_work_in_many_round_trips_ends_when_its_caller_has_gone(
+    stage: Stage, caplog: pytest.LogCaptureFixture, method: str, path: str, least: int
+) -> None:
+    """A key with limits may have little among much of others: each request that was given up would read it all."""
+    caplog.set_level(logging.INFO, "outbound_chat.http.access")
+    body = json.dumps({"limit": MINE}).encode() if method == "POST" else b""
+    counted = Commands(stage.redis)
+    assert stage.ask(method, path, body, stays=False) == 0
+    for_nobody = counted.scripts()
+    assert " 499 " in caplog.text
+    counted = Commands(stage.redis)
+    assert stage.ask(method, path, body, stays=True) == 200
+    assert for_nobody <= counted.scripts() - least // 2
