@@ -186,3 +186,16 @@ def test_readers_of_events_who_leave_write_nothing_into_the_log(service: Service
 
 def _number(line: str) -> int:
     return int(line.removeprefix("id: ")) if line.startswith("id: ") else 0
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/batches", "/v1/holds", "/v1/dead-letters/replay"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_body_with_more_members_than_a_job_can_have_is_refused_unread(
+    http: httpx.Client, path: str, inside: bool
+) -> None:
+    """To look at each of 100,000 would hold up all others meanwhile."""
+    members = {f"a{place:05}": 1 for place in range(50_000)}
+    body = {"sender": "support", "rows": [{"attributes": members}]} if inside else members
+    answer = problem(http.post(path, json=body), 413, "body_too_large")
+    assert "50,000 members" in answer["detail"]
+    assert "13,000" in answer["detail"]

@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -154,3 +155,14 @@ def test_a_row_that_comes_byte_by_byte_is_not_read_again_with_each() -> None:
 
     assert [row.cells["to"] for row in rows] == ["1", "2"]
     assert reader.characters < 10 * sum(map(len, parts))
+
+
+def test_a_row_with_more_members_than_a_job_can_have_is_refused_unread() -> None:
+    """A line of 1 MB may have 100,000 of them, and each would be looked at."""
+    most = {f"a{place}": "" for place in range(13_000)}
+    lines = [json.dumps({"to": "+12025550101", "attributes": attributes}) for attributes in (most, {**most, "b": ""})]
+    taken, refused = (row.job() for row in _rows("\n".join(lines), JsonReader))
+    assert not isinstance(taken, InvalidJob)
+    assert isinstance(refused, InvalidJob)
+    assert [(error.field, error.code) for error in refused.errors] == [("row", "too_long")]
+    assert "13,001 members" in refused.errors[0].message

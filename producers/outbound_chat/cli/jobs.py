@@ -14,7 +14,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.errors import UnknownBatch, WaitTimeout
 from outbound_chat.jobs import Batch, Job, JobState
 from outbound_chat.reports import Hold
-from outbound_chat.rows import parse_json, parse_time
+from outbound_chat.rows import TooManyMembers, parse_json, parse_time
 from outbound_chat_config import Settings, load_settings
 
 LARGEST_REQUEST = 1_000_000
@@ -52,6 +52,8 @@ def _read_request(path: Path | None) -> dict[str, Any] | None:
         raise typer.BadParameter(f"{path} is not UTF-8 text; save it as UTF-8", param_hint="--request") from None
     except JSONDecodeError as error:
         raise typer.BadParameter(f"{path} is not JSON: {error}", param_hint="--request") from None
+    except TooManyMembers as error:
+        raise typer.BadParameter(f"{path} {error}", param_hint="--request") from None
     except (ValueError, RecursionError):
         message = f"{path} is not JSON that a request may be: no name twice, no NaN or Infinity, not nested too deep"
         raise typer.BadParameter(message, param_hint="--request") from None

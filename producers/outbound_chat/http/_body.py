@@ -1,5 +1,6 @@
 """Reads bodies: parts of any length unpacked, or one JSON object of bounded length."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -8,7 +9,7 @@ from starlette.requests import Request
 from outbound_chat.http._codes import Code
 from outbound_chat.http._problems import Problem
 from outbound_chat.http._service import service_of
-from outbound_chat.rows import Unpacker, UnusableFile, parse_json
+from outbound_chat.rows import TooManyMembers, Unpacker, UnusableFile, parse_json
 
 JSON_TYPE = "application/json"
 FREE_BYTES = 1_000_000
@@ -16,6 +17,9 @@ MOST_UNPACKED = 300
 """Bytes for each that was sent, beyond the free ones. Gzip reaches 1,032; rows that differ in nothing but their numbers
 give 30 with texts of 160 characters, 120 with 1,024, and less than 300 with the longest.
 """
+
+PARSED_AT_ONCE = 65_536
+"""Bytes of JSON that take a few milliseconds. Others get their turn while a longer body is parsed in another thread."""
 
 
 def media_type(request: Request, *known: str) -> str:
@@ -75,9 +79,15 @@ async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[s
             detail = f"A JSON body has at most {most:,} bytes (http.max_body_bytes); stream longer batches as CSV."
             raise Problem(Code.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
     try:
-        found = parse_json(body.decode("utf-8"))
+        found = _parsed(body) if len(body) <= PARSED_AT_ONCE else await asyncio.to_thread(_parsed, body)
+    except TooManyMembers as error:
+        raise Problem(Code.BODY_TOO_LARGE, f"The body {error}.") from None
     except (ValueError, RecursionError):
         raise Problem(Code.INVALID_JSON, "The body must be one JSON object in UTF-8, with no name twice.") from None
     if not isinstance(found, dict):
         raise Problem(Code.INVALID_JSON, "The body must be one JSON object.")
     return found
+
+
+def _parsed(body: bytearray) -> Any:
+    return parse_json(body.decode("utf-8"))

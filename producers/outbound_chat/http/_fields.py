@@ -1,6 +1,7 @@
 """Reads the members of small JSON bodies, and names everything that is wrong with them."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from outbound_chat.errors import FieldError, InvalidJob
@@ -17,11 +18,9 @@ def read_fields(
     Raises:
         InvalidJob: with every member that is unknown, missing or of another type.
     """
-    errors = [
-        FieldError(f"#{place}", Code.UNKNOWN_FIELD, f"is not known here; known: {', '.join(sorted(known))}")
-        for place, name in enumerate(body, start=1)
-        if name not in known
-    ][:MOST_FINDINGS]
+    message = f"is not known here; known: {', '.join(sorted(known))}"
+    unknown = (place for place, name in enumerate(body, start=1) if name not in known)
+    errors = [FieldError(f"#{place}", Code.UNKNOWN_FIELD, message) for place in islice(unknown, MOST_FINDINGS)]
     found: dict[str, Any] = {}
     for name, kind in known.items():
         if name not in body:

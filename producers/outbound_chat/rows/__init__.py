@@ -7,7 +7,7 @@ the maps. Columns whose name begins with `_` are passed over: those of a file of
 from outbound_chat.rows._columns import UnusableFile
 from outbound_chat.rows._gzip import MAGIC, Unpacker
 from outbound_chat.rows._reader import LONGEST_LINE, WHOLE_ROW, CsvReader, JsonReader, RowReader
-from outbound_chat.rows._values import COLUMNS, MAPS, TIMES, Row, converted, parse_json, parse_time
+from outbound_chat.rows._values import COLUMNS, MAPS, TIMES, Row, TooManyMembers, converted, parse_json, parse_time
 
 __all__ = [
     "COLUMNS",
@@ -20,6 +20,7 @@ __all__ = [
     "JsonReader",
     "Row",
     "RowReader",
+    "TooManyMembers",
     "Unpacker",
     "UnusableFile",
     "converted",

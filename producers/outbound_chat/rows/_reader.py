@@ -13,7 +13,7 @@ from typing import Any
 from outbound_chat.errors import InvalidJob
 from outbound_chat.request import Code
 from outbound_chat.rows._columns import UnusableFile, broken, checked_columns, misfit
-from outbound_chat.rows._values import Row, parse_json, refused
+from outbound_chat.rows._values import Row, TooManyMembers, parse_json, refused
 from outbound_chat.templates import Template
 
 # A message is at most 16,384 bytes and attributes 32,768: a row beyond that is no job.
@@ -129,15 +129,18 @@ class JsonReader(RowReader):
             self.line += 1
             if not line.strip():
                 continue
+            message = "must be one JSON object on a line of its own, with no name twice, NaN or Infinity"
+            fault = refused(Code.INVALID_JSON, message)
             try:
                 cells = parse_json(line)
+            except TooManyMembers as error:
+                cells, fault = None, refused(Code.TOO_LONG, str(error))
             except (ValueError, RecursionError):
                 cells = None
             if isinstance(cells, dict):
                 yield self.line, 1, cells, None
             else:
-                message = "must be one JSON object on a line of its own, with no name twice, NaN or Infinity"
-                yield self.line, 1, {WHOLE_ROW: line.rstrip("\r\n")}, refused(Code.INVALID_JSON, message)
+                yield self.line, 1, {WHOLE_ROW: line.rstrip("\r\n")}, fault
 
 
 class _MoreWanted(Exception):

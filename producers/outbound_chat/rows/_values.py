@@ -22,6 +22,11 @@ JSON_ONLY = frozenset(
 )
 """Options that no cell of a CSV can hold."""
 COLUMNS = ROW_OPTIONS - JSON_ONLY - set(MAPS)
+MOST_MEMBERS = 13_000
+"""Of one object: the 32,768 bytes of attributes, in names of 64 different characters and without values, are 12,330.
+
+A megabyte has room for 100,000, each of which would be looked at.
+"""
 TIMES = ("send_at", "expires_at")
 NUMBERS = ("chat_duration_in_minutes",)
 
@@ -67,8 +72,16 @@ def parse_time(field: str, text: str | None) -> datetime | None:
     return instant
 
 
+class TooManyMembers(ValueError):
+    """An object has more members than any job; the text is a sentence without its subject."""
+
+
 def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON; two values by one name are refused, since one of them would be lost."""
+    if len(pairs) > MOST_MEMBERS:
+        raise TooManyMembers(
+            f"has an object with {len(pairs):,} members; no job has more than {MOST_MEMBERS:,}, so remove some"
+        )
     if len(found := dict(pairs)) < len(pairs):
         raise ValueError("a name stands there twice")
     return found
@@ -78,6 +91,7 @@ def parse_json(text: str) -> Any:
     """A JSON document, and nothing that is none: Python would read NaN, Infinity and one name twice as well.
 
     Raises:
+        TooManyMembers: an object has more members than any job.
         ValueError: it is no JSON, or has a number that is out of range.
     """
     return json.loads(text, parse_constant=_refuse_number, parse_float=_finite, object_pairs_hook=each_once)

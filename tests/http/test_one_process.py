@@ -1,12 +1,14 @@
-"""Callers who hang up when all that they sent has come: what takes many round trips ends at the next of them.
+"""Callers who hang up when all that they sent has come, and long bodies: what would hold up the service for others.
 
-The service runs in this process, so that the caller has gone at a known moment: right behind the request.
+The service runs in this process, so that the caller has gone at a known moment, right behind the request, and its loop
+can be looked at.
 """
 
 import asyncio
 import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -27,11 +29,26 @@ THEIRS = 5_000
 HELD = MINE = 60
 
 
+class Threads(ThreadPoolExecutor):
+    """What the loop hands on to other threads, counted."""
+
+    work = 0
+
+    def submit(self, *work: Any, **options: Any) -> Any:
+        """Runs it."""
+        self.work += 1
+        return super().submit(*work, **options)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # as its base has it
+        """Stays: the next loop has the same."""
+
+
 class Stage:
     """A ledger in which most is another tenant's, and a service that is asked by one with a key for its own."""
 
     def __init__(self, url: str, store: Store, server: Any) -> None:
         self.redis = server
+        self.threads = Threads()
         self.settings = Settings.from_values(redis_url=url, senders={"support": sender()})
         self.token, _ = ApiKeys(store).create(NewApiKey(name="mine", scopes=tuple(Scope), tenant="mine"))
         ledger = Ledger(store, server)
@@ -78,6 +95,7 @@ class Stage:
             answers.append(message)
 
         async def walk() -> None:
+            asyncio.get_running_loop().set_default_executor(self.threads)
             app = create_app(self.settings)
             async with app.router.lifespan_context(app):
                 await app({**scope, "app": app}, receive, send)  # type: ignore[arg-type]  # plain dicts, as servers give
@@ -113,3 +131,12 @@ def test_work_in_many_round_trips_ends_when_its_caller_has_gone(
     counted = Commands(stage.redis)
     assert stage.ask(method, path, body, stays=True) == 200
     assert for_nobody <= counted.scripts() - least // 2
+
+
+@pytest.mark.parametrize(("size", "threads"), [(100, 0), (60_000, 0), (70_000, 1), (900_000, 1)])
+def test_long_bodies_are_parsed_beside_the_loop(stage: Stage, size: int, threads: int) -> None:
+    """A megabyte takes as long as a hundred requests, which would all wait for it."""
+    body = json.dumps({"ids": [], "budget": "x" * size}).encode()
+    before = stage.threads.work
+    assert stage.ask("POST", "/v1/webhooks/replay", body, stays=True) == 400
+    assert stage.threads.work - before == threads
