@@ -1,6 +1,7 @@
 """Bad input at the command line: one clear error that names the field and the fix, an exit code, and nothing lost."""
 
 import csv
+import gzip
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -109,6 +110,26 @@ def test_a_file_that_is_no_file_of_jobs_is_refused_as_a_whole(
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("refused", [10, 60_000])
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_file_that_breaks_off_behind_refused_rows_leaves_no_batch(
+    idle: Harness, refused: int, options: list[str]
+) -> None:
+    """A download that was cut off: nothing of it was taken, and its rejected rows are kept."""
+    name = f"cut-{refused}{len(options)}.csv"
+    packed = gzip.compress(b"to,text\n" + b"".join(b"12,%d\n" % row for row in range(refused)))
+    (idle.folder / f"{name}.gz").write_bytes(packed[:-9])
+
+    done = idle.run("send-batch", f"{name}.gz", "--sender", "support", *options)
+
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert json.loads(idle.run("list", "--json").stdout)["batches"] == []
+    if refused > 1_000:
+        # Rows of the last chunk are reported when the chunk is full, or at the end of the file.
+        assert len((idle.folder / name.replace(".csv", ".rejects.csv")).read_bytes().splitlines()) > 50_000
 
 
 def test_bad_rows_of_a_csv_go_to_a_file_that_can_be_mended_and_sent_again(stack: Harness) -> None:

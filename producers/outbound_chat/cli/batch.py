@@ -80,7 +80,9 @@ def send_batch(
             options = {"sender": sender, "name": name or shown(rows.name), "batch_key": key, **shared}
             receipt = enqueue_file(chat, rows, rejected, on_start=tell_start, **options)
         except UnusableFile as error:
-            raise typer.BadParameter("\n".join([str(error), *error.__notes__]), param_hint="FILE") from error
+            raise typer.BadParameter(
+                "\n".join([str(error), *getattr(error, "__notes__", [])]), param_hint="FILE"
+            ) from error
         except KeyboardInterrupt as error:
             tell_interruption(error)
             raise
