@@ -7,6 +7,7 @@ a client that was carried over a fork mixes up the answers of two processes.
 import math
 import threading
 import time
+from contextlib import closing
 from importlib.metadata import version
 from typing import Any
 
@@ -133,8 +134,9 @@ class Connect:
     def identity(self, sender: Sender) -> str:
         """ARN that AWS knows the sender's credentials by; asks STS. Raises one of `UNANSWERED`."""
         with self._lock:
-            client = _session(sender).client("sts", config=self._config)
-        arn: str = client.get_caller_identity()["Arn"]
+            made = _session(sender).client("sts", config=self._config)
+        with closing(made) as client:
+            arn: str = client.get_caller_identity()["Arn"]
         return arn
 
     def allowed_rate(self, sender: Sender) -> float | None:
@@ -144,11 +146,12 @@ class Connect:
         `AWS_ENDPOINT_URL_SERVICE_QUOTAS`. Raises one of `UNANSWERED`.
         """
         with self._lock:
-            client = _session(sender).client("service-quotas", config=self._config, endpoint_url=sender.endpoint_url)
-        try:
-            answer = client.get_service_quota(ServiceCode="connect", QuotaCode=RATE_QUOTA)
-        except client.exceptions.NoSuchResourceException:
-            return None
+            made = _session(sender).client("service-quotas", config=self._config, endpoint_url=sender.endpoint_url)
+        with closing(made) as client:
+            try:
+                answer = client.get_service_quota(ServiceCode="connect", QuotaCode=RATE_QUOTA)
+            except client.exceptions.NoSuchResourceException:
+                return None
         quota = answer.get("Quota", {})
         if "Value" not in quota:
             return None

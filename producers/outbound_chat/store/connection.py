@@ -76,6 +76,13 @@ class _Pool(redis.ConnectionPool):
     def __init__(self, connection_class: type = redis.Connection, **options: Any) -> None:
         super().__init__(connection_class=bounded(connection_class), **options)
 
+    def __del__(self) -> None:
+        """Of a node that has left the cluster: redis-py leaves its connections, which refer to themselves, open."""
+        super().__del__()
+        made: list[redis.Connection] = getattr(self, "_available_connections", [])
+        for connection in made:
+            connection.disconnect()
+
 
 def _connect_cluster(url: str, options: dict[str, Any]) -> redis.RedisCluster:
     first, others = parse_cluster_url(url)
