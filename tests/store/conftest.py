@@ -12,10 +12,11 @@ import redis
 from outbound_chat.store import Store
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.clock import ClockedStore
+from tests.waiting import wait_until
 
 from . import invariants
 from .clocked import ClockedLedger
-from .ledger import Ledger, wait_until
+from .ledger import Ledger
 
 PREFIX = "oc-test"
 
