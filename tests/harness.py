@@ -26,6 +26,7 @@ from outbound_chat_worker.sandbox import (
 )
 from tests import warm
 from tests.killing import kill_tree
+from tests.proxy import Proxy, running_proxy
 
 INSTANCE_ID = "0a1b2c3d-1111-4222-8333-444455556666"
 FLOW_ID = "1b2c3d4e-1111-4222-8333-444455556666"
@@ -100,6 +101,17 @@ class Harness:
             **changes,
         }
         self.settings_file.write_text(tomlkit.dumps(self.values), encoding="utf-8")
+
+    @contextlib.contextmanager
+    def line(self, **worker: Any) -> Iterator[Proxy]:
+        """Configures senders that call through a proxy: a call takes as long as the test holds its answer there.
+
+        `worker`: values of its settings.
+        """
+        with running_proxy(int(self.sandbox.url.rpartition(":")[2])) as proxy:
+            senders = {"support": sender(endpoint_url=f"http://127.0.0.1:{proxy.port}")}
+            self.configure(senders=senders, worker={"read_timeout": 60, "lease": 90, **worker})
+            yield proxy
 
     @property
     def settings(self) -> Settings:

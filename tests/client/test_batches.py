@@ -354,7 +354,7 @@ def test_an_empty_batch_is_final_at_once(chat: OutboundChat) -> None:
     """A script over a list that happens to be empty must not wait for ever."""
     receipt = chat.enqueue_batch([], sender="support")
 
-    assert chat.wait_batch(receipt.id, timeout=1).final
+    assert chat.wait_batch(receipt.id, timeout=60).final
 
 
 def test_both_clients_have_the_same_verbs_with_the_same_options() -> None:

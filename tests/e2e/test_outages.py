@@ -30,17 +30,19 @@ def _nobody_texted_twice(stack: Harness, total: int) -> bool:
 
 def test_results_of_calls_in_flight_are_kept_until_redis_returns(stack: Harness) -> None:
     """A call that Connect accepted must not be forgotten because Redis was away when its answer came."""
-    stack.sandbox.configure(latency=timedelta(seconds=1))
-    stack.start_worker()
-    chat = stack.chat()
-    jobs = [chat.enqueue(sender="support", to=number(index), text="Hello") for index in range(8)]
-    wait_until(lambda: stack.sandbox.stats().calls == 8, what="all calls in flight")
-    stack.kill(stack.server.process)
-    wait_until(lambda: "results wait for Redis" in stack.logs(), what="a result that found no Redis")
-    stack.server.restart()
+    with stack.line() as line:
+        stack.start_worker()
+        chat = stack.chat()
+        line.hold("answers")
+        jobs = [chat.enqueue(sender="support", to=number(index), text="Hello") for index in range(8)]
+        wait_until(lambda: stack.sandbox.stats().calls == 8, what="all calls in flight")
+        stack.kill(stack.server.process)
+        line.let_pass()
+        wait_until(lambda: "results wait for Redis" in stack.logs(), what="a result that found no Redis")
+        stack.server.restart()
 
-    assert {chat.wait(job.id, timeout=60).state for job in jobs} == {JobState.SENT}
-    assert stack.sandbox.stats().calls == 8
+        assert {chat.wait(job.id, timeout=60).state for job in jobs} == {JobState.SENT}
+        assert stack.sandbox.stats().calls == 8
 
 
 def test_a_worker_that_waits_for_work_finds_redis_again(stack: Harness) -> None:

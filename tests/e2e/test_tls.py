@@ -1,6 +1,7 @@
 """Redis over TLS: the store and Celery's broker verify the server, and show a certificate of their own."""
 
 import asyncio
+import math
 import socketserver
 import ssl
 import threading
@@ -13,13 +14,18 @@ import pytest
 import redis
 
 from outbound_chat import AsyncOutboundChat, JobState, OutboundChat, SettingsError, StoreError, StoreUnavailable
-from outbound_chat.store import AsyncStore, Store
+from outbound_chat.store import AsyncStore, Store, faults, persist
+from outbound_chat.store.deadline import Deadline
 from outbound_chat_config import Settings
 from tests.harness import Harness, number, sender
 from tests.proxy import running_proxy
 from tests.tls import Certificates, make_certificates
 from tests.waiting import wait_until
 
+PATIENCE = 60.0
+"""Seconds that bite on failure only."""
+CUT, MORE = 1, 2
+"""How much an error says, as `faults.says` counts it: that the line was cut, and more than that."""
 JOB: dict[str, Any] = {"sender": "support", "to": number(0), "text": "Hello"}
 
 
@@ -79,38 +85,57 @@ def test_a_certificate_of_our_own_is_shown_where_it_is_asked_for(stack: Harness,
         stack.kill(worker)
 
 
-def why_not(address: str, seconds: float = 2.0) -> set[str]:
-    """What a thread and what asyncio are told."""
+class Tries:
+    """Ends the time of a call once an error was seen that says enough, however long that takes on a busy machine."""
 
-    def of_threads() -> str:
-        with Store(address, seconds=seconds) as store, pytest.raises(StoreError) as caught:
+    def __init__(self, enough: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """`enough`: what `faults.says` gives for it."""
+        self._enough = enough
+        self._most = 0
+        monkeypatch.setattr(persist, "passes", self._passes)
+        monkeypatch.setattr(persist, "_BACKOFF", self)
+
+    def _passes(self, error: Exception) -> bool:
+        self._most = max(self._most, faults.says(error))
+        return faults.passes(error)
+
+    def compute(self, _failures: int) -> float:
+        return math.inf if self._most >= self._enough else 0.05
+
+
+def why_not(address: str, enough: int = 0) -> set[str]:
+    """What a thread and what asyncio are told; their tries end with an error that says enough."""
+    with pytest.MonkeyPatch.context() as monkeypatch, Store(address, seconds=PATIENCE) as store:
+        Tries(enough, monkeypatch)
+        with pytest.raises(StoreError) as caught:
             store.ping()
-        return str(caught.value)
 
     async def of_tasks() -> str:
-        store = AsyncStore(address, seconds=seconds)
+        store = AsyncStore(address, seconds=PATIENCE)
         with pytest.raises(StoreError) as caught:
             await store.ping()
         await store.close()
         return str(caught.value)
 
-    async def both() -> set[str]:
-        return set(await asyncio.gather(asyncio.to_thread(of_threads), of_tasks()))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        Tries(enough, monkeypatch)
+        return {str(caught.value), asyncio.run(of_tasks())}
 
-    return asyncio.run(both())
 
-
-def test_the_likely_cause_is_named_where_only_one_speaks_tls(stack: Harness, certificates: Certificates) -> None:
+def test_the_likely_cause_is_named_where_only_one_speaks_tls(
+    stack: Harness, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each waits for the other, or hears nothing but the end of the line."""
     context = certificates.server_context
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(certificates.ca)
     with running_proxy(stack.server.port, tls=context) as proxy:
         told = {
-            "that it speaks TLS at this port": why_not(f"rediss://127.0.0.1:{stack.server.port}/0"),
-            "begin redis_url with rediss://": why_not(f"redis://127.0.0.1:{proxy.port}/0"),
-            "whether it wants a certificate of ours": why_not(url(proxy.port, ("ssl_ca_certs", certificates.ca))),
+            "begin redis_url with rediss://": why_not(f"redis://127.0.0.1:{proxy.port}/0", CUT),
+            "whether it wants a certificate of ours": why_not(url(proxy.port, ("ssl_ca_certs", certificates.ca)), CUT),
         }
+    monkeypatch.setattr(Deadline, "silence", 0.1)  # of a server that says nothing for ever
+    told["that it speaks TLS at this port"] = why_not(f"rediss://127.0.0.1:{stack.server.port}/0")
 
     assert [words for words, errors in told.items() for error in errors if words not in error] == []
 
@@ -123,7 +148,7 @@ def test_a_server_that_is_no_redis_or_takes_no_more_is_named(stack: Harness) -> 
     with redis.Redis(port=stack.server.port) as bare:
         most = bare.config_get("maxclients")["maxclients"]
         bare.config_set("maxclients", 1)
-        told = why_not(stack.server.url)
+        told = why_not(stack.server.url, MORE)
         bare.config_set("maxclients", most)
 
     assert all("maxclients is reached; raise it on the server" in error for error in told)

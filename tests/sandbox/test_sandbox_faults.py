@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from outbound_chat_worker.sandbox import MAGIC_DESTINATIONS, Fault, FaultKind, SandboxClient
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from types_boto3_connect import ConnectClient
@@ -102,8 +103,7 @@ def test_a_late_answer_has_started_its_contact_before_the_caller_gives_up(
 
     with pytest.raises(ReadTimeoutError):
         impatient.start_outbound_chat_contact(**request_body, ClientToken="t")
-    [contact] = sandbox.contacts()
-
+    [contact] = wait_until(lambda: list(sandbox.contacts()), what="the contact")  # its answer is an hour away
     impatient.close()
 
     assert connect.start_outbound_chat_contact(**request_body, ClientToken="t")["ContactId"] == contact.contact_id

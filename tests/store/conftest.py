@@ -11,9 +11,12 @@ import redis
 
 from outbound_chat.store import Store
 from outbound_chat_worker.embedded import EmbeddedServer
+from tests.clock import ClockedStore
+from tests.waiting import wait_until
 
 from . import invariants
-from .ledger import Ledger, wait_until
+from .clocked import ClockedLedger
+from .ledger import Ledger
 
 PREFIX = "oc-test"
 
@@ -72,3 +75,18 @@ def ledger(bare_ledger: Ledger) -> Ledger:
     """A ledger in an empty Redis, whose budget has calls in plenty."""
     bare_ledger.configure()
     return bare_ledger
+
+
+@pytest.fixture
+def clocked(standalone: Store) -> Iterator[ClockedLedger]:
+    """A ledger whose clock stands still until the test moves it, and whose budget has calls in plenty."""
+    port = standalone.redis.get_connection_kwargs()["port"]
+    with (
+        ClockedStore(f"redis://127.0.0.1:{port}/0", PREFIX) as store,
+        redis.Redis(port=port, decode_responses=True) as client,
+    ):
+        client.flushall()
+        ledger = ClockedLedger(store, client)
+        ledger.configure()
+        yield ledger
+        invariants.check(ledger)

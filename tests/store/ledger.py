@@ -1,8 +1,7 @@
 """A ledger for tests: builders of jobs, a hand on what Redis holds, and a record of every move that jobs make."""
 
 import json
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -25,6 +24,7 @@ from outbound_chat.store.calls import (
     Tended,
 )
 from outbound_chat.store.records import Place, lane_of
+from outbound_chat.store.scripts import load_script
 
 T = TypeVar("T")
 Answer = calls.Claimed | calls.Empty | calls.Paced | calls.Held | calls.Dismissed | calls.Unconfigured
@@ -36,7 +36,6 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 KEEP_MS = 7 * DAY_MS
 LEASE_MS = 30_000
-PATIENCE_SECONDS = 5.0
 QUIET_LOOKS = 3
 
 
@@ -59,13 +58,6 @@ def new_job(local_id: str = "", **fields: Any) -> NewJob:
         "request": REQUEST,
     }
     return NewJob(local_id=local_id or new_local_id(), **{**defaults, **fields})
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Asks again and again, for a few seconds at most, until the condition holds."""
-    gives_up = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < gives_up, "the condition did not come true in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +91,18 @@ class Ledger:
         answer = self.store.run(call)
         self.watch()
         return answer
+
+    def at_once(self, *asked: Call[Any] | str) -> list[Any]:
+        """Answers to calls, and milliseconds that keys have to live, between which no time passes for any key."""
+        with self.redis.pipeline() as pipeline:
+            for one in asked:
+                if isinstance(one, str):
+                    pipeline.pttl(self.key(one))
+                else:
+                    pipeline.eval(load_script(one.script).source, 1, one.keys.base, *one.args)
+            answers = pipeline.execute()
+        self.watch()
+        return [one if isinstance(call, str) else call.read(one) for call, one in zip(asked, answers, strict=True)]
 
     def watch(self, local_ids: Iterable[str] = ()) -> None:
         """Notes what moved since the last look; `local_ids` are watched from now on."""

@@ -11,7 +11,8 @@ from outbound_chat.errors import StoreError
 from outbound_chat.store import ACCESS, KINDS, Lifetime, calls
 from outbound_chat_config import check_name
 
-from .ledger import BUDGET, Ledger, wait_until
+from .clocked import ClockedLedger
+from .ledger import BUDGET, Ledger
 
 WANTED = NewApiKey(
     name="the shop",
@@ -83,18 +84,18 @@ def test_a_record_of_another_program_lets_nobody_in(ledger: Ledger) -> None:
         ledger.store.run(calls.read_key(ledger.store.keys(ACCESS), "theirs"))
 
 
-def test_requests_beyond_the_rate_wait(ledger: Ledger) -> None:
+def test_requests_beyond_the_rate_wait(clocked: ClockedLedger) -> None:
     """Three at once, and then one each twenty minutes."""
-    _, key = made(ledger)
-    spend = calls.spend_key(ledger.store.keys(ACCESS), key.id, WANTED.rate)
-    spent = [ledger.store.run(spend) for _ in range(5)]
+    _, key = made(clocked)
+    spend = calls.spend_key(clocked.store.keys(ACCESS), key.id, WANTED.rate)
+    spent = [clocked.store.run(spend) for _ in range(5)]
     assert [one.left for one in spent] == [2, 1, 0, 0, 0]
-    assert [one.wait_ms > 0 for one in spent] == [False, False, False, True, True]
-    assert 1_190_000 < spent[-1].wait_ms <= 1_200_000
-    fast = calls.spend_key(ledger.store.keys(ACCESS), "fast", RateLimit(2, timedelta(milliseconds=100)))
-    assert [ledger.store.run(fast).left for _ in range(2)] == [1, 0]
-    wait_until(lambda: ledger.store.run(fast).wait_ms == 0)
-    (listed,) = ApiKeys(ledger.store).all()
+    assert [one.wait_ms for one in spent] == [0, 0, 0, 1_200_000, 1_200_000]
+    clocked.clock.now_ms += 1_190_000
+    assert clocked.store.run(spend).wait_ms == pytest.approx(10_000, abs=1)
+    clocked.clock.now_ms += 10_000
+    assert [clocked.store.run(spend).wait_ms for _ in range(2)] == [0, 1_200_000]
+    (listed,) = ApiKeys(clocked.store).all()
     assert listed.last_used_at is not None
 
 

@@ -78,9 +78,9 @@ def test_the_end_of_a_batch_is_published(ledger: Ledger) -> None:
     ledger.close_batch(name)
     with ledger.redis.pubsub(ignore_subscribe_messages=True) as heard:
         heard.subscribe(ledger.keys.done(name.split(":")[3]))
-        heard.get_message(timeout=5)
+        heard.get_message(timeout=60)
         ledger.attempt("sent", contact_id="contact-1")
-        message = heard.get_message(timeout=5)
+        message = heard.get_message(timeout=60)
 
     assert message
     assert message["data"] == "final"

@@ -9,7 +9,8 @@ from outbound_chat.jobs import JobState
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed, Empty, Paced, Unconfigured
 
-from .ledger import HOUR_MS, LEASE_MS, REQUEST, Ledger, is_empty, is_paced, lane, wait_until
+from .clocked import ClockedLedger
+from .ledger import HOUR_MS, LEASE_MS, REQUEST, Ledger, is_empty, is_paced, lane
 
 
 def test_a_claimed_job_is_sending_under_a_lease(ledger: Ledger) -> None:
@@ -100,19 +101,19 @@ def test_configuring_tells_the_version_that_stood_before(bare_ledger: Ledger) ->
     assert bare_ledger.configure(version="v2") == "v2"
 
 
-def test_a_job_ahead_costs_nothing_and_comes_when_it_is_due(ledger: Ledger) -> None:
+def test_a_job_ahead_costs_nothing_and_comes_when_it_is_due(clocked: ClockedLedger) -> None:
     """`send_at` is kept to the moment, without anybody polling for it."""
-    (later,) = ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
-    answer = ledger.claim()
+    (later,) = clocked.add(1, send_at_ms=clocked.now_ms() + HOUR_MS)
+    answer = clocked.claim()
 
     assert isinstance(answer, Empty)
-    assert 0 < answer.until_ms <= HOUR_MS
-    assert ledger.state(later) is JobState.SCHEDULED
-    due_ms = ledger.now_ms() + 60
-    (soon,) = ledger.add(1, send_at_ms=due_ms)
-    wait_until(lambda: not is_empty(ledger.claim()))
-    assert ledger.now_ms() >= due_ms
-    assert ledger.state(soon) is JobState.SENDING
+    assert answer.until_ms == HOUR_MS
+    assert clocked.state(later) is JobState.SCHEDULED
+    (soon,) = clocked.add(1, send_at_ms=clocked.now_ms() + 60)
+    clocked.clock.now_ms += 59
+    assert is_empty(clocked.claim())
+    clocked.clock.now_ms += 1
+    assert clocked.take().ids == [soon]
 
 
 def test_lanes_that_are_not_due_are_out_of_the_ring(ledger: Ledger) -> None:

@@ -192,9 +192,9 @@ def test_the_end_of_a_job_is_published(ledger: Ledger) -> None:
     (local_id,) = ledger.add(1)
     with ledger.redis.pubsub(ignore_subscribe_messages=True) as heard:
         heard.subscribe(ledger.keys.done(local_id))
-        heard.get_message(timeout=5)
+        heard.get_message(timeout=60)
         ledger.attempt("sent", contact_id="contact-1")
-        message = heard.get_message(timeout=5)
+        message = heard.get_message(timeout=60)
 
     assert message
     assert message["data"] == "sent"

@@ -6,6 +6,7 @@ from outbound_chat.jobs import Priority
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed, Empty
 
+from .clocked import ClockedLedger
 from .ledger import HOUR_MS, Ledger, lane
 
 SLOW = 0.001
@@ -37,34 +38,35 @@ def try_gates(ledger: Ledger) -> None:
             ledger.redis.zadd(ledger.key("later"), {member: 1})
 
 
-def test_a_number_carries_so_many_parts_a_second(ledger: Ledger) -> None:
+def test_a_number_carries_so_many_parts_a_second(clocked: ClockedLedger) -> None:
     """A long code takes one part a second; what comes faster the carrier drops."""
-    ledger.configure(senders={"sms": {"number_rate": 2}}, version="v2")
-    ids = ledger.add(5)
+    clocked.configure(senders={"sms": {"number_rate": 2}}, version="v2")
+    ids = clocked.add(5)
 
-    assert taken(ledger) == ids[:2]
-    answer = ledger.claim()
+    assert taken(clocked) == ids[:2]
+    answer = clocked.claim()
     assert isinstance(answer, Empty)
-    assert answer.rule == "number number:n-1"
-    assert 0 <= answer.until_ms <= 500
-    pass_time(ledger, seconds=0.5)
-    assert taken(ledger)[:1] == ids[2:3]
+    assert (answer.rule, answer.until_ms) == ("number number:n-1", 500)
+    clocked.clock.now_ms += 499
+    assert taken(clocked) == []
+    clocked.clock.now_ms += 1
+    assert taken(clocked) == ids[2:3]
 
 
-def test_a_message_of_many_parts_goes_into_debt(ledger: Ledger) -> None:
+def test_a_message_of_many_parts_goes_into_debt(clocked: ClockedLedger) -> None:
     """Seven parts never fit a bucket of one; they go as one, and the next waits for seven seconds."""
-    ledger.configure(senders={"sms": {"number_rate": 1}}, version="v2")
-    (long,) = ledger.add(1, parts=7)
-    (short,) = ledger.add(1)
+    clocked.configure(senders={"sms": {"number_rate": 1}}, version="v2")
+    (long,) = clocked.add(1, parts=7)
+    (short,) = clocked.add(1)
 
-    assert taken(ledger) == [long]
-    answer = ledger.claim()
+    assert taken(clocked) == [long]
+    answer = clocked.claim()
     assert isinstance(answer, Empty)
-    assert 6_000 < answer.until_ms <= 7_000
-    pass_time(ledger, seconds=6.0)
-    assert taken(ledger) == []
-    pass_time(ledger, seconds=1.5)
-    assert taken(ledger) == [short]
+    assert answer.until_ms == 7_000
+    clocked.clock.now_ms += 6_999
+    assert taken(clocked) == []
+    clocked.clock.now_ms += 1
+    assert taken(clocked) == [short]
 
 
 def test_a_number_that_waits_keeps_no_other_back(ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ import pytest
 from outbound_chat.jobs import Priority
 from outbound_chat.store.calls import Claimed, Empty, Held
 
+from .clocked import ClockedLedger
 from .ledger import Ledger, lane
 
 WAIT_MS = 5_000
@@ -140,17 +141,17 @@ def test_one_other_job_probes_and_a_contact_ends_the_hold(ledger: Ledger) -> Non
     assert set(ledger.take().ids) == {*ids} - {*probe.ids}
 
 
-def test_a_probe_that_fails_doubles_the_wait_up_to_five_minutes(ledger: Ledger) -> None:
+def test_a_probe_that_fails_doubles_the_wait_up_to_five_minutes(clocked: ClockedLedger) -> None:
     """Whoever mends it at noon waits no more than five minutes."""
-    ledger.add(20)
-    hold_by_call(ledger)
+    clocked.add(20)
+    hold_by_call(clocked)
     waits = []
     for _ in range(8):
-        probe_is_due(ledger)
-        hold_by_call(ledger)
-        (hold,) = ledger.holds()
+        probe_is_due(clocked)
+        hold_by_call(clocked)
+        (hold,) = clocked.holds()
         assert hold.probe_at
-        waits.append(round(hold.probe_at.timestamp() - ledger.now_ms() / 1000))
+        waits.append(round(hold.probe_at.timestamp() - clocked.now_ms() / 1000))
     assert waits == [10, 20, 40, 80, 160, 300, 300, 300]
 
 

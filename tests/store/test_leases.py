@@ -6,7 +6,8 @@ from outbound_chat.jobs import JobState
 from outbound_chat.store.calls import Renewed
 from outbound_chat.store.records import Place
 
-from .ledger import DAY_MS, HOUR_MS, LEASE_MS, Ledger, is_empty, lane, wait_until
+from .clocked import ClockedLedger
+from .ledger import DAY_MS, HOUR_MS, LEASE_MS, Ledger, is_empty, lane
 
 
 def test_a_job_whose_worker_died_waits_again(ledger: Ledger) -> None:
@@ -24,15 +25,15 @@ def test_a_job_whose_worker_died_waits_again(ledger: Ledger) -> None:
     assert ledger.take().ids == [local_id]
 
 
-def test_a_lease_runs_out_by_the_servers_clock(ledger: Ledger) -> None:
+def test_a_lease_runs_out_by_the_servers_clock(clocked: ClockedLedger) -> None:
     """Nobody has to tell that a worker died."""
-    ledger.add(1)
-    ledger.claim(lease_ms=30)
+    clocked.add(1)
+    clocked.claim(lease_ms=30)
 
-    first = ledger.tend()
-    if not first.lost:
-        assert first.next_ms <= 30
-        wait_until(lambda: ledger.tend().lost == 1)
+    first = clocked.tend()
+    assert (first.lost, first.next_ms) == (0, 30)
+    clocked.clock.now_ms += first.next_ms
+    assert clocked.tend().lost == 1
 
 
 def test_a_lease_that_runs_is_left_alone(ledger: Ledger) -> None:
@@ -111,15 +112,15 @@ def test_a_job_expires_where_it_waits(ledger: Ledger) -> None:
     assert ledger.books() == {"accepted": 1, "expired": 1}
 
 
-def test_expiry_comes_by_the_servers_clock(ledger: Ledger) -> None:
+def test_expiry_comes_by_the_servers_clock(clocked: ClockedLedger) -> None:
     """A promotion that ends at noon is not sent at one."""
-    (local_id,) = ledger.add(1, expires_ms=ledger.now_ms() + 40)
+    (local_id,) = clocked.add(1, expires_ms=clocked.now_ms() + 40)
 
-    first = ledger.tend()
-    if not first.expired:
-        assert 0 <= first.next_ms <= 40
-        wait_until(lambda: ledger.tend().expired == 1)
-    assert ledger.state(local_id) is JobState.EXPIRED
+    first = clocked.tend()
+    assert (first.expired, first.next_ms) == (0, 40)
+    clocked.clock.now_ms += first.next_ms
+    assert clocked.tend().expired == 1
+    assert clocked.state(local_id) is JobState.EXPIRED
 
 
 def test_a_job_expires_after_the_max_age_past_its_due_time(ledger: Ledger) -> None:

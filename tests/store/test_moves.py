@@ -6,7 +6,8 @@ from outbound_chat import jobs
 from outbound_chat.jobs import FINAL, MOVES, JobState
 from outbound_chat.store.records import Place
 
-from .ledger import DAY_MS, HOUR_MS, Ledger, wait_until
+from .clocked import ClockedLedger
+from .ledger import DAY_MS, HOUR_MS, Ledger
 
 
 def pull_forward(ledger: Ledger) -> None:
@@ -31,10 +32,10 @@ def end_suppressed(ledger: Ledger) -> None:
     ledger.unsuppress("+12025550123")
 
 
-def leave_scheduled(ledger: Ledger) -> None:
+def leave_scheduled(ledger: ClockedLedger) -> None:
     """Every way out of `scheduled`."""
     (local_id,) = ledger.add(1, send_at_ms=ledger.now_ms() + 400)
-    wait_until(lambda: ledger.state(local_id) is JobState.QUEUED)
+    ledger.clock.now_ms += 400
     ledger.watch()
     ledger.cancel(local_id)
     (local_id,) = ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
@@ -77,13 +78,13 @@ def leave_sending(ledger: Ledger) -> None:
     ledger.finish(*leased, "sent", contact_id="contact-1")
 
 
-def test_the_scripts_make_all_allowed_moves_and_no_others(ledger: Ledger) -> None:
+def test_the_scripts_make_all_allowed_moves_and_no_others(clocked: ClockedLedger) -> None:
     """`MOVES` is what callers build upon; after every other test, too, the moves it made are compared with it."""
-    leave_scheduled(ledger)
-    leave_queued(ledger)
-    leave_sending(ledger)
+    leave_scheduled(clocked)
+    leave_queued(clocked)
+    leave_sending(clocked)
 
-    assert ledger.moves == {(state, after) for state, afters in MOVES.items() for after in afters}
+    assert clocked.moves == {(state, after) for state, afters in MOVES.items() for after in afters}
 
 
 def test_no_job_leaves_its_end(ledger: Ledger) -> None:

@@ -1,40 +1,22 @@
 """Jobs of a lane go in the order in which Redis accepted them, whatever its clock does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
-import redis
 
 from outbound_chat import OutboundChat
 from outbound_chat.ids import new_local_id
-from outbound_chat.store import Store, calls
+from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed
 from outbound_chat.store.records import to_ms
-from tests.clock import ClockedStore
 
-from . import invariants
 from .clocked import ClockedLedger
+from .conftest import PREFIX
 from .ledger import BUDGET, DAY_MS, HOUR_MS, LANE, Ledger, new_job
 
-PREFIX = "oc-order"
 WAIT_MS = 5_000
 MANY = 1_100
 """More than a score has room for behind the point of one ms."""
-
-
-@pytest.fixture
-def clocked(standalone: Store) -> Iterator[ClockedLedger]:
-    """A ledger whose clock stands still until the test moves it."""
-    port = standalone.redis.get_connection_kwargs()["port"]
-    with (
-        ClockedStore(f"redis://127.0.0.1:{port}/0", PREFIX) as store,
-        redis.Redis(port=port, decode_responses=True) as client,
-    ):
-        client.flushall()
-        ledger = ClockedLedger(store, client)
-        ledger.configure()
-        yield ledger
-        invariants.check(ledger)
 
 
 def one_by_one(ledger: Ledger, count: int, *, send_at_ms: int = 0) -> list[str]:

@@ -9,8 +9,9 @@ from outbound_chat.jobs import Job, JobState
 from outbound_chat.store import calls
 from outbound_chat.store.calls import FIRST_PAGE, Claimed, Empty, Listed
 
+from .clocked import ClockedLedger
 from .ledger import HOUR_MS, Ledger, lane
-from .test_bucket import SLOW, left
+from .test_bucket import left
 
 NUMBER, OTHER = "+12025550123", "+12025550124"
 
@@ -112,17 +113,17 @@ def test_the_list_of_one_sender_is_not_that_of_another(ledger: Ledger) -> None:
     assert ledger.state(news) is JobState.FAILED
 
 
-def test_suppressed_jobs_take_no_token_and_no_part_of_the_numbers_pace(ledger: Ledger) -> None:
+def test_suppressed_jobs_take_no_token_and_no_part_of_the_numbers_pace(clocked: ClockedLedger) -> None:
     """A list of half the campaign must not halve the pace of the rest."""
-    ledger.configure(rate=SLOW, burst=3, version="v2", senders={"sms": {"number_rate": 3.0, "concurrency": 3}})
-    blocked = ledger.add(5, request=to(NUMBER))
-    free = ledger.add(4, request=to(OTHER))
-    ledger.suppress(NUMBER)
+    clocked.configure(rate=1, burst=3, version="v2", senders={"sms": {"number_rate": 3.0, "concurrency": 3}})
+    blocked = clocked.add(5, request=to(NUMBER))
+    free = clocked.add(4, request=to(OTHER))
+    clocked.suppress(NUMBER)
 
-    assert ledger.take(3).ids == free[:3]
-    assert {ledger.state(local_id) for local_id in blocked} == {JobState.FAILED}
-    assert left(ledger) == 0
-    assert ledger.state(free[3]) is JobState.QUEUED
+    assert clocked.take(3).ids == free[:3]
+    assert {clocked.state(local_id) for local_id in blocked} == {JobState.FAILED}
+    assert left(clocked) == 0
+    assert clocked.state(free[3]) is JobState.QUEUED
 
 
 def test_a_claim_that_finds_nobody_to_call_says_when_to_look_again(ledger: Ledger) -> None:

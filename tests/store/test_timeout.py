@@ -321,6 +321,32 @@ def test_what_does_not_pass_is_said_at_once(error: Exception) -> None:
     assert (client.asked, of_tasks.asked) == (1, 1)
 
 
+class AsyncSilent(AsyncTroubled):
+    """Answers nothing at all after its errors."""
+
+    async def ping(self) -> bool:  # type: ignore[override]  # as above
+        if self.errors:
+            raise self.errors.pop(0)
+        return await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    "told", ["Timeout connecting to server", "Connection closed by server.", "max number of clients reached"]
+)
+def test_what_was_heard_is_said_by_a_call_that_ends_in_silence(told: str) -> None:
+    """The last try is cut short by the end of the time, so it says less than any other."""
+    error = (RedisTimeoutError if "Timeout" in told else RedisConnectionError)(told)
+    client = AsyncSilent(error)
+    with pytest.raises(StoreUnavailable) as of_tasks:
+        asyncio.run(AsyncStore("redis://", client=client, seconds=SECONDS).ping())  # type: ignore[arg-type]  # as above
+    with pytest.raises(StoreUnavailable) as of_threads:
+        Store("redis://", client=Troubled(*[error] * 1_000), seconds=SECONDS).ping()  # type: ignore[arg-type]  # as above
+
+    said = [str(caught.value).partition(" (tried for")[0] for caught in (of_tasks, of_threads)]
+    assert said[0] == said[1]
+    assert "no answer" not in said[0]
+
+
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Proxy]:
     with ExitStack() as stack:

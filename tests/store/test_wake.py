@@ -2,10 +2,12 @@
 
 from outbound_chat.checks import Level
 from outbound_chat.cli.budgets import budget_checks
+from outbound_chat.ids import new_local_id
+from outbound_chat.store import calls
 from outbound_chat.store.calls import Empty
 from outbound_chat_config import Settings
 
-from .ledger import BUDGET, HOUR_MS, Ledger, new_job
+from .ledger import BUDGET, HOUR_MS, LEASE_MS, PUMP, Ledger, new_job
 
 LINGER_MS = 1000
 
@@ -111,9 +113,10 @@ def test_a_pump_that_would_not_wait_is_not_registered(ledger: Ledger) -> None:
 
 def test_a_registration_outlives_the_wait_by_little(ledger: Ledger) -> None:
     """A pump that was killed while it waited must not swallow pokes for long."""
-    ledger.claim(linger_ms=LINGER_MS)
-
-    assert LINGER_MS < ledger.ttl_ms("waiting") <= LINGER_MS + 500
+    claim = calls.claim(
+        ledger.keys, pump=PUMP, claim_id=new_local_id(), wanted=1, lease_ms=LEASE_MS, linger_ms=LINGER_MS, nonce=""
+    )
+    assert ledger.at_once(claim, "waiting") == [Empty(waiting=True, until_ms=-1), LINGER_MS + 500]
 
 
 def test_a_pump_that_claims_waits_no_more(ledger: Ledger) -> None:

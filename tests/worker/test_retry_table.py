@@ -37,6 +37,7 @@ from outbound_chat_worker.sandbox import (
 from tests.harness import UNLIMITED, number, sender
 from tests.proxy import running_proxy
 from tests.tls import make_certificates
+from tests.waiting import wait_until
 
 EXPECTED = {
     FaultKind.THROTTLING: (Decision.SNOOZE, "throttled", False),
@@ -74,7 +75,10 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SANDBOX_SECRET_ACCESS_KEY)
 
 
-SETTINGS = WorkerSettings(connect_timeout=timedelta(seconds=1), read_timeout=timedelta(seconds=1))
+SETTINGS = WorkerSettings(
+    connect_timeout=timedelta(seconds=60), read_timeout=timedelta(seconds=60), lease=timedelta(minutes=5)
+)
+IMPATIENT = SETTINGS.model_copy(update={"read_timeout": timedelta(seconds=0.3)})
 
 
 def _call(url: str, connect: Connect | None = None, **values: object) -> str:
@@ -101,14 +105,15 @@ def test_every_kind_of_fault_has_an_expectation() -> None:
 def test_a_fault_is_judged_as_the_table_says(sandbox: SandboxClient, kind: FaultKind) -> None:
     """A wrong row burns jobs, or texts a customer twice."""
     sandbox.reset()
-    sandbox.configure(faults=(Fault(kind, delay=timedelta(seconds=3) if kind is FaultKind.LATE else None),))
+    late = kind is FaultKind.LATE
+    sandbox.configure(faults=(Fault(kind, delay=timedelta(hours=1) if late else None),))
 
     with pytest.raises(Exception) as caught:  # noqa: PT011  # which one is what the table is about
-        _call(sandbox.url)
+        _call(sandbox.url, Connect(IMPATIENT if late else SETTINGS))
 
     rule = judge(caught.value).rule
     assert (rule.decision, rule.code, rule.maybe_sent) == EXPECTED[kind]
-    assert sandbox.stats().calls == 1, "boto3 retried by itself"
+    assert wait_until(lambda: sandbox.stats().calls, what="the call") == 1, "boto3 retried by itself"
 
 
 @pytest.mark.usefixtures("_credentials")

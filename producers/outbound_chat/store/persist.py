@@ -103,10 +103,9 @@ class _Tries:
         return pause
 
     def timed_out(self) -> StoreError:
-        """The error of a call that ended in the middle of a try."""
-        error = RedisTimeoutError("no answer")
-        self._note(error)
-        return self._whole(error, f" (tried for {self._patience.seconds:g} s)")
+        """The error of a call that ended in the middle of a try, which says less than the tries before it."""
+        self._ran = True
+        return self._whole(RedisTimeoutError("no answer"), f" (tried for {self._patience.seconds:g} s)")
 
     def _note(self, error: Exception) -> None:
         self._failures += 1
