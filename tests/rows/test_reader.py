@@ -130,6 +130,20 @@ def test_wide_characters_are_named_as_such(encoding: str, kind: type[RowReader],
         _rows(body.encode(encoding), kind)
 
 
+@pytest.mark.parametrize("minutes", ["9" * 5_000, "0" * 5_000])
+def test_a_number_of_any_length_is_a_fault_of_its_row(minutes: str) -> None:
+    """Python refuses to read numbers of more than 4,300 digits, with an error of its own."""
+    row, other = _rows(f"to,chat_duration_in_minutes\n+12025550101,{minutes}\n+12025550101,90\n")
+    assert row.job() == {"to": "+12025550101", "chat_duration_in_minutes": int(minutes[:20])}
+    assert other.job() == {"to": "+12025550101", "chat_duration_in_minutes": 90}
+
+
+@pytest.mark.parametrize("time", ["1700000000", "true", "[]", '"tomorrow"'])
+def test_a_time_that_is_no_text_is_refused_in_words_of_json(time: str) -> None:
+    (row,) = _rows(f'{{"to": "+12025550101", "send_at": {time}}}\n', JsonReader)
+    assert "must be an ISO 8601 time with a zone" in _fault(row)
+
+
 def test_blanks_are_no_value_for_a_template() -> None:
     """A cell that looks empty is empty: else a text begins "Hello  ,"."""
     (row,) = _rows("to,name\n+12025550101,  \n", template="Hello {name}")
