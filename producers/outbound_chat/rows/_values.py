@@ -135,6 +135,10 @@ def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> 
             continue
         if isinstance(value, str) and not _is_text(value):
             errors.append(FieldError(column, Code.NOT_UNICODE, "is not UTF-8; save the file as UTF-8"))
+        elif dot and base in MAPS and cells.get(base) is not None:
+            message = f"is given as an object and as {base}.NAME; leave one of the two out"
+            twice = FieldError(base, Code.GIVEN_TWICE, message)
+            errors += [] if twice in errors else [twice]
         elif dot and base in MAPS:
             row.setdefault(base, {})[key] = value
         elif column in TIMES:
