@@ -175,6 +175,15 @@ def test_blanks_are_no_value_for_a_template() -> None:
     assert row.job() == {"to": "+12025550101"}
 
 
+@pytest.mark.parametrize("body", ["", "\n", "\ufeff\r\n,,\r\n"])
+def test_a_file_without_a_first_line_has_no_columns(body: str) -> None:
+    """Lists of numbers take any columns, so nothing else ends the reading."""
+    reader = CsvReader()
+    reader.any_columns = True
+    assert [*reader.feed(body.encode()), *reader.end()] == []
+    assert reader.columns == []
+
+
 class _Counting(CsvReader):
     """Counts what is read."""
 
