@@ -86,6 +86,13 @@ def test_a_row_that_does_not_fit_is_rejected_alone(
     assert found <= errors
 
 
+@pytest.mark.parametrize("template", ["{a|}", "{a|} {b|}", "{a|\u00a0}\n"])
+def test_a_text_that_is_left_without_a_word_is_rejected(chat: OutboundChat, template: str) -> None:
+    """Nobody gets a message of blanks."""
+    receipt = chat.enqueue_batch([{"to": number(1)}], sender="support", template=template)
+    assert [(error.field, error.code) for error in receipt.rejections[0].errors] == [("text", "too_short")]
+
+
 class NotATime(datetime):
     """As NaT of pandas: a time that is unlike itself."""
 

@@ -168,10 +168,23 @@ def test_bad_numbers_of_a_file_are_named_by_line_and_never_shown(stack: Harness)
     done = stack.run("suppress", "--sender", "support", "--file", "optouts.csv")
 
     assert (done.returncode, done.stdout) == (1, "4 numbers, 4 added, 3 rejected\n"), done.stderr
-    for line in (3, 4, 6):
-        assert f"line {line}: must be" in done.stderr
+    for line, said in ((3, "must be"), (4, "must be"), (6, "has text behind a closing quote")):
+        assert f"line {line}: {said}" in done.stderr
     assert "1234567" not in done.stderr
     assert {entry.number for entry in stack.chat().suppressed(sender="support")} == {number(i) for i in range(1, 5)}
+
+
+def test_opt_outs_that_a_quote_may_have_taken_are_named(stack: Harness) -> None:
+    """Numbers in a cell of another row are on no list, and their owners would be texted."""
+    lines = [f'{number(1)},"asked', f"{number(2)},by mail", f'{number(3)},twice"', f'{number(4)},"open', number(5)]
+    (stack.folder / "optouts.csv").write_text("\n".join(["to,note", *lines]), encoding="utf-8")
+
+    done = stack.run("suppress", "--sender", "support", "--file", "optouts.csv")
+
+    assert (done.returncode, done.stdout) == (1, "1 number, 1 added, 1 rejected\n"), done.stderr
+    assert "begin on line 2\n" in done.stderr
+    assert "line 5: has a quote that is not closed" in done.stderr
+    assert "the row takes 2 lines, 5 to 6" in done.stderr
 
 
 @pytest.mark.parametrize(

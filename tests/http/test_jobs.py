@@ -18,6 +18,7 @@ RAW = {
     "SegmentAttributes": {"connect:Subtype": {"ValueString": "connect:SMS"}},
     "InitialSystemMessage": {"ContentType": "text/plain", "Content": "Your parcel arrives today"},
 }
+JSON = {"Content-Type": "application/json"}
 UNKNOWN = "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"
 
 
@@ -55,6 +56,19 @@ def test_every_fault_is_named_and_no_value_repeated(http: httpx.Client) -> None:
     body = problem(answer, 400, "invalid_request")
     assert body["errors"]
     assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("time", [1_700_000_000, True, []])
+def test_a_time_that_is_no_text_is_refused_in_words_of_json(http: httpx.Client, time: object) -> None:
+    answer = http.post("/v1/jobs", json={**JOB, "send_at": time})
+    assert fields(problem(answer, 400, "invalid_request")) == [("send_at", "invalid_time")]
+    assert "ISO 8601" in answer.text
+
+
+def test_a_body_may_begin_with_a_byte_order_mark(http: httpx.Client) -> None:
+    """Programs of Windows write one, and files of rows and settings may have it too."""
+    answer = http.post("/v1/jobs", content=json.dumps(JOB).encode("utf-8-sig"), headers=JSON)
+    assert answer.status_code == 201, answer.text
 
 
 def test_the_same_key_gives_the_same_job(http: httpx.Client) -> None:

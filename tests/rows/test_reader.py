@@ -130,10 +130,58 @@ def test_wide_characters_are_named_as_such(encoding: str, kind: type[RowReader],
         _rows(body.encode(encoding), kind)
 
 
+@pytest.mark.parametrize("minutes", ["9" * 5_000, "0" * 5_000])
+def test_a_number_of_any_length_is_a_fault_of_its_row(minutes: str) -> None:
+    """Python refuses to read numbers of more than 4,300 digits, with an error of its own."""
+    row, other = _rows(f"to,chat_duration_in_minutes\n+12025550101,{minutes}\n+12025550101,90\n")
+    assert row.job() == {"to": "+12025550101", "chat_duration_in_minutes": int(minutes[:20])}
+    assert other.job() == {"to": "+12025550101", "chat_duration_in_minutes": 90}
+
+
+@pytest.mark.parametrize("time", ["1700000000", "true", "[]", '"tomorrow"'])
+def test_a_time_that_is_no_text_is_refused_in_words_of_json(time: str) -> None:
+    (row,) = _rows(f'{{"to": "+12025550101", "send_at": {time}}}\n', JsonReader)
+    assert "must be an ISO 8601 time with a zone" in _fault(row)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        '"attributes": {"a": "1"}, "attributes.a": "2"',
+        '"attributes.a": "2", "attributes": {"b": "1"}',
+        '"attributes": "x", "attributes.a": "2"',
+        '"attributes": [], "attributes.a": "2"',
+        '"segment_attributes": {"a": 1}, "segment_attributes.b": "2"',
+    ],
+)
+def test_attributes_are_given_in_one_way(members: str) -> None:
+    """As an object and by their names, some would be lost in silence."""
+    row, other = _rows(f'{{"to": "+12025550101", {members}}}\n{{"to": "+12025550102"}}\n', JsonReader)
+    job = row.job()
+    field = members[1:].partition("ributes")[0] + "ributes"
+    assert isinstance(job, InvalidJob)
+    assert [(error.field, error.code) for error in job.errors] == [(field, "given_twice")]
+    assert other.job() == {"to": "+12025550102"}
+
+
+def test_an_empty_object_of_attributes_is_not_given() -> None:
+    (row,) = _rows('{"to": "+12025550101", "attributes": null, "attributes.a": "1"}\n', JsonReader)
+    assert row.job() == {"to": "+12025550101", "attributes": {"a": "1"}}
+
+
 def test_blanks_are_no_value_for_a_template() -> None:
     """A cell that looks empty is empty: else a text begins "Hello  ,"."""
     (row,) = _rows("to,name\n+12025550101,  \n", template="Hello {name}")
     assert row.job() == {"to": "+12025550101"}
+
+
+@pytest.mark.parametrize("body", ["", "\n", "\ufeff\r\n,,\r\n"])
+def test_a_file_without_a_first_line_has_no_columns(body: str) -> None:
+    """Lists of numbers take any columns, so nothing else ends the reading."""
+    reader = CsvReader()
+    reader.any_columns = True
+    assert [*reader.feed(body.encode()), *reader.end()] == []
+    assert reader.columns == []
 
 
 class _Counting(CsvReader):

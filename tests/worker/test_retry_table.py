@@ -14,7 +14,7 @@ from botocore.retries.standard import ThrottledRetryableChecker, TransientRetrya
 
 from outbound_chat_config import RetrySettings, Sender, WorkerSettings
 from outbound_chat_worker.backoff import backoff
-from outbound_chat_worker.connect import UNANSWERED, Connect, NoContactId
+from outbound_chat_worker.connect import UNANSWERED, Connect, NoContactId, NotOfAws
 from outbound_chat_worker.redaction import redact
 from outbound_chat_worker.retry import (
     BY_AWS_CODE,
@@ -312,7 +312,7 @@ def connect() -> Connect:
 
 def _judged(url: str, connect: Connect, status: int, body: bytes) -> Verdict:
     _Stranger.answer = (status, {}, body)
-    with pytest.raises((ClientError, NoContactId)) as caught:
+    with pytest.raises((ClientError, NoContactId, NotOfAws)) as caught:
         _call(url, connect)
     return judge(caught.value)
 
@@ -379,6 +379,57 @@ def test_the_code_of_a_stranger_repeats_no_number(stranger: str, connect: Connec
         _call(stranger, connect)
 
     assert judge(caught.value).aws_code == "blocked [number]"
+
+
+@pytest.mark.usefixtures("_credentials")
+@pytest.mark.parametrize(
+    ("headers", "body", "expected"),
+    [
+        ({"Content-Type": "text/html"}, PAGE, (Decision.HOLD, "foreign_answer", True)),
+        ({}, b"{}", (Decision.HOLD, "foreign_answer", True)),
+        (OF_AWS, b"{}", (Decision.RETRY, "no_answer", True)),
+    ],
+)
+def test_a_success_that_is_not_of_connect_holds_the_sender(
+    stranger: str, headers: dict[str, str], body: bytes, expected: tuple[Decision, str, bool]
+) -> None:
+    """As the page is with which a network asks to log in: nobody would know of any job whether it was sent."""
+    _Stranger.answer = (200, headers, body)
+    with pytest.raises((NoContactId, NotOfAws)) as caught:
+        _call(stranger)
+
+    verdict = judge(caught.value)
+    assert (verdict.rule.decision, verdict.rule.code, verdict.rule.maybe_sent) == expected
+    assert "12025550123" not in verdict.message
+
+
+@pytest.mark.usefixtures("_credentials")
+@pytest.mark.parametrize(("said", "seconds"), [("7", 7), ("9" * 5_000, 60), ("-1", 0), ("soon", 0), ("\u00b2", 0)])
+def test_a_wait_may_be_written_in_any_way(stranger: str, said: str, seconds: int) -> None:
+    """Python refuses to read numbers of more than 4,300 digits, with an error of its own."""
+    _Stranger.answer = (429, {"Retry-After": said}, b"")
+    with pytest.raises(ClientError) as caught:
+        _call(stranger)
+
+    assert judge(caught.value).retry_after == timedelta(seconds=seconds)
+
+
+# https://docs.aws.amazon.com/connect/latest/APIReference/CommonErrors.html
+@pytest.mark.parametrize(
+    ("code", "status", "expected"),
+    [
+        ("NotAuthorized", 400, (Decision.HOLD, "access_denied", False)),
+        ("NotAuthorized", 401, (Decision.HOLD, "access_denied", False)),
+        ("RequestAbortedException", 400, SERVICE),
+        ("MissingAuthenticationToken", 403, (Decision.HOLD, "credentials", False)),
+    ],
+)
+def test_errors_that_all_services_have_in_common_stop_no_job(
+    code: str, status: int, expected: tuple[Decision, str, bool]
+) -> None:
+    """A right that is missing is a matter of the sender, whatever AWS calls it."""
+    rule = judge(_answer(code, status)).rule
+    assert (rule.decision, rule.code, rule.maybe_sent) == expected
 
 
 def _answer(code: str, status: int) -> ClientError:

@@ -53,6 +53,12 @@ class NoContactId(HTTPClientError):
     fmt = "The answer had no ContactId"
 
 
+class NotOfAws(BotoCoreError):
+    """The answer was a success that has neither a ContactId nor a request id, as all answers of AWS have."""
+
+    fmt = "The answer had no request id of AWS"
+
+
 class TooLate(Exception):
     """The call was not sent: its place in the budget's pace had passed before it could leave."""
 
@@ -117,7 +123,7 @@ class Connect:
         answer = self.call.client.start_outbound_chat_contact(**request)
         contact_id = answer.get("ContactId")
         if not isinstance(contact_id, str) or not contact_id:
-            raise NoContactId(error="no ContactId")
+            raise NoContactId() if answer["ResponseMetadata"].get("RequestId") else NotOfAws()
         return contact_id
 
     def forget_credentials(self, sender: Sender) -> None:

@@ -14,6 +14,7 @@ from botocore import exceptions as botocore_errors
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import SSLError as UrllibSSLError
 
+from outbound_chat_worker.connect import NotOfAws
 from outbound_chat_worker.redaction import redact
 
 
@@ -69,6 +70,7 @@ NOT_FOUND_OF_JOB = Rule(Decision.FAIL, "not_found", "the flow or template that t
 _QUOTA = Rule(Decision.HOLD, "quota", "a quota must be raised by AWS", wait=timedelta(minutes=5))
 _FOREIGN = "not Amazon Connect answered, but a proxy or what endpoint_url leads to"
 _STRANGER = Rule(Decision.HOLD, "foreign_answer", _FOREIGN, wait=FIRST_PROBE)
+_CONTENT_STRANGER = replace(_STRANGER, maybe_sent=True)
 _UNFORESEEN = Rule(Decision.FAIL, "unexpected_answer", "an answer that this version does not know")
 UNFORESEEN_ERROR = Rule(
     Decision.RETRY, "unexpected_error", "an error that this version does not know", maybe_sent=True, most_attempts=3
@@ -105,8 +107,7 @@ BY_AWS_CODE: Mapping[str, Rule] = {
     # Some AWS pages list throttling with HTTP 400, so the code decides and not the status.
     **dict.fromkeys(_THROTTLING_CODES, _THROTTLED),
     # The service waited for the rest of the request, or for something behind it; nobody says which.
-    "RequestTimeout": _SERVICE,
-    "RequestTimeoutException": _SERVICE,
+    **dict.fromkeys(("RequestTimeout", "RequestTimeoutException", "RequestAbortedException"), _SERVICE),
     "LimitExceededException": Rule(
         Decision.HOLD,
         "chats_full",
@@ -119,7 +120,7 @@ BY_AWS_CODE: Mapping[str, Rule] = {
     "InternalServiceException": _SERVICE,
     "InvalidRequestException": Rule(Decision.FAIL, "refused", "AWS refused the request as invalid"),
     "ResourceNotFoundException": NOT_FOUND,
-    "AccessDeniedException": _DENIED,
+    **dict.fromkeys(("AccessDeniedException", "NotAuthorized", "OptInRequired"), _DENIED),
     "ExpiredTokenException": CREDENTIALS,
     "ExpiredToken": CREDENTIALS,
     "RequestExpired": CREDENTIALS,
@@ -128,8 +129,8 @@ BY_AWS_CODE: Mapping[str, Rule] = {
     "UnrecognizedClientException": CREDENTIALS,
     "InvalidClientTokenId": CREDENTIALS,
     "MissingAuthenticationTokenException": CREDENTIALS,
+    "MissingAuthenticationToken": CREDENTIALS,
     "IncompleteSignature": CREDENTIALS,
-    "OptInRequired": _DENIED,
     "UnknownOperationException": _STRANGER,
 }
 
@@ -150,6 +151,7 @@ BY_EXCEPTION: tuple[tuple[type[Exception], Rule], ...] = (
     (botocore_errors.ConnectTimeoutError, _UNREACHABLE),
     (botocore_errors.EndpointConnectionError, _UNREACHABLE),
     (botocore_errors.ProxyConnectionError, _UNREACHABLE),
+    (NotOfAws, _CONTENT_STRANGER),
     (botocore_errors.HTTPClientError, _NO_ANSWER),
     (botocore_errors.ConnectionError, _NO_ANSWER),
     (ResponseParserError, _NO_ANSWER),
@@ -243,5 +245,5 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta:
         value = headers.get(name, "").strip()
         # A date, the other form of Retry-After, would be read by a clock that may be wrong; backoff serves then.
         if value.isascii() and value.isdigit():
-            return min(LONGEST_PAUSE, unit * min(int(value), 10**9))
+            return min(LONGEST_PAUSE, unit * int(value[:9]))
     return timedelta(0)

@@ -120,21 +120,13 @@ class JobFile:
             job = row.job()
             if not isinstance(job, InvalidJob) and isinstance(minutes := job.get("chat_duration_in_minutes"), int):
                 self.own_minutes[minutes] += 1
-            if row.lines > 1 and len(self.swallowers) < KEPT_SWALLOWERS and any(map(_SWALLOWED, row.cells.values())):
-                self.swallowers[row.number] = row.line
+            note_swallower(row, self.swallowers)
             yield job
 
     @property
     def warning(self) -> str | None:
         """What to say of accepted rows that seem to hold others, behind a quote that should not be there."""
-        lines = [f"{line:,}" for line in self.swallowers.values()]
-        if not lines:
-            return None
-        more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""  # noqa: PLR2004  # as many as fit a line
-        return (
-            "accepted rows have a line with a phone number inside of a cell, as if a quote took the rows behind it; "
-            f"look at the rows that begin on line {', '.join(lines[:10])}{more}"
-        )
+        return swallow_warning(self.swallowers)
 
     def lines_of(self, rows: Collection[int]) -> dict[int, int]:
         """The lines of rows by their number; reads the file again up to the last of them, and so ends any reading."""
@@ -150,6 +142,24 @@ class JobFile:
     def close(self) -> None:
         """Closes the file."""
         self._bytes.close()
+
+
+def note_swallower(row: Row, noted: dict[int, int]) -> None:
+    """Notes the line of a row that seems to hold other rows in a cell, by the number of the row."""
+    if row.lines > 1 and not row.fault and len(noted) < KEPT_SWALLOWERS and any(map(_SWALLOWED, row.cells.values())):
+        noted[row.number] = row.line
+
+
+def swallow_warning(noted: Mapping[int, int]) -> str | None:
+    """What to say of the rows that were noted; none where there are none."""
+    lines = [f"{line:,}" for line in noted.values()]
+    if not lines:
+        return None
+    more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""  # noqa: PLR2004  # as many as fit a line
+    return (
+        "accepted rows have a line with a phone number inside of a cell, as if a quote took the rows behind it; "
+        f"look at the rows that begin on line {', '.join(lines[:10])}{more}"
+    )
 
 
 def unpacked_name(path: Path) -> Path:

@@ -29,9 +29,13 @@ Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_d
 
 def pairs(values: list[str]) -> dict[str, str] | None:
     """Attributes from `name=value`; None: there are none."""
-    found = dict(value.partition("=")[::2] for value in values)
-    if any("=" not in value for value in values):
-        raise typer.BadParameter("attributes are written name=value", param_hint="--attribute")
+    found: dict[str, str] = {}
+    for name, equals, value in (given.partition("=") for given in values):
+        if not equals:
+            raise typer.BadParameter("attributes are written name=value", param_hint="--attribute")
+        if name in found:
+            raise typer.BadParameter(f'"{name}" is given twice; leave one of the two out', param_hint="--attribute")
+        found[name] = value
     return found or None
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from outbound_chat.cli.files import unpacked
+from outbound_chat.cli.files import note_swallower, unpacked
 from outbound_chat.rows import CsvReader, Row, UnusableFile
+
+if TYPE_CHECKING:
+    from outbound_chat.errors import FieldError
 
 COLUMNS = ("to", "number")
 """Names that the column of the numbers may have."""
@@ -27,6 +30,10 @@ class NumberFile:
             raise UnusableFile(f"{path} can't be read: {error.strerror}") from error
         self.line = 1
         """Line on which the row that was read last begins: a quote that is never closed swallows those behind it."""
+        self.fault: FieldError | None = None
+        """Why that row can't be read; none: it can."""
+        self.swallowers: dict[int, int] = {}
+        """The first rows that seem to hold other rows in a cell, each with the line on which it begins."""
         self._reader = CsvReader(str(path))
         self._reader.any_columns = True
         self._rows = self._read(path)
@@ -58,6 +65,8 @@ class NumberFile:
         row, self._first = self._first, None
         while row:
             self.line = row.line
+            self.fault = row.fault.errors[0] if row.fault else None
+            note_swallower(row, self.swallowers)
             yield row.cells.get(self._column, "")
             row = next(self._rows, None)
 

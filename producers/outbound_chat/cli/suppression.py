@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from outbound_chat.cli.files import UnusableFile
+from outbound_chat.cli.files import UnusableFile, swallow_warning
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.numbers import NumberFile
 from outbound_chat.cli.output import Exit, number_of, out, print_json, talk, to_json
@@ -91,7 +91,8 @@ class _Faults:
     def add(self, rejection: Rejection) -> None:
         self.count += 1
         if len(self.shown) < SHOWN_FAULTS:
-            self.shown.append((self.file.line if self.file else rejection.row, rejection.errors[0]))
+            fault = (self.file and self.file.fault) or rejection.errors[0]
+            self.shown.append((self.file.line if self.file else rejection.row, fault))
 
     def show(self) -> None:
         word = "line" if self.file else "number"
@@ -99,6 +100,8 @@ class _Faults:
             talk.print(f"{word} {place}: {error.message} [{error.code}]", markup=False)
         if self.count > len(self.shown):
             talk.print(f"and {self.count - len(self.shown):,} more", markup=False)
+        if self.file and (warning := swallow_warning(self.file.swallowers)):
+            talk.print(f"warning: {warning}", style="yellow", markup=False)
 
 
 def _change(

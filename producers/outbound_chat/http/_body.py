@@ -83,11 +83,12 @@ async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[s
     except TooManyMembers as error:
         raise Problem(Code.BODY_TOO_LARGE, f"The body {error}.") from None
     except (ValueError, RecursionError):
-        raise Problem(Code.INVALID_JSON, "The body must be one JSON object in UTF-8, with no name twice.") from None
+        detail = "The body must be one JSON object in UTF-8, with no name twice, NaN or Infinity."
+        raise Problem(Code.INVALID_JSON, detail) from None
     if not isinstance(found, dict):
         raise Problem(Code.INVALID_JSON, "The body must be one JSON object.")
     return found
 
 
 def _parsed(body: bytearray) -> Any:
-    return parse_json(body.decode("utf-8"))
+    return parse_json(body.decode("utf-8-sig"))

@@ -114,12 +114,11 @@ def _options(body: dict[str, Any], key: str | None) -> dict[str, Any]:
         short = sorted(body.keys() & (ROW_OPTIONS - OWN_OPTIONS))
         errors += [FieldError(name, Code.NOT_ALLOWED, message) for name in short]
     options = dict(body)
-    for name in TIMES:
-        if isinstance(value := options.get(name), str):
-            try:
-                options[name] = parse_time(name, value)
-            except InvalidJob as error:
-                errors += error.errors
+    for name in options.keys() & TIMES:
+        try:
+            options[name] = parse_time(name, options[name])
+        except InvalidJob as error:
+            errors += error.errors
     if key is not None and options.setdefault("idempotency_key", key) != key:
         message = "differs from idempotency_key in the body; give one of the two"
         errors.append(FieldError("Idempotency-Key", Code.GIVEN_TWICE, message))

@@ -200,13 +200,13 @@ class CsvReader(RowReader):
                 continue
             if cells is not None and not any(map(str.strip, cells)):
                 continue
-            if not self._names and (cells is not None or last):
+            if not self._names:
                 self._names = checked_columns(cells or [], self._name, self._template, to_send=not self.any_columns)
                 self.columns = [name for name in self._names if name]
-            elif cells is None:
-                return
-            else:
+            elif cells is not None:
                 yield self._row(cells)
+            if cells is None:
+                return
 
     def _put_back(self) -> None:
         """The row is read again from its first line, when more of it has come."""

@@ -29,6 +29,8 @@ A megabyte has room for 100,000, each of which would be looked at.
 """
 TIMES = ("send_at", "expires_at")
 NUMBERS = ("chat_duration_in_minutes",)
+MOST_DIGITS = 20
+"""More are not read: they are out of range anyway, and Python refuses thousands of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Row:
         return self.fault or converted(self.cells, self.named)
 
 
-def parse_time(field: str, text: str | None) -> datetime | None:
+def parse_time(field: str, text: object) -> datetime | None:
     """An ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00.
 
     Raises:
@@ -64,7 +66,7 @@ def parse_time(field: str, text: str | None) -> datetime | None:
         field, Code.INVALID_TIME, "must be an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00"
     )
     try:
-        instant = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text if isinstance(text, str) else "")
     except ValueError as error:
         raise InvalidJob([fault]) from error
     if instant.tzinfo is None:
@@ -133,15 +135,19 @@ def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> 
             continue
         if isinstance(value, str) and not _is_text(value):
             errors.append(FieldError(column, Code.NOT_UNICODE, "is not UTF-8; save the file as UTF-8"))
+        elif dot and base in MAPS and cells.get(base) is not None:
+            message = f"is given as an object and as {base}.NAME; leave one of the two out"
+            twice = FieldError(base, Code.GIVEN_TWICE, message)
+            errors += [] if twice in errors else [twice]
         elif dot and base in MAPS:
             row.setdefault(base, {})[key] = value
-        elif column in TIMES and isinstance(value, str):
+        elif column in TIMES:
             try:
                 row[column] = parse_time(column, value)
             except InvalidJob as error:
                 errors += error.errors
         elif column in NUMBERS and isinstance(value, str):
-            row[column] = int(value) if value.isascii() and value.isdigit() else value
+            row[column] = int(value[:MOST_DIGITS]) if value.isascii() and value.isdigit() else value
         else:
             row[column] = value
     return InvalidJob(errors) if errors else row
