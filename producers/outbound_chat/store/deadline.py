@@ -13,10 +13,12 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Self
 
-from redis.exceptions import RedisError, TimeoutError as RedisTimeoutError
+from redis.exceptions import ConnectionError as RedisConnectionError, RedisError, TimeoutError as RedisTimeoutError
 
 UNSENT = "No command was sent: the connection could not be made."
 """Note on an error of redis-py, which nothing else tells from those of a command."""
+CLOSED = "Connection closed by server."
+"""As redis-py says it, which says it of reads alone."""
 SHORTEST = 0.001
 """A socket with a time-out of 0 does not wait at all."""
 
@@ -149,7 +151,7 @@ class _Socket:
 
 
 class _BoundedOfTasks(_Bounded):
-    """Also ends when its task is cancelled while a command leaves.
+    """Also ends when its task is cancelled while a command leaves, and reports a loss that shows before it leaves.
 
     redis-py sends under `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes as it ends; the
     task would then wait for the answer, or for ever if it is a subscription.
@@ -165,11 +167,25 @@ class _BoundedOfTasks(_Bounded):
 
     async def send_packed_command(self, *args: Any, **options: Any) -> None:
         before = _cancel_requests()
-        await super().send_packed_command(*args, **options)  # type: ignore[misc]  # the other base has it
-        # A task that was cancelled before and tidies up now is left alone.
-        if _cancel_requests() > before:
-            await self.disconnect(nowait=True)  # type: ignore[attr-defined]  # as above
-            raise asyncio.CancelledError
+        try:
+            await super().send_packed_command(*args, **options)  # type: ignore[misc]  # the other base has it
+        finally:
+            # A task that was cancelled before and tidies up now is left alone.
+            if _cancel_requests() > before:
+                await self.disconnect(nowait=True)  # type: ignore[attr-defined]  # as above
+                raise asyncio.CancelledError
+
+    async def _send_packed_command(self, command: Any) -> None:
+        """Raises a `ConnectionError` of redis-py where it would stumble: over an attribute that is None, or a method.
+
+        The writer is gone if another task of a subscription lost it meanwhile. The transport is if the line was reset
+        between two calls; then Python 3.12 and 3.13 raise a `TypeError`.
+        https://github.com/python/cpython/issues/136234
+        """
+        writer: asyncio.StreamWriter | None = self._writer  # type: ignore[attr-defined]  # as above
+        if writer is None or writer.is_closing():
+            raise RedisConnectionError(CLOSED)
+        await super()._send_packed_command(command)  # type: ignore[misc]  # as above
 
 
 def _cancel_requests() -> int:

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, Self
 
 import redis
 import redis.asyncio
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import ConnectionError as RedisConnectionError, TimeoutError as RedisTimeoutError
 
-from outbound_chat.store.deadline import Deadline
+from outbound_chat.store.deadline import CLOSED, Deadline
 from outbound_chat.store.faults import FAULTS, translated
 from outbound_chat.store.persist import Patience
 
@@ -59,7 +59,7 @@ class Subscription:
         self._pubsub = client.pubsub(node=client.get_random_node()) if clustered else client.pubsub()
         try:
             self._pubsub.subscribe(self._channel)
-            self._lent_retry = _exchange_retry(self._pubsub, _Never())
+            self._lent_retry = _exchange_retry(self._pubsub, _Never(self._pubsub.connection))
             _answered(self._pubsub.get_message(timeout=deadline.silence), "SUBSCRIBE")
         except BaseException:
             self._close()
@@ -129,7 +129,7 @@ class AsyncSubscription:
             self._pubsub = self._client.pubsub()
         try:
             await self._pubsub.subscribe(self._always)
-            self._lent_retry = _exchange_retry(self._pubsub, _Never())
+            self._lent_retry = _exchange_retry(self._pubsub, _Never(self._pubsub.connection))
             _answered(await self._pubsub.get_message(timeout=deadline.silence), "SUBSCRIBE")
         except BaseException:
             await self._close()
@@ -152,10 +152,16 @@ class AsyncSubscription:
 class _Never:
     """The retry of a connection that is given up at its first fault, of threads and of asyncio.
 
-    Those of redis-py connect again before they give up.
+    Those of redis-py connect again before they give up. All that uses a connection runs through its retry, and
+    connecting too.
     """
 
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
     def call_with_retry(self, do: Callable[[], Any], *_: Any, **__: Any) -> Any:
+        if not self._connection.is_connected:
+            raise RedisConnectionError(CLOSED)
         return do()
 
     def get_retries(self) -> int:
