@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,13 +13,21 @@ import pytest
 import redis
 
 from outbound_chat.errors import StoreUnavailable
-from outbound_chat.store import Call, Store
+from outbound_chat.ids import new_local_id
+from outbound_chat.request import ChatRequest
+from outbound_chat.store import Call, Store, calls
+from outbound_chat_config import LATEST_SECONDS
 from outbound_chat_worker.bringer import Bringer
+from outbound_chat_worker.calling import Caller
+from outbound_chat_worker.connect import TooLate
 from outbound_chat_worker.pump import Pump
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
 from tests.harness import Harness, number
 from tests.waiting import T, wait_until
+
+PATIENCE = 60.0
+"""Bites on failure only."""
 
 
 @pytest.fixture
@@ -166,6 +175,31 @@ def test_jobs_ahead_go_back_when_calls_become_slow(stack: Harness, runtime: Runt
     books = runtime.store.books(runtime.keys("main"))
     assert books["leased"] == 0
     assert books["sent"] == stack.sandbox.stats().accepted
+
+
+def test_a_call_leaves_within_half_a_second_of_its_claim_or_never(stack: Harness, runtime: Runtime) -> None:
+    """AWS counts calls as they arrive: what a busy machine holds up must not come on top of what is claimed by then."""
+    keys, id_ = runtime.keys("main"), new_local_id()
+    claim = calls.claim(keys, pump="p", claim_id=id_, wanted=1, lease_ms=60_000, linger_ms=0, nonce="")
+    claimed = runtime.store.run(claim)
+    assert isinstance(claimed, calls.Claimed)
+    caller, now = Caller(runtime, "main"), time.monotonic()
+    assert caller.attempt(claimed.jobs[0], id_, now - LATEST_SECONDS).outcome == "not_called"
+    assert stack.sandbox.stats().calls == 0
+    assert caller.attempt(claimed.jobs[0], id_, now + PATIENCE).outcome == "sent"
+    assert stack.sandbox.stats().calls == 1
+
+
+def test_a_call_that_is_held_up_while_it_is_made_is_not_sent(stack: Harness, runtime: Runtime) -> None:
+    """By a credential process, or by a busy machine: it is looked at again just before its bytes leave."""
+    request = ChatRequest.from_short({"to": number(1), "text": "Hello"})
+    sender = stack.settings.sender("support")
+    arguments = request.api(sender, new_local_id())
+    with pytest.raises(TooLate):
+        runtime.connect.start_chat(sender, arguments, leaves_by=time.monotonic())
+    assert stack.sandbox.stats().calls == 0
+    runtime.connect.start_chat(sender, arguments, leaves_by=time.monotonic() + PATIENCE)
+    assert stack.sandbox.stats().calls == 1
 
 
 def test_a_process_that_ends_takes_its_pump_along(stack: Harness, runtime: Runtime) -> None:
