@@ -62,6 +62,8 @@ class Proxy:
         self.tls = tls
         self.delay = 0.0
         """Seconds by which each piece of data comes later, either way."""
+        self.lost = 0
+        """Pieces of data that vanished."""
         self.bytes_per_second: float | None = None
         self._lost: frozenset[Way] = frozenset()
         self._left: dict[Way, int] = {}
@@ -188,6 +190,7 @@ class Proxy:
                 self._count(len(data), way)
                 await self._gates[way].pass_through()
                 if self._loses(connection, way):
+                    self.lost += 1
                     continue
                 sink.write(data)
                 await sink.drain()

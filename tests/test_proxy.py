@@ -1,19 +1,22 @@
 """The proxy of the tests, against an echo server: a fault that does not happen would prove nothing."""
 
+import asyncio
 import contextlib
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
 from tests.proxy import Proxy, Way, running_proxy
 from tests.tls import make_certificates
+from tests.waiting import wait_until
 
-SOON = 0.3
+PATIENCE = 60.0
+"""Bites on failure only."""
 
 
 def _echo(listener: socket.socket) -> None:
@@ -35,11 +38,11 @@ def proxy() -> Iterator[Proxy]:
         with running_proxy(listener.getsockname()[1]) as one:
             yield one
         listener.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
+    thread.join(PATIENCE)
 
 
 def connect(proxy: Proxy) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", proxy.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE)
 
 
 def says(client: socket.socket, word: bytes) -> bytes:
@@ -48,14 +51,27 @@ def says(client: socket.socket, word: bytes) -> bytes:
 
 
 def is_silent(client: socket.socket) -> bool:
-    client.settimeout(SOON)
+    """Of a client whose answer can't come any more, as the proxy itself says."""
+    client.setblocking(False)
     try:
         client.recv(1_024)
-    except TimeoutError:
+    except BlockingIOError:
         return True
     finally:
-        client.settimeout(10)
+        client.settimeout(PATIENCE)
     return False
+
+
+class Sleep:
+    """Stands in for `asyncio.sleep`: tells for how long the proxy would sleep, and has the test say when it wakes."""
+
+    def __init__(self) -> None:
+        self.asked: SimpleQueue[float] = SimpleQueue()
+        self.over = threading.Semaphore(0)
+
+    async def __call__(self, seconds: float) -> None:
+        self.asked.put(seconds)
+        assert await asyncio.to_thread(self.over.acquire, timeout=PATIENCE)
 
 
 def test_it_cuts_connections_and_takes_new_ones(proxy: Proxy) -> None:
@@ -82,17 +98,25 @@ def test_it_refuses_and_listens_again_on_the_same_port(proxy: Proxy) -> None:
             assert says(client, b"hello") == b"hello"
 
 
-def test_it_delays_and_limits(proxy: Proxy) -> None:
-    """A slow line: each way takes its time."""
+@pytest.mark.parametrize(
+    ("delay", "bytes_per_second", "each"), [(0.1, None, 0.1), (0.0, 1_000, 0.2), (0.1, 1_000, 0.3)]
+)
+def test_it_delays_and_limits(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, delay: float, bytes_per_second: float | None, each: float
+) -> None:
+    """A slow line: each way takes its time, and nothing comes before it is over."""
+    data, sleep = b"x" * 200, Sleep()
     with connect(proxy) as client:
-        proxy.delay = 0.1
-        started = time.monotonic()
         assert says(client, b"hello") == b"hello"
-        assert time.monotonic() - started >= 0.2
-        proxy.delay, proxy.bytes_per_second = 0.0, 1_000
-        started = time.monotonic()
-        assert says(client, b"x" * 100) == b"x" * 100
-        assert time.monotonic() - started >= 0.2
+        with monkeypatch.context() as patch:
+            patch.setattr(asyncio, "sleep", sleep)
+            proxy.delay, proxy.bytes_per_second = delay, bytes_per_second
+            client.sendall(data)
+            for _ in ("requests", "answers"):
+                assert sleep.asked.get(timeout=PATIENCE) == pytest.approx(each)
+                assert is_silent(client)
+                sleep.over.release()
+            assert client.recv(1_024) == data
 
 
 @pytest.mark.parametrize("way", ["requests", "answers"])
@@ -101,8 +125,8 @@ def test_what_it_holds_comes_late(proxy: Proxy, way: Way) -> None:
     with connect(proxy) as client:
         proxy.hold(way)
         client.sendall(b"hello")
+        wait_until(lambda: proxy.held(way) == 1, what="what it holds")
         assert is_silent(client)
-        assert proxy.held(way) == 1
         proxy.let_pass()
         assert client.recv(1_024) == b"hello"
 
@@ -114,6 +138,7 @@ def test_half_open_a_connection_stands_and_no_answer_comes(proxy: Proxy, way: Wa
         assert says(client, b"hello") == b"hello"
         proxy.lose(way)
         client.sendall(b"lost")
+        wait_until(lambda: proxy.lost == 1, what="the loss")
         assert is_silent(client)
         proxy.heal()
         with pytest.raises(ConnectionResetError):
