@@ -9,7 +9,7 @@ T = TypeVar("T")
 POLL_SECONDS = 0.02
 
 
-def wait_until(condition: Callable[[], T], *, timeout: float = 30.0, what: str = "the condition") -> T:
+def wait_until(condition: Callable[[], T], *, timeout: float = 120.0, what: str = "the condition") -> T:
     """Returns the first true value of `condition`; fails the test after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:

@@ -19,6 +19,11 @@ from tests.harness import number
 from tests.waiting import wait_until
 
 REREAD_SECONDS = 2.0
+HOUR_MS = 3_600_000
+PATIENCE = 600.0
+"""Bites on failure only."""
+PATIENT: dict[str, Any] = {**VALUES, "redis_timeout": 60}
+"""What a busy machine may need for a call, hundreds of others being under way."""
 
 
 @pytest.fixture
@@ -29,16 +34,16 @@ def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
 
 @pytest.fixture
 def store(server: EmbeddedServer) -> Iterator[Store]:
-    with Store(server.url) as own:
+    with Store(server.url, seconds=PATIENCE) as own:
         keys = own.keys("main")
         limits: dict[str, Any] = {"rate": 1000, "burst": 1000, "max_pumps": 1, "senders": {}, "weights": {}}
-        own.run(calls.configure(keys, version="v", keep_ms=60_000, keep_requests_ms=60_000, **limits))
+        own.run(calls.configure(keys, version="v", keep_ms=HOUR_MS, keep_requests_ms=HOUR_MS, **limits))
         yield own
 
 
 @pytest.fixture
 def chat(server: EmbeddedServer) -> Iterator[OutboundChat]:
-    with OutboundChat(redis_url=server.url, **VALUES) as client:
+    with OutboundChat(redis_url=server.url, **PATIENT) as client:
         yield client
 
 
@@ -46,7 +51,7 @@ def _send_all(store: Store) -> None:
     """What a worker does, without one."""
     keys = store.keys("main")
     id_ = new_local_id()
-    claim = calls.claim(keys, pump="p", claim_id=id_, wanted=500, lease_ms=60_000, linger_ms=0, nonce="")
+    claim = calls.claim(keys, pump="p", claim_id=id_, wanted=500, lease_ms=HOUR_MS, linger_ms=0, nonce="")
     claimed = store.run(claim)
     assert isinstance(claimed, Claimed)
     results = [
@@ -62,8 +67,22 @@ def _cut(store: Store) -> None:
         together.execute()
 
 
+def _channel(store: Store, id_: str) -> str:
+    return store.keys("main").done(id_.partition(".")[2])
+
+
 def _subscribers(store: Store, id_: str) -> int:
-    return int(store.redis.pubsub_numsub(store.keys("main").done(id_.partition(".")[2]))[0][1])
+    return int(store.redis.pubsub_numsub(_channel(store, id_))[0][1])
+
+
+def _listeners(store: Store) -> int:
+    return sum(client["sub"] != "0" for client in store.redis.client_list())
+
+
+async def _standing(store: Store, jobs: list[Job]) -> None:
+    channels = [_channel(store, job.id) for job in jobs]
+    everybody = lambda: all(count for _, count in store.redis.pubsub_numsub(*channels))  # noqa: E731  # one use
+    await asyncio.to_thread(wait_until, everybody, timeout=PATIENCE, what="all subscriptions")
 
 
 def _script_calls(store: Store) -> int:
@@ -78,11 +97,11 @@ def test_waiting_reads_the_record_a_few_times_and_not_in_a_loop(store: Store, ch
     job = chat.enqueue(sender="support", to=number(1))
     before, began = _script_calls(store), time.monotonic()
     ends: list[Job] = []
-    waiter = threading.Thread(target=lambda: ends.append(chat.wait(job.id, timeout=60)))
+    waiter = threading.Thread(target=lambda: ends.append(chat.wait(job.id, timeout=PATIENCE)))
     waiter.start()
     wait_until(lambda: _subscribers(store, job.id) == 1, what="the waiter's subscription")
     _send_all(store)
-    waiter.join(60)
+    waiter.join(PATIENCE)
 
     rereads = (time.monotonic() - began) / REREAD_SECONDS
     of_the_worker, of_the_waiter = 2, 3
@@ -95,12 +114,12 @@ def test_a_lost_notification_delays_and_does_not_hang(store: Store, chat: Outbou
     """Redis forgets what it publishes: the record alone is the truth."""
     job = chat.enqueue(sender="support", to=number(1))
     ends: list[Job] = []
-    waiter = threading.Thread(target=lambda: ends.append(chat.wait(job.id, timeout=60)))
+    waiter = threading.Thread(target=lambda: ends.append(chat.wait(job.id, timeout=PATIENCE)))
     waiter.start()
     wait_until(lambda: _subscribers(store, job.id) == 1, what="the waiter's subscription")
     _cut(store)
     _send_all(store)
-    waiter.join(60)
+    waiter.join(PATIENCE)
 
     assert ends[0].state is JobState.SENT
 
@@ -119,11 +138,11 @@ def test_a_batch_is_waited_for_until_its_last_job(store: Store, chat: OutboundCh
     """Scripts go on when everybody has been texted."""
     receipt = chat.enqueue_batch([{"to": number(index)} for index in range(3)], sender="support")
     ends: list[Batch] = []
-    waiter = threading.Thread(target=lambda: ends.append(chat.wait_batch(receipt.id, timeout=60)))
+    waiter = threading.Thread(target=lambda: ends.append(chat.wait_batch(receipt.id, timeout=PATIENCE)))
     waiter.start()
     wait_until(lambda: _subscribers(store, receipt.id) == 1, what="the waiter's subscription")
     _send_all(store)
-    waiter.join(60)
+    waiter.join(PATIENCE)
 
     assert (ends[0].final, ends[0].counts[JobState.SENT], ends[0].remaining) == (True, 3, 0)
 
@@ -132,34 +151,24 @@ def test_hundreds_wait_at_once_on_one_client(server: EmbeddedServer, store: Stor
     """A web service has one client and many requests."""
 
     async def walk() -> list[Job]:
-        async with AsyncOutboundChat(redis_url=server.url, **VALUES) as chat:
+        async with AsyncOutboundChat(redis_url=server.url, **PATIENT) as chat:
             jobs = [await chat.enqueue(sender="support", to=number(index)) for index in range(200)]
-            waiting = [asyncio.create_task(chat.wait(job.id, timeout=60)) for job in jobs]
-            everybody = lambda: all(_subscribers(store, job.id) for job in jobs)  # noqa: E731  # one use, one line
-            await asyncio.to_thread(wait_until, everybody, what="200 subscriptions")
+            waiting = [asyncio.create_task(chat.wait(job.id, timeout=PATIENCE)) for job in jobs]
+            await _standing(store, jobs)
             _send_all(store)
             return await asyncio.gather(*waiting)
 
     assert {job.state for job in asyncio.run(walk())} == {JobState.SENT}
 
 
-def _listeners(store: Store) -> int:
-    return sum(client["sub"] != "0" for client in store.redis.client_list())
-
-
-async def _standing(store: Store, jobs: list[Job]) -> None:
-    everybody = lambda: all(_subscribers(store, job.id) for job in jobs)  # noqa: E731  # one use, one line
-    await asyncio.to_thread(wait_until, everybody, what="all subscriptions")
-
-
 def test_all_who_wait_on_one_client_share_a_connection(server: EmbeddedServer, store: Store) -> None:
     """1,000 long polls must not hold 1,000 connections, nor leave channels behind."""
 
     async def walk() -> None:
-        async with AsyncOutboundChat(redis_url=server.url, **VALUES) as chat:
+        async with AsyncOutboundChat(redis_url=server.url, **PATIENT) as chat:
             jobs = [await chat.enqueue(sender="support", to=number(index)) for index in range(50)]
-            waiting = [asyncio.create_task(chat.wait(job.id, timeout=60)) for job in jobs]
-            waiting += [asyncio.create_task(chat.wait(jobs[0].id, timeout=60))]
+            waiting = [asyncio.create_task(chat.wait(job.id, timeout=PATIENCE)) for job in jobs]
+            waiting += [asyncio.create_task(chat.wait(jobs[0].id, timeout=PATIENCE))]
             await _standing(store, jobs)
             assert _listeners(store) == 1
             for task in waiting[1:50]:
@@ -178,11 +187,11 @@ def test_what_ended_while_the_connection_was_cut_is_found(server: EmbeddedServer
     """A cut must cost nobody the end of a job."""
 
     async def walk() -> list[Job]:
-        async with AsyncOutboundChat(redis_url=server.url, **VALUES) as chat, asyncio.timeout(60):
+        async with AsyncOutboundChat(redis_url=server.url, **PATIENT) as chat, asyncio.timeout(PATIENCE):
             jobs = [await chat.enqueue(sender="support", to=number(index)) for index in range(20)]
             batch = await chat.enqueue_batch([{"to": number(30)}], sender="support")
-            waiting = [asyncio.create_task(chat.wait(job.id, timeout=600)) for job in jobs]
-            of_batch = asyncio.create_task(chat.wait_batch(batch.id, timeout=600))
+            waiting = [asyncio.create_task(chat.wait(job.id, timeout=PATIENCE)) for job in jobs]
+            of_batch = asyncio.create_task(chat.wait_batch(batch.id, timeout=PATIENCE))
             await _standing(store, jobs)
             _cut(store)
             _send_all(store)
@@ -197,8 +206,8 @@ def test_cuts_while_waiters_come_and_go_leave_nobody_waiting(server: EmbeddedSer
 
     async def wait_amid_cuts(chat: AsyncOutboundChat) -> set[JobState]:
         jobs = [await chat.enqueue(sender="support", to=number(index)) for index in range(10)]
-        gone = [asyncio.create_task(chat.wait(job.id, timeout=600)) for job in jobs[:5]]
-        waiting = [asyncio.create_task(chat.wait(job.id, timeout=600)) for job in jobs]
+        gone = [asyncio.create_task(chat.wait(job.id, timeout=PATIENCE)) for job in jobs[:5]]
+        waiting = [asyncio.create_task(chat.wait(job.id, timeout=PATIENCE)) for job in jobs]
         for leaver in gone:
             await asyncio.to_thread(_cut, store)
             leaver.cancel()
@@ -206,7 +215,7 @@ def test_cuts_while_waiters_come_and_go_leave_nobody_waiting(server: EmbeddedSer
         return {job.state for job in await asyncio.gather(*waiting)}
 
     async def walk() -> None:
-        async with AsyncOutboundChat(redis_url=server.url, **VALUES) as chat, asyncio.timeout(100):
+        async with AsyncOutboundChat(redis_url=server.url, **PATIENT) as chat, asyncio.timeout(PATIENCE):
             for _ in range(20):
                 assert await wait_amid_cuts(chat) == {JobState.SENT}
 
@@ -217,9 +226,9 @@ def test_those_who_wait_are_told_when_redis_goes_away(server: EmbeddedServer, st
     """Better an error now than silence until the time is over."""
 
     async def walk() -> None:
-        async with AsyncOutboundChat(redis_url=server.url, **VALUES) as chat:
+        async with AsyncOutboundChat(redis_url=server.url, **PATIENT) as chat:
             job = await chat.enqueue(sender="support", to=number(1))
-            waiting = asyncio.create_task(chat.wait(job.id, timeout=120))
+            waiting = asyncio.create_task(chat.wait(job.id, timeout=PATIENCE))
             await _standing(store, [job])
             server.stop()
             with pytest.raises(StoreUnavailable):
