@@ -98,6 +98,8 @@ class Harness:
                 "chat": sender(channel="whatsapp", source=WHATSAPP_SOURCE, **endpoint),
             },
             "retry": {"base": 0.05, "cap": 1.0},
+            # What a busy machine may need for a call.
+            "redis_timeout": 60,
             **changes,
         }
         self.settings_file.write_text(tomlkit.dumps(self.values), encoding="utf-8")
@@ -176,7 +178,7 @@ class Harness:
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """kill -9, by process id."""
         os.kill(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
 
     def books_add_up(self) -> bool:
         """Whether every job that the budget accepted is in exactly one place."""

@@ -82,7 +82,7 @@ class Proxy:
             listener = socket.create_server(("127.0.0.1", self.port))
             self.port = listener.getsockname()[1]
             starting = asyncio.start_server(self._serve, sock=listener, ssl=self.tls)
-            self._server = asyncio.run_coroutine_threadsafe(starting, self._loop).result(10)
+            self._server = asyncio.run_coroutine_threadsafe(starting, self._loop).result(60)
 
     def refuse(self) -> None:
         """Refuses new connections; those that stand stay."""
@@ -129,9 +129,9 @@ class Proxy:
         """Cuts all connections and takes no more."""
         self.refuse()
         self.cut()
-        asyncio.run_coroutine_threadsafe(self._end_tasks(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._end_tasks(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     def _ask(self, action: Callable[[], T]) -> T:
@@ -140,7 +140,7 @@ class Proxy:
         async def act() -> T:
             return action()
 
-        return asyncio.run_coroutine_threadsafe(act(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(act(), self._loop).result(60)
 
     def _reset(self, *, only_lossy: bool) -> None:
         for one in list(self._connections):

@@ -81,7 +81,7 @@ class RabbitMQ:
     def kill(self) -> None:
         """kill -9."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def restart(self) -> None:
         """Starts it again on the same port and data; returns when it answers."""

@@ -91,7 +91,7 @@ class SentinelSet:
         gone = self.primary()
         other = self.other(gone)
         gone.process.kill()
-        gone.process.wait(10)
+        gone.process.wait(60)
         self._line.cut()
         self._line.let_pass()
         self.wait_promoted(other)

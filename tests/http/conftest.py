@@ -12,7 +12,8 @@ import pytest
 from tests.harness import Harness, free_port, running_harness
 from tests.waiting import wait_until
 
-TIMEOUT = 60.0
+TIMEOUT = 180.0
+"""Bites on failure only: longer than the longest poll, a minute, and what a busy machine adds."""
 # Each client would read all certificates of the machine, which takes it longer than most tests; none is asked for here.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 

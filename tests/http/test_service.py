@@ -195,13 +195,13 @@ def test_several_processes_serve_count_together_and_end_together(stack: Harness)
     with service.client() as http:
         for index in range(20):
             job = {**JOB, "to": number(index)}
-            assert httpx.post(f"{service.url}/v1/jobs", json=job, verify=NO_TLS).status_code == 201
+            assert httpx.post(f"{service.url}/v1/jobs", json=job, timeout=TIMEOUT, verify=NO_TLS).status_code == 201
         text = http.get("/metrics").text
         assert 'outbound_chat_http_requests_total{method="POST",route="/v1/jobs",status="201"} 20.0' in text
     service.process.send_signal(signal.SIGTERM)
     assert service.process.wait(TIMEOUT) == 0
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{service.url}/healthz")
+        httpx.get(f"{service.url}/healthz", timeout=TIMEOUT, verify=NO_TLS)
 
 
 def test_processes_end_when_the_one_that_started_them_is_killed(stack: Harness) -> None:

@@ -84,7 +84,7 @@ def make_connect() -> Callable[..., "ConnectClient"]:
             "region_name": "us-east-1",
             "aws_access_key_id": SANDBOX_ACCESS_KEY_ID,
             "aws_secret_access_key": SANDBOX_SECRET_ACCESS_KEY,
-            "config": Config(retries={"total_max_attempts": 1}, read_timeout=10, max_pool_connections=1),
+            "config": Config(retries={"total_max_attempts": 1}, read_timeout=60, max_pool_connections=1),
         }
         client: ConnectClient = session.client("connect", **{**defaults, **parameters})
         return client
@@ -152,7 +152,7 @@ def signed_call(sandbox: SandboxClient) -> Callable[..., tuple[int, str | None, 
         sent.update({name: value for name, value in (afterwards or {}).items() if value is not None})
         for name in [name for name, value in (afterwards or {}).items() if value is None]:
             del sent[name]
-        connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=60)
         try:
             connection.request(method, path, body=data, headers=sent)
             response = connection.getresponse()
@@ -193,11 +193,11 @@ def timed_sandbox() -> Iterator[Callable[[SandboxOptions], tuple[SandboxClient, 
 
         thread = threading.Thread(target=asyncio.run, args=(run(),))
         thread.start()
-        url, loop, stop = addresses.get(timeout=10)
+        url, loop, stop = addresses.get(timeout=60)
         stops.append((loop, stop, thread))
         return SandboxClient(url), clock.advance
 
     yield start
     for loop, stop, thread in stops:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(60)

@@ -35,7 +35,7 @@ def test_json_gives_the_address_and_a_signal_ends_it_with_totals(number: signal.
         url = json.loads(process.stdout.readline())["url"]
         assert SandboxClient(url).stats().calls == 0
         process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=20)
+        stdout, stderr = process.communicate(timeout=60)
 
     assert (process.returncode, stdout) == (0, "")
     assert stderr == "0 calls: 0 contacts started, 0 repeated, 0 refused (0 of them throttled)\n"
@@ -55,7 +55,7 @@ def test_the_example_it_prints_works_when_pasted(*, pasted: bool) -> None:
         assert f"aws connect start-outbound-chat-contact --endpoint-url {match[0]}" in text
         assert SandboxClient(match[0]).stats().accepted == int(pasted)
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_port_that_is_taken_ends_with_exit_code_1() -> None:
         url = json.loads(process.stdout.readline())["url"]
         done = _run("--port", url.rpartition(":")[2])
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
     assert done.exit_code == 1
     assert done.stderr.startswith("cannot listen on 127.0.0.1")

@@ -55,7 +55,7 @@ def test_long_lists_come_in_pages_and_in_order(
         f"SignedHeaders=host;x-amz-date, Signature={'0' * 64}",
     }
     numbers = [f"+1202666{number:04}" for number in range(1_001)]
-    connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=60)
     for number in numbers:
         connection.request("PUT", "/contact/outbound-chat", json.dumps(request_to(number)), headers)
         assert connection.getresponse().read().startswith(b'{"ContactId":')
@@ -157,7 +157,7 @@ def test_a_child_ends_with_a_parent_that_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         address = urlsplit(parent.stdout.readline().strip())
-        with socket.create_connection((address.hostname, address.port or 0), timeout=20) as connection:
+        with socket.create_connection((address.hostname, address.port or 0), timeout=60) as connection:
             os.kill(parent.pid, signal.SIGKILL)
             assert connection.recv(1) == b""
 
@@ -182,7 +182,7 @@ def test_a_child_ends_with_a_parent_that_is_killed() -> None:
 def test_what_is_no_http_is_answered_and_closed(sandbox: SandboxClient, sent: bytes, status: int) -> None:
     """A client that hangs instead would be hard to understand."""
     address = urlsplit(sandbox.url)
-    with socket.create_connection((address.hostname, address.port or 0), timeout=10) as connection:
+    with socket.create_connection((address.hostname, address.port or 0), timeout=60) as connection:
         connection.sendall(sent)
         received = connection.makefile("rb").read()
 
@@ -193,7 +193,7 @@ def test_a_body_in_pieces_and_requests_in_one_piece_are_both_understood(sandbox:
     """TCP has no borders, and curl waits for 100 Continue before a large body."""
     address = urlsplit(sandbox.url)
     head = b"PUT /x HTTP/1.1\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
-    with socket.create_connection((address.hostname, address.port or 0), timeout=10) as connection:
+    with socket.create_connection((address.hostname, address.port or 0), timeout=60) as connection:
         answers = connection.makefile("rb")
         connection.sendall(head[:20])
         connection.sendall(head[20:])
@@ -207,7 +207,7 @@ def test_requests_behind_a_late_answer_wait_for_their_turn(sandbox: SandboxClien
     """HTTP tells answers apart by their order alone; also the answer to nonsense comes last, and then the end."""
     sandbox.configure(latency=timedelta(milliseconds=20))
     address = urlsplit(sandbox.url)
-    with socket.create_connection((address.hostname, address.port or 0), timeout=10) as connection:
+    with socket.create_connection((address.hostname, address.port or 0), timeout=60) as connection:
         connection.sendall(
             b"GET /late HTTP/1.1\r\n\r\n"
             b"GET /_sandbox/stats HTTP/1.1\r\n\r\n"
@@ -220,7 +220,7 @@ def test_requests_behind_a_late_answer_wait_for_their_turn(sandbox: SandboxClien
 
 def test_a_body_is_as_large_as_the_limit_and_the_connection_lives_on(sandbox: SandboxClient) -> None:
     """Many pieces make one request, and none of its bytes is taken for the next."""
-    connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=60)
     statuses = []
     for body in (b"x" * 1_048_576, b""):
         connection.request("PUT", "/x", body)

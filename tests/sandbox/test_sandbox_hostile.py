@@ -19,7 +19,7 @@ def body(content: bytes, head: bytes = CONFIGURE) -> bytes:
 def answer_to(sandbox: SandboxClient, sent: bytes) -> bytes:
     """Sends bytes and says that no more come; what is answered until the connection is closed."""
     address = urlsplit(sandbox.url)
-    with socket.create_connection((address.hostname or "", address.port or 0), timeout=30) as connection:
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=60) as connection:
         try:
             connection.sendall(sent)
             with contextlib.suppress(OSError):  # refused and closed before all was sent
@@ -74,7 +74,7 @@ def test_it_is_refused_and_the_sandbox_lives(sandbox: SandboxClient, sent: bytes
 def test_clients_that_never_end_a_request_keep_nobody_out(sandbox: SandboxClient) -> None:
     """Two hundred connections, each with half a head."""
     address = urlsplit(sandbox.url)
-    idle = [socket.create_connection((address.hostname or "", address.port or 0), timeout=30) for _ in range(200)]
+    idle = [socket.create_connection((address.hostname or "", address.port or 0), timeout=60) for _ in range(200)]
     try:
         for connection in idle:
             connection.sendall(PUT)

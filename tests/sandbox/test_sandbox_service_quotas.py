@@ -38,7 +38,7 @@ def make_quotas() -> Iterator[MakeQuotas]:
             "region_name": "us-east-1",
             "aws_access_key_id": SANDBOX_ACCESS_KEY_ID,
             "aws_secret_access_key": SANDBOX_SECRET_ACCESS_KEY,
-            "config": Config(retries={"total_max_attempts": 1}, read_timeout=10),
+            "config": Config(retries={"total_max_attempts": 1}, read_timeout=60),
         }
         create: Any = boto3.session.Session().client  # the stubs know Connect only
         clients.append(create("service-quotas", **{**defaults, **parameters}))
@@ -177,6 +177,6 @@ def test_the_command_takes_the_refusal_as_an_option(make_quotas: MakeQuotas) -> 
         assert process.stdout is not None
         error = _refused(make_quotas(json.loads(process.stdout.readline())["url"]), RATE)
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
     assert error.response["Error"]["Code"] == "AccessDeniedException"

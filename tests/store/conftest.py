@@ -19,13 +19,15 @@ from .clocked import ClockedLedger
 from .ledger import Ledger
 
 PREFIX = "oc-test"
+PATIENCE = 60.0
+"""Bites on failure only."""
 
 
 @pytest.fixture(scope="session")
 def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     server = EmbeddedServer(tmp_path_factory.mktemp("standalone"), fsync="no")
     try:
-        with Store(server.url, PREFIX) as store:
+        with Store(server.url, PREFIX, seconds=PATIENCE) as store:
             yield store
     finally:
         server.stop()
@@ -47,7 +49,7 @@ def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def cluster(cluster_url: str) -> Iterator[Store]:
-    with Store(cluster_url, PREFIX) as store:
+    with Store(cluster_url, PREFIX, seconds=PATIENCE) as store:
         yield store
 
 

@@ -91,7 +91,7 @@ def test_a_redis_that_takes_no_settings_drops_no_result(
             remover.delete("oc:{main}:settings")
             wait_until(lambda: "nothing can be claimed" in caplog.text, what="word of the pump")
             admin.execute_command("ACL", "SETUSER", "default", "~*")
-        done.result(60)
+        done.result(PATIENCE)
 
     books = runtime.store.books(runtime.keys("main"))
     assert books["leased"] == 0
@@ -109,7 +109,7 @@ def test_a_pump_that_redis_holds_up_does_not_keep_up(stack: Harness, runtime: Ru
             wait_until(lambda: not pump.keeps_up, what="word that it is held up")
         finally:
             stack.server.process.send_signal(signal.SIGCONT)
-        done.result(60)
+        done.result(PATIENCE)
 
 
 class DeafStore(Store):
@@ -193,12 +193,12 @@ def test_a_call_leaves_within_half_a_second_of_its_claim_or_never(stack: Harness
 def test_a_call_that_is_held_up_while_it_is_made_is_not_sent(stack: Harness, runtime: Runtime) -> None:
     """By a credential process, or by a busy machine: it is looked at again just before its bytes leave."""
     request = ChatRequest.from_short({"to": number(1), "text": "Hello"})
-    sender = stack.settings.sender("support")
-    arguments = request.api(sender, new_local_id())
+    identity = stack.settings.sender("support")
+    arguments = request.api(identity, new_local_id())
     with pytest.raises(TooLate):
-        runtime.connect.start_chat(sender, arguments, leaves_by=time.monotonic())
+        runtime.connect.start_chat(identity, arguments, leaves_by=time.monotonic())
     assert stack.sandbox.stats().calls == 0
-    runtime.connect.start_chat(sender, arguments, leaves_by=time.monotonic() + PATIENCE)
+    runtime.connect.start_chat(identity, arguments, leaves_by=time.monotonic() + PATIENCE)
     assert stack.sandbox.stats().calls == 1
 
 
@@ -209,7 +209,7 @@ def test_a_process_that_ends_takes_its_pump_along(stack: Harness, runtime: Runti
     """
     process = stack.start([sys.executable, "-c", _ENDS_MEANWHILE])
 
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
     assert "no call can begin" in stack.logs()
     books = runtime.store.books(runtime.keys("main"))
     assert books.get("sent", 0) == stack.sandbox.stats().accepted
