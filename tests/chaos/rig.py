@@ -123,6 +123,8 @@ class Rig:
         changes: dict[str, Any] = {
             "worker": dict(WORKER),
             "budgets": {BUDGET: {"rate": RATE, "burst": 20}},
+            # As clients have it that set nothing.
+            "redis_timeout": 5,
         }
         if self.options.sentinels:
             changes["redis_url"] = self.sentinels.url
