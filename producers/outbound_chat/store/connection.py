@@ -79,7 +79,7 @@ class _Pool(redis.ConnectionPool):
     def __del__(self) -> None:
         """Of a node that has left the cluster: redis-py leaves its connections, which refer to themselves, open."""
         super().__del__()
-        made: list[redis.Connection] = getattr(self, "_available_connections", [])
+        made: Any = getattr(self, "_available_connections", [])
         for connection in made:
             connection.disconnect()
 
