@@ -47,10 +47,17 @@ class _Connection:
 
     def reset(self) -> None:
         for writer in self.writers:
-            raw = writer.get_extra_info("socket")
-            with contextlib.suppress(OSError):
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            if not writer.is_closing():
+                raw = writer.get_extra_info("socket")
+                with contextlib.suppress(OSError):
+                    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             writer.transport.abort()
+
+
+def _close(writer: asyncio.StreamWriter) -> None:
+    # A transport with TLS that is closed twice loses hold of its connection, and can't be aborted any more.
+    if not writer.is_closing():
+        writer.close()
 
 
 class Proxy:
@@ -179,7 +186,7 @@ class Proxy:
         finally:
             self._connections.discard(connection)
             for writer in connection.writers:
-                writer.close()
+                _close(writer)
 
     async def _pass_on(
         self, connection: _Connection, source: asyncio.StreamReader, sink: asyncio.StreamWriter, way: Way
@@ -195,7 +202,7 @@ class Proxy:
                 sink.write(data)
                 await sink.drain()
         if not self._loses(connection, way):
-            sink.close()
+            _close(sink)
 
     def _count(self, size: int, way: Way) -> None:
         if way in self._left:

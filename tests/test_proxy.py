@@ -159,3 +159,21 @@ def test_it_ends_tls_with_the_certificate_it_is_given(proxy: Proxy, tmp_path: Pa
         wary = ssl.create_default_context(cafile=str(stranger.ca))
         with connect(secure) as raw, pytest.raises(ssl.SSLCertVerificationError):
             wary.wrap_socket(raw, server_hostname="127.0.0.1")
+
+
+def test_a_connection_with_tls_that_both_ends_have_left_can_be_cut(tmp_path: Path) -> None:
+    """It stands for as long as the proxy holds a piece of it."""
+    certificates = make_certificates(tmp_path)
+    trusting = ssl.create_default_context(cafile=str(certificates.ca))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        running_proxy(listener.getsockname()[1], tls=certificates.server_context) as secure,
+    ):
+        secure.hold("requests")
+        with connect(secure) as raw, trusting.wrap_socket(raw, server_hostname="127.0.0.1") as client:
+            server, _ = listener.accept()
+            client.sendall(b"held")
+            wait_until(lambda: secure.held("requests") == 1, what="the piece")
+            server.close()
+            assert client.recv(1_024) == b"", "the proxy has passed the end on"
+        secure.cut()
