@@ -12,7 +12,10 @@ import redis
 from outbound_chat.checks import Check, Level
 from outbound_chat.cli.server import server_checks
 from outbound_chat.store import Server, Store, read_servers
+from outbound_chat_config import Settings
+from outbound_chat_worker.cli.checks import worker_checks
 from outbound_chat_worker.embedded import EmbeddedServer
+from tests.harness import sender
 from tests.waiting import wait_until
 
 Start = Callable[..., EmbeddedServer]
@@ -139,3 +142,14 @@ def test_what_the_server_does_not_tell_is_unknown_and_no_fault(start: Start) -> 
 def test_an_old_server_is_refused() -> None:
     server = Server("", {"redis_version": "6.2.14", "clock_skew": 0.0}, {})
     assert next(iter(server_checks([server]))).level is Level.FAULT
+
+
+def test_the_broker_is_that_of_the_settings_it_is_given(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Celery app of this process keeps what it has read first."""
+    monkeypatch.setenv("OUTBOUND_CHAT_REDIS_URL", "redis://127.0.0.1:1")
+    for server in (start("first"), start("second")):
+        senders = {"support": sender(endpoint_url="http://127.0.0.1:1")}
+        settings = Settings.from_values(redis_url=server.url, senders=senders)
+        broker = next(check for check in worker_checks(settings) if check.subject == "broker")
+        assert broker.level is Level.OK, broker
+        server.stop()

@@ -20,7 +20,7 @@ MOST_MESSAGES = 100
 
 def worker_checks(settings: Settings) -> Iterator[Check]:
     """The broker once, AWS once for each identity that senders use, its quota once for each budget."""
-    yield _broker(of_its_own=settings.broker_url is not None)
+    yield _broker(settings.broker, of_its_own=settings.broker_url is not None)
     if settings.broker_url is None:
         yield from _strangers(settings)
     connect = Connect(settings.worker)
@@ -33,9 +33,10 @@ def worker_checks(settings: Settings) -> Iterator[Check]:
     yield from quota_checks(settings, connect)
 
 
-def _broker(*, of_its_own: bool) -> Check:
+def _broker(url: str, *, of_its_own: bool) -> Check:
     try:
-        with app.connection_for_write(connect_timeout=BROKER_SECONDS) as connection:
+        # The app by itself would go to the broker of the settings that it read first in this process.
+        with app.connection_for_write(url, connect_timeout=BROKER_SECONDS) as connection:
             connection.ensure_connection(max_retries=1, timeout=BROKER_SECONDS)
             where = connection.as_uri()
     except (OperationalError, KombuError, CeleryError, OSError) as error:
