@@ -294,7 +294,8 @@ def test_a_command_can_be_run_by_the_users_of_the_page(
     if command in _may(user, 1):
         assert not lacks, said.err
         assert world.refused() <= ({"config|get", "lrange"} if command == "doctor" else set())
-        assert ended.value.code == (4 if command == "wait" else 0), said
+        # What else doctor finds is no matter of rights: the Celery app that it asks is that of all tests here.
+        assert ended.value.code in {"wait": {4}, "doctor": {0, 1}}.get(command, {0}), said
     else:
         assert len(lacks) == 1, said.err
         assert world.refused()
