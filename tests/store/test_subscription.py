@@ -42,6 +42,14 @@ class Sends:
         await send
 
 
+async def tear_down(subscription: AsyncSubscription, sends: Sends) -> None:
+    """Cancels another task in the middle of a send; redis-py lets its connection go wherever one ends badly."""
+    other = asyncio.create_task(USES["add"](subscription))
+    await sends.held.get()
+    other.cancel()
+    await asyncio.wait({other})
+
+
 @asynccontextmanager
 async def subscribed(url: str) -> AsyncIterator[AsyncSubscription]:
     store = AsyncStore(url, seconds=PATIENCE)
@@ -63,7 +71,7 @@ def url(request: pytest.FixtureRequest) -> str:
 def test_a_send_that_finds_the_connection_torn_down_by_the_other_task_reports_the_loss(
     url: str, use: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """redis-py lets its connection go wherever a send ends badly, while the other task is about to use it."""
+    """It is about to use the connection just then."""
 
     async def work() -> None:
         async with subscribed(url) as subscription:
@@ -72,10 +80,7 @@ def test_a_send_that_finds_the_connection_torn_down_by_the_other_task_reports_th
                 patch.setattr(asyncio, "wait_for", sends.wait_for)
                 late = asyncio.create_task(USES[use](subscription))
                 go = await sends.held.get()
-                other = asyncio.create_task(USES["add"](subscription))
-                await sends.held.get()
-                other.cancel()
-                await asyncio.wait({other})
+                await tear_down(subscription, sends)
                 go.set()
                 with pytest.raises(StoreUnavailable):
                     await late
@@ -94,10 +99,7 @@ def test_a_subscription_that_was_lost_does_not_connect_again(
             with monkeypatch.context() as patch:
                 sends = Sends()
                 patch.setattr(asyncio, "wait_for", sends.wait_for)
-                lost = asyncio.create_task(USES["add"](subscription))
-                await sends.held.get()
-                lost.cancel()
-                await asyncio.wait({lost})
+                await tear_down(subscription, sends)
             with pytest.raises(StoreUnavailable):
                 await USES[use](subscription)
 
@@ -112,9 +114,7 @@ def test_a_reader_reports_that_the_other_task_tore_the_connection_down(
             sends = Sends()
             monkeypatch.setattr(asyncio, "wait_for", sends.wait_for)
             reading = asyncio.create_task(subscription.next(PATIENCE))
-            lost = asyncio.create_task(USES["add"](subscription))
-            await sends.held.get()
-            lost.cancel()
+            await tear_down(subscription, sends)
             with pytest.raises(StoreUnavailable):
                 await reading
 

@@ -114,7 +114,9 @@ def _options(body: dict[str, Any], key: str | None) -> dict[str, Any]:
         short = sorted(body.keys() & (ROW_OPTIONS - OWN_OPTIONS))
         errors += [FieldError(name, Code.NOT_ALLOWED, message) for name in short]
     options = dict(body)
-    for name in options.keys() & TIMES:
+    for name in TIMES:
+        if name not in options:
+            continue
         try:
             options[name] = parse_time(name, options[name])
         except InvalidJob as error:

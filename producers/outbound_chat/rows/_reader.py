@@ -129,17 +129,18 @@ class JsonReader(RowReader):
             self.line += 1
             if not line.strip():
                 continue
-            message = "must be one JSON object on a line of its own, with no name twice, NaN or Infinity"
-            fault = refused(Code.INVALID_JSON, message)
+            cells, fault = None, None
             try:
                 cells = parse_json(line)
             except TooManyMembers as error:
-                cells, fault = None, refused(Code.TOO_LONG, str(error))
+                fault = refused(Code.TOO_LONG, str(error))
             except (ValueError, RecursionError):
-                cells = None
+                pass
             if isinstance(cells, dict):
                 yield self.line, 1, cells, None
             else:
+                message = "must be one JSON object on a line of its own, with no name twice, NaN or Infinity"
+                fault = fault or refused(Code.INVALID_JSON, message)
                 yield self.line, 1, {WHOLE_ROW: line.rstrip("\r\n")}, fault
 
 
