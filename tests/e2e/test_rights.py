@@ -114,6 +114,11 @@ class World:
                 dead.add(f"main.{one.name}")
         return name
 
+    def nothing_asked(self) -> str:
+        """No worker runs here. Once three requests for one had no answer, which takes 6 s, doctor finds a fault."""
+        self.admin.delete(self.store.keys("main").requests)
+        return ""
+
     def held(self) -> str:
         self.chat.hold(tenant="held", reason="r")
         return "held"
@@ -240,7 +245,7 @@ COMMANDS: dict[str, Callable[[World], str]] = {
     "encryption-keys": lambda _: "",
     "rewrite-suppressed": lambda _: "",
     "audit": lambda _: "",
-    "doctor": lambda _: "",
+    "doctor": World.nothing_asked,
     "keys create": lambda _: "a-key --scope read",
     "keys list": lambda _: "",
     "keys revoke": World.api_key,
@@ -294,8 +299,7 @@ def test_a_command_can_be_run_by_the_users_of_the_page(
     if command in _may(user, 1):
         assert not lacks, said.err
         assert world.refused() <= ({"config|get", "lrange"} if command == "doctor" else set())
-        # What else doctor finds is no matter of rights: the Celery app that it asks is that of all tests here.
-        assert ended.value.code in {"wait": {4}, "doctor": {0, 1}}.get(command, {0}), said
+        assert ended.value.code == (4 if command == "wait" else 0), said
     else:
         assert len(lacks) == 1, said.err
         assert world.refused()
