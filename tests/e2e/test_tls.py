@@ -1,7 +1,9 @@
 """Redis over TLS: the store and Celery's broker verify the server, and show a certificate of their own."""
 
 import asyncio
+import errno
 import math
+import os
 import socketserver
 import ssl
 import threading
@@ -120,6 +122,19 @@ def why_not(address: str, enough: int = 0) -> set[str]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         Tries(enough, monkeypatch)
         return {str(caught.value), asyncio.run(of_tasks())}
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.ECONNRESET, errno.ECONNABORTED])
+@pytest.mark.parametrize("said", ["Error while reading from 127.0.0.1:6379 : {}", "Error {} while writing to socket."])
+def test_a_line_that_was_cut_may_want_a_certificate(number: int, said: str) -> None:
+    """Whatever the system calls it: that depends on who was first, the end of the line or our command."""
+    cut = OSError(number, os.strerror(number))
+    error = redis.ConnectionError(said.format(cut.args))
+    error.__cause__ = cut
+
+    assert faults.says(error) == CUT
+    assert "whether it wants a certificate of ours" in str(faults.in_our_words(error, tls=True))
+    assert "if it speaks TLS at this port, begin" in str(faults.in_our_words(error, tls=False))
 
 
 def test_the_likely_cause_is_named_where_only_one_speaks_tls(

@@ -47,8 +47,9 @@ _NON_LOCAL = "non local key"
 """A script met a key that a moving slot has taken along already."""
 _CLIENT_CERTIFICATE = ("CERTIFICATE_REQUIRED", "UNKNOWN_CA", "BAD_CERTIFICATE", "HANDSHAKE_FAILURE")
 """Alerts by which a server refuses the certificate that it was shown, or that it was shown none."""
-_CUT = ("closed by server", "EOF occurred", "reset by peer", "writing to socket")
-"""Words of a line that was cut, which say nothing of the reason."""
+_CUT = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+_CUT_WORDS = ("closed by server", "EOF occurred", "reset by peer", "Broken pipe", "writing to socket")
+"""A line that was cut, which says nothing of the reason. redis-py does not always keep the error behind its own."""
 _TLS_RECORDS = ('got "\\x15"', 'got "\\x16"')
 """An alert or a handshake of TLS, read as an answer of Redis. https://www.rfc-editor.org/rfc/rfc8446#section-5.1"""
 
@@ -87,7 +88,12 @@ def says(error: Exception) -> int:
     """How much it says of the reason: 0, that time ran out; 1, that the line was cut; 2, more than that."""
     if isinstance(error, RedisTimeoutError):
         return 0
-    return 1 if any(words in str(error) for words in _CUT) else 2
+    return 1 if _was_cut(error) else 2
+
+
+def _was_cut(error: Exception) -> bool:
+    led_to_it = error.__cause__ or error.__context__
+    return isinstance(led_to_it, _CUT) or any(words in str(error) for words in _CUT_WORDS)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -100,8 +106,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _tls_fault(error: BaseException) -> ssl.SSLError | None:
     """Why the two can't agree on TLS; None: that is not the reason, or the line was cut meanwhile."""
-    cut = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-    found = (one for one in _chain(error) if isinstance(one, ssl.SSLError) and not isinstance(one, cut))
+    found = (one for one in _chain(error) if isinstance(one, ssl.SSLError) and not isinstance(one, _CUT))
     return next(found, None)
 
 
@@ -169,7 +174,7 @@ def _advice(error: Exception, *, tls: bool | None) -> str:
     """What to do about the likely cause, as far as the error says anything of it."""
     fault, text = _tls_fault(error), str(error)
     reason = (fault.reason or "") if fault else ""
-    closed = any(words in text for words in _CUT)
+    closed = _was_cut(error)
     rows = (
         (
             "CERTIFICATE_VERIFY_FAILED" in reason + text,
