@@ -16,10 +16,10 @@ _TIME = "redis.call('TIME')"
 
 @cache
 def _clocked(name: str) -> tuple[str, str]:
-    """The script with the reply to TIME in KEYS[2] and KEYS[3], and its hash."""
+    """The script with the reply to TIME at the end of its last key, and its hash."""
     source = load_script(name).source
     assert source.count(_TIME) <= 1, f"{name} asks for the time once at most, in lib/base.lua"
-    source = source.replace(_TIME, "{ KEYS[2], KEYS[3] }")
+    source = source.replace(_TIME, "{ string.match(KEYS[#KEYS], '(%d+) (%d+)$') }")
     return source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -43,7 +43,8 @@ class ClockedStore(Store):
         self.latest_ms = max(self.latest_ms, self.now_ms)
         source, sha = _clocked(call.script)
         seconds, ms = divmod(self.now_ms, 1000)
-        keys = (call.keys.base, str(seconds), str(ms * 1000))
+        # A key of the budget, or a cluster would refuse it as one of another slot.
+        keys = (*call.keys.declared, f"{call.keys.base}{seconds} {ms * 1000}")
         try:
             reply = self.redis.evalsha(sha, len(keys), *keys, *call.args)
         except NoScriptError:

@@ -5,11 +5,13 @@ Each test runs on both. The scripts begin with a shebang, by which the cluster r
 
 import socket
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 import redis
 
 from outbound_chat.store import Store
+from outbound_chat_config import is_cluster
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.clock import ClockedStore
 from tests.waiting import wait_until
@@ -24,11 +26,10 @@ PATIENCE = 60.0
 
 
 @pytest.fixture(scope="session")
-def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def standalone_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = EmbeddedServer(tmp_path_factory.mktemp("standalone"), fsync="no")
     try:
-        with Store(server.url, PREFIX, seconds=PATIENCE) as store:
-            yield store
+        yield server.url
     finally:
         server.stop()
 
@@ -48,6 +49,12 @@ def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def standalone(standalone_url: str) -> Iterator[Store]:
+    with Store(standalone_url, PREFIX, seconds=PATIENCE) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
 def cluster(cluster_url: str) -> Iterator[Store]:
     with Store(cluster_url, PREFIX, seconds=PATIENCE) as store:
         yield store
@@ -61,15 +68,34 @@ def _free_port() -> int:
 
 
 @pytest.fixture(params=["standalone", "cluster"])
-def bare_ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
-    """A ledger in an empty Redis, whose budget nobody has configured."""
-    store: Store = request.getfixturevalue(request.param)
-    node = store.redis.get_primaries()[0].port if store.clustered else store.redis.get_connection_kwargs()["port"]
-    with redis.Redis(port=node, decode_responses=True, encoding_errors="replace") as client:
+def url(request: pytest.FixtureRequest) -> str:
+    """Each of the servers in turn, and with it all that follows."""
+    of_server: str = request.getfixturevalue(f"{request.param}_url")
+    return of_server
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, url: str) -> Store:
+    """The server's store."""
+    name = "cluster" if is_cluster(url) else "standalone"
+    made: Store = request.getfixturevalue(name)
+    return made
+
+
+@pytest.fixture
+def server(url: str) -> Iterator[redis.Redis]:
+    """A plain client of the server, which is empty."""
+    with redis.Redis(port=urlsplit(url).port or 0, decode_responses=True, encoding_errors="replace") as client:
         client.flushall()
-        ledger = Ledger(store, client)
-        yield ledger
-        invariants.check(ledger)
+        yield client
+
+
+@pytest.fixture
+def bare_ledger(store: Store, server: redis.Redis) -> Iterator[Ledger]:
+    """A ledger in an empty Redis, whose budget nobody has configured."""
+    ledger = Ledger(store, server)
+    yield ledger
+    invariants.check(ledger)
 
 
 @pytest.fixture
@@ -80,15 +106,15 @@ def ledger(bare_ledger: Ledger) -> Ledger:
 
 
 @pytest.fixture
-def clocked(standalone: Store) -> Iterator[ClockedLedger]:
-    """A ledger whose clock stands still until the test moves it, and whose budget has calls in plenty."""
-    port = standalone.redis.get_connection_kwargs()["port"]
-    with (
-        ClockedStore(f"redis://127.0.0.1:{port}/0", PREFIX) as store,
-        redis.Redis(port=port, decode_responses=True) as client,
-    ):
-        client.flushall()
-        ledger = ClockedLedger(store, client)
-        ledger.configure()
-        yield ledger
-        invariants.check(ledger)
+def bare_clocked(url: str, store: Store, server: redis.Redis) -> Iterator[ClockedLedger]:
+    """A ledger in an empty Redis, whose clock stands still until the test moves it."""
+    ledger = ClockedLedger(ClockedStore(url, PREFIX, store.redis), server)
+    yield ledger
+    invariants.check(ledger)
+
+
+@pytest.fixture
+def clocked(bare_clocked: ClockedLedger) -> ClockedLedger:
+    """The same, whose budget has calls in plenty."""
+    bare_clocked.configure()
+    return bare_clocked

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from outbound_chat.jobs import Priority
-from outbound_chat.store import Store, calls
+from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed, Empty, Held, KeyUse, NotOpen, Opened, Other, Paced, Result, Submitted
 from outbound_chat.store.records import Place
 from tests.clock import ClockedStore
@@ -490,10 +490,11 @@ def pick_of(choices: Any, pick: int) -> Any:
 
 
 @pytest.fixture(scope="module")
-def clocked(standalone: Store) -> Iterator[ClockedLedger]:
-    options = standalone.redis.get_connection_kwargs()
-    url = f"redis://127.0.0.1:{options['port']}/0"
-    with ClockedStore(url, "oc-model") as store, redis.Redis(port=options["port"], decode_responses=True) as client:
+def clocked(standalone_url: str) -> Iterator[ClockedLedger]:
+    with (
+        ClockedStore(standalone_url, "oc-model") as store,
+        redis.Redis.from_url(standalone_url, decode_responses=True) as client,
+    ):
         yield ClockedLedger(store, client)
 
 
