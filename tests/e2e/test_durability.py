@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import redis
 
 from outbound_chat import AsyncOutboundChat, BatchStart, InvalidJob, JobState, NotDurable, OutboundChat, StoreError
+from outbound_chat_config import Settings
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import Harness, number, sender
 from tests.waiting import wait_until
@@ -211,12 +213,16 @@ def test_a_host_that_lost_its_last_writes_in_the_middle_of_a_batch_is_noticed(st
 
 
 def test_a_server_that_dies_while_the_call_waits_is_told_as_not_durable(start: Start) -> None:
-    """The caller learns the id, and that the job was taken."""
+    """The caller learns the id, and that the job was taken; and now, not when the wait for the disk would have ended."""
     server = start(fsync="no")
     caught: list[NotDurable] = []
+    # Longer than a setting may be: the disk must not have its time before the server dies.
+    settings = Settings.from_values(**values(server))
+    durability = settings.durability.model_copy(update={"timeout": timedelta(hours=1)})
+    settings = settings.model_copy(update={"durability": durability})
 
     def enqueue() -> None:
-        with client(server, timeout=8) as chat, pytest.raises(NotDurable) as error:
+        with OutboundChat.from_settings(settings) as chat, pytest.raises(NotDurable) as error:
             chat.enqueue(**JOB, durability="fsync")
         caught.append(error.value)
 
@@ -225,7 +231,7 @@ def test_a_server_that_dies_while_the_call_waits_is_told_as_not_durable(start: S
     with redis.Redis(port=server.port, decode_responses=True) as bare:
         wait_until(lambda: accepted(server) and any(one["flags"] == "b" for one in bare.client_list()))
     os.kill(server.process.pid, signal.SIGKILL)
-    caller.join(60)
+    caller.join(120)
 
     assert caught[0].missing == ("disk",)
     assert "can't be reached" in str(caught[0])

@@ -74,12 +74,14 @@ class Patience:
 class _Tries:
     """What the tries of one call came to."""
 
-    __slots__ = ("_deadline", "_failures", "_patience", "_ran", "_telling")
+    __slots__ = ("_deadline", "_failures", "_left_at_first", "_patience", "_ran", "_telling")
 
     def __init__(self, patience: Patience, deadline: Deadline) -> None:
         self._patience = patience
         self._deadline = deadline
         self._failures = 0
+        self._left_at_first = deadline.left
+        """Seconds that were left when the first try failed."""
         self._ran = False
         """A server may have got the command."""
         self._telling: Exception | None = None
@@ -95,7 +97,7 @@ class _Tries:
             raise in_our_words(error, tls=self._patience.tls) from error
         self._note(error)
         pause: float = _BACKOFF.compute(self._failures)
-        spent = self._patience.seconds - self._deadline.left
+        spent = self._left_at_first - self._deadline.left
         alone = self._patience.alone or no_node(error)
         down = alone and is_refusal(error) and spent > REFUSED_SECONDS
         if down or pause >= self._deadline.left:
@@ -108,6 +110,8 @@ class _Tries:
         return self._whole(RedisTimeoutError("no answer"), f" (tried for {self._patience.seconds:g} s)")
 
     def _note(self, error: Exception) -> None:
+        if not self._failures:
+            self._left_at_first = self._deadline.left
         self._failures += 1
         self._ran = self._ran or may_have_run(error)
         if self._telling is None or says(error) >= says(self._telling):
