@@ -99,14 +99,17 @@ def test_a_job_scheduled_ahead_is_not_sent_early_and_goes_by_itself(stack: Harne
     stack.start_worker()
     chat = stack.chat()
     send_at = datetime.now(UTC) + timedelta(seconds=3)
-    job = chat.enqueue(sender="support", to=number(1), text="Later", send_at=send_at)
-    assert job.state is JobState.SCHEDULED or datetime.now(UTC) >= send_at
+    tomorrow = chat.enqueue(sender="support", to=number(2), text="Later", send_at=send_at + timedelta(days=1))
+    assert tomorrow.state is JobState.SCHEDULED
+    job = chat.enqueue(sender="support", to=number(1), text="Soon", send_at=send_at)
 
     sent = chat.wait(job.id, timeout=60)
 
-    contact = next(iter(stack.sandbox.contacts()))
+    (contact,) = stack.sandbox.contacts()
     assert sent.state is JobState.SENT
+    assert contact.destination == number(1)
     assert contact.started_at >= send_at
+    assert chat.status(tomorrow.id).state is JobState.SCHEDULED
 
 
 def test_a_cancelled_job_is_never_called(stack: Harness) -> None:

@@ -14,8 +14,6 @@ from tests.harness import Harness, number
 from tests.waiting import wait_until
 
 FOUND_SECONDS = 60.0
-AHEAD = timedelta(seconds=12)
-"""Time in which a job that is due then can be taken out of its place, and found."""
 
 
 def start(stack: Harness, **changes: Any) -> Any:
@@ -66,11 +64,15 @@ def times_texted(stack: Harness) -> Counter[str]:
 def test_waiting_jobs_whose_keys_were_deleted_are_sent_once(stack: Harness, lost: tuple[str, ...]) -> None:
     """Records tell where jobs belong; without a look at them these would wait until they expire."""
     chat = start(stack)
-    send_at = datetime.now(UTC) + AHEAD
+    # Nobody else finds them before their keys are gone, however soon they are due.
+    stack.kill(stack.workers[0])
+    send_at = datetime.now(UTC) + timedelta(seconds=3)
     jobs = [chat.enqueue(sender="support", to=number(index), text="Hello", send_at=send_at) for index in range(5)]
     rows = [{"to": number(index), "send_at": send_at} for index in range(5, 30)]
     receipt = chat.enqueue_batch(rows, sender="support", text="Hello")
+    tomorrow = chat.enqueue(sender="support", to=number(30), text="Hello", send_at=send_at + timedelta(days=1))
     assert delete(stack, *lost) > 0
+    stack.start_worker()
     wait_for_mend(stack)
 
     assert {chat.wait(job.id, timeout=60).state for job in jobs} == {JobState.SENT}
@@ -79,6 +81,8 @@ def test_waiting_jobs_whose_keys_were_deleted_are_sent_once(stack: Harness, lost
         contact.started_at >= send_at for contact in stack.sandbox.contacts() if contact.destination != number(900)
     )
     assert set(times_texted(stack).values()) == {1}
+    assert chat.status(tomorrow.id).state is JobState.SCHEDULED
+    assert chat.why(tomorrow.id).until == tomorrow.send_at
     assert "put right (" in stack.logs()
     kinds = {event.kind for event in chat.events(since=0).events}
     assert "mended" in kinds
