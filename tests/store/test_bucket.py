@@ -4,10 +4,14 @@ import itertools
 
 import pytest
 
+from outbound_chat.ids import new_local_id
 from outbound_chat.store.calls import Claimed, Paced
+from outbound_chat_config import WorkerSettings
 
 from .clocked import ClockedLedger
 from .ledger import HOUR_MS, is_paced
+
+STEP_MS = 25
 
 
 @pytest.fixture
@@ -387,3 +391,33 @@ def test_workers_that_restart_with_the_same_settings_keep_what_was_learned(ledge
     ledger.take(1)
 
     assert rate(ledger) == pytest.approx(learned)
+
+
+def test_many_calls_at_a_time_cost_hardly_a_call_more_than_their_contacts(ledger: ClockedLedger) -> None:
+    """As many as a pump holds by default, one for each thread and one in stock, may be refused before one is known.
+
+    The budget's rate is ten times what the provider gives. What a call led to is known only after the next claim.
+    """
+    most, jobs, settled_after = 2 * WorkerSettings().threads, 1_200, 600
+    rate = burst = 40
+    ledger.configure(rate=10 * rate, burst=10 * burst, version="v2")
+    ledger.add(jobs, watched=False)
+    allowed, codes = float(burst), list[str]()
+    on_their_way: list[tuple[str, str, str]] = []
+    while codes.count("sent") < jobs:
+        ledger.clock.now_ms += STEP_MS
+        allowed = min(burst, allowed + rate * STEP_MS / 1000)
+        claim = new_local_id()
+        answer = ledger.claim(wanted=most, claim_id=claim)
+        for local_id, of_claim, code in on_their_way:
+            delay_ms = 1_000 if code == "snooze" else 0
+            ledger.finish(local_id, of_claim, code, code="throttled" if delay_ms else "", delay_ms=delay_ms)
+        on_their_way = []
+        for job in answer.jobs if isinstance(answer, Claimed) else ():
+            codes.append("sent" if allowed >= 1 else "snooze")
+            allowed -= codes[-1] == "sent"
+            on_their_way.append((job.local_id, claim, codes[-1]))
+
+    settled = codes[[place for place, code in enumerate(codes) if code == "sent"][settled_after] :]
+    assert len(settled) / (jobs - settled_after) <= 1.05
+    assert len(codes) / jobs <= 1.25
