@@ -8,6 +8,7 @@ from typing import Any
 
 import fakeredis
 import pytest
+import time_machine
 
 from outbound_chat import AsyncOutboundChat, InvalidJob, OutboundChat, Preflight
 from outbound_chat.store import AsyncStore, Store
@@ -61,9 +62,11 @@ def test_redis_that_is_away_stops_no_preflight() -> None:
 
 def test_rows_that_expire_before_their_turn_are_counted_and_the_first_named(chat: OutboundChat) -> None:
     """Row 24 goes after 10 seconds; those behind it that must go sooner would not go at all."""
-    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=10)
+    now = datetime.now(UTC).replace(microsecond=0)
+    soon = now + timedelta(seconds=10)
     rows = [{"to": number(index), "expires_at": soon if index % 2 else None} for index in range(1, 105)]
-    flight = chat.preflight_batch(rows, sender="support")
+    with time_machine.travel(now, tick=False):
+        flight = chat.preflight_batch(rows, sender="support")
 
     # The fourth goes at once, two more each second.
     assert flight.starts_at

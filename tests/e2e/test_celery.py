@@ -113,7 +113,7 @@ def test_flower_shows_the_worker(stack: Harness) -> None:
 
     def workers() -> list[str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/workers?refresh=true", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/workers?refresh=true", timeout=60) as answer:
                 return list(json.load(answer))
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return []

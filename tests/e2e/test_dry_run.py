@@ -44,9 +44,9 @@ def test_a_dry_run_names_each_bad_row_and_stores_nothing(stack: Harness) -> None
 
 
 def test_a_dry_run_tells_when_a_file_would_be_sent_and_what_would_expire(stack: Harness) -> None:
-    """100 messages at 2 a second; the last ones must be out before their turn."""
-    stack.configure(budgets={"main": {"rate": 2.0, "burst": 5}})
-    soon = (datetime.now(UTC) + timedelta(seconds=30)).isoformat()
+    """100 messages at one in 32 seconds; the last one must be out before its turn, long after this test."""
+    stack.configure(budgets={"main": {"rate": 1 / 32, "burst": 5}})
+    soon = (datetime.now(UTC) + timedelta(minutes=45)).isoformat()
     rows = "".join(f'{number(index)},"two\nlines",{soon if index == 99 else ""}\n' for index in range(100))
     write(stack, f"to,text,expires_at\n{rows}")
 
@@ -56,8 +56,8 @@ def test_a_dry_run_tells_when_a_file_would_be_sent_and_what_would_expire(stack: 
     assert (done.returncode, told.returncode) == (0, 0), done.stderr
     found = json.loads(done.stdout)["preflight"]
     starts, ends = (datetime.fromisoformat(found[name]) for name in ("starts_at", "ends_at"))
-    assert 47 <= (ends - starts).total_seconds() <= 49
-    assert (found["rate"], found["expiring"], found["assumed_idle"]) == (2.0, 1, True)
+    assert 47 * 64 <= (ends - starts).total_seconds() <= 49 * 64
+    assert (found["rate"], found["expiring"], found["assumed_idle"]) == (1 / 32, 1, True)
     assert [(one["line"], one["row"]) for one in found["first_expiring"]] == [(200, 100)]
     assert "1 before their turn" in told.stdout
     assert "line 200: expires" in told.stdout

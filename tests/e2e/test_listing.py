@@ -146,7 +146,7 @@ def test_watch_on_a_terminal_ends_with_q_and_leaves_it_as_it_was(idle: Harness, 
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
-            process.wait(10)
+            process.wait(60)
         os.close(slave)
         os.close(master)
 

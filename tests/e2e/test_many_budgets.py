@@ -62,6 +62,6 @@ def test_calls_of_one_budget_that_hang_take_no_place_of_another(stack: Harness) 
     )
     job = chat.enqueue(sender="works", to=number(1), text="Hello")
 
-    assert chat.wait(job.id, timeout=20).state is JobState.SENT
+    assert chat.wait(job.id, timeout=60).state is JobState.SENT
     assert sum(chat.status(job.id).state is JobState.SENDING for job in hanging) == 4
     stack.kill(worker)

@@ -79,7 +79,7 @@ def test_faults_crashes_and_dumps_show_nobody(stack: Harness, broker: EmbeddedSe
     os.kill(worker.pid, signal.SIGUSR1)
     wait_until(lambda: "=== " in stack.logs() or "MainThread" in stack.logs(), what="the stacks of all threads")
     os.kill(worker.pid, signal.SIGABRT)
-    worker.wait(30)
+    worker.wait(120)
     for words in (["dead"], ["holds"], ["events"], ["doctor"], ["why", next(iter(jobs.values()))]):
         done = stack.run(*words)
         assert_private(done.stdout + done.stderr, PERSONAL, where=words[0])
@@ -177,7 +177,7 @@ def test_passwords_and_keys_are_in_no_log_and_no_error(stack: Harness) -> None:
         wait_until(lambda: "username-password" in stack.logs(), timeout=60, what="a refused login")
         for process in (worker, blind):
             os.kill(process.pid, signal.SIGABRT)
-            process.wait(30)
+            process.wait(120)
 
     for done in outputs:
         assert_private(done.stdout + done.stderr, secrets, where=str(done.args[3:]))
