@@ -241,6 +241,44 @@ def test_refused_rows_leave_no_batch_where_the_reader_fails_behind_them(
     assert told == list(range(1, len(told) + 1))
 
 
+@pytest.mark.parametrize("key", [None, "today", FileKey("content")])
+@pytest.mark.parametrize("text", ["Hi", "Other"])
+def test_repeated_rows_leave_no_batch_where_the_reader_fails_behind_them(
+    chat: OutboundChat, redis: fakeredis.FakeRedis, text: str, key: str | FileKey | None
+) -> None:
+    """They belong to jobs of another batch, so this one has none; duplicates and conflicts alike."""
+    rows = [{"to": number(row), "idempotency_key": str(row)} for row in range(1_200)]
+    chat.enqueue_batch(rows, sender="support", text="Hi")
+    before = set(redis.keys())
+    told: list[int] = []
+
+    def failing() -> Iterator[dict[str, str]]:
+        yield from rows
+        raise KeyError("id")
+
+    with pytest.raises(KeyError) as caught:
+        chat.enqueue_batch(
+            failing(), sender="support", text=text, batch_key=key, on_rejected=lambda one: told.append(one.row)
+        )
+    assert not hasattr(caught.value, "__notes__")
+    assert before == set(redis.keys())
+    assert told == ([] if text == "Hi" else list(range(1, 1_001)))
+
+
+@pytest.mark.parametrize("key", [None, "today"])
+def test_a_batch_begins_behind_repeated_rows(chat: OutboundChat, key: str | None) -> None:
+    """Its ids and counts are those of all its rows, and a repetition finds them again."""
+    known = [{"to": number(row), "idempotency_key": str(row)} for row in range(600)]
+    chat.enqueue_batch(known, sender="support")
+    rows = [*known, {"to": number(700), "idempotency_key": "new"}, {"to": "12"}]
+    receipt = chat.enqueue_batch(rows, sender="support", batch_key=key)
+    assert (receipt.accepted, receipt.duplicates, receipt.rejected) == (1, 600, 1)
+    assert all(chat.statuses([f"{receipt.id}-601"]).values())
+    if key:
+        again = chat.enqueue_batch(rows, sender="support", batch_key=key)
+        assert (again.id, again.repeated, again.accepted, again.duplicates) == (receipt.id, True, 1, 600)
+
+
 @pytest.mark.parametrize("key", [None, "today"])
 @pytest.mark.parametrize("refused", [700, 1_700])
 def test_a_batch_that_begins_late_has_all_of_its_rows(chat: OutboundChat, key: str | None, refused: int) -> None:

@@ -1,6 +1,6 @@
 """The rows of a batch, each checked with what all of them share. Talks to nobody and counts nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -109,8 +109,10 @@ class BatchRows:
         template = {"template": self._asked_template} if self._template else {}
         return {"lane": self.lane.rpartition(":")[0], "request": self.shared.stored(), **limits, **template}
 
-    def opening(self, keys: Keys, key: str | FileKey | None, *, only_find: bool) -> Call[Opened]:
-        """What finds the batch of the key, and else begins one unless it shall `only_find`."""
+    def opening(
+        self, keys: Keys, key: str | FileKey | None, jobs: Sequence[NewJob], *, only_find: bool
+    ) -> Call[Opened]:
+        """What finds the batch of the key, and else begins one unless it shall `only_find`, or all `jobs` are known."""
         return calls.open_batch(
             keys,
             batch=self.batch,
@@ -121,6 +123,7 @@ class BatchRows:
             concurrency=self.concurrency,
             callback=self.callback,
             only_find=only_find,
+            idems=[job.idem for job in jobs] if all(job.idem for job in jobs) else (),
             **hashes_of(self._seal, key, tenant=self.tenant, name=self.name, options=self.asked())._asdict(),
         )
 

@@ -6,7 +6,8 @@ With a batch key, a call that was broken off goes on where it stopped: the ledge
 up to it are never taken again. They are read and checked once more all the same, so that the rejects and the counts are
 those of the whole batch.
 
-The batch begins with its first job: however many rows are refused before the reader of a file fails, nothing is left.
+The batch begins with its first job: however many rows are refused, or belong to other jobs, before the reader of a file
+fails, nothing is left.
 
 A row whose time has passed is refused, unless its idempotency key belongs to a job: keys are asked for once a chunk.
 """
@@ -73,6 +74,8 @@ class BatchWriter:
         self._passed: object = None
         """A row whose time has passed, unless the batch began long enough ago, which nobody has asked yet."""
         self._pretends = False
+        self._only_repeats = False
+        """The batch is not begun, since each row that came so far belongs to another job."""
         self._rows = self._flushed_rows = self._accepted = self.rejected = self._duplicates = 0
         self._rejections: list[Rejection] = []
         self._found = None if self._key else Opened(KeyUse.NONE, self._of_batch.batch)
@@ -110,12 +113,13 @@ class BatchWriter:
             BatchKeyConflict: the key belongs to a batch with other options.
         """
         rows = self._of_batch
-        found = yield from ask(rows.opening(self._keys, self._key, only_find=only_find))
+        found = yield from ask(rows.opening(self._keys, self._key, self._chunk, only_find=only_find))
         if found.use is KeyUse.UNREADABLE:
             raise InvalidJob([FieldError("batch_key", UNREADABLE_KEY.code, UNREADABLE_KEY.message)])
         if found.use is KeyUse.CONFLICT:
             raise BatchKeyConflict(f"{self._keys.budget}.{found.batch}")
         self._found = found
+        self._only_repeats = found.use is KeyUse.NONE and not only_find
         if found.use is KeyUse.SAME:
             self._resume(found)
         if self._on_start and found.use is not KeyUse.NONE:
@@ -214,13 +218,14 @@ class BatchWriter:
         if self._found and self._doubtful:
             yield from self._settle_doubtful(self._found)
         if self._chunk:
-            yield from self._begun()
+            if not self._only_repeats:
+                yield from self._begun()
             yield from self._submit()
         if self._on_progress:
             self._on_progress(self._accepted, self.rejected)
 
     def _begun(self) -> Steps[Opened]:
-        """The batch, which begins now unless it has begun before."""
+        """The batch, which begins now unless it has begun before, or all jobs of the chunk are known."""
         if self._found is None or self._found.use is KeyUse.NONE:
             return (yield from self._open())
         return self._found
@@ -253,6 +258,11 @@ class BatchWriter:
             )
         )
         if isinstance(reply, NotOpen):
+            if self._found and self._found.use is KeyUse.NONE:
+                # Behind rows that belong to other jobs this is the first job.
+                self._chunk = chunk
+                yield from self._begun()
+                return (yield from self._submit())
             raise BatchClosed(self.id) if reply.closed else UnknownBatch(self.id)
         if reply.first:
             yield from note_budget(self._keys)

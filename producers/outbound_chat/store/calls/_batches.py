@@ -1,6 +1,6 @@
 """What producers and callers ask of batches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -65,8 +65,12 @@ def open_batch(
     fingerprint: str = "-",
     source: str = "",
     only_find: bool = False,
+    idems: Sequence[str] = (),
 ) -> Call[Opened]:
-    """Finds the batch of the key, or begins one unless it shall `only_find`; twice changes nothing."""
+    """Finds the batch of the key, or begins one unless it shall `only_find`; twice changes nothing.
+
+    `idems`: hashes of the idempotency keys of its first rows; where each belongs to a job, none is begun either.
+    """
     limits: list[str | float] = ["" if limit is None else limit for limit in (weight, concurrency)]
 
     def read(reply: list[Any]) -> Opened:
@@ -80,7 +84,7 @@ def open_batch(
         return Opened(use, id_, created_ms, closed_ms, rows)
 
     of_key = [batch_key, fingerprint, source, "only" if only_find else ""]
-    return Call("open_batch", keys, [batch, lane, name, shared, *limits, callback, *of_key], read)
+    return Call("open_batch", keys, [batch, lane, name, shared, *limits, callback, *of_key, *idems], read)
 
 
 def close_batch(keys: Keys, *, batch: str, rejected: int) -> Call[str]:

@@ -11,6 +11,7 @@
 -- ARGV[9] fingerprint: hashes of its options; the first is kept, each tells the same
 -- ARGV[10] source: hash of the file that its rows come from ('': none); the book keeps it while all rows are of that file
 -- ARGV[11] only: 'only': a batch is found and none begun; '': one is begun where there is none
+-- then    hashes of idempotency keys, which the first rows have: none is begun where each of them belongs to a job
 -- reply   {'new', other}: it was begun; other: the batch begun last with this source, while that is not closed, else ''
 --         {'same' or 'conflict', id, created_ms, closed_ms, rows}: the batch of this key; closed_ms: '' while it is open,
 --         rows: the last row that was taken into it
@@ -70,6 +71,17 @@ local function unfinished()
   return found and found[1] and not found[2] and before or ''
 end
 
+-- The rows that its producer has so far bring no job.
+local function all_repeated()
+  local _, _, tenant = lane_parts(ARGV[2])
+  for i = 12, #ARGV do
+    if redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i])) == 0 then
+      return false
+    end
+  end
+  return #ARGV >= 12
+end
+
 if batch_key ~= '' then
   local other, asked, found = begun_before()
   if other == false then
@@ -82,7 +94,7 @@ if batch_key ~= '' then
     return { same and 'same' or 'conflict', other, found[1], found[2] or '', found[3] or '0' }
   end
 end
-if ARGV[11] ~= '' then
+if ARGV[11] ~= '' or all_repeated() then
   return { 'none' }
 end
 begin()

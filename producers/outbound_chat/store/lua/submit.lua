@@ -9,7 +9,8 @@
 --   request, callback (its own URL for webhooks, '': none)
 -- reply   {'ok' or 'first', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}; id '':
 --         what is kept of the idempotency key can't be read, so nobody knows; 'first': no job of the budget came before
---         {'unknown_batch'} or {'batch_closed'}: nothing was taken
+--         {'unknown_batch'} or {'batch_closed'}: nothing was taken; without its batch no row is, but the answer is as above
+--         where all have a key that belongs to a job
 -- keeps   one record, one place in a lane, one place in the expiry index, one count a job; twice changes nothing. Rows
 --         come in order: one up to the last that came before is never taken again, whatever became of its record
 -- uses: base record lanes places events webhooks books intake wake
@@ -18,6 +19,16 @@ local lane, max_age_ms = ARGV[1], tonumber(ARGV[2])
 local _, _, tenant, batch = lane_parts(lane)
 -- handled: the last row that came before, -1: no row of these did.
 local reply, earliest, handled = { 'ok', NOW }, math.huge, -1
+
+-- Rows that all have a key of another job are answered without a batch, which begins with its first job.
+local function all_repeated()
+  for i = FIRST, #ARGV, WIDTH do
+    if redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + 5])) == 0 then
+      return false
+    end
+  end
+  return #ARGV >= FIRST
+end
 
 local function take(i)
   local id, send_at, expires = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
@@ -42,11 +53,11 @@ end
 
 if batch ~= '' then
   local found = read('HMGET', key('b:' .. batch), 'created_at', 'closed_at', 'rows') or {}
-  if not found[1] then
+  if not found[1] and not all_repeated() then
     return { 'unknown_batch' }
   end
   local last = row_in_id(ARGV[#ARGV - WIDTH + 1] or '')
-  handled = within(found[3], 0, 1e9) or 0
+  handled = not found[1] and math.huge or within(found[3], 0, 1e9) or 0
   if last > handled then
     redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(found[2] and handled or last))
     if found[2] then
