@@ -8,8 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup, TyperOption
+from typer.main import get_command
 
 from outbound_chat import JobState
+from outbound_chat.cli.app import app
 from outbound_chat.store import Store
 from tests.harness import Harness, number, running_harness
 
@@ -46,6 +50,51 @@ def test_settings_that_can_not_be_used_are_one_error_with_the_field(idle: Harnes
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("send", "--to", number(1), "--sender", "support", "--to", number(2)), "--to"),
+        (("send-batch", "-", "--sender=support", "--weight", "1", "--weight=1"), "--weight"),
+        (("--config", "a.toml", "--config", "b.toml", "holds"), "--config"),
+        (("keys", "create", "a", "--rate", "1/s", "--rate", "2/s"), "--rate"),
+        (("worker", "--processes", "1", "--processes", "2"), "--processes"),
+    ],
+)
+def test_an_option_of_one_value_that_is_given_twice_is_refused(
+    idle: Harness, arguments: tuple[str, ...], option: str
+) -> None:
+    """Nobody knows which of two recipients was meant."""
+    done = idle.run(*arguments)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"'{option}'" in done.stderr
+    assert "is given more than once; give it once" in done.stderr
+
+
+def test_no_command_takes_an_option_of_one_value_twice() -> None:
+    """All commands and groups, also those of the worker's package, go by the same parser."""
+    commands = [get_command(app)]
+    looked = 0
+    while commands:
+        command = commands.pop()
+        context = command.make_context("x", [], resilient_parsing=True)
+        if isinstance(command, TyperGroup):
+            commands += [
+                found for name in command.list_commands(context) if (found := command.get_command(context, name))
+            ]
+        for option in command.params:
+            if isinstance(option, TyperOption) and not (option.multiple or option.is_flag):
+                looked += 1
+                with pytest.raises(typer.BadParameter, match="more than once"):
+                    command.make_context("x", [option.opts[0], "1", option.opts[0], "2"])
+    assert looked > 50
+
+
+def test_flags_and_repeatable_options_may_be_given_twice(idle: Harness) -> None:
+    """An alias may bring `--json` already."""
+    assert idle.run("holds", "--json", "--json").returncode == 0
 
 
 def test_workers_do_not_start_with_settings_that_can_not_be_used(idle: Harness) -> None:

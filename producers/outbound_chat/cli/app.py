@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from outbound_chat.cli import (
     audit,
@@ -45,7 +45,41 @@ EPILOG = (
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
 
 
-class _Commands(TyperGroup):
+class _Once:
+    """Refuses an option that takes one value and is given two: the parser would drop the first one without a word."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Checks the arguments, then parses them as usual.
+
+        Raises:
+            typer.BadParameter: an option is given twice.
+        """
+        parser: Any = super()
+        if not ctx.resilient_parsing:
+            given = parser.make_parser(ctx).parse_args(args=list(args))[2]
+            for option in given:
+                single = isinstance(option, TyperOption) and not (option.multiple or option.is_flag)
+                if single and given.count(option) > 1:
+                    raise typer.BadParameter("is given more than once; give it once.", ctx=ctx, param=option)
+        return parser.parse_args(ctx, args)
+
+
+class _Command(_Once, TyperCommand):
+    """A command."""
+
+
+class _Group(_Once, TyperGroup):
+    """Several commands."""
+
+
+class _Typer(typer.Typer):
+    """Makes each of its commands a `_Command`."""
+
+    def command(self, name: str | None = None, **options: Any) -> Any:
+        return super().command(name, cls=_Command, **options)
+
+
+class _Commands(_Group):
     """Our commands, and those of the worker's package, which are loaded only when they are asked for.
 
     They bring Celery and boto3 with them, half a second that `status` need not pay.
@@ -66,7 +100,7 @@ def _entry_points() -> list[EntryPoint]:
 
 
 def _loaded(point: EntryPoint) -> Any:
-    holder = typer.Typer(add_completion=False, rich_markup_mode=None)
+    holder = _Typer(add_completion=False, rich_markup_mode=None)
     try:
         function = point.load()
     except ModuleNotFoundError as error:
@@ -84,7 +118,7 @@ def _missing(name: str, module: str) -> Callable[[], None]:
     return explain
 
 
-app = typer.Typer(
+app = _Typer(
     name="outbound-chat",
     cls=_Commands,
     help="Send SMS and WhatsApp through Amazon Connect, at the pace AWS allows, once each.",
@@ -121,7 +155,7 @@ app.command("audit", epilog=EPILOG)(audit.audit)
 app.command("doctor", epilog=EPILOG)(doctor.doctor)
 app.command("http", epilog=EPILOG)(http.http)
 
-_keys = typer.Typer(help="API keys of the HTTP service.", no_args_is_help=True, rich_markup_mode=None)
+_keys = _Typer(cls=_Group, help="API keys of the HTTP service.", no_args_is_help=True, rich_markup_mode=None)
 _keys.command("create", epilog=EPILOG)(keys.create)
 _keys.command("list", epilog=EPILOG)(keys.show)
 _keys.command("revoke", epilog=EPILOG)(keys.revoke)
