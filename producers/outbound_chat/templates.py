@@ -95,8 +95,6 @@ class Template:
         filled: dict[str, Any] = {
             name: _written(pieces, row, errors) for name, pieces in self.fields.items() if own.get(name) is None
         }
-        if "text" in filled and not filled["text"].strip():
-            filled["text"] = ""
         if self.attributes:
             ours = {key: _written(pieces, row, errors) for key, pieces in self.attributes.items()}
             theirs = own.get("attributes")

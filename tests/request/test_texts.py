@@ -52,6 +52,18 @@ def test_a_text_is_no_longer_than_its_channel_carries(text: str, by: Sender, err
     assert found(short(text=text), by) == errors
 
 
+@pytest.mark.parametrize("blank", [" ", "   ", "\n\t ", "\u00a0", "\u3000\u2003", "\u200b", "\ufeff \u2060", " " * 400])
+@pytest.mark.parametrize("by", [SMS, WHATSAPP])
+def test_a_text_of_blanks_alone_is_refused_in_every_form(blank: str, by: Sender) -> None:
+    """Nobody means to send it: its source had nothing to say."""
+    message = {"ContentType": "text/plain", "Content": blank}
+    assert found(short(text=blank), by) == [("text", "too_short")]
+    assert found(short(initial_system_message=message), by) == [("initial_system_message.Content", "too_short")]
+    assert found_raw({"InitialSystemMessage": message}) == [("InitialSystemMessage.Content", "too_short")]
+    assert found(short(text=f"{blank}."), by) == []
+    assert found(short(text=f"{blank}{EMOJI}"), by) == []
+
+
 @pytest.mark.parametrize("character", EXTENSION)
 def test_each_extension_character_takes_two_places(character: str) -> None:
     assert found(short(text=character * 760)) == []

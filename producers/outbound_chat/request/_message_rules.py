@@ -24,6 +24,8 @@ CONTENT_TYPES = (
     "application/vnd.amazonaws.connect.message.interactive.response",
 )
 
+# Anything but blanks and characters that only steer how others are shown.
+_is_visible = re.compile("[^\\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]").search
 _is_source_arn = re.compile(r"arn:aws[a-z-]*:connect:[a-z0-9-]+:[0-9]{12}:phone-number/[A-Za-z0-9-]+").fullmatch
 
 
@@ -35,7 +37,11 @@ def number(value: Any, path: Path, _: Sender, found: Found) -> None:
 
 
 def content(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """No longer than the channel carries; where the channel is SMS, in its alphabet."""
+    """Something to read, and no longer than the channel carries; where the channel is SMS, in its alphabet."""
+    if isinstance(value, str) and value and not _is_visible(value):
+        found.append(
+            Finding(path, Code.TOO_SHORT, "must have more than blanks; give a text to read or leave the field out")
+        )
     # A character takes at most two units of either alphabet: short texts need no counting.
     if not isinstance(value, str) or len(value) <= SMS_UTF16_UNITS // 2:
         return
