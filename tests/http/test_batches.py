@@ -89,6 +89,14 @@ def test_thousands_of_rejects_are_all_told(http: httpx.Client) -> None:
     assert all(one["line"] == one["row"] + 1 for one in receipt["rejections"])
 
 
+@pytest.mark.parametrize("charset", ["utf-8", '"UTF-8"', "utf8", "US-ASCII"])
+def test_a_body_says_that_it_is_utf_8(http: httpx.Client, charset: str) -> None:
+    """As many clients do by themselves."""
+    kind = {"Content-Type": f"Text/CSV; charset={charset}; header=present"}
+    answer = http.post("/v1/batches", params=OPTIONS, content=f"to\n{number(1)}\n", headers=kind)
+    assert answer.json()["accepted"] == 1, answer.text
+
+
 def test_a_body_that_is_no_batch_opens_none(service: Service, http: httpx.Client) -> None:
     options = {**OPTIONS, "name": "none of ours"}
     before = http.get("/v1/budgets").json()["budgets"][0]["accepted"]
@@ -100,6 +108,16 @@ def test_a_body_that_is_no_batch_opens_none(service: Service, http: httpx.Client
     problem(http.post("/v1/batches", params=OPTIONS, content=b"", headers=brotli), 415, "unsupported_media_type")
     kind = {"Content-Type": "application/xml"}
     problem(http.post("/v1/batches", content=b"<a/>", headers=kind), 415, "unsupported_media_type")
+    for kind_of_body in ("text/csv", "application/json", "application/x-ndjson", "application/jsonl"):
+        for charset in ("iso-8859-1", '"Windows-1252"', "utf-16", "", "utf-8; charset=latin1"):
+            latin = {"Content-Type": f"{kind_of_body}; header=present; CharSet={charset}"}
+            refused = problem(
+                http.post("/v1/batches", params=options, content="to\nä".encode("latin-1"), headers=latin),
+                415,
+                "unsupported_media_type",
+            )
+            assert charset.rpartition("=")[2].strip('"') in refused["detail"]
+            assert "charset" in refused["detail"]
     with Store(service.stack.server.url) as store:
         names = [store.redis.hget(key, "name") for key in store.redis.scan_iter("oc:{main}:b:*", count=1000)]
     assert "none of ours" not in names

@@ -123,6 +123,8 @@ def test_bodies_have_limits(stack: Harness) -> None:
         problem(http.post("/v1/jobs", content=b"{", headers={"Content-Type": "application/json"}), 400, "invalid_json")
         problem(http.post("/v1/jobs", content=b"[]", headers={"Content-Type": "application/json"}), 400, "invalid_json")
         problem(http.post("/v1/jobs", content=b"to=1"), 415, "unsupported_media_type")
+        latin = {"Content-Type": "application/json; charset=latin1"}
+        problem(http.post("/v1/jobs", content=b"{}", headers=latin), 415, "unsupported_media_type")
         problem(http.get("/healthz", headers={"X-Long": "x" * 8_000}), 431, "head_too_large")
         never = threading.Event()
 

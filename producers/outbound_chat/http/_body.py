@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from email.message import Message
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +13,8 @@ from outbound_chat.http._service import service_of
 from outbound_chat.rows import TooManyMembers, Unpacker, UnusableFile, parse_json
 
 JSON_TYPE = "application/json"
+CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+"""What may stand behind `charset=`: UTF-8 and its part, by the names that clients use."""
 FREE_BYTES = 1_000_000
 MOST_UNPACKED = 300
 """Bytes for each that was sent, beyond the free ones. Gzip reaches 1,032; rows that differ in nothing but their numbers
@@ -23,10 +26,17 @@ PARSED_AT_ONCE = 65_536
 
 
 def media_type(request: Request, *known: str) -> str:
-    """The kind of body, which must be one of those known."""
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    """The kind of body, which must be one of those known, in UTF-8."""
+    header = Message()
+    header["content-type"] = request.headers.get("content-type", "")
+    (given, _), *parameters = header.get_params([("", "")])
+    given = given.strip().lower()
     if given not in known:
         raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {' or '.join(known)}.")
+    for charset in (value for name, value in parameters if name.lower() == "charset"):
+        if str(charset).lower() not in CHARSETS:
+            detail = f"The charset {ascii(charset)[:60]} of Content-Type is not read here; send the body as UTF-8."
+            raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, detail)
     return given
 
 
