@@ -3,6 +3,8 @@
 import csv
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,6 +52,23 @@ def test_settings_that_can_not_be_used_are_one_error_with_the_field(idle: Harnes
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("module", ["typer", "rich"])
+def test_ctrl_c_while_the_command_line_is_loaded_ends_it_quietly(tmp_path: Path, module: str) -> None:
+    """It may come at any time: a traceback says that something broke."""
+    (tmp_path / f"{module}.py").write_text("raise KeyboardInterrupt\n", encoding="utf-8")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import outbound_chat.cli, sys; sys.path.insert(0, {str(tmp_path)!r}); outbound_chat.cli.main()",
+        ],
+        check=False,
+        capture_output=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 @pytest.mark.parametrize(

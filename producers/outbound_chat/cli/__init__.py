@@ -11,11 +11,14 @@ from outbound_chat.cli.streams import take_streams
 
 def main() -> None:
     """Runs the command line on `sys.argv`, and ends the process with its exit code."""
-    take_streams()
     try:
+        take_streams()
         from outbound_chat.cli.app import run  # noqa: PLC0415  # the extra may be missing
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich", "click"}:
             raise
         sys.exit("outbound-chat: the command line needs its extra; run: pip install 'outbound-chat[cli]'")
+    except KeyboardInterrupt:
+        # Nothing has begun. Ctrl-C later on is the command's own matter, and ends with the same code.
+        sys.exit(130)
     run()
