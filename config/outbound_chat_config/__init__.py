@@ -7,6 +7,7 @@ account and Region that many senders may share.
 
 from outbound_chat_config._addresses import is_public
 from outbound_chat_config._cluster import is_cluster, parse_cluster_url
+from outbound_chat_config._digits import is_number, whole_number
 from outbound_chat_config._durability import Durability, DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError
@@ -63,10 +64,12 @@ __all__ = [
     "check_name",
     "find_zone",
     "is_cluster",
+    "is_number",
     "is_public",
     "is_sentinel",
     "load_settings",
     "parse_cluster_url",
     "parse_sentinel_url",
     "secret_bytes",
+    "whole_number",
 ]

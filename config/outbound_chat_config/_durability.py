@@ -3,8 +3,9 @@
 from datetime import timedelta
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from outbound_chat_config._model import Model
 from outbound_chat_config._values import Duration
 
 
@@ -17,10 +18,8 @@ class Durability(StrEnum):
     """The job is on the disk of the primary too, and replicas have it where there are any."""
 
 
-class DurabilitySettings(BaseModel):
+class DurabilitySettings(Model):
     """What `durability="fsync"` waits for, and for how long."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     default: Durability = Durability.MEMORY
     """For calls that say nothing."""

@@ -4,7 +4,9 @@ import base64
 import binascii
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_validator
+from pydantic import AfterValidator, SecretStr, model_validator
+
+from outbound_chat_config._model import Model
 
 KEY_BYTES = 32
 
@@ -24,10 +26,8 @@ def _check_key(key: SecretStr) -> SecretStr:
 Key = Annotated[SecretStr, AfterValidator(_check_key)]
 
 
-class EncryptionSettings(BaseModel):
+class EncryptionSettings(Model):
     """Encrypts what Redis holds of a request: numbers, texts, attributes. Without keys nothing is encrypted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     keys: tuple[Key, ...] = ()
     """Fernet keys, newest first: the first encrypts, all decrypt. https://github.com/fernet/spec/blob/master/Spec.md"""

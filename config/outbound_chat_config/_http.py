@@ -2,15 +2,14 @@
 
 from datetime import timedelta
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from outbound_chat_config._model import Model
 from outbound_chat_config._values import Duration
 
 
-class HttpSettings(BaseModel):
+class HttpSettings(Model):
     """How `outbound-chat http` listens, and what it takes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     host: str = Field(default="127.0.0.1", min_length=1)
     """Address to listen on."""

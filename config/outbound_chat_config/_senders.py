@@ -5,8 +5,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
+from outbound_chat_config._model import Model
 from outbound_chat_config._quiet_hours import QuietHours, check_zone, quiet_hours
 from outbound_chat_config._values import (
     Attributes,
@@ -46,13 +47,9 @@ LATEST_SECONDS = 0.5
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 LEAST_CHAT_MINUTES, MOST_CHAT_MINUTES = 60, 10_080
 
-_MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-
-class Budget(BaseModel):
+class Budget(Model):
     """The allowance of one AWS account and Region, shared by all workers and all senders that name it."""
-
-    model_config = _MODEL
 
     rate: float = Field(default=2.0, gt=0, le=10_000)
     """Calls a second. AWS gives 2 by default (Service Quotas code L-408DD6C6).
@@ -91,10 +88,8 @@ class Budget(BaseModel):
         return max(min(needed, self.burst), self.burst - math.ceil(self.own_rate * LATEST_SECONDS))
 
 
-class Sender(BaseModel):
+class Sender(Model):
     """A named identity that sends: where, from which number, with which flow."""
-
-    model_config = _MODEL
 
     budget: Name = "main"
     """The budget its calls are counted against."""

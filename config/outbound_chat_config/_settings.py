@@ -4,13 +4,14 @@ from datetime import timedelta
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
 from outbound_chat_config._cluster import SCHEMES as CLUSTER_SCHEMES, is_cluster
 from outbound_chat_config._durability import DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError, explain
 from outbound_chat_config._http import HttpSettings
+from outbound_chat_config._model import Model
 from outbound_chat_config._senders import Budget, Sender
 from outbound_chat_config._sentinel import SCHEMES as SENTINEL_SCHEMES, SentinelAddress, is_sentinel, parse_sentinel_url
 from outbound_chat_config._urls import check_address
@@ -25,14 +26,11 @@ TOKEN_HORIZON = timedelta(days=6, hours=12)
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
 MOST_SKEW = timedelta(minutes=4)
 
-_MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 _URL_SCHEMES = ("redis://", "rediss://", "unix://", *CLUSTER_SCHEMES, *SENTINEL_SCHEMES)
 
 
-class WorkerSettings(BaseModel):
+class WorkerSettings(Model):
     """How workers work. Durations in seconds, or ISO 8601 text."""
-
-    model_config = _MODEL
 
     threads: int = Field(default=16, ge=1, le=256)
     """Calls that one pump keeps in flight."""
@@ -65,10 +63,8 @@ class WorkerSettings(BaseModel):
         return self
 
 
-class RetrySettings(BaseModel):
+class RetrySettings(Model):
     """How a job that failed for a passing reason is tried again: full jitter, `random(0, min(cap, base * 2**n))`."""
-
-    model_config = _MODEL
 
     max_attempts: int = Field(default=10, ge=1, le=100)
     """Calls for one job. Waiting for pace and provider throttles do not count."""
@@ -90,10 +86,8 @@ class RetrySettings(BaseModel):
         return self
 
 
-class ResultSettings(BaseModel):
+class ResultSettings(Model):
     """How long Redis keeps what became of a job."""
-
-    model_config = _MODEL
 
     keep: Duration = Field(default=timedelta(days=7), ge=timedelta(minutes=1), le=timedelta(days=365))
     """Life of a job's record, and of its batch and idempotency key, after the job is final."""
@@ -101,10 +95,8 @@ class ResultSettings(BaseModel):
     """How long failed and uncertain jobs keep what was asked for, so that they can be replayed; at most `keep`."""
 
 
-class Settings(BaseModel):
+class Settings(Model):
     """Everything that outbound-chat can be told, from plain values; `load_settings` reads files and environment."""
-
-    model_config = _MODEL
 
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     """The store: `redis://`, `rediss://` (TLS), `unix://`, or `redis+cluster://`, or `redis+sentinel://`."""

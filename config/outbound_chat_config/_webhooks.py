@@ -11,9 +11,10 @@ from datetime import timedelta
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from outbound_chat_config._addresses import is_public
+from outbound_chat_config._model import Model
 from outbound_chat_config._values import Duration
 
 LONGEST_URL = 2_000
@@ -121,10 +122,8 @@ def _check_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
-class WebhookSettings(BaseModel):
+class WebhookSettings(Model):
     """How webhooks are posted. Without a secret no worker posts any."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     secrets: tuple[Annotated[SecretStr, AfterValidator(_check_secret)], ...] = Field(default=(), max_length=5)
     """Each webhook is signed with all of them, newest first, so that receivers can change from one to the next."""

@@ -92,6 +92,17 @@ def test_an_option_of_one_value_that_is_given_twice_is_refused(
     assert "is given more than once; give it once" in done.stderr
 
 
+@pytest.mark.parametrize("written", ["1_0", " 10", "\uff11\uff10"])
+@pytest.mark.parametrize("option", ["--weight", "--concurrency", "--timeout"])
+def test_a_number_is_written_in_plain_digits(idle: Harness, option: str, written: str) -> None:
+    """Python would read each of these as 10."""
+    done = idle.run("send-batch", "-", "--sender", "support", option, written)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"'{option}'" in done.stderr
+    assert "number in plain digits" in done.stderr
+
+
 def test_no_command_takes_an_option_of_one_value_twice() -> None:
     """All commands and groups, also those of the worker's package, go by the same parser."""
     commands = [get_command(app)]

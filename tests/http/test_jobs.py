@@ -138,6 +138,14 @@ def test_a_parameter_that_is_given_twice_is_refused(http: httpx.Client) -> None:
         assert fields(problem(http.get(path), 400, "invalid_request")) == [(name, "given_twice")]
 
 
+@pytest.mark.parametrize("written", ["1_0", "\uff11\uff10", " 10", "10 ", "1e", "ten", ""])
+def test_a_number_is_written_in_plain_digits(http: httpx.Client, written: str) -> None:
+    """Python would read some of these as 10."""
+    for path, name in (("/v1/batches", "limit"), ("/v1/dead-letters", "limit"), (f"/v1/jobs/{UNKNOWN}", "wait")):
+        answer = http.get(path, params={name: written})
+        assert fields(problem(answer, 400, "invalid_request")) == [(name, "wrong_type")]
+
+
 def test_the_same_letter_spelt_otherwise_is_another_key(http: httpx.Client) -> None:
     """Keys are compared byte by byte, as Redis does; docs/http.md says so."""
     spelt = ["caf\u00e9".encode(), "cafe\u0301".encode(), b"caf\xe9"]

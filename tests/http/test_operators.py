@@ -110,7 +110,8 @@ def test_events_are_followed_and_resumed(http: httpx.Client) -> None:
     with http.stream("GET", "/v1/events", headers={"Last-Event-ID": str(known)}) as stream:
         event = next(_events(stream.iter_lines()))
         assert int(event["id"]) == known + 1
-    problem(http.get("/v1/events", headers={"Last-Event-ID": "x"}), 400, "invalid_request")
+    for wrong in ("x", "1_0", "9" * 5_000):
+        problem(http.get("/v1/events", headers={"Last-Event-ID": wrong}), 400, "invalid_request")
     problem(http.get("/v1/events", params={"budget": "other"}), 404, "unknown_budget")
 
 

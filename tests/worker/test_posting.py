@@ -205,7 +205,9 @@ def test_an_answer_has_its_row(status: int, then: str) -> None:
     assert rule_of(Answer(status=status)).then == then
 
 
-@pytest.mark.parametrize(("said", "seconds"), [("7", 7), ("99999999", 300), ("Wed, 21 Oct 2026 07:28:00 GMT", 0)])
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("7", 7), ("00000007", 7), ("99999999", 300), ("Wed, 21 Oct 2026 07:28:00 GMT", 0)]
+)
 def test_the_receiver_is_left_alone_for_as_long_as_it_asks(receiver: Receiver, said: str, seconds: int) -> None:
     receiver.respond = lambda _: (429, {"Retry-After": said})
 

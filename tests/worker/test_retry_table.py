@@ -404,7 +404,9 @@ def test_a_success_that_is_not_of_connect_holds_the_sender(
 
 
 @pytest.mark.usefixtures("_credentials")
-@pytest.mark.parametrize(("said", "seconds"), [("7", 7), ("9" * 5_000, 60), ("-1", 0), ("soon", 0), ("\u00b2", 0)])
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("7", 7), ("0" * 12 + "7", 7), ("9" * 5_000, 60), ("-1", 0), ("soon", 0), ("\u00b2", 0)]
+)
 def test_a_wait_may_be_written_in_any_way(stranger: str, said: str, seconds: int) -> None:
     """Python refuses to read numbers of more than 4,300 digits, with an error of its own."""
     _Stranger.answer = (429, {"Retry-After": said}, b"")

@@ -14,6 +14,7 @@ from botocore import exceptions as botocore_errors
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import SSLError as UrllibSSLError
 
+from outbound_chat_config import whole_number
 from outbound_chat_worker.connect import NotOfAws
 from outbound_chat_worker.redaction import redact
 
@@ -170,6 +171,8 @@ _REPEAT = (botocore_errors.ParamValidationError, ResponseParserError)
 
 LONGEST_PAUSE = timedelta(minutes=1)
 """A provider that asks for more is asked again after this, lest a slip of its own stops us for hours."""
+_LONGEST_NUMBER = 10**6
+"""Of milliseconds or seconds: more than the longest pause, and no more than a `timedelta` holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +245,8 @@ def _by_status(status: int, *, is_aws: bool) -> Rule:
 def _retry_after(headers: Mapping[str, str]) -> timedelta:
     """What the provider asks for: milliseconds in `x-amz-retry-after`, or whole seconds in `Retry-After`."""
     for name, unit in (("x-amz-retry-after", timedelta(milliseconds=1)), ("retry-after", timedelta(seconds=1))):
-        value = headers.get(name, "").strip()
+        value = whole_number(headers.get(name, "").strip())
         # A date, the other form of Retry-After, would be read by a clock that may be wrong; backoff serves then.
-        if value.isascii() and value.isdigit():
-            return min(LONGEST_PAUSE, unit * int(value[:9]))
+        if value is not None:
+            return min(LONGEST_PAUSE, unit * min(value, _LONGEST_NUMBER))
     return timedelta(0)

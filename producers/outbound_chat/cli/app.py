@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -33,7 +33,7 @@ from outbound_chat.cli import (
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
 from outbound_chat.cli.streams import OutputLost
 from outbound_chat.errors import OutboundChatError, SettingsError
-from outbound_chat_config import CONFIG_VARIABLE
+from outbound_chat_config import CONFIG_VARIABLE, is_number
 
 EPILOG = (
     "Exit codes: 0 done; 1 done, but something ended other than sent or rows were rejected; 2 wrong input or settings; "
@@ -45,30 +45,46 @@ EPILOG = (
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
 
 
-class _Once:
-    """Refuses an option that takes one value and is given two: the parser would drop the first one without a word."""
+class _Strict:
+    """Refuses an option that takes one value and is given two, and a number that Python alone would read as one.
+
+    The parser would drop the first value without a word.
+    """
+
+    callback: Any
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Checks the arguments, then parses them as usual.
 
         Raises:
-            typer.BadParameter: an option is given twice.
+            typer.BadParameter: an option is given twice, or a number is none.
         """
         parser: Any = super()
         if not ctx.resilient_parsing:
-            given = parser.make_parser(ctx).parse_args(args=list(args))[2]
+            values, _, given = parser.make_parser(ctx).parse_args(args=list(args))
+            hints = get_type_hints(self.callback) if given and self.callback else {}
             for option in given:
+                kinds = {hints.get(option.name), *get_args(hints.get(option.name))}
+                self._check_number(option, values.get(option.name), kinds, ctx)
                 single = isinstance(option, TyperOption) and not (option.multiple or option.is_flag)
                 if single and given.count(option) > 1:
                     raise typer.BadParameter("is given more than once; give it once.", ctx=ctx, param=option)
         return parser.parse_args(ctx, args)
 
+    @staticmethod
+    def _check_number(option: Any, value: object, kinds: set[Any], ctx: Any) -> None:
+        # Click would read it as Python does: `1_0` would be 10.
+        is_whole = float not in kinds
+        if isinstance(value, str) and not kinds.isdisjoint({int, float}) and not is_number(value, whole=is_whole):
+            what = "whole number" if is_whole else "number"
+            raise typer.BadParameter(f"{value!r} is not a {what} in plain digits.", ctx=ctx, param=option)
 
-class _Command(_Once, TyperCommand):
+
+class _Command(_Strict, TyperCommand):
     """A command."""
 
 
-class _Group(_Once, TyperGroup):
+class _Group(_Strict, TyperGroup):
     """Several commands."""
 
 

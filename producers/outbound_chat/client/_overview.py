@@ -15,8 +15,8 @@ from outbound_chat.store import calls
 
 MOST_ROWS = 10_000
 """Rows looked at for one page, where few of them have the state that is wanted."""
-_CURSOR = re.compile(r"\d{1,20}")
-_NUMBERS_CURSOR = re.compile(rf"{MARKED}?\d{{1,20}}")
+_CURSOR = re.compile(r"[0-9]{1,20}")
+_NUMBERS_CURSOR = re.compile(rf"{MARKED}?[0-9]{{1,20}}")
 _NOT_OURS = FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")
 
 

@@ -6,9 +6,9 @@ stands in an address ends up in logs and histories.
 
 import hmac
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request
@@ -24,6 +24,7 @@ from outbound_chat.http._service import service_of
 from outbound_chat.http._view import View
 from outbound_chat.request import MOST_FINDINGS, Code as FieldCode
 from outbound_chat.store.calls import Spent, StoredKey
+from outbound_chat_config import is_number
 
 PUBLIC = ("/healthz", "/readyz", "/docs")
 """The only paths that anybody may see; of `/docs` also what it is made of: `/openapi.json`, `/docs/…`."""
@@ -166,22 +167,32 @@ def require(scope: Scope) -> Callable[..., Awaitable[View]]:
 def _refuse_unknown_parameters(request: Request) -> None:
     """A misspelt option must not be passed over: the message would go at the wrong time, or to the wrong queue.
 
-    The same of one that is given twice, where the last would win.
+    The same of one that is given twice, where the last would win, and of a number in other than plain digits.
     """
     paths = request.app.openapi()["paths"]
     operation = paths[request.scope["route"].path_format][request.method.lower()]
-    known = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"}
+    known = {one["name"]: _types(one["schema"]) for one in operation.get("parameters", ()) if one["in"] == "query"}
     names = ", ".join(sorted(known)) or "none"
     errors = [
         FieldError(f"query.#{place}", FieldCode.UNKNOWN_FIELD, f"is no parameter of this path; known: {names}")
-        for place, _ in enumerate(sorted(set(request.query_params) - known)[:MOST_FINDINGS], start=1)
+        for place, _ in enumerate(sorted(set(request.query_params) - known.keys())[:MOST_FINDINGS], start=1)
     ]
     times = Counter(name for name, _ in request.query_params.multi_items() if name in known)
     errors += [
         FieldError(name, FieldCode.GIVEN_TWICE, "stands there twice; give it once") for name in times if times[name] > 1
     ]
+    for name in times:
+        whole = "integer" in known[name]
+        if (whole or "number" in known[name]) and not is_number(request.query_params[name], whole=whole):
+            # The framework would read it as Python does: `1_0` would be 10.
+            errors.append(FieldError(name, FieldCode.WRONG_TYPE, f"must be a {'whole ' * whole}number"))
     if errors:
         raise Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
+
+
+def _types(schema: Mapping[str, Any]) -> set[str]:
+    """The types of JSON that a parameter may have."""
+    return {one.get("type", "") for one in schema.get("anyOf", (schema,))}
 
 
 CanEnqueue = Annotated[View, Depends(require(Scope.ENQUEUE))]

@@ -17,6 +17,7 @@ from outbound_chat.http._view import View
 from outbound_chat.plain import to_plain_json
 from outbound_chat.reports import Events
 from outbound_chat.request import Code
+from outbound_chat_config import whole_number
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
 
@@ -56,9 +57,10 @@ async def events(
 def _number(last_event_id: str | None, since: int) -> int:
     if last_event_id is None:
         return since
-    if not (last_event_id.isascii() and last_event_id.isdigit() and int(last_event_id[:20]) <= FARTHEST):
+    number = whole_number(last_event_id)
+    if number is None or number > FARTHEST:
         raise InvalidJob([FieldError("Last-Event-ID", Code.NOT_ALLOWED, "must be the number of an event")])
-    return int(last_event_id)
+    return number
 
 
 async def _stream(view: View, budget: str | None, found: Events, stopping: asyncio.Event) -> AsyncIterator[bytes]:

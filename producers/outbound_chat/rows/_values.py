@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.errors import FieldError, InvalidJob
 from outbound_chat.request import Code
+from outbound_chat_config import whole_number
 
 MAPS = ("attributes", "segment_attributes")
 JSON_ONLY = frozenset(
@@ -29,8 +30,6 @@ A megabyte has room for 100,000, each of which would be looked at.
 """
 TIMES = ("send_at", "expires_at")
 NUMBERS = ("chat_duration_in_minutes",)
-MOST_DIGITS = 20
-"""More are not read: they are out of range anyway, and Python refuses thousands of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,8 @@ def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> 
             except InvalidJob as error:
                 errors += error.errors
         elif column in NUMBERS and isinstance(value, str):
-            row[column] = int(value[:MOST_DIGITS]) if value.isascii() and value.isdigit() else value
+            number = whole_number(value)
+            row[column] = value if number is None else number
         else:
             row[column] = value
     return InvalidJob(errors) if errors else row

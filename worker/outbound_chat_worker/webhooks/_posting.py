@@ -18,7 +18,7 @@ from importlib.metadata import version
 from typing import Self
 from urllib.parse import urlsplit
 
-from outbound_chat_config import SettingsError, WebhookSettings, check_callback_url, is_public
+from outbound_chat_config import SettingsError, WebhookSettings, check_callback_url, is_public, whole_number
 from outbound_chat_worker.webhooks._answers import LONGEST_PAUSE, Answer
 
 USER_AGENT = f"outbound-chat/{version('outbound-chat')}"
@@ -197,7 +197,6 @@ def _exchange(
 
 
 def _retry_after(response: HTTPResponse) -> timedelta:
-    value = (response.getheader("Retry-After") or "").strip()
+    seconds = whole_number((response.getheader("Retry-After") or "").strip()) or 0
     # A date, its other form, would be read by a clock that may be wrong; the usual wait serves then.
-    seconds = int(value[:6]) if value.isascii() and value.isdigit() else 0
-    return min(LONGEST_PAUSE, timedelta(seconds=seconds))
+    return timedelta(seconds=min(LONGEST_PAUSE.total_seconds(), seconds))
