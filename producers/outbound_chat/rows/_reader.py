@@ -7,7 +7,7 @@ import csv
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from outbound_chat.errors import InvalidJob
@@ -90,11 +90,11 @@ class RowReader(ABC):
             self._line_end = found[0][-1:]
         if self._line_end:
             *whole, self._rest = self._rest.split(self._line_end)
-            self._take([line + self._line_end for line in whole])
+            self._take(line + self._line_end for line in whole)
         if len(self._rest) > LONGEST_LINE:
             self._take([self._rest])
 
-    def _take(self, lines: list[bytes]) -> None:
+    def _take(self, lines: Iterable[bytes]) -> None:
         """Bytes that are not UTF-8 stay marked, so that only their own row is refused."""
         for line in lines:
             self._split += 1
