@@ -166,7 +166,7 @@ class Side:
         return answer, Cost(self._script_us() - before, round_trip)
 
     def _script_us(self) -> float:
-        return float(self._store.redis.info("commandstats")["cmdstat_evalsha"]["usec"])
+        return float(self._store.redis.info("commandstats")["cmdstat_fcall"]["usec"])
 
     def cpu_us(self) -> float:
         """CPU time that the server's main thread has had, to which a busy machine does not add."""

@@ -87,7 +87,7 @@ async def _standing(store: Store, jobs: list[Job]) -> None:
 
 def _script_calls(store: Store) -> int:
     statistics = store.redis.info("commandstats")
-    return sum(statistics.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha"))
+    return sum(statistics.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha", "fcall"))
 
 
 def test_waiting_reads_the_record_a_few_times_and_not_in_a_loop(store: Store, chat: OutboundChat) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-SCRIPTS = ("eval", "evalsha")
+SCRIPTS = ("eval", "evalsha", "fcall")
 """Each is a round trip of its own; all that a script does is counted beside it."""
 
 

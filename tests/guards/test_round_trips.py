@@ -64,7 +64,7 @@ def test_a_status_is_one_script_and_many_are_one_as_well(chat: OutboundChat, ser
     counted = Commands(server)
     for id_ in ids[:50]:
         chat.status(id_)
-    assert counted.so_far() == {"evalsha": 50, "time": 50, "get": 50}
+    assert counted.so_far() == {"fcall": 50, "time": 50, "get": 50}
 
     counted = Commands(server)
     assert all(chat.statuses(ids).values())
@@ -198,9 +198,9 @@ def test_an_idle_worker_asks_redis_a_few_times_a_second(stack: Harness, server: 
     """
     stack.start_worker()
     wait_until(lambda: " ready." in stack.logs(), timeout=60, what="the worker")
-    _rate(server, "evalsha", 8)  # what a worker asks once, as it starts, is behind it
-    counted, seconds = _rate(server, "evalsha", 8)
-    assert counted["evalsha"] + counted["eval"] <= 3 * seconds + 4
+    _rate(server, "fcall", 8)  # what a worker asks once, as it starts, is behind it
+    counted, seconds = _rate(server, "fcall", 8)
+    assert counted["fcall"] + counted["eval"] <= 3 * seconds + 4
 
 
 @pytest.fixture
@@ -218,10 +218,10 @@ def test_an_idle_pump_only_says_that_it_lives(runtime: Runtime, server: Any) -> 
     working.start()
     try:
         wait_until(lambda: server.exists("oc:{main}:waiting"), what="a pump that waits")
-        counted, seconds = _rate(server, "evalsha", 3)
+        counted, seconds = _rate(server, "fcall", 3)
     finally:
         stopping.set()
         server.lpush("oc:{main}:poke", "stop")
         working.join(60)
-    assert counted["evalsha"] <= seconds + 3
+    assert counted["fcall"] <= seconds + 3
     assert counted["blpop"] <= 2

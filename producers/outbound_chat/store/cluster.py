@@ -18,6 +18,11 @@ def _address(name: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def keys_of_function(command: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The keys that stand behind a function; None: it is another command. redis-py would ask the server for them."""
+    return args[2 : 2 + int(args[1])] if command == "FCALL" else None
+
+
 class Cluster(redis.RedisCluster):
     """For threads."""
 
@@ -29,6 +34,10 @@ class Cluster(redis.RedisCluster):
         super().close()
         for pool in list(self.pools):
             pool.disconnect()
+
+    def _get_command_keys(self, *args: Any) -> Any:
+        base: Any = super()
+        return keys_of_function(args[0], args[1:]) or base._get_command_keys(*args)
 
     def get_node(self, host: str | None = None, port: int | None = None, node_name: str | None = None) -> Any:
         """The node; made if a redirection names one that is not known."""

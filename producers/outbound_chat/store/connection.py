@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from outbound_chat.store.cluster import AsyncCluster, Cluster
+from outbound_chat.store.cluster import AsyncCluster, Cluster, keys_of_function
 from outbound_chat.store.deadline import BoundedLock, bounded
 from outbound_chat.store.faults import RECONNECTED
 from outbound_chat.store.persist import Patience
@@ -112,6 +112,9 @@ class _Parser(AsyncCommandsParser):
 
     redis-py would ask at each look for the slots, always the first primary, and fail while that is away.
     """
+
+    async def get_keys(self, *args: Any) -> Any:
+        return keys_of_function(args[0], args[1:]) or await super().get_keys(*args)
 
     async def initialize(self, node: Any = None) -> None:
         if node:

@@ -1,68 +1,196 @@
-"""Loads the Lua scripts: each file of `lua/` with the library files that its head names in `-- uses:`.
+"""Loads the Lua of the store: each file of `lua/` is a script, each of `lua/lib/` a library, which is one table.
 
-Each begins with a shebang. By it a server refuses a script as a whole, and not at its first write: a replica refuses
-also those that only read, since it may be a primary of a moment ago with old data; a full server all that bring jobs.
+The head of either names in `-- uses:` the libraries that it needs itself; the loader adds what those need. `base` and
+`fields` are no tables: every script has their names.
+
+All scripts together are one library of Redis Functions, which is loaded once: its libraries are not built at each call,
+as those of a script are. https://redis.io/docs/latest/develop/programmability/functions-intro/
+Its name and those of its functions end with a hash of its text, so that two versions can work on one server.
+Where functions can't be loaded each runs as a script by itself, with the same text.
+
+Both say what they need of a server. A replica refuses also those that only read, since it may be a primary of a moment
+ago with old data; a full server all that bring jobs.
 https://redis.io/docs/latest/develop/programmability/eval-intro/#eval-flags
-
-Of a library only what the script reaches is loaded: Lua takes no more than 200 local names at the top of a script
-(`LUAI_MAXVARS`, https://www.lua.org/source/5.1/luaconf.h.html), and all the libraries together have more.
 """
 
 import hashlib
 import re
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from textwrap import indent
+from typing import NamedTuple
+
+from redis.exceptions import NoPermissionError, NoScriptError, OutOfMemoryError, ResponseError
 
 BRING_JOBS = frozenset({"submit", "open_batch"})
 """The scripts that a full server (`maxmemory`) refuses. The others lead to fewer jobs, or need a few bytes to do so."""
 
+REFUSED_SECONDS = 60.0
+"""Time for which no function is asked for where the server takes none from us; a worker may load them meanwhile."""
+
+_UNKNOWN_FUNCTION = "Function not found"
+_LOADED_BEFORE = "already exists"
+_FOLDER = files(__package__) / "lua"
 _USES = re.compile(r"^-- uses: (?P<names>[a-z_ ]+)$", re.MULTILINE)
-_COMMENT = re.compile(r"^ *--.*$", re.MULTILINE)
-_STATEMENT = re.compile(r"^(?=[a-z])(?!end\b)", re.MULTILINE)
-"""Where a statement of a library begins; what lies inside one is indented."""
-_DEFINED = re.compile(r"local (?:function )?(?P<names>\w+(?:, \w+)*)")
-_WORD = re.compile(r"[A-Za-z_]\w*")
+_FOR_ALL = ("base", "fields")
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Source of a script and the hash Redis knows it by."""
+    """A script by itself."""
 
     name: str
     source: str
     sha: str
+    """By which Redis knows it."""
+    function: str
+    """Its name in the library."""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """All scripts as functions."""
+
+    name: str
+    source: str
 
 
 @cache
 def load_script(name: str, *, shebang: bool = True) -> Script:
-    """The script of that name, complete with the library parts it uses. `shebang`: whether its first line is one.
+    """The script of that name with the libraries it needs. `shebang`: whether its first line is one.
 
     Raises:
         FileNotFoundError: the package holds no such script.
     """
-    folder = files(__package__) / "lua"
-    text = (folder / f"{name}.lua").read_text(encoding="utf-8")
-    uses = _USES.search(text)
-    parts = (
-        [(folder / "lib" / f"{part}.lua").read_text(encoding="utf-8") for part in uses["names"].split()] if uses else []
+    text = _read(f"{name}.lua")
+    first = ["#!lua" if name in BRING_JOBS else "#!lua flags=allow-oom"] if shebang else []
+    source = "\n".join([*first, *_libraries([text]), "begin_call(KEYS)", text])
+    return Script(name, source, _sha1(source), _function_name(name))
+
+
+@cache
+def load_library() -> Library:
+    """The library of all scripts."""
+    version = _version()
+    return Library(f"outbound_chat_{version}", f"#!lua name=outbound_chat_{version}\nlocal SUFFIX = '_{version}'\n{_functions()}")
+
+
+def _function_name(script: str) -> str:
+    return f"oc_{script}_{_version()}"
+
+
+@cache
+def _version() -> str:
+    return _sha1(_functions())[:10]
+
+
+@cache
+def _functions() -> str:
+    """The library without its name and that of this version."""
+    texts = {name: _read(f"{name}.lua") for name in _script_names()}
+    registered = (
+        f"register('{name}', {str(name not in BRING_JOBS).lower()}, function(KEYS, ARGV)\n{indent(text, '  ')}\nend)"
+        for name, text in texts.items()
     )
-    first = "#!lua" if name in BRING_JOBS else "#!lua flags=allow-oom"
-    source = "\n".join([*([first] if shebang else []), _reached("\n".join(parts), text), text])
+    return "\n".join([*_libraries(texts.values()), _REGISTER, *registered])
+
+
+_REGISTER = """\
+local function register(name, allows_oom, script)
+  redis.register_function({
+    function_name = 'oc_' .. name .. SUFFIX,
+    flags = allows_oom and { 'allow-oom' } or {},
+    callback = function(KEYS, ARGV)
+      begin_call(KEYS)
+      return script(KEYS, ARGV)
+    end,
+  })
+end"""
+
+
+def _libraries(texts: Iterable[str]) -> Iterator[str]:
+    """The libraries that these texts need, each before those that need it."""
+    yield from (_read(f"lib/{name}.lua") for name in _FOR_ALL)
+    placed: list[str] = []
+    for text in texts:
+        _place(text, placed)
+    yield from (f"local {name} = (function()\n{indent(_read(f'lib/{name}.lua'), '  ')}end)()" for name in placed)
+
+
+def _place(text: str, placed: list[str]) -> None:
+    uses = _USES.search(text)
+    for name in uses["names"].split() if uses else ():
+        if name not in placed:
+            _place(_read(f"lib/{name}.lua"), placed)
+            placed.append(name)
+
+
+def _script_names() -> list[str]:
+    return sorted(file.name.removesuffix(".lua") for file in _FOLDER.iterdir() if file.name.endswith(".lua"))
+
+
+@cache
+def _read(path: str) -> str:
+    return (_FOLDER / path).read_text(encoding="utf-8")
+
+
+def _sha1(text: str) -> str:
     # Redis names scripts by SHA-1; nothing here is secret.
-    return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _reached(library: str, script: str) -> str:
-    """The statements of the library that the script needs: all that define nothing, and definitions it comes upon."""
-    words, kept = set(_WORD.findall(script)), []
-    # Lua knows a name only after its definition, so whatever uses one stands behind it.
-    for statement in reversed(_STATEMENT.split(_COMMENT.sub("", library))):
-        defined = _DEFINED.match(statement)
-        if not defined or words.intersection(defined["names"].split(", ")):
-            words.update(_WORD.findall(statement))
-            kept.append(statement.strip())
-    return "\n".join(reversed(kept))
+class Way(NamedTuple):
+    """How a script is run, or the command by which the server gets to know it."""
+
+    command: tuple[str, ...]
+    loads: bool = False
+
+
+class Ways:
+    """How the scripts are run on one server: as functions where it knows them, else each by itself. Of one store."""
+
+    def __init__(self, *, shebang: bool = True) -> None:
+        """`shebang`: whether scripts may begin with one."""
+        self._shebang = shebang
+        self._refused_until = 0.0
+
+    def of(self, name: str) -> Iterator[Way]:
+        """The ways to run the script, the quickest first. After each, its error goes to `next_after`."""
+        script = load_script(name, shebang=self._shebang)
+        as_function = Way(("FCALL", script.function))
+        if not self._refused:
+            yield as_function
+        if not self._refused:
+            yield Way(("FUNCTION LOAD", load_library().source), loads=True)
+        if not self._refused:
+            yield as_function
+        yield Way(("EVALSHA", script.sha))
+        yield Way(("EVAL", script.source))
+
+    @property
+    def _refused(self) -> bool:
+        return time.monotonic() < self._refused_until
+
+    def next_after(self, way: Way, error: ResponseError) -> bool:
+        """Whether the next way may do where this one was refused; if not, the error is that of the call."""
+        command, text = way.command[0], str(error)
+        if command == "EVALSHA":
+            return isinstance(error, NoScriptError)
+        if command == "EVAL":
+            return False
+        if _UNKNOWN_FUNCTION in text or _LOADED_BEFORE in text:
+            return True
+        # Only workers need the right to load functions, and a full server takes none.
+        is_refused = isinstance(error, NoPermissionError | OutOfMemoryError) and (
+            way.loads or command.lower() in text
+        )
+        if is_refused or "unknown command" in text:
+            self._refused_until = time.monotonic() + REFUSED_SECONDS
+            return True
+        return False
 
 
 def knows_shebang(client: object) -> bool:

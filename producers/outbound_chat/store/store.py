@@ -11,16 +11,16 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 from weakref import WeakSet
 
-from redis.exceptions import NoScriptError
+from redis.exceptions import ResponseError
 
 from outbound_chat.store.calls import Call, is_count, read_budget, read_shared
 from outbound_chat.store.connection import AnyRedis, any_node, connect, patience
-from outbound_chat.store.deadline import BoundedLock, Deadline
+from outbound_chat.store.deadline import BoundedLock
 from outbound_chat.store.keys import KINDS, Keys
-from outbound_chat.store.scripts import knows_shebang, load_script
+from outbound_chat.store.scripts import Ways, knows_shebang
 from outbound_chat.store.sentinel import close_sentinels
 from outbound_chat.store.subscription import Subscription
-from outbound_chat.store.together import run_together
+from outbound_chat.store.together import load_functions, run_together
 from outbound_chat_config import Settings, is_cluster
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Store:
         if client is None:
             _stores.add(self)
         self.clustered = is_cluster(url)
-        self._shebang = knows_shebang(client)
+        self._ways = Ways(shebang=knows_shebang(client))
         self._prefix = prefix
 
     @classmethod
@@ -97,18 +97,22 @@ class Store:
         return Keys(self._prefix, budget)
 
     def run(self, call: Call[T]) -> T:
-        """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
-        script = load_script(call.script, shebang=self._shebang)
+        """Runs the call's script in one round trip; in two more where the server does not know the functions yet."""
+        return call.read(self._patience.persist(lambda _: self._send(call), call.block_seconds))
 
-        def attempt(_: Deadline) -> Any:
-            if call.then:
-                return run_together(self.redis, call, script)
+    def _send(self, call: Call[Any]) -> Any:
+        for way in self._ways.of(call.script):
             try:
-                return self.redis.execute_command("EVALSHA", script.sha, *call.script_args)
-            except NoScriptError:
-                return self.redis.execute_command("EVAL", script.source, *call.script_args)
-
-        return call.read(self._patience.persist(attempt, call.block_seconds))
+                if way.loads:
+                    load_functions(self.redis, call, way)
+                elif call.then:
+                    return run_together(self.redis, call, way)
+                else:
+                    return self.redis.execute_command(*way.command, *call.script_args)
+            except ResponseError as error:
+                if not self._ways.next_after(way, error):
+                    raise
+        raise AssertionError("the last way ends with a reply or an error")
 
     def ask(self, question: Callable[[Any], T]) -> T:
         """What `question` gets to know from the client of redis-py; it may be asked more than once."""

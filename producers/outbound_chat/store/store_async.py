@@ -5,17 +5,17 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any, Self, TypeVar
 
-from redis.exceptions import NoScriptError
+from redis.exceptions import ResponseError
 
 from outbound_chat.store.calls import Call
 from outbound_chat.store.connection import AnyAsyncRedis, any_node, connect_async, patience
 from outbound_chat.store.deadline import Deadline
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.scripts import knows_shebang, load_script
+from outbound_chat.store.scripts import Ways, knows_shebang
 from outbound_chat.store.sentinel import close_sentinels_async
 from outbound_chat.store.store import SECONDS
 from outbound_chat.store.subscription import AsyncSubscription
-from outbound_chat.store.together import run_together_async
+from outbound_chat.store.together import load_functions_async, run_together_async
 from outbound_chat_config import Settings
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class AsyncStore:
         # Of each budget: in a cluster that of another may hang.
         self._rooms: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(MOST_CALLS))
         self._patience = patience(url, seconds)
-        self._shebang = knows_shebang(client)
+        self._ways = Ways(shebang=knows_shebang(client))
         self._prefix = prefix
 
     @classmethod
@@ -56,19 +56,23 @@ class AsyncStore:
         return self._patience.seconds
 
     async def run(self, call: Call[T]) -> T:
-        """Runs the call's script in one round trip; a second one where the server does not know the script yet."""
-        script = load_script(call.script, shebang=self._shebang)
+        """As that of `Store`."""
+        return call.read(await self._patience.persist_async(lambda _: self._send(call), call.block_seconds))
 
-        async def attempt(_: Deadline) -> Any:
-            if call.then:
-                return await run_together_async(self.redis, call, script)
-            async with self._rooms[call.keys.base]:
-                try:
-                    return await self.redis.execute_command("EVALSHA", script.sha, *call.script_args)
-                except NoScriptError:
-                    return await self.redis.execute_command("EVAL", script.source, *call.script_args)
-
-        return call.read(await self._patience.persist_async(attempt, call.block_seconds))
+    async def _send(self, call: Call[Any]) -> Any:
+        for way in self._ways.of(call.script):
+            try:
+                if way.loads:
+                    await load_functions_async(self.redis, call, way)
+                elif call.then:
+                    return await run_together_async(self.redis, call, way)
+                else:
+                    async with self._rooms[call.keys.base]:
+                        return await self.redis.execute_command(*way.command, *call.script_args)
+            except ResponseError as error:
+                if not self._ways.next_after(way, error):
+                    raise
+        raise AssertionError("the last way ends with a reply or an error")
 
     async def ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
         """What `question` gets to know from the client of redis-py; it may be asked more than once."""

@@ -11,7 +11,6 @@ import redis.asyncio
 from redis.exceptions import (
     AskError,
     ConnectionError as RedisConnectionError,
-    NoScriptError,
     ResponseError,
     TimeoutError as RedisTimeoutError,
     TryAgainError,
@@ -20,7 +19,7 @@ from redis.exceptions import (
 from outbound_chat.store.calls import Call
 from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis
 from outbound_chat.store.faults import RECONNECTED
-from outbound_chat.store.scripts import Script
+from outbound_chat.store.scripts import Way
 
 _ELSEWHERE = (*RECONNECTED, AskError, TryAgainError)
 """The script ran on a server that may not take it; the client finds the right one by a command of its own."""
@@ -28,18 +27,29 @@ _ELSEWHERE = (*RECONNECTED, AskError, TryAgainError)
 Commands = Sequence[tuple[str | int | float, ...]]
 
 
-def _commands(call: Call[Any], script: Script, *, known: bool) -> Commands:
-    first = ("EVALSHA", script.sha) if known else ("EVAL", script.source)
-    return [(*first, *call.script_args), *call.then]
+def load_functions(client: AnyRedis, call: Call[Any], way: Way) -> None:
+    """Has the server that the call goes to load the functions."""
+    any_client: Any = client
+    there = [any_client.get_node_from_key(call.keys.base)] if isinstance(client, redis.RedisCluster) else None
+    any_client.execute_command(*way.command, **({"target_nodes": there} if there else {}))
 
 
-def run_together(client: AnyRedis, call: Call[Any], script: Script) -> list[Any]:
+async def load_functions_async(client: AnyAsyncRedis, call: Call[Any], way: Way) -> None:
+    """The same for asyncio."""
+    any_client: Any = client
+    there = None
+    if isinstance(client, redis.asyncio.RedisCluster):
+        await client.initialize()
+        there = any_client.get_node_from_key(call.keys.base)
+    await any_client.execute_command(*way.command, **({"target_nodes": there} if there else {}))
+
+
+def run_together(client: AnyRedis, call: Call[Any], way: Way) -> list[Any]:
     """Replies of the script and of the commands behind it; those of the latter may be errors."""
-    replies = _send(client, call.keys.base, _commands(call, script, known=True))
-    if isinstance(replies[0], NoScriptError):
-        replies = _send(client, call.keys.base, _commands(call, script, known=False))
+    first = (*way.command, *call.script_args)
+    replies = _send(client, call.keys.base, [first, *call.then])
     if isinstance(replies[0], _ELSEWHERE):
-        client.execute_command("EVAL", script.source, *call.script_args)  # type: ignore[no-untyped-call]  # redis-py has no types for it
+        client.execute_command(*first)  # type: ignore[no-untyped-call]  # redis-py has no types for it
     if isinstance(replies[0], Exception):
         raise replies[0]
     return replies
@@ -64,13 +74,12 @@ def _send_by(client: Any, commands: Commands) -> list[Any]:
     return replies
 
 
-async def run_together_async(client: AnyAsyncRedis, call: Call[Any], script: Script) -> list[Any]:
+async def run_together_async(client: AnyAsyncRedis, call: Call[Any], way: Way) -> list[Any]:
     """The same for asyncio."""
-    replies = await _send_async(client, call.keys.base, _commands(call, script, known=True))
-    if isinstance(replies[0], NoScriptError):
-        replies = await _send_async(client, call.keys.base, _commands(call, script, known=False))
+    first = (*way.command, *call.script_args)
+    replies = await _send_async(client, call.keys.base, [first, *call.then])
     if isinstance(replies[0], _ELSEWHERE):
-        await client.execute_command("EVAL", script.source, *call.script_args)
+        await client.execute_command(*first)
     if isinstance(replies[0], Exception):
         raise replies[0]
     return replies

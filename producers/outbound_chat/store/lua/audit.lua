@@ -4,43 +4,43 @@
 -- then 1 for each name: name
 -- reply   {kind, of, number of each fault}: as of `reconcile`; and of jobs 'no_expiry', which no index of open jobs has
 -- keeps   nothing is written
--- uses: base record lanes places events webhooks books gates checking
+-- uses: consistency
 local what = ARGV[1]
 local reply = {}
 
-local function tell(kind, of, number)
+local function add_finding(kind, of, number)
   if number ~= 0 then
     reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = kind, of, digits(number)
   end
 end
 
 local function check_lane(lane)
-  for _, kind in ipairs({ 'lane', unpack(kinds_of_book(lane)) }) do
-    tell(kind, lane, difference(kind, lane))
+  for _, kind in ipairs({ 'lane', unpack(consistency.kinds_of_batch(lane)) }) do
+    add_finding(kind, lane, consistency.difference(kind, lane))
   end
-  local held = jobs_in(lane)
-  tell('count', lane, math.max(0, held - tonumber(redis.call('HGET', key('lanes'), lane) or 0)))
-  local kind = held > 0 and fault_of_lane(lane)
+  local held = consistency.jobs_in(lane)
+  add_finding('count', lane, math.max(0, held - tonumber(redis.call('HGET', key('lanes'), lane) or 0)))
+  local kind = held > 0 and consistency.fault_of_lane(lane)
   if kind then
-    tell(kind, lane, 1)
+    add_finding(kind, lane, 1)
   end
 end
 
 local function check_jobs(ids)
-  local faults = faults_of(ids)
+  local faults = consistency.faults_of_job(ids)
   for i, id in ipairs(ids) do
     local kind = faults[i]
     if redis.call('ZSCORE', key('expiry'), id) then
-      tell(kind, id, kind and 1 or 0)
+      add_finding(kind, id, kind and 1 or 0)
     elseif kind ~= 'ended' and redis.call('EXISTS', key('j:' .. id)) == 1 then
-      tell(kind or 'no_expiry', id, redis.call('ZSCORE', key('unreadable'), id) and 0 or 1)
+      add_finding(kind or 'no_expiry', id, redis.call('ZSCORE', key('unreadable'), id) and 0 or 1)
     end
   end
 end
 
 if what == 'budget' then
-  for _, kind in ipairs(OF_BUDGET) do
-    tell(kind, '', difference(kind, ''))
+  for _, kind in ipairs(consistency.BUDGET_KINDS) do
+    add_finding(kind, '', consistency.difference(kind, ''))
   end
 elseif what == 'lanes' then
   for i = 2, #ARGV do

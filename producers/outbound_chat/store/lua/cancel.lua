@@ -3,19 +3,19 @@
 -- ARGV[1] id: the job
 -- reply   the state the job is in now, 'gone' (no record) or 'newer' (a newer version wrote it: nothing was done)
 -- keeps   final stays final; twice changes nothing
--- uses: base record lanes places events webhooks books final
+-- uses: counts lanes records ring transitions
 local id = ARGV[1]
-local head, request = load_record(id)
+local head, request = records.load(id)
 if not head then
   return request
 end
 if head[STATE] == 'sending' then
   head[CANCEL] = 1
-  save_record(id, head, request)
+  records.save(id, head, request)
 elseif head[STATE] == 'queued' then
-  take_from_lane(id, head)
-  enroll(head[LANE])
-  conclude(id, head, request, 'waiting', 'cancelled')
-  write_books()
+  lanes.remove(id, head)
+  ring.place(head[LANE])
+  transitions.finalize(id, head, request, 'waiting', 'cancelled')
+  counts.write()
 end
 return head[STATE]

@@ -5,24 +5,24 @@
 -- reply   {'ok', cancelled, left}; cancelled: jobs that this call ended; left: 1 asks to be called again
 --         {'gone'}: no such batch
 -- keeps   from the first call on no job of the scope is claimed; a batch is closed; final stays final
--- uses: base record lanes places events webhooks books final cancelling
+-- uses: batches cancel_sweep counts lanes records
 local scope = ARGV[1]
 local batch = string.match(scope, '^batch:(.*)$')
-if batch and not read('HGET', key('b:' .. batch), 'lane') then
+if batch and not try('HGET', key('b:' .. batch), 'lane') then
   return { 'gone' }
 end
 
 local function is_of_scope(lane)
-  local _, _, tenant, own = lane_parts(lane)
+  local _, _, tenant, own = lanes.parts(lane)
   return scope == 'tenant:' .. tenant or scope == 'batch:' .. own
 end
 
 local function flag_calls()
   for _, id in ipairs(redis.call('ZRANGE', key('leases'), 0, -1)) do
-    local head, request = load_record(id)
+    local head, request = records.load(id)
     if head and head[STATE] == 'sending' and is_of_scope(head[LANE]) then
       head[CANCEL] = 1
-      save_record(id, head, request)
+      records.save(id, head, request)
     end
   end
 end
@@ -31,12 +31,12 @@ if ARGV[2] == '1' then
   redis.call('HSET', key('holds'), 'cancel:' .. scope, cjson.encode({ reason = 'being cancelled', since_ms = NOW }))
   flag_calls()
   if batch then
-    close_book(batch)
+    batches.close(batch)
   end
 end
-local cancelled, last = sweep(scope)
+local cancelled, last = cancel_sweep.start(scope)
 if batch then
-  count(batch, 'cancelled', 0)
+  counts.add(batch, 'cancelled', 0)
 end
-write_books()
+counts.write()
 return { 'ok', cancelled, last and 0 or 1 }

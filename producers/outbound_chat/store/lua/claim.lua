@@ -19,7 +19,7 @@
 --         {'unconfigured'}: nobody wrote the budget's settings
 -- keeps   a job is in its lane or leased, never both; twice gives the same jobs and takes no token twice; no job is
 --         given whose number is on its sender's suppression list
--- uses: base record lanes places events webhooks books gates opening wake calling holds final suppressed suppression turns bucket
+-- uses: attempts counts fair_share gates holds lanes pump_requests records ring suppression token_bucket transitions unblock
 local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST = 500
 local CLAIM_MEMORY_MS = 60000
@@ -34,15 +34,15 @@ end
 
 -- What the pump's last claim was answered; nil: nothing, or nothing that can be read, and its leases run out.
 local function last_answer()
-  local kept = decoded(read('GET', key('claims:' .. pump)))
+  local kept = json_table(try('GET', key('claims:' .. pump)))
   return kept and kept[1] == claim and type(kept[2]) == 'table' and type(kept[4]) == 'string' and kept or nil
 end
 
 local function repeat_answer(ids, pace_ms, bring)
   for _, id in ipairs(ids) do
-    local head, request = load_record(id)
+    local head, request = records.load(id)
     if head and head[CLAIM] == claim then
-      local listed, look = is_suppressed(head, request)
+      local listed, look = suppression.is_listed(head, request)
       -- One that came onto a list since the first answer: the caller finds it there.
       add_to_reply(id, head, request, listed or look)
     end
@@ -54,38 +54,38 @@ end
 local function mark(id, head, request, look)
   head[STATE], head[CLAIM], head[DUE] = 'sending', claim, NOW
   head[ATTEMPTS] = head[ATTEMPTS] + 1
-  save_record(id, head, request)
-  begin_call(id, head, lease_ms)
-  move(batch_of(head), 'waiting', 'leased')
+  records.save(id, head, request)
+  attempts.start(id, head, lease_ms)
+  counts.move(lanes.batch_of(head[LANE]), 'waiting', 'leased')
   add_to_reply(id, head, request, look)
 end
 
 -- Leaves a job to workers of a newer version: it is due again soon, behind the others of its lane.
 local function put_off(job, lane, batch)
   newer = newer + 1
-  local member = job.member or numbered(batch, job.id, job.order)
-  count_in_lane(lane, redis.call('ZADD', key(job.part .. lane), digits(NOW + PUT_OFF_MS), member))
+  local member = job.member or lanes.numbered_member(batch, job.id, job.order)
+  lanes.count(lane, redis.call('ZADD', key(job.part .. lane), digits(NOW + PUT_OFF_MS), member))
 end
 
 -- Takes the job out of waiting; true when the pump may call it.
 local function admit(job, lane, batch)
   local id = job.id
-  local head, request = load_record(id)
+  local head, request = records.load(id)
   if not head and request == 'newer' then
     put_off(job, lane, batch)
   elseif not head then
-    set_aside(id, batch, 'waiting')
+    transitions.quarantine(id, batch, 'waiting')
   elseif head[STATE] ~= 'queued' then
     -- A place that a restored or edited key gave back to a job that went on meanwhile.
     return
   elseif head[EXPIRES] <= NOW then
-    conclude(id, head, request, 'waiting', 'expired')
-  elseif head[MAYBE_SENT] > 0 and NOW > head[MAYBE_SENT] + HORIZON_MS then
-    conclude(id, head, request, 'waiting', 'uncertain')
+    transitions.finalize(id, head, request, 'waiting', 'expired')
+  elseif head[MAYBE_SENT] > 0 and NOW > head[MAYBE_SENT] + transitions.HORIZON_MS then
+    transitions.finalize(id, head, request, 'waiting', 'uncertain')
   else
-    local listed, look = is_suppressed(head, request)
+    local listed, look = suppression.is_listed(head, request)
     if listed then
-      suppress(id, head, request)
+      suppression.suppress(id, head, request)
       return false
     end
     mark(id, head, request, look)
@@ -95,42 +95,42 @@ end
 
 -- Takes up to `most` jobs of the lane and adds their ids; how many it looked at, at least one.
 local function take_turn(lane, most, probes, ids)
-  local _, _, _, batch = lane_parts(lane)
+  local batch = lanes.batch_of(lane)
   -- A job that was refused may be the only one that can't be sent, so another probes, if there is one.
-  local due = take_due(lane, most, probes)
+  local due = lanes.take_due(lane, most, probes)
   for _, job in ipairs(due) do
     if admit(job, lane, batch) then
       ids[#ids + 1] = job.id
       if probes then
-        begin_probe(job.id, probes)
+        holds.begin_probe(job.id, probes)
       end
     end
   end
-  pass_turn(lane, math.max(1, #due))
+  fair_share.charge(lane, math.max(1, #due))
   return math.max(1, #due)
 end
 
 local function take_jobs(allowed)
   local ids, handled = {}, 0
-  local served = within(read('HGET', key('bucket'), 'served'), 0, 2 * SHARE) or 0
+  local served = number_in(try('HGET', key('bucket'), 'served'), 0, 2 * fair_share.SHARE) or 0
   while #ids < allowed and handled < MOST do
-    local lane, most = next_turn(allowed - #ids, served + #ids)
+    local lane, most = fair_share.next_turn(allowed - #ids, served + #ids)
     if not lane then
       break
     end
-    local scope, try_at, _, room, probes = gate_of(lane)
-    if scope then
-      if limits_of_lane(lane) == CLOSED then
+    local gate = gates.of(lane)
+    if gate.scope then
+      if gates.limits_of_lane(lane) == gates.CLOSED then
         -- A budget without settings has all of them written again.
         redis.call('DEL', key('settings'))
       end
-      keep_back(lane, scope, try_at)
+      ring.block(lane, gate.scope, gate.try_at)
       handled = handled + 1
     else
-      handled = handled + take_turn(lane, math.min(most, room), probes, ids)
+      handled = handled + take_turn(lane, math.min(most, gate.room), gate.probes, ids)
     end
   end
-  write('HSET', key('bucket'), 'served', (served + #ids) % (2 * SHARE))
+  try('HSET', key('bucket'), 'served', (served + #ids) % (2 * fair_share.SHARE))
   return ids
 end
 
@@ -140,22 +140,22 @@ local function rule_of_kept_lane()
   if not lane then
     return ''
   end
-  local scope, _, rule = gate_of(lane)
-  return scope and rule .. ' ' .. scope or ''
+  local gate = gates.of(lane)
+  return gate.scope and gate.rule .. ' ' .. gate.scope or ''
 end
 
 local function empty()
   local later = redis.call('ZRANGE', key('later'), 0, 0, 'WITHSCORES')
   local until_ms = later[2] and math.max(0, tonumber(later[2]) - NOW) or -1
   local rule = rule_of_kept_lane()
-  if ring_has_work() then
+  if ring.has_work() then
     -- All that this claim looked at had expired, and more is due; or was of a newer version, and more may be.
     until_ms = newer > 0 and PUT_OFF_MANY_MS or 0
   end
   local waiting = 0
   if tonumber(ARGV[5]) > 0 and redis.call('SET', key('waiting'), pump, 'NX', 'PX', ARGV[5] + 500) then
     waiting = 1
-    pump_is_alive(pump, tonumber(ARGV[5]))
+    pump_requests.keep_alive(pump, tonumber(ARGV[5]))
   end
   return { 'empty', NOW, waiting, until_ms, rule, newer }
 end
@@ -164,44 +164,44 @@ local earlier = last_answer()
 if earlier then
   return repeat_answer(earlier[2], tonumber(earlier[3]) or 0, earlier[4])
 end
-local budget = read_budget()
+local budget = token_bucket.load()
 if not budget then
   return { 'unconfigured' }
 end
-if ARGV[6] ~= '' and not is_wanted(pump, ARGV[6]) then
+if ARGV[6] ~= '' and not pump_requests.is_wanted(pump, ARGV[6]) then
   return { 'dismissed' }
 end
-local hold = read_hold('person', 'budget')
+local hold = gates.read_hold('person', 'budget')
 if hold then
   return { 'held', NOW, hold.reason }
 end
-pump_is_alive(pump, 0)
+pump_requests.keep_alive(pump, 0)
 if redis.call('GET', key('waiting')) == pump then
   redis.call('DEL', key('waiting'))
 end
-enroll_due_lanes(wanted)
-if not ring_has_work() then
+unblock.place_due_lanes(wanted)
+if not ring.has_work() then
   return empty()
 end
-local pace_ms = until_token(budget)
+local pace_ms = token_bucket.until_token(budget)
 if pace_ms > 0 then
-  note_limited(budget)
-  write_budget(budget)
-  return { 'paced', NOW, pace_ms, live_pumps() }
+  token_bucket.note_limited(budget)
+  token_bucket.save(budget)
+  return { 'paced', NOW, pace_ms, pump_requests.live_pumps() }
 end
 local ids = take_jobs(math.min(wanted, math.floor(budget.tokens + 1e-6)))
 budget.tokens = budget.tokens - #ids
-if #ids < wanted and ring_has_work() then
-  note_limited(budget)
+if #ids < wanted and ring.has_work() then
+  token_bucket.note_limited(budget)
 end
-write_budget(budget)
-write_books()
+token_bucket.save(budget)
+counts.write()
 if #ids == 0 then
   return empty()
 end
-reply[3], reply[5] = until_token(budget), newer
-if #ids == wanted and reply[3] == 0 and ring_has_work() then
-  reply[4] = ask_for_one_more(budget.max_pumps)
+reply[3], reply[5] = token_bucket.until_token(budget), newer
+if #ids == wanted and reply[3] == 0 and ring.has_work() then
+  reply[4] = pump_requests.ask_for_one_more(budget.max_pumps)
 end
 redis.call('SET', key('claims:' .. pump), cjson.encode({ claim, ids, reply[3], reply[4] }), 'PX', CLAIM_MEMORY_MS)
 return reply

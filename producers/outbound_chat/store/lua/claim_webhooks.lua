@@ -11,12 +11,12 @@
 --         head ('' for a batch, or when the record has gone) of each}; next_ms: time to the next, -1: none is known
 --         {'dismissed'}: another courier is at work
 -- keeps   one courier at a time; a webhook waits, is leased, or is dead
--- uses: base record lanes events webhooks books posting
+-- uses: records webhook_delivery webhooks
 local courier, wanted, lease_ms, per_host = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local give_up_ms, leaving = tonumber(ARGV[5]), ARGV[6] == '1'
 local FIRST, WIDTH, COURIER_MS, MOST_HOSTS, NEWER_MS = 7, 2, 5000, 100, 5000
 
-local working = read('GET', key('courier'))
+local working = try('GET', key('courier'))
 if working and working ~= courier then
   return { 'dismissed' }
 end
@@ -33,15 +33,15 @@ local function add_to_reply(host, webhook)
   local id = string.match(webhook, '^(.+)%.%a+$') or ''
   local head, url, why = nil, '', nil
   if string.sub(webhook, -9) == '.finished' then
-    url = batch_url(id)
+    url = webhooks.batch_url(id)
   else
-    head, why = load_record(id)
+    head, why = records.load(id)
     if not head and why == 'newer' then
       return false
     end
-    url = head and callback_of(head[LANE], head[CALLBACK]) or ''
+    url = head and webhooks.callback_of(head[LANE], head[CALLBACK]) or ''
   end
-  for _, part in ipairs({ webhook, host, url, read('HGET', key('hook_tries'), webhook) or '',
+  for _, part in ipairs({ webhook, host, url, try('HGET', key('hook_tries'), webhook) or '',
     head and cjson.encode(head) or '' }) do
     reply[#reply + 1] = part
   end
@@ -49,11 +49,11 @@ local function add_to_reply(host, webhook)
 end
 
 local function claim_for(host)
-  return_lost(host)
-  local failures = host_state(host)
-  local most = failures >= FAILURES and 1 or per_host
-  if failures >= FAILURES then
-    give_up(host, give_up_ms)
+  webhook_delivery.return_lost(host)
+  local failures = webhook_delivery.host_state(host)
+  local most = failures >= webhook_delivery.FAILURES and 1 or per_host
+  if failures >= webhook_delivery.FAILURES then
+    webhook_delivery.give_up(host, give_up_ms)
   end
   local waiting, out = key('hooks:' .. host), key('hooks_out:' .. host)
   local room = math.min(wanted, most - redis.call('ZCARD', out))
@@ -68,7 +68,7 @@ local function claim_for(host)
       end
     end
   end
-  place_host(host, per_host)
+  webhook_delivery.place_host(host, per_host)
 end
 
 if wanted > 0 then

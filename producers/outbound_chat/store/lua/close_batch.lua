@@ -4,11 +4,11 @@
 -- ARGV[2] rejected: rows that its producer refused, in all
 -- reply   'ok', or 'gone' (no such batch)
 -- keeps   twice changes nothing
--- uses: base record lanes events webhooks books
+-- uses: batches
 local book = key('b:' .. ARGV[1])
 if redis.call('EXISTS', book) == 0 then
   return 'gone'
 end
 redis.call('HSET', book, 'rejected', ARGV[2])
-close_book(ARGV[1])
+batches.close(ARGV[1])
 return 'ok'

@@ -4,11 +4,11 @@
 -- ARGV[2] instances: ids of the instances it may be of, with a space between
 -- reply   1, or 0 when the chat was not counted
 -- keeps   twice changes nothing
--- uses: base record lanes places events webhooks books gates opening wake
+-- uses: pump_requests unblock
 for instance in string.gmatch(ARGV[2], '%S+') do
   if redis.call('ZREM', key('chats:' .. instance), ARGV[1]) == 1 then
-    open_gate('instance:' .. instance)
-    signal_opened()
+    unblock.open_gate('instance:' .. instance)
+    pump_requests.signal_opened()
     return 1
   end
 end

@@ -12,7 +12,6 @@
 -- reply   the version that stood before, '' for none
 -- keeps   the last worker that was started, or order that was given, decides; gates are tried again, since their limits
 --         may be others now
--- uses: base
 local function write_map(name, json, text_of)
   redis.call('DEL', key(name))
   for field, value in pairs(cjson.decode(json)) do
@@ -22,16 +21,16 @@ end
 
 -- Lets the next script that looks at what is due try the gates of all senders that the settings name.
 local function try_gates()
-  local senders = redis.call('EXISTS', key('kept')) == 1 and read('HGETALL', key('senders')) or {}
+  local senders = redis.call('EXISTS', key('kept')) == 1 and try('HGETALL', key('senders')) or {}
   for i = 1, #senders, 2 do
-    local limits = decoded(senders[i + 1]) or {}
+    local limits = json_table(senders[i + 1]) or {}
     for scope, name in pairs({ sender = senders[i], instance = limits.instance, number = limits.number }) do
       redis.call('ZADD', key('later'), digits(NOW), '@' .. scope .. ':' .. tostring(name))
     end
   end
 end
 
-local before = read('HGET', key('settings'), 'version')
+local before = try('HGET', key('settings'), 'version')
 if before == nil then
   redis.call('DEL', key('settings'))
 end

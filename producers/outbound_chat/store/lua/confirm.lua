@@ -6,7 +6,6 @@
 -- reply   'ok' or 'lost' (a restart or a failover took it back), replicas online (-1: the server does not tell)
 -- keeps   no job is touched. WAITAOF and WAIT answer for the last write of their own connection, and so for all that
 --         any connection wrote before the mark; without it they would answer at once where nothing was written
--- uses: base
 local MARK_MS = 60000
 
 local function stands()

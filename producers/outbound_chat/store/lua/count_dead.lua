@@ -2,13 +2,13 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- reply   state, code, count of each kind there is
 -- keeps   nothing is written
--- uses: base
+-- uses: retention
 local reply = {}
 -- A record that has gone leaves its id until the next of its kind ends.
-local keep_ms = within(read('HGET', key('settings'), 'keep_ms'), 1, 1e13) or 7 * 86400000
+local since_ms = NOW - retention.record_ms()
 for _, name in ipairs(redis.call('HKEYS', key('dead'))) do
   local state, code = string.match(name, '^(%a+):(.*)$')
-  local count = redis.call('ZCOUNT', key('dead:' .. name), NOW - keep_ms, '+inf')
+  local count = redis.call('ZCOUNT', key('dead:' .. name), since_ms, '+inf')
   if state and count > 0 then
     reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = state, code, count
   end

@@ -6,7 +6,6 @@
 -- ARGV[4] record: JSON of its hash and of what it allows
 -- reply   {now_ms, what is kept: 'created_ms expires_ms revoked_ms', newline, record}
 -- keeps   a key that is there stays as it is, so that twice changes nothing
--- uses: base
 local lives_ms = tonumber(ARGV[2])
 local expires = lives_ms > 0 and digits(NOW + lives_ms) or ARGV[3]
 redis.call('HSETNX', key('api_keys'), ARGV[1], digits(NOW) .. ' ' .. expires .. ' 0\n' .. ARGV[4])

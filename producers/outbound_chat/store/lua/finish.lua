@@ -10,7 +10,7 @@
 --         'gone' (no record) or 'newer' (a newer version wrote it: nothing changed, and its lease runs out)
 -- keeps   only the claim that holds the lease moves a job, but a ContactId is recorded whenever it comes;
 --         a job that may have been sent ends `sent` or `uncertain`; twice changes nothing
--- uses: base record lanes places events webhooks books gates opening wake calling holds final bucket
+-- uses: attempts counts gates holds lanes records ring token_bucket transitions
 local WIDTH = 15
 local COSTS_NO_ATTEMPT = { snooze = true, hold = true, not_called = true }
 -- Answers that say nothing of the provider's limit, since they may not have come to it.
@@ -23,22 +23,22 @@ local passed, throttled = {}, {}
 local function record_late(id, head, request, contact, chat_ms)
   local from = head[STATE]
   if head[CONTACT] ~= '' and head[CONTACT] ~= contact then
-    count(batch_of(head), 'doubled', 1)
+    counts.add(lanes.batch_of(head[LANE]), 'doubled', 1)
   end
   if from == 'sent' then
     return from
   end
   head[CONTACT] = contact
-  open_chat(head, contact, chat_ms)
+  attempts.open_chat(head, contact, chat_ms)
   if from == 'queued' then
-    take_from_lane(id, head)
-    enroll(head[LANE])
+    lanes.remove(id, head)
+    ring.place(head[LANE])
     from = 'waiting'
   elseif from == 'sending' then
-    end_call(id, head)
+    attempts.finish(id, head)
     from = 'leased'
   end
-  return conclude(id, head, request, from, 'sent')
+  return transitions.finalize(id, head, request, from, 'sent')
 end
 
 -- Whether the job's last two calls were throttled as well: where others pass, that is about this job and not the rate.
@@ -52,8 +52,8 @@ local function record(id, head, request, i)
   local outcome, code = ARGV[i + 2], ARGV[i + 6]
   local called_at, scope = head[DUE], ARGV[i + 11]
   local called = outcome ~= 'not_called' and ARGV[i + 14] == '1'
-  end_call(id, head)
-  settle_probe(id, head[LANE], called and outcome or 'not_called', scope)
+  attempts.finish(id, head)
+  holds.settle_probe(id, head[LANE], called and outcome or 'not_called', scope)
   if code == 'throttled' then
     if not is_throttled_again(head) then
       throttled[#throttled + 1] = called_at
@@ -63,8 +63,8 @@ local function record(id, head, request, i)
   end
   if outcome == 'sent' then
     head[CONTACT] = ARGV[i + 5]
-    open_chat(head, head[CONTACT], tonumber(ARGV[i + 12]))
-    return conclude(id, head, request, 'leased', 'sent')
+    attempts.open_chat(head, head[CONTACT], tonumber(ARGV[i + 12]))
+    return transitions.finalize(id, head, request, 'leased', 'sent')
   end
   if ARGV[i + 4] == '1' and head[MAYBE_SENT] == 0 then
     head[MAYBE_SENT] = called_at
@@ -74,30 +74,30 @@ local function record(id, head, request, i)
   end
   if not called then
     refund = refund + 1
-    give_parts_back(head)
+    attempts.return_parts(head)
   end
   if outcome ~= 'not_called' then
     pause_ms = math.max(pause_ms, tonumber(ARGV[i + 10]))
     local word = outcome == 'failed' and head[MAYBE_SENT] > 0 and 'uncertain' or outcome
-    add_history(head, { called_at, word, code, ARGV[i + 7], ARGV[i + 8], ARGV[i + 9] })
+    records.add_history(head, { called_at, word, code, ARGV[i + 7], ARGV[i + 8], ARGV[i + 9] })
   end
   if outcome == 'failed' then
-    return conclude(id, head, request, 'leased', 'failed')
+    return transitions.finalize(id, head, request, 'leased', 'failed')
   end
   local delay_ms = tonumber(ARGV[i + 3])
   if outcome == 'hold' then
-    hold_by_system(id, scope, delay_ms, code, ARGV[i + 8])
-    if is_scope_of(head[LANE], scope) then
+    holds.hold_by_system(id, scope, delay_ms, code, ARGV[i + 8])
+    if gates.is_scope_of(head[LANE], scope) then
       -- The hold keeps it back, so that whoever ends the hold ends its wait too.
       delay_ms = 0
     end
   end
-  return requeue(id, head, request, math.max(NOW + delay_ms, tonumber(ARGV[i + 13])))
+  return transitions.requeue(id, head, request, math.max(NOW + delay_ms, tonumber(ARGV[i + 13])))
 end
 
 for i = 1, #ARGV, WIDTH do
   local id = ARGV[i]
-  local head, request = load_record(id)
+  local head, request = records.load(id)
   local word = 'stale'
   if not head then
     word = request
@@ -111,23 +111,23 @@ end
 
 local function settle_budget(budget)
   for _, claimed_ms in ipairs(passed) do
-    note_passed(budget, claimed_ms)
+    token_bucket.note_passed(budget, claimed_ms)
   end
   for _, claimed_ms in ipairs(throttled) do
-    note_throttled(budget, claimed_ms)
+    token_bucket.note_throttled(budget, claimed_ms)
   end
   budget.tokens = math.min(budget.most, budget.tokens + refund)
   if pause_ms > 0 then
     -- A debt that takes the rate as long to pay as the provider asks everybody to wait.
     budget.tokens = math.min(budget.tokens, 1 - pause_ms * budget.rate / 1000)
   end
-  write_budget(budget)
+  token_bucket.save(budget)
 end
 
-local budget = #passed + #throttled + refund > 0 and read_budget()
+local budget = #passed + #throttled + refund > 0 and token_bucket.load()
 if budget then
   settle_budget(budget)
 end
-write_books()
-open_changed_gates()
+counts.write()
+attempts.open_changed_gates()
 return reply

@@ -4,15 +4,15 @@
 -- ARGV[2] reason: for those who wonder
 -- reply   'ok', 'gone' (no such batch), or 'final' (the batch is, so there is nothing to hold)
 -- keeps   a hold stays, whatever restarts; twice replaces the reason and keeps the time it began
--- uses: base record lanes places events webhooks books gates
+-- uses: gates
 local batch = string.match(ARGV[1], '^batch:(.*)$')
 if batch and redis.call('EXISTS', key('b:' .. batch)) == 0 then
   return 'gone'
 elseif batch and redis.call('HEXISTS', key('b:' .. batch), 'final_at') == 1 then
   return 'final'
 end
-local before = read_hold('person', ARGV[1])
-if not write_hold('person', ARGV[1], { reason = ARGV[2], since_ms = before and before.since_ms or NOW }) then
+local before = gates.read_hold('person', ARGV[1])
+if not gates.write_hold('person', ARGV[1], { reason = ARGV[2], since_ms = before and before.since_ms or NOW }) then
   return redis.error_reply('WRONGTYPE holds')
 end
 return 'ok'

@@ -3,7 +3,6 @@
 -- ARGV    1 for each budget: name
 -- reply   names of all budgets
 -- keeps   without a name nothing is written; twice changes nothing
--- uses: base
 for _, name in ipairs(ARGV) do
   redis.call('HSETNX', key('budgets'), name, digits(NOW))
 end

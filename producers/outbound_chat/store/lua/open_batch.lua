@@ -18,20 +18,20 @@
 --         {'none'}: there is none, and none was begun
 --         {'unreadable'}: what is kept of the key can't be read, so nobody knows
 -- keeps   a key has one batch; twice changes nothing
--- uses: base record lanes events webhooks books
+-- uses: batches lanes
 local id, batch_key, source = ARGV[1], ARGV[8], ARGV[10]
 
 -- The batch that has the key, but for this one: id, fingerprint, and what stands in its book; false: its key can't be
 -- read.
 local function begun_before()
-  local kept = read('GET', key('opened:' .. batch_key))
+  local kept = try('GET', key('opened:' .. batch_key))
   local other, asked = string.match(kept or '', '^(%w+) (%S+)$')
   if kept ~= false and not other then
     return false
   elseif not other or other == id then
     return nil
   end
-  local found = read('HMGET', key('b:' .. other), 'created_at', 'closed_at', 'rows', 'source')
+  local found = try('HMGET', key('b:' .. other), 'created_at', 'closed_at', 'rows', 'source')
   if not found then
     return false
   elseif found[1] then
@@ -54,26 +54,26 @@ local function begin()
     if batch_key ~= '' then
       redis.call('SET', key('opened:' .. batch_key), id .. ' ' .. string.match(ARGV[9], '^%S+'))
     end
-    list_as_open(id)
-    settle_batch(id)
+    batches.list_as_open(id)
+    batches.settle(id)
   end
 end
 
 -- The batch that was begun last with the same source, while it is open; and notes this one, with the one before it.
 local function unfinished()
   local name = key('source:' .. source)
-  local last, before = string.match(read('GET', name) or '', '^(%w+) (%w*)$')
+  local last, before = string.match(try('GET', name) or '', '^(%w+) (%w*)$')
   if last ~= id then
     before = last or ''
-    redis.call('SET', name, id .. ' ' .. before, 'PX', digits(EMPTY_BATCH_MS))
+    redis.call('SET', name, id .. ' ' .. before, 'PX', digits(batches.EMPTY_MS))
   end
-  local found = read('HMGET', key('b:' .. before), 'created_at', 'closed_at')
+  local found = try('HMGET', key('b:' .. before), 'created_at', 'closed_at')
   return found and found[1] and not found[2] and before or ''
 end
 
 -- The rows that its producer has so far bring no job.
 local function all_repeated()
-  local _, _, tenant = lane_parts(ARGV[2])
+  local tenant = lanes.tenant_of(ARGV[2])
   for i = 12, #ARGV do
     if redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i])) == 0 then
       return false

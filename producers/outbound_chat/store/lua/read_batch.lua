@@ -7,15 +7,15 @@
 --         scheduled: how many of the waiting jobs were never called and are not due yet
 --         pace: JSON, as `lib/pace.lua` makes it; '' when nothing waits, or it was not asked for
 -- keeps   nothing is written
--- uses: base record lanes events webhooks books gates bucket workers seals pace book
-local found, why_not = read_book(ARGV[1])
+-- uses: batches forecast
+local found, why_not = batches.read(ARGV[1])
 if not found then
   return { NOW, why_not }
 end
-local lane = lane_of_book(found)
-local reply = { NOW, scheduled_in(lane), '' }
-if ARGV[2] == '1' and waiting_of_book(found) > 0 then
-  reply[3] = pace_of(lane)
+local lane = batches.lane_of(found)
+local reply = { NOW, batches.count_scheduled(lane), '' }
+if ARGV[2] == '1' and batches.waiting_of(found) > 0 then
+  reply[3] = forecast.pace_of(lane)
 end
-add_book(reply, found)
+batches.add_to_reply(reply, found)
 return reply

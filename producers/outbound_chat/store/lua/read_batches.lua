@@ -11,14 +11,14 @@
 --         last given where there are `count`; score '' where there are no more; scheduled: as read_batch tells; stop: JSON of owner, scope and reason of the hold that
 --         stops it, '' where none does or nothing waits
 -- keeps   nothing is written; looks at 200 names at most, so a page may have few, even none
--- uses: base record lanes events webhooks books gates bucket workers seals pace book
+-- uses: batches forecast lanes workers
 local MOST_LOOKED = 200
 local index, score, before = key(ARGV[1] .. '_batches'), ARGV[2], ARGV[3]
 local senders, tenant, most = ARGV[4], ARGV[5], tonumber(ARGV[6])
 local names = {}
 
 local function add(...)
-  local found = read('ZRANGE', index, ...) or {}
+  local found = try('ZRANGE', index, ...) or {}
   for i = 1, #found, 2 do
     if found[i + 1] ~= score or found[i] < before then
       names[#names + 1] = { found[i], found[i + 1] }
@@ -28,15 +28,15 @@ end
 
 -- A worker of an older version moves no batch that ends: it is in neither part then.
 local function is_wanted(found)
-  local _, of_sender, of_tenant = lane_parts(lane_of_book(found))
-  if is_final_book(found) ~= (ARGV[1] == 'ended') then
+  local _, of_sender, of_tenant = lanes.parts(batches.lane_of(found))
+  if batches.is_final(found) ~= (ARGV[1] == 'ended') then
     return false
   end
   return (senders == '' or string.find(senders, ' ' .. of_sender .. ' ', 1, true)) and (tenant == '' or of_tenant == tenant)
 end
 
 local function stop_json(found)
-  local stop = waiting_of_book(found) > 0 and stop_of(lane_of_book(found))
+  local stop = batches.waiting_of(found) > 0 and forecast.stop_of(batches.lane_of(found))
   return stop and cjson.encode(stop) or ''
 end
 
@@ -45,16 +45,16 @@ if score ~= '' then
   add(score, score, 'BYSCORE', 'REV', 'WITHSCORES')
 end
 add(score == '' and '+inf' or '(' .. score, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, MOST_LOOKED, 'WITHSCORES')
-local reply = { NOW, read('ZCOUNT', key('workers'), NOW - 10000, '+inf') or 0, 3 + 2 * #BOOK_FIELDS, '', '' }
+local reply = { NOW, workers.count(), 3 + 2 * #batches.FIELDS, '', '' }
 local looked, given = 0, 0
 while looked < #names and looked < MOST_LOOKED and given < most do
   looked = looked + 1
-  local found = read_book(names[looked][1])
+  local found = batches.read(names[looked][1])
   if found and is_wanted(found) then
     given = given + 1
-    reply[#reply + 1], reply[#reply + 2] = names[looked][1], scheduled_in(lane_of_book(found))
+    reply[#reply + 1], reply[#reply + 2] = names[looked][1], batches.count_scheduled(batches.lane_of(found))
     reply[#reply + 1] = stop_json(found)
-    add_book(reply, found)
+    batches.add_to_reply(reply, found)
   end
 end
 if looked < #names or looked >= MOST_LOOKED then

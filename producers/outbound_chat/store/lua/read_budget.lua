@@ -7,21 +7,21 @@
 --         those in front are looked at, so that it costs the same however many there are; waiting, posting: for the
 --         first 500 hosts
 -- keeps   nothing is written
--- uses: base
-local TENANTS, LANES, WORKER_MS, MOST_HOSTS = 8, 4, 10000, 500
+-- uses: retention workers
+local TENANTS, LANES, MOST_HOSTS = 8, 4, 500
 
 -- `unit`: of the scores, in ms.
 local function first_due(name, unit)
-  local first = tonumber((read('ZRANGE', key(name), 0, 0, 'WITHSCORES') or {})[2])
-  return within(first and first * unit, 0, NOW) or math.huge
+  local first = tonumber((try('ZRANGE', key(name), 0, 0, 'WITHSCORES') or {})[2])
+  return number_in(first and first * unit, 0, NOW) or math.huge
 end
 
 local function oldest_due()
   local oldest = math.huge
   for priority = 1, 3 do
     local ring = key('ring:' .. priority)
-    for _, tenant in ipairs(read('ZRANGE', ring, 0, TENANTS - 1) or {}) do
-      for _, lane in ipairs(read('ZRANGE', ring .. ':' .. tenant, 0, LANES - 1) or {}) do
+    for _, tenant in ipairs(try('ZRANGE', ring, 0, TENANTS - 1) or {}) do
+      for _, lane in ipairs(try('ZRANGE', ring .. ':' .. tenant, 0, LANES - 1) or {}) do
         oldest = math.min(oldest, first_due('lane:' .. lane, 0.001), first_due('timed:' .. lane, 1),
           first_due('again:' .. lane, 1))
       end
@@ -31,22 +31,21 @@ local function oldest_due()
 end
 
 -- How many webhooks wait, are being posted, and are dead.
-local function webhooks()
+local function count_webhooks()
   local waiting, posting = 0, 0
-  for _, host in ipairs(read('ZRANGE', key('hooks'), 0, MOST_HOSTS - 1) or {}) do
-    waiting = waiting + (read('ZCARD', key('hooks:' .. host)) or 0)
-    posting = posting + (read('ZCARD', key('hooks_out:' .. host)) or 0)
+  for _, host in ipairs(try('ZRANGE', key('hooks'), 0, MOST_HOSTS - 1) or {}) do
+    waiting = waiting + (try('ZCARD', key('hooks:' .. host)) or 0)
+    posting = posting + (try('ZCARD', key('hooks_out:' .. host)) or 0)
   end
-  local keep_ms = within(read('HGET', key('settings'), 'keep_ms'), 1, 1e13) or 7 * 86400000
-  return waiting, posting, read('ZCOUNT', key('hooks_dead'), digits(NOW - keep_ms), '+inf') or 0
+  return waiting, posting, try('ZCOUNT', key('hooks_dead'), digits(NOW - retention.record_ms()), '+inf') or 0
 end
 
-local pace = read('HMGET', key('bucket'), 'rate', 'ceiling') or {}
-local reply = { NOW, within(pace[1], 0, 1e6) and pace[1] or '', within(pace[2], 0, 1e6) and pace[2] or '',
-  within(read('HGET', key('settings'), 'burst'), 0, 1e9) or '',
-  read('ZCOUNT', key('workers'), NOW - WORKER_MS, '+inf') or 0, read('ZCOUNT', key('pumps'), NOW, '+inf') or 0,
-  oldest_due(), webhooks() }
-for _, part in ipairs(read('HGETALL', key('books')) or {}) do
+local pace = try('HMGET', key('bucket'), 'rate', 'ceiling') or {}
+local reply = { NOW, number_in(pace[1], 0, 1e6) and pace[1] or '', number_in(pace[2], 0, 1e6) and pace[2] or '',
+  number_in(try('HGET', key('settings'), 'burst'), 0, 1e9) or '',
+  workers.count(), try('ZCOUNT', key('pumps'), NOW, '+inf') or 0,
+  oldest_due(), count_webhooks() }
+for _, part in ipairs(try('HGETALL', key('books')) or {}) do
   reply[#reply + 1] = part
 end
 return reply

@@ -7,7 +7,7 @@
 -- ARGV[5] count: how many at most (1 to 500)
 -- reply   {now_ms, then id, final_ms, head of each job, '' when its record has gone}
 -- keeps   nothing is written
--- uses: base record
+-- uses: records
 local until_ms, before, most = ARGV[3], ARGV[4], tonumber(ARGV[5])
 local found = {}
 
@@ -36,7 +36,7 @@ table.sort(found, function(a, b)
 end)
 local reply = { NOW }
 for i = 1, math.min(#found, most) do
-  local head = load_record(found[i][1])
+  local head = records.load(found[i][1])
   reply[#reply + 1], reply[#reply + 2] = found[i][1], digits(found[i][2])
   reply[#reply + 1] = head and cjson.encode(head) or ''
 end

@@ -4,13 +4,12 @@
 -- ARGV[2] count: how many at most (1 to 500)
 -- reply   webhook, dead_ms, tries (JSON, '' when they can't be read) of each
 -- keeps   nothing is written
--- uses: base
+-- uses: retention
 local reply = {}
-local keep_ms = within(read('HGET', key('settings'), 'keep_ms'), 1, 1e13) or 7 * 86400000
-local found = read('ZRANGE', key('hooks_dead'), '+inf', digits(NOW - keep_ms), 'BYSCORE', 'REV', 'LIMIT', ARGV[1],
+local found = try('ZRANGE', key('hooks_dead'), '+inf', digits(NOW - retention.record_ms()), 'BYSCORE', 'REV', 'LIMIT', ARGV[1],
   ARGV[2], 'WITHSCORES') or {}
 for i = 1, #found, 2 do
   reply[#reply + 1], reply[#reply + 2] = found[i], found[i + 1]
-  reply[#reply + 1] = read('HGET', key('hook_tries'), found[i]) or ''
+  reply[#reply + 1] = try('HGET', key('hook_tries'), found[i]) or ''
 end
 return reply

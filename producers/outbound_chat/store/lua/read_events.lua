@@ -4,14 +4,13 @@
 -- ARGV[2] count: how many at most
 -- reply   {last, then number, at_ms, kind, id, state, code of each event}; last: number of the newest there ever was
 -- keeps   nothing is written
--- uses: base
-local last, since = within(read('HGET', key('bucket'), 'events'), 0, 1e15) or 0, tonumber(ARGV[1])
+local last, since = number_in(try('HGET', key('bucket'), 'events'), 0, 1e15) or 0, tonumber(ARGV[1])
 if since > last then
   -- The server lost its data: numbers began anew.
   since = 0
 end
 local reply = { last }
-for _, event in ipairs(read('XRANGE', key('events'), '(' .. digits(since) .. '-0', '+', 'COUNT', ARGV[2]) or {}) do
+for _, event in ipairs(try('XRANGE', key('events'), '(' .. digits(since) .. '-0', '+', 'COUNT', ARGV[2]) or {}) do
   reply[#reply + 1] = string.match(event[1], '^%d+')
   for field = 2, 10, 2 do
     reply[#reply + 1] = event[2][field] or ''

@@ -2,7 +2,6 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- reply   {now_ms, then `owner:scope` and its JSON of each hold}
 -- keeps   nothing is written
--- uses: base
 local reply, kept = { NOW }, redis.call('HGETALL', key('holds'))
 for i = 1, #kept, 2 do
   -- A waker takes it away; until one runs nobody may be told of a batch that is gone.

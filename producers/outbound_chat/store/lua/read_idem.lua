@@ -4,7 +4,6 @@
 -- then 1 for each key: idem (hash of the idempotency key)
 -- reply   for each: 1: it does; 0: it does not
 -- keeps   nothing is written
--- uses: base
 local reply = {}
 for i = 2, #ARGV do
   reply[i - 1] = redis.call('EXISTS', key('idem:' .. ARGV[1] .. ':' .. ARGV[i]))

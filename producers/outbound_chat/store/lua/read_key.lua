@@ -3,5 +3,4 @@
 -- ARGV[1] id: of the key
 -- reply   {now_ms, number of keys that were ever made, what is kept of this one, '' where there is none}
 -- keeps   nothing is written; a server that can't say is an error, and lets nobody in
--- uses: base
 return { NOW, redis.call('HLEN', key('api_keys')), redis.call('HGET', key('api_keys'), ARGV[1]) or '' }

@@ -7,31 +7,31 @@
 --         that is the gate, '' for none
 -- keeps   nothing is written; of more than 500 lanes those in turn and a random choice are looked at, so that it costs the
 --         same however many there are
--- uses: base record lanes events webhooks books gates
+-- uses: gates lanes
 local MOST_LOOKED, TENANTS, LANES = 500, 8, 4
 local waiting, looked = {}, {}
 
 local function look(lane, jobs)
-  local count = within(jobs, 1, 1e9)
-  if count and not waiting[lane] and lane_parts(lane) then
-    waiting[lane], looked[#looked + 1] = count, lane
+  local held = number_in(jobs, 1, 1e9)
+  if held and not waiting[lane] and lanes.parts(lane) then
+    waiting[lane], looked[#looked + 1] = held, lane
   end
 end
 
 local function look_at_those_in_turn()
   for priority = 1, 3 do
-    local ring = key('ring:' .. priority)
-    for _, tenant in ipairs(read('ZRANGE', ring, 0, TENANTS - 1) or {}) do
-      for _, lane in ipairs(read('ZRANGE', ring .. ':' .. tenant, 0, LANES - 1) or {}) do
-        look(lane, read('HGET', key('lanes'), lane))
+    local name = key('ring:' .. priority)
+    for _, tenant in ipairs(try('ZRANGE', name, 0, TENANTS - 1) or {}) do
+      for _, lane in ipairs(try('ZRANGE', name .. ':' .. tenant, 0, LANES - 1) or {}) do
+        look(lane, try('HGET', key('lanes'), lane))
       end
     end
   end
 end
 
-local all = read('HLEN', key('lanes')) or 0
-local some = all <= MOST_LOOKED and read('HGETALL', key('lanes'))
-  or read('HRANDFIELD', key('lanes'), MOST_LOOKED, 'WITHVALUES') or {}
+local all = try('HLEN', key('lanes')) or 0
+local some = all <= MOST_LOOKED and try('HGETALL', key('lanes'))
+  or try('HRANDFIELD', key('lanes'), MOST_LOOKED, 'WITHVALUES') or {}
 for i = 1, #some, 2 do
   look(some[i], some[i + 1])
 end
@@ -43,19 +43,17 @@ table.sort(looked, function(a, b)
 end)
 
 local function stop_json(scope)
-  local owner, hold = holder_of(scope)
+  local owner, hold = gates.holder_of(scope)
   return owner and cjson.encode({ owner, scope, hold.code or '', hold.reason }) or ''
 end
 
-local reply = { NOW, all, #looked, read('HGET', key('holds'), 'person:budget') or '' }
+local reply = { NOW, all, #looked, try('HGET', key('holds'), 'person:budget') or '' }
 for i = 1, math.min(#looked, tonumber(ARGV[1])) do
   local lane = looked[i]
-  local due, next_at = due_in(lane), next_due(lane)
-  local scope, until_ms, rule, _, probes = gate_of(lane)
-  local probe = probes and probes[1]
-  local row = { lane, waiting[lane], due, next_at and digits(next_at) or '', rule or probe and 'probe' or '',
-    scope or probe or '', until_ms and digits(until_ms) or '',
-    (rule == 'hold' or probe) and stop_json(scope or probe) or '' }
+  local due, next_at = lanes.count_due(lane), lanes.next_due(lane)
+  local scope, rule, until_ms = gates.describe(lane)
+  local row = { lane, waiting[lane], due, next_at and digits(next_at) or '', rule, scope,
+    until_ms ~= '' and digits(until_ms) or '', (rule == 'hold' or rule == 'probe') and stop_json(scope) or '' }
   for _, value in ipairs(row) do
     reply[#reply + 1] = value
   end

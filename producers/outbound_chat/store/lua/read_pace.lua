@@ -3,5 +3,5 @@
 -- ARGV[1] lane: priority:sender:tenant:batch
 -- reply   {now_ms, pace}; pace: JSON, as `lib/pace.lua` makes it
 -- keeps   nothing is written
--- uses: base record lanes events webhooks books gates bucket workers seals pace
-return { NOW, pace_of(ARGV[1]) }
+-- uses: forecast
+return { NOW, forecast.pace_of(ARGV[1]) }

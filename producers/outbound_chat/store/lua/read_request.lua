@@ -4,11 +4,11 @@
 -- reply   {head, request, shared, now_ms, token, lost}; {'gone'}, {'newer'}: no record that can be read; lost: 1 when its
 --         batch is forgotten, and with it what its rows shared
 -- keeps   nothing is written
--- uses: base record lanes
-local head, request = load_record(ARGV[1])
+-- uses: lanes records
+local head, request = records.load(ARGV[1])
 if not head then
   return { request }
 end
-local batch = batch_of(head)
-local shared = batch ~= '' and read('HGET', key('b:' .. batch), 'shared')
+local batch = lanes.batch_of(head[LANE])
+local shared = batch ~= '' and try('HGET', key('b:' .. batch), 'shared')
 return { cjson.encode(head), request, shared or '', NOW, head[TOKEN], batch ~= '' and not shared and 1 or 0 }

@@ -6,16 +6,14 @@
 -- reply   {now_ms, rows, lane, then the head of each row, '' where no job is (any more)}; rows: the last row that was
 --         ever taken; {now_ms}: no such batch
 -- keeps   nothing is written
--- uses: base record
-local book = read('HMGET', key('b:' .. ARGV[1]), 'created_at', 'rows', 'lane') or {}
+-- uses: records
+local book = try('HMGET', key('b:' .. ARGV[1]), 'created_at', 'rows', 'lane') or {}
 if not book[1] then
   return { NOW }
 end
-local first, last = tonumber(ARGV[2]), within(book[2], 0, 1e9) or 0
+local first, last = tonumber(ARGV[2]), number_in(book[2], 0, 1e9) or 0
 local reply = { NOW, last, book[3] or '' }
 for row = first, math.min(last, first + tonumber(ARGV[3]) - 1) do
-  local raw = read('GET', key('j:' .. ARGV[1] .. '-' .. digits(row)))
-  local cut = raw and string.find(raw, '\n', 1, true)
-  reply[#reply + 1] = cut and cut <= LONGEST_HEAD and string.sub(raw, 1, cut - 1) or ''
+  reply[#reply + 1] = records.head_json(try('GET', key('j:' .. ARGV[1] .. '-' .. digits(row)))) or ''
 end
 return reply

@@ -4,12 +4,12 @@
 -- reply   2 for each scope: open, listed; open: 1 when jobs of it wait or are called, or may be among those that were
 --         not looked at; listed: numbers on the suppression lists of a sender
 -- keeps   nothing is written; it costs the same however many lanes there are
--- uses: base record lanes events webhooks books gates suppressed
+-- uses: gates lanes records suppression_lists
 local PAGES, PAGE, MOST_CALLS = 20, 500, 500
 local open = {}
 
 local function note(lane)
-  for _, scope in ipairs(lane_parts(lane) and scopes_of(lane) or {}) do
+  for _, scope in ipairs(lanes.parts(lane) and gates.scopes_of(lane) or {}) do
     open[scope] = true
   end
 end
@@ -18,7 +18,7 @@ end
 local function look_at_lanes()
   local cursor = '0'
   for _ = 1, PAGES do
-    local page = read('HSCAN', key('lanes'), cursor, 'COUNT', PAGE)
+    local page = try('HSCAN', key('lanes'), cursor, 'COUNT', PAGE)
     if not page then
       return true
     end
@@ -34,9 +34,9 @@ local function look_at_lanes()
 end
 
 local function look_at_calls()
-  local ids = read('ZRANGE', key('leases'), 0, MOST_CALLS - 1) or {}
+  local ids = try('ZRANGE', key('leases'), 0, MOST_CALLS - 1) or {}
   for _, id in ipairs(ids) do
-    local head = load_record(id)
+    local head = records.load(id)
     if head then
       note(head[LANE])
     end
@@ -50,7 +50,7 @@ local function listed(scope)
   if not sender then
     return 0
   end
-  return (read('HLEN', list_named(sender, '')) or 0) + math.max(0, (read('HLEN', list_named(sender, KEY_FIELD)) or 0) - 1)
+  return (try('HLEN', suppression_lists.named(sender, '')) or 0) + math.max(0, (try('HLEN', suppression_lists.named(sender, suppression_lists.KEY_FIELD)) or 0) - 1)
 end
 
 local lanes_seen, calls_seen = look_at_lanes(), look_at_calls()

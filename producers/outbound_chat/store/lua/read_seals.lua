@@ -5,7 +5,7 @@
 -- reply   {cursor, looked, then key and jobs of each key that was met}; cursor: of the next page, '0': none is left;
 --         looked: jobs on this page. A row counts for the key of its batch, too
 -- keeps   nothing is written; a job that is there the whole time is on one page at least
--- uses: base record
+-- uses: records
 local PAGE = 500
 local jobs, shared = {}, {}
 
@@ -18,18 +18,18 @@ local function note(text, at, met)
 end
 
 local function shared_of(batch)
-  shared[batch] = shared[batch] or read('HGET', key('b:' .. batch), 'shared') or ''
+  shared[batch] = shared[batch] or try('HGET', key('b:' .. batch), 'shared') or ''
   return shared[batch]
 end
 
-local page = read('ZSCAN', key(ARGV[1]), ARGV[2], 'COUNT', PAGE) or { '0', {} }
+local page = try('ZSCAN', key(ARGV[1]), ARGV[2], 'COUNT', PAGE) or { '0', {} }
 for i = 1, #page[2], 2 do
   local id, met = page[2][i], {}
-  local raw = read('GET', key('j:' .. id)) or ''
+  local raw = try('GET', key('j:' .. id)) or ''
   local cut = string.find(raw, '\n', 1, true)
   if cut and cut < #raw then
     note(raw, cut + 1, met)
-    note(batch_in_id(id) ~= '' and shared_of(batch_in_id(id)) or '', 1, met)
+    note(records.batch_in_id(id) ~= '' and shared_of(records.batch_in_id(id)) or '', 1, met)
   end
 end
 local reply = { page[1], #page[2] / 2 }

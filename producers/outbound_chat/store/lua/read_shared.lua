@@ -3,5 +3,4 @@
 -- ARGV[1] batch: its id
 -- reply   the part as it was stored; nil: it or the batch's book is gone, or another program wrote it
 -- keeps   nothing is written; as a script, since a server that was demoted would answer a plain read with old data
--- uses: base
-return read('HGET', key('b:' .. ARGV[1]), 'shared') or false
+return try('HGET', key('b:' .. ARGV[1]), 'shared') or false

@@ -7,16 +7,16 @@
 -- reply   {cursor, other, then name and `ms note` of each that is on the list}; cursor: of the next page, '0': none is
 --         left; other: 1 when the sender's other list has something; 'other_key': the list has marks of another key
 -- keeps   nothing is written; a number that is on the list the whole time is on one page at least
--- uses: base suppressed
+-- uses: suppression_lists
 local FIRST, PAGE = 4, 500
-local list = list_named(ARGV[1], ARGV[2])
-if has_other_key(list, ARGV[2]) then
+local list = suppression_lists.named(ARGV[1], ARGV[2])
+if suppression_lists.has_other_key(list, ARGV[2]) then
   return 'other_key'
 end
-local reply = { '0', has_other_list(ARGV[1], ARGV[2]) }
+local reply = { '0', suppression_lists.has_other(ARGV[1], ARGV[2]) }
 
 local function add(name, kept)
-  if kept and name ~= KEY_FIELD then
+  if kept and name ~= suppression_lists.KEY_FIELD then
     reply[#reply + 1], reply[#reply + 2] = name, kept
   end
 end

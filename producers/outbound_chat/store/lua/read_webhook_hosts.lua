@@ -2,12 +2,12 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- reply   host, waiting, posting, failures, until_ms of each, at most 500
 -- keeps   nothing is written
--- uses: base record lanes events webhooks books posting
+-- uses: webhook_delivery
 local reply = {}
-for _, host in ipairs(read('ZRANGE', key('hooks'), 0, 499) or {}) do
-  local failures, until_ms = host_state(host)
-  reply[#reply + 1], reply[#reply + 2] = host, read('ZCARD', key('hooks:' .. host)) or 0
-  reply[#reply + 1] = read('ZCARD', key('hooks_out:' .. host)) or 0
+for _, host in ipairs(try('ZRANGE', key('hooks'), 0, 499) or {}) do
+  local failures, until_ms = webhook_delivery.host_state(host)
+  reply[#reply + 1], reply[#reply + 2] = host, try('ZCARD', key('hooks:' .. host)) or 0
+  reply[#reply + 1] = try('ZCARD', key('hooks_out:' .. host)) or 0
   reply[#reply + 1], reply[#reply + 2] = failures, until_ms
 end
 return reply

@@ -6,7 +6,7 @@
 --         that is no more); of: the job or lane, '': the whole budget; number: by how much a count is off
 -- keeps   no count is changed to fit another; a job that is put back is called once; of many wakers one looks at a time,
 --         and they share the walks, whose cursors are in `walk`
--- uses: base record lanes places events webhooks books gates opening wake calling checking mending
+-- uses: attempts consistency counts lanes repair
 local lease_ms = tonumber(ARGV[1])
 -- A walk over all lanes takes 25 s at most. One over all jobs too where some are missing; else as long as it takes.
 local LANES, LANES_WALK_MS, LONGEST_MS = 100, 25000, 1000
@@ -17,22 +17,22 @@ local kept = redis.call('HMGET', key('walk'), 'next_ms', 'looked_ms', 'lanes', '
 local fast = kept[5] == '1'
 
 local function look_at_lane(lane, jobs)
-  if not lane_parts(lane) then
+  if not lanes.parts(lane) then
     return
   end
   local held = redis.call('ZCARD', key('lane:' .. lane))
-  held = held == jobs and held or jobs_in(lane)
+  held = held == jobs and held or consistency.jobs_in(lane)
   if held > jobs then
-    count_anew(lane, held)
+    repair.recount(lane, held)
   elseif held < jobs then
-    check('lane', lane)
+    repair.check('lane', lane)
   end
-  for _, kind in ipairs(kinds_of_book(lane)) do
-    check(kind, lane)
+  for _, kind in ipairs(consistency.kinds_of_batch(lane)) do
+    repair.check(kind, lane)
   end
-  local kind = held > 0 and fault_of_lane(lane)
+  local kind = held > 0 and consistency.fault_of_lane(lane)
   if kind then
-    mend_lane(lane, kind)
+    repair.repair_lane(lane, kind)
   end
 end
 
@@ -50,14 +50,14 @@ end
 -- In haste, only what is known to have lost jobs: the set of such lanes; nil: all of them.
 local function lanes_to_search()
   local names = redis.call('HKEYS', key('faults'))
-  if #names >= MOST_FAULTS or redis.call('HEXISTS', key('faults'), 'lanes:') == 1 then
+  if #names >= repair.MOST_FAULTS or redis.call('HEXISTS', key('faults'), 'lanes:') == 1 then
     return nil
   end
-  local lanes = {}
+  local some = {}
   for _, name in ipairs(names) do
-    lanes[string.match(name, '^lane:(.*)$') or ''] = true
+    some[string.match(name, '^lane:(.*)$') or ''] = true
   end
-  return lanes
+  return some
 end
 
 local function walk_jobs(cursor, most)
@@ -66,30 +66,30 @@ local function walk_jobs(cursor, most)
   for i = 1, #page[2], 2 do
     ids[#ids + 1] = page[2][i]
   end
-  local faults, lanes = {}, {}
+  local faults, by_lane = {}, {}
   if #ids > 0 then
-    faults, lanes = faults_of(ids, fast and lanes_to_search() or nil)
+    faults, by_lane = consistency.faults_of_job(ids, fast and lanes_to_search() or nil)
   end
   for i, id in ipairs(ids) do
     if faults[i] then
-      mend_job(id, faults[i], lease_ms)
+      repair.repair_job(id, faults[i], lease_ms)
     end
   end
-  for lane in pairs(lanes) do
-    if redis.call('HEXISTS', key('lanes'), lane) == 0 and jobs_in(lane) > 0 then
-      count_anew(lane, jobs_in(lane))
+  for lane in pairs(by_lane) do
+    if redis.call('HEXISTS', key('lanes'), lane) == 0 and consistency.jobs_in(lane) > 0 then
+      repair.recount(lane, consistency.jobs_in(lane))
     end
   end
   return page[1]
 end
 
 local function look()
-  for _, kind in ipairs(OF_BUDGET) do
-    check(kind, '')
+  for _, kind in ipairs(consistency.BUDGET_KINDS) do
+    repair.check(kind, '')
   end
-  check_again()
-  mend_rings()
-  mend_calls()
+  repair.check_again()
+  repair.repair_rings()
+  repair.repair_calls()
   walk_lanes(kept[3] or '0', tonumber(kept[7] or 0))
   redis.call('HSET', key('walk'), 'looked_ms', digits(NOW))
 end
@@ -103,8 +103,9 @@ if math.abs(NOW - tonumber(kept[2] or 0)) >= lanes_ms then
   look()
 end
 local cursor = walk_jobs(kept[4] or '0', fast and MANY_JOBS or FEW_JOBS)
-local again = kept[6] == '1' or (fast and walk_anew)
-if walk_anew and not fast then
+local reported, repairs, needs_scan = repair.outcome()
+local again = kept[6] == '1' or (fast and needs_scan)
+if needs_scan and not fast then
   fast, cursor = true, '0'
 elseif fast and cursor == '0' then
   fast, again = again, false
@@ -113,9 +114,9 @@ local next_ms = fast and FAST_MS or lanes_ms
 redis.call('HSET', key('walk'), 'jobs', cursor, 'fast', fast and '1' or '0', 'again', again and '1' or '0',
   'next_ms', digits(NOW + next_ms))
 redis.call('PEXPIRE', key('walk'), WALK_KEPT_MS)
-if mends > 0 then
-  count('', 'mended', mends)
-  write_books()
+if repairs > 0 then
+  counts.add('', 'mended', repairs)
+  counts.write()
 end
-open_changed_gates()
-return { next_ms, mends, unpack(found) }
+attempts.open_changed_gates()
+return { next_ms, repairs, unpack(reported) }

@@ -3,14 +3,14 @@
 -- ARGV[1] scope: as of `hold`
 -- reply   {released, probed}; released: 1 when a person's hold ended; probed: 1 when the system holds the scope too
 -- keeps   lanes that the hold kept back get their turns again; twice changes nothing
--- uses: base record lanes places events webhooks books gates opening wake
+-- uses: gates pump_requests unblock
 local scope = ARGV[1]
 local released = redis.call('HDEL', key('holds'), 'person:' .. scope)
-local hold = read_hold('system', scope)
+local hold = gates.read_hold('system', scope)
 if hold then
   hold.until_ms = NOW
-  write_hold('system', scope, hold)
+  gates.write_hold('system', scope, hold)
 end
-open_gate(scope)
-signal_opened()
+unblock.open_gate(scope)
+pump_requests.signal_opened()
 return { released, hold and 1 or 0 }

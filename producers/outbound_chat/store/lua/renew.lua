@@ -8,19 +8,19 @@
 -- reply   {renewed, bring}; renewed: how many leases, the others were lost; bring: nonce with which the caller is to
 --         bring one more pump, since this one is full and jobs are due, '': none
 -- keeps   a lease that was lost stays lost
--- uses: base record lanes places events webhooks books gates opening wake calling bucket
+-- uses: attempts pump_requests records ring token_bucket unblock
 local renewed = 0
 local place = ARGV[2]
 if place ~= 'left' then
-  pump_is_alive(ARGV[1], 0)
+  pump_requests.keep_alive(ARGV[1], 0)
 end
 for i = 4, #ARGV, 2 do
-  local head = load_record(ARGV[i])
+  local head = records.load(ARGV[i])
   if head and head[STATE] == 'sending' and head[CLAIM] == ARGV[i + 1] then
-    renew_call(ARGV[i], head, tonumber(ARGV[3]))
+    attempts.renew(ARGV[i], head, tonumber(ARGV[3]))
     renewed = renewed + 1
   end
 end
-enroll_due_lanes()
-local wanted = place == 'full' and ring_has_work() and call_is_near()
-return { renewed, wanted and ask_for_one_more(read_budget().max_pumps) or '' }
+unblock.place_due_lanes()
+local wanted = place == 'full' and ring.has_work() and token_bucket.call_is_near()
+return { renewed, wanted and pump_requests.ask_for_one_more(token_bucket.load().max_pumps) or '' }

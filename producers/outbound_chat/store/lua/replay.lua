@@ -14,32 +14,32 @@
 --         {'unprotected', since_ms}: a call may have led to a contact at that time, and no token would keep a repeat
 --         from being a second one: nothing was done without `force`
 -- keeps   a job has one replay; twice gives the same answer
--- uses: base record lanes places events webhooks books intake final wake
+-- uses: counts insert lanes pump_requests records retention ring transitions webhooks
 local old, id, edited, force = ARGV[1], ARGV[2], ARGV[7] == '1', ARGV[8] == '1'
-local head, request = load_record(old)
+local head, request = records.load(old)
 if not head then
   return { request }
-elseif not KEEPS_REQUEST[head[STATE]] then
+elseif not transitions.KEEPS_REQUEST[head[STATE]] then
   return { 'not_dead', head[STATE] }
 elseif (head[REPLAYED_BY] or '') ~= '' then
   return { head[REPLAYED_BY] == id and 'ok' or 'replayed', head[REPLAYED_BY] }
 end
 local since = head[MAYBE_SENT]
-local protected = since == 0 or (not edited and NOW <= since + HORIZON_MS)
+local protected = since == 0 or (not edited and NOW <= since + transitions.HORIZON_MS)
 if not protected and not force then
   return { 'unprotected', since }
 end
 local same_token = not edited and protected
-local _, _, _, batch = lane_parts(ARGV[3])
-take_in({ id = id, lane = ARGV[3], batch = batch, send_at = tonumber(ARGV[9]), expires = 0, max_age = tonumber(ARGV[4]),
+local batch = lanes.batch_of(ARGV[3])
+insert.job({ id = id, lane = ARGV[3], batch = batch, send_at = tonumber(ARGV[9]), expires = 0, max_age = tonumber(ARGV[4]),
   parts = tonumber(ARGV[5]), token = same_token and ARGV[6] or '', idem = '', request = ARGV[10],
-  maybe_sent = same_token and since or 0, replay_of = old, callback = callback_of(head[LANE], head[CALLBACK]) })
-write_intake(ARGV[3])
-take_from_dead(old, head)
+  maybe_sent = same_token and since or 0, replay_of = old, callback = webhooks.callback_of(head[LANE], head[CALLBACK]) })
+insert.write(ARGV[3])
+transitions.take_from_dead(old, head)
 head[REPLAY_OF], head[REPLAYED_BY] = head[REPLAY_OF] or '', id
 local left_ms = redis.call('PTTL', key('j:' .. old))
-save_record(old, head, request, left_ms > 0 and left_ms or keep_ms())
-write_books()
-enroll(ARGV[3])
-signal_work()
+records.save(old, head, request, left_ms > 0 and left_ms or retention.record_ms())
+counts.write()
+ring.place(ARGV[3])
+pump_requests.signal_work()
 return { 'ok', id }

@@ -3,17 +3,17 @@
 -- ARGV    names of webhooks (at most 500)
 -- reply   'ok' or 'not_dead' for each
 -- keeps   a webhook waits, is leased, or is dead
--- uses: base record lanes events webhooks books posting
+-- uses: webhook_delivery webhooks
 local reply = {}
 for i, webhook in ipairs(ARGV) do
-  local tries = tries_of(webhook)
+  local tries = webhook_delivery.tries_of(webhook)
   reply[i] = 'not_dead'
   if redis.call('ZREM', key('hooks_dead'), webhook) == 1 and tries and type(tries[5]) == 'string' then
     redis.call('HDEL', key('hook_tries'), webhook)
-    note_in_record(webhook, 'pending')
+    webhook_delivery.note_in_record(webhook, 'pending')
     -- Whoever asks for it has mended the host.
     redis.call('DEL', key('hook_host:' .. tries[5]))
-    put_webhook(tries[5], webhook)
+    webhooks.put(tries[5], webhook)
     redis.call('ZADD', key('hooks'), 'LT', digits(NOW), tries[5])
     reply[i] = 'ok'
   end

@@ -4,7 +4,6 @@
 -- reply   'ok', or 'unknown'
 -- keeps   the key stays in the list, so that a service whose keys are all revoked lets nobody in; twice changes nothing,
 --         nor does a key that can't be read, which lets nobody in anyway
--- uses: base
 local kept = redis.call('HGET', key('api_keys'), ARGV[1])
 if not kept then
   return 'unknown'

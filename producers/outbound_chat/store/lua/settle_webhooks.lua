@@ -7,15 +7,15 @@
 --   alone, 0: it does not)
 -- reply   a word for each: what it is now, 'waiting', 'delivered' or 'dead'; or 'stale' (somebody else settled it)
 -- keeps   a webhook waits, is leased, or is dead; a stale result brings none back
--- uses: base record lanes events webhooks books posting
+-- uses: webhook_delivery
 local FIRST, WIDTH = 2, 7
 local per_host = tonumber(ARGV[1])
 local reply, hosts = {}, {}
 
 local function attempt(webhook, host, code)
-  local tries = tries_of(webhook) or { 0, NOW }
+  local tries = webhook_delivery.tries_of(webhook) or { 0, NOW }
   tries[1], tries[3], tries[4], tries[5] = tries[1] + 1, NOW, code, host
-  note_tries(webhook, tries)
+  webhook_delivery.note_tries(webhook, tries)
 end
 
 local function settle(i)
@@ -24,13 +24,13 @@ local function settle(i)
     return 'stale'
   elseif outcome == 'delivered' then
     redis.call('HDEL', key('hook_tries'), webhook)
-    note_in_record(webhook, 'delivered:' .. digits(NOW))
+    webhook_delivery.note_in_record(webhook, 'delivered:' .. digits(NOW))
     return 'delivered'
   elseif outcome ~= 'back' then
     attempt(webhook, host, ARGV[i + 4])
   end
   if outcome == 'dead' then
-    bury(webhook, ARGV[i + 4])
+    webhook_delivery.bury(webhook, ARGV[i + 4])
     return 'dead'
   end
   redis.call('ZADD', key('hooks:' .. host), digits(NOW + tonumber(ARGV[i + 3])), webhook)
@@ -44,13 +44,13 @@ for i = FIRST, #ARGV, WIDTH do
   if ARGV[i + 5] == 'up' then
     redis.call('DEL', key('hook_host:' .. host))
   elseif ARGV[i + 5] == 'down' then
-    note_failure(host)
+    webhook_delivery.note_failure(host)
   end
   if pause_ms > 0 then
-    pause_host(host, pause_ms)
+    webhook_delivery.pause_host(host, pause_ms)
   end
 end
 for host in pairs(hosts) do
-  place_host(host, per_host)
+  webhook_delivery.place_host(host, per_host)
 end
 return reply

@@ -5,7 +5,6 @@
 -- ARGV[3] window_ms: time in which as many become possible again
 -- reply   {wait_ms, left, full_ms}: 0, or time until one may pass; requests possible now; time until all are
 -- keeps   in any time t at most most * (1 + t / window_ms) pass; a clock that steps back gives none
--- uses: base
 local most, window_ms = tonumber(ARGV[2]), tonumber(ARGV[3])
 redis.call('HSET', key('api_keys_used'), ARGV[1], digits(NOW))
 if most == 0 then

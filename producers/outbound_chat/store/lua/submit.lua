@@ -13,10 +13,10 @@
 --         where all have a key that belongs to a job
 -- keeps   one record, one place in a lane, one place in the expiry index, one count a job; twice changes nothing. Rows
 --         come in order: one up to the last that came before is never taken again, whatever became of its record
--- uses: base record lanes places events webhooks books intake wake
+-- uses: counts insert lanes pump_requests records ring
 local FIRST, WIDTH = 4, 9
 local lane, max_age_ms = ARGV[1], tonumber(ARGV[2])
-local _, _, tenant, batch = lane_parts(lane)
+local _, _, tenant, batch = lanes.parts(lane)
 -- handled: the last row that came before, -1: no row of these did.
 local reply, earliest, handled = { 'ok', NOW }, math.huge, -1
 
@@ -32,32 +32,32 @@ end
 
 local function take(i)
   local id, send_at, expires = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
-  local old = handled >= 0 and row_in_id(id) <= handled
+  local old = handled >= 0 and records.row_in_id(id) <= handled
   if redis.call('EXISTS', key('j:' .. id)) == 1 then
     return
   elseif old and redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + 5])) == 0 then
     return
   end
   if ARGV[i + 5] ~= '' then
-    local other, verdict = other_job(tenant, id, ARGV[i + 5], ARGV[i + 6])
+    local other, verdict = insert.other_job(tenant, id, ARGV[i + 5], ARGV[i + 6])
     if other then
       reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = (i - FIRST) / WIDTH, verdict, other
       return
     end
   end
-  local due = not old and take_in({ id = id, lane = lane, batch = batch, send_at = send_at, expires = expires,
+  local due = not old and insert.job({ id = id, lane = lane, batch = batch, send_at = send_at, expires = expires,
     max_age = max_age_ms, parts = tonumber(ARGV[i + 3]), token = ARGV[i + 4], idem = ARGV[i + 5],
     request = ARGV[i + 7], callback = ARGV[i + 8] })
   earliest = math.min(earliest, due or earliest)
 end
 
 if batch ~= '' then
-  local found = read('HMGET', key('b:' .. batch), 'created_at', 'closed_at', 'rows') or {}
+  local found = try('HMGET', key('b:' .. batch), 'created_at', 'closed_at', 'rows') or {}
   if not found[1] and not all_repeated() then
     return { 'unknown_batch' }
   end
-  local last = row_in_id(ARGV[#ARGV - WIDTH + 1] or '')
-  handled = not found[1] and math.huge or within(found[3], 0, 1e9) or 0
+  local last = records.row_in_id(ARGV[#ARGV - WIDTH + 1] or '')
+  handled = not found[1] and math.huge or number_in(found[3], 0, 1e9) or 0
   if last > handled then
     redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(found[2] and handled or last))
     if found[2] then
@@ -65,15 +65,15 @@ if batch ~= '' then
     end
   end
 end
-if handled < row_in_id(ARGV[FIRST] or '') then
+if handled < records.row_in_id(ARGV[FIRST] or '') then
   handled = -1
 end
 for i = FIRST, #ARGV, WIDTH do
   take(i)
 end
-write_intake(lane)
-reply[1] = write_books() and 'first' or 'ok'
-if earliest < math.huge and not enroll(lane) and earliest <= NOW + ASKED_MS then
-  signal_work()
+insert.write(lane)
+reply[1] = counts.write() and 'first' or 'ok'
+if earliest < math.huge and not ring.place(lane) and earliest <= NOW + pump_requests.ASKED_MS then
+  pump_requests.signal_work()
 end
 return reply

@@ -6,14 +6,14 @@
 --   entry is written anew), note (why, for those who wonder, or sealed number and why)
 -- reply   how many were not on the list; 'other_key': the list has marks of another key, nothing was done
 -- keeps   a number stays as it was put there first, unless a time is given: twice changes nothing
--- uses: base suppressed
+-- uses: suppression_lists
 local FIRST, WIDTH = 3, 3
-local list = list_named(ARGV[1], ARGV[2])
-if has_other_key(list, ARGV[2]) then
+local list = suppression_lists.named(ARGV[1], ARGV[2])
+if suppression_lists.has_other_key(list, ARGV[2]) then
   return 'other_key'
 end
 if ARGV[2] ~= '' then
-  redis.call('HSET', list, KEY_FIELD, ARGV[2])
+  redis.call('HSET', list, suppression_lists.KEY_FIELD, ARGV[2])
 end
 local added = 0
 for i = FIRST, #ARGV, WIDTH do
@@ -21,5 +21,5 @@ for i = FIRST, #ARGV, WIDTH do
   added = added + redis.call(now and 'HSETNX' or 'HSET', list, ARGV[i],
     (now and digits(NOW) or ARGV[i + 1]) .. ' ' .. ARGV[i + 2])
 end
-forget_if_empty(list)
+suppression_lists.forget_if_empty(list)
 return added

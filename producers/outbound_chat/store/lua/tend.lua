@@ -11,38 +11,38 @@
 --         courier: 1 when the caller is to bring a courier
 -- keeps   what a newer version wrote stays as it is; requests of final jobs go in time; a lost lease makes its job
 --         `maybe_sent`; every job expires, held or not
--- uses: base record lanes places events webhooks books gates opening wake calling holds final due forgetting cancelling clock bucket workers posting
+-- uses: attempts cancel_sweep clock_step counts holds lanes paging pump_requests purge records ring token_bucket transitions unblock webhook_delivery webhooks workers
 local SOON_MS = 1000
 local SWEEP_AGAIN_MS = 20
 
 local function lose_lease(id)
-  local head, request = load_record(id)
+  local head, request = records.load(id)
   if not head and request == 'newer' then
     return request
   elseif not head then
     redis.call('ZREM', key('leases'), id)
-    set_aside(id, batch_in_id(id), 'leased')
+    transitions.quarantine(id, records.batch_in_id(id), 'leased')
     return
   end
-  end_call(id, head)
+  attempts.finish(id, head)
   if head[STATE] == 'sending' then
     if head[MAYBE_SENT] == 0 then
       head[MAYBE_SENT] = head[DUE]
     end
-    add_history(head, { head[DUE], 'retry', 'lease_lost', '', '', '' })
-    requeue(id, head, request, NOW)
+    records.add_history(head, { head[DUE], 'retry', 'lease_lost', '', '', '' })
+    transitions.requeue(id, head, request, NOW)
   end
 end
 
 local expired = 0
 
 local function expire(id)
-  local head, request = load_record(id)
+  local head, request = records.load(id)
   if head and head[STATE] == 'queued' then
     expired = expired + 1
-    take_from_lane(id, head)
-    enroll(head[LANE])
-    conclude(id, head, request, 'waiting', 'expired')
+    lanes.remove(id, head)
+    ring.place(head[LANE])
+    transitions.finalize(id, head, request, 'waiting', 'expired')
   elseif head and head[STATE] == 'sending' then
     redis.call('ZADD', key('expiry'), digits(NOW + SOON_MS), id)
   elseif head or request ~= 'newer' then
@@ -66,18 +66,18 @@ local function next_event(left)
 end
 
 local function lacks_pump()
-  return ring_has_work() and live_pumps() == 0 and call_is_near()
+  return ring.has_work() and pump_requests.live_pumps() == 0 and token_bucket.call_is_near()
 end
 
-worker_is_alive(ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[5])
-mend_after_step()
-local lost, leases_left = each_due('leases', lose_lease)
-local _, expiries_left = each_due('expiry', expire)
-local forgetting, sweeping = forget_requests(), sweep_on()
-tidy_holds()
-write_books()
-open_changed_gates()
-enroll_due_lanes()
+workers.note_alive(ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[5])
+clock_step.repair()
+local lost, leases_left = paging.each_due('leases', lose_lease)
+local _, expiries_left = paging.each_due('expiry', expire)
+local forgetting, sweeping = purge.requests(), cancel_sweep.go_on()
+holds.tidy()
+counts.write()
+attempts.open_changed_gates()
+unblock.place_due_lanes()
 local next_ms = (sweeping or forgetting) and SWEEP_AGAIN_MS or next_event(leases_left or expiries_left)
-return { lacks_pump() and ask_for_pump() or '', next_ms, lost, expired, read_budget() and 1 or 0, NOW,
-  lacks_courier() and ARGV[4] == '1' and ask_for_courier() and 1 or 0 }
+return { lacks_pump() and pump_requests.ask_for_pump() or '', next_ms, lost, expired, token_bucket.load() and 1 or 0, NOW,
+  webhook_delivery.lacks_courier() and ARGV[4] == '1' and webhooks.ask_for_courier() and 1 or 0 }

@@ -6,15 +6,15 @@
 -- reply   {other, then 1 for each that was on the list, else 0}; other: 1 when the sender's other list has something;
 --         'other_key': the list has marks of another key, nothing was done
 -- keeps   twice changes nothing
--- uses: base suppressed
+-- uses: suppression_lists
 local FIRST = 3
-local list = list_named(ARGV[1], ARGV[2])
-if has_other_key(list, ARGV[2]) then
+local list = suppression_lists.named(ARGV[1], ARGV[2])
+if suppression_lists.has_other_key(list, ARGV[2]) then
   return 'other_key'
 end
-local reply = { has_other_list(ARGV[1], ARGV[2]) }
+local reply = { suppression_lists.has_other(ARGV[1], ARGV[2]) }
 for i = FIRST, #ARGV do
   reply[#reply + 1] = redis.call('HDEL', list, ARGV[i])
 end
-forget_if_empty(list)
+suppression_lists.forget_if_empty(list)
 return reply

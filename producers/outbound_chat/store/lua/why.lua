@@ -12,9 +12,9 @@
 --         '' while nobody wrote its settings; workers, pumps: alive; asked: requests for a pump that nobody answered;
 --         lacking: name of a key that it needs and no worker has, '' for none
 -- keeps   nothing is written; it costs the same however many jobs wait
--- uses: base record lanes places events webhooks books gates bucket turns ahead wake workers seals
+-- uses: gates key_holders lanes pump_requests queue_position records ring token_bucket workers
 local id = ARGV[1]
-local head, request = load_record(id)
+local head, request = records.load(id)
 if not head then
   return { NOW, request == 'newer' and request or nil }
 end
@@ -23,32 +23,31 @@ if head[STATE] ~= 'queued' then
   return reply
 end
 local lane = head[LANE]
-local _, name, _, batch = lane_parts(lane)
+local _, name, _, batch = lanes.parts(lane)
 
-local function tell(facts)
+local function add_facts(facts)
   for fact, value in pairs(facts) do
     reply[#reply + 1], reply[#reply + 2] = fact, type(value) == 'number' and string.format('%.6f', value) or value
   end
 end
 
-local turns = place_in_lane(id, head) + 1
+local turns = queue_position.in_lane(id, head) + 1
 local kept = redis.call('HGET', key('kept'), lane)
-local others, share = other_priorities(lane)
-tell({ position = turns - 1, in_ring = jobs_before(ring_of(lane), lane, turns),
-  behind_gate = kept and jobs_before(gate_ring(kept, lane), lane, turns) or 0, others = others, share = share,
+local others, share = queue_position.other_priorities(lane)
+add_facts({ position = turns - 1, in_ring = queue_position.jobs_before(ring.of(lane), lane, turns),
+  behind_gate = kept and queue_position.jobs_before(ring.of_gate(kept, lane), lane, turns) or 0, others = others, share = share,
   waiting = tonumber(redis.call('HGET', key('books'), 'waiting') or 0) })
 
-local scope, until_ms, rule, _, probes = gate_of(lane)
-local probe = probes and probes[1]
-local owner, hold = holder_of(scope or probe or '')
-tell({ scope = scope or probe or '', until_ms = until_ms or '', rule = rule or probe and 'probe' or '',
+local scope, rule, until_ms = gates.describe(lane)
+local owner, hold = gates.holder_of(scope)
+add_facts({ scope = scope, until_ms = until_ms, rule = rule,
   owner = owner or '', hold = hold and cjson.encode(hold) or '',
   probing = hold and hold.probe and redis.call('ZSCORE', key('leases'), hold.probe) and 1 or 0,
   budget_hold = redis.call('HGET', key('holds'), 'person:budget') or '' })
 
-local budget, limits = read_budget() or {}, limits_of(name)
-tell({ rate = budget.rate or '', ceiling = budget.ceiling or '', tokens = budget.tokens or '',
-  limits = cjson.encode(limits), number_parts = limits.number_rate and number_parts(limits) or '',
-  workers = redis.call('ZCOUNT', key('workers'), NOW - WORKER_MS, '+inf'), pumps = live_pumps(),
-  asked = tonumber(redis.call('HGET', key('requests'), 'needed') or 0), lacking = lacking_key(batch, request) })
+local budget, limits = token_bucket.load() or {}, gates.limits_of(name)
+add_facts({ rate = budget.rate or '', ceiling = budget.ceiling or '', tokens = budget.tokens or '',
+  limits = cjson.encode(limits), number_parts = limits.number_rate and gates.number_parts(limits) or '',
+  workers = workers.count(), pumps = pump_requests.live_pumps(),
+  asked = tonumber(redis.call('HGET', key('requests'), 'needed') or 0), lacking = key_holders.lacking_key(batch, request) })
 return reply

@@ -1,19 +1,28 @@
 -- base: what every script stands on. All keys of a budget begin with KEYS[1], `oc:{budget}:`, and so share a slot.
 -- (KEYS[2] is never used: `Keys.declared` says why there are two.)
-local BASE = KEYS[1]
+local BASE
+-- The server's clock, in milliseconds, and the same with three decimals; a worker's clock is never asked.
+local NOW, EXACT_NOW_MS
+
+-- Libraries are loaded once and serve many calls: what one keeps of a call it begins again with the next.
+local starts = {}
+local function before_each_call(start)
+  starts[#starts + 1] = start
+end
 
 local function key(name)
   return BASE .. name
 end
 
--- The server's clock, in milliseconds with three decimals; a worker's clock is never asked.
-local function clock_ms()
+local function begin_call(KEYS)
+  BASE = KEYS[1]
   local t = redis.call('TIME')
-  return tonumber(t[1]) * 1000 + tonumber(t[2]) / 1000
+  EXACT_NOW_MS = tonumber(t[1]) * 1000 + tonumber(t[2]) / 1000
+  NOW = math.floor(EXACT_NOW_MS)
+  for _, start in ipairs(starts) do
+    start()
+  end
 end
-
-local EXACT_NOW_MS = clock_ms()
-local NOW = math.floor(EXACT_NOW_MS)
 
 -- Numbers reach Redis as plain digits: Lua would write large ones as 1.7e+12.
 local function digits(number)
@@ -25,7 +34,7 @@ local NOT_OURS = { 'WRONGTYPE', 'not an integer', 'would overflow', 'equal or sm
 
 -- What a command answers, false for nothing; nil where what it is for is not ours. A writing command has then changed
 -- nothing. Every other error is raised.
-local function read(...)
+local function try(...)
   local answer = redis.pcall(...)
   if type(answer) ~= 'table' or not answer.err then
     return answer
@@ -38,23 +47,21 @@ local function read(...)
   error(answer.err)
 end
 
-local write = read
-
 -- A table from JSON; nil where it is none.
-local function decoded(json)
+local function json_table(json)
   local readable, value = pcall(cjson.decode, json or '')
   return readable and type(value) == 'table' and value or nil
 end
 
 -- The number in a text or reply, if it lies within these bounds, as neither NaN nor infinity does; else nil.
-local function within(value, least, most)
+local function number_in(value, least, most)
   local number = tonumber(value)
   return number and number >= least and number <= most and number or nil
 end
 
 -- Whether a person stopped the whole budget. Holds that can't be read stop it too: one may be among them.
 local function budget_is_held()
-  return read('HEXISTS', key('holds'), 'person:budget') ~= 0
+  return try('HEXISTS', key('holds'), 'person:budget') ~= 0
 end
 
 -- Whether a hold is of a batch that is forgotten; of one that became final it ended with the batch.

@@ -1,17 +1,19 @@
 -- events: what happened, for those who follow: `events` (stream), numbered from 1 without a gap, so that a reader sees
 -- what was trimmed. Ids and codes, nothing personal. `kind`: job_final, batch_accepted, batch_final,
 -- and what `reconcile` found: mended, fault, cleared.
+local events = {}
+
 local EVENTS_KEPT = 10000
 
-local function add_event(kind, id, state, code)
-  local number = write('HINCRBY', key('bucket'), 'events', 1)
+function events.add(kind, id, state, code)
+  local number = try('HINCRBY', key('bucket'), 'events', 1)
   if type(number) ~= 'number' then
     -- Another program wrote the count. It is never the news that stops the jobs.
-    write('HSET', key('bucket'), 'events', 0)
+    try('HSET', key('bucket'), 'events', 0)
     return
   end
   local function append()
-    return write('XADD', key('events'), 'MAXLEN', '~', EVENTS_KEPT, digits(number) .. '-0',
+    return try('XADD', key('events'), 'MAXLEN', '~', EVENTS_KEPT, digits(number) .. '-0',
       'at', digits(NOW), 'kind', kind, 'id', id, 'state', state, 'code', code)
   end
   if not append() then
@@ -20,3 +22,5 @@ local function add_event(kind, id, state, code)
     append()
   end
 end
+
+return events

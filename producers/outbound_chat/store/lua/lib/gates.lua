@@ -2,13 +2,16 @@
 -- `senders` (hash name -> JSON) has the limits of a sender; `holds` (hash `<owner>:<scope>` -> JSON) who is stopped;
 -- `calls:<sender>` (zset id -> end of lease) the calls that run, kept of senders with a limit; `chats:<instance>` (zset
 -- contact -> assumed end) its open chats; `numbers` (hash number -> parts, at_ms) the buckets of the numbers.
+-- uses: counts lanes
+local gates = {}
+
 local RETRY_MS = 1000
 -- Who stops a scope without a probe: a person, or an order to cancel its jobs for as long as that takes.
 local PEOPLE = { 'person', 'cancel' }
 local OWNERS = { 'person', 'cancel', 'system' }
-local known_senders = {}
+local known_senders
 -- Limits that can't be read let nothing out, until a worker has written them again: `claim` asks for it.
-local CLOSED = { concurrency = 0 }
+gates.CLOSED = { concurrency = 0 }
 
 local function is_limits(limits)
   local function is(name, kind)
@@ -21,31 +24,35 @@ local function is_limits(limits)
   end
   return type(limits.instance) == 'string' and is('number', 'string') and is('peers', 'table')
     and is('concurrency', 'number') and is('max_chats', 'number') and (limits.peers or not limits.max_chats)
-    and (limits.number_rate == nil or (within(limits.number_rate, 1e-9, 1e9) and limits.number))
+    and (limits.number_rate == nil or (number_in(limits.number_rate, 1e-9, 1e9) and limits.number))
 end
 
 local function limits_from(json)
-  local limits = decoded(json)
-  return limits and is_limits(limits) and limits or CLOSED
+  local limits = json_table(json)
+  return limits and is_limits(limits) and limits or gates.CLOSED
 end
 
-local function limits_of(name)
+before_each_call(function()
+  known_senders = {}
+end)
+
+function gates.limits_of(name)
   if not known_senders[name] then
-    local kept = read('HGET', key('senders'), name)
+    local kept = try('HGET', key('senders'), name)
     known_senders[name] = kept == false and {} or limits_from(kept)
   end
   return known_senders[name]
 end
 
-local function limits_of_lane(lane)
-  local _, name = lane_parts(lane)
-  return limits_of(name), name
+function gates.limits_of_lane(lane)
+  local name = lanes.sender_of(lane)
+  return gates.limits_of(name), name
 end
 
 -- Scopes below the budget that a hold of this lane may have.
-local function scopes_of(lane)
-  local _, name, tenant, batch = lane_parts(lane)
-  local scopes, instance = { 'sender:' .. name }, limits_of(name).instance
+function gates.scopes_of(lane)
+  local _, name, tenant, batch = lanes.parts(lane)
+  local scopes, instance = { 'sender:' .. name }, gates.limits_of(name).instance
   if instance then
     scopes[#scopes + 1] = 'instance:' .. instance
   end
@@ -59,8 +66,8 @@ local function scopes_of(lane)
 end
 
 -- Whether a hold of the scope keeps the lane back. A worker with other settings may name one that it does not have.
-local function is_scope_of(lane, scope)
-  for _, own in ipairs(scopes_of(lane)) do
+function gates.is_scope_of(lane, scope)
+  for _, own in ipairs(gates.scopes_of(lane)) do
     if own == scope then
       return true
     end
@@ -70,14 +77,14 @@ end
 
 -- A hold; nil: there is none. One that can't be read stays one: a person's until it is released, that of the system
 -- until a probe is sent.
-local function read_hold(owner, scope)
-  local kept = read('HGET', key('holds'), owner .. ':' .. scope)
+function gates.read_hold(owner, scope)
+  local kept = try('HGET', key('holds'), owner .. ':' .. scope)
   if kept == false then
     return nil
   end
-  local hold = decoded(kept)
-  local times = hold and (owner ~= 'system' or (within(hold.until_ms, 0, 1e15) and within(hold.wait_ms, 0, 1e15)))
-  if times and type(hold.reason) == 'string' and within(hold.since_ms, 0, 1e15) then
+  local hold = json_table(kept)
+  local times = hold and (owner ~= 'system' or (number_in(hold.until_ms, 0, 1e15) and number_in(hold.wait_ms, 0, 1e15)))
+  if times and type(hold.reason) == 'string' and number_in(hold.since_ms, 0, 1e15) then
     return hold
   end
   local system = owner == 'system'
@@ -87,14 +94,14 @@ local function read_hold(owner, scope)
 end
 
 -- nil: another program wrote the key over.
-local function write_hold(owner, scope, hold)
-  return write('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
+function gates.write_hold(owner, scope, hold)
+  return try('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
 end
 
 -- Who holds the scope, people before the system, and the hold; nil: nobody does.
-local function holder_of(scope)
+function gates.holder_of(scope)
   for _, owner in ipairs(OWNERS) do
-    local hold = read_hold(owner, scope)
+    local hold = gates.read_hold(owner, scope)
     if hold then
       return owner, hold
     end
@@ -103,21 +110,21 @@ end
 
 -- The hold that stops the lane: its scope, and when a probe may be tried; or the scopes of all holds that a probe is
 -- due for: one call is the probe of each, or a hold that several senders share would let one call of each sender out.
-local function hold_of(lane)
+function gates.hold_of(lane)
   if redis.call('EXISTS', key('holds')) == 0 then
     return nil
   end
-  local scopes = scopes_of(lane)
+  local scopes = gates.scopes_of(lane)
   for _, scope in ipairs(scopes) do
     for _, owner in ipairs(PEOPLE) do
-      if read('HEXISTS', key('holds'), owner .. ':' .. scope) ~= 0 then
+      if try('HEXISTS', key('holds'), owner .. ':' .. scope) ~= 0 then
         return scope
       end
     end
   end
   local probes
   for _, scope in ipairs(scopes) do
-    local hold = read_hold('system', scope)
+    local hold = gates.read_hold('system', scope)
     if hold and hold.until_ms > NOW then
       return scope, hold.until_ms
     elseif hold and hold.probe and redis.call('ZSCORE', key('leases'), hold.probe) then
@@ -136,9 +143,8 @@ local function calls_of(name)
 end
 
 local function batch_calls(batch)
-  local pending = moves[batch] and moves[batch].leased or 0
-  local kept = read('HMGET', key('b:' .. batch), 'concurrency', 'leased') or {}
-  return tonumber(kept[1]), (tonumber(kept[2]) or 0) + pending
+  local kept = try('HMGET', key('b:' .. batch), 'concurrency', 'leased') or {}
+  return tonumber(kept[1]), (tonumber(kept[2]) or 0) + counts.unwritten(batch, 'leased')
 end
 
 -- How many more chats the instance has room for, and when the next one ends. Those that ended go with the next contact.
@@ -152,60 +158,71 @@ local function chats_left(limits)
   return left, tonumber(first[2])
 end
 
-local function number_parts(limits)
-  local kept = read('HGET', key('numbers'), limits.number)
+function gates.number_parts(limits)
+  local kept = try('HGET', key('numbers'), limits.number)
   local parts, at = string.match(kept or '', '^(%S+) (%S+)$')
   local most = math.max(1, limits.number_rate)
-  local elapsed = math.max(0, EXACT_NOW_MS - (within(at, 0, 1e15) or 0))
-  return math.min(most, (within(parts, -1e9, most) or most) + elapsed * limits.number_rate / 1000)
+  local elapsed = math.max(0, EXACT_NOW_MS - (number_in(at, 0, 1e15) or 0))
+  return math.min(most, (number_in(parts, -1e9, most) or most) + elapsed * limits.number_rate / 1000)
 end
 
-local function spend_parts(limits, parts)
+function gates.spend_parts(limits, parts)
   if limits.number_rate then
-    local left = number_parts(limits) - parts
+    local left = gates.number_parts(limits) - parts
     redis.call('HSET', key('numbers'), limits.number, string.format('%.6f %.3f', left, EXACT_NOW_MS))
   end
 end
 
--- What keeps the lane's due jobs back, for `claim` and for those who ask why; writes nothing. Scope of the gate, when
--- to try it again (nil: an event opens it), and the rule.
--- No scope: they may go, at most so many of them (fourth), the first as the probe of holds (fifth); and at most so many
--- (sixth) of all lanes that share the rules of the sender, its instance and its number.
-local function gate_of(lane)
-  local held, try_at, probes = hold_of(lane)
+-- What keeps the lane's due jobs back, for `claim` and for those who ask why; writes nothing.
+-- A closed gate: `scope`, `rule`, and `try_at`, when to try it again (nil: an event opens it).
+-- An open one: `room`, how many jobs of the lane may go; `shared_room`, how many of all lanes that share the rules of the
+-- sender, its instance and its number; `probes`, the scopes of holds whose probe the first job is (nil: none).
+function gates.of(lane)
+  local held, try_at, probes = gates.hold_of(lane)
   if held then
-    return held, try_at, 'hold'
+    return { scope = held, rule = 'hold', try_at = try_at }
   end
   local room, own = probes and 1 or math.huge, math.huge
-  local limits, name = limits_of_lane(lane)
-  local _, _, _, batch = lane_parts(lane)
+  local limits, name = gates.limits_of_lane(lane)
+  local batch = lanes.batch_of(lane)
   if limits.concurrency then
     room = math.min(room, limits.concurrency - calls_of(name))
     if room < 1 then
-      return 'sender:' .. name, NOW + RETRY_MS, 'concurrency'
+      return { scope = 'sender:' .. name, rule = 'concurrency', try_at = NOW + RETRY_MS }
     end
   end
   if batch ~= '' then
     local most, running = batch_calls(batch)
     own = most and most - running or own
     if own < 1 then
-      return 'batch:' .. batch, NOW + RETRY_MS, 'concurrency'
+      return { scope = 'batch:' .. batch, rule = 'concurrency', try_at = NOW + RETRY_MS }
     end
   end
   if limits.max_chats then
     local left, next_end = chats_left(limits)
     room = math.min(room, left)
     if room < 1 then
-      return 'instance:' .. limits.instance, next_end or NOW + RETRY_MS, 'chats'
+      return { scope = 'instance:' .. limits.instance, rule = 'chats', try_at = next_end or NOW + RETRY_MS }
     end
   end
   if limits.number_rate then
-    local parts = number_parts(limits)
+    local parts = gates.number_parts(limits)
     if parts < 1 - 1e-6 then
-      return 'number:' .. limits.number, NOW + (1 - parts) * 1000 / limits.number_rate, 'number'
+      return { scope = 'number:' .. limits.number, rule = 'number',
+        try_at = NOW + (1 - parts) * 1000 / limits.number_rate }
     end
     -- How many parts the next job has is seen only when it is taken: seven go into a debt that the next ones wait for.
     room, own = math.min(room, math.max(1, math.floor(parts))), 1
   end
-  return nil, nil, nil, math.min(room, own), probes, room
+  return { room = math.min(room, own), shared_room = room, probes = probes }
 end
+
+-- The same for readers: scope of the gate or of the first hold that is to be probed, rule, and when it is tried; '' for
+-- what there is not.
+function gates.describe(lane)
+  local gate = gates.of(lane)
+  local probe = gate.probes and gate.probes[1]
+  return gate.scope or probe or '', gate.rule or probe and 'probe' or '', gate.try_at or ''
+end
+
+return gates

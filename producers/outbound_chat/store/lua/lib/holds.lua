@@ -1,11 +1,14 @@
 -- holds: stops that the system puts on a scope when a call shows that none of its jobs can be sent, and their probes.
 -- Once its wait is over the hold is half open: one job is tried, and its call decides for all.
+-- uses: gates
+local holds = {}
+
 local LONGEST_WAIT_MS = 300000
 local UNDECIDED_MS = 1000
 
 -- A call of the job showed that the scope can't send. Calls that were claimed before the hold tell nothing new.
-local function hold_by_system(id, scope, wait_ms, code, message)
-  local hold = read_hold('system', scope)
+function holds.hold_by_system(id, scope, wait_ms, code, message)
+  local hold = gates.read_hold('system', scope)
   if not hold then
     hold = { code = code, reason = message, since_ms = NOW, wait_ms = wait_ms }
   elseif hold.probe == id then
@@ -15,31 +18,31 @@ local function hold_by_system(id, scope, wait_ms, code, message)
     return
   end
   hold.probe, hold.until_ms = nil, NOW + hold.wait_ms
-  write_hold('system', scope, hold)
+  gates.write_hold('system', scope, hold)
 end
 
 -- A job was taken as the probe of these holds.
-local function begin_probe(id, scopes)
+function holds.begin_probe(id, scopes)
   for _, scope in ipairs(scopes) do
-    local hold = read_hold('system', scope)
+    local hold = gates.read_hold('system', scope)
     hold.probe = id
-    write_hold('system', scope, hold)
+    gates.write_hold('system', scope, hold)
   end
 end
 
 -- What the call of a job says of the holds it was the probe of: a contact ends them, anything else decides nothing.
-local function settle_probe(id, lane, outcome, but)
+function holds.settle_probe(id, lane, outcome, but)
   if redis.call('EXISTS', key('holds')) == 0 then
     return
   end
-  for _, scope in ipairs(scopes_of(lane)) do
-    local hold = scope ~= but and read_hold('system', scope)
+  for _, scope in ipairs(gates.scopes_of(lane)) do
+    local hold = scope ~= but and gates.read_hold('system', scope)
     if hold and hold.probe == id then
       if outcome == 'sent' then
         redis.call('HDEL', key('holds'), 'system:' .. scope)
       else
         hold.probe, hold.until_ms = nil, NOW + (outcome == 'not_called' and 0 or UNDECIDED_MS)
-        write_hold('system', scope, hold)
+        gates.write_hold('system', scope, hold)
       end
     end
   end
@@ -47,16 +50,18 @@ end
 
 -- Drops holds of batches that are gone, and shortens those that began before the clock went back: none lasts longer than
 -- one that begins now.
-local function tidy_holds()
-  for _, name in ipairs(read('HKEYS', key('holds')) or {}) do
+function holds.tidy()
+  for _, name in ipairs(try('HKEYS', key('holds')) or {}) do
     local scope = string.match(name, '^system:(.+)$')
-    local hold = scope and read_hold('system', scope)
+    local hold = scope and gates.read_hold('system', scope)
     local latest = hold and NOW + hold.wait_ms
     if is_lost_hold(name) then
       redis.call('HDEL', key('holds'), name)
     elseif hold and hold.until_ms > latest then
       hold.since_ms, hold.until_ms = math.min(hold.since_ms, NOW), latest
-      write_hold('system', scope, hold)
+      gates.write_hold('system', scope, hold)
     end
   end
 end
+
+return holds

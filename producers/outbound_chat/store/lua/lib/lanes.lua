@@ -7,48 +7,58 @@
 -- goes back and no two are the same, whatever the clock does. Where many are due in one ms it decides, so it leads their
 -- members. Inside a batch the member is the row alone, to save memory: rows come in order, so the row is a number, too.
 -- `lanes` (hash lane -> jobs) counts what these functions put in and took out: a lane that holds fewer has lost some.
-local function lane_parts(lane)
-  local priority, sender, tenant, batch = string.match(lane, '^(%d):([^:]*):([^:]*):([^:]*)$')
-  return priority, sender, tenant, batch
+-- uses: records
+local lanes = {}
+
+-- Priority, sender, tenant and batch; nil: it is no lane.
+function lanes.parts(lane)
+  return string.match(lane, '^(%d):([^:]*):([^:]*):([^:]*)$')
 end
 
-local function batch_of(head)
-  local _, _, _, batch = lane_parts(head[LANE])
-  return batch
+function lanes.sender_of(lane)
+  return (string.match(lane, '^%d:([^:]*):'))
 end
 
-local function order_of(head)
+function lanes.tenant_of(lane)
+  return (string.match(lane, '^%d:[^:]*:([^:]*):'))
+end
+
+function lanes.batch_of(lane)
+  return (string.match(lane, '([^:]*)$'))
+end
+
+function lanes.order_of(head)
   return head[CREATED] * 1000 + head[ORDER]
 end
 
 -- Of `lane:`.
-local function member_of(batch, id)
+function lanes.member_of(batch, id)
   return batch == '' and id or string.sub(id, #batch + 2)
 end
 
 -- Of the other parts, where members of one time sort as texts. `order`: nobody asks for it inside a batch.
-local function numbered(batch, id, order)
-  local row = member_of(batch, id)
+function lanes.numbered_member(batch, id, order)
+  local row = lanes.member_of(batch, id)
   return batch == '' and string.format('%016.0f', order) .. id or #row .. row
 end
 
-local function id_of(batch, member, part)
+function lanes.id_of(batch, member, part)
   local own = part == 'lane:' and member or string.sub(member, batch == '' and 17 or 2)
   return batch == '' and own or batch .. '-' .. own
 end
 
 -- Where a waiting job belongs: part, member and score.
-local function place_of(id, head)
-  local batch = batch_in_id(id)
+function lanes.position_of(id, head)
+  local batch = records.batch_in_id(id)
   if head[HISTORY] == 0 and head[DUE] == 0 then
-    return 'lane:', member_of(batch, id), order_of(head)
+    return 'lane:', lanes.member_of(batch, id), lanes.order_of(head)
   end
   local part = head[HISTORY] == 0 and head[DUE] == head[SEND_AT] and 'timed:' or 'again:'
-  return part, numbered(batch, id, order_of(head)), head[DUE]
+  return part, lanes.numbered_member(batch, id, lanes.order_of(head)), head[DUE]
 end
 
 -- When the lane's next job is due; nil: it has none.
-local function next_due(lane)
+function lanes.next_due(lane)
   if redis.call('EXISTS', key('lane:' .. lane)) == 1 then
     return NOW
   end
@@ -63,38 +73,52 @@ local function next_due(lane)
 end
 
 -- How many of the lane's jobs are due.
-local function due_in(lane)
+function lanes.count_due(lane)
   return redis.call('ZCARD', key('lane:' .. lane)) + redis.call('ZCOUNT', key('timed:' .. lane), '-inf', NOW)
     + redis.call('ZCOUNT', key('again:' .. lane), '-inf', NOW)
 end
 
-local lane_moves = {}
+-- Lane -> by how many its waiting jobs have changed in this call.
+local changes
 
-local function count_in_lane(lane, by)
-  lane_moves[lane] = (lane_moves[lane] or 0) + by
+before_each_call(function()
+  changes = {}
+end)
+
+function lanes.count(lane, by)
+  changes[lane] = (changes[lane] or 0) + by
 end
 
-local function put_in_lane(id, head)
-  local part, member, score = place_of(id, head)
-  count_in_lane(head[LANE], redis.call('ZADD', key(part .. head[LANE]), digits(score), member))
+function lanes.write_counts()
+  for lane, by in pairs(changes) do
+    local jobs = by ~= 0 and try('HINCRBY', key('lanes'), lane, by)
+    if type(jobs) == 'number' and jobs <= 0 then
+      redis.call('HDEL', key('lanes'), lane)
+    end
+  end
 end
 
-local PARTS_OF_LANE = { 'lane:', 'timed:', 'again:' }
+function lanes.put(id, head)
+  local part, member, score = lanes.position_of(id, head)
+  lanes.count(head[LANE], redis.call('ZADD', key(part .. head[LANE]), digits(score), member))
+end
 
-local function take_from_lane(id, head)
-  local batch = batch_in_id(id)
-  for _, part in ipairs(PARTS_OF_LANE) do
-    local member = part == 'lane:' and member_of(batch, id) or numbered(batch, id, order_of(head))
+lanes.PARTS = { 'lane:', 'timed:', 'again:' }
+
+function lanes.remove(id, head)
+  local batch = records.batch_in_id(id)
+  for _, part in ipairs(lanes.PARTS) do
+    local member = part == 'lane:' and lanes.member_of(batch, id) or lanes.numbered_member(batch, id, lanes.order_of(head))
     if redis.call('ZREM', key(part .. head[LANE]), member) == 1 then
-      return count_in_lane(head[LANE], -1)
+      return lanes.count(head[LANE], -1)
     end
   end
 end
 
 -- Takes up to `most` due jobs out of the lane. Each: id, part and member with which it may be put off, or its number in
 -- place of a member. `untried_first`: those that were called before come last.
-local function take_due(lane, most, untried_first)
-  local _, _, _, batch = lane_parts(lane)
+function lanes.take_due(lane, most, untried_first)
+  local batch = lanes.batch_of(lane)
   local lane_key, timed_key, again_key = key('lane:' .. lane), key('timed:' .. lane), key('again:' .. lane)
   local jobs = {}
 
@@ -102,14 +126,14 @@ local function take_due(lane, most, untried_first)
     return redis.call('ZRANGEBYSCORE', name, '-inf', NOW, ...)
   end
 
-  local function drop_first(name, count)
-    if count > 0 then
-      redis.call('ZREMRANGEBYRANK', name, 0, count - 1)
+  local function drop_first(name, jobs_taken)
+    if jobs_taken > 0 then
+      redis.call('ZREMRANGEBYRANK', name, 0, jobs_taken - 1)
     end
   end
 
   local function take(part, member, order)
-    jobs[#jobs + 1] = { id = id_of(batch, member, part), order = order,
+    jobs[#jobs + 1] = { id = lanes.id_of(batch, member, part), order = order,
       part = order and 'timed:' or part, member = not order and member or nil }
   end
 
@@ -146,6 +170,8 @@ local function take_due(lane, most, untried_first)
       some()
     end
   end
-  count_in_lane(lane, -#jobs)
+  lanes.count(lane, -#jobs)
   return jobs
 end
+
+return lanes

@@ -1,15 +1,22 @@
 -- suppression: what the lists of `suppressed` say of a job whose turn has come.
+-- uses: lanes records suppression_lists transitions
+local suppression = {}
+
 local LISTED = 'the number is on the suppression list of the sender'
 local SEALED = '^sealed:[^:]*:([^:]*):'
-local lists = {}
+local lists
+
+before_each_call(function()
+  lists = {}
+end)
 
 -- The sender's lists: `plain` and `marked` are their names, false where there is none, so that jobs without a list cost a
 -- claim no look into their requests; `key` names the key of the marks. `lost`: another program wrote one, which the worker
 -- finds when it looks there, so that the sender's jobs wait and those of others go on.
 local function lists_of(sender)
   if not lists[sender] then
-    local plain, marked = list_named(sender, ''), list_named(sender, KEY_FIELD)
-    local length, key_id = read('HLEN', plain), read('HGET', marked, KEY_FIELD)
+    local plain, marked = suppression_lists.named(sender, ''), suppression_lists.named(sender, suppression_lists.KEY_FIELD)
+    local length, key_id = try('HLEN', plain), try('HGET', marked, suppression_lists.KEY_FIELD)
     lists[sender] = { plain = (length or 0) > 0 and plain, marked = key_id and marked, key = key_id,
       lost = length == nil or key_id == nil or (not key_id and redis.call('HLEN', marked) > 0) }
   end
@@ -22,7 +29,7 @@ local function number_of(request)
   if mark then
     return nil, mark
   end
-  local body = decoded(request) or {}
+  local body = json_table(request) or {}
   local endpoint = body.DestinationEndpoint
   local number = body.to or type(endpoint) == 'table' and endpoint.Address
   return type(number) == 'string' and number or nil, ''
@@ -30,8 +37,8 @@ end
 
 -- Whether the job's number is on a list; and whether the worker, who knows the number, has to look at a list where it is
 -- written in another way than in the job: encryption was switched on or off between the two.
-local function is_suppressed(head, request)
-  local _, sender = lane_parts(head[LANE])
+function suppression.is_listed(head, request)
+  local sender = lanes.sender_of(head[LANE])
   local has = lists_of(sender)
   if has.lost then
     return false, true
@@ -48,8 +55,10 @@ local function is_suppressed(head, request)
 end
 
 -- Ends a waiting job whose number is on the list.
-local function suppress(id, head, request)
+function suppression.suppress(id, head, request)
   local outcome = head[MAYBE_SENT] > 0 and 'uncertain'
-  add_history(head, { NOW, outcome or 'failed', 'suppressed', '', LISTED, '' })
-  conclude(id, head, request, 'waiting', 'failed')
+  records.add_history(head, { NOW, outcome or 'failed', 'suppressed', '', LISTED, '' })
+  transitions.finalize(id, head, request, 'waiting', 'failed')
 end
+
+return suppression

@@ -5,37 +5,44 @@
 -- `hook_tries` (hash webhook -> JSON) what came of its posts, `hooks_dead` (zset webhook -> ms) which are given up.
 -- One courier at a time posts them: `courier` holds its name. It waits on `hook_poke`, the wakers on `hook_wake`.
 -- What this run has read and done, in one table: Lua takes no more than 200 names.
-local hooks = { urls = {}, hosts = {}, signalled = false }
+-- uses: lanes
+local webhooks = {}
 
-local function batch_url(batch)
+local batch_urls, sender_hosts, signalled
+
+before_each_call(function()
+  batch_urls, sender_hosts, signalled = {}, {}, false
+end)
+
+function webhooks.batch_url(batch)
   if batch == '' then
     return ''
   end
-  hooks.urls[batch] = hooks.urls[batch] or read('HGET', key('b:' .. batch), 'callback') or ''
-  return hooks.urls[batch]
+  batch_urls[batch] = batch_urls[batch] or try('HGET', key('b:' .. batch), 'callback') or ''
+  return batch_urls[batch]
 end
 
 -- Whether the caller is to bring a courier: none works, and none is on its way.
-local function ask_for_courier()
+function webhooks.ask_for_courier()
   return redis.call('EXISTS', key('courier')) == 0
     and redis.call('SET', key('hook_asked'), 1, 'NX', 'PX', 2000) ~= false
 end
 
 -- It is never the news that stops the jobs: where another program wrote, it is lost, and `doctor` names the key.
-local function put_webhook(host, webhook)
-  local until_ms = within(read('HGET', key('hook_host:' .. host), 'until_ms'), 0, 1e15) or 0
-  write('ZADD', key('hooks:' .. host), digits(NOW), webhook)
-  write('ZADD', key('hooks'), 'LT', digits(math.max(NOW, until_ms)), host)
-  if hooks.signalled then
+function webhooks.put(host, webhook)
+  local until_ms = number_in(try('HGET', key('hook_host:' .. host), 'until_ms'), 0, 1e15) or 0
+  try('ZADD', key('hooks:' .. host), digits(NOW), webhook)
+  try('ZADD', key('hooks'), 'LT', digits(math.max(NOW, until_ms)), host)
+  if signalled then
     return
   end
-  hooks.signalled = true
+  signalled = true
   local works = redis.call('EXISTS', key('courier')) == 1
-  if works or ask_for_courier() then
+  if works or webhooks.ask_for_courier() then
     local list = key(works and 'hook_poke' or 'hook_wake')
-    write('LPUSH', list, 1)
-    write('LTRIM', list, 0, 0)
-    write('PEXPIRE', list, works and 5000 or 60000)
+    try('LPUSH', list, 1)
+    try('LTRIM', list, 0, 0)
+    try('PEXPIRE', list, works and 5000 or 60000)
   end
 end
 
@@ -52,19 +59,19 @@ local function host_of(url)
 end
 
 -- The URL of a job or batch itself, '' for none, and the host that is told: perhaps its sender's.
-local function callback_of(lane, own)
-  local _, sender, _, batch = lane_parts(lane)
-  local url = own and own ~= '' and own or batch_url(batch)
+function webhooks.callback_of(lane, own)
+  local _, sender, _, batch = lanes.parts(lane)
+  local url = own and own ~= '' and own or webhooks.batch_url(batch)
   local host = host_of(url)
-  if not host and not hooks.hosts[sender] then
-    local limits = decoded(read('HGET', key('senders'), sender) or '')
-    hooks.hosts[sender] = limits and type(limits.hooks) == 'string' and limits.hooks or ''
+  if not host and not sender_hosts[sender] then
+    local limits = json_table(try('HGET', key('senders'), sender) or '')
+    sender_hosts[sender] = limits and type(limits.hooks) == 'string' and limits.hooks or ''
   end
-  return url, host or hooks.hosts[sender]
+  return url, host or sender_hosts[sender]
 end
 
 -- Notes in the head what became of the webhook of its end: 'pending', 'delivered:<ms>', 'dead:<ms>:<code>', '': none.
-function hooks.mark(head, text)
+function webhooks.mark(head, text)
   for place = REPLAY_OF, TOLD do
     head[place] = head[place] or ''
   end
@@ -72,17 +79,19 @@ function hooks.mark(head, text)
 end
 
 -- Whoever reads the job is to see that somebody will be told of its end.
-function hooks.mark_end(head)
-  local _, host = callback_of(head[LANE], head[CALLBACK])
+function webhooks.mark_end(head)
+  local _, host = webhooks.callback_of(head[LANE], head[CALLBACK])
   if host ~= '' or head[TOLD] then
-    hooks.mark(head, host ~= '' and 'pending' or '')
+    webhooks.mark(head, host ~= '' and 'pending' or '')
   end
 end
 
 -- Something came to its end: has that told to whom it may concern.
-local function tell(name, lane, own)
-  local _, host = callback_of(lane, own)
+function webhooks.enqueue(name, lane, own)
+  local _, host = webhooks.callback_of(lane, own)
   if host ~= '' then
-    put_webhook(host, name)
+    webhooks.put(host, name)
   end
 end
+
+return webhooks

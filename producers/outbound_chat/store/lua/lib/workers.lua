@@ -1,14 +1,16 @@
 -- workers: who lives. `workers` (zset "worker version" -> seen ms), and `skewed` (zset "worker ms" -> seen ms) those that
 -- claim nothing, since the clock of their machine is wrong; `openers` (zset "worker key" -> seen ms) who has which keys.
-local WORKER_MS = 10000
+local workers = {}
+
+local LIVE_MS = 10000
 
 local function note_seen(index, member)
   redis.call('ZADD', key(index), digits(NOW), member)
-  redis.call('ZREMRANGEBYSCORE', key(index), '-inf', NOW - WORKER_MS)
-  redis.call('PEXPIRE', key(index), WORKER_MS)
+  redis.call('ZREMRANGEBYSCORE', key(index), '-inf', NOW - LIVE_MS)
+  redis.call('PEXPIRE', key(index), LIVE_MS)
 end
 
-local function worker_is_alive(worker, version, skew_ms, key_names)
+function workers.note_alive(worker, version, skew_ms, key_names)
   note_seen('workers', worker .. ' ' .. version)
   if skew_ms ~= 0 then
     note_seen('skewed', worker .. ' ' .. digits(skew_ms))
@@ -17,3 +19,19 @@ local function worker_is_alive(worker, version, skew_ms, key_names)
     note_seen('openers', worker .. ' ' .. name)
   end
 end
+
+-- How many workers live.
+function workers.count()
+  return try('ZCOUNT', key('workers'), NOW - LIVE_MS, '+inf') or 0
+end
+
+-- The names of the keys that live workers have, as a set.
+function workers.key_names()
+  local names = {}
+  for _, member in ipairs(try('ZRANGE', key('openers'), NOW - LIVE_MS, '+inf', 'BYSCORE') or {}) do
+    names[string.match(member, '%S*$')] = true
+  end
+  return names
+end
+
+return workers

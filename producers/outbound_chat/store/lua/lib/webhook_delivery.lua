@@ -1,20 +1,24 @@
--- posting: what becomes of webhooks that are being posted.
+-- webhook_delivery: what becomes of webhooks that are being posted.
 -- After so many posts in a row that did not come to an answer, a host is left alone, for longer each time.
-local FAILURES, FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 5, 2000, 300000
+-- uses: records retention webhooks
+local webhook_delivery = {}
+
+webhook_delivery.FAILURES = 5
+local FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 2000, 300000
 local HOOK_HOST_MS = 86400000
 
 -- How many posts in a row failed, and until when the host is left alone.
-local function host_state(host)
-  local state = read('HMGET', key('hook_host:' .. host), 'failures', 'until_ms') or {}
-  return within(state[1], 0, 1e9) or 0, within(state[2], 0, 1e15) or 0
+function webhook_delivery.host_state(host)
+  local state = try('HMGET', key('hook_host:' .. host), 'failures', 'until_ms') or {}
+  return number_in(state[1], 0, 1e9) or 0, number_in(state[2], 0, 1e15) or 0
 end
 
 -- Says when there is something to do for a host. `most`: posts that it may have at a time.
-local function place_host(host, most)
+function webhook_delivery.place_host(host, most)
   local due = redis.call('ZRANGE', key('hooks:' .. host), 0, 0, 'WITHSCORES')[2]
   local ends = redis.call('ZRANGE', key('hooks_out:' .. host), 0, 0, 'WITHSCORES')[2]
-  local failures, until_ms = host_state(host)
-  if failures >= FAILURES then
+  local failures, until_ms = webhook_delivery.host_state(host)
+  if failures >= webhook_delivery.FAILURES then
     most = 1
   end
   if redis.call('ZCARD', key('hooks_out:' .. host)) >= most then
@@ -29,48 +33,48 @@ local function place_host(host, most)
 end
 
 -- A post came to no answer; the host is left alone after some of them.
-local function note_failure(host)
+function webhook_delivery.note_failure(host)
   local state = key('hook_host:' .. host)
   local failures = redis.call('HINCRBY', state, 'failures', 1)
-  if failures >= FAILURES then
-    local pause_ms = math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ^ math.min(failures - FAILURES, 20))
+  if failures >= webhook_delivery.FAILURES then
+    local pause_ms = math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ^ math.min(failures - webhook_delivery.FAILURES, 20))
     redis.call('HSET', state, 'until_ms', digits(NOW + pause_ms))
   end
   redis.call('PEXPIRE', state, HOOK_HOST_MS)
 end
 
 -- A host that answers asks to be left alone.
-local function pause_host(host, ms)
+function webhook_delivery.pause_host(host, ms)
   local state = key('hook_host:' .. host)
   redis.call('HSET', state, 'until_ms', digits(NOW + math.min(ms, LONGEST_PAUSE_MS)))
   redis.call('PEXPIRE', state, HOOK_HOST_MS)
 end
 
 -- What came of the posts of a webhook so far: attempts, first_ms, last_ms, code, host.
-local function tries_of(webhook)
-  local tries = decoded(read('HGET', key('hook_tries'), webhook) or '')
-  return tries and within(tries[1], 0, 1e9) and within(tries[2], 0, 1e15) and tries or nil
+function webhook_delivery.tries_of(webhook)
+  local tries = json_table(try('HGET', key('hook_tries'), webhook) or '')
+  return tries and number_in(tries[1], 0, 1e9) and number_in(tries[2], 0, 1e15) and tries or nil
 end
 
-local function note_tries(webhook, tries)
+function webhook_delivery.note_tries(webhook, tries)
   redis.call('HSET', key('hook_tries'), webhook, cjson.encode(tries))
-  redis.call('PEXPIRE', key('hook_tries'), digits(keep_ms() + HOOK_HOST_MS))
+  redis.call('PEXPIRE', key('hook_tries'), digits(retention.record_ms() + HOOK_HOST_MS))
 end
 
 -- Lets readers of the job see what became of the webhook, if it tells of how the job stands now.
-local function note_in_record(webhook, text)
+function webhook_delivery.note_in_record(webhook, text)
   local id, state = string.match(webhook, '^(.+)%.(%a+)$')
-  local head, request = load_record(id or '')
+  local head, request = records.load(id or '')
   if head and head[STATE] == state then
     local left_ms = redis.call('PTTL', key('j:' .. id))
-    hooks.mark(head, text)
-    save_record(id, head, request, left_ms > 0 and left_ms or nil)
+    webhooks.mark(head, text)
+    records.save(id, head, request, left_ms > 0 and left_ms or nil)
   end
 end
 
 -- Gives a webhook up; it is listed as long as results are kept.
-local function bury(webhook, code)
-  local keep = keep_ms()
+function webhook_delivery.bury(webhook, code)
+  local keep = retention.record_ms()
   local old = redis.call('ZRANGEBYSCORE', key('hooks_dead'), '-inf', NOW - keep, 'LIMIT', 0, 100)
   if #old > 0 then
     redis.call('ZREM', key('hooks_dead'), unpack(old))
@@ -78,11 +82,11 @@ local function bury(webhook, code)
   end
   redis.call('ZADD', key('hooks_dead'), digits(NOW), webhook)
   redis.call('PEXPIRE', key('hooks_dead'), digits(keep))
-  note_in_record(webhook, 'dead:' .. digits(NOW) .. ':' .. code)
+  webhook_delivery.note_in_record(webhook, 'dead:' .. digits(NOW) .. ':' .. code)
 end
 
 -- Webhooks whose courier was lost wait again.
-local function return_lost(host)
+function webhook_delivery.return_lost(host)
   local out = key('hooks_out:' .. host)
   for _, webhook in ipairs(redis.call('ZRANGEBYSCORE', out, '-inf', NOW, 'LIMIT', 0, 100)) do
     redis.call('ZREM', out, webhook)
@@ -91,25 +95,27 @@ local function return_lost(host)
 end
 
 -- Gives up what waited too long for a host that is left alone.
-local function give_up(host, give_up_ms)
+function webhook_delivery.give_up(host, give_up_ms)
   local waiting = key('hooks:' .. host)
   for _, webhook in ipairs(redis.call('ZRANGEBYSCORE', waiting, '-inf', NOW - give_up_ms, 'LIMIT', 0, 100)) do
     redis.call('ZREM', waiting, webhook)
-    local tries = tries_of(webhook) or { 0, NOW, NOW, 'host_down', host }
+    local tries = webhook_delivery.tries_of(webhook) or { 0, NOW, NOW, 'host_down', host }
     tries[4] = 'host_down'
-    note_tries(webhook, tries)
-    bury(webhook, 'host_down')
+    webhook_delivery.note_tries(webhook, tries)
+    webhook_delivery.bury(webhook, 'host_down')
   end
 end
 
 -- Whether there is something to post. What nobody posted while results were kept has nothing left to tell.
-local function lacks_courier()
-  local hosts = read('ZRANGEBYSCORE', key('hooks'), '-inf', NOW, 'LIMIT', 0, 10) or {}
+function webhook_delivery.lacks_courier()
+  local hosts = try('ZRANGEBYSCORE', key('hooks'), '-inf', NOW, 'LIMIT', 0, 10) or {}
   for _, host in ipairs(hosts) do
-    write('ZREMRANGEBYSCORE', key('hooks:' .. host), '-inf', NOW - keep_ms())
+    try('ZREMRANGEBYSCORE', key('hooks:' .. host), '-inf', NOW - retention.record_ms())
     if redis.call('EXISTS', key('hooks:' .. host), key('hooks_out:' .. host)) == 0 then
       redis.call('ZREM', key('hooks'), host)
     end
   end
   return #hosts > 0
 end
+
+return webhook_delivery

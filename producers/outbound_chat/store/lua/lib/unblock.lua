@@ -1,4 +1,6 @@
--- opening: lets lanes out from behind a gate, and brings in what time has made due.
+-- unblock: lets lanes out from behind a gate, and brings in what time has made due.
+-- uses: gates ring
+local unblock = {}
 
 -- Tenants whose lanes an opening brings back with each round, of each priority: it may have room for one job only.
 local OPENING = 10
@@ -12,34 +14,34 @@ end
 -- Lets a lane out from behind its gate; how many jobs the rules that it shares with others have room for, nil: the gate
 -- is still closed.
 local function let_out(lane, scope)
-  local closed, try_at, _, _, _, room = gate_of(lane)
-  if closed == scope then
-    if try_at then
-      try_later(scope, try_at)
+  local gate = gates.of(lane)
+  if gate.scope == scope then
+    if gate.try_at then
+      try_later(scope, gate.try_at)
     end
     return nil
   end
-  bring_back(lane, scope)
-  if closed then
-    keep_back(lane, closed, try_at)
+  ring.unblock(lane, scope)
+  if gate.scope then
+    ring.block(lane, gate.scope, gate.try_at)
   else
-    enroll(lane)
+    ring.place(lane)
   end
-  return room or math.huge
+  return gate.shared_room or math.huge
 end
 
 -- Lets lanes out whose gate has opened, those with the lowest passes first: one of each tenant in turn, as long as there
 -- are fewer than `most` and than there is room for. false: it is still closed.
 local function open_first(scope, priority, most)
-  local ring, brought = key('kept:' .. scope .. ':' .. priority), 0
+  local gate, brought = key('kept:' .. scope .. ':' .. priority), 0
   repeat
-    local tenants = redis.call('ZRANGE', ring, 0, OPENING - 1)
+    local tenants = redis.call('ZRANGE', gate, 0, OPENING - 1)
     for _, tenant in ipairs(tenants) do
-      local lane = redis.call('ZRANGE', ring .. ':' .. tenant, 0, 0)[1]
+      local lane = redis.call('ZRANGE', gate .. ':' .. tenant, 0, 0)[1]
       local room = lane and let_out(lane, scope)
       if not lane then
         -- Somebody deleted the tenant's part; `reconcile` finds its lanes.
-        redis.call('ZREM', ring, tenant)
+        redis.call('ZREM', gate, tenant)
       elseif not room then
         return false
       else
@@ -52,7 +54,7 @@ end
 
 -- Tries a gate after something changed: the rest of its lanes follow with the next scripts. `most`: how many lanes are
 -- of use now, since a claim that wants hundreds of jobs may need as many lanes; nil: those of one round.
-local function open_gate(scope, most)
+function unblock.open_gate(scope, most)
   redis.call('ZREM', key('later'), '@' .. scope)
   local rest = false
   for priority = 1, 3 do
@@ -67,13 +69,15 @@ local function open_gate(scope, most)
 end
 
 -- Brings in what time alone has made due. `most`: as of `open_gate`.
-local function enroll_due_lanes(most)
+function unblock.place_due_lanes(most)
   local limit = math.max(DUE_LANES, most or 1)
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('later'), '-inf', NOW, 'LIMIT', 0, limit)) do
     if string.sub(member, 1, 1) == '@' then
-      open_gate(string.sub(member, 2), most)
+      unblock.open_gate(string.sub(member, 2), most)
     else
-      enroll(member)
+      ring.place(member)
     end
   end
 end
+
+return unblock

@@ -1,25 +1,29 @@
--- suppressed: the lists of numbers that a sender must not contact. `suppressed:<sender>` (hash number -> `ms reason`) has
+-- suppression_lists: the lists of numbers that a sender must not contact. `suppressed:<sender>` (hash number -> `ms reason`) has
 -- them as they are; `marked:<sender>` (hash mark -> `ms sealed number and reason`) those that are encrypted. Its field
 -- `key` names the key that all its marks are made with: marks of two keys can't be compared.
-local KEY_FIELD = 'key'
+local suppression_lists = {}
 
-local function list_named(sender, key_id)
+suppression_lists.KEY_FIELD = 'key'
+
+function suppression_lists.named(sender, key_id)
   return key((key_id == '' and 'suppressed:' or 'marked:') .. sender)
 end
 
 -- 1 or 0; an error where another program wrote it: it may have had the number.
-local function has_other_list(sender, key_id)
+function suppression_lists.has_other(sender, key_id)
   return redis.call('HLEN', key((key_id == '' and 'marked:' or 'suppressed:') .. sender)) > 0 and 1 or 0
 end
 
-local function has_other_key(list, key_id)
-  local kept = redis.call('HGET', list, KEY_FIELD)
+function suppression_lists.has_other_key(list, key_id)
+  local kept = redis.call('HGET', list, suppression_lists.KEY_FIELD)
   return key_id ~= '' and kept ~= key_id and redis.call('HLEN', list) > 0
 end
 
 -- A list of marks that has nothing but the name of its key goes, so that marks of another key may follow.
-local function forget_if_empty(list)
-  if redis.call('HLEN', list) == 1 and redis.call('HEXISTS', list, KEY_FIELD) == 1 then
+function suppression_lists.forget_if_empty(list)
+  if redis.call('HLEN', list) == 1 and redis.call('HEXISTS', list, suppression_lists.KEY_FIELD) == 1 then
     redis.call('DEL', list)
   end
 end
+
+return suppression_lists

@@ -1,6 +1,8 @@
--- clock: puts right what a backward step of the server's clock leaves in the future: leases, pumps, gates, numbers and
+-- clock_step: puts right what a backward step of the server's clock leaves in the future: leases, pumps, gates, numbers and
 -- webhooks would stand still for as long as the step, and workers that ended would seem to live. Jobs stay due at the
 -- time that was asked for; where none was, they are due at any time. Holds of the system: see `tidy_holds`.
+local clock_step = {}
+
 local STEP_MS, MOST_MOVED = 1000, 500
 
 local function move_back(index, by_ms)
@@ -12,14 +14,14 @@ end
 
 -- A host's webhooks were to be posted, or are being posted, at a time that was never asked for.
 local function move_webhooks_back(by_ms)
-  for _, host in ipairs(read('ZRANGEBYSCORE', key('hooks'), NOW, '+inf', 'LIMIT', 0, MOST_MOVED) or {}) do
+  for _, host in ipairs(try('ZRANGEBYSCORE', key('hooks'), NOW, '+inf', 'LIMIT', 0, MOST_MOVED) or {}) do
     for _, part in ipairs({ 'hooks:', 'hooks_out:' }) do
-      local ahead = read('ZRANGEBYSCORE', key(part .. host), NOW, '+inf', 'WITHSCORES', 'LIMIT', 0, MOST_MOVED) or {}
+      local ahead = try('ZRANGEBYSCORE', key(part .. host), NOW, '+inf', 'WITHSCORES', 'LIMIT', 0, MOST_MOVED) or {}
       for i = 1, #ahead, 2 do
         redis.call('ZADD', key(part .. host), digits(tonumber(ahead[i + 1]) - by_ms), ahead[i])
       end
     end
-    local until_ms = within(read('HGET', key('hook_host:' .. host), 'until_ms'), NOW, 1e15)
+    local until_ms = number_in(try('HGET', key('hook_host:' .. host), 'until_ms'), NOW, 1e15)
     if until_ms then
       redis.call('HSET', key('hook_host:' .. host), 'until_ms', digits(until_ms - by_ms))
     end
@@ -27,9 +29,9 @@ local function move_webhooks_back(by_ms)
   end
 end
 
-local function mend_after_step()
-  local last = within(read('HGET', key('bucket'), 'looked_ms'), 0, 1e15) or 0
-  write('HSET', key('bucket'), 'looked_ms', digits(NOW))
+function clock_step.repair()
+  local last = number_in(try('HGET', key('bucket'), 'looked_ms'), 0, 1e15) or 0
+  try('HSET', key('bucket'), 'looked_ms', digits(NOW))
   local step = last - NOW
   if step < STEP_MS then
     return
@@ -52,3 +54,5 @@ local function mend_after_step()
     redis.call('HSET', key('numbers'), numbers[i], string.format('%s %.3f', parts, EXACT_NOW_MS))
   end
 end
+
+return clock_step

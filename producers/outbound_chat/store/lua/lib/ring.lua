@@ -1,87 +1,89 @@
--- places: where a lane stands. With a due job it is in the ring; while its next job lies ahead it is in `later` (zset
+-- ring: where a lane stands. With a due job it is in the ring; while its next job lies ahead it is in `later` (zset
 -- lane -> due ms); and it is kept behind a gate while a rule gives its jobs no call. So a claim costs the same however
 -- many lanes wait.
 -- The ring turns over tenants, then over a tenant's lanes: `ring:<priority>` (tenant -> pass) and
 -- `ring:<priority>:<tenant>` (lane -> pass), lowest pass first. Behind a gate lanes keep their passes in a ring of the
 -- gate, `kept:<scope>:<priority>`; `kept` (hash lane -> scope) tells which. A member `@<scope>` of `later` says when
 -- the gate is to be tried again; one without is opened by an event. `lanes:<tenant>` (set) has all lanes of a tenant.
+-- uses: lanes
+local ring = {}
 
 -- `pass`: what the member brings from another ring; it may be a turn ahead or behind, no more. A newcomer stands a hair
 -- less than a turn behind the one whose turn it is: it goes before those who had theirs, so it waits one turn of each,
 -- and gains nothing by leaving and coming again.
-local function join(ring, member, pass)
-  local first = tonumber(redis.call('ZRANGE', ring, 0, 0, 'WITHSCORES')[2])
+local function join(name, member, pass)
+  local first = tonumber(redis.call('ZRANGE', name, 0, 0, 'WITHSCORES')[2])
   if pass and first then
     pass = math.min(math.max(pass, first - 1), first + 1)
   end
   pass = pass or (first and first + 0.999 or 0)
-  redis.call('ZADD', ring, 'NX', string.format('%.3f', pass), member)
+  redis.call('ZADD', name, 'NX', string.format('%.3f', pass), member)
 end
 
 -- Takes the lane out of a ring; the passes of its tenant and its own, nil: it was not there.
-local function leave_ring(ring, lane)
-  local _, _, tenant = lane_parts(lane)
-  local lanes = ring .. ':' .. tenant
-  local tenants_pass, pass = redis.call('ZSCORE', ring, tenant), redis.call('ZSCORE', lanes, lane)
+function ring.leave(name, lane)
+  local tenant = lanes.tenant_of(lane)
+  local own = name .. ':' .. tenant
+  local tenants_pass, pass = redis.call('ZSCORE', name, tenant), redis.call('ZSCORE', own, lane)
   if pass then
-    redis.call('ZREM', lanes, lane)
-    if redis.call('EXISTS', lanes) == 0 then
-      redis.call('ZREM', ring, tenant)
+    redis.call('ZREM', own, lane)
+    if redis.call('EXISTS', own) == 0 then
+      redis.call('ZREM', name, tenant)
     end
     return tonumber(tenants_pass), tonumber(pass)
   end
 end
 
-local function ring_of(lane)
+function ring.of(lane)
   return key('ring:' .. string.sub(lane, 1, 1))
 end
 
-local function gate_ring(scope, lane)
+function ring.of_gate(scope, lane)
   return key('kept:' .. scope .. ':' .. string.sub(lane, 1, 1))
 end
 
 -- Puts a lane behind a gate. `try_at`: when the gate may open by itself, nil: it does not.
-local function keep_back(lane, scope, try_at)
-  local _, _, tenant = lane_parts(lane)
-  local tenants_pass, pass = leave_ring(ring_of(lane), lane)
-  local ring = gate_ring(scope, lane)
+function ring.block(lane, scope, try_at)
+  local tenant = lanes.tenant_of(lane)
+  local tenants_pass, pass = ring.leave(ring.of(lane), lane)
+  local gate = ring.of_gate(scope, lane)
   redis.call('HSET', key('kept'), lane, scope)
-  redis.call('ZADD', ring, tenants_pass, tenant)
-  redis.call('ZADD', ring .. ':' .. tenant, pass, lane)
+  redis.call('ZADD', gate, tenants_pass, tenant)
+  redis.call('ZADD', gate .. ':' .. tenant, pass, lane)
   if try_at then
     redis.call('ZADD', key('later'), 'LT', digits(math.ceil(try_at)), '@' .. scope)
   end
 end
 
 -- Takes a lane out from behind its gate, into the ring. Those of its tenant that stay there have had a turn.
-local function bring_back(lane, scope)
-  local _, _, tenant = lane_parts(lane)
-  local ring = gate_ring(scope, lane)
-  local tenants_pass, pass = leave_ring(ring, lane)
+function ring.unblock(lane, scope)
+  local tenant = lanes.tenant_of(lane)
+  local gate = ring.of_gate(scope, lane)
+  local tenants_pass, pass = ring.leave(gate, lane)
   redis.call('HDEL', key('kept'), lane)
-  redis.call('ZADD', ring, 'XX', 'INCR', 1, tenant)
-  join(ring_of(lane) .. ':' .. tenant, lane, pass)
-  join(ring_of(lane), tenant, tenants_pass)
+  redis.call('ZADD', gate, 'XX', 'INCR', 1, tenant)
+  join(ring.of(lane) .. ':' .. tenant, lane, pass)
+  join(ring.of(lane), tenant, tenants_pass)
 end
 
 -- Puts the lane where it belongs after its jobs changed. A gate keeps its lanes as long as they have jobs. True: one does.
-local function enroll(lane)
-  local _, _, tenant = lane_parts(lane)
-  local due, scope = next_due(lane), redis.call('HGET', key('kept'), lane)
+function ring.place(lane)
+  local tenant = lanes.tenant_of(lane)
+  local due, scope = lanes.next_due(lane), redis.call('HGET', key('kept'), lane)
   if tenant ~= '' then
     redis.call(due and 'SADD' or 'SREM', key('lanes:' .. tenant), lane)
   end
   if scope then
     if not due then
-      leave_ring(gate_ring(scope, lane), lane)
+      ring.leave(ring.of_gate(scope, lane), lane)
       redis.call('HDEL', key('kept'), lane)
     end
   elseif due and due <= NOW then
     redis.call('ZREM', key('later'), lane)
-    join(ring_of(lane) .. ':' .. tenant, lane)
-    join(ring_of(lane), tenant)
+    join(ring.of(lane) .. ':' .. tenant, lane)
+    join(ring.of(lane), tenant)
   else
-    leave_ring(ring_of(lane), lane)
+    ring.leave(ring.of(lane), lane)
     if due then
       redis.call('ZADD', key('later'), digits(due), lane)
     else
@@ -91,6 +93,8 @@ local function enroll(lane)
   return scope ~= false
 end
 
-local function ring_has_work()
+function ring.has_work()
   return redis.call('EXISTS', key('ring:1'), key('ring:2'), key('ring:3')) > 0
 end
+
+return ring

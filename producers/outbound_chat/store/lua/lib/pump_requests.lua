@@ -1,18 +1,26 @@
--- wake: brings a pump to the work. Two lists of at most one element, both with a lifetime: `poke` is read by the pump
+-- pump_requests: brings a pump to the work. Two lists of at most one element, both with a lifetime: `poke` is read by the pump
 -- that registered itself in `waiting`, `wake` by the wakers. `pumps` (zset pump -> alive until ms) tells who works.
 -- `asked` stands while a pump is on its way. It holds the nonce of the request; the message that brings the pump
 -- carries it on, so that of many messages that waited in a busy broker one brings a pump and the others end at once.
+-- uses: ring
+local pump_requests = {}
+
 local POKE_MS, WAKE_MS, ALIVE_MS, PUMPS_MS = 5000, 60000, 3000, 60000
 -- Time until a request that nobody answered is made again: at first, and at most. It doubles from one to the next:
 -- `requests` (hash) counts them by kind since a pump came, and keeps when that was in `answered_us`.
-local ASKED_MS, MOST_ASKED_MS, MORE_MS, MOST_MORE_MS, REQUESTS_MS = 2000, 30000, 250, 8000, 600000
-local NOW_US = digits(EXACT_NOW_MS * 1000)
+pump_requests.ASKED_MS = 2000
+local MOST_ASKED_MS, MORE_MS, MOST_MORE_MS, REQUESTS_MS = 30000, 250, 8000, 600000
 
-local function live_pumps()
+-- The time of the call in µs, as it stands in nonces.
+local function now_us()
+  return digits(EXACT_NOW_MS * 1000)
+end
+
+function pump_requests.live_pumps()
   return redis.call('ZCOUNT', key('pumps'), NOW, '+inf')
 end
 
-local function pump_is_alive(pump, for_ms)
+function pump_requests.keep_alive(pump, for_ms)
   redis.call('ZADD', key('pumps'), digits(NOW + for_ms + ALIVE_MS), pump)
   redis.call('ZREMRANGEBYSCORE', key('pumps'), '-inf', NOW)
   redis.call('PEXPIRE', key('pumps'), PUMPS_MS)
@@ -21,49 +29,49 @@ end
 local function ask(kind, first_ms, most_ms)
   local unanswered = redis.call('HINCRBY', key('requests'), kind, 1)
   redis.call('PEXPIRE', key('requests'), REQUESTS_MS)
-  local nonce = kind .. NOW_US
+  local nonce = kind .. now_us()
   redis.call('SET', key('asked'), nonce, 'PX', digits(math.min(most_ms, first_ms * 2 ^ (unanswered - 1))))
   return nonce
 end
 
 -- The nonce with which the caller must bring a new pump; '': one is on its way already. A request for one more is no
 -- such: the processes that have a pump let its message go by.
-local function ask_for_pump()
+function pump_requests.ask_for_pump()
   local standing = redis.call('GET', key('asked'))
   if standing and not string.find(standing, '^more') then
     return ''
   end
-  return ask('needed', ASKED_MS, MOST_ASKED_MS)
+  return ask('needed', pump_requests.ASKED_MS, MOST_ASKED_MS)
 end
 
 -- The same for a pump beside others, up to the most there may be. Asked again soon: a process that has a pump lets the
 -- message go by, and the next may take it.
-local function ask_for_one_more(max_pumps)
-  if live_pumps() >= max_pumps or redis.call('EXISTS', key('asked')) == 1 then
+function pump_requests.ask_for_one_more(max_pumps)
+  if pump_requests.live_pumps() >= max_pumps or redis.call('EXISTS', key('asked')) == 1 then
     return ''
   end
   return ask('more', MORE_MS, MOST_MORE_MS)
 end
 
 -- The same for the successor of the last pump: needed, whatever was asked for before.
-local function ask_for_successor()
-  return live_pumps() > 0 and '' or ask('needed', ASKED_MS, MOST_ASKED_MS)
+function pump_requests.ask_for_successor()
+  return pump_requests.live_pumps() > 0 and '' or ask('needed', pump_requests.ASKED_MS, MOST_ASKED_MS)
 end
 
 -- Whether the pump that came with this nonce is to work: it is the one that was asked for, or nobody works and none has
 -- come since it was asked for. One that works already repeats its first claim, since it got no answer.
-local function is_wanted(pump, nonce)
+function pump_requests.is_wanted(pump, nonce)
   if redis.call('ZSCORE', key('pumps'), pump) then
     return true
   end
   if redis.call('GET', key('asked')) ~= nonce then
     local asked_us = tonumber(string.match(nonce, '%d+$') or math.huge)
-    if live_pumps() > 0 or asked_us <= tonumber(redis.call('HGET', key('requests'), 'answered_us') or 0) then
+    if pump_requests.live_pumps() > 0 or asked_us <= tonumber(redis.call('HGET', key('requests'), 'answered_us') or 0) then
       return false
     end
   end
   redis.call('DEL', key('asked'), key('requests'))
-  redis.call('HSET', key('requests'), 'answered_us', NOW_US)
+  redis.call('HSET', key('requests'), 'answered_us', now_us())
   redis.call('PEXPIRE', key('requests'), REQUESTS_MS)
   return true
 end
@@ -75,7 +83,7 @@ local function signal_once(list, word, lifetime_ms)
 end
 
 -- There is new work: poke the waiting pump, else have the wakers bring one. A busy pump finds the work by itself.
-local function signal_work()
+function pump_requests.signal_work()
   if budget_is_held() then
     return
   end
@@ -83,15 +91,17 @@ local function signal_work()
     signal_once(key('poke'), 1, POKE_MS)
     return
   end
-  local nonce = live_pumps() == 0 and ask_for_pump() or ''
+  local nonce = pump_requests.live_pumps() == 0 and pump_requests.ask_for_pump() or ''
   if nonce ~= '' then
     signal_once(key('wake'), nonce, WAKE_MS)
   end
 end
 
 -- The same after a gate was opened: a pump that was told to wait for it would sleep on.
-local function signal_opened()
-  if ring_has_work() then
-    signal_work()
+function pump_requests.signal_opened()
+  if ring.has_work() then
+    pump_requests.signal_work()
   end
 end
+
+return pump_requests

@@ -1,5 +1,8 @@
--- cancelling: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in `holds`
+-- cancel_sweep: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in `holds`
 -- as `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
+-- uses: lanes records ring transitions
+local cancel_sweep = {}
+
 local SWEPT = 200
 
 -- Lanes of the scope, and whether there are more: of a tenant with many some, since each has a job or goes when it is
@@ -7,46 +10,46 @@ local SWEPT = 200
 local function lanes_of_scope(scope)
   local kind, name = string.match(scope, '^(%a+):(.*)$')
   if kind == 'tenant' then
-    local lanes = redis.call('SRANDMEMBER', key('lanes:' .. name), SWEPT + 1)
-    return lanes, #lanes > SWEPT
+    local some = redis.call('SRANDMEMBER', key('lanes:' .. name), SWEPT + 1)
+    return some, #some > SWEPT
   end
-  local lane = read('HGET', key('b:' .. name), 'lane')
-  return { lane and lane_parts(lane) and lane or nil }, false
+  local lane = try('HGET', key('b:' .. name), 'lane')
+  return { lane and lanes.parts(lane) and lane or nil }, false
 end
 
 -- Ends up to `most` jobs; how many it ended, and how many a newer version wrote, which are left to its wakers.
 local function cancel_lane(lane, most)
-  local _, _, _, batch = lane_parts(lane)
+  local batch = lanes.batch_of(lane)
   local ended, left = 0, 0
-  for _, part in ipairs(PARTS_OF_LANE) do
+  for _, part in ipairs(lanes.PARTS) do
     local members = most > ended + left and redis.call('ZRANGE', key(part .. lane), 0, most - ended - left - 1) or {}
     for _, member in ipairs(members) do
-      local id = id_of(batch, member, part)
-      local head, request = load_record(id)
+      local id = lanes.id_of(batch, member, part)
+      local head, request = records.load(id)
       if not head and request == 'newer' then
         left = left + 1
       else
-        count_in_lane(lane, -redis.call('ZREM', key(part .. lane), member))
+        lanes.count(lane, -redis.call('ZREM', key(part .. lane), member))
         ended = ended + 1
       end
       if head then
-        conclude(id, head, request, 'waiting', 'cancelled')
+        transitions.finalize(id, head, request, 'waiting', 'cancelled')
       elseif request ~= 'newer' then
-        set_aside(id, batch, 'waiting')
+        transitions.quarantine(id, batch, 'waiting')
       end
     end
   end
-  enroll(lane)
+  ring.place(lane)
   return ended, left
 end
 
 -- Cancels up to SWEPT waiting jobs of the scope; how many, and whether there are no more for this version. The order
 -- ends with the last job; with some of a newer version it stands, and keeps them from being called, until its wakers end
 -- it.
-local function sweep(scope)
+function cancel_sweep.start(scope)
   local swept, left = 0, 0
-  local lanes, more = lanes_of_scope(scope)
-  for _, lane in ipairs(lanes) do
+  local some, more = lanes_of_scope(scope)
+  for _, lane in ipairs(some) do
     local ended, newer = cancel_lane(lane, SWEPT - swept)
     swept, left = swept + ended, left + newer
     if swept + left >= SWEPT then
@@ -54,18 +57,18 @@ local function sweep(scope)
     end
   end
   if left == 0 and not more then
-    write('HDEL', key('holds'), 'cancel:' .. scope)
+    try('HDEL', key('holds'), 'cancel:' .. scope)
   end
   return swept, not more
 end
 
 -- One sweep of an order whose giver did not see it through; whether there is more to do.
-local function sweep_on()
-  for _, name in ipairs(read('HKEYS', key('holds')) or {}) do
+function cancel_sweep.go_on()
+  for _, name in ipairs(try('HKEYS', key('holds')) or {}) do
     local scope = string.match(name, '^cancel:(.*)$')
     local swept, last = 0, true
     if scope then
-      swept, last = sweep(scope)
+      swept, last = cancel_sweep.start(scope)
     end
     if swept > 0 or not last then
       return true
@@ -73,3 +76,5 @@ local function sweep_on()
   end
   return false
 end
+
+return cancel_sweep

@@ -1,34 +1,37 @@
--- pace: what a prediction goes by: the budget, what stops a lane, its own jobs, and the lanes beside it. Reads a
+-- forecast: what a prediction goes by: the budget, what stops a lane, its own jobs, and the lanes beside it. Reads a
 -- bounded number of keys however much waits: of many lanes those it sees stand for the rest. Writes nothing.
+-- uses: gates key_holders lanes records token_bucket workers
+local forecast = {}
+
 local MOST_TENANTS, MOST_LANES, SAMPLES = 6, 3, 16
 
 -- A lane as the reader takes it. It stands for so many tenants, and for so many lanes of each.
-local function entry_of(lane, jobs, tenants, lanes)
-  local priority, _, tenant, batch = lane_parts(lane)
-  local limits = limits_of_lane(lane)
-  local weight = batch ~= '' and within(read('HGET', key('b:' .. batch), 'weight'), 0.01, 100) or 1
+local function entry_of(lane, jobs, tenants, alike)
+  local priority, _, tenant, batch = lanes.parts(lane)
+  local limits = gates.limits_of_lane(lane)
+  local weight = batch ~= '' and number_in(try('HGET', key('b:' .. batch), 'weight'), 0.01, 100) or 1
   return {
-    tonumber(priority), tenant, jobs * tenants * lanes,
-    (within(read('HGET', key('weights'), tenant), 0.01, 100) or 1) * tenants, weight * lanes,
+    tonumber(priority), tenant, jobs * tenants * alike,
+    (number_in(try('HGET', key('weights'), tenant), 0.01, 100) or 1) * tenants, weight * alike,
     limits.number_rate and limits.number or '', limits.number_rate or 0,
   }
 end
 
 -- The first members of a ring but one, and how many of the ring each stands for.
-local function some_of(ring, most, but)
-  local seen, all = {}, redis.call('ZCARD', ring)
-  for _, member in ipairs(redis.call('ZRANGE', ring, 0, most - 1)) do
+local function some_of(name, most, but)
+  local seen, all = {}, redis.call('ZCARD', name)
+  for _, member in ipairs(redis.call('ZRANGE', name, 0, most - 1)) do
     if member ~= but then
       seen[#seen + 1] = member
     end
   end
-  return seen, (all - (but and redis.call('ZSCORE', ring, but) and 1 or 0)) / math.max(1, #seen)
+  return seen, (all - (but and redis.call('ZSCORE', name, but) and 1 or 0)) / math.max(1, #seen)
 end
 
 local function add_tenant(found, priority, tenant, own, tenants)
-  local lanes, each = some_of(key('ring:' .. priority .. ':' .. tenant), MOST_LANES, own)
-  for _, lane in ipairs(lanes) do
-    found[#found + 1] = entry_of(lane, due_in(lane), tenants, each)
+  local some, each = some_of(key('ring:' .. priority .. ':' .. tenant), MOST_LANES, own)
+  for _, lane in ipairs(some) do
+    found[#found + 1] = entry_of(lane, lanes.count_due(lane), tenants, each)
   end
 end
 
@@ -37,16 +40,16 @@ local function add_kept(found, own)
   local kept = redis.call('HRANDFIELD', key('kept'), MOST_TENANTS, 'WITHVALUES') or {}
   local each = math.max(1, redis.call('HLEN', key('kept')) / MOST_TENANTS)
   for i = 1, #kept, 2 do
-    local held, _, probe = hold_of(kept[i])
+    local held, _, probe = gates.hold_of(kept[i])
     if kept[i] ~= own and not held and not probe and string.sub(kept[i + 1], 1, 9) ~= 'instance:' then
-      found[#found + 1] = entry_of(kept[i], due_in(kept[i]), 1, each)
+      found[#found + 1] = entry_of(kept[i], lanes.count_due(kept[i]), 1, each)
     end
   end
 end
 
 local function rivals_of(own)
   local found = {}
-  local own_priority, _, own_tenant = lane_parts(own)
+  local own_priority, _, own_tenant = lanes.parts(own)
   for priority = 1, 3 do
     local but = tostring(priority) == own_priority and own_tenant or nil
     local tenants, each = some_of(key('ring:' .. priority), MOST_TENANTS, but)
@@ -61,7 +64,7 @@ end
 
 -- The lane's jobs by the time they are due: ms from now and how many, in a few groups, of which the first job's counts.
 local function due_times(lane)
-  local times, parts = { { 0, due_in(lane) } }, { 'again:' .. lane, 'timed:' .. lane }
+  local times, parts = { { 0, lanes.count_due(lane) } }, { 'again:' .. lane, 'timed:' .. lane }
   for _, part in ipairs(parts) do
     local all = redis.call('ZCARD', key(part))
     local rank = redis.call('ZCOUNT', key(part), '-inf', NOW)
@@ -79,12 +82,12 @@ end
 
 -- Message parts of a job of the lane, by a few of them.
 local function mean_parts(lane)
-  local _, _, _, batch = lane_parts(lane)
+  local batch = lanes.batch_of(lane)
   local part = redis.call('EXISTS', key('lane:' .. lane)) == 1 and 'lane:' or 'timed:'
   local all, seen, parts = redis.call('ZCARD', key(part .. lane)), 0, 0
   for place = 0, math.min(all, 5) - 1 do
     local rank = math.floor(place * all / 5)
-    local head = load_record(id_of(batch, redis.call('ZRANGE', key(part .. lane), rank, rank)[1], part))
+    local head = records.load(lanes.id_of(batch, redis.call('ZRANGE', key(part .. lane), rank, rank)[1], part))
     if head then
       seen, parts = seen + 1, parts + head[PARTS]
     end
@@ -106,38 +109,38 @@ end
 
 -- What stands in the way of the lane's first job: a key that no live worker has; nil: nothing.
 local function key_stop_of(lane)
-  local _, _, _, batch = lane_parts(lane)
+  local batch = lanes.batch_of(lane)
   local head, request
-  for _, part in ipairs(PARTS_OF_LANE) do
+  for _, part in ipairs(lanes.PARTS) do
     local first = not head and redis.call('ZRANGE', key(part .. lane), 0, 0)[1]
     if first then
-      head, request = load_record(id_of(batch, first, part))
+      head, request = records.load(lanes.id_of(batch, first, part))
     end
   end
-  local name = lacking_key(batch, head and request or '')
+  local name = key_holders.lacking_key(batch, head and request or '')
   return name ~= '' and { 'no_key', 'key:' .. name, '' } or nil
 end
 
 -- Owner, scope and reason of the hold that stops the lane; nil: none does.
-local function stop_of(lane)
+function forecast.stop_of(lane)
   local scope, _, probes = 'budget', nil, nil
   if not budget_is_held() then
-    scope, _, probes = hold_of(lane)
+    scope, _, probes = gates.hold_of(lane)
     scope = scope or probes and probes[1]
   end
   if scope then
-    local owner, hold = holder_of(scope)
+    local owner, hold = gates.holder_of(scope)
     return { owner, scope, hold.reason }
   end
   return key_stop_of(lane)
 end
 
-local function pace_of(lane)
-  local budget, limits = read_budget(), limits_of_lane(lane)
+function forecast.pace_of(lane)
+  local budget, limits = token_bucket.load(), gates.limits_of_lane(lane)
   return cjson.encode({
-    budget = budget and { budget.rate, budget.tokens, budget.most, still_limits(budget) } or nil,
-    workers = redis.call('ZCOUNT', key('workers'), NOW - 10000, '+inf'),
-    stop = stop_of(lane),
+    budget = budget and { budget.rate, budget.tokens, budget.most, token_bucket.still_limits(budget) } or nil,
+    workers = workers.count(),
+    stop = forecast.stop_of(lane),
     own = entry_of(lane, 0, 1, 1),
     parts = limits.number_rate and mean_parts(lane) or 1,
     due = due_times(lane),
@@ -145,3 +148,5 @@ local function pace_of(lane)
     chats = limits.max_chats and chats_of(limits) or nil,
   })
 end
+
+return forecast

@@ -1,8 +1,11 @@
--- checking: what is wrong with a job, a lane or a count, for `reconcile` and `audit`; reads only.
+-- consistency: what is wrong with a job, a lane or a count, for `reconcile` and `audit`; reads only.
 -- All scripts keep these together, so at any moment each difference is 0 unless somebody edited keys, or we have a bug.
+-- uses: lanes records ring
+local consistency = {}
+
 local COUNTED = { 'waiting', 'leased', 'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable' }
 -- State and lane stand first in a record; decoding the whole would cost several times as much.
-local PLAIN = '^%[' .. RECORD_VERSION .. ',"(%l+)","([^"\\]*)",'
+local PLAIN = '^%[' .. records.NEWEST_VERSION .. ',"(%l+)","([^"\\]*)",'
 
 local function counted(book, field)
   return tonumber(redis.call('HGET', book, field) or 0)
@@ -26,9 +29,9 @@ local function names_of(part, ids)
   return names
 end
 
-local function jobs_in(lane)
+function consistency.jobs_in(lane)
   local jobs = 0
-  for _, part in ipairs(PARTS_OF_LANE) do
+  for _, part in ipairs(lanes.PARTS) do
     jobs = jobs + redis.call('ZCARD', key(part .. lane))
   end
   return jobs
@@ -36,22 +39,22 @@ end
 
 -- `order`: its number; nobody asks for it of a row.
 local function stands_in_lane(id, lane, order)
-  local batch = batch_in_id(id)
-  local member = numbered(batch, id, order)
-  return redis.call('ZSCORE', key('lane:' .. lane), member_of(batch, id))
+  local batch = records.batch_in_id(id)
+  local member = lanes.numbered_member(batch, id, order)
+  return redis.call('ZSCORE', key('lane:' .. lane), lanes.member_of(batch, id))
     or redis.call('ZSCORE', key('timed:' .. lane), member) or redis.call('ZSCORE', key('again:' .. lane), member)
 end
 
 -- State and lane of a job; 'newer': its record is of a newer version, whose own wakers check it; nil: it is gone or can't
 -- be read.
-local function peek(id, raw)
+function consistency.peek(id, raw)
   local state, lane = string.match(raw or '', PLAIN)
   if state then
-    return state, string.sub(lane, -1) == ':' and lane .. batch_in_id(id) or lane
+    return state, string.sub(lane, -1) == ':' and lane .. records.batch_in_id(id) or lane
   end
   local head, why
   if raw then
-    head, why = load_record(id)
+    head, why = records.load(id)
   end
   if head then
     return head[STATE], head[LANE]
@@ -61,7 +64,7 @@ end
 
 -- Whether whoever comes to the job's place will find that its record is lost, and set it aside.
 local function will_be_set_aside(id)
-  local batch = batch_in_id(id)
+  local batch = records.batch_in_id(id)
   local lane = batch ~= '' and redis.call('HGET', key('b:' .. batch), 'lane')
   return lane and stands_in_lane(id, lane)
 end
@@ -69,36 +72,36 @@ end
 -- What is wrong with jobs of the index of open ones, false: nothing; and the waiting ones' lane -> their places among
 -- the ids. Few calls for many jobs, since a walk asks this of all. `only`: a set of lanes, whose waiting jobs alone are
 -- looked for; nil: all.
-local function faults_of(ids, only)
+function consistency.faults_of_job(ids, only)
   local raws = redis.call('MGET', unpack(names_of('j:', ids)))
   local leases = redis.call('ZMSCORE', key('leases'), unpack(ids))
-  local faults, lanes = {}, {}
+  local faults, by_lane = {}, {}
   for i, id in ipairs(ids) do
-    local state, lane = peek(id, raws[i])
+    local state, lane = consistency.peek(id, raws[i])
     if state == 'queued' and (not only or only[lane]) then
-      lanes[lane] = lanes[lane] or {}
-      table.insert(lanes[lane], i)
+      by_lane[lane] = by_lane[lane] or {}
+      table.insert(by_lane[lane], i)
     end
     faults[i] = state ~= 'newer' and (state == 'sending' and not leases[i] and 'no_lease'
       or state and state ~= 'queued' and state ~= 'sending' and 'ended'
       or not state and not leases[i] and not will_be_set_aside(id) and 'unreadable')
   end
-  for lane, places in pairs(lanes) do
+  for lane, places in pairs(by_lane) do
     local members = {}
     for k, i in ipairs(places) do
-      members[k] = member_of(batch_in_id(ids[i]), ids[i])
+      members[k] = lanes.member_of(records.batch_in_id(ids[i]), ids[i])
     end
     local waits = redis.call('ZMSCORE', key('lane:' .. lane), unpack(members))
     for k, i in ipairs(places) do
-      local head = not waits[k] and read_record(raws[i])
-      faults[i] = not waits[k] and not (head and stands_in_lane(ids[i], lane, order_of(head))) and 'no_place'
+      local head = not waits[k] and records.parse(raws[i])
+      faults[i] = not waits[k] and not (head and stands_in_lane(ids[i], lane, lanes.order_of(head))) and 'no_place'
     end
   end
-  return faults, lanes
+  return faults, by_lane
 end
 
-local function is_in_ring(ring, tenant, lane)
-  return redis.call('ZSCORE', ring, tenant) and redis.call('ZSCORE', ring .. ':' .. tenant, lane)
+local function is_in_ring(name, tenant, lane)
+  return redis.call('ZSCORE', name, tenant) and redis.call('ZSCORE', name .. ':' .. tenant, lane)
 end
 
 -- Whether the gate is tried again at some time, or by the end of a hold: of its scope, whatever else would stop the lane.
@@ -110,14 +113,14 @@ end
 
 -- What is wrong with where a lane with jobs stands, so that none of them would ever be claimed, or not in time; nil:
 -- nothing. Most are in the ring, which is asked first: every look pays for this.
-local function fault_of_lane(lane)
-  local _, _, tenant = lane_parts(lane)
-  if is_in_ring(ring_of(lane), tenant, lane) then
+function consistency.fault_of_lane(lane)
+  local tenant = lanes.tenant_of(lane)
+  if is_in_ring(ring.of(lane), tenant, lane) then
     return nil
   end
   local scope = redis.call('HGET', key('kept'), lane)
   if scope then
-    if not is_in_ring(gate_ring(scope, lane), tenant, lane) then
+    if not is_in_ring(ring.of_gate(scope, lane), tenant, lane) then
       return 'nowhere'
     end
     return not gate_is_watched(scope) and 'gate' or nil
@@ -127,16 +130,16 @@ local function fault_of_lane(lane)
     return 'nowhere'
   end
   -- A time that has passed is looked at with the next script, whatever it was; a later one must be right.
-  return tonumber(later) > math.max(next_due(lane), NOW) + 1 and 'wrong_time' or nil
+  return tonumber(later) > math.max(lanes.next_due(lane), NOW) + 1 and 'wrong_time' or nil
 end
 
 local function has_book(lane)
-  local _, _, _, batch = lane_parts(lane)
+  local batch = lanes.batch_of(lane)
   return batch == '' or redis.call('HEXISTS', key('b:' .. batch), 'created_at') == 1
 end
 
 local function book_of(lane)
-  local _, _, _, batch = lane_parts(lane)
+  local batch = lanes.batch_of(lane)
   return key('b:' .. batch)
 end
 
@@ -155,7 +158,7 @@ local DIFFERENCE = {
     return redis.call('EXISTS', key('lanes')) == 0 and counted(key('books'), 'waiting') or 0
   end,
   lane = function(lane)
-    return math.max(0, tonumber(redis.call('HGET', key('lanes'), lane) or 0) - jobs_in(lane))
+    return math.max(0, tonumber(redis.call('HGET', key('lanes'), lane) or 0) - consistency.jobs_in(lane))
   end,
   batch = function(lane)
     return has_book(lane) and surplus_of(book_of(lane)) or 0
@@ -167,16 +170,19 @@ local DIFFERENCE = {
     return redis.call('HEXISTS', key('lanes'), lane) == 1 and not has_book(lane) and 1 or 0
   end,
   job = function(id)
-    return redis.call('ZSCORE', key('expiry'), id) and faults_of({ id })[1] and 1 or 0
+    return redis.call('ZSCORE', key('expiry'), id) and consistency.faults_of_job({ id })[1] and 1 or 0
   end,
 }
-local OF_BUDGET, OF_BATCH = { 'books', 'leases', 'expiry', 'lanes' }, { 'batch', 'rows', 'book' }
+consistency.BUDGET_KINDS = { 'books', 'leases', 'expiry', 'lanes' }
+local OF_BATCH = { 'batch', 'rows', 'book' }
 
 -- Differences that the lane's batch may have; none of single jobs.
-local function kinds_of_book(lane)
+function consistency.kinds_of_batch(lane)
   return string.sub(lane, -1) == ':' and {} or OF_BATCH
 end
 
-local function difference(kind, of)
+function consistency.difference(kind, of)
   return DIFFERENCE[kind](of)
 end
+
+return consistency

@@ -1,13 +1,16 @@
--- forgetting: takes away what was asked for, of jobs and batches that stay on record for longer: see `forget_later`.
+-- purge: takes away what was asked for, of jobs and batches that stay on record for longer: see `forget_later`.
+-- uses: paging records retention transitions
+local purge = {}
+
 local function forget_request(id)
-  local head, why = load_record(id)
+  local head, why = records.load(id)
   if why == 'newer' then
     return why
   end
   -- A late ContactId may have ended it meanwhile, and so taken its request.
-  if head and KEEPS_REQUEST[head[STATE]] then
+  if head and transitions.KEEPS_REQUEST[head[STATE]] then
     local left_ms = redis.call('PTTL', key('j:' .. id))
-    save_record(id, head, '', left_ms > 0 and left_ms or keep_ms())
+    records.save(id, head, '', left_ms > 0 and left_ms or retention.record_ms())
   end
 end
 
@@ -16,12 +19,14 @@ local function forget(name)
   if kind == 'j' and forget_request(id) == 'newer' then
     return 'newer'
   elseif kind == 'b' then
-    write('HDEL', key('b:' .. id), 'shared')
+    try('HDEL', key('b:' .. id), 'shared')
   end
   redis.call('ZREM', key('forget'), name)
 end
 
 -- Some of what is to go by now; whether more is left. What another program wrote in its place waits for `forget_later`.
-local function forget_requests()
-  return read('ZCARD', key('forget')) ~= nil and each_due('forget', forget) >= PAGE
+function purge.requests()
+  return try('ZCARD', key('forget')) ~= nil and paging.each_due('forget', forget) >= paging.PAGE
 end
+
+return purge

@@ -1,23 +1,27 @@
--- intake: takes new jobs into the ledger. Hundreds come at once, so what they have in common is made once, and their
+-- insert: takes new jobs into the ledger. Hundreds come at once, so what they have in common is made once, and their
 -- places are written together: most of a script's time goes into JSON and into calls.
-local known_heads, expiries = {}, {}
-local places = { ['lane:'] = {}, ['timed:'] = {} }
-local last_order
+-- uses: counts lanes records
+local insert = {}
 
+local known_heads, expiries, places, last_order
+
+before_each_call(function()
+  known_heads, expiries, places, last_order = {}, {}, { ['lane:'] = {}, ['timed:'] = {} }, nil
+end)
 -- The job's number in the order of acceptance: see `lanes`. `bucket` keeps the last one that was given.
 local function next_order()
-  last_order = last_order or within(read('HGET', key('bucket'), 'last_order'), 0, 9e15) or 0
+  last_order = last_order or number_in(try('HGET', key('bucket'), 'last_order'), 0, 9e15) or 0
   last_order = math.max(last_order + 1, math.floor(EXACT_NOW_MS * 1000 + 0.5))
   return last_order
 end
 
 -- The other job that holds this idempotency key, and whether it asked for the same; nil when the key is ours now.
-local function other_job(tenant, id, idem, fingerprint)
+function insert.other_job(tenant, id, idem, fingerprint)
   local name = key('idem:' .. tenant .. ':' .. idem)
   if redis.call('SET', name, id .. ' ' .. string.match(fingerprint, '^%S+'), 'NX') then
     return nil
   end
-  local other, same = string.match(read('GET', name) or '', '^([%w-]+) (%S+)$')
+  local other, same = string.match(try('GET', name) or '', '^([%w-]+) (%S+)$')
   if not other then
     return '', 'conflict'
   end
@@ -33,8 +37,8 @@ local function new_head(job, expires, order)
   if plain and known and known.send_at == job.send_at and known.expires == expires then
     return known.json .. digits(order - 1000 * NOW) .. ']'
   end
-  local lane = string.sub(job.lane, 1, #job.lane - #batch_in_id(job.id))
-  local head = { RECORD_VERSION, 'queued', lane, NOW, job.send_at, job.send_at, expires, 0, '',
+  local lane = string.sub(job.lane, 1, #job.lane - #records.batch_in_id(job.id))
+  local head = { records.NEWEST_VERSION, 'queued', lane, NOW, job.send_at, job.send_at, expires, 0, '',
     job.maybe_sent or 0, 0, job.parts, job.token, job.idem, '', 0, 0, order - 1000 * NOW, job.replay_of }
   if job.callback ~= '' then
     head[REPLAY_OF], head[REPLAYED_BY], head[CALLBACK] = job.replay_of or '', '', job.callback
@@ -49,31 +53,33 @@ end
 -- `job`: id, lane (the same for all), batch (of the lane), send_at (0: at once), expires (0: due + max_age), max_age,
 -- parts, token, idem, request, callback ('': none); and of a replay maybe_sent and replay_of. When it is due.
 -- `write_intake` must follow.
-local function take_in(job)
+function insert.job(job)
   local due = job.send_at > 0 and job.send_at or NOW
   local expires = job.expires > 0 and job.expires or math.max(due, NOW) + job.max_age
   local order, part = next_order(), job.send_at > 0 and 'timed:' or 'lane:'
   redis.call('SET', key('j:' .. job.id), new_head(job, expires, order) .. '\n' .. job.request)
   local new = places[part]
   new[#new + 1] = digits(job.send_at > 0 and job.send_at or order)
-  new[#new + 1] = job.send_at > 0 and numbered(job.batch, job.id, order) or member_of(job.batch, job.id)
+  new[#new + 1] = job.send_at > 0 and lanes.numbered_member(job.batch, job.id, order) or lanes.member_of(job.batch, job.id)
   expiries[#expiries + 1], expiries[#expiries + 2] = digits(expires), job.id
   return due
 end
 
 -- Gives all that were taken in their places, and counts them.
-local function write_intake(lane)
+function insert.write(lane)
   if #expiries == 0 then
     return
   end
-  local _, _, _, batch = lane_parts(lane)
+  local batch = lanes.batch_of(lane)
   for part, new in pairs(places) do
     if #new > 0 then
-      count_in_lane(lane, redis.call('ZADD', key(part .. lane), unpack(new)))
+      lanes.count(lane, redis.call('ZADD', key(part .. lane), unpack(new)))
     end
   end
-  write('HSET', key('bucket'), 'last_order', digits(last_order))
+  try('HSET', key('bucket'), 'last_order', digits(last_order))
   redis.call('ZADD', key('expiry'), unpack(expiries))
-  count(batch, 'accepted', #expiries / 2)
-  count(batch, 'waiting', #expiries / 2)
+  counts.add(batch, 'accepted', #expiries / 2)
+  counts.add(batch, 'waiting', #expiries / 2)
 end
+
+return insert

@@ -1,4 +1,4 @@
--- bucket: the budget's calls a second, one allowance for all workers, by the server's clock; `bucket` (hash).
+-- token_bucket: the budget's calls a second, one allowance for all workers, by the server's clock; `bucket` (hash).
 -- `rate` is what the bucket fills with now: at most the configured rate, the ceiling. Every throttled call cuts it, and
 -- calls that pass raise it again, so it settles at what the provider gives, whatever the ceiling says.
 -- At a throttled call the provider's own bucket is empty, so the calls that passed since the last one, by the time
@@ -6,6 +6,8 @@
 -- and then probes beyond, faster and faster (the shape of CUBIC, https://www.rfc-editor.org/rfc/rfc9438). Where the known
 -- rate still is the limit, a call is throttled soon after; well past that the provider gives more, and the rate doubles
 -- twice a second.
+local token_bucket = {}
+
 local CLIMB_CALLS, CLIMB_S = 16, 5 -- length of the climb: whichever is longer
 local FULL_CLIMB = 20 -- calls a second; below, the climb is shorter by as much, or it would take too long to find more
 -- Starts so much below the known rate, of a short climb more, so that a probe has a reserve of two calls, whatever the
@@ -17,41 +19,41 @@ local LARGEST_CUT = 0.85 -- of one measurement: it may be from before the provid
 local OUTAGE_CUT, OUTAGE_FLOOR = 0.7, 0.1 -- while nothing passes at all, which tells nothing of the rate
 local NEAR = 0.9 -- a rate above this part of the known one has come back from an outage
 local RETURN = 2 -- growth by one call, at most, on the way back from an outage
-local LATE_MS = 10 -- of a bucket of one: a pump's timer may be late without losing a token
+token_bucket.LATE_MS = 10 -- of a bucket of one: a pump's timer may be late without losing a token
 
 -- The budget as it is now; nil while no worker has written its settings, or they can't be read.
-local function read_budget()
-  local kept = read('HMGET', key('settings'), 'rate', 'burst', 'max_pumps') or {}
-  local ceiling, burst, max_pumps = within(kept[1], 1e-9, 1e9), within(kept[2], 0, 1e9), within(kept[3], 0, 1e9)
+function token_bucket.load()
+  local kept = try('HMGET', key('settings'), 'rate', 'burst', 'max_pumps') or {}
+  local ceiling, burst, max_pumps = number_in(kept[1], 1e-9, 1e9), number_in(kept[2], 0, 1e9), number_in(kept[3], 0, 1e9)
   if not (ceiling and burst and max_pumps) then
     return nil
   end
-  local state = read('HMGET', key('bucket'), 'ceiling', 'tokens', 'at_ms', 'rate', 'known', 'passed',
+  local state = try('HMGET', key('bucket'), 'ceiling', 'tokens', 'at_ms', 'rate', 'known', 'passed',
     'measured_ms', 'cut_ms', 'limited_ms') or {}
   local learned = tonumber(state[1]) == ceiling
   local function past(place, otherwise)
     -- After a backward step of the clock everything counts from now.
-    return math.min(EXACT_NOW_MS, within(state[place], 0, 1e15) or otherwise)
+    return math.min(EXACT_NOW_MS, number_in(state[place], 0, 1e15) or otherwise)
   end
   local budget = {
     ceiling = ceiling,
     burst = burst,
     max_pumps = max_pumps,
-    tokens = within(state[2], -1e9, 1e9),
-    rate = learned and within(state[4], 1e-9, ceiling) or ceiling,
-    known = learned and within(state[5], 1e-9, ceiling) or ceiling,
-    passed = learned and within(state[6], 0, 1e15) or 0,
+    tokens = number_in(state[2], -1e9, 1e9),
+    rate = learned and number_in(state[4], 1e-9, ceiling) or ceiling,
+    known = learned and number_in(state[5], 1e-9, ceiling) or ceiling,
+    passed = learned and number_in(state[6], 0, 1e15) or 0,
     measured_ms = learned and past(7, EXACT_NOW_MS) or EXACT_NOW_MS,
     cut_ms = past(8, 0),
     limited_ms = past(9, 0),
   }
-  budget.most = math.max(budget.burst * budget.rate / ceiling, 1 + LATE_MS * budget.rate / 1000)
+  budget.most = math.max(budget.burst * budget.rate / ceiling, 1 + token_bucket.LATE_MS * budget.rate / 1000)
   local elapsed_ms = EXACT_NOW_MS - past(3, EXACT_NOW_MS)
   budget.tokens = math.min(budget.most, (budget.tokens or budget.burst) + elapsed_ms * budget.rate / 1000)
   return budget
 end
 
-local function write_budget(budget)
+function token_bucket.save(budget)
   if redis.call('TYPE', key('bucket')).ok ~= 'hash' then
     -- Another program wrote there; what was learned is lost with it.
     redis.call('DEL', key('bucket'))
@@ -64,25 +66,25 @@ local function write_budget(budget)
 end
 
 -- milliseconds until one token is there; 0: it is there
-local function until_token(budget)
+function token_bucket.until_token(budget)
   -- A sum of many small refills may end a hair below 1; without the allowance a pump would ask again at once.
   return budget.tokens >= 1 - 1e-6 and 0 or math.ceil((1 - budget.tokens) * 1000 / budget.rate)
 end
 
 -- Whether a call may go out within a second: only then is a pump worth its place.
-local function call_is_near()
-  local budget = read_budget()
-  return budget and not budget_is_held() and until_token(budget) <= 1000
+function token_bucket.call_is_near()
+  local budget = token_bucket.load()
+  return budget and not budget_is_held() and token_bucket.until_token(budget) <= 1000
 end
 
 -- How long a want that was not met says that the rate is what limits.
-local function still_limits(budget)
+function token_bucket.still_limits(budget)
   return EXACT_NOW_MS - budget.limited_ms <= 1000 + 2000 / budget.rate
 end
 
 -- A claim got fewer calls than it wanted, for want of tokens.
-local function note_limited(budget)
-  if not still_limits(budget) then
+function token_bucket.note_limited(budget)
+  if not token_bucket.still_limits(budget) then
     -- The time between, in which other things were the limit, is no measurement.
     budget.measured_ms = budget.measured_ms + EXACT_NOW_MS - math.max(budget.limited_ms, budget.measured_ms)
   end
@@ -96,8 +98,8 @@ local function climb_of(budget)
 end
 
 -- A call that was claimed then got past the provider's limit.
-local function note_passed(budget, claimed_ms)
-  if not still_limits(budget) then
+function token_bucket.note_passed(budget, claimed_ms)
+  if not token_bucket.still_limits(budget) then
     return
   end
   budget.passed = budget.passed + 1
@@ -110,13 +112,13 @@ local function note_passed(budget, claimed_ms)
 end
 
 -- A call that was claimed then was throttled. One that was claimed before the last cut is the same news.
-local function note_throttled(budget, claimed_ms)
+function token_bucket.note_throttled(budget, claimed_ms)
   if claimed_ms <= budget.cut_ms then
     return
   end
   local rate, known = budget.rate, budget.known
   -- While other things are the limit, what passed in so much time is no measurement, as while nothing passes.
-  local measures = budget.passed > 0 and still_limits(budget)
+  local measures = budget.passed > 0 and token_bucket.still_limits(budget)
   if measures then
     local seconds = (EXACT_NOW_MS - budget.measured_ms) / 1000
     -- A probe met the limit that was known; a rate that has grown beyond says more than that.
@@ -137,3 +139,5 @@ local function note_throttled(budget, claimed_ms)
   -- The provider says that nothing is left: whatever our count was, it starts again from none.
   budget.tokens = math.min(budget.tokens, 0)
 end
+
+return token_bucket

@@ -1,15 +1,10 @@
--- record: one string a job at `j:<id>`: a JSON array (the head), a newline, the stored request.
--- The head's places are the same in outbound_chat/store/records.py. New places are only ever appended, and scripts keep
+-- records: one string a job at `j:<id>`: a JSON array (the head), a newline, the stored request.
+-- The head's places, in `fields`, are the same in outbound_chat/store/records.py. New places are only ever appended, and scripts keep
 -- places they do not know, so that two versions can work on one Redis. SEND_AT and DUE are 0 for "at once"; of a job
 -- that is being called, DUE is the time of its claim.
-local VERSION, STATE, LANE, CREATED, SEND_AT, DUE, EXPIRES, ATTEMPTS = 1, 2, 3, 4, 5, 6, 7, 8
-local CLAIM, MAYBE_SENT, CANCEL, PARTS, TOKEN, IDEM, CONTACT = 9, 10, 11, 12, 13, 14, 15
--- ORDER: by how many µs its number in the order of acceptance lies behind CREATED; see `lanes`.
-local FINISHED, HISTORY, ORDER = 16, 17, 18
--- Places that only some records have.
-local REPLAY_OF, REPLAYED_BY, CALLBACK, TOLD = 19, 20, 21, 22
+local records = {}
 
-local RECORD_VERSION = 1
+records.NEWEST_VERSION = 1
 local OLDEST_VERSION = 1
 local HISTORY_LENGTH = 5
 -- Five entries of a history, with the longest messages there may be, take a tenth of it.
@@ -71,45 +66,51 @@ local function is_head(head)
   return is_history(head[HISTORY])
 end
 
+-- The head of a record as it is stored; nil: the record is gone or can't be read.
+function records.head_json(raw)
+  local cut = raw and string.find(raw, '\n', 1, true)
+  return cut and cut <= LONGEST_HEAD and string.sub(raw, 1, cut - 1) or nil
+end
+
 -- head and request; or nil and why: 'gone', also when it can't be read, or 'newer': a newer version wrote it, whose
 -- workers will see to it, so it is neither changed nor taken for broken.
-local function read_record(raw)
-  local cut = raw and string.find(raw, '\n', 1, true)
-  if not cut or cut > LONGEST_HEAD then
+function records.parse(raw)
+  local json = records.head_json(raw)
+  if not json then
     return nil, 'gone'
   end
-  local head = decoded(string.sub(raw, 1, cut - 1))
+  local head = json_table(json)
   local version = type(head) == 'table' and head[VERSION]
-  if type(version) == 'number' and version > RECORD_VERSION and version % 1 == 0 then
+  if type(version) == 'number' and version > records.NEWEST_VERSION and version % 1 == 0 then
     return nil, 'newer'
   elseif not is_head(head) then
     return nil, 'gone'
   end
-  return head, string.sub(raw, cut + 1)
+  return head, string.sub(raw, #json + 2)
 end
 
 -- The batch of a job, which its id tells; '' for none. So the lane is stored without it, to save memory.
-local function batch_in_id(id)
+function records.batch_in_id(id)
   return string.match(id, '^(.+)%-%d+$') or ''
 end
 
 -- The row of a batch that a job is, which its id tells too; 0 for a single job.
-local function row_in_id(id)
+function records.row_in_id(id)
   return tonumber(string.match(id, '%-(%d+)$') or 0)
 end
 
 -- as read_record
-local function load_record(id)
-  local head, request = read_record(read('GET', key('j:' .. id)))
+function records.load(id)
+  local head, request = records.parse(try('GET', key('j:' .. id)))
   if head and string.sub(head[LANE], -1) == ':' then
-    head[LANE] = head[LANE] .. batch_in_id(id)
+    head[LANE] = head[LANE] .. records.batch_in_id(id)
   end
   return head, request
 end
 
-local function save_record(id, head, request, life_ms)
+function records.save(id, head, request, life_ms)
   local lane = head[LANE]
-  head[LANE] = string.sub(lane, 1, #lane - #batch_in_id(id))
+  head[LANE] = string.sub(lane, 1, #lane - #records.batch_in_id(id))
   local raw = cjson.encode(head) .. '\n' .. request
   head[LANE] = lane
   if life_ms then
@@ -119,7 +120,7 @@ local function save_record(id, head, request, life_ms)
   end
 end
 
-local function add_history(head, entry)
+function records.add_history(head, entry)
   local history = head[HISTORY]
   if type(history) ~= 'table' then
     history = {}
@@ -130,3 +131,5 @@ local function add_history(head, entry)
   end
   head[HISTORY] = history
 end
+
+return records

@@ -1,0 +1,145 @@
+-- batches: the record of a batch, `b:<batch>` (hash): what its rows share, its counts by state, and how far it has come.
+-- A batch is final once its producer closed it and none of its jobs is waiting or leased.
+-- uses: events lanes retention webhooks
+local batches = {}
+batches.FIELDS = { 'name', 'lane', 'created_at', 'closed_at', 'final_at', 'accepted', 'rejected', 'waiting', 'leased',
+  'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable', 'mark_ms', 'mark_done', 'last_ms', 'source' }
+
+-- Its fields in their order; nil: there is no such batch, 'unreadable': another program wrote its book.
+function batches.read(batch)
+  local found = try('HMGET', key('b:' .. batch), unpack(batches.FIELDS))
+  if found and not found[3] then
+    return nil
+  elseif not found or not found[2] or not lanes.parts(found[2]) then
+    return nil, 'unreadable'
+  end
+  return found
+end
+
+function batches.lane_of(found)
+  return found[2]
+end
+
+function batches.is_final(found)
+  return found[5] ~= false
+end
+
+function batches.waiting_of(found)
+  return tonumber(found[8]) or 0
+end
+
+-- How many of its waiting jobs were never called and are not due yet.
+function batches.count_scheduled(lane)
+  return redis.call('ZCOUNT', key('timed:' .. lane), NOW + 1, '+inf')
+end
+
+function batches.add_to_reply(reply, found)
+  for i, field in ipairs(batches.FIELDS) do
+    reply[#reply + 1], reply[#reply + 2] = field, found[i] or ''
+  end
+end
+
+batches.EMPTY_MS = 30 * 86400000
+
+-- What the rows of a final batch share goes once none of them can be replayed.
+local function settle_shared(batch, failed)
+  local ms = retention.request_ms()
+  if failed == 0 or ms == 0 then
+    redis.call('HDEL', key('b:' .. batch), 'shared')
+  elseif ms then
+    retention.purge_later('b:' .. batch, ms)
+  end
+end
+
+-- The batches of a budget, for those who do not know their ids: in `open_batches` (zset id -> created ms) until they are
+-- final, then in `ended_batches` (zset id -> until ms) as long as their books. They serve readers alone: no job may fail
+-- because another program wrote there.
+local ABANDONED = 10
+
+-- One that was left open and empty goes by its own expiry, and leaves its name: the oldest names are looked through.
+function batches.list_as_open(batch)
+  for _, name in ipairs(try('ZRANGE', key('open_batches'), 0, ABANDONED - 1) or {}) do
+    if redis.call('EXISTS', key('b:' .. name)) == 0 then
+      redis.call('ZREM', key('open_batches'), name)
+    end
+  end
+  try('ZADD', key('open_batches'), digits(NOW), batch)
+end
+
+local function list_as_ended(batch)
+  local keep = retention.record_ms()
+  try('ZREM', key('open_batches'), batch)
+  if try('ZADD', key('ended_batches'), digits(NOW + keep), batch) then
+    redis.call('ZREMRANGEBYSCORE', key('ended_batches'), '-inf', digits(NOW))
+    redis.call('PEXPIRE', key('ended_batches'), digits(keep))
+  end
+end
+
+-- A batch is final once its producer closed it and none of its jobs is waiting or leased; an empty one that nobody
+-- closes goes after 30 days.
+function batches.settle(batch)
+  local book = key('b:' .. batch)
+  local now = try('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'lane',
+    'batch_key')
+  if not now then
+    return
+  end
+  -- The key by which its producer finds it again lives as long as its book.
+  local function keep(command, ...)
+    redis.call(command, book, ...)
+    if now[8] then
+      redis.call(command, key('opened:' .. now[8]), ...)
+    end
+  end
+  local failed = (tonumber(now[5]) or 0) + (tonumber(now[6]) or 0)
+  if (tonumber(now[1]) or 0) + (tonumber(now[2]) or 0) > 0 then
+    keep('PERSIST')
+  elseif not now[3] then
+    keep('PEXPIRE', digits(batches.EMPTY_MS))
+  elseif not now[4] then
+    redis.call('HSET', book, 'final_at', digits(NOW))
+    keep('PEXPIRE', digits(retention.record_ms()))
+    try('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
+      'cancel:batch:' .. batch)
+    events.add('batch_final', batch, '', '')
+    if now[7] and lanes.parts(now[7]) then
+      webhooks.enqueue(batch .. '.finished', now[7])
+    end
+    redis.call('PUBLISH', key('done:' .. batch), 'final')
+    list_as_ended(batch)
+    settle_shared(batch, failed)
+  elseif failed == 0 then
+    settle_shared(batch, failed)
+  end
+end
+
+-- Says that no more jobs come into a batch, the first time it is told so.
+function batches.close(batch)
+  if redis.call('HSETNX', key('b:' .. batch), 'closed_at', digits(NOW)) == 1 then
+    events.add('batch_accepted', batch, '', '')
+    batches.settle(batch)
+  end
+end
+
+-- Notes every few seconds how far the batch has come. `mark_*` is the note before the last one: its rate is measured
+-- from there, so over 5 to 10 seconds. After a pause it starts anew.
+batches.PROGRESS_MS = 5000
+local PAUSE_MS = 20000
+
+function batches.note_progress(batch)
+  local book = key('b:' .. batch)
+  local kept = try('HMGET', book, 'last_ms', 'last_done', 'sent', 'failed', 'uncertain')
+  if not kept then
+    return
+  end
+  local last = number_in(kept[1], 0, 1e15)
+  if last and math.abs(NOW - last) < batches.PROGRESS_MS then
+    return
+  end
+  local done = (tonumber(kept[3]) or 0) + (tonumber(kept[4]) or 0) + (tonumber(kept[5]) or 0)
+  local anew = not last or math.abs(NOW - last) > PAUSE_MS
+  redis.call('HSET', book, 'mark_ms', digits(anew and NOW or last), 'mark_done', anew and done or kept[2] or done,
+    'last_ms', digits(NOW), 'last_done', done)
+end
+
+return batches

@@ -1,0 +1,26 @@
+-- paging: walks the members of an index whose time has come. Those that `handle` leaves where they are ('newer': a newer
+-- version wrote them, and its wakers will come) do not keep it from the ones behind them.
+local paging = {}
+
+paging.PAGES, paging.PAGE = 5, 100
+
+-- How many were handled, and whether some were left.
+function paging.each_due(index, handle)
+  local handled, left = 0, 0
+  for _ = 1, paging.PAGES do
+    local ids = redis.call('ZRANGEBYSCORE', key(index), '-inf', NOW, 'LIMIT', left, paging.PAGE)
+    for _, id in ipairs(ids) do
+      if handle(id) == 'newer' then
+        left = left + 1
+      else
+        handled = handled + 1
+      end
+    end
+    if #ids < paging.PAGE or left == 0 then
+      break
+    end
+  end
+  return handled, left > 0
+end
+
+return paging

@@ -1,0 +1,148 @@
+-- repair: puts jobs and lanes back where they belong, and notes what can only be told: `faults` (hash `kind:of` ->
+-- number). A count that is off is told once, and again when it grows. What was put right is counted in `books`.
+-- uses: attempts consistency events gates lanes records ring unblock
+local repair = {}
+
+repair.MOST_FAULTS = 100
+local MOST_TOLD = 5
+-- Of these a walk over all jobs names which they are.
+local WALKS = { leases = true, lanes = true, lane = true }
+local reported, repairs, needs_scan
+
+before_each_call(function()
+  reported, repairs, needs_scan = {}, 0, false
+end)
+
+local function report(word, kind, of, number)
+  events.add(word, of, '', kind)
+  for _, value in ipairs({ word, kind, of, digits(number) }) do
+    reported[#reported + 1] = value
+  end
+end
+
+local function repaired(kind, of)
+  repairs = repairs + 1
+  if repairs <= MOST_TOLD then
+    report('mended', kind, of, 1)
+  end
+end
+
+-- Notes what is off, or is no more. Jobs that are missing somewhere are looked for.
+-- What was reported, four values each; how many repairs there were; and whether jobs are missing that a scan may find.
+function repair.outcome()
+  return reported, repairs, needs_scan
+end
+
+function repair.check(kind, of)
+  local name, now = kind .. ':' .. of, consistency.difference(kind, of)
+  local known = tonumber(redis.call('HGET', key('faults'), name) or 0)
+  if now == known then
+    return
+  elseif now == 0 then
+    redis.call('HDEL', key('faults'), name)
+    report('cleared', kind, of, 0)
+  elseif known ~= 0 or redis.call('HLEN', key('faults')) < repair.MOST_FAULTS then
+    redis.call('HSET', key('faults'), name, digits(now))
+    if math.abs(now) > math.abs(known) then
+      report('fault', kind, of, now)
+      needs_scan = needs_scan or (now > 0 and WALKS[kind])
+    end
+  end
+end
+
+function repair.check_again()
+  for _, name in ipairs(redis.call('HKEYS', key('faults'))) do
+    repair.check(string.match(name, '^(%l+):(.*)$'))
+  end
+end
+
+-- Back to the place that its record tells.
+local function give_place(id, head)
+  local part, member, score = lanes.position_of(id, head)
+  -- Past `put_in_lane`: the lane's count has it still.
+  redis.call('ZADD', key(part .. head[LANE]), digits(score), member)
+  ring.place(head[LANE])
+end
+
+-- A lease as if it were claimed now: a worker that still calls the job renews it, and of one that died it runs out.
+local function give_lease(id, head, lease_ms)
+  local limits, name = gates.limits_of_lane(head[LANE])
+  redis.call('ZADD', key('leases'), digits(NOW + lease_ms), id)
+  if attempts.are_counted(limits) then
+    redis.call('ZADD', key('calls:' .. name), digits(NOW + lease_ms), id)
+    redis.call('PEXPIRE', key('calls:' .. name), digits(attempts.CALLS_KEPT_MS))
+  end
+end
+
+function repair.repair_job(id, kind, lease_ms)
+  local head = records.load(id)
+  if kind == 'ended' then
+    redis.call('ZREM', key('expiry'), id)
+  elseif not head then
+    return repair.check('job', id)
+  elseif kind == 'no_place' then
+    give_place(id, head)
+  else
+    give_lease(id, head, lease_ms)
+  end
+  repaired(kind, id)
+end
+
+-- Takes a lane out from behind a gate whose rings lack a part.
+local function leave_gate(lane, scope)
+  local tenant = lanes.tenant_of(lane)
+  local gate = ring.of_gate(scope, lane)
+  redis.call('HDEL', key('kept'), lane)
+  ring.leave(gate, lane)
+  if redis.call('EXISTS', gate .. ':' .. tenant) == 0 then
+    redis.call('ZREM', gate, tenant)
+  end
+end
+
+function repair.repair_lane(lane, kind)
+  local scope = redis.call('HGET', key('kept'), lane)
+  if kind == 'gate' then
+    unblock.open_gate(scope)
+  else
+    if scope then
+      leave_gate(lane, scope)
+    end
+    ring.place(lane)
+  end
+  repaired(kind, lane)
+end
+
+-- A tenant whose lanes were deleted would stop the ring when its turn comes.
+function repair.repair_rings()
+  for priority = 1, 3 do
+    local name = key('ring:' .. priority)
+    local first = redis.call('ZRANGE', name, 0, 0)[1]
+    if first and redis.call('EXISTS', name .. ':' .. first) == 0 then
+      redis.call('ZREM', name, first)
+      repaired('no_lanes', first)
+    end
+  end
+end
+
+-- Running calls without a lease, which would take the place of others.
+function repair.repair_calls()
+  for _, name in ipairs(redis.call('HRANDFIELD', key('senders'), 5)) do
+    for _, id in ipairs(redis.call('ZREVRANGEBYSCORE', key('calls:' .. name), '+inf', NOW, 'LIMIT', 0, 50)) do
+      local state = not redis.call('ZSCORE', key('leases'), id) and consistency.peek(id, redis.call('GET', key('j:' .. id)))
+      if state ~= false and state ~= 'sending' and state ~= 'newer' then
+        redis.call('ZREM', key('calls:' .. name), id)
+        attempts.note_change('sender:' .. name)
+        attempts.note_change('instance:' .. (gates.limits_of(name).instance or ''))
+        repaired('call', id)
+      end
+    end
+  end
+end
+
+-- A lane that holds more than was counted lost its count: nothing is missing.
+function repair.recount(lane, jobs)
+  redis.call('HSET', key('lanes'), lane, jobs)
+  repaired('count', lane)
+end
+
+return repair
