@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from outbound_chat.ids import new_local_id
+from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import Store, calls
 from outbound_chat.store.calls import Claimed, Result
 from tests.harness import Harness, free_port, number, running_harness

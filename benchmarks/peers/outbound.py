@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.peers.work import TEXT
 from outbound_chat.client import OutboundChat
-from outbound_chat.jobs import JobState, Priority
+from outbound_chat.model.jobs import JobState, Priority
 
 SENDER = "support"
 

@@ -1,8 +1,9 @@
 """Quiet hours: times of the week, by the clocks of the recipient, at which nothing is sent.
 
-Only arithmetic on clocks; which time zones a phone number has, `outbound_chat.quiet` knows. The one idea: a range lasts
-from the first time that the clocks of a zone show its beginning until the last time that they show its end. Where they
-skip one of the two, it is the instant of the skip. So clocks that are put forward or back never end it early.
+Only arithmetic on clocks; which time zones a phone number has, `outbound_chat.request.quiet_hours` knows. The one idea:
+a range lasts from the first time that the clocks of a zone show its beginning until the last time that they show its
+end. Where they skip one of the two, it is the instant of the skip. So clocks that are put forward or back never end it
+early.
 """
 
 import re

@@ -3,7 +3,7 @@
 from docs.generate._tables import Table
 from outbound_chat.http._ledger_metrics import ledger_text
 from outbound_chat.http._metrics import Metrics
-from outbound_chat.reports import BudgetStatus
+from outbound_chat.model.operations import BudgetStatus
 
 _BUDGET = BudgetStatus(
     webhooks={"waiting": 1},

@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 from docs.generate._tables import Table
 from docs.generate._words import sentences
 from outbound_chat.http._codes import TITLES, Code as HttpCode
+from outbound_chat.model.why import WaitReason
 from outbound_chat.request import Code
 from outbound_chat.store.keys import KINDS
-from outbound_chat.why import WaitReason
 from outbound_chat_worker import retry
 from outbound_chat_worker.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, Decision, Rule, judge
 

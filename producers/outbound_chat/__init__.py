@@ -10,7 +10,7 @@ What a caller installs: it imports neither Celery nor boto3. Workers send; this 
 """
 
 from outbound_chat.client import AsyncOutboundChat, FileKey, OutboundChat
-from outbound_chat.errors import (
+from outbound_chat.model.errors import (
     BatchClosed,
     BatchKeyConflict,
     FieldError,
@@ -31,7 +31,7 @@ from outbound_chat.errors import (
     Unprotected,
     WaitTimeout,
 )
-from outbound_chat.jobs import (
+from outbound_chat.model.jobs import (
     ACTIVE,
     FINAL,
     Attempt,
@@ -47,7 +47,7 @@ from outbound_chat.jobs import (
     Webhook,
     WebhookState,
 )
-from outbound_chat.reports import (
+from outbound_chat.model.operations import (
     BatchPage,
     BudgetStatus,
     DeadLetters,
@@ -63,7 +63,7 @@ from outbound_chat.reports import (
     SuppressedPage,
     WebhookHost,
 )
-from outbound_chat.why import WaitReason, Why
+from outbound_chat.model.why import WaitReason, Why
 
 __all__ = [
     "ACTIVE",

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from outbound_chat.errors import InvalidWebhook
+from outbound_chat.model.errors import InvalidWebhook
 from outbound_chat_config import secret_bytes
 
 __all__ = ["TOLERANCE", "sign", "verify"]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import tests.chaos
-from outbound_chat.jobs import JobState
+from outbound_chat.model.jobs import JobState
 
 from .rig import Rig, RigOptions
 

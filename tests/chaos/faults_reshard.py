@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import StoreError
+from outbound_chat.model.errors import StoreError
 from tests.clusters import Node, SlotMove, move_at_once, slot_of
 
 from .faults import Fault

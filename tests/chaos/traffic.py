@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import StoreError
+from outbound_chat.model.errors import StoreError
 from tests.harness import number
 
 PAUSE_SECONDS = 0.02

@@ -12,9 +12,9 @@ import time_machine
 
 from outbound_chat import AsyncOutboundChat, BatchStart, InvalidJob, JobState, OutboundChat, Rejection, UnknownBatch
 from outbound_chat.client import FileKey
-from outbound_chat.errors import FieldError
+from outbound_chat.encryption import new_key
+from outbound_chat.model.errors import FieldError
 from outbound_chat.request import Code
-from outbound_chat.seal import new_key
 from outbound_chat.store import AsyncStore, Store
 from tests.client.conftest import VALUES
 from tests.harness import number

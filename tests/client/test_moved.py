@@ -7,8 +7,8 @@ import fakeredis
 import pytest
 
 from outbound_chat import OutboundChat, SettingsError
-from outbound_chat.checks import Level
 from outbound_chat.cli.moved import moved_checks
+from outbound_chat.model.diagnostics import Level
 from outbound_chat.store import Store, calls
 from outbound_chat.store.calls import Claimed
 from outbound_chat_config import Settings

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.prediction import Chats, Curve, Lane, Pace, predict, rate_now
+from outbound_chat.forecast import Chats, Curve, Lane, Pace, predict, rate_now
 
 HOUR = 3_600.0
 

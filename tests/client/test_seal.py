@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from outbound_chat import MissingKey
+from outbound_chat.encryption import Seal, new_key
 from outbound_chat.request import ChatRequest
-from outbound_chat.seal import Seal, new_key
-from outbound_chat.stored import UnreadableRequest, read_stored, write_stored
+from outbound_chat.request.codec import UnreadableRequest, read_stored, write_stored
 from outbound_chat_config import EncryptionSettings, SettingsError
 
 NUMBER, TEXT = "+12025550123", "Your code is 123456"
@@ -19,7 +19,7 @@ NEW, OLD, NUMBERS = new_key(), new_key(), new_key()
 WITHOUT = """
 import sys
 sys.modules["cryptography"] = sys.modules["cryptography.fernet"] = None
-from outbound_chat.seal import Seal, new_key
+from outbound_chat.encryption import Seal, new_key
 from outbound_chat_config import EncryptionSettings, SettingsError
 try:
     Seal(EncryptionSettings(keys=[new_key()], number_key=new_key()))

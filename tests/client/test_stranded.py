@@ -6,8 +6,8 @@ import fakeredis
 import pytest
 
 from outbound_chat import OutboundChat
-from outbound_chat.checks import Check, Level
 from outbound_chat.cli.stranded import stranded_checks
+from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.store import Store
 from outbound_chat_config import Settings
 from tests.harness import number, sender

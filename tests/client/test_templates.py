@@ -9,7 +9,7 @@ import fakeredis
 import pytest
 
 from outbound_chat import InvalidJob, OutboundChat
-from outbound_chat.templates import Template
+from outbound_chat.request.templates import Template
 from tests.harness import number
 
 ANN = {"to": number(1), "first_name": "Ann", "order": 17}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from outbound_chat import AsyncOutboundChat, Batch, Job, JobState, OutboundChat, StoreUnavailable, WaitTimeout
-from outbound_chat.ids import new_local_id
+from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import Store, calls
 from outbound_chat.store.calls import Claimed, Result
 from outbound_chat_worker.embedded import EmbeddedServer, embedded_server

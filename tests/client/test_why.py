@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from outbound_chat import OutboundChat, WaitReason
-from outbound_chat.lengths import after, length_of
+from outbound_chat.model.durations import after, length_of
 from tests.harness import number
 
 

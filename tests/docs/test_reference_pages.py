@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-import outbound_chat.jobs
+import outbound_chat.model.jobs
+import outbound_chat.model.why
 import outbound_chat.store
-import outbound_chat.why
 import outbound_chat_worker
 from docs.generate import of_status
-from outbound_chat import errors
 from outbound_chat.cli.open_chats import batch_warning
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.http import create_app
-from outbound_chat.jobs import FINAL, MOVES, Batch, JobState, Preflight
+from outbound_chat.model import errors
+from outbound_chat.model.jobs import FINAL, MOVES, Batch, JobState, Preflight
+from outbound_chat.model.why import Why
 from outbound_chat.rows import COLUMNS, MAPS
 from outbound_chat.store.keys import Lifetime
-from outbound_chat.why import Why
 from outbound_chat_config import Sender, Settings
 from outbound_chat_worker import celery, hidden, retry
 from outbound_chat_worker.retry import UNFORESEEN_ERROR, Decision
@@ -44,7 +44,7 @@ def test_the_moves_are_those_of_the_code() -> None:
 
 
 def test_the_picture_is_that_of_the_code() -> None:
-    lines = (outbound_chat.jobs.__doc__ or "").splitlines()
+    lines = (outbound_chat.model.jobs.__doc__ or "").splitlines()
     start = next(number for number, line in enumerate(lines) if "scheduled ──▶" in line)
     picture = "\n".join(line.removeprefix(" " * 8) for line in lines[start : start + 3])
     assert picture in read("jobs.md")

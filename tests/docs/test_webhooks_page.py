@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from outbound_chat.jobs import FINAL, WebhookState
+from outbound_chat.model.jobs import FINAL, WebhookState
 from outbound_chat.webhooks import sign
 from outbound_chat_worker.webhooks import (
     BY_ERROR,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.checks import Check, Level
+from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat_config import Sender, WorkerSettings
 from outbound_chat_worker.cli.quotas import quota_checks
 from outbound_chat_worker.connect import Connect

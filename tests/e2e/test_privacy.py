@@ -17,7 +17,7 @@ import pytest
 import redis
 
 from outbound_chat import FINAL, JobState
-from outbound_chat.seal import new_key
+from outbound_chat.encryption import new_key
 from outbound_chat.store import Store, calls
 from outbound_chat_worker.embedded import EmbeddedServer
 from outbound_chat_worker.sandbox import SANDBOX_SECRET_ACCESS_KEY, Fault, FaultKind

@@ -18,10 +18,10 @@ import tomlkit
 import typer
 
 from outbound_chat import FileKey, OutboundChat, WaitTimeout
-from outbound_chat.access import ApiKeys
-from outbound_chat.api_keys import NewApiKey, Scope
 from outbound_chat.cli.app import app, run
-from outbound_chat.ids import new_local_id
+from outbound_chat.client.api_keys import ApiKeys
+from outbound_chat.model.api_keys import NewApiKey, Scope
+from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import Forbidden, Store, calls
 from outbound_chat.store.calls import Claimed, Result, WebhookResult
 from outbound_chat_config import Settings

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import example, given, strategies as st
 
-from outbound_chat.errors import InvalidJob, NewerVersion
-from outbound_chat.ids import split_id
-from outbound_chat.jobs import Job
+from outbound_chat.encryption import Seal
+from outbound_chat.model.errors import InvalidJob, NewerVersion
+from outbound_chat.model.ids import split_id
+from outbound_chat.model.jobs import Job
 from outbound_chat.request import ChatRequest, match_sender, number_fault
+from outbound_chat.request.codec import UnreadableRequest, read_stored
 from outbound_chat.rows import parse_time
-from outbound_chat.seal import Seal
 from outbound_chat.store.records import UnreadableRecord, job_from_head
-from outbound_chat.stored import UnreadableRequest, read_stored
 from outbound_chat_config import EncryptionSettings, QuietHours, Settings, SettingsError
 from tests.harness import WHATSAPP_SOURCE, sender
 

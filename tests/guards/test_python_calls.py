@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from outbound_chat.client import OutboundChat
-from outbound_chat.ids import new_local_id
+from outbound_chat.model.ids import new_local_id
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed, Result

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from outbound_chat.access import ApiKeys
-from outbound_chat.api_keys import NewApiKey, Scope
+from outbound_chat.client.api_keys import ApiKeys
+from outbound_chat.model.api_keys import NewApiKey, Scope
 from tests.harness import Harness, free_port, number, running_harness
 from tests.waiting import wait_until
 

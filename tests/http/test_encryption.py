@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from outbound_chat.seal import new_key
+from outbound_chat.encryption import new_key
 from tests.harness import Harness, number
 
 from .conftest import start_service

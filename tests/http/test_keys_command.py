@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from outbound_chat.api_keys import ANY_TOKEN
+from outbound_chat.model.api_keys import ANY_TOKEN
 from tests.harness import Harness
 
 from .keyring import make_key

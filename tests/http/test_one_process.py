@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import redis
 
-from outbound_chat.access import ApiKeys
-from outbound_chat.api_keys import NewApiKey, Scope
 from outbound_chat.client import OutboundChat
+from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.http import create_app
+from outbound_chat.model.api_keys import NewApiKey, Scope
 from outbound_chat.store import Store, calls
 from outbound_chat_config import Settings
 from outbound_chat_worker.embedded import EmbeddedServer

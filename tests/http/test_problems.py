@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from outbound_chat import errors
-from outbound_chat.errors import FieldError, OutboundChatError, SettingsError
 from outbound_chat.http._codes import TITLES, Code
 from outbound_chat.http._problems import problem_of
+from outbound_chat.model import errors
+from outbound_chat.model.errors import FieldError, OutboundChatError, SettingsError
 
 FAULTS = [FieldError("to", "invalid_number", "is none")]
 ANSWERS: dict[Code, tuple[OutboundChatError | SettingsError, ...]] = {

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.errors import InvalidJob
+from outbound_chat.model.errors import InvalidJob
 from outbound_chat.request import match_sender
 from outbound_chat_config import Channel
 

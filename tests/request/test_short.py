@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from outbound_chat.errors import InvalidJob
+from outbound_chat.model.errors import InvalidJob
 from outbound_chat.request import ChatRequest
 
 from .senders import SMS, TO, WHATSAPP, found, sender, short

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from outbound_chat import InvalidJob
+from outbound_chat.request.templates import Template
 from outbound_chat.rows import CsvReader, JsonReader, Row, RowReader, UnusableFile
-from outbound_chat.templates import Template
 
 CELLS = st.text(st.sampled_from('ab", \r\n1é+'), max_size=8)
 WHOLE = st.lists(st.tuples(CELLS, CELLS), max_size=6)

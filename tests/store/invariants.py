@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from outbound_chat.jobs import FINAL, MOVES, JobState
+from outbound_chat.model.jobs import FINAL, MOVES, JobState
 from outbound_chat.store import KINDS, KeyKind, Lifetime
 from outbound_chat.store.records import Place, read_head
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from outbound_chat.ids import new_local_id
-from outbound_chat.jobs import Job, JobState, Priority
-from outbound_chat.reports import Events, Hold
+from outbound_chat.model.ids import new_local_id
+from outbound_chat.model.jobs import Job, JobState, Priority
+from outbound_chat.model.operations import Events, Hold
 from outbound_chat.store import Call, Store, calls
 from outbound_chat.store.calls import (
     Claimed,

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from outbound_chat.access import ApiKeys
-from outbound_chat.api_keys import ANY_TOKEN, ApiKey, KeyState, NewApiKey, RateLimit, Scope, digest_of
-from outbound_chat.errors import StoreError
+from outbound_chat.client.api_keys import ApiKeys
+from outbound_chat.model.api_keys import ANY_TOKEN, ApiKey, KeyState, NewApiKey, RateLimit, Scope, digest_of
+from outbound_chat.model.errors import StoreError
 from outbound_chat.store import ACCESS, KINDS, Lifetime, calls
 from outbound_chat_config import check_name
 

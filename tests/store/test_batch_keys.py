@@ -2,8 +2,8 @@
 
 import pytest
 
-from outbound_chat.ids import new_local_id
-from outbound_chat.jobs import JobState
+from outbound_chat.model.ids import new_local_id
+from outbound_chat.model.jobs import JobState
 from outbound_chat.store import calls
 from outbound_chat.store.calls import KeyUse, NotOpen, Opened, Other, Submitted
 

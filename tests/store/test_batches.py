@@ -1,6 +1,6 @@
 """Batches: opened, filled, closed, final, and counted all the way."""
 
-from outbound_chat.jobs import JobState, Priority
+from outbound_chat.model.jobs import JobState, Priority
 from outbound_chat.store import calls
 from outbound_chat.store.calls import KeyUse, NotOpen, Opened
 

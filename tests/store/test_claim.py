@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from outbound_chat.ids import new_local_id
-from outbound_chat.jobs import JobState
+from outbound_chat.model.ids import new_local_id
+from outbound_chat.model.jobs import JobState
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed, Empty, Paced, Unconfigured
 

@@ -3,7 +3,7 @@
 import pytest
 
 from outbound_chat import NotReplayable, OutboundChat
-from outbound_chat.jobs import JobState
+from outbound_chat.model.jobs import JobState
 from outbound_chat.store import calls
 from outbound_chat.store.records import Place
 from tests.harness import sender

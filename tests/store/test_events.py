@@ -1,7 +1,7 @@
 """Events: what happened, in order, numbered without a gap."""
 
-from outbound_chat.jobs import JobState
-from outbound_chat.reports import EventKind
+from outbound_chat.model.jobs import JobState
+from outbound_chat.model.operations import EventKind
 
 from .ledger import Ledger
 

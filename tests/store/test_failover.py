@@ -15,8 +15,8 @@ from threading import Barrier
 import pytest
 import redis
 
-from outbound_chat.errors import StoreUnavailable
-from outbound_chat.ids import new_local_id
+from outbound_chat.model.errors import StoreUnavailable
+from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import AsyncStore, Call, Keys, Store, calls
 from outbound_chat.store.calls import Standing, Submitted
 from outbound_chat_worker.embedded import EmbeddedServer

@@ -76,9 +76,9 @@ def test_the_functions_are_loaded_once_and_named_in_what_operators_see(admin: re
 def test_only_what_brings_jobs_is_refused_by_a_full_server(admin: redis.Redis) -> None:
     (library,) = load_and_list(admin)
 
-    assert {function["name"].removeprefix("oc_").rpartition("_")[0] for function in library if not function["flags"]} == (
-        scripts.BRING_JOBS
-    )
+    assert {
+        function["name"].removeprefix("oc_").rpartition("_")[0] for function in library if not function["flags"]
+    } == (scripts.BRING_JOBS)
     assert all(set(function["flags"]) <= {"allow-oom"} for function in library)
 
 
@@ -86,7 +86,10 @@ def load_and_list(admin: redis.Redis) -> list[list[dict[str, Any]]]:
     admin.function_load(load_library().source)
     found: Any = admin.function_list()
     return [
-        [dict(zip(one[::2], one[1::2], strict=True)) for one in dict(zip(entry[::2], entry[1::2], strict=True))["functions"]]
+        [
+            dict(zip(one[::2], one[1::2], strict=True))
+            for one in dict(zip(entry[::2], entry[1::2], strict=True))["functions"]
+        ]
         if isinstance(entry, list)
         else entry["functions"]
         for entry in found
@@ -110,7 +113,7 @@ def test_a_server_that_lost_the_functions_is_given_them_again(admin: redis.Redis
 
 def test_two_versions_work_on_one_server(admin: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rolling upgrade: each keeps its own functions."""
-    read = scripts._read  # noqa: SLF001  # the text of another version
+    read = scripts._read  # the text of another version
     with Store(url(admin), seconds=PATIENCE) as newer:
         submit(newer)
         forget_texts()
@@ -127,11 +130,13 @@ def test_two_versions_work_on_one_server(admin: redis.Redis, monkeypatch: pytest
 
 
 def forget_texts() -> None:
-    for cached in (scripts.load_script, scripts.load_library, scripts._version, scripts._functions):  # noqa: SLF001
+    for cached in (scripts.load_script, scripts.load_library, scripts._version, scripts._functions):
         cached.cache_clear()
 
 
-@pytest.mark.parametrize("rights", ["+@all -function|load", "+@all -fcall -function", "+@all -@scripting +eval +evalsha"])
+@pytest.mark.parametrize(
+    "rights", ["+@all -function|load", "+@all -fcall -function", "+@all -@scripting +eval +evalsha"]
+)
 def test_a_user_without_rights_for_functions_runs_scripts(admin: redis.Redis, rights: str) -> None:
     """Only workers need the right to load them: with it, one program can change what another runs."""
     admin.execute_command("ACL", "SETUSER", USER, "reset", "on", "nopass", "~*", "&*", *rights.split())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from outbound_chat.jobs import Priority
+from outbound_chat.model.jobs import Priority
 from outbound_chat.store.calls import Claimed, Empty, Held
 
 from .clocked import ClockedLedger

@@ -1,9 +1,9 @@
 """What operators see of the lanes: the longest, and what stops each."""
 
-from outbound_chat.jobs import Priority
-from outbound_chat.reports import LaneStatus
+from outbound_chat.model.jobs import Priority
+from outbound_chat.model.operations import LaneStatus
+from outbound_chat.model.why import WaitReason
 from outbound_chat.store import calls
-from outbound_chat.why import WaitReason
 
 from .ledger import HOUR_MS, Ledger, lane
 

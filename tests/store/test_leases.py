@@ -2,7 +2,7 @@
 
 import pytest
 
-from outbound_chat.jobs import JobState
+from outbound_chat.model.jobs import JobState
 from outbound_chat.store.calls import Renewed
 from outbound_chat.store.records import Place
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from outbound_chat.jobs import JobState
+from outbound_chat.model.jobs import JobState
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed, Listed, OtherKey, Unlisted
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from outbound_chat.jobs import JobState
+from outbound_chat.model.jobs import JobState
 from outbound_chat.store.records import Place
 
 from .ledger import DAY_MS, HOUR_MS, REQUEST, Ledger, is_empty

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from outbound_chat.jobs import Priority
+from outbound_chat.model.jobs import Priority
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed, Empty, Held, KeyUse, NotOpen, Opened, Other, Paced, Result, Submitted
 from outbound_chat.store.records import Place

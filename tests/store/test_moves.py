@@ -2,8 +2,8 @@
 
 import re
 
-from outbound_chat import jobs
-from outbound_chat.jobs import FINAL, MOVES, JobState
+from outbound_chat.model import jobs
+from outbound_chat.model.jobs import FINAL, MOVES, JobState
 from outbound_chat.store.records import Place
 
 from .clocked import ClockedLedger

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.errors import NewerVersion
-from outbound_chat.jobs import JobState
+from outbound_chat.model.errors import NewerVersion
+from outbound_chat.model.jobs import JobState
 from outbound_chat.store import Call, calls
 from outbound_chat.store.calls import Claimed, Empty
 from outbound_chat.store.records import RECORD_VERSION, Place

@@ -14,11 +14,11 @@ import redis
 from redis.crc import key_slot
 
 from outbound_chat import AsyncOutboundChat, JobState, OutboundChat
-from outbound_chat.checks import Level
 from outbound_chat.cli.budgets import budget_checks
 from outbound_chat.cli.server import server_checks
-from outbound_chat.errors import StoreUnavailable
-from outbound_chat.ids import new_local_id
+from outbound_chat.model.diagnostics import Level
+from outbound_chat.model.errors import StoreUnavailable
+from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import AsyncStore, Store, calls, read_servers
 from outbound_chat.store.calls import Claimed, Result
 from outbound_chat_config import Budget

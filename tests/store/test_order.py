@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from outbound_chat import OutboundChat
-from outbound_chat.ids import new_local_id
+from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed
 from outbound_chat.store.records import to_ms

@@ -1,6 +1,6 @@
 """What operators see of a whole budget, and the rows of a batch."""
 
-from outbound_chat.jobs import JobState
+from outbound_chat.model.jobs import JobState
 from outbound_chat.store import calls
 
 from .ledger import HOUR_MS, LANE, Ledger, new_job

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from outbound_chat.errors import StoreError
+from outbound_chat.model.errors import StoreError
 from outbound_chat.store import Store, calls
 
 from .ledger import PUMP, Ledger, lane, new_job

@@ -2,8 +2,8 @@
 
 import pytest
 
-from outbound_chat.jobs import Priority
-from outbound_chat.prediction import Pace, predict
+from outbound_chat.forecast import Pace, predict
+from outbound_chat.model.jobs import Priority
 from outbound_chat.store import calls
 
 from .clocked import ClockedLedger

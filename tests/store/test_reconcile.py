@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from outbound_chat.findings import MENDED, TOLD, FindingKind
-from outbound_chat.jobs import JobState, Priority
-from outbound_chat.reports import EventKind
+from outbound_chat.model.consistency import MENDED, TOLD, FindingKind
+from outbound_chat.model.jobs import JobState, Priority
+from outbound_chat.model.operations import EventKind
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Finding
 from outbound_chat.store.records import Place

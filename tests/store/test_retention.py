@@ -1,6 +1,6 @@
 """What was asked for leaves Redis: at the end of the job, or as soon as it can't be replayed any more."""
 
-from outbound_chat.jobs import JobState
+from outbound_chat.model.jobs import JobState
 from outbound_chat.store import calls
 
 from .ledger import DAY_MS, HOUR_MS, REQUEST, Ledger

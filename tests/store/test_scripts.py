@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from outbound_chat.api_keys import NewApiKey, Scope
+from outbound_chat.model.api_keys import NewApiKey, Scope
 from outbound_chat.store import KINDS, Call, Keys, Store, calls
 from outbound_chat.store.calls import Result, WebhookResult
 from outbound_chat.store.records import PLACES_OF_ALL, RECORD_VERSION, Place

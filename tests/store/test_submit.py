@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from outbound_chat.client._jobs import fresh_job
-from outbound_chat.jobs import JobState
+from outbound_chat.model.jobs import JobState
 from outbound_chat.store.calls import Other, Submitted
 from outbound_chat.store.records import from_ms
 

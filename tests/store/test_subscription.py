@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.errors import StoreUnavailable
+from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.store import AsyncStore, AsyncSubscription
 from tests.proxy import running_proxy
 

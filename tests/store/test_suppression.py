@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.jobs import Job, JobState
+from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.store import calls
 from outbound_chat.store.calls import FIRST_PAGE, Claimed, Empty, Listed
 

@@ -39,8 +39,8 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from outbound_chat.errors import StoreError, StoreUnavailable
-from outbound_chat.ids import new_local_id
+from outbound_chat.model.errors import StoreError, StoreUnavailable
+from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import AsyncStore, Call, Keys, Store, calls
 from outbound_chat.store.auditing import Audited, audit_budget
 from outbound_chat.store.deadline import Deadline

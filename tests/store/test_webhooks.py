@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.jobs import JobState
+from outbound_chat.model.jobs import JobState
 from outbound_chat.store import calls
 from outbound_chat.store.calls import ClaimedWebhook, ClaimedWebhooks, WebhookResult
 from outbound_chat.store.records import PLACES_OF_ALL, RECORD_VERSION, Place

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from outbound_chat import AsyncOutboundChat, OutboundChat, UnknownJob, WaitReason, Why
-from outbound_chat.jobs import Priority
+from outbound_chat.model.jobs import Priority
 from outbound_chat.store import AsyncStore, calls
 from outbound_chat.store.calls import Claimed, Empty, Held, Paced, Unconfigured
 from outbound_chat.store.records import from_ms

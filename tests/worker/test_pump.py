@@ -12,8 +12,8 @@ from datetime import timedelta
 import pytest
 import redis
 
-from outbound_chat.errors import StoreUnavailable
-from outbound_chat.ids import new_local_id
+from outbound_chat.model.errors import StoreUnavailable
+from outbound_chat.model.ids import new_local_id
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import Call, Store, calls
 from outbound_chat_config import LATEST_SECONDS

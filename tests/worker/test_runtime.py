@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from outbound_chat.errors import StoreUnavailable
+from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.store import Store
 from outbound_chat_config import Settings
 from outbound_chat_worker.runtime import Runtime

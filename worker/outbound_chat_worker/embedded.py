@@ -18,7 +18,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from outbound_chat.errors import OutboundChatError
+from outbound_chat.model.errors import OutboundChatError
 from outbound_chat_worker.processes import end, spawn
 
 READY_SECONDS = 10.0

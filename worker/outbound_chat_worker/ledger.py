@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from outbound_chat.errors import StoreError
-from outbound_chat.ids import new_local_id
+from outbound_chat.model.errors import StoreError
+from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed, Dismissed, Empty, Held, Paced, Unconfigured
 from outbound_chat_worker.bringer import Bringer

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty as NothingCame, SimpleQueue
 from threading import Event
 
-from outbound_chat.errors import StoreError
+from outbound_chat.model.errors import StoreError
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Claimed, Dismissed, Empty, Held, Paced, Result
 from outbound_chat_worker.bringer import HANGS_SECONDS, Bringer

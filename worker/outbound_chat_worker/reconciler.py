@@ -7,8 +7,8 @@ little, however much waits, and many wakers share the walk through lanes and job
 import logging
 import time
 
-from outbound_chat.errors import StoreError, StoreUnavailable
-from outbound_chat.findings import sentence
+from outbound_chat.model.consistency import sentence
+from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.store import calls
 from outbound_chat_worker.runtime import Runtime
 

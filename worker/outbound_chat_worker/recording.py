@@ -7,7 +7,7 @@ lease runs out and the call is repeated with the same token, which gives the sam
 import logging
 import time
 
-from outbound_chat.errors import StoreError
+from outbound_chat.model.errors import StoreError
 from outbound_chat.store import Keys, Store, calls
 from outbound_chat.store.calls import Result
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from outbound_chat.errors import StoreError
+from outbound_chat.encryption import Seal
+from outbound_chat.model.errors import StoreError
 from outbound_chat.request import ChatRequest
-from outbound_chat.seal import Seal
+from outbound_chat.request.codec import UnreadableRequest, read_stored
 from outbound_chat.store import ACCESS, Keys, Store, calls
-from outbound_chat.stored import UnreadableRequest, read_stored
 from outbound_chat_config import Sender, Settings, callback_host, load_settings
 from outbound_chat_worker.clock import Clock
 from outbound_chat_worker.connect import Connect

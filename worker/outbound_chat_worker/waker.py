@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from outbound_chat.errors import StoreError
+from outbound_chat.model.errors import StoreError
 from outbound_chat.store import calls
 from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.reconciler import Reconciler

@@ -32,7 +32,7 @@ from outbound_chat.cli import (
 )
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
 from outbound_chat.cli.streams import OutputLost
-from outbound_chat.errors import OutboundChatError, SettingsError
+from outbound_chat.model.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE, is_number
 
 EPILOG = (

@@ -7,7 +7,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.output import Exit, out, print_json, talk
-from outbound_chat.findings import sentence
+from outbound_chat.model.consistency import sentence
 from outbound_chat.store import Store
 from outbound_chat.store.auditing import Audited, audit_budget
 from outbound_chat_config import Settings, SettingsError, load_settings

@@ -14,9 +14,9 @@ from outbound_chat.cli.progress import file_progress, follow_batch
 from outbound_chat.cli.rejects import Rejects
 from outbound_chat.cli.writing import CannotWrite, check_writable
 from outbound_chat.client import FileKey, OutboundChat
-from outbound_chat.jobs import BatchReceipt, BatchStart, JobState
-from outbound_chat.plain import plain
-from outbound_chat.templates import Template
+from outbound_chat.model.jobs import BatchReceipt, BatchStart, JobState
+from outbound_chat.model.json import plain
+from outbound_chat.request.templates import Template
 from outbound_chat_config import load_settings
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from math import isclose
 
-from outbound_chat.checks import Check, Level
 from outbound_chat.cli.holding import held_by, release_command
 from outbound_chat.cli.output import number_of
 from outbound_chat.client._why_stops import ASKED_TOO_OFTEN
-from outbound_chat.reports import Hold
+from outbound_chat.model.diagnostics import Check, Level
+from outbound_chat.model.operations import Hold
 from outbound_chat.store import Forbidden, Store, calls
 from outbound_chat_config import Budget
 

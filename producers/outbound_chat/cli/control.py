@@ -8,7 +8,7 @@ from outbound_chat.cli.holding import print_holds
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.output import print_json, talk
 from outbound_chat.client import OutboundChat
-from outbound_chat.reports import Hold
+from outbound_chat.model.operations import Hold
 
 Budget = Annotated[str | None, typer.Option(help="Name of a budget.", show_default=False)]
 Sender = Annotated[str | None, typer.Option(help="Name of a sender.", show_default=False)]

@@ -11,9 +11,9 @@ from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.output import out, print_jobs, print_json, talk
 from outbound_chat.cli.replays import Replays
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import OutboundChatError
-from outbound_chat.jobs import JobState
-from outbound_chat.reports import Event
+from outbound_chat.model.errors import OutboundChatError
+from outbound_chat.model.jobs import JobState
+from outbound_chat.model.operations import Event
 from outbound_chat_config import load_settings
 
 Budget = Annotated[str | None, typer.Option(help="Name of a budget; needed where there are several.")]

@@ -9,7 +9,6 @@ from importlib.metadata import entry_points
 import typer
 from rich.text import Text
 
-from outbound_chat.checks import Check, Level
 from outbound_chat.cli.budgets import budget_checks
 from outbound_chat.cli.encryption import encryption_checks
 from outbound_chat.cli.jobs import Json
@@ -20,7 +19,8 @@ from outbound_chat.cli.rights import permitted
 from outbound_chat.cli.server import server_checks
 from outbound_chat.cli.stranded import stranded_checks
 from outbound_chat.cli.webhook_checks import webhook_checks
-from outbound_chat.errors import SettingsError, StoreError, StoreUnavailable
+from outbound_chat.model.diagnostics import Check, Level
+from outbound_chat.model.errors import SettingsError, StoreError, StoreUnavailable
 from outbound_chat.store import Store, read_servers
 from outbound_chat_config import Settings, load_settings
 

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from outbound_chat.checks import Check, Level
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.output import number_of, out, print_json, talk
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import SettingsError
-from outbound_chat.seal import Seal, new_key as make_key
+from outbound_chat.encryption import Seal, new_key as make_key
+from outbound_chat.model.diagnostics import Check, Level
+from outbound_chat.model.errors import SettingsError
 from outbound_chat.store import Store
 from outbound_chat.store.calls import OtherKey, read_suppressed
 from outbound_chat.store.sealing import open_jobs, openers

@@ -14,7 +14,7 @@ from outbound_chat.cli.output import shown, talk
 from outbound_chat.cli.progress import rows_progress
 from outbound_chat.cli.writing import CsvWriter, replacing
 from outbound_chat.client import FileKey, OutboundChat
-from outbound_chat.jobs import Job, JobState
+from outbound_chat.model.jobs import Job, JobState
 
 PAGE = 500
 COLUMNS = ("id", "row", "state", "code", "contact_id", "attempts", "created_at", "finished_at")

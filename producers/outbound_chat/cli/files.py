@@ -13,9 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, BinaryIO
 
-from outbound_chat.errors import InvalidJob
+from outbound_chat.model.errors import InvalidJob
+from outbound_chat.request.templates import Template
 from outbound_chat.rows import CsvReader, JsonReader, Row, RowReader, Unpacker, UnusableFile
-from outbound_chat.templates import Template
 
 __all__ = ["JobFile", "Row", "UnusableFile", "open_file", "unpacked", "unpacked_name"]
 

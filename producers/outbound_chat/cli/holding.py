@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from rich.text import Text
 
 from outbound_chat.cli.output import out
-from outbound_chat.jobs import Job
-from outbound_chat.reports import Hold
+from outbound_chat.model.jobs import Job
+from outbound_chat.model.operations import Hold
 from outbound_chat_config import Settings
 
 HELD_BY = {"person": "held by a person", "system": "held by the system", "cancel": "being cancelled"}

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from outbound_chat.access import ApiKeys
-from outbound_chat.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope, id_of
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.output import Exit, out, print_json, talk
-from outbound_chat.errors import InvalidJob
-from outbound_chat.plain import plain
+from outbound_chat.client.api_keys import ApiKeys
+from outbound_chat.model.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope, id_of
+from outbound_chat.model.errors import InvalidJob
+from outbound_chat.model.json import plain
 from outbound_chat.rows import parse_time
 from outbound_chat.store import Store
 from outbound_chat_config import Settings, check_name, load_settings

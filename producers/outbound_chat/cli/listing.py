@@ -8,7 +8,7 @@ from rich.text import Text
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.output import COLOURS, clock_time, out, print_jobs, print_json, talk
 from outbound_chat.client import OutboundChat
-from outbound_chat.jobs import Batch, JobState
+from outbound_chat.model.jobs import Batch, JobState
 
 LIMIT = 50
 _ENDS = (JobState.SENT, JobState.FAILED, JobState.UNCERTAIN, JobState.EXPIRED, JobState.CANCELLED)

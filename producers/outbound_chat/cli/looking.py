@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import UnknownBatch
-from outbound_chat.jobs import Batch
-from outbound_chat.reports import BudgetStatus, Lanes
+from outbound_chat.model.errors import UnknownBatch
+from outbound_chat.model.jobs import Batch
+from outbound_chat.model.operations import BudgetStatus, Lanes
 from outbound_chat_config import Settings
 
 MEASURED_SECONDS = 5.0

@@ -8,7 +8,7 @@ from outbound_chat.cli.files import note_swallower, unpacked
 from outbound_chat.rows import CsvReader, Row, UnusableFile
 
 if TYPE_CHECKING:
-    from outbound_chat.errors import FieldError
+    from outbound_chat.model.errors import FieldError
 
 COLUMNS = ("to", "number")
 """Names that the column of the numbers may have."""

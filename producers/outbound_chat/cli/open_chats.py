@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from outbound_chat.checks import Check, Level
+from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat_config import LEAST_CHAT_MINUTES, MOST_CHAT_MINUTES, OpenChats, Sender, Settings, chat_duration
 
 _DEFAULT = "AWS gives 500 by default; if your quota is higher set max_open_chats"

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from outbound_chat.errors import (
+from outbound_chat.model.errors import (
     InvalidJob,
     OutboundChatError,
     SettingsError,
@@ -21,8 +21,8 @@ from outbound_chat.errors import (
     UnknownJob,
     WaitTimeout,
 )
-from outbound_chat.jobs import Batch, Job, JobState, Webhook
-from outbound_chat.plain import plain
+from outbound_chat.model.jobs import Batch, Job, JobState, Webhook
+from outbound_chat.model.json import plain
 
 # What a terminal obeys and does not show: control characters but tabs and line ends, what turns the direction of a line
 # (https://www.unicode.org/reports/tr9/), and halves of characters, which no stream can encode.

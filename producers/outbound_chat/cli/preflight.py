@@ -11,8 +11,8 @@ from outbound_chat.cli.output import Exit, clock_time, out, print_json, talk
 from outbound_chat.cli.progress import file_progress
 from outbound_chat.cli.rejects import Rejects
 from outbound_chat.client import OutboundChat
-from outbound_chat.jobs import Preflight
-from outbound_chat.plain import plain
+from outbound_chat.model.jobs import Preflight
+from outbound_chat.model.json import plain
 from outbound_chat_config import Sender, Settings
 
 

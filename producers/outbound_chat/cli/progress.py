@@ -12,8 +12,8 @@ from rich.text import Text
 
 from outbound_chat.cli.output import clock_time, outlook_of, talk
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import WaitTimeout
-from outbound_chat.jobs import Batch
+from outbound_chat.model.errors import WaitTimeout
+from outbound_chat.model.jobs import Batch
 
 LOOK_SECONDS = 0.25
 RATE_AFTER_SECONDS = 1.0

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from outbound_chat.cli.files import JobFile, Row
 from outbound_chat.cli.writing import CsvWriter, writing
-from outbound_chat.jobs import Rejection
+from outbound_chat.model.jobs import Rejection
 from outbound_chat.rows import WHOLE_ROW
 
 NAMED = 20

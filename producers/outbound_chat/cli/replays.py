@@ -8,8 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 
 from outbound_chat.cli.output import Exit, print_error, print_unknown, talk
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import InvalidJob, MissingKey, NewerVersion, NotReplayable, UnknownJob, Unprotected
-from outbound_chat.jobs import Job
+from outbound_chat.model.errors import InvalidJob, MissingKey, NewerVersion, NotReplayable, UnknownJob, Unprotected
+from outbound_chat.model.jobs import Job
 from outbound_chat_config import SettingsError
 
 MANY = 20

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from outbound_chat.checks import Check, Level
+from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.store import Forbidden
 
 

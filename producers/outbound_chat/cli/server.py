@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from outbound_chat.checks import Check, Level
+from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.store import Server
 from outbound_chat_config import MOST_SKEW
 

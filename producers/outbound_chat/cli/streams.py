@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from outbound_chat.errors import OutboundChatError
+from outbound_chat.model.errors import OutboundChatError
 
 _ESCAPED = "outbound_chat.escaped"
 

@@ -16,8 +16,8 @@ from outbound_chat.cli.numbers import NumberFile
 from outbound_chat.cli.output import Exit, number_of, out, print_json, talk, to_json
 from outbound_chat.cli.progress import file_progress
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import FieldError
-from outbound_chat.jobs import Rejection
+from outbound_chat.model.errors import FieldError
+from outbound_chat.model.jobs import Rejection
 
 SHOWN_FAULTS = 20
 """Rejected numbers that are named, line by line; a file of another kind would fill the screen."""

@@ -16,8 +16,8 @@ from outbound_chat.cli.looking import Look, Looker
 from outbound_chat.cli.output import out, print_json
 from outbound_chat.cli.watching import shown_look
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import StoreError
-from outbound_chat.plain import plain
+from outbound_chat.model.errors import StoreError
+from outbound_chat.model.json import plain
 from outbound_chat_config import load_settings
 
 EVERY_SECONDS = 1.0

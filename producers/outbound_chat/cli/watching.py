@@ -10,9 +10,9 @@ from outbound_chat.cli.holding import HELD_BY
 from outbound_chat.cli.listing import word_of
 from outbound_chat.cli.looking import Look
 from outbound_chat.cli.output import clock_time
-from outbound_chat.jobs import Batch
-from outbound_chat.reports import BudgetStatus, LaneStatus
-from outbound_chat.why import WaitReason
+from outbound_chat.model.jobs import Batch
+from outbound_chat.model.operations import BudgetStatus, LaneStatus
+from outbound_chat.model.why import WaitReason
 
 WIDE = 100
 """Columns from which on there is room for the names of batches."""

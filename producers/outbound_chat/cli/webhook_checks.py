@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from outbound_chat.checks import Check, Level
 from outbound_chat.cli.output import number_of
+from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.store import Store, calls
 from outbound_chat_config import Settings
 

@@ -9,9 +9,9 @@ from rich.text import Text
 from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.output import COLOURS, Exit, out, print_json, print_unknown, webhook_words
 from outbound_chat.client import OutboundChat
-from outbound_chat.errors import UnknownBatch, UnknownJob
-from outbound_chat.lengths import after
-from outbound_chat.why import WaitReason, Why
+from outbound_chat.model.durations import after
+from outbound_chat.model.errors import UnknownBatch, UnknownJob
+from outbound_chat.model.why import WaitReason, Why
 
 _MOVES_BY_ITSELF = frozenset(
     {WaitReason.FINAL, WaitReason.SENDING, WaitReason.SCHEDULED, WaitReason.PACED, WaitReason.NEXT}

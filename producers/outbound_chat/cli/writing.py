@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from outbound_chat.errors import OutboundChatError
-from outbound_chat.ids import new_local_id
+from outbound_chat.model.errors import OutboundChatError
+from outbound_chat.model.ids import new_local_id
 
 _NEEDS_QUOTES = re.compile(r"\s|.*[\r\n]", re.DOTALL).match
 """Blanks at the beginning, which our reader skips outside of quotes; line ends, of which `csv` quotes only its own."""

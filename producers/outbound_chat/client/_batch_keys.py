@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from outbound_chat.client._checks import LONGEST_KEY, Errors
-from outbound_chat.errors import FieldError
+from outbound_chat.encryption import Seal
+from outbound_chat.model.errors import FieldError
 from outbound_chat.request import Code
-from outbound_chat.seal import Seal
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,15 +22,15 @@ from outbound_chat.client._jobs import new_job
 from outbound_chat.client._options import ROW_OPTIONS
 from outbound_chat.client._quiet import ServerClock, out_of_quiet_hours
 from outbound_chat.client._verbs import Verbs
-from outbound_chat.errors import FieldError, InvalidJob
-from outbound_chat.ids import new_local_id
-from outbound_chat.jobs import Priority
+from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat.model.ids import new_local_id
+from outbound_chat.model.jobs import Priority
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, is_missing
+from outbound_chat.request.codec import write_stored
+from outbound_chat.request.templates import Template
 from outbound_chat.store import Keys, calls
 from outbound_chat.store.calls import Call, NewJob, Opened
 from outbound_chat.store.records import lane_of
-from outbound_chat.stored import write_stored
-from outbound_chat.templates import Template
 
 OF_THE_BATCH = frozenset({"weight", "concurrency", "template"})
 _SURELY_VALUES = frozenset({str, int, bool, dict, list, datetime, Priority})

@@ -23,8 +23,8 @@ from outbound_chat.client._checks import UNREADABLE_KEY, Errors
 from outbound_chat.client._durability import Guard
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs, max_age_ms
-from outbound_chat.errors import BatchClosed, BatchKeyConflict, FieldError, InvalidJob, UnknownBatch
-from outbound_chat.jobs import BatchReceipt, BatchStart, Rejection
+from outbound_chat.model.errors import BatchClosed, BatchKeyConflict, FieldError, InvalidJob, UnknownBatch
+from outbound_chat.model.jobs import BatchReceipt, BatchStart, Rejection
 from outbound_chat.request import Code
 from outbound_chat.store import calls
 from outbound_chat.store.calls import KeyUse, NewJob, NotOpen, Opened, Other

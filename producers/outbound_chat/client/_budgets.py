@@ -6,7 +6,7 @@ Steps that a client runs, as those of `_verbs`.
 import logging
 
 from outbound_chat.client._steps import Steps, ask
-from outbound_chat.errors import StoreError
+from outbound_chat.model.errors import StoreError
 from outbound_chat.store import ACCESS, Keys, calls
 
 logger = logging.getLogger(__name__)

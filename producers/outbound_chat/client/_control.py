@@ -6,9 +6,9 @@ from outbound_chat.client._checks import LONGEST_REASON, Errors, check_label, ch
 from outbound_chat.client._moved import left_behind
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs
-from outbound_chat.errors import BatchClosed, FieldError, InvalidJob, SettingsError, UnknownBatch
-from outbound_chat.ids import split_id
-from outbound_chat.reports import Hold
+from outbound_chat.model.errors import BatchClosed, FieldError, InvalidJob, SettingsError, UnknownBatch
+from outbound_chat.model.ids import split_id
+from outbound_chat.model.operations import Hold
 from outbound_chat.request import Code
 from outbound_chat.store import calls
 

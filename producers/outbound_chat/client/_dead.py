@@ -8,7 +8,8 @@ from outbound_chat.client._checks import Errors, Timing
 from outbound_chat.client._quiet import out_of_quiet_hours
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs, max_age_ms
-from outbound_chat.errors import (
+from outbound_chat.encryption import Seal
+from outbound_chat.model.errors import (
     FieldError,
     InvalidJob,
     NewerVersion,
@@ -17,15 +18,14 @@ from outbound_chat.errors import (
     UnknownJob,
     Unprotected,
 )
-from outbound_chat.ids import new_local_id, split_id
-from outbound_chat.jobs import Job, JobState
-from outbound_chat.reports import DeadLetters
+from outbound_chat.model.ids import new_local_id, split_id
+from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.model.operations import DeadLetters
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
-from outbound_chat.seal import Seal
+from outbound_chat.request.codec import UnreadableRequest, read_stored, write_stored
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Replayed, StoredJob
 from outbound_chat.store.records import from_ms, lane_of
-from outbound_chat.stored import UnreadableRequest, read_stored, write_stored
 
 STATES = (JobState.FAILED, JobState.UNCERTAIN)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from outbound_chat.client._checks import Errors
 from outbound_chat.client._steps import Steps, ask
-from outbound_chat.errors import FieldError, NotDurable, StoreError
+from outbound_chat.model.errors import FieldError, NotDurable, StoreError
 from outbound_chat.request import Code
 from outbound_chat.store import Forbidden, Keys, calls, lacking
 from outbound_chat.store.calls import Standing

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 
-from outbound_chat.errors import StoreError, StoreUnavailable
+from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.store import AsyncStore, AsyncSubscription
 
 REREAD_SECONDS = 10.0

@@ -3,12 +3,12 @@
 import hashlib
 
 from outbound_chat.client._checks import Timing, fingerprints
-from outbound_chat.jobs import Job
+from outbound_chat.encryption import Seal
+from outbound_chat.model.jobs import Job
 from outbound_chat.request import ChatRequest
-from outbound_chat.seal import Seal
+from outbound_chat.request.codec import write_stored
 from outbound_chat.store.calls import NewJob
 from outbound_chat.store.records import job_of_head
-from outbound_chat.stored import write_stored
 
 
 def new_job(

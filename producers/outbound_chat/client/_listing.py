@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from outbound_chat.client._progress import NO_WORKER, batch_from_book
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs
-from outbound_chat.errors import FieldError, InvalidJob
-from outbound_chat.jobs import Batch
-from outbound_chat.reports import BatchPage
+from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat.model.jobs import Batch
+from outbound_chat.model.operations import BatchPage
 from outbound_chat.request import Code
 from outbound_chat.store import calls
 from outbound_chat.store.calls import ListedBatches, Part

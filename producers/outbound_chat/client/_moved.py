@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Sequence
 from outbound_chat.client._checks import Errors, check_label
 from outbound_chat.client._numbers import NumberList
 from outbound_chat.client._steps import Steps, ask
-from outbound_chat.errors import InvalidJob
-from outbound_chat.reports import SuppressedNumber
-from outbound_chat.seal import Seal
+from outbound_chat.encryption import Seal
+from outbound_chat.model.errors import InvalidJob
+from outbound_chat.model.operations import SuppressedNumber
 from outbound_chat.store import Keys, calls
 from outbound_chat.store.calls import FIRST_PAGE, Left
 from outbound_chat.store.records import to_ms

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from outbound_chat.client._steps import Steps, ask
-from outbound_chat.errors import MissingKey, StoreError
-from outbound_chat.reports import SuppressedNumber
-from outbound_chat.seal import Damaged, Seal
+from outbound_chat.encryption import Damaged, Seal
+from outbound_chat.model.errors import MissingKey, StoreError
+from outbound_chat.model.operations import SuppressedNumber
 from outbound_chat.store import Keys, calls
 from outbound_chat.store.calls import FIRST_PAGE, Listed, OtherKey
 from outbound_chat.store.records import from_ms, to_ms

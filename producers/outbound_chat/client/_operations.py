@@ -11,8 +11,8 @@ from outbound_chat.client._dead import Dead
 from outbound_chat.client._options import DeadFilter, RequestOptions
 from outbound_chat.client._steps import Steps
 from outbound_chat.client._verbs import Verbs
-from outbound_chat.jobs import Batch, Job, JobState
-from outbound_chat.reports import BatchPage, BudgetStatus, DeadLetters, Events, Hold, JobPage, Lanes
+from outbound_chat.model.jobs import Batch, Job, JobState
+from outbound_chat.model.operations import BatchPage, BudgetStatus, DeadLetters, Events, Hold, JobPage, Lanes
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Required, TypedDict
 
-from outbound_chat.jobs import JobState, Priority
+from outbound_chat.model.jobs import JobState, Priority
 from outbound_chat_config import Durability
 
 DurabilityName = Literal["memory", "fsync"]

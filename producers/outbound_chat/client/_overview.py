@@ -6,10 +6,10 @@ from outbound_chat.client._moved import SenderList
 from outbound_chat.client._numbers import MARKED
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs
-from outbound_chat.errors import FieldError, InvalidJob, UnknownBatch
-from outbound_chat.ids import split_id
-from outbound_chat.jobs import Job, JobState
-from outbound_chat.reports import BudgetStatus, JobPage, Lanes, LaneStatus, SuppressedPage
+from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
+from outbound_chat.model.ids import split_id
+from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.model.operations import BudgetStatus, JobPage, Lanes, LaneStatus, SuppressedPage
 from outbound_chat.request import Code
 from outbound_chat.store import calls
 

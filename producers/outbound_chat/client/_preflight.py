@@ -17,9 +17,9 @@ from typing import Any, Self
 from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs, max_age_ms
-from outbound_chat.ids import new_local_id
-from outbound_chat.jobs import ExpiringRow, Preflight, Priority
-from outbound_chat.prediction import Chats, Lane, Pace, predict, rate_now
+from outbound_chat.forecast import Chats, Lane, Pace, predict, rate_now
+from outbound_chat.model.ids import new_local_id
+from outbound_chat.model.jobs import ExpiringRow, Preflight, Priority
 from outbound_chat.store import calls
 from outbound_chat.store.records import from_ms, lane_of
 from outbound_chat_config import chat_duration

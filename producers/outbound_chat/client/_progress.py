@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from outbound_chat.jobs import ACTIVE, FINAL, Batch, JobState
-from outbound_chat.prediction import Pace, predict, rate_now
+from outbound_chat.forecast import Pace, predict, rate_now
+from outbound_chat.model.jobs import ACTIVE, FINAL, Batch, JobState
 from outbound_chat.store.calls import BOOK_TEXTS, Book
 from outbound_chat.store.records import from_ms
 

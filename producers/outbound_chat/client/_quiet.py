@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from outbound_chat.client._checks import Errors, Timing
-from outbound_chat.errors import FieldError
-from outbound_chat.jobs import Priority
-from outbound_chat.quiet import next_open_ms
+from outbound_chat.model.errors import FieldError
+from outbound_chat.model.jobs import Priority
 from outbound_chat.request import Code
+from outbound_chat.request.quiet_hours import next_open_ms
 from outbound_chat_config import Sender
 
 

@@ -16,7 +16,7 @@ from outbound_chat.client._suppression import (
     removing,
 )
 from outbound_chat.client._verbs import Verbs
-from outbound_chat.reports import SuppressedNumber, SuppressedPage
+from outbound_chat.model.operations import SuppressedNumber, SuppressedPage
 from outbound_chat.store.calls import FIRST_PAGE
 from outbound_chat_config import Settings
 

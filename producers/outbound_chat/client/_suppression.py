@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from outbound_chat.client._moved import SenderList
 from outbound_chat.client._steps import Steps
-from outbound_chat.errors import FieldError, InvalidNumbers
-from outbound_chat.jobs import Rejection
+from outbound_chat.model.errors import FieldError, InvalidNumbers
+from outbound_chat.model.jobs import Rejection
 from outbound_chat.request import number_fault
 from outbound_chat.store import calls
 

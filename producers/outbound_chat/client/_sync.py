@@ -16,10 +16,10 @@ from outbound_chat.client._suppressing import Suppressing
 from outbound_chat.client._verbs import Verbs, time_left
 from outbound_chat.client._webhooks import Webhooks
 from outbound_chat.client._why import why
-from outbound_chat.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable
-from outbound_chat.jobs import Batch, BatchReceipt, Job, Preflight
+from outbound_chat.model.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable
+from outbound_chat.model.jobs import Batch, BatchReceipt, Job, Preflight
+from outbound_chat.model.why import Why
 from outbound_chat.store import Store
-from outbound_chat.why import Why
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")

@@ -25,7 +25,8 @@ from outbound_chat.client._jobs import fresh_job, new_job
 from outbound_chat.client._progress import batch_from_book
 from outbound_chat.client._quiet import out_of_quiet_hours
 from outbound_chat.client._steps import Steps, ask
-from outbound_chat.errors import (
+from outbound_chat.encryption import Seal
+from outbound_chat.model.errors import (
     FieldError,
     IdempotencyConflict,
     InvalidJob,
@@ -35,11 +36,10 @@ from outbound_chat.errors import (
     UnknownJob,
     WaitTimeout,
 )
-from outbound_chat.ids import new_local_id, split_id
-from outbound_chat.jobs import Batch, Job, Priority
-from outbound_chat.reports import Events
+from outbound_chat.model.ids import new_local_id, split_id
+from outbound_chat.model.jobs import Batch, Job, Priority
+from outbound_chat.model.operations import Events
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, match_sender
-from outbound_chat.seal import Seal
 from outbound_chat.store import Keys, calls
 from outbound_chat.store.calls import NotOpen, Other
 from outbound_chat.store.records import lane_of

@@ -7,8 +7,8 @@ from typing import TypeVar
 from outbound_chat.client._documented import documented_by
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs
-from outbound_chat.errors import FieldError, InvalidJob
-from outbound_chat.reports import DeadWebhook, WebhookHost
+from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat.model.operations import DeadWebhook, WebhookHost
 from outbound_chat.request import Code
 from outbound_chat.store import calls
 

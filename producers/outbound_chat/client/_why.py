@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.client._why_stops import HAIR, Line, Stop, end_or_call, stops_of
-from outbound_chat.errors import UnknownJob
-from outbound_chat.ids import split_id
-from outbound_chat.jobs import Job
-from outbound_chat.lengths import after
+from outbound_chat.model.durations import after
+from outbound_chat.model.errors import UnknownJob
+from outbound_chat.model.ids import split_id
+from outbound_chat.model.jobs import Job
+from outbound_chat.model.why import WaitReason, Why
 from outbound_chat.store import calls
 from outbound_chat.store.calls import Waiting
 from outbound_chat.store.records import from_ms
-from outbound_chat.why import WaitReason, Why
 
 _MENTIONED = frozenset(
     {

@@ -1,6 +1,6 @@
 """The words in which people are told why a job waits."""
 
-from outbound_chat.jobs import Job, JobState
+from outbound_chat.model.jobs import Job, JobState
 
 _ENDS = {
     JobState.SENT: "It waits for nothing: Connect accepted it.",

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from outbound_chat.http._problems import MEDIA_TYPE
-from outbound_chat.plain import to_plain_json
+from outbound_chat.model.json import to_plain_json
 
 Responses = dict[int | str, dict[str, Any]]
 PROBLEM = {"$ref": "#/components/schemas/Problem"}

@@ -13,8 +13,6 @@ from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request
 
-from outbound_chat.api_keys import ANY_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
-from outbound_chat.errors import FieldError
 from outbound_chat.http._codes import Code
 from outbound_chat.http._keyring import Keyring
 from outbound_chat.http._limits import Limits
@@ -22,6 +20,8 @@ from outbound_chat.http._local import refuse_foreign_pages
 from outbound_chat.http._problems import Problem
 from outbound_chat.http._service import service_of
 from outbound_chat.http._view import View
+from outbound_chat.model.api_keys import ANY_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
+from outbound_chat.model.errors import FieldError
 from outbound_chat.request import MOST_FINDINGS, Code as FieldCode
 from outbound_chat.store.calls import Spent, StoredKey
 from outbound_chat_config import is_number

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from outbound_chat.client import BATCH_OPTIONS
-from outbound_chat.errors import FieldError, InvalidJob, OutboundChatError
 from outbound_chat.http._answers import OF_BODIES, answered, documented
 from outbound_chat.http._auth import CanEnqueue, CanOperate, CanRead
 from outbound_chat.http._body import JSON_TYPE, json_object, key_in_header, media_type
@@ -21,11 +20,12 @@ from outbound_chat.http._rows_body import CSV_TYPE, JSON_LINES_TYPES, Rejections
 from outbound_chat.http._service import service_of, unless_over, while_there
 from outbound_chat.http._turns import Turns
 from outbound_chat.http._view import View
-from outbound_chat.jobs import BatchReceipt, JobState, Rejection
-from outbound_chat.plain import to_plain_json
+from outbound_chat.model.errors import FieldError, InvalidJob, OutboundChatError
+from outbound_chat.model.jobs import BatchReceipt, JobState, Rejection
+from outbound_chat.model.json import to_plain_json
 from outbound_chat.request import ChatRequest, Code as FieldCode
+from outbound_chat.request.templates import Template
 from outbound_chat.rows import UnusableFile, converted
-from outbound_chat.templates import Template
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 

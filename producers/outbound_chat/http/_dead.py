@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from outbound_chat.client import ROW_OPTIONS
-from outbound_chat.errors import FieldError, InvalidJob, MissingKey, NewerVersion, NotReplayable, Unprotected
 from outbound_chat.http._answers import OF_BODIES, answered, documented
 from outbound_chat.http._auth import CanOperate, CanRead
 from outbound_chat.http._body import json_object
@@ -19,7 +18,8 @@ from outbound_chat.http._request_schemas import REPLAY_BODY, REPLAYS_BODY
 from outbound_chat.http._service import while_there
 from outbound_chat.http._turns import Turns
 from outbound_chat.http._view import View
-from outbound_chat.jobs import Job
+from outbound_chat.model.errors import FieldError, InvalidJob, MissingKey, NewerVersion, NotReplayable, Unprotected
+from outbound_chat.model.jobs import Job
 from outbound_chat.request import ChatRequest, Code
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import MOST_FINDINGS, Code
 
 _WORDS = {str: "text", bool: "true or false", int: "a whole number", list: "a list"}

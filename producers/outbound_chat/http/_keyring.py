@@ -8,8 +8,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from outbound_chat.api_keys import ApiKey
-from outbound_chat.errors import StoreError, StoreUnavailable
+from outbound_chat.model.api_keys import ApiKey
+from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.store import ACCESS, AsyncStore, calls
 from outbound_chat.store.calls import FoundKey, Spent
 

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from outbound_chat.reports import BudgetStatus
+from outbound_chat.model.operations import BudgetStatus
 
 WAITING = ("waiting", "leased")
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from outbound_chat.api_keys import ApiKey
 from outbound_chat.http._codes import Code
 from outbound_chat.http._problems import Problem
-from outbound_chat.jobs import Batch, Job
+from outbound_chat.model.api_keys import ApiKey
+from outbound_chat.model.jobs import Batch, Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
-"""Answers as the OpenAPI document shows them. They are sent by `outbound_chat.plain`; a test compares the two."""
+"""Answers as the OpenAPI document shows them. They are sent by `outbound_chat.model.json`; a test compares the two."""
 
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from outbound_chat.jobs import JobState, WebhookState
-from outbound_chat.why import WaitReason
+from outbound_chat.model.jobs import JobState, WebhookState
+from outbound_chat.model.why import WaitReason
 
 _MODEL = ConfigDict(use_attribute_docstrings=True, extra="forbid")
 

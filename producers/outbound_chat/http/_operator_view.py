@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from outbound_chat.client import AsyncOutboundChat
-from outbound_chat.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.http._codes import Code
 from outbound_chat.http._limits import Limits
 from outbound_chat.http._problems import Problem
-from outbound_chat.jobs import Batch, Job
-from outbound_chat.reports import BatchPage, BudgetStatus, DeadLetters, Events, Hold, SuppressedPage
+from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
+from outbound_chat.model.jobs import Batch, Job
+from outbound_chat.model.operations import BatchPage, BudgetStatus, DeadLetters, Events, Hold, SuppressedPage
 from outbound_chat.request import Code as FieldCode
 from outbound_chat_config import Sender, Settings
 

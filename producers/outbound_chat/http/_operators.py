@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from outbound_chat.errors import FieldError, InvalidJob
 from outbound_chat.http._answers import OF_BODIES, answered, documented
 from outbound_chat.http._auth import CanOperate, CanRead
 from outbound_chat.http._body import json_object
@@ -18,6 +17,7 @@ from outbound_chat.http._operator_models import (
 )
 from outbound_chat.http._request_schemas import HOLD_BODY
 from outbound_chat.http._service import while_there
+from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import Code
 
 router = APIRouter(prefix="/v1", tags=["operators"])

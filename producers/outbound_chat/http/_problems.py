@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from outbound_chat.errors import (
+from outbound_chat.http._codes import TITLES, Code
+from outbound_chat.model.errors import (
     BatchClosed,
     BatchKeyConflict,
     FieldError,
@@ -32,8 +33,7 @@ from outbound_chat.errors import (
     UnknownJob,
     Unprotected,
 )
-from outbound_chat.http._codes import TITLES, Code
-from outbound_chat.plain import to_plain_json
+from outbound_chat.model.json import to_plain_json
 from outbound_chat.request import Code as FieldCode
 
 MEDIA_TYPE = "application/problem+json"

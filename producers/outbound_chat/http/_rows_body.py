@@ -7,13 +7,13 @@ from typing import Any
 
 from starlette.requests import Request
 
-from outbound_chat.errors import InvalidJob
 from outbound_chat.http._body import parts_of
 from outbound_chat.http._turns import Turns
-from outbound_chat.jobs import Rejection
-from outbound_chat.plain import to_plain_json
+from outbound_chat.model.errors import InvalidJob
+from outbound_chat.model.jobs import Rejection
+from outbound_chat.model.json import to_plain_json
+from outbound_chat.request.templates import Template
 from outbound_chat.rows import CsvReader, JsonReader, RowReader, UnusableFile
-from outbound_chat.templates import Template
 
 CSV_TYPE = "text/csv"
 JSON_LINES_TYPES = ("application/x-ndjson", "application/jsonl")

@@ -5,13 +5,13 @@ import socket
 
 import uvicorn
 
-from outbound_chat.access import ApiKeys
-from outbound_chat.api_keys import KeyState
+from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.ending import Ending
-from outbound_chat.errors import SettingsError, StoreError
 from outbound_chat.http._app import create_app
 from outbound_chat.http._local import is_loopback
 from outbound_chat.http._processes import Processes, end_with_parent
+from outbound_chat.model.api_keys import KeyState
+from outbound_chat.model.errors import SettingsError, StoreError
 from outbound_chat.store import Store
 from outbound_chat_config import Settings, load_settings
 

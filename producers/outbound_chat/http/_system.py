@@ -6,11 +6,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from outbound_chat.errors import StoreError, StoreUnavailable
 from outbound_chat.http._answers import answered, documented
 from outbound_chat.http._auth import COUNTERS, CanRead
 from outbound_chat.http._ledger_metrics import ledger_text
 from outbound_chat.http._service import service_of
+from outbound_chat.model.errors import StoreError, StoreUnavailable
 
 router = APIRouter(tags=["service"])
 READY_SECONDS = 1.0

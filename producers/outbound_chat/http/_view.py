@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from typing import Any, cast
 
-from outbound_chat.errors import (
+from outbound_chat.http._codes import Code
+from outbound_chat.http._problems import Problem
+from outbound_chat.http._webhook_view import WebhookView
+from outbound_chat.model.errors import (
     BatchKeyConflict,
     FieldError,
     IdempotencyConflict,
@@ -16,13 +19,10 @@ from outbound_chat.errors import (
     UnknownJob,
     WaitTimeout,
 )
-from outbound_chat.http._codes import Code
-from outbound_chat.http._problems import Problem
-from outbound_chat.http._webhook_view import WebhookView
-from outbound_chat.jobs import Batch, BatchReceipt, Job, Rejection
-from outbound_chat.reports import JobPage
+from outbound_chat.model.jobs import Batch, BatchReceipt, Job, Rejection
+from outbound_chat.model.operations import JobPage
+from outbound_chat.model.why import Why
 from outbound_chat.request import Code as FieldCode, match_sender
-from outbound_chat.why import Why
 
 OnRejected = Callable[[Rejection], None]
 CHECK_SECONDS = 1.0

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from outbound_chat.errors import FieldError, InvalidJob
 from outbound_chat.http._answers import OF_BODIES, answered, documented
 from outbound_chat.http._auth import CanOperate, CanRead
 from outbound_chat.http._body import json_object
@@ -13,6 +12,7 @@ from outbound_chat.http._fields import read_fields
 from outbound_chat.http._operator_models import DeadWebhooksModel, ReplayedWebhooksModel, WebhookHostsModel
 from outbound_chat.http._request_schemas import REPLAY_WEBHOOKS_BODY
 from outbound_chat.http._service import while_there
+from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import Code
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])

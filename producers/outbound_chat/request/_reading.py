@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request._codes import Code
 from outbound_chat.request._names import DISPLAY_NAME, OF_A_JOB, OPTIONS, SHORT_NAMES, Names, closest, step
 from outbound_chat.request._plain import is_missing, last_part, plain, segment_value

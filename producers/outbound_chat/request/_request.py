@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Self
 
-from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request._codes import Code
 from outbound_chat.request._names import API_NAMES, STORED_NAMES, Names, step, written
 from outbound_chat.request._reading import read_call, read_options

@@ -4,8 +4,8 @@ import csv
 import re
 from collections import Counter
 
+from outbound_chat.request.templates import Template
 from outbound_chat.rows._values import COLUMNS, known_column
-from outbound_chat.templates import Template
 
 _BLANK_BEFORE_QUOTE = re.compile(r'[^\S \r\n]\s*"')
 """Tabs and the like, for spaces `csv` skips: with them the quote, and a comma behind it, would be part of the cell."""

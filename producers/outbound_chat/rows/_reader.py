@@ -10,11 +10,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from outbound_chat.errors import InvalidJob
+from outbound_chat.model.errors import InvalidJob
 from outbound_chat.request import Code
+from outbound_chat.request.templates import Template
 from outbound_chat.rows._columns import UnusableFile, broken, checked_columns, misfit
 from outbound_chat.rows._values import Row, TooManyMembers, parse_json, refused
-from outbound_chat.templates import Template
 
 # A message is at most 16,384 bytes and attributes 32,768: a row beyond that is no job.
 LONGEST_LINE = 1_000_000

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any, NoReturn
 
 from outbound_chat.client import ROW_OPTIONS
-from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import Code
 from outbound_chat_config import whole_number
 

@@ -37,7 +37,7 @@ class Cluster(redis.RedisCluster):
 
     def _get_command_keys(self, *args: Any) -> Any:
         base: Any = super()
-        return keys_of_function(args[0], args[1:]) or base._get_command_keys(*args)
+        return keys_of_function(args[0], args[1:]) or base._get_command_keys(*args)  # noqa: SLF001  # what redis-py asks for the slot by
 
     def get_node(self, host: str | None = None, port: int | None = None, node_name: str | None = None) -> Any:
         """The node; made if a redirection names one that is not known."""

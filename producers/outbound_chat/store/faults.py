@@ -29,7 +29,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from outbound_chat.errors import StoreError, StoreUnavailable
+from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.store.deadline import UNSENT
 
 FAULTS = (RedisError, RedisClusterException)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import NoScriptError, TimeoutError as RedisTimeoutError
 
-from outbound_chat.errors import StoreError, StoreUnavailable
+from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.store.deadline import Deadline
 from outbound_chat.store.faults import FAULTS, in_our_words, is_refusal, may_have_run, no_node, passes, says
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
-from outbound_chat.errors import NewerVersion
-from outbound_chat.jobs import Attempt, Job, JobState, Priority, Webhook, WebhookState
+from outbound_chat.model.errors import NewerVersion
+from outbound_chat.model.jobs import Attempt, Job, JobState, Priority, Webhook, WebhookState
 
 RECORD_VERSION = 1
 OLDEST_VERSION = 1

@@ -75,7 +75,9 @@ def load_script(name: str, *, shebang: bool = True) -> Script:
 def load_library() -> Library:
     """The library of all scripts."""
     version = _version()
-    return Library(f"outbound_chat_{version}", f"#!lua name=outbound_chat_{version}\nlocal SUFFIX = '_{version}'\n{_functions()}")
+    return Library(
+        f"outbound_chat_{version}", f"#!lua name=outbound_chat_{version}\nlocal SUFFIX = '_{version}'\n{_functions()}"
+    )
 
 
 def _function_name(script: str) -> str:
@@ -184,9 +186,7 @@ class Ways:
         if _UNKNOWN_FUNCTION in text or _LOADED_BEFORE in text:
             return True
         # Only workers need the right to load functions, and a full server takes none.
-        is_refused = isinstance(error, NoPermissionError | OutOfMemoryError) and (
-            way.loads or command.lower() in text
-        )
+        is_refused = isinstance(error, NoPermissionError | OutOfMemoryError) and (way.loads or command.lower() in text)
         if is_refused or "unknown command" in text:
             self._refused_until = time.monotonic() + REFUSED_SECONDS
             return True

@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from outbound_chat.errors import StoreUnavailable
+from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.store.store import Store
 
 ASKED = ("appendfsync", "save", "maxmemory-policy", "cluster-enabled", "cluster-require-full-coverage")

@@ -9,7 +9,6 @@ from redis.exceptions import ResponseError
 
 from outbound_chat.store.calls import Call
 from outbound_chat.store.connection import AnyAsyncRedis, any_node, connect_async, patience
-from outbound_chat.store.deadline import Deadline
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.scripts import Ways, knows_shebang
 from outbound_chat.store.sentinel import close_sentinels_async

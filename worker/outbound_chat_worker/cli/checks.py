@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError, OperationalError
 
-from outbound_chat.checks import Check, Level
-from outbound_chat.errors import StoreError
+from outbound_chat.model.diagnostics import Check, Level
+from outbound_chat.model.errors import StoreError
 from outbound_chat.store import Forbidden, Store
 from outbound_chat_config import Sender, Settings
 from outbound_chat_worker.celery import PUMP_TASK, QUEUE, WEBHOOKS_TASK, app

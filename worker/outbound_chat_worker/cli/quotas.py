@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from botocore.exceptions import ClientError
 
-from outbound_chat.checks import Check, Level
+from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat_config import Sender, Settings
 from outbound_chat_worker.connect import RATE_QUOTA, UNANSWERED, Connect, identity_of
 

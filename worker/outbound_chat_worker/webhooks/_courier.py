@@ -15,8 +15,8 @@ from datetime import timedelta
 from queue import Empty, SimpleQueue
 from threading import Event
 
-from outbound_chat.errors import StoreError
-from outbound_chat.ids import new_local_id
+from outbound_chat.model.errors import StoreError
+from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import calls
 from outbound_chat.store.calls import ClaimedWebhook, ClaimedWebhooks, WebhookResult
 from outbound_chat_worker.runtime import Runtime

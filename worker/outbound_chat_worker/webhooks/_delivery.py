@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from outbound_chat import OutboundChat
-from outbound_chat.errors import UnknownBatch
-from outbound_chat.jobs import Batch, Job
-from outbound_chat.plain import to_plain_json
+from outbound_chat.model.errors import UnknownBatch
+from outbound_chat.model.jobs import Batch, Job
+from outbound_chat.model.json import to_plain_json
 from outbound_chat.store import calls
 from outbound_chat.store.calls import ClaimedWebhook, WebhookResult
 from outbound_chat.store.records import from_ms

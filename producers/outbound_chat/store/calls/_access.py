@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from outbound_chat.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope
-from outbound_chat.errors import StoreError
+from outbound_chat.model.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope
+from outbound_chat.model.errors import StoreError
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import from_ms, to_ms

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from outbound_chat.errors import StoreError
-from outbound_chat.jobs import Job
-from outbound_chat.prediction import Pace
+from outbound_chat.forecast import Pace
+from outbound_chat.model.errors import StoreError
+from outbound_chat.model.jobs import Job
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.calls._pace import read_pace_json
 from outbound_chat.store.keys import Keys

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from outbound_chat.jobs import JobState
-from outbound_chat.reports import Event, EventKind, Events
+from outbound_chat.model.jobs import JobState
+from outbound_chat.model.operations import Event, EventKind, Events
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import from_ms

@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from outbound_chat.jobs import Priority
-from outbound_chat.reports import LaneStatus
+from outbound_chat.model.jobs import Priority
+from outbound_chat.model.operations import LaneStatus
+from outbound_chat.model.why import WaitReason
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import from_ms
-from outbound_chat.why import WaitReason
 
 MOST_LANES = 50
 WIDTH = 8

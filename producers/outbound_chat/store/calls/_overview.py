@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from outbound_chat.reports import BudgetStatus, Hold
+from outbound_chat.model.operations import BudgetStatus, Hold
 from outbound_chat.store.calls._batches import is_count
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
-from outbound_chat.prediction import Chats, Curve, Lane, Pace
+from outbound_chat.forecast import Chats, Curve, Lane, Pace
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from outbound_chat.findings import FindingKind
+from outbound_chat.model.consistency import FindingKind
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 

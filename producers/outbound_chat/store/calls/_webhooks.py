@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from outbound_chat.jobs import Job
-from outbound_chat.reports import DeadWebhook, WebhookHost
+from outbound_chat.model.jobs import Job
+from outbound_chat.model.operations import DeadWebhook, WebhookHost
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import LAST_MS, UnreadableRecord, from_ms, job_from_head

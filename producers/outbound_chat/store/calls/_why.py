@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from outbound_chat.errors import NewerVersion
-from outbound_chat.jobs import Job
+from outbound_chat.model.errors import NewerVersion
+from outbound_chat.model.jobs import Job
 from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from outbound_chat.errors import FieldError
+from outbound_chat.model.errors import FieldError
 
 
 class JobState(StrEnum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from outbound_chat.jobs import Job
+from outbound_chat.model.jobs import Job
 
 
 class WaitReason(StrEnum):

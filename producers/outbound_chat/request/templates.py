@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from outbound_chat.errors import FieldError, InvalidJob
+from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import MOST_FINDINGS, Code, is_missing
 
 FIELDS = ("text", "display_name")

@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from outbound_chat.jobs import Batch, Job
+from outbound_chat.model.jobs import Batch, Job
 
 
 def plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ Only their hashes are stored, in Redis, below the prefix and outside any budget.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from outbound_chat.api_keys import ApiKey, NewApiKey, digest_of, id_of, new_token
+from outbound_chat.model.api_keys import ApiKey, NewApiKey, digest_of, id_of, new_token
 from outbound_chat.store import ACCESS, Store, calls
 
 

@@ -2,8 +2,8 @@
 
 import json
 
+from outbound_chat.encryption import Damaged, Seal
 from outbound_chat.request import ChatRequest
-from outbound_chat.seal import Damaged, Seal
 
 # Made once: `json.dumps` would make it anew for each of 100,000 rows.
 _write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

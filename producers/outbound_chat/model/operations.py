@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from outbound_chat.jobs import Batch, Job, JobState, Priority
-from outbound_chat.why import WaitReason
+from outbound_chat.model.jobs import Batch, Job, JobState, Priority
+from outbound_chat.model.why import WaitReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

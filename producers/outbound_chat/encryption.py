@@ -16,7 +16,7 @@ import hmac
 import re
 from typing import Any
 
-from outbound_chat.errors import MissingKey
+from outbound_chat.model.errors import MissingKey
 from outbound_chat_config import EncryptionSettings, SettingsError
 
 PREFIX = "sealed:"
