@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import Store, calls
-from outbound_chat.store.calls import Claimed, Result
+from outbound_chat.store import Store, scripts
+from outbound_chat.store.scripts import Claimed, Result
 from tests.harness import Harness, free_port, number, running_harness
 
 JOB = {"sender": "support", "text": "Your parcel arrives today"}
@@ -67,14 +67,14 @@ def rows(count: int, every: int) -> Iterator[bytes]:
 def send_all(store: Store) -> None:
     """What a worker does, without one: so that the moment of the result is known."""
     keys, claim = store.keys("main"), new_local_id()
-    call = calls.claim(keys, pump="bench", claim_id=claim, wanted=500, lease_ms=60_000, linger_ms=0, nonce="")
+    call = scripts.claim(keys, pump="bench", claim_id=claim, wanted=500, lease_ms=60_000, linger_ms=0, nonce="")
     claimed = store.run(call)
     if isinstance(claimed, Claimed):
         results = [
             Result(local_id=job.local_id, claim=claim, outcome="sent", contact_id=f"c-{job.local_id}")
             for job in claimed.jobs
         ]
-        store.run(calls.finish(keys, results))
+        store.run(scripts.finish(keys, results))
 
 
 async def read_once(http: httpx.AsyncClient, job_id: str) -> float:
@@ -162,7 +162,7 @@ def main() -> None:
     ):
         keys = store.keys("main")
         limits: dict[str, Any] = {"rate": 10_000.0, "burst": 10_000, "max_pumps": 1, "keep_ms": 600_000}
-        store.run(calls.configure(keys, version="v", senders={}, weights={}, **limits))
+        store.run(scripts.configure(keys, version="v", senders={}, weights={}, **limits))
         process, url = start(stack)
         asyncio.run(polls(url, process, store, options.pollers, options.seconds))
         for count, every in ((2_000, 100), (options.rows, 100), (options.rows, 2)):

@@ -14,8 +14,8 @@ from benchmarks.stack import SENDER, TEXT
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Priority
 from outbound_chat.request import ChatRequest
-from outbound_chat.store import Call, Keys, Store, calls
-from outbound_chat.store.calls import NewJob, Result
+from outbound_chat.store import Keys, ScriptCall, Store, scripts
+from outbound_chat.store.scripts import NewJob, Result
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import number
 from tests.store.ledger import DAY_MS, Ledger, Taken, lane, new_job
@@ -68,7 +68,7 @@ class Side:
         batch = new_local_id()
         name = lane(Priority.BULK, SENDER, batch=batch)
         keys = self._ledger.keys
-        self._ledger.run(calls.open_batch(keys, batch=batch, lane=name, name="bench", shared=_SHARED))
+        self._ledger.run(scripts.open_batch(keys, batch=batch, lane=name, name="bench", shared=_SHARED))
         self.due_lanes = [name]
 
     def open_lanes(self, count: int) -> None:
@@ -99,8 +99,8 @@ class Side:
         lanes = len(self.due_lanes)
         for index, name in enumerate(self.due_lanes):
             share = (count + lanes - 1 - index) // lanes
-            for start in range(0, share, calls.MOST_JOBS):
-                yield name, min(calls.MOST_JOBS, share - start)
+            for start in range(0, share, scripts.MOST_JOBS):
+                yield name, min(scripts.MOST_JOBS, share - start)
 
     def new_jobs(self, name: str, count: int, *, send_at_ms: int = 0) -> list[NewJob]:
         """New jobs for the lane: rows where it is a batch's, else single jobs with a whole request."""
@@ -127,7 +127,7 @@ class Side:
         """Names of the budget's keys."""
         return self._ledger.keys
 
-    def run(self, call: Call[T]) -> T:
+    def run(self, call: ScriptCall[T]) -> T:
         """Runs a call on the ledger's own connection."""
         return self._store.run(call)
 
@@ -138,7 +138,7 @@ class Side:
     def finish(self, taken: Taken) -> None:
         """Records the jobs as sent."""
         results = [Result(local_id=id_, claim=taken.claim, outcome="sent", contact_id=_CONTACT) for id_ in taken.ids]
-        self._ledger.run(calls.finish(self._ledger.keys, results))
+        self._ledger.run(scripts.finish(self._ledger.keys, results))
 
     def lose_place(self, name: str) -> str:
         """Takes a job out of its lane behind the scripts' back; its id."""

@@ -13,8 +13,8 @@ from typing import NoReturn
 
 from benchmarks.ledger import Side, running_side
 from benchmarks.report import Report, run
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Finding
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import Finding
 
 MOST_SHARE, MOST_SECONDS = 20_000, 60
 LEASE_MS = 30_000
@@ -36,7 +36,7 @@ class Waker:
     def look(self) -> tuple[Finding, ...]:
         """Waits for the next look, and gives what it found."""
         time.sleep(max(0.0, self._next - time.monotonic()))
-        call = calls.reconcile(self._side.keys, lease_ms=LEASE_MS)
+        call = scripts.reconcile(self._side.keys, lease_ms=LEASE_MS)
         done, cost = self._side.timed(lambda: self._side.run(call))
         self._next = time.monotonic() + done.next_ms / 1000
         self.server_us += cost.server

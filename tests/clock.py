@@ -6,9 +6,9 @@ from functools import cache
 
 from redis.exceptions import NoScriptError
 
-from outbound_chat.store import Call, Store
+from outbound_chat.store import ScriptCall, Store
 from outbound_chat.store.records import from_ms, to_ms
-from outbound_chat.store.scripts import load_script
+from outbound_chat.store.scripts._loader import load_script
 from tests.waiting import T
 
 _TIME = "redis.call('TIME')"
@@ -39,7 +39,7 @@ class ClockedStore(Store):
     def now(self, instant: datetime) -> None:
         self.now_ms = to_ms(instant)
 
-    def run(self, call: Call[T]) -> T:
+    def run(self, call: ScriptCall[T]) -> T:
         self.latest_ms = max(self.latest_ms, self.now_ms)
         source, sha = _clocked(call.script)
         seconds, ms = divmod(self.now_ms, 1000)

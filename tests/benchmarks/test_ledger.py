@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from benchmarks.ledger import running_side
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 
-JOBS = 20 * calls.MOST_JOBS
+JOBS = 20 * scripts.MOST_JOBS
 
 
 def test_a_ledger_of_rows_has_them_all(tmp_path: Path) -> None:

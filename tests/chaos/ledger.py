@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from outbound_chat.store import Keys, Store, calls
+from outbound_chat.store import Keys, Store, scripts
 from tests.store import invariants
 from tests.store.ledger import BUDGET, Ledger
 
@@ -78,9 +78,9 @@ def read_as(environment: Mapping[str, str], url: str, ids: Iterable[str]) -> Fou
 
 
 def _jobs(store: Store, keys: Keys, ids: list[str]) -> Iterable[tuple[str, Known]]:
-    for start in range(0, len(ids), calls.MOST_JOBS):
-        local_ids = [id_.partition(".")[2] for id_ in ids[start : start + calls.MOST_JOBS]]
-        for job in store.run(calls.read_jobs(keys, local_ids)).values():
+    for start in range(0, len(ids), scripts.MOST_JOBS):
+        local_ids = [id_.partition(".")[2] for id_ in ids[start : start + scripts.MOST_JOBS]]
+        for job in store.run(scripts.read_jobs(keys, local_ids)).values():
             yield job.id, Known(job.state.value, job.final, job.contact_id or "")
 
 

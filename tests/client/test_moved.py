@@ -9,8 +9,8 @@ import pytest
 from outbound_chat import OutboundChat, SettingsError
 from outbound_chat.cli.moved import moved_checks
 from outbound_chat.model.diagnostics import Level
-from outbound_chat.store import Store, calls
-from outbound_chat.store.calls import Claimed
+from outbound_chat.store import Store, scripts
+from outbound_chat.store.scripts import Claimed
 from outbound_chat_config import Settings
 from outbound_chat_worker.runtime import Runtime
 from tests.harness import INSTANCE_ID, number, sender
@@ -53,7 +53,7 @@ def test_its_limits_hold_where_its_jobs_wait(redis: fakeredis.FakeRedis, opened:
     runtime.store = store
     runtime.configure("main")
 
-    call = calls.claim(store.keys("main"), pump="p", claim_id="p:1", wanted=3, lease_ms=30_000, linger_ms=0, nonce="")
+    call = scripts.claim(store.keys("main"), pump="p", claim_id="p:1", wanted=3, lease_ms=30_000, linger_ms=0, nonce="")
     answer = store.run(call)
     assert isinstance(answer, Claimed)
     assert len(answer.jobs) == 1

@@ -60,7 +60,7 @@ def test_the_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> No
     zipfile.ZipFile(wheel).extractall(tmp_path)
     code = (
         "import outbound_chat, outbound_chat_worker\n"
-        "from outbound_chat.store.scripts import load_script\n"
+        "from outbound_chat.store.scripts._loader import load_script\n"
         "assert load_script('claim').source and load_script('submit').source\n"
         f"assert outbound_chat.__file__.startswith({str(tmp_path)!r}), outbound_chat.__file__\n"
     )

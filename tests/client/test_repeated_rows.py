@@ -10,7 +10,7 @@ import pytest
 import time_machine
 
 from outbound_chat import AsyncOutboundChat, InvalidJob, OutboundChat
-from outbound_chat.store import AsyncStore, Call, Store
+from outbound_chat.store import AsyncStore, ScriptCall, Store
 from tests.client.conftest import VALUES
 from tests.harness import number, sender
 from tests.waiting import T
@@ -25,7 +25,7 @@ class TellingStore(Store):
         super().__init__("redis://", client=redis)
         self.ran: list[str] = []
 
-    def run(self, call: Call[T]) -> T:
+    def run(self, call: ScriptCall[T]) -> T:
         self.ran.append(call.script)
         return super().run(call)
 

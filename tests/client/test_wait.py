@@ -11,8 +11,8 @@ import pytest
 
 from outbound_chat import AsyncOutboundChat, Batch, Job, JobState, OutboundChat, StoreUnavailable, WaitTimeout
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import Store, calls
-from outbound_chat.store.calls import Claimed, Result
+from outbound_chat.store import Store, scripts
+from outbound_chat.store.scripts import Claimed, Result
 from outbound_chat_worker.embedded import EmbeddedServer, embedded_server
 from tests.client.conftest import VALUES
 from tests.harness import number
@@ -37,7 +37,7 @@ def store(server: EmbeddedServer) -> Iterator[Store]:
     with Store(server.url, seconds=PATIENCE) as own:
         keys = own.keys("main")
         limits: dict[str, Any] = {"rate": 1000, "burst": 1000, "max_pumps": 1, "senders": {}, "weights": {}}
-        own.run(calls.configure(keys, version="v", keep_ms=HOUR_MS, keep_requests_ms=HOUR_MS, **limits))
+        own.run(scripts.configure(keys, version="v", keep_ms=HOUR_MS, keep_requests_ms=HOUR_MS, **limits))
         yield own
 
 
@@ -51,14 +51,14 @@ def _send_all(store: Store) -> None:
     """What a worker does, without one."""
     keys = store.keys("main")
     id_ = new_local_id()
-    claim = calls.claim(keys, pump="p", claim_id=id_, wanted=500, lease_ms=HOUR_MS, linger_ms=0, nonce="")
+    claim = scripts.claim(keys, pump="p", claim_id=id_, wanted=500, lease_ms=HOUR_MS, linger_ms=0, nonce="")
     claimed = store.run(claim)
     assert isinstance(claimed, Claimed)
     results = [
         Result(local_id=job.local_id, claim=id_, outcome="sent", contact_id=f"contact-{job.local_id}")
         for job in claimed.jobs
     ]
-    store.run(calls.finish(keys, results))
+    store.run(scripts.finish(keys, results))
 
 
 def _cut(store: Store) -> None:

@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from outbound_chat import AsyncOutboundChat
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 from tests.harness import Harness, number, sender
 from tests.http.conftest import start_service
 from tests.waiting import wait_until
 
 JOBS = int(os.environ.get("ORDER_JOBS", "60"))
 """Of each kind; they decide how long the one call at a time takes."""
-ROWS = calls.MOST_JOBS + JOBS
+ROWS = scripts.MOST_JOBS + JOBS
 PRODUCERS = 4
 
 

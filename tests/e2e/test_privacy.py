@@ -18,7 +18,7 @@ import redis
 
 from outbound_chat import FINAL, JobState
 from outbound_chat.encryption import new_key
-from outbound_chat.store import Store, calls
+from outbound_chat.store import Store, scripts
 from outbound_chat_worker.embedded import EmbeddedServer
 from outbound_chat_worker.sandbox import SANDBOX_SECRET_ACCESS_KEY, Fault, FaultKind
 from tests.harness import Harness, sender
@@ -104,7 +104,7 @@ def expire(stack: Harness, *ids: str) -> None:
     with Store(stack.server.url) as store:
         keys = store.keys("main")
         store.redis.zadd(f"{keys.base}expiry", {id_.partition(".")[2]: 1 for id_ in ids})
-        assert store.run(calls.tend(keys, worker="w", version="v", key_ids=())).expired == len(ids)
+        assert store.run(scripts.tend(keys, worker="w", version="v", key_ids=())).expired == len(ids)
 
 
 def test_nothing_personal_is_left_when_all_is_final(stack: Harness) -> None:

@@ -22,8 +22,8 @@ from outbound_chat.cli.app import app, run
 from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.model.api_keys import NewApiKey, Scope
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import Forbidden, Store, calls
-from outbound_chat.store.calls import Claimed, Result, WebhookResult
+from outbound_chat.store import Forbidden, Store, scripts
+from outbound_chat.store.scripts import Claimed, Result, WebhookResult
 from outbound_chat_config import Settings
 from outbound_chat_worker.embedded import EmbeddedServer
 from outbound_chat_worker.runtime import Runtime
@@ -82,11 +82,11 @@ class World:
         """A job that was called, with what came of it."""
         self.job()
         keys, claim = self.store.keys("main"), new_local_id()
-        asked = calls.claim(keys, pump="p", claim_id=claim, wanted=1, lease_ms=60_000, linger_ms=0, nonce="")
+        asked = scripts.claim(keys, pump="p", claim_id=claim, wanted=1, lease_ms=60_000, linger_ms=0, nonce="")
         answer = self.store.run(asked)
         assert isinstance(answer, Claimed), answer
         (job,) = answer.jobs
-        self.store.run(calls.finish(keys, [Result(local_id=job.local_id, claim=claim, outcome=outcome, **more)]))
+        self.store.run(scripts.finish(keys, [Result(local_id=job.local_id, claim=claim, outcome=outcome, **more)]))
         return f"main.{job.local_id}"
 
     def dead_job(self) -> str:
@@ -102,7 +102,7 @@ class World:
         name, dead = f"{job}.cancelled", set[str]()
         while name not in dead:
             # Those that were replayed before come first.
-            asked = calls.claim_webhooks(
+            asked = scripts.claim_webhooks(
                 keys, courier="c", wanted=100, lease_ms=60_000, per_host=100, give_up_ms=DAY_MS
             )
             claimed = self.store.run(asked)
@@ -110,7 +110,7 @@ class World:
             assert claimed.webhooks
             for one in claimed.webhooks:
                 result = WebhookResult(name=one.name, host=one.host, outcome="dead", code="status_410", host_is="up")
-                self.store.run(calls.settle_webhooks(keys, [result], per_host=100))
+                self.store.run(scripts.settle_webhooks(keys, [result], per_host=100))
                 dead.add(f"main.{one.name}")
         return name
 

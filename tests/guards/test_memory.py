@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.ledger import Side, running_side
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 
 JOBS = 4_000
 MOST_WAITING_SINGLE = 490
@@ -25,8 +25,8 @@ def side(tmp_path: Path) -> Iterator[Side]:
     """A ledger on a server of its own that has seen the scripts, and keeps nothing on disk."""
     with running_side(tmp_path / "valkey") as made:
         made.open_lanes(1)
-        made.fill(calls.MOST_JOBS)
-        made.finish(made.claim(calls.MOST_JOBS))
+        made.fill(scripts.MOST_JOBS)
+        made.finish(made.claim(scripts.MOST_JOBS))
         yield made
 
 
@@ -67,7 +67,7 @@ def test_a_finished_job_is_its_record_and_nothing_else(side: Side) -> None:
     """
     before, events_before = _weight(side), _weight_of_events(side)
     side.fill(JOBS)
-    for _ in range(JOBS // calls.MOST_JOBS):
-        side.finish(side.claim(calls.MOST_JOBS))
+    for _ in range(JOBS // scripts.MOST_JOBS):
+        side.finish(side.claim(scripts.MOST_JOBS))
     assert (_weight(side) - before) / JOBS <= MOST_FINISHED
     assert (_weight_of_events(side) - events_before) / JOBS <= MOST_EVENT

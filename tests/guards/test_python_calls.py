@@ -11,8 +11,8 @@ import pytest
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.request import ChatRequest
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Claimed, Result
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import Claimed, Result
 from outbound_chat_worker.calling import Caller
 from outbound_chat_worker.runtime import Runtime
 from tests.guards.counting import fewest_python_calls, python_calls
@@ -23,7 +23,7 @@ ROWS = 500
 
 def _claim(runtime: Runtime, wanted: int) -> tuple[str, Claimed]:
     claim = new_local_id()
-    call = calls.claim(
+    call = scripts.claim(
         runtime.keys("main"), pump="p", claim_id=claim, wanted=wanted, lease_ms=60_000, linger_ms=0, nonce=""
     )
     answer = runtime.store.run(call)
@@ -82,7 +82,7 @@ def test_a_job_goes_out_with_little_more_than_its_call(stack: Harness, chat: Out
     claim, answer = _claim(runtime, 16)
     # Back they go: from here on the server knows both scripts.
     back = [Result(local_id=job.local_id, claim=claim, outcome="not_called") for job in answer.jobs]
-    runtime.store.run(calls.finish(runtime.keys("main"), back))
+    runtime.store.run(scripts.finish(runtime.keys("main"), back))
     of_claim = python_calls(lambda: claimed.append(_claim(runtime, 16))) / 16
     ((claim, answer),) = claimed
     caller = Caller(runtime, "main")
@@ -91,7 +91,7 @@ def test_a_job_goes_out_with_little_more_than_its_call(stack: Harness, chat: Out
         python_calls(lambda job=job: results.append(caller.attempt(job, claim, time.monotonic())))  # type: ignore[misc]
         for job in answer.jobs
     )
-    of_finish = python_calls(lambda: runtime.store.run(calls.finish(runtime.keys("main"), results))) / 16
+    of_finish = python_calls(lambda: runtime.store.run(scripts.finish(runtime.keys("main"), results))) / 16
     assert {result.outcome for result in results} == {"sent"}
     assert of_attempt - of_boto3 <= 120
     assert of_claim <= 100

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.ledger import running_side
 from outbound_chat import AsyncOutboundChat
 from outbound_chat.client import OutboundChat, _hub
-from outbound_chat.store import AsyncStore, Call, Store, calls
+from outbound_chat.store import AsyncStore, ScriptCall, Store, scripts
 from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.pump import Pump
 from outbound_chat_worker.runtime import Runtime
@@ -52,14 +52,14 @@ def test_rows_go_in_by_the_hundreds(chat: OutboundChat, server: Any) -> None:
     """
     _lane_of(chat, 10)
     counted = Commands(server)
-    _lane_of(chat, 10 * calls.MOST_JOBS)
+    _lane_of(chat, 10 * scripts.MOST_JOBS)
     assert counted.scripts() <= 10 + 3
-    assert counted.so_far().total() <= 4.5 * 10 * calls.MOST_JOBS
+    assert counted.so_far().total() <= 4.5 * 10 * scripts.MOST_JOBS
 
 
 def test_a_status_is_one_script_and_many_are_one_as_well(chat: OutboundChat, server: Any) -> None:
     """Callers poll by the thousand: one record is read, and nothing else is looked at."""
-    ids = [chat.enqueue(sender="support", to=number(index), text="Hello").id for index in range(calls.MOST_JOBS)]
+    ids = [chat.enqueue(sender="support", to=number(index), text="Hello").id for index in range(scripts.MOST_JOBS)]
     chat.status(ids[0])
     counted = Commands(server)
     for id_ in ids[:50]:
@@ -127,7 +127,7 @@ class CountingStore(Store):
         super().__init__(url)
         self.ran: Counter[str] = Counter()
 
-    def run(self, call: Call[T]) -> T:
+    def run(self, call: ScriptCall[T]) -> T:
         self.ran[call.script] += 1
         return super().run(call)
 

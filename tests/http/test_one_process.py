@@ -18,7 +18,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.http import create_app
 from outbound_chat.model.api_keys import NewApiKey, Scope
-from outbound_chat.store import Store, calls
+from outbound_chat.store import Store, scripts
 from outbound_chat_config import Settings
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.guards.counting import Commands
@@ -66,9 +66,9 @@ class Stage:
     @staticmethod
     def fail(ledger: Ledger, jobs: int) -> None:
         while jobs:
-            taken = ledger.take(min(jobs, calls.MOST_JOBS))
-            results = [calls.Result(local_id=id_, claim=taken.claim, outcome="failed", code="x") for id_ in taken.ids]
-            ledger.run(calls.finish(ledger.keys, results))
+            taken = ledger.take(min(jobs, scripts.MOST_JOBS))
+            results = [scripts.Result(local_id=id_, claim=taken.claim, outcome="failed", code="x") for id_ in taken.ids]
+            ledger.run(scripts.finish(ledger.keys, results))
             jobs -= len(results)
 
     def ask(self, method: str, path: str, body: bytes, *, stays: bool) -> int:

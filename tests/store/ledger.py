@@ -8,8 +8,9 @@ from typing import Any, Literal, TypeVar
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Job, JobState, Priority
 from outbound_chat.model.operations import Events, Hold
-from outbound_chat.store import Call, Store, calls
-from outbound_chat.store.calls import (
+from outbound_chat.store import ScriptCall, Store, scripts
+from outbound_chat.store.records import Place, lane_of
+from outbound_chat.store.scripts import (
     Claimed,
     ClaimedJob,
     Empty,
@@ -23,11 +24,10 @@ from outbound_chat.store.calls import (
     Submitted,
     Tended,
 )
-from outbound_chat.store.records import Place, lane_of
-from outbound_chat.store.scripts import load_script
+from outbound_chat.store.scripts._loader import load_script
 
 T = TypeVar("T")
-Answer = calls.Claimed | calls.Empty | calls.Paced | calls.Held | calls.Dismissed | calls.Unconfigured
+Answer = scripts.Claimed | scripts.Empty | scripts.Paced | scripts.Held | scripts.Dismissed | scripts.Unconfigured
 
 BUDGET = "main"
 PUMP = "pump-1"
@@ -83,7 +83,7 @@ class Ledger:
         self.moves: set[tuple[JobState, JobState]] = set()
         self._seen: dict[str, JobState] = {}
 
-    def run(self, call: Call[T]) -> T:
+    def run(self, call: ScriptCall[T]) -> T:
         """Runs the call, and notes how it moved the jobs that are watched."""
         if JobState.SCHEDULED in self._seen.values():
             # Time alone makes it queued; that is no move of this call.
@@ -92,7 +92,7 @@ class Ledger:
         self.watch()
         return answer
 
-    def at_once(self, *asked: Call[Any] | str) -> list[Any]:
+    def at_once(self, *asked: ScriptCall[Any] | str) -> list[Any]:
         """Answers to calls, and milliseconds that keys have to live, between which no time passes for any key."""
         with self.redis.pipeline() as pipeline:
             for one in asked:
@@ -107,7 +107,7 @@ class Ledger:
     def watch(self, local_ids: Iterable[str] = ()) -> None:
         """Notes what moved since the last look; `local_ids` are watched from now on."""
         open_ids = [id_ for id_, state in self._seen.items() if state is not JobState.SENT]
-        ids = [*open_ids, *(id_ for id_ in local_ids if id_ not in self._seen)][: calls.MOST_JOBS]
+        ids = [*open_ids, *(id_ for id_ in local_ids if id_ not in self._seen)][: scripts.MOST_JOBS]
         if not ids:
             return
         for id_, job in self.jobs(ids).items():
@@ -131,7 +131,7 @@ class Ledger:
         limits = {name: {"instance": "i-1", "number": "n-1", **given} for name, given in (senders or {}).items()}
         for given in limits.values():
             given["peers"] = [name for name, other in limits.items() if other["instance"] == given["instance"]]
-        call = calls.configure(
+        call = scripts.configure(
             self.keys,
             version=version,
             rate=rate,
@@ -147,7 +147,7 @@ class Ledger:
     def submit(
         self, *jobs: NewJob, lane: str = LANE, max_age_ms: int = DAY_MS, rejected: int = 0, watched: bool = True
     ) -> Submitted | NotOpen:
-        answer = self.run(calls.submit(self.keys, lane=lane, max_age_ms=max_age_ms, rejected=rejected, jobs=jobs))
+        answer = self.run(scripts.submit(self.keys, lane=lane, max_age_ms=max_age_ms, rejected=rejected, jobs=jobs))
         if watched:
             self.watch(job.local_id for job in jobs)
         return answer
@@ -156,8 +156,8 @@ class Ledger:
         """Submits jobs that are alike, and gives their ids; those of a batch are its rows 1, 2, 3, …"""
         batch = lane.split(":")[3]
         ids = [f"{batch}-{row}" if batch else new_local_id() for row in range(1, count + 1)]
-        for start in range(0, count, calls.MOST_JOBS):
-            jobs = [new_job(id_, **fields) for id_ in ids[start : start + calls.MOST_JOBS]]
+        for start in range(0, count, scripts.MOST_JOBS):
+            jobs = [new_job(id_, **fields) for id_ in ids[start : start + scripts.MOST_JOBS]]
             assert isinstance(self.submit(*jobs, lane=lane, watched=watched), Submitted)
         return ids
 
@@ -167,24 +167,24 @@ class Ledger:
         """Begins a batch and gives its lane."""
         batch = new_local_id()
         name = lane(priority, tenant=tenant, batch=batch)
-        call = calls.open_batch(self.keys, batch=batch, lane=name, name="May news", shared=shared, **limits)
+        call = scripts.open_batch(self.keys, batch=batch, lane=name, name="May news", shared=shared, **limits)
         assert self.run(call) == Opened(KeyUse.NEW, batch)
         return name
 
     def close_batch(self, lane: str, rejected: int = 0) -> str:
-        return self.run(calls.close_batch(self.keys, batch=lane.split(":")[3], rejected=rejected))
+        return self.run(scripts.close_batch(self.keys, batch=lane.split(":")[3], rejected=rejected))
 
     def batch(self, lane: str) -> dict[str, str]:
         """The batch's book, with `scheduled`."""
-        found = self.run(calls.read_batch(self.keys, lane.split(":")[3]))
+        found = self.run(scripts.read_batch(self.keys, lane.split(":")[3]))
         assert found
         return {"scheduled": str(found.scheduled), **found.fields}
 
     def cancel(self, local_id: str) -> str:
-        return self.run(calls.cancel(self.keys, local_id))
+        return self.run(scripts.cancel(self.keys, local_id))
 
     def jobs(self, local_ids: Sequence[str]) -> dict[str, Job]:
-        return self.store.run(calls.read_jobs(self.keys, local_ids))
+        return self.store.run(scripts.read_jobs(self.keys, local_ids))
 
     def job(self, local_id: str) -> Job:
         return self.jobs([local_id])[local_id]
@@ -205,7 +205,7 @@ class Ledger:
     ) -> Answer:
         """`first`: the pump comes on the request that stands."""
         return self.run(
-            calls.claim(
+            scripts.claim(
                 self.keys,
                 pump=pump,
                 claim_id=claim_id or new_local_id(),
@@ -231,7 +231,7 @@ class Ledger:
     def finish(self, local_id: str, claim: str, outcome: str, **fields: Any) -> str:
         """Records one result; the word that the ledger answers."""
         result = Result(local_id=local_id, claim=claim, outcome=outcome, **fields)
-        (word,) = self.run(calls.finish(self.keys, [result]))
+        (word,) = self.run(scripts.finish(self.keys, [result]))
         return word
 
     def attempt(self, outcome: str, **fields: Any) -> tuple[str, str]:
@@ -244,7 +244,7 @@ class Ledger:
         ended: list[int] = []
         left = True
         while left:
-            answer = self.run(calls.cancel_many(self.keys, scope=scope, first=not ended))
+            answer = self.run(scripts.cancel_many(self.keys, scope=scope, first=not ended))
             assert answer
             ended.append(answer[0])
             left = answer[1]
@@ -255,13 +255,13 @@ class Ledger:
         ids: list[str] = []
         after = ""
         while True:
-            jobs, cursor = self.run(calls.read_dead(self.keys, state=state, code=code, after=after, count=count))
+            jobs, cursor = self.run(scripts.read_dead(self.keys, state=state, code=code, after=after, count=count))
             ids += [job.id.partition(".")[2] for job in jobs]
             if cursor is None:
                 return ids
             after = cursor
 
-    def replay(self, old: str, **changes: Any) -> calls.Replayed:
+    def replay(self, old: str, **changes: Any) -> scripts.Replayed:
         """Replays a job as it was, under a new id."""
         given: dict[str, Any] = {
             "local_id": new_local_id(),
@@ -274,30 +274,30 @@ class Ledger:
             "send_at_ms": 0,
             "request": REQUEST,
         }
-        return self.run(calls.replay(self.keys, old=old, **{**given, **changes}))
+        return self.run(scripts.replay(self.keys, old=old, **{**given, **changes}))
 
     def events(self, since: int = 0, count: int = 500) -> Events:
-        return self.run(calls.read_events(self.keys, since=since, count=count))
+        return self.run(scripts.read_events(self.keys, since=since, count=count))
 
     def suppress(self, *numbers: str, sender: str = "sms", reason: str = "") -> int:
         entries = [(number, 0, reason) for number in numbers]
-        answer = self.run(calls.suppress(self.keys, sender=sender, entries=entries))
+        answer = self.run(scripts.suppress(self.keys, sender=sender, entries=entries))
         assert isinstance(answer, int)
         return answer
 
     def unsuppress(self, *numbers: str, sender: str = "sms") -> int:
-        answer = self.run(calls.unsuppress(self.keys, sender=sender, names=numbers))
-        assert isinstance(answer, calls.Unlisted)
+        answer = self.run(scripts.unsuppress(self.keys, sender=sender, names=numbers))
+        assert isinstance(answer, scripts.Unlisted)
         return sum(answer.removed)
 
     def hold(self, scope: str, reason: str = "wrong text") -> str:
-        return self.run(calls.hold(self.keys, scope=scope, reason=reason))
+        return self.run(scripts.hold(self.keys, scope=scope, reason=reason))
 
     def release(self, scope: str) -> tuple[bool, bool]:
-        return self.run(calls.release(self.keys, scope=scope))
+        return self.run(scripts.release(self.keys, scope=scope))
 
     def holds(self) -> list[Hold]:
-        return self.run(calls.read_holds(self.keys))
+        return self.run(scripts.read_holds(self.keys))
 
     def renew(
         self,
@@ -305,19 +305,19 @@ class Ledger:
         pump: str = PUMP,
         place: Literal["idle", "full", "left"] = "full",
         lease_ms: int = LEASE_MS,
-    ) -> calls.Renewed:
-        return self.run(calls.renew(self.keys, pump=pump, place=place, lease_ms=lease_ms, leased=leased))
+    ) -> scripts.Renewed:
+        return self.run(scripts.renew(self.keys, pump=pump, place=place, lease_ms=lease_ms, leased=leased))
 
     def leave(self, *, pump: str = PUMP, warm: bool = False, unanswered: str = "") -> str:
-        return self.run(calls.leave(self.keys, pump=pump, warm=warm, unanswered=unanswered))
+        return self.run(scripts.leave(self.keys, pump=pump, warm=warm, unanswered=unanswered))
 
     def tend(self, *, worker: str = "worker-1", version: str = "v1", key_ids: Sequence[str] = ()) -> Tended:
-        return self.run(calls.tend(self.keys, worker=worker, version=version, key_ids=key_ids))
+        return self.run(scripts.tend(self.keys, worker=worker, version=version, key_ids=key_ids))
 
     def look(self) -> list[Finding]:
         """What a look of the reconciler finds; it does not wait until the next one is due."""
         self.redis.hdel(self.key("walk"), "next_ms", "looked_ms")
-        return list(self.store.run(calls.reconcile(self.keys, lease_ms=LEASE_MS)).found)
+        return list(self.store.run(scripts.reconcile(self.keys, lease_ms=LEASE_MS)).found)
 
     def reconcile(self) -> list[Finding]:
         """What all looks find until there is nothing more."""

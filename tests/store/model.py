@@ -7,7 +7,7 @@ every answer by that. Where the ledger may choose (which due job goes next), the
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from outbound_chat.store.calls import ClaimedJob, Result
+from outbound_chat.store.scripts import ClaimedJob, Result
 
 from .allowance import ENOUGH, Allowance
 from .ledger import DAY_MS, LEASE_MS

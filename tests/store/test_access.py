@@ -8,7 +8,7 @@ import pytest
 from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.model.api_keys import ANY_TOKEN, ApiKey, KeyState, NewApiKey, RateLimit, Scope, digest_of
 from outbound_chat.model.errors import StoreError
-from outbound_chat.store import ACCESS, KINDS, Lifetime, calls
+from outbound_chat.store import ACCESS, KINDS, Lifetime, scripts
 from outbound_chat_config import check_name
 
 from .clocked import ClockedLedger
@@ -38,7 +38,7 @@ def test_a_key_is_kept_by_its_hash_alone(ledger: Ledger) -> None:
     (kept,) = ledger.redis.hvals(f"oc-test:{{{ACCESS}}}:api_keys")
     assert token.rpartition("_")[2] not in kept
     assert digest_of(token) in kept
-    assert digest_of(token) not in repr(calls.read_key(ledger.store.keys(ACCESS), key.id))
+    assert digest_of(token) not in repr(scripts.read_key(ledger.store.keys(ACCESS), key.id))
     assert made(ledger)[0] != token
 
 
@@ -66,7 +66,7 @@ def test_a_key_is_revoked_for_good_and_stays_in_the_list(ledger: Ledger) -> None
     assert keys.all() == [first]
     assert first.state is KeyState.REVOKED
     assert not keys.revoke("nosuchkey")
-    found = ledger.store.run(calls.read_key(ledger.store.keys(ACCESS), "nosuchkey"))
+    found = ledger.store.run(scripts.read_key(ledger.store.keys(ACCESS), "nosuchkey"))
     assert (found.any, found.stored) == (True, None)
 
 
@@ -74,20 +74,20 @@ def test_a_record_of_another_program_lets_nobody_in(ledger: Ledger) -> None:
     keys, name = ApiKeys(ledger.store), f"oc-test:{{{ACCESS}}}:api_keys"
     for wrong in ("", "1 2 3", "1 0 0\n[]", "1 0 0\n{}", '1 0 0\n{"digest": 1}', "x" * 99):
         ledger.redis.hset(name, "theirs", wrong)
-        assert ledger.store.run(calls.read_key(ledger.store.keys(ACCESS), "theirs")).stored is None
+        assert ledger.store.run(scripts.read_key(ledger.store.keys(ACCESS), "theirs")).stored is None
         assert [key.state for key in keys.all()] == [KeyState.UNREADABLE]
         assert keys.revoke("theirs")
-        assert ledger.store.run(calls.read_key(ledger.store.keys(ACCESS), "theirs")).stored is None
+        assert ledger.store.run(scripts.read_key(ledger.store.keys(ACCESS), "theirs")).stored is None
     ledger.redis.delete(name)
     ledger.redis.set(name, "a string")
     with pytest.raises(StoreError):
-        ledger.store.run(calls.read_key(ledger.store.keys(ACCESS), "theirs"))
+        ledger.store.run(scripts.read_key(ledger.store.keys(ACCESS), "theirs"))
 
 
 def test_requests_beyond_the_rate_wait(clocked: ClockedLedger) -> None:
     """Three at once, and then one each twenty minutes."""
     _, key = made(clocked)
-    spend = calls.spend_key(clocked.store.keys(ACCESS), key.id, WANTED.rate)
+    spend = scripts.spend_key(clocked.store.keys(ACCESS), key.id, WANTED.rate)
     spent = [clocked.store.run(spend) for _ in range(5)]
     assert [one.left for one in spent] == [2, 1, 0, 0, 0]
     assert [one.wait_ms for one in spent] == [0, 0, 0, 1_200_000, 1_200_000]
@@ -101,9 +101,9 @@ def test_requests_beyond_the_rate_wait(clocked: ClockedLedger) -> None:
 
 def test_all_that_is_kept_is_in_the_list_of_keys(ledger: Ledger) -> None:
     _, key = made(ledger)
-    ledger.store.run(calls.spend_key(ledger.store.keys(ACCESS), key.id, WANTED.rate))
-    assert ledger.store.run(calls.note_budgets(ledger.store.keys(ACCESS), [BUDGET])) == [BUDGET]
-    assert ledger.store.run(calls.note_budgets(ledger.store.keys(ACCESS), [])) == [BUDGET]
+    ledger.store.run(scripts.spend_key(ledger.store.keys(ACCESS), key.id, WANTED.rate))
+    assert ledger.store.run(scripts.note_budgets(ledger.store.keys(ACCESS), [BUDGET])) == [BUDGET]
+    assert ledger.store.run(scripts.note_budgets(ledger.store.keys(ACCESS), [])) == [BUDGET]
     base = f"oc-test:{{{ACCESS}}}:"
     names = [name.removeprefix(base) for name in ledger.redis.scan_iter(f"{base}*")]
     kinds = {kind for kind in KINDS if kind.lifetime is Lifetime.ACCESS or kind.pattern == "api_keys_spent:*"}

@@ -4,8 +4,8 @@ import pytest
 
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store import calls
-from outbound_chat.store.calls import KeyUse, NotOpen, Opened, Other, Submitted
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import KeyUse, NotOpen, Opened, Other, Submitted
 
 from .ledger import KEEP_MS, Ledger, lane, new_job
 
@@ -14,7 +14,7 @@ def begin(
     ledger: Ledger, batch_key: str = "k", fingerprint: str = "f", source: str = "", *, only_find: bool = False
 ) -> Opened:
     batch = new_local_id()
-    call = calls.open_batch(
+    call = scripts.open_batch(
         ledger.keys,
         batch=batch,
         lane=lane(batch=batch),
@@ -30,7 +30,7 @@ def begin(
     return found
 
 
-def rows(batch: str, *numbers: int, **fields: str) -> list[calls.NewJob]:
+def rows(batch: str, *numbers: int, **fields: str) -> list[scripts.NewJob]:
     return [new_job(f"{batch}-{row}", **fields) for row in numbers]
 
 
@@ -70,7 +70,7 @@ def test_a_book_keeps_its_file_while_all_rows_are_of_it(ledger: Ledger) -> None:
     """Another file may go on with the batch; then none has all its rows. Once it is closed, none adds any."""
 
     def source() -> str:
-        book = ledger.run(calls.read_batch(ledger.keys, first.batch))
+        book = ledger.run(scripts.read_batch(ledger.keys, first.batch))
         assert book
         return book.fields["source"]
 

@@ -1,8 +1,8 @@
 """Batches: opened, filled, closed, final, and counted all the way."""
 
 from outbound_chat.model.jobs import JobState, Priority
-from outbound_chat.store import calls
-from outbound_chat.store.calls import KeyUse, NotOpen, Opened
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import KeyUse, NotOpen, Opened
 
 from .ledger import HOUR_MS, KEEP_MS, Ledger, lane, new_job
 
@@ -27,7 +27,7 @@ def test_opening_a_batch_twice_changes_nothing(ledger: Ledger) -> None:
     ledger.add(1, lane=name)
     before = ledger.batch(name)
     batch = name.split(":")[3]
-    again = calls.open_batch(ledger.keys, batch=batch, lane="3:other::", name="Other", shared="[]")
+    again = scripts.open_batch(ledger.keys, batch=batch, lane="3:other::", name="Other", shared="[]")
 
     assert ledger.run(again) == Opened(KeyUse.NEW, batch)
     assert ledger.batch(name) == before
@@ -102,7 +102,7 @@ def test_jobs_of_an_unknown_batch_are_refused(ledger: Ledger) -> None:
 
     assert ledger.submit(new_job(f"{name.split(':')[3]}-1"), lane=name, watched=False) == NotOpen(closed=False)
     assert ledger.close_batch(name) == "gone"
-    assert ledger.run(calls.read_batch(ledger.keys, name.split(":")[3])) is None
+    assert ledger.run(scripts.read_batch(ledger.keys, name.split(":")[3])) is None
     assert ledger.books() == {}
 
 

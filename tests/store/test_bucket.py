@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store.calls import Claimed, Paced
+from outbound_chat.store.scripts import Claimed, Paced
 from outbound_chat_config import WorkerSettings
 
 from .clocked import ClockedLedger

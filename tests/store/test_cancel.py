@@ -3,8 +3,8 @@
 import pytest
 
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store import calls
-from outbound_chat.store.calls import NotOpen
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import NotOpen
 
 from .ledger import HOUR_MS, Ledger, is_empty, lane, new_job
 
@@ -115,7 +115,7 @@ def test_a_batch_is_cancelled_some_jobs_at_a_time(ledger: Ledger) -> None:
     batch = name.split(":")[3]
     ledger.add(1_200, lane=name, watched=False)
     (other,) = ledger.add(1)
-    answer = ledger.run(calls.cancel_many(ledger.keys, scope=f"batch:{batch}", first=True))
+    answer = ledger.run(scripts.cancel_many(ledger.keys, scope=f"batch:{batch}", first=True))
     assert answer == (200, True)
     assert ledger.take().ids == [other]
     assert is_empty(ledger.claim())
@@ -189,7 +189,7 @@ def test_a_waker_goes_on_with_an_order_whose_giver_died(ledger: Ledger) -> None:
     """Half a cancelled batch must not stand still for ever."""
     name = ledger.open_batch()
     ledger.add(1_200, lane=name, watched=False)
-    ledger.run(calls.cancel_many(ledger.keys, scope=f"batch:{name.split(':')[3]}", first=True))
+    ledger.run(scripts.cancel_many(ledger.keys, scope=f"batch:{name.split(':')[3]}", first=True))
     assert 0 <= ledger.tend().next_ms < 1_000, "it looks again soon"
     for _ in range(5):
         ledger.tend()
@@ -200,5 +200,5 @@ def test_a_waker_goes_on_with_an_order_whose_giver_died(ledger: Ledger) -> None:
 
 def test_cancelling_an_unknown_batch_says_so(ledger: Ledger) -> None:
     """An order that reached nothing would be trusted."""
-    assert ledger.run(calls.cancel_many(ledger.keys, scope="batch:nothing", first=True)) is None
+    assert ledger.run(scripts.cancel_many(ledger.keys, scope="batch:nothing", first=True)) is None
     assert ledger.cancel_many("tenant:nobody") == [0]

@@ -6,8 +6,8 @@ import pytest
 
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Claimed, Empty, Paced, Unconfigured
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import Claimed, Empty, Paced, Unconfigured
 
 from .clocked import ClockedLedger
 from .ledger import HOUR_MS, LEASE_MS, REQUEST, Ledger, is_empty, is_paced, lane
@@ -59,7 +59,7 @@ def test_two_pumps_never_get_the_same_job(ledger: Ledger) -> None:
         found: list[str] = []
         while True:
             answer = ledger.store.run(
-                calls.claim(
+                scripts.claim(
                     ledger.keys,
                     pump=f"pump-{pump}",
                     claim_id=new_local_id(),

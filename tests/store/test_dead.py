@@ -4,7 +4,7 @@ import pytest
 
 from outbound_chat import NotReplayable, OutboundChat
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 from outbound_chat.store.records import Place
 from tests.harness import sender
 
@@ -43,7 +43,7 @@ def test_failed_and_uncertain_jobs_are_listed_by_state_and_code_the_newest_first
     assert set(ledger.dead(code="refused")) == {*refused}
     assert set(ledger.dead(state="failed")) == {*refused, *exhausted}
     assert ledger.dead(state="uncertain", code="refused") == []
-    assert ledger.run(calls.count_dead(ledger.keys)) == {
+    assert ledger.run(scripts.count_dead(ledger.keys)) == {
         (JobState.FAILED, "refused"): 3,
         (JobState.FAILED, "unreachable"): 2,
         (JobState.UNCERTAIN, "no_answer"): 1,
@@ -92,7 +92,7 @@ def test_a_job_is_replayed_once(ledger: Ledger) -> None:
     (old,) = fail(ledger)
     first = ledger.replay(old, local_id="new-1")
     assert ledger.replay(old, local_id="new-1") == first
-    assert ledger.replay(old) == calls.Replayed("replayed", "new-1")
+    assert ledger.replay(old) == scripts.Replayed("replayed", "new-1")
     assert ledger.books()["accepted"] == 2
 
 
@@ -101,7 +101,7 @@ def test_an_expired_token_needs_force(ledger: Ledger) -> None:
     old = lose(ledger)
     since = ledger.now_ms() - 7 * DAY_MS
     ledger.rewrite(old, {Place.MAYBE_SENT: since})
-    assert ledger.replay(old) == calls.Replayed("unprotected", str(since))
+    assert ledger.replay(old) == scripts.Replayed("unprotected", str(since))
     assert ledger.books()["accepted"] == 1
 
     assert ledger.replay(old, force=True).word == "ok"
@@ -122,9 +122,9 @@ def test_an_edited_replay_has_a_token_of_its_own(ledger: Ledger) -> None:
 def test_only_dead_letters_are_replayed(ledger: Ledger) -> None:
     """A sent job that is sent again is a doubled message."""
     (waiting,) = ledger.add(1)
-    assert ledger.replay(waiting) == calls.Replayed("not_dead", "queued")
+    assert ledger.replay(waiting) == scripts.Replayed("not_dead", "queued")
     local_id, _ = ledger.attempt("sent", contact_id="c-1")
-    assert ledger.replay(local_id) == calls.Replayed("not_dead", "sent")
+    assert ledger.replay(local_id) == scripts.Replayed("not_dead", "sent")
     assert ledger.replay("nobody").word == "gone"
 
 
@@ -189,7 +189,7 @@ def test_jobs_whose_records_have_gone_are_not_counted(ledger: Ledger) -> None:
     kept_until = ledger.now_ms() - KEEP_MS - 1
     ledger.redis.zadd(ledger.key("dead:failed:refused"), {old: kept_until})
 
-    assert ledger.run(calls.count_dead(ledger.keys)) == {(JobState.FAILED, "refused"): 1}
+    assert ledger.run(scripts.count_dead(ledger.keys)) == {(JobState.FAILED, "refused"): 1}
 
 
 def test_a_row_whose_batch_is_forgotten_can_not_be_replayed(ledger: Ledger) -> None:

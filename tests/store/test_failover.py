@@ -17,8 +17,8 @@ import redis
 
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import AsyncStore, Call, Keys, Store, calls
-from outbound_chat.store.calls import Standing, Submitted
+from outbound_chat.store import AsyncStore, Keys, ScriptCall, Store, scripts
+from outbound_chat.store.scripts import Standing, Submitted
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.proxy import Proxy, running_proxy
 from tests.waiting import wait_until
@@ -69,8 +69,8 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         yield Pair(first, second, stack.enter_context(running_proxy(first.port)))
 
 
-def submit_one(local_id: str = "") -> Call[Submitted | calls.NotOpen]:
-    return calls.submit(KEYS, lane=LANE, max_age_ms=DAY_MS, rejected=0, jobs=[new_job(local_id or new_local_id())])
+def submit_one(local_id: str = "") -> ScriptCall[Submitted | scripts.NotOpen]:
+    return scripts.submit(KEYS, lane=LANE, max_age_ms=DAY_MS, rejected=0, jobs=[new_job(local_id or new_local_id())])
 
 
 def accepted(server: EmbeddedServer) -> int:
@@ -122,14 +122,14 @@ def test_a_wait_for_the_disk_finds_the_new_primary_and_says_what_it_lost(pair: P
 
     async def walk() -> list[Standing]:
         store = AsyncStore(pair.url, seconds=PATIENCE)
-        await asyncio.gather(*(store.run(calls.confirm(KEYS)) for _ in range(THREADS)))
+        await asyncio.gather(*(store.run(scripts.confirm(KEYS)) for _ in range(THREADS)))
         await asyncio.to_thread(pair.fail_over)
         found = await asyncio.gather(*(store.run(confirm(kept)) for _ in range(THREADS)))
         await store.close()
         return found
 
-    def confirm(local_id: str) -> Call[Standing]:
-        return calls.confirm(KEYS, local_ids=[local_id], timeout_ms=int(PATIENCE * 1000), replicas=1)
+    def confirm(local_id: str) -> ScriptCall[Standing]:
+        return scripts.confirm(KEYS, local_ids=[local_id], timeout_ms=int(PATIENCE * 1000), replicas=1)
 
     with Store(pair.url, seconds=PATIENCE) as store:
         store.run(submit_one(kept))

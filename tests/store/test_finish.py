@@ -3,8 +3,8 @@
 import pytest
 
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Result
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import Result
 
 from .ledger import HOUR_MS, KEEP_MS, REQUEST, Ledger, lane
 
@@ -72,7 +72,7 @@ def test_a_job_that_may_not_go_before_a_time_waits_until_then(ledger: Ledger, ou
     assert word == "queued"
     assert due is not None
     assert due.timestamp() * 1000 == opens
-    assert isinstance(ledger.claim(), calls.Empty)
+    assert isinstance(ledger.claim(), scripts.Empty)
 
 
 def test_a_time_that_has_passed_lets_a_job_wait_as_long_as_it_would(ledger: Ledger) -> None:
@@ -105,7 +105,7 @@ def test_many_results_are_recorded_in_one_call(ledger: Ledger) -> None:
     ]
     unknown = Result(local_id="01JD2Y8Q6ZK4X0B7V5N3M1C9TR", claim=taken.claim, outcome="sent")
 
-    assert ledger.run(calls.finish(ledger.keys, [*results, unknown])) == ["sent", "queued", "failed", "gone"]
+    assert ledger.run(scripts.finish(ledger.keys, [*results, unknown])) == ["sent", "queued", "failed", "gone"]
     assert ledger.books() == {"accepted": 3, "sent": 1, "waiting": 1, "failed": 1}
 
 

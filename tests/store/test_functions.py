@@ -1,6 +1,7 @@
 """The scripts run as Redis Functions, and as scripts wherever functions can't be had."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 import redis
 
 from outbound_chat import StoreError
-from outbound_chat.store import AsyncStore, Store, calls, scripts
-from outbound_chat.store.scripts import REFUSED_SECONDS, Ways, load_library, load_script
+from outbound_chat.store import AsyncStore, Store, scripts
+from outbound_chat.store.scripts import _loader as loader
+from outbound_chat.store.scripts._loader import REFUSED_SECONDS, Ways, load_library, load_script
 from outbound_chat_worker.embedded import EmbeddedServer
 
 from .ledger import LANE, new_job
@@ -42,9 +44,14 @@ def url(admin: redis.Redis, user: str = "") -> str:
     return f"redis://{user}@127.0.0.1:{admin.get_connection_kwargs()['port']}/0"
 
 
+def allow(admin: Any, *rights: str) -> None:
+    """Makes the user, with all keys."""
+    admin.execute_command("ACL", "SETUSER", USER, "reset", "on", "nopass", "~*", "&*", *rights)
+
+
 def submit(store: Store, local_id: str = "a") -> None:
     keys = store.keys("main")
-    store.run(calls.submit(keys, lane=LANE, max_age_ms=1_000, rejected=0, jobs=[new_job(local_id)]))
+    store.run(scripts.submit(keys, lane=LANE, max_age_ms=1_000, rejected=0, jobs=[new_job(local_id)]))
 
 
 def jobs(admin: redis.Redis) -> int:
@@ -78,7 +85,7 @@ def test_only_what_brings_jobs_is_refused_by_a_full_server(admin: redis.Redis) -
 
     assert {
         function["name"].removeprefix("oc_").rpartition("_")[0] for function in library if not function["flags"]
-    } == (scripts.BRING_JOBS)
+    } == (loader.BRING_JOBS)
     assert all(set(function["flags"]) <= {"allow-oom"} for function in library)
 
 
@@ -113,11 +120,11 @@ def test_a_server_that_lost_the_functions_is_given_them_again(admin: redis.Redis
 
 def test_two_versions_work_on_one_server(admin: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rolling upgrade: each keeps its own functions."""
-    read = scripts._read  # the text of another version
+    read = loader._read  # the text of another version
     with Store(url(admin), seconds=PATIENCE) as newer:
         submit(newer)
         forget_texts()
-        monkeypatch.setattr(scripts, "_read", lambda path: f"-- another version\n{read(path)}")
+        monkeypatch.setattr(loader, "_read", lambda path: f"-- another version\n{read(path)}")
         with Store(url(admin), seconds=PATIENCE) as older:
             submit(older, "b")
         monkeypatch.undo()
@@ -130,7 +137,7 @@ def test_two_versions_work_on_one_server(admin: redis.Redis, monkeypatch: pytest
 
 
 def forget_texts() -> None:
-    for cached in (scripts.load_script, scripts.load_library, scripts._version, scripts._functions):
+    for cached in (loader.load_script, loader.load_library, loader._version, loader._functions):
         cached.cache_clear()
 
 
@@ -139,14 +146,14 @@ def forget_texts() -> None:
 )
 def test_a_user_without_rights_for_functions_runs_scripts(admin: redis.Redis, rights: str) -> None:
     """Only workers need the right to load them: with it, one program can change what another runs."""
-    admin.execute_command("ACL", "SETUSER", USER, "reset", "on", "nopass", "~*", "&*", *rights.split())
+    allow(admin, *rights.split())
     with Store(url(admin, USER), seconds=PATIENCE) as store:
         for local_id in "abc":
             submit(store, local_id)
 
         async def ask() -> None:
             asynchronous = AsyncStore(url(admin, USER), seconds=PATIENCE)
-            assert (await asynchronous.run(calls.read_jobs(store.keys("main"), ["a"]))) is not None
+            assert (await asynchronous.run(scripts.read_jobs(store.keys("main"), ["a"]))) is not None
             await asynchronous.close()
 
         asyncio.run(ask())
@@ -160,14 +167,14 @@ def test_a_user_who_may_not_load_functions_uses_those_of_others(
     admin: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program that came before the first worker."""
-    admin.execute_command("ACL", "SETUSER", USER, "reset", "on", "nopass", "~*", "&*", "+@all", "-function|load")
+    allow(admin, "+@all", "-function|load")
     with Store(url(admin, USER), seconds=PATIENCE) as store:
         submit(store)
         load_and_list(admin)
         submit(store, "b")
         before = ran(admin)["fcall"]
-        later = scripts.time.monotonic() + REFUSED_SECONDS
-        monkeypatch.setattr(scripts.time, "monotonic", lambda: later)
+        later = time.monotonic() + REFUSED_SECONDS
+        monkeypatch.setattr(time, "monotonic", lambda: later)
         submit(store, "c")
 
     assert ran(admin)["fcall"] == before + 1
@@ -182,8 +189,8 @@ def test_a_full_server_without_the_functions_serves_what_brings_no_jobs(admin: r
         admin.config_set("maxmemory", 1)
         with pytest.raises(StoreError, match="full"):
             submit(store, "b")
-        found = store.run(calls.read_jobs(store.keys("main"), ["a"]))
-        store.run(calls.cancel(store.keys("main"), "a"))
+        found = store.run(scripts.read_jobs(store.keys("main"), ["a"]))
+        store.run(scripts.cancel(store.keys("main"), "a"))
     assert found is not None
     statistics: Any = admin.info("commandstats")
     assert statistics["cmdstat_function|load"]["rejected_calls"] == 1
@@ -194,7 +201,7 @@ def test_a_script_and_what_follows_it_are_sent_together_either_way(admin: redis.
     with Store(url(admin), seconds=PATIENCE) as store:
         for local_id in "ab":
             submit(store, local_id)
-            standing = store.run(calls.confirm(store.keys("main"), local_ids=[local_id], timeout_ms=100))
+            standing = store.run(scripts.confirm(store.keys("main"), local_ids=[local_id], timeout_ms=100))
             assert not standing.lost
             admin.function_flush()
 

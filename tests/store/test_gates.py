@@ -3,8 +3,8 @@
 import pytest
 
 from outbound_chat.model.jobs import Priority
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Claimed, Empty
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import Claimed, Empty
 
 from .clocked import ClockedLedger
 from .ledger import HOUR_MS, Ledger, lane
@@ -250,8 +250,8 @@ def test_an_instance_has_so_many_open_chats(ledger: Ledger) -> None:
     answer = ledger.claim()
     assert isinstance(answer, Empty)
     assert HOUR_MS - 5_000 < answer.until_ms <= HOUR_MS
-    assert ledger.run(calls.close_chat(ledger.keys, contact="c-0", instances=["i-0", "i-1"]))
-    assert not ledger.run(calls.close_chat(ledger.keys, contact="c-0", instances=["i-0", "i-1"]))
+    assert ledger.run(scripts.close_chat(ledger.keys, contact="c-0", instances=["i-0", "i-1"]))
+    assert not ledger.run(scripts.close_chat(ledger.keys, contact="c-0", instances=["i-0", "i-1"]))
     assert len(taken(ledger)) == 1
     ledger.redis.zadd(ledger.key("chats:i-1"), {"c-1": 1})
     try_gates(ledger)

@@ -3,7 +3,7 @@
 import pytest
 
 from outbound_chat.model.jobs import Priority
-from outbound_chat.store.calls import Claimed, Empty, Held
+from outbound_chat.store.scripts import Claimed, Empty, Held
 
 from .clocked import ClockedLedger
 from .ledger import Ledger, lane

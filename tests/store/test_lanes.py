@@ -3,13 +3,13 @@
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.operations import LaneStatus
 from outbound_chat.model.why import WaitReason
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 
 from .ledger import HOUR_MS, Ledger, lane
 
 
 def lanes(ledger: Ledger, count: int = 50) -> list[LaneStatus]:
-    return ledger.run(calls.read_lanes(ledger.keys, count))[2]
+    return ledger.run(scripts.read_lanes(ledger.keys, count))[2]
 
 
 def test_the_longest_lanes_come_first_with_what_is_due(ledger: Ledger) -> None:
@@ -61,7 +61,7 @@ def test_of_very_many_lanes_those_in_turn_are_looked_at(ledger: Ledger) -> None:
     for tenant in range(700):
         ledger.add(1, lane=lane(tenant=f"t{tenant}"), watched=False)
     ledger.add(2, lane=lane(Priority.URGENT, tenant="longest"))
-    total, looked, found = ledger.run(calls.read_lanes(ledger.keys, 5))
+    total, looked, found = ledger.run(scripts.read_lanes(ledger.keys, 5))
     assert total == 701
     assert 500 <= looked < 701
     assert (found[0].tenant, found[0].waiting, len(found)) == ("longest", 2, 5)

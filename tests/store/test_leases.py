@@ -3,8 +3,8 @@
 import pytest
 
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store.calls import Renewed
 from outbound_chat.store.records import Place
+from outbound_chat.store.scripts import Renewed
 
 from .clocked import ClockedLedger
 from .ledger import DAY_MS, HOUR_MS, LEASE_MS, Ledger, is_empty, lane

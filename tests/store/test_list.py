@@ -1,7 +1,7 @@
 """The list of batches: each is in one part of it as long as its book is kept."""
 
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Part
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import Part
 
 from .ledger import DAY_MS, KEEP_MS, Ledger
 
@@ -14,7 +14,7 @@ def listed(
     after = None
     while True:
         page = ledger.run(
-            calls.read_batches(ledger.keys, part=part, after=after, senders=senders, tenant=tenant, count=count)
+            scripts.read_batches(ledger.keys, part=part, after=after, senders=senders, tenant=tenant, count=count)
         )
         found += [(one.local_id, one.book.fields["accepted"], one.held_by) for one in page.batches]
         assert len(page.batches) <= count

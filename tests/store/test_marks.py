@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Claimed, Listed, OtherKey, Unlisted
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import Claimed, Listed, OtherKey, Unlisted
 
 from .ledger import Ledger
 from .test_suppression import NUMBER, pages, to
@@ -20,15 +20,17 @@ def sealed(mark: str) -> str:
 
 
 def put(ledger: Ledger, *marks: str, key: str = KEY) -> int | OtherKey:
-    return ledger.run(calls.suppress(ledger.keys, sender="sms", key_id=key, entries=[(mark, 0, "n") for mark in marks]))
+    return ledger.run(
+        scripts.suppress(ledger.keys, sender="sms", key_id=key, entries=[(mark, 0, "n") for mark in marks])
+    )
 
 
 def take_off(ledger: Ledger, *marks: str, key: str = KEY) -> Unlisted | OtherKey:
-    return ledger.run(calls.unsuppress(ledger.keys, sender="sms", key_id=key, names=marks))
+    return ledger.run(scripts.unsuppress(ledger.keys, sender="sms", key_id=key, names=marks))
 
 
 def read(ledger: Ledger, marks: Sequence[str] = (), key: str = KEY) -> Listed | OtherKey:
-    return ledger.run(calls.read_suppressed(ledger.keys, sender="sms", key_id=key, names=marks))
+    return ledger.run(scripts.read_suppressed(ledger.keys, sender="sms", key_id=key, names=marks))
 
 
 def looks(ledger: Ledger) -> dict[str, bool]:
@@ -93,7 +95,7 @@ def test_each_list_tells_of_the_other(ledger: Ledger) -> None:
 def test_an_entry_is_written_anew_with_the_time_it_had(ledger: Ledger) -> None:
     """When somebody asked to be left alone may matter in court."""
     put(ledger, MARK)
-    ledger.run(calls.suppress(ledger.keys, sender="sms", key_id=KEY, entries=[(MARK, 1_234, "older")]))
+    ledger.run(scripts.suppress(ledger.keys, sender="sms", key_id=KEY, entries=[(MARK, 1_234, "older")]))
 
     answer = read(ledger, [MARK])
     assert isinstance(answer, Listed)

@@ -23,9 +23,9 @@ from hypothesis.stateful import (
 )
 
 from outbound_chat.model.jobs import Priority
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Claimed, Empty, Held, KeyUse, NotOpen, Opened, Other, Paced, Result, Submitted
+from outbound_chat.store import scripts
 from outbound_chat.store.records import Place
+from outbound_chat.store.scripts import Claimed, Empty, Held, KeyUse, NotOpen, Opened, Other, Paced, Result, Submitted
 from tests.clock import ClockedStore
 
 from . import invariants
@@ -153,7 +153,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def open_batch(self, priority: Priority, tenant: str, concurrency: int | None, sender: str) -> None:
         batch = f"b{self.number():03}"
         name = lane(priority, sender, tenant, batch)
-        call = calls.open_batch(
+        call = scripts.open_batch(
             self.ledger.keys, batch=batch, lane=name, name="n", shared="{}", weight=2.0, concurrency=concurrency
         )
         assert [self.ledger.run(call) for _ in range(2)] == [Opened(KeyUse.NEW, batch)] * 2
@@ -300,7 +300,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _finish(self, results: list[Result]) -> None:
         if results:
             words = [self.model.finished(result) for result in results]
-            assert self.ledger.run(calls.finish(self.ledger.keys, results)) == words
+            assert self.ledger.run(scripts.finish(self.ledger.keys, results)) == words
             self.told += results
 
     @precondition(lambda self: self.told)
@@ -308,7 +308,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def repeat_finish(self, pick: int) -> None:
         if result := pick_of(self.told, pick):
             word = self.model.finished(result)
-            assert self.ledger.run(calls.finish(self.ledger.keys, [result])) == [word]
+            assert self.ledger.run(scripts.finish(self.ledger.keys, [result])) == [word]
 
     @precondition(lambda self: self.made)
     @rule(pump=pumps, place=st.sampled_from(["idle", "full", "left"]), chosen=st.lists(picks, max_size=4))
@@ -388,7 +388,7 @@ class LedgerMachine(RuleBasedStateMachine):
         chats = self.model.chats.get("i-1", {})
         if contact := pick_of(chats, pick):
             end = chats.pop(contact)
-            counted = self.ledger.run(calls.close_chat(self.ledger.keys, contact=contact, instances=["i-2", "i-1"]))
+            counted = self.ledger.run(scripts.close_chat(self.ledger.keys, contact=contact, instances=["i-2", "i-1"]))
             assert counted or end <= self.model.latest
 
     @rule(step_ms=st.sampled_from(STEPS_MS))

@@ -6,9 +6,9 @@ import pytest
 
 from outbound_chat.model.errors import NewerVersion
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store import Call, calls
-from outbound_chat.store.calls import Claimed, Empty
+from outbound_chat.store import ScriptCall, scripts
 from outbound_chat.store.records import RECORD_VERSION, Place
+from outbound_chat.store.scripts import Claimed, Empty
 
 from .ledger import KEEP_MS, LANE, LEASE_MS, Ledger
 
@@ -127,10 +127,10 @@ def test_a_single_one_can_be_neither_read_nor_cancelled(ledger: Ledger) -> None:
     kept = make_newer(ledger, local_id)
 
     assert ledger.cancel(local_id) == "newer"
-    asked: tuple[Call[Any], ...] = (
-        calls.read_jobs(ledger.keys, [local_id]),
-        calls.why(ledger.keys, local_id),
-        calls.read_request(ledger.keys, local_id),
+    asked: tuple[ScriptCall[Any], ...] = (
+        scripts.read_jobs(ledger.keys, [local_id]),
+        scripts.why(ledger.keys, local_id),
+        scripts.read_request(ledger.keys, local_id),
     )
     for call in asked:
         with pytest.raises(NewerVersion, match=f"job main.{local_id} was written by a newer version"):
@@ -163,7 +163,7 @@ def test_once_it_can_be_read_it_is_sent_as_if_nothing_had_been(ledger: Ledger) -
     (local_id,) = ledger.add(1, lane=LANE)
     make_newer(ledger, local_id)
     ledger.store.run(
-        calls.claim(ledger.keys, pump="old", claim_id="1", wanted=1, lease_ms=LEASE_MS, linger_ms=0, nonce="")
+        scripts.claim(ledger.keys, pump="old", claim_id="1", wanted=1, lease_ms=LEASE_MS, linger_ms=0, nonce="")
     )
     make_ours(ledger, local_id)
     ledger.run_out(f"timed:{LANE}")

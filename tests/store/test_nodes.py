@@ -19,8 +19,8 @@ from outbound_chat.cli.server import server_checks
 from outbound_chat.model.diagnostics import Level
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import AsyncStore, Store, calls, read_servers
-from outbound_chat.store.calls import Claimed, Result
+from outbound_chat.store import AsyncStore, Store, read_servers, scripts
+from outbound_chat.store.scripts import Claimed, Result
 from outbound_chat_config import Budget
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import free_port, number, sender
@@ -120,11 +120,11 @@ def budget_of(nodes: Nodes, server: EmbeddedServer) -> str:
 def send_all(store: Store, budget: str) -> None:
     """What a worker does, without one."""
     keys, id_ = store.keys(budget), new_local_id()
-    store.run(calls.configure(keys, version="v", keep_ms=60_000, keep_requests_ms=60_000, **LIMITS))
-    claimed = store.run(calls.claim(keys, pump="p", claim_id=id_, wanted=500, lease_ms=60_000, linger_ms=0, nonce=""))
+    store.run(scripts.configure(keys, version="v", keep_ms=60_000, keep_requests_ms=60_000, **LIMITS))
+    claimed = store.run(scripts.claim(keys, pump="p", claim_id=id_, wanted=500, lease_ms=60_000, linger_ms=0, nonce=""))
     assert isinstance(claimed, Claimed)
     results = [Result(local_id=job.local_id, claim=id_, outcome="sent", contact_id="c") for job in claimed.jobs]
-    store.run(calls.finish(keys, results))
+    store.run(scripts.finish(keys, results))
 
 
 @pytest.mark.parametrize("which", range(3))
@@ -137,13 +137,13 @@ def test_a_cluster_is_found_while_a_node_is_away(nodes: Nodes, which: int) -> No
     async def ask() -> None:
         store = AsyncStore(nodes.url(away, *alive), seconds=PATIENCE)
         await store.ping()
-        await store.run(calls.read_jobs(store.keys(budget), [new_local_id()]))
+        await store.run(scripts.read_jobs(store.keys(budget), [new_local_id()]))
         await store.close()
 
     with nodes.down(away):
         with Store(nodes.url(away, *alive), seconds=PATIENCE) as store:
             store.ping()
-            store.run(calls.read_jobs(store.keys(budget), [new_local_id()]))
+            store.run(scripts.read_jobs(store.keys(budget), [new_local_id()]))
         asyncio.run(ask())
 
 

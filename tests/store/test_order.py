@@ -6,9 +6,9 @@ import pytest
 
 from outbound_chat import OutboundChat
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Claimed
+from outbound_chat.store import scripts
 from outbound_chat.store.records import to_ms
+from outbound_chat.store.scripts import Claimed
 
 from .clocked import ClockedLedger
 from .conftest import PREFIX
@@ -24,7 +24,7 @@ def one_by_one(ledger: Ledger, count: int, *, send_at_ms: int = 0) -> list[str]:
     ids = sorted((new_local_id() for _ in range(count)), reverse=True)
     for local_id in ids:
         job = new_job(local_id, send_at_ms=send_at_ms)
-        ledger.store.run(calls.submit(ledger.keys, lane=LANE, max_age_ms=30 * DAY_MS, rejected=0, jobs=[job]))
+        ledger.store.run(scripts.submit(ledger.keys, lane=LANE, max_age_ms=30 * DAY_MS, rejected=0, jobs=[job]))
     return ids
 
 
@@ -169,7 +169,7 @@ def test_jobs_that_wait_for_the_morning_keep_their_order(clocked: ClockedLedger)
 def test_what_lived_while_the_clock_was_ahead_is_not_taken_for_alive(clocked: ClockedLedger) -> None:
     """`doctor` would blame a worker's clock, and count workers that ended, until that hour comes."""
     clocked.clock.now_ms += HOUR_MS
-    clocked.run(calls.tend(clocked.keys, worker="wrong", version="v1", skew_ms=-HOUR_MS))
+    clocked.run(scripts.tend(clocked.keys, worker="wrong", version="v1", skew_ms=-HOUR_MS))
     assert clocked.store.skewed_workers(clocked.keys) == {"wrong": -HOUR_MS / 1000}
     clocked.clock.now_ms -= HOUR_MS
     clocked.tend()
@@ -180,7 +180,7 @@ def test_what_lived_while_the_clock_was_ahead_is_not_taken_for_alive(clocked: Cl
 
 def test_webhooks_of_jobs_that_ended_while_the_clock_was_ahead_are_posted(clocked: ClockedLedger) -> None:
     """Those of a courier that died as well, and those for a host that was left alone for a second."""
-    claim = calls.claim_webhooks(
+    claim = scripts.claim_webhooks(
         clocked.keys, courier="c", wanted=1, lease_ms=1_000, per_host=9, give_up_ms=DAY_MS, posting=[]
     )
 

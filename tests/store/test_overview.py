@@ -1,7 +1,7 @@
 """What operators see of a whole budget, and the rows of a batch."""
 
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 
 from .ledger import HOUR_MS, LANE, Ledger, new_job
 
@@ -11,21 +11,21 @@ def test_a_budget_tells_its_jobs_its_pace_and_the_oldest_job_that_is_due(ledger:
     ledger.add(1, lane=LANE)
     (job,) = ledger.jobs(ledger.redis.zrange(f"{ledger.keys.base}lane:{LANE}", 0, -1)).values()
     ledger.submit(new_job(send_at_ms=int(job.created_at.timestamp() * 1000) + HOUR_MS), lane=LANE)
-    ledger.run(calls.tend(ledger.keys, worker="w", version="v1"))
-    status = ledger.run(calls.read_budget(ledger.keys, []))
+    ledger.run(scripts.tend(ledger.keys, worker="w", version="v1"))
+    status = ledger.run(scripts.read_budget(ledger.keys, []))
 
     assert (status.accepted, status.counts["waiting"], status.counts["leased"], status.workers) == (2, 2, 0, 1)
     assert status.oldest_due
     assert abs((status.oldest_due - job.created_at).total_seconds()) < 1
 
     ledger.attempt("sent", contact_id="c")
-    status = ledger.run(calls.read_budget(ledger.keys, []))
+    status = ledger.run(scripts.read_budget(ledger.keys, []))
     assert (status.counts["waiting"], status.counts["sent"], status.oldest_due) == (1, 1, None)
     assert 0 < status.rate <= status.ceiling
 
 
 def test_a_budget_that_nobody_has_used_tells_so(bare_ledger: Ledger) -> None:
-    status = bare_ledger.run(calls.read_budget(bare_ledger.keys, []))
+    status = bare_ledger.run(scripts.read_budget(bare_ledger.keys, []))
     assert (status.rate, status.ceiling, status.burst, status.workers, status.oldest_due) == (0.0, 0.0, 0, 0, None)
 
 
@@ -37,11 +37,11 @@ def test_rows_of_a_batch_are_read_by_their_number(ledger: Ledger) -> None:
     ledger.submit(new_job(f"{batch}-5"), lane=lane)
     ledger.attempt("sent", contact_id="c")
 
-    rows = ledger.run(calls.read_rows(ledger.keys, batch=batch, first=1, count=4))
+    rows = ledger.run(scripts.read_rows(ledger.keys, batch=batch, first=1, count=4))
     assert rows
     assert (rows.last, rows.lane, sorted(rows.jobs)) == (5, lane, [2, 4])
     assert rows.jobs[2].state is JobState.SENT
-    rest = ledger.run(calls.read_rows(ledger.keys, batch=batch, first=5, count=4))
+    rest = ledger.run(scripts.read_rows(ledger.keys, batch=batch, first=5, count=4))
     assert rest
     assert list(rest.jobs) == [5]
-    assert ledger.run(calls.read_rows(ledger.keys, batch="none", first=1, count=1)) is None
+    assert ledger.run(scripts.read_rows(ledger.keys, batch="none", first=1, count=1)) is None

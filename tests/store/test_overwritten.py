@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from outbound_chat.model.errors import StoreError
-from outbound_chat.store import Store, calls
+from outbound_chat.store import Store, scripts
 
 from .ledger import PUMP, Ledger, lane, new_job
 
@@ -71,7 +71,7 @@ def test_the_status_of_such_a_batch_names_its_key(ledger: Ledger, kind: str) -> 
         ledger.redis.hset(ledger.key(f"b:{local_id}"), "created_at", "soon")
 
     with pytest.raises(StoreError, match=f"book of batch main.{local_id} can't be read.*b:{local_id}"):
-        ledger.run(calls.read_batch(ledger.keys, local_id))
+        ledger.run(scripts.read_batch(ledger.keys, local_id))
 
 
 @garbage
@@ -80,7 +80,7 @@ def test_what_its_rows_share_is_known_to_be_lost(ledger: Ledger, kind: str) -> N
     batch = ledger.open_batch()
     overwrite(ledger, f"b:{batch.split(':')[3]}", kind)
 
-    shared = ledger.run(calls.read_shared(ledger.keys, batch.split(":")[3]))
+    shared = ledger.run(scripts.read_shared(ledger.keys, batch.split(":")[3]))
     assert shared is None or kind == "broken"
 
 
@@ -92,7 +92,7 @@ def test_a_batch_whose_book_is_lost_can_be_neither_cancelled_nor_held(ledger: Le
     scope = f"batch:{batch.split(':')[3]}"
     overwrite(ledger, f"b:{batch.split(':')[3]}", kind)
 
-    ledger.run(calls.cancel_many(ledger.keys, scope=scope, first=True))
+    ledger.run(scripts.cancel_many(ledger.keys, scope=scope, first=True))
     ledger.tend()
     assert len(ledger.take(10).ids) == 1
 
@@ -104,7 +104,7 @@ def test_an_idempotency_key_that_cannot_be_read_refuses_its_job_alone(ledger: Le
     jobs = [new_job(), new_job(idem="k1", fingerprint="f"), new_job()]
 
     submitted = ledger.submit(*jobs, watched=False)
-    assert isinstance(submitted, calls.Submitted)
+    assert isinstance(submitted, scripts.Submitted)
     assert [(other.index, other.same, other.local_id) for other in submitted.others] == [(1, False, "")]
     assert ledger.take(10).ids == [jobs[0].local_id, jobs[2].local_id]
     assert ledger.books() == {"accepted": 2, "leased": 2}
@@ -116,7 +116,7 @@ def test_settings_that_cannot_be_read_count_as_none_and_are_written_again(ledger
     ids = ledger.add(2, watched=False)
     overwrite(ledger, "settings", kind)
 
-    assert isinstance(ledger.claim(), calls.Unconfigured)
+    assert isinstance(ledger.claim(), scripts.Unconfigured)
     assert not ledger.tend().configured
     ledger.configure()
     assert ledger.tend().configured
@@ -129,7 +129,7 @@ def test_a_rate_that_is_none_counts_as_no_settings(ledger: Ledger, value: str) -
     ledger.add(1, watched=False)
     ledger.redis.hset(ledger.key("settings"), "rate", value)
 
-    assert isinstance(ledger.claim(), calls.Unconfigured)
+    assert isinstance(ledger.claim(), scripts.Unconfigured)
 
 
 @garbage
@@ -140,7 +140,7 @@ def test_limits_that_cannot_be_read_let_nothing_out_until_they_are_written_again
     overwrite(ledger, "senders", kind)
 
     if kind != "hash":
-        assert isinstance(ledger.claim(), calls.Empty)
+        assert isinstance(ledger.claim(), scripts.Empty)
         assert not ledger.tend().configured
     ledger.configure(senders={"sms": {"concurrency": 5}, "chat": {}})
     ledger.tend()
@@ -188,7 +188,7 @@ def test_holds_that_cannot_be_read_at_all_hold_the_budget(ledger: Ledger, kind: 
     overwrite(ledger, "holds", kind)
 
     answer = ledger.claim()
-    assert isinstance(answer, calls.Held)
+    assert isinstance(answer, scripts.Held)
     assert "can't be read" in answer.reason
     assert ledger.finish(first, claim, "hold", code="access_denied", scope="sender:sms", delay_ms=1000) == "queued"
     ledger.tend()
@@ -234,7 +234,7 @@ def test_the_memory_of_a_claim_that_cannot_be_read_is_no_memory(ledger: Ledger, 
     ledger.leave(unanswered=f"{PUMP}:0")
     spoil()
     answer = ledger.claim(claim_id=f"{PUMP}:0")
-    assert isinstance(answer, calls.Claimed)
+    assert isinstance(answer, scripts.Claimed)
     assert [job.local_id for job in answer.jobs] == ids
 
 
@@ -299,7 +299,7 @@ def test_a_suppression_list_that_cannot_be_read_lets_none_of_its_sender_out_unse
     assert {job.local_id: job.look for job in ledger.take().jobs} == {own: True, other: False}
     for key_id in ("", "key-id"):
         with pytest.raises(StoreError, match="another program wrote it; outbound-chat doctor names it"):
-            ledger.run(calls.read_suppressed(ledger.keys, sender="sms", key_id=key_id, names=["+12025550123"]))
+            ledger.run(scripts.read_suppressed(ledger.keys, sender="sms", key_id=key_id, names=["+12025550123"]))
     assert ledger.store.strangers(ledger.keys) == [ledger.key(name)]
 
 
@@ -309,8 +309,8 @@ def test_a_list_of_marks_without_the_name_of_its_key_is_of_another_key(ledger: L
     overwrite(ledger, "marked:sms", "hash")
 
     assert {job.local_id: job.look for job in ledger.take().jobs} == {own: True}
-    call = calls.read_suppressed(ledger.keys, sender="sms", key_id="key-id", names=["mark"])
-    assert isinstance(ledger.run(call), calls.OtherKey)
+    call = scripts.read_suppressed(ledger.keys, sender="sms", key_id="key-id", names=["mark"])
+    assert isinstance(ledger.run(call), scripts.OtherKey)
 
 
 def test_a_number_whose_entry_was_spoiled_is_on_the_list_all_the_same(ledger: Ledger) -> None:
@@ -318,8 +318,8 @@ def test_a_number_whose_entry_was_spoiled_is_on_the_list_all_the_same(ledger: Le
     ledger.suppress("+12025550123")
     overwrite(ledger, "suppressed:sms", "broken")
 
-    found = ledger.run(calls.read_suppressed(ledger.keys, sender="sms", names=["+12025550123"]))
-    assert isinstance(found, calls.Listed)
+    found = ledger.run(scripts.read_suppressed(ledger.keys, sender="sms", names=["+12025550123"]))
+    assert isinstance(found, scripts.Listed)
     assert [(name, since_ms) for name, since_ms, _ in found.entries] == [("+12025550123", 0)]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from outbound_chat.forecast import Pace, predict
 from outbound_chat.model.jobs import Priority
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 
 from .clocked import ClockedLedger
 from .ledger import HOUR_MS, Ledger, lane, new_job
@@ -19,14 +19,14 @@ def ledger(clocked: ClockedLedger) -> ClockedLedger:
 
 
 def pace_of(ledger: Ledger, name: str = NEW) -> Pace:
-    _, pace = ledger.run(calls.read_pace(ledger.keys, name))
+    _, pace = ledger.run(scripts.read_pace(ledger.keys, name))
     assert pace
     return pace
 
 
 def test_a_budget_that_nobody_configured_has_no_pace(bare_ledger: Ledger) -> None:
     """The settings of whoever asks count then."""
-    assert bare_ledger.run(calls.read_pace(bare_ledger.keys, NEW))[1] is None
+    assert bare_ledger.run(scripts.read_pace(bare_ledger.keys, NEW))[1] is None
 
 
 def test_the_pace_tells_rate_savings_workers_and_holds(ledger: Ledger) -> None:
@@ -50,7 +50,7 @@ def test_an_order_to_cancel_is_told_as_what_stops_a_lane(ledger: Ledger) -> None
     name = ledger.open_batch()
     ledger.add(300, lane=name, watched=False)
     scope = f"batch:{name.split(':')[3]}"
-    assert ledger.run(calls.cancel_many(ledger.keys, scope=scope, first=True)) == (200, True)
+    assert ledger.run(scripts.cancel_many(ledger.keys, scope=scope, first=True)) == (200, True)
     assert pace_of(ledger, name).held_by == "the batch is being cancelled"
 
     ledger.cancel_many(scope)
@@ -68,7 +68,7 @@ def test_lanes_with_due_jobs_are_rivals_with_their_weights(ledger: Ledger) -> No
 
     found = [(one.priority, one.tenant, one.jobs, one.tenant_weight, one.weight) for one in pace_of(ledger).rivals]
     assert found == [(1, "", 5, 1, 1), (3, "acme", 7, 3, 2.5)]
-    unpaced = ledger.run(calls.read_batch(ledger.keys, batch.split(":")[3], with_pace=False))
+    unpaced = ledger.run(scripts.read_batch(ledger.keys, batch.split(":")[3], with_pace=False))
     assert unpaced
     assert unpaced.pace is None
     own = pace_of(ledger, batch)

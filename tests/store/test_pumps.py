@@ -2,9 +2,9 @@
 
 import pytest
 
-from outbound_chat.store import Call, calls
-from outbound_chat.store.calls import Claimed, Dismissed, Paced, Renewed
+from outbound_chat.store import ScriptCall, scripts
 from outbound_chat.store.records import Place
+from outbound_chat.store.scripts import Claimed, Dismissed, Paced, Renewed
 
 from .ledger import HOUR_MS, LEASE_MS, PUMP, Ledger
 
@@ -16,9 +16,9 @@ def full_claim(ledger: Ledger, pump: str, *, first: bool = False, wanted: int = 
     return bool(answer.bring)
 
 
-def renewal(ledger: Ledger) -> Call[Renewed]:
+def renewal(ledger: Ledger) -> ScriptCall[Renewed]:
     """Of a pump whose threads are all busy."""
-    return calls.renew(ledger.keys, pump="pump-1", place="full", lease_ms=LEASE_MS, leased=())
+    return scripts.renew(ledger.keys, pump="pump-1", place="full", lease_ms=LEASE_MS, leased=())
 
 
 @pytest.mark.parametrize("max_pumps", [2, 3])
@@ -243,13 +243,13 @@ def test_each_unanswered_request_doubles_the_time_to_the_next(ledger: Ledger) ->
     waits = []
     for _ in range(5):
         ledger.forget_request()
-        tended, wait_ms = ledger.at_once(calls.tend(ledger.keys, worker="w", version="v1", key_ids=()), "asked")
+        tended, wait_ms = ledger.at_once(scripts.tend(ledger.keys, worker="w", version="v1", key_ids=()), "asked")
         assert tended.bring
         waits.append(wait_ms)
 
     assert waits == [4_000, 8_000, 16_000, 30_000, 30_000]
     ledger.claim(first=True, wanted=1)
-    leave = calls.leave(ledger.keys, pump=PUMP, warm=False, unanswered="")
+    leave = scripts.leave(ledger.keys, pump=PUMP, warm=False, unanswered="")
     assert ledger.at_once(leave, "asked")[1] == 2_000, "a pump came"
 
 

@@ -7,9 +7,9 @@ import pytest
 from outbound_chat.model.consistency import MENDED, TOLD, FindingKind
 from outbound_chat.model.jobs import JobState, Priority
 from outbound_chat.model.operations import EventKind
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Finding
+from outbound_chat.store import scripts
 from outbound_chat.store.records import Place
+from outbound_chat.store.scripts import Finding
 
 from .ledger import HOUR_MS, LANE, LEASE_MS, Ledger, lane
 
@@ -27,8 +27,11 @@ def audit(ledger: Ledger) -> set[tuple[str, str]]:
         {name.partition(":")[2] for name in ledger.names() if name.startswith(("lane:", "timed:", "again:"))}
     )
     lanes = sorted({*lanes, *ledger.redis.hkeys(ledger.key("lanes"))})
-    asked = [calls.audit(ledger.keys, what="budget", names=[])]
-    asked += [calls.audit(ledger.keys, what="jobs", names=jobs), calls.audit(ledger.keys, what="lanes", names=lanes)]
+    asked = [scripts.audit(ledger.keys, what="budget", names=[])]
+    asked += [
+        scripts.audit(ledger.keys, what="jobs", names=jobs),
+        scripts.audit(ledger.keys, what="lanes", names=lanes),
+    ]
     return {(one.kind.value, one.of) for call in asked for one in ledger.run(call)}
 
 
@@ -356,7 +359,7 @@ def test_many_missing_jobs_are_put_back_and_the_first_are_named(ledger: Ledger) 
 def test_of_many_wakers_one_looks_at_a_time(ledger: Ledger) -> None:
     """Twenty processes must not cost the server twenty looks."""
     ledger.add(1)
-    call = calls.reconcile(ledger.keys, lease_ms=LEASE_MS)
+    call = scripts.reconcile(ledger.keys, lease_ms=LEASE_MS)
     first = ledger.run(call)
     looked = ledger.redis.hgetall(ledger.key("walk"))
     second = ledger.run(call)

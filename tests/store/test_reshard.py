@@ -14,7 +14,7 @@ from redis.exceptions import AskError, ClusterError, MovedError, ResponseError, 
 from outbound_chat import AsyncOutboundChat, Job, JobState, OutboundChat, StoreUnavailable
 from outbound_chat.store import Store
 from outbound_chat.store.faults import translated
-from outbound_chat.store.scripts import load_script
+from outbound_chat.store.scripts._loader import load_script
 from tests.clusters import Cluster, Node, SlotMove, move_at_once, slot_of
 from tests.harness import number, sender
 from tests.waiting import wait_until

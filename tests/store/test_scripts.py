@@ -9,10 +9,10 @@ import pytest
 import redis
 
 from outbound_chat.model.api_keys import NewApiKey, Scope
-from outbound_chat.store import KINDS, Call, Keys, Store, calls
-from outbound_chat.store.calls import Result, WebhookResult
+from outbound_chat.store import KINDS, Keys, ScriptCall, Store, scripts
 from outbound_chat.store.records import PLACES_OF_ALL, RECORD_VERSION, Place
-from outbound_chat.store.scripts import BRING_JOBS, load_script
+from outbound_chat.store.scripts import Result, WebhookResult
+from outbound_chat.store.scripts._loader import BRING_JOBS, load_script
 
 from .ledger import LANE, Ledger, new_job
 
@@ -31,39 +31,39 @@ def names_in(text: str) -> set[str]:
     return {name for names in found for name in names.split(", ")}
 
 
-def a_call(script: str, items: int) -> Call[Any]:
+def a_call(script: str, items: int) -> ScriptCall[Any]:
     """A call of the script, for so many jobs."""
-    made: dict[str, Call[Any]] = {
-        "submit": calls.submit(KEYS, lane=LANE, max_age_ms=1, rejected=0, jobs=[new_job()] * items),
-        "claim": calls.claim(KEYS, pump="p", claim_id="c", wanted=1, lease_ms=1, linger_ms=0, nonce="n"),
-        "finish": calls.finish(KEYS, [RESULT] * items),
-        "renew": calls.renew(KEYS, pump="p", place="full", lease_ms=1, leased=[("id", "claim")] * items),
-        "leave": calls.leave(KEYS, pump="p", warm=True, unanswered=""),
-        "tend": calls.tend(KEYS, worker="w", version="v"),
-        "cancel": calls.cancel(KEYS, "id"),
-        "open_batch": calls.open_batch(KEYS, batch="b", lane=LANE, name="n", shared="{}"),
-        "close_batch": calls.close_batch(KEYS, batch="b", rejected=0),
-        "read_idem": calls.used_keys(KEYS, None, ["i"] * items),
-        "read_jobs": calls.read_jobs(KEYS, ["id"] * items),
-        "read_batch": calls.read_batch(KEYS, "b"),
-        "read_batches": calls.read_batches(KEYS, part="open", after=None, senders=(), tenant="", count=1),
-        "read_rows": calls.read_rows(KEYS, batch="b", first=1, count=1),
-        "read_budget": calls.read_budget(KEYS, []),
-        "read_lanes": calls.read_lanes(KEYS, 1),
-        "read_pace": calls.read_pace(KEYS, LANE),
-        "read_shared": calls.read_shared(KEYS, "b"),
-        "configure": calls.configure(
+    made: dict[str, ScriptCall[Any]] = {
+        "submit": scripts.submit(KEYS, lane=LANE, max_age_ms=1, rejected=0, jobs=[new_job()] * items),
+        "claim": scripts.claim(KEYS, pump="p", claim_id="c", wanted=1, lease_ms=1, linger_ms=0, nonce="n"),
+        "finish": scripts.finish(KEYS, [RESULT] * items),
+        "renew": scripts.renew(KEYS, pump="p", place="full", lease_ms=1, leased=[("id", "claim")] * items),
+        "leave": scripts.leave(KEYS, pump="p", warm=True, unanswered=""),
+        "tend": scripts.tend(KEYS, worker="w", version="v"),
+        "cancel": scripts.cancel(KEYS, "id"),
+        "open_batch": scripts.open_batch(KEYS, batch="b", lane=LANE, name="n", shared="{}"),
+        "close_batch": scripts.close_batch(KEYS, batch="b", rejected=0),
+        "read_idem": scripts.used_keys(KEYS, None, ["i"] * items),
+        "read_jobs": scripts.read_jobs(KEYS, ["id"] * items),
+        "read_batch": scripts.read_batch(KEYS, "b"),
+        "read_batches": scripts.read_batches(KEYS, part="open", after=None, senders=(), tenant="", count=1),
+        "read_rows": scripts.read_rows(KEYS, batch="b", first=1, count=1),
+        "read_budget": scripts.read_budget(KEYS, []),
+        "read_lanes": scripts.read_lanes(KEYS, 1),
+        "read_pace": scripts.read_pace(KEYS, LANE),
+        "read_shared": scripts.read_shared(KEYS, "b"),
+        "configure": scripts.configure(
             KEYS, version="v", rate=1, burst=1, max_pumps=1, keep_ms=1, keep_requests_ms=1, senders={}, weights={}
         ),
-        "hold": calls.hold(KEYS, scope="budget", reason="r"),
-        "release": calls.release(KEYS, scope="budget"),
-        "read_holds": calls.read_holds(KEYS),
-        "cancel_many": calls.cancel_many(KEYS, scope="batch:b", first=True),
-        "read_dead": calls.read_dead(KEYS, state="", code="", after="", count=1),
-        "count_dead": calls.count_dead(KEYS),
-        "read_request": calls.read_request(KEYS, "id"),
-        "read_events": calls.read_events(KEYS, since=0, count=1),
-        "replay": calls.replay(
+        "hold": scripts.hold(KEYS, scope="budget", reason="r"),
+        "release": scripts.release(KEYS, scope="budget"),
+        "read_holds": scripts.read_holds(KEYS),
+        "cancel_many": scripts.cancel_many(KEYS, scope="batch:b", first=True),
+        "read_dead": scripts.read_dead(KEYS, state="", code="", after="", count=1),
+        "count_dead": scripts.count_dead(KEYS),
+        "read_request": scripts.read_request(KEYS, "id"),
+        "read_events": scripts.read_events(KEYS, since=0, count=1),
+        "replay": scripts.replay(
             KEYS,
             old="o",
             local_id="n",
@@ -76,31 +76,31 @@ def a_call(script: str, items: int) -> Call[Any]:
             send_at_ms=0,
             request="{}",
         ),
-        "claim_webhooks": calls.claim_webhooks(
+        "claim_webhooks": scripts.claim_webhooks(
             KEYS, courier="c", wanted=1, lease_ms=1, per_host=1, give_up_ms=1, posting=[("h", "w")] * items
         ),
-        "settle_webhooks": calls.settle_webhooks(
+        "settle_webhooks": scripts.settle_webhooks(
             KEYS, [WebhookResult(name="w", host="h", outcome="dead")] * items, per_host=1
         ),
-        "read_dead_webhooks": calls.read_dead_webhooks(KEYS, skip=0, count=1),
-        "read_webhook_hosts": calls.read_webhook_hosts(KEYS),
-        "replay_webhooks": calls.replay_webhooks(KEYS, ["w"] * items),
-        "suppress": calls.suppress(KEYS, sender="sms", entries=[("+1", 0, "r")] * items),
-        "unsuppress": calls.unsuppress(KEYS, sender="sms", names=["+1"] * items),
-        "read_suppressed": calls.read_suppressed(KEYS, sender="sms", names=["+1"] * items),
-        "read_scopes": calls.read_scopes(KEYS, ["sender:sms"] * items),
-        "note_budgets": calls.note_budgets(KEYS, ["main"] * items),
-        "read_seals": calls.read_seals(KEYS, index="expiry", cursor="0"),
-        "close_chat": calls.close_chat(KEYS, contact="c", instances=["i"]),
-        "create_key": calls.create_key(KEYS, "k", digest="d", wanted=A_KEY, lives=None, until=None),
-        "read_key": calls.read_key(KEYS, "k"),
-        "read_keys": calls.read_keys(KEYS),
-        "revoke_key": calls.revoke_key(KEYS, "k"),
-        "spend_key": calls.spend_key(KEYS, "k", None),
-        "why": calls.why(KEYS, "id"),
-        "confirm": calls.confirm(KEYS, local_ids=["id"] * items),
-        "reconcile": calls.reconcile(KEYS, lease_ms=1),
-        "audit": calls.audit(KEYS, what="jobs", names=["id"] * items),
+        "read_dead_webhooks": scripts.read_dead_webhooks(KEYS, skip=0, count=1),
+        "read_webhook_hosts": scripts.read_webhook_hosts(KEYS),
+        "replay_webhooks": scripts.replay_webhooks(KEYS, ["w"] * items),
+        "suppress": scripts.suppress(KEYS, sender="sms", entries=[("+1", 0, "r")] * items),
+        "unsuppress": scripts.unsuppress(KEYS, sender="sms", names=["+1"] * items),
+        "read_suppressed": scripts.read_suppressed(KEYS, sender="sms", names=["+1"] * items),
+        "read_scopes": scripts.read_scopes(KEYS, ["sender:sms"] * items),
+        "note_budgets": scripts.note_budgets(KEYS, ["main"] * items),
+        "read_seals": scripts.read_seals(KEYS, index="expiry", cursor="0"),
+        "close_chat": scripts.close_chat(KEYS, contact="c", instances=["i"]),
+        "create_key": scripts.create_key(KEYS, "k", digest="d", wanted=A_KEY, lives=None, until=None),
+        "read_key": scripts.read_key(KEYS, "k"),
+        "read_keys": scripts.read_keys(KEYS),
+        "revoke_key": scripts.revoke_key(KEYS, "k"),
+        "spend_key": scripts.spend_key(KEYS, "k", None),
+        "why": scripts.why(KEYS, "id"),
+        "confirm": scripts.confirm(KEYS, local_ids=["id"] * items),
+        "reconcile": scripts.reconcile(KEYS, lease_ms=1),
+        "audit": scripts.audit(KEYS, what="jobs", names=["id"] * items),
     }
     return made[script]
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from outbound_chat.model.jobs import Job, JobState
-from outbound_chat.store import calls
-from outbound_chat.store.calls import FIRST_PAGE, Claimed, Empty, Listed
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import FIRST_PAGE, Claimed, Empty, Listed
 
 from .clocked import ClockedLedger
 from .ledger import HOUR_MS, Ledger, lane
@@ -21,7 +21,7 @@ def to(number: str) -> str:
 
 
 def listed(ledger: Ledger, **chosen: Any) -> Listed:
-    answer = ledger.run(calls.read_suppressed(ledger.keys, **{"sender": "sms", **chosen}))
+    answer = ledger.run(scripts.read_suppressed(ledger.keys, **{"sender": "sms", **chosen}))
     assert isinstance(answer, Listed)
     return answer
 
@@ -63,8 +63,8 @@ def test_a_number_is_listed_once_with_what_was_said_first(ledger: Ledger) -> Non
 def test_the_whole_list_is_read_in_pages(ledger: Ledger) -> None:
     """A list of a million must not hold the server while it is read."""
     numbers = {f"+1202{5_000_000 + index}" for index in range(3_000)}
-    for start in range(0, 3_000, calls.MOST_JOBS):
-        ledger.suppress(*sorted(numbers)[start : start + calls.MOST_JOBS])
+    for start in range(0, 3_000, scripts.MOST_JOBS):
+        ledger.suppress(*sorted(numbers)[start : start + scripts.MOST_JOBS])
 
     found = pages(ledger)
     assert {number for page in found for number, _, _ in page} == numbers

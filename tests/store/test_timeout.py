@@ -41,7 +41,7 @@ from redis.exceptions import (
 
 from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import AsyncStore, Call, Keys, Store, calls
+from outbound_chat.store import AsyncStore, Keys, ScriptCall, Store, scripts
 from outbound_chat.store.auditing import Audited, audit_budget
 from outbound_chat.store.deadline import Deadline
 from outbound_chat_worker.embedded import EmbeddedServer, find_server
@@ -52,7 +52,7 @@ from tests.waiting import wait_until
 
 from .test_failover import submit_one
 
-C = TypeVar("C", bound=Call[Any])
+C = TypeVar("C", bound=ScriptCall[Any])
 KEYS = Keys("oc", "main")
 SECONDS = 0.25
 PATIENCE = 60.0
@@ -158,7 +158,7 @@ def test_calls_of_threads_end_while_the_server_hangs(place: Place) -> None:
                 pool.submit(store.run, submit_one(local_id)).result(PATIENCE)
             for work in (
                 lambda: store.run(submit_one(local_id)),
-                lambda: store.run(calls.confirm(KEYS, local_ids=[local_id], timeout_ms=100)),
+                lambda: store.run(scripts.confirm(KEYS, local_ids=[local_id], timeout_ms=100)),
                 lambda: store.listen("oc:{main}:done:x").__enter__(),
                 lambda: store.wait_for_signal([KEYS.wake], 0.1),
                 fresh.ping,
@@ -180,7 +180,7 @@ def test_an_audit_ends_while_the_server_hangs(place: Place) -> None:
             with place.frozen(), pytest.raises(StoreUnavailable, match="tried for"):
                 pool.submit(list, audit).result(PATIENCE)
 
-        def whole(_: Call[Any]) -> None:
+        def whole(_: ScriptCall[Any]) -> None:
             assert [found.findings for found in audit_budget(store, KEYS)][-1] == []
 
         surely(whole, submit_one())
@@ -190,7 +190,7 @@ def _begun(store: Store, answered: int) -> Iterator[Audited]:
     """An audit of which so many steps were answered."""
     begun: list[Iterator[Audited]] = []
 
-    def begin(_: Call[Any]) -> None:
+    def begin(_: ScriptCall[Any]) -> None:
         audit = audit_budget(store, KEYS)
         for _step in range(answered):
             next(audit)
@@ -212,7 +212,7 @@ def test_calls_of_asyncio_end_while_the_server_hangs(place: Place) -> None:
                     await store.run(submit_one(local_id))
             for one in (
                 lambda: store.run(submit_one(local_id)),
-                lambda: store.run(calls.confirm(KEYS, local_ids=[local_id], timeout_ms=100)),
+                lambda: store.run(scripts.confirm(KEYS, local_ids=[local_id], timeout_ms=100)),
                 lambda: store.subscription().__aenter__(),
                 fresh.ping,
                 lambda: fresh.run(submit_one(local_id)),

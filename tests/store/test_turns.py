@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from outbound_chat.model.jobs import Priority
-from outbound_chat.store.calls import Empty
+from outbound_chat.store.scripts import Empty
 
 from .ledger import Ledger, lane
 

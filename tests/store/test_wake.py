@@ -3,8 +3,8 @@
 from outbound_chat.cli.budgets import budget_checks
 from outbound_chat.model.diagnostics import Level
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Empty
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import Empty
 from outbound_chat_config import Settings
 
 from .ledger import BUDGET, HOUR_MS, LEASE_MS, PUMP, Ledger, new_job
@@ -113,7 +113,7 @@ def test_a_pump_that_would_not_wait_is_not_registered(ledger: Ledger) -> None:
 
 def test_a_registration_outlives_the_wait_by_little(ledger: Ledger) -> None:
     """A pump that was killed while it waited must not swallow pokes for long."""
-    claim = calls.claim(
+    claim = scripts.claim(
         ledger.keys, pump=PUMP, claim_id=new_local_id(), wanted=1, lease_ms=LEASE_MS, linger_ms=LINGER_MS, nonce=""
     )
     assert ledger.at_once(claim, "waiting") == [Empty(waiting=True, until_ms=-1), LINGER_MS + 500]

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store import calls
-from outbound_chat.store.calls import ClaimedWebhook, ClaimedWebhooks, WebhookResult
+from outbound_chat.store import scripts
 from outbound_chat.store.records import PLACES_OF_ALL, RECORD_VERSION, Place
+from outbound_chat.store.scripts import ClaimedWebhook, ClaimedWebhooks, WebhookResult
 from outbound_chat_config import callback_host
 
 from .ledger import DAY_MS, KEEP_MS, LEASE_MS, Ledger, lane, new_job
@@ -20,7 +20,7 @@ COURIER = "courier-1"
 
 def ask(ledger: Ledger, *, courier: str = COURIER, wanted: int = 100, **given: Any) -> ClaimedWebhooks | None:
     numbers: dict[str, Any] = {"lease_ms": LEASE_MS, "per_host": 4, "give_up_ms": DAY_MS, **given}
-    return ledger.run(calls.claim_webhooks(ledger.keys, courier=courier, wanted=wanted, **numbers))
+    return ledger.run(scripts.claim_webhooks(ledger.keys, courier=courier, wanted=wanted, **numbers))
 
 
 def claim(ledger: Ledger, **given: Any) -> list[ClaimedWebhook]:
@@ -31,7 +31,7 @@ def claim(ledger: Ledger, **given: Any) -> list[ClaimedWebhook]:
 
 def settle(ledger: Ledger, webhook: ClaimedWebhook, outcome: Any, **given: Any) -> str:
     result = WebhookResult(name=webhook.name, host=webhook.host, outcome=outcome, **given)
-    (word,) = ledger.run(calls.settle_webhooks(ledger.keys, [result], per_host=4))
+    (word,) = ledger.run(scripts.settle_webhooks(ledger.keys, [result], per_host=4))
     return word
 
 
@@ -249,7 +249,7 @@ def test_a_host_that_does_not_answer_is_left_alone_and_then_tried_with_one(ledge
         for webhook in claim(ledger):
             settle(ledger, webhook, "retry", delay_ms=DAY_MS, code="unreachable", host_is="down")
     assert claim(ledger) == []
-    (host,) = ledger.run(calls.read_webhook_hosts(ledger.keys))
+    (host,) = ledger.run(scripts.read_webhook_hosts(ledger.keys))
     assert (host.host, host.waiting, host.posting, host.failures) == (HOST, 10, 0, 8)
     assert host.paused_until is not None
 
@@ -257,7 +257,7 @@ def test_a_host_that_does_not_answer_is_left_alone_and_then_tried_with_one(ledge
     (probe,) = claim(ledger)
     settle(ledger, probe, "delivered", host_is="up")
     assert len(claim(ledger)) == 1, "the one that was never posted"
-    assert ledger.run(calls.read_webhook_hosts(ledger.keys))[0].failures == 0
+    assert ledger.run(scripts.read_webhook_hosts(ledger.keys))[0].failures == 0
 
 
 def test_webhooks_that_wait_too_long_for_a_dead_host_are_given_up(ledger: Ledger) -> None:
@@ -270,7 +270,7 @@ def test_webhooks_that_wait_too_long_for_a_dead_host_are_given_up(ledger: Ledger
     ledger.run_out("hooks")
 
     assert claim(ledger) == []
-    dead = ledger.run(calls.read_dead_webhooks(ledger.keys, skip=0, count=100))
+    dead = ledger.run(scripts.read_dead_webhooks(ledger.keys, skip=0, count=100))
     assert len(dead) == 10
     assert {one.code for one in dead} == {"host_down"}
     assert {one.host for one in dead} == {HOST}
@@ -281,12 +281,12 @@ def test_a_dead_webhook_is_listed_and_can_be_posted_once_more(ledger: Ledger) ->
     (webhook,) = claim(ledger)
     settle(ledger, webhook, "dead", code="status_410", host_is="up")
 
-    (dead,) = ledger.run(calls.read_dead_webhooks(ledger.keys, skip=0, count=100))
+    (dead,) = ledger.run(scripts.read_dead_webhooks(ledger.keys, skip=0, count=100))
     assert (dead.id, dead.host, dead.code, dead.attempts) == (f"main.{local_id}.sent", HOST, "status_410", 1)
     assert 0 < ledger.ttl_ms("hooks_dead") <= KEEP_MS
     assert claim(ledger) == []
-    assert ledger.run(calls.replay_webhooks(ledger.keys, [webhook.name, "NOSUCH.sent"])) == [True, False]
-    assert ledger.run(calls.read_dead_webhooks(ledger.keys, skip=0, count=100)) == []
+    assert ledger.run(scripts.replay_webhooks(ledger.keys, [webhook.name, "NOSUCH.sent"])) == [True, False]
+    assert ledger.run(scripts.read_dead_webhooks(ledger.keys, skip=0, count=100)) == []
     (again,) = claim(ledger)
     assert (again.name, again.url, again.attempts) == (webhook.name, URL, 0)
 
@@ -317,7 +317,7 @@ def test_the_first_webhook_wakes_a_waker_once_and_then_the_courier(ledger: Ledge
 
 def test_a_waker_finds_webhooks_without_a_courier(ledger: Ledger) -> None:
     """The signal, or the message to the broker, may be lost."""
-    posts = calls.tend(ledger.keys, worker="w", version="v1", posts=True)
+    posts = scripts.tend(ledger.keys, worker="w", version="v1", posts=True)
     sent(ledger, callback=URL)
     ledger.redis.delete(ledger.key("hook_asked"))
 
@@ -373,7 +373,7 @@ def test_the_result_of_a_webhook_whose_record_is_gone_is_harmless(ledger: Ledger
 
 def told(ledger: Ledger, local_id: str) -> tuple[str, str] | None:
     """State and code of the webhook, as whoever reads the job sees them."""
-    (job,) = ledger.run(calls.read_jobs(ledger.keys, [local_id])).values()
+    (job,) = ledger.run(scripts.read_jobs(ledger.keys, [local_id])).values()
     return (job.webhook.state, job.webhook.code) if job.webhook else None
 
 
@@ -387,7 +387,7 @@ def test_whoever_reads_a_job_sees_what_became_of_its_webhook(ledger: Ledger) -> 
     (webhook,) = claim(ledger)
     settle(ledger, webhook, "dead", code="status_410", host_is="up")
     assert told(ledger, local_id) == ("dead", "status_410")
-    ledger.run(calls.replay_webhooks(ledger.keys, [webhook.name]))
+    ledger.run(scripts.replay_webhooks(ledger.keys, [webhook.name]))
     assert told(ledger, local_id) == ("pending", "")
 
     left_ms = ledger.store.redis.pttl(f"{ledger.keys.base}j:{local_id}")

@@ -11,9 +11,9 @@ import pytest
 
 from outbound_chat import AsyncOutboundChat, OutboundChat, UnknownJob, WaitReason, Why
 from outbound_chat.model.jobs import Priority
-from outbound_chat.store import AsyncStore, calls
-from outbound_chat.store.calls import Claimed, Empty, Held, Paced, Unconfigured
+from outbound_chat.store import AsyncStore, scripts
 from outbound_chat.store.records import from_ms
+from outbound_chat.store.scripts import Claimed, Empty, Held, Paced, Unconfigured
 from tests.harness import sender
 
 from .clocked import ClockedLedger
@@ -139,7 +139,7 @@ def of_a_batch_that_is_being_cancelled(ledger: Ledger) -> str:
     """The last of more jobs than one script cancels."""
     name = ledger.open_batch()
     ids = ledger.add(201, lane=name, watched=False)
-    ledger.run(calls.cancel_many(ledger.keys, scope=f"batch:{name.split(':')[3]}", first=True))
+    ledger.run(scripts.cancel_many(ledger.keys, scope=f"batch:{name.split(':')[3]}", first=True))
     return ids[-1]
 
 

@@ -4,7 +4,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 from outbound_chat import OutboundChat
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.clock import Clock
 from outbound_chat_worker.pump import Pump
@@ -58,7 +58,7 @@ class Night:
     def work(self, now: datetime) -> int:
         """Lets a pump work until it finds nothing more to do at that time; how many calls reached Connect by then."""
         self.store.now = now
-        self.store.run(calls.tend(self.runtime.keys("main"), worker="w", version="v"))
+        self.store.run(scripts.tend(self.runtime.keys("main"), worker="w", version="v"))
         for _ in range(CLAIMS_THAT_MAY_BE_LATE):
             Pump(self.runtime, "main", stopping=threading.Event(), bringer=Bringer(lambda *_: None)).work()
             # On a busy machine a call may leave too late after its claim, and is handed back.

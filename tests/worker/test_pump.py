@@ -15,7 +15,7 @@ import redis
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.request import ChatRequest
-from outbound_chat.store import Call, Store, calls
+from outbound_chat.store import ScriptCall, Store, scripts
 from outbound_chat_config import LATEST_SECONDS
 from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.calling import Caller
@@ -115,7 +115,7 @@ def test_a_pump_that_redis_holds_up_does_not_keep_up(stack: Harness, runtime: Ru
 class DeafStore(Store):
     """Claims reach Redis, and the answers get lost."""
 
-    def run(self, call: Call[T]) -> T:
+    def run(self, call: ScriptCall[T]) -> T:
         answer = super().run(call)
         if call.script == "claim":
             raise StoreUnavailable("Redis can't be reached: the line was cut")
@@ -180,9 +180,9 @@ def test_jobs_ahead_go_back_when_calls_become_slow(stack: Harness, runtime: Runt
 def test_a_call_leaves_within_half_a_second_of_its_claim_or_never(stack: Harness, runtime: Runtime) -> None:
     """AWS counts calls as they arrive: what a busy machine holds up must not come on top of what is claimed by then."""
     keys, id_ = runtime.keys("main"), new_local_id()
-    claim = calls.claim(keys, pump="p", claim_id=id_, wanted=1, lease_ms=60_000, linger_ms=0, nonce="")
+    claim = scripts.claim(keys, pump="p", claim_id=id_, wanted=1, lease_ms=60_000, linger_ms=0, nonce="")
     claimed = runtime.store.run(claim)
-    assert isinstance(claimed, calls.Claimed)
+    assert isinstance(claimed, scripts.Claimed)
     caller, now = Caller(runtime, "main"), time.monotonic()
     assert caller.attempt(claimed.jobs[0], id_, now - LATEST_SECONDS).outcome == "not_called"
     assert stack.sandbox.stats().calls == 0

@@ -10,7 +10,7 @@ from outbound_chat.model.errors import InvalidJob, MissingKey, StoreError
 from outbound_chat.request import ChatRequest
 from outbound_chat.request.codec import UnreadableRequest, read_stored
 from outbound_chat.request.quiet_hours import next_open_ms
-from outbound_chat.store.calls import ClaimedJob, Result
+from outbound_chat.store.scripts import ClaimedJob, Result
 from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
 from outbound_chat_worker.backoff import backoff
 from outbound_chat_worker.connect import TooLate

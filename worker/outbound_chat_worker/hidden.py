@@ -6,7 +6,7 @@ The one idea: a key that is missing is a fault of this worker and not of the job
 from datetime import timedelta
 
 from outbound_chat.model.errors import MissingKey
-from outbound_chat.store.calls import ClaimedJob, OtherKey, Result, read_suppressed
+from outbound_chat.store.scripts import ClaimedJob, OtherKey, Result, read_suppressed
 from outbound_chat_worker.retry import FIRST_PROBE
 from outbound_chat_worker.runtime import Runtime
 

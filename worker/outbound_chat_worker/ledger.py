@@ -8,8 +8,8 @@ from typing import Literal
 
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Claimed, Dismissed, Empty, Held, Paced, Unconfigured
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import Claimed, Dismissed, Empty, Held, Paced, Unconfigured
 from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.runtime import Runtime
 
@@ -54,7 +54,7 @@ class PumpLedger:
             return WrongClock()
         asked_at = time.monotonic()
         self._unanswered, self._left_at = self.next_claim_id, None
-        call = calls.claim(
+        call = scripts.claim(
             self._keys,
             pump=self._pump,
             claim_id=self.next_claim_id,
@@ -89,7 +89,7 @@ class PumpLedger:
         clock, asked_at = self._runtime.clock, time.monotonic()
         if not clock.is_known:
             try:
-                clock.note(self._runtime.store.run(calls.read_clock(self._keys)), asked_at)
+                clock.note(self._runtime.store.run(scripts.read_clock(self._keys)), asked_at)
             except StoreError as error:
                 # The claim will say so too, unless the clock is known to be wrong.
                 logger.warning("budget %s: the clock of Redis can't be read: %s", self._budget, error)
@@ -106,7 +106,7 @@ class PumpLedger:
         """Says that the pump lives, and renews the leases of its calls."""
         leased = list(in_flight.items())
         try:
-            call = calls.renew(self._keys, pump=self._pump, place=place, lease_ms=self._lease_ms, leased=leased)
+            call = scripts.renew(self._keys, pump=self._pump, place=place, lease_ms=self._lease_ms, leased=leased)
             self.bring(self._runtime.store.run(call).bring)
         except StoreError as error:
             logger.warning("budget %s: leases can't be renewed: %s", self._budget, error)
@@ -116,7 +116,7 @@ class PumpLedger:
         now = time.monotonic()
         self._left_at = self._left_at or now
         self._next_leave = now + RETRY_SECONDS
-        call = calls.leave(self._keys, pump=self._pump, warm=warm, unanswered=self._unanswered)
+        call = scripts.leave(self._keys, pump=self._pump, warm=warm, unanswered=self._unanswered)
         try:
             nonce = self._runtime.store.run(call)
         except StoreError as error:

@@ -13,8 +13,8 @@ from queue import Empty as NothingCame, SimpleQueue
 from threading import Event
 
 from outbound_chat.model.errors import StoreError
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Claimed, Dismissed, Empty, Held, Paced, Result
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import Claimed, Dismissed, Empty, Held, Paced, Result
 from outbound_chat_worker.bringer import HANGS_SECONDS, Bringer
 from outbound_chat_worker.calling import Caller
 from outbound_chat_worker.hand import Hand
@@ -176,7 +176,7 @@ class Pump:
                 self._leave()
             return None
 
-    def _attempt(self, job: calls.ClaimedJob, claim_id: str, claimed_at: float) -> None:
+    def _attempt(self, job: scripts.ClaimedJob, claim_id: str, claimed_at: float) -> None:
         began = time.monotonic()
         result = self._caller.attempt(job, claim_id, claimed_at)
         self._hand.took(time.monotonic() - began)

@@ -9,7 +9,7 @@ import time
 
 from outbound_chat.model.consistency import sentence
 from outbound_chat.model.errors import StoreError, StoreUnavailable
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 from outbound_chat_worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Reconciler:
         if (due := self._next.get(budget, now)) > now:
             return due - now
         try:
-            done = self._runtime.store.run(calls.reconcile(self._runtime.keys(budget), lease_ms=self._lease_ms))
+            done = self._runtime.store.run(scripts.reconcile(self._runtime.keys(budget), lease_ms=self._lease_ms))
         except StoreUnavailable:
             raise
         except StoreError as error:
@@ -50,7 +50,7 @@ class Reconciler:
         return done.next_ms / 1000
 
 
-def _tell(budget: str, done: calls.Reconciled) -> None:
+def _tell(budget: str, done: scripts.Reconciled) -> None:
     for one in done.found:
         text = sentence(one.kind, one.of, one.number)
         match one.word:

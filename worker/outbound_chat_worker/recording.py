@@ -8,8 +8,8 @@ import logging
 import time
 
 from outbound_chat.model.errors import StoreError
-from outbound_chat.store import Keys, Store, calls
-from outbound_chat.store.calls import Result
+from outbound_chat.store import Keys, Store, scripts
+from outbound_chat.store.scripts import Result
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +46,9 @@ class Recorder:
         """Records what it can, and gives what it is done with; while Redis is away it does nothing and tries later."""
         done: list[Result] = []
         while self._kept and time.monotonic() >= self._next_try:
-            chunk = self._kept[: calls.MOST_JOBS]
+            chunk = self._kept[: scripts.MOST_JOBS]
             try:
-                states = self._store.run(calls.finish(self._keys, chunk))
+                states = self._store.run(scripts.finish(self._keys, chunk))
             except StoreError as error:
                 if not self._goes_on(chunk, error):
                     return done

@@ -12,7 +12,7 @@ from outbound_chat.encryption import Seal
 from outbound_chat.model.errors import StoreError
 from outbound_chat.request import ChatRequest
 from outbound_chat.request.codec import UnreadableRequest, read_stored
-from outbound_chat.store import ACCESS, Keys, Store, calls
+from outbound_chat.store import ACCESS, Keys, Store, scripts
 from outbound_chat_config import Sender, Settings, callback_host, load_settings
 from outbound_chat_worker.clock import Clock
 from outbound_chat_worker.connect import Connect
@@ -61,10 +61,10 @@ class Runtime:
     def configure(self, budget: str) -> str:
         """Writes the budget's settings to the store; the version that stood before, empty for none."""
         settings = self._budget_settings(budget)
-        call = calls.configure(self.keys(budget), version=self.settings_version(budget), **settings)
+        call = scripts.configure(self.keys(budget), version=self.settings_version(budget), **settings)
         before = self.store.run(call)
         try:
-            self.store.run(calls.note_budgets(self.keys(ACCESS), [budget]))
+            self.store.run(scripts.note_budgets(self.keys(ACCESS), [budget]))
         except StoreError as error:
             # On a cluster another node has it, and a budget can be worked for without.
             logger.warning("budget %s: that it is in use could not be noted: %s", budget, error)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from outbound_chat.model.errors import StoreError
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 from outbound_chat_worker.bringer import Bringer
 from outbound_chat_worker.reconciler import Reconciler
 from outbound_chat_worker.runtime import Runtime
@@ -119,7 +119,7 @@ class Waker:
     def _tend(self, budget: str) -> float:
         """Looks after one budget; seconds until the next look is due."""
         clock, asked_at = self._runtime.clock, time.monotonic()
-        call = calls.tend(
+        call = scripts.tend(
             self._runtime.keys(budget),
             worker=self._worker,
             version=self._runtime.settings_version(budget),

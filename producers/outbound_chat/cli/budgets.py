@@ -8,7 +8,7 @@ from outbound_chat.cli.output import number_of
 from outbound_chat.client._why_stops import ASKED_TOO_OFTEN
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.operations import Hold
-from outbound_chat.store import Forbidden, Store, calls
+from outbound_chat.store import Forbidden, Store, scripts
 from outbound_chat_config import Budget
 
 WELL_BELOW = 0.9
@@ -33,7 +33,7 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
         return
     yield from _settings(name, budget, store.budget_settings(keys))
     yield from _pace(name, *store.pace(keys))
-    for hold in store.run(calls.read_holds(keys)):
+    for hold in store.run(scripts.read_holds(keys)):
         yield _hold(hold)
     books = store.books(keys)
     for worker, skew in store.skewed_workers(keys).items():

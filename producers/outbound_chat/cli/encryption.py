@@ -13,8 +13,8 @@ from outbound_chat.encryption import Seal, new_key as make_key
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import SettingsError
 from outbound_chat.store import Store
-from outbound_chat.store.calls import OtherKey, read_suppressed
-from outbound_chat.store.sealing import open_jobs, openers
+from outbound_chat.store.encryption_keys import open_jobs, openers
+from outbound_chat.store.scripts import OtherKey, read_suppressed
 from outbound_chat_config import Settings, load_settings
 
 MOST_LOOKED, FEW_LOOKED = 20_000, 1_000

@@ -10,7 +10,7 @@ from outbound_chat.cli.jobs import Json
 from outbound_chat.cli.output import number_of, out, print_json, talk
 from outbound_chat.encryption import Seal
 from outbound_chat.store import Keys, Store
-from outbound_chat.store.sealing import Needed, dead_jobs, open_jobs, openers
+from outbound_chat.store.encryption_keys import Needed, dead_jobs, open_jobs, openers
 from outbound_chat_config import load_settings
 
 Walk = Callable[[Store, Keys], Iterator[Needed]]

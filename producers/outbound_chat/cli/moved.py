@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.store import Store
-from outbound_chat.store.calls import Left, read_scopes
+from outbound_chat.store.scripts import Left, read_scopes
 from outbound_chat_config import Settings
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from outbound_chat.cli.output import number_of
 from outbound_chat.model.diagnostics import Check, Level
-from outbound_chat.store import ACCESS, Store, calls
+from outbound_chat.store import ACCESS, Store, scripts
 from outbound_chat_config import Settings
 
 
 def stranded_checks(settings: Settings, store: Store) -> Iterator[Check]:
     """Nothing where all budgets that were ever used, and have open jobs, are known here or have workers."""
-    used = store.run(calls.note_budgets(store.keys(ACCESS), []))
+    used = store.run(scripts.note_budgets(store.keys(ACCESS), []))
     if not used:
         finding = (
             f'nothing was ever enqueued or worked for below "{settings.key_prefix}"; '

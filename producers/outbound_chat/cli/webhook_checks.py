@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from outbound_chat.cli.output import number_of
 from outbound_chat.model.diagnostics import Check, Level
-from outbound_chat.store import Store, calls
+from outbound_chat.store import Store, scripts
 from outbound_chat_config import Settings
 
 MOST_NAMED = 5
@@ -13,7 +13,7 @@ MOST_NAMED = 5
 
 def webhook_checks(settings: Settings, store: Store) -> Iterator[Check]:
     """Nothing where no webhook was ever asked for."""
-    hosts = [host for name in settings.budgets for host in store.run(calls.read_webhook_hosts(store.keys(name)))]
+    hosts = [host for name in settings.budgets for host in store.run(scripts.read_webhook_hosts(store.keys(name)))]
     told = [name for name, sender in settings.senders.items() if sender.callback_url]
     waiting = sum(host.waiting for host in hosts)
     if not settings.webhooks.secrets and (told or waiting):

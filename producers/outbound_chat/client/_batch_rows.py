@@ -28,9 +28,9 @@ from outbound_chat.model.jobs import Priority
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, is_missing
 from outbound_chat.request.codec import write_stored
 from outbound_chat.request.templates import Template
-from outbound_chat.store import Keys, calls
-from outbound_chat.store.calls import Call, NewJob, Opened
+from outbound_chat.store import Keys, scripts
 from outbound_chat.store.records import lane_of
+from outbound_chat.store.scripts import NewJob, Opened, ScriptCall
 
 OF_THE_BATCH = frozenset({"weight", "concurrency", "template"})
 _SURELY_VALUES = frozenset({str, int, bool, dict, list, datetime, Priority})
@@ -111,9 +111,9 @@ class BatchRows:
 
     def opening(
         self, keys: Keys, key: str | FileKey | None, jobs: Sequence[NewJob], *, only_find: bool
-    ) -> Call[Opened]:
+    ) -> ScriptCall[Opened]:
         """What finds the batch of the key, and else begins one unless it shall `only_find`, or all `jobs` are known."""
-        return calls.open_batch(
+        return scripts.open_batch(
             keys,
             batch=self.batch,
             lane=self.lane,

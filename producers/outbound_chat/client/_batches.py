@@ -26,9 +26,9 @@ from outbound_chat.client._verbs import Verbs, max_age_ms
 from outbound_chat.model.errors import BatchClosed, BatchKeyConflict, FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.jobs import BatchReceipt, BatchStart, Rejection
 from outbound_chat.request import Code
-from outbound_chat.store import calls
-from outbound_chat.store.calls import KeyUse, NewJob, NotOpen, Opened, Other
+from outbound_chat.store import scripts
 from outbound_chat.store.records import from_ms
+from outbound_chat.store.scripts import KeyUse, NewJob, NotOpen, Opened, Other
 
 OnRejected = Callable[[Rejection], None]
 OnProgress = Callable[[int, int], None]
@@ -100,7 +100,7 @@ class BatchWriter:
         """Reads what the first row needs."""
         yield from self._guard.prepare(self._keys)
         if self.sender.quiet_hours:
-            self._of_batch.clock.set((yield from ask(calls.read_clock(self._keys))))
+            self._of_batch.clock.set((yield from ask(scripts.read_clock(self._keys))))
 
     def pretend(self) -> None:
         """Nothing is to be stored, only checked: no row was taken before."""
@@ -163,9 +163,9 @@ class BatchWriter:
             self._chunk.append(job)
             self._chunk_bytes += len(job.request)
         return (
-            len(self._chunk) >= calls.MOST_JOBS
-            or self._chunk_bytes >= calls.MOST_BYTES // 2
-            or len(self._doubtful) >= calls.MOST_JOBS
+            len(self._chunk) >= scripts.MOST_JOBS
+            or self._chunk_bytes >= scripts.MOST_BYTES // 2
+            or len(self._doubtful) >= scripts.MOST_JOBS
             or self._rows - self._flushed_rows >= MOST_ROWS
             or (self._passed is not None and found is None)
         )
@@ -234,9 +234,9 @@ class BatchWriter:
         """Time may have made a row wrong that was right when it was taken: only those without a job are rejected."""
         doubtful, self._doubtful = self._doubtful, {}
         ids = {row: f"{found.batch}-{row}" for row in doubtful if row <= found.rows}
-        jobs = (yield from ask(calls.read_jobs(self._keys, list(ids.values())))) if ids else {}
+        jobs = (yield from ask(scripts.read_jobs(self._keys, list(ids.values())))) if ids else {}
         keys = {row: job.idem for job in self._chunk if (row := _row_of(job)) in doubtful}
-        used = (yield from ask(calls.used_keys(self._keys, self._of_batch.tenant, keys.values()))) if keys else set()
+        used = (yield from ask(scripts.used_keys(self._keys, self._of_batch.tenant, keys.values()))) if keys else set()
         self._chunk = [job for job in self._chunk if job.idem in used or _row_of(job) not in doubtful]
         for row, errors in doubtful.items():
             if keys.get(row) in used:
@@ -249,7 +249,7 @@ class BatchWriter:
     def _submit(self) -> Steps[None]:
         chunk, self._chunk = self._chunk, []
         reply = yield from ask(
-            calls.submit(
+            scripts.submit(
                 self._keys,
                 lane=self.lane,
                 max_age_ms=max_age_ms(self.sender),
@@ -287,9 +287,9 @@ class BatchWriter:
         found = yield from self._begun()
         batch = found.batch
         if not found.closed_ms:
-            yield from ask(calls.close_batch(self._keys, batch=batch, rejected=self.rejected))
+            yield from ask(scripts.close_batch(self._keys, batch=batch, rejected=self.rejected))
         if found.use is KeyUse.SAME:
-            book = yield from ask(calls.read_batch(self._keys, batch, with_pace=False))
+            book = yield from ask(scripts.read_batch(self._keys, batch, with_pace=False))
             self._accepted = int(book.fields["accepted"] or 0) if book else self._accepted
         yield from self._guard.confirm(self.id, batch=batch, accepted=self._accepted)
         return BatchReceipt(

@@ -7,7 +7,7 @@ import logging
 
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.model.errors import StoreError
-from outbound_chat.store import ACCESS, Keys, calls
+from outbound_chat.store import ACCESS, Keys, scripts
 
 logger = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 def note_budget(keys: Keys) -> Steps[None]:
     """For the first job that a budget ever gets; workers note those that they start for."""
     try:
-        yield from ask(calls.note_budgets(Keys(keys.prefix, ACCESS), [keys.budget]))
+        yield from ask(scripts.note_budgets(Keys(keys.prefix, ACCESS), [keys.budget]))
     except StoreError as error:
         # The job is in the ledger, whatever became of the note, which lies on another node of a cluster.
         logger.warning("budget %s: that it is in use could not be noted: %s", keys.budget, error)

@@ -10,7 +10,7 @@ from outbound_chat.model.errors import BatchClosed, FieldError, InvalidJob, Sett
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.operations import Hold
 from outbound_chat.request import Code
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Control:
         if errors:
             raise InvalidJob(errors)
         for budget, scope in (*self._scopes(target), *(yield from self._before(target))):
-            word = yield from ask(calls.hold(self._verbs.keys(budget), scope=scope, reason=reason.strip()))
+            word = yield from ask(scripts.hold(self._verbs.keys(budget), scope=scope, reason=reason.strip()))
             if word == "gone":
                 raise UnknownBatch(str(target.batch))
             if word == "final":
@@ -60,7 +60,7 @@ class Control:
         """Ends a person's hold of a scope; whether there was one."""
         released = False
         for budget, scope in self._wherever(target) or self._scopes(target):
-            ended, _ = yield from ask(calls.release(self._verbs.keys(budget), scope=scope))
+            ended, _ = yield from ask(scripts.release(self._verbs.keys(budget), scope=scope))
             released = released or ended
         if not released:
             self._scopes(target)  # nobody holds what the settings do not know, which may be misspelt
@@ -70,7 +70,7 @@ class Control:
         """All holds of all budgets."""
         found: list[Hold] = []
         for budget in self._settings.budgets:
-            found += yield from ask(calls.read_holds(self._verbs.keys(budget)))
+            found += yield from ask(scripts.read_holds(self._verbs.keys(budget)))
         return found
 
     def cancel_batch(self, batch_id: str) -> Steps[int]:
@@ -90,7 +90,7 @@ class Control:
     def _cancel(self, budget: str, scope: str, name: str) -> Steps[int]:
         ended, first, left = 0, True, True
         while left:
-            answer = yield from ask(calls.cancel_many(self._verbs.keys(budget), scope=scope, first=first))
+            answer = yield from ask(scripts.cancel_many(self._verbs.keys(budget), scope=scope, first=first))
             if answer is None:
                 raise UnknownBatch(name)
             ended, first, left = ended + answer[0], False, answer[1]
@@ -102,7 +102,7 @@ class Control:
             senders = [sender for sender in self._settings.senders.values() if sender.budget == budget]
             instances = sorted({sender.instance_id for sender in senders if sender.max_open_chats})
             if instances:
-                call = calls.close_chat(self._verbs.keys(budget), contact=contact_id, instances=instances)
+                call = scripts.close_chat(self._verbs.keys(budget), contact=contact_id, instances=instances)
                 if (yield from ask(call)):
                     return True
         return False

@@ -23,9 +23,9 @@ from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import DeadLetters
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.request.codec import UnreadableRequest, read_stored, write_stored
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Replayed, StoredJob
+from outbound_chat.store import scripts
 from outbound_chat.store.records import from_ms, lane_of
+from outbound_chat.store.scripts import Replayed, StoredJob
 
 STATES = (JobState.FAILED, JobState.UNCERTAIN)
 
@@ -45,12 +45,12 @@ class Dead:
             raise InvalidJob([FieldError("state", Code.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
         if cursor and not re.fullmatch(r"[0-9]{1,15} [A-Z0-9-]{1,40}", cursor):
             raise InvalidJob([FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")])
-        if not 0 < limit <= calls.MOST_JOBS:
-            message = f"must be from 1 to {calls.MOST_JOBS}; read more pages with `cursor`"
+        if not 0 < limit <= scripts.MOST_JOBS:
+            message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `cursor`"
             raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, message)])
         jobs: list[Job] = []
         while True:
-            call = calls.read_dead(
+            call = scripts.read_dead(
                 self._verbs.keys(budget), state=state or "", code=options.get("code") or "", after=cursor, count=limit
             )
             found, following = yield from ask(call)
@@ -62,12 +62,12 @@ class Dead:
 
     def counts(self, budget: str | None) -> Steps[dict[tuple[JobState, str], int]]:
         """How many there are, by state and code."""
-        return dict((yield from ask(calls.count_dead(self._verbs.keys(self._verbs.budget(budget))))))
+        return dict((yield from ask(scripts.count_dead(self._verbs.keys(self._verbs.budget(budget))))))
 
     def replay(self, job_id: str, *, force: bool, changes: Mapping[str, Any]) -> Steps[Job]:
         """Sends one once more; the new job."""
         parts = split_id(job_id)
-        stored = (yield from ask(calls.read_request(self._verbs.keys(parts[0]), parts[1]))) if parts else None
+        stored = (yield from ask(scripts.read_request(self._verbs.keys(parts[0]), parts[1]))) if parts else None
         if stored is None or parts is None:
             raise UnknownJob(job_id)
         if stored.job.state not in STATES:
@@ -83,7 +83,7 @@ class Dead:
             timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
         if errors:
             raise InvalidJob(errors)
-        call = calls.replay(
+        call = scripts.replay(
             self._verbs.keys(parts[0]),
             old=parts[1],
             local_id=new_local_id(),
@@ -113,7 +113,7 @@ class Dead:
             reason = f"was replayed already, as {replay_id}, and what it asked for is kept no more, so look there"
             raise NotReplayable(job_id, reason)
         wanted = _request(self._verbs.seal, job_id, stored, changes)
-        replay = yield from ask(calls.read_request(self._verbs.keys(budget), local_id))
+        replay = yield from ask(scripts.read_request(self._verbs.keys(budget), local_id))
         if replay is None or not replay.request:
             reason = f"was replayed already, as {replay_id}; what that asked for is kept no more, so look there"
             raise NotReplayable(job_id, reason)

@@ -12,8 +12,8 @@ from outbound_chat.client._checks import Errors
 from outbound_chat.client._steps import Steps, ask
 from outbound_chat.model.errors import FieldError, NotDurable, StoreError
 from outbound_chat.request import Code
-from outbound_chat.store import Forbidden, Keys, calls, lacking
-from outbound_chat.store.calls import Standing
+from outbound_chat.store import Forbidden, Keys, lacking, scripts
+from outbound_chat.store.scripts import Standing
 from outbound_chat_config import Durability, DurabilitySettings
 
 
@@ -47,7 +47,7 @@ class Guard:
         self._keys = keys
         if not self._waits:
             return
-        found = yield from ask(calls.confirm(keys))
+        found = yield from ask(scripts.confirm(keys))
         if found.refusal:
             kind = Forbidden if lacking(found.refusal) else StoreError
             raise kind(f"{_why_refused(found.refusal)}; nothing was stored") from found.refusal
@@ -81,11 +81,11 @@ class Guard:
         lost = False
         try:
             # All but the last look only whether the jobs stand: one wait covers everything.
-            while len(rest) > calls.MOST_JOBS:
-                page, rest = rest[: calls.MOST_JOBS], rest[calls.MOST_JOBS :]
-                lost = (yield from ask(calls.confirm(self._keys, local_ids=page))).lost or lost
+            while len(rest) > scripts.MOST_JOBS:
+                page, rest = rest[: scripts.MOST_JOBS], rest[scripts.MOST_JOBS :]
+                lost = (yield from ask(scripts.confirm(self._keys, local_ids=page))).lost or lost
             found = yield from ask(
-                calls.confirm(
+                scripts.confirm(
                     self._keys,
                     batch=batch,
                     accepted=accepted,

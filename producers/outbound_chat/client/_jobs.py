@@ -7,8 +7,8 @@ from outbound_chat.encryption import Seal
 from outbound_chat.model.jobs import Job
 from outbound_chat.request import ChatRequest
 from outbound_chat.request.codec import write_stored
-from outbound_chat.store.calls import NewJob
 from outbound_chat.store.records import job_of_head
+from outbound_chat.store.scripts import NewJob
 
 
 def new_job(

@@ -11,8 +11,8 @@ from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Batch
 from outbound_chat.model.operations import BatchPage
 from outbound_chat.request import Code
-from outbound_chat.store import calls
-from outbound_chat.store.calls import ListedBatches, Part
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import ListedBatches, Part
 from outbound_chat_config import DEFAULT_CHAT_DURATION
 
 MOST_ASKED = 20
@@ -36,7 +36,7 @@ def batches(verbs: Verbs, chosen: Chosen, cursor: str | None, limit: int) -> Ste
     keys = verbs.keys(verbs.budget(chosen.budget))
     found: list[Batch] = []
     for _ in range(MOST_ASKED):
-        call = calls.read_batches(
+        call = scripts.read_batches(
             keys,
             part=part,
             after=after,
@@ -61,8 +61,8 @@ def _begin(cursor: str | None, limit: int) -> tuple[Part, tuple[str, str] | None
     begun = _CURSOR.fullmatch(cursor or "open")
     if begun is None:
         errors.append(FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given"))
-    if not 0 < limit <= calls.MOST_BATCHES:
-        errors.append(FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {calls.MOST_BATCHES}"))
+    if not 0 < limit <= scripts.MOST_BATCHES:
+        errors.append(FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_BATCHES}"))
     if errors or begun is None:
         raise InvalidJob(errors)
     after = (begun["score"], begun["before"]) if begun["score"] else None

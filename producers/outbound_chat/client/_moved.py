@@ -11,9 +11,9 @@ from outbound_chat.client._steps import Steps, ask
 from outbound_chat.encryption import Seal
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.model.operations import SuppressedNumber
-from outbound_chat.store import Keys, calls
-from outbound_chat.store.calls import FIRST_PAGE, Left
+from outbound_chat.store import Keys, scripts
 from outbound_chat.store.records import to_ms
+from outbound_chat.store.scripts import FIRST_PAGE, Left
 from outbound_chat_config import Settings
 
 LONGEST_REASON = 200
@@ -25,7 +25,7 @@ def left_behind(settings: Settings, scopes: Sequence[str], own: Collection[str])
     for budget in settings.budgets:
         if budget not in own:
             keys = Keys(settings.key_prefix, budget)
-            left = yield from ask(calls.read_scopes(keys, scopes))
+            left = yield from ask(scripts.read_scopes(keys, scopes))
             both = Left(any(one.open for one in left), sum(one.listed for one in left))
             if both.open or both.listed:
                 found.append((keys, both))

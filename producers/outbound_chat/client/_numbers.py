@@ -13,9 +13,9 @@ from outbound_chat.client._steps import Steps, ask
 from outbound_chat.encryption import Damaged, Seal
 from outbound_chat.model.errors import MissingKey, StoreError
 from outbound_chat.model.operations import SuppressedNumber
-from outbound_chat.store import Keys, calls
-from outbound_chat.store.calls import FIRST_PAGE, Listed, OtherKey
+from outbound_chat.store import Keys, scripts
 from outbound_chat.store.records import from_ms, to_ms
+from outbound_chat.store.scripts import FIRST_PAGE, Listed, OtherKey
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class NumberList:
         if seal.seals:
             key_id = seal.number_key_id
             entries = [(seal.mark(number), ms, seal.sealed(json.dumps([number, why]))) for number, ms, why in entries]
-        call = calls.suppress(self.keys, sender=self.sender, key_id=key_id, entries=entries)
+        call = scripts.suppress(self.keys, sender=self.sender, key_id=key_id, entries=entries)
         return self._of_our_key((yield from ask(call)))
 
     def rewrite(self, on_progress: Callable[[int], None]) -> Steps[int]:
@@ -73,7 +73,7 @@ class NumberList:
         return sum(removed)
 
     def _remove(self, key_id: str, names: Sequence[str]) -> Steps[tuple[Sequence[bool], bool]]:
-        call = calls.unsuppress(self.keys, sender=self.sender, key_id=key_id, names=names)
+        call = scripts.unsuppress(self.keys, sender=self.sender, key_id=key_id, names=names)
         answer = self._of_our_key((yield from ask(call)))
         return answer.removed, answer.other
 
@@ -83,12 +83,12 @@ class NumberList:
             return []
         key_id = self.seal.number_key_id
         names = [self.seal.mark(number) for number in numbers] if key_id else numbers
-        call = calls.read_suppressed(self.keys, sender=self.sender, key_id=key_id, names=names)
+        call = scripts.read_suppressed(self.keys, sender=self.sender, key_id=key_id, names=names)
         answer = self._of_our_key((yield from ask(call)))
         found = self._shown(answer)
         if answer.other:
             self._need_number_key()
-            call = calls.read_suppressed(self.keys, sender=self.sender, names=numbers)
+            call = scripts.read_suppressed(self.keys, sender=self.sender, names=numbers)
             found = {**self._shown(self._of_our_key((yield from ask(call)))), **found}
         return [found[number] for number in dict.fromkeys(numbers) if number in found]
 
@@ -100,7 +100,7 @@ class NumberList:
             self._need_number_key()
         key_id = self.seal.number_key_id if marked else ""
         answer = yield from ask(
-            calls.read_suppressed(self.keys, sender=self.sender, key_id=key_id, cursor=cursor.removeprefix(MARKED))
+            scripts.read_suppressed(self.keys, sender=self.sender, key_id=key_id, cursor=cursor.removeprefix(MARKED))
         )
         listed = self._of_our_key(answer)
         following = (MARKED if marked else "") + listed.cursor

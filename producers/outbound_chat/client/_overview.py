@@ -11,7 +11,7 @@ from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import BudgetStatus, JobPage, Lanes, LaneStatus, SuppressedPage
 from outbound_chat.request import Code
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 
 MOST_ROWS = 10_000
 """Rows looked at for one page, where few of them have the state that is wanted."""
@@ -25,19 +25,19 @@ def budgets(verbs: Verbs) -> Steps[list[BudgetStatus]]:
     found: list[BudgetStatus] = []
     for name in sorted(verbs.settings.budgets):
         keys = verbs.keys(name)
-        holds = yield from ask(calls.read_holds(keys))
-        found.append((yield from ask(calls.read_budget(keys, holds))))
+        holds = yield from ask(scripts.read_holds(keys))
+        found.append((yield from ask(scripts.read_budget(keys, holds))))
     return found
 
 
 def lanes(verbs: Verbs, limit: int) -> Steps[Lanes]:
     """The lanes with the most waiting jobs."""
-    if not 0 < limit <= calls.MOST_LANES:
-        raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {calls.MOST_LANES}")])
+    if not 0 < limit <= scripts.MOST_LANES:
+        raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_LANES}")])
     found: list[LaneStatus] = []
     total = looked = 0
     for name in sorted(verbs.settings.budgets):
-        there, seen, some = yield from ask(calls.read_lanes(verbs.keys(name), limit))
+        there, seen, some = yield from ask(scripts.read_lanes(verbs.keys(name), limit))
         total, looked = total + there, looked + seen
         found += some
     found.sort(key=lambda lane: -lane.waiting)
@@ -53,16 +53,16 @@ def batch_jobs(verbs: Verbs, batch_id: str, state: str | None, cursor: str | Non
     first = row = int(cursor or 0) + 1
     jobs: list[Job] = []
     while True:
-        call = calls.read_rows(verbs.keys(parts[0]), batch=parts[1], first=row, count=calls.MOST_JOBS)
+        call = scripts.read_rows(verbs.keys(parts[0]), batch=parts[1], first=row, count=scripts.MOST_JOBS)
         if (found := (yield from ask(call))) is None:
             raise UnknownBatch(batch_id)
-        for number in range(row, min(row + calls.MOST_JOBS, found.last + 1)):
+        for number in range(row, min(row + scripts.MOST_JOBS, found.last + 1)):
             job = found.jobs.get(number)
             if job and state in {None, job.state}:
                 jobs.append(job)
             if len(jobs) >= limit:
                 return JobPage(jobs=tuple(jobs), cursor=str(number) if number < found.last else None)
-        row += calls.MOST_JOBS
+        row += scripts.MOST_JOBS
         if row > found.last:
             return JobPage(jobs=tuple(jobs), cursor=None)
         if row - first >= MOST_ROWS:
@@ -75,8 +75,8 @@ def _check(state: str | None, cursor: str | None, limit: int) -> None:
         errors.append(FieldError("state", Code.NOT_ALLOWED, f"must be one of {', '.join(JobState)}"))
     if cursor is not None and not (_CURSOR.fullmatch(cursor) and int(cursor) < 10**9):
         errors.append(_NOT_OURS)
-    if not 0 < limit <= calls.MOST_JOBS:
-        errors.append(FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {calls.MOST_JOBS}"))
+    if not 0 < limit <= scripts.MOST_JOBS:
+        errors.append(FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_JOBS}"))
     if errors:
         raise InvalidJob(errors)
 
@@ -85,5 +85,5 @@ def suppressed_page(verbs: Verbs, sender: str, cursor: str | None) -> Steps[Supp
     """A page of a sender's suppression list."""
     if cursor is not None and not _NUMBERS_CURSOR.fullmatch(cursor):
         raise InvalidJob([_NOT_OURS])
-    following, numbers = yield from SenderList(verbs.settings, verbs.seal, sender).page(cursor or calls.FIRST_PAGE)
-    return SuppressedPage(numbers=tuple(numbers), cursor=None if following == calls.FIRST_PAGE else following)
+    following, numbers = yield from SenderList(verbs.settings, verbs.seal, sender).page(cursor or scripts.FIRST_PAGE)
+    return SuppressedPage(numbers=tuple(numbers), cursor=None if following == scripts.FIRST_PAGE else following)

@@ -20,7 +20,7 @@ from outbound_chat.client._verbs import Verbs, max_age_ms
 from outbound_chat.forecast import Chats, Lane, Pace, predict, rate_now
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import ExpiringRow, Preflight, Priority
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 from outbound_chat.store.records import from_ms, lane_of
 from outbound_chat_config import chat_duration
 
@@ -117,7 +117,7 @@ class BatchPreflight:
         """What Redis says of the budget, as a batch would find it that begins now."""
         _, sender, tenant, _ = self._writer.lane.split(":")
         lane = lane_of(self._priority, sender, tenant or None, new_local_id())
-        return (yield from ask(calls.read_pace(self._keys, lane)))
+        return (yield from ask(scripts.read_pace(self._keys, lane)))
 
     @property
     def _priority(self) -> Priority:

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from outbound_chat.forecast import Pace, predict, rate_now
 from outbound_chat.model.jobs import ACTIVE, FINAL, Batch, JobState
-from outbound_chat.store.calls import BOOK_TEXTS, Book
 from outbound_chat.store.records import from_ms
+from outbound_chat.store.scripts import BOOK_TEXTS, Book
 
 SHORTEST_MS, LATEST_MS = 1_000, 20_000
 """A rate is measured over at least so long, and counts for so long after the last note of progress."""

@@ -17,7 +17,7 @@ from outbound_chat.client._suppression import (
 )
 from outbound_chat.client._verbs import Verbs
 from outbound_chat.model.operations import SuppressedNumber, SuppressedPage
-from outbound_chat.store.calls import FIRST_PAGE
+from outbound_chat.store.scripts import FIRST_PAGE
 from outbound_chat_config import Settings
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from outbound_chat.client._steps import Steps
 from outbound_chat.model.errors import FieldError, InvalidNumbers
 from outbound_chat.model.jobs import Rejection
 from outbound_chat.request import number_fault
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 
 KEPT_FAULTS = 100
 """Faults that an exception names; a file of another kind would have one a line."""
@@ -46,7 +46,7 @@ class Chunk:
             self._on_rejected(Rejection(self._given, (FieldError(field, fault[0].value, fault[1]),)))
             return False
         self._numbers.append(str(number))
-        return len(self._numbers) >= calls.MOST_JOBS
+        return len(self._numbers) >= scripts.MOST_JOBS
 
     def take(self) -> list[str]:
         """Empties the chunk."""

@@ -40,9 +40,9 @@ from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.jobs import Batch, Job, Priority
 from outbound_chat.model.operations import Events
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, match_sender
-from outbound_chat.store import Keys, calls
-from outbound_chat.store.calls import NotOpen, Other
+from outbound_chat.store import Keys, scripts
 from outbound_chat.store.records import lane_of
+from outbound_chat.store.scripts import NotOpen, Other
 from outbound_chat_config import DEFAULT_CHAT_DURATION, Sender, Settings, chat_duration
 
 
@@ -103,7 +103,9 @@ class Verbs:
             lane=lane,
             callback=callback,
         )
-        submitted = yield from ask(calls.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job]))
+        submitted = yield from ask(
+            scripts.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job])
+        )
         if isinstance(submitted, NotOpen):  # can't be: the lane has no batch
             raise UnknownBatch(lane)
         if submitted.first:
@@ -127,13 +129,13 @@ class Verbs:
         self, keys: Keys, sender: Sender, priority: Priority, request: ChatRequest, timing: Timing
     ) -> Steps[Timing]:
         errors: Errors = []
-        now_ms = yield from ask(calls.read_clock(keys))
+        now_ms = yield from ask(scripts.read_clock(keys))
         timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
         return replace(timing, passed=errors[0]) if errors else timing
 
     def _check_repeated(self, keys: Keys, tenant: str | None, idem: str, passed: FieldError) -> Steps[None]:
         """A call that is repeated days later, with the same key, gets its job; a new one is refused."""
-        if not idem or not (yield from ask(calls.used_keys(keys, tenant, [idem]))):
+        if not idem or not (yield from ask(scripts.used_keys(keys, tenant, [idem]))):
             raise InvalidJob([passed])
 
     def find_sender(self, name: object, errors: Errors) -> tuple[str, Sender | None]:
@@ -164,16 +166,16 @@ class Verbs:
             if parts := split_id(job_id):
                 by_budget.setdefault(parts[0], []).append(parts[1])
         for budget, local_ids in by_budget.items():
-            for start in range(0, len(local_ids), calls.MOST_JOBS):
-                chunk = local_ids[start : start + calls.MOST_JOBS]
-                jobs = yield from ask(calls.read_jobs(self.keys(budget), chunk))
+            for start in range(0, len(local_ids), scripts.MOST_JOBS):
+                chunk = local_ids[start : start + scripts.MOST_JOBS]
+                jobs = yield from ask(scripts.read_jobs(self.keys(budget), chunk))
                 found.update((job.id, job) for job in jobs.values())
         return found
 
     def cancel(self, job_id: str) -> Steps[Job]:
         """Stops one job, and reads it."""
         parts = split_id(job_id)
-        word = (yield from ask(calls.cancel(self.keys(parts[0]), parts[1]))) if parts else "gone"
+        word = (yield from ask(scripts.cancel(self.keys(parts[0]), parts[1]))) if parts else "gone"
         if word == "gone":
             raise UnknownJob(job_id)
         if word == "newer":
@@ -184,7 +186,7 @@ class Verbs:
         """A batch as it stands. Without `with_pace` nothing is predicted, which matters only before its end."""
         parts = split_id(batch_id)
         found = (
-            (yield from ask(calls.read_batch(self.keys(parts[0]), parts[1], with_pace=with_pace))) if parts else None
+            (yield from ask(scripts.read_batch(self.keys(parts[0]), parts[1], with_pace=with_pace))) if parts else None
         )
         if found is None:
             raise UnknownBatch(batch_id)
@@ -194,7 +196,7 @@ class Verbs:
     def is_file_of(self, batch_id: str, content: str) -> Steps[bool | None]:
         """Whether all rows of the batch came from a file with this hash; None: it is not known."""
         parts = split_id(batch_id)
-        call = calls.read_batch(self.keys(parts[0]), parts[1], with_pace=False) if parts else None
+        call = scripts.read_batch(self.keys(parts[0]), parts[1], with_pace=False) if parts else None
         found = (yield from ask(call)) if call else None
         if found is None:
             raise UnknownBatch(batch_id)
@@ -222,7 +224,7 @@ class Verbs:
         """What happened in a budget since a number."""
         if since < 0:
             raise InvalidJob([FieldError("since", Code.OUT_OF_RANGE, "must be the number of an event, or 0")])
-        return (yield from ask(calls.read_events(self.keys(self.budget(budget)), since=since, count=limit)))
+        return (yield from ask(scripts.read_events(self.keys(self.budget(budget)), since=since, count=limit)))
 
     def channel(self, id_: str) -> str:
         """Where the end of a job or batch is published. What can't be an id has none; reading it tells so."""

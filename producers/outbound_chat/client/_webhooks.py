@@ -10,7 +10,7 @@ from outbound_chat.client._verbs import Verbs
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.operations import DeadWebhook, WebhookHost
 from outbound_chat.request import Code
-from outbound_chat.store import calls
+from outbound_chat.store import scripts
 
 T = TypeVar("T")
 
@@ -20,15 +20,15 @@ _ID = re.compile(r"(?P<budget>[A-Za-z0-9_-]{1,32})\.(?P<name>[A-Z0-9]{1,40}(-[0-
 def _hosts(verbs: Verbs) -> Steps[list[WebhookHost]]:
     found: list[WebhookHost] = []
     for budget in verbs.settings.budgets:
-        found += yield from ask(calls.read_webhook_hosts(verbs.keys(budget)))
+        found += yield from ask(scripts.read_webhook_hosts(verbs.keys(budget)))
     return found
 
 
 def _dead(verbs: Verbs, budget: str | None, skip: int, limit: int) -> Steps[list[DeadWebhook]]:
-    if not 0 < limit <= calls.MOST_JOBS or skip < 0:
-        message = f"must be from 1 to {calls.MOST_JOBS}; read more pages with `skip`"
+    if not 0 < limit <= scripts.MOST_JOBS or skip < 0:
+        message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `skip`"
         raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, message)])
-    return (yield from ask(calls.read_dead_webhooks(verbs.keys(verbs.budget(budget)), skip=skip, count=limit)))
+    return (yield from ask(scripts.read_dead_webhooks(verbs.keys(verbs.budget(budget)), skip=skip, count=limit)))
 
 
 def _replay(verbs: Verbs, ids: Sequence[str]) -> Steps[dict[str, bool]]:
@@ -38,9 +38,9 @@ def _replay(verbs: Verbs, ids: Sequence[str]) -> Steps[dict[str, bool]]:
             by_budget.setdefault(found["budget"], []).append(found["name"])
     done = dict.fromkeys(ids, False)
     for budget, names in by_budget.items():
-        for start in range(0, len(names), calls.MOST_JOBS):
-            chunk = names[start : start + calls.MOST_JOBS]
-            words = yield from ask(calls.replay_webhooks(verbs.keys(budget), chunk))
+        for start in range(0, len(names), scripts.MOST_JOBS):
+            chunk = names[start : start + scripts.MOST_JOBS]
+            words = yield from ask(scripts.replay_webhooks(verbs.keys(budget), chunk))
             done.update({f"{budget}.{name}": word for name, word in zip(chunk, words, strict=True)})
     return done
 
@@ -48,7 +48,7 @@ def _replay(verbs: Verbs, ids: Sequence[str]) -> Steps[dict[str, bool]]:
 def _replay_all(verbs: Verbs, budget: str | None) -> Steps[int]:
     name, done = verbs.budget(budget), 0
     while True:
-        dead = yield from _dead(verbs, name, 0, calls.MOST_JOBS)
+        dead = yield from _dead(verbs, name, 0, scripts.MOST_JOBS)
         again = sum((yield from _replay(verbs, [one.id for one in dead])).values())
         done += again
         # Of some, another program may have written over what is known; they are listed until their time is over.

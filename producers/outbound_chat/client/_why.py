@@ -15,9 +15,9 @@ from outbound_chat.model.errors import UnknownJob
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.why import WaitReason, Why
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Waiting
+from outbound_chat.store import scripts
 from outbound_chat.store.records import from_ms
+from outbound_chat.store.scripts import Waiting
 
 _MENTIONED = frozenset(
     {
@@ -39,7 +39,7 @@ _MENTIONED = frozenset(
 def why(verbs: Verbs, job_id: str) -> Steps[Why]:
     """What a job waits for."""
     parts = split_id(job_id)
-    found = (yield from ask(calls.why(verbs.keys(parts[0]), parts[1]))) if parts else None
+    found = (yield from ask(scripts.why(verbs.keys(parts[0]), parts[1]))) if parts else None
     if parts is None or found is None:
         raise UnknownJob(job_id)
     if found.waiting is None:

@@ -18,8 +18,8 @@ from outbound_chat.client._why_sentences import (
 from outbound_chat.model.durations import after, length_of
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.why import WaitReason
-from outbound_chat.store.calls import Waiting
 from outbound_chat.store.records import from_ms
+from outbound_chat.store.scripts import Waiting
 
 ASKED_TOO_OFTEN = 3
 """Requests for a pump without an answer, 6 seconds after the first: a message of Celery takes milliseconds."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from outbound_chat.model.api_keys import ApiKey, NewApiKey, digest_of, id_of, new_token
-from outbound_chat.store import ACCESS, Store, calls
+from outbound_chat.store import ACCESS, Store, scripts
 
 
 class ApiKeys:
@@ -26,12 +26,12 @@ class ApiKeys:
         """
         token = new_token()
         id_ = id_of(token) or ""
-        call = calls.create_key(self._keys, id_, digest=digest_of(token), wanted=wanted, lives=lives, until=until)
+        call = scripts.create_key(self._keys, id_, digest=digest_of(token), wanted=wanted, lives=lives, until=until)
         return token, self._store.run(call)
 
     def all(self) -> Sequence[ApiKey]:
         """All keys that were ever made, the oldest first: also those that were revoked or have expired."""
-        found = self._store.run(calls.read_keys(self._keys))
+        found = self._store.run(scripts.read_keys(self._keys))
         return sorted(found, key=lambda key: (key.created_at, key.id))
 
     def revoke(self, key_id: str) -> bool:
@@ -39,4 +39,4 @@ class ApiKeys:
 
         Twice changes nothing: the first time stays.
         """
-        return self._store.run(calls.revoke_key(self._keys, key_id))
+        return self._store.run(scripts.revoke_key(self._keys, key_id))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from outbound_chat.model.api_keys import ApiKey
 from outbound_chat.model.errors import StoreError, StoreUnavailable
-from outbound_chat.store import ACCESS, AsyncStore, calls
-from outbound_chat.store.calls import FoundKey, Spent
+from outbound_chat.store import ACCESS, AsyncStore, scripts
+from outbound_chat.store.scripts import FoundKey, Spent
 
 FRESH_SECONDS = 1.0
 STALE_SECONDS = 300.0
@@ -81,7 +81,7 @@ class Keyring:
 
     async def _read(self, key_id: str) -> FoundKey:
         began = time.monotonic()
-        found = await self._store.run(calls.read_key(self._keys, key_id))
+        found = await self._store.run(scripts.read_key(self._keys, key_id))
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known[key_id] = _Known(found, began)
@@ -94,7 +94,7 @@ class Keyring:
             return None
         self._noted[key.id] = now
         try:
-            spent = await self._store.run(calls.spend_key(self._keys, key.id, key.rate))
+            spent = await self._store.run(scripts.spend_key(self._keys, key.id, key.rate))
         except StoreUnavailable:
             if key.rate:
                 raise

@@ -4,10 +4,10 @@ Not for policy (what to retry, how to validate) and not for Celery. The one idea
 change of a job's state is one atomic Lua script; `calls` has a typed function for each, a store runs them.
 """
 
-from outbound_chat.store import calls
-from outbound_chat.store.calls import Call
+from outbound_chat.store import scripts
 from outbound_chat.store.faults import Forbidden, lacking
 from outbound_chat.store.keys import ACCESS, KINDS, KeyKind, Keys, Lifetime
+from outbound_chat.store.scripts import ScriptCall
 from outbound_chat.store.server import Server, read_servers
 from outbound_chat.store.store import Store
 from outbound_chat.store.store_async import AsyncStore
@@ -18,14 +18,14 @@ __all__ = [
     "KINDS",
     "AsyncStore",
     "AsyncSubscription",
-    "Call",
     "Forbidden",
     "KeyKind",
     "Keys",
     "Lifetime",
+    "ScriptCall",
     "Server",
     "Store",
-    "calls",
     "lacking",
     "read_servers",
+    "scripts",
 ]

@@ -10,8 +10,8 @@ from functools import partial
 from itertools import islice
 from typing import Any, Literal
 
-from outbound_chat.store.calls import Finding, audit
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts import Finding, audit
 from outbound_chat.store.store import Store
 
 _PAGE = 200

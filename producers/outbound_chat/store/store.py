@@ -13,14 +13,14 @@ from weakref import WeakSet
 
 from redis.exceptions import ResponseError
 
-from outbound_chat.store.calls import Call, is_count, read_budget, read_shared
 from outbound_chat.store.connection import AnyRedis, any_node, connect, patience
 from outbound_chat.store.deadline import BoundedLock
 from outbound_chat.store.keys import KINDS, Keys
-from outbound_chat.store.scripts import Ways, knows_shebang
+from outbound_chat.store.pipeline import load_functions, run_together
+from outbound_chat.store.scripts import ScriptCall, is_count, read_budget, read_shared
+from outbound_chat.store.scripts._loader import Ways, knows_shebang
 from outbound_chat.store.sentinel import close_sentinels
 from outbound_chat.store.subscription import Subscription
-from outbound_chat.store.together import load_functions, run_together
 from outbound_chat_config import Settings, is_cluster
 
 T = TypeVar("T")
@@ -96,11 +96,11 @@ class Store:
         """Names of the budget's keys."""
         return Keys(self._prefix, budget)
 
-    def run(self, call: Call[T]) -> T:
+    def run(self, call: ScriptCall[T]) -> T:
         """Runs the call's script in one round trip; in two more where the server does not know the functions yet."""
         return call.read(self._patience.persist(lambda _: self._send(call), call.block_seconds))
 
-    def _send(self, call: Call[Any]) -> Any:
+    def _send(self, call: ScriptCall[Any]) -> Any:
         for way in self._ways.of(call.script):
             try:
                 if way.loads:

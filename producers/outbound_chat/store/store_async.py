@@ -7,14 +7,14 @@ from typing import Any, Self, TypeVar
 
 from redis.exceptions import ResponseError
 
-from outbound_chat.store.calls import Call
 from outbound_chat.store.connection import AnyAsyncRedis, any_node, connect_async, patience
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.scripts import Ways, knows_shebang
+from outbound_chat.store.pipeline import load_functions_async, run_together_async
+from outbound_chat.store.scripts import ScriptCall
+from outbound_chat.store.scripts._loader import Ways, knows_shebang
 from outbound_chat.store.sentinel import close_sentinels_async
 from outbound_chat.store.store import SECONDS
 from outbound_chat.store.subscription import AsyncSubscription
-from outbound_chat.store.together import load_functions_async, run_together_async
 from outbound_chat_config import Settings
 
 T = TypeVar("T")
@@ -54,11 +54,11 @@ class AsyncStore:
         """Time for a whole call."""
         return self._patience.seconds
 
-    async def run(self, call: Call[T]) -> T:
+    async def run(self, call: ScriptCall[T]) -> T:
         """As that of `Store`."""
         return call.read(await self._patience.persist_async(lambda _: self._send(call), call.block_seconds))
 
-    async def _send(self, call: Call[Any]) -> Any:
+    async def _send(self, call: ScriptCall[Any]) -> Any:
         for way in self._ways.of(call.script):
             try:
                 if way.loads:

@@ -17,8 +17,8 @@ from threading import Event
 
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import calls
-from outbound_chat.store.calls import ClaimedWebhook, ClaimedWebhooks, WebhookResult
+from outbound_chat.store import scripts
+from outbound_chat.store.scripts import ClaimedWebhook, ClaimedWebhooks, WebhookResult
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.webhooks._answers import Answer
 from outbound_chat_worker.webhooks._delivery import Delivery
@@ -97,9 +97,9 @@ class Courier:
                 self._wait(found, idle)
 
     def _claim(self, *, wanted: bool, leaving: bool) -> ClaimedWebhooks | None:
-        room = min(self._settings.concurrency - len(self._running), calls.MOST_JOBS) if wanted else 0
+        room = min(self._settings.concurrency - len(self._running), scripts.MOST_JOBS) if wanted else 0
         asked_at = time.monotonic()
-        call = calls.claim_webhooks(
+        call = scripts.claim_webhooks(
             self._keys,
             courier=self._courier,
             wanted=room,
@@ -148,8 +148,8 @@ class Courier:
     def _settle(self) -> None:
         while self._kept:
             self._kept_since = self._kept_since or time.monotonic()
-            chunk = self._kept[: calls.MOST_JOBS]
-            self._runtime.store.run(calls.settle_webhooks(self._keys, chunk, per_host=self._settings.per_host))
+            chunk = self._kept[: scripts.MOST_JOBS]
+            self._runtime.store.run(scripts.settle_webhooks(self._keys, chunk, per_host=self._settings.per_host))
             del self._kept[: len(chunk)]
         self._kept_since = 0.0
 

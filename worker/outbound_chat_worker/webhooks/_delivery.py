@@ -9,9 +9,9 @@ from outbound_chat import OutboundChat
 from outbound_chat.model.errors import UnknownBatch
 from outbound_chat.model.jobs import Batch, Job
 from outbound_chat.model.json import to_plain_json
-from outbound_chat.store import calls
-from outbound_chat.store.calls import ClaimedWebhook, WebhookResult
+from outbound_chat.store import scripts
 from outbound_chat.store.records import from_ms
+from outbound_chat.store.scripts import ClaimedWebhook, WebhookResult
 from outbound_chat.webhooks import sign
 from outbound_chat_config import WebhookSettings
 from outbound_chat_worker.runtime import Runtime
@@ -72,7 +72,7 @@ class Delivery:
         return f"job.{job.state}", job.finished_at, job
 
     def _told_of_batch(self, local_id: str) -> tuple[str, datetime, Batch] | None:
-        book = self._runtime.store.run(calls.read_batch(self._keys, local_id, with_pace=False))
+        book = self._runtime.store.run(scripts.read_batch(self._keys, local_id, with_pace=False))
         if book is None or not book.fields["final_at"]:
             return None
         try:
@@ -95,7 +95,7 @@ class Delivery:
         """What the ledger is to record."""
         rule, attempts = rule_of(answer), webhook.attempts + 1
         delay = wait_after(attempts, self._settings, answer.retry_after)
-        outcome: calls.WebhookOutcome = "delivered" if rule.then is Then.DELIVERED else "retry"
+        outcome: scripts.WebhookOutcome = "delivered" if rule.then is Then.DELIVERED else "retry"
         if rule.then is Then.DEAD or (outcome == "retry" and self._is_last(webhook, rule.then, delay)):
             outcome = "dead"
         if outcome != "delivered":

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,10 @@ class Left:
     """Numbers on its suppression lists."""
 
 
-def read_scopes(keys: Keys, scopes: Sequence[str]) -> Call[list[Left]]:
+def read_scopes(keys: Keys, scopes: Sequence[str]) -> ScriptCall[list[Left]]:
     """What the budget has of each scope, `sender:NAME` or `instance:ID`, in their order."""
 
     def read(reply: list[Any]) -> list[Left]:
         return [Left(jobs == 1, int(listed)) for jobs, listed in zip(reply[::2], reply[1::2], strict=True)]
 
-    return Call("read_scopes", keys, list(scopes), read)
+    return ScriptCall("read_scopes", keys, list(scopes), read)

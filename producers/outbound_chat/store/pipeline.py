@@ -16,10 +16,10 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from outbound_chat.store.calls import Call
 from outbound_chat.store.connection import AnyAsyncRedis, AnyRedis
 from outbound_chat.store.faults import RECONNECTED
-from outbound_chat.store.scripts import Way
+from outbound_chat.store.scripts import ScriptCall
+from outbound_chat.store.scripts._loader import Way
 
 _ELSEWHERE = (*RECONNECTED, AskError, TryAgainError)
 """The script ran on a server that may not take it; the client finds the right one by a command of its own."""
@@ -27,14 +27,14 @@ _ELSEWHERE = (*RECONNECTED, AskError, TryAgainError)
 Commands = Sequence[tuple[str | int | float, ...]]
 
 
-def load_functions(client: AnyRedis, call: Call[Any], way: Way) -> None:
+def load_functions(client: AnyRedis, call: ScriptCall[Any], way: Way) -> None:
     """Has the server that the call goes to load the functions."""
     any_client: Any = client
     there = [any_client.get_node_from_key(call.keys.base)] if isinstance(client, redis.RedisCluster) else None
     any_client.execute_command(*way.command, **({"target_nodes": there} if there else {}))
 
 
-async def load_functions_async(client: AnyAsyncRedis, call: Call[Any], way: Way) -> None:
+async def load_functions_async(client: AnyAsyncRedis, call: ScriptCall[Any], way: Way) -> None:
     """The same for asyncio."""
     any_client: Any = client
     there = None
@@ -44,7 +44,7 @@ async def load_functions_async(client: AnyAsyncRedis, call: Call[Any], way: Way)
     await any_client.execute_command(*way.command, **({"target_nodes": there} if there else {}))
 
 
-def run_together(client: AnyRedis, call: Call[Any], way: Way) -> list[Any]:
+def run_together(client: AnyRedis, call: ScriptCall[Any], way: Way) -> list[Any]:
     """Replies of the script and of the commands behind it; those of the latter may be errors."""
     first = (*way.command, *call.script_args)
     replies = _send(client, call.keys.base, [first, *call.then])
@@ -74,7 +74,7 @@ def _send_by(client: Any, commands: Commands) -> list[Any]:
     return replies
 
 
-async def run_together_async(client: AnyAsyncRedis, call: Call[Any], way: Way) -> list[Any]:
+async def run_together_async(client: AnyAsyncRedis, call: ScriptCall[Any], way: Way) -> list[Any]:
     """The same for asyncio."""
     first = (*way.command, *call.script_args)
     replies = await _send_async(client, call.keys.base, [first, *call.then])

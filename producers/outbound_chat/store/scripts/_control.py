@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outbound_chat.model.operations import Hold
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import from_ms
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 def configure(
@@ -21,32 +21,32 @@ def configure(
     keep_requests_ms: int,
     senders: Mapping[str, Mapping[str, Any]],
     weights: Mapping[str, float],
-) -> Call[str]:
+) -> ScriptCall[str]:
     """Writes the budget's settings; answers the version that stood before, empty for none.
 
     `senders`: limits of each sender, as `configure.lua` lists them. `weights`: turns of a tenant.
     """
     limits: list[str | float] = [rate, burst, max_pumps, keep_ms, keep_requests_ms]
     args = [version, *limits, json.dumps(senders), json.dumps(weights)]
-    return Call("configure", keys, args, str)
+    return ScriptCall("configure", keys, args, str)
 
 
-def note_budgets(keys: Keys, names: Sequence[str]) -> Call[list[str]]:
+def note_budgets(keys: Keys, names: Sequence[str]) -> ScriptCall[list[str]]:
     """Notes that budgets are in use, and answers all that ever were. `keys`: those of `ACCESS`."""
-    return Call("note_budgets", keys, list(names), list)
+    return ScriptCall("note_budgets", keys, list(names), list)
 
 
-def hold(keys: Keys, *, scope: str, reason: str) -> Call[str]:
+def hold(keys: Keys, *, scope: str, reason: str) -> ScriptCall[str]:
     """Stops a scope by a person's order; answers `ok`, `gone` (no such batch) or `final` (of a batch)."""
-    return Call("hold", keys, [scope, reason], str)
+    return ScriptCall("hold", keys, [scope, reason], str)
 
 
-def release(keys: Keys, *, scope: str) -> Call[tuple[bool, bool]]:
+def release(keys: Keys, *, scope: str) -> ScriptCall[tuple[bool, bool]]:
     """Ends a person's hold; whether there was one, and whether one of the system is probed now."""
-    return Call("release", keys, [scope], lambda reply: (reply[0] == 1, reply[1] == 1))
+    return ScriptCall("release", keys, [scope], lambda reply: (reply[0] == 1, reply[1] == 1))
 
 
-def read_holds(keys: Keys) -> Call[list[Hold]]:
+def read_holds(keys: Keys) -> ScriptCall[list[Hold]]:
     """All holds of the budget, the oldest first."""
 
     def read(reply: list[Any]) -> list[Hold]:
@@ -56,7 +56,7 @@ def read_holds(keys: Keys) -> Call[list[Hold]]:
         ]
         return sorted(holds, key=lambda hold: hold.since)
 
-    return Call("read_holds", keys, [], read)
+    return ScriptCall("read_holds", keys, [], read)
 
 
 def _readable(kept: str, now_ms: int) -> Mapping[str, Any]:
@@ -85,15 +85,15 @@ def _hold(budget: str, name: str, kept: Mapping[str, Any]) -> Hold:
     )
 
 
-def close_chat(keys: Keys, *, contact: str, instances: Sequence[str]) -> Call[bool]:
+def close_chat(keys: Keys, *, contact: str, instances: Sequence[str]) -> ScriptCall[bool]:
     """Says that a chat has ended; whether it was counted."""
-    return Call("close_chat", keys, [contact, " ".join(instances)], lambda reply: reply == 1)
+    return ScriptCall("close_chat", keys, [contact, " ".join(instances)], lambda reply: reply == 1)
 
 
-def cancel_many(keys: Keys, *, scope: str, first: bool) -> Call[tuple[int, bool] | None]:
+def cancel_many(keys: Keys, *, scope: str, first: bool) -> ScriptCall[tuple[int, bool] | None]:
     """Cancels waiting jobs of a batch or tenant: how many, and whether to call again. None: there is no such batch."""
 
     def read(reply: list[Any]) -> tuple[int, bool] | None:
         return (int(reply[1]), reply[2] == 1) if reply[0] == "ok" else None
 
-    return Call("cancel_many", keys, [scope, int(first)], read)
+    return ScriptCall("cancel_many", keys, [scope, int(first)], read)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from outbound_chat.model.consistency import FindingKind
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Reconciled:
     """The first of them, and of the faults."""
 
 
-def reconcile(keys: Keys, *, lease_ms: int) -> Call[Reconciled]:
+def reconcile(keys: Keys, *, lease_ms: int) -> ScriptCall[Reconciled]:
     """Looks through some lanes and jobs, puts right what would be stuck, and tells of counts that do not add up.
 
     `lease_ms`: of a running call whose lease is missing.
@@ -45,14 +45,14 @@ def reconcile(keys: Keys, *, lease_ms: int) -> Call[Reconciled]:
         found = tuple(Finding(word, FindingKind(kind), of, int(number)) for word, kind, of, number in rows)
         return Reconciled(int(reply[0]), int(reply[1]), found)
 
-    return Call("reconcile", keys, [lease_ms], read)
+    return ScriptCall("reconcile", keys, [lease_ms], read)
 
 
-def audit(keys: Keys, *, what: Literal["budget", "lanes", "jobs"], names: Sequence[str]) -> Call[list[Finding]]:
+def audit(keys: Keys, *, what: Literal["budget", "lanes", "jobs"], names: Sequence[str]) -> ScriptCall[list[Finding]]:
     """Checks the counts of a budget, or some lanes or jobs, at most `MOST_JOBS`; changes nothing."""
 
     def read(reply: list[Any]) -> list[Finding]:
         rows = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
         return [Finding("fault", FindingKind(kind), of, int(number)) for kind, of, number in rows]
 
-    return Call("audit", keys, [what, *names], read)
+    return ScriptCall("audit", keys, [what, *names], read)

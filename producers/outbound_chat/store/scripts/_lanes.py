@@ -7,9 +7,9 @@ from typing import Any
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.operations import LaneStatus
 from outbound_chat.model.why import WaitReason
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import from_ms
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 MOST_LANES = 50
 WIDTH = 8
@@ -20,7 +20,7 @@ _OWNERS = {
 }
 
 
-def read_lanes(keys: Keys, count: int) -> Call[tuple[int, int, list[LaneStatus]]]:
+def read_lanes(keys: Keys, count: int) -> ScriptCall[tuple[int, int, list[LaneStatus]]]:
     """How many lanes have waiting jobs, how many of them were looked at, and those with the most, at most `count`."""
 
     def read(reply: list[Any]) -> tuple[int, int, list[LaneStatus]]:
@@ -28,7 +28,7 @@ def read_lanes(keys: Keys, count: int) -> Call[tuple[int, int, list[LaneStatus]]
         rows = (rest[start : start + WIDTH] for start in range(0, len(rest), WIDTH))
         return int(lanes), int(looked), [_lane(keys.budget, int(now_ms), budget_hold, row) for row in rows]
 
-    return Call("read_lanes", keys, [count], read)
+    return ScriptCall("read_lanes", keys, [count], read)
 
 
 def _lane(budget: str, now_ms: int, budget_hold: str, row: Sequence[Any]) -> LaneStatus:

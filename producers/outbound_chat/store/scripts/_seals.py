@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,10 @@ class SealsPage:
     """Name of a key → jobs that can't be read without it."""
 
 
-def read_seals(keys: Keys, *, index: str, cursor: str) -> Call[SealsPage]:
+def read_seals(keys: Keys, *, index: str, cursor: str) -> ScriptCall[SealsPage]:
     """A page of jobs. `index`: `expiry` for those that are not final, `dead:STATE:CODE` for those that ended so."""
 
     def read(reply: list[Any]) -> SealsPage:
         return SealsPage(str(reply[0]), int(reply[1]), dict(zip(reply[2::2], map(int, reply[3::2]), strict=True)))
 
-    return Call("read_seals", keys, [index, cursor], read)
+    return ScriptCall("read_seals", keys, [index, cursor], read)

@@ -9,10 +9,10 @@ from typing import Any
 from outbound_chat.forecast import Pace
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.jobs import Job
-from outbound_chat.store.calls._call import Call
-from outbound_chat.store.calls._pace import read_pace_json
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.scripts._pace import read_pace_json
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 BOOK_TEXTS = frozenset({"name", "lane", "source"})
 """Fields of a book that are no counts and times."""
@@ -66,7 +66,7 @@ def open_batch(
     source: str = "",
     only_find: bool = False,
     idems: Sequence[str] = (),
-) -> Call[Opened]:
+) -> ScriptCall[Opened]:
     """Finds the batch of the key, or begins one unless it shall `only_find`; twice changes nothing.
 
     `idems`: hashes of the idempotency keys of its first rows; where each belongs to a job, none is begun either.
@@ -84,12 +84,12 @@ def open_batch(
         return Opened(use, id_, created_ms, closed_ms, rows)
 
     of_key = [batch_key, fingerprint, source, "only" if only_find else ""]
-    return Call("open_batch", keys, [batch, lane, name, shared, *limits, callback, *of_key, *idems], read)
+    return ScriptCall("open_batch", keys, [batch, lane, name, shared, *limits, callback, *of_key, *idems], read)
 
 
-def close_batch(keys: Keys, *, batch: str, rejected: int) -> Call[str]:
+def close_batch(keys: Keys, *, batch: str, rejected: int) -> ScriptCall[str]:
     """Says that no more jobs come; answers `ok` or `gone`."""
-    return Call("close_batch", keys, [batch, rejected], str)
+    return ScriptCall("close_batch", keys, [batch, rejected], str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Book:
     """What its end is predicted by; None: nothing waits, no worker was ever started, or it was not asked for."""
 
 
-def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> Call[Book | None]:
+def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> ScriptCall[Book | None]:
     """The batch's book; None: there is no such batch. `with_pace`: what its end is predicted by is read too."""
 
     def read(reply: list[Any]) -> Book | None:
@@ -119,7 +119,7 @@ def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> Call[Book |
             )
         return Book(int(reply[0]), int(reply[1]), fields, read_pace_json(reply[2]) if reply[2] else None)
 
-    return Call("read_batch", keys, [batch, int(with_pace)], read)
+    return ScriptCall("read_batch", keys, [batch, int(with_pace)], read)
 
 
 def is_sound(fields: Mapping[str, str]) -> bool:
@@ -132,9 +132,9 @@ def is_count(text: str) -> bool:
     return len(text) < _LONGEST_COUNT and (not text or (text.isascii() and text.isdigit()))
 
 
-def read_shared(keys: Keys, batch: str) -> Call[str | None]:
+def read_shared(keys: Keys, batch: str) -> ScriptCall[str | None]:
     """The part of the request that all jobs of the batch share, as stored; None: it is gone, or can't be read."""
-    return Call("read_shared", keys, [batch], lambda reply: reply)
+    return ScriptCall("read_shared", keys, [batch], lambda reply: reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Rows:
     """By their row; rows that were refused, and jobs that passed their lifetime, are not among them."""
 
 
-def read_rows(keys: Keys, *, batch: str, first: int, count: int) -> Call[Rows | None]:
+def read_rows(keys: Keys, *, batch: str, first: int, count: int) -> ScriptCall[Rows | None]:
     """At most `MOST_JOBS` rows of a batch from one on; None: there is no such batch."""
 
     def read(reply: list[Any]) -> Rows | None:
@@ -161,4 +161,4 @@ def read_rows(keys: Keys, *, batch: str, first: int, count: int) -> Call[Rows | 
                     jobs[row] = job_from_head(keys.budget, f"{batch}-{row}", head, int(reply[0]))
         return Rows(int(reply[1]), str(reply[2]), jobs)
 
-    return Call("read_rows", keys, [batch, first, count], read)
+    return ScriptCall("read_rows", keys, [batch, first, count], read)

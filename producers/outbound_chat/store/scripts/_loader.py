@@ -33,7 +33,7 @@ REFUSED_SECONDS = 60.0
 
 _UNKNOWN_FUNCTION = "Function not found"
 _LOADED_BEFORE = "already exists"
-_FOLDER = files(__package__) / "lua"
+_FOLDER = files("outbound_chat.store") / "lua"
 _USES = re.compile(r"^-- uses: (?P<names>[a-z_ ]+)$", re.MULTILINE)
 _FOR_ALL = ("base", "fields")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from outbound_chat.model.jobs import Job
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class NotOpen:
 
 def submit(
     keys: Keys, *, lane: str, max_age_ms: int, rejected: int, jobs: Sequence[NewJob]
-) -> Call[Submitted | NotOpen]:
+) -> ScriptCall[Submitted | NotOpen]:
     """Takes jobs of one lane, at most `MOST_JOBS`, into the ledger; twice changes nothing."""
     args: list[str | int] = [lane, max_age_ms, rejected]
     for job in jobs:
@@ -83,29 +83,29 @@ def submit(
             reply[0] == "first",
         )
 
-    return Call("submit", keys, args, read)
+    return ScriptCall("submit", keys, args, read)
 
 
-def used_keys(keys: Keys, tenant: str | None, idems: Collection[str]) -> Call[set[str]]:
+def used_keys(keys: Keys, tenant: str | None, idems: Collection[str]) -> ScriptCall[set[str]]:
     """Those idempotency keys, at most `MOST_JOBS`, given by their hashes, that belong to a job of the tenant."""
 
     def read(reply: list[int]) -> set[str]:
         return {idem for idem, used in zip(idems, reply, strict=True) if used}
 
-    return Call("read_idem", keys, [tenant or "", *idems], read)
+    return ScriptCall("read_idem", keys, [tenant or "", *idems], read)
 
 
-def cancel(keys: Keys, local_id: str) -> Call[str]:
+def cancel(keys: Keys, local_id: str) -> ScriptCall[str]:
     """Stops one job; answers the state it is in now, `gone` or `newer`."""
-    return Call("cancel", keys, [local_id], str)
+    return ScriptCall("cancel", keys, [local_id], str)
 
 
-def read_clock(keys: Keys) -> Call[int]:
+def read_clock(keys: Keys) -> ScriptCall[int]:
     """The server's clock, in milliseconds."""
-    return Call("read_jobs", keys, [], lambda reply: int(reply[0]))
+    return ScriptCall("read_jobs", keys, [], lambda reply: int(reply[0]))
 
 
-def read_jobs(keys: Keys, local_ids: Sequence[str]) -> Call[dict[str, Job]]:
+def read_jobs(keys: Keys, local_ids: Sequence[str]) -> ScriptCall[dict[str, Job]]:
     """The jobs, at most `MOST_JOBS`, that have a record that can be read, by local id.
 
     Raises when it runs:
@@ -121,4 +121,4 @@ def read_jobs(keys: Keys, local_ids: Sequence[str]) -> Call[dict[str, Job]]:
                     jobs[local_id] = job_from_head(keys.budget, local_id, head, int(reply[0]))
         return jobs
 
-    return Call("read_jobs", keys, list(local_ids), read)
+    return ScriptCall("read_jobs", keys, list(local_ids), read)

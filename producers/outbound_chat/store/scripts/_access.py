@@ -8,9 +8,9 @@ from typing import Any
 
 from outbound_chat.model.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope
 from outbound_chat.model.errors import StoreError
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import from_ms, to_ms
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 _MS = timedelta(milliseconds=1)
 
@@ -53,7 +53,7 @@ def create_key(
     wanted: NewApiKey,
     lives: timedelta | None,
     until: datetime | None,
-) -> Call[ApiKey]:
+) -> ScriptCall[ApiKey]:
     """Keeps a key; twice changes nothing. `lives`, `until`: when it expires, by one of them, or never."""
 
     def read(reply: list[Any]) -> ApiKey:
@@ -64,12 +64,12 @@ def create_key(
 
     record = json.dumps({"digest": digest, **_members(wanted)}, separators=(",", ":"))
     lives_ms, until_ms = lives // _MS if lives else 0, to_ms(until) if until else 0
-    return Call("create_key", keys, [key_id, lives_ms, until_ms, record], read)
+    return ScriptCall("create_key", keys, [key_id, lives_ms, until_ms, record], read)
 
 
-def read_key(keys: Keys, key_id: str) -> Call[FoundKey]:
+def read_key(keys: Keys, key_id: str) -> ScriptCall[FoundKey]:
     """The key of that id, and whether there is any."""
-    return Call(
+    return ScriptCall(
         "read_key",
         keys,
         [key_id],
@@ -77,7 +77,7 @@ def read_key(keys: Keys, key_id: str) -> Call[FoundKey]:
     )
 
 
-def read_keys(keys: Keys) -> Call[list[ApiKey]]:
+def read_keys(keys: Keys) -> ScriptCall[list[ApiKey]]:
     """All keys."""
 
     def read(reply: list[Any]) -> list[ApiKey]:
@@ -85,22 +85,22 @@ def read_keys(keys: Keys) -> Call[list[ApiKey]]:
         found = ((key_id, _stored(key_id, text, used_ms, int(reply[0]))) for key_id, text, used_ms in rows)
         return [stored.key if stored else _unreadable(key_id) for key_id, stored in found]
 
-    return Call("read_keys", keys, [], read)
+    return ScriptCall("read_keys", keys, [], read)
 
 
 def _unreadable(key_id: str) -> ApiKey:
     return ApiKey(id=key_id, name="", scopes=(), state=KeyState.UNREADABLE, created_at=from_ms(0))
 
 
-def revoke_key(keys: Keys, key_id: str) -> Call[bool]:
+def revoke_key(keys: Keys, key_id: str) -> ScriptCall[bool]:
     """Ends a key; whether there is one. Twice changes nothing."""
-    return Call("revoke_key", keys, [key_id], lambda reply: reply == "ok")
+    return ScriptCall("revoke_key", keys, [key_id], lambda reply: reply == "ok")
 
 
-def spend_key(keys: Keys, key_id: str, rate: RateLimit | None) -> Call[Spent]:
+def spend_key(keys: Keys, key_id: str, rate: RateLimit | None) -> ScriptCall[Spent]:
     """Counts a request of a key, and notes that it was used. Should the script run twice, two are counted."""
     limit = [rate.requests, rate.per // _MS] if rate else [0, 0]
-    return Call("spend_key", keys, [key_id, *limit], lambda reply: Spent(*map(int, reply)))
+    return ScriptCall("spend_key", keys, [key_id, *limit], lambda reply: Spent(*map(int, reply)))
 
 
 def _members(wanted: NewApiKey) -> Mapping[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from outbound_chat.model.errors import NewerVersion
 from outbound_chat.model.jobs import Job
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Found:
     waiting: Waiting | None
 
 
-def why(keys: Keys, local_id: str) -> Call[Found | None]:
+def why(keys: Keys, local_id: str) -> ScriptCall[Found | None]:
     """What a job waits for; None: it has no record that can be read."""
 
     def read(reply: list[Any]) -> Found | None:
@@ -62,4 +62,4 @@ def why(keys: Keys, local_id: str) -> Call[Found | None]:
         facts = dict(zip(reply[2::2], reply[3::2], strict=True))
         return Found(now_ms, job, Waiting(facts) if facts else None)
 
-    return Call("why", keys, [local_id], read)
+    return ScriptCall("why", keys, [local_id], read)

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.operations import DeadWebhook, WebhookHost
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import LAST_MS, UnreadableRecord, from_ms, job_from_head
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 WebhookOutcome = Literal["delivered", "retry", "dead", "back"]
 
@@ -75,7 +75,7 @@ def claim_webhooks(
     give_up_ms: int,
     leaving: bool = False,
     posting: Sequence[tuple[str, str]] = (),
-) -> Call[ClaimedWebhooks | None]:
+) -> ScriptCall[ClaimedWebhooks | None]:
     """Asks for webhooks to post; None: another courier is at work. `posting`: host and name of those it has."""
     numbers = [wanted, lease_ms, per_host, give_up_ms, int(leaving)]
     args: list[str | int] = [courier, *numbers, *(part for pair in posting for part in pair)]
@@ -87,7 +87,7 @@ def claim_webhooks(
         parts = zip(reply[3::5], reply[4::5], reply[5::5], reply[6::5], reply[7::5], strict=True)
         return ClaimedWebhooks(now_ms, int(reply[2]), tuple(_claimed(keys, now_ms, part) for part in parts))
 
-    return Call("claim_webhooks", keys, args, read)
+    return ScriptCall("claim_webhooks", keys, args, read)
 
 
 def _claimed(keys: Keys, now_ms: int, parts: tuple[str, ...]) -> ClaimedWebhook:
@@ -115,21 +115,21 @@ def _tries(raw: str) -> tuple[int, int, int, str, str] | None:
     return int(attempts), times[0], times[1], str(code), str(host)
 
 
-def settle_webhooks(keys: Keys, results: Sequence[WebhookResult], *, per_host: int) -> Call[list[str]]:
+def settle_webhooks(keys: Keys, results: Sequence[WebhookResult], *, per_host: int) -> ScriptCall[list[str]]:
     """Records results, at most `MOST_JOBS`; answers `waiting`, `delivered`, `dead` or `stale` for each."""
     args: list[str | int] = [per_host]
     for one in results:
         args += (one.name, one.host, one.outcome, one.delay_ms, one.code, one.host_is, one.pause_ms)
-    return Call("settle_webhooks", keys, args, list)
+    return ScriptCall("settle_webhooks", keys, args, list)
 
 
-def read_dead_webhooks(keys: Keys, *, skip: int, count: int) -> Call[list[DeadWebhook]]:
+def read_dead_webhooks(keys: Keys, *, skip: int, count: int) -> ScriptCall[list[DeadWebhook]]:
     """Webhooks that were given up, the newest first."""
 
     def read(reply: list[Any]) -> list[DeadWebhook]:
         return list(_dead(keys.budget, zip(reply[::3], reply[1::3], reply[2::3], strict=True)))
 
-    return Call("read_dead_webhooks", keys, [skip, count], read)
+    return ScriptCall("read_dead_webhooks", keys, [skip, count], read)
 
 
 def _dead(budget: str, rows: Iterator[tuple[str, str, str]]) -> Iterator[DeadWebhook]:
@@ -145,7 +145,7 @@ def _dead(budget: str, rows: Iterator[tuple[str, str, str]]) -> Iterator[DeadWeb
         )
 
 
-def read_webhook_hosts(keys: Keys) -> Call[list[WebhookHost]]:
+def read_webhook_hosts(keys: Keys) -> ScriptCall[list[WebhookHost]]:
     """How the hosts do that webhooks wait for."""
 
     def read(reply: list[Any]) -> list[WebhookHost]:
@@ -155,13 +155,13 @@ def read_webhook_hosts(keys: Keys) -> Call[list[WebhookHost]]:
             for host, waiting, posting, failures, until_ms in rows
         ]
 
-    return Call("read_webhook_hosts", keys, [], read)
+    return ScriptCall("read_webhook_hosts", keys, [], read)
 
 
 def _instant(ms: int) -> datetime | None:
     return from_ms(ms) if ms else None
 
 
-def replay_webhooks(keys: Keys, names: Sequence[str]) -> Call[list[bool]]:
+def replay_webhooks(keys: Keys, names: Sequence[str]) -> ScriptCall[list[bool]]:
     """Has dead webhooks, at most `MOST_JOBS`, posted once more; whether each was dead."""
-    return Call("replay_webhooks", keys, list(names), lambda reply: [word == "ok" for word in reply])
+    return ScriptCall("replay_webhooks", keys, list(names), lambda reply: [word == "ok" for word in reply])

@@ -5,14 +5,14 @@ from typing import Any
 
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.operations import Event, EventKind, Events
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import from_ms
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 WIDTH = 6
 
 
-def read_events(keys: Keys, *, since: int, count: int) -> Call[Events]:
+def read_events(keys: Keys, *, since: int, count: int) -> ScriptCall[Events]:
     """What happened since a number, at most so many; 0: from the first that is kept."""
 
     def read(reply: list[Any]) -> Events:
@@ -24,7 +24,7 @@ def read_events(keys: Keys, *, since: int, count: int) -> Call[Events]:
         first = events[0].number if events else last + 1
         return Events(events=events, missed=first - known - 1, next=events[-1].number if events else last)
 
-    return Call("read_events", keys, [since, count], read)
+    return ScriptCall("read_events", keys, [since, count], read)
 
 
 def _event(budget: str, row: Sequence[str]) -> Event | None:

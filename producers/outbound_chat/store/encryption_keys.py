@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from outbound_chat.store.calls import FIRST_PAGE, count_dead, read_seals
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts import FIRST_PAGE, count_dead, read_seals
 from outbound_chat.store.store import Store
 
 

@@ -15,7 +15,7 @@ MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
+class ScriptCall(Generic[T]):
     """A script to run, its arguments, and how to read what it answers."""
 
     script: str

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from outbound_chat.model.jobs import Priority
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import Place, read_head
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ class Tended:
 
 def claim(
     keys: Keys, *, pump: str, claim_id: str, wanted: int, lease_ms: int, linger_ms: int, nonce: str
-) -> Call[Claimed | Empty | Paced | Held | Dismissed | Unconfigured]:
+) -> ScriptCall[Claimed | Empty | Paced | Held | Dismissed | Unconfigured]:
     """Asks for jobs to call; repeated with the same `claim_id` it gives the same jobs.
 
     `nonce`: of the request that brought the pump, until a claim of it was answered; then empty.
@@ -163,7 +163,7 @@ def claim(
             case _:
                 return Unconfigured()
 
-    return Call("claim", keys, [pump, claim_id, wanted, lease_ms, linger_ms, nonce], read)
+    return ScriptCall("claim", keys, [pump, claim_id, wanted, lease_ms, linger_ms, nonce], read)
 
 
 def _claimed_job(local_id: str, raw_head: str, request: str, look: int) -> ClaimedJob:
@@ -189,7 +189,7 @@ def _claimed_job(local_id: str, raw_head: str, request: str, look: int) -> Claim
     )
 
 
-def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:
+def finish(keys: Keys, results: Sequence[Result]) -> ScriptCall[list[str]]:
     """Records results, at most `MOST_JOBS`; answers the state each job is in now, `stale`, `gone` or `newer`."""
     args: list[str | int] = []
     for result in results:
@@ -210,31 +210,31 @@ def finish(keys: Keys, results: Sequence[Result]) -> Call[list[str]]:
             result.not_before_ms,
             int(result.called),
         )
-    return Call("finish", keys, args, list)
+    return ScriptCall("finish", keys, args, list)
 
 
 def renew(
     keys: Keys, *, pump: str, place: Literal["idle", "full", "left"], lease_ms: int, leased: Sequence[tuple[str, str]]
-) -> Call[Renewed]:
+) -> ScriptCall[Renewed]:
     """Lengthens the leases of `(local id, claim id)` pairs.
 
     `place`: the pump has room for more jobs (`idle`), has none (`full`), or has signed off (`left`).
     """
     args: list[str | int] = [pump, place, lease_ms, *(part for pair in leased for part in pair)]
-    return Call("renew", keys, args, lambda reply: Renewed(int(reply[0]), reply[1]))
+    return ScriptCall("renew", keys, args, lambda reply: Renewed(int(reply[0]), reply[1]))
 
 
-def leave(keys: Keys, *, pump: str, warm: bool, unanswered: str) -> Call[str]:
+def leave(keys: Keys, *, pump: str, warm: bool, unanswered: str) -> ScriptCall[str]:
     """Signs a pump off; answers the nonce with which the caller is to bring a successor, empty for none.
 
     `unanswered`: id of its last claim, if it got no answer to it: what that took goes back. Empty: it got one.
     """
-    return Call("leave", keys, [pump, int(warm), unanswered], str)
+    return ScriptCall("leave", keys, [pump, int(warm), unanswered], str)
 
 
 def tend(
     keys: Keys, *, worker: str, version: str, skew_ms: int = 0, posts: bool = False, key_ids: Sequence[str] = ()
-) -> Call[Tended]:
+) -> ScriptCall[Tended]:
     """Ends lost leases and expired jobs, and finds due work without a pump.
 
     `skew_ms`: by how much the clock of the worker's machine is ahead, where that keeps it from work; 0: it is right.
@@ -245,4 +245,4 @@ def tend(
         next_ms, lost, expired = map(int, reply[1:4])
         return Tended(reply[0], next_ms, lost, expired, reply[4] == 1, int(reply[5]), reply[6] == 1)
 
-    return Call("tend", keys, [worker, version, skew_ms, int(posts), " ".join(key_ids)], read)
+    return ScriptCall("tend", keys, [worker, version, skew_ms, int(posts), " ".join(key_ids)], read)

@@ -7,9 +7,9 @@ from typing import Any
 
 from outbound_chat.model.errors import NewerVersion
 from outbound_chat.model.jobs import Job, JobState
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Replayed:
     detail: str
 
 
-def read_dead(keys: Keys, *, state: str, code: str, after: str, count: int) -> Call[tuple[list[Job], str | None]]:
+def read_dead(keys: Keys, *, state: str, code: str, after: str, count: int) -> ScriptCall[tuple[list[Job], str | None]]:
     """Failed and uncertain jobs, the newest first, and the cursor of the next page, None for the last.
 
     `after`: the cursor of this page; empty: the first.
@@ -51,10 +51,10 @@ def read_dead(keys: Keys, *, state: str, code: str, after: str, count: int) -> C
         return jobs, f"{reply[-2]} {reply[-3]}" if full else None
 
     until_ms, _, before = after.partition(" ")
-    return Call("read_dead", keys, [state, code, until_ms, before, count], read)
+    return ScriptCall("read_dead", keys, [state, code, until_ms, before, count], read)
 
 
-def count_dead(keys: Keys) -> Call[Mapping[tuple[JobState, str], int]]:
+def count_dead(keys: Keys) -> ScriptCall[Mapping[tuple[JobState, str], int]]:
     """How many failed and uncertain jobs there are, by state and code."""
 
     def read(reply: list[Any]) -> Mapping[tuple[JobState, str], int]:
@@ -62,10 +62,10 @@ def count_dead(keys: Keys) -> Call[Mapping[tuple[JobState, str], int]]:
         # A name that another program wrote is none of ours.
         return {(JobState(state), code): int(count) for state, code, count in rows if state in set(JobState)}
 
-    return Call("count_dead", keys, [], read)
+    return ScriptCall("count_dead", keys, [], read)
 
 
-def read_request(keys: Keys, local_id: str) -> Call[StoredJob | None]:
+def read_request(keys: Keys, local_id: str) -> ScriptCall[StoredJob | None]:
     """The job with its request, and what its batch shares; None: there is no such job."""
 
     def read(reply: list[Any]) -> StoredJob | None:
@@ -76,7 +76,7 @@ def read_request(keys: Keys, local_id: str) -> Call[StoredJob | None]:
         job = job_from_head(keys.budget, local_id, reply[0], int(reply[3]))
         return StoredJob(job, reply[4], reply[1], reply[2], reply[5] == 1, int(reply[3]))
 
-    return Call("read_request", keys, [local_id], read)
+    return ScriptCall("read_request", keys, [local_id], read)
 
 
 def replay(
@@ -92,8 +92,8 @@ def replay(
     force: bool,
     send_at_ms: int,
     request: str,
-) -> Call[Replayed]:
+) -> ScriptCall[Replayed]:
     """Sends a failed or uncertain job once more, as a new job. `token`: that of the old one."""
     flags = [int(edited), int(force)]
     args: list[str | int] = [old, local_id, lane, max_age_ms, parts, token, *flags, send_at_ms, request]
-    return Call("replay", keys, args, lambda reply: Replayed(reply[0], str(reply[1]) if len(reply) > 1 else ""))
+    return ScriptCall("replay", keys, args, lambda reply: Replayed(reply[0], str(reply[1]) if len(reply) > 1 else ""))

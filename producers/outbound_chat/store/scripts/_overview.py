@@ -3,15 +3,15 @@
 from typing import Any
 
 from outbound_chat.model.operations import BudgetStatus, Hold
-from outbound_chat.store.calls._batches import is_count
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import from_ms
+from outbound_chat.store.scripts._batches import is_count
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 PLACES = ("waiting", "leased", "sent", "failed", "expired", "cancelled", "uncertain", "unreadable")
 
 
-def read_budget(keys: Keys, holds: list[Hold]) -> Call[BudgetStatus]:
+def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
     """How the budget is doing; `holds`: as read before, to be told with it."""
 
     def read(reply: list[Any]) -> BudgetStatus:
@@ -33,4 +33,4 @@ def read_budget(keys: Keys, holds: list[Hold]) -> Call[BudgetStatus]:
             webhooks={"waiting": waiting, "posting": posting, "dead": dead},
         )
 
-    return Call("read_budget", keys, [], read)
+    return ScriptCall("read_budget", keys, [], read)

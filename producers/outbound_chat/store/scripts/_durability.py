@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 TRIED_MS = 1
 """Shortest wait there is: 0 would be for ever."""
@@ -35,7 +35,7 @@ def confirm(
     local_ids: Sequence[str] = (),
     timeout_ms: int = TRIED_MS,
     replicas: int = 0,
-) -> Call[Standing]:
+) -> ScriptCall[Standing]:
     """Looks whether a batch and jobs still stand, then waits until all that was written before is on disk.
 
     `replicas`: how many must have it too. Each of the two waits ends after `timeout_ms`.
@@ -55,4 +55,4 @@ def confirm(
     waits: list[tuple[str | int, ...]] = [("WAITAOF", 1, 0, timeout_ms)]
     if replicas:
         waits.append(("WAIT", replicas, timeout_ms))
-    return Call("confirm", keys, [batch, accepted, *local_ids], read, waits)
+    return ScriptCall("confirm", keys, [batch, accepted, *local_ids], read, waits)

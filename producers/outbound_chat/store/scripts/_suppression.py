@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from outbound_chat.store.calls._batches import is_count
-from outbound_chat.store.calls._call import Call
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._batches import is_count
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 FIRST_PAGE = "0"
 
@@ -44,28 +44,28 @@ class Unlisted:
 
 def suppress(
     keys: Keys, *, sender: str, key_id: str = "", entries: Sequence[tuple[str, int, str]]
-) -> Call[int | OtherKey]:
+) -> ScriptCall[int | OtherKey]:
     """Puts numbers, at most `MOST_JOBS`, on a list, each with a time in ms and a note; how many were not there.
 
     Time 0: from now on, unless they are there already, so twice changes nothing; else the entry is written anew.
     `key_id`: that of the marks, on the list of marks; empty: they are numbers.
     """
     args: list[str | int] = [sender, key_id, *(part for entry in entries for part in entry)]
-    return Call("suppress", keys, args, lambda reply: OtherKey() if reply == "other_key" else int(reply))
+    return ScriptCall("suppress", keys, args, lambda reply: OtherKey() if reply == "other_key" else int(reply))
 
 
-def unsuppress(keys: Keys, *, sender: str, key_id: str = "", names: Sequence[str]) -> Call[Unlisted | OtherKey]:
+def unsuppress(keys: Keys, *, sender: str, key_id: str = "", names: Sequence[str]) -> ScriptCall[Unlisted | OtherKey]:
     """Takes numbers or marks, at most `MOST_JOBS`, off a list. Twice changes nothing."""
 
     def read(reply: Any) -> Unlisted | OtherKey:
         return OtherKey() if reply == "other_key" else Unlisted(reply[0] == 1, [removed == 1 for removed in reply[1:]])
 
-    return Call("unsuppress", keys, [sender, key_id, *names], read)
+    return ScriptCall("unsuppress", keys, [sender, key_id, *names], read)
 
 
 def read_suppressed(
     keys: Keys, *, sender: str, key_id: str = "", cursor: str = "", names: Sequence[str] = ()
-) -> Call[Listed | OtherKey]:
+) -> ScriptCall[Listed | OtherKey]:
     """Those of the numbers or marks, at most `MOST_JOBS`, that are on a list; or, with a cursor, a page of the list."""
 
     def read(reply: Any) -> Listed | OtherKey:
@@ -74,7 +74,7 @@ def read_suppressed(
         pairs = zip(reply[2::2], reply[3::2], strict=True)
         return Listed(str(reply[0]), reply[1] == 1, [_entry(*pair) for pair in pairs])
 
-    return Call("read_suppressed", keys, [sender, key_id, cursor, *names], read)
+    return ScriptCall("read_suppressed", keys, [sender, key_id, cursor, *names], read)
 
 
 def _entry(name: str, kept: str) -> tuple[str, int, str]:

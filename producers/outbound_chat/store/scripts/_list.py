@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from outbound_chat.store.calls._batches import Book, is_sound
-from outbound_chat.store.calls._call import Call
-from outbound_chat.store.calls._pace import held_by
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._batches import Book, is_sound
+from outbound_chat.store.scripts._pace import held_by
+from outbound_chat.store.scripts._script_call import ScriptCall
 
 MOST_BATCHES = 100
 HEAD = 3
@@ -39,7 +39,7 @@ class ListedBatches:
 
 def read_batches(
     keys: Keys, *, part: Part, after: tuple[str, str] | None, senders: Collection[str], tenant: str, count: int
-) -> Call[ListedBatches]:
+) -> ScriptCall[ListedBatches]:
     """At most `MOST_BATCHES` batches of a part: those that are not final, the newest first, or those that ended, the
     last first. `after`: as the page before said. `senders`, `tenant`: empty for all.
     """
@@ -53,7 +53,7 @@ def read_batches(
         )
 
     wanted = f" {' '.join(senders)} " if senders else ""
-    return Call("read_batches", keys, [part, *(after or ("", "")), wanted, tenant, count], read)
+    return ScriptCall("read_batches", keys, [part, *(after or ("", "")), wanted, tenant, count], read)
 
 
 def _batches(now_ms: int, rest: list[Any], width: int) -> Iterator[ListedBatch]:

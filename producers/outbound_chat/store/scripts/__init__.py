@@ -4,7 +4,7 @@ The only place that knows the order of arguments and the form of replies. Nothin
 `AsyncStore` runs the call.
 """
 
-from outbound_chat.store.calls._access import (
+from outbound_chat.store.scripts._access import (
     FoundKey,
     Spent,
     StoredKey,
@@ -14,7 +14,7 @@ from outbound_chat.store.calls._access import (
     revoke_key,
     spend_key,
 )
-from outbound_chat.store.calls._batches import (
+from outbound_chat.store.scripts._batches import (
     BOOK_TEXTS,
     Book,
     KeyUse,
@@ -27,8 +27,7 @@ from outbound_chat.store.calls._batches import (
     read_rows,
     read_shared,
 )
-from outbound_chat.store.calls._call import MOST_BYTES, MOST_JOBS, Call
-from outbound_chat.store.calls._control import (
+from outbound_chat.store.scripts._control import (
     cancel_many,
     close_chat,
     configure,
@@ -37,10 +36,10 @@ from outbound_chat.store.calls._control import (
     read_holds,
     release,
 )
-from outbound_chat.store.calls._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
-from outbound_chat.store.calls._durability import Standing, confirm
-from outbound_chat.store.calls._events import read_events
-from outbound_chat.store.calls._jobs import (
+from outbound_chat.store.scripts._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
+from outbound_chat.store.scripts._durability import Standing, confirm
+from outbound_chat.store.scripts._events import read_events
+from outbound_chat.store.scripts._jobs import (
     NewJob,
     NotOpen,
     Other,
@@ -51,11 +50,11 @@ from outbound_chat.store.calls._jobs import (
     submit,
     used_keys,
 )
-from outbound_chat.store.calls._lanes import MOST_LANES, read_lanes
-from outbound_chat.store.calls._list import MOST_BATCHES, ListedBatches, Part, read_batches
-from outbound_chat.store.calls._overview import read_budget
-from outbound_chat.store.calls._pace import read_pace
-from outbound_chat.store.calls._pumps import (
+from outbound_chat.store.scripts._lanes import MOST_LANES, read_lanes
+from outbound_chat.store.scripts._list import MOST_BATCHES, ListedBatches, Part, read_batches
+from outbound_chat.store.scripts._overview import read_budget
+from outbound_chat.store.scripts._pace import read_pace
+from outbound_chat.store.scripts._pumps import (
     Claimed,
     ClaimedJob,
     Dismissed,
@@ -72,10 +71,11 @@ from outbound_chat.store.calls._pumps import (
     renew,
     tend,
 )
-from outbound_chat.store.calls._reconcile import Finding, Reconciled, audit, reconcile
-from outbound_chat.store.calls._scopes import Left, read_scopes
-from outbound_chat.store.calls._seals import SealsPage, read_seals
-from outbound_chat.store.calls._suppression import (
+from outbound_chat.store.scripts._reconcile import Finding, Reconciled, audit, reconcile
+from outbound_chat.store.scripts._scopes import Left, read_scopes
+from outbound_chat.store.scripts._script_call import MOST_BYTES, MOST_JOBS, ScriptCall
+from outbound_chat.store.scripts._seals import SealsPage, read_seals
+from outbound_chat.store.scripts._suppression import (
     FIRST_PAGE,
     Listed,
     OtherKey,
@@ -84,7 +84,7 @@ from outbound_chat.store.calls._suppression import (
     suppress,
     unsuppress,
 )
-from outbound_chat.store.calls._webhooks import (
+from outbound_chat.store.scripts._webhooks import (
     ClaimedWebhook,
     ClaimedWebhooks,
     WebhookOutcome,
@@ -95,7 +95,7 @@ from outbound_chat.store.calls._webhooks import (
     replay_webhooks,
     settle_webhooks,
 )
-from outbound_chat.store.calls._why import Found, Waiting, why
+from outbound_chat.store.scripts._why import Found, Waiting, why
 
 __all__ = [
     "BOOK_TEXTS",
@@ -105,7 +105,6 @@ __all__ = [
     "MOST_JOBS",
     "MOST_LANES",
     "Book",
-    "Call",
     "Claimed",
     "ClaimedJob",
     "ClaimedWebhook",
@@ -132,6 +131,7 @@ __all__ = [
     "Replayed",
     "Result",
     "Rows",
+    "ScriptCall",
     "SealsPage",
     "Spent",
     "Standing",
