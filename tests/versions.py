@@ -26,9 +26,9 @@ def make_next_version(folder: Path) -> Mapping[str, str]:
     for package in (outbound_chat, outbound_chat_config, outbound_chat_worker):
         source = Path(str(package.__file__)).parent
         shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
-    record = folder / _STORE / "lua/lib/record.lua"
-    _replace(record, f"local RECORD_VERSION = {RECORD_VERSION}\n", f"local RECORD_VERSION = {NEXT}\n")
+    record = folder / _STORE / "lua/lib/records.lua"
+    _replace(record, f"records.NEWEST_VERSION = {RECORD_VERSION}\n", f"records.NEWEST_VERSION = {NEXT}\n")
     # What it saves is of its version, as when a place has got a new meaning.
-    _replace(record, "  local lane = head[LANE]\n", "  local lane = head[LANE]\n  head[VERSION] = RECORD_VERSION\n")
+    _replace(record, "  local lane = head[LANE]\n", "  local lane = head[LANE]\n  head[VERSION] = records.NEWEST_VERSION\n")
     _replace(folder / _STORE / "records.py", f"\nRECORD_VERSION = {RECORD_VERSION}\n", f"\nRECORD_VERSION = {NEXT}\n")
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))}

@@ -1,6 +1,6 @@
 """When waiting jobs will have their turn: arithmetic on what the ledger says now, for batches and for preflights.
 
-Jobs are taken as a fluid, which flows by the rules of `lua/lib/turns.lua`:
+Jobs are taken as a fluid, which flows by the rules of `lua/lib/fair_share.lua`:
 
     1. The budget gives the calls it has saved at once, then its present rate, which may be below the configured one.
     2. Of ten calls nine go to the highest priority that waits, one to the lower ones by turns.

@@ -18,7 +18,13 @@ from .ledger import LANE, Ledger, new_job
 
 KEYS = Keys("oc", "main")
 FOLDER = files("outbound_chat.store") / "lua"
-SCRIPTS = sorted(file.name.removesuffix(".lua") for file in FOLDER.iterdir() if file.name.endswith(".lua"))
+FILES = {
+    file.name.removesuffix(".lua"): file
+    for folder in FOLDER.iterdir()
+    if folder.name != "lib"
+    for file in folder.iterdir()
+}
+SCRIPTS = sorted(FILES)
 RESULT = Result(local_id="id", claim="claim", outcome="sent")
 A_KEY = NewApiKey(name="n", scopes=(Scope.READ,))
 LIBRARIES = {file.name.removesuffix(".lua") for file in (FOLDER / "lib").iterdir()} - {"base", "fields"}
@@ -106,7 +112,8 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
 
 
 def text_of(name: str) -> str:
-    return (FOLDER / f"{name}.lua").read_text(encoding="utf-8")
+    file = FILES.get(name) or FOLDER / f"{name}.lua"
+    return file.read_text(encoding="utf-8")
 
 
 def head_of(script: str) -> list[str]:

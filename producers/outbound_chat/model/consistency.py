@@ -1,6 +1,6 @@
 """What can be wrong in a ledger that somebody edited, evicted from or restored in part, as operators read it.
 
-`lua/lib/checking.lua` decides; here is what each finding means. Nothing of it happens while only our scripts write.
+`lua/lib/consistency.lua` decides; here is what each finding means. Nothing of it happens while only our scripts write.
 """
 
 from collections.abc import Mapping

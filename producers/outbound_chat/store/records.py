@@ -1,4 +1,4 @@
-"""The record of a job, as the scripts keep it: see `lua/lib/record.lua`, whose places are the same."""
+"""The record of a job, as the scripts keep it: see `lua/lib/fields.lua`, whose places are the same."""
 
 import json
 from datetime import UTC, datetime

@@ -4,7 +4,8 @@ The only place that knows the order of arguments and the form of replies. Nothin
 `AsyncStore` runs the call.
 """
 
-from outbound_chat.store.scripts._access import (
+from outbound_chat.store.scripts._script_call import MOST_BYTES, MOST_JOBS, ScriptCall
+from outbound_chat.store.scripts.api_keys import (
     FoundKey,
     Spent,
     StoredKey,
@@ -14,7 +15,7 @@ from outbound_chat.store.scripts._access import (
     revoke_key,
     spend_key,
 )
-from outbound_chat.store.scripts._batches import (
+from outbound_chat.store.scripts.batches import (
     BOOK_TEXTS,
     Book,
     KeyUse,
@@ -27,7 +28,13 @@ from outbound_chat.store.scripts._batches import (
     read_rows,
     read_shared,
 )
-from outbound_chat.store.scripts._control import (
+from outbound_chat.store.scripts.budgets import read_budget
+from outbound_chat.store.scripts.dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
+from outbound_chat.store.scripts.durability import Standing, confirm
+from outbound_chat.store.scripts.encryption_keys import SealsPage, read_seals
+from outbound_chat.store.scripts.events import read_events
+from outbound_chat.store.scripts.forecast import read_pace
+from outbound_chat.store.scripts.holds import (
     cancel_many,
     close_chat,
     configure,
@@ -36,10 +43,7 @@ from outbound_chat.store.scripts._control import (
     read_holds,
     release,
 )
-from outbound_chat.store.scripts._dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
-from outbound_chat.store.scripts._durability import Standing, confirm
-from outbound_chat.store.scripts._events import read_events
-from outbound_chat.store.scripts._jobs import (
+from outbound_chat.store.scripts.jobs import (
     NewJob,
     NotOpen,
     Other,
@@ -50,11 +54,9 @@ from outbound_chat.store.scripts._jobs import (
     submit,
     used_keys,
 )
-from outbound_chat.store.scripts._lanes import MOST_LANES, read_lanes
-from outbound_chat.store.scripts._list import MOST_BATCHES, ListedBatches, Part, read_batches
-from outbound_chat.store.scripts._overview import read_budget
-from outbound_chat.store.scripts._pace import read_pace
-from outbound_chat.store.scripts._pumps import (
+from outbound_chat.store.scripts.lanes import MOST_LANES, read_lanes
+from outbound_chat.store.scripts.lists import MOST_BATCHES, ListedBatches, Part, read_batches
+from outbound_chat.store.scripts.pumps import (
     Claimed,
     ClaimedJob,
     Dismissed,
@@ -71,11 +73,8 @@ from outbound_chat.store.scripts._pumps import (
     renew,
     tend,
 )
-from outbound_chat.store.scripts._reconcile import Finding, Reconciled, audit, reconcile
-from outbound_chat.store.scripts._scopes import Left, read_scopes
-from outbound_chat.store.scripts._script_call import MOST_BYTES, MOST_JOBS, ScriptCall
-from outbound_chat.store.scripts._seals import SealsPage, read_seals
-from outbound_chat.store.scripts._suppression import (
+from outbound_chat.store.scripts.scopes import Left, read_scopes
+from outbound_chat.store.scripts.suppression import (
     FIRST_PAGE,
     Listed,
     OtherKey,
@@ -84,7 +83,8 @@ from outbound_chat.store.scripts._suppression import (
     suppress,
     unsuppress,
 )
-from outbound_chat.store.scripts._webhooks import (
+from outbound_chat.store.scripts.upkeep import Finding, Reconciled, audit, reconcile
+from outbound_chat.store.scripts.webhooks import (
     ClaimedWebhook,
     ClaimedWebhooks,
     WebhookOutcome,
@@ -95,7 +95,7 @@ from outbound_chat.store.scripts._webhooks import (
     replay_webhooks,
     settle_webhooks,
 )
-from outbound_chat.store.scripts._why import Found, Waiting, why
+from outbound_chat.store.scripts.why import Found, Waiting, why
 
 __all__ = [
     "BOOK_TEXTS",

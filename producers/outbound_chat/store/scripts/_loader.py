@@ -1,4 +1,4 @@
-"""Loads the Lua of the store: each file of `lua/` is a script, each of `lua/lib/` a library, which is one table.
+"""Loads the Lua of the store: each file of `lua/lib/` is a library, which is one table; all others are scripts.
 
 The head of either names in `-- uses:` the libraries that it needs itself; the loader adds what those need. `base` and
 `fields` are no tables: every script has their names.
@@ -63,9 +63,9 @@ def load_script(name: str, *, shebang: bool = True) -> Script:
     """The script of that name with the libraries it needs. `shebang`: whether its first line is one.
 
     Raises:
-        FileNotFoundError: the package holds no such script.
+        KeyError: the package holds no such script.
     """
-    text = _read(f"{name}.lua")
+    text = _read(f"{_folders()[name]}/{name}.lua")
     first = ["#!lua" if name in BRING_JOBS else "#!lua flags=allow-oom"] if shebang else []
     source = "\n".join([*first, *_libraries([text]), "begin_call(KEYS)", text])
     return Script(name, source, _sha1(source), _function_name(name))
@@ -92,7 +92,7 @@ def _version() -> str:
 @cache
 def _functions() -> str:
     """The library without its name and that of this version."""
-    texts = {name: _read(f"{name}.lua") for name in _script_names()}
+    texts = {name: _read(f"{folder}/{name}.lua") for name, folder in sorted(_folders().items())}
     registered = (
         f"register('{name}', {str(name not in BRING_JOBS).lower()}, function(KEYS, ARGV)\n{indent(text, '  ')}\nend)"
         for name, text in texts.items()
@@ -130,8 +130,11 @@ def _place(text: str, placed: list[str]) -> None:
             placed.append(name)
 
 
-def _script_names() -> list[str]:
-    return sorted(file.name.removesuffix(".lua") for file in _FOLDER.iterdir() if file.name.endswith(".lua"))
+@cache
+def _folders() -> dict[str, str]:
+    """Each script → the folder of its noun."""
+    folders = (folder for folder in _FOLDER.iterdir() if folder.name != "lib")
+    return {file.name.removesuffix(".lua"): folder.name for folder in folders for file in folder.iterdir()}
 
 
 @cache

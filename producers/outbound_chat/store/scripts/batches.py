@@ -11,8 +11,8 @@ from outbound_chat.model.errors import StoreError
 from outbound_chat.model.jobs import Job
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
-from outbound_chat.store.scripts._pace import read_pace_json
 from outbound_chat.store.scripts._script_call import ScriptCall
+from outbound_chat.store.scripts.forecast import read_pace_json
 
 BOOK_TEXTS = frozenset({"name", "lane", "source"})
 """Fields of a book that are no counts and times."""

@@ -1,4 +1,4 @@
-"""What predictions are made of, as `lua/lib/pace.lua` tells it."""
+"""What predictions are made of, as `lua/lib/forecast.lua` tells it."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.scripts._batches import Book, is_sound
-from outbound_chat.store.scripts._pace import held_by
 from outbound_chat.store.scripts._script_call import ScriptCall
+from outbound_chat.store.scripts.batches import Book, is_sound
+from outbound_chat.store.scripts.forecast import held_by
 
 MOST_BATCHES = 100
 HEAD = 3

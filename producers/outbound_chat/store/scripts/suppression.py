@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.scripts._batches import is_count
 from outbound_chat.store.scripts._script_call import ScriptCall
+from outbound_chat.store.scripts.batches import is_count
 
 FIRST_PAGE = "0"
 
