@@ -29,6 +29,8 @@ def make_next_version(folder: Path) -> Mapping[str, str]:
     record = folder / _STORE / "lua/lib/records.lua"
     _replace(record, f"records.NEWEST_VERSION = {RECORD_VERSION}\n", f"records.NEWEST_VERSION = {NEXT}\n")
     # What it saves is of its version, as when a place has got a new meaning.
-    _replace(record, "  local lane = head[LANE]\n", "  local lane = head[LANE]\n  head[VERSION] = records.NEWEST_VERSION\n")
+    _replace(
+        record, "  local lane = head[LANE]\n", "  local lane = head[LANE]\n  head[VERSION] = records.NEWEST_VERSION\n"
+    )
     _replace(folder / _STORE / "records.py", f"\nRECORD_VERSION = {RECORD_VERSION}\n", f"\nRECORD_VERSION = {NEXT}\n")
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))}

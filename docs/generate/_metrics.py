@@ -1,8 +1,8 @@
 """The table of metrics in docs/http.md, from what the service tells."""
 
 from docs.generate._tables import Table
-from outbound_chat.http._ledger_metrics import ledger_text
-from outbound_chat.http._metrics import Metrics
+from outbound_chat.http.metrics import Metrics
+from outbound_chat.http.store_metrics import ledger_text
 from outbound_chat.model.operations import BudgetStatus
 
 _BUDGET = BudgetStatus(

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from docs.generate._tables import Table
 from docs.generate._words import sentences
-from outbound_chat.http._codes import TITLES, Code as HttpCode
+from outbound_chat.http.wire.codes import TITLES, Code as HttpCode
 from outbound_chat.model.why import WaitReason
 from outbound_chat.request import Code
 from outbound_chat.store.keys import KINDS

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Route
 
 from outbound_chat.http import PUBLIC, create_app
-from outbound_chat.http._app import ROUTERS
+from outbound_chat.http.app import ROUTERS
 from outbound_chat_config import Settings
 from tests.docs.pages import DOCS, ROOT
 

@@ -11,7 +11,7 @@ from tests.harness import Harness, free_port
 # n-th function of that name is entered. A child that has lost the signal is killed by its own alarm.
 TOLD_AT = """
 import os, signal, socket, sys
-from outbound_chat.http import _server as server
+from outbound_chat.http import server as server
 from outbound_chat_config import load_settings
 
 def tell_at(name, number):

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from outbound_chat.http._codes import TITLES, Code
-from outbound_chat.http._problems import problem_of
+from outbound_chat.http.wire.codes import TITLES, Code
+from outbound_chat.http.wire.problems import problem_of
 from outbound_chat.model import errors
 from outbound_chat.model.errors import FieldError, OutboundChatError, SettingsError
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from outbound_chat import OutboundChat
-from outbound_chat.http._server import _listener
+from outbound_chat.http.server import _listener
 from outbound_chat_config import Settings
 from outbound_chat_worker.embedded import EmbeddedServer
 from tests.harness import Harness, free_port, number, running_harness

@@ -38,7 +38,7 @@ _IMPORTS: Mapping[str, tuple[str, ...]] = {
     ),
     "outbound_chat_worker.sandbox": ("outbound_chat_worker.sandbox",),
 }
-_HTTP = ("outbound_chat.http", "outbound_chat.http._server", "uvicorn")
+_HTTP = ("outbound_chat.http", "outbound_chat.http.server", "uvicorn")
 _COLD_COMMANDS = {"demo", "dev", "sandbox", "worker"}
 """They start programs themselves; a test may look for these by an environment that a fork does not show."""
 

@@ -4,8 +4,8 @@ Importing this builds nothing: `create_app` does. `docs/http.md` is written for 
 `docs/openapi.json` describes every route.
 """
 
-from outbound_chat.http._app import create_app
-from outbound_chat.http._auth import PUBLIC
-from outbound_chat.http._server import check_binding, serve
+from outbound_chat.http.access.authentication import PUBLIC
+from outbound_chat.http.app import create_app
+from outbound_chat.http.server import check_binding, serve
 
 __all__ = ["PUBLIC", "check_binding", "create_app", "serve"]

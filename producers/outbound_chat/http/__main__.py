@@ -2,6 +2,6 @@
 
 import sys
 
-from outbound_chat.http._server import serve_on
+from outbound_chat.http.server import serve_on
 
 serve_on(int(sys.argv[1]), int(sys.argv[2]))

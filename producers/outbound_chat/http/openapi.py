@@ -3,7 +3,7 @@
 import json
 import sys
 
-from outbound_chat.http._app import create_app
+from outbound_chat.http.app import create_app
 from outbound_chat_config import Settings
 
 if __name__ == "__main__":

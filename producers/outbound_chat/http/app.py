@@ -7,26 +7,17 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from outbound_chat.client import AsyncOutboundChat
-from outbound_chat.http import (
-    _batches,
-    _dead,
-    _docs,
-    _events,
-    _jobs,
-    _operators,
-    _suppression,
-    _system,
-    _webhooks,
-)
-from outbound_chat.http._keyring import Keyring
-from outbound_chat.http._metrics import Metrics
-from outbound_chat.http._middleware import Surroundings
-from outbound_chat.http._problems import add_problems
-from outbound_chat.http._service import Service
+from outbound_chat.http import docs_page
+from outbound_chat.http.access.keyring import Keyring
+from outbound_chat.http.metrics import Metrics
+from outbound_chat.http.middleware import Surroundings
+from outbound_chat.http.routes import batches, budgets, dead_letters, events, jobs, suppression, system, webhooks
+from outbound_chat.http.service import Service
+from outbound_chat.http.wire.problems import add_problems
 from outbound_chat.store import AsyncStore
 from outbound_chat_config import Settings
 
-ROUTERS = tuple(part.router for part in (_jobs, _batches, _dead, _webhooks, _operators, _suppression, _events, _system))
+ROUTERS = tuple(part.router for part in (jobs, batches, dead_letters, webhooks, budgets, suppression, events, system))
 DESCRIPTION = (
     "Enqueue SMS and WhatsApp messages for Amazon Connect, and ask what became of them. "
     "Errors are `application/problem+json` (RFC 9457) with stable codes."
@@ -63,6 +54,6 @@ def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
     app.state.routers = ROUTERS
     for router in ROUTERS:
         app.include_router(router)
-    _docs.add_docs(app)
+    docs_page.add_docs(app)
     app.add_middleware(Surroundings)
     return app

@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.requests import Request
 
-from outbound_chat.http._codes import Code
-from outbound_chat.http._problems import Problem
-from outbound_chat.http._service import service_of
+from outbound_chat.http.service import service_of
+from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.problems import Problem
 from outbound_chat.rows import TooManyMembers, Unpacker, UnusableFile, parse_json
 
 JSON_TYPE = "application/json"

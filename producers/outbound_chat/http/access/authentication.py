@@ -13,13 +13,13 @@ from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request
 
-from outbound_chat.http._codes import Code
-from outbound_chat.http._keyring import Keyring
-from outbound_chat.http._limits import Limits
-from outbound_chat.http._local import refuse_foreign_pages
-from outbound_chat.http._problems import Problem
-from outbound_chat.http._service import service_of
-from outbound_chat.http._view import View
+from outbound_chat.http.access.keyring import Keyring
+from outbound_chat.http.access.loopback import refuse_foreign_pages
+from outbound_chat.http.access.restrictions import Limits
+from outbound_chat.http.access.view import View
+from outbound_chat.http.service import service_of
+from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import ANY_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
 from outbound_chat.model.errors import FieldError
 from outbound_chat.request import MOST_FINDINGS, Code as FieldCode

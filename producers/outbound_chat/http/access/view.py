@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from typing import Any, cast
 
-from outbound_chat.http._codes import Code
-from outbound_chat.http._problems import Problem
-from outbound_chat.http._webhook_view import WebhookView
+from outbound_chat.http.access.webhook_view import WebhookView
+from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.errors import (
     BatchKeyConflict,
     FieldError,

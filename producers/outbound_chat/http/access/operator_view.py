@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from outbound_chat.client import AsyncOutboundChat
-from outbound_chat.http._codes import Code
-from outbound_chat.http._limits import Limits
-from outbound_chat.http._problems import Problem
+from outbound_chat.http.access.restrictions import Limits
+from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.jobs import Batch, Job
 from outbound_chat.model.operations import BatchPage, BudgetStatus, DeadLetters, Events, Hold, SuppressedPage

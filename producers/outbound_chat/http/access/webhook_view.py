@@ -5,7 +5,7 @@ Part of `View`.
 
 from collections.abc import AsyncIterator, Sequence
 
-from outbound_chat.http._operator_view import OperatorView
+from outbound_chat.http.access.operator_view import OperatorView
 from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.operations import DeadWebhook, WebhookHost
 from outbound_chat.request import Code as FieldCode

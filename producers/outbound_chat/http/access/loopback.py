@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from outbound_chat.http._codes import Code
-from outbound_chat.http._problems import Problem
+from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.problems import Problem
 
 _OWN_SITE = frozenset({"same-origin", "none"})
 

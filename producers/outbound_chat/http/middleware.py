@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from outbound_chat.http._auth import ANSWER_HEADERS, refuse_exposed_key
-from outbound_chat.http._codes import Code
-from outbound_chat.http._problems import Problem
-from outbound_chat.http._turns import HAS_GONE
+from outbound_chat.http.access.authentication import ANSWER_HEADERS, refuse_exposed_key
+from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.problems import Problem
+from outbound_chat.http.wire.turns import HAS_GONE
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.request import Code as FieldCode
 
 if TYPE_CHECKING:
-    from outbound_chat.http._service import Service
+    from outbound_chat.http.service import Service
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -8,8 +8,8 @@ from typing import Any, NoReturn, TypeVar, cast
 from starlette.requests import ClientDisconnect, Request
 
 from outbound_chat.client import AsyncOutboundChat
-from outbound_chat.http._keyring import Keyring
-from outbound_chat.http._metrics import Metrics
+from outbound_chat.http.access.keyring import Keyring
+from outbound_chat.http.metrics import Metrics
 from outbound_chat_config import Settings
 
 T = TypeVar("T")

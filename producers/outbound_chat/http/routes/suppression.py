@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from outbound_chat.http._answers import OF_BODIES, answered, documented
-from outbound_chat.http._auth import CanOperate
-from outbound_chat.http._body import json_object
-from outbound_chat.http._fields import read_fields
-from outbound_chat.http._operator_models import ChangedModel, SuppressedPageModel
-from outbound_chat.http._request_schemas import SUPPRESS_BODY, UNSUPPRESS_BODY
-from outbound_chat.http._turns import Turns
+from outbound_chat.http.access.authentication import CanOperate
+from outbound_chat.http.wire.bodies import json_object
+from outbound_chat.http.wire.fields import read_fields
+from outbound_chat.http.wire.operator_models import ChangedModel, SuppressedPageModel
+from outbound_chat.http.wire.request_schemas import SUPPRESS_BODY, UNSUPPRESS_BODY
+from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
+from outbound_chat.http.wire.turns import Turns
 
 router = APIRouter(prefix="/v1/senders/{sender}/suppressed", tags=["suppression"])
 

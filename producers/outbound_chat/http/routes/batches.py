@@ -7,19 +7,19 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from outbound_chat.client import BATCH_OPTIONS
-from outbound_chat.http._answers import OF_BODIES, answered, documented
-from outbound_chat.http._auth import CanEnqueue, CanOperate, CanRead
-from outbound_chat.http._body import JSON_TYPE, json_object, key_in_header, media_type
-from outbound_chat.http._codes import Code
-from outbound_chat.http._fields import read_fields
-from outbound_chat.http._jobs import Wait
-from outbound_chat.http._models import BatchModel, BatchPageModel, JobPageModel, ReceiptModel
-from outbound_chat.http._problems import Problem, problem_of
-from outbound_chat.http._request_schemas import BATCH_BODY, REASON_BODY
-from outbound_chat.http._rows_body import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody
-from outbound_chat.http._service import service_of, unless_over, while_there
-from outbound_chat.http._turns import Turns
-from outbound_chat.http._view import View
+from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, CanRead
+from outbound_chat.http.access.view import View
+from outbound_chat.http.routes.jobs import Wait
+from outbound_chat.http.service import service_of, unless_over, while_there
+from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, key_in_header, media_type
+from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.fields import read_fields
+from outbound_chat.http.wire.problems import Problem, problem_of
+from outbound_chat.http.wire.request_schemas import BATCH_BODY, REASON_BODY
+from outbound_chat.http.wire.response_models import BatchModel, BatchPageModel, JobPageModel, ReceiptModel
+from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
+from outbound_chat.http.wire.row_streams import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody
+from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import FieldError, InvalidJob, OutboundChatError
 from outbound_chat.model.jobs import BatchReceipt, JobState, Rejection
 from outbound_chat.model.json import to_plain_json

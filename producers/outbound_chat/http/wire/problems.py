@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from outbound_chat.http._codes import TITLES, Code
+from outbound_chat.http.wire.codes import TITLES, Code
 from outbound_chat.model.errors import (
     BatchClosed,
     BatchKeyConflict,

@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from outbound_chat.http._answers import documented
-from outbound_chat.http._auth import CanRead
-from outbound_chat.http._operator_models import EventModel
-from outbound_chat.http._problems import Problem
-from outbound_chat.http._service import service_of
-from outbound_chat.http._view import View
+from outbound_chat.http.access.authentication import CanRead
+from outbound_chat.http.access.view import View
+from outbound_chat.http.service import service_of
+from outbound_chat.http.wire.operator_models import EventModel
+from outbound_chat.http.wire.problems import Problem
+from outbound_chat.http.wire.responses import documented
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
 from outbound_chat.model.json import to_plain_json
 from outbound_chat.model.operations import Events

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from outbound_chat.http._models import JobModel
+from outbound_chat.http.wire.response_models import JobModel
 from outbound_chat.model.jobs import JobState
 
 _MODEL = ConfigDict(use_attribute_docstrings=True, extra="forbid")

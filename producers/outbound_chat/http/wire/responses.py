@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from outbound_chat.http._problems import MEDIA_TYPE
+from outbound_chat.http.wire.problems import MEDIA_TYPE
 from outbound_chat.model.json import to_plain_json
 
 Responses = dict[int | str, dict[str, Any]]

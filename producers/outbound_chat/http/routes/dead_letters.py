@@ -6,18 +6,18 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from outbound_chat.client import ROW_OPTIONS
-from outbound_chat.http._answers import OF_BODIES, answered, documented
-from outbound_chat.http._auth import CanOperate, CanRead
-from outbound_chat.http._body import json_object
-from outbound_chat.http._fields import read_fields
-from outbound_chat.http._jobs import JobId
-from outbound_chat.http._models import JobModel, JobPageModel
-from outbound_chat.http._operator_models import ReplaysModel
-from outbound_chat.http._problems import problem_of
-from outbound_chat.http._request_schemas import REPLAY_BODY, REPLAYS_BODY
-from outbound_chat.http._service import while_there
-from outbound_chat.http._turns import Turns
-from outbound_chat.http._view import View
+from outbound_chat.http.access.authentication import CanOperate, CanRead
+from outbound_chat.http.access.view import View
+from outbound_chat.http.routes.jobs import JobId
+from outbound_chat.http.service import while_there
+from outbound_chat.http.wire.bodies import json_object
+from outbound_chat.http.wire.fields import read_fields
+from outbound_chat.http.wire.operator_models import ReplaysModel
+from outbound_chat.http.wire.problems import problem_of
+from outbound_chat.http.wire.request_schemas import REPLAY_BODY, REPLAYS_BODY
+from outbound_chat.http.wire.response_models import JobModel, JobPageModel
+from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
+from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import FieldError, InvalidJob, MissingKey, NewerVersion, NotReplayable, Unprotected
 from outbound_chat.model.jobs import Job
 from outbound_chat.request import ChatRequest, Code

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from outbound_chat.client import ROW_OPTIONS
-from outbound_chat.http._answers import OF_BODIES, answered, documented
-from outbound_chat.http._auth import CanEnqueue, CanOperate, CanRead
-from outbound_chat.http._body import json_object, key_in_header
-from outbound_chat.http._models import JobModel, JobsModel, WhyModel
-from outbound_chat.http._request_schemas import JOB_BODY
-from outbound_chat.http._service import service_of, unless_over
+from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, CanRead
+from outbound_chat.http.service import service_of, unless_over
+from outbound_chat.http.wire.bodies import json_object, key_in_header
+from outbound_chat.http.wire.request_schemas import JOB_BODY
+from outbound_chat.http.wire.response_models import JobModel, JobsModel, WhyModel
+from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import OWN_OPTIONS, Code
 from outbound_chat.rows import TIMES, parse_time

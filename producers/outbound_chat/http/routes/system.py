@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from outbound_chat.http._answers import answered, documented
-from outbound_chat.http._auth import COUNTERS, CanRead
-from outbound_chat.http._ledger_metrics import ledger_text
-from outbound_chat.http._service import service_of
+from outbound_chat.http.access.authentication import COUNTERS, CanRead
+from outbound_chat.http.service import service_of
+from outbound_chat.http.store_metrics import ledger_text
+from outbound_chat.http.wire.responses import answered, documented
 from outbound_chat.model.errors import StoreError, StoreUnavailable
 
 router = APIRouter(tags=["service"])

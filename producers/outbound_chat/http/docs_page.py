@@ -11,10 +11,10 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import Response
 
-from outbound_chat.http._auth import PUBLIC
-from outbound_chat.http._codes import Code
-from outbound_chat.http._models import FieldErrorModel, Problem
-from outbound_chat.http._problems import Problem as Refused
+from outbound_chat.http.access.authentication import PUBLIC
+from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.problems import Problem as Refused
+from outbound_chat.http.wire.response_models import FieldErrorModel, Problem
 
 _FILES = {
     "swagger-ui-bundle.js": "text/javascript",

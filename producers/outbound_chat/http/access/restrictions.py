@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from outbound_chat.http._codes import Code
-from outbound_chat.http._problems import Problem
+from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import ApiKey
 from outbound_chat.model.jobs import Batch, Job
 

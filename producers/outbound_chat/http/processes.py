@@ -14,7 +14,7 @@ import threading
 import time
 
 from outbound_chat.ending import Ending
-from outbound_chat.http._metrics import FOLDER_VARIABLE
+from outbound_chat.http.metrics import FOLDER_VARIABLE
 
 RESTART_SECONDS = 1.0
 """Pause before a process that died is started again, so that one which can't start does not burn the machine."""

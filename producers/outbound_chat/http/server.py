@@ -7,9 +7,9 @@ import uvicorn
 
 from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.ending import Ending
-from outbound_chat.http._app import create_app
-from outbound_chat.http._local import is_loopback
-from outbound_chat.http._processes import Processes, end_with_parent
+from outbound_chat.http.access.loopback import is_loopback
+from outbound_chat.http.app import create_app
+from outbound_chat.http.processes import Processes, end_with_parent
 from outbound_chat.model.api_keys import KeyState
 from outbound_chat.model.errors import SettingsError, StoreError
 from outbound_chat.store import Store

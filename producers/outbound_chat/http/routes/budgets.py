@@ -5,18 +5,18 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from outbound_chat.http._answers import OF_BODIES, answered, documented
-from outbound_chat.http._auth import CanOperate, CanRead
-from outbound_chat.http._body import json_object
-from outbound_chat.http._fields import read_fields
-from outbound_chat.http._operator_models import (
+from outbound_chat.http.access.authentication import CanOperate, CanRead
+from outbound_chat.http.service import while_there
+from outbound_chat.http.wire.bodies import json_object
+from outbound_chat.http.wire.fields import read_fields
+from outbound_chat.http.wire.operator_models import (
     BudgetsModel,
     HoldsModel,
     ReleasedModel,
     SendersModel,
 )
-from outbound_chat.http._request_schemas import HOLD_BODY
-from outbound_chat.http._service import while_there
+from outbound_chat.http.wire.request_schemas import HOLD_BODY
+from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import Code
 

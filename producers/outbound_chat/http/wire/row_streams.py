@@ -7,8 +7,8 @@ from typing import Any
 
 from starlette.requests import Request
 
-from outbound_chat.http._body import parts_of
-from outbound_chat.http._turns import Turns
+from outbound_chat.http.wire.bodies import parts_of
+from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.model.jobs import Rejection
 from outbound_chat.model.json import to_plain_json

@@ -1,0 +1,1 @@
+"""What goes over the wire: bodies, rows, responses and problems, and their schemas."""
