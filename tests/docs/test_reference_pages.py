@@ -12,7 +12,7 @@ import outbound_chat.model.why
 import outbound_chat.store
 import outbound_chat_worker
 from docs.generate import of_status
-from outbound_chat.cli.open_chats import batch_warning
+from outbound_chat.cli.doctor.open_chats import batch_warning
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.http import create_app
 from outbound_chat.model import errors

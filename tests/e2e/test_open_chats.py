@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.cli.open_chats import batch_warning, open_chat_checks
+from outbound_chat.cli.doctor.open_chats import batch_warning, open_chat_checks
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat_config import Sender, Settings
 from tests.harness import Harness, number, sender

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from outbound_chat import Job, JobState, OutboundChat
-from outbound_chat.cli.numbers import NumberFile
+from outbound_chat.cli.files.number_file import NumberFile
 from tests.harness import WHATSAPP_SOURCE, Harness, number, sender
 from tests.waiting import wait_until
 

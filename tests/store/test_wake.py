@@ -1,6 +1,6 @@
 """Waking: new work finds a pump or has one brought, and signals never pile up."""
 
-from outbound_chat.cli.budgets import budget_checks
+from outbound_chat.cli.doctor.budgets import budget_checks
 from outbound_chat.model.diagnostics import Level
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import scripts

@@ -12,24 +12,24 @@ from typing import Annotated, Any, get_args, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from outbound_chat.cli import (
+from outbound_chat.cli.commands import (
     audit,
-    batch,
-    control,
     dead,
-    doctor,
     encryption,
     encryption_keys,
     export,
+    holds,
     http,
     jobs,
     keys,
-    listing,
+    list_,
+    send_batch,
     suppression,
     watch,
     webhooks,
     why,
 )
+from outbound_chat.cli.doctor import doctor
 from outbound_chat.cli.output import Exit, exit_code, print_error, talk
 from outbound_chat.cli.streams import OutputLost
 from outbound_chat.model.errors import OutboundChatError, SettingsError
@@ -146,16 +146,16 @@ app = _Typer(
 )
 
 app.command("send", epilog=EPILOG)(jobs.send)
-app.command("send-batch", epilog=EPILOG)(batch.send_batch)
+app.command("send-batch", epilog=EPILOG)(send_batch.send_batch)
 app.command("status", epilog=EPILOG)(jobs.status)
 app.command("why", epilog=EPILOG)(why.why)
-app.command("list", epilog=EPILOG)(listing.show)
+app.command("list", epilog=EPILOG)(list_.show)
 app.command("watch", epilog=EPILOG)(watch.watch)
 app.command("wait", epilog=EPILOG)(jobs.wait)
 app.command("cancel", epilog=EPILOG)(jobs.cancel)
-app.command("hold", epilog=EPILOG)(control.hold)
-app.command("release", epilog=EPILOG)(control.release)
-app.command("holds", epilog=EPILOG)(control.holds)
+app.command("hold", epilog=EPILOG)(holds.hold)
+app.command("release", epilog=EPILOG)(holds.release)
+app.command("holds", epilog=EPILOG)(holds.holds)
 app.command("dead", epilog=EPILOG)(dead.dead)
 app.command("replay", epilog=EPILOG)(dead.replay)
 app.command("events", epilog=EPILOG)(dead.events)

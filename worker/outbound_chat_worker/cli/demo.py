@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from outbound_chat.cli.batch import enqueue_file
-from outbound_chat.cli.files import JobFile
+from outbound_chat.cli.commands.send_batch import enqueue_file
+from outbound_chat.cli.files.job_file import JobFile
+from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import Exit, out, print_json, talk
 from outbound_chat.cli.progress import follow_batch
-from outbound_chat.cli.rejects import Rejects
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.jobs import Batch, BatchReceipt, Job, JobState
 from outbound_chat_worker.cli.stack import Stack, running_stack

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from outbound_chat.cli.files import note_swallower, unpacked
+from outbound_chat.cli.files.job_file import note_swallower, unpacked
 from outbound_chat.rows import CsvReader, Row, UnusableFile
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from typing import Any
 
 import typer
 
-from outbound_chat.cli.files import JobFile, UnusableFile
-from outbound_chat.cli.open_chats import batch_warning, span
+from outbound_chat.cli.doctor.open_chats import batch_warning, span
+from outbound_chat.cli.files.job_file import JobFile, UnusableFile
+from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import Exit, clock_time, out, print_json, talk
 from outbound_chat.cli.progress import file_progress
-from outbound_chat.cli.rejects import Rejects
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.jobs import Preflight
 from outbound_chat.model.json import plain

@@ -5,8 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from outbound_chat.cli.files import JobFile, Row
-from outbound_chat.cli.writing import CsvWriter, writing
+from outbound_chat.cli.files.job_file import JobFile, Row
+from outbound_chat.cli.files.writing import CsvWriter, writing
 from outbound_chat.model.jobs import Rejection
 from outbound_chat.rows import WHOLE_ROW
 

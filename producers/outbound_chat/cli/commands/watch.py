@@ -12,9 +12,9 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
-from outbound_chat.cli.looking import Look, Looker
+from outbound_chat.cli.commands.watch_snapshot import Look, Looker
+from outbound_chat.cli.commands.watch_tables import shown_look
 from outbound_chat.cli.output import out, print_json
-from outbound_chat.cli.watching import shown_look
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.json import plain

@@ -6,9 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from outbound_chat.cli.holding import HELD_BY
-from outbound_chat.cli.listing import word_of
-from outbound_chat.cli.looking import Look
+from outbound_chat.cli.commands.list_ import word_of
+from outbound_chat.cli.commands.show_holds import HELD_BY
+from outbound_chat.cli.commands.watch_snapshot import Look
 from outbound_chat.cli.output import clock_time
 from outbound_chat.model.jobs import Batch
 from outbound_chat.model.operations import BudgetStatus, LaneStatus

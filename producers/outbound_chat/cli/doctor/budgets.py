@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from math import isclose
 
-from outbound_chat.cli.holding import held_by, release_command
+from outbound_chat.cli.commands.show_holds import held_by, release_command
 from outbound_chat.cli.output import number_of
 from outbound_chat.client._why_stops import ASKED_TOO_OFTEN
 from outbound_chat.model.diagnostics import Check, Level

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from outbound_chat.cli.files import STANDARD_INPUT, JobFile, UnusableFile, unpacked_name
-from outbound_chat.cli.jobs import Callback, Json, Safety, pairs
-from outbound_chat.cli.open_chats import batch_warning
+from outbound_chat.cli.commands.dry_run import show_preflight
+from outbound_chat.cli.commands.jobs import Callback, Json, Safety, pairs
+from outbound_chat.cli.doctor.open_chats import batch_warning
+from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, UnusableFile, unpacked_name
+from outbound_chat.cli.files.rejects import Rejects
+from outbound_chat.cli.files.writing import CannotWrite, check_writable
 from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, print_json, shown, talk
-from outbound_chat.cli.preflight import show_preflight
 from outbound_chat.cli.progress import file_progress, follow_batch
-from outbound_chat.cli.rejects import Rejects
-from outbound_chat.cli.writing import CannotWrite, check_writable
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import BatchReceipt, BatchStart, JobState
 from outbound_chat.model.json import plain

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from outbound_chat.cli.holding import held_by, holds_of
+from outbound_chat.cli.commands.show_holds import held_by, holds_of
 from outbound_chat.cli.output import Exit, number_of, print_batch, print_jobs, print_json, print_unknown, talk
 from outbound_chat.cli.progress import follow_batch
 from outbound_chat.client import OutboundChat

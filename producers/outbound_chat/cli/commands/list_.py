@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from outbound_chat.cli.jobs import Json
+from outbound_chat.cli.commands.jobs import Json
 from outbound_chat.cli.output import COLOURS, clock_time, out, print_jobs, print_json, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.jobs import Batch, JobState

@@ -9,10 +9,10 @@ from typing import IO, Annotated, Any, Literal
 
 import typer
 
-from outbound_chat.cli.files import JobFile, UnusableFile
+from outbound_chat.cli.files.job_file import JobFile, UnusableFile
+from outbound_chat.cli.files.writing import CsvWriter, replacing
 from outbound_chat.cli.output import shown, talk
 from outbound_chat.cli.progress import rows_progress
-from outbound_chat.cli.writing import CsvWriter, replacing
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import Job, JobState
 
