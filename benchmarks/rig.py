@@ -18,8 +18,8 @@ import tomlkit
 
 from benchmarks.catalogue import ROOT, Contender
 from outbound_chat.store import Keys
-from outbound_chat_worker.embedded import EmbeddedServer
-from outbound_chat_worker.processes import end, spawn
+from outbound_chat_worker.local.embedded import EmbeddedServer
+from outbound_chat_worker.local.processes import end, spawn
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
 from tests.harness import sender
 

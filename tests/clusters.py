@@ -10,7 +10,7 @@ from typing import Any, Self
 import redis
 from redis.crc import key_slot
 
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.harness import free_port
 from tests.waiting import wait_until
 

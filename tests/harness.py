@@ -16,8 +16,8 @@ import tomlkit
 from outbound_chat.client import OutboundChat
 from outbound_chat.store import Store
 from outbound_chat_config import Settings
-from outbound_chat_worker.embedded import EmbeddedServer
-from outbound_chat_worker.processes import spawn
+from outbound_chat_worker.local.embedded import EmbeddedServer
+from outbound_chat_worker.local.processes import spawn
 from outbound_chat_worker.sandbox import (
     SANDBOX_ACCESS_KEY_ID,
     SANDBOX_SECRET_ACCESS_KEY,

@@ -10,7 +10,7 @@ from pathlib import Path
 from kombu import Connection, Queue
 
 from outbound_chat_worker.celery import QUEUE
-from outbound_chat_worker.processes import end, spawn
+from outbound_chat_worker.local.processes import end, spawn
 from tests.harness import free_port
 from tests.waiting import wait_until
 

@@ -20,8 +20,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from outbound_chat_config import Settings, load_settings
-from outbound_chat_worker.processes import STOP_SECONDS
-from outbound_chat_worker.supervisor import Supervisor
+from outbound_chat_worker.local.processes import STOP_SECONDS
+from outbound_chat_worker.local.supervisor import Supervisor
 from tests.docs.app import check
 
 ROOT = Path(__file__).parents[1]

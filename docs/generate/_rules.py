@@ -11,8 +11,8 @@ from outbound_chat.http.wire.codes import TITLES, Code as HttpCode
 from outbound_chat.model.why import WaitReason
 from outbound_chat.request import Code
 from outbound_chat.store.keys import KINDS
-from outbound_chat_worker import retry
-from outbound_chat_worker.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, Decision, Rule, judge
+from outbound_chat_worker.pump import retry
+from outbound_chat_worker.pump.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, Decision, Rule, judge
 
 
 def tables() -> Iterator[Table]:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import redis
 
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.rabbitmq import RabbitMQ
 
 QUEUE_KEY = "oc:celery:outbound-chat"

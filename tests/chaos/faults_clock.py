@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
-from outbound_chat_worker.processes import end
+from outbound_chat_worker.local.processes import end
 from tests.shifted import ShiftedClock
 from tests.waiting import wait_until
 

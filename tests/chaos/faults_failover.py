@@ -21,7 +21,7 @@ from dataclasses import replace
 import redis
 
 from outbound_chat.client import OutboundChat
-from outbound_chat_worker.embedded import find_server
+from outbound_chat_worker.local.embedded import find_server
 from tests.waiting import wait_until
 
 from .brokers import frozen

@@ -4,7 +4,7 @@ import json
 import subprocess
 from functools import partial
 
-from outbound_chat_worker.processes import end
+from outbound_chat_worker.local.processes import end
 from tests.versions import NEXT, make_next_version
 from tests.waiting import wait_until
 

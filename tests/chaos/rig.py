@@ -21,7 +21,7 @@ from typing import Any
 from outbound_chat.client import OutboundChat
 from outbound_chat.store import Store
 from outbound_chat_config import Settings
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.clusters import Cluster, SlotMove, slot_of
 from tests.harness import UNLIMITED, Harness, sender
 from tests.proxy import Proxy, running_proxy

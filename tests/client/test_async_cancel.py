@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from outbound_chat import AsyncOutboundChat
-from outbound_chat_worker.embedded import embedded_server
+from outbound_chat_worker.local.embedded import embedded_server
 from tests.client.conftest import VALUES
 
 JOB = "main.01M81FPS101V1KZMW67RA7VRQP"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from outbound_chat_worker.embedded import embedded_server
+from outbound_chat_worker.local.embedded import embedded_server
 
 PROGRAM = """
 import os, signal, sys, threading

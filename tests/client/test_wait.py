@@ -13,7 +13,7 @@ from outbound_chat import AsyncOutboundChat, Batch, Job, JobState, OutboundChat,
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import Store, scripts
 from outbound_chat.store.scripts import Claimed, Result
-from outbound_chat_worker.embedded import EmbeddedServer, embedded_server
+from outbound_chat_worker.local.embedded import EmbeddedServer, embedded_server
 from tests.client.conftest import VALUES
 from tests.harness import number
 from tests.waiting import wait_until

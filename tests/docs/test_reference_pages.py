@@ -21,8 +21,9 @@ from outbound_chat.model.why import Why
 from outbound_chat.rows import COLUMNS, MAPS
 from outbound_chat.store.keys import Lifetime
 from outbound_chat_config import Sender, Settings
-from outbound_chat_worker import celery, hidden, retry
-from outbound_chat_worker.retry import UNFORESEEN_ERROR, Decision
+from outbound_chat_worker import celery
+from outbound_chat_worker.pump import retry, suppression
+from outbound_chat_worker.pump.retry import UNFORESEEN_ERROR, Decision
 
 from .pages import bare, names_in, read, section, table
 
@@ -91,7 +92,7 @@ def outcomes_of_attempts() -> dict[str, str]:
                 found[_text(node.args[2])] = "failed"
             elif node.func.id == "Result" and isinstance(given.get("code"), ast.Constant):
                 found[_text(given["code"])] = _text(given["outcome"])
-    found[hidden.CODE] = "hold or snooze"
+    found[suppression.CODE] = "hold or snooze"
     scripts = Path(str(outbound_chat.store.__file__)).parent / "lua"
     for script in scripts.rglob("*.lua"):
         entries = re.findall(r"add_history\(.*?'(\w+)', '(\w+)'", script.read_text(encoding="utf-8"))

@@ -18,7 +18,7 @@ import redis
 
 from outbound_chat import AsyncOutboundChat, JobState, OutboundChat
 from outbound_chat_config import Settings
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.harness import Harness, free_port, number, sender
 from tests.http.conftest import start_service
 from tests.receiver import Receiver

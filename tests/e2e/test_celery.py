@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from outbound_chat import JobState
-from outbound_chat_worker.supervisor import Supervisor
+from outbound_chat_worker.local.supervisor import Supervisor
 from tests.harness import Harness, number
 from tests.waiting import wait_until
 from tests.worker.test_environment import OTHERS, READ_BY_THE_APP, READ_BY_THE_COMMAND

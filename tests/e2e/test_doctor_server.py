@@ -14,7 +14,7 @@ from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.store import Server, Store, read_servers
 from outbound_chat_config import Settings
 from outbound_chat_worker.cli.checks import worker_checks
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.harness import sender
 from tests.waiting import wait_until
 

@@ -15,7 +15,7 @@ import redis
 
 from outbound_chat import AsyncOutboundChat, BatchStart, InvalidJob, JobState, NotDurable, OutboundChat, StoreError
 from outbound_chat_config import Settings
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.harness import Harness, number, sender
 from tests.waiting import wait_until
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from outbound_chat import IdempotencyConflict, Job, JobState, MissingKey, OutboundChat, WaitReason
 from outbound_chat.encryption import Seal, new_key
 from outbound_chat_config import EncryptionSettings
-from outbound_chat_worker.processes import end
+from outbound_chat_worker.local.processes import end
 from outbound_chat_worker.sandbox import Fault, FaultKind
 from tests.harness import Harness, number
 from tests.privacy import content_of

@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from outbound_chat import JobState, OutboundChat, StoreError, StoreUnavailable
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.harness import Harness, number
 from tests.waiting import wait_until
 

@@ -12,8 +12,8 @@ import redis
 
 from outbound_chat import Job, JobState, OutboundChat, StoreUnavailable
 from outbound_chat_config import Settings
-from outbound_chat_worker.embedded import EmbeddedServer
-from outbound_chat_worker.processes import end
+from outbound_chat_worker.local.embedded import EmbeddedServer
+from outbound_chat_worker.local.processes import end
 from tests.harness import Harness, free_port, number
 from tests.proxy import running_proxy
 from tests.waiting import wait_until

@@ -19,7 +19,7 @@ import redis
 from outbound_chat import FINAL, JobState
 from outbound_chat.encryption import new_key
 from outbound_chat.store import Store, scripts
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.sandbox import SANDBOX_SECRET_ACCESS_KEY, Fault, FaultKind
 from tests.harness import Harness, sender
 from tests.privacy import Markers, assert_private, assert_private_files, content_of

@@ -25,7 +25,7 @@ from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import Forbidden, Store, scripts
 from outbound_chat.store.scripts import Claimed, Result, WebhookResult
 from outbound_chat_config import Settings
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.runtime import Runtime
 from tests.harness import number, sender
 

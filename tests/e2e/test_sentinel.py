@@ -12,7 +12,7 @@ import pytest
 
 from outbound_chat import JobState, UnknownJob
 from outbound_chat.store import Store
-from outbound_chat_worker.processes import end
+from outbound_chat_worker.local.processes import end
 from tests.harness import Harness, number
 from tests.sentinels import SentinelSet
 from tests.waiting import wait_until

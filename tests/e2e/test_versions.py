@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from outbound_chat import JobState, NewerVersion, OutboundChat
-from outbound_chat_worker.processes import end
+from outbound_chat_worker.local.processes import end
 from tests.harness import Harness, number
 from tests.versions import NEXT, make_next_version
 from tests.waiting import wait_until

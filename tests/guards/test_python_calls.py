@@ -13,7 +13,7 @@ from outbound_chat.model.ids import new_local_id
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Claimed, Result
-from outbound_chat_worker.calling import Caller
+from outbound_chat_worker.pump.attempt import Caller
 from outbound_chat_worker.runtime import Runtime
 from tests.guards.counting import fewest_python_calls, python_calls
 from tests.harness import Harness, number

@@ -12,8 +12,8 @@ from benchmarks.ledger import running_side
 from outbound_chat import AsyncOutboundChat
 from outbound_chat.client import OutboundChat, _hub
 from outbound_chat.store import AsyncStore, ScriptCall, Store, scripts
-from outbound_chat_worker.bringer import Bringer
-from outbound_chat_worker.pump import Pump
+from outbound_chat_worker.publisher import Bringer
+from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import Runtime
 from tests.guards.counting import Commands
 from tests.harness import Harness, number, sender

@@ -20,7 +20,7 @@ from outbound_chat.http import create_app
 from outbound_chat.model.api_keys import NewApiKey, Scope
 from outbound_chat.store import Store, scripts
 from outbound_chat_config import Settings
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.guards.counting import Commands
 from tests.harness import number, sender
 from tests.store.ledger import Ledger, lane

@@ -16,7 +16,7 @@ import pytest
 from outbound_chat import OutboundChat
 from outbound_chat.http.server import _listener
 from outbound_chat_config import Settings
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.harness import Harness, free_port, number, running_harness
 from tests.waiting import wait_until
 

@@ -12,7 +12,7 @@ import redis
 
 from outbound_chat.store import Store
 from outbound_chat_config import is_cluster
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.clock import ClockedStore
 from tests.waiting import wait_until
 

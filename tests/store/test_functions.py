@@ -12,7 +12,7 @@ from outbound_chat import StoreError
 from outbound_chat.store import AsyncStore, Store, scripts
 from outbound_chat.store.scripts import _loader as loader
 from outbound_chat.store.scripts._loader import REFUSED_SECONDS, Ways, load_library, load_script
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 
 from .ledger import LANE, new_job
 

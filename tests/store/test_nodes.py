@@ -22,7 +22,7 @@ from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import AsyncStore, Store, read_servers, scripts
 from outbound_chat.store.scripts import Claimed, Result
 from outbound_chat_config import Budget
-from outbound_chat_worker.embedded import EmbeddedServer
+from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.harness import free_port, number, sender
 from tests.waiting import wait_until
 

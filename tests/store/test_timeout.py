@@ -44,8 +44,8 @@ from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import AsyncStore, Keys, ScriptCall, Store, scripts
 from outbound_chat.store.auditing import Audited, audit_budget
 from outbound_chat.store.deadline import Deadline
-from outbound_chat_worker.embedded import EmbeddedServer, find_server
-from outbound_chat_worker.processes import end, spawn
+from outbound_chat_worker.local.embedded import EmbeddedServer, find_server
+from outbound_chat_worker.local.processes import end, spawn
 from tests.harness import free_port
 from tests.proxy import Proxy, running_proxy
 from tests.waiting import wait_until

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from outbound_chat import OutboundChat
 from outbound_chat.store import scripts
-from outbound_chat_worker.bringer import Bringer
-from outbound_chat_worker.clock import Clock
-from outbound_chat_worker.pump import Pump
+from outbound_chat_worker.clock_skew import Clock
+from outbound_chat_worker.publisher import Bringer
+from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import Runtime
 from tests.clock import ClockedStore
 from tests.harness import Harness, sender

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 
-from outbound_chat_worker.bringer import Bringer
+from outbound_chat_worker.publisher import Bringer
 from tests.waiting import wait_until
 
 
@@ -76,7 +76,7 @@ def test_what_the_broker_does_not_take_is_done_here_once() -> None:
 
 FORKS = """
 import os
-from outbound_chat_worker.bringer import Bringer
+from outbound_chat_worker.publisher import Bringer
 
 said, told = os.pipe()
 bringer = Bringer(lambda budget, nonce: os.write(told, nonce.encode()))

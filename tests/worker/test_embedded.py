@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from outbound_chat_worker.embedded import EmbeddedServer, EmbeddedServerError
+from outbound_chat_worker.local.embedded import EmbeddedServer, EmbeddedServerError
 from tests.harness import Harness
 
 

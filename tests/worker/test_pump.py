@@ -17,10 +17,10 @@ from outbound_chat.model.ids import new_local_id
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import ScriptCall, Store, scripts
 from outbound_chat_config import LATEST_SECONDS
-from outbound_chat_worker.bringer import Bringer
-from outbound_chat_worker.calling import Caller
 from outbound_chat_worker.connect import TooLate
-from outbound_chat_worker.pump import Pump
+from outbound_chat_worker.publisher import Bringer
+from outbound_chat_worker.pump.attempt import Caller
+from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
 from tests.harness import Harness, number
@@ -143,8 +143,8 @@ def test_jobs_that_a_pump_was_never_told_of_go_back_when_it_leaves(stack: Harnes
 _ENDS_MEANWHILE = """
 import threading
 from outbound_chat_config import load_settings
-from outbound_chat_worker.bringer import Bringer
-from outbound_chat_worker.pump import Pump
+from outbound_chat_worker.publisher import Bringer
+from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import Runtime
 
 pump = Pump(Runtime(load_settings()), "main", stopping=threading.Event(), bringer=Bringer(print))

@@ -9,8 +9,8 @@ from botocore.parsers import ResponseParserError
 
 from outbound_chat_config import WorkerSettings
 from outbound_chat_worker.connect import Connect
+from outbound_chat_worker.pump.retry import judge
 from outbound_chat_worker.redaction import content_of, origin_of, redact
-from outbound_chat_worker.retry import judge
 from tests.privacy import Markers, assert_private
 
 NUMBER, TEXT, NAME = "+12025550123", "Zwiebelkuchen\nfür Änne", "Brombeerstrauch"

@@ -15,8 +15,7 @@ from botocore.retries.standard import ThrottledRetryableChecker, TransientRetrya
 from outbound_chat_config import RetrySettings, Sender, WorkerSettings
 from outbound_chat_worker.backoff import backoff
 from outbound_chat_worker.connect import UNANSWERED, Connect, NoContactId, NotOfAws
-from outbound_chat_worker.redaction import redact
-from outbound_chat_worker.retry import (
+from outbound_chat_worker.pump.retry import (
     BY_AWS_CODE,
     BY_EXCEPTION,
     BY_STATUS,
@@ -26,6 +25,7 @@ from outbound_chat_worker.retry import (
     Verdict,
     judge,
 )
+from outbound_chat_worker.redaction import redact
 from outbound_chat_worker.sandbox import (
     SANDBOX_ACCESS_KEY_ID,
     SANDBOX_SECRET_ACCESS_KEY,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from outbound_chat_worker.supervisor import Supervisor
+from outbound_chat_worker.local.supervisor import Supervisor
 
 # Sends SIGTERM at the n-th call that is made from the start on: with an Event, one of them held its lock just then.
 STOPPED_IN_THE_MIDDLE = """
 import signal, sys
 from outbound_chat.ending import Ending
-from outbound_chat_worker.supervisor import Supervisor
+from outbound_chat_worker.local.supervisor import Supervisor
 
 left = {calls}
 def count(frame, event, argument):

@@ -14,10 +14,10 @@ from celery import bootsteps
 from celery.signals import worker_process_init, worker_shutting_down
 
 from outbound_chat_config import SentinelAddress, Settings, load_settings
-from outbound_chat_worker.apart import ApartApp
-from outbound_chat_worker.bringer import Bringer
+from outbound_chat_worker.isolated_celery import ApartApp
+from outbound_chat_worker.publisher import Bringer
 from outbound_chat_worker.runtime import get_runtime, stopping
-from outbound_chat_worker.waker import Waker
+from outbound_chat_worker.waker.waker import Waker
 
 QUEUE = "outbound-chat"
 PUMP_TASK = "outbound_chat.pump"

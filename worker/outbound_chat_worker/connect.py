@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoC
 from botocore.parsers import ResponseParserError
 
 from outbound_chat_config import Sender, WorkerSettings
-from outbound_chat_worker.answers import make_readable
+from outbound_chat_worker.pump.answers import make_readable
 from outbound_chat_worker.redaction import quiet_libraries
 
 RATE_QUOTA = "L-408DD6C6"

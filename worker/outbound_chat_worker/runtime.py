@@ -14,7 +14,7 @@ from outbound_chat.request import ChatRequest
 from outbound_chat.request.codec import UnreadableRequest, read_stored
 from outbound_chat.store import ACCESS, Keys, Store, scripts
 from outbound_chat_config import Sender, Settings, callback_host, load_settings
-from outbound_chat_worker.clock import Clock
+from outbound_chat_worker.clock_skew import Clock
 from outbound_chat_worker.connect import Connect
 
 logger = logging.getLogger(__name__)

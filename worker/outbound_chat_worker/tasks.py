@@ -5,7 +5,7 @@ import threading
 from collections import defaultdict
 
 from outbound_chat_worker.celery import PUMP_TASK, WEBHOOKS_TASK, app, bringer, courier_bringer, has_room
-from outbound_chat_worker.pump import Pump
+from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import get_runtime, stopping
 from outbound_chat_worker.webhooks import Courier
 

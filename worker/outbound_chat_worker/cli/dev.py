@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from outbound_chat.ending import Ending
-from outbound_chat_worker.cli.stack import SENDERS, Stack, running_stack
+from outbound_chat_worker.local.stack import SENDERS, Stack, running_stack
+from outbound_chat_worker.local.supervisor import LOOK_SECONDS
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY, SandboxOptions
-from outbound_chat_worker.supervisor import LOOK_SECONDS
 
 FOLDER = Path(".outbound-chat")
 

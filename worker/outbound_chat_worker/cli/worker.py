@@ -7,7 +7,7 @@ import typer
 
 from outbound_chat.ending import Ending
 from outbound_chat_config import load_settings
-from outbound_chat_worker.supervisor import Supervisor
+from outbound_chat_worker.local.supervisor import Supervisor
 
 
 def worker(

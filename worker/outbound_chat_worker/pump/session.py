@@ -10,7 +10,7 @@ from outbound_chat.model.errors import StoreError
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Claimed, Dismissed, Empty, Held, Paced, Unconfigured
-from outbound_chat_worker.bringer import Bringer
+from outbound_chat_worker.publisher import Bringer
 from outbound_chat_worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from outbound_chat.ending import Ending
-from outbound_chat_worker.processes import STOP_SECONDS, end, spawn
+from outbound_chat_worker.local.processes import STOP_SECONDS, end, spawn
 
 logger = logging.getLogger(__name__)
 

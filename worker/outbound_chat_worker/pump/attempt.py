@@ -14,9 +14,7 @@ from outbound_chat.store.scripts import ClaimedJob, Result
 from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
 from outbound_chat_worker.backoff import backoff
 from outbound_chat_worker.connect import TooLate
-from outbound_chat_worker.hidden import is_suppressed, without_key
-from outbound_chat_worker.redaction import content_of, origin_of
-from outbound_chat_worker.retry import (
+from outbound_chat_worker.pump.retry import (
     CREDENTIALS,
     NOT_FOUND,
     NOT_FOUND_OF_JOB,
@@ -27,6 +25,8 @@ from outbound_chat_worker.retry import (
     Verdict,
     judge,
 )
+from outbound_chat_worker.pump.suppression import is_suppressed, without_key
+from outbound_chat_worker.redaction import content_of, origin_of
 from outbound_chat_worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from outbound_chat.model.errors import MissingKey
 from outbound_chat.store.scripts import ClaimedJob, OtherKey, Result, read_suppressed
-from outbound_chat_worker.retry import FIRST_PROBE
+from outbound_chat_worker.pump.retry import FIRST_PROBE
 from outbound_chat_worker.runtime import Runtime
 
 CODE = "no_key"

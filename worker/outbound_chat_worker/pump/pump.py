@@ -15,11 +15,11 @@ from threading import Event
 from outbound_chat.model.errors import StoreError
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Claimed, Dismissed, Empty, Held, Paced, Result
-from outbound_chat_worker.bringer import HANGS_SECONDS, Bringer
-from outbound_chat_worker.calling import Caller
-from outbound_chat_worker.hand import Hand
-from outbound_chat_worker.ledger import PumpLedger, WrongClock
-from outbound_chat_worker.recording import Recorder
+from outbound_chat_worker.publisher import HANGS_SECONDS, Bringer
+from outbound_chat_worker.pump.attempt import Caller
+from outbound_chat_worker.pump.in_flight import Hand
+from outbound_chat_worker.pump.recorder import Recorder
+from outbound_chat_worker.pump.session import PumpLedger, WrongClock
 from outbound_chat_worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)

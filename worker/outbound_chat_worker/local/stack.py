@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outbound_chat_config import Settings
-from outbound_chat_worker.embedded import EmbeddedServer, embedded_server, writing_to
+from outbound_chat_worker.local.embedded import EmbeddedServer, embedded_server, writing_to
+from outbound_chat_worker.local.supervisor import Supervisor
 from outbound_chat_worker.sandbox import (
     SANDBOX_ACCESS_KEY_ID,
     SANDBOX_SECRET_ACCESS_KEY,
@@ -17,7 +18,6 @@ from outbound_chat_worker.sandbox import (
     SandboxOptions,
     running_sandbox,
 )
-from outbound_chat_worker.supervisor import Supervisor
 
 SENDERS = {"demo": "sms", "demo-whatsapp": "whatsapp"}
 

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 
 from outbound_chat.model.errors import StoreError
 from outbound_chat.store import scripts
-from outbound_chat_worker.bringer import Bringer
-from outbound_chat_worker.reconciler import Reconciler
+from outbound_chat_worker.publisher import Bringer
 from outbound_chat_worker.runtime import Runtime
+from outbound_chat_worker.waker.reconciler import Reconciler
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What `dev`, `demo` and `worker --processes` start on this machine."""
