@@ -85,7 +85,7 @@ def outcomes_of_attempts() -> dict[str, str]:
     rules = [*retry.BY_AWS_CODE.values(), *retry.BY_STATUS.values(), *(rule for _, rule in retry.BY_EXCEPTION)]
     found = {rule.code: _OUTCOME[rule.decision] for rule in [*rules, of_status(500), of_status(418), UNFORESEEN_ERROR]}
     worker = Path(str(outbound_chat_worker.__file__)).parent
-    for node in ast.walk(ast.parse((worker / "calling.py").read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse((worker / "pump/attempt.py").read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             given = {word.arg: word.value for word in node.keywords}
             if node.func.id == "_failed":

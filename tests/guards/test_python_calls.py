@@ -13,7 +13,7 @@ from outbound_chat.model.ids import new_local_id
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Claimed, Result
-from outbound_chat_worker.pump.attempt import Caller
+from outbound_chat_worker.pump.attempt import AttemptRunner
 from outbound_chat_worker.runtime import Runtime
 from tests.guards.counting import fewest_python_calls, python_calls
 from tests.harness import Harness, number
@@ -85,7 +85,7 @@ def test_a_job_goes_out_with_little_more_than_its_call(stack: Harness, chat: Out
     runtime.store.run(scripts.finish(runtime.keys("main"), back))
     of_claim = python_calls(lambda: claimed.append(_claim(runtime, 16))) / 16
     ((claim, answer),) = claimed
-    caller = Caller(runtime, "main")
+    caller = AttemptRunner(runtime, "main")
     results: list[Result] = []
     of_attempt = min(
         python_calls(lambda job=job: results.append(caller.attempt(job, claim, time.monotonic())))  # type: ignore[misc]

@@ -12,7 +12,7 @@ from benchmarks.ledger import running_side
 from outbound_chat import AsyncOutboundChat
 from outbound_chat.client import OutboundChat, _hub
 from outbound_chat.store import AsyncStore, ScriptCall, Store, scripts
-from outbound_chat_worker.publisher import Bringer
+from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import Runtime
 from tests.guards.counting import Commands
@@ -142,7 +142,7 @@ def test_a_pump_shares_its_round_trips_among_jobs(stack: Harness, chat: Outbound
     done = 0
     with store:
         while done < JOBS:
-            pump = Pump(runtime, "main", stopping=threading.Event(), bringer=Bringer(lambda *_: None))
+            pump = Pump(runtime, "main", stopping=threading.Event(), publisher=PumpPublisher(lambda *_: None))
             store.ran, before = Counter(), done
             done += pump.work()
             slice_ = int(runtime.settings.worker.slice.total_seconds())
@@ -213,7 +213,7 @@ def idle_pump(stack: Harness) -> None:
 def test_an_idle_pump_only_says_that_it_lives(runtime: Runtime, server: Any) -> None:
     """It blocks until it is poked; once a second it tells the others that it is there."""
     stopping = threading.Event()
-    pump = Pump(runtime, "main", stopping=stopping, bringer=Bringer(lambda *_: None))
+    pump = Pump(runtime, "main", stopping=stopping, publisher=PumpPublisher(lambda *_: None))
     working = threading.Thread(target=pump.work)
     working.start()
     try:

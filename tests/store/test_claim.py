@@ -34,7 +34,7 @@ def test_a_claim_that_is_repeated_gives_the_same_jobs_and_takes_tokens_once(ledg
 
     assert isinstance(first, Claimed)
     assert isinstance(second, Claimed)
-    assert (second.jobs, second.pace_ms, second.bring) == (first.jobs, first.pace_ms, first.bring)
+    assert (second.jobs, second.pace_ms, second.wakeup) == (first.jobs, first.pace_ms, first.wakeup)
     assert ledger.books() == {"accepted": 5, "waiting": 3, "leased": 2}
     assert len(ledger.take(5).jobs) == 3
 
@@ -91,7 +91,7 @@ def test_a_budget_nobody_configured_gives_nothing(bare_ledger: Ledger) -> None:
 
     assert isinstance(bare_ledger.claim(), Unconfigured)
     assert bare_ledger.books() == {"accepted": 1, "waiting": 1}
-    assert not bare_ledger.tend().bring
+    assert not bare_ledger.tend().wakeup
 
 
 def test_configuring_tells_the_version_that_stood_before(bare_ledger: Ledger) -> None:

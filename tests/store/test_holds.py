@@ -55,7 +55,7 @@ def test_a_persons_hold_stops_its_jobs_and_no_others(ledger: Ledger, scope: str)
     assert ledger.hold(scope, "wrong text") == "ok"
     if scope == "budget":
         assert blocked(ledger) == "wrong text"
-        assert not ledger.tend().bring
+        assert not ledger.tend().wakeup
     else:
         assert ledger.take().ids == others
         assert blocked(ledger) == f"hold {scope}"
@@ -95,7 +95,7 @@ def test_new_jobs_of_a_held_sender_wake_nobody(ledger: Ledger) -> None:
     ledger.add(1)
 
     assert not ledger.redis.exists(ledger.key("wake"))
-    assert not ledger.tend().bring
+    assert not ledger.tend().wakeup
 
 
 def test_a_release_brings_a_pump(ledger: Ledger) -> None:

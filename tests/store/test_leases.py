@@ -61,7 +61,7 @@ def test_renewing_keeps_a_lease(ledger: Ledger) -> None:
     leased = ledger.take_one()
     ledger.run_out("leases")
 
-    assert ledger.renew(leased) == Renewed(1, bring="")
+    assert ledger.renew(leased) == Renewed(1, wakeup="")
     assert ledger.redis.zscore(ledger.key("leases"), leased[0]) > ledger.now_ms() + LEASE_MS - 5_000
     assert ledger.tend().lost == 0
 

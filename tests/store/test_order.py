@@ -68,7 +68,7 @@ def test_jobs_that_came_while_the_clock_was_ahead_need_not_wait(clocked: Clocked
 
     answer = OutboundChat(store=clocked.store, key_prefix=PREFIX).why(f"{BUDGET}.{ids[0]}")
     assert (answer.reason, answer.position) == ("next", 0)
-    assert clocked.tend().bring or clocked.asked()
+    assert clocked.tend().wakeup or clocked.asked()
     assert claimed(clocked) == ids
 
 

@@ -13,7 +13,7 @@ def full_claim(ledger: Ledger, pump: str, *, first: bool = False, wanted: int = 
     """Whether a claim asks for one more pump."""
     answer = ledger.claim(pump=pump, first=first, wanted=wanted)
     assert isinstance(answer, Claimed)
-    return bool(answer.bring)
+    return bool(answer.wakeup)
 
 
 def renewal(ledger: Ledger) -> ScriptCall[Renewed]:
@@ -99,11 +99,11 @@ def test_nobody_is_asked_while_the_next_call_is_far(ledger: Ledger) -> None:
     ledger.add(3)
     ledger.claim(first=True)
 
-    assert not ledger.renew().bring
+    assert not ledger.renew().wakeup
     assert not ledger.leave()
-    assert not ledger.tend().bring
+    assert not ledger.tend().wakeup
     ledger.shift_bucket(-59_500)
-    assert ledger.tend().bring
+    assert ledger.tend().wakeup
 
 
 def test_a_busy_pump_asks_for_another_when_work_is_due(ledger: Ledger) -> None:
@@ -113,8 +113,8 @@ def test_a_busy_pump_asks_for_another_when_work_is_due(ledger: Ledger) -> None:
     ledger.forget_request()
 
     first, second = ledger.at_once(renewal(ledger), renewal(ledger))
-    assert first.bring
-    assert not second.bring, "one is on its way"
+    assert first.wakeup
+    assert not second.wakeup, "one is on its way"
 
 
 def test_a_busy_pump_asks_for_nobody_past_the_most_or_without_work(ledger: Ledger) -> None:
@@ -122,11 +122,11 @@ def test_a_busy_pump_asks_for_nobody_past_the_most_or_without_work(ledger: Ledge
     ledger.configure(max_pumps=1, version="v2")
     ledger.add(2)
     ledger.claim(wanted=1, first=True)
-    assert not ledger.renew().bring
+    assert not ledger.renew().wakeup
 
     ledger.configure(max_pumps=4, version="v3")
     ledger.take()
-    assert not ledger.renew().bring
+    assert not ledger.renew().wakeup
 
 
 def test_a_busy_pump_stays_alive_by_renewing(ledger: Ledger) -> None:
@@ -138,7 +138,7 @@ def test_a_busy_pump_stays_alive_by_renewing(ledger: Ledger) -> None:
     ledger.configure(max_pumps=1, version="v2")
     ledger.renew()
 
-    assert not ledger.tend().bring
+    assert not ledger.tend().wakeup
 
 
 def test_a_pump_that_signed_off_keeps_its_leases_and_not_its_place(ledger: Ledger) -> None:
@@ -148,8 +148,8 @@ def test_a_pump_that_signed_off_keeps_its_leases_and_not_its_place(ledger: Ledge
     ledger.forget_request()
     ledger.run_out("pumps")
 
-    assert ledger.renew((taken.ids[0], taken.claim), place="left") == Renewed(1, bring="")
-    assert ledger.tend().bring
+    assert ledger.renew((taken.ids[0], taken.claim), place="left") == Renewed(1, wakeup="")
+    assert ledger.tend().wakeup
 
 
 def test_the_last_pump_gets_a_successor_whatever_was_asked_for_before(ledger: Ledger) -> None:
@@ -167,8 +167,8 @@ def test_a_pump_with_room_asks_for_no_other(ledger: Ledger) -> None:
     taken = ledger.take(1)
     ledger.forget_request()
 
-    assert not ledger.renew((taken.ids[0], taken.claim), place="idle").bring
-    assert ledger.renew((taken.ids[0], taken.claim), place="full").bring
+    assert not ledger.renew((taken.ids[0], taken.claim), place="idle").wakeup
+    assert ledger.renew((taken.ids[0], taken.claim), place="full").wakeup
 
 
 def test_a_pump_that_comes_on_an_old_request_is_dismissed(ledger: Ledger) -> None:
@@ -176,7 +176,7 @@ def test_a_pump_that_comes_on_an_old_request_is_dismissed(ledger: Ledger) -> Non
     ledger.add(5)
     old = ledger.asked()
     ledger.forget_request()
-    new = ledger.tend().bring
+    new = ledger.tend().wakeup
     assert old != new
     ledger.claim(pump="pump-1", nonce=new, wanted=1)
 
@@ -190,7 +190,7 @@ def test_a_pump_that_comes_on_an_old_request_works_when_nobody_else_does(ledger:
     ledger.add(5)
     old = ledger.asked()
     ledger.forget_request()
-    new = ledger.tend().bring
+    new = ledger.tend().wakeup
 
     assert isinstance(ledger.claim(pump="pump-1", nonce=old, wanted=1), Claimed)
     assert ledger.claim(pump="pump-2", nonce=new) == Dismissed()
@@ -202,11 +202,11 @@ def test_an_old_request_brings_no_pump_once_a_later_one_has(ledger: Ledger) -> N
     nonces = [ledger.asked()]
     for _ in range(3):
         ledger.forget_request()
-        nonces.append(ledger.tend().bring)
+        nonces.append(ledger.tend().wakeup)
     ledger.claim(pump="pump-1", nonce=nonces[0], wanted=1)
     successor = ledger.leave(pump="pump-1")
     ledger.forget_request()
-    latest = ledger.tend().bring
+    latest = ledger.tend().wakeup
 
     assert [ledger.claim(pump=nonce, nonce=nonce) for nonce in nonces] == [Dismissed()] * 4
     assert isinstance(ledger.claim(pump="pump-2", nonce=successor, wanted=1), Claimed)
@@ -229,7 +229,7 @@ def test_a_first_claim_whose_answer_was_lost_is_not_dismissed_when_repeated(ledg
     ledger.claim(pump="pump-1", wanted=1, first=True)
     ledger.forget_request()
     ledger.shift_bucket(-2_000_000)
-    nonce = ledger.renew(pump="pump-1").bring
+    nonce = ledger.renew(pump="pump-1").wakeup
     ledger.shift_bucket(2_000_000)
 
     first = ledger.claim(pump="pump-2", claim_id="claim-1", nonce=nonce)
@@ -244,7 +244,7 @@ def test_each_unanswered_request_doubles_the_time_to_the_next(ledger: Ledger) ->
     for _ in range(5):
         ledger.forget_request()
         tended, wait_ms = ledger.at_once(scripts.tend(ledger.keys, worker="w", version="v1", key_ids=()), "asked")
-        assert tended.bring
+        assert tended.wakeup
         waits.append(wait_ms)
 
     assert waits == [4_000, 8_000, 16_000, 30_000, 30_000]
@@ -261,7 +261,7 @@ def test_unanswered_requests_for_one_more_pump_grow_rare_too(ledger: Ledger) -> 
     for _ in range(6):
         ledger.forget_request()
         renewed, wait_ms = ledger.at_once(renewal(ledger), "asked")
-        assert renewed.bring
+        assert renewed.wakeup
         waits.append(wait_ms)
 
     assert waits == [500, 1_000, 2_000, 4_000, 8_000, 8_000]
@@ -272,11 +272,11 @@ def test_a_request_for_one_more_does_not_stand_in_the_way_of_one_that_is_needed(
     ledger.add(5)
     ledger.claim(wanted=1, first=True)
     ledger.forget_request()
-    assert ledger.renew().bring
+    assert ledger.renew().wakeup
     ledger.run_out("pumps")
 
-    assert ledger.tend().bring
-    assert not ledger.tend().bring
+    assert ledger.tend().wakeup
+    assert not ledger.tend().wakeup
 
 
 def test_a_leaving_pump_hands_back_the_jobs_of_a_claim_it_got_no_answer_to(ledger: Ledger) -> None:

@@ -151,11 +151,11 @@ def test_a_pump_that_leaves_is_poked_no_more(ledger: Ledger) -> None:
 def test_the_waker_asks_when_due_work_has_no_pump(ledger: Ledger) -> None:
     """Each signal may be lost: with its worker, with the broker, with Redis."""
     ledger.add(1)
-    assert not ledger.tend().bring, "one is on its way"
+    assert not ledger.tend().wakeup, "one is on its way"
     ledger.forget_request()
 
-    assert ledger.tend().bring
-    assert not ledger.tend(worker="worker-2").bring, "the first waker brings it"
+    assert ledger.tend().wakeup
+    assert not ledger.tend(worker="worker-2").wakeup, "the first waker brings it"
 
 
 def test_the_waker_asks_for_nobody_while_a_pump_lives(ledger: Ledger) -> None:
@@ -164,7 +164,7 @@ def test_the_waker_asks_for_nobody_while_a_pump_lives(ledger: Ledger) -> None:
     ledger.claim(wanted=1, first=True)
     ledger.forget_request()
 
-    assert not ledger.tend().bring
+    assert not ledger.tend().wakeup
 
 
 def test_the_waker_asks_when_the_pump_has_died(ledger: Ledger) -> None:
@@ -174,24 +174,24 @@ def test_the_waker_asks_when_the_pump_has_died(ledger: Ledger) -> None:
     ledger.forget_request()
     ledger.run_out("pumps")
 
-    assert ledger.tend().bring
+    assert ledger.tend().wakeup
 
 
 def test_the_waker_asks_for_work_that_became_due(ledger: Ledger) -> None:
     """Nobody else looks at a job scheduled for the middle of the night."""
     ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
-    assert not ledger.tend().bring
+    assert not ledger.tend().wakeup
     for name in ledger.names():
         if name == "later" or name.startswith("timed:"):
             ledger.run_out(name)
 
-    assert ledger.tend().bring
+    assert ledger.tend().wakeup
 
 
 def test_the_waker_asks_for_nobody_when_nothing_is_due(ledger: Ledger) -> None:
     """An idle budget has no pump."""
     tended = ledger.tend()
-    assert (tended.bring, tended.next_ms, tended.configured, tended.courier) == ("", -1, True, False)
+    assert (tended.wakeup, tended.next_ms, tended.configured, tended.courier) == ("", -1, True, False)
     assert not tended.lost + tended.expired
 
 

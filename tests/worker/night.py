@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from outbound_chat import OutboundChat
 from outbound_chat.store import scripts
-from outbound_chat_worker.clock_skew import Clock
-from outbound_chat_worker.publisher import Bringer
+from outbound_chat_worker.clock_skew import ClockSkew
+from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import Runtime
 from tests.clock import ClockedStore
@@ -51,7 +51,7 @@ class Night:
         )
         self.runtime = Runtime(stack.settings)
         self.runtime.store = self.store = ClockedStore(stack.server.url)
-        self.runtime.clock = Clock(lambda: self.store.now_ms / 1000)
+        self.runtime.clock = ClockSkew(lambda: self.store.now_ms / 1000)
         self.runtime.configure("main")
         self.chat = OutboundChat.from_settings(stack.settings, store=self.store)
 
@@ -60,7 +60,7 @@ class Night:
         self.store.now = now
         self.store.run(scripts.tend(self.runtime.keys("main"), worker="w", version="v"))
         for _ in range(CLAIMS_THAT_MAY_BE_LATE):
-            Pump(self.runtime, "main", stopping=threading.Event(), bringer=Bringer(lambda *_: None)).work()
+            Pump(self.runtime, "main", stopping=threading.Event(), publisher=PumpPublisher(lambda *_: None)).work()
             # On a busy machine a call may leave too late after its claim, and is handed back.
             if not self.store.redis.exists(*(f"oc:{{main}}:ring:{priority}" for priority in (1, 2, 3))):
                 break

@@ -18,8 +18,8 @@ from outbound_chat.request import ChatRequest
 from outbound_chat.store import ScriptCall, Store, scripts
 from outbound_chat_config import LATEST_SECONDS
 from outbound_chat_worker.connect import TooLate
-from outbound_chat_worker.publisher import Bringer
-from outbound_chat_worker.pump.attempt import Caller
+from outbound_chat_worker.publisher import PumpPublisher
+from outbound_chat_worker.pump.attempt import AttemptRunner
 from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
@@ -47,9 +47,13 @@ def runtime(stack: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime
     made.store.close()
 
 
-def a_pump(runtime: Runtime, bringer: Bringer | None = None) -> Pump:
+def a_pump(runtime: Runtime, publisher: PumpPublisher | None = None) -> Pump:
     return Pump(
-        runtime, "main", nonce="brought", stopping=threading.Event(), bringer=bringer or Bringer(lambda *_: None)
+        runtime,
+        "main",
+        nonce="brought",
+        stopping=threading.Event(),
+        publisher=publisher or PumpPublisher(lambda *_: None),
     )
 
 
@@ -59,17 +63,17 @@ def at_work(pump: Pump) -> Iterator["Future[int]"]:
         yield pool.submit(pump.work)
 
 
-class BrokenBringer(Bringer):
+class BrokenPublisher(PumpPublisher):
     """Something that nobody foresaw."""
 
-    def bring(self, budget: str, nonce: str) -> None:
+    def publish(self, budget: str, nonce: str) -> None:
         raise RuntimeError(f"can't start a new thread for {budget} {nonce}")
 
 
 def test_an_unforeseen_error_drops_no_result(stack: Harness, runtime: Runtime) -> None:
     """The calls were made: without their results each would be called again, and count as perhaps sent."""
     with pytest.raises(RuntimeError, match="new thread"):
-        a_pump(runtime, BrokenBringer(print)).work()
+        a_pump(runtime, BrokenPublisher(print)).work()
 
     books = runtime.store.books(runtime.keys("main"))
     assert books["sent"] == stack.sandbox.stats().accepted
@@ -143,11 +147,11 @@ def test_jobs_that_a_pump_was_never_told_of_go_back_when_it_leaves(stack: Harnes
 _ENDS_MEANWHILE = """
 import threading
 from outbound_chat_config import load_settings
-from outbound_chat_worker.publisher import Bringer
+from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import Runtime
 
-pump = Pump(Runtime(load_settings()), "main", stopping=threading.Event(), bringer=Bringer(print))
+pump = Pump(Runtime(load_settings()), "main", stopping=threading.Event(), publisher=PumpPublisher(print))
 threading.Thread(target=pump.work).start()
 """
 
@@ -183,7 +187,7 @@ def test_a_call_leaves_within_half_a_second_of_its_claim_or_never(stack: Harness
     claim = scripts.claim(keys, pump="p", claim_id=id_, wanted=1, lease_ms=60_000, linger_ms=0, nonce="")
     claimed = runtime.store.run(claim)
     assert isinstance(claimed, scripts.Claimed)
-    caller, now = Caller(runtime, "main"), time.monotonic()
+    caller, now = AttemptRunner(runtime, "main"), time.monotonic()
     assert caller.attempt(claimed.jobs[0], id_, now - LATEST_SECONDS).outcome == "not_called"
     assert stack.sandbox.stats().calls == 0
     assert caller.attempt(claimed.jobs[0], id_, now + PATIENCE).outcome == "sent"

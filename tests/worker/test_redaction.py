@@ -10,7 +10,7 @@ from botocore.parsers import ResponseParserError
 from outbound_chat_config import WorkerSettings
 from outbound_chat_worker.connect import Connect
 from outbound_chat_worker.pump.retry import judge
-from outbound_chat_worker.redaction import content_of, origin_of, redact
+from outbound_chat_worker.redaction import origin_of, personal_texts, redact
 from tests.privacy import Markers, assert_private
 
 NUMBER, TEXT, NAME = "+12025550123", "Zwiebelkuchen\nfür Änne", "Brombeerstrauch"
@@ -33,7 +33,7 @@ def test_a_provider_that_repeats_the_request_is_not_quoted_with_it() -> None:
         f"Value '{TEXT}' at 'content' failed; {json.dumps(TEXT)}, {TEXT!r}, {TEXT!a} for {NAME} at {NUMBER}" + "x" * 500
     )
     error = ClientError({"Error": {"Code": "InvalidRequestException", "Message": words}}, "StartOutboundChatContact")
-    verdict = judge(error, hidden=content_of(CALL))
+    verdict = judge(error, personal=personal_texts(CALL))
 
     assert_private(verdict.message, SECRETS)
     assert verdict.message.startswith("Value '[hidden]' at 'content' failed")
@@ -42,8 +42,8 @@ def test_a_provider_that_repeats_the_request_is_not_quoted_with_it() -> None:
 
 def test_what_says_nothing_of_the_recipient_stays_readable() -> None:
     """`instance 0a1b… does not exist` must still name the instance."""
-    assert set(content_of(CALL)) == {NUMBER, TEXT, NAME}
-    assert redact("connect:SMS from 0a1b2c3d at [x]", content_of(CALL)) == "connect:SMS from 0a1b2c3d at [x]"
+    assert set(personal_texts(CALL)) == {NUMBER, TEXT, NAME}
+    assert redact("connect:SMS from 0a1b2c3d at [x]", personal_texts(CALL)) == "connect:SMS from 0a1b2c3d at [x]"
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_what_says_nothing_of_the_recipient_stays_readable() -> None:
 )
 def test_errors_of_libraries_are_not_quoted_where_they_repeat_values(error: Exception) -> None:
     """boto3 shows the value it refuses, and the body that it can't read; of others nobody knows."""
-    assert_private(repr(judge(error, hidden=None)) + judge(error, hidden=None).message, SECRETS)
-    assert_private(judge(error, hidden=content_of(CALL)).message, SECRETS)
+    assert_private(repr(judge(error, personal=None)) + judge(error, personal=None).message, SECRETS)
+    assert_private(judge(error, personal=personal_texts(CALL)).message, SECRETS)
 
 
 def test_the_origin_of_an_error_has_lines_and_kinds_and_no_words() -> None:

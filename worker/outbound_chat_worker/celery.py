@@ -15,7 +15,7 @@ from celery.signals import worker_process_init, worker_shutting_down
 
 from outbound_chat_config import SentinelAddress, Settings, load_settings
 from outbound_chat_worker.isolated_celery import ApartApp
-from outbound_chat_worker.publisher import Bringer
+from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.runtime import get_runtime, stopping
 from outbound_chat_worker.waker.waker import Waker
 
@@ -110,14 +110,14 @@ def _work(budget: str, nonce: str, task: str = PUMP_TASK) -> None:
     app.tasks[task](budget, nonce)
 
 
-bringer = Bringer(_send, _work)
+publisher = PumpPublisher(_send, _work)
 """The way of this process to more pumps."""
-courier_bringer = Bringer(partial(_send, task=WEBHOOKS_TASK), partial(_work, task=WEBHOOKS_TASK))
+courier_publisher = PumpPublisher(partial(_send, task=WEBHOOKS_TASK), partial(_work, task=WEBHOOKS_TASK))
 """The same to couriers: a thread of its own, so that no pump waits for one."""
-has_room = threading.Event()
+threads_pool = threading.Event()
 """Set where tasks run in threads of one process, so that a courier takes no pump's place and hears of the end."""
 # The successor of a pump that ended with the process is asked for last of all.
-atexit.register(bringer.drain)
+atexit.register(publisher.drain)
 
 
 def _turn() -> None:
@@ -147,14 +147,14 @@ class WakerStep(bootsteps.StartStopStep):
         """Starts the waker once the pool stands, so that no thread of it is carried over a fork."""
         parent.outbound_chat_waker = Waker(
             get_runtime(),
-            bringer,
-            courier_bringer,
+            publisher,
+            courier_publisher,
             node=parent.hostname,
             connected=lambda: parent.consumer.connection is not None,
         )
         parent.outbound_chat_waker.start()
         if parent.pool_cls.__module__ == "celery.concurrency.thread":
-            has_room.set()
+            threads_pool.set()
         # A worker whose slots were all taken sees that one is free only when its loop turns, by itself once a second.
         parent.timer.call_repeatedly(TURN_SECONDS, _turn)
 

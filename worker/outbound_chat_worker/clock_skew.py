@@ -19,7 +19,7 @@ _TRUST_SECONDS = 60.0
 """What was seen of a clock that was right holds so long; of one that was wrong, it is looked at again each time."""
 
 
-class Clock:
+class ClockSkew:
     """What is known of this machine's clock. Safe to share between threads."""
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:

@@ -20,7 +20,7 @@ from botocore.parsers import ResponseParserError
 
 from outbound_chat_config import Sender, WorkerSettings
 from outbound_chat_worker.pump.answers import make_readable
-from outbound_chat_worker.redaction import quiet_libraries
+from outbound_chat_worker.redaction import silence_debug_logs
 
 RATE_QUOTA = "L-408DD6C6"
 """Code of "Rate of StartOutboundChatContact API requests".
@@ -83,7 +83,7 @@ class Connect:
 
     def __init__(self, settings: WorkerSettings, *, budgets: int = 1) -> None:
         """`budgets`: how many may share a client."""
-        quiet_libraries()
+        silence_debug_logs()
         self._config = Config(
             retries={"total_max_attempts": 1, "mode": "standard"},
             connect_timeout=settings.connect_timeout.total_seconds(),

@@ -18,7 +18,7 @@ PASS_ON_SECONDS = 0.1
 """Time between a request that this process can't serve and its next one to other processes."""
 
 
-class Bringer:
+class PumpPublisher:
     """Sends one message at a time.
 
     Its thread starts with the first message, also anew in a forked child, and ends with the process.
@@ -45,12 +45,12 @@ class Bringer:
         self._failed = False
         self._changed = threading.Condition()
 
-    def bring(self, budget: str, nonce: str) -> None:
+    def publish(self, budget: str, nonce: str) -> None:
         """Asks for a pump; returns at once. A request that the broker does not take is made again by the wakers."""
         with self._changed:
             self._waiting[budget] = self._untaken[budget] = nonce
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="bringer", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 
@@ -88,7 +88,7 @@ class Bringer:
                 return
             self._passes_on_at[budget] = now + PASS_ON_SECONDS
         time.sleep(PASS_ON_SECONDS)
-        self.bring(budget, nonce)
+        self.publish(budget, nonce)
 
     @property
     def works(self) -> bool:

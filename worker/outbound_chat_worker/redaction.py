@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 MOST_CHARACTERS = 300
-HIDDEN = "[hidden]"
+REDACTED = "[personal]"
 
 # At DEBUG they write whole requests and answers; at INFO and above they don't.
 _TELL_ALL = ("boto3", "botocore", "urllib3")
@@ -23,7 +23,7 @@ _SHORTEST = 3
 _NUMBER = re.compile(r"\+\s?\d[\d\s().-]{5,}\d|\d{9,}")
 
 
-def quiet_libraries() -> None:
+def silence_debug_logs() -> None:
     """Keeps the libraries that make calls from logging requests when everything else logs at DEBUG.
 
     One whose logger was given a level of its own is left alone: somebody wants to see it.
@@ -34,7 +34,7 @@ def quiet_libraries() -> None:
             logger.setLevel(logging.INFO)
 
 
-def content_of(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+def personal_texts(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     """All texts of a call that may be personal, the longest first."""
     found = {text for text in _texts(arguments) if len(text) >= _SHORTEST}
     return tuple(sorted(found, key=len, reverse=True))
@@ -52,12 +52,12 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(item)
 
 
-def redact(text: str, hidden: Sequence[str] = ()) -> str:
+def redact(text: str, personal: Sequence[str] = ()) -> str:
     """The text without those texts and without phone numbers, cut to `MOST_CHARACTERS`."""
-    for content in hidden:
+    for content in personal:
         # A server that repeats it may do so as JSON does, a library as Python does.
         for form in (content, ascii(content)[1:-1], content.replace("\n", "\\n")):
-            text = text.replace(form, HIDDEN)
+            text = text.replace(form, REDACTED)
     return _NUMBER.sub("[number]", text)[:MOST_CHARACTERS]
 
 

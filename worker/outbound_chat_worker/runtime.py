@@ -14,7 +14,7 @@ from outbound_chat.request import ChatRequest
 from outbound_chat.request.codec import UnreadableRequest, read_stored
 from outbound_chat.store import ACCESS, Keys, Store, scripts
 from outbound_chat_config import Sender, Settings, callback_host, load_settings
-from outbound_chat_worker.clock_skew import Clock
+from outbound_chat_worker.clock_skew import ClockSkew
 from outbound_chat_worker.connect import Connect
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Runtime:
         self.seal = Seal(settings.encryption)
         self.store = Store.from_settings(settings, seconds=settings.worker.redis_timeout.total_seconds())
         self.connect = Connect(settings.worker, budgets=len(settings.budgets))
-        self.clock = Clock()
+        self.clock = ClockSkew()
         self._told_newer: set[str] = set()
         self.shared_request = lru_cache(maxsize=256)(self._read_shared_request)
         """The part of the request that the jobs of a batch share, by budget and batch."""
@@ -83,7 +83,7 @@ class Runtime:
             "weights": chosen.weights,
         }
 
-    def tell_newer(self, budget: str, jobs: int) -> None:
+    def warn_newer_version(self, budget: str, jobs: int) -> None:
         """Says once that jobs of the budget are of a newer version."""
         if jobs and budget not in self._told_newer:
             self._told_newer.add(budget)

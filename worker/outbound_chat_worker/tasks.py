@@ -4,7 +4,7 @@ import logging
 import threading
 from collections import defaultdict
 
-from outbound_chat_worker.celery import PUMP_TASK, WEBHOOKS_TASK, app, bringer, courier_bringer, has_room
+from outbound_chat_worker.celery import PUMP_TASK, WEBHOOKS_TASK, app, courier_publisher, publisher, threads_pool
 from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import get_runtime, stopping
 from outbound_chat_worker.webhooks import Courier
@@ -33,7 +33,7 @@ def pump(*message: object, **other: object) -> None:
     if budget not in runtime.settings.budgets:
         logger.error("budget %.40r is not in this worker's settings; give all workers the same file", budget)
         return
-    one = Pump(runtime, budget, nonce=nonce, stopping=stopping, bringer=bringer)
+    one = Pump(runtime, budget, nonce=nonce, stopping=stopping, publisher=publisher)
     with _lock:
         others = _at_work[budget]
         if len(others) >= runtime.settings.worker.pumps or any(other.keeps_up for other in others):
@@ -64,10 +64,10 @@ def webhooks(*message: object, **other: object) -> None:
             return
         _posting.add(budget)
     try:
-        courier = Courier(runtime, budget, stopping=stopping, endless=has_room.is_set())
+        courier = Courier(runtime, budget, stopping=stopping, endless=threads_pool.is_set())
         courier.work()
     finally:
         with _lock:
             _posting.remove(budget)
     if courier.has_more and not stopping.is_set():
-        courier_bringer.bring(budget, "")
+        courier_publisher.publish(budget, "")

@@ -26,7 +26,7 @@ from outbound_chat_worker.pump.retry import (
     judge,
 )
 from outbound_chat_worker.pump.suppression import is_suppressed, without_key
-from outbound_chat_worker.redaction import content_of, origin_of
+from outbound_chat_worker.redaction import origin_of, personal_texts
 from outbound_chat_worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ NamedBy = Literal["job", "batch", "sender"]
 _OUTCOMES = {Decision.RETRY: "retry", Decision.SNOOZE: "snooze", Decision.HOLD: "hold", Decision.FAIL: "failed"}
 
 
-class Caller:
+class AttemptRunner:
     """Makes the calls of one pump."""
 
     def __init__(self, runtime: Runtime, budget: str) -> None:
@@ -60,7 +60,7 @@ class Caller:
             # Every job must end in a result, or it would be stuck until its lease ran out.
             # Where it came from, not its words: nobody knows what they repeat.
             logger.error("job %s: unforeseen error\n%s", self._id(job), origin_of(error))  # noqa: TRY400  # as said
-            return self._judged(job, claim, judge(error, left=self._runtime.connect.call.left, hidden=None))
+            return self._judged(job, claim, judge(error, left=self._runtime.connect.call.left, personal=None))
 
     def _attempt(self, job: ClaimedJob, claim: str, claimed_at: float) -> Result:
         leaves_by = claimed_at + LATEST_SECONDS
@@ -76,8 +76,8 @@ class Caller:
         except TooLate:
             return Result(local_id=job.local_id, claim=claim, outcome="not_called")
         except Exception as error:  # noqa: BLE001  # judged by a table that ends in a loud row
-            hidden = content_of(prepared.arguments)
-            verdict = judge(error, left=self._runtime.connect.call.left, hidden=hidden)
+            personal = personal_texts(prepared.arguments)
+            verdict = judge(error, left=self._runtime.connect.call.left, personal=personal)
             if verdict.rule == CREDENTIALS:
                 self._runtime.connect.forget_credentials(prepared.sender)
             return self._judged(job, claim, verdict, prepared)

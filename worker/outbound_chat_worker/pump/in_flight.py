@@ -1,7 +1,6 @@
-"""The jobs that a pump has in hand: one a thread, and a few more while calls are quick.
+"""The jobs that a pump has in flight: one a thread, and as many again in stock while calls are quick (prefetch).
 
-The few more are there so that no thread waits while the pump speaks to the ledger, and so that it speaks for several
-jobs at once: with calls of 50 ms on 16 threads that is a quarter of a script a job, where it would be two.
+The stock is there so that no thread waits while the pump talks to Redis, and so that one script serves several jobs: with calls of 50 ms on 16 threads that is a quarter of a script a job, where it would be two.
 """
 
 import time
@@ -18,10 +17,10 @@ QUICK_SECONDS = 0.1
 """Calls that take no longer are quick: a job that waits for a thread then leaves long before it is too late."""
 SLOW_SECONDS = 10 * QUICK_SECONDS
 """What calls are taken to last before they were seen to be quick: a dozen of them show it."""
-AHEAD = 1.0
-"""Jobs waiting for a thread, at most, of the number of threads."""
+PREFETCH = 1.0
+"""Jobs in stock, at most, as a share of the number of threads."""
 _MEMORY = 0.8
-"""Weight of what was known before, against that of the last call."""
+"""Weight of the latencies before, against that of the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,8 @@ class _Held:
     call: "Future[None] | None"
 
 
-class Hand:
-    """Of one pump with so many threads. For its main thread, but for `took`."""
+class InFlight:
+    """Tracks the jobs in flight of one pump with so many threads. Use it from the main thread, but for `note_latency`."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -47,41 +46,41 @@ class Hand:
         """Local id of each job → claim id."""
         return {local_id: held.claim_id for local_id, held in self._held.items()}
 
-    def take(self, local_id: str, claim_id: str, call: "Future[None] | None") -> None:
-        """A job whose call was given to the threads; None: they take none any more."""
+    def add(self, local_id: str, claim_id: str, call: "Future[None] | None") -> None:
+        """Adds a job whose call was given to the threads; None: they take none any more."""
         self._held[local_id] = _Held(claim_id, time.monotonic(), call)
 
-    def drop(self, local_id: str) -> None:
-        """Its result is recorded."""
+    def remove(self, local_id: str) -> None:
+        """Removes a job whose result is recorded."""
         self._held.pop(local_id, None)
 
-    def took(self, seconds: float) -> None:
-        """How long a call took. From any thread: that of two at once one may be forgotten changes little."""
+    def note_latency(self, seconds: float) -> None:
+        """Notes how long a call took. Safe from any thread; losing one of two concurrent updates is harmless."""
         self._call_seconds = _MEMORY * self._call_seconds + (1 - _MEMORY) * seconds
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether every thread has a job."""
         return len(self._held) >= self._threads
 
     @property
-    def room(self) -> int:
+    def capacity(self) -> int:
         """Jobs that may be claimed now."""
-        return max(0, self._threads + self._ahead - len(self._held))
+        return max(0, self._threads + self._prefetch - len(self._held))
 
     def has_stock(self, ended: int) -> bool:
-        """Whether threads still find jobs for a while, although so many of those in hand have ended."""
-        return len(self._held) - ended > self._threads + self._ahead // 4
+        """Whether threads still find jobs for a while, although so many of those in flight have ended."""
+        return len(self._held) - ended > self._threads + self._prefetch // 4
 
-    def late(self) -> Iterator[tuple[str, str]]:
-        """Takes those back that found no thread in time, and gives their local and claim ids: calls became slow."""
+    def reclaim_late(self) -> Iterator[tuple[str, str]]:
+        """Cancels jobs that found no thread in time, since calls became slow, and yields their local and claim ids."""
         latest = time.monotonic() - LATEST_SECONDS
         for local_id, held in self._held.items():
             if held.call and held.since < latest and held.call.cancel():
-                # Those that run now have not ended, and so have not told how long they take.
+                # Calls that run now have not reported yet how long they take.
                 self._call_seconds = SLOW_SECONDS
                 yield local_id, held.claim_id
 
     @property
-    def _ahead(self) -> int:
-        return int(self._threads * AHEAD) if self._call_seconds < QUICK_SECONDS else 0
+    def _prefetch(self) -> int:
+        return int(self._threads * PREFETCH) if self._call_seconds < QUICK_SECONDS else 0

@@ -15,11 +15,11 @@ from threading import Event
 from outbound_chat.model.errors import StoreError
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Claimed, Dismissed, Empty, Held, Paced, Result
-from outbound_chat_worker.publisher import HANGS_SECONDS, Bringer
-from outbound_chat_worker.pump.attempt import Caller
-from outbound_chat_worker.pump.in_flight import Hand
+from outbound_chat_worker.publisher import HANGS_SECONDS, PumpPublisher
+from outbound_chat_worker.pump.attempt import AttemptRunner
+from outbound_chat_worker.pump.in_flight import InFlight
 from outbound_chat_worker.pump.recorder import Recorder
-from outbound_chat_worker.pump.session import PumpLedger, WrongClock
+from outbound_chat_worker.pump.session import PumpSession, WrongClock
 from outbound_chat_worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -38,18 +38,20 @@ class _WaitOver:
 class Pump:
     """One run of work for one budget."""
 
-    def __init__(self, runtime: Runtime, budget: str, *, nonce: str = "", stopping: Event, bringer: Bringer) -> None:
+    def __init__(
+        self, runtime: Runtime, budget: str, *, nonce: str = "", stopping: Event, publisher: PumpPublisher
+    ) -> None:
         """`nonce`: of the request that brought it. `stopping`: set when the process is to end."""
         now = time.monotonic()
         self._runtime = runtime
         self._settings = runtime.settings.worker
         self._budget = budget
         self._stopping = stopping
-        self._bringer = bringer
-        self._ledger = PumpLedger(runtime, budget, nonce, bringer)
-        self._caller = Caller(runtime, budget)
+        self._publisher = publisher
+        self._session = PumpSession(runtime, budget, nonce, publisher)
+        self._attempts = AttemptRunner(runtime, budget)
         self._recorder = Recorder(runtime.store, runtime.keys(budget))
-        self._hand = Hand(self._settings.threads)
+        self._in_flight = InFlight(self._settings.threads)
         self._callers = ThreadPoolExecutor(self._settings.threads, f"pump-{budget}")
         self._listener = ThreadPoolExecutor(1, f"pump-{budget}-listener")
         self._arrived: SimpleQueue[Result | _WaitOver] = SimpleQueue()
@@ -68,7 +70,7 @@ class Pump:
         now = time.monotonic()
         if self._left or now - self._last_turn > 2 * RENEW_SECONDS:
             return False
-        return not self._hand.full or now - self._last_result < RENEW_SECONDS
+        return not self._in_flight.is_full or now - self._last_result < RENEW_SECONDS
 
     def work(self) -> int:
         """Works until the slice is over, no work came for a while, or the process stops; how many results it recorded.
@@ -90,21 +92,23 @@ class Pump:
 
     @property
     def _has_something_to_do(self) -> bool:
-        return not self._left or bool(self._hand) or self._ledger.next_leave is not None
+        return not self._left or bool(self._in_flight) or self._session.next_leave is not None
 
     def _turn(self, ends: float) -> None:
         now = self._last_turn = time.monotonic()
         if now >= self._next_renewal:
             self._next_renewal = now + RENEW_SECONDS
-            for late, claim_id in self._hand.late():
+            for late, claim_id in self._in_flight.reclaim_late():
                 self._arrived.put(Result(local_id=late, claim=claim_id, outcome="not_called"))
-            self._ledger.renew("left" if self._left else "full" if self._hand.full else "idle", self._hand.claims)
+            self._session.renew(
+                "left" if self._left else "full" if self._in_flight.is_full else "idle", self._in_flight.claims
+            )
         if self._left:
-            if self._ledger.next_leave is not None and now >= self._ledger.next_leave:
+            if self._session.next_leave is not None and now >= self._session.next_leave:
                 self._leave()
         elif self._stopping.is_set():
             self._leave()
-        elif now >= ends and not self._listening and self._bringer.works:
+        elif now >= ends and not self._listening and self._publisher.works:
             self._make_room()
         elif self._may_claim and now >= self._next_claim:
             self._claim()
@@ -114,14 +118,14 @@ class Pump:
 
     @property
     def _may_claim(self) -> bool:
-        return not self._left and self._hand.room > 0 and not self._listening
+        return not self._left and self._in_flight.capacity > 0 and not self._listening
 
     def _next_step(self) -> float:
         """When to look again although nothing came."""
         steps = [
             self._next_renewal,
             self._next_claim if self._may_claim else None,
-            self._ledger.next_leave if self._left else None,
+            self._session.next_leave if self._left else None,
             self._recorder.next_try,
         ]
         return min(step for step in steps if step is not None)
@@ -129,14 +133,14 @@ class Pump:
     def _claim(self) -> None:
         asked_at = time.monotonic()
         linger = self._settings.linger.total_seconds()
-        idled_out = asked_at - self._last_work > linger and not self._hand
-        claim_id = self._ledger.next_claim_id
-        match self._ledger.claim(self._hand.room, 0 if idled_out else int(linger * 1000)):
+        idled_out = asked_at - self._last_work > linger and not self._in_flight
+        claim_id = self._session.next_claim_id
+        match self._session.claim(self._in_flight.capacity, 0 if idled_out else int(linger * 1000)):
             case Claimed() as claimed:
                 self._begin(claimed, claim_id, asked_at)
             case Paced(pace_ms, pumps):
                 self._next_claim = asked_at + pace_ms / 1000
-                if not self._hand and (pumps > 1 or pace_ms > RENEW_SECONDS * 1000):
+                if not self._in_flight and (pumps > 1 or pace_ms > RENEW_SECONDS * 1000):
                     # The others keep the pace; or it is so slow that the waker brings a pump in time.
                     self._leave()
             case Empty(waiting=True, until_ms=until_ms):
@@ -161,10 +165,10 @@ class Pump:
             # A repeated answer gives jobs that were claimed a while ago.
             claimed_at = asked_at - (claimed.now_ms - job.claimed_ms) / 1000
             call = self._start(self._callers, self._attempt, job, claim_id, claimed_at)
-            self._hand.take(job.local_id, claim_id, call)
+            self._in_flight.add(job.local_id, claim_id, call)
             if call is None:
                 self._arrived.put(Result(local_id=job.local_id, claim=claim_id, outcome="not_called"))
-        self._ledger.bring(claimed.bring)
+        self._session.publish(claimed.wakeup)
 
     def _start(self, pool: ThreadPoolExecutor, work: Callable[..., None], *given: object) -> "Future[None] | None":
         """Has it done in a thread. Once the main thread has ended Python starts no more: then the pump leaves."""
@@ -178,8 +182,8 @@ class Pump:
 
     def _attempt(self, job: scripts.ClaimedJob, claim_id: str, claimed_at: float) -> None:
         began = time.monotonic()
-        result = self._caller.attempt(job, claim_id, claimed_at)
-        self._hand.took(time.monotonic() - began)
+        result = self._attempts.attempt(job, claim_id, claimed_at)
+        self._in_flight.note_latency(time.monotonic() - began)
         self._arrived.put(result)
 
     def _listen(self, seconds: float) -> None:
@@ -197,7 +201,7 @@ class Pump:
             self._take_in(self._arrived.get(timeout=max(0.0, until - time.monotonic())))
             rests_until = time.monotonic() + REST_SECONDS
             while True:
-                rests = self._hand.has_stock(self._recorder.kept) and not self._left
+                rests = self._in_flight.has_stock(self._recorder.kept) and not self._left
                 self._take_in(self._arrived.get(timeout=max(0.0, rests_until - time.monotonic()) if rests else 0.0))
         except NothingCame:
             return
@@ -212,17 +216,17 @@ class Pump:
 
     def _record(self) -> None:
         for result in self._recorder.record():
-            self._hand.drop(result.local_id)
+            self._in_flight.remove(result.local_id)
             self._recorded += 1
 
     def _make_room(self) -> None:
         """Leaves at the end of its slice. If the broker does not take the message for its successor, it works on."""
         if self._leave():
-            self._left = self._bringer.drain(HANGS_SECONDS) and self._bringer.works
+            self._left = self._publisher.drain(HANGS_SECONDS) and self._publisher.works
 
     def _make_way(self) -> None:
         """Leaves the work to a machine whose clock is right."""
-        self._left = self._ledger.pass_on()
+        self._left = self._session.pass_on()
         if not self._left:
             self._leave()
 
@@ -230,12 +234,12 @@ class Pump:
         """Claims no more, and has a successor brought at once: calls in flight may take long. Whether it needs one."""
         self._left = True
         recent = time.monotonic() - self._last_work < self._settings.linger.total_seconds()
-        return self._ledger.leave(warm=self._had_work and recent and not self._stopping.is_set())
+        return self._session.leave(warm=self._had_work and recent and not self._stopping.is_set())
 
     def _end_calls(self) -> None:
         """Records what the calls in flight lead to, and does nothing else, since something is wrong."""
         self._left = True
-        while self._hand:
+        while self._in_flight:
             self._gather(self._recorder.next_try or time.monotonic() + RENEW_SECONDS)
             self._record()
         self._leave()

@@ -188,13 +188,13 @@ class Verdict:
     """How long the provider asks everybody to wait, at most `LONGEST_PAUSE`."""
 
 
-def judge(error: Exception, *, left: bool = True, hidden: Sequence[str] | None = ()) -> Verdict:
+def judge(error: Exception, *, left: bool = True, personal: Sequence[str] | None = ()) -> Verdict:
     """The rule for an error of a call, with what the provider said of it.
 
     `left`: whether the call left. Before that the sender's role may have been asked for, and nothing was sent.
-    `hidden`: texts that no message may repeat; None: they are not known, so an error that nobody foresaw says its kind.
+    `personal`: texts that no message may repeat; None: they are not known, so an error that nobody foresaw says its kind.
     """
-    verdict = _judge(error, hidden)
+    verdict = _judge(error, personal)
     return verdict if left else replace(verdict, rule=_before_it_left(error, verdict.rule))
 
 
@@ -207,21 +207,21 @@ def _before_it_left(error: Exception, rule: Rule) -> Rule:
     return replace(rule, maybe_sent=False) if rule.maybe_sent else rule
 
 
-def _judge(error: Exception, hidden: Sequence[str] | None) -> Verdict:
+def _judge(error: Exception, personal: Sequence[str] | None) -> Verdict:
     if isinstance(error, botocore_errors.ClientError):
-        return _judge_answer(error, hidden or ())
+        return _judge_answer(error, personal or ())
     cause = error.__context__
     if isinstance(cause, UrllibSSLError) and isinstance(cause.args[0], SSLCertVerificationError):
         # Of all faults of TLS, this one is met before anything is sent.
-        return Verdict(_UNREACHABLE, message=redact(str(error), hidden or ()))
+        return Verdict(_UNREACHABLE, message=redact(str(error), personal or ()))
     for kind, rule in BY_EXCEPTION:
         if isinstance(error, kind):
-            return Verdict(rule, message="" if isinstance(error, _REPEAT) else redact(str(error), hidden or ()))
-    words = "" if hidden is None else f": {redact(str(error), hidden)}"
+            return Verdict(rule, message="" if isinstance(error, _REPEAT) else redact(str(error), personal or ()))
+    words = "" if personal is None else f": {redact(str(error), personal)}"
     return Verdict(UNFORESEEN_ERROR, message=f"{type(error).__name__}{words}")
 
 
-def _judge_answer(error: botocore_errors.ClientError, hidden: Sequence[str]) -> Verdict:
+def _judge_answer(error: botocore_errors.ClientError, personal: Sequence[str]) -> Verdict:
     said = error.response.get("Error", {})
     meta = error.response.get("ResponseMetadata", {})
     status = meta.get("HTTPStatusCode", 0)
@@ -229,8 +229,8 @@ def _judge_answer(error: botocore_errors.ClientError, hidden: Sequence[str]) -> 
     request_id = meta.get("RequestId", "")
     rule = BY_AWS_CODE.get(code) or _by_status(status, is_aws=bool(request_id))
     # The page of a proxy may repeat anything.
-    message = "" if rule is _STRANGER else redact(str(said.get("Message", "")), hidden)
-    return Verdict(rule, redact(code, hidden), message, request_id, _retry_after(meta.get("HTTPHeaders", {})))
+    message = "" if rule is _STRANGER else redact(str(said.get("Message", "")), personal)
+    return Verdict(rule, redact(code, personal), message, request_id, _retry_after(meta.get("HTTPHeaders", {})))
 
 
 def _by_status(status: int, *, is_aws: bool) -> Rule:

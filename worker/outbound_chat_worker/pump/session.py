@@ -10,7 +10,7 @@ from outbound_chat.model.errors import StoreError
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Claimed, Dismissed, Empty, Held, Paced, Unconfigured
-from outbound_chat_worker.publisher import Bringer
+from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -25,17 +25,17 @@ class WrongClock:
     """Nothing may be claimed here: AWS would refuse the calls. What a claim took goes back when the pump leaves."""
 
 
-class PumpLedger:
+class PumpSession:
     """One pump in the ledger of its budget. For one thread."""
 
-    def __init__(self, runtime: Runtime, budget: str, nonce: str, bringer: Bringer) -> None:
+    def __init__(self, runtime: Runtime, budget: str, nonce: str, publisher: PumpPublisher) -> None:
         """`nonce`: of the request that brought the pump."""
         self._runtime = runtime
         self._budget = budget
         self._keys = runtime.keys(budget)
         self._lease_ms = int(runtime.settings.worker.lease.total_seconds() * 1000)
         self._nonce = nonce
-        self._bringer = bringer
+        self._publisher = publisher
         self._pump = new_local_id()
         self._claims = 0
         self._unanswered = ""
@@ -77,7 +77,7 @@ class PumpLedger:
         self._claims += 1
         self._nonce = ""
         if isinstance(answer, Claimed | Empty):
-            self._runtime.tell_newer(self._budget, answer.newer)
+            self._runtime.warn_newer_version(self._budget, answer.newer)
         if isinstance(answer, Claimed):
             self._runtime.clock.note(answer.now_ms, asked_at)
             if self._runtime.clock.is_wrong:
@@ -99,7 +99,7 @@ class PumpLedger:
         """Hands the request that brought the pump to another worker; whether it was still to be answered."""
         nonce, self._nonce = self._nonce, ""
         if nonce:
-            self._bringer.pass_on(self._budget, nonce)
+            self._publisher.pass_on(self._budget, nonce)
         return bool(nonce)
 
     def renew(self, place: Literal["idle", "full", "left"], in_flight: Mapping[str, str]) -> None:
@@ -107,7 +107,7 @@ class PumpLedger:
         leased = list(in_flight.items())
         try:
             call = scripts.renew(self._keys, pump=self._pump, place=place, lease_ms=self._lease_ms, leased=leased)
-            self.bring(self._runtime.store.run(call).bring)
+            self.publish(self._runtime.store.run(call).wakeup)
         except StoreError as error:
             logger.warning("budget %s: leases can't be renewed: %s", self._budget, error)
 
@@ -126,7 +126,7 @@ class PumpLedger:
                 self._unanswered = ""
             return False
         self._unanswered = ""
-        self.bring(nonce)
+        self.publish(nonce)
         return bool(nonce)
 
     @property
@@ -134,7 +134,7 @@ class PumpLedger:
         """`time.monotonic()` at which `leave` is to be said again, since jobs may have to go back; None: never."""
         return self._next_leave if self._unanswered else None
 
-    def bring(self, nonce: str) -> None:
+    def publish(self, nonce: str) -> None:
         """Has one more pump brought if there is a nonce, which an answer of the ledger held."""
         if nonce:
-            self._bringer.bring(self._budget, nonce)
+            self._publisher.publish(self._budget, nonce)

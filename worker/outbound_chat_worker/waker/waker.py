@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from outbound_chat.model.errors import StoreError
 from outbound_chat.store import scripts
-from outbound_chat_worker.publisher import Bringer
+from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.waker.reconciler import Reconciler
 
@@ -33,14 +33,20 @@ class Waker:
     """Looks after all budgets of the settings until it is stopped."""
 
     def __init__(
-        self, runtime: Runtime, bringer: Bringer, couriers: Bringer, *, node: str, connected: Callable[[], bool]
+        self,
+        runtime: Runtime,
+        publisher: PumpPublisher,
+        couriers: PumpPublisher,
+        *,
+        node: str,
+        connected: Callable[[], bool],
     ) -> None:
         """`node`: Celery's name of the worker. `connected`: whether it has a connection on which messages come."""
         self._runtime = runtime
         self._node = node
         self._connected = connected
         self._connected_at = self._started_at = time.monotonic()
-        self._bringer = bringer
+        self._publisher = publisher
         self._couriers = couriers
         self._posts = bool(runtime.settings.webhooks.secrets)
         self._stop = threading.Event()
@@ -77,8 +83,8 @@ class Waker:
         reconciler = Reconciler(self._runtime)
         while not self._stop.is_set():
             try:
-                for bringer in (self._bringer, self._couriers):
-                    bringer.stand_in()
+                for publisher in (self._publisher, self._couriers):
+                    publisher.stand_in()
                 if not configured:
                     self._configure(budgets)
                     configured = True
@@ -107,14 +113,14 @@ class Waker:
         if self._node in self._runtime.store.shared_node_names(self._runtime.keys(budget)):
             logger.warning("another worker has the node name %s; give each a name of its own (--name, -n)", self._node)
 
-    def _bring(self, bringer: Bringer, budget: str, nonce: str) -> None:
+    def _publish(self, publisher: PumpPublisher, budget: str, nonce: str) -> None:
         """Has a pump brought. Without a connection to the broker none would come here, so one begins at once."""
-        bringer.bring(budget, nonce)
+        publisher.publish(budget, nonce)
         now = time.monotonic()
         if self._connected():
             self._connected_at = now
         if now - self._connected_at > CUT_OFF_SECONDS:
-            bringer.work_here(budget, nonce)
+            publisher.work_here(budget, nonce)
 
     def _tend(self, budget: str) -> float:
         """Looks after one budget; seconds until the next look is due."""
@@ -134,20 +140,20 @@ class Waker:
             self._runtime.configure(budget)
         if found.lost:
             logger.warning("budget %s: %d leases ran out; their jobs wait again", budget, found.lost)
-        if found.bring:
-            self._bring(self._bringer, budget, found.bring)
+        if found.wakeup:
+            self._publish(self._publisher, budget, found.wakeup)
         if found.courier:
-            self._bring(self._couriers, budget, "")
+            self._publish(self._couriers, budget, "")
         return LOOK_SECONDS if found.next_ms < 0 else min(LOOK_SECONDS, found.next_ms / 1000)
 
     def _listen(self, budgets: Sequence[str], seconds: float) -> None:
         """Waits for the wake signal for some seconds, and brings pumps to those who call."""
-        keys = {self._runtime.keys(budget).wake: (budget, self._bringer) for budget in budgets}
+        keys = {self._runtime.keys(budget).wake: (budget, self._publisher) for budget in budgets}
         if self._posts:
             keys |= {self._runtime.keys(budget).hook_wake: (budget, self._couriers) for budget in budgets}
         ends = time.monotonic() + seconds
         while not self._stop.is_set() and (left := ends - time.monotonic()) > 0:
             signalled = self._runtime.store.wait_for_signal(list(keys), left)
             if signalled:
-                budget, bringer = keys[signalled.key]
-                self._bring(bringer, budget, signalled.word)
+                budget, publisher = keys[signalled.key]
+                self._publish(publisher, budget, signalled.word)

@@ -40,8 +40,8 @@ class Claimed:
     now_ms: int
     pace_ms: int
     """Time to the next token; 0: none lacked."""
-    bring: str
-    """Nonce with which the caller is to bring one more pump; empty: none."""
+    wakeup: str
+    """Nonce with which the caller publishes a request for one more pump; empty: none."""
     newer: int = 0
     """Due jobs that a newer version wrote, and that were left to its workers."""
 
@@ -118,15 +118,15 @@ class Renewed:
     """How many leases were renewed, and the nonce with which to bring one more pump; empty: none."""
 
     leases: int
-    bring: str
+    wakeup: str
 
 
 @dataclass(frozen=True, slots=True)
 class Tended:
     """What the waker found."""
 
-    bring: str
-    """Nonce with which the caller is to bring a pump; empty: none."""
+    wakeup: str
+    """Nonce with which the caller publishes a request for a pump; empty: none."""
     next_ms: int
     """Time to the next due job, lease or expiry; -1: none."""
     lost: int

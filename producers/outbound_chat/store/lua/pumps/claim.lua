@@ -6,8 +6,8 @@
 -- ARGV[4] lease_ms: time until another may claim them
 -- ARGV[5] linger_ms: how long the pump would wait for work; 0: it leaves
 -- ARGV[6] nonce: of the request that brought the pump, until its first claim is answered; '': it had none
--- reply   {'claimed', now_ms, pace_ms, bring, newer, then id, head, request, look of each job}; pace_ms: time to the
---         next token, 0: none lacked; bring: nonce with which the caller is to bring one more pump, '': none; newer: due
+-- reply   {'claimed', now_ms, pace_ms, wakeup, newer, then id, head, request, look of each job}; pace_ms: time to the
+--         next token, 0: none lacked; wakeup: nonce with which the caller is to bring one more pump, '': none; newer: due
 --         jobs of a newer version that were left to its workers; look: 1 when the caller is to ask whether the number is
 --         on a suppression list, which can't be seen here
 --         {'empty', now_ms, waiting, until_ms, rule, newer}; waiting: 1 when the pump was registered and is to wait on `poke`;
@@ -38,7 +38,7 @@ local function last_answer()
   return kept and kept[1] == claim and type(kept[2]) == 'table' and type(kept[4]) == 'string' and kept or nil
 end
 
-local function repeat_answer(ids, pace_ms, bring)
+local function repeat_answer(ids, pace_ms, wakeup)
   for _, id in ipairs(ids) do
     local head, request = records.load(id)
     if head and head[CLAIM] == claim then
@@ -47,7 +47,7 @@ local function repeat_answer(ids, pace_ms, bring)
       add_to_reply(id, head, request, listed or look)
     end
   end
-  reply[3], reply[4] = pace_ms, bring
+  reply[3], reply[4] = pace_ms, wakeup
   return reply
 end
 

@@ -5,7 +5,7 @@
 -- ARGV[3] skew_ms: by how much the clock of its machine is ahead, where that is too much for it to work; 0: it is right
 -- ARGV[4] posts: 1 when it posts webhooks, so that it may bring a courier
 -- ARGV[5] keys: names of the encryption keys that it has, with spaces between them; '': none
--- reply   {bring, next_ms, lost, expired, configured, now_ms, courier}; bring: nonce with which the caller is to bring a pump,
+-- reply   {wakeup, next_ms, lost, expired, configured, now_ms, courier}; wakeup: nonce with which the caller is to bring a pump,
 --         '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
 --         configured: 0 when nobody wrote the budget's settings, or they can't be read: without them nothing is sent;
 --         courier: 1 when the caller is to bring a courier

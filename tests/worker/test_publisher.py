@@ -1,10 +1,10 @@
-"""The bringer: nobody waits for a broker that hangs, and what it can't take is said."""
+"""The publisher: nobody waits for a broker that hangs, and what it can't take is said."""
 
 import subprocess
 import sys
 import threading
 
-from outbound_chat_worker.publisher import Bringer
+from outbound_chat_worker.publisher import PumpPublisher
 from tests.waiting import wait_until
 
 
@@ -17,19 +17,19 @@ def test_nobody_waits_for_a_broker_that_hangs() -> None:
         sent.append((budget, nonce))
         broker_answers.wait()
 
-    bringer = Bringer(send)
-    bringer.bring("main", "needed1")
+    publisher = PumpPublisher(send)
+    publisher.publish("main", "needed1")
     wait_until(lambda: sent, what="the first message")
     for nonce in ("needed2", "needed3"):
-        bringer.bring("main", nonce)
-    bringer.bring("other", "needed4")
-    wait_until(lambda: not bringer.works, what="word that the broker hangs")
-    assert not bringer.drain(0)
+        publisher.publish("main", nonce)
+    publisher.publish("other", "needed4")
+    wait_until(lambda: not publisher.works, what="word that the broker hangs")
+    assert not publisher.drain(0)
     broker_answers.set()
 
-    assert bringer.drain(30)
+    assert publisher.drain(30)
     assert sent == [("main", "needed1"), ("main", "needed3"), ("other", "needed4")]
-    assert bringer.works
+    assert publisher.works
 
 
 def test_a_broker_that_takes_no_message_ends_nothing() -> None:
@@ -40,51 +40,51 @@ def test_a_broker_that_takes_no_message_ends_nothing() -> None:
         if away:
             raise RuntimeError("no such exchange")
 
-    bringer = Bringer(send)
-    bringer.bring("main", "needed1")
-    assert bringer.drain(30)
-    assert not bringer.works
+    publisher = PumpPublisher(send)
+    publisher.publish("main", "needed1")
+    assert publisher.drain(30)
+    assert not publisher.works
     away = False
-    bringer.bring("main", "needed2")
-    assert bringer.drain(30)
-    assert bringer.works
+    publisher.publish("main", "needed2")
+    assert publisher.drain(30)
+    assert publisher.works
 
 
 def test_what_the_broker_does_not_take_is_done_here_once() -> None:
     """The one who asked knows first that the broker hangs; others would find out one after the other."""
     broker_answers = threading.Event()
     done: list[tuple[str, str]] = []
-    bringer = Bringer(lambda *_: broker_answers.wait(), lambda *request: done.append(request))
-    bringer.stand_in()
-    bringer.bring("main", "needed1")
-    bringer.bring("main", "needed2")
-    wait_until(lambda: not bringer.works, what="word that the broker hangs")
-    bringer.stand_in()
-    bringer.stand_in()
+    publisher = PumpPublisher(lambda *_: broker_answers.wait(), lambda *request: done.append(request))
+    publisher.stand_in()
+    publisher.publish("main", "needed1")
+    publisher.publish("main", "needed2")
+    wait_until(lambda: not publisher.works, what="word that the broker hangs")
+    publisher.stand_in()
+    publisher.stand_in()
     wait_until(lambda: done, what="the work")
-    bringer.bring("other", "needed3")
-    bringer.stand_in()
+    publisher.publish("other", "needed3")
+    publisher.stand_in()
     wait_until(lambda: len(done) == 2, what="more work")
     broker_answers.set()
-    assert bringer.drain(30)
-    bringer.bring("main", "needed4")
-    assert bringer.drain(30)
-    bringer.stand_in()
+    assert publisher.drain(30)
+    publisher.publish("main", "needed4")
+    assert publisher.drain(30)
+    publisher.stand_in()
 
     assert done == [("main", "needed2"), ("other", "needed3")]
 
 
 FORKS = """
 import os
-from outbound_chat_worker.publisher import Bringer
+from outbound_chat_worker.publisher import PumpPublisher
 
 said, told = os.pipe()
-bringer = Bringer(lambda budget, nonce: os.write(told, nonce.encode()))
-bringer.bring("main", "parent ")
-bringer.drain(30)
+publisher = PumpPublisher(lambda budget, nonce: os.write(told, nonce.encode()))
+publisher.publish("main", "parent ")
+publisher.drain(30)
 if os.fork() == 0:
-    bringer.bring("main", "child")
-    os._exit(0 if bringer.drain(30) else 1)
+    publisher.publish("main", "child")
+    os._exit(0 if publisher.drain(30) else 1)
 assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
 print(os.read(said, 100).decode())
 """
