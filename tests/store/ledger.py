@@ -303,10 +303,10 @@ class Ledger:
         self,
         *leased: tuple[str, str],
         pump: str = PUMP,
-        place: Literal["idle", "full", "left"] = "full",
+        load: Literal["idle", "full", "left"] = "full",
         lease_ms: int = LEASE_MS,
     ) -> scripts.Renewed:
-        return self.run(scripts.renew(self.keys, pump=pump, place=place, lease_ms=lease_ms, leased=leased))
+        return self.run(scripts.renew(self.keys, pump=pump, load=load, lease_ms=lease_ms, leased=leased))
 
     def leave(self, *, pump: str = PUMP, warm: bool = False, unanswered: str = "") -> str:
         return self.run(scripts.leave(self.keys, pump=pump, warm=warm, unanswered=unanswered))

@@ -18,7 +18,7 @@ def full_claim(ledger: Ledger, pump: str, *, first: bool = False, wanted: int = 
 
 def renewal(ledger: Ledger) -> ScriptCall[Renewed]:
     """Of a pump whose threads are all busy."""
-    return scripts.renew(ledger.keys, pump="pump-1", place="full", lease_ms=LEASE_MS, leased=())
+    return scripts.renew(ledger.keys, pump="pump-1", load="full", lease_ms=LEASE_MS, leased=())
 
 
 @pytest.mark.parametrize("max_pumps", [2, 3])
@@ -148,7 +148,7 @@ def test_a_pump_that_signed_off_keeps_its_leases_and_not_its_place(ledger: Ledge
     ledger.forget_request()
     ledger.run_out("pumps")
 
-    assert ledger.renew((taken.ids[0], taken.claim), place="left") == Renewed(1, wakeup="")
+    assert ledger.renew((taken.ids[0], taken.claim), load="left") == Renewed(1, wakeup="")
     assert ledger.tend().wakeup
 
 
@@ -167,8 +167,8 @@ def test_a_pump_with_room_asks_for_no_other(ledger: Ledger) -> None:
     taken = ledger.take(1)
     ledger.forget_request()
 
-    assert not ledger.renew((taken.ids[0], taken.claim), place="idle").wakeup
-    assert ledger.renew((taken.ids[0], taken.claim), place="full").wakeup
+    assert not ledger.renew((taken.ids[0], taken.claim), load="idle").wakeup
+    assert ledger.renew((taken.ids[0], taken.claim), load="full").wakeup
 
 
 def test_a_pump_that_comes_on_an_old_request_is_dismissed(ledger: Ledger) -> None:

@@ -43,7 +43,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "submit": scripts.submit(KEYS, lane=LANE, max_age_ms=1, rejected=0, jobs=[new_job()] * items),
         "claim": scripts.claim(KEYS, pump="p", claim_id="c", wanted=1, lease_ms=1, linger_ms=0, nonce="n"),
         "finish": scripts.finish(KEYS, [RESULT] * items),
-        "renew": scripts.renew(KEYS, pump="p", place="full", lease_ms=1, leased=[("id", "claim")] * items),
+        "renew": scripts.renew(KEYS, pump="p", load="full", lease_ms=1, leased=[("id", "claim")] * items),
         "leave": scripts.leave(KEYS, pump="p", warm=True, unanswered=""),
         "tend": scripts.tend(KEYS, worker="w", version="v"),
         "cancel": scripts.cancel(KEYS, "id"),

@@ -51,7 +51,7 @@ def a_pump(runtime: Runtime, publisher: PumpPublisher | None = None) -> Pump:
     return Pump(
         runtime,
         "main",
-        nonce="brought",
+        nonce="asked",
         stopping=threading.Event(),
         publisher=publisher or PumpPublisher(lambda *_: None),
     )

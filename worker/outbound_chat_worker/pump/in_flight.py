@@ -1,6 +1,7 @@
 """The jobs that a pump has in flight: one a thread, and as many again in stock while calls are quick (prefetch).
 
-The stock is there so that no thread waits while the pump talks to Redis, and so that one script serves several jobs: with calls of 50 ms on 16 threads that is a quarter of a script a job, where it would be two.
+The stock is there so that no thread waits while the pump talks to Redis, and so that one script serves several jobs:
+with calls of 50 ms on 16 threads that is a quarter of a script a job, where it would be two.
 """
 
 import time
@@ -31,7 +32,7 @@ class _Held:
 
 
 class InFlight:
-    """Tracks the jobs in flight of one pump with so many threads. Use it from the main thread, but for `note_latency`."""
+    """Tracks the jobs in flight of one pump. For its main thread alone, except `note_latency`."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads

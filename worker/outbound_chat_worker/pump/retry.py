@@ -192,7 +192,7 @@ def judge(error: Exception, *, left: bool = True, personal: Sequence[str] | None
     """The rule for an error of a call, with what the provider said of it.
 
     `left`: whether the call left. Before that the sender's role may have been asked for, and nothing was sent.
-    `personal`: texts that no message may repeat; None: they are not known, so an error that nobody foresaw says its kind.
+    `personal`: texts that no message may repeat; None: unknown, so an unforeseen error says its kind alone.
     """
     verdict = _judge(error, personal)
     return verdict if left else replace(verdict, rule=_before_it_left(error, verdict.rule))

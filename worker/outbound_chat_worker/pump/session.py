@@ -102,11 +102,11 @@ class PumpSession:
             self._publisher.pass_on(self._budget, nonce)
         return bool(nonce)
 
-    def renew(self, place: Literal["idle", "full", "left"], in_flight: Mapping[str, str]) -> None:
+    def renew(self, load: Literal["idle", "full", "left"], in_flight: Mapping[str, str]) -> None:
         """Says that the pump lives, and renews the leases of its calls."""
         leased = list(in_flight.items())
         try:
-            call = scripts.renew(self._keys, pump=self._pump, place=place, lease_ms=self._lease_ms, leased=leased)
+            call = scripts.renew(self._keys, pump=self._pump, load=load, lease_ms=self._lease_ms, leased=leased)
             self.publish(self._runtime.store.run(call).wakeup)
         except StoreError as error:
             logger.warning("budget %s: leases can't be renewed: %s", self._budget, error)

@@ -214,13 +214,13 @@ def finish(keys: Keys, results: Sequence[Result]) -> ScriptCall[list[str]]:
 
 
 def renew(
-    keys: Keys, *, pump: str, place: Literal["idle", "full", "left"], lease_ms: int, leased: Sequence[tuple[str, str]]
+    keys: Keys, *, pump: str, load: Literal["idle", "full", "left"], lease_ms: int, leased: Sequence[tuple[str, str]]
 ) -> ScriptCall[Renewed]:
     """Lengthens the leases of `(local id, claim id)` pairs.
 
-    `place`: the pump has room for more jobs (`idle`), has none (`full`), or has signed off (`left`).
+    `load`: the pump has room for more jobs (`idle`), has none (`full`), or has signed off (`left`).
     """
-    args: list[str | int] = [pump, place, lease_ms, *(part for pair in leased for part in pair)]
+    args: list[str | int] = [pump, load, lease_ms, *(part for pair in leased for part in pair)]
     return ScriptCall("renew", keys, args, lambda reply: Renewed(int(reply[0]), reply[1]))
 
 

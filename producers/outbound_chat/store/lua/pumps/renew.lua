@@ -1,7 +1,7 @@
 -- renew: lengthens the leases of calls that still run, and says that their pump lives.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] pump: who asks
--- ARGV[2] place: 'idle' while the pump has room for more jobs, 'full' while it has none, 'left' when it has signed off
+-- ARGV[2] load: 'idle' while the pump has room for more jobs, 'full' while it has none, 'left' when it has signed off
 --         and only ends its calls
 -- ARGV[3] lease_ms: time until another may claim the jobs
 -- then 2 for each job: id, claim
@@ -10,8 +10,8 @@
 -- keeps   a lease that was lost stays lost
 -- uses: attempts pump_requests records ring token_bucket unblock
 local renewed = 0
-local place = ARGV[2]
-if place ~= 'left' then
+local load = ARGV[2]
+if load ~= 'left' then
   pump_requests.keep_alive(ARGV[1], 0)
 end
 for i = 4, #ARGV, 2 do
@@ -22,5 +22,5 @@ for i = 4, #ARGV, 2 do
   end
 end
 unblock.place_due_lanes()
-local wanted = place == 'full' and ring.has_work() and token_bucket.call_is_near()
+local wanted = load == 'full' and ring.has_work() and token_bucket.call_is_near()
 return { renewed, wanted and pump_requests.ask_for_one_more(token_bucket.load().max_pumps) or '' }
