@@ -311,11 +311,11 @@ class LedgerMachine(RuleBasedStateMachine):
             assert self.ledger.run(scripts.finish(self.ledger.keys, [result])) == [word]
 
     @precondition(lambda self: self.made)
-    @rule(pump=pumps, place=st.sampled_from(["idle", "full", "left"]), chosen=st.lists(picks, max_size=4))
-    def renew(self, pump: str, place: Any, chosen: list[int]) -> None:
+    @rule(pump=pumps, load=st.sampled_from(["idle", "full", "left"]), chosen=st.lists(picks, max_size=4))
+    def renew(self, pump: str, load: Any, chosen: list[int]) -> None:
         found = {call for pick in chosen if (call := pick_of(self.made, pick))}
         held = [self.model.jobs[call.local_id] for call in found if self.model.jobs[call.local_id].claim == call.claim]
-        answer = self.ledger.renew(*((call.local_id, call.claim) for call in found), pump=pump, place=place)
+        answer = self.ledger.renew(*((call.local_id, call.claim) for call in found), pump=pump, load=load)
         assert answer.leases == len(held)
         for job in held:
             job.lease_end = self.model.now + LEASE_MS

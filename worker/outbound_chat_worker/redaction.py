@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 MOST_CHARACTERS = 300
-REDACTED = "[personal]"
+REDACTED = "[hidden]"
 
 # At DEBUG they write whole requests and answers; at INFO and above they don't.
 _TELL_ALL = ("boto3", "botocore", "urllib3")
