@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.ledger import running_side
 from outbound_chat import AsyncOutboundChat
-from outbound_chat.client import OutboundChat, _hub
+from outbound_chat.client import OutboundChat, waiters
 from outbound_chat.store import AsyncStore, ScriptCall, Store, scripts
 from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.pump.pump import Pump
@@ -80,8 +80,8 @@ def test_a_thousand_who_wait_read_once_and_after_a_lost_connection_in_bulk(
     2 scripts read for all, where a read each would be 1,000 at once, just when the server comes back.
     """
     # The server says when it is lost, and nobody else: not a silence, nor the time for a look at all of them.
-    monkeypatch.setattr(_hub, "READ_SECONDS", PATIENCE)
-    monkeypatch.setattr(_hub, "REREAD_SECONDS", PATIENCE)
+    monkeypatch.setattr(waiters, "READ_SECONDS", PATIENCE)
+    monkeypatch.setattr(waiters, "REREAD_SECONDS", PATIENCE)
 
     def standing() -> bool:
         # One channel more is the connection's own.

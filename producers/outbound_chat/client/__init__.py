@@ -3,9 +3,9 @@
 One description of the verbs (`_verbs`, `_batches`), which yields calls; two thin runners of it.
 """
 
-from outbound_chat.client._async import AsyncOutboundChat
-from outbound_chat.client._batch_keys import FileKey
-from outbound_chat.client._options import BATCH_OPTIONS, ROW_OPTIONS
-from outbound_chat.client._sync import OutboundChat
+from outbound_chat.client.aio import AsyncOutboundChat
+from outbound_chat.client.options import BATCH_OPTIONS, ROW_OPTIONS
+from outbound_chat.client.steps.batch_keys import FileKey
+from outbound_chat.client.sync import OutboundChat
 
 __all__ = ["BATCH_OPTIONS", "ROW_OPTIONS", "AsyncOutboundChat", "FileKey", "OutboundChat"]

@@ -5,15 +5,15 @@ import time
 from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, TypeVar, Unpack
 
-from outbound_chat.client import _listing as listing, _overview as overview
-from outbound_chat.client._batch_keys import FileKey
-from outbound_chat.client._control import Control, Target
-from outbound_chat.client._dead import Dead
-from outbound_chat.client._documented import documented_by
 from outbound_chat.client._operations import DEAD_PAGE, EVENTS_PAGE, POLL_SECONDS, Operations
-from outbound_chat.client._options import DeadFilter, RequestOptions
-from outbound_chat.client._steps import Steps
-from outbound_chat.client._verbs import Verbs
+from outbound_chat.client.documented import documented_by
+from outbound_chat.client.options import DeadFilter, RequestOptions
+from outbound_chat.client.steps import listing as listing, lists as overview
+from outbound_chat.client.steps.base import Steps
+from outbound_chat.client.steps.batch_keys import FileKey
+from outbound_chat.client.steps.dead_letters import Dead
+from outbound_chat.client.steps.holds import Control, Target
+from outbound_chat.client.steps.jobs import Verbs
 from outbound_chat.model.jobs import Batch, Job, JobState
 from outbound_chat.model.operations import BatchPage, BudgetStatus, DeadLetters, Events, Hold, JobPage, Lanes
 

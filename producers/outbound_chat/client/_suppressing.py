@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from typing import TypeVar
 
-from outbound_chat.client._moved import SenderList
-from outbound_chat.client._overview import suppressed_page
-from outbound_chat.client._steps import Steps
-from outbound_chat.client._suppression import (
+from outbound_chat.client.steps.base import Steps
+from outbound_chat.client.steps.jobs import Verbs
+from outbound_chat.client.steps.lists import suppressed_page
+from outbound_chat.client.steps.moved_senders import SenderList
+from outbound_chat.client.steps.suppression import (
     Chunk,
     NumberWriter,
     OnProgress,
@@ -15,7 +16,6 @@ from outbound_chat.client._suppression import (
     not_text,
     removing,
 )
-from outbound_chat.client._verbs import Verbs
 from outbound_chat.model.operations import SuppressedNumber, SuppressedPage
 from outbound_chat.store.scripts import FIRST_PAGE
 from outbound_chat_config import Settings

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from outbound_chat.client._checks import Errors, Timing
+from outbound_chat.client.steps.validation import Errors, Timing
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
 from outbound_chat.request import Code

@@ -5,9 +5,9 @@ Steps that a client runs, as those of `_verbs`.
 
 from collections.abc import Callable, Collection, Sequence
 
-from outbound_chat.client._checks import Errors, check_label
-from outbound_chat.client._numbers import NumberList
-from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.suppression_list import NumberList
+from outbound_chat.client.steps.validation import Errors, check_label
 from outbound_chat.encryption import Seal
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.model.operations import SuppressedNumber

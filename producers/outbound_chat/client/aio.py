@@ -6,20 +6,20 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from outbound_chat.client._batch_keys import FileKey
-from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected, OnStart
-from outbound_chat.client._control import Control
-from outbound_chat.client._documented import documented_by
-from outbound_chat.client._hub import Hub, Waiter
 from outbound_chat.client._operations_async import AsyncOperations
-from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
-from outbound_chat.client._preflight import BatchPreflight
-from outbound_chat.client._steps import Steps
 from outbound_chat.client._suppressing import AsyncSuppressing
-from outbound_chat.client._sync import Ending, OutboundChat
-from outbound_chat.client._verbs import Verbs, time_left
-from outbound_chat.client._webhooks import AsyncWebhooks
-from outbound_chat.client._why import why
+from outbound_chat.client.documented import documented_by
+from outbound_chat.client.options import ApiOptions, BatchOptions, JobOptions
+from outbound_chat.client.steps.base import Steps
+from outbound_chat.client.steps.batch_keys import FileKey
+from outbound_chat.client.steps.batches import BatchWriter, OnProgress, OnRejected, OnStart
+from outbound_chat.client.steps.holds import Control
+from outbound_chat.client.steps.jobs import Verbs, time_left
+from outbound_chat.client.steps.preflight import BatchPreflight
+from outbound_chat.client.steps.webhooks import AsyncWebhooks
+from outbound_chat.client.steps.why import why
+from outbound_chat.client.sync import Ending, OutboundChat
+from outbound_chat.client.waiters import Hub, Waiter
 from outbound_chat.model.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable, UnknownBatch
 from outbound_chat.model.jobs import Batch, BatchReceipt, Job, Preflight
 from outbound_chat.model.why import Why

@@ -5,7 +5,7 @@ Steps that a client runs, as those of `_verbs`.
 
 import logging
 
-from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.model.errors import StoreError
 from outbound_chat.store import ACCESS, Keys, scripts
 

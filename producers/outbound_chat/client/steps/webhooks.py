@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import TypeVar
 
-from outbound_chat.client._documented import documented_by
-from outbound_chat.client._steps import Steps, ask
-from outbound_chat.client._verbs import Verbs
+from outbound_chat.client.documented import documented_by
+from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.jobs import Verbs
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.operations import DeadWebhook, WebhookHost
 from outbound_chat.request import Code

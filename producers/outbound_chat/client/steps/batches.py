@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from outbound_chat.client._batch_keys import FileKey, check_batch_key
-from outbound_chat.client._batch_rows import BatchRows
-from outbound_chat.client._budgets import note_budget
-from outbound_chat.client._checks import UNREADABLE_KEY, Errors
-from outbound_chat.client._durability import Guard
-from outbound_chat.client._steps import Steps, ask
-from outbound_chat.client._verbs import Verbs, max_age_ms
+from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.batch_keys import FileKey, check_batch_key
+from outbound_chat.client.steps.batch_rows import BatchRows
+from outbound_chat.client.steps.budgets import note_budget
+from outbound_chat.client.steps.durability import Guard
+from outbound_chat.client.steps.jobs import Verbs, max_age_ms
+from outbound_chat.client.steps.validation import UNREADABLE_KEY, Errors
 from outbound_chat.model.errors import BatchClosed, BatchKeyConflict, FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.jobs import BatchReceipt, BatchStart, Rejection
 from outbound_chat.request import Code

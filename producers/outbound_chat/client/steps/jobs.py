@@ -8,9 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from outbound_chat.client._batch_keys import is_source
-from outbound_chat.client._budgets import note_budget
-from outbound_chat.client._checks import (
+from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.batch_keys import is_source
+from outbound_chat.client.steps.budgets import note_budget
+from outbound_chat.client.steps.durability import Guard
+from outbound_chat.client.steps.new_job import fresh_job, new_job
+from outbound_chat.client.steps.progress import batch_from_book
+from outbound_chat.client.steps.quiet_hours import out_of_quiet_hours
+from outbound_chat.client.steps.validation import (
     UNREADABLE_KEY,
     Errors,
     Timing,
@@ -20,11 +25,6 @@ from outbound_chat.client._checks import (
     check_tenant,
     check_timing,
 )
-from outbound_chat.client._durability import Guard
-from outbound_chat.client._jobs import fresh_job, new_job
-from outbound_chat.client._progress import batch_from_book
-from outbound_chat.client._quiet import out_of_quiet_hours
-from outbound_chat.client._steps import Steps, ask
 from outbound_chat.encryption import Seal
 from outbound_chat.model.errors import (
     FieldError,

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from outbound_chat.client._checks import Errors, Timing
-from outbound_chat.client._quiet import out_of_quiet_hours
-from outbound_chat.client._steps import Steps, ask
-from outbound_chat.client._verbs import Verbs, max_age_ms
+from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.jobs import Verbs, max_age_ms
+from outbound_chat.client.steps.quiet_hours import out_of_quiet_hours
+from outbound_chat.client.steps.validation import Errors, Timing
 from outbound_chat.encryption import Seal
 from outbound_chat.model.errors import (
     FieldError,

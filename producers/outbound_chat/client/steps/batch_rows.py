@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from outbound_chat.client._batch_keys import FileKey, hashes_of
-from outbound_chat.client._checks import (
+from outbound_chat.client.options import ROW_OPTIONS
+from outbound_chat.client.steps.batch_keys import FileKey, hashes_of
+from outbound_chat.client.steps.jobs import Verbs
+from outbound_chat.client.steps.new_job import new_job
+from outbound_chat.client.steps.quiet_hours import ServerClock, out_of_quiet_hours
+from outbound_chat.client.steps.validation import (
     FARTHEST_BACK,
     LONGEST_NAME,
     Errors,
@@ -18,10 +22,6 @@ from outbound_chat.client._checks import (
     check_timing,
     check_weight,
 )
-from outbound_chat.client._jobs import new_job
-from outbound_chat.client._options import ROW_OPTIONS
-from outbound_chat.client._quiet import ServerClock, out_of_quiet_hours
-from outbound_chat.client._verbs import Verbs
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Priority

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from outbound_chat.client._checks import LONGEST_REASON, Errors, check_label, check_tenant
-from outbound_chat.client._moved import left_behind
-from outbound_chat.client._steps import Steps, ask
-from outbound_chat.client._verbs import Verbs
+from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.jobs import Verbs
+from outbound_chat.client.steps.moved_senders import left_behind
+from outbound_chat.client.steps.validation import LONGEST_REASON, Errors, check_label, check_tenant
 from outbound_chat.model.errors import BatchClosed, FieldError, InvalidJob, SettingsError, UnknownBatch
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.operations import Hold

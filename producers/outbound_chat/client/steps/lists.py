@@ -2,10 +2,10 @@
 
 import re
 
-from outbound_chat.client._moved import SenderList
-from outbound_chat.client._numbers import MARKED
-from outbound_chat.client._steps import Steps, ask
-from outbound_chat.client._verbs import Verbs
+from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.jobs import Verbs
+from outbound_chat.client.steps.moved_senders import SenderList
+from outbound_chat.client.steps.suppression_list import MARKED
 from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Job, JobState

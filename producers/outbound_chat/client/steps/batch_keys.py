@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from outbound_chat.client._checks import LONGEST_KEY, Errors
+from outbound_chat.client.steps.validation import LONGEST_KEY, Errors
 from outbound_chat.encryption import Seal
 from outbound_chat.model.errors import FieldError
 from outbound_chat.request import Code

@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from outbound_chat.client._batch_keys import FileKey
-from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected, OnStart
-from outbound_chat.client._control import Control
 from outbound_chat.client._operations import Operations
-from outbound_chat.client._options import ApiOptions, BatchOptions, JobOptions
-from outbound_chat.client._preflight import BatchPreflight
-from outbound_chat.client._steps import Steps
 from outbound_chat.client._suppressing import Suppressing
-from outbound_chat.client._verbs import Verbs, time_left
-from outbound_chat.client._webhooks import Webhooks
-from outbound_chat.client._why import why
+from outbound_chat.client.options import ApiOptions, BatchOptions, JobOptions
+from outbound_chat.client.steps.base import Steps
+from outbound_chat.client.steps.batch_keys import FileKey
+from outbound_chat.client.steps.batches import BatchWriter, OnProgress, OnRejected, OnStart
+from outbound_chat.client.steps.holds import Control
+from outbound_chat.client.steps.jobs import Verbs, time_left
+from outbound_chat.client.steps.preflight import BatchPreflight
+from outbound_chat.client.steps.webhooks import Webhooks
+from outbound_chat.client.steps.why import why
 from outbound_chat.model.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable
 from outbound_chat.model.jobs import Batch, BatchReceipt, Job, Preflight
 from outbound_chat.model.why import Why

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from outbound_chat.client._why_sentences import (
+from outbound_chat.client.steps.why_sentences import (
     end_of,
     hold_sentence,
     last_error,

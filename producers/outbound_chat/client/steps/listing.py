@@ -4,9 +4,9 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from outbound_chat.client._progress import NO_WORKER, batch_from_book
-from outbound_chat.client._steps import Steps, ask
-from outbound_chat.client._verbs import Verbs
+from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.jobs import Verbs
+from outbound_chat.client.steps.progress import NO_WORKER, batch_from_book
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Batch
 from outbound_chat.model.operations import BatchPage

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.encryption import Damaged, Seal
 from outbound_chat.model.errors import MissingKey, StoreError
 from outbound_chat.model.operations import SuppressedNumber

@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from outbound_chat.client._steps import Steps, ask
-from outbound_chat.client._verbs import Verbs
-from outbound_chat.client._why_stops import HAIR, Line, Stop, end_or_call, stops_of
+from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.jobs import Verbs
+from outbound_chat.client.steps.why_rules import HAIR, Line, Stop, end_or_call, stops_of
 from outbound_chat.model.durations import after
 from outbound_chat.model.errors import UnknownJob
 from outbound_chat.model.ids import split_id

@@ -8,8 +8,8 @@ https://valkey.io/commands/waitaof/
 
 from collections.abc import Sequence
 
-from outbound_chat.client._checks import Errors
-from outbound_chat.client._steps import Steps, ask
+from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.validation import Errors
 from outbound_chat.model.errors import FieldError, NotDurable, StoreError
 from outbound_chat.request import Code
 from outbound_chat.store import Forbidden, Keys, lacking, scripts

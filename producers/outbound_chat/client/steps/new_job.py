@@ -2,7 +2,7 @@
 
 import hashlib
 
-from outbound_chat.client._checks import Timing, fingerprints
+from outbound_chat.client.steps.validation import Timing, fingerprints
 from outbound_chat.encryption import Seal
 from outbound_chat.model.jobs import Job
 from outbound_chat.request import ChatRequest

@@ -6,8 +6,8 @@ Steps that a client runs, as those of `_verbs`. Holds one chunk of numbers at a 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from outbound_chat.client._moved import SenderList
-from outbound_chat.client._steps import Steps
+from outbound_chat.client.steps.base import Steps
+from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.model.errors import FieldError, InvalidNumbers
 from outbound_chat.model.jobs import Rejection
 from outbound_chat.request import number_fault

@@ -14,9 +14,9 @@ from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, Self
 
-from outbound_chat.client._batches import BatchWriter, OnProgress, OnRejected
-from outbound_chat.client._steps import Steps, ask
-from outbound_chat.client._verbs import Verbs, max_age_ms
+from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.batches import BatchWriter, OnProgress, OnRejected
+from outbound_chat.client.steps.jobs import Verbs, max_age_ms
 from outbound_chat.forecast import Chats, Lane, Pace, predict, rate_now
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import ExpiringRow, Preflight, Priority
