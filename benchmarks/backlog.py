@@ -6,7 +6,7 @@ import time
 from benchmarks.arrivals import percentile
 from benchmarks.report import Report
 from benchmarks.stack import SENDER, TEXT, Allowance, Bench, running_bench
-from tests.harness import number
+from tests.support.harness import number
 
 URGENT_TABLE = "Urgent: from before enqueue to the call's arrival"
 TURN_TABLE = "Turns: jobs of the backlog that went before another tenant's single bulk job"

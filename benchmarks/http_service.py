@@ -20,7 +20,7 @@ import httpx
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import Store, scripts
 from outbound_chat.store.scripts import Claimed, Result
-from tests.harness import Harness, free_port, number, running_harness
+from tests.support.harness import Harness, free_port, number, running_harness
 
 JOB = {"sender": "support", "text": "Your parcel arrives today"}
 TICKS = os.sysconf("SC_CLK_TCK")

@@ -17,8 +17,8 @@ from outbound_chat.request import ChatRequest
 from outbound_chat.store import Keys, ScriptCall, Store, scripts
 from outbound_chat.store.scripts import NewJob, Result
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.harness import number
 from tests.store.ledger import DAY_MS, Ledger, Taken, lane, new_job
+from tests.support.harness import number
 
 T = TypeVar("T")
 

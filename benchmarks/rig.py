@@ -21,7 +21,7 @@ from outbound_chat.store import Keys
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.local.processes import end, spawn
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
-from tests.harness import sender
+from tests.support.harness import sender
 
 TICKS = os.sysconf("SC_CLK_TCK")
 READY_SECONDS = 120.0

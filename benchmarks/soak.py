@@ -15,7 +15,7 @@ from typing import NoReturn
 from benchmarks.report import Report, run
 from benchmarks.stack import SENDER, TEXT, Allowance, Bench, running_bench
 from outbound_chat_worker.sandbox import Fault, FaultKind
-from tests.harness import number
+from tests.support.harness import number
 
 TABLE = "Soak: resident memory of each worker"
 MOST_GROWTH = 1.05

@@ -15,8 +15,8 @@ from pathlib import Path
 from outbound_chat.model.jobs import BatchReceipt
 from outbound_chat.store import Store
 from outbound_chat_worker.sandbox import SandboxArrival, SandboxOptions
-from tests.harness import Harness, number, running_harness
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number, running_harness
+from tests.support.waiting import wait_until
 
 SENDER = "support"
 TEXT = "Your appointment is tomorrow at ten o'clock."

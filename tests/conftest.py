@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Harness, running_harness
-from tests.waiting import wait_until
+from tests.support.harness import Harness, running_harness
+from tests.support.waiting import wait_until
 
 _RUN = "PYTEST_RUN_OF_OUTBOUND_CHAT"
 """The variable by which the processes of one run of the suite are known, whoever started them."""

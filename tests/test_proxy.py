@@ -11,9 +11,9 @@ from queue import SimpleQueue
 
 import pytest
 
-from tests.proxy import Proxy, Way, running_proxy
-from tests.tls import make_certificates
-from tests.waiting import wait_until
+from tests.support.proxy import Proxy, Way, running_proxy
+from tests.support.tls import make_certificates
+from tests.support.waiting import wait_until
 
 PATIENCE = 60.0
 """Bites on failure only."""

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests import warm
-from tests.harness import Harness
-from tests.waiting import wait_until
+from tests.support import warm
+from tests.support.harness import Harness
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all starts are cold")
 CLI = [sys.executable, "-m", "outbound_chat.cli"]
 ENDS_AT_ONCE = """
 import os, sys
 from pathlib import Path
-from tests import warm
+from tests.support import warm
 environment = {**os.environ, "OUTBOUND_CHAT_REDIS_URL": "redis://127.0.0.1:1/0"}
 command = [sys.executable, "-m", "outbound_chat_worker"]
 print(warm.start(command, environment=environment, folder=Path.cwd(), descriptors=(0, 2, 2)).pid, flush=True)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 from . import ledger
 from .faults import Fault
@@ -14,7 +14,7 @@ from .rig import Rig
 from .traffic import TEXT
 
 INVARIANTS_SECONDS = 15.0
-# Numbers of `tests.harness.number`, as they are or as people write them.
+# Numbers of `tests.support.harness.number`, as they are or as people write them.
 _NUMBER = rb"(?<!\d)(?:1[\s().\-\xa0]{0,3})?212[\s().\-\xa0]{0,3}20\d[\s().\-\xa0]{0,3}\d{4}(?!\d)"
 _PERSONAL = re.compile(_NUMBER + rb"|" + re.escape(TEXT.split()[1].encode()))
 

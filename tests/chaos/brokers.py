@@ -10,7 +10,7 @@ from typing import Protocol
 import redis
 
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.rabbitmq import RabbitMQ
+from tests.support.rabbitmq import RabbitMQ
 
 QUEUE_KEY = "oc:celery:outbound-chat"
 

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.rabbitmq import missing
-from tests.waiting import wait_until
+from tests.support.rabbitmq import missing
+from tests.support.waiting import wait_until
 
 from .faults import Fault
 from .rig import BUDGET, Rig, RigOptions

@@ -4,8 +4,8 @@ from datetime import timedelta
 from functools import partial
 
 from outbound_chat_worker.local.processes import end
-from tests.shifted import ShiftedClock
-from tests.waiting import wait_until
+from tests.support.shifted import ShiftedClock
+from tests.support.waiting import wait_until
 
 from .faults import Fault
 from .rig import Rig

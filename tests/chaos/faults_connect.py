@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from outbound_chat_worker.sandbox import Fault as Answer, FaultKind
-from tests.harness import sender
-from tests.proxy import running_proxy
-from tests.tls import make_certificates
+from tests.support.harness import sender
+from tests.support.proxy import running_proxy
+from tests.support.tls import make_certificates
 
 from .faults import Fault
 from .rig import Rig, RigOptions

@@ -22,7 +22,7 @@ import redis
 
 from outbound_chat.client import OutboundChat
 from outbound_chat_worker.local.embedded import find_server
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 from .brokers import frozen
 from .faults import Fault

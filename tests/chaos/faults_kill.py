@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 from .faults import Fault
 from .rig import LEASE_SECONDS, Rig, RigOptions, children

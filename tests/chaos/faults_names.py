@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests import names
-from tests.harness import sender
+from tests.support import names
+from tests.support.harness import sender
 
 from .faults import Fault
 from .faults_connect import KIND, PROMISE, patient

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from outbound_chat.client import OutboundChat
-from tests.proxy import Proxy, Way
+from tests.support.proxy import Proxy, Way
 
 from .faults import Fault
 from .faults_connect import PROXIED

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import StoreError
-from tests.clusters import Node, SlotMove, move_at_once, slot_of
+from tests.support.clusters import Node, SlotMove, move_at_once, slot_of
 
 from .faults import Fault
 from .faults_failover import lacks_valkey_9

@@ -7,7 +7,7 @@ sandbox show that the step was reached before the worker is killed.
 from collections.abc import Callable
 from datetime import timedelta
 
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 from .faults import Fault
 from .rig import LATENCY, LEASE_SECONDS, Rig, RigOptions

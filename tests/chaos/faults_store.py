@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from outbound_chat_worker.local.processes import end
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 from .brokers import frozen
 from .faults import Fault

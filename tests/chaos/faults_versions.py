@@ -5,8 +5,8 @@ import subprocess
 from functools import partial
 
 from outbound_chat_worker.local.processes import end
-from tests.versions import NEXT, make_next_version
-from tests.waiting import wait_until
+from tests.support.versions import NEXT, make_next_version
+from tests.support.waiting import wait_until
 
 from .faults import Fault
 from .rig import LEASE_SECONDS, Rig

@@ -22,11 +22,11 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.store import Store
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.clusters import Cluster, SlotMove, slot_of
-from tests.harness import UNLIMITED, Harness, sender
-from tests.proxy import Proxy, running_proxy
-from tests.sentinels import SentinelSet
-from tests.waiting import wait_until
+from tests.support.clusters import Cluster, SlotMove, slot_of
+from tests.support.harness import UNLIMITED, Harness, sender
+from tests.support.proxy import Proxy, running_proxy
+from tests.support.sentinels import SentinelSet
+from tests.support.waiting import wait_until
 
 from .brokers import Broker, RedisBroker, start_broker
 from .sampler import Sampler

@@ -13,7 +13,7 @@ from tests.chaos.audit import Outcome
 from tests.chaos.campaign import Rigs, draw, run_one
 from tests.chaos.faults import Fault, all_faults
 from tests.chaos.rig import Rig, RigOptions
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 BY_NAME = {f"{fault.kind}/{fault.name}": fault for fault in all_faults()}
 

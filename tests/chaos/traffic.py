@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import StoreError
-from tests.harness import number
+from tests.support.harness import number
 
 PAUSE_SECONDS = 0.02
 SINGLES = 10

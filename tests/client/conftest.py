@@ -8,7 +8,7 @@ import pytest
 
 from outbound_chat import OutboundChat
 from outbound_chat.store import Store
-from tests.harness import WHATSAPP_SOURCE, sender
+from tests.support.harness import WHATSAPP_SOURCE, sender
 
 VALUES: dict[str, Any] = {
     "senders": {"support": sender(), "chat": sender(channel="whatsapp", source=WHATSAPP_SOURCE)},

@@ -17,7 +17,7 @@ from outbound_chat.model.errors import FieldError
 from outbound_chat.request import Code
 from outbound_chat.store import AsyncStore, Store
 from tests.client.conftest import VALUES
-from tests.harness import number
+from tests.support.harness import number
 
 
 def test_a_batch_takes_good_rows_and_names_the_bad_ones(chat: OutboundChat) -> None:

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from outbound_chat import IdempotencyConflict, InvalidJob, JobState, OutboundChat, Priority, SettingsError, UnknownJob
-from tests.harness import FLOW_ID, INSTANCE_ID, SOURCE, number
+from tests.support.harness import FLOW_ID, INSTANCE_ID, SOURCE, number
 
 REQUEST: dict[str, Any] = {
     "SourceEndpoint": {"Type": "CONNECT_PHONENUMBER_ARN", "Address": SOURCE},

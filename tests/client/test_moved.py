@@ -13,7 +13,7 @@ from outbound_chat.store import Store, scripts
 from outbound_chat.store.scripts import Claimed
 from outbound_chat_config import Settings
 from outbound_chat_worker.runtime import Runtime
-from tests.harness import INSTANCE_ID, number, sender
+from tests.support.harness import INSTANCE_ID, number, sender
 
 Open = Callable[..., OutboundChat]
 

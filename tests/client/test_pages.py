@@ -3,7 +3,7 @@
 import pytest
 
 from outbound_chat import InvalidJob, JobState, OutboundChat, UnknownBatch
-from tests.harness import number
+from tests.support.harness import number
 
 
 def _rows(count: int) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ import time_machine
 from outbound_chat import AsyncOutboundChat, InvalidJob, OutboundChat, Preflight
 from outbound_chat.store import AsyncStore, Store
 from tests.client.conftest import VALUES
-from tests.harness import number, sender
+from tests.support.harness import number, sender
 
 
 def seconds_of(flight: Preflight) -> float:

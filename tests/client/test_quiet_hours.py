@@ -9,7 +9,7 @@ import pytest
 
 from outbound_chat import AsyncOutboundChat, JobState, OutboundChat
 from outbound_chat.store import AsyncStore, Store
-from tests.harness import sender
+from tests.support.harness import sender
 
 LONDON = "+442079460100"
 SENDERS = {"night": sender(quiet_hours="21:00-08:00")}

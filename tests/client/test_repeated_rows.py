@@ -12,8 +12,8 @@ import time_machine
 from outbound_chat import AsyncOutboundChat, InvalidJob, OutboundChat
 from outbound_chat.store import AsyncStore, ScriptCall, Store
 from tests.client.conftest import VALUES
-from tests.harness import number, sender
-from tests.waiting import T
+from tests.support.harness import number, sender
+from tests.support.waiting import T
 
 DAY = timedelta(days=1)
 

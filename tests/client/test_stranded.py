@@ -10,7 +10,7 @@ from outbound_chat.cli.doctor.stranded_budgets import stranded_checks
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.store import Store
 from outbound_chat_config import Settings
-from tests.harness import number, sender
+from tests.support.harness import number, sender
 
 
 def values(budget: str, **changes: Any) -> dict[str, Any]:

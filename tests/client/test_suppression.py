@@ -10,7 +10,7 @@ import pytest
 from outbound_chat import AsyncOutboundChat, InvalidJob, InvalidNumbers, OutboundChat, Rejection, SettingsError
 from outbound_chat.store import AsyncStore
 from tests.client.conftest import VALUES
-from tests.harness import number
+from tests.support.harness import number
 
 
 def listed(chat: OutboundChat, sender: str = "support") -> list[str]:

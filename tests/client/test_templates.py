@@ -10,7 +10,7 @@ import pytest
 
 from outbound_chat import InvalidJob, OutboundChat
 from outbound_chat.request.templates import Template
-from tests.harness import number
+from tests.support.harness import number
 
 ANN = {"to": number(1), "first_name": "Ann", "order": 17}
 

@@ -15,8 +15,8 @@ from outbound_chat.store import Store, scripts
 from outbound_chat.store.scripts import Claimed, Result
 from outbound_chat_worker.local.embedded import EmbeddedServer, embedded_server
 from tests.client.conftest import VALUES
-from tests.harness import number
-from tests.waiting import wait_until
+from tests.support.harness import number
+from tests.support.waiting import wait_until
 
 REREAD_SECONDS = 2.0
 HOUR_MS = 3_600_000

@@ -6,7 +6,7 @@ import pytest
 
 from outbound_chat import OutboundChat, WaitReason
 from outbound_chat.model.durations import after, length_of
-from tests.harness import number
+from tests.support.harness import number
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from outbound_chat_config import Settings, parse_cluster_url, parse_sentinel_url
-from tests.tls import Certificates, make_certificates
+from tests.support.tls import Certificates, make_certificates
 
 from .given import refused
 

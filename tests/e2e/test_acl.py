@@ -19,10 +19,10 @@ import redis
 from outbound_chat import AsyncOutboundChat, JobState, OutboundChat
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.harness import Harness, free_port, number, sender
 from tests.http.conftest import start_service
-from tests.receiver import Receiver
-from tests.waiting import wait_until
+from tests.support.harness import Harness, free_port, number, sender
+from tests.support.receiver import Receiver
+from tests.support.waiting import wait_until
 
 PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"
 LINES = {line.split()[2]: line for line in re.findall(r"^ACL SETUSER .+$", PAGE.read_text("utf-8"), re.MULTILINE)}

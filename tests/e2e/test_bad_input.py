@@ -17,7 +17,7 @@ from typer.main import get_command
 from outbound_chat import JobState
 from outbound_chat.cli.app import app
 from outbound_chat.store import Store
-from tests.harness import Harness, number, running_harness
+from tests.support.harness import Harness, number, running_harness
 
 
 @pytest.fixture(scope="module")

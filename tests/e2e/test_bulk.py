@@ -19,9 +19,9 @@ import time_machine
 
 from outbound_chat import BatchKeyConflict, BatchStart, JobState
 from outbound_chat.store import Store
-from tests.harness import Harness, number
-from tests.proxy import running_proxy
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.proxy import running_proxy
+from tests.support.waiting import wait_until
 
 ROWS, EVERY = 5_000, 7
 GOOD = ROWS - ROWS // EVERY

@@ -13,8 +13,8 @@ import pytest
 
 from outbound_chat import JobState
 from outbound_chat_worker.local.supervisor import Supervisor
-from tests.harness import Harness, number
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 from tests.worker.test_environment import OTHERS, READ_BY_THE_APP, READ_BY_THE_COMMAND
 
 # Celery's own command reads the others before any of our code is there, and ends with an error, whatever the app.

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from outbound_chat import JobState
-from tests.harness import Harness, number
-from tests.shifted import ShiftedClock
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.shifted import ShiftedClock
+from tests.support.waiting import wait_until
 
 HOUR = timedelta(hours=1)
 wrong_either_way = pytest.mark.parametrize("ahead", [HOUR, -HOUR], ids=["ahead", "behind"])

@@ -9,8 +9,8 @@ import pytest
 
 from outbound_chat import Job, JobState, OutboundChat
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
-from tests.harness import Harness, number, sender
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number, sender
+from tests.support.waiting import wait_until
 
 ROLE = "arn:aws:iam::123456789012:role/sender"
 SHARED = f"""

@@ -7,8 +7,8 @@ import sys
 import uuid
 from pathlib import Path
 
-from tests.harness import Harness, number
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 
 TAG = "OUTBOUND_TEST_TAG"
 

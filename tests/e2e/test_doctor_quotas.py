@@ -15,7 +15,7 @@ from outbound_chat_worker.cli.quotas import quota_checks
 from outbound_chat_worker.connect import Connect
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
-from tests.harness import Harness, running_harness, sender
+from tests.support.harness import Harness, running_harness, sender
 
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 

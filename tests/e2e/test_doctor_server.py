@@ -15,8 +15,8 @@ from outbound_chat.store import Server, Store, read_servers
 from outbound_chat_config import Settings
 from outbound_chat_worker.cli.checks import worker_checks
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.harness import sender
-from tests.waiting import wait_until
+from tests.support.harness import sender
+from tests.support.waiting import wait_until
 
 Start = Callable[..., EmbeddedServer]
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from outbound_chat.store import Store
-from tests.harness import Harness, number
+from tests.support.harness import Harness, number
 
 BAD = 'to,text,expires_at\n{0},"two\nlines",\n12,Hello,\n{1},Hello,yesterday\n{2},Hello,\n'
 

@@ -16,8 +16,8 @@ import redis
 from outbound_chat import AsyncOutboundChat, BatchStart, InvalidJob, JobState, NotDurable, OutboundChat, StoreError
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.harness import Harness, number, sender
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number, sender
+from tests.support.waiting import wait_until
 
 SHORT = {"timeout": 0.5}
 JOB: dict[str, Any] = {"sender": "support", "to": number(0), "text": "Hello"}

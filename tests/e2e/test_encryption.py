@@ -11,9 +11,9 @@ from outbound_chat.encryption import Seal, new_key
 from outbound_chat_config import EncryptionSettings
 from outbound_chat_worker.local.processes import end
 from outbound_chat_worker.sandbox import Fault, FaultKind
-from tests.harness import Harness, number
-from tests.privacy import content_of
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.privacy import content_of
+from tests.support.waiting import wait_until
 
 KEY, NEXT, NUMBER_KEY = new_key(), new_key(), new_key()
 ON: dict[str, Any] = {"keys": [KEY], "number_key": NUMBER_KEY}

@@ -5,8 +5,8 @@ import redis
 
 from outbound_chat import JobState, OutboundChat, StoreError, StoreUnavailable
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.harness import Harness, number
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 
 JOBS = 3_000
 ROOM = 200_000

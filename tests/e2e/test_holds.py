@@ -6,8 +6,8 @@ import pytest
 
 from outbound_chat import InvalidJob, JobState, OutboundChat, SettingsError, UnknownBatch
 from outbound_chat_worker.sandbox import Fault, FaultKind
-from tests.harness import FLOW_ID, INSTANCE_ID, Harness, number, sender
-from tests.waiting import wait_until
+from tests.support.harness import FLOW_ID, INSTANCE_ID, Harness, number, sender
+from tests.support.waiting import wait_until
 
 
 def _rows(total: int) -> list[dict[str, str]]:

@@ -18,7 +18,7 @@ import redis
 from outbound_chat import InvalidJob
 from outbound_chat.cli.files.job_file import JobFile, UnusableFile
 from outbound_chat.cli.files.number_file import NumberFile
-from tests.harness import Harness, number, running_harness
+from tests.support.harness import Harness, number, running_harness
 
 RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 EVIL = "\x1b[2J\x9b2J\u202egnp.exe[/][bold]"

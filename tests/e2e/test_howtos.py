@@ -13,8 +13,8 @@ import pytest
 
 from outbound_chat import JobState, OutboundChat
 from tests.docs.pages import DOCS, blocks
-from tests.harness import Harness, number
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 
 EXAMPLE = "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"
 SLOW = {"main": {"rate": 2.0, "burst": 2}}

@@ -19,8 +19,8 @@ import pytest
 from outbound_chat import JobState
 from outbound_chat.store.records import Place
 from outbound_chat_worker.sandbox import Fault, FaultKind
-from tests.harness import Harness, number, running_harness, sender
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number, running_harness, sender
+from tests.support.waiting import wait_until
 
 UNKNOWN = "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"
 TIMEOUT = 60.0

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from outbound_chat import JobState
-from tests.harness import Harness, number, sender
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number, sender
+from tests.support.waiting import wait_until
 
 BUSY = ["north", "south", "east", "west"]
 

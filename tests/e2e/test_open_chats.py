@@ -8,7 +8,7 @@ import pytest
 from outbound_chat.cli.doctor.open_chats import batch_warning, open_chat_checks
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat_config import Sender, Settings
-from tests.harness import Harness, number, sender
+from tests.support.harness import Harness, number, sender
 
 INSTANCE_2 = "1a1b2c3d-1111-4222-8333-444455556666"
 

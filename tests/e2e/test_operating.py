@@ -7,8 +7,8 @@ import redis
 
 from outbound_chat import BatchClosed, EventKind, JobState, NotReplayable, OutboundChat, Unprotected
 from outbound_chat_worker.sandbox import Fault, FaultKind
-from tests.harness import Harness, number
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 
 
 def _rows(total: int, start: int = 0) -> list[dict[str, str]]:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from outbound_chat import AsyncOutboundChat
 from outbound_chat.store import scripts
-from tests.harness import Harness, number, sender
 from tests.http.conftest import start_service
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number, sender
+from tests.support.waiting import wait_until
 
 JOBS = int(os.environ.get("ORDER_JOBS", "60"))
 """Of each kind; they decide how long the one call at a time takes."""

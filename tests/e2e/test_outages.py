@@ -14,9 +14,9 @@ from outbound_chat import Job, JobState, OutboundChat, StoreUnavailable
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.local.processes import end
-from tests.harness import Harness, free_port, number
-from tests.proxy import running_proxy
-from tests.waiting import wait_until
+from tests.support.harness import Harness, free_port, number
+from tests.support.proxy import running_proxy
+from tests.support.waiting import wait_until
 
 
 def _rows(total: int, start: int = 0) -> list[dict[str, str]]:

@@ -7,8 +7,8 @@ import pytest
 
 from outbound_chat import JobState
 from outbound_chat_worker.sandbox import Fault, FaultKind
-from tests.harness import Harness, number
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 
 RATE, BURST, JOBS = 20.0, 20, 200
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from outbound_chat import AsyncOutboundChat, JobState
-from tests.harness import Harness, number
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 
 
 def test_a_job_enqueued_before_any_worker_runs_is_sent_once_one_does(stack: Harness) -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from outbound_chat import Batch, JobState, OutboundChat
-from tests.harness import Harness, number
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 
 RATE, BURST, JOBS = 20.0, 20, 200
 CLOSE = 0.1

@@ -21,9 +21,9 @@ from outbound_chat.encryption import new_key
 from outbound_chat.store import Store, scripts
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.sandbox import SANDBOX_SECRET_ACCESS_KEY, Fault, FaultKind
-from tests.harness import Harness, sender
-from tests.privacy import Markers, assert_private, assert_private_files, content_of
-from tests.waiting import wait_until
+from tests.support.harness import Harness, sender
+from tests.support.privacy import Markers, assert_private, assert_private_files, content_of
+from tests.support.waiting import wait_until
 
 TEXT, NAME = "Zwiebelkuchen für Änne, heute frisch", "Brombeerstrauch"
 NUMBERS = [f"+13475{551_300 + index}" for index in range(40)]

@@ -10,8 +10,8 @@ import pytest
 
 from outbound_chat import JobState
 from outbound_chat.store import Store
-from tests.harness import Harness, number
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 
 FOUND_SECONDS = 60.0
 

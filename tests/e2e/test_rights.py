@@ -27,7 +27,7 @@ from outbound_chat.store.scripts import Claimed, Result, WebhookResult
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.runtime import Runtime
-from tests.harness import number, sender
+from tests.support.harness import number, sender
 
 PAGE = (Path(__file__).parents[2] / "docs" / "deployment.md").read_text("utf-8")
 LINES = {line.split()[2]: line for line in re.findall(r"^ACL SETUSER .+$", PAGE, re.MULTILINE)}

@@ -13,9 +13,9 @@ import pytest
 from outbound_chat import JobState, UnknownJob
 from outbound_chat.store import Store
 from outbound_chat_worker.local.processes import end
-from tests.harness import Harness, number
-from tests.sentinels import SentinelSet
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.sentinels import SentinelSet
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import redis
 
 from outbound_chat import JobState
 from outbound_chat_worker.celery import PUMP_TASK, QUEUE
-from tests.harness import Harness, number
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 
 LIST = f"oc:celery:{QUEUE}"
 JOBS = 20

@@ -8,8 +8,8 @@ import pytest
 
 from outbound_chat import Job, JobState, OutboundChat
 from outbound_chat.cli.files.number_file import NumberFile
-from tests.harness import WHATSAPP_SOURCE, Harness, number, sender
-from tests.waiting import wait_until
+from tests.support.harness import WHATSAPP_SOURCE, Harness, number, sender
+from tests.support.waiting import wait_until
 
 NO_MORE = 0.001
 """Calls a second so few that a test sees the burst and nothing more."""

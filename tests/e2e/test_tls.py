@@ -19,10 +19,10 @@ from outbound_chat import AsyncOutboundChat, JobState, OutboundChat, SettingsErr
 from outbound_chat.store import AsyncStore, Store, faults, persist
 from outbound_chat.store.deadline import Deadline
 from outbound_chat_config import Settings
-from tests.harness import Harness, number, sender
-from tests.proxy import running_proxy
-from tests.tls import Certificates, make_certificates
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number, sender
+from tests.support.proxy import running_proxy
+from tests.support.tls import Certificates, make_certificates
+from tests.support.waiting import wait_until
 
 PATIENCE = 60.0
 """Seconds that bite on failure only."""

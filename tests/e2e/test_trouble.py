@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from outbound_chat import JobState, OutboundChat
 from outbound_chat_worker.sandbox import Fault, FaultKind
 from tests.docs.pages import DOCS, blocks
-from tests.harness import Harness, number
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 
 PAGE = DOCS / "trouble.md"
 BATCH, FAILED = "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR", "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR-7"

@@ -9,9 +9,9 @@ import pytest
 
 from outbound_chat import JobState, NewerVersion, OutboundChat
 from outbound_chat_worker.local.processes import end
-from tests.harness import Harness, number
-from tests.versions import NEXT, make_next_version
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.versions import NEXT, make_next_version
+from tests.support.waiting import wait_until
 
 SAID = "were written by a newer version of outbound-chat"
 

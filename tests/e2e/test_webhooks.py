@@ -10,9 +10,9 @@ import pytest
 
 from outbound_chat import InvalidJob, JobState, OutboundChat
 from outbound_chat.webhooks import verify
-from tests.harness import SOURCE, Harness, number, sender
-from tests.receiver import Received, Receiver
-from tests.waiting import wait_until
+from tests.support.harness import SOURCE, Harness, number, sender
+from tests.support.receiver import Received, Receiver
+from tests.support.waiting import wait_until
 
 SECRET = "whsec_" + "A" * 32
 NEWER = "whsec_" + "B" * 32

@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 from outbound_chat import WaitReason
-from tests.harness import Harness, number
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 
 
 def asked(stack: Harness, job_id: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness import Harness, number, running_harness, sender
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number, running_harness, sender
+from tests.support.waiting import wait_until
 
 NOBODY = f"main.{'0' * 26}"
 

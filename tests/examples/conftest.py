@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.harness import Harness, free_port, running_harness, sender
-from tests.waiting import wait_until
+from tests.support.harness import Harness, free_port, running_harness, sender
+from tests.support.waiting import wait_until
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 TIMEOUT = 120.0

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import read, table
-from tests.harness import Harness, free_port, number
 from tests.http.conftest import start_service
 from tests.http.keyring import make_key
-from tests.waiting import wait_until
+from tests.support.harness import Harness, free_port, number
+from tests.support.waiting import wait_until
 
 from .conftest import EXAMPLES, TIMEOUT, contacts, run, said
 

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness import Harness, number
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import wait_until
 
 from .conftest import EXAMPLES, TIMEOUT, contacts, run, said, serve
 

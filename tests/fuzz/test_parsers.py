@@ -17,7 +17,7 @@ from outbound_chat.request.codec import UnreadableRequest, read_stored
 from outbound_chat.rows import parse_time
 from outbound_chat.store.records import UnreadableRecord, job_from_head
 from outbound_chat_config import EncryptionSettings, QuietHours, Settings, SettingsError
-from tests.harness import WHATSAPP_SOURCE, sender
+from tests.support.harness import WHATSAPP_SOURCE, sender
 
 from .hostile import fuzzed, leaves, names, nested, numbers, texts, values
 

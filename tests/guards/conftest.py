@@ -8,7 +8,7 @@ import redis
 from outbound_chat.client import OutboundChat
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
-from tests.harness import Harness
+from tests.support.harness import Harness
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from itertools import islice
 
 from outbound_chat import JobState
-from tests.harness import Harness, number
+from tests.support.harness import Harness, number
 
 RATE, BURST, JOBS = 40.0, 40, 400
 THREADS = 2

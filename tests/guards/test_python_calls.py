@@ -16,7 +16,7 @@ from outbound_chat.store.scripts import Claimed, Result
 from outbound_chat_worker.pump.attempt import AttemptRunner
 from outbound_chat_worker.runtime import Runtime
 from tests.guards.counting import fewest_python_calls, python_calls
-from tests.harness import Harness, number
+from tests.support.harness import Harness, number
 
 ROWS = 500
 

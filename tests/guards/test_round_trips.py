@@ -16,8 +16,8 @@ from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import Runtime
 from tests.guards.counting import Commands
-from tests.harness import Harness, number, sender
-from tests.waiting import T, wait_until
+from tests.support.harness import Harness, number, sender
+from tests.support.waiting import T, wait_until
 
 JOBS = 500
 THREADS = 16

@@ -9,8 +9,8 @@ from subprocess import Popen
 import httpx
 import pytest
 
-from tests.harness import Harness, free_port, running_harness
-from tests.waiting import wait_until
+from tests.support.harness import Harness, free_port, running_harness
+from tests.support.waiting import wait_until
 
 TIMEOUT = 180.0
 """Bites on failure only: longer than the longest poll, a minute, and what a busy machine adds."""

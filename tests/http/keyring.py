@@ -3,7 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
-from tests.harness import Harness
+from tests.support.harness import Harness
 
 
 class Key(NamedTuple):

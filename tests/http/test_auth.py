@@ -10,8 +10,8 @@ import pytest
 
 from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.model.api_keys import NewApiKey, Scope
-from tests.harness import Harness, free_port, number, running_harness
-from tests.waiting import wait_until
+from tests.support.harness import Harness, free_port, number, running_harness
+from tests.support.waiting import wait_until
 
 from .conftest import TIMEOUT, Service, start_service
 from .keyring import Key, make_key, revoke

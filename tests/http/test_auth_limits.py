@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness import Harness, number, running_harness
+from tests.support.harness import Harness, number, running_harness
 
 from .conftest import Service, start_service
 from .keyring import make_key

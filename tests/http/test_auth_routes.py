@@ -10,7 +10,7 @@ import pytest
 from outbound_chat.http import PUBLIC, create_app
 from outbound_chat_config import Settings
 from tests.docs.pages import bare, read, section, table
-from tests.harness import Harness, number, running_harness, sender
+from tests.support.harness import Harness, number, running_harness, sender
 
 from .conftest import TIMEOUT, Service, start_service
 from .keyring import Key, make_key, revoke

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness import number, running_harness
+from tests.support.harness import number, running_harness
 
 from .conftest import Service, start_service
 from .keyring import make_key

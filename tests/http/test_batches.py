@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from outbound_chat.store import Store
-from tests.harness import number
+from tests.support.harness import number
 
 from .conftest import Service
 from .problems import fields, problem

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from outbound_chat.store import Store
-from tests.harness import Harness, running_harness
-from tests.waiting import wait_until
+from tests.support.harness import Harness, running_harness
+from tests.support.waiting import wait_until
 
 from .conftest import Service, start_service
 from .problems import problem

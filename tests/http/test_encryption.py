@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from outbound_chat.encryption import new_key
-from tests.harness import Harness, number
+from tests.support.harness import Harness, number
 
 from .conftest import start_service
 from .problems import problem

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.harness import Harness, free_port
+from tests.support.harness import Harness, free_port
 
 # Each moment is tried in a child of its own, which begins where the imports have been made. The signal is sent as the
 # n-th function of that name is entered. A child that has lost the signal is killed by its own alarm.

@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from tests.harness import Harness
+from tests.support.harness import Harness
 
 from .conftest import start_service
 from .problems import fields, problem

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from outbound_chat.model.api_keys import ANY_TOKEN
-from tests.harness import Harness
+from tests.support.harness import Harness
 
 from .keyring import make_key
 

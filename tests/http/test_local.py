@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.harness import number
+from tests.support.harness import number
 
 from .conftest import Service
 from .keyring import make_key

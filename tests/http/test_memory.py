@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.harness import number
+from tests.support.harness import number
 
 from .conftest import Service
 

@@ -22,8 +22,8 @@ from outbound_chat.store import Store, scripts
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.guards.counting import Commands
-from tests.harness import number, sender
 from tests.store.ledger import Ledger, lane
+from tests.support.harness import number, sender
 
 THEIRS = 5_000
 HELD = MINE = 60

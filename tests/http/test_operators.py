@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.harness import number
+from tests.support.harness import number
 
 from .conftest import Service
 from .problems import fields, problem

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import redis
 
-from tests.harness import Harness, free_port, running_harness
-from tests.privacy import Markers, assert_private
-from tests.waiting import wait_until
+from tests.support.harness import Harness, free_port, running_harness
+from tests.support.privacy import Markers, assert_private
+from tests.support.waiting import wait_until
 
 from .conftest import TIMEOUT, Service
 

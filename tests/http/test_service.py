@@ -17,8 +17,8 @@ from outbound_chat import OutboundChat
 from outbound_chat.http.server import _listener
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.harness import Harness, free_port, number, running_harness
-from tests.waiting import wait_until
+from tests.support.harness import Harness, free_port, number, running_harness
+from tests.support.waiting import wait_until
 
 from .conftest import NO_TLS, TIMEOUT, Service, start_service
 from .problems import problem

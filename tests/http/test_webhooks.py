@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from outbound_chat.webhooks import verify
-from tests.harness import Harness, number, running_harness
-from tests.receiver import Received, Receiver
-from tests.waiting import wait_until
+from tests.support.harness import Harness, number, running_harness
+from tests.support.receiver import Received, Receiver
+from tests.support.waiting import wait_until
 
 from .conftest import TIMEOUT, Service, start_service
 from .keyring import Key, make_key

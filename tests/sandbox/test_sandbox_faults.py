@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from outbound_chat_worker.sandbox import MAGIC_DESTINATIONS, Fault, FaultKind, SandboxClient
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from types_boto3_connect import ConnectClient

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.clock import ClockedStore
+from tests.support.clock import ClockedStore
 
 from .ledger import Ledger
 

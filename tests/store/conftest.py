@@ -13,8 +13,8 @@ import redis
 from outbound_chat.store import Store
 from outbound_chat_config import is_cluster
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.clock import ClockedStore
-from tests.waiting import wait_until
+from tests.support.clock import ClockedStore
+from tests.support.waiting import wait_until
 
 from . import invariants
 from .clocked import ClockedLedger

@@ -6,7 +6,7 @@ from outbound_chat import NotReplayable, OutboundChat
 from outbound_chat.model.jobs import JobState
 from outbound_chat.store import scripts
 from outbound_chat.store.records import Place
-from tests.harness import sender
+from tests.support.harness import sender
 
 from .conftest import PREFIX
 from .ledger import BUDGET, DAY_MS, KEEP_MS, Ledger, lane

@@ -20,8 +20,8 @@ from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import AsyncStore, Keys, ScriptCall, Store, scripts
 from outbound_chat.store.scripts import Standing, Submitted
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.proxy import Proxy, running_proxy
-from tests.waiting import wait_until
+from tests.support.proxy import Proxy, running_proxy
+from tests.support.waiting import wait_until
 
 from .ledger import DAY_MS, LANE, new_job
 

@@ -26,7 +26,7 @@ from outbound_chat.model.jobs import Priority
 from outbound_chat.store import scripts
 from outbound_chat.store.records import Place
 from outbound_chat.store.scripts import Claimed, Empty, Held, KeyUse, NotOpen, Opened, Other, Paced, Result, Submitted
-from tests.clock import ClockedStore
+from tests.support.clock import ClockedStore
 
 from . import invariants
 from .allowance import ENOUGH, Allowance

@@ -23,8 +23,8 @@ from outbound_chat.store import AsyncStore, Store, read_servers, scripts
 from outbound_chat.store.scripts import Claimed, Result
 from outbound_chat_config import Budget
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.harness import free_port, number, sender
-from tests.waiting import wait_until
+from tests.support.harness import free_port, number, sender
+from tests.support.waiting import wait_until
 
 SLOTS = 16384
 PATIENCE = 60.0

@@ -15,9 +15,9 @@ from outbound_chat import AsyncOutboundChat, Job, JobState, OutboundChat, StoreU
 from outbound_chat.store import Store
 from outbound_chat.store.faults import translated
 from outbound_chat.store.scripts._loader import load_script
-from tests.clusters import Cluster, Node, SlotMove, move_at_once, slot_of
-from tests.harness import number, sender
-from tests.waiting import wait_until
+from tests.support.clusters import Cluster, Node, SlotMove, move_at_once, slot_of
+from tests.support.harness import number, sender
+from tests.support.waiting import wait_until
 
 from .ledger import BUDGET
 from .test_scripts import SCRIPTS, a_call

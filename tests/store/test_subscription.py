@@ -9,7 +9,7 @@ import pytest
 
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.store import AsyncStore, AsyncSubscription
-from tests.proxy import running_proxy
+from tests.support.proxy import running_proxy
 
 PATIENCE = 60.0
 """Bites on failure only."""

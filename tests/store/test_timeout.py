@@ -46,9 +46,9 @@ from outbound_chat.store.auditing import Audited, audit_budget
 from outbound_chat.store.deadline import Deadline
 from outbound_chat_worker.local.embedded import EmbeddedServer, find_server
 from outbound_chat_worker.local.processes import end, spawn
-from tests.harness import free_port
-from tests.proxy import Proxy, running_proxy
-from tests.waiting import wait_until
+from tests.support.harness import free_port
+from tests.support.proxy import Proxy, running_proxy
+from tests.support.waiting import wait_until
 
 from .test_failover import submit_one
 

@@ -14,7 +14,7 @@ from outbound_chat.model.jobs import Priority
 from outbound_chat.store import AsyncStore, scripts
 from outbound_chat.store.records import from_ms
 from outbound_chat.store.scripts import Claimed, Empty, Held, Paced, Unconfigured
-from tests.harness import sender
+from tests.support.harness import sender
 
 from .clocked import ClockedLedger
 from .conftest import PREFIX

@@ -9,8 +9,8 @@ from outbound_chat_worker.clock_skew import ClockSkew
 from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import Runtime
-from tests.clock import ClockedStore
-from tests.harness import Harness, sender
+from tests.support.clock import ClockedStore
+from tests.support.harness import Harness, sender
 
 
 def a_winter_day() -> datetime:

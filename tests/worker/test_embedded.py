@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from outbound_chat_worker.local.embedded import EmbeddedServer, EmbeddedServerError
-from tests.harness import Harness
+from tests.support.harness import Harness
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 
 from outbound_chat_config import WebhookSettings
 from outbound_chat_worker.webhooks import Answer, Poster, rule_of
-from tests.receiver import Receiver
-from tests.tls import make_certificates
+from tests.support.receiver import Receiver
+from tests.support.tls import make_certificates
 
 BODY = b'{"type":"job.sent"}'
 ID = {"webhook-id": "main.1.sent"}

@@ -5,7 +5,7 @@ import sys
 import threading
 
 from outbound_chat_worker.publisher import PumpPublisher
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 def test_nobody_waits_for_a_broker_that_hangs() -> None:

@@ -23,8 +23,8 @@ from outbound_chat_worker.pump.attempt import AttemptRunner
 from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
-from tests.harness import Harness, number
-from tests.waiting import T, wait_until
+from tests.support.harness import Harness, number
+from tests.support.waiting import T, wait_until
 
 PATIENCE = 60.0
 """Bites on failure only."""

@@ -7,7 +7,7 @@ import pytest
 
 from outbound_chat import InvalidJob, JobState
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY, Fault, FaultKind
-from tests.harness import Harness
+from tests.support.harness import Harness
 from tests.worker.night import DAY, Night, at
 
 LONDON, NEW_YORK, LOS_ANGELES = "+442079460100", "+12125550100", "+12065550100"

@@ -11,7 +11,7 @@ from outbound_chat_config import WorkerSettings
 from outbound_chat_worker.connect import Connect
 from outbound_chat_worker.pump.retry import judge
 from outbound_chat_worker.redaction import origin_of, personal_texts, redact
-from tests.privacy import Markers, assert_private
+from tests.support.privacy import Markers, assert_private
 
 NUMBER, TEXT, NAME = "+12025550123", "Zwiebelkuchen\nfür Änne", "Brombeerstrauch"
 SECRETS = Markers([NUMBER], [TEXT, NAME])

@@ -34,10 +34,10 @@ from outbound_chat_worker.sandbox import (
     SandboxClient,
     running_sandbox,
 )
-from tests.harness import UNLIMITED, number, sender
-from tests.proxy import running_proxy
-from tests.tls import make_certificates
-from tests.waiting import wait_until
+from tests.support.harness import UNLIMITED, number, sender
+from tests.support.proxy import running_proxy
+from tests.support.tls import make_certificates
+from tests.support.waiting import wait_until
 
 EXPECTED = {
     FaultKind.THROTTLING: (Decision.SNOOZE, "throttled", False),

@@ -8,7 +8,7 @@ from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.store import Store
 from outbound_chat_config import Settings
 from outbound_chat_worker.runtime import Runtime
-from tests.harness import sender
+from tests.support.harness import sender
 
 
 def test_a_sender_with_a_broken_profile_does_not_stop_the_others(

@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from outbound_chat import JobState
-from tests.harness import FLOW_ID, INSTANCE_ID, SOURCE, WHATSAPP_SOURCE, Harness, number, sender
+from tests.support.harness import FLOW_ID, INSTANCE_ID, SOURCE, WHATSAPP_SOURCE, Harness, number, sender
 
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 AUTHORIZATION = re.compile(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from outbound_chat import JobState
-from tests.harness import number, running_harness
+from tests.support.harness import number, running_harness
 
 from .night import DAY, Night
 

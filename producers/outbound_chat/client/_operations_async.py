@@ -8,7 +8,7 @@ from typing import Any, TypeVar, Unpack
 from outbound_chat.client._operations import DEAD_PAGE, EVENTS_PAGE, POLL_SECONDS, Operations
 from outbound_chat.client.documented import documented_by
 from outbound_chat.client.options import DeadFilter, RequestOptions
-from outbound_chat.client.steps import listing as listing, lists as overview
+from outbound_chat.client.steps import listing, lists as overview
 from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.dead_letters import Dead

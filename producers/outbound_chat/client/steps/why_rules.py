@@ -54,6 +54,7 @@ class Line:
 
 
 def end_or_call(job: Job) -> Stop:
+    """The reason of a job that is final or being called."""
     if job.final:
         return Stop(reason=WaitReason.FINAL, sentence=end_of(job))
     if job.cancel_requested:

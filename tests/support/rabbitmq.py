@@ -11,8 +11,8 @@ from kombu import Connection, Queue
 
 from outbound_chat_worker.celery import QUEUE
 from outbound_chat_worker.local.processes import end, spawn
-from tests.harness import free_port
-from tests.waiting import wait_until
+from tests.support.harness import free_port
+from tests.support.waiting import wait_until
 
 # The command in /usr/sbin changes to another user when it is run by root.
 _PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")

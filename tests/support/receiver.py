@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from tests.tls import Certificates
+from tests.support.tls import Certificates
 
 
 @dataclass(frozen=True, slots=True)

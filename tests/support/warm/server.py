@@ -1,4 +1,4 @@
-"""The process that `tests.warm` forks from: imports once, then forks a child for each request.
+"""The process that `tests.support.warm` forks from: imports once, then forks a child for each request.
 
 Started as a script, with `-P`, since a folder of tests on the path would hide modules of the standard library. It has
 one thread, so that a fork takes no lock along. The first argument is the descriptor of a socket that carries JSON, one

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 
 from outbound_chat_worker import sandbox
 from outbound_chat_worker.sandbox import SandboxClient, SandboxOptions
-from tests.killing import kill_tree
+from tests.support.killing import kill_tree
 
 from ._forking import Server, WarmProcess, read_on_import
 

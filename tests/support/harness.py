@@ -24,9 +24,9 @@ from outbound_chat_worker.sandbox import (
     SandboxClient,
     SandboxOptions,
 )
-from tests import warm
-from tests.killing import kill_tree
-from tests.proxy import Proxy, running_proxy
+from tests.support import warm
+from tests.support.killing import kill_tree
+from tests.support.proxy import Proxy, running_proxy
 
 INSTANCE_ID = "0a1b2c3d-1111-4222-8333-444455556666"
 FLOW_ID = "1b2c3d4e-1111-4222-8333-444455556666"

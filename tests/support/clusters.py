@@ -11,8 +11,8 @@ import redis
 from redis.crc import key_slot
 
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.harness import free_port
-from tests.waiting import wait_until
+from tests.support.harness import free_port
+from tests.support.waiting import wait_until
 
 SLOTS = 16384
 READY_SECONDS = 60.0

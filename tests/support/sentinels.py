@@ -13,9 +13,9 @@ from redis.retry import Retry
 
 from outbound_chat_worker.local.embedded import EmbeddedServer, find_server
 from outbound_chat_worker.local.processes import end, spawn
-from tests.harness import free_port
-from tests.proxy import Proxy, running_proxy
-from tests.waiting import wait_until
+from tests.support.harness import free_port
+from tests.support.proxy import Proxy, running_proxy
+from tests.support.waiting import wait_until
 
 SERVICE = "outbound"
 SENTINELS = 3

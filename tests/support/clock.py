@@ -9,7 +9,7 @@ from redis.exceptions import NoScriptError
 from outbound_chat.store import ScriptCall, Store
 from outbound_chat.store.records import from_ms, to_ms
 from outbound_chat.store.scripts._loader import load_script
-from tests.waiting import T
+from tests.support.waiting import T
 
 _TIME = "redis.call('TIME')"
 
