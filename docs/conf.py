@@ -20,7 +20,7 @@ html_show_copyright = False
 html_show_sphinx = False
 
 root_doc = "docs/index"
-include_patterns = ["docs/**.md", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+include_patterns = ["docs/**.md", "ARCHITECTURE.md", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
 extensions = ["myst_parser"]
 myst_heading_anchors = 4
 nitpicky = True
