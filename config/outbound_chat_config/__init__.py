@@ -5,8 +5,6 @@ the other packages. The one idea: a *sender* is a named identity that sends, a *
 account and Region that many senders may share.
 """
 
-from outbound_chat_config._addresses import is_public
-from outbound_chat_config._cluster import is_cluster, parse_cluster_url
 from outbound_chat_config._digits import is_number, whole_number
 from outbound_chat_config._durability import Durability, DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
@@ -14,6 +12,7 @@ from outbound_chat_config._errors import SettingsError
 from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
 from outbound_chat_config._open_chats import DEFAULT_CHAT_DURATION, OpenChats, chat_duration
+from outbound_chat_config._public_address import is_public
 from outbound_chat_config._quiet_hours import QuietHours, find_zone
 from outbound_chat_config._senders import (
     LATEST_SECONDS,
@@ -23,8 +22,7 @@ from outbound_chat_config._senders import (
     Channel,
     Sender,
 )
-from outbound_chat_config._sentinel import SentinelAddress, is_sentinel, parse_sentinel_url
-from outbound_chat_config._settings import MOST_SKEW, ResultSettings, RetrySettings, Settings, WorkerSettings
+from outbound_chat_config._settings import MOST_SKEW, Settings
 from outbound_chat_config._values import check_name
 from outbound_chat_config._webhooks import (
     SECRET_PREFIX,
@@ -33,6 +31,9 @@ from outbound_chat_config._webhooks import (
     check_callback_url,
     secret_bytes,
 )
+from outbound_chat_config._worker import ResultSettings, RetrySettings, WorkerSettings
+from outbound_chat_config.redis_url.cluster import is_cluster, parse_cluster_url
+from outbound_chat_config.redis_url.sentinel import SentinelAddress, is_sentinel, parse_sentinel_url
 
 __all__ = [
     "CONFIG_VARIABLE",

@@ -6,93 +6,29 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
-from outbound_chat_config._cluster import SCHEMES as CLUSTER_SCHEMES, is_cluster
 from outbound_chat_config._durability import DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError, explain
 from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._model import Model
 from outbound_chat_config._senders import Budget, Sender
-from outbound_chat_config._sentinel import SCHEMES as SENTINEL_SCHEMES, SentinelAddress, is_sentinel, parse_sentinel_url
-from outbound_chat_config._urls import check_address
 from outbound_chat_config._values import Duration, Name, is_name
 from outbound_chat_config._webhooks import WebhookSettings, check_callback_url
-
-# A ClientToken protects a repeat for 7 days; half a day is kept for clocks, leases and the call itself.
-# https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
-TOKEN_HORIZON = timedelta(days=6, hours=12)
+from outbound_chat_config._worker import ResultSettings, RetrySettings, WorkerSettings
+from outbound_chat_config.redis_url.address import check_address
+from outbound_chat_config.redis_url.cluster import SCHEMES as CLUSTER_SCHEMES, is_cluster
+from outbound_chat_config.redis_url.sentinel import (
+    SCHEMES as SENTINEL_SCHEMES,
+    SentinelAddress,
+    is_sentinel,
+    parse_sentinel_url,
+)
 
 # AWS refuses a signature more than 5 minutes off; a minute is kept, for the clock of Redis may be off the other way.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
 MOST_SKEW = timedelta(minutes=4)
 
 _URL_SCHEMES = ("redis://", "rediss://", "unix://", *CLUSTER_SCHEMES, *SENTINEL_SCHEMES)
-
-
-class WorkerSettings(Model):
-    """How workers work. Durations in seconds, or ISO 8601 text."""
-
-    threads: int = Field(default=16, ge=1, le=256)
-    """Calls that one pump keeps in flight."""
-    pumps: int = Field(default=4, ge=2, le=64)
-    """Pumps that one worker process runs side by side for one budget; Celery's concurrency is this times the budgets.
-
-    At least two: one that ends its last calls must not keep its successor waiting.
-    """
-    connect_timeout: Duration = Field(default=timedelta(seconds=3), gt=timedelta(0), le=timedelta(days=1))
-    """Time for a connection to AWS to stand."""
-    read_timeout: Duration = Field(default=timedelta(seconds=15), gt=timedelta(0), le=timedelta(days=1))
-    """Silence of AWS after which a call is given up. It bounds each read, not the whole call."""
-    lease: Duration = Field(default=timedelta(seconds=30), ge=timedelta(seconds=1), le=timedelta(days=1))
-    """Time a worker may keep a job it claimed before another may claim it; renewed while the call runs."""
-    slice: Duration = Field(default=timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(minutes=5))
-    """How long a pump works before it makes room for another."""
-    linger: Duration = Field(default=timedelta(seconds=1), ge=timedelta(0), le=timedelta(seconds=5))
-    """How long an idle pump waits for the next job before it leaves."""
-    redis_timeout: Duration = Field(default=timedelta(seconds=10), ge=timedelta(seconds=1), le=timedelta(seconds=60))
-    """Time for a whole call of a worker to Redis, all tries included; after it the worker makes the call again."""
-
-    @model_validator(mode="after")
-    def _calls_end_before_the_lease(self) -> Self:
-        if self.connect_timeout + self.read_timeout >= self.lease:
-            raise ValueError(
-                "lease must be longer than connect_timeout + read_timeout "
-                f"({(self.connect_timeout + self.read_timeout).total_seconds():g} s), else a job can be claimed again "
-                "while its call still runs; raise lease"
-            )
-        return self
-
-
-class RetrySettings(Model):
-    """How a job that failed for a passing reason is tried again: full jitter, `random(0, min(cap, base * 2**n))`."""
-
-    max_attempts: int = Field(default=10, ge=1, le=100)
-    """Calls for one job. Waiting for pace and provider throttles do not count."""
-    base: Duration = Field(default=timedelta(seconds=1), gt=timedelta(0), le=TOKEN_HORIZON)
-    """Longest wait before the second attempt; doubles from attempt to attempt."""
-    cap: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0), le=TOKEN_HORIZON)
-    """Longest wait before any attempt."""
-
-    @model_validator(mode="after")
-    def _tokens_outlive_the_retries(self) -> Self:
-        # In numbers: a timedelta overflows where the doubling goes far beyond the cap.
-        base, cap = self.base.total_seconds(), self.cap.total_seconds()
-        longest = sum(min(cap, base * 2**n) for n in range(self.max_attempts - 1))
-        if longest > TOKEN_HORIZON.total_seconds():
-            raise ValueError(
-                f"would retry for up to {longest / 86_400:.1f} days, but the token that keeps a repeat "
-                "from texting the customer twice is valid for 7; lower max_attempts or cap"
-            )
-        return self
-
-
-class ResultSettings(Model):
-    """How long Redis keeps what became of a job."""
-
-    keep: Duration = Field(default=timedelta(days=7), ge=timedelta(minutes=1), le=timedelta(days=365))
-    """Life of a job's record, and of its batch and idempotency key, after the job is final."""
-    keep_requests: Duration = Field(default=timedelta(days=7), ge=timedelta(0), le=timedelta(days=365))
-    """How long failed and uncertain jobs keep what was asked for, so that they can be replayed; at most `keep`."""
 
 
 class Settings(Model):

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from outbound_chat_config._addresses import is_public
 from outbound_chat_config._model import Model
+from outbound_chat_config._public_address import is_public
 from outbound_chat_config._values import Duration
 
 LONGEST_URL = 2_000

@@ -4,9 +4,9 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from outbound_chat_config._cluster import is_cluster, parse_cluster_url
-from outbound_chat_config._options import check_options
-from outbound_chat_config._sentinel import is_sentinel, parse_sentinel_url
+from outbound_chat_config.redis_url.cluster import is_cluster, parse_cluster_url
+from outbound_chat_config.redis_url.options import check_options
+from outbound_chat_config.redis_url.sentinel import is_sentinel, parse_sentinel_url
 
 _OF_REDIS = ("redis://", "rediss://", "redis+", "rediss+", "unix://")
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
-from outbound_chat_config._tls import TLS_OPTIONS, check_tls
+from outbound_chat_config.redis_url.tls import TLS_OPTIONS, check_tls
 
 _LOGIN = ("username", "password")
 _SENTINEL_LOGIN = ("sentinel_username", "sentinel_password")

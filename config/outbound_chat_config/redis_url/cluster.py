@@ -3,7 +3,7 @@
 Any node knows the others; several are named so that the cluster is found while one of them is down.
 """
 
-from outbound_chat_config._hosts import bracketed, parse_hosts
+from outbound_chat_config.redis_url.hosts import bracketed, parse_hosts
 
 SCHEMES = ("redis+cluster://", "rediss+cluster://")
 DEFAULT_PORT = 6379

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, unquote
 
-from outbound_chat_config._hosts import bracketed, parse_hosts
-from outbound_chat_config._tls import TLS_OPTIONS
+from outbound_chat_config.redis_url.hosts import bracketed, parse_hosts
+from outbound_chat_config.redis_url.tls import TLS_OPTIONS
 
 SCHEMES = ("redis+sentinel://", "rediss+sentinel://")
 DEFAULT_PORT = 26379  # https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/

@@ -1,0 +1,1 @@
+"""What an address of Redis may say: servers, sentinels and clusters, their options and TLS."""
