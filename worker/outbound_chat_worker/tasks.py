@@ -18,24 +18,27 @@ _posting: set[str] = set()
 """Budgets that have a courier in this process."""
 
 
-@app.task(name=PUMP_TASK, ignore_result=True)
-def pump(*message: object, **other: object) -> None:
-    """Works for a budget for a few seconds; the message says no more than that there is work, and who asked.
-
-    `message`: the budget and, where one was made, the nonce of the request. Anything else is logged and let go: another
-    program, or another version, put it into the queue.
-    """
-    runtime = get_runtime()
-    budget, nonce = (*message, "", "")[:2]
-    if other or len(message) > 2 or not (isinstance(budget, str) and isinstance(nonce, str)):  # noqa: PLR2004  # as above
-        logger.error("a message in the queue is no request for a pump; look for another program that writes there")
-        return
-    if budget not in runtime.settings.budgets:
+def _budget(task: str, budget: object, *, unknown: bool) -> str | None:
+    """The budget that a message names; None, and logged: another program or another version wrote the message."""
+    if unknown or not isinstance(budget, str):
+        logger.error("a message in the queue is no request for %s; look for another program that writes there", task)
+        return None
+    if budget not in get_runtime().settings.budgets:
         logger.error("budget %.40r is not in this worker's settings; give all workers the same file", budget)
+        return None
+    return budget
+
+
+@app.task(name=PUMP_TASK, ignore_result=True)
+def pump(budget: object = "", nonce: object = "", *unknown: object, **unknown_too: object) -> None:
+    """Works for a budget for a few seconds. `nonce`: of the request that the message answers, where there was one."""
+    known = _budget("a pump", budget, unknown=bool(unknown or unknown_too) or not isinstance(nonce, str))
+    if known is None:
         return
-    one = Pump(runtime, budget, nonce=nonce, stopping=stopping, publisher=publisher)
+    runtime = get_runtime()
+    one = Pump(runtime, known, nonce=str(nonce), stopping=stopping, publisher=publisher)
     with _lock:
-        others = _at_work[budget]
+        others = _at_work[known]
         if len(others) >= runtime.settings.worker.pumps or any(other.keeps_up for other in others):
             # The message was meant for another process; if none takes it, it is sent again. Past its number of pumps,
             # a budget whose calls hang would take the places of others.
@@ -49,25 +52,24 @@ def pump(*message: object, **other: object) -> None:
 
 
 @app.task(name=WEBHOOKS_TASK, ignore_result=True)
-def webhooks(*message: object, **other: object) -> None:
-    """Posts a budget's webhooks while there are some; `message`: the budget, and nothing that matters."""
-    runtime = get_runtime()
-    budget = message[0] if message else ""
-    if other or not isinstance(budget, str) or budget not in runtime.settings.budgets:
-        logger.error("a message for webhooks names no budget of this worker's settings; give all workers the same file")
+def webhooks(budget: object = "", *_: object, **unknown: object) -> None:
+    """Posts a budget's webhooks while there are some. What follows the budget does not matter."""
+    known = _budget("a courier", budget, unknown=bool(unknown))
+    if known is None:
         return
+    runtime = get_runtime()
     if not runtime.settings.webhooks.secrets:
         logger.error("webhooks wait, and this worker has no webhooks.secrets; give all workers the same file")
         return
     with _lock:
-        if budget in _posting:
+        if known in _posting:
             return
-        _posting.add(budget)
+        _posting.add(known)
     try:
-        courier = Courier(runtime, budget, stopping=stopping, endless=threads_pool.is_set())
+        courier = Courier(runtime, known, stopping=stopping, endless=threads_pool.is_set())
         courier.work()
     finally:
         with _lock:
-            _posting.remove(budget)
+            _posting.remove(known)
     if courier.has_more and not stopping.is_set():
-        courier_publisher.publish(budget, "")
+        courier_publisher.publish(known, "")
