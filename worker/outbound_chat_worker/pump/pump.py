@@ -1,7 +1,7 @@
 """The pump: works for one budget for a few seconds: claim, send, record, repeat.
 
 Not for deciding what may be sent (the claim script does) nor what an error means (`retry` does). The one idea: its main
-thread alone speaks to the ledger; results of calls and the wake signal reach it through one local queue, so it always
+thread alone talks to Redis; results of calls and the wake signal reach it through one local queue, so it always
 knows what to do next and never polls.
 """
 
@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from enum import StrEnum, auto
 from queue import Empty as NothingCame, SimpleQueue
 from threading import Event
 
@@ -19,7 +20,7 @@ from outbound_chat_worker.publisher import HANGS_SECONDS, PumpPublisher
 from outbound_chat_worker.pump.attempt import AttemptRunner
 from outbound_chat_worker.pump.in_flight import InFlight
 from outbound_chat_worker.pump.recorder import Recorder
-from outbound_chat_worker.pump.session import PumpSession, WrongClock
+from outbound_chat_worker.pump.session import Load, PumpSession, WrongClock
 from outbound_chat_worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,17 @@ REST_SECONDS = 0.02
 
 class _WaitOver:
     """The wait for work ended: by a poke, or by time."""
+
+
+class Phase(StrEnum):
+    """What a pump is doing."""
+
+    WORKING = auto()
+    """It claims jobs as long as it has room for them."""
+    LISTENING = auto()
+    """It found no work, and waits to be poked."""
+    DRAINING = auto()
+    """It claims no more, and ends with its calls in flight."""
 
 
 class Pump:
@@ -55,9 +67,7 @@ class Pump:
         self._callers = ThreadPoolExecutor(self._settings.threads, f"pump-{budget}")
         self._listener = ThreadPoolExecutor(1, f"pump-{budget}-listener")
         self._arrived: SimpleQueue[Result | _WaitOver] = SimpleQueue()
-        self._listening = False
-        self._left = False
-        """It claims no more, and ends with its calls in flight."""
+        self._phase = Phase.WORKING
         self._next_claim = 0.0
         self._next_renewal = now + RENEW_SECONDS
         self._last_turn = self._last_work = self._last_result = now
@@ -68,7 +78,7 @@ class Pump:
     def keeps_up(self) -> bool:
         """Whether it takes more jobs: a second pump beside it, on the same core, would only be in its way."""
         now = time.monotonic()
-        if self._left or now - self._last_turn > 2 * RENEW_SECONDS:
+        if self._is_draining or now - self._last_turn > 2 * RENEW_SECONDS:
             return False
         return not self._in_flight.is_full or now - self._last_result < RENEW_SECONDS
 
@@ -86,13 +96,17 @@ class Pump:
                     self._turn(ends)
             except Exception:
                 logger.exception("budget %s: the pump only ends its calls in flight", self._budget)
-                self._end_calls()
+                self._drain()
                 raise
         return self._recorded
 
     @property
     def _has_something_to_do(self) -> bool:
-        return not self._left or bool(self._in_flight) or self._session.next_leave is not None
+        return not self._is_draining or bool(self._in_flight) or self._session.next_leave is not None
+
+    @property
+    def _is_draining(self) -> bool:
+        return self._phase is Phase.DRAINING
 
     def _turn(self, ends: float) -> None:
         now = self._last_turn = time.monotonic()
@@ -100,16 +114,14 @@ class Pump:
             self._next_renewal = now + RENEW_SECONDS
             for late, claim_id in self._in_flight.reclaim_late():
                 self._arrived.put(Result(local_id=late, claim=claim_id, outcome="not_called"))
-            self._session.renew(
-                "left" if self._left else "full" if self._in_flight.is_full else "idle", self._in_flight.claims
-            )
-        if self._left:
+            self._session.renew(self._load, self._in_flight.claims)
+        if self._is_draining:
             if self._session.next_leave is not None and now >= self._session.next_leave:
                 self._leave()
         elif self._stopping.is_set():
             self._leave()
-        elif now >= ends and not self._listening and self._publisher.works:
-            self._make_room()
+        elif now >= ends and self._phase is Phase.WORKING and self._publisher.works:
+            self._end_slice()
         elif self._may_claim and now >= self._next_claim:
             self._claim()
         if self._has_something_to_do:
@@ -117,15 +129,19 @@ class Pump:
             self._record()
 
     @property
+    def _load(self) -> Load:
+        return "left" if self._is_draining else "full" if self._in_flight.is_full else "idle"
+
+    @property
     def _may_claim(self) -> bool:
-        return not self._left and self._in_flight.capacity > 0 and not self._listening
+        return self._phase is Phase.WORKING and self._in_flight.capacity > 0
 
     def _next_step(self) -> float:
         """When to look again although nothing came."""
         steps = [
             self._next_renewal,
             self._next_claim if self._may_claim else None,
-            self._session.next_leave if self._left else None,
+            self._session.next_leave if self._is_draining else None,
             self._recorder.next_try,
         ]
         return min(step for step in steps if step is not None)
@@ -145,15 +161,16 @@ class Pump:
                     self._leave()
             case Empty(waiting=True, until_ms=until_ms):
                 seconds = min(linger, until_ms / 1000) if until_ms >= 0 else linger
-                self._listening = self._start(self._listener, self._listen, seconds) is not None
+                if self._start(self._listener, self._listen, seconds):
+                    self._phase = Phase.LISTENING
             case Empty() | Held():
                 # Another pump waits for new work, or none came for a while: this one only ends its calls. Or a person
                 # holds the budget; whoever releases it has a pump brought.
                 self._leave()
             case Dismissed():
-                self._left = True
+                self._phase = Phase.DRAINING
             case WrongClock():
-                self._make_way()
+                self._hand_over()
             case None:
                 self._next_claim = asked_at + STORE_RETRY_SECONDS
 
@@ -175,7 +192,7 @@ class Pump:
         try:
             return pool.submit(work, *given)
         except RuntimeError as error:
-            if not self._left:
+            if not self._is_draining:
                 logger.warning("budget %s: the process ends, and no call can begin: %s", self._budget, error)
                 self._leave()
             return None
@@ -201,7 +218,7 @@ class Pump:
             self._take_in(self._arrived.get(timeout=max(0.0, until - time.monotonic())))
             rests_until = time.monotonic() + REST_SECONDS
             while True:
-                rests = self._in_flight.has_stock(self._recorder.kept) and not self._left
+                rests = self._in_flight.has_stock(self._recorder.kept) and not self._is_draining
                 self._take_in(self._arrived.get(timeout=max(0.0, rests_until - time.monotonic()) if rests else 0.0))
         except NothingCame:
             return
@@ -210,35 +227,37 @@ class Pump:
         if isinstance(arrived, Result):
             self._recorder.add(arrived)
             self._last_result = time.monotonic()
-        else:
-            self._listening = False
-            self._next_claim = 0.0
+            return
+        if self._phase is Phase.LISTENING:
+            self._phase = Phase.WORKING
+        self._next_claim = 0.0
 
     def _record(self) -> None:
         for result in self._recorder.record():
             self._in_flight.remove(result.local_id)
             self._recorded += 1
 
-    def _make_room(self) -> None:
+    def _end_slice(self) -> None:
         """Leaves at the end of its slice. If the broker does not take the message for its successor, it works on."""
-        if self._leave():
-            self._left = self._publisher.drain(HANGS_SECONDS) and self._publisher.works
+        if self._leave() and not (self._publisher.drain(HANGS_SECONDS) and self._publisher.works):
+            self._phase = Phase.WORKING
 
-    def _make_way(self) -> None:
+    def _hand_over(self) -> None:
         """Leaves the work to a machine whose clock is right."""
-        self._left = self._session.pass_on()
-        if not self._left:
+        if self._session.pass_on():
+            self._phase = Phase.DRAINING
+        else:
             self._leave()
 
     def _leave(self) -> bool:
-        """Claims no more, and has a successor brought at once: calls in flight may take long. Whether it needs one."""
-        self._left = True
+        """Claims no more, and asks for a successor at once: calls in flight may take long. Whether it needs one."""
+        self._phase = Phase.DRAINING
         recent = time.monotonic() - self._last_work < self._settings.linger.total_seconds()
         return self._session.leave(warm=self._had_work and recent and not self._stopping.is_set())
 
-    def _end_calls(self) -> None:
+    def _drain(self) -> None:
         """Records what the calls in flight lead to, and does nothing else, since something is wrong."""
-        self._left = True
+        self._phase = Phase.DRAINING
         while self._in_flight:
             self._gather(self._recorder.next_try or time.monotonic() + RENEW_SECONDS)
             self._record()

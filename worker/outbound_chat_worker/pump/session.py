@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.ids import new_local_id
@@ -23,6 +23,10 @@ LEAVE_PATIENCE_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class WrongClock:
     """Nothing may be claimed here: AWS would refuse the calls. What a claim took goes back when the pump leaves."""
+
+
+Load: TypeAlias = Literal["idle", "full", "left"]
+"""Whether the pump has room for more jobs, has none, or has signed off."""
 
 
 class PumpSession:
@@ -102,7 +106,7 @@ class PumpSession:
             self._publisher.pass_on(self._budget, nonce)
         return bool(nonce)
 
-    def renew(self, load: Literal["idle", "full", "left"], in_flight: Mapping[str, str]) -> None:
+    def renew(self, load: Load, in_flight: Mapping[str, str]) -> None:
         """Says that the pump lives, and renews the leases of its calls."""
         leased = list(in_flight.items())
         try:
