@@ -25,9 +25,9 @@ from outbound_chat.client.steps.jobs import Verbs, max_age_ms
 from outbound_chat.client.steps.validation import UNREADABLE_KEY, Errors
 from outbound_chat.model.errors import BatchClosed, BatchKeyConflict, FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.jobs import BatchReceipt, BatchStart, Rejection
+from outbound_chat.model.times import from_ms
 from outbound_chat.request import Code
 from outbound_chat.store import scripts
-from outbound_chat.store.records import from_ms
 from outbound_chat.store.scripts import KeyUse, NewJob, NotOpen, Opened, Other
 
 OnRejected = Callable[[Rejection], None]

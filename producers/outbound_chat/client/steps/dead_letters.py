@@ -21,10 +21,11 @@ from outbound_chat.model.errors import (
 from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import DeadLetters
+from outbound_chat.model.times import from_ms
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.request.codec import UnreadableRequest, read_stored, write_stored
 from outbound_chat.store import scripts
-from outbound_chat.store.records import from_ms, lane_of
+from outbound_chat.store.records import lane_of
 from outbound_chat.store.scripts import Replayed, StoredJob
 
 STATES = (JobState.FAILED, JobState.UNCERTAIN)

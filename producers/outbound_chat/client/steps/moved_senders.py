@@ -11,8 +11,8 @@ from outbound_chat.client.steps.validation import Errors, check_label
 from outbound_chat.encryption import Seal
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.model.operations import SuppressedNumber
+from outbound_chat.model.times import to_ms
 from outbound_chat.store import Keys, scripts
-from outbound_chat.store.records import to_ms
 from outbound_chat.store.scripts import FIRST_PAGE, Left
 from outbound_chat_config import Settings
 

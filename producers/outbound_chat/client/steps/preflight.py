@@ -20,8 +20,9 @@ from outbound_chat.client.steps.jobs import Verbs, max_age_ms
 from outbound_chat.forecast import Chats, Lane, Pace, predict, rate_now
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import ExpiringRow, Preflight, Priority
+from outbound_chat.model.times import from_ms
 from outbound_chat.store import scripts
-from outbound_chat.store.records import from_ms, lane_of
+from outbound_chat.store.records import lane_of
 from outbound_chat_config import chat_duration
 
 NAMED = 10

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from outbound_chat.forecast import Pace, predict, rate_now
 from outbound_chat.model.jobs import ACTIVE, FINAL, Batch, JobState
-from outbound_chat.store.records import from_ms
+from outbound_chat.model.times import from_ms
 from outbound_chat.store.scripts import BOOK_TEXTS, Book
 
 SHORTEST_MS, LATEST_MS = 1_000, 20_000

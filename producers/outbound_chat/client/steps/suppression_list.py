@@ -13,8 +13,8 @@ from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.encryption import Damaged, Seal
 from outbound_chat.model.errors import MissingKey, StoreError
 from outbound_chat.model.operations import SuppressedNumber
+from outbound_chat.model.times import from_ms, to_ms
 from outbound_chat.store import Keys, scripts
-from outbound_chat.store.records import from_ms, to_ms
 from outbound_chat.store.scripts import FIRST_PAGE, Listed, OtherKey
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from typing import Any
 from outbound_chat.encryption import Seal
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.times import to_ms
 from outbound_chat.request import Code
-from outbound_chat.store.records import to_ms
 from outbound_chat_config import WebhookSettings, check_callback_url, check_name
 
 FARTHEST = timedelta(days=365)

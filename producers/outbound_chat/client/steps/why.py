@@ -14,9 +14,9 @@ from outbound_chat.model.durations import after
 from outbound_chat.model.errors import UnknownJob
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Job
+from outbound_chat.model.times import from_ms
 from outbound_chat.model.why import WaitReason, Why
 from outbound_chat.store import scripts
-from outbound_chat.store.records import from_ms
 from outbound_chat.store.scripts import Waiting
 
 _MENTIONED = frozenset(
