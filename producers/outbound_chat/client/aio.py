@@ -19,7 +19,7 @@ from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.webhooks import AsyncWebhooks
 from outbound_chat.client.steps.why import why
 from outbound_chat.client.sync import Ending, OutboundChat
-from outbound_chat.client.waiters import Hub, Waiter
+from outbound_chat.client.waiters import Waiter, WaiterHub
 from outbound_chat.model.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable, UnknownBatch
 from outbound_chat.model.jobs import Batch, BatchReceipt, Job, Preflight
 from outbound_chat.model.why import Why
@@ -73,7 +73,7 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing, AsyncWebhooks):
         self._verbs = Verbs(settings)
         self._control = Control(self._verbs)
         self._store = store or AsyncStore.from_settings(settings)
-        self._hub = Hub(self._store, self._finals)
+        self._waiters = WaiterHub(self._store, self._finals)
 
     @documented_by(OutboundChat.enqueue)
     async def enqueue(self, /, **options: Unpack[JobOptions]) -> Job:
@@ -178,7 +178,7 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing, AsyncWebhooks):
         found = await self._run(read())
         if found.final:
             return found
-        async with self._hub.joined(self._verbs.channel(id_), id_, of_batch=of_batch) as waiter:
+        async with self._waiters.subscribed(self._verbs.channel(id_), id_, of_batch=of_batch) as waiter:
             while not (found := await self._run(read())).final:
                 await waiter.woken(time_left(id_, deadline))
         return found
@@ -216,7 +216,7 @@ class AsyncOutboundChat(AsyncOperations, AsyncSuppressing, AsyncWebhooks):
 
     async def close(self) -> None:
         """Closes the connections to Redis."""
-        await self._hub.close()
+        await self._waiters.close()
         await self._store.close()
 
     async def __aenter__(self) -> Self:

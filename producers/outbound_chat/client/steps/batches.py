@@ -20,7 +20,7 @@ from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.batch_keys import FileKey, check_batch_key
 from outbound_chat.client.steps.batch_rows import BatchRows
 from outbound_chat.client.steps.budgets import note_budget
-from outbound_chat.client.steps.durability import Guard
+from outbound_chat.client.steps.durability import DurabilityCheck
 from outbound_chat.client.steps.jobs import Verbs, max_age_ms
 from outbound_chat.client.steps.validation import UNREADABLE_KEY, Errors
 from outbound_chat.model.errors import BatchClosed, BatchKeyConflict, FieldError, InvalidJob, UnknownBatch
@@ -59,7 +59,7 @@ class BatchWriter:
             InvalidJob: an option is refused; nothing was stored.
         """
         errors: Errors = []
-        self._guard = Guard(verbs.settings.durability, options.get("durability"), errors)
+        self._durability = DurabilityCheck(verbs.settings.durability, options.get("durability"), errors)
         self._key = check_batch_key(batch_key, errors)
         self._of_batch = BatchRows(verbs, options, name, errors)
         self.sender = self._of_batch.sender
@@ -98,7 +98,7 @@ class BatchWriter:
 
     def prepare(self) -> Steps[None]:
         """Reads what the first row needs."""
-        yield from self._guard.prepare(self._keys)
+        yield from self._durability.prepare(self._keys)
         if self.sender.quiet_hours:
             self._of_batch.clock.set((yield from ask(scripts.read_clock(self._keys))))
 
@@ -275,7 +275,7 @@ class BatchWriter:
         """A row was not taken, since its idempotency key belongs to another job."""
         if other.same:
             self._duplicates += 1
-            self._guard.remember(other.local_id)
+            self._durability.remember(other.local_id)
             return
         message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
         conflict = FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message)
@@ -291,7 +291,7 @@ class BatchWriter:
         if found.use is KeyUse.SAME:
             book = yield from ask(scripts.read_batch(self._keys, batch, with_pace=False))
             self._accepted = int(book.fields["accepted"] or 0) if book else self._accepted
-        yield from self._guard.confirm(self.id, batch=batch, accepted=self._accepted)
+        yield from self._durability.confirm(self.id, batch=batch, accepted=self._accepted)
         return BatchReceipt(
             id=self.id,
             accepted=self._accepted,

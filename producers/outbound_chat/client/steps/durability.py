@@ -17,7 +17,7 @@ from outbound_chat.store.scripts import Standing
 from outbound_chat_config import Durability, DurabilitySettings
 
 
-class Guard:
+class DurabilityCheck:
     """Keeps one call of a producer to the durability that was asked for."""
 
     def __init__(self, settings: DurabilitySettings, wanted: object, errors: Errors) -> None:

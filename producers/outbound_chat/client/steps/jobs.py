@@ -11,7 +11,7 @@ from typing import Any
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.batch_keys import is_source
 from outbound_chat.client.steps.budgets import note_budget
-from outbound_chat.client.steps.durability import Guard
+from outbound_chat.client.steps.durability import DurabilityCheck
 from outbound_chat.client.steps.new_job import fresh_job, new_job
 from outbound_chat.client.steps.progress import batch_from_book
 from outbound_chat.client.steps.quiet_hours import out_of_quiet_hours
@@ -79,7 +79,7 @@ class Verbs:
         priority = check_priority(options.get("priority"), Priority.NORMAL, errors)
         idem = check_key(options.get("idempotency_key"), errors)
         callback = check_callback(options.get("callback_url"), self.settings.webhooks, errors)
-        guard = Guard(self.settings.durability, options.get("durability"), errors)
+        durability = DurabilityCheck(self.settings.durability, options.get("durability"), errors)
         sender_name, sender = self.find_sender(name, errors)
         if sender:
             errors += request.errors(sender)
@@ -90,7 +90,7 @@ class Verbs:
             timing = yield from self._out_of_quiet_hours(keys, sender, priority, request, timing)
         if timing.passed:
             yield from self._check_repeated(keys, tenant, idem, timing.passed)
-        yield from guard.prepare(keys)
+        yield from durability.prepare(keys)
         lane = lane_of(priority, sender_name, tenant, None)
         job = new_job(
             self.seal,
@@ -111,18 +111,18 @@ class Verbs:
         if submitted.first:
             yield from note_budget(keys)
         for other in submitted.others:
-            return (yield from self._repeated(keys, other, guard))
-        yield from guard.confirm(f"{keys.budget}.{job.local_id}", local_ids=[job.local_id])
+            return (yield from self._repeated(keys, other, durability))
+        yield from durability.confirm(f"{keys.budget}.{job.local_id}", local_ids=[job.local_id])
         return fresh_job(keys.budget, job, lane, submitted.now_ms, max_age_ms(sender))
 
-    def _repeated(self, keys: Keys, other: Other, guard: Guard) -> Steps[Job]:
+    def _repeated(self, keys: Keys, other: Other, durability: DurabilityCheck) -> Steps[Job]:
         """The job that holds the idempotency key of a repeated call."""
         other_id = f"{keys.budget}.{other.local_id}"
         if not other.local_id:
             raise InvalidJob([UNREADABLE_KEY])
         if not other.same:
             raise IdempotencyConflict(other_id)
-        yield from guard.confirm(other_id, local_ids=[other.local_id])
+        yield from durability.confirm(other_id, local_ids=[other.local_id])
         return replace((yield from self.status(other_id)), repeated=True)
 
     def _out_of_quiet_hours(
