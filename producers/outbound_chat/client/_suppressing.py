@@ -7,11 +7,10 @@ from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.jobs import Verbs
 from outbound_chat.client.steps.lists import suppressed_page
 from outbound_chat.client.steps.moved_senders import SenderList
+from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.suppression import (
     Chunk,
     NumberWriter,
-    OnProgress,
-    OnRejected,
     adding,
     not_text,
     removing,

@@ -10,10 +10,11 @@ from outbound_chat.client._suppressing import Suppressing
 from outbound_chat.client.options import ApiOptions, BatchOptions, JobOptions
 from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.batch_keys import FileKey
-from outbound_chat.client.steps.batches import BatchWriter, OnProgress, OnRejected, OnStart
+from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.holds import Control
 from outbound_chat.client.steps.jobs import Verbs, time_left
 from outbound_chat.client.steps.preflight import BatchPreflight
+from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.webhooks import Webhooks
 from outbound_chat.client.steps.why import why
 from outbound_chat.model.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable

@@ -22,17 +22,15 @@ from outbound_chat.client.steps.batch_rows import BatchRows
 from outbound_chat.client.steps.budgets import note_budget
 from outbound_chat.client.steps.durability import DurabilityCheck
 from outbound_chat.client.steps.jobs import Verbs, max_age_ms
+from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
 from outbound_chat.client.steps.validation import UNREADABLE_KEY, Errors
 from outbound_chat.model.errors import BatchClosed, BatchKeyConflict, FieldError, InvalidJob, UnknownBatch
-from outbound_chat.model.jobs import BatchReceipt, BatchStart, Rejection
+from outbound_chat.model.jobs import BatchReceipt, BatchStart
 from outbound_chat.model.times import from_ms
 from outbound_chat.request import Code
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import KeyUse, NewJob, NotOpen, Opened, Other
 
-OnRejected = Callable[[Rejection], None]
-OnProgress = Callable[[int, int], None]
-"""Called with the jobs accepted and the rows rejected so far."""
 OnStart = Callable[[BatchStart], None]
 
 MOST_ROWS = 1_000
@@ -62,9 +60,9 @@ class BatchWriter:
         self._durability = DurabilityCheck(verbs.settings.durability, options.get("durability"), errors)
         self._key = check_batch_key(batch_key, errors)
         self._of_batch = BatchRows(verbs, options, name, errors)
-        self.sender = self._of_batch.sender
-        self._keys = verbs.keys(self.sender.budget)
-        self._on_rejected = on_rejected or self._keep_rejection
+        self._sender = self._of_batch.sender
+        self._keys = verbs.keys(self._sender.budget)
+        self._rejections = Rejections(on_rejected)
         self._on_progress = on_progress
         self._on_start = on_start
         self._chunk: list[NewJob] = []
@@ -73,11 +71,9 @@ class BatchWriter:
         """Rows that are refused now, and that may have been taken before. One with a key is in the chunk too."""
         self._passed: object = None
         """A row whose time has passed, unless the batch began long enough ago, which nobody has asked yet."""
-        self._pretends = False
         self._only_repeats = False
         """The batch is not begun, since each row that came so far belongs to another job."""
-        self._rows = self._flushed_rows = self._accepted = self.rejected = self._duplicates = 0
-        self._rejections: list[Rejection] = []
+        self._rows = self._flushed_rows = self._accepted = self._duplicates = 0
         self._found = None if self._key else Opened(KeyUse.NONE, self._of_batch.batch)
         """None: nobody has asked yet whether a batch has the key."""
 
@@ -86,25 +82,11 @@ class BatchWriter:
         """The batch's id."""
         return f"{self._keys.budget}.{self._of_batch.batch}"
 
-    @property
-    def lane(self) -> str:
-        """The lane of its jobs."""
-        return self._of_batch.lane
-
-    @property
-    def rejections(self) -> tuple[Rejection, ...]:
-        """Why rows were refused so far; none where `on_rejected` got them."""
-        return tuple(self._rejections)
-
     def prepare(self) -> Steps[None]:
         """Reads what the first row needs."""
         yield from self._durability.prepare(self._keys)
-        if self.sender.quiet_hours:
+        if self._sender.quiet_hours:
             self._of_batch.clock.set((yield from ask(scripts.read_clock(self._keys))))
-
-    def pretend(self) -> None:
-        """Nothing is to be stored, only checked: no row was taken before."""
-        self._found, self._pretends = Opened(KeyUse.NEW, self._of_batch.batch), True
 
     def _open(self, *, only_find: bool = False) -> Steps[Opened]:
         """Finds the batch of the key, or begins one.
@@ -158,7 +140,7 @@ class BatchWriter:
 
         A row may be an `InvalidJob`: what a reader of files says of a line that can't be a job.
         """
-        job, found = self.check(row), self._found
+        job, found = self._check(row), self._found
         if job and (found is None or found.use is not KeyUse.SAME or self._wanted(found, self._rows, job)):
             self._chunk.append(job)
             self._chunk_bytes += len(job.request)
@@ -178,8 +160,7 @@ class BatchWriter:
         self._accepted += not job.idem
         return bool(job.idem)
 
-    def check(self, row: object) -> NewJob | None:
-        """Checks one row and keeps nothing of it; None: it is refused."""
+    def _check(self, row: object) -> NewJob | None:
         self._rows += 1
         try:
             return self._of_batch.job(self._rows, row)
@@ -192,21 +173,14 @@ class BatchWriter:
         if any(error.code == Code.INVALID_TIME for error in errors):
             if found is None:
                 self._passed = row
-            elif not self._pretends:
+            else:
                 repeated = self._of_batch.repeated_job(self._rows, row)
         # Rejections are reported in the order of their rows, so those behind a doubtful one wait with it.
         if found is None or repeated or self._rows <= found.rows or self._doubtful:
             self._doubtful[self._rows] = errors
         else:
-            self._reject(self._rows, errors)
+            self._rejections.add(self._rows, errors)
         return repeated
-
-    def _reject(self, row: int, errors: tuple[FieldError, ...]) -> None:
-        self.rejected += 1
-        self._on_rejected(Rejection(row, errors))
-
-    def _keep_rejection(self, rejection: Rejection) -> None:
-        self._rejections.append(rejection)
 
     def flush(self) -> Steps[None]:
         """Submits the rows checked so far."""
@@ -222,7 +196,7 @@ class BatchWriter:
                 yield from self._begun()
             yield from self._submit()
         if self._on_progress:
-            self._on_progress(self._accepted, self.rejected)
+            self._on_progress(self._accepted, self._rejections.count)
 
     def _begun(self) -> Steps[Opened]:
         """The batch, which begins now unless it has begun before, or all jobs of the chunk are known."""
@@ -244,16 +218,16 @@ class BatchWriter:
             if ids.get(row) in jobs:
                 self._accepted += 1
             else:
-                self._reject(row, errors)
+                self._rejections.add(row, errors)
 
     def _submit(self) -> Steps[None]:
         chunk, self._chunk = self._chunk, []
         reply = yield from ask(
             scripts.submit(
                 self._keys,
-                lane=self.lane,
-                max_age_ms=max_age_ms(self.sender),
-                rejected=self.rejected,
+                lane=self._of_batch.lane,
+                max_age_ms=max_age_ms(self._sender),
+                rejected=self._rejections.count,
                 jobs=chunk,
             )
         )
@@ -279,7 +253,7 @@ class BatchWriter:
             return
         message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
         conflict = FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message)
-        self._reject(_row_of(chunk[other.index]), (conflict if other.local_id else UNREADABLE_KEY,))
+        self._rejections.add(_row_of(chunk[other.index]), (conflict if other.local_id else UNREADABLE_KEY,))
 
     def close(self) -> Steps[BatchReceipt]:
         """Submits what is left and says that no more rows come."""
@@ -287,7 +261,7 @@ class BatchWriter:
         found = yield from self._begun()
         batch = found.batch
         if not found.closed_ms:
-            yield from ask(scripts.close_batch(self._keys, batch=batch, rejected=self.rejected))
+            yield from ask(scripts.close_batch(self._keys, batch=batch, rejected=self._rejections.count))
         if found.use is KeyUse.SAME:
             book = yield from ask(scripts.read_batch(self._keys, batch, with_pace=False))
             self._accepted = int(book.fields["accepted"] or 0) if book else self._accepted
@@ -295,9 +269,9 @@ class BatchWriter:
         return BatchReceipt(
             id=self.id,
             accepted=self._accepted,
-            rejected=self.rejected,
+            rejected=self._rejections.count,
             duplicates=self._duplicates,
-            rejections=self.rejections,
+            rejections=tuple(self._rejections.kept),
             resumed_rows=found.rows,
             repeated=found.closed_ms > 0,
         )

@@ -9,9 +9,8 @@ https://valkey.io/commands/waitaof/
 from collections.abc import Sequence
 
 from outbound_chat.client.steps.base import Steps, ask
-from outbound_chat.client.steps.validation import Errors
-from outbound_chat.model.errors import FieldError, NotDurable, StoreError
-from outbound_chat.request import Code
+from outbound_chat.client.steps.validation import Errors, check_durability
+from outbound_chat.model.errors import NotDurable, StoreError
 from outbound_chat.store import Forbidden, Keys, lacking, scripts
 from outbound_chat.store.scripts import Standing
 from outbound_chat_config import Durability, DurabilitySettings
@@ -23,12 +22,7 @@ class DurabilityCheck:
     def __init__(self, settings: DurabilitySettings, wanted: object, errors: Errors) -> None:
         """`wanted`: the caller's word, None for the default of the settings; adds to `errors` if there is no such."""
         self._settings = settings
-        self._waits = False
-        try:
-            chosen = settings.default if wanted is None else Durability(str(wanted))
-            self._waits = chosen is Durability.FSYNC
-        except ValueError:
-            errors.append(FieldError("durability", Code.NOT_ALLOWED, 'must be "memory" or "fsync"'))
+        self._waits = (check_durability(wanted, errors) or settings.default) is Durability.FSYNC
         self._replicas = 0
         self._duplicates: list[str] = []
         self._keys: Keys | None = None

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.moved_senders import SenderList
+from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
 from outbound_chat.model.errors import FieldError, InvalidNumbers
 from outbound_chat.model.jobs import Rejection
 from outbound_chat.request import number_fault
@@ -16,8 +17,6 @@ from outbound_chat.store import scripts
 KEPT_FAULTS = 100
 """Faults that an exception names; a file of another kind would have one a line."""
 
-OnRejected = Callable[[Rejection], None]
-OnProgress = Callable[[int, int], None]
 Given = TypeVar("Given", bound=Iterable[object])
 
 
@@ -32,18 +31,17 @@ class Chunk:
     """The numbers of the next round trip."""
 
     def __init__(self, on_rejected: OnRejected | None = None) -> None:
-        self._on_rejected = on_rejected or self._keep_fault
+        self.rejections = Rejections(on_rejected or self._keep_fault)
         self._numbers: list[str] = []
-        self._given = self.taken = self.rejected = 0
+        self._given = self.taken = 0
         self._faults: list[FieldError] = []
 
     def add(self, number: object) -> bool:
         """Takes a number if it is one; True: the chunk is full."""
         self._given += 1
         if fault := number_fault(number):
-            self.rejected += 1
             field = f"numbers.#{self._given}"
-            self._on_rejected(Rejection(self._given, (FieldError(field, fault[0].value, fault[1]),)))
+            self.rejections.add(self._given, (FieldError(field, fault[0].value, fault[1]),))
             return False
         self._numbers.append(str(number))
         return len(self._numbers) >= scripts.MOST_JOBS
@@ -57,7 +55,7 @@ class Chunk:
     def check(self) -> None:
         """Raises `InvalidNumbers` when some were none and nobody was told."""
         if self._faults:
-            raise InvalidNumbers(self._faults, rejected=self.rejected)
+            raise InvalidNumbers(self._faults, rejected=self.rejections.count)
 
     def _keep_fault(self, rejection: Rejection) -> None:
         if len(self._faults) < KEPT_FAULTS:
@@ -88,7 +86,7 @@ class NumberWriter:
         if numbers := self._chunk.take():
             self._changed += yield from self._write(numbers)
         if self._on_progress:
-            self._on_progress(self._chunk.taken, self._chunk.rejected)
+            self._on_progress(self._chunk.taken, self._chunk.rejections.count)
 
     def close(self) -> Steps[int]:
         """Brings the rest; how many numbers the list has gained or lost."""

@@ -13,7 +13,7 @@ from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.times import to_ms
 from outbound_chat.request import Code
-from outbound_chat_config import WebhookSettings, check_callback_url, check_name
+from outbound_chat_config import Durability, WebhookSettings, check_callback_url, check_name
 
 FARTHEST = timedelta(days=365)
 FARTHEST_BACK = timedelta(minutes=5)
@@ -124,6 +124,15 @@ def check_label(field: str, value: object, most: int, errors: Errors) -> None:
         errors.append(FieldError(field, Code.NOT_UNICODE, "must be valid Unicode; decode its source again"))
     elif _CONTROL(value):
         errors.append(FieldError(field, Code.CONTROL_CHARACTER, "must have no control characters; remove them"))
+
+
+def check_durability(value: object, errors: Errors) -> Durability | None:
+    """The durability, by its member or its name; None where none is given."""
+    try:
+        return None if value is None else Durability(str(value))
+    except ValueError:
+        errors.append(FieldError("durability", Code.NOT_ALLOWED, 'must be "memory" or "fsync"'))
+        return None
 
 
 def check_weight(value: object, errors: Errors) -> float | None:
