@@ -6,7 +6,7 @@ from typing import Any
 
 from outbound_chat.client.options import ROW_OPTIONS
 from outbound_chat.client.steps.batch_keys import FileKey, hashes_of
-from outbound_chat.client.steps.jobs import Verbs
+from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.new_job import new_job
 from outbound_chat.client.steps.quiet_hours import ServerClock, out_of_quiet_hours
 from outbound_chat.client.steps.validation import (
@@ -42,7 +42,7 @@ OF_ONE_JOB = frozenset({"to", "client_token", "send_at", "expires_at", "idempote
 class BatchRows:
     """The options of a batch, and its rows as jobs."""
 
-    def __init__(self, verbs: Verbs, options: Mapping[str, Any], name: str, errors: Errors) -> None:
+    def __init__(self, context: Context, options: Mapping[str, Any], name: str, errors: Errors) -> None:
         """`options`: sender, tenant, priority, and the part of the request that all rows share.
 
         Raises:
@@ -54,9 +54,9 @@ class BatchRows:
         self.name = name
         self.weight = check_weight(options.get("weight"), errors)
         self.concurrency = check_concurrency(options.get("concurrency"), errors)
-        self._webhooks = verbs.settings.webhooks
+        self._webhooks = context.settings.webhooks
         self.callback = check_callback(options.get("callback_url"), self._webhooks, errors)
-        self.sender_name, sender = verbs.find_sender(options.get("sender"), errors)
+        self.sender_name, sender = context.find_sender(options.get("sender"), errors)
         errors += [
             FieldError(field, Code.NOT_SHAREABLE, "belongs to one job; give it in the rows")
             for field in sorted(OF_ONE_JOB & options.keys())
@@ -76,7 +76,7 @@ class BatchRows:
         self.sender = sender
         self._values = self._template.names - ROW_OPTIONS if self._template else frozenset()
         self.clock = ServerClock()
-        self._seal = verbs.seal
+        self._seal = context.seal
         self._fixed = {"sender": self.sender_name, "tenant": self.tenant, "priority": self.priority.name.lower()}
         self._shared_parts = self.shared.parts(sender)
         self.use(new_local_id(), began=datetime.now(UTC))

@@ -20,8 +20,9 @@ from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.batch_keys import FileKey, check_batch_key
 from outbound_chat.client.steps.batch_rows import BatchRows
 from outbound_chat.client.steps.budgets import note_budget
+from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.durability import DurabilityCheck
-from outbound_chat.client.steps.jobs import Verbs, max_age_ms
+from outbound_chat.client.steps.new_job import max_age_ms
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
 from outbound_chat.client.steps.validation import UNREADABLE_KEY, Errors
 from outbound_chat.model.errors import BatchClosed, BatchKeyConflict, FieldError, InvalidJob, UnknownBatch
@@ -42,7 +43,7 @@ class BatchWriter:
 
     def __init__(
         self,
-        verbs: Verbs,
+        context: Context,
         options: Mapping[str, Any],
         *,
         name: str,
@@ -57,11 +58,11 @@ class BatchWriter:
             InvalidJob: an option is refused; nothing was stored.
         """
         errors: Errors = []
-        self._durability = DurabilityCheck(verbs.settings.durability, options.get("durability"), errors)
+        self._durability = DurabilityCheck(context.settings.durability, options.get("durability"), errors)
         self._key = check_batch_key(batch_key, errors)
-        self._of_batch = BatchRows(verbs, options, name, errors)
+        self._of_batch = BatchRows(context, options, name, errors)
         self._sender = self._of_batch.sender
-        self._keys = verbs.keys(self._sender.budget)
+        self._keys = context.keys(self._sender.budget)
         self._rejections = Rejections(on_rejected)
         self._on_progress = on_progress
         self._on_start = on_start

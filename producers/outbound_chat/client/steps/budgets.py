@@ -1,7 +1,4 @@
-"""Notes in Redis that a budget is in use, so that `doctor` finds it when nobody's settings name it any more.
-
-Steps that a client runs, as those of `_verbs`.
-"""
+"""Notes in Redis that a budget is in use, so that `doctor` finds it when nobody's settings name it any more."""
 
 import logging
 

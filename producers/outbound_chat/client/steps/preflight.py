@@ -16,7 +16,8 @@ from typing import Any, Self
 
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.batch_rows import BatchRows
-from outbound_chat.client.steps.jobs import Verbs, max_age_ms
+from outbound_chat.client.steps.context import Context
+from outbound_chat.client.steps.new_job import max_age_ms
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
 from outbound_chat.client.steps.validation import Errors, check_durability
 from outbound_chat.forecast import Chats, Lane, Pace, predict, rate_now
@@ -76,9 +77,8 @@ class BatchPreflight:
 
     def __init__(
         self,
-        verbs: Verbs,
+        context: Context,
         options: Mapping[str, Any],
-        *,
         on_rejected: OnRejected | None,
         on_progress: OnProgress | None,
     ) -> None:
@@ -89,10 +89,10 @@ class BatchPreflight:
         """
         errors: Errors = []
         check_durability(options.get("durability"), errors)
-        self._of_batch = BatchRows(verbs, options, "", errors)
+        self._of_batch = BatchRows(context, options, "", errors)
         self._rejections = Rejections(on_rejected)
-        self._budget = verbs.settings.budgets[self._of_batch.sender.budget]
-        self._keys = verbs.keys(self._of_batch.sender.budget)
+        self._budget = context.settings.budgets[self._of_batch.sender.budget]
+        self._keys = context.keys(self._of_batch.sender.budget)
         self._on_progress = on_progress
         self._options = options
         self._schedule = _Schedule()

@@ -27,6 +27,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]").search
 
 Errors = list[FieldError]
 
+INVALID_CURSOR = FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")
 UNREADABLE_KEY = FieldError(
     "idempotency_key",
     Code.IDEMPOTENCY_CONFLICT,
