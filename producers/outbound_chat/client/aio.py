@@ -1,7 +1,7 @@
 """The client for asyncio: FastAPI, aiohttp and the like. Each method promises what its twin of `OutboundChat` does.
 
-All that the client can do stands in this one class, in the order of the docs, so the file is long. `rows` and
-`numbers` may be asynchronous iterables too.
+This one class has all that the client can do, in the order of the docs, so the file is long. `rows` and `numbers` may
+be asynchronous iterables too.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
 
 
 class AsyncOutboundChat:
-    """Enqueues jobs and tells what became of them, without blocking the event loop.
+    """Enqueues jobs and reports what became of them, without blocking the event loop.
 
     One instance serves one loop, to which its connections belong: make one for each event loop and each process, in
     the start-up code that the server runs in its workers (FastAPI's lifespan), not where a module is imported.
@@ -396,7 +396,7 @@ class AsyncOutboundChat:
         return found
 
     async def _finals(self, waiters: Collection[Waiter]) -> set[Waiter]:
-        """Those who need wait no longer: what they wait for has ended, or is gone."""
+        """Returns the waiters whose job or batch has ended, or is gone."""
         found = await self.statuses({waiter.id for waiter in waiters if not waiter.of_batch})
         batches = {id_: await self._batch_is_over(id_) for id_ in {one.id for one in waiters if one.of_batch}}
         over = {id_ for id_, job in found.items() if job is None or job.final} | {

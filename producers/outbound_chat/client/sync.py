@@ -1,7 +1,7 @@
 """The client for threads: scripts, Django, Flask, workers.
 
-All that the client can do stands in this one class, in the order of the docs, so the file is long; half of it is
-docstrings. What each method does is in `steps`.
+This one class has all that the client can do, in the order of the docs, so the file is long; half of it is
+docstrings. `steps` has what each method does.
 """
 
 import time
@@ -50,7 +50,7 @@ POLL_SECONDS = 0.25
 
 
 class OutboundChat:
-    """Enqueues jobs and tells what became of them. One instance serves all threads of a process.
+    """Enqueues jobs and reports what became of them. One instance serves all threads of a process.
 
     It may be made before a fork: each child has connections of its own.
 
@@ -85,7 +85,7 @@ class OutboundChat:
     # Single jobs
 
     def enqueue(self, /, **options: Unpack[JobOptions]) -> Job:
-        """Takes one job: it is in Redis when this returns, and will be sent.
+        """Accepts one job: it is in Redis when this returns, and will be sent.
 
         `sender` and `to` are required; see `JobOptions` for the rest.
 
@@ -96,7 +96,7 @@ class OutboundChat:
         return self._run(jobs.enqueue(self._context, options))
 
     def enqueue_request(self, /, **request: Unpack[ApiOptions]) -> Job:
-        """Takes exactly what boto3's `start_outbound_chat_contact(**request)` takes, and our options beside it.
+        """Accepts exactly what boto3's `start_outbound_chat_contact(**request)` takes, and our options.
 
         Without `sender` the job belongs to the sender whose instance and source the request names.
 
@@ -107,7 +107,7 @@ class OutboundChat:
         return self._run(jobs.enqueue_request(self._context, request))
 
     def status(self, job_id: str) -> Job:
-        """The job as it stands.
+        """Returns the job in its present state.
 
         Raises:
             UnknownJob: no job has this id, or its record has passed its lifetime.
@@ -160,17 +160,17 @@ class OutboundChat:
         on_start: OnStart | None = None,
         **shared: Unpack[BatchOptions],
     ) -> BatchReceipt:
-        """Takes many jobs as one batch, hundreds a round trip, in flat memory.
+        """Accepts many jobs as one batch, hundreds a round trip, in flat memory.
 
         `rows` are mappings with `to` and any option of a single job; a row that its reader had to refuse is given as
         the `InvalidJob`. `shared` are options of all rows, stored once, of which a row's own win. A row is accepted or
         rejected by itself; `on_rejected` gets each rejection, else they are in the receipt. `on_progress(accepted,
         rejected)` is called after each chunk.
 
-        With a `batch_key` (1 to 255 characters, known to one tenant and budget) a call that was broken off is made
-        again with the same rows and options, and goes on where it stopped: no row is taken twice. Whoever calls once
-        more after the end gets the receipt again, `repeated`. `on_start` is told before the first row is taken, which
-        is after some hundred were read. Where `rows` fail before a row was accepted, they leave no batch.
+        With a `batch_key` (1 to 255 characters, known to one tenant and budget), repeat a call that was broken off with
+        the same rows and options: it goes on where it stopped, and accepts no row twice. Once more after the end, it
+        returns the receipt again, `repeated`. `on_start` is called before the first row is accepted, which is after
+        some hundred were read. Where `rows` fail before a row was accepted, they leave no batch.
 
         Raises:
             InvalidJob: an option of the batch is refused. Nothing was stored.
@@ -222,7 +222,7 @@ class OutboundChat:
                 return flight.result(int(time.time() * 1000), None)
 
     def batch(self, batch_id: str) -> Batch:
-        """The batch as it stands, with its live counts.
+        """Returns the batch in its present state, with live counts.
 
         Raises:
             UnknownBatch: no batch has this id, or its record has passed its lifetime.
@@ -254,7 +254,7 @@ class OutboundChat:
         where few of many batches fit: go on until `cursor` is None. A batch that ends between two pages may come twice.
 
         Raises:
-            InvalidJob: the cursor or the limit is none.
+            InvalidJob: `cursor` or `limit` is invalid.
             SettingsError: the settings have no such budget, or several and none is named.
         """
         chosen = lists.Chosen(budget=budget, sender=sender, tenant=tenant, open=open)
@@ -270,7 +270,7 @@ class OutboundChat:
 
         Raises:
             UnknownBatch: no batch has this id, or its record has passed its lifetime.
-            InvalidJob: there is no such state, or the cursor is none.
+            InvalidJob: `state` or `cursor` is invalid.
         """
         return self._run(lists.batch_jobs(self._context, batch_id, state, cursor, limit))
 
@@ -377,7 +377,7 @@ class OutboundChat:
         """Stops a budget, sender, instance, tenant or batch, of which exactly one is named, until it is released.
 
         Within a second no further call is made for its jobs; those that run end. Jobs keep their places and attempts,
-        and expire as ever. The hold outlives restarts. Twice: the new reason stands.
+        and expire as usual. The hold outlives restarts. Called again, it replaces the reason.
 
         Raises:
             InvalidJob: none or several are named, or the reason is empty.
@@ -412,23 +412,23 @@ class OutboundChat:
         return self._run(holds.holds(self._context))
 
     def contact_closed(self, contact_id: str) -> bool:
-        """Says that the chat of a contact has ended, so that its instance has room for another.
+        """Reports that the chat of a contact has ended, so that its instance has room for another.
 
-        Only chats of instances with `max_open_chats` are counted, for as long as their duration says; tell of those
+        Only chats of instances with `max_open_chats` are counted, for as long as their duration says; report those
         that end earlier, for example from the contact events of Amazon Connect. False: it was not counted (any more).
         https://docs.aws.amazon.com/connect/latest/adminguide/contact-events.html
         """
         return self._run(holds.contact_closed(self._context, contact_id))
 
     def budgets(self) -> list[BudgetStatus]:
-        """How all budgets of the settings are doing: pace, jobs, workers, holds. Two round trips each."""
+        """Returns how all budgets of the settings are doing: pace, jobs, workers, holds. Two round trips each."""
         return self._run(lists.budgets(self._context))
 
     def lanes(self, *, limit: int = 20) -> Lanes:
         """The lanes with the most waiting jobs, and what stops each. `limit`: 1 to 50. A round trip a budget.
 
         Raises:
-            InvalidJob: the limit is none.
+            InvalidJob: `limit` is invalid.
         """
         return self._run(lists.lanes(self._context, limit))
 
@@ -465,14 +465,14 @@ class OutboundChat:
         second after this returned no further call leaves. `numbers`: E.164, as many as you like, 500 a round trip, in
         flat memory. `reason`: at most 200 characters. Twice changes nothing: the first time and reason stay.
 
-        All numbers that are right are stored. `on_rejected` gets each that is not, by its position, else they are
+        All valid numbers are stored. `on_rejected` gets each invalid one, by its position, else they are
         raised at the end. `on_progress(stored, rejected)` is called after each chunk.
 
         Raises:
             SettingsError: the settings have no such sender.
             InvalidJob: the reason is too long. Nothing was stored.
-            InvalidNumbers: some numbers are none; the others were stored.
-            MissingKey: the list is encrypted, and the settings lack its key. Also of the two verbs below.
+            InvalidNumbers: some numbers are invalid; the valid ones were stored.
+            MissingKey: the list is encrypted, and the settings lack its key. The two methods below raise it too.
         """
         return self._write(numbers, suppression.suppress(self._context, sender, reason, on_rejected, on_progress))
 
@@ -490,7 +490,7 @@ class OutboundChat:
 
         Raises:
             SettingsError: the settings have no such sender.
-            InvalidNumbers: some numbers are none; the others were taken off.
+            InvalidNumbers: some numbers are invalid; the valid ones were taken off.
         """
         return self._write(numbers, suppression.unsuppress(self._context, sender, on_rejected, on_progress))
 
@@ -501,7 +501,7 @@ class OutboundChat:
 
         Raises:
             SettingsError: the settings have no such sender.
-            InvalidNumbers: at the end: some of what was given were no numbers.
+            InvalidNumbers: at the end, if some numbers are invalid.
         """
         listed = SenderList(self._context, sender)
         return self._all(listed) if numbers is None else self._those(listed, suppression.not_text(numbers))
@@ -513,12 +513,12 @@ class OutboundChat:
 
         Raises:
             SettingsError: the settings have no such sender.
-            InvalidJob: the cursor is none.
+            InvalidJob: `cursor` is invalid.
         """
         return self._run(suppression.suppressed_page(self._context, sender, cursor))
 
     def rewrite_suppressed(self, *, sender: str, on_progress: Callable[[int], None] | None = None) -> int:
-        """Writes the sender's suppression list anew, as the settings say now; how many entries it has.
+        """Writes the sender's suppression list again, as the settings say now, and returns how many entries it has.
 
         After encryption was switched on or off, its newest key changed, or the sender was given another budget: the
         numbers that it has there are copied. The list holds all the while, and times and reasons stay.

@@ -1,4 +1,4 @@
-"""The rows of a batch, each checked with what all of them share. Talks to nobody and counts nothing."""
+"""The rows of a batch, each checked with what all of them share. Does no I/O and counts nothing."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -67,7 +67,7 @@ class BatchRows:
         self._template = self._read_template(options.get("template"), shared, errors)
         self.shared = ChatRequest.from_short(shared)
         if sender:
-            # Of what the rows are still to bring, nothing can be wrong yet.
+            # What the rows are still to give can't be wrong yet.
             for given in (shared, self._template.sample() if self._template else {}):
                 found = ChatRequest.from_short(given).errors(sender)
                 errors += [error for error in found if error.field.partition(".")[0] in given]
@@ -96,15 +96,15 @@ class BatchRows:
     def use(self, batch: str, *, began: datetime) -> None:
         """Makes them the rows of this batch, which may have begun days ago.
 
-        A `send_at` is compared with that time, lest a slow file, or one that is resumed, be refused half way; but what
-        would have expired since then is not sent.
+        A `send_at` is compared with that time, so that a slow or resumed file is not refused half way; but what would
+        have expired since then is not sent.
         """
         self.batch = batch
         self._earliest = max(began, datetime.now(UTC) - self.sender.max_age) - FARTHEST_BACK
         self.lane = lane_of(self.priority, self.sender_name, self.tenant, batch)
 
     def asked(self) -> dict[str, Any]:
-        """All that the batch asks for beside its rows, but for its name."""
+        """All that the batch asks for, without its rows and its name."""
         limits = {"weight": self.weight, "concurrency": self.concurrency, "callback": self.callback}
         template = {"template": self._asked_template} if self._template else {}
         return {"lane": self.lane.rpartition(":")[0], "request": self.shared.stored(), **limits, **template}
@@ -187,7 +187,7 @@ class BatchRows:
 
 
 def _options_of(row: object) -> Mapping[str, Any]:
-    """The row without what stands for no value.
+    """Returns the row without empty values.
 
     Raises:
         InvalidJob: it is no row, or its reader had to refuse it.

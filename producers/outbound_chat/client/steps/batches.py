@@ -1,10 +1,10 @@
-"""A batch on its way into the ledger, row by row, hundreds of jobs a round trip.
+"""A batch on its way into the store, row by row, hundreds of jobs a round trip.
 
 Holds one chunk of rows at a time, whatever the size of the batch.
 
-With a batch key, a call that was broken off goes on where it stopped: the ledger knows the last row that came, and rows
-up to it are never taken again. They are read and checked once more all the same, so that the rejects and the counts are
-those of the whole batch.
+With a batch key, a call that was broken off goes on where it stopped: the store knows the last row that came, and rows
+up to it are never accepted again. They are read and checked once more all the same, so that the rejects and the counts
+are those of the whole batch.
 
 The batch begins with its first job: however many rows are refused, or belong to other jobs, before the reader of a file
 fails, nothing is left.
@@ -73,7 +73,7 @@ class BatchWriter:
         self._passed: object = None
         """A row whose time has passed, unless the batch began long enough ago, which nobody has asked yet."""
         self._only_repeats = False
-        """The batch is not begun, since each row that came so far belongs to another job."""
+        """The batch has not begun, since each row that came so far belongs to another job."""
         self._rows = self._flushed_rows = self._accepted = self._duplicates = 0
         self._found = None if self._key else Opened(KeyUse.NONE, self._of_batch.batch)
         """None: nobody has asked yet whether a batch has the key."""
@@ -154,7 +154,7 @@ class BatchWriter:
         )
 
     def _wanted(self, found: Opened, row: int, job: NewJob) -> bool:
-        """Whether the job of a row is to be submitted to a batch that was begun before."""
+        """Whether the job of a row is to be submitted to a batch that began before."""
         if row > found.rows:
             return not found.closed_ms
         # One with a key may have been known as the job of another row.
@@ -278,12 +278,12 @@ class BatchWriter:
         )
 
     def explain_interruption(self, error: BaseException) -> None:
-        """Says on an error that ended the batch half way what stands."""
+        """Notes on an error that ended the batch half way what is stored."""
         if self._found is None or self._found.use is KeyUse.NONE:  # nothing was stored
             return
         on = "; begin again with the same batch key and rows, and it goes on from there" if self._key else ""
         error.add_note(
-            f"batch {self.id} was interrupted at row {self._rows}: {self._accepted} jobs are in the ledger and will be "
+            f"batch {self.id} was interrupted at row {self._rows}: {self._accepted} jobs are stored and will be "
             f"sent; the batch stays open{on}"
         )
 

@@ -49,6 +49,6 @@ class Context:
         return name
 
     def channel(self, id_: str) -> str:
-        """Where the end of a job or batch is published. What can't be an id has none; reading it tells so."""
+        """Where the end of a job or batch is published. What can't be an id has none; reading it raises."""
         budget, local_id = split_id(id_) or ("", "")
         return self.keys(budget).done(local_id)

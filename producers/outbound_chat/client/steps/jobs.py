@@ -40,13 +40,13 @@ from outbound_chat_config import Sender
 
 
 def enqueue(context: Context, options: Mapping[str, Any]) -> Steps[Job]:
-    """Takes one job in its short form."""
+    """Accepts one job in its short form."""
     request_options = {name: value for name, value in options.items() if name not in OWN_OPTIONS}
     return _enqueue(context, ChatRequest.from_short(request_options), options.get("sender"), options)
 
 
 def enqueue_request(context: Context, kwargs: Mapping[str, Any]) -> Steps[Job]:
-    """Takes one job as a raw API request, with our options beside it."""
+    """Accepts one job as a raw API request, with our options."""
     options = {name: value for name, value in kwargs.items() if name in OWN_OPTIONS}
     raw = {name: value for name, value in kwargs.items() if name not in OWN_OPTIONS}
     name = options.get("sender")
@@ -124,7 +124,7 @@ def _check_repeated(keys: Keys, tenant: str | None, idem: str, passed: FieldErro
 
 
 def status(context: Context, job_id: str) -> Steps[Job]:
-    """One job as it stands."""
+    """Reads one job."""
     found = yield from statuses(context, [job_id])
     job = found[job_id]
     if job is None:
@@ -133,7 +133,7 @@ def status(context: Context, job_id: str) -> Steps[Job]:
 
 
 def statuses(context: Context, job_ids: Iterable[str]) -> Steps[dict[str, Job | None]]:
-    """Many jobs, a round trip for each budget and 500 jobs."""
+    """Reads many jobs, a round trip for each budget and 500 jobs."""
     found: dict[str, Job | None] = dict.fromkeys(job_ids)
     by_budget: dict[str, list[str]] = {}
     for job_id in found:

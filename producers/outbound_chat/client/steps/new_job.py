@@ -1,4 +1,4 @@
-"""Jobs on their way into the ledger: from a checked request to what `submit` takes, and back to what callers see."""
+"""Jobs on their way into the store: from a checked request to what `submit` takes, and back to what callers see."""
 
 import hashlib
 

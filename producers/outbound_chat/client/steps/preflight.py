@@ -30,7 +30,7 @@ from outbound_chat_config import chat_duration
 NAMED = 10
 """Rows that would expire and are named."""
 MOST_TIMES = 2_048
-"""Different times that are told apart; with more, times that lie close together become one."""
+"""Different times that are counted apart; with more, times that lie close together become one."""
 PROGRESS_ROWS = 500
 FARTHEST_MS = 100 * 365 * 86_400_000
 
@@ -125,9 +125,9 @@ class BatchPreflight:
         """What Redis says of the budget, as a batch would find it that begins now."""
         return (yield from ask(scripts.read_pace(self._keys, self._of_batch.lane)))
 
-    def result(self, now_ms: int, told: Pace | None) -> Preflight:
-        """What would become of the rows. `told`: None where an idle budget is to be assumed."""
-        pace = replace(told or self._idle_pace(), own=self._own_lane())
+    def result(self, now_ms: int, found: Pace | None) -> Preflight:
+        """What would become of the rows. `found`: None where an idle budget is to be assumed."""
+        pace = replace(found or self._idle_pace(), own=self._own_lane())
         chat_seconds = self._minutes * 60 / self._accepted if self._accepted else 0.0
         turns = predict(pace, self._schedule.due(now_ms), chat_seconds=chat_seconds)
 
@@ -146,7 +146,7 @@ class BatchPreflight:
             ends_at=from_ms(time_of(self._accepted)) if self._accepted else None,
             expiring=expiring.number,
             first_expiring=tuple(ExpiringRow(row, from_ms(expires), from_ms(turn)) for expires, row, turn in first),
-            assumed_idle=told is None,
+            assumed_idle=found is None,
             workers=pace.workers,
             held_by=pace.held_by,
         )

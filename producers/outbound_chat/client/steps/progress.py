@@ -27,7 +27,7 @@ NO_WORKER = "no worker runs"
 
 
 def batch(context: Context, batch_id: str, *, with_pace: bool = True) -> Steps[Batch]:
-    """A batch as it stands. Without `with_pace` nothing is predicted, which matters only before its end."""
+    """Reads a batch. Without `with_pace` nothing is predicted, which matters only before its end."""
     parts = split_id(batch_id)
     found = (
         (yield from ask(scripts.read_batch(context.keys(parts[0]), parts[1], with_pace=with_pace))) if parts else None
@@ -52,7 +52,7 @@ def is_file_of(context: Context, batch_id: str, content: str) -> Steps[bool | No
 
 
 def batch_from_book(batch_id: str, book: Book, chat_duration: timedelta, held_by: str | None = None) -> Batch:
-    """The batch as it stands. `chat_duration`: of its sender's chats. `held_by`: of a book without a pace."""
+    """Makes a batch of its record. `chat_duration`: of its sender's chats. `held_by`: of a book without a pace."""
     fields = book.fields
     numbers = {field: int(value or 0) for field, value in fields.items() if field not in BOOK_TEXTS}
     _, sender, tenant, _ = fields["lane"].split(":")

@@ -63,7 +63,7 @@ class Chunk:
         return numbers
 
     def check(self) -> None:
-        """Raises `InvalidNumbers` when some were none and nobody was told."""
+        """Raises `InvalidNumbers` when some were invalid and no `on_rejected` got them."""
         if self._faults:
             raise InvalidNumbers(self._faults, rejected=self.rejections.count)
 

@@ -56,7 +56,7 @@ def check_timing(
     """`send_at` and `expires_at`; adds what is wrong to `errors`.
 
     `earliest`: of `send_at`, where it is not `FARTHEST_BACK` from now. `is_repeatable`: the job may have been taken
-    before, so a time that has passed stands in the answer and not in `errors`.
+    before, so a time that has passed is in the answer and not in `errors`.
     """
     if options.get("send_at") is None and options.get("expires_at") is None:
         return AT_ONCE

@@ -1,6 +1,6 @@
 """From the facts of a job to what it waits for: its place, its times, and the first of the rules that would stop it.
 
-The server says what stands, `_why_stops` what that means.
+The server reports the facts; `why_rules` says what they mean.
 """
 
 import math
