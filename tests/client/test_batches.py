@@ -194,7 +194,7 @@ def test_rows_that_break_off_leave_a_batch_that_says_so(chat: OutboundChat) -> N
 
     note = caught.value.__notes__[0]
     batch = chat.batch(note.split()[1])
-    assert "500 jobs are in the ledger" in note
+    assert "500 jobs are stored" in note
     assert (batch.accepted, batch.closed) == (500, False)
 
 

@@ -142,7 +142,7 @@ def test_ctrl_c_says_what_stands_and_how_to_go_on(stack: Harness) -> None:
     with held_after(stack, path, FIRST_CHUNK) as process:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130, stack.logs()
-    assert "jobs are in the ledger and will be sent" in stack.logs()
+    assert "jobs are stored and will be sent" in stack.logs()
     assert "to go on, run the same command again" in stack.logs()
     assert send(stack, str(path), "--sender", "support", code=0)["accepted"] == 60_000
 

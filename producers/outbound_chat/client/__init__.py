@@ -1,6 +1,6 @@
 """The clients: `OutboundChat` for threads, `AsyncOutboundChat` for asyncio.
 
-One description of the verbs (`_verbs`, `_batches`), which yields calls; two thin runners of it.
+`steps` describes each verb once, as a generator of script calls; the two clients are thin runners of it.
 """
 
 from outbound_chat.client.aio import AsyncOutboundChat

@@ -20,7 +20,7 @@ class ApiKeys:
     def create(
         self, wanted: NewApiKey, *, lives: timedelta | None = None, until: datetime | None = None
     ) -> tuple[str, ApiKey]:
-        """Makes a key and answers it with what is kept of it: it can't be read again.
+        """Makes a key and returns it with its record; the key can't be read again.
 
         It expires after `lives`, by the clock of Redis, or at `until`; with neither it does not.
         """
@@ -30,7 +30,7 @@ class ApiKeys:
         return token, self._store.run(call)
 
     def all(self) -> Sequence[ApiKey]:
-        """All keys that were ever made, the oldest first: also those that were revoked or have expired."""
+        """Returns all keys, the oldest first, with those that were revoked or have expired."""
         found = self._store.run(scripts.read_keys(self._keys))
         return sorted(found, key=lambda key: (key.created_at, key.id))
 

@@ -57,7 +57,7 @@ class LaneOptions(TypedDict, total=False):
 
 
 class SafetyOptions(TypedDict, total=False):
-    """What stands before the call returns."""
+    """What must be safe before the call returns."""
 
     durability: Durability | DurabilityName | None
     """`memory`: Redis has it; `fsync`: the disk has it too, and a replica where there is one, else `NotDurable` is
@@ -65,7 +65,7 @@ class SafetyOptions(TypedDict, total=False):
 
 
 class WebhookOptions(TypedDict, total=False):
-    """Who is told of the end."""
+    """Where the end is reported."""
 
     callback_url: str | None
     """`https://` URL to which webhooks are posted: of a job when it is final; of a batch also when each of its jobs is
@@ -90,7 +90,7 @@ class BatchOptions(RequestOptions, LaneOptions, SafetyOptions, WebhookOptions, t
     """Calls of it that may run at the same time; without it as many as there are threads."""
     template: str | Mapping[str, Any] | None
     """The message with `{placeholders}` that each row fills in, as `"Hello {first_name|there}"`; or an object with any
-    of `text`, `display_name` and `attributes`. Rows bring the values by the names of the placeholders."""
+    of `text`, `display_name` and `attributes`. Rows have the values under the names of the placeholders."""
 
 
 class DeadFilter(TypedDict, total=False):
@@ -114,7 +114,7 @@ BATCH_OPTIONS = frozenset({"sender", *BatchOptions.__annotations__})
 
 
 class ApiOptions(TimingOptions, LaneOptions, SafetyOptions, WebhookOptions, total=False):
-    """A raw API request, as boto3's `start_outbound_chat_contact` takes it, and our options beside it."""
+    """A raw API request, as boto3's `start_outbound_chat_contact` takes it, and our options."""
 
     sender: str | None
     """Without it: the sender whose instance and source the request names."""

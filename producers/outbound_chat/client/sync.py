@@ -1,36 +1,56 @@
-"""The client for threads: scripts, Django, Flask, workers."""
+"""The client for threads: scripts, Django, Flask, workers.
+
+This one class has all that the client can do, in the order of the docs, so the file is long; half of it is
+docstrings. `steps` has what each method does.
+"""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from outbound_chat.client._operations import Operations
-from outbound_chat.client._suppressing import Suppressing
-from outbound_chat.client.options import ApiOptions, BatchOptions, JobOptions
+from outbound_chat.client.options import ApiOptions, BatchOptions, DeadFilter, JobOptions, RequestOptions
+from outbound_chat.client.steps import dead_letters, holds, jobs, lists, progress, suppression, webhooks
 from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.batch_keys import FileKey
-from outbound_chat.client.steps.batches import BatchWriter, OnProgress, OnRejected, OnStart
-from outbound_chat.client.steps.holds import Control
-from outbound_chat.client.steps.jobs import Verbs, time_left
+from outbound_chat.client.steps.batches import BatchWriter, OnStart
+from outbound_chat.client.steps.context import Context
+from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
-from outbound_chat.client.steps.webhooks import Webhooks
+from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.why import why
 from outbound_chat.model.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable
-from outbound_chat.model.jobs import Batch, BatchReceipt, Job, Preflight
+from outbound_chat.model.jobs import Batch, BatchReceipt, Job, JobState, Preflight
+from outbound_chat.model.operations import (
+    BatchPage,
+    BudgetStatus,
+    DeadLetters,
+    DeadWebhook,
+    Events,
+    Hold,
+    JobPage,
+    Lanes,
+    SuppressedNumber,
+    SuppressedPage,
+    WebhookHost,
+)
 from outbound_chat.model.why import Why
 from outbound_chat.store import Store
+from outbound_chat.store.scripts import FIRST_PAGE
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")
-REREAD_SECONDS = 2.0
-"""A notification may be lost with its connection: a waiter looks again so often."""
-
 Ending = TypeVar("Ending", Job, Batch)
 
+REREAD_SECONDS = 2.0
+"""A notification may be lost with its connection: a waiter reads again so often."""
+DEAD_PAGE = 500
+POLL_SECONDS = 0.25
+"""Pause between two reads of a follower that waits for events."""
 
-class OutboundChat(Operations, Suppressing, Webhooks):
-    """Enqueues jobs and tells what became of them. One instance serves all threads of a process.
+
+class OutboundChat:
+    """Enqueues jobs and reports what became of them. One instance serves all threads of a process.
 
     It may be made before a fork: each child has connections of its own.
 
@@ -59,13 +79,13 @@ class OutboundChat(Operations, Suppressing, Webhooks):
         return client
 
     def _setup(self, settings: Settings, store: Store | None) -> None:
-        self._settings = settings
-        self._verbs = Verbs(settings)
-        self._control = Control(self._verbs)
+        self._context = Context(settings)
         self._store = store or Store.from_settings(settings)
 
+    # Single jobs
+
     def enqueue(self, /, **options: Unpack[JobOptions]) -> Job:
-        """Takes one job: it is in Redis when this returns, and will be sent.
+        """Accepts one job: it is in Redis when this returns, and will be sent.
 
         `sender` and `to` are required; see `JobOptions` for the rest.
 
@@ -73,10 +93,10 @@ class OutboundChat(Operations, Suppressing, Webhooks):
             InvalidJob: something is wrong with it; `errors` names each field. Nothing was stored.
             IdempotencyConflict: the key belongs to a job that asked for something else. Nothing was stored.
         """
-        return self._run(self._verbs.enqueue(options))
+        return self._run(jobs.enqueue(self._context, options))
 
     def enqueue_request(self, /, **request: Unpack[ApiOptions]) -> Job:
-        """Takes exactly what boto3's `start_outbound_chat_contact(**request)` takes, and our options beside it.
+        """Accepts exactly what boto3's `start_outbound_chat_contact(**request)` takes, and our options.
 
         Without `sender` the job belongs to the sender whose instance and source the request names.
 
@@ -84,7 +104,49 @@ class OutboundChat(Operations, Suppressing, Webhooks):
             InvalidJob: something is wrong with it; `errors` has API paths. Nothing was stored.
             IdempotencyConflict: the key belongs to a job that asked for something else. Nothing was stored.
         """
-        return self._run(self._verbs.enqueue_request(request))
+        return self._run(jobs.enqueue_request(self._context, request))
+
+    def status(self, job_id: str) -> Job:
+        """Returns the job in its present state.
+
+        Raises:
+            UnknownJob: no job has this id, or its record has passed its lifetime.
+        """
+        return self._run(jobs.status(self._context, job_id))
+
+    def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
+        """Many jobs by id, 500 a round trip; None for an id that no job has."""
+        return self._run(jobs.statuses(self._context, job_ids))
+
+    def why(self, job_id: str) -> Why:
+        """What the job waits for: the rule that stops it, its place, its next attempt, and when it may be called.
+
+        Raises:
+            UnknownJob: no job has this id, or its record has passed its lifetime.
+        """
+        return self._run(why(self._context, job_id))
+
+    def cancel(self, job_id: str) -> Job:
+        """Stops a job that was not sent yet, and returns it.
+
+        A waiting job is `cancelled` at once. Of one that a worker is calling, the answer of that call decides:
+        `cancel_requested` is set, and no further call is made. A final job stays as it is.
+
+        Raises:
+            UnknownJob: no job has this id, or its record has passed its lifetime.
+        """
+        return self._run(jobs.cancel(self._context, job_id))
+
+    def wait(self, job_id: str, timeout: float = 30.0) -> Job:
+        """Blocks until the job is final, and returns it within milliseconds of that.
+
+        Raises:
+            UnknownJob: no job has this id, or its record has passed its lifetime.
+            WaitTimeout: it was not final after `timeout` seconds; it goes on.
+        """
+        return self._wait(job_id, lambda: jobs.status(self._context, job_id), timeout)
+
+    # Batches
 
     def enqueue_batch(
         self,
@@ -98,26 +160,25 @@ class OutboundChat(Operations, Suppressing, Webhooks):
         on_start: OnStart | None = None,
         **shared: Unpack[BatchOptions],
     ) -> BatchReceipt:
-        """Takes many jobs as one batch, hundreds a round trip, in flat memory.
+        """Accepts many jobs as one batch, hundreds a round trip, in flat memory.
 
         `rows` are mappings with `to` and any option of a single job; a row that its reader had to refuse is given as
         the `InvalidJob`. `shared` are options of all rows, stored once, of which a row's own win. A row is accepted or
         rejected by itself; `on_rejected` gets each rejection, else they are in the receipt. `on_progress(accepted,
         rejected)` is called after each chunk.
 
-        With a `batch_key` (1 to 255 characters, known to one tenant and budget) a call that was broken off is made
-        again with the same rows and options, and goes on where it stopped: no row is taken twice. Whoever calls once
-        more after the end gets the receipt again, `repeated`. `on_start` is told before the first row is taken, which
-        is after some hundred were read. Where `rows` fail before a row was accepted, they leave no batch.
+        With a `batch_key` (1 to 255 characters, known to one tenant and budget), repeat a call that was broken off with
+        the same rows and options: it goes on where it stopped, and accepts no row twice. Once more after the end, it
+        returns the receipt again, `repeated`. `on_start` is called before the first row is accepted, which is after
+        some hundred were read. Where `rows` fail before a row was accepted, they leave no batch.
 
         Raises:
             InvalidJob: an option of the batch is refused. Nothing was stored.
             BatchKeyConflict: the key belongs to a batch with another name or other options. Nothing was stored.
         """
-        options: dict[str, Any] = {**shared, "sender": sender}
         batch = BatchWriter(
-            self._verbs,
-            options,
+            self._context,
+            {**shared, "sender": sender},
             name=name,
             on_rejected=on_rejected,
             on_progress=on_progress,
@@ -152,8 +213,7 @@ class OutboundChat(Operations, Suppressing, Webhooks):
         Raises:
             InvalidJob: an option of the batch is refused.
         """
-        options: dict[str, Any] = {**shared, "sender": sender}
-        with BatchPreflight(self._verbs, options, on_rejected=on_rejected, on_progress=on_progress) as flight:
+        with BatchPreflight(self._context, {**shared, "sender": sender}, on_rejected, on_progress) as flight:
             for row in rows:
                 flight.add(row)
             try:
@@ -161,53 +221,13 @@ class OutboundChat(Operations, Suppressing, Webhooks):
             except StoreUnavailable:
                 return flight.result(int(time.time() * 1000), None)
 
-    def status(self, job_id: str) -> Job:
-        """The job as it stands.
-
-        Raises:
-            UnknownJob: no job has this id, or its record has passed its lifetime.
-        """
-        return self._run(self._verbs.status(job_id))
-
-    def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
-        """Many jobs by id, 500 a round trip; None for an id that no job has."""
-        return self._run(self._verbs.statuses(job_ids))
-
-    def why(self, job_id: str) -> Why:
-        """What the job waits for: the rule that stops it, its place, its next attempt, and when it may be called.
-
-        Raises:
-            UnknownJob: no job has this id, or its record has passed its lifetime.
-        """
-        return self._run(why(self._verbs, job_id))
-
     def batch(self, batch_id: str) -> Batch:
-        """The batch as it stands, with its live counts.
+        """Returns the batch in its present state, with live counts.
 
         Raises:
             UnknownBatch: no batch has this id, or its record has passed its lifetime.
         """
-        return self._run(self._verbs.batch(batch_id))
-
-    def cancel(self, job_id: str) -> Job:
-        """Stops a job that was not sent yet, and returns it.
-
-        A waiting job is `cancelled` at once. Of one that a worker is calling, the answer of that call decides:
-        `cancel_requested` is set, and no further call is made. A final job stays as it is.
-
-        Raises:
-            UnknownJob: no job has this id, or its record has passed its lifetime.
-        """
-        return self._run(self._verbs.cancel(job_id))
-
-    def wait(self, job_id: str, timeout: float = 30.0) -> Job:
-        """Blocks until the job is final, and returns it within milliseconds of that.
-
-        Raises:
-            UnknownJob: no job has this id, or its record has passed its lifetime.
-            WaitTimeout: it was not final after `timeout` seconds; it goes on.
-        """
-        return self._wait(job_id, lambda: self._verbs.status(job_id), timeout)
+        return self._run(progress.batch(self._context, batch_id))
 
     def wait_batch(self, batch_id: str, timeout: float = 600.0) -> Batch:
         """Blocks until the batch is final, and returns it.
@@ -216,31 +236,330 @@ class OutboundChat(Operations, Suppressing, Webhooks):
             UnknownBatch: no batch has this id, or its record has passed its lifetime.
             WaitTimeout: it was not final after `timeout` seconds; it goes on.
         """
-        return self._wait(batch_id, lambda: self._verbs.batch(batch_id, with_pace=False), timeout)
+        return self._wait(batch_id, lambda: progress.batch(self._context, batch_id, with_pace=False), timeout)
 
-    def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:
-        deadline = time.monotonic() + timeout
-        found = self._run(read())
-        if found.final:
-            return found
-        with self._store.listen(self._verbs.channel(id_)) as listener:
-            while not (found := self._run(read())).final:
-                listener.wait(min(time_left(id_, deadline), REREAD_SECONDS))
-        return found
+    def batches(
+        self,
+        *,
+        budget: str | None = None,
+        sender: str | Collection[str] | None = None,
+        tenant: str | None = None,
+        open: bool = False,  # noqa: A002  # the word that batches have for it
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> BatchPage:
+        """A page of a budget's batches: those that are not final, the newest first, then those that ended last.
 
-    def _run(self, steps: Steps[T]) -> T:
-        try:
-            call = next(steps)
-            while True:
-                try:
-                    answer = self._store.run(call)
-                except StoreError as error:
-                    call = steps.throw(error)
-                else:
-                    call = steps.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        `sender`: one, or several. `open`: only those that are not final. `limit`: 1 to 100. A page has fewer, even none
+        where few of many batches fit: go on until `cursor` is None. A batch that ends between two pages may come twice.
+
+        Raises:
+            InvalidJob: `cursor` or `limit` is invalid.
+            SettingsError: the settings have no such budget, or several and none is named.
+        """
+        chosen = lists.Chosen(budget=budget, sender=sender, tenant=tenant, open=open)
+        return self._run(lists.batches(self._context, chosen, cursor, limit))
+
+    def batch_jobs(
+        self, batch_id: str, state: JobState | str | None = None, cursor: str | None = None, limit: int = 100
+    ) -> JobPage:
+        """A page of a batch's jobs in the order of its rows, of one state or of all.
+
+        `limit`: 1 to 500. A page has fewer, even none, where few of many rows have the state: go on until `cursor`
+        is None. Jobs whose record has passed its lifetime are not listed.
+
+        Raises:
+            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+            InvalidJob: `state` or `cursor` is invalid.
+        """
+        return self._run(lists.batch_jobs(self._context, batch_id, state, cursor, limit))
+
+    def is_file_of(self, batch_id: str, file: FileKey) -> bool | None:
+        """Whether all rows of a batch came from the file, byte by byte; None: it is not known.
+
+        It is known of batches that were enqueued with a `FileKey`, as `send-batch` does, and by no call without it or
+        with that of another file.
+
+        Raises:
+            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+        """
+        return self._run(progress.is_file_of(self._context, batch_id, file.content))
+
+    def cancel_batch(self, batch_id: str) -> Batch:
+        """Stops all jobs of a batch that were not sent yet, closes it, and returns it.
+
+        No job of it is claimed from the first moment on. Of those that a worker is calling, the answer of that call
+        decides. Its producer, should it still add rows, gets `BatchClosed`.
+
+        Raises:
+            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+        """
+        return self._run(holds.cancel_batch(self._context, batch_id))
+
+    def cancel_tenant(self, tenant: str) -> int:
+        """Stops all waiting jobs of a tenant, in all budgets and batches; how many were cancelled.
+
+        Jobs that the tenant enqueues while this runs may be cancelled too; later ones are not.
+
+        Raises:
+            InvalidJob: this can be no tenant's name.
+        """
+        return self._run(holds.cancel_tenant(self._context, tenant))
+
+    # Jobs that failed
+
+    def dead_letters(self, *, limit: int = 100, cursor: str | None = None, **chosen: Unpack[DeadFilter]) -> DeadLetters:
+        """A page of the failed and uncertain jobs of a budget, the newest first.
+
+        A job that was replayed is listed no more; its replay is, should it fail. Jobs are listed for `results.keep`,
+        and can be replayed for `results.keep_requests`.
+        `limit`: 1 to 500; a page may have a few more. `cursor`: of the page before.
+
+        Raises:
+            InvalidJob: a filter has no such value.
+            SettingsError: the settings have no such budget, or several and none is named.
+        """
+        return self._run(dead_letters.dead_letters(self._context, chosen, limit, cursor))
+
+    def each_dead_letter(self, **chosen: Unpack[DeadFilter]) -> Iterator[Job]:
+        """All failed and uncertain jobs that fit, the newest first, read page by page.
+
+        Raises what `dead_letters` raises.
+        """
+        cursor: str | None = None
+        while True:
+            page = self.dead_letters(limit=DEAD_PAGE, cursor=cursor, **chosen)
+            yield from page.jobs
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def count_dead(self, budget: str | None = None) -> Mapping[tuple[JobState, str], int]:
+        """How many failed and uncertain jobs a budget has that were not replayed, by state and code."""
+        return self._run(dead_letters.count_dead(self._context, budget))
+
+    def replay(self, job_id: str, *, force: bool = False, **changes: Unpack[RequestOptions]) -> Job:
+        """Sends a failed or uncertain job once more, as a new job that points to it; the new job.
+
+        It has the same token, as long as that is valid, so the customer is texted once whatever became of the old one.
+        `changes` replace parts of the request; that needs a new token. Twice: the same new job, as long as it is known
+        to have the same changes.
+
+        Raises:
+            UnknownJob: no job has this id, or its record has passed its lifetime.
+            NotReplayable: it did not fail, its request is kept no more, or was replayed already without these changes.
+            MissingKey: its request is encrypted with a key that the settings lack.
+            Unprotected: the customer might be texted twice; `force` accepts that.
+            InvalidJob: what would be sent is refused, for example since its sender was changed.
+        """
+        return self._run(dead_letters.replay(self._context, job_id, force=force, changes=changes))
+
+    def replay_all(self, **chosen: Unpack[DeadFilter]) -> Iterator[Job]:
+        """Replays all failed and uncertain jobs that fit, and yields the new ones.
+
+        Raises what `replay` raises, at the job it concerns; those before it are replayed.
+        """
+        for job in self.each_dead_letter(**chosen):
+            yield self.replay(job.id)
+
+    # Holds, pace and events
+
+    def hold(
+        self,
+        *,
+        reason: str,
+        budget: str | None = None,
+        sender: str | None = None,
+        instance: str | None = None,
+        tenant: str | None = None,
+        batch: str | None = None,
+    ) -> None:
+        """Stops a budget, sender, instance, tenant or batch, of which exactly one is named, until it is released.
+
+        Within a second no further call is made for its jobs; those that run end. Jobs keep their places and attempts,
+        and expire as usual. The hold outlives restarts. Called again, it replaces the reason.
+
+        Raises:
+            InvalidJob: none or several are named, or the reason is empty.
+            SettingsError: the settings have no such budget, sender or instance.
+            UnknownBatch: no batch has this id.
+            BatchClosed: the batch is final.
+        """
+        target = holds.Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
+        self._run(holds.hold(self._context, target, reason))
+
+    def release(
+        self,
+        *,
+        budget: str | None = None,
+        sender: str | None = None,
+        instance: str | None = None,
+        tenant: str | None = None,
+        batch: str | None = None,
+    ) -> bool:
+        """Ends a person's hold; False: there was none. A hold of the system on the same scope is probed at once.
+
+        Raises:
+            InvalidJob: none or several are named.
+            SettingsError: the settings have no such budget, sender or instance.
+            UnknownBatch: the text is no id of a batch.
+        """
+        target = holds.Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
+        return self._run(holds.release(self._context, target))
+
+    def holds(self) -> list[Hold]:
+        """Everything that is stopped, by a person or by the system, in all budgets of the settings."""
+        return self._run(holds.holds(self._context))
+
+    def contact_closed(self, contact_id: str) -> bool:
+        """Reports that the chat of a contact has ended, so that its instance has room for another.
+
+        Only chats of instances with `max_open_chats` are counted, for as long as their duration says; report those
+        that end earlier, for example from the contact events of Amazon Connect. False: it was not counted (any more).
+        https://docs.aws.amazon.com/connect/latest/adminguide/contact-events.html
+        """
+        return self._run(holds.contact_closed(self._context, contact_id))
+
+    def budgets(self) -> list[BudgetStatus]:
+        """Returns how all budgets of the settings are doing: pace, jobs, workers, holds. Two round trips each."""
+        return self._run(lists.budgets(self._context))
+
+    def lanes(self, *, limit: int = 20) -> Lanes:
+        """The lanes with the most waiting jobs, and what stops each. `limit`: 1 to 50. A round trip a budget.
+
+        Raises:
+            InvalidJob: `limit` is invalid.
+        """
+        return self._run(lists.lanes(self._context, limit))
+
+    def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
+        """What happened in a budget since an event's number, up to 500 events, the oldest first.
+
+        The last 10,000 events or so are kept; `missed` says how many were trimmed before they were read. `wait`:
+        seconds to wait for the first. Give `next` as `since` the next time.
+
+        Raises:
+            SettingsError: the settings have no such budget, or several and none is named.
+        """
+        deadline = time.monotonic() + wait
+        while True:
+            found = self._run(lists.events(self._context, budget, since))
+            if found.events or found.missed or time.monotonic() >= deadline:
+                return found
+            time.sleep(POLL_SECONDS)
+
+    # Suppression lists
+
+    def suppress(
+        self,
+        numbers: Iterable[str],
+        *,
+        sender: str,
+        reason: str = "",
+        on_rejected: OnRejected | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> int:
+        """Puts numbers on the sender's suppression list, and says how many were not on it.
+
+        Jobs for them end `failed`, code `suppressed`, when their turn comes, whatever batch they are of. Within a
+        second after this returned no further call leaves. `numbers`: E.164, as many as you like, 500 a round trip, in
+        flat memory. `reason`: at most 200 characters. Twice changes nothing: the first time and reason stay.
+
+        All valid numbers are stored. `on_rejected` gets each invalid one, by its position, else they are
+        raised at the end. `on_progress(stored, rejected)` is called after each chunk.
+
+        Raises:
+            SettingsError: the settings have no such sender.
+            InvalidJob: the reason is too long. Nothing was stored.
+            InvalidNumbers: some numbers are invalid; the valid ones were stored.
+            MissingKey: the list is encrypted, and the settings lack its key. The two methods below raise it too.
+        """
+        return self._write(numbers, suppression.suppress(self._context, sender, reason, on_rejected, on_progress))
+
+    def unsuppress(
+        self,
+        numbers: Iterable[str],
+        *,
+        sender: str,
+        on_rejected: OnRejected | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> int:
+        """Takes numbers off the sender's suppression list, and says how many were on it.
+
+        Jobs that still wait are sent; those that the list has ended stay ended. The rest is as for `suppress`.
+
+        Raises:
+            SettingsError: the settings have no such sender.
+            InvalidNumbers: some numbers are invalid; the valid ones were taken off.
+        """
+        return self._write(numbers, suppression.unsuppress(self._context, sender, on_rejected, on_progress))
+
+    def suppressed(self, numbers: Iterable[str] | None = None, *, sender: str) -> Iterator[SuppressedNumber]:
+        """Which of the numbers are on the sender's suppression list; without numbers, all that are.
+
+        Read as you go, 500 a round trip. While the list changes, reading all of it may give a number twice.
+
+        Raises:
+            SettingsError: the settings have no such sender.
+            InvalidNumbers: at the end, if some numbers are invalid.
+        """
+        listed = SenderList(self._context, sender)
+        return self._all(listed) if numbers is None else self._those(listed, suppression.not_text(numbers))
+
+    def suppressed_page(self, *, sender: str, cursor: str | None = None) -> SuppressedPage:
+        """A page of the sender's suppression list, of about 500 numbers. `cursor`: of the page before.
+
+        While the list changes, a number may come twice.
+
+        Raises:
+            SettingsError: the settings have no such sender.
+            InvalidJob: `cursor` is invalid.
+        """
+        return self._run(suppression.suppressed_page(self._context, sender, cursor))
+
+    def rewrite_suppressed(self, *, sender: str, on_progress: Callable[[int], None] | None = None) -> int:
+        """Writes the sender's suppression list again, as the settings say now, and returns how many entries it has.
+
+        After encryption was switched on or off, its newest key changed, or the sender was given another budget: the
+        numbers that it has there are copied. The list holds all the while, and times and reasons stay.
+        `on_progress(entries)` is called after each 500 or so. Twice changes nothing.
+
+        Raises:
+            SettingsError: the settings have no such sender.
+            MissingKey: the list is encrypted, and the settings lack a key of it.
+        """
+        return self._run(SenderList(self._context, sender).rewrite(on_progress))
+
+    # Webhooks
+
+    def webhook_hosts(self) -> list[WebhookHost]:
+        """The hosts that webhooks wait for, in all budgets of the settings; at most 500 of each."""
+        return self._run(webhooks.webhook_hosts(self._context))
+
+    def dead_webhooks(self, *, limit: int = 100, skip: int = 0, budget: str | None = None) -> list[DeadWebhook]:
+        """Webhooks of a budget that were given up, the newest first. They are listed for `results.keep`.
+
+        `limit`: 1 to 500. `skip`: how many of the newest to pass over.
+
+        Raises:
+            InvalidJob: `limit` or `skip` is out of range.
+            SettingsError: the settings have no such budget, or several and none is named.
+        """
+        return self._run(webhooks.dead_webhooks(self._context, budget, skip, limit))
+
+    def replay_webhooks(self, ids: Sequence[str]) -> dict[str, bool]:
+        """Has dead webhooks posted once more, with the ids that they had; whether each was dead."""
+        return self._run(webhooks.replay_webhooks(self._context, ids))
+
+    def replay_all_webhooks(self, budget: str | None = None) -> int:
+        """Has all dead webhooks of a budget posted once more; how many.
+
+        Raises:
+            SettingsError: the settings have no such budget, or several and none is named.
+        """
+        return self._run(webhooks.replay_all_webhooks(self._context, budget))
+
+    # Connections
 
     def ping(self) -> None:
         """Returns when Redis answers."""
@@ -257,3 +576,47 @@ class OutboundChat(Operations, Suppressing, Webhooks):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:
+        deadline = time.monotonic() + timeout
+        found = self._run(read())
+        if found.final:
+            return found
+        with self._store.listen(self._context.channel(id_)) as listener:
+            while not (found := self._run(read())).final:
+                listener.wait(min(jobs.time_left(id_, deadline), REREAD_SECONDS))
+        return found
+
+    def _run(self, steps: Steps[T]) -> T:
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    answer = self._store.run(call)
+                except StoreError as error:
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _write(self, numbers: Iterable[object], writer: suppression.NumberWriter) -> int:
+        for number in suppression.not_text(numbers):
+            if writer.add(number):
+                self._run(writer.flush())
+        return self._run(writer.close())
+
+    def _all(self, listed: SenderList) -> Iterator[SuppressedNumber]:
+        cursor = ""
+        while cursor != FIRST_PAGE:
+            cursor, page = self._run(listed.page(cursor or FIRST_PAGE))
+            yield from page
+
+    def _those(self, listed: SenderList, numbers: Iterable[object]) -> Iterator[SuppressedNumber]:
+        chunk = suppression.Chunk()
+        for number in numbers:
+            if chunk.add(number):
+                yield from self._run(listed.among(chunk.take()))
+        yield from self._run(listed.among(chunk.take()))
+        chunk.check()

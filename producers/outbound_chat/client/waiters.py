@@ -1,7 +1,7 @@
-"""One connection for everybody who waits: a channel is subscribed while somebody waits for its job or batch.
+"""All waiters share one connection: a channel is subscribed while somebody waits for its job or batch.
 
 A notification may be lost with its connection, so all that is waited for is read again every 10 seconds and after each
-new connection: in bulk, so that 1,000 who wait cost two round trips and not 1,000.
+new connection: in bulk, so that 1,000 waiters cost two round trips and not 1,000.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from outbound_chat.store import AsyncStore, AsyncSubscription
 
 REREAD_SECONDS = 10.0
 READ_SECONDS = 5.0
-"""Longest silence before the connection is looked after."""
+"""Longest silence before the connection is checked."""
 
 CANCEL_SECONDS = 1.0
 """Time that a task has to end after it was cancelled, before it is cancelled again: one cancellation may get lost."""
@@ -23,7 +23,7 @@ RECONNECT_SECONDS = 0.05
 """Rest between two connections, so that a server that drops each one at once is not stormed."""
 
 Finals = Callable[[Collection["Waiter"]], Awaitable[set["Waiter"]]]
-"""Says which of them need wait no longer."""
+"""Returns the waiters whose wait is over."""
 
 
 class Waiter:
@@ -36,7 +36,7 @@ class Waiter:
         self._error: StoreError | None = None
 
     def wake(self, error: StoreError | None = None) -> None:
-        """Lets it look again, or fail."""
+        """Lets it read again, or fail."""
         self._error = error
         self._signal.set()
 
@@ -55,15 +55,15 @@ class Waiter:
 
 
 class _Channel:
-    """Those who wait on one channel."""
+    """The waiters of one channel."""
 
     def __init__(self) -> None:
         self.waiters: set[Waiter] = set()
-        self.stands = asyncio.Event()
+        self.is_subscribed = asyncio.Event()
 
 
-class Hub:
-    """Tells waiters of one client, and so of one event loop, when to look."""
+class WaiterHub:
+    """Wakes the waiters of one client, and so of one event loop, when they should read again."""
 
     def __init__(self, store: AsyncStore, finals: Finals) -> None:
         self._store = store
@@ -74,11 +74,11 @@ class Hub:
         self._reread = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._parts: set[asyncio.Task[None]] = set()
-        """What `_task` waits for."""
+        """The tasks that `_task` waits for."""
 
     @asynccontextmanager
-    async def joined(self, channel: str, id_: str, *, of_batch: bool) -> AsyncIterator[Waiter]:
-        """Waits with others; nothing that is published from now on is missed."""
+    async def subscribed(self, channel: str, id_: str, *, of_batch: bool) -> AsyncIterator[Waiter]:
+        """Adds a waiter, which misses nothing that is published from now on."""
         waiter = Waiter(id_, of_batch=of_batch)
         found = self._channels.setdefault(channel, _Channel())
         found.waiters.add(waiter)
@@ -86,7 +86,7 @@ class Hub:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         try:
-            await self._until_it_stands(found, waiter)
+            await self._until_subscribed(found, waiter)
             yield waiter
         finally:
             found.waiters.discard(waiter)
@@ -94,20 +94,20 @@ class Hub:
                 del self._channels[channel]
                 self._changed.set()
 
-    async def _until_it_stands(self, channel: _Channel, waiter: Waiter) -> None:
-        stands = asyncio.ensure_future(channel.stands.wait())
+    async def _until_subscribed(self, channel: _Channel, waiter: Waiter) -> None:
+        subscribed = asyncio.ensure_future(channel.is_subscribed.wait())
         failed = asyncio.ensure_future(waiter.woken(self._store.seconds))
         try:
-            await asyncio.wait({stands, failed}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({subscribed, failed}, return_when=asyncio.FIRST_COMPLETED)
             if failed.done():
                 failed.result()
         finally:
-            stands.cancel()
+            subscribed.cancel()
             failed.cancel()
-            await asyncio.gather(stands, failed, return_exceptions=True)
+            await asyncio.gather(subscribed, failed, return_exceptions=True)
 
     async def close(self) -> None:
-        """Ends, and gives the connection back."""
+        """Ends, and returns the connection."""
         tasks = self._parts | ({self._task} if self._task else set())
         while left := {task for task in tasks if not task.done()}:
             for task in left:
@@ -115,7 +115,7 @@ class Hub:
             await asyncio.wait(left, timeout=CANCEL_SECONDS)
 
     async def _run(self) -> None:
-        """Until Redis can't be reached, of which all who wait are told; the next who waits begins anew."""
+        """Runs until Redis can't be reached, which all waiters then raise; the next waiter starts it again."""
         try:
             while True:
                 async with self._store.subscription() as subscription:
@@ -128,7 +128,7 @@ class Hub:
             raise
 
     async def _use(self, subscription: AsyncSubscription) -> None:
-        """Until the connection is lost."""
+        """Returns when the connection is lost."""
         self._subscribed.clear()
         self._changed.set()
         try:
@@ -136,12 +136,12 @@ class Hub:
                 works = (self._keep_subscribed(subscription), self._listen(subscription), self._read_again())
                 self._parts = {group.create_task(work) for work in works}
         except* StoreUnavailable:
-            # The line may have been cut and no more: whoever connects anew learns whether Redis is gone.
+            # Perhaps only this connection was cut: connecting again shows whether Redis is away.
             pass
 
     def _fail(self, fault: BaseException) -> None:
         for channel in self._channels.values():
-            channel.stands.clear()
+            channel.is_subscribed.clear()
             for waiter in channel.waiters:
                 error = type(fault)(*fault.args)
                 waiter.wake(error if isinstance(error, StoreError) else None)
@@ -161,11 +161,11 @@ class Hub:
             message = await subscription.next(READ_SECONDS)
             if message is None or (channel := self._channels.get(message.channel)) is None:
                 continue
-            if message.stands:
-                if channel.stands.is_set():
-                    # It stood before: the connection is a new one, and what was said between is lost.
+            if message.is_subscribed:
+                if channel.is_subscribed.is_set():
+                    # It was subscribed before: the connection is new, and what was published in between is lost.
                     self._reread.set()
-                channel.stands.set()
+                channel.is_subscribed.set()
                 continue
             for waiter in channel.waiters:
                 waiter.wake()
@@ -183,7 +183,7 @@ class Hub:
             await asyncio.gather(*(self._look(waiters) for waiters in of_budgets.values()))
 
     async def _look(self, waiters: Collection[Waiter]) -> None:
-        """Reads what those of one budget wait for: in a cluster, the server of another budget may be away."""
+        """Reads what the waiters of one budget wait for: in a cluster, another budget's server may be away."""
         try:
             for waiter in await self._finals(waiters):
                 waiter.wake()

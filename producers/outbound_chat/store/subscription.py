@@ -24,7 +24,7 @@ class Message(NamedTuple):
     """What came."""
 
     channel: str
-    stands: bool
+    is_subscribed: bool
     """The channel is subscribed now; else something was published on it."""
 
 
@@ -119,7 +119,7 @@ class AsyncSubscription:
         self._asked = found is None
         if found is None or found["type"] not in {"subscribe", "message"}:
             return None
-        return Message(found["channel"], stands=found["type"] == "subscribe")
+        return Message(found["channel"], is_subscribed=found["type"] == "subscribe")
 
     async def _subscribe(self, deadline: Deadline) -> None:
         if isinstance(self._client, redis.asyncio.RedisCluster):

@@ -1,4 +1,4 @@
-"""What makes a batch the same one when its producer begins anew, after a crash or a lost answer."""
+"""What makes a batch the same one when its producer begins again, after a crash or a lost answer."""
 
 import json
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from outbound_chat.request import Code
 class FileKey:
     """The batch key of a file: the same content, name and options are the same batch, others make another one.
 
-    The batch keeps which file its rows came from, as `is_file_of` tells.
+    The batch keeps which file its rows came from, as `is_file_of` reports.
     """
 
     content: str
     """Hash of the file's bytes."""
     key: str | None = None
-    """A key that stands for content, name and options, as a batch key that is text does."""
+    """A key for content, name and options together, as a batch key that is text."""
 
 
 class KeyHashes(NamedTuple):
@@ -44,7 +44,7 @@ def check_batch_key(value: object, errors: Errors) -> str | FileKey | None:
 def hashes_of(
     seal: Seal, key: str | FileKey | None, *, tenant: str | None, name: str, options: Mapping[str, Any]
 ) -> KeyHashes:
-    """Hashes that tell a key, and what was asked for with it. A key is known to one tenant."""
+    """Hashes of a key, and of what was asked for with it. A key is known to one tenant."""
     if key is None:
         return KeyHashes()
     asked = json.dumps({**options, "name": name}, sort_keys=True)

@@ -1,4 +1,4 @@
-"""The rows of a batch, each checked with what all of them share. Talks to nobody and counts nothing."""
+"""The rows of a batch, each checked with what all of them share. Does no I/O and counts nothing."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 from outbound_chat.client.options import ROW_OPTIONS
 from outbound_chat.client.steps.batch_keys import FileKey, hashes_of
-from outbound_chat.client.steps.jobs import Verbs
+from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.new_job import new_job
 from outbound_chat.client.steps.quiet_hours import ServerClock, out_of_quiet_hours
 from outbound_chat.client.steps.validation import (
@@ -42,7 +42,7 @@ OF_ONE_JOB = frozenset({"to", "client_token", "send_at", "expires_at", "idempote
 class BatchRows:
     """The options of a batch, and its rows as jobs."""
 
-    def __init__(self, verbs: Verbs, options: Mapping[str, Any], name: str, errors: Errors) -> None:
+    def __init__(self, context: Context, options: Mapping[str, Any], name: str, errors: Errors) -> None:
         """`options`: sender, tenant, priority, and the part of the request that all rows share.
 
         Raises:
@@ -54,9 +54,9 @@ class BatchRows:
         self.name = name
         self.weight = check_weight(options.get("weight"), errors)
         self.concurrency = check_concurrency(options.get("concurrency"), errors)
-        self._webhooks = verbs.settings.webhooks
+        self._webhooks = context.settings.webhooks
         self.callback = check_callback(options.get("callback_url"), self._webhooks, errors)
-        self.sender_name, sender = verbs.find_sender(options.get("sender"), errors)
+        self.sender_name, sender = context.find_sender(options.get("sender"), errors)
         errors += [
             FieldError(field, Code.NOT_SHAREABLE, "belongs to one job; give it in the rows")
             for field in sorted(OF_ONE_JOB & options.keys())
@@ -67,7 +67,7 @@ class BatchRows:
         self._template = self._read_template(options.get("template"), shared, errors)
         self.shared = ChatRequest.from_short(shared)
         if sender:
-            # Of what the rows are still to bring, nothing can be wrong yet.
+            # What the rows are still to give can't be wrong yet.
             for given in (shared, self._template.sample() if self._template else {}):
                 found = ChatRequest.from_short(given).errors(sender)
                 errors += [error for error in found if error.field.partition(".")[0] in given]
@@ -76,7 +76,7 @@ class BatchRows:
         self.sender = sender
         self._values = self._template.names - ROW_OPTIONS if self._template else frozenset()
         self.clock = ServerClock()
-        self._seal = verbs.seal
+        self._seal = context.seal
         self._fixed = {"sender": self.sender_name, "tenant": self.tenant, "priority": self.priority.name.lower()}
         self._shared_parts = self.shared.parts(sender)
         self.use(new_local_id(), began=datetime.now(UTC))
@@ -96,15 +96,15 @@ class BatchRows:
     def use(self, batch: str, *, began: datetime) -> None:
         """Makes them the rows of this batch, which may have begun days ago.
 
-        A `send_at` is compared with that time, lest a slow file, or one that is resumed, be refused half way; but what
-        would have expired since then is not sent.
+        A `send_at` is compared with that time, so that a slow or resumed file is not refused half way; but what would
+        have expired since then is not sent.
         """
         self.batch = batch
         self._earliest = max(began, datetime.now(UTC) - self.sender.max_age) - FARTHEST_BACK
         self.lane = lane_of(self.priority, self.sender_name, self.tenant, batch)
 
     def asked(self) -> dict[str, Any]:
-        """All that the batch asks for beside its rows, but for its name."""
+        """All that the batch asks for, without its rows and its name."""
         limits = {"weight": self.weight, "concurrency": self.concurrency, "callback": self.callback}
         template = {"template": self._asked_template} if self._template else {}
         return {"lane": self.lane.rpartition(":")[0], "request": self.shared.stored(), **limits, **template}
@@ -187,7 +187,7 @@ class BatchRows:
 
 
 def _options_of(row: object) -> Mapping[str, Any]:
-    """The row without what stands for no value.
+    """Returns the row without empty values.
 
     Raises:
         InvalidJob: it is no row, or its reader had to refuse it.

@@ -1,10 +1,10 @@
-"""A batch on its way into the ledger, row by row, hundreds of jobs a round trip.
+"""A batch on its way into the store, row by row, hundreds of jobs a round trip.
 
 Holds one chunk of rows at a time, whatever the size of the batch.
 
-With a batch key, a call that was broken off goes on where it stopped: the ledger knows the last row that came, and rows
-up to it are never taken again. They are read and checked once more all the same, so that the rejects and the counts are
-those of the whole batch.
+With a batch key, a call that was broken off goes on where it stopped: the store knows the last row that came, and rows
+up to it are never accepted again. They are read and checked once more all the same, so that the rejects and the counts
+are those of the whole batch.
 
 The batch begins with its first job: however many rows are refused, or belong to other jobs, before the reader of a file
 fails, nothing is left.
@@ -20,19 +20,18 @@ from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.batch_keys import FileKey, check_batch_key
 from outbound_chat.client.steps.batch_rows import BatchRows
 from outbound_chat.client.steps.budgets import note_budget
-from outbound_chat.client.steps.durability import Guard
-from outbound_chat.client.steps.jobs import Verbs, max_age_ms
+from outbound_chat.client.steps.context import Context
+from outbound_chat.client.steps.durability import DurabilityCheck
+from outbound_chat.client.steps.new_job import max_age_ms
+from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
 from outbound_chat.client.steps.validation import UNREADABLE_KEY, Errors
 from outbound_chat.model.errors import BatchClosed, BatchKeyConflict, FieldError, InvalidJob, UnknownBatch
-from outbound_chat.model.jobs import BatchReceipt, BatchStart, Rejection
+from outbound_chat.model.jobs import BatchReceipt, BatchStart
+from outbound_chat.model.times import from_ms
 from outbound_chat.request import Code
 from outbound_chat.store import scripts
-from outbound_chat.store.records import from_ms
 from outbound_chat.store.scripts import KeyUse, NewJob, NotOpen, Opened, Other
 
-OnRejected = Callable[[Rejection], None]
-OnProgress = Callable[[int, int], None]
-"""Called with the jobs accepted and the rows rejected so far."""
 OnStart = Callable[[BatchStart], None]
 
 MOST_ROWS = 1_000
@@ -44,7 +43,7 @@ class BatchWriter:
 
     def __init__(
         self,
-        verbs: Verbs,
+        context: Context,
         options: Mapping[str, Any],
         *,
         name: str,
@@ -59,12 +58,12 @@ class BatchWriter:
             InvalidJob: an option is refused; nothing was stored.
         """
         errors: Errors = []
-        self._guard = Guard(verbs.settings.durability, options.get("durability"), errors)
+        self._durability = DurabilityCheck(context.settings.durability, options.get("durability"), errors)
         self._key = check_batch_key(batch_key, errors)
-        self._of_batch = BatchRows(verbs, options, name, errors)
-        self.sender = self._of_batch.sender
-        self._keys = verbs.keys(self.sender.budget)
-        self._on_rejected = on_rejected or self._keep_rejection
+        self._of_batch = BatchRows(context, options, name, errors)
+        self._sender = self._of_batch.sender
+        self._keys = context.keys(self._sender.budget)
+        self._rejections = Rejections(on_rejected)
         self._on_progress = on_progress
         self._on_start = on_start
         self._chunk: list[NewJob] = []
@@ -73,11 +72,9 @@ class BatchWriter:
         """Rows that are refused now, and that may have been taken before. One with a key is in the chunk too."""
         self._passed: object = None
         """A row whose time has passed, unless the batch began long enough ago, which nobody has asked yet."""
-        self._pretends = False
         self._only_repeats = False
-        """The batch is not begun, since each row that came so far belongs to another job."""
-        self._rows = self._flushed_rows = self._accepted = self.rejected = self._duplicates = 0
-        self._rejections: list[Rejection] = []
+        """The batch has not begun, since each row that came so far belongs to another job."""
+        self._rows = self._flushed_rows = self._accepted = self._duplicates = 0
         self._found = None if self._key else Opened(KeyUse.NONE, self._of_batch.batch)
         """None: nobody has asked yet whether a batch has the key."""
 
@@ -86,25 +83,11 @@ class BatchWriter:
         """The batch's id."""
         return f"{self._keys.budget}.{self._of_batch.batch}"
 
-    @property
-    def lane(self) -> str:
-        """The lane of its jobs."""
-        return self._of_batch.lane
-
-    @property
-    def rejections(self) -> tuple[Rejection, ...]:
-        """Why rows were refused so far; none where `on_rejected` got them."""
-        return tuple(self._rejections)
-
     def prepare(self) -> Steps[None]:
         """Reads what the first row needs."""
-        yield from self._guard.prepare(self._keys)
-        if self.sender.quiet_hours:
+        yield from self._durability.prepare(self._keys)
+        if self._sender.quiet_hours:
             self._of_batch.clock.set((yield from ask(scripts.read_clock(self._keys))))
-
-    def pretend(self) -> None:
-        """Nothing is to be stored, only checked: no row was taken before."""
-        self._found, self._pretends = Opened(KeyUse.NEW, self._of_batch.batch), True
 
     def _open(self, *, only_find: bool = False) -> Steps[Opened]:
         """Finds the batch of the key, or begins one.
@@ -158,7 +141,7 @@ class BatchWriter:
 
         A row may be an `InvalidJob`: what a reader of files says of a line that can't be a job.
         """
-        job, found = self.check(row), self._found
+        job, found = self._check(row), self._found
         if job and (found is None or found.use is not KeyUse.SAME or self._wanted(found, self._rows, job)):
             self._chunk.append(job)
             self._chunk_bytes += len(job.request)
@@ -171,15 +154,14 @@ class BatchWriter:
         )
 
     def _wanted(self, found: Opened, row: int, job: NewJob) -> bool:
-        """Whether the job of a row is to be submitted to a batch that was begun before."""
+        """Whether the job of a row is to be submitted to a batch that began before."""
         if row > found.rows:
             return not found.closed_ms
         # One with a key may have been known as the job of another row.
         self._accepted += not job.idem
         return bool(job.idem)
 
-    def check(self, row: object) -> NewJob | None:
-        """Checks one row and keeps nothing of it; None: it is refused."""
+    def _check(self, row: object) -> NewJob | None:
         self._rows += 1
         try:
             return self._of_batch.job(self._rows, row)
@@ -192,21 +174,14 @@ class BatchWriter:
         if any(error.code == Code.INVALID_TIME for error in errors):
             if found is None:
                 self._passed = row
-            elif not self._pretends:
+            else:
                 repeated = self._of_batch.repeated_job(self._rows, row)
         # Rejections are reported in the order of their rows, so those behind a doubtful one wait with it.
         if found is None or repeated or self._rows <= found.rows or self._doubtful:
             self._doubtful[self._rows] = errors
         else:
-            self._reject(self._rows, errors)
+            self._rejections.add(self._rows, errors)
         return repeated
-
-    def _reject(self, row: int, errors: tuple[FieldError, ...]) -> None:
-        self.rejected += 1
-        self._on_rejected(Rejection(row, errors))
-
-    def _keep_rejection(self, rejection: Rejection) -> None:
-        self._rejections.append(rejection)
 
     def flush(self) -> Steps[None]:
         """Submits the rows checked so far."""
@@ -222,7 +197,7 @@ class BatchWriter:
                 yield from self._begun()
             yield from self._submit()
         if self._on_progress:
-            self._on_progress(self._accepted, self.rejected)
+            self._on_progress(self._accepted, self._rejections.count)
 
     def _begun(self) -> Steps[Opened]:
         """The batch, which begins now unless it has begun before, or all jobs of the chunk are known."""
@@ -244,16 +219,16 @@ class BatchWriter:
             if ids.get(row) in jobs:
                 self._accepted += 1
             else:
-                self._reject(row, errors)
+                self._rejections.add(row, errors)
 
     def _submit(self) -> Steps[None]:
         chunk, self._chunk = self._chunk, []
         reply = yield from ask(
             scripts.submit(
                 self._keys,
-                lane=self.lane,
-                max_age_ms=max_age_ms(self.sender),
-                rejected=self.rejected,
+                lane=self._of_batch.lane,
+                max_age_ms=max_age_ms(self._sender),
+                rejected=self._rejections.count,
                 jobs=chunk,
             )
         )
@@ -275,11 +250,11 @@ class BatchWriter:
         """A row was not taken, since its idempotency key belongs to another job."""
         if other.same:
             self._duplicates += 1
-            self._guard.remember(other.local_id)
+            self._durability.remember(other.local_id)
             return
         message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
         conflict = FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message)
-        self._reject(_row_of(chunk[other.index]), (conflict if other.local_id else UNREADABLE_KEY,))
+        self._rejections.add(_row_of(chunk[other.index]), (conflict if other.local_id else UNREADABLE_KEY,))
 
     def close(self) -> Steps[BatchReceipt]:
         """Submits what is left and says that no more rows come."""
@@ -287,28 +262,28 @@ class BatchWriter:
         found = yield from self._begun()
         batch = found.batch
         if not found.closed_ms:
-            yield from ask(scripts.close_batch(self._keys, batch=batch, rejected=self.rejected))
+            yield from ask(scripts.close_batch(self._keys, batch=batch, rejected=self._rejections.count))
         if found.use is KeyUse.SAME:
             book = yield from ask(scripts.read_batch(self._keys, batch, with_pace=False))
             self._accepted = int(book.fields["accepted"] or 0) if book else self._accepted
-        yield from self._guard.confirm(self.id, batch=batch, accepted=self._accepted)
+        yield from self._durability.confirm(self.id, batch=batch, accepted=self._accepted)
         return BatchReceipt(
             id=self.id,
             accepted=self._accepted,
-            rejected=self.rejected,
+            rejected=self._rejections.count,
             duplicates=self._duplicates,
-            rejections=self.rejections,
+            rejections=tuple(self._rejections.kept),
             resumed_rows=found.rows,
             repeated=found.closed_ms > 0,
         )
 
     def explain_interruption(self, error: BaseException) -> None:
-        """Says on an error that ended the batch half way what stands."""
+        """Notes on an error that ended the batch half way what is stored."""
         if self._found is None or self._found.use is KeyUse.NONE:  # nothing was stored
             return
         on = "; begin again with the same batch key and rows, and it goes on from there" if self._key else ""
         error.add_note(
-            f"batch {self.id} was interrupted at row {self._rows}: {self._accepted} jobs are in the ledger and will be "
+            f"batch {self.id} was interrupted at row {self._rows}: {self._accepted} jobs are stored and will be "
             f"sent; the batch stays open{on}"
         )
 

@@ -1,7 +1,4 @@
-"""Notes in Redis that a budget is in use, so that `doctor` finds it when nobody's settings name it any more.
-
-Steps that a client runs, as those of `_verbs`.
-"""
+"""Notes in Redis that a budget is in use, so that `doctor` finds it when nobody's settings name it any more."""
 
 import logging
 
@@ -13,9 +10,9 @@ logger = logging.getLogger(__name__)
 
 
 def note_budget(keys: Keys) -> Steps[None]:
-    """For the first job that a budget ever gets; workers note those that they start for."""
+    """Notes a budget at its first job; workers note the budgets that they start for."""
     try:
         yield from ask(scripts.note_budgets(Keys(keys.prefix, ACCESS), [keys.budget]))
     except StoreError as error:
-        # The job is in the ledger, whatever became of the note, which lies on another node of a cluster.
+        # The job is stored, whatever became of the note, which lies on another node of a cluster.
         logger.warning("budget %s: that it is in use could not be noted: %s", keys.budget, error)

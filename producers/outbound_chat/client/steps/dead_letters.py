@@ -1,13 +1,15 @@
-"""Failed and uncertain jobs: lists, counts, replays. Steps that a client runs, as those of `_verbs`."""
+"""Failed and uncertain jobs: lists, counts, replays."""
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from outbound_chat.client.steps.base import Steps, ask
-from outbound_chat.client.steps.jobs import Verbs, max_age_ms
+from outbound_chat.client.steps.context import Context
+from outbound_chat.client.steps.jobs import status
+from outbound_chat.client.steps.new_job import max_age_ms
 from outbound_chat.client.steps.quiet_hours import out_of_quiet_hours
-from outbound_chat.client.steps.validation import Errors, Timing
+from outbound_chat.client.steps.validation import INVALID_CURSOR, Errors, Timing
 from outbound_chat.encryption import Seal
 from outbound_chat.model.errors import (
     FieldError,
@@ -21,105 +23,102 @@ from outbound_chat.model.errors import (
 from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import DeadLetters
+from outbound_chat.model.times import from_ms
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.request.codec import UnreadableRequest, read_stored, write_stored
 from outbound_chat.store import scripts
-from outbound_chat.store.records import from_ms, lane_of
+from outbound_chat.store.records import lane_of
 from outbound_chat.store.scripts import Replayed, StoredJob
 
 STATES = (JobState.FAILED, JobState.UNCERTAIN)
 
 
-class Dead:
-    """Verbs on failed and uncertain jobs."""
-
-    def __init__(self, verbs: Verbs) -> None:
-        self._verbs = verbs
-
-    def page(self, options: Mapping[str, Any]) -> Steps[DeadLetters]:
-        """A page of them. `options`: budget, state, code, sender, tenant, batch, limit, cursor."""
-        budget = self._verbs.budget(options.get("budget"))
-        limit = int(options.get("limit", 100))
-        state, cursor = options.get("state"), options.get("cursor") or ""
-        if state is not None and state not in STATES:
-            raise InvalidJob([FieldError("state", Code.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
-        if cursor and not re.fullmatch(r"[0-9]{1,15} [A-Z0-9-]{1,40}", cursor):
-            raise InvalidJob([FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")])
-        if not 0 < limit <= scripts.MOST_JOBS:
-            message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `cursor`"
-            raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, message)])
-        jobs: list[Job] = []
-        while True:
-            call = scripts.read_dead(
-                self._verbs.keys(budget), state=state or "", code=options.get("code") or "", after=cursor, count=limit
-            )
-            found, following = yield from ask(call)
-            jobs += _fitting(found, options)
-            # Pages are cut where a script ends, so one may have a few more than the limit, and none is left out.
-            if len(jobs) >= limit or following is None:
-                return DeadLetters(jobs=tuple(jobs), cursor=following)
-            cursor = following
-
-    def counts(self, budget: str | None) -> Steps[dict[tuple[JobState, str], int]]:
-        """How many there are, by state and code."""
-        return dict((yield from ask(scripts.count_dead(self._verbs.keys(self._verbs.budget(budget))))))
-
-    def replay(self, job_id: str, *, force: bool, changes: Mapping[str, Any]) -> Steps[Job]:
-        """Sends one once more; the new job."""
-        parts = split_id(job_id)
-        stored = (yield from ask(scripts.read_request(self._verbs.keys(parts[0]), parts[1]))) if parts else None
-        if stored is None or parts is None:
-            raise UnknownJob(job_id)
-        if stored.job.state not in STATES:
-            raise NotReplayable(job_id, f"is {stored.job.state}; only failed and uncertain jobs are replayed")
-        if stored.job.replayed_by:
-            return (yield from self._earlier(stored, stored.job.replayed_by, changes))
-        sender = self._verbs.settings.sender(stored.job.sender)
-        request = _request(self._verbs.seal, job_id, stored, changes)
-        errors: Errors = list(request.errors(sender))
-        timing = Timing(send_at_ms=0, expires_ms=0)
-        if sender.quiet_hours and not errors:
-            priority, now_ms = stored.job.priority, stored.now_ms
-            timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
-        if errors:
-            raise InvalidJob(errors)
-        call = scripts.replay(
-            self._verbs.keys(parts[0]),
-            old=parts[1],
-            local_id=new_local_id(),
-            lane=lane_of(stored.job.priority, stored.job.sender, stored.job.tenant, None),
-            max_age_ms=max_age_ms(sender),
-            parts=max(1, request.parts(sender)),
-            token=stored.token or job_id,
-            edited=bool(changes),
-            force=force,
-            send_at_ms=timing.opens_ms,
-            request=write_stored(self._verbs.seal, request, request.number),
+def dead_letters(context: Context, options: Mapping[str, Any], limit: int, cursor: str | None) -> Steps[DeadLetters]:
+    """A page of them. `options`: budget, state, code, sender, tenant, batch."""
+    budget = context.budget(options.get("budget"))
+    state, cursor = options.get("state"), cursor or ""
+    if state is not None and state not in STATES:
+        raise InvalidJob([FieldError("state", Code.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
+    if cursor and not re.fullmatch(r"[0-9]{1,15} [A-Z0-9-]{1,40}", cursor):
+        raise InvalidJob([INVALID_CURSOR])
+    if not 0 < limit <= scripts.MOST_JOBS:
+        message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `cursor`"
+        raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, message)])
+    jobs: list[Job] = []
+    while True:
+        call = scripts.read_dead(
+            context.keys(budget), state=state or "", code=options.get("code") or "", after=cursor, count=limit
         )
-        answer = yield from ask(call)
-        match answer.word:
-            case "ok":
-                return (yield from self._verbs.status(f"{parts[0]}.{answer.detail}"))
-            case "replayed":
-                return (yield from self._earlier(stored, f"{parts[0]}.{answer.detail}", changes))
-        raise _refusal(job_id, answer, edited=bool(changes))
+        found, following = yield from ask(call)
+        jobs += _fitting(found, options)
+        # Pages are cut where a script ends, so one may have a few more than the limit, and none is left out.
+        if len(jobs) >= limit or following is None:
+            return DeadLetters(jobs=tuple(jobs), cursor=following)
+        cursor = following
 
-    def _earlier(self, stored: StoredJob, replay_id: str, changes: Mapping[str, Any]) -> Steps[Job]:
-        """The replay that there is already; one with changes must have asked for the same."""
-        if not changes:
-            return (yield from self._verbs.status(replay_id))
-        job_id, (budget, _, local_id) = stored.job.id, replay_id.partition(".")
-        if not stored.request or stored.lost:
-            reason = f"was replayed already, as {replay_id}, and what it asked for is kept no more, so look there"
-            raise NotReplayable(job_id, reason)
-        wanted = _request(self._verbs.seal, job_id, stored, changes)
-        replay = yield from ask(scripts.read_request(self._verbs.keys(budget), local_id))
-        if replay is None or not replay.request:
-            reason = f"was replayed already, as {replay_id}; what that asked for is kept no more, so look there"
-            raise NotReplayable(job_id, reason)
-        if _read(self._verbs.seal, replay_id, replay.request) != wanted:
-            raise NotReplayable(job_id, f"was replayed already, as {replay_id}, and without these changes")
-        return replay.job
+
+def count_dead(context: Context, budget: str | None) -> Steps[dict[tuple[JobState, str], int]]:
+    """How many there are, by state and code."""
+    return dict((yield from ask(scripts.count_dead(context.keys(context.budget(budget))))))
+
+
+def replay(context: Context, job_id: str, *, force: bool, changes: Mapping[str, Any]) -> Steps[Job]:
+    """Sends one once more; the new job."""
+    parts = split_id(job_id)
+    stored = (yield from ask(scripts.read_request(context.keys(parts[0]), parts[1]))) if parts else None
+    if stored is None or parts is None:
+        raise UnknownJob(job_id)
+    if stored.job.state not in STATES:
+        raise NotReplayable(job_id, f"is {stored.job.state}; only failed and uncertain jobs are replayed")
+    if stored.job.replayed_by:
+        return (yield from _earlier(context, stored, stored.job.replayed_by, changes))
+    sender = context.settings.sender(stored.job.sender)
+    request = _request(context.seal, job_id, stored, changes)
+    errors: Errors = list(request.errors(sender))
+    timing = Timing(send_at_ms=0, expires_ms=0)
+    if sender.quiet_hours and not errors:
+        priority, now_ms = stored.job.priority, stored.now_ms
+        timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
+    if errors:
+        raise InvalidJob(errors)
+    call = scripts.replay(
+        context.keys(parts[0]),
+        old=parts[1],
+        local_id=new_local_id(),
+        lane=lane_of(stored.job.priority, stored.job.sender, stored.job.tenant, None),
+        max_age_ms=max_age_ms(sender),
+        parts=max(1, request.parts(sender)),
+        token=stored.token or job_id,
+        edited=bool(changes),
+        force=force,
+        send_at_ms=timing.opens_ms,
+        request=write_stored(context.seal, request, request.number),
+    )
+    answer = yield from ask(call)
+    match answer.word:
+        case "ok":
+            return (yield from status(context, f"{parts[0]}.{answer.detail}"))
+        case "replayed":
+            return (yield from _earlier(context, stored, f"{parts[0]}.{answer.detail}", changes))
+    raise _refusal(job_id, answer, edited=bool(changes))
+
+
+def _earlier(context: Context, stored: StoredJob, replay_id: str, changes: Mapping[str, Any]) -> Steps[Job]:
+    """The replay that there is already; one with changes must have asked for the same."""
+    if not changes:
+        return (yield from status(context, replay_id))
+    job_id, (budget, _, local_id) = stored.job.id, replay_id.partition(".")
+    if not stored.request or stored.lost:
+        reason = f"was replayed already, as {replay_id}, and what it asked for is kept no more, so look there"
+        raise NotReplayable(job_id, reason)
+    wanted = _request(context.seal, job_id, stored, changes)
+    replay = yield from ask(scripts.read_request(context.keys(budget), local_id))
+    if replay is None or not replay.request:
+        reason = f"was replayed already, as {replay_id}; what that asked for is kept no more, so look there"
+        raise NotReplayable(job_id, reason)
+    if _read(context.seal, replay_id, replay.request) != wanted:
+        raise NotReplayable(job_id, f"was replayed already, as {replay_id}, and without these changes")
+    return replay.job
 
 
 def _refusal(job_id: str, answer: Replayed, *, edited: bool) -> OutboundChatError:

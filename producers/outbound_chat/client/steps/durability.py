@@ -1,7 +1,7 @@
 """`durability="fsync"`: waits, after the last write, until what a call took is on disk and with replicas.
 
 WAITAOF answers for the last write of its own connection. So a mark is written behind everything else, on whatever
-connection, and the wait follows on that one. The mark's script looks at the same time whether everything still stands:
+connection, and the wait follows on that one. The mark's script also looks whether everything is still there:
 a restart or failover of Redis in between would have the mark, and not what was taken before.
 https://valkey.io/commands/waitaof/
 """
@@ -9,32 +9,26 @@ https://valkey.io/commands/waitaof/
 from collections.abc import Sequence
 
 from outbound_chat.client.steps.base import Steps, ask
-from outbound_chat.client.steps.validation import Errors
-from outbound_chat.model.errors import FieldError, NotDurable, StoreError
-from outbound_chat.request import Code
+from outbound_chat.client.steps.validation import Errors, check_durability
+from outbound_chat.model.errors import NotDurable, StoreError
 from outbound_chat.store import Forbidden, Keys, lacking, scripts
 from outbound_chat.store.scripts import Standing
 from outbound_chat_config import Durability, DurabilitySettings
 
 
-class Guard:
+class DurabilityCheck:
     """Keeps one call of a producer to the durability that was asked for."""
 
     def __init__(self, settings: DurabilitySettings, wanted: object, errors: Errors) -> None:
         """`wanted`: the caller's word, None for the default of the settings; adds to `errors` if there is no such."""
         self._settings = settings
-        self._waits = False
-        try:
-            chosen = settings.default if wanted is None else Durability(str(wanted))
-            self._waits = chosen is Durability.FSYNC
-        except ValueError:
-            errors.append(FieldError("durability", Code.NOT_ALLOWED, 'must be "memory" or "fsync"'))
+        self._waits = (check_durability(wanted, errors) or settings.default) is Durability.FSYNC
         self._replicas = 0
         self._duplicates: list[str] = []
         self._keys: Keys | None = None
 
     def remember(self, local_id: str) -> None:
-        """An earlier job, which stands in the place of one that a batch brought, must be safe with the others."""
+        """Adds an earlier job, which a row of a batch repeats: it must be safe with the others."""
         if self._waits:
             self._duplicates.append(local_id)
 
@@ -57,7 +51,7 @@ class Guard:
         wanted = self._settings.replicas
         if wanted is None and online is None:
             raise StoreError(
-                "the server does not tell how many replicas it has (INFO is refused); set durability.replicas to a "
+                "the server does not report how many replicas it has (INFO is refused); set durability.replicas to a "
                 "number, 0 for none; nothing was stored"
             )
         if wanted is None:
@@ -80,7 +74,7 @@ class Guard:
         rest = [*local_ids, *self._duplicates]
         lost = False
         try:
-            # All but the last look only whether the jobs stand: one wait covers everything.
+            # All but the last look only whether the jobs are there: one wait covers everything.
             while len(rest) > scripts.MOST_JOBS:
                 page, rest = rest[: scripts.MOST_JOBS], rest[scripts.MOST_JOBS :]
                 lost = (yield from ask(scripts.confirm(self._keys, local_ids=page))).lost or lost

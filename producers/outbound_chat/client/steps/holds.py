@@ -1,13 +1,15 @@
-"""What operators order: hold, release, and chats that have ended. Steps that a client runs, as those of `_verbs`."""
+"""What operators order: hold, release, cancel many jobs, and count a chat as ended."""
 
 from dataclasses import dataclass
 
 from outbound_chat.client.steps.base import Steps, ask
-from outbound_chat.client.steps.jobs import Verbs
+from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.moved_senders import left_behind
+from outbound_chat.client.steps.progress import batch
 from outbound_chat.client.steps.validation import LONGEST_REASON, Errors, check_label, check_tenant
 from outbound_chat.model.errors import BatchClosed, FieldError, InvalidJob, SettingsError, UnknownBatch
 from outbound_chat.model.ids import split_id
+from outbound_chat.model.jobs import Batch
 from outbound_chat.model.operations import Hold
 from outbound_chat.request import Code
 from outbound_chat.store import scripts
@@ -34,121 +36,123 @@ class Target:
             raise InvalidJob([FieldError("scope", Code.NOT_ALLOWED, message)])
 
 
-class Control:
-    """The orders of operators, for one set of settings."""
-
-    def __init__(self, verbs: Verbs) -> None:
-        self._verbs = verbs
-        self._settings = verbs.settings
-
-    def hold(self, target: Target, reason: str) -> Steps[None]:
-        """Stops a scope."""
-        errors: Errors = []
-        check_label("reason", reason, LONGEST_REASON, errors)
-        if not errors and not reason.strip():
-            errors.append(FieldError("reason", Code.REQUIRED, "is required: say why, for those who will wonder"))
-        if errors:
-            raise InvalidJob(errors)
-        for budget, scope in (*self._scopes(target), *(yield from self._before(target))):
-            word = yield from ask(scripts.hold(self._verbs.keys(budget), scope=scope, reason=reason.strip()))
-            if word == "gone":
-                raise UnknownBatch(str(target.batch))
-            if word == "final":
-                raise BatchClosed(str(target.batch), "is final; nothing of it can be held")
-
-    def release(self, target: Target) -> Steps[bool]:
-        """Ends a person's hold of a scope; whether there was one."""
-        released = False
-        for budget, scope in self._wherever(target) or self._scopes(target):
-            ended, _ = yield from ask(scripts.release(self._verbs.keys(budget), scope=scope))
-            released = released or ended
-        if not released:
-            self._scopes(target)  # nobody holds what the settings do not know, which may be misspelt
-        return released
-
-    def holds(self) -> Steps[list[Hold]]:
-        """All holds of all budgets."""
-        found: list[Hold] = []
-        for budget in self._settings.budgets:
-            found += yield from ask(scripts.read_holds(self._verbs.keys(budget)))
-        return found
-
-    def cancel_batch(self, batch_id: str) -> Steps[int]:
-        """Cancels the waiting jobs of a batch; how many."""
-        ended = 0
-        for budget, scope in self._scopes(Target(batch=batch_id)):
-            ended += yield from self._cancel(budget, scope, batch_id)
-        return ended
-
-    def cancel_tenant(self, tenant: str) -> Steps[int]:
-        """Cancels the waiting jobs of a tenant, in all budgets; how many."""
-        ended = 0
-        for budget, scope in self._scopes(Target(tenant=tenant)):
-            ended += yield from self._cancel(budget, scope, tenant)
-        return ended
-
-    def _cancel(self, budget: str, scope: str, name: str) -> Steps[int]:
-        ended, first, left = 0, True, True
-        while left:
-            answer = yield from ask(scripts.cancel_many(self._verbs.keys(budget), scope=scope, first=first))
-            if answer is None:
-                raise UnknownBatch(name)
-            ended, first, left = ended + answer[0], False, answer[1]
-        return ended
-
-    def contact_closed(self, contact_id: str) -> Steps[bool]:
-        """Takes a chat off the count of its instance; whether it was counted."""
-        for budget in self._settings.budgets:
-            senders = [sender for sender in self._settings.senders.values() if sender.budget == budget]
-            instances = sorted({sender.instance_id for sender in senders if sender.max_open_chats})
-            if instances:
-                call = scripts.close_chat(self._verbs.keys(budget), contact=contact_id, instances=instances)
-                if (yield from ask(call)):
-                    return True
-        return False
-
-    def _scopes(self, target: Target) -> list[tuple[str, str]]:
-        """Budgets that a scope concerns, and what it is called there."""
-        if target.budget is not None:
-            return [(self._verbs.budget(target.budget), "budget")]
-        if target.sender is not None:
-            return [(self._settings.sender(target.sender).budget, f"sender:{target.sender}")]
-        if target.instance is not None:
-            return [(budget, f"instance:{target.instance}") for budget in self._budgets_of_instance(target.instance)]
-        if target.tenant is not None:
-            tenant = known_tenant(target.tenant)
-            return [(budget, f"tenant:{tenant}") for budget in self._settings.budgets]
-        parts = split_id(str(target.batch))
-        if parts is None:
+def hold(context: Context, target: Target, reason: str) -> Steps[None]:
+    """Stops a scope."""
+    errors: Errors = []
+    check_label("reason", reason, LONGEST_REASON, errors)
+    if not errors and not reason.strip():
+        errors.append(FieldError("reason", Code.REQUIRED, "is required: say why, for those who will wonder"))
+    if errors:
+        raise InvalidJob(errors)
+    for budget, scope in (*_scopes(context, target), *(yield from _before(context, target))):
+        word = yield from ask(scripts.hold(context.keys(budget), scope=scope, reason=reason.strip()))
+        if word == "gone":
             raise UnknownBatch(str(target.batch))
-        return [(parts[0], f"batch:{parts[1]}")]
+        if word == "final":
+            raise BatchClosed(str(target.batch), "is final; nothing of it can be held")
 
-    def _before(self, target: Target) -> Steps[list[tuple[str, str]]]:
-        """Budgets that a sender or instance had before, where jobs of it are still open."""
-        if target.sender is None and target.instance is None:
-            return []
-        own = dict(self._scopes(target))
-        (scope,) = set(own.values())
-        # Redis knows the instance of a sender once a worker has been started with these settings.
-        senders = [name for name, one in self._settings.senders.items() if one.instance_id == target.instance]
-        scopes = [scope, *(f"sender:{name}" for name in senders)]
-        left = yield from left_behind(self._settings, scopes, own.keys())
-        return [(keys.budget, scope) for keys, one in left if one.open]
 
-    def _wherever(self, target: Target) -> list[tuple[str, str]]:
-        """All budgets for a sender or instance: it may have been held before it was given another, or removed."""
-        for kind, name in (("sender", target.sender), ("instance", target.instance)):
-            if name is not None:
-                return [(budget, f"{kind}:{name}") for budget in self._settings.budgets]
+def release(context: Context, target: Target) -> Steps[bool]:
+    """Ends a person's hold of a scope; whether there was one."""
+    released = False
+    for budget, scope in _wherever(context, target) or _scopes(context, target):
+        ended, _ = yield from ask(scripts.release(context.keys(budget), scope=scope))
+        released = released or ended
+    if not released:
+        _scopes(context, target)  # nobody holds what the settings do not know, which may be misspelt
+    return released
+
+
+def holds(context: Context) -> Steps[list[Hold]]:
+    """All holds of all budgets."""
+    found: list[Hold] = []
+    for budget in context.settings.budgets:
+        found += yield from ask(scripts.read_holds(context.keys(budget)))
+    return found
+
+
+def cancel_batch(context: Context, batch_id: str) -> Steps[Batch]:
+    """Cancels the waiting jobs of a batch, and reads it."""
+    for budget, scope in _scopes(context, Target(batch=batch_id)):
+        yield from _cancel(context, budget, scope, batch_id)
+    return (yield from batch(context, batch_id))
+
+
+def cancel_tenant(context: Context, tenant: str) -> Steps[int]:
+    """Cancels the waiting jobs of a tenant, in all budgets; how many."""
+    ended = 0
+    for budget, scope in _scopes(context, Target(tenant=tenant)):
+        ended += yield from _cancel(context, budget, scope, tenant)
+    return ended
+
+
+def _cancel(context: Context, budget: str, scope: str, name: str) -> Steps[int]:
+    ended, first, left = 0, True, True
+    while left:
+        answer = yield from ask(scripts.cancel_many(context.keys(budget), scope=scope, first=first))
+        if answer is None:
+            raise UnknownBatch(name)
+        ended, first, left = ended + answer[0], False, answer[1]
+    return ended
+
+
+def contact_closed(context: Context, contact_id: str) -> Steps[bool]:
+    """Takes a chat off the count of its instance; whether it was counted."""
+    for budget in context.settings.budgets:
+        senders = [sender for sender in context.settings.senders.values() if sender.budget == budget]
+        instances = sorted({sender.instance_id for sender in senders if sender.max_open_chats})
+        if instances:
+            call = scripts.close_chat(context.keys(budget), contact=contact_id, instances=instances)
+            if (yield from ask(call)):
+                return True
+    return False
+
+
+def _scopes(context: Context, target: Target) -> list[tuple[str, str]]:
+    """Budgets that a scope concerns, and what it is called there."""
+    if target.budget is not None:
+        return [(context.budget(target.budget), "budget")]
+    if target.sender is not None:
+        return [(context.settings.sender(target.sender).budget, f"sender:{target.sender}")]
+    if target.instance is not None:
+        return [(budget, f"instance:{target.instance}") for budget in _budgets_of_instance(context, target.instance)]
+    if target.tenant is not None:
+        tenant = known_tenant(target.tenant)
+        return [(budget, f"tenant:{tenant}") for budget in context.settings.budgets]
+    parts = split_id(str(target.batch))
+    if parts is None:
+        raise UnknownBatch(str(target.batch))
+    return [(parts[0], f"batch:{parts[1]}")]
+
+
+def _before(context: Context, target: Target) -> Steps[list[tuple[str, str]]]:
+    """Budgets that a sender or instance had before, where jobs of it are still open."""
+    if target.sender is None and target.instance is None:
         return []
+    own = dict(_scopes(context, target))
+    (scope,) = set(own.values())
+    # Redis knows the instance of a sender once a worker has been started with these settings.
+    senders = [name for name, one in context.settings.senders.items() if one.instance_id == target.instance]
+    scopes = [scope, *(f"sender:{name}" for name in senders)]
+    left = yield from left_behind(context, scopes, own.keys())
+    return [(keys.budget, scope) for keys, one in left if one.open]
 
-    def _budgets_of_instance(self, instance: str) -> list[str]:
-        senders = self._settings.senders.values()
-        budgets = {sender.budget for sender in senders if sender.instance_id == instance}
-        if not budgets:
-            known = ", ".join(sorted({sender.instance_id for sender in senders})) or "none is configured"
-            raise SettingsError(f'no sender has the instance "{instance}"; known instances: {known}')
-        return sorted(budgets)
+
+def _wherever(context: Context, target: Target) -> list[tuple[str, str]]:
+    """All budgets for a sender or instance: it may have been held before it was given another, or removed."""
+    for kind, name in (("sender", target.sender), ("instance", target.instance)):
+        if name is not None:
+            return [(budget, f"{kind}:{name}") for budget in context.settings.budgets]
+    return []
+
+
+def _budgets_of_instance(context: Context, instance: str) -> list[str]:
+    senders = context.settings.senders.values()
+    budgets = {sender.budget for sender in senders if sender.instance_id == instance}
+    if not budgets:
+        known = ", ".join(sorted({sender.instance_id for sender in senders})) or "none is configured"
+        raise SettingsError(f'no sender has the instance "{instance}"; known instances: {known}')
+    return sorted(budgets)
 
 
 def known_tenant(name: object) -> str:

@@ -1,50 +1,122 @@
-"""What is read page by page, or of all budgets at once. Steps that a client runs, as those of `_verbs`."""
+"""What is read page by page, or of all budgets at once."""
 
 import re
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from outbound_chat.client.steps.base import Steps, ask
-from outbound_chat.client.steps.jobs import Verbs
-from outbound_chat.client.steps.moved_senders import SenderList
-from outbound_chat.client.steps.suppression_list import MARKED
+from outbound_chat.client.steps.context import Context
+from outbound_chat.client.steps.progress import NO_WORKER, batch_from_book
+from outbound_chat.client.steps.validation import INVALID_CURSOR, Errors
 from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.ids import split_id
-from outbound_chat.model.jobs import Job, JobState
-from outbound_chat.model.operations import BudgetStatus, JobPage, Lanes, LaneStatus, SuppressedPage
+from outbound_chat.model.jobs import Batch, Job, JobState
+from outbound_chat.model.operations import BatchPage, BudgetStatus, Events, JobPage, Lanes, LaneStatus
 from outbound_chat.request import Code
 from outbound_chat.store import scripts
+from outbound_chat.store.scripts import ListedBatches, Part
+from outbound_chat_config import DEFAULT_CHAT_DURATION
 
+MOST_ASKED = 20
+"""Calls for one page, where few of many batches are wanted; each looks at 200."""
+MOST_EVENTS = 500
 MOST_ROWS = 10_000
 """Rows looked at for one page, where few of them have the state that is wanted."""
-_CURSOR = re.compile(r"[0-9]{1,20}")
-_NUMBERS_CURSOR = re.compile(rf"{MARKED}?[0-9]{{1,20}}")
-_NOT_OURS = FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")
+_BATCHES_CURSOR = re.compile(r"(?P<part>open|ended)(?: (?P<score>[0-9]{1,15}) (?P<before>[A-Z0-9-]{1,40}))?")
+_ROWS_CURSOR = re.compile(r"[0-9]{1,20}")
 
 
-def budgets(verbs: Verbs) -> Steps[list[BudgetStatus]]:
+def budgets(context: Context) -> Steps[list[BudgetStatus]]:
     """All budgets of the settings."""
     found: list[BudgetStatus] = []
-    for name in sorted(verbs.settings.budgets):
-        keys = verbs.keys(name)
+    for name in sorted(context.settings.budgets):
+        keys = context.keys(name)
         holds = yield from ask(scripts.read_holds(keys))
         found.append((yield from ask(scripts.read_budget(keys, holds))))
     return found
 
 
-def lanes(verbs: Verbs, limit: int) -> Steps[Lanes]:
+def lanes(context: Context, limit: int) -> Steps[Lanes]:
     """The lanes with the most waiting jobs."""
     if not 0 < limit <= scripts.MOST_LANES:
         raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_LANES}")])
     found: list[LaneStatus] = []
     total = looked = 0
-    for name in sorted(verbs.settings.budgets):
-        there, seen, some = yield from ask(scripts.read_lanes(verbs.keys(name), limit))
+    for name in sorted(context.settings.budgets):
+        there, seen, some = yield from ask(scripts.read_lanes(context.keys(name), limit))
         total, looked = total + there, looked + seen
         found += some
     found.sort(key=lambda lane: -lane.waiting)
     return Lanes(lanes=tuple(found[:limit]), total=total, looked=looked)
 
 
-def batch_jobs(verbs: Verbs, batch_id: str, state: str | None, cursor: str | None, limit: int) -> Steps[JobPage]:
+def events(context: Context, budget: str | None, since: int) -> Steps[Events]:
+    """What happened in a budget since a number."""
+    if since < 0:
+        raise InvalidJob([FieldError("since", Code.OUT_OF_RANGE, "must be the number of an event, or 0")])
+    return (yield from ask(scripts.read_events(context.keys(context.budget(budget)), since=since, count=MOST_EVENTS)))
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which batches are wanted; None: all."""
+
+    budget: str | None
+    sender: str | Collection[str] | None
+    tenant: str | None
+    open: bool
+
+
+def batches(context: Context, chosen: Chosen, cursor: str | None, limit: int) -> Steps[BatchPage]:
+    """A page of a budget's batches."""
+    part, after = _begin_batches(cursor, limit)
+    keys = context.keys(context.budget(chosen.budget))
+    found: list[Batch] = []
+    for _ in range(MOST_ASKED):
+        call = scripts.read_batches(
+            keys,
+            part=part,
+            after=after,
+            senders=(chosen.sender,) if isinstance(chosen.sender, str) else chosen.sender or (),
+            tenant=chosen.tenant or "",
+            count=limit - len(found),
+        )
+        listed = yield from ask(call)
+        found += _as_batches(keys.budget, listed)
+        after = listed.after
+        if after is None:
+            if part == "ended" or chosen.open:
+                return BatchPage(batches=tuple(found), cursor=None)
+            part = "ended"
+        if len(found) >= limit:
+            break
+    return BatchPage(batches=tuple(found), cursor=" ".join([part, *(after or ())]))
+
+
+def _begin_batches(cursor: str | None, limit: int) -> tuple[Part, tuple[str, str] | None]:
+    errors: Errors = []
+    begun = _BATCHES_CURSOR.fullmatch(cursor or "open")
+    if begun is None:
+        errors.append(INVALID_CURSOR)
+    if not 0 < limit <= scripts.MOST_BATCHES:
+        errors.append(FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_BATCHES}"))
+    if errors or begun is None:
+        raise InvalidJob(errors)
+    after = (begun["score"], begun["before"]) if begun["score"] else None
+    return ("open" if begun["part"] == "open" else "ended"), after
+
+
+def _as_batches(budget: str, listed: ListedBatches) -> list[Batch]:
+    found: list[Batch] = []
+    for one in listed.batches:
+        waits = int(one.book.fields["waiting"] or 0) > 0
+        held_by = one.held_by or (NO_WORKER if waits and not listed.workers else "")
+        # The duration of chats matters to predictions alone.
+        found.append(batch_from_book(f"{budget}.{one.local_id}", one.book, DEFAULT_CHAT_DURATION, held_by))
+    return found
+
+
+def batch_jobs(context: Context, batch_id: str, state: str | None, cursor: str | None, limit: int) -> Steps[JobPage]:
     """A page of a batch's jobs."""
     parts = split_id(batch_id)
     if parts is None:
@@ -53,7 +125,7 @@ def batch_jobs(verbs: Verbs, batch_id: str, state: str | None, cursor: str | Non
     first = row = int(cursor or 0) + 1
     jobs: list[Job] = []
     while True:
-        call = scripts.read_rows(verbs.keys(parts[0]), batch=parts[1], first=row, count=scripts.MOST_JOBS)
+        call = scripts.read_rows(context.keys(parts[0]), batch=parts[1], first=row, count=scripts.MOST_JOBS)
         if (found := (yield from ask(call))) is None:
             raise UnknownBatch(batch_id)
         for number in range(row, min(row + scripts.MOST_JOBS, found.last + 1)):
@@ -70,20 +142,12 @@ def batch_jobs(verbs: Verbs, batch_id: str, state: str | None, cursor: str | Non
 
 
 def _check(state: str | None, cursor: str | None, limit: int) -> None:
-    errors: list[FieldError] = []
+    errors: Errors = []
     if state is not None and state not in list(JobState):
         errors.append(FieldError("state", Code.NOT_ALLOWED, f"must be one of {', '.join(JobState)}"))
-    if cursor is not None and not (_CURSOR.fullmatch(cursor) and int(cursor) < 10**9):
-        errors.append(_NOT_OURS)
+    if cursor is not None and not (_ROWS_CURSOR.fullmatch(cursor) and int(cursor) < 10**9):
+        errors.append(INVALID_CURSOR)
     if not 0 < limit <= scripts.MOST_JOBS:
         errors.append(FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_JOBS}"))
     if errors:
         raise InvalidJob(errors)
-
-
-def suppressed_page(verbs: Verbs, sender: str, cursor: str | None) -> Steps[SuppressedPage]:
-    """A page of a sender's suppression list."""
-    if cursor is not None and not _NUMBERS_CURSOR.fullmatch(cursor):
-        raise InvalidJob([_NOT_OURS])
-    following, numbers = yield from SenderList(verbs.settings, verbs.seal, sender).page(cursor or scripts.FIRST_PAGE)
-    return SuppressedPage(numbers=tuple(numbers), cursor=None if following == scripts.FIRST_PAGE else following)

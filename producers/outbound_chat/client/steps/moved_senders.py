@@ -1,30 +1,22 @@
-"""What is left in other budgets of a sender, or an instance, that was given another budget while its jobs waited.
-
-Steps that a client runs, as those of `_verbs`.
-"""
+"""What is left in other budgets of a sender, or an instance, that was given another budget while its jobs waited."""
 
 from collections.abc import Callable, Collection, Sequence
 
 from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.suppression_list import NumberList
-from outbound_chat.client.steps.validation import Errors, check_label
-from outbound_chat.encryption import Seal
-from outbound_chat.model.errors import InvalidJob
 from outbound_chat.model.operations import SuppressedNumber
+from outbound_chat.model.times import to_ms
 from outbound_chat.store import Keys, scripts
-from outbound_chat.store.records import to_ms
 from outbound_chat.store.scripts import FIRST_PAGE, Left
-from outbound_chat_config import Settings
-
-LONGEST_REASON = 200
 
 
-def left_behind(settings: Settings, scopes: Sequence[str], own: Collection[str]) -> Steps[list[tuple[Keys, Left]]]:
+def left_behind(context: Context, scopes: Sequence[str], own: Collection[str]) -> Steps[list[tuple[Keys, Left]]]:
     """Other budgets that have jobs or suppressed numbers of a scope. A round trip each; none where there is one."""
     found = []
-    for budget in settings.budgets:
+    for budget in context.settings.budgets:
         if budget not in own:
-            keys = Keys(settings.key_prefix, budget)
+            keys = context.keys(budget)
             left = yield from ask(scripts.read_scopes(keys, scopes))
             both = Left(any(one.open for one in left), sum(one.listed for one in left))
             if both.open or both.listed:
@@ -35,37 +27,28 @@ def left_behind(settings: Settings, scopes: Sequence[str], own: Collection[str])
 class SenderList:
     """What a sender must not contact: its list, and those in budgets that it had before, by which jobs there go."""
 
-    def __init__(self, settings: Settings, seal: Seal, sender: str) -> None:
+    def __init__(self, context: Context, sender: str) -> None:
         """Raises `SettingsError` where the settings have no such sender."""
-        self._settings = settings
+        self._context = context
         self._sender = sender
-        self._seal = seal
-        self._own = self._list(Keys(settings.key_prefix, settings.sender(sender).budget))
+        self._own = self._list(context.keys(context.settings.sender(sender).budget))
         self._found: list[NumberList] | None = None
 
     def _list(self, keys: Keys) -> NumberList:
-        return NumberList(keys, self._sender, self._seal)
+        return NumberList(keys, self._sender, self._context.seal)
 
     def _before(self) -> Steps[list[NumberList]]:
         if self._found is None:
-            left = yield from left_behind(self._settings, [f"sender:{self._sender}"], [self._own.keys.budget])
+            left = yield from left_behind(self._context, [f"sender:{self._sender}"], [self._own.keys.budget])
             self._found = [self._list(keys) for keys, _ in left]
         return self._found
 
-    def adding(self, reason: str) -> Callable[[Sequence[str]], Steps[int]]:
-        """What puts numbers on it for a reason, and says how many are new."""
-        errors: Errors = []
-        check_label("reason", reason, LONGEST_REASON, errors)
-        if errors:
-            raise InvalidJob(errors)
-
-        def add(numbers: Sequence[str]) -> Steps[int]:
-            entries = [(number, 0, reason) for number in numbers]
-            for before in (yield from self._before()):
-                yield from before.add(entries)
-            return (yield from self._own.add(entries))
-
-        return add
+    def add(self, reason: str, numbers: Sequence[str]) -> Steps[int]:
+        """Puts numbers on it for a reason; how many are new."""
+        entries = [(number, 0, reason) for number in numbers]
+        for before in (yield from self._before()):
+            yield from before.add(entries)
+        return (yield from self._own.add(entries))
 
     def remove(self, numbers: Sequence[str]) -> Steps[int]:
         """Takes numbers off it; how many were on it."""
@@ -73,11 +56,11 @@ class SenderList:
             yield from before.remove(numbers)
         return (yield from self._own.remove(numbers))
 
-    def rewrite(self, on_progress: Callable[[int], None]) -> Steps[int]:
-        """Writes it anew, as the settings say now; how many entries. Those of the lists before come onto it first."""
+    def rewrite(self, on_progress: Callable[[int], None] | None) -> Steps[int]:
+        """Writes it again, as the settings say now; how many entries. Those of the lists before come onto it first."""
         for before in (yield from self._before()):
             yield from self._take_over(before)
-            yield from before.rewrite(_nobody)
+            yield from before.rewrite()
         return (yield from self._own.rewrite(on_progress))
 
     def _take_over(self, before: NumberList) -> Steps[None]:
@@ -95,7 +78,3 @@ class SenderList:
     def page(self, cursor: str) -> Steps[tuple[str, list[SuppressedNumber]]]:
         """A page of it, and where the next begins; `FIRST_PAGE` again when none is left."""
         return (yield from self._own.page(cursor))
-
-
-def _nobody(_: int) -> None:
-    """Is told how far a rewriting is."""

@@ -1,4 +1,4 @@
-"""Jobs on their way into the ledger: from a checked request to what `submit` takes, and back to what callers see."""
+"""Jobs on their way into the store: from a checked request to what `submit` takes, and back to what callers see."""
 
 import hashlib
 
@@ -9,6 +9,7 @@ from outbound_chat.request import ChatRequest
 from outbound_chat.request.codec import write_stored
 from outbound_chat.store.records import job_of_head
 from outbound_chat.store.scripts import NewJob
+from outbound_chat_config import Sender
 
 
 def new_job(
@@ -66,3 +67,8 @@ def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) ->
     times = (now_ms, job.send_at_ms, job.send_at_ms, expires)
     head = [1, "queued", lane, *times, 0, "", 0, 0, job.parts, "", job.idem, "", 0, 0, 0]
     return job_of_head(budget, job.local_id, head, now_ms)
+
+
+def max_age_ms(sender: Sender) -> int:
+    """The sender's `max_age`, as the scripts take it."""
+    return int(sender.max_age.total_seconds() * 1000)

@@ -15,19 +15,22 @@ from types import TracebackType
 from typing import Any, Self
 
 from outbound_chat.client.steps.base import Steps, ask
-from outbound_chat.client.steps.batches import BatchWriter, OnProgress, OnRejected
-from outbound_chat.client.steps.jobs import Verbs, max_age_ms
+from outbound_chat.client.steps.batch_rows import BatchRows
+from outbound_chat.client.steps.context import Context
+from outbound_chat.client.steps.new_job import max_age_ms
+from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
+from outbound_chat.client.steps.validation import Errors, check_durability
 from outbound_chat.forecast import Chats, Lane, Pace, predict, rate_now
-from outbound_chat.model.ids import new_local_id
-from outbound_chat.model.jobs import ExpiringRow, Preflight, Priority
+from outbound_chat.model.errors import InvalidJob
+from outbound_chat.model.jobs import ExpiringRow, Preflight
+from outbound_chat.model.times import from_ms
 from outbound_chat.store import scripts
-from outbound_chat.store.records import from_ms, lane_of
 from outbound_chat_config import chat_duration
 
 NAMED = 10
 """Rows that would expire and are named."""
 MOST_TIMES = 2_048
-"""Different times that are told apart; with more, times that lie close together become one."""
+"""Different times that are counted apart; with more, times that lie close together become one."""
 PROGRESS_ROWS = 500
 FARTHEST_MS = 100 * 365 * 86_400_000
 
@@ -74,9 +77,8 @@ class BatchPreflight:
 
     def __init__(
         self,
-        verbs: Verbs,
+        context: Context,
         options: Mapping[str, Any],
-        *,
         on_rejected: OnRejected | None,
         on_progress: OnProgress | None,
     ) -> None:
@@ -85,10 +87,12 @@ class BatchPreflight:
         Raises:
             InvalidJob: an option is refused.
         """
-        self._writer = BatchWriter(verbs, options, name="", on_rejected=on_rejected, on_progress=None)
-        self._writer.pretend()
-        self._budget = verbs.settings.budgets[self._writer.sender.budget]
-        self._keys = verbs.keys(self._writer.sender.budget)
+        errors: Errors = []
+        check_durability(options.get("durability"), errors)
+        self._of_batch = BatchRows(context, options, "", errors)
+        self._rejections = Rejections(on_rejected)
+        self._budget = context.settings.budgets[self._of_batch.sender.budget]
+        self._keys = context.keys(self._of_batch.sender.budget)
         self._on_progress = on_progress
         self._options = options
         self._schedule = _Schedule()
@@ -99,33 +103,31 @@ class BatchPreflight:
     def add(self, row: object) -> None:
         """Checks one row."""
         self._rows += 1
-        if job := self._writer.check(row):
+        try:
+            job = self._of_batch.job(self._rows, row)
+        except InvalidJob as error:
+            self._rejections.add(self._rows, error.errors)
+        else:
             self._accepted += 1
             self._parts += job.parts
             self._minutes += self._chat_minutes(row)
             self._schedule.add(job.send_at_ms)
             self._spool.write(_ROW.pack(self._rows, job.send_at_ms, job.expires_ms))
         if self._on_progress and self._rows % PROGRESS_ROWS == 0:
-            self._on_progress(self._accepted, self._writer.rejected)
+            self._on_progress(self._accepted, self._rejections.count)
 
     def _chat_minutes(self, row: object) -> float:
         own = row.get("chat_duration_in_minutes") if isinstance(row, Mapping) else None
         given = own or self._options.get("chat_duration_in_minutes")
-        return float(given) if given else chat_duration(self._writer.sender) / timedelta(minutes=1)
+        return float(given) if given else chat_duration(self._of_batch.sender) / timedelta(minutes=1)
 
     def ask(self) -> Steps[tuple[int, Pace | None]]:
         """What Redis says of the budget, as a batch would find it that begins now."""
-        _, sender, tenant, _ = self._writer.lane.split(":")
-        lane = lane_of(self._priority, sender, tenant or None, new_local_id())
-        return (yield from ask(scripts.read_pace(self._keys, lane)))
+        return (yield from ask(scripts.read_pace(self._keys, self._of_batch.lane)))
 
-    @property
-    def _priority(self) -> Priority:
-        return Priority(int(self._writer.lane[0]))
-
-    def result(self, now_ms: int, told: Pace | None) -> Preflight:
-        """What would become of the rows. `told`: None where an idle budget is to be assumed."""
-        pace = replace(told or self._idle_pace(), own=self._own_lane())
+    def result(self, now_ms: int, found: Pace | None) -> Preflight:
+        """What would become of the rows. `found`: None where an idle budget is to be assumed."""
+        pace = replace(found or self._idle_pace(), own=self._own_lane())
         chat_seconds = self._minutes * 60 / self._accepted if self._accepted else 0.0
         turns = predict(pace, self._schedule.due(now_ms), chat_seconds=chat_seconds)
 
@@ -136,22 +138,22 @@ class BatchPreflight:
         first = heapq.nsmallest(NAMED, expiring.count(self._timed(now_ms, time_of)))
         return Preflight(
             accepted=self._accepted,
-            rejected=self._writer.rejected,
-            rejections=self._writer.rejections,
+            rejected=self._rejections.count,
+            rejections=tuple(self._rejections.kept),
             parts=self._parts,
             rate=rate_now(pace),
             starts_at=from_ms(time_of(1)) if self._accepted else None,
             ends_at=from_ms(time_of(self._accepted)) if self._accepted else None,
             expiring=expiring.number,
             first_expiring=tuple(ExpiringRow(row, from_ms(expires), from_ms(turn)) for expires, row, turn in first),
-            assumed_idle=told is None,
+            assumed_idle=found is None,
             workers=pace.workers,
             held_by=pace.held_by,
         )
 
     def _timed(self, now_ms: int, time_of: Any) -> Iterator[tuple[float, int, float]]:
         """When each row expires, its number, and when it has its turn, in the order of the file."""
-        turns, life_ms = self._schedule.before(), max_age_ms(self._writer.sender)
+        turns, life_ms = self._schedule.before(), max_age_ms(self._of_batch.sender)
         self._spool.seek(0)
         while rows := self._spool.read(_AT_A_TIME * _ROW.size):
             for row, send_at_ms, expires_ms in _ROW.iter_unpack(rows):
@@ -162,10 +164,10 @@ class BatchPreflight:
                 yield expires_ms or max(send_at_ms, now_ms) + life_ms, row, turn_ms
 
     def _own_lane(self) -> Lane:
-        sender, tenant = self._writer.sender, self._writer.lane.split(":")[2]
+        sender, tenant = self._of_batch.sender, self._of_batch.tenant or ""
         parts = self._parts / self._accepted if self._accepted else 1.0
         return Lane(
-            priority=self._priority,
+            priority=self._of_batch.priority,
             tenant=tenant,
             tenant_weight=self._budget.weights.get(tenant, 1.0),
             weight=self._options.get("weight") or 1.0,
@@ -174,7 +176,7 @@ class BatchPreflight:
         )
 
     def _idle_pace(self) -> Pace:
-        chats = self._writer.sender.max_open_chats
+        chats = self._of_batch.sender.max_open_chats
         return Pace(
             rate=self._budget.own_rate,
             tokens=self._budget.own_burst,

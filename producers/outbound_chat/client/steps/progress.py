@@ -1,13 +1,20 @@
-"""What callers see of a batch: its counts, the rate it goes at, and when it will end."""
+"""Batches as callers read them: counts, the rate they go at, and when they will end."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.batch_keys import is_source
+from outbound_chat.client.steps.context import Context
 from outbound_chat.forecast import Pace, predict, rate_now
+from outbound_chat.model.errors import UnknownBatch
+from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import ACTIVE, FINAL, Batch, JobState
-from outbound_chat.store.records import from_ms
+from outbound_chat.model.times import from_ms
+from outbound_chat.store import scripts
 from outbound_chat.store.scripts import BOOK_TEXTS, Book
+from outbound_chat_config import DEFAULT_CHAT_DURATION, chat_duration
 
 SHORTEST_MS, LATEST_MS = 1_000, 20_000
 """A rate is measured over at least so long, and counts for so long after the last note of progress."""
@@ -19,8 +26,33 @@ FARTHEST_SECONDS = 100 * 365 * 86_400.0
 NO_WORKER = "no worker runs"
 
 
+def batch(context: Context, batch_id: str, *, with_pace: bool = True) -> Steps[Batch]:
+    """Reads a batch. Without `with_pace` nothing is predicted, which matters only before its end."""
+    parts = split_id(batch_id)
+    found = (
+        (yield from ask(scripts.read_batch(context.keys(parts[0]), parts[1], with_pace=with_pace))) if parts else None
+    )
+    if found is None:
+        raise UnknownBatch(batch_id)
+    sender = context.settings.senders.get(found.fields["lane"].split(":")[1])
+    return batch_from_book(batch_id, found, chat_duration(sender) if sender else DEFAULT_CHAT_DURATION)
+
+
+def is_file_of(context: Context, batch_id: str, content: str) -> Steps[bool | None]:
+    """Whether all rows of the batch came from a file with this hash; None: it is not known."""
+    parts = split_id(batch_id)
+    call = scripts.read_batch(context.keys(parts[0]), parts[1], with_pace=False) if parts else None
+    found = (yield from ask(call)) if call else None
+    if found is None:
+        raise UnknownBatch(batch_id)
+    source, tenant = found.fields["source"], found.fields["lane"].split(":")[2] or None
+    if not source:
+        return None
+    return is_source(context.seal, source, tenant=tenant, name=found.fields["name"], content=content)
+
+
 def batch_from_book(batch_id: str, book: Book, chat_duration: timedelta, held_by: str | None = None) -> Batch:
-    """The batch as it stands. `chat_duration`: of its sender's chats. `held_by`: of a book without a pace."""
+    """Makes a batch of its record. `chat_duration`: of its sender's chats. `held_by`: of a book without a pace."""
     fields = book.fields
     numbers = {field: int(value or 0) for field, value in fields.items() if field not in BOOK_TEXTS}
     _, sender, tenant, _ = fields["lane"].split(":")

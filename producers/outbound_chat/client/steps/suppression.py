@@ -1,24 +1,33 @@
-"""Suppression lists: numbers are checked one by one, and brought to the ledger hundreds a round trip.
+"""Suppression lists: numbers are checked one by one, and stored hundreds a round trip.
 
-Steps that a client runs, as those of `_verbs`. Holds one chunk of numbers at a time, however many there are.
+Holds one chunk of numbers at a time, however many there are.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from outbound_chat.client.steps.base import Steps
+from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.moved_senders import SenderList
-from outbound_chat.model.errors import FieldError, InvalidNumbers
+from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
+from outbound_chat.client.steps.suppression_list import MARKED
+from outbound_chat.client.steps.validation import INVALID_CURSOR, Errors, check_label
+from outbound_chat.model.errors import FieldError, InvalidJob, InvalidNumbers
 from outbound_chat.model.jobs import Rejection
+from outbound_chat.model.operations import SuppressedPage
 from outbound_chat.request import number_fault
 from outbound_chat.store import scripts
+from outbound_chat.store.scripts import FIRST_PAGE
 
 KEPT_FAULTS = 100
 """Faults that an exception names; a file of another kind would have one a line."""
 
-OnRejected = Callable[[Rejection], None]
-OnProgress = Callable[[int, int], None]
-Given = TypeVar("Given", bound=Iterable[object])
+LONGEST_REASON = 200
+_CURSOR = re.compile(rf"{MARKED}?[0-9]{{1,20}}")
+
+Given = TypeVar("Given")
 
 
 def not_text(numbers: Given) -> Given:
@@ -32,18 +41,17 @@ class Chunk:
     """The numbers of the next round trip."""
 
     def __init__(self, on_rejected: OnRejected | None = None) -> None:
-        self._on_rejected = on_rejected or self._keep_fault
+        self.rejections = Rejections(on_rejected or self._keep_fault)
         self._numbers: list[str] = []
-        self._given = self.taken = self.rejected = 0
+        self._given = self.taken = 0
         self._faults: list[FieldError] = []
 
     def add(self, number: object) -> bool:
         """Takes a number if it is one; True: the chunk is full."""
         self._given += 1
         if fault := number_fault(number):
-            self.rejected += 1
             field = f"numbers.#{self._given}"
-            self._on_rejected(Rejection(self._given, (FieldError(field, fault[0].value, fault[1]),)))
+            self.rejections.add(self._given, (FieldError(field, fault[0].value, fault[1]),))
             return False
         self._numbers.append(str(number))
         return len(self._numbers) >= scripts.MOST_JOBS
@@ -55,9 +63,9 @@ class Chunk:
         return numbers
 
     def check(self) -> None:
-        """Raises `InvalidNumbers` when some were none and nobody was told."""
+        """Raises `InvalidNumbers` when some were invalid and no `on_rejected` got them."""
         if self._faults:
-            raise InvalidNumbers(self._faults, rejected=self.rejected)
+            raise InvalidNumbers(self._faults, rejected=self.rejections.count)
 
     def _keep_fault(self, rejection: Rejection) -> None:
         if len(self._faults) < KEPT_FAULTS:
@@ -84,26 +92,40 @@ class NumberWriter:
         return self._chunk.add(number)
 
     def flush(self) -> Steps[None]:
-        """Brings the numbers checked so far to the ledger."""
+        """Stores the numbers checked so far."""
         if numbers := self._chunk.take():
             self._changed += yield from self._write(numbers)
         if self._on_progress:
-            self._on_progress(self._chunk.taken, self._chunk.rejected)
+            self._on_progress(self._chunk.taken, self._chunk.rejections.count)
 
     def close(self) -> Steps[int]:
-        """Brings the rest; how many numbers the list has gained or lost."""
+        """Stores the rest; how many numbers the list has gained or lost."""
         yield from self.flush()
         self._chunk.check()
         return self._changed
 
 
-def adding(
-    listed: SenderList, reason: str, on_rejected: OnRejected | None, on_progress: OnProgress | None
+def suppress(
+    context: Context, sender: str, reason: str, on_rejected: OnRejected | None, on_progress: OnProgress | None
 ) -> NumberWriter:
-    """Puts numbers on a list."""
-    return NumberWriter(listed.adding(reason), on_rejected, on_progress)
+    """What puts numbers on a sender's list."""
+    listed, errors = SenderList(context, sender), Errors()
+    check_label("reason", reason, LONGEST_REASON, errors)
+    if errors:
+        raise InvalidJob(errors)
+    return NumberWriter(partial(listed.add, reason), on_rejected, on_progress)
 
 
-def removing(listed: SenderList, on_rejected: OnRejected | None, on_progress: OnProgress | None) -> NumberWriter:
-    """Takes numbers off a list."""
-    return NumberWriter(listed.remove, on_rejected, on_progress)
+def unsuppress(
+    context: Context, sender: str, on_rejected: OnRejected | None, on_progress: OnProgress | None
+) -> NumberWriter:
+    """What takes numbers off a sender's list."""
+    return NumberWriter(SenderList(context, sender).remove, on_rejected, on_progress)
+
+
+def suppressed_page(context: Context, sender: str, cursor: str | None) -> Steps[SuppressedPage]:
+    """A page of a sender's list."""
+    if cursor is not None and not _CURSOR.fullmatch(cursor):
+        raise InvalidJob([INVALID_CURSOR])
+    following, numbers = yield from SenderList(context, sender).page(cursor or FIRST_PAGE)
+    return SuppressedPage(numbers=tuple(numbers), cursor=None if following == FIRST_PAGE else following)

@@ -1,7 +1,6 @@
 """A suppression list of one sender in one budget, whether its numbers are stored as they are or encrypted.
 
 Where encryption is switched on or off, a sender has two lists until `rewrite` makes them one; here they look like one.
-Steps that a client runs, as those of `_verbs`.
 """
 
 import json
@@ -13,8 +12,8 @@ from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.encryption import Damaged, Seal
 from outbound_chat.model.errors import MissingKey, StoreError
 from outbound_chat.model.operations import SuppressedNumber
+from outbound_chat.model.times import from_ms, to_ms
 from outbound_chat.store import Keys, scripts
-from outbound_chat.store.records import from_ms, to_ms
 from outbound_chat.store.scripts import FIRST_PAGE, Listed, OtherKey
 
 T = TypeVar("T")
@@ -40,8 +39,8 @@ class NumberList:
         call = scripts.suppress(self.keys, sender=self.sender, key_id=key_id, entries=entries)
         return self._of_our_key((yield from ask(call)))
 
-    def rewrite(self, on_progress: Callable[[int], None]) -> Steps[int]:
-        """Writes it anew, encrypted with the newest key, or plain, as the settings say now; how many entries.
+    def rewrite(self, on_progress: Callable[[int], None] | None = None) -> Steps[int]:
+        """Writes it again, encrypted with the newest key, or plain, as the settings say now; how many entries.
 
         Each is written in its new place before it leaves the old one, so the list holds all the while.
         """
@@ -56,7 +55,8 @@ class NumberList:
                 names = [self.seal.mark(number) for number in numbers] if marked else numbers
                 yield from self._remove(key_id, names)
             written += len(page)
-            on_progress(written)
+            if on_progress:
+                on_progress(written)
         return written
 
     def remove(self, numbers: Sequence[str]) -> Steps[int]:

@@ -11,9 +11,9 @@ from typing import Any
 from outbound_chat.encryption import Seal
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.times import to_ms
 from outbound_chat.request import Code
-from outbound_chat.store.records import to_ms
-from outbound_chat_config import WebhookSettings, check_callback_url, check_name
+from outbound_chat_config import Durability, WebhookSettings, check_callback_url, check_name
 
 FARTHEST = timedelta(days=365)
 FARTHEST_BACK = timedelta(minutes=5)
@@ -27,6 +27,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]").search
 
 Errors = list[FieldError]
 
+INVALID_CURSOR = FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")
 UNREADABLE_KEY = FieldError(
     "idempotency_key",
     Code.IDEMPOTENCY_CONFLICT,
@@ -55,7 +56,7 @@ def check_timing(
     """`send_at` and `expires_at`; adds what is wrong to `errors`.
 
     `earliest`: of `send_at`, where it is not `FARTHEST_BACK` from now. `is_repeatable`: the job may have been taken
-    before, so a time that has passed stands in the answer and not in `errors`.
+    before, so a time that has passed is in the answer and not in `errors`.
     """
     if options.get("send_at") is None and options.get("expires_at") is None:
         return AT_ONCE
@@ -124,6 +125,15 @@ def check_label(field: str, value: object, most: int, errors: Errors) -> None:
         errors.append(FieldError(field, Code.NOT_UNICODE, "must be valid Unicode; decode its source again"))
     elif _CONTROL(value):
         errors.append(FieldError(field, Code.CONTROL_CHARACTER, "must have no control characters; remove them"))
+
+
+def check_durability(value: object, errors: Errors) -> Durability | None:
+    """The durability, by its member or its name; None where none is given."""
+    try:
+        return None if value is None else Durability(str(value))
+    except ValueError:
+        errors.append(FieldError("durability", Code.NOT_ALLOWED, 'must be "memory" or "fsync"'))
+        return None
 
 
 def check_weight(value: object, errors: Errors) -> float | None:

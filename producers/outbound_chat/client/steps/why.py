@@ -1,6 +1,6 @@
 """From the facts of a job to what it waits for: its place, its times, and the first of the rules that would stop it.
 
-The server says what stands, `_why_stops` what that means.
+The server reports the facts; `why_rules` says what they mean.
 """
 
 import math
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from outbound_chat.client.steps.base import Steps, ask
-from outbound_chat.client.steps.jobs import Verbs
+from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.why_rules import HAIR, Line, Stop, end_or_call, stops_of
 from outbound_chat.model.durations import after
 from outbound_chat.model.errors import UnknownJob
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Job
+from outbound_chat.model.times import from_ms
 from outbound_chat.model.why import WaitReason, Why
 from outbound_chat.store import scripts
-from outbound_chat.store.records import from_ms
 from outbound_chat.store.scripts import Waiting
 
 _MENTIONED = frozenset(
@@ -36,16 +36,16 @@ _MENTIONED = frozenset(
 """What is worth a word behind another reason. The others come and go with every call."""
 
 
-def why(verbs: Verbs, job_id: str) -> Steps[Why]:
+def why(context: Context, job_id: str) -> Steps[Why]:
     """What a job waits for."""
     parts = split_id(job_id)
-    found = (yield from ask(scripts.why(verbs.keys(parts[0]), parts[1]))) if parts else None
+    found = (yield from ask(scripts.why(context.keys(parts[0]), parts[1]))) if parts else None
     if parts is None or found is None:
         raise UnknownJob(job_id)
     if found.waiting is None:
         return _answer(found.job, [end_or_call(found.job)], from_ms(found.now_ms), None)
     now, line = from_ms(found.now_ms), _line(found.waiting)
-    sender = verbs.settings.senders.get(found.job.sender)
+    sender = context.settings.senders.get(found.job.sender)
     stops = stops_of(found.job, found.waiting, now, parts[0], line, quiet=bool(sender and sender.quiet_hours))
     return _answer(found.job, list(stops), now, line)
 

@@ -17,8 +17,8 @@ from outbound_chat.client.steps.why_sentences import (
 )
 from outbound_chat.model.durations import after, length_of
 from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.model.times import from_ms
 from outbound_chat.model.why import WaitReason
-from outbound_chat.store.records import from_ms
 from outbound_chat.store.scripts import Waiting
 
 ASKED_TOO_OFTEN = 3

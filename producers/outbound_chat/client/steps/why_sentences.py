@@ -1,4 +1,4 @@
-"""The words in which people are told why a job waits."""
+"""The sentences that explain why a job waits."""
 
 from outbound_chat.model.jobs import Job, JobState
 

@@ -1,4 +1,4 @@
-"""What callers ask of a job that waits: the facts, of which `client._why` makes a reason."""
+"""What callers ask of a job that waits: the facts, of which `client/steps/why.py` makes a reason."""
 
 import json
 from collections.abc import Mapping

@@ -1,0 +1,54 @@
+"""What the verbs of a client have in common: settings, encryption, names of keys, senders and budgets."""
+
+from outbound_chat.client.steps.validation import Errors
+from outbound_chat.encryption import Seal
+from outbound_chat.model.errors import FieldError, SettingsError
+from outbound_chat.model.ids import split_id
+from outbound_chat.request import Code
+from outbound_chat.store import Keys
+from outbound_chat_config import Sender, Settings
+
+
+class Context:
+    """What verbs know of one client. A verb is a function `verb(context, …) -> Steps[T]` in the module of its noun."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises `SettingsError` where encryption is asked for and not installed."""
+        self.settings = settings
+        self.seal = Seal(settings.encryption)
+
+    def keys(self, budget: str) -> Keys:
+        """Names of a budget's keys."""
+        return Keys(self.settings.key_prefix, budget)
+
+    def find_sender(self, name: object, errors: Errors) -> tuple[str, Sender | None]:
+        """The sender of that name; an unknown one is added to `errors`."""
+        try:
+            if name is None:
+                known = ", ".join(sorted(self.settings.senders))
+                errors.append(FieldError("sender", Code.REQUIRED, f"is required; name one of: {known}"))
+                return "", None
+            return str(name), self.settings.sender(str(name))
+        except SettingsError as error:
+            errors.append(FieldError("sender", Code.UNKNOWN_SENDER, str(error)))
+            return str(name), None
+
+    def budget(self, name: str | None) -> str:
+        """The budget of that name, or the only one there is.
+
+        Raises:
+            SettingsError: there is no such budget, or none is named and there are several.
+        """
+        known = ", ".join(sorted(self.settings.budgets))
+        if name is None:
+            if len(self.settings.budgets) > 1:
+                raise SettingsError(f"there are several budgets; name one of: {known}")
+            return next(iter(self.settings.budgets))
+        if name not in self.settings.budgets:
+            raise SettingsError(f'budget "{name}" is not configured; known budgets: {known}')
+        return name
+
+    def channel(self, id_: str) -> str:
+        """Where the end of a job or batch is published. What can't be an id has none; reading it raises."""
+        budget, local_id = split_id(id_) or ("", "")
+        return self.keys(budget).done(local_id)

@@ -1,0 +1,24 @@
+"""What becomes of rows and numbers that are refused."""
+
+from collections.abc import Callable
+
+from outbound_chat.model.errors import FieldError
+from outbound_chat.model.jobs import Rejection
+
+OnRejected = Callable[[Rejection], None]
+OnProgress = Callable[[int, int], None]
+"""Called with how many were accepted and how many were rejected so far."""
+
+
+class Rejections:
+    """Counts what is refused, and keeps it where no `on_rejected` takes it."""
+
+    def __init__(self, on_rejected: OnRejected | None) -> None:
+        self.count = 0
+        self.kept: list[Rejection] = []
+        self._report = on_rejected or self.kept.append
+
+    def add(self, row: int, errors: tuple[FieldError, ...]) -> None:
+        """Reports a row, by its position from 1."""
+        self.count += 1
+        self._report(Rejection(row, errors))
