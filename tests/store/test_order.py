@@ -6,8 +6,8 @@ import pytest
 
 from outbound_chat import OutboundChat
 from outbound_chat.model.ids import new_local_id
+from outbound_chat.model.times import to_ms
 from outbound_chat.store import scripts
-from outbound_chat.store.records import to_ms
 from outbound_chat.store.scripts import Claimed
 
 from .clocked import ClockedLedger

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from outbound_chat.client.steps.new_job import fresh_job
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store.records import from_ms
+from outbound_chat.model.times import from_ms
 from outbound_chat.store.scripts import Other, Submitted
 
 from .ledger import BUDGET, DAY_MS, HOUR_MS, LANE, REQUEST, Ledger, lane, new_job

@@ -11,8 +11,8 @@ import pytest
 
 from outbound_chat import AsyncOutboundChat, OutboundChat, UnknownJob, WaitReason, Why
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.times import from_ms
 from outbound_chat.store import AsyncStore, scripts
-from outbound_chat.store.records import from_ms
 from outbound_chat.store.scripts import Claimed, Empty, Held, Paced, Unconfigured
 from tests.support.harness import sender
 

@@ -1,12 +1,12 @@
 """The record of a job, as the scripts keep it: see `lua/lib/fields.lua`, whose places are the same."""
 
 import json
-from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
 from outbound_chat.model.errors import NewerVersion
 from outbound_chat.model.jobs import Attempt, Job, JobState, Priority, Webhook, WebhookState
+from outbound_chat.model.times import LAST_MS, from_ms
 
 RECORD_VERSION = 1
 OLDEST_VERSION = 1
@@ -53,8 +53,6 @@ class Place(IntEnum):
 
 PLACES_OF_ALL = Place.ORDER + 1
 """Places that every record has."""
-LAST_MS = 253_402_300_799_999
-"""The end of the year 9999: `datetime` knows no later time."""
 _TEXTS = (Place.STATE, Place.LANE, Place.CLAIM, Place.TOKEN, Place.IDEM, Place.CONTACT)
 _NUMBERS = (
     *(Place.CREATED, Place.SEND_AT, Place.DUE, Place.EXPIRES, Place.ATTEMPTS),
@@ -62,16 +60,6 @@ _NUMBERS = (
 )
 _ATTEMPT_TEXTS = 5
 """Texts of an entry of the history, behind its time."""
-
-
-def to_ms(instant: datetime) -> int:
-    """Milliseconds since 1970, of an aware instant."""
-    return int(instant.timestamp() * 1000)
-
-
-def from_ms(ms: float) -> datetime:
-    """The instant in UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def lane_of(priority: Priority, sender: str, tenant: str | None, batch: str | None) -> str:

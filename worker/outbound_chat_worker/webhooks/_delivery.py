@@ -9,8 +9,8 @@ from outbound_chat import OutboundChat
 from outbound_chat.model.errors import UnknownBatch
 from outbound_chat.model.jobs import Batch, Job
 from outbound_chat.model.json import to_plain_json
+from outbound_chat.model.times import from_ms
 from outbound_chat.store import scripts
-from outbound_chat.store.records import from_ms
 from outbound_chat.store.scripts import ClaimedWebhook, WebhookResult
 from outbound_chat.webhooks import sign
 from outbound_chat_config import WebhookSettings

@@ -8,8 +8,8 @@ from typing import Any
 
 from outbound_chat.model.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope
 from outbound_chat.model.errors import StoreError
+from outbound_chat.model.times import from_ms, to_ms
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import from_ms, to_ms
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 _MS = timedelta(milliseconds=1)

@@ -3,8 +3,8 @@
 from typing import Any
 
 from outbound_chat.model.operations import BudgetStatus, Hold
+from outbound_chat.model.times import from_ms
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import from_ms
 from outbound_chat.store.scripts._script_call import ScriptCall
 from outbound_chat.store.scripts.batches import is_count
 

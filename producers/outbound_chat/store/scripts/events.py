@@ -5,8 +5,8 @@ from typing import Any
 
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.operations import Event, EventKind, Events
+from outbound_chat.model.times import from_ms
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import from_ms
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 WIDTH = 6

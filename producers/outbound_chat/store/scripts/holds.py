@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outbound_chat.model.operations import Hold
+from outbound_chat.model.times import from_ms
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import from_ms
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.operations import LaneStatus
+from outbound_chat.model.times import from_ms
 from outbound_chat.model.why import WaitReason
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import from_ms
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 MOST_LANES = 50

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.operations import DeadWebhook, WebhookHost
+from outbound_chat.model.times import LAST_MS, from_ms
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import LAST_MS, UnreadableRecord, from_ms, job_from_head
+from outbound_chat.store.records import UnreadableRecord, job_from_head
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 WebhookOutcome = Literal["delivered", "retry", "dead", "back"]
