@@ -11,6 +11,7 @@ from outbound_chat.model.errors import StoreError
 from outbound_chat.model.jobs import Job
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 from outbound_chat.store.scripts.forecast import read_pace_json
 
@@ -111,7 +112,7 @@ def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> ScriptCall[
     def read(reply: list[Any]) -> Book | None:
         if len(reply) == 1:
             return None
-        fields = dict(zip(reply[3::2], reply[4::2], strict=True))
+        fields = dict(rows(reply, 3, 2))
         if reply[1] == "unreadable" or not is_sound(fields):
             raise StoreError(
                 f"the book of batch {keys.budget}.{batch} can't be read, another program wrote to {keys.batch(batch)}; "

@@ -9,6 +9,7 @@ from outbound_chat.model.errors import NewerVersion
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
@@ -43,7 +44,7 @@ def read_dead(keys: Keys, *, state: str, code: str, after: str, count: int) -> S
 
     def read(reply: list[Any]) -> tuple[list[Job], str | None]:
         jobs: list[Job] = []
-        for local_id, head in zip(reply[1::3], reply[3::3], strict=True):
+        for local_id, _, head in rows(reply, 1, 3):
             with suppress(UnreadableRecord):
                 if head:
                     jobs.append(job_from_head(keys.budget, local_id, head, int(reply[0])))
@@ -58,9 +59,10 @@ def count_dead(keys: Keys) -> ScriptCall[Mapping[tuple[JobState, str], int]]:
     """How many failed and uncertain jobs there are, by state and code."""
 
     def read(reply: list[Any]) -> Mapping[tuple[JobState, str], int]:
-        rows = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
-        # A name that another program wrote is none of ours.
-        return {(JobState(state), code): int(count) for state, code, count in rows if state in set(JobState)}
+        # A name that another program wrote is not ours.
+        return {
+            (JobState(state), code): int(count) for state, code, count in rows(reply, 0, 3) if state in set(JobState)
+        }
 
     return ScriptCall("count_dead", keys, [], read)
 

@@ -7,6 +7,7 @@ from typing import Any
 from outbound_chat.model.operations import Hold
 from outbound_chat.model.times import from_ms
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
@@ -50,10 +51,7 @@ def read_holds(keys: Keys) -> ScriptCall[list[Hold]]:
     """All holds of the budget, the oldest first."""
 
     def read(reply: list[Any]) -> list[Hold]:
-        holds = [
-            _hold(keys.budget, name, _readable(kept, int(reply[0])))
-            for name, kept in zip(reply[1::2], reply[2::2], strict=True)
-        ]
+        holds = [_hold(keys.budget, name, _readable(kept, int(reply[0]))) for name, kept in rows(reply, 1, 2)]
         return sorted(holds, key=lambda hold: hold.since)
 
     return ScriptCall("read_holds", keys, [], read)

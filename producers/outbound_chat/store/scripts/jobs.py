@@ -8,6 +8,7 @@ from typing import Any
 from outbound_chat.model.jobs import Job
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
@@ -76,12 +77,8 @@ def submit(
     def read(reply: list[Any]) -> Submitted | NotOpen:
         if reply[0] not in {"ok", "first"}:
             return NotOpen(closed=reply[0] == "batch_closed")
-        others = zip(reply[2::3], reply[3::3], reply[4::3], strict=True)
-        return Submitted(
-            int(reply[1]),
-            tuple(Other(int(index), verdict == "same", other) for index, verdict, other in others),
-            reply[0] == "first",
-        )
+        others = (Other(int(index), verdict == "same", other) for index, verdict, other in rows(reply, 2, 3))
+        return Submitted(int(reply[1]), tuple(others), reply[0] == "first")
 
     return ScriptCall("submit", keys, args, read)
 

@@ -9,10 +9,10 @@ from outbound_chat.model.operations import LaneStatus
 from outbound_chat.model.times import from_ms
 from outbound_chat.model.why import WaitReason
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 MOST_LANES = 50
-WIDTH = 8
 _OWNERS = {
     "person": WaitReason.HELD_BY_PERSON,
     "cancel": WaitReason.CANCELLING,
@@ -24,9 +24,8 @@ def read_lanes(keys: Keys, count: int) -> ScriptCall[tuple[int, int, list[LaneSt
     """How many lanes have waiting jobs, how many of them were looked at, and those with the most, at most `count`."""
 
     def read(reply: list[Any]) -> tuple[int, int, list[LaneStatus]]:
-        now_ms, lanes, looked, budget_hold, *rest = reply
-        rows = (rest[start : start + WIDTH] for start in range(0, len(rest), WIDTH))
-        return int(lanes), int(looked), [_lane(keys.budget, int(now_ms), budget_hold, row) for row in rows]
+        now_ms, lanes, looked, budget_hold = reply[:4]
+        return int(lanes), int(looked), [_lane(keys.budget, int(now_ms), budget_hold, row) for row in rows(reply, 4, 8)]
 
     return ScriptCall("read_lanes", keys, [count], read)
 

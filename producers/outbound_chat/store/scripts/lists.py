@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 from outbound_chat.store.scripts.batches import Book, is_sound
 from outbound_chat.store.scripts.forecast import held_by
 
 MOST_BATCHES = 100
-HEAD = 3
-"""Values of a batch before the fields of its book."""
 
 Part = Literal["open", "ended"]
 
@@ -45,10 +44,10 @@ def read_batches(
     """
 
     def read(reply: list[Any]) -> ListedBatches:
-        now_ms, workers, width, score, before, *rest = reply
+        now_ms, workers, width, score, before = reply[:5]
         return ListedBatches(
             workers=int(workers),
-            batches=tuple(_batches(int(now_ms), rest, int(width))),
+            batches=tuple(_batches(int(now_ms), rows(reply, 5, int(width)))),
             after=(score, before) if score else None,
         )
 
@@ -56,10 +55,9 @@ def read_batches(
     return ScriptCall("read_batches", keys, [part, *(after or ("", "")), wanted, tenant, count], read)
 
 
-def _batches(now_ms: int, rest: list[Any], width: int) -> Iterator[ListedBatch]:
-    for start in range(0, len(rest), width):
-        local_id, scheduled, stop, *pairs = rest[start : start + width]
-        fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
+def _batches(now_ms: int, listed: Iterator[Any]) -> Iterator[ListedBatch]:
+    for local_id, scheduled, stop, *pairs in listed:
+        fields = dict(rows(pairs, 0, 2))
         # One that another program wrote over can't be counted; whoever asks for it by its id is told so.
         if is_sound(fields):
             book = Book(now_ms, int(scheduled), fields, None)

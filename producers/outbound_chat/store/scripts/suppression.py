@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 from outbound_chat.store.scripts.batches import is_count
 
@@ -71,8 +72,7 @@ def read_suppressed(
     def read(reply: Any) -> Listed | OtherKey:
         if reply == "other_key":
             return OtherKey()
-        pairs = zip(reply[2::2], reply[3::2], strict=True)
-        return Listed(str(reply[0]), reply[1] == 1, [_entry(*pair) for pair in pairs])
+        return Listed(str(reply[0]), reply[1] == 1, [_entry(*pair) for pair in rows(reply, 2, 2)])
 
     return ScriptCall("read_suppressed", keys, [sender, key_id, cursor, *names], read)
 

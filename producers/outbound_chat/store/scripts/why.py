@@ -9,6 +9,7 @@ from outbound_chat.model.errors import NewerVersion
 from outbound_chat.model.jobs import Job
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
@@ -59,7 +60,7 @@ def why(keys: Keys, local_id: str) -> ScriptCall[Found | None]:
             job = job_from_head(keys.budget, local_id, reply[1], now_ms)
         except UnreadableRecord:
             return None
-        facts = dict(zip(reply[2::2], reply[3::2], strict=True))
+        facts = dict(rows(reply, 2, 2))
         return Found(now_ms, job, Waiting(facts) if facts else None)
 
     return ScriptCall("why", keys, [local_id], read)
