@@ -9,7 +9,7 @@ from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Job, JobState, Priority
 from outbound_chat.model.operations import Events, Hold
 from outbound_chat.store import ScriptCall, Store, scripts
-from outbound_chat.store.records import Place, lane_of
+from outbound_chat.store.records import Field, lane_of
 from outbound_chat.store.scripts import (
     Claimed,
     ClaimedJob,
@@ -361,7 +361,7 @@ class Ledger:
     def request(self, local_id: str) -> str:
         return self.raw(local_id).partition("\n")[2]
 
-    def rewrite(self, local_id: str, places: Mapping[Place, Any]) -> None:
+    def rewrite(self, local_id: str, places: Mapping[Field, Any]) -> None:
         """Changes places of a record, as time or another program would."""
         head = self.head(local_id)
         for place, value in places.items():

@@ -5,7 +5,7 @@ import pytest
 from outbound_chat import NotReplayable, OutboundChat
 from outbound_chat.model.jobs import JobState
 from outbound_chat.store import scripts
-from outbound_chat.store.records import Place
+from outbound_chat.store.records import Field
 from tests.support.harness import sender
 
 from .conftest import PREFIX
@@ -100,7 +100,7 @@ def test_an_expired_token_needs_force(ledger: Ledger) -> None:
     """After seven days a repeat would be a second message."""
     old = lose(ledger)
     since = ledger.now_ms() - 7 * DAY_MS
-    ledger.rewrite(old, {Place.MAYBE_SENT: since})
+    ledger.rewrite(old, {Field.MAYBE_SENT: since})
     assert ledger.replay(old) == scripts.Replayed("unprotected", str(since))
     assert ledger.books()["accepted"] == 1
 

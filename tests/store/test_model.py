@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from outbound_chat.model.jobs import Priority
 from outbound_chat.store import scripts
-from outbound_chat.store.records import Place
+from outbound_chat.store.records import Field
 from outbound_chat.store.scripts import Claimed, Empty, Held, KeyUse, NotOpen, Opened, Other, Paced, Result, Submitted
 from tests.support.clock import ClockedStore
 
@@ -417,7 +417,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         heads = invariants.heads_of(invariants.check(self.ledger))
         if self.looked:
-            self.model.follow({id_: head[Place.STATE] for id_, head in heads.items()})
+            self.model.follow({id_: head[Field.STATE] for id_, head in heads.items()})
             self.looked = False
         self.model.settle_batches()
         assert {id_: facts(head) for id_, head in heads.items()} == {
@@ -474,12 +474,12 @@ def most_tokens(rate: float, burst: int) -> float:
 
 
 def facts(head: list[Any]) -> tuple[object, ...]:
-    state, due = head[Place.STATE], head[Place.DUE]
-    due = due or head[Place.CREATED] if state == "queued" else due
+    state, due = head[Field.STATE], head[Field.DUE]
+    due = due or head[Field.CREATED] if state == "queued" else due
     return (
         state,
         due,
-        *(head[place] for place in (Place.ATTEMPTS, Place.CLAIM, Place.MAYBE_SENT, Place.CANCEL, Place.CONTACT)),
+        *(head[place] for place in (Field.ATTEMPTS, Field.CLAIM, Field.MAYBE_SENT, Field.CANCEL, Field.CONTACT)),
     )
 
 

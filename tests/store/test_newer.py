@@ -7,7 +7,7 @@ import pytest
 from outbound_chat.model.errors import NewerVersion
 from outbound_chat.model.jobs import JobState
 from outbound_chat.store import ScriptCall, scripts
-from outbound_chat.store.records import RECORD_VERSION, Place
+from outbound_chat.store.records import RECORD_VERSION, Field
 from outbound_chat.store.scripts import Claimed, Empty
 
 from .ledger import KEEP_MS, LANE, LEASE_MS, Ledger
@@ -18,7 +18,7 @@ NEWER = RECORD_VERSION + 1
 def make_newer(ledger: Ledger, *local_ids: str, version: int = NEWER) -> dict[str, str]:
     """As a worker of that version would store them; the records."""
     for local_id in local_ids:
-        ledger.rewrite(local_id, {Place.VERSION: version})
+        ledger.rewrite(local_id, {Field.VERSION: version})
     return {local_id: ledger.raw(local_id) for local_id in local_ids}
 
 

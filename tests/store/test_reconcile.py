@@ -8,7 +8,7 @@ from outbound_chat.model.consistency import MENDED, TOLD, FindingKind
 from outbound_chat.model.jobs import JobState, Priority
 from outbound_chat.model.operations import EventKind
 from outbound_chat.store import scripts
-from outbound_chat.store.records import Place
+from outbound_chat.store.records import Field
 from outbound_chat.store.scripts import Finding
 
 from .ledger import HOUR_MS, LANE, LEASE_MS, Ledger, lane
@@ -112,7 +112,7 @@ def test_a_call_without_a_lease_whose_worker_died_is_lost_like_any_other(ledger:
     assert 0 < ledger.redis.zscore(ledger.key("leases"), local_id) - ledger.now_ms() <= LEASE_MS
     ledger.lose_leases()
     assert ledger.take().ids == [local_id]
-    assert ledger.head(local_id)[Place.MAYBE_SENT] > 0
+    assert ledger.head(local_id)[Field.MAYBE_SENT] > 0
 
 
 @pytest.mark.parametrize("lost", ["ring:2", "ring:2:acme", "both", "held in two"])

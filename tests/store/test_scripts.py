@@ -10,7 +10,7 @@ import redis
 
 from outbound_chat.model.api_keys import NewApiKey, Scope
 from outbound_chat.store import KINDS, Keys, ScriptCall, Store, scripts
-from outbound_chat.store.records import PLACES_OF_ALL, RECORD_VERSION, Place
+from outbound_chat.store.records import FIELDS_OF_ALL, RECORD_VERSION, Field
 from outbound_chat.store.scripts import Result, WebhookResult
 from outbound_chat.store.scripts._loader import BRING_JOBS, load_script
 
@@ -196,7 +196,7 @@ def test_the_places_of_a_record_are_the_same_on_both_sides() -> None:
         if "," in names:
             places |= dict(zip(names.split(", "), map(int, numbers.split(", ")), strict=True))
 
-    assert places == {place.name: place.value + 1 for place in Place}
+    assert places == {place.name: place.value + 1 for place in Field}
     assert f"records.NEWEST_VERSION = {RECORD_VERSION}\n" in text_of("lib/records")
 
 
@@ -204,7 +204,7 @@ def test_a_new_record_has_all_places(ledger: Ledger) -> None:
     """The scripts set aside a record with fewer."""
     (local_id,) = ledger.add(1)
 
-    assert len(ledger.head(local_id)) == PLACES_OF_ALL
+    assert len(ledger.head(local_id)) == FIELDS_OF_ALL
 
 
 def test_every_kind_of_key_has_a_pattern_of_its_own() -> None:

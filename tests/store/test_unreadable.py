@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from outbound_chat.store.records import Place
+from outbound_chat.store.records import Field
 
 from .ledger import HOUR_MS, LANE, Ledger
 
@@ -30,7 +30,7 @@ WRONG_PLACES = (
 def _head_with(place: str, value: str) -> str:
     """A record that is right but for one place."""
     head = [json.dumps(part) for part in HEAD]
-    head[Place[place] : Place[place] + 1] = [value]
+    head[Field[place] : Field[place] + 1] = [value]
     return f"[{','.join(head)}]\n{{}}"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from outbound_chat.model.jobs import JobState
 from outbound_chat.store import scripts
-from outbound_chat.store.records import PLACES_OF_ALL, RECORD_VERSION, Place
+from outbound_chat.store.records import FIELDS_OF_ALL, RECORD_VERSION, Field
 from outbound_chat.store.scripts import ClaimedWebhook, ClaimedWebhooks, WebhookResult
 from outbound_chat_config import callback_host
 
@@ -84,7 +84,7 @@ def test_jobs_without_a_callback_leave_nothing_behind(ledger: Ledger) -> None:
     (local_id,) = sent(ledger)
 
     assert not [name for name in ledger.names() if "hook" in name]
-    assert len(ledger.head(local_id)) == PLACES_OF_ALL
+    assert len(ledger.head(local_id)) == FIELDS_OF_ALL
     assert claim(ledger) == []
 
 
@@ -118,7 +118,7 @@ def test_a_batch_tells_of_its_jobs_and_of_its_end(ledger: Ledger) -> None:
     name = ledger.open_batch(callback=URL)
     batch = name.split(":")[3]
     ledger.submit(new_job(f"{batch}-1"), new_job(f"{batch}-2", callback=OTHER), lane=name)
-    assert len(ledger.head(f"{batch}-1")) == PLACES_OF_ALL
+    assert len(ledger.head(f"{batch}-1")) == FIELDS_OF_ALL
     taken = ledger.take(2)
     for id_ in taken.ids:
         ledger.finish(id_, taken.claim, "sent", contact_id=id_)
@@ -339,11 +339,11 @@ def test_webhooks_that_nobody_posts_go_with_what_they_tell_of(ledger: Ledger) ->
 def test_the_end_of_a_newer_versions_job_is_left_to_its_couriers(ledger: Ledger) -> None:
     """In a rolling upgrade an old courier must not drop what it can't read."""
     (local_id,) = sent(ledger, callback=URL)
-    ledger.rewrite(local_id, {Place.VERSION: RECORD_VERSION + 1})
+    ledger.rewrite(local_id, {Field.VERSION: RECORD_VERSION + 1})
     assert claim(ledger) == []
     ledger.run_out(f"hooks:{HOST}")
     ledger.run_out("hooks")
-    ledger.rewrite(local_id, {Place.VERSION: RECORD_VERSION})
+    ledger.rewrite(local_id, {Field.VERSION: RECORD_VERSION})
 
     assert [webhook.name for webhook in claim(ledger)] == [f"{local_id}.sent"]
 
@@ -395,7 +395,7 @@ def test_whoever_reads_a_job_sees_what_became_of_its_webhook(ledger: Ledger) -> 
     settle(ledger, webhook, "delivered", host_is="up")
     assert told(ledger, local_id) == ("delivered", "")
     assert 0 < ledger.store.redis.pttl(f"{ledger.keys.base}j:{local_id}") <= left_ms, "it lives no longer by it"
-    assert ledger.head(local_id)[Place.CALLBACK] == URL
+    assert ledger.head(local_id)[Field.CALLBACK] == URL
 
 
 def test_the_webhook_that_a_job_shows_is_that_of_its_last_end(ledger: Ledger) -> None:

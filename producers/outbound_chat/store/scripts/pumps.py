@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from outbound_chat.model.jobs import Priority
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import Place, read_head
+from outbound_chat.store.records import Field, read_head
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
@@ -149,8 +150,7 @@ def claim(
     def read(reply: list[Any]) -> Claimed | Empty | Paced | Held | Dismissed | Unconfigured:
         match reply[0]:
             case "claimed":
-                fields = (reply[5::4], reply[6::4], reply[7::4], reply[8::4])
-                jobs = tuple(_claimed_job(*job) for job in zip(*fields, strict=True))
+                jobs = tuple(_claimed_job(*job) for job in rows(reply, 5, 4))
                 return Claimed(jobs, int(reply[1]), int(reply[2]), reply[3], int(reply[4]))
             case "empty":
                 return Empty(reply[2] == 1, int(reply[3]), reply[4], int(reply[5]))
@@ -168,22 +168,22 @@ def claim(
 
 def _claimed_job(local_id: str, raw_head: str, request: str, look: int) -> ClaimedJob:
     head = read_head(raw_head)
-    priority, sender, _, batch = head[Place.LANE].split(":")
+    priority, sender, _, batch = head[Field.LANE].split(":")
     snoozes = 0
-    for _, outcome, *_ in reversed(head[Place.HISTORY] or ()):
+    for _, outcome, *_ in reversed(head[Field.HISTORY] or ()):
         if outcome != "snooze":
             break
         snoozes += 1
     return ClaimedJob(
         local_id=local_id,
-        attempts=head[Place.ATTEMPTS],
+        attempts=head[Field.ATTEMPTS],
         snoozes=snoozes,
-        maybe_sent=bool(head[Place.MAYBE_SENT]),
+        maybe_sent=bool(head[Field.MAYBE_SENT]),
         priority=Priority(int(priority)),
         sender=sender,
         batch=batch,
-        token=head[Place.TOKEN],
-        claimed_ms=head[Place.DUE],
+        token=head[Field.TOKEN],
+        claimed_ms=head[Field.DUE],
         look=look == 1,
         request=request,
     )
