@@ -17,7 +17,7 @@ from typing import Any, Self
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.batches import BatchWriter, OnProgress, OnRejected
 from outbound_chat.client.steps.jobs import Verbs, max_age_ms
-from outbound_chat.forecast import Chats, Lane, Pace, predict, rate_now
+from outbound_chat.forecast import Chats, LaneDemand, Pace, predict, rate_now
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import ExpiringRow, Preflight, Priority
 from outbound_chat.model.times import from_ms
@@ -162,10 +162,10 @@ class BatchPreflight:
                 turn_ms = max(time_of(turns[slot]), send_at_ms)
                 yield expires_ms or max(send_at_ms, now_ms) + life_ms, row, turn_ms
 
-    def _own_lane(self) -> Lane:
+    def _own_lane(self) -> LaneDemand:
         sender, tenant = self._writer.sender, self._writer.lane.split(":")[2]
         parts = self._parts / self._accepted if self._accepted else 1.0
-        return Lane(
+        return LaneDemand(
             priority=self._priority,
             tenant=tenant,
             tenant_weight=self._budget.weights.get(tenant, 1.0),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
-from outbound_chat.forecast import Chats, Curve, Lane, Pace
+from outbound_chat.forecast import Chats, Curve, LaneDemand, Pace
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.scripts._script_call import ScriptCall
 
@@ -39,9 +39,9 @@ def read_pace_json(text: str) -> Pace | None:
     )
 
 
-def _lane(told: Sequence[Any], parts: float = 1.0) -> Lane:
+def _lane(told: Sequence[Any], parts: float = 1.0) -> LaneDemand:
     priority, tenant, jobs, tenant_weight, weight, number, number_rate = told
-    return Lane(
+    return LaneDemand(
         priority=priority,
         tenant=tenant,
         jobs=jobs,
