@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from benchmarks.stack import SENDER, TEXT
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import Keys, ScriptCall, Store, scripts
 from outbound_chat.store.scripts import NewJob, Result
@@ -68,7 +69,7 @@ class Side:
         batch = new_local_id()
         name = lane(Priority.BULK, SENDER, batch=batch)
         keys = self._ledger.keys
-        self._ledger.run(scripts.open_batch(keys, batch=batch, lane=name, name="bench", shared=_SHARED))
+        self._ledger.run(scripts.open_batch(keys, batch=batch, lane=Lane.parse(name), name="bench", shared=_SHARED))
         self.due_lanes = [name]
 
     def open_lanes(self, count: int) -> None:
@@ -104,7 +105,7 @@ class Side:
 
     def new_jobs(self, name: str, count: int, *, send_at_ms: int = 0) -> list[NewJob]:
         """New jobs for the lane: rows where it is a batch's, else single jobs with a whole request."""
-        batch = name.rpartition(":")[2]
+        batch = Lane.parse(name).batch
         jobs = []
         for _ in range(count):
             self._rows += 1

@@ -4,6 +4,7 @@ import pytest
 
 from outbound_chat import NotReplayable, OutboundChat
 from outbound_chat.model.jobs import JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
 from outbound_chat.store.records import Field
 from tests.support.harness import sender
@@ -197,7 +198,7 @@ def test_a_row_whose_batch_is_forgotten_can_not_be_replayed(ledger: Ledger) -> N
     name = ledger.open_batch(shared='{"InitialSystemMessage":{"ContentType":"text/plain","Content":"Hello"}}')
     (row,) = fail(ledger, lane=name)
     ledger.close_batch(name)
-    ledger.redis.delete(ledger.key(f"b:{name.split(':')[3]}"))
+    ledger.redis.delete(ledger.key(f"b:{Lane.parse(name).batch}"))
     chat = OutboundChat(store=ledger.store, key_prefix=PREFIX, senders={"sms": sender()})
 
     with pytest.raises(NotReplayable, match="no request"):

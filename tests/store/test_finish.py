@@ -171,7 +171,7 @@ def test_a_late_contact_is_recorded_after_the_job_ended_uncertain(ledger: Ledger
 
     assert ledger.finish(local_id, claim, "sent", contact_id="contact-1") == "sent"
     assert (ledger.state(local_id), ledger.request(local_id)) == (JobState.SENT, "")
-    assert (ledger.batch(name)["sent"], ledger.batch(name)["uncertain"]) == ("1", "0")
+    assert (ledger.batch(name).sent, ledger.batch(name).uncertain) == (1, 0)
 
 
 def test_two_contacts_of_one_job_are_counted(ledger: Ledger) -> None:

@@ -1,6 +1,7 @@
 """What operators see of the lanes: the longest, and what stops each."""
 
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import LaneStatus
 from outbound_chat.model.why import WaitReason
 from outbound_chat.store import scripts
@@ -20,7 +21,12 @@ def test_the_longest_lanes_come_first_with_what_is_due(ledger: Ledger) -> None:
     ledger.add(3, lane=lane(tenant="later"), send_at_ms=later)
 
     first, second, third = lanes(ledger)
-    assert (first.batch_id, first.tenant, first.waiting, first.due) == (f"main.{campaign.split(':')[3]}", "acme", 5, 5)
+    assert (first.batch_id, first.tenant, first.waiting, first.due) == (
+        f"main.{Lane.parse(campaign).batch}",
+        "acme",
+        5,
+        5,
+    )
     assert (second.tenant, second.waiting, second.due, second.stopped_by) == ("later", 3, 0, None)
     assert second.next_due
     assert abs(second.next_due.timestamp() * 1000 - later) < 10

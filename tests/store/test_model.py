@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 )
 
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
 from outbound_chat.store.records import Field
 from outbound_chat.store.scripts import Claimed, Empty, Held, KeyUse, NotOpen, Opened, Other, Paced, Result, Submitted
@@ -154,7 +155,13 @@ class LedgerMachine(RuleBasedStateMachine):
         batch = f"b{self.number():03}"
         name = lane(priority, sender, tenant, batch)
         call = scripts.open_batch(
-            self.ledger.keys, batch=batch, lane=name, name="n", shared="{}", weight=2.0, concurrency=concurrency
+            self.ledger.keys,
+            batch=batch,
+            lane=Lane.parse(name),
+            name="n",
+            shared="{}",
+            weight=2.0,
+            concurrency=concurrency,
         )
         assert [self.ledger.run(call) for _ in range(2)] == [Opened(KeyUse.NEW, batch)] * 2
         self.model.batches[batch] = Batch(name, concurrency)
@@ -379,7 +386,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if scope != "batch":
             return scope
         batch = pick_of(self.model.batches.values(), pick)
-        return f"batch:{batch.lane.split(':')[3]}" if batch and not batch.final else None
+        return f"batch:{Lane.parse(batch.lane).batch}" if batch and not batch.final else None
 
     @precondition(lambda self: self.model.chats)
     @rule(pick=picks)

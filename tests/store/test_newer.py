@@ -6,6 +6,7 @@ import pytest
 
 from outbound_chat.model.errors import NewerVersion
 from outbound_chat.model.jobs import JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import ScriptCall, scripts
 from outbound_chat.store.records import RECORD_VERSION, Field
 from outbound_chat.store.scripts import Claimed, Empty
@@ -144,7 +145,7 @@ def test_an_order_to_cancel_stands_until_newer_wakers_see_to_it(ledger: Ledger) 
     """Else they would send what was cancelled."""
     name = ledger.open_batch()
     ids = ledger.add(3, lane=name, watched=False)
-    scope = f"batch:{name.split(':')[3]}"
+    scope = f"batch:{Lane.parse(name).batch}"
     kept = make_newer(ledger, ids[0])
 
     assert sum(ledger.cancel_many(scope)) == 2
@@ -155,7 +156,7 @@ def test_an_order_to_cancel_stands_until_newer_wakers_see_to_it(ledger: Ledger) 
     make_ours(ledger, ids[0])
     ledger.tend()
     assert ledger.books() == {"accepted": 3, "cancelled": 3}
-    assert ledger.batch(name)["final_at"] != ""
+    assert ledger.batch(name).final_at != 0
 
 
 def test_once_it_can_be_read_it_is_sent_as_if_nothing_had_been(ledger: Ledger) -> None:

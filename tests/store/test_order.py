@@ -6,6 +6,7 @@ import pytest
 
 from outbound_chat import OutboundChat
 from outbound_chat.model.ids import new_local_id
+from outbound_chat.model.lanes import Lane
 from outbound_chat.model.times import to_ms
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Claimed
@@ -24,7 +25,9 @@ def one_by_one(ledger: Ledger, count: int, *, send_at_ms: int = 0) -> list[str]:
     ids = sorted((new_local_id() for _ in range(count)), reverse=True)
     for local_id in ids:
         job = new_job(local_id, send_at_ms=send_at_ms)
-        ledger.store.run(scripts.submit(ledger.keys, lane=LANE, max_age_ms=30 * DAY_MS, rejected=0, jobs=[job]))
+        ledger.store.run(
+            scripts.submit(ledger.keys, lane=Lane.parse(LANE), max_age_ms=30 * DAY_MS, rejected=0, jobs=[job])
+        )
     return ids
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from outbound_chat.model.consistency import MENDED, TOLD, FindingKind
 from outbound_chat.model.jobs import JobState, Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import EventKind
 from outbound_chat.store import scripts
 from outbound_chat.store.records import Field
@@ -261,16 +262,16 @@ TAMPERED: dict[str, tuple[Callable[[Ledger, str], object], Callable[[Ledger, str
         False,
     ),
     "open jobs": (
-        lambda ledger, name: ledger.redis.zrem(ledger.key("expiry"), f"{name.split(':')[3]}-1"),
+        lambda ledger, name: ledger.redis.zrem(ledger.key("expiry"), f"{Lane.parse(name).batch}-1"),
         lambda ledger, name: ledger.redis.zadd(
-            ledger.key("expiry"), {f"{name.split(':')[3]}-1": ledger.now_ms() + HOUR_MS}
+            ledger.key("expiry"), {f"{Lane.parse(name).batch}-1": ledger.now_ms() + HOUR_MS}
         ),
         "expiry",
         False,
     ),
     "a batch's accepted": (
-        lambda ledger, name: ledger.redis.hincrby(ledger.keys.batch(name.split(":")[3]), "accepted", -1),
-        lambda ledger, name: ledger.redis.hincrby(ledger.keys.batch(name.split(":")[3]), "accepted", 1),
+        lambda ledger, name: ledger.redis.hincrby(ledger.keys.batch(Lane.parse(name).batch), "accepted", -1),
+        lambda ledger, name: ledger.redis.hincrby(ledger.keys.batch(Lane.parse(name).batch), "accepted", 1),
         "batch",
         True,
     ),
@@ -308,11 +309,11 @@ def test_a_batch_whose_book_is_gone_is_told(ledger: Ledger) -> None:
     """What its rows share is gone with it."""
     name = ledger.open_batch(priority=Priority.NORMAL)
     ledger.add(2, lane=name)
-    held = ledger.redis.hgetall(ledger.keys.batch(name.split(":")[3]))
-    ledger.redis.delete(ledger.keys.batch(name.split(":")[3]))
+    held = ledger.redis.hgetall(ledger.keys.batch(Lane.parse(name).batch))
+    ledger.redis.delete(ledger.keys.batch(Lane.parse(name).batch))
 
     assert words(ledger.reconcile()) == [("fault", "book", name)]
-    ledger.redis.hset(ledger.keys.batch(name.split(":")[3]), mapping=held)
+    ledger.redis.hset(ledger.keys.batch(Lane.parse(name).batch), mapping=held)
     ledger.reconcile()
 
 

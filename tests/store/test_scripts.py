@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from outbound_chat.model.api_keys import NewApiKey, Scope
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import KINDS, Keys, ScriptCall, Store, scripts
 from outbound_chat.store.records import FIELDS_OF_ALL, RECORD_VERSION, Field
 from outbound_chat.store.scripts import Result, WebhookResult
@@ -40,14 +41,14 @@ def names_in(text: str) -> set[str]:
 def a_call(script: str, items: int) -> ScriptCall[Any]:
     """A call of the script, for so many jobs."""
     made: dict[str, ScriptCall[Any]] = {
-        "submit": scripts.submit(KEYS, lane=LANE, max_age_ms=1, rejected=0, jobs=[new_job()] * items),
+        "submit": scripts.submit(KEYS, lane=Lane.parse(LANE), max_age_ms=1, rejected=0, jobs=[new_job()] * items),
         "claim": scripts.claim(KEYS, pump="p", claim_id="c", wanted=1, lease_ms=1, linger_ms=0, nonce="n"),
         "finish": scripts.finish(KEYS, [RESULT] * items),
         "renew": scripts.renew(KEYS, pump="p", load="full", lease_ms=1, leased=[("id", "claim")] * items),
         "leave": scripts.leave(KEYS, pump="p", warm=True, unanswered=""),
         "tend": scripts.tend(KEYS, worker="w", version="v"),
         "cancel": scripts.cancel(KEYS, "id"),
-        "open_batch": scripts.open_batch(KEYS, batch="b", lane=LANE, name="n", shared="{}"),
+        "open_batch": scripts.open_batch(KEYS, batch="b", lane=Lane.parse(LANE), name="n", shared="{}"),
         "close_batch": scripts.close_batch(KEYS, batch="b", rejected=0),
         "read_idem": scripts.used_keys(KEYS, None, ["i"] * items),
         "read_jobs": scripts.read_jobs(KEYS, ["id"] * items),
@@ -56,7 +57,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_rows": scripts.read_rows(KEYS, batch="b", first=1, count=1),
         "read_budget": scripts.read_budget(KEYS, []),
         "read_lanes": scripts.read_lanes(KEYS, 1),
-        "read_pace": scripts.read_pace(KEYS, LANE),
+        "read_pace": scripts.read_pace(KEYS, Lane.parse(LANE)),
         "read_shared": scripts.read_shared(KEYS, "b"),
         "configure": scripts.configure(
             KEYS, version="v", rate=1, burst=1, max_pumps=1, keep_ms=1, keep_requests_ms=1, senders={}, weights={}
@@ -73,7 +74,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
             KEYS,
             old="o",
             local_id="n",
-            lane=LANE,
+            lane=Lane.parse(LANE),
             max_age_ms=1,
             parts=1,
             token="t",

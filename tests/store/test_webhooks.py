@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from outbound_chat.model.jobs import JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
 from outbound_chat.store.records import FIELDS_OF_ALL, RECORD_VERSION, Field
 from outbound_chat.store.scripts import ClaimedWebhook, ClaimedWebhooks, WebhookResult
@@ -116,7 +117,7 @@ def test_a_late_contact_is_told_as_a_second_end(ledger: Ledger) -> None:
 def test_a_batch_tells_of_its_jobs_and_of_its_end(ledger: Ledger) -> None:
     """Its URL is stored once; a row of it costs no byte more while it waits."""
     name = ledger.open_batch(callback=URL)
-    batch = name.split(":")[3]
+    batch = Lane.parse(name).batch
     ledger.submit(new_job(f"{batch}-1"), new_job(f"{batch}-2", callback=OTHER), lane=name)
     assert len(ledger.head(f"{batch}-1")) == FIELDS_OF_ALL
     taken = ledger.take(2)
@@ -144,7 +145,7 @@ def test_a_sender_tells_of_all_that_has_no_url_of_its_own(ledger: Ledger) -> Non
     assert found == {
         f"{own}.sent": ("other.example.com:8443", OTHER),
         f"{plain}.sent": (HOST, ""),
-        f"{name.split(':')[3]}.finished": (HOST, ""),
+        f"{Lane.parse(name).batch}.finished": (HOST, ""),
     }
 
 

@@ -5,7 +5,8 @@ from enum import IntEnum
 from typing import Any
 
 from outbound_chat.model.errors import NewerVersion
-from outbound_chat.model.jobs import Attempt, Job, JobState, Priority, Webhook, WebhookState
+from outbound_chat.model.jobs import Attempt, Job, JobState, Webhook, WebhookState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.model.times import LAST_MS, from_ms
 
 RECORD_VERSION = 1
@@ -60,11 +61,6 @@ _NUMBERS = (
 )
 _ATTEMPT_TEXTS = 5
 """Texts of an entry of the history, behind its time."""
-
-
-def lane_of(priority: Priority, sender: str, tenant: str | None, batch: str | None) -> str:
-    """The lane's name, `priority:sender:tenant:batch`."""
-    return f"{priority.value}:{sender}:{tenant or ''}:{batch or ''}"
 
 
 def read_head(raw: str) -> list[Any]:
@@ -137,9 +133,9 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
 
 def job_of_head(budget: str, local_id: str, head: list[Any], now_ms: int) -> Job:
     """The same of a head that is known to be sound."""
-    priority, sender, tenant, batch = head[Field.LANE].split(":")
+    lane = Lane.parse(head[Field.LANE])
     # The lane of a row is stored without its batch, which the id tells.
-    batch = batch or local_id.rpartition("-")[0]
+    batch = lane.batch or local_id.rpartition("-")[0]
     state = JobState(head[Field.STATE])
     send_at = head[Field.SEND_AT]
     waiting = state is JobState.QUEUED
@@ -149,9 +145,9 @@ def job_of_head(budget: str, local_id: str, head: list[Any], now_ms: int) -> Job
     return Job(
         id=f"{budget}.{local_id}",
         state=state,
-        sender=sender,
-        tenant=tenant or None,
-        priority=Priority(int(priority)),
+        sender=lane.sender,
+        tenant=lane.tenant or None,
+        priority=lane.priority,
         batch_id=f"{budget}.{batch}" if batch else None,
         attempts=head[Field.ATTEMPTS],
         contact_id=head[Field.CONTACT] or None,

@@ -16,8 +16,7 @@ from outbound_chat.store.scripts.api_keys import (
     spend_key,
 )
 from outbound_chat.store.scripts.batches import (
-    BOOK_TEXTS,
-    Book,
+    BatchRecord,
     KeyUse,
     Opened,
     Rows,
@@ -98,13 +97,12 @@ from outbound_chat.store.scripts.webhooks import (
 from outbound_chat.store.scripts.why import Found, Waiting, why
 
 __all__ = [
-    "BOOK_TEXTS",
     "FIRST_PAGE",
     "MOST_BATCHES",
     "MOST_BYTES",
     "MOST_JOBS",
     "MOST_LANES",
-    "Book",
+    "BatchRecord",
     "Claimed",
     "ClaimedJob",
     "ClaimedWebhook",

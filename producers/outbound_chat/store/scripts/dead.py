@@ -7,6 +7,7 @@ from typing import Any
 
 from outbound_chat.model.errors import NewerVersion
 from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
 from outbound_chat.store.scripts._reply import rows
@@ -86,7 +87,7 @@ def replay(
     *,
     old: str,
     local_id: str,
-    lane: str,
+    lane: Lane,
     max_age_ms: int,
     parts: int,
     token: str,
@@ -97,5 +98,5 @@ def replay(
 ) -> ScriptCall[Replayed]:
     """Sends a failed or uncertain job once more, as a new job. `token`: that of the old one."""
     flags = [int(edited), int(force)]
-    args: list[str | int] = [old, local_id, lane, max_age_ms, parts, token, *flags, send_at_ms, request]
+    args: list[str | int] = [old, local_id, str(lane), max_age_ms, parts, token, *flags, send_at_ms, request]
     return ScriptCall("replay", keys, args, lambda reply: Replayed(reply[0], str(reply[1]) if len(reply) > 1 else ""))

@@ -6,16 +6,17 @@ from math import inf
 from typing import Any
 
 from outbound_chat.forecast import Chats, Curve, LaneDemand, Pace
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
-def read_pace(keys: Keys, lane: str) -> ScriptCall[tuple[int, Pace | None]]:
+def read_pace(keys: Keys, lane: Lane) -> ScriptCall[tuple[int, Pace | None]]:
     """Redis's clock in milliseconds, and what the turns of a lane's jobs are predicted by; the lane may be a new one.
 
     None: no worker of the budget was ever started.
     """
-    return ScriptCall("read_pace", keys, [lane], lambda reply: (int(reply[0]), read_pace_json(reply[1])))
+    return ScriptCall("read_pace", keys, [str(lane)], lambda reply: (int(reply[0]), read_pace_json(reply[1])))
 
 
 def read_pace_json(text: str) -> Pace | None:

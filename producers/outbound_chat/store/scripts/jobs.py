@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from outbound_chat.model.jobs import Job
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
 from outbound_chat.store.scripts._reply import rows
@@ -57,10 +58,10 @@ class NotOpen:
 
 
 def submit(
-    keys: Keys, *, lane: str, max_age_ms: int, rejected: int, jobs: Sequence[NewJob]
+    keys: Keys, *, lane: Lane, max_age_ms: int, rejected: int, jobs: Sequence[NewJob]
 ) -> ScriptCall[Submitted | NotOpen]:
     """Takes jobs of one lane, at most `MOST_JOBS`, into the ledger; twice changes nothing."""
-    args: list[str | int] = [lane, max_age_ms, rejected]
+    args: list[str | int] = [str(lane), max_age_ms, rejected]
     for job in jobs:
         args += (
             job.local_id,

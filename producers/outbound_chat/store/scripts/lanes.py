@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from outbound_chat.model.jobs import Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import LaneStatus
 from outbound_chat.model.times import from_ms
 from outbound_chat.model.why import WaitReason
@@ -31,18 +31,18 @@ def read_lanes(keys: Keys, count: int) -> ScriptCall[tuple[int, int, list[LaneSt
 
 
 def _lane(budget: str, now_ms: int, budget_hold: str, row: Sequence[Any]) -> LaneStatus:
-    lane, waiting, due, next_due_ms, rule, scope, until_ms, stop = row
-    priority, sender, tenant, batch = lane.split(":")
+    name, waiting, due, next_due_ms, rule, scope, until_ms, stop = row
+    lane = Lane.parse(name)
     owner, _, code, words = json.loads(stop) if stop else ("", "", "", "")
     stopped = _reason(rule, scope, owner) if due else None
     if budget_hold and due:
         stopped, until_ms, code, words = WaitReason.BUDGET_HELD, "", "", _words(budget_hold)
     return LaneStatus(
         budget=budget,
-        priority=Priority(int(priority)),
-        sender=sender,
-        tenant=tenant or None,
-        batch_id=f"{budget}.{batch}" if batch else None,
+        priority=lane.priority,
+        sender=lane.sender,
+        tenant=lane.tenant or None,
+        batch_id=f"{budget}.{lane.batch}" if lane.batch else None,
         waiting=waiting,
         due=due,
         next_due=from_ms(max(int(next_due_ms), 0)) if next_due_ms else None,

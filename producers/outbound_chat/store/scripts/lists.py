@@ -8,7 +8,7 @@ from typing import Any, Literal
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
-from outbound_chat.store.scripts.batches import Book, is_sound
+from outbound_chat.store.scripts.batches import BatchRecord, record_of
 from outbound_chat.store.scripts.forecast import held_by
 
 MOST_BATCHES = 100
@@ -21,7 +21,7 @@ class ListedBatch:
     """A batch as a list has it."""
 
     local_id: str
-    book: Book
+    record: BatchRecord
     held_by: str
     """In words; empty: nobody does, or nothing of it waits."""
 
@@ -57,8 +57,6 @@ def read_batches(
 
 def _batches(now_ms: int, listed: Iterator[Any]) -> Iterator[ListedBatch]:
     for local_id, scheduled, stop, *pairs in listed:
-        fields = dict(rows(pairs, 0, 2))
-        # One that another program wrote over can't be counted; whoever asks for it by its id is told so.
-        if is_sound(fields):
-            book = Book(now_ms, int(scheduled), fields, None)
-            yield ListedBatch(str(local_id), book, held_by(*json.loads(stop)) if stop else "")
+        # One that another program wrote to can't be counted; asked for by its id, it is an error.
+        if record := record_of(dict(rows(pairs, 0, 2)), now_ms, int(scheduled)):
+            yield ListedBatch(str(local_id), record, held_by(*json.loads(stop)) if stop else "")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import Field, read_head
 from outbound_chat.store.scripts._reply import rows
@@ -168,7 +169,7 @@ def claim(
 
 def _claimed_job(local_id: str, raw_head: str, request: str, look: int) -> ClaimedJob:
     head = read_head(raw_head)
-    priority, sender, _, batch = head[Field.LANE].split(":")
+    lane = Lane.parse(head[Field.LANE])
     snoozes = 0
     for _, outcome, *_ in reversed(head[Field.HISTORY] or ()):
         if outcome != "snooze":
@@ -179,9 +180,9 @@ def _claimed_job(local_id: str, raw_head: str, request: str, look: int) -> Claim
         attempts=head[Field.ATTEMPTS],
         snoozes=snoozes,
         maybe_sent=bool(head[Field.MAYBE_SENT]),
-        priority=Priority(int(priority)),
-        sender=sender,
-        batch=batch,
+        priority=lane.priority,
+        sender=lane.sender,
+        batch=lane.batch,
         token=head[Field.TOKEN],
         claimed_ms=head[Field.DUE],
         look=look == 1,
