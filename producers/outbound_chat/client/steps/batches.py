@@ -25,6 +25,7 @@ from outbound_chat.client.steps.jobs import Verbs, max_age_ms
 from outbound_chat.client.steps.validation import UNREADABLE_KEY, Errors
 from outbound_chat.model.errors import BatchClosed, BatchKeyConflict, FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.jobs import BatchReceipt, BatchStart, Rejection
+from outbound_chat.model.lanes import Lane
 from outbound_chat.model.times import from_ms
 from outbound_chat.request import Code
 from outbound_chat.store import scripts
@@ -87,7 +88,7 @@ class BatchWriter:
         return f"{self._keys.budget}.{self._of_batch.batch}"
 
     @property
-    def lane(self) -> str:
+    def lane(self) -> Lane:
         """The lane of its jobs."""
         return self._of_batch.lane
 
@@ -289,8 +290,8 @@ class BatchWriter:
         if not found.closed_ms:
             yield from ask(scripts.close_batch(self._keys, batch=batch, rejected=self.rejected))
         if found.use is KeyUse.SAME:
-            book = yield from ask(scripts.read_batch(self._keys, batch, with_pace=False))
-            self._accepted = int(book.fields["accepted"] or 0) if book else self._accepted
+            record = yield from ask(scripts.read_batch(self._keys, batch, with_pace=False))
+            self._accepted = record.accepted if record else self._accepted
         yield from self._guard.confirm(self.id, batch=batch, accepted=self._accepted)
         return BatchReceipt(
             id=self.id,

@@ -20,12 +20,12 @@ from outbound_chat.model.errors import (
 )
 from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import DeadLetters
 from outbound_chat.model.times import from_ms
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.request.codec import UnreadableRequest, read_stored, write_stored
 from outbound_chat.store import scripts
-from outbound_chat.store.records import lane_of
 from outbound_chat.store.scripts import Replayed, StoredJob
 
 STATES = (JobState.FAILED, JobState.UNCERTAIN)
@@ -88,7 +88,7 @@ class Dead:
             self._verbs.keys(parts[0]),
             old=parts[1],
             local_id=new_local_id(),
-            lane=lane_of(stored.job.priority, stored.job.sender, stored.job.tenant, None),
+            lane=Lane(stored.job.priority, stored.job.sender, stored.job.tenant or ""),
             max_age_ms=max_age_ms(sender),
             parts=max(1, request.parts(sender)),
             token=stored.token or job_id,

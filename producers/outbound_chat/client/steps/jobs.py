@@ -38,10 +38,10 @@ from outbound_chat.model.errors import (
 )
 from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.jobs import Batch, Job, Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import Events
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, match_sender
 from outbound_chat.store import Keys, scripts
-from outbound_chat.store.records import lane_of
 from outbound_chat.store.scripts import NotOpen, Other
 from outbound_chat_config import DEFAULT_CHAT_DURATION, Sender, Settings, chat_duration
 
@@ -91,7 +91,7 @@ class Verbs:
         if timing.passed:
             yield from self._check_repeated(keys, tenant, idem, timing.passed)
         yield from guard.prepare(keys)
-        lane = lane_of(priority, sender_name, tenant, None)
+        lane = Lane(priority, sender_name, tenant or "")
         job = new_job(
             self.seal,
             new_local_id(),
@@ -107,7 +107,7 @@ class Verbs:
             scripts.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job])
         )
         if isinstance(submitted, NotOpen):  # can't be: the lane has no batch
-            raise UnknownBatch(lane)
+            raise UnknownBatch(str(lane))
         if submitted.first:
             yield from note_budget(keys)
         for other in submitted.others:
@@ -190,7 +190,7 @@ class Verbs:
         )
         if found is None:
             raise UnknownBatch(batch_id)
-        sender = self.settings.senders.get(found.fields["lane"].split(":")[1])
+        sender = self.settings.senders.get(found.lane.sender)
         return batch_from_book(batch_id, found, chat_duration(sender) if sender else DEFAULT_CHAT_DURATION)
 
     def is_file_of(self, batch_id: str, content: str) -> Steps[bool | None]:
@@ -200,10 +200,9 @@ class Verbs:
         found = (yield from ask(call)) if call else None
         if found is None:
             raise UnknownBatch(batch_id)
-        source, tenant = found.fields["source"], found.fields["lane"].split(":")[2] or None
-        if not source:
+        if not found.source:
             return None
-        return is_source(self.seal, source, tenant=tenant, name=found.fields["name"], content=content)
+        return is_source(self.seal, found.source, tenant=found.lane.tenant or None, name=found.name, content=content)
 
     def budget(self, name: str | None) -> str:
         """The budget of that name, or the only one there is.

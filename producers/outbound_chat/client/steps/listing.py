@@ -72,8 +72,7 @@ def _begin(cursor: str | None, limit: int) -> tuple[Part, tuple[str, str] | None
 def _as_batches(budget: str, listed: ListedBatches) -> list[Batch]:
     found: list[Batch] = []
     for one in listed.batches:
-        waits = int(one.book.fields["waiting"] or 0) > 0
-        held_by = one.held_by or (NO_WORKER if waits and not listed.workers else "")
+        held_by = one.held_by or (NO_WORKER if one.record.waiting and not listed.workers else "")
         # The duration of chats matters to predictions alone.
-        found.append(batch_from_book(f"{budget}.{one.local_id}", one.book, DEFAULT_CHAT_DURATION, held_by))
+        found.append(batch_from_book(f"{budget}.{one.local_id}", one.record, DEFAULT_CHAT_DURATION, held_by))
     return found

@@ -19,10 +19,9 @@ from outbound_chat.client.steps.batches import BatchWriter, OnProgress, OnReject
 from outbound_chat.client.steps.jobs import Verbs, max_age_ms
 from outbound_chat.forecast import Chats, LaneDemand, Pace, predict, rate_now
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.model.jobs import ExpiringRow, Preflight, Priority
+from outbound_chat.model.jobs import ExpiringRow, Preflight
 from outbound_chat.model.times import from_ms
 from outbound_chat.store import scripts
-from outbound_chat.store.records import lane_of
 from outbound_chat_config import chat_duration
 
 NAMED = 10
@@ -116,13 +115,8 @@ class BatchPreflight:
 
     def ask(self) -> Steps[tuple[int, Pace | None]]:
         """What Redis says of the budget, as a batch would find it that begins now."""
-        _, sender, tenant, _ = self._writer.lane.split(":")
-        lane = lane_of(self._priority, sender, tenant or None, new_local_id())
+        lane = self._writer.lane._replace(batch=new_local_id())
         return (yield from ask(scripts.read_pace(self._keys, lane)))
-
-    @property
-    def _priority(self) -> Priority:
-        return Priority(int(self._writer.lane[0]))
 
     def result(self, now_ms: int, told: Pace | None) -> Preflight:
         """What would become of the rows. `told`: None where an idle budget is to be assumed."""
@@ -163,12 +157,12 @@ class BatchPreflight:
                 yield expires_ms or max(send_at_ms, now_ms) + life_ms, row, turn_ms
 
     def _own_lane(self) -> LaneDemand:
-        sender, tenant = self._writer.sender, self._writer.lane.split(":")[2]
+        sender, lane = self._writer.sender, self._writer.lane
         parts = self._parts / self._accepted if self._accepted else 1.0
         return LaneDemand(
-            priority=self._priority,
-            tenant=tenant,
-            tenant_weight=self._budget.weights.get(tenant, 1.0),
+            priority=lane.priority,
+            tenant=lane.tenant,
+            tenant_weight=self._budget.weights.get(lane.tenant, 1.0),
             weight=self._options.get("weight") or 1.0,
             number=sender.number if sender.number_rate else "",
             number_rate=sender.number_rate / parts if sender.number_rate else inf,
