@@ -27,7 +27,7 @@ class Lane(NamedTuple):
 
     def __str__(self) -> str:
         """Its name, `priority:sender:tenant:batch`."""
-        return f"{self.without_batch}:{self.batch}"
+        return f"{self.priority.value}:{self.sender}:{self.tenant}:{self.batch}"
 
     @property
     def without_batch(self) -> str:

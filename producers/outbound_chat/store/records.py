@@ -59,8 +59,18 @@ _NUMBERS = (
     *(Field.CREATED, Field.SEND_AT, Field.DUE, Field.EXPIRES, Field.ATTEMPTS),
     *(Field.MAYBE_SENT, Field.CANCEL, Field.PARTS, Field.FINISHED, Field.ORDER),
 )
+_NEW = [{**dict.fromkeys(_TEXTS, ""), Field.STATE: "queued"}.get(field, 0) for field in Field][:FIELDS_OF_ALL]
 _ATTEMPT_TEXTS = 5
 """Texts of an entry of the history, behind its time."""
+
+
+def new_head(*, lane: Lane, created: int, send_at: int, expires: int, parts: int, idem: str) -> list[Any]:
+    """The head that `submit` gives to a new job. Times are in milliseconds; `send_at` 0: at once."""
+    head: list[Any] = [*_NEW]
+    head[Field.VERSION], head[Field.LANE], head[Field.IDEM] = RECORD_VERSION, str(lane), idem
+    head[Field.CREATED], head[Field.SEND_AT], head[Field.DUE] = created, send_at, send_at
+    head[Field.EXPIRES], head[Field.PARTS] = expires, parts
+    return head
 
 
 def read_head(raw: str) -> list[Any]:
@@ -122,7 +132,8 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
         NewerVersion: a newer version wrote it.
     """
     try:
-        return job_of_head(budget, local_id, read_head(raw), now_ms)
+        head = read_head(raw)
+        return job_of_head(budget, local_id, Lane.parse(head[Field.LANE]), head, now_ms)
     except NewerRecord as error:
         raise NewerVersion(f"{budget}.{local_id}") from error
     except UnreadableRecord:
@@ -131,9 +142,8 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
         raise UnreadableRecord("a field of the record's head holds what no job has") from None
 
 
-def job_of_head(budget: str, local_id: str, head: list[Any], now_ms: int) -> Job:
+def job_of_head(budget: str, local_id: str, lane: Lane, head: list[Any], now_ms: int) -> Job:
     """The same of a head that is known to be sound."""
-    lane = Lane.parse(head[Field.LANE])
     # The lane of a row is stored without its batch, which the id tells.
     batch = lane.batch or local_id.rpartition("-")[0]
     state = JobState(head[Field.STATE])
