@@ -8,7 +8,7 @@ from outbound_chat.model.jobs import Job
 from outbound_chat.model.lanes import Lane
 from outbound_chat.request import ChatRequest
 from outbound_chat.request.codec import write_stored
-from outbound_chat.store.records import job_of_head
+from outbound_chat.store.records import job_of_head, new_head
 from outbound_chat.store.scripts import NewJob
 
 
@@ -64,6 +64,5 @@ def _token(idem: str, fingerprint: str) -> str:
 def fresh_job(budget: str, job: NewJob, lane: Lane, now_ms: int, life_ms: int) -> Job:
     """A job that `submit` has just taken, without reading it back."""
     expires = job.expires_ms or max(job.send_at_ms, now_ms) + life_ms
-    times = (now_ms, job.send_at_ms, job.send_at_ms, expires)
-    head = [1, "queued", str(lane), *times, 0, "", 0, 0, job.parts, "", job.idem, "", 0, 0, 0]
-    return job_of_head(budget, job.local_id, head, now_ms)
+    head = new_head(lane=lane, created=now_ms, send_at=job.send_at_ms, expires=expires, parts=job.parts, idem=job.idem)
+    return job_of_head(budget, job.local_id, lane, head, now_ms)
