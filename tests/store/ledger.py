@@ -22,6 +22,7 @@ from outbound_chat.store.scripts import (
     NotOpen,
     Opened,
     Paced,
+    Released,
     Result,
     Submitted,
     Tended,
@@ -252,20 +253,20 @@ class Ledger:
         while left:
             answer = self.run(scripts.cancel_many(self.keys, scope=scope, first=not ended))
             assert answer
-            ended.append(answer[0])
-            left = answer[1]
+            ended.append(answer.jobs)
+            left = answer.left
         return ended
 
     def dead(self, *, state: str = "", code: str = "", count: int = 100) -> list[str]:
         """Ids of dead letters, read in pages of so many."""
         ids: list[str] = []
-        after = ""
+        after = None
         while True:
-            jobs, cursor = self.run(scripts.read_dead(self.keys, state=state, code=code, after=after, count=count))
-            ids += [job.id.partition(".")[2] for job in jobs]
-            if cursor is None:
+            page = self.run(scripts.read_dead(self.keys, state=state, code=code, after=after, count=count))
+            ids += [job.id.partition(".")[2] for job in page.jobs]
+            after = page.following
+            if after is None:
                 return ids
-            after = cursor
 
     def replay(self, old: str, **changes: Any) -> scripts.Replayed:
         """Replays a job as it was, under a new id."""
@@ -299,7 +300,7 @@ class Ledger:
     def hold(self, scope: str, reason: str = "wrong text") -> str:
         return self.run(scripts.hold(self.keys, scope=scope, reason=reason))
 
-    def release(self, scope: str) -> tuple[bool, bool]:
+    def release(self, scope: str) -> Released:
         return self.run(scripts.release(self.keys, scope=scope))
 
     def holds(self) -> list[Hold]:

@@ -117,7 +117,7 @@ def test_a_batch_is_cancelled_some_jobs_at_a_time(ledger: Ledger) -> None:
     ledger.add(1_200, lane=name, watched=False)
     (other,) = ledger.add(1)
     answer = ledger.run(scripts.cancel_many(ledger.keys, scope=f"batch:{batch}", first=True))
-    assert answer == (200, True)
+    assert answer == scripts.Cancelled(200, True)
     assert ledger.take().ids == [other]
     assert is_empty(ledger.claim())
 

@@ -65,7 +65,7 @@ def test_a_replay_has_the_token_of_the_old_job_and_both_point_to_each_other(ledg
     """Whatever became of the old call, the customer is texted once."""
     old = lose(ledger)
     answer = ledger.replay(old)
-    assert answer.word == "ok"
+    assert answer.outcome == "ok"
 
     (job,) = ledger.take().jobs
     assert job.local_id == answer.detail
@@ -105,7 +105,7 @@ def test_an_expired_token_needs_force(ledger: Ledger) -> None:
     assert ledger.replay(old) == scripts.Replayed("unprotected", str(since))
     assert ledger.books()["accepted"] == 1
 
-    assert ledger.replay(old, force=True).word == "ok"
+    assert ledger.replay(old, force=True).outcome == "ok"
     (job,) = ledger.take().jobs
     assert (job.token, job.maybe_sent) == ("", False)
 
@@ -113,11 +113,11 @@ def test_an_expired_token_needs_force(ledger: Ledger) -> None:
 def test_an_edited_replay_has_a_token_of_its_own(ledger: Ledger) -> None:
     """Under the old token AWS would give the old contact, and not send the new text."""
     (failed,) = fail(ledger)
-    assert ledger.replay(failed, edited=True).word == "ok"
+    assert ledger.replay(failed, edited=True).outcome == "ok"
     (job,) = ledger.take().jobs
     assert job.token == ""
     uncertain = lose(ledger)
-    assert ledger.replay(uncertain, edited=True).word == "unprotected"
+    assert ledger.replay(uncertain, edited=True).outcome == "unprotected"
 
 
 def test_only_dead_letters_are_replayed(ledger: Ledger) -> None:
@@ -126,7 +126,7 @@ def test_only_dead_letters_are_replayed(ledger: Ledger) -> None:
     assert ledger.replay(waiting) == scripts.Replayed("not_dead", "queued")
     local_id, _ = ledger.attempt("sent", contact_id="c-1")
     assert ledger.replay(local_id) == scripts.Replayed("not_dead", "sent")
-    assert ledger.replay("nobody").word == "gone"
+    assert ledger.replay("nobody").outcome == "gone"
 
 
 def test_a_contact_that_comes_late_takes_the_job_off_the_list(ledger: Ledger) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.lanes import Lane
-from outbound_chat.store.scripts import Claimed, Empty, Held
+from outbound_chat.store.scripts import Claimed, Empty, Held, Released
 
 from .clocked import ClockedLedger
 from .ledger import Ledger, lane
@@ -63,8 +63,8 @@ def test_a_persons_hold_stops_its_jobs_and_no_others(ledger: Ledger, scope: str)
     (hold,) = ledger.holds()
     assert (hold.owner, hold.reason, hold.probe_at) == ("person", "wrong text", None)
 
-    assert ledger.release(scope) == (True, False)
-    assert ledger.release(scope) == (False, False)
+    assert ledger.release(scope) == Released(True, False)
+    assert ledger.release(scope) == Released(False, False)
     assert set(ids) <= set(ledger.take().ids)
     assert ledger.holds() == []
 
@@ -223,7 +223,7 @@ def test_no_probe_runs_under_a_persons_hold(ledger: Ledger) -> None:
     probe_is_due(ledger)
     assert blocked(ledger) == "hold sender:sms"
 
-    assert ledger.release("sender:sms") == (True, True)
+    assert ledger.release("sender:sms") == Released(True, True)
     assert len(ledger.take().ids) == 1, "the probe of the system's hold"
 
 

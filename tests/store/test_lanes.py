@@ -9,8 +9,8 @@ from outbound_chat.store import scripts
 from .ledger import HOUR_MS, Ledger, lane
 
 
-def lanes(ledger: Ledger, count: int = 50) -> list[LaneStatus]:
-    return ledger.run(scripts.read_lanes(ledger.keys, count))[2]
+def lanes(ledger: Ledger, count: int = 50) -> tuple[LaneStatus, ...]:
+    return ledger.run(scripts.read_lanes(ledger.keys, count)).lanes
 
 
 def test_the_longest_lanes_come_first_with_what_is_due(ledger: Ledger) -> None:
@@ -67,7 +67,7 @@ def test_of_very_many_lanes_those_in_turn_are_looked_at(ledger: Ledger) -> None:
     for tenant in range(700):
         ledger.add(1, lane=lane(tenant=f"t{tenant}"), watched=False)
     ledger.add(2, lane=lane(Priority.URGENT, tenant="longest"))
-    total, looked, found = ledger.run(scripts.read_lanes(ledger.keys, 5))
-    assert total == 701
-    assert 500 <= looked < 701
-    assert (found[0].tenant, found[0].waiting, len(found)) == ("longest", 2, 5)
+    found = ledger.run(scripts.read_lanes(ledger.keys, 5))
+    assert found.total == 701
+    assert 500 <= found.looked < 701
+    assert (found.lanes[0].tenant, found.lanes[0].waiting, len(found.lanes)) == ("longest", 2, 5)

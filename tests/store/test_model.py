@@ -26,7 +26,19 @@ from outbound_chat.model.jobs import Priority
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
 from outbound_chat.store.records import Field
-from outbound_chat.store.scripts import Claimed, Empty, Held, KeyUse, NotOpen, Opened, Other, Paced, Result, Submitted
+from outbound_chat.store.scripts import (
+    Claimed,
+    Empty,
+    Held,
+    KeyUse,
+    NotOpen,
+    Opened,
+    Other,
+    Paced,
+    Released,
+    Result,
+    Submitted,
+)
 from tests.support.clock import ClockedStore
 
 from . import invariants
@@ -377,7 +389,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _release(self, scope: str) -> None:
         hold = self.model.system.get(scope)
-        assert self.ledger.release(scope) == (scope in self.model.persons, hold is not None)
+        assert self.ledger.release(scope) == Released(scope in self.model.persons, hold is not None)
         self.model.persons.discard(scope)
         if hold:
             hold.until = self.model.now

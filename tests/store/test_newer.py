@@ -136,7 +136,7 @@ def test_a_single_one_can_be_neither_read_nor_cancelled(ledger: Ledger) -> None:
     for call in asked:
         with pytest.raises(NewerVersion, match=f"job main.{local_id} was written by a newer version"):
             ledger.store.run(call)
-    assert ledger.replay(local_id).word == "newer"
+    assert ledger.replay(local_id).outcome == "newer"
     assert ledger.raw(local_id) == kept[local_id]
     make_ours(ledger, local_id)
 

@@ -51,7 +51,7 @@ def test_an_order_to_cancel_is_told_as_what_stops_a_lane(ledger: Ledger) -> None
     name = ledger.open_batch()
     ledger.add(300, lane=name, watched=False)
     scope = f"batch:{Lane.parse(name).batch}"
-    assert ledger.run(scripts.cancel_many(ledger.keys, scope=scope, first=True)) == (200, True)
+    assert ledger.run(scripts.cancel_many(ledger.keys, scope=scope, first=True)) == scripts.Cancelled(200, True)
     assert pace_of(ledger, name).held_by == "the batch is being cancelled"
 
     ledger.cancel_many(scope)

@@ -169,8 +169,8 @@ def test_a_job_with_a_callback_can_be_replayed_although_it_was_not_yet(ledger: L
     ledger.attempt("failed", code="refused")
 
     assert ledger.job(old).replayed_by is None
-    assert ledger.replay(old).word == "ok"
-    assert ledger.replay(old).word == "replayed"
+    assert ledger.replay(old).outcome == "ok"
+    assert ledger.replay(old).outcome == "replayed"
 
 
 def test_one_courier_works_at_a_time(ledger: Ledger) -> None:

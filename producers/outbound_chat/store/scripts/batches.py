@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from outbound_chat.forecast import Pace
 from outbound_chat.model.errors import StoreError
@@ -87,9 +87,9 @@ def open_batch(
     return ScriptCall("open_batch", keys, [batch, str(lane), name, shared, *limits, callback, *of_key, *idems], read)
 
 
-def close_batch(keys: Keys, *, batch: str, rejected: int) -> ScriptCall[str]:
-    """Says that no more jobs come; answers `ok` or `gone`."""
-    return ScriptCall("close_batch", keys, [batch, rejected], str)
+def close_batch(keys: Keys, *, batch: str, rejected: int) -> ScriptCall[Literal["ok", "gone"]]:
+    """Says that no more jobs come; `gone`: there is no such batch."""
+    return ScriptCall("close_batch", keys, [batch, rejected], lambda reply: reply)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
 """What callers ask of failed and uncertain jobs: lists, counts, replays."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple, Self
 
 from outbound_chat.model.errors import NewerVersion
 from outbound_chat.model.jobs import Job, JobState
@@ -31,29 +32,60 @@ class StoredJob:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of a replay: `ok`, `replayed`, `not_dead`, `gone`, `newer` or `unprotected`; see `replay.lua`."""
+    """What became of a replay."""
 
-    word: str
+    outcome: Literal["ok", "replayed", "not_dead", "gone", "newer", "unprotected"]
     detail: str
+    """By the outcome: id of the new job, id of the earlier replay, state, empty, empty, or since when in ms."""
 
 
-def read_dead(keys: Keys, *, state: str, code: str, after: str, count: int) -> ScriptCall[tuple[list[Job], str | None]]:
-    """Failed and uncertain jobs, the newest first, and the cursor of the next page, None for the last.
+class DeadCursor(NamedTuple):
+    """Where a page of dead letters begins: behind the job that ended then and has this local id."""
 
-    `after`: the cursor of this page; empty: the first.
-    """
+    ended_ms: int
+    local_id: str
 
-    def read(reply: list[Any]) -> tuple[list[Job], str | None]:
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The cursor of that text. ValueError: it is not a cursor."""
+        if not re.fullmatch(r"[0-9]{1,15} [A-Z0-9-]{1,40}", text):
+            raise ValueError("not a cursor of dead letters")
+        ended_ms, _, local_id = text.partition(" ")
+        return cls(int(ended_ms), local_id)
+
+    @classmethod
+    def after(cls, job: Job) -> Self:
+        """The cursor behind a job, which is final."""
+        ended = job.finished_at or job.created_at
+        return cls(round(ended.timestamp() * 1000), job.id.partition(".")[2])
+
+    def __str__(self) -> str:
+        """What callers give back for the next page."""
+        return f"{self.ended_ms} {self.local_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadPage:
+    """A page of failed and uncertain jobs, the newest first."""
+
+    jobs: Sequence[Job]
+    following: DeadCursor | None
+    """Where the next page begins; None: this is the last."""
+
+
+def read_dead(keys: Keys, *, state: str, code: str, after: DeadCursor | None, count: int) -> ScriptCall[DeadPage]:
+    """A page of failed and uncertain jobs. `state`, `code`: empty for all. `after`: None for the first page."""
+
+    def read(reply: list[Any]) -> DeadPage:
         jobs: list[Job] = []
         for local_id, _, head in rows(reply, 1, 3):
             with suppress(UnreadableRecord):
                 if head:
                     jobs.append(job_from_head(keys.budget, local_id, head, int(reply[0])))
         full = len(reply) // 3 >= count
-        return jobs, f"{reply[-2]} {reply[-3]}" if full else None
+        return DeadPage(jobs, DeadCursor(int(reply[-2]), reply[-3]) if full else None)
 
-    until_ms, _, before = after.partition(" ")
-    return ScriptCall("read_dead", keys, [state, code, until_ms, before, count], read)
+    return ScriptCall("read_dead", keys, [state, code, *(after or ("", "")), count], read)
 
 
 def count_dead(keys: Keys) -> ScriptCall[Mapping[tuple[JobState, str], int]]:

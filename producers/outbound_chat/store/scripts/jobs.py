@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.lanes import Lane
@@ -93,9 +93,13 @@ def used_keys(keys: Keys, tenant: str | None, idems: Collection[str]) -> ScriptC
     return ScriptCall("read_idem", keys, [tenant or "", *idems], read)
 
 
-def cancel(keys: Keys, local_id: str) -> ScriptCall[str]:
-    """Stops one job; answers the state it is in now, `gone` or `newer`."""
-    return ScriptCall("cancel", keys, [local_id], str)
+StoredState = Literal["queued", "sending", "sent", "failed", "expired", "cancelled", "uncertain"]
+"""The state of a job as Redis has it, where a `scheduled` one is `queued`."""
+
+
+def cancel(keys: Keys, local_id: str) -> ScriptCall[StoredState | Literal["gone", "newer"]]:
+    """Stops one job, and gives its state now; `gone`: it has no record, `newer`: a newer version wrote that."""
+    return ScriptCall("cancel", keys, [local_id], lambda reply: reply)
 
 
 def read_clock(keys: Keys) -> ScriptCall[int]:

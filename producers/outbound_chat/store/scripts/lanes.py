@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from outbound_chat.model.lanes import Lane
-from outbound_chat.model.operations import LaneStatus
+from outbound_chat.model.operations import Lanes, LaneStatus
 from outbound_chat.model.times import from_ms
 from outbound_chat.model.why import WaitReason
 from outbound_chat.store.keys import Keys
@@ -20,12 +20,13 @@ _OWNERS = {
 }
 
 
-def read_lanes(keys: Keys, count: int) -> ScriptCall[tuple[int, int, list[LaneStatus]]]:
-    """How many lanes have waiting jobs, how many of them were looked at, and those with the most, at most `count`."""
+def read_lanes(keys: Keys, count: int) -> ScriptCall[Lanes]:
+    """The lanes of the budget with the most waiting jobs, at most `count`."""
 
-    def read(reply: list[Any]) -> tuple[int, int, list[LaneStatus]]:
-        now_ms, lanes, looked, budget_hold = reply[:4]
-        return int(lanes), int(looked), [_lane(keys.budget, int(now_ms), budget_hold, row) for row in rows(reply, 4, 8)]
+    def read(reply: list[Any]) -> Lanes:
+        now_ms, total, looked, budget_hold = reply[:4]
+        lanes = tuple(_lane(keys.budget, int(now_ms), budget_hold, row) for row in rows(reply, 4, 8))
+        return Lanes(lanes=lanes, total=int(total), looked=int(looked))
 
     return ScriptCall("read_lanes", keys, [count], read)
 

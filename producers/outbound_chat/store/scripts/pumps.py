@@ -10,6 +10,7 @@ from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import Field, read_head
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
+from outbound_chat.store.scripts.jobs import StoredState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,8 +191,11 @@ def _claimed_job(local_id: str, raw_head: str, request: str, look: int) -> Claim
     )
 
 
-def finish(keys: Keys, results: Sequence[Result]) -> ScriptCall[list[str]]:
-    """Records results, at most `MOST_JOBS`; answers the state each job is in now, `stale`, `gone` or `newer`."""
+def finish(keys: Keys, results: Sequence[Result]) -> ScriptCall[list[StoredState | Literal["stale", "gone", "newer"]]]:
+    """Records results, at most `MOST_JOBS`, and gives the state each job is in now.
+
+    `stale`: another claim has the job; `gone`, `newer`: as of `cancel`. Nothing was recorded then.
+    """
     args: list[str | int] = []
     for result in results:
         args += (
