@@ -1,7 +1,6 @@
 """Failed and uncertain jobs: lists, counts, replays. Steps that a client runs, as those of `_verbs`."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from outbound_chat.client.steps.base import Steps, ask
@@ -26,7 +25,7 @@ from outbound_chat.model.times import from_ms
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.request.codec import UnreadableRequest, read_stored, write_stored
 from outbound_chat.store import scripts
-from outbound_chat.store.scripts import Replayed, StoredJob
+from outbound_chat.store.scripts import DeadCursor, Replayed, StoredJob
 
 STATES = (JobState.FAILED, JobState.UNCERTAIN)
 
@@ -41,11 +40,14 @@ class Dead:
         """A page of them. `options`: budget, state, code, sender, tenant, batch, limit, cursor."""
         budget = self._verbs.budget(options.get("budget"))
         limit = int(options.get("limit", 100))
-        state, cursor = options.get("state"), options.get("cursor") or ""
+        state, given = options.get("state"), options.get("cursor")
         if state is not None and state not in STATES:
             raise InvalidJob([FieldError("state", Code.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
-        if cursor and not re.fullmatch(r"[0-9]{1,15} [A-Z0-9-]{1,40}", cursor):
-            raise InvalidJob([FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")])
+        try:
+            cursor = DeadCursor.parse(given) if given else None
+        except ValueError:
+            message = "must be the cursor of a page, as it was given"
+            raise InvalidJob([FieldError("cursor", Code.NOT_ALLOWED, message)]) from None
         if not 0 < limit <= scripts.MOST_JOBS:
             message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `cursor`"
             raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, message)])
@@ -54,12 +56,12 @@ class Dead:
             call = scripts.read_dead(
                 self._verbs.keys(budget), state=state or "", code=options.get("code") or "", after=cursor, count=limit
             )
-            found, following = yield from ask(call)
-            jobs += _fitting(found, options)
+            page = yield from ask(call)
+            jobs += _fitting(page.jobs, options)
             # Pages are cut where a script ends, so one may have a few more than the limit, and none is left out.
-            if len(jobs) >= limit or following is None:
-                return DeadLetters(jobs=tuple(jobs), cursor=following)
-            cursor = following
+            if len(jobs) >= limit or page.following is None:
+                return DeadLetters(jobs=tuple(jobs), cursor=str(page.following) if page.following else None)
+            cursor = page.following
 
     def counts(self, budget: str | None) -> Steps[dict[tuple[JobState, str], int]]:
         """How many there are, by state and code."""
@@ -98,7 +100,7 @@ class Dead:
             request=write_stored(self._verbs.seal, request, request.number),
         )
         answer = yield from ask(call)
-        match answer.word:
+        match answer.outcome:
             case "ok":
                 return (yield from self._verbs.status(f"{parts[0]}.{answer.detail}"))
             case "replayed":
@@ -124,7 +126,7 @@ class Dead:
 
 
 def _refusal(job_id: str, answer: Replayed, *, edited: bool) -> OutboundChatError:
-    match answer.word:
+    match answer.outcome:
         case "unprotected":
             return Unprotected(job_id, from_ms(int(answer.detail)), edited=edited)
         case "newer":
@@ -134,7 +136,7 @@ def _refusal(job_id: str, answer: Replayed, *, edited: bool) -> OutboundChatErro
     return NotReplayable(job_id, f"is {answer.detail} by now")
 
 
-def _fitting(jobs: list[Job], options: Mapping[str, Any]) -> Iterator[Job]:
+def _fitting(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
     wanted = {"sender": options.get("sender"), "tenant": options.get("tenant"), "batch_id": options.get("batch")}
     for job in jobs:
         if all(value is None or getattr(job, name) == value for name, value in wanted.items()):

@@ -60,8 +60,7 @@ class Control:
         """Ends a person's hold of a scope; whether there was one."""
         released = False
         for budget, scope in self._wherever(target) or self._scopes(target):
-            ended, _ = yield from ask(scripts.release(self._verbs.keys(budget), scope=scope))
-            released = released or ended
+            released |= (yield from ask(scripts.release(self._verbs.keys(budget), scope=scope))).ended
         if not released:
             self._scopes(target)  # nobody holds what the settings do not know, which may be misspelt
         return released
@@ -93,7 +92,7 @@ class Control:
             answer = yield from ask(scripts.cancel_many(self._verbs.keys(budget), scope=scope, first=first))
             if answer is None:
                 raise UnknownBatch(name)
-            ended, first, left = ended + answer[0], False, answer[1]
+            ended, first, left = ended + answer.jobs, False, answer.left
         return ended
 
     def contact_closed(self, contact_id: str) -> Steps[bool]:

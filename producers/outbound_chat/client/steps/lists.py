@@ -37,9 +37,9 @@ def lanes(verbs: Verbs, limit: int) -> Steps[Lanes]:
     found: list[LaneStatus] = []
     total = looked = 0
     for name in sorted(verbs.settings.budgets):
-        there, seen, some = yield from ask(scripts.read_lanes(verbs.keys(name), limit))
-        total, looked = total + there, looked + seen
-        found += some
+        of_budget = yield from ask(scripts.read_lanes(verbs.keys(name), limit))
+        total, looked = total + of_budget.total, looked + of_budget.looked
+        found += of_budget.lanes
     found.sort(key=lambda lane: -lane.waiting)
     return Lanes(lanes=tuple(found[:limit]), total=total, looked=looked)
 

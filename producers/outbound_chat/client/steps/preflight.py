@@ -22,6 +22,7 @@ from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import ExpiringRow, Preflight
 from outbound_chat.model.times import from_ms
 from outbound_chat.store import scripts
+from outbound_chat.store.scripts import PaceNow
 from outbound_chat_config import chat_duration
 
 NAMED = 10
@@ -113,7 +114,7 @@ class BatchPreflight:
         given = own or self._options.get("chat_duration_in_minutes")
         return float(given) if given else chat_duration(self._writer.sender) / timedelta(minutes=1)
 
-    def ask(self) -> Steps[tuple[int, Pace | None]]:
+    def ask(self) -> Steps[PaceNow]:
         """What Redis says of the budget, as a batch would find it that begins now."""
         lane = self._writer.lane._replace(batch=new_local_id())
         return (yield from ask(scripts.read_pace(self._keys, lane)))
