@@ -16,7 +16,7 @@ from outbound_chat.model.jobs import Priority
 from outbound_chat.model.lanes import Lane
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import Keys, ScriptCall, Store, scripts
-from outbound_chat.store.scripts import NewJob, Result
+from outbound_chat.store.scripts import NewJob, Outcome, Result
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.store.ledger import DAY_MS, Ledger, Taken, lane, new_job
 from tests.support.harness import number
@@ -138,7 +138,9 @@ class Side:
 
     def finish(self, taken: Taken) -> None:
         """Records the jobs as sent."""
-        results = [Result(local_id=id_, claim=taken.claim, outcome="sent", contact_id=_CONTACT) for id_ in taken.ids]
+        results = [
+            Result(local_id=id_, claim=taken.claim, outcome=Outcome.SENT, contact_id=_CONTACT) for id_ in taken.ids
+        ]
         self._ledger.run(scripts.finish(self._ledger.keys, results))
 
     def lose_place(self, name: str) -> str:

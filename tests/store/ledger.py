@@ -21,6 +21,7 @@ from outbound_chat.store.scripts import (
     NewJob,
     NotOpen,
     Opened,
+    Outcome,
     Paced,
     Released,
     Result,
@@ -237,7 +238,7 @@ class Ledger:
 
     def finish(self, local_id: str, claim: str, outcome: str, **fields: Any) -> str:
         """Records one result; the word that the ledger answers."""
-        result = Result(local_id=local_id, claim=claim, outcome=outcome, **fields)
+        result = Result(local_id=local_id, claim=claim, outcome=Outcome(outcome), **fields)
         (word,) = self.run(scripts.finish(self.keys, [result]))
         return word
 

@@ -34,6 +34,7 @@ from outbound_chat.store.scripts import (
     NotOpen,
     Opened,
     Other,
+    Outcome,
     Paced,
     Released,
     Result,
@@ -248,7 +249,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 ids = [job.local_id for job in answer.jobs]
                 assert 0 < len(ids) <= wanted
                 self.model.claimed(claim, answer.jobs)
-                self.made += [Result(local_id=id_, claim=claim, outcome="") for id_ in ids]
+                self.made += [Result(local_id=id_, claim=claim, outcome=Outcome.NOT_CALLED) for id_ in ids]
                 self.last_claims[pump] = (claim, ids)
                 return None
             if isinstance(answer, Held):
@@ -346,7 +347,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if not lost or any(result.claim == claim for result in self.told):
             claim = ""
         for job in [job for job in self.model.of_state("sending") if job.claim == claim]:
-            self.model.finished(Result(local_id=job.local_id, claim=claim, outcome="not_called"))
+            self.model.finished(Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED))
         self.ledger.leave(pump=pump, warm=warm, unanswered=claim)
         if claim:
             self.made = [call for call in self.made if call.claim != claim]

@@ -20,7 +20,7 @@ from outbound_chat.model.diagnostics import Level
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import AsyncStore, Store, read_servers, scripts
-from outbound_chat.store.scripts import Claimed, Result
+from outbound_chat.store.scripts import Claimed, Outcome, Result
 from outbound_chat_config import Budget
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.support.harness import free_port, number, sender
@@ -123,7 +123,7 @@ def send_all(store: Store, budget: str) -> None:
     store.run(scripts.configure(keys, version="v", keep_ms=60_000, keep_requests_ms=60_000, **LIMITS))
     claimed = store.run(scripts.claim(keys, pump="p", claim_id=id_, wanted=500, lease_ms=60_000, linger_ms=0, nonce=""))
     assert isinstance(claimed, Claimed)
-    results = [Result(local_id=job.local_id, claim=id_, outcome="sent", contact_id="c") for job in claimed.jobs]
+    results = [Result(local_id=job.local_id, claim=id_, outcome=Outcome.SENT, contact_id="c") for job in claimed.jobs]
     store.run(scripts.finish(keys, results))
 
 

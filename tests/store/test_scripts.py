@@ -12,7 +12,7 @@ from outbound_chat.model.api_keys import NewApiKey, Scope
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store import KINDS, Keys, ScriptCall, Store, scripts
 from outbound_chat.store.records import FIELDS_OF_ALL, RECORD_VERSION, Field
-from outbound_chat.store.scripts import Result, WebhookResult
+from outbound_chat.store.scripts import Outcome, Result, WebhookResult
 from outbound_chat.store.scripts._loader import BRING_JOBS, load_script
 
 from .ledger import LANE, Ledger, new_job
@@ -26,7 +26,7 @@ FILES = {
     for file in folder.iterdir()
 }
 SCRIPTS = sorted(FILES)
-RESULT = Result(local_id="id", claim="claim", outcome="sent")
+RESULT = Result(local_id="id", claim="claim", outcome=Outcome.SENT)
 A_KEY = NewApiKey(name="n", scopes=(Scope.READ,))
 LIBRARIES = {file.name.removesuffix(".lua") for file in (FOLDER / "lib").iterdir()} - {"base", "fields"}
 MOST_NAMES = 90

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 from outbound_chat.model.jobs import Priority
@@ -89,14 +90,30 @@ class Unconfigured:
     """Nobody wrote the budget's settings: without them nothing is sent."""
 
 
+class Outcome(StrEnum):
+    """What an attempt led to."""
+
+    SENT = "sent"
+    RETRY = "retry"
+    """Call again later, with the same token; counts as an attempt."""
+    SNOOZE = "snooze"
+    """The provider paces us: call again later; counts as no attempt."""
+    HOLD = "hold"
+    """No job of the sender or instance can be sent now: all are held, keep their attempts, and one probes from time to
+    time."""
+    FAILED = "failed"
+    """No call for this job can succeed."""
+    NOT_CALLED = "not_called"
+    """No call was made: the job goes back, with its attempt."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What an attempt led to."""
 
     local_id: str
     claim: str
-    outcome: str
-    """`sent`, `retry`, `snooze`, `hold`, `not_called` or `failed`."""
+    outcome: Outcome
     delay_ms: int = 0
     maybe_sent: bool = False
     contact_id: str = ""
@@ -173,7 +190,7 @@ def _claimed_job(local_id: str, raw_head: str, request: str, look: int) -> Claim
     lane = Lane.parse(head[Field.LANE])
     snoozes = 0
     for _, outcome, *_ in reversed(head[Field.HISTORY] or ()):
-        if outcome != "snooze":
+        if outcome != Outcome.SNOOZE:
             break
         snoozes += 1
     return ClaimedJob(
