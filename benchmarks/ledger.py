@@ -15,7 +15,7 @@ from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.lanes import Lane
 from outbound_chat.request import ChatRequest
-from outbound_chat.store import Keys, ScriptCall, Store, scripts
+from outbound_chat.store import Keys, ScriptCall, Store, inspection, scripts
 from outbound_chat.store.scripts import NewJob, Outcome, Result
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.store.ledger import DAY_MS, Ledger, Taken, lane, new_job
@@ -178,7 +178,7 @@ class Side:
 
     def waiting(self) -> int:
         """Jobs that wait for a call."""
-        return self._store.books(self.keys).get("waiting", 0)
+        return inspection.counts(self._store, self.keys).get("waiting", 0)
 
     def used_memory(self) -> int:
         """Bytes that the server holds, but for the buffers of connections, which come and go."""

@@ -9,7 +9,7 @@ from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Job, JobState, Priority
 from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import Events, Hold
-from outbound_chat.store import ScriptCall, Store, scripts
+from outbound_chat.store import ScriptCall, Store, inspection, scripts
 from outbound_chat.store.records import Field
 from outbound_chat.store.scripts import (
     BatchRecord,
@@ -397,7 +397,7 @@ class Ledger:
 
     def books(self) -> dict[str, int]:
         """Counts of the budget that are not zero."""
-        return {field: count for field, count in self.store.books(self.keys).items() if count}
+        return {field: count for field, count in inspection.counts(self.store, self.keys).items() if count}
 
     def ttl_ms(self, name: str) -> int:
         """Life of a key; -1: it has no end, -2: there is none."""

@@ -40,7 +40,7 @@ def test_a_batch_keeps_the_request_that_its_jobs_share(ledger: Ledger) -> None:
     name = ledger.open_batch(shared=shared)
     ledger.add(1, lane=name)
 
-    assert ledger.store.shared_request(ledger.keys, Lane.parse(name).batch) == shared
+    assert ledger.run(scripts.read_shared(ledger.keys, Lane.parse(name).batch)) == shared
 
 
 def test_a_batch_is_final_only_when_it_is_closed_and_all_its_jobs_are(ledger: Ledger) -> None:

@@ -19,7 +19,8 @@ from outbound_chat.cli.doctor.redis import server_checks
 from outbound_chat.model.diagnostics import Level
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import AsyncStore, Store, read_servers, scripts
+from outbound_chat.store import AsyncStore, Store, inspection, scripts
+from outbound_chat.store.inspection import read_servers
 from outbound_chat.store.scripts import Claimed, Outcome, Result
 from outbound_chat_config import Budget
 from outbound_chat_worker.local.embedded import EmbeddedServer
@@ -212,7 +213,7 @@ def test_doctor_looks_at_every_primary(nodes: Nodes) -> None:
         found = list(server_checks(read_servers(store)))
         for server in nodes.servers:
             assert list(budget_checks(store, budget_of(nodes, server), Budget()))
-            assert store.unanswered_requests(store.keys(budget_of(nodes, server))) >= 0
+            assert inspection.unanswered_requests(store, store.keys(budget_of(nodes, server))) >= 0
         with nodes.frozen(silent), Store(nodes.url(bad), seconds=3) as hasty:
             away = list(server_checks(read_servers(hasty)))
         client.config_set("maxmemory-policy", "noeviction")

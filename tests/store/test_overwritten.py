@@ -7,7 +7,7 @@ import redis
 
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.lanes import Lane
-from outbound_chat.store import Store, scripts
+from outbound_chat.store import Store, inspection, scripts
 
 from .ledger import PUMP, Ledger, lane, new_job
 
@@ -301,7 +301,7 @@ def test_a_suppression_list_that_cannot_be_read_lets_none_of_its_sender_out_unse
     for key_id in ("", "key-id"):
         with pytest.raises(StoreError, match="another program wrote it; outbound-chat doctor names it"):
             ledger.run(scripts.read_suppressed(ledger.keys, sender="sms", key_id=key_id, names=["+12025550123"]))
-    assert ledger.store.strangers(ledger.keys) == [ledger.key(name)]
+    assert inspection.foreign_keys(ledger.store, ledger.keys) == [ledger.key(name)]
 
 
 def test_a_list_of_marks_without_the_name_of_its_key_is_of_another_key(ledger: Ledger) -> None:

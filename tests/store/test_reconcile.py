@@ -8,7 +8,7 @@ from outbound_chat.model.consistency import MENDED, TOLD, FindingKind
 from outbound_chat.model.jobs import JobState, Priority
 from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import EventKind
-from outbound_chat.store import scripts
+from outbound_chat.store import inspection, scripts
 from outbound_chat.store.records import Field
 from outbound_chat.store.scripts import Finding
 
@@ -297,7 +297,7 @@ def test_a_count_that_is_off_is_told_once_and_never_changed(
     assert words(ledger.reconcile()) == [("fault", kind, of)]
     assert ledger.reconcile() == []
     assert ledger.books() == books
-    assert list(ledger.store.faults(ledger.keys)) == [f"{kind}:{of}"]
+    assert list(inspection.faults(ledger.store, ledger.keys)) == [f"{kind}:{of}"]
     event = ledger.events().events[-1]
     assert (event.kind, event.code) == (EventKind.FAULT, kind)
     restore(ledger, name)

@@ -13,7 +13,7 @@ from outbound_chat import AsyncOutboundChat, OutboundChat, UnknownJob, WaitReaso
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.lanes import Lane
 from outbound_chat.model.times import from_ms
-from outbound_chat.store import AsyncStore, scripts
+from outbound_chat.store import AsyncStore, inspection, scripts
 from outbound_chat.store.scripts import Claimed, Empty, Held, Paced, Unconfigured
 from tests.support.harness import sender
 
@@ -544,7 +544,7 @@ def test_a_key_that_one_of_the_workers_has_is_enough(ledger: Ledger) -> None:
     ledger.tend(worker="worker-2", key_ids=["newkey", "oldkey"])
     assert why(ledger, local_id).reason is R.NEXT
 
-    ledger.store.forget_worker(ledger.keys, "worker-2", "v1", ["newkey", "oldkey"])
+    inspection.forget_worker(ledger.store, ledger.keys, "worker-2", "v1", ["newkey", "oldkey"])
     assert why(ledger, local_id).reason is R.NO_KEY
     ledger.redis.delete(ledger.key("workers"))
     assert why(ledger, local_id).reason is R.NO_WORKER
