@@ -121,9 +121,8 @@ class AttemptRunner:
         if rule.blames_whoever_named_it and prepared and prepared.named_by == "job":
             rule = NOT_FOUND_OF_JOB
         outcome, code = rule.outcome, rule.code
-        if outcome is Outcome.RETRY and job.attempts >= min(
-            retry.max_attempts, rule.most_attempts or retry.max_attempts
-        ):
+        most = min(retry.max_attempts, rule.most_attempts or retry.max_attempts)
+        if outcome is Outcome.RETRY and job.attempts >= most:
             outcome = Outcome.FAILED
         word = "uncertain" if outcome is Outcome.FAILED and (job.maybe_sent or rule.maybe_sent) else outcome
         level = logging.INFO if outcome in _AGAIN else logging.WARNING

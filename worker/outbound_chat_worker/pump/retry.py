@@ -59,38 +59,20 @@ _THROTTLED = Rule(Outcome.SNOOZE, "throttled", "the account's calls a second are
 _SERVICE = Rule(Outcome.RETRY, "service_error", "a fault at AWS; the contact may have been started", maybe_sent=True)
 _NO_ANSWER = Rule(Outcome.RETRY, "no_answer", "the call left and no answer came back", maybe_sent=True)
 _UNREACHABLE = Rule(Outcome.RETRY, "unreachable", "no connection to AWS stood, so nothing was sent")
-CREDENTIALS = Rule(
-    Outcome.HOLD,
-    "credentials",
-    "AWS credentials are missing, expired or refused",
-    wait=FIRST_PROBE,
-    refresh_credentials=True,
-)
+_KEYS = "AWS credentials are missing, expired or refused"
+_CREDENTIALS = Rule(Outcome.HOLD, "credentials", _KEYS, wait=FIRST_PROBE, refresh_credentials=True)
 _DENIED = Rule(Outcome.HOLD, "access_denied", "IAM or an SCP forbids the call", wait=FIRST_PROBE)
-NOT_FOUND = Rule(
-    Outcome.HOLD,
-    "not_found",
-    "instance, flow, number or template does not exist",
-    wait=FIRST_PROBE,
-    blames_whoever_named_it=True,
-)
+_MISSING = "instance, flow, number or template does not exist"
+_NOT_FOUND = Rule(Outcome.HOLD, "not_found", _MISSING, wait=FIRST_PROBE, blames_whoever_named_it=True)
 NOT_FOUND_OF_JOB = Rule(Outcome.FAILED, "not_found", "the flow or template that the job names does not exist")
 _QUOTA = Rule(Outcome.HOLD, "quota", "a quota must be raised by AWS", wait=timedelta(minutes=5))
 _FOREIGN = "not Amazon Connect answered, but a proxy or what endpoint_url leads to"
 _STRANGER = Rule(Outcome.HOLD, "foreign_answer", _FOREIGN, wait=FIRST_PROBE, foreign=True)
 _CONTENT_STRANGER = replace(_STRANGER, maybe_sent=True)
 _UNFORESEEN = Rule(Outcome.FAILED, "unexpected_answer", "an answer that this version does not know")
-UNFORESEEN_ERROR = Rule(
-    Outcome.RETRY,
-    "unexpected_error",
-    "an error that this version does not know",
-    maybe_sent=True,
-    most_attempts=3,
-    unforeseen=True,
-)
-UNFORESEEN_BEFORE = replace(
-    UNFORESEEN_ERROR, reason="an error that this version does not know, before the call left", maybe_sent=False
-)
+_UNKNOWN = "an error that this version does not know"
+UNFORESEEN_ERROR = Rule(Outcome.RETRY, "unexpected_error", _UNKNOWN, maybe_sent=True, most_attempts=3, unforeseen=True)
+UNFORESEEN_BEFORE = replace(UNFORESEEN_ERROR, reason=f"{_UNKNOWN}, before the call left", maybe_sent=False)
 
 _THROTTLING_CODES = (
     "ThrottlingException",
@@ -128,18 +110,18 @@ BY_AWS_CODE: Mapping[str, Rule] = {
     "ConflictException": Rule(Outcome.RETRY, "conflict", "another operation works on the contact", most_attempts=4),
     "InternalServiceException": _SERVICE,
     "InvalidRequestException": Rule(Outcome.FAILED, "refused", "AWS refused the request as invalid"),
-    "ResourceNotFoundException": NOT_FOUND,
+    "ResourceNotFoundException": _NOT_FOUND,
     **dict.fromkeys(("AccessDeniedException", "NotAuthorized", "OptInRequired"), _DENIED),
-    "ExpiredTokenException": CREDENTIALS,
-    "ExpiredToken": CREDENTIALS,
-    "RequestExpired": CREDENTIALS,
-    "InvalidSignatureException": CREDENTIALS,
-    "SignatureDoesNotMatch": CREDENTIALS,
-    "UnrecognizedClientException": CREDENTIALS,
-    "InvalidClientTokenId": CREDENTIALS,
-    "MissingAuthenticationTokenException": CREDENTIALS,
-    "MissingAuthenticationToken": CREDENTIALS,
-    "IncompleteSignature": CREDENTIALS,
+    "ExpiredTokenException": _CREDENTIALS,
+    "ExpiredToken": _CREDENTIALS,
+    "RequestExpired": _CREDENTIALS,
+    "InvalidSignatureException": _CREDENTIALS,
+    "SignatureDoesNotMatch": _CREDENTIALS,
+    "UnrecognizedClientException": _CREDENTIALS,
+    "InvalidClientTokenId": _CREDENTIALS,
+    "MissingAuthenticationTokenException": _CREDENTIALS,
+    "MissingAuthenticationToken": _CREDENTIALS,
+    "IncompleteSignature": _CREDENTIALS,
     "UnknownOperationException": _STRANGER,
 }
 
@@ -147,7 +129,7 @@ BY_STATUS: Mapping[int, Rule] = {
     429: _THROTTLED,
     408: _SERVICE,
     403: _DENIED,
-    401: CREDENTIALS,
+    401: _CREDENTIALS,
     402: _QUOTA,
     **dict.fromkeys((301, 302, 303, 307, 308, 404, 405), _STRANGER),
 }
@@ -164,14 +146,14 @@ BY_EXCEPTION: tuple[tuple[type[Exception], Rule], ...] = (
     (botocore_errors.HTTPClientError, _NO_ANSWER),
     (botocore_errors.ConnectionError, _NO_ANSWER),
     (ResponseParserError, _NO_ANSWER),
-    (botocore_errors.NoCredentialsError, CREDENTIALS),
-    (botocore_errors.PartialCredentialsError, CREDENTIALS),
-    (botocore_errors.CredentialRetrievalError, CREDENTIALS),
-    (botocore_errors.MetadataRetrievalError, CREDENTIALS),
-    (botocore_errors.TokenRetrievalError, CREDENTIALS),
-    (botocore_errors.UnauthorizedSSOTokenError, CREDENTIALS),
-    (botocore_errors.ProfileNotFound, CREDENTIALS),
-    (botocore_errors.ConfigParseError, CREDENTIALS),
+    (botocore_errors.NoCredentialsError, _CREDENTIALS),
+    (botocore_errors.PartialCredentialsError, _CREDENTIALS),
+    (botocore_errors.CredentialRetrievalError, _CREDENTIALS),
+    (botocore_errors.MetadataRetrievalError, _CREDENTIALS),
+    (botocore_errors.TokenRetrievalError, _CREDENTIALS),
+    (botocore_errors.UnauthorizedSSOTokenError, _CREDENTIALS),
+    (botocore_errors.ProfileNotFound, _CREDENTIALS),
+    (botocore_errors.ConfigParseError, _CREDENTIALS),
 )
 
 _REPEAT = (botocore_errors.ParamValidationError, ResponseParserError)
@@ -211,7 +193,7 @@ def _before_it_left(error: Exception, rule: Rule) -> Rule:
         return UNFORESEEN_BEFORE
     if rule.outcome is Outcome.FAILED and isinstance(error, botocore_errors.ClientError):
         # It was STS that refused, and so the role and not the job.
-        return CREDENTIALS
+        return _CREDENTIALS
     return replace(rule, maybe_sent=False) if rule.maybe_sent else rule
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any, Literal
 
 from outbound_chat.model.jobs import Job
@@ -27,6 +28,10 @@ class NewJob:
     request: str = field(repr=False)
     callback: str = field(default="", repr=False)
     """URL of its own for webhooks; it may hold a secret."""
+
+
+_in_order = attrgetter(*(one.name for one in fields(NewJob)))
+"""The values of a new job in the order that `submit.lua` takes them in, which is that of its fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +68,7 @@ def submit(
     """Takes jobs of one lane, at most `MOST_JOBS`, into the ledger; twice changes nothing."""
     args: list[str | int] = [str(lane), max_age_ms, rejected]
     for job in jobs:
-        args += (
-            job.local_id,
-            job.send_at_ms,
-            job.expires_ms,
-            job.parts,
-            job.token,
-            job.idem,
-            job.fingerprint,
-            job.request,
-            job.callback,
-        )
+        args += _in_order(job)
 
     def read(reply: list[Any]) -> Submitted | NotOpen:
         if reply[0] not in {"ok", "first"}:
