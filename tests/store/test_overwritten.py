@@ -75,6 +75,15 @@ def test_the_status_of_such_a_batch_names_its_key(ledger: Ledger, kind: str) -> 
         ledger.run(scripts.read_batch(ledger.keys, local_id))
 
 
+@pytest.mark.parametrize("field", ["lane", "accepted"])
+def test_a_batch_with_one_field_that_is_not_ours_is_an_error(ledger: Ledger, field: str) -> None:
+    """Counts that are right as far as they go help nobody."""
+    batch = ledger.open_batch()
+    ledger.redis.hset(ledger.key(f"b:{Lane.parse(batch).batch}"), field, "9:sms::")
+    with pytest.raises(StoreError, match="can't be read"):
+        ledger.batch(batch)
+
+
 @garbage
 def test_what_its_rows_share_is_known_to_be_lost(ledger: Ledger, kind: str) -> None:
     """An empty text instead would send customers a chat without its message."""

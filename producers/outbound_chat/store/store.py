@@ -1,6 +1,6 @@
 """Runs calls on Redis, for threads and workers.
 
-Not for rules: what a call does stands in its Lua script, what it means in `calls`.
+Not for rules: what a call does stands in its Lua script, what it means in `scripts`.
 """
 
 import os

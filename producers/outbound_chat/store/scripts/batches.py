@@ -127,6 +127,10 @@ class BatchRecord:
 def record_of(fields: Mapping[str, str], now_ms: int, scheduled: int, pace: Pace | None = None) -> BatchRecord | None:
     """The record from the names and values of its fields; None: another program wrote to it."""
     counts = {field: fields[field] for field in fields.keys() - {"name", "lane", "source"}}
+    try:
+        lane = Lane.parse(fields["lane"])
+    except ValueError:
+        return None
     if not all(map(is_count, counts.values())):
         return None
     return BatchRecord(
@@ -134,7 +138,7 @@ def record_of(fields: Mapping[str, str], now_ms: int, scheduled: int, pace: Pace
         scheduled=scheduled,
         pace=pace,
         name=fields["name"],
-        lane=Lane.parse(fields["lane"]),
+        lane=lane,
         source=fields["source"],
         **{field: int(count or 0) for field, count in counts.items()},
     )
@@ -175,7 +179,7 @@ class Rows:
     """Some rows of a batch."""
 
     last: int
-    """The last row that was ever accepted."""
+    """The last row that was accepted."""
     jobs: Mapping[int, Job]
     """By their row; rows that were refused, and jobs that passed their lifetime, are not among them."""
 

@@ -15,7 +15,7 @@ from outbound_chat.store.scripts._script_call import ScriptCall
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitFacts:
-    """What stands between a job and its call. The first six are in jobs, estimates but for the first and the last."""
+    """Why a job waits. The first six are numbers of jobs; all but `position` and `waiting` are estimates."""
 
     position: int
     """Of its lane, that go before it; `in_ring` and `behind_gate`: of other lanes of its priority."""
