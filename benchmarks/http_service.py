@@ -19,7 +19,7 @@ import httpx
 
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import Store, scripts
-from outbound_chat.store.scripts import Claimed, Result
+from outbound_chat.store.scripts import Claimed, Outcome, Result
 from tests.support.harness import Harness, free_port, number, running_harness
 
 JOB = {"sender": "support", "text": "Your parcel arrives today"}
@@ -71,7 +71,7 @@ def send_all(store: Store) -> None:
     claimed = store.run(call)
     if isinstance(claimed, Claimed):
         results = [
-            Result(local_id=job.local_id, claim=claim, outcome="sent", contact_id=f"c-{job.local_id}")
+            Result(local_id=job.local_id, claim=claim, outcome=Outcome.SENT, contact_id=f"c-{job.local_id}")
             for job in claimed.jobs
         ]
         store.run(scripts.finish(keys, results))

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 from benchmarks.stack import SENDER, TEXT
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.request import ChatRequest
-from outbound_chat.store import Keys, ScriptCall, Store, scripts
-from outbound_chat.store.scripts import NewJob, Result
+from outbound_chat.store import Keys, ScriptCall, Store, inspection, scripts
+from outbound_chat.store.scripts import NewJob, Outcome, Result
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.store.ledger import DAY_MS, Ledger, Taken, lane, new_job
 from tests.support.harness import number
@@ -68,7 +69,7 @@ class Side:
         batch = new_local_id()
         name = lane(Priority.BULK, SENDER, batch=batch)
         keys = self._ledger.keys
-        self._ledger.run(scripts.open_batch(keys, batch=batch, lane=name, name="bench", shared=_SHARED))
+        self._ledger.run(scripts.open_batch(keys, batch=batch, lane=Lane.parse(name), name="bench", shared=_SHARED))
         self.due_lanes = [name]
 
     def open_lanes(self, count: int) -> None:
@@ -104,7 +105,7 @@ class Side:
 
     def new_jobs(self, name: str, count: int, *, send_at_ms: int = 0) -> list[NewJob]:
         """New jobs for the lane: rows where it is a batch's, else single jobs with a whole request."""
-        batch = name.rpartition(":")[2]
+        batch = Lane.parse(name).batch
         jobs = []
         for _ in range(count):
             self._rows += 1
@@ -137,7 +138,9 @@ class Side:
 
     def finish(self, taken: Taken) -> None:
         """Records the jobs as sent."""
-        results = [Result(local_id=id_, claim=taken.claim, outcome="sent", contact_id=_CONTACT) for id_ in taken.ids]
+        results = [
+            Result(local_id=id_, claim=taken.claim, outcome=Outcome.SENT, contact_id=_CONTACT) for id_ in taken.ids
+        ]
         self._ledger.run(scripts.finish(self._ledger.keys, results))
 
     def lose_place(self, name: str) -> str:
@@ -175,7 +178,7 @@ class Side:
 
     def waiting(self) -> int:
         """Jobs that wait for a call."""
-        return self._store.books(self.keys).get("waiting", 0)
+        return inspection.counts(self._store, self.keys).get("waiting", 0)
 
     def used_memory(self) -> int:
         """Bytes that the server holds, but for the buffers of connections, which come and go."""

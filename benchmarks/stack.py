@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from outbound_chat.model.jobs import BatchReceipt
-from outbound_chat.store import Store
+from outbound_chat.store import Store, inspection
 from outbound_chat_worker.sandbox import SandboxArrival, SandboxOptions
 from tests.support.harness import Harness, number, running_harness
 from tests.support.waiting import wait_until
@@ -89,7 +89,7 @@ class Bench:
         return self._books().get("waiting", 0)
 
     def _books(self) -> dict[str, int]:
-        return self._store.books(self._store.keys("main"))
+        return inspection.counts(self._store, self._store.keys("main"))
 
 
 @contextlib.contextmanager

@@ -11,8 +11,9 @@ from outbound_chat.http.wire.codes import TITLES, Code as HttpCode
 from outbound_chat.model.why import WaitReason
 from outbound_chat.request import Code
 from outbound_chat.store.keys import KINDS
+from outbound_chat.store.scripts import Outcome
 from outbound_chat_worker.pump import retry
-from outbound_chat_worker.pump.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, Decision, Rule, judge
+from outbound_chat_worker.pump.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, Rule, judge
 
 
 def tables() -> Iterator[Table]:
@@ -69,9 +70,9 @@ def _rule(column: str, first: str, rule: Rule) -> dict[str, str]:
     return {
         column: first,
         "code": f"`{rule.code}`",
-        "decision": rule.decision.value,
+        "outcome": rule.outcome.value,
         "may be sent": "yes" if rule.maybe_sent else "no",
         "attempts": str(rule.most_attempts or "all"),
-        "wait": "none" if rule.decision is Decision.FAIL else wait,
+        "wait": "none" if rule.outcome is Outcome.FAILED else wait,
         "reason": rule.reason,
     }

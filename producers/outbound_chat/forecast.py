@@ -29,7 +29,7 @@ NOTHING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
+class LaneDemand:
     """A lane, or several that are alike, and its jobs that are due now."""
 
     priority: int
@@ -85,11 +85,11 @@ class Pace:
     workers: int = 0
     held_by: str = ""
     """The hold that stops the lane, in words; empty: none does."""
-    own: Lane
+    own: LaneDemand
     """The lane that is predicted; of its jobs, `due` tells."""
     due: Sequence[tuple[float, float]] = ()
     """Its waiting jobs: seconds from now until they are due, and how many."""
-    rivals: Sequence[Lane] = ()
+    rivals: Sequence[LaneDemand] = ()
     chats: Chats | None = None
 
 
@@ -176,7 +176,7 @@ class _Flow:
         self.jobs.append(jobs)
 
 
-def _speeds(lanes: Sequence[Lane], busy: Iterable[int], rate: float) -> dict[int, float]:
+def _speeds(lanes: Sequence[LaneDemand], busy: Iterable[int], rate: float) -> dict[int, float]:
     """Calls a second of each lane that has jobs, by its place."""
     speeds = dict.fromkeys(busy, 0.0)
     at_number: dict[str, int] = {}
@@ -194,7 +194,7 @@ def _speeds(lanes: Sequence[Lane], busy: Iterable[int], rate: float) -> dict[int
 
 
 def _spread(
-    lanes: Sequence[Lane], speeds: dict[int, float], most: Mapping[int, float], priority: int, amount: float
+    lanes: Sequence[LaneDemand], speeds: dict[int, float], most: Mapping[int, float], priority: int, amount: float
 ) -> float:
     """Spreads calls a second over the lanes of a priority, by weight and up to what each can use; what is left."""
     while amount > NOTHING:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from outbound_chat.store import inspection
 from tests.support.waiting import wait_until
 
 from . import ledger
@@ -118,7 +119,7 @@ def _kept(job: ledger.Known | None, contact_id: str) -> bool:
 
 
 def _books(rig: Rig, contacts: int, forgotten: int) -> Iterator[str]:
-    books = rig.store.books(rig.keys)
+    books = inspection.counts(rig.store, rig.keys)
     if books.get("doubled"):
         yield f"the books count {books['doubled']} doubled"
     # A contact whose answer never came is one of an uncertain job.

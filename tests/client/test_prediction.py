@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.forecast import Chats, Curve, Lane, Pace, predict, rate_now
+from outbound_chat.forecast import Chats, Curve, LaneDemand, Pace, predict, rate_now
 
 HOUR = 3_600.0
 
 
-def lane(jobs: float = 0, *, priority: int = 3, tenant: str = "", **fields: Any) -> Lane:
-    return Lane(priority=priority, tenant=tenant, jobs=jobs, **fields)
+def lane(jobs: float = 0, *, priority: int = 3, tenant: str = "", **fields: Any) -> LaneDemand:
+    return LaneDemand(priority=priority, tenant=tenant, jobs=jobs, **fields)
 
 
-def pace(*rivals: Lane, own: Lane | None = None, jobs: float = 0, **fields: Any) -> Pace:
+def pace(*rivals: LaneDemand, own: LaneDemand | None = None, jobs: float = 0, **fields: Any) -> Pace:
     """A budget of 20 a second that has saved nothing, and our lane with jobs that are due."""
     values: dict[str, Any] = {"rate": 20.0, "tokens": 0.0, "burst": 10.0, "due": [(0.0, jobs)], **fields}
     return Pace(own=own or lane(), rivals=rivals, **values)
@@ -48,7 +48,7 @@ def test_saved_calls_are_enough_for_a_small_batch() -> None:
         (lane(1_000, priority=2, tenant="b", number="n", number_rate=2), 300 / 18),  # the number takes 2 a second
     ],
 )
-def test_others_take_their_share_until_they_are_done(rival: Lane, seconds: float) -> None:
+def test_others_take_their_share_until_they_are_done(rival: LaneDemand, seconds: float) -> None:
     """The shares of docs/pacing.md."""
     assert end(pace(rival, jobs=300), 300) == pytest.approx(seconds)
 

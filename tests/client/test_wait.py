@@ -12,7 +12,7 @@ import pytest
 from outbound_chat import AsyncOutboundChat, Batch, Job, JobState, OutboundChat, StoreUnavailable, WaitTimeout
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import Store, scripts
-from outbound_chat.store.scripts import Claimed, Result
+from outbound_chat.store.scripts import Claimed, Outcome, Result
 from outbound_chat_worker.local.embedded import EmbeddedServer, embedded_server
 from tests.client.conftest import VALUES
 from tests.support.harness import number
@@ -55,7 +55,7 @@ def _send_all(store: Store) -> None:
     claimed = store.run(claim)
     assert isinstance(claimed, Claimed)
     results = [
-        Result(local_id=job.local_id, claim=id_, outcome="sent", contact_id=f"contact-{job.local_id}")
+        Result(local_id=job.local_id, claim=id_, outcome=Outcome.SENT, contact_id=f"contact-{job.local_id}")
         for job in claimed.jobs
     ]
     store.run(scripts.finish(keys, results))

@@ -20,10 +20,11 @@ from outbound_chat.model.jobs import FINAL, MOVES, Batch, JobState, Preflight
 from outbound_chat.model.why import Why
 from outbound_chat.rows import COLUMNS, MAPS
 from outbound_chat.store.keys import Lifetime
+from outbound_chat.store.scripts import Outcome
 from outbound_chat_config import Sender, Settings
 from outbound_chat_worker import celery
 from outbound_chat_worker.pump import retry, suppression
-from outbound_chat_worker.pump.retry import UNFORESEEN_ERROR, Decision
+from outbound_chat_worker.pump.retry import UNFORESEEN_ERROR
 
 from .pages import bare, names_in, read, section, table
 
@@ -73,17 +74,16 @@ def test_the_times_of_an_answer_are_documented_in_their_order() -> None:
 # --- errors and the retry table ---
 
 
-def test_every_decision_is_explained() -> None:
-    assert [row["decision"] for row in table(read("retry.md"), "decision")] == [decision.value for decision in Decision]
-
-
-_OUTCOME = {Decision.RETRY: "retry", Decision.SNOOZE: "snooze", Decision.HOLD: "hold", Decision.FAIL: "failed"}
+def test_every_outcome_is_explained() -> None:
+    """But for those that no rule has."""
+    explained = [row["outcome"] for row in table(read("retry.md"), "outcome")]
+    assert explained == [one.value for one in Outcome if one not in {Outcome.SENT, Outcome.NOT_CALLED}]
 
 
 def outcomes_of_attempts() -> dict[str, str]:
     """Every code that an attempt can have, and its outcome before attempts run out."""
     rules = [*retry.BY_AWS_CODE.values(), *retry.BY_STATUS.values(), *(rule for _, rule in retry.BY_EXCEPTION)]
-    found = {rule.code: _OUTCOME[rule.decision] for rule in [*rules, of_status(500), of_status(418), UNFORESEEN_ERROR]}
+    found = {rule.code: rule.outcome.value for rule in [*rules, of_status(500), of_status(418), UNFORESEEN_ERROR]}
     worker = Path(str(outbound_chat_worker.__file__)).parent
     for node in ast.walk(ast.parse((worker / "pump/attempt.py").read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -91,7 +91,9 @@ def outcomes_of_attempts() -> dict[str, str]:
             if node.func.id == "_failed":
                 found[_text(node.args[2])] = "failed"
             elif node.func.id == "Result" and isinstance(given.get("code"), ast.Constant):
-                found[_text(given["code"])] = _text(given["outcome"])
+                outcome = given["outcome"]
+                assert isinstance(outcome, ast.Attribute)
+                found[_text(given["code"])] = Outcome[outcome.attr].value
     found[suppression.CODE] = "hold or snooze"
     scripts = Path(str(outbound_chat.store.__file__)).parent / "lua"
     for script in scripts.rglob("*.lua"):

@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from outbound_chat import JobState
 from outbound_chat.cli.app import app
-from outbound_chat.store import Store
+from outbound_chat.store import Store, inspection
 from tests.support.harness import Harness, number, running_harness
 
 
@@ -26,7 +26,7 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     with running_harness(tmp_path_factory.mktemp("idle")) as harness:
         yield harness
         with Store(harness.server.url) as store:
-            assert store.books(store.keys("main")) == {}
+            assert inspection.counts(store, store.keys("main")) == {}
 
 
 HEADER = "to,text,attributes.order,send_at\n"

@@ -18,7 +18,7 @@ import pytest
 import time_machine
 
 from outbound_chat import BatchKeyConflict, BatchStart, JobState
-from outbound_chat.store import Store
+from outbound_chat.store import Store, inspection
 from tests.support.harness import Harness, number
 from tests.support.proxy import running_proxy
 from tests.support.waiting import wait_until
@@ -40,7 +40,7 @@ def write_rows(path: Path, count: int = ROWS, every: int = EVERY) -> Path:
 def accepted(stack: Harness) -> int:
     """Jobs that the budget has taken so far."""
     with Store(stack.server.url) as store:
-        return store.books(store.keys("main")).get("accepted", 0)
+        return inspection.counts(store, store.keys("main")).get("accepted", 0)
 
 
 def begin(stack: Harness, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:

@@ -11,7 +11,8 @@ import redis
 
 from outbound_chat.cli.doctor.redis import server_checks
 from outbound_chat.model.diagnostics import Check, Level
-from outbound_chat.store import Server, Store, read_servers
+from outbound_chat.store import Store
+from outbound_chat.store.inspection import Server, read_servers
 from outbound_chat_config import Settings
 from outbound_chat_worker.cli.checks import worker_checks
 from outbound_chat_worker.local.embedded import EmbeddedServer

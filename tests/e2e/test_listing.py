@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from outbound_chat import JobState
-from outbound_chat.store.records import Place
+from outbound_chat.store.records import Field
 from outbound_chat_worker.sandbox import Fault, FaultKind
 from tests.support.harness import Harness, number, running_harness, sender
 from tests.support.waiting import wait_until
@@ -165,7 +165,7 @@ def test_replay_goes_on_past_jobs_that_can_not_be_replayed(stack: Harness) -> No
     kept = redis.get(name)
     head, _, request = kept.partition("\n")
     newer = json.loads(head)
-    newer[Place.VERSION] += 1
+    newer[Field.VERSION] += 1
     redis.set(name, f"{json.dumps(newer)}\n{request}", keepttl=True)
 
     done = stack.run("replay", ids[0], ids[2], UNKNOWN, ids[4], "--json")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from outbound_chat import Batch, JobState, OutboundChat
+from outbound_chat.store import inspection
 from tests.support.harness import Harness, number
 from tests.support.waiting import wait_until
 
@@ -20,7 +21,7 @@ def start(stack: Harness) -> OutboundChat:
         stack.start_worker("-n", f"w{index}@%h")
     chat = stack.chat()
     store_keys = chat._store.keys("main")
-    wait_until(lambda: len(chat._store.worker_versions(store_keys)) == 2, timeout=60, what="two workers")
+    wait_until(lambda: len(inspection.worker_versions(chat._store, store_keys)) == 2, timeout=60, what="two workers")
     return chat
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from outbound_chat import JobState
-from outbound_chat.store import Store
+from outbound_chat.store import Store, inspection
 from tests.support.harness import Harness, number
 from tests.support.waiting import wait_until
 
@@ -182,7 +182,7 @@ def test_books_that_do_not_add_up_are_told_and_left_alone(
     assert stack.run("audit").returncode == 0
     with Store(stack.server.url) as store:
         tamper(store)
-        books = store.books(store.keys("main"))
+        books = inspection.counts(store, store.keys("main"))
     wait_until(lambda: any(name.startswith(kind) for name in stack.findings()), timeout=FOUND_SECONDS, what="the fault")
     later = chat.enqueue(sender="support", to=number(1), text="Hello")
     assert chat.wait(later.id, timeout=60).state is JobState.SENT
@@ -199,5 +199,5 @@ def test_books_that_do_not_add_up_are_told_and_left_alone(
     assert line.startswith("FAIL")
     assert kind in line
     with Store(stack.server.url) as store:
-        after = store.books(store.keys("main"))
+        after = inspection.counts(store, store.keys("main"))
     assert {**after, "accepted": after["accepted"] - 1, "sent": after["sent"] - 1} == books

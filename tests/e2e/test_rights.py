@@ -23,7 +23,7 @@ from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.model.api_keys import NewApiKey, Scope
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import Forbidden, Store, scripts
-from outbound_chat.store.scripts import Claimed, Result, WebhookResult
+from outbound_chat.store.scripts import Claimed, Outcome, Result, WebhookResult
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.runtime import Runtime
@@ -86,7 +86,9 @@ class World:
         answer = self.store.run(asked)
         assert isinstance(answer, Claimed), answer
         (job,) = answer.jobs
-        self.store.run(scripts.finish(keys, [Result(local_id=job.local_id, claim=claim, outcome=outcome, **more)]))
+        self.store.run(
+            scripts.finish(keys, [Result(local_id=job.local_id, claim=claim, outcome=Outcome(outcome), **more)])
+        )
         return f"main.{job.local_id}"
 
     def dead_job(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from outbound_chat import JobState, UnknownJob
-from outbound_chat.store import Store
+from outbound_chat.store import Store, inspection
 from outbound_chat_worker.local.processes import end
 from tests.support.harness import Harness, number
 from tests.support.sentinels import SentinelSet
@@ -39,7 +39,7 @@ def times_texted(stack: Harness) -> Counter[str]:
 
 def books(sentinels: SentinelSet) -> dict[str, int]:
     with Store(sentinels.url) as store:
-        return {state: count for state, count in store.books(store.keys("main")).items() if count}
+        return {state: count for state, count in inspection.counts(store, store.keys("main")).items() if count}
 
 
 def test_workers_go_on_at_the_new_primary_by_themselves(stack: Harness, sentinels: SentinelSet) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from outbound_chat import JobState, NewerVersion, OutboundChat
+from outbound_chat.store import inspection
 from outbound_chat_worker.local.processes import end
 from tests.support.harness import Harness, number
 from tests.support.versions import NEXT, make_next_version
@@ -56,7 +57,11 @@ def test_both_versions_work_and_nothing_is_lost_or_doubled(stack: Harness, tmp_p
     worker = stack.start_worker("-n", "new@%h", environment=newer)
     second = chat.enqueue_batch(rows(2_000, 400), sender="support", text="Hello")
     enqueue_newer(stack, newer, 3_000, 150)
-    wait_until(lambda: chat._store.books(chat._store.keys("main")).get("sent") == 850, timeout=120, what="all jobs")
+    wait_until(
+        lambda: inspection.counts(chat._store, chat._store.keys("main")).get("sent") == 850,
+        timeout=120,
+        what="all jobs",
+    )
     end(older)
     third = chat.enqueue_batch(rows(4_000, 50), sender="support", text="Hello")
     assert chat.wait_batch(third.id, timeout=60).counts[JobState.SENT] == 50

@@ -12,7 +12,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import scripts
-from outbound_chat.store.scripts import Claimed, Result
+from outbound_chat.store.scripts import Claimed, Outcome, Result
 from outbound_chat_worker.pump.attempt import AttemptRunner
 from outbound_chat_worker.runtime import Runtime
 from tests.guards.counting import fewest_python_calls, python_calls
@@ -81,7 +81,7 @@ def test_a_job_goes_out_with_little_more_than_its_call(stack: Harness, chat: Out
     claimed: list[tuple[str, Claimed]] = []
     claim, answer = _claim(runtime, 16)
     # Back they go: from here on the server knows both scripts.
-    back = [Result(local_id=job.local_id, claim=claim, outcome="not_called") for job in answer.jobs]
+    back = [Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED) for job in answer.jobs]
     runtime.store.run(scripts.finish(runtime.keys("main"), back))
     of_claim = python_calls(lambda: claimed.append(_claim(runtime, 16))) / 16
     ((claim, answer),) = claimed

@@ -19,6 +19,7 @@ from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.http import create_app
 from outbound_chat.model.api_keys import NewApiKey, Scope
 from outbound_chat.store import Store, scripts
+from outbound_chat.store.scripts import Outcome
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.guards.counting import Commands
@@ -67,7 +68,9 @@ class Stage:
     def fail(ledger: Ledger, jobs: int) -> None:
         while jobs:
             taken = ledger.take(min(jobs, scripts.MOST_JOBS))
-            results = [scripts.Result(local_id=id_, claim=taken.claim, outcome="failed", code="x") for id_ in taken.ids]
+            results = [
+                scripts.Result(local_id=id_, claim=taken.claim, outcome=Outcome.FAILED, code="x") for id_ in taken.ids
+            ]
             ledger.run(scripts.finish(ledger.keys, results))
             jobs -= len(results)
 

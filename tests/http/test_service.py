@@ -15,6 +15,7 @@ import pytest
 
 from outbound_chat import OutboundChat
 from outbound_chat.http.server import _listener
+from outbound_chat.store import inspection
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.support.harness import Harness, free_port, number, running_harness
@@ -111,7 +112,7 @@ def test_a_redis_that_hangs_is_said_too_and_the_same_key_gives_the_same_job(stac
             return http.post("/v1/jobs", json=JOB, headers=key)
 
         wait_until(lambda: enqueue().is_success, timeout=TIMEOUT, what="an answer")
-        assert chat._store.books(chat._store.keys("main"))["accepted"] == 2
+        assert inspection.counts(chat._store, chat._store.keys("main"))["accepted"] == 2
 
 
 def test_bodies_have_limits(stack: Harness) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from outbound_chat.model.jobs import FINAL, MOVES, JobState
 from outbound_chat.store import KINDS, KeyKind, Lifetime
-from outbound_chat.store.records import Place, read_head
+from outbound_chat.store.records import Field, read_head
 
 from .ledger import KEEP_MS, Ledger
 
@@ -95,7 +95,7 @@ def _check_books(held: Snapshot, heads: dict[str, list[Any]]) -> None:
     books |= {name.removeprefix("b:"): _numbers(held[name].value) for name in held if name.startswith("b:")}
     for batch, book in books.items():
         assert book["accepted"] == sum(book[field] for field in COUNTED), book
-        states = Counter(head[Place.STATE] for id_, head in heads.items() if id_.startswith(batch))
+        states = Counter(head[Field.STATE] for id_, head in heads.items() if id_.startswith(batch))
         counted = {"queued": book["waiting"], "sending": book["leased"], **{state: book[state] for state in ENDS}}
         assert states == Counter(counted), f"of {batch or 'the budget'}"
 
@@ -127,8 +127,8 @@ def _check_places(held: Snapshot, heads: dict[str, list[Any]]) -> None:
                 places.append(f"kept:{scope}:{priority}:{tenant}")
             assert sum(lane in _members(held, place) for place in places) == 1, lane
             assert (lane in _members(held, places[-1])) or not scope, lane
-    assert waiting == {id_ for id_, head in heads.items() if head[Place.STATE] == "queued"}
-    leased = {id_ for id_, head in heads.items() if head[Place.STATE] == "sending"}
+    assert waiting == {id_ for id_, head in heads.items() if head[Field.STATE] == "queued"}
+    leased = {id_ for id_, head in heads.items() if head[Field.STATE] == "sending"}
     assert set(_members(held, "leases")) == leased
     assert set(_members(held, "expiry")) == waiting | leased
 
@@ -210,4 +210,4 @@ def _is_final(held: Snapshot, name: str, heads: dict[str, list[Any]]) -> bool:
         book = _numbers(found.value)
         return book["waiting"] + book["leased"] == 0
     local_id = found.value.split()[0] if kind == "idem" else rest
-    return local_id in heads and JobState(heads[local_id][Place.STATE]) in FINAL
+    return local_id in heads and JobState(heads[local_id][Field.STATE]) in FINAL

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Job, JobState, Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import Events, Hold
-from outbound_chat.store import ScriptCall, Store, scripts
-from outbound_chat.store.records import Place, lane_of
+from outbound_chat.store import ScriptCall, Store, inspection, scripts
+from outbound_chat.store.records import Field
 from outbound_chat.store.scripts import (
+    BatchRecord,
     Claimed,
     ClaimedJob,
     Empty,
@@ -19,7 +21,9 @@ from outbound_chat.store.scripts import (
     NewJob,
     NotOpen,
     Opened,
+    Outcome,
     Paced,
+    Released,
     Result,
     Submitted,
     Tended,
@@ -40,7 +44,7 @@ QUIET_LOOKS = 3
 
 
 def lane(priority: Priority = Priority.NORMAL, sender: str = "sms", tenant: str = "", batch: str = "") -> str:
-    return lane_of(priority, sender, tenant or None, batch or None)
+    return str(Lane(priority, sender, tenant, batch))
 
 
 LANE = lane()
@@ -147,14 +151,16 @@ class Ledger:
     def submit(
         self, *jobs: NewJob, lane: str = LANE, max_age_ms: int = DAY_MS, rejected: int = 0, watched: bool = True
     ) -> Submitted | NotOpen:
-        answer = self.run(scripts.submit(self.keys, lane=lane, max_age_ms=max_age_ms, rejected=rejected, jobs=jobs))
+        answer = self.run(
+            scripts.submit(self.keys, lane=Lane.parse(lane), max_age_ms=max_age_ms, rejected=rejected, jobs=jobs)
+        )
         if watched:
             self.watch(job.local_id for job in jobs)
         return answer
 
     def add(self, count: int = 1, *, lane: str = LANE, watched: bool = True, **fields: Any) -> list[str]:
         """Submits jobs that are alike, and gives their ids; those of a batch are its rows 1, 2, 3, …"""
-        batch = lane.split(":")[3]
+        batch = Lane.parse(lane).batch
         ids = [f"{batch}-{row}" if batch else new_local_id() for row in range(1, count + 1)]
         for start in range(0, count, scripts.MOST_JOBS):
             jobs = [new_job(id_, **fields) for id_ in ids[start : start + scripts.MOST_JOBS]]
@@ -167,18 +173,20 @@ class Ledger:
         """Begins a batch and gives its lane."""
         batch = new_local_id()
         name = lane(priority, tenant=tenant, batch=batch)
-        call = scripts.open_batch(self.keys, batch=batch, lane=name, name="May news", shared=shared, **limits)
+        call = scripts.open_batch(
+            self.keys, batch=batch, lane=Lane.parse(name), name="May news", shared=shared, **limits
+        )
         assert self.run(call) == Opened(KeyUse.NEW, batch)
         return name
 
     def close_batch(self, lane: str, rejected: int = 0) -> str:
-        return self.run(scripts.close_batch(self.keys, batch=lane.split(":")[3], rejected=rejected))
+        return self.run(scripts.close_batch(self.keys, batch=Lane.parse(lane).batch, rejected=rejected))
 
-    def batch(self, lane: str) -> dict[str, str]:
-        """The batch's book, with `scheduled`."""
-        found = self.run(scripts.read_batch(self.keys, lane.split(":")[3]))
+    def batch(self, lane: str) -> BatchRecord:
+        """The record of the lane's batch, at no time, so that two can be compared."""
+        found = self.run(scripts.read_batch(self.keys, Lane.parse(lane).batch))
         assert found
-        return {"scheduled": str(found.scheduled), **found.fields}
+        return replace(found, now_ms=0)
 
     def cancel(self, local_id: str) -> str:
         return self.run(scripts.cancel(self.keys, local_id))
@@ -230,7 +238,7 @@ class Ledger:
 
     def finish(self, local_id: str, claim: str, outcome: str, **fields: Any) -> str:
         """Records one result; the word that the ledger answers."""
-        result = Result(local_id=local_id, claim=claim, outcome=outcome, **fields)
+        result = Result(local_id=local_id, claim=claim, outcome=Outcome(outcome), **fields)
         (word,) = self.run(scripts.finish(self.keys, [result]))
         return word
 
@@ -246,26 +254,26 @@ class Ledger:
         while left:
             answer = self.run(scripts.cancel_many(self.keys, scope=scope, first=not ended))
             assert answer
-            ended.append(answer[0])
-            left = answer[1]
+            ended.append(answer.jobs)
+            left = answer.left
         return ended
 
     def dead(self, *, state: str = "", code: str = "", count: int = 100) -> list[str]:
         """Ids of dead letters, read in pages of so many."""
         ids: list[str] = []
-        after = ""
+        after = None
         while True:
-            jobs, cursor = self.run(scripts.read_dead(self.keys, state=state, code=code, after=after, count=count))
-            ids += [job.id.partition(".")[2] for job in jobs]
-            if cursor is None:
+            page = self.run(scripts.read_dead(self.keys, state=state, code=code, after=after, count=count))
+            ids += [job.id.partition(".")[2] for job in page.jobs]
+            after = page.following
+            if after is None:
                 return ids
-            after = cursor
 
     def replay(self, old: str, **changes: Any) -> scripts.Replayed:
         """Replays a job as it was, under a new id."""
         given: dict[str, Any] = {
             "local_id": new_local_id(),
-            "lane": LANE,
+            "lane": Lane.parse(LANE),
             "max_age_ms": DAY_MS,
             "parts": 1,
             "token": f"{BUDGET}.{old}",
@@ -293,7 +301,7 @@ class Ledger:
     def hold(self, scope: str, reason: str = "wrong text") -> str:
         return self.run(scripts.hold(self.keys, scope=scope, reason=reason))
 
-    def release(self, scope: str) -> tuple[bool, bool]:
+    def release(self, scope: str) -> Released:
         return self.run(scripts.release(self.keys, scope=scope))
 
     def holds(self) -> list[Hold]:
@@ -361,7 +369,7 @@ class Ledger:
     def request(self, local_id: str) -> str:
         return self.raw(local_id).partition("\n")[2]
 
-    def rewrite(self, local_id: str, places: Mapping[Place, Any]) -> None:
+    def rewrite(self, local_id: str, places: Mapping[Field, Any]) -> None:
         """Changes places of a record, as time or another program would."""
         head = self.head(local_id)
         for place, value in places.items():
@@ -389,7 +397,7 @@ class Ledger:
 
     def books(self) -> dict[str, int]:
         """Counts of the budget that are not zero."""
-        return {field: count for field, count in self.store.books(self.keys).items() if count}
+        return {field: count for field, count in inspection.counts(self.store, self.keys).items() if count}
 
     def ttl_ms(self, name: str) -> int:
         """Life of a key; -1: it has no end, -2: there is none."""

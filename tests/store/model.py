@@ -7,6 +7,7 @@ every answer by that. Where the ledger may choose (which due job goes next), the
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store.scripts import ClaimedJob, Result
 
 from .allowance import ENOUGH, Allowance
@@ -44,11 +45,11 @@ class Job:
 
     @property
     def sender(self) -> str:
-        return self.lane.split(":")[1]
+        return Lane.parse(self.lane).sender
 
     @property
     def batch(self) -> str:
-        return self.lane.split(":")[3]
+        return Lane.parse(self.lane).batch
 
     @property
     def is_new(self) -> bool:

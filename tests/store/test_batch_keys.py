@@ -4,6 +4,7 @@ import pytest
 
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import KeyUse, NotOpen, Opened, Other, Submitted
 
@@ -17,7 +18,7 @@ def begin(
     call = scripts.open_batch(
         ledger.keys,
         batch=batch,
-        lane=lane(batch=batch),
+        lane=Lane.parse(lane(batch=batch)),
         name="n",
         shared="{}",
         batch_key=batch_key,
@@ -70,9 +71,9 @@ def test_a_book_keeps_its_file_while_all_rows_are_of_it(ledger: Ledger) -> None:
     """Another file may go on with the batch; then none has all its rows. Once it is closed, none adds any."""
 
     def source() -> str:
-        book = ledger.run(scripts.read_batch(ledger.keys, first.batch))
-        assert book
-        return book.fields["source"]
+        record = ledger.run(scripts.read_batch(ledger.keys, first.batch))
+        assert record
+        return record.source
 
     first = begin(ledger, source="one")
     begin(ledger, source="one")
@@ -99,7 +100,7 @@ def test_a_row_that_came_before_is_never_taken_again(ledger: Ledger) -> None:
     ledger.moves.clear()
 
     assert isinstance(ledger.submit(*rows(batch, 1, 2, 3, 4, 5), lane=name, watched=False), Submitted)
-    assert ledger.batch(name)["accepted"] == "4", "rows 1, 2 and 4 from before, and 5"
+    assert ledger.batch(name).accepted == 4, "rows 1, 2 and 4 from before, and 5"
     assert ledger.jobs([f"{batch}-{row}" for row in (1, 3)]) == {}
     # The books still count what this test deleted.
     ledger.redis.flushall()

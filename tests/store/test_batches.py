@@ -1,6 +1,7 @@
 """Batches: opened, filled, closed, final, and counted all the way."""
 
 from outbound_chat.model.jobs import JobState, Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import KeyUse, NotOpen, Opened
 
@@ -14,11 +15,11 @@ def test_a_batch_counts_its_jobs_at_every_step(ledger: Ledger) -> None:
     ledger.add(1, lane=lane(Priority.BULK, tenant="zzz"))
     sent, claim = ledger.take_one()
     book = ledger.batch(name)
-    assert (book["accepted"], book["waiting"], book["leased"]) == ("4", "3", "1")
+    assert (book.accepted, book.waiting, book.leased) == (4, 3, 1)
 
     ledger.finish(sent, claim, "sent", contact_id="contact-1")
     book = ledger.batch(name)
-    assert (book["accepted"], book["waiting"], book["leased"], book["sent"]) == ("4", "3", "0", "1")
+    assert (book.accepted, book.waiting, book.leased, book.sent) == (4, 3, 0, 1)
 
 
 def test_opening_a_batch_twice_changes_nothing(ledger: Ledger) -> None:
@@ -26,8 +27,8 @@ def test_opening_a_batch_twice_changes_nothing(ledger: Ledger) -> None:
     name = ledger.open_batch()
     ledger.add(1, lane=name)
     before = ledger.batch(name)
-    batch = name.split(":")[3]
-    again = scripts.open_batch(ledger.keys, batch=batch, lane="3:other::", name="Other", shared="[]")
+    batch = Lane.parse(name).batch
+    again = scripts.open_batch(ledger.keys, batch=batch, lane=Lane.parse("3:other::"), name="Other", shared="[]")
 
     assert ledger.run(again) == Opened(KeyUse.NEW, batch)
     assert ledger.batch(name) == before
@@ -39,7 +40,7 @@ def test_a_batch_keeps_the_request_that_its_jobs_share(ledger: Ledger) -> None:
     name = ledger.open_batch(shared=shared)
     ledger.add(1, lane=name)
 
-    assert ledger.store.shared_request(ledger.keys, name.split(":")[3]) == shared
+    assert ledger.run(scripts.read_shared(ledger.keys, Lane.parse(name).batch)) == shared
 
 
 def test_a_batch_is_final_only_when_it_is_closed_and_all_its_jobs_are(ledger: Ledger) -> None:
@@ -48,17 +49,17 @@ def test_a_batch_is_final_only_when_it_is_closed_and_all_its_jobs_are(ledger: Le
     ledger.add(2, lane=name)
     ledger.attempt("sent", contact_id="contact-1")
     ledger.attempt("failed", code="refused")
-    assert ledger.batch(name)["final_at"] == ""
+    assert ledger.batch(name).final_at == 0
 
-    ledger.submit(new_job(f"{name.split(':')[3]}-3"), lane=name)
+    ledger.submit(new_job(f"{Lane.parse(name).batch}-3"), lane=name)
     assert ledger.close_batch(name, rejected=2) == "ok"
-    assert ledger.batch(name)["final_at"] == ""
+    assert ledger.batch(name).final_at == 0
 
     ledger.attempt("sent", contact_id="contact-2")
     book = ledger.batch(name)
-    assert int(book["final_at"]) >= int(book["closed_at"]) > 0
-    assert (book["accepted"], book["sent"], book["failed"], book["rejected"]) == ("3", "2", "1", "2")
-    assert KEEP_MS - 60_000 < ledger.ttl_ms(f"b:{name.split(':')[3]}") <= KEEP_MS
+    assert book.final_at >= book.closed_at > 0
+    assert (book.accepted, book.sent, book.failed, book.rejected) == (3, 2, 1, 2)
+    assert KEEP_MS - 60_000 < ledger.ttl_ms(f"b:{Lane.parse(name).batch}") <= KEEP_MS
 
 
 def test_a_batch_closed_after_its_last_job_ended_is_final_at_once(ledger: Ledger) -> None:
@@ -68,7 +69,7 @@ def test_a_batch_closed_after_its_last_job_ended_is_final_at_once(ledger: Ledger
     ledger.attempt("sent", contact_id="contact-1")
     ledger.close_batch(name)
 
-    assert ledger.batch(name)["final_at"] != ""
+    assert ledger.batch(name).final_at != 0
 
 
 def test_the_end_of_a_batch_is_published(ledger: Ledger) -> None:
@@ -77,7 +78,7 @@ def test_the_end_of_a_batch_is_published(ledger: Ledger) -> None:
     ledger.add(1, lane=name)
     ledger.close_batch(name)
     with ledger.redis.pubsub(ignore_subscribe_messages=True) as heard:
-        heard.subscribe(ledger.keys.done(name.split(":")[3]))
+        heard.subscribe(ledger.keys.done(Lane.parse(name).batch))
         heard.get_message(timeout=60)
         ledger.attempt("sent", contact_id="contact-1")
         message = heard.get_message(timeout=60)
@@ -100,9 +101,9 @@ def test_jobs_of_an_unknown_batch_are_refused(ledger: Ledger) -> None:
     """Their shared text would be missing, so nothing may be sent."""
     name = lane(batch="01JD2Y8Q6ZK4X0B7V5N3M1C9TR")
 
-    assert ledger.submit(new_job(f"{name.split(':')[3]}-1"), lane=name, watched=False) == NotOpen(closed=False)
+    assert ledger.submit(new_job(f"{Lane.parse(name).batch}-1"), lane=name, watched=False) == NotOpen(closed=False)
     assert ledger.close_batch(name) == "gone"
-    assert ledger.run(scripts.read_batch(ledger.keys, name.split(":")[3])) is None
+    assert ledger.run(scripts.read_batch(ledger.keys, Lane.parse(name).batch)) is None
     assert ledger.books() == {}
 
 
@@ -111,14 +112,14 @@ def test_jobs_for_a_closed_batch_are_refused(ledger: Ledger) -> None:
     name = ledger.open_batch()
     ledger.close_batch(name)
 
-    assert ledger.submit(new_job(f"{name.split(':')[3]}-1"), lane=name, watched=False) == NotOpen(closed=True)
-    assert ledger.batch(name)["accepted"] == ""
+    assert ledger.submit(new_job(f"{Lane.parse(name).batch}-1"), lane=name, watched=False) == NotOpen(closed=True)
+    assert ledger.batch(name).accepted == 0
 
 
 def test_a_batch_never_closed_keeps_its_template_while_jobs_wait(ledger: Ledger) -> None:
     """A producer that died half way leaves jobs that will still be sent, perhaps after weeks under a hold."""
     name = ledger.open_batch()
-    book = f"b:{name.split(':')[3]}"
+    book = f"b:{Lane.parse(name).batch}"
     assert ledger.ttl_ms(book) > 29 * 24 * HOUR_MS
 
     ledger.add(1, lane=name)
@@ -135,11 +136,11 @@ def test_a_batch_never_closed_keeps_its_template_while_jobs_wait(ledger: Ledger)
 def test_a_batch_tells_scheduled_from_queued(ledger: Ledger) -> None:
     """A row that waits for its second attempt was not scheduled by anybody."""
     name = ledger.open_batch()
-    batch = name.split(":")[3]
+    batch = Lane.parse(name).batch
     ahead = ledger.now_ms() + HOUR_MS
     ledger.submit(new_job(f"{batch}-1"), new_job(f"{batch}-2", send_at_ms=ahead), lane=name)
     ledger.attempt("retry", delay_ms=HOUR_MS)
 
     book = ledger.batch(name)
-    assert (book["scheduled"], book["waiting"]) == ("1", "2")
+    assert (book.scheduled, book.waiting) == (1, 2)
     assert [ledger.state(f"{batch}-{row}") for row in (1, 2)] == [JobState.QUEUED, JobState.SCHEDULED]

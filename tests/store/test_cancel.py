@@ -3,6 +3,7 @@
 import pytest
 
 from outbound_chat.model.jobs import JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import NotOpen
 
@@ -19,7 +20,7 @@ def test_a_waiting_job_is_cancelled_at_once(ledger: Ledger, ahead_ms: int) -> No
     assert ledger.job(local_id).finished_at is not None
     assert ledger.request(local_id) == ""
     assert is_empty(ledger.claim())
-    assert ledger.batch(name)["cancelled"] == "1"
+    assert ledger.batch(name).cancelled == 1
 
 
 def test_the_others_of_its_lane_stay(ledger: Ledger) -> None:
@@ -102,28 +103,28 @@ def test_cancelling_the_last_waiting_job_makes_a_closed_batch_final(ledger: Ledg
     ids = ledger.add(2, lane=name)
     ledger.close_batch(name)
     for local_id in ids:
-        assert ledger.batch(name)["final_at"] == ""
+        assert ledger.batch(name).final_at == 0
         ledger.cancel(local_id)
 
-    assert ledger.batch(name)["final_at"] != ""
+    assert ledger.batch(name).final_at != 0
     assert {ledger.state(local_id) for local_id in ids} == {JobState.CANCELLED}
 
 
 def test_a_batch_is_cancelled_some_jobs_at_a_time(ledger: Ledger) -> None:
     """No script may hold the server for long; meanwhile none of the others is claimed."""
     name = ledger.open_batch()
-    batch = name.split(":")[3]
+    batch = Lane.parse(name).batch
     ledger.add(1_200, lane=name, watched=False)
     (other,) = ledger.add(1)
     answer = ledger.run(scripts.cancel_many(ledger.keys, scope=f"batch:{batch}", first=True))
-    assert answer == (200, True)
+    assert answer == scripts.Cancelled(200, True)
     assert ledger.take().ids == [other]
     assert is_empty(ledger.claim())
 
     assert ledger.cancel_many(f"batch:{batch}")[-1] <= 200
     book = ledger.batch(name)
-    assert (book["accepted"], book["cancelled"], book["waiting"]) == ("1200", "1200", "0")
-    assert book["final_at"], "nobody adds to it any more"
+    assert (book.accepted, book.cancelled, book.waiting) == (1200, 1200, 0)
+    assert book.final_at, "nobody adds to it any more"
     assert isinstance(ledger.submit(new_job(f"{batch}-1201"), lane=name), NotOpen)
     assert ledger.holds() == []
 
@@ -131,13 +132,13 @@ def test_a_batch_is_cancelled_some_jobs_at_a_time(ledger: Ledger) -> None:
 def test_rows_rejected_after_a_batch_was_cancelled_are_counted(ledger: Ledger) -> None:
     """The producer learns of it with its next chunk, and the books go on saying what became of every row."""
     name = ledger.open_batch()
-    ledger.submit(new_job(f"{name.split(':')[3]}-1"), lane=name, rejected=1)
-    ledger.cancel_many(f"batch:{name.split(':')[3]}")
-    assert isinstance(ledger.submit(new_job(f"{name.split(':')[3]}-5"), lane=name, rejected=3), NotOpen)
-    assert ledger.batch(name)["rejected"] == "3"
+    ledger.submit(new_job(f"{Lane.parse(name).batch}-1"), lane=name, rejected=1)
+    ledger.cancel_many(f"batch:{Lane.parse(name).batch}")
+    assert isinstance(ledger.submit(new_job(f"{Lane.parse(name).batch}-5"), lane=name, rejected=3), NotOpen)
+    assert ledger.batch(name).rejected == 3
 
     ledger.close_batch(name, rejected=4)
-    assert (ledger.batch(name)["accepted"], ledger.batch(name)["rejected"]) == ("1", "4")
+    assert (ledger.batch(name).accepted, ledger.batch(name).rejected) == (1, 4)
 
 
 def test_calls_of_a_cancelled_batch_decide_for_themselves(ledger: Ledger) -> None:
@@ -145,14 +146,14 @@ def test_calls_of_a_cancelled_batch_decide_for_themselves(ledger: Ledger) -> Non
     name = ledger.open_batch()
     ids = ledger.add(5, lane=name)
     taken = ledger.take(2)
-    ledger.cancel_many(f"batch:{name.split(':')[3]}")
-    assert ledger.batch(name)["leased"] == "2"
+    ledger.cancel_many(f"batch:{Lane.parse(name).batch}")
+    assert ledger.batch(name).leased == 2
 
     assert ledger.finish(ids[0], taken.claim, "sent", contact_id="c-1") == "sent"
     assert ledger.finish(ids[1], taken.claim, "retry", code="unreachable") == "cancelled"
     book = ledger.batch(name)
-    assert (book["sent"], book["cancelled"]) == ("1", "4")
-    assert book["final_at"]
+    assert (book.sent, book.cancelled) == (1, 4)
+    assert book.final_at
 
 
 def test_the_waiting_jobs_of_a_tenant_are_cancelled_wherever_they_are(ledger: Ledger) -> None:
@@ -164,7 +165,7 @@ def test_the_waiting_jobs_of_a_tenant_are_cancelled_wherever_they_are(ledger: Le
     ids += ledger.add(1, lane=lane(tenant="gone"), send_at_ms=ledger.now_ms() + HOUR_MS)
     stays = ledger.add(2, lane=lane(tenant="stays"))
     (alone,) = ledger.add(1)
-    ledger.hold(f"batch:{batch.split(':')[3]}")
+    ledger.hold(f"batch:{Lane.parse(batch).batch}")
 
     assert sum(ledger.cancel_many("tenant:gone")) == 703
     assert {ledger.state(id_).value for id_ in ids} == {"cancelled"}
@@ -189,12 +190,12 @@ def test_a_waker_goes_on_with_an_order_whose_giver_died(ledger: Ledger) -> None:
     """Half a cancelled batch must not stand still for ever."""
     name = ledger.open_batch()
     ledger.add(1_200, lane=name, watched=False)
-    ledger.run(scripts.cancel_many(ledger.keys, scope=f"batch:{name.split(':')[3]}", first=True))
+    ledger.run(scripts.cancel_many(ledger.keys, scope=f"batch:{Lane.parse(name).batch}", first=True))
     assert 0 <= ledger.tend().next_ms < 1_000, "it looks again soon"
     for _ in range(5):
         ledger.tend()
 
-    assert ledger.batch(name)["cancelled"] == "1200"
+    assert ledger.batch(name).cancelled == 1200
     assert ledger.holds() == []
 
 

@@ -4,8 +4,9 @@ import pytest
 
 from outbound_chat import NotReplayable, OutboundChat
 from outbound_chat.model.jobs import JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
-from outbound_chat.store.records import Place
+from outbound_chat.store.records import Field
 from tests.support.harness import sender
 
 from .conftest import PREFIX
@@ -64,7 +65,7 @@ def test_a_replay_has_the_token_of_the_old_job_and_both_point_to_each_other(ledg
     """Whatever became of the old call, the customer is texted once."""
     old = lose(ledger)
     answer = ledger.replay(old)
-    assert answer.word == "ok"
+    assert answer.outcome == "ok"
 
     (job,) = ledger.take().jobs
     assert job.local_id == answer.detail
@@ -100,11 +101,11 @@ def test_an_expired_token_needs_force(ledger: Ledger) -> None:
     """After seven days a repeat would be a second message."""
     old = lose(ledger)
     since = ledger.now_ms() - 7 * DAY_MS
-    ledger.rewrite(old, {Place.MAYBE_SENT: since})
+    ledger.rewrite(old, {Field.MAYBE_SENT: since})
     assert ledger.replay(old) == scripts.Replayed("unprotected", str(since))
     assert ledger.books()["accepted"] == 1
 
-    assert ledger.replay(old, force=True).word == "ok"
+    assert ledger.replay(old, force=True).outcome == "ok"
     (job,) = ledger.take().jobs
     assert (job.token, job.maybe_sent) == ("", False)
 
@@ -112,11 +113,11 @@ def test_an_expired_token_needs_force(ledger: Ledger) -> None:
 def test_an_edited_replay_has_a_token_of_its_own(ledger: Ledger) -> None:
     """Under the old token AWS would give the old contact, and not send the new text."""
     (failed,) = fail(ledger)
-    assert ledger.replay(failed, edited=True).word == "ok"
+    assert ledger.replay(failed, edited=True).outcome == "ok"
     (job,) = ledger.take().jobs
     assert job.token == ""
     uncertain = lose(ledger)
-    assert ledger.replay(uncertain, edited=True).word == "unprotected"
+    assert ledger.replay(uncertain, edited=True).outcome == "unprotected"
 
 
 def test_only_dead_letters_are_replayed(ledger: Ledger) -> None:
@@ -125,7 +126,7 @@ def test_only_dead_letters_are_replayed(ledger: Ledger) -> None:
     assert ledger.replay(waiting) == scripts.Replayed("not_dead", "queued")
     local_id, _ = ledger.attempt("sent", contact_id="c-1")
     assert ledger.replay(local_id) == scripts.Replayed("not_dead", "sent")
-    assert ledger.replay("nobody").word == "gone"
+    assert ledger.replay("nobody").outcome == "gone"
 
 
 def test_a_contact_that_comes_late_takes_the_job_off_the_list(ledger: Ledger) -> None:
@@ -197,7 +198,7 @@ def test_a_row_whose_batch_is_forgotten_can_not_be_replayed(ledger: Ledger) -> N
     name = ledger.open_batch(shared='{"InitialSystemMessage":{"ContentType":"text/plain","Content":"Hello"}}')
     (row,) = fail(ledger, lane=name)
     ledger.close_batch(name)
-    ledger.redis.delete(ledger.key(f"b:{name.split(':')[3]}"))
+    ledger.redis.delete(ledger.key(f"b:{Lane.parse(name).batch}"))
     chat = OutboundChat(store=ledger.store, key_prefix=PREFIX, senders={"sms": sender()})
 
     with pytest.raises(NotReplayable, match="no request"):

@@ -1,6 +1,7 @@
 """Events: what happened, in order, numbered without a gap."""
 
 from outbound_chat.model.jobs import JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import EventKind
 
 from .ledger import Ledger
@@ -26,7 +27,7 @@ def test_what_happened_is_told_in_order(ledger: Ledger) -> None:
     sent, failed = found.events[1:3]
     assert (sent.id, sent.state, sent.code) == (f"main.{ids[0]}", JobState.SENT, "")
     assert (failed.id, failed.state, failed.code) == (f"main.{ids[1]}", JobState.FAILED, "refused")
-    assert found.events[3].id == f"main.{name.split(':')[3]}"
+    assert found.events[3].id == f"main.{Lane.parse(name).batch}"
     assert (found.missed, found.next) == (0, 4)
 
 
@@ -34,7 +35,7 @@ def test_a_batch_that_is_cancelled_while_it_is_open_is_told_as_any_other(ledger:
     """A follower that counts batches would have one end that never began."""
     name = ledger.open_batch()
     ledger.add(1, lane=name)
-    scope = f"batch:{name.split(':')[3]}"
+    scope = f"batch:{Lane.parse(name).batch}"
     ledger.cancel_many(scope)
     ledger.cancel_many(scope)
     ledger.close_batch(name)

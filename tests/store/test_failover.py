@@ -17,7 +17,8 @@ import redis
 
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import AsyncStore, Keys, ScriptCall, Store, scripts
+from outbound_chat.model.lanes import Lane
+from outbound_chat.store import AsyncStore, Keys, ScriptCall, Store, inspection, scripts
 from outbound_chat.store.scripts import Standing, Submitted
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.support.proxy import Proxy, running_proxy
@@ -70,12 +71,14 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 
 
 def submit_one(local_id: str = "") -> ScriptCall[Submitted | scripts.NotOpen]:
-    return scripts.submit(KEYS, lane=LANE, max_age_ms=DAY_MS, rejected=0, jobs=[new_job(local_id or new_local_id())])
+    return scripts.submit(
+        KEYS, lane=Lane.parse(LANE), max_age_ms=DAY_MS, rejected=0, jobs=[new_job(local_id or new_local_id())]
+    )
 
 
 def accepted(server: EmbeddedServer) -> int:
     with Store(server.url, seconds=PATIENCE) as store:
-        return store.books(KEYS).get("accepted", 0)
+        return inspection.counts(store, KEYS).get("accepted", 0)
 
 
 def test_all_connections_of_a_store_find_the_new_primary(pair: Pair) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from outbound_chat.model.jobs import JobState
 from outbound_chat.store import scripts
-from outbound_chat.store.scripts import Result
+from outbound_chat.store.scripts import Outcome, Result
 
 from .ledger import HOUR_MS, KEEP_MS, REQUEST, Ledger, lane
 
@@ -98,12 +98,12 @@ def test_many_results_are_recorded_in_one_call(ledger: Ledger) -> None:
     """One round trip serves a pump whose calls end together."""
     ledger.add(3)
     taken = ledger.take(3)
-    outcomes = ["sent", "retry", "failed"]
+    outcomes = [Outcome.SENT, Outcome.RETRY, Outcome.FAILED]
     results = [
         Result(local_id=id_, claim=taken.claim, outcome=outcome)
         for id_, outcome in zip(taken.ids, outcomes, strict=True)
     ]
-    unknown = Result(local_id="01JD2Y8Q6ZK4X0B7V5N3M1C9TR", claim=taken.claim, outcome="sent")
+    unknown = Result(local_id="01JD2Y8Q6ZK4X0B7V5N3M1C9TR", claim=taken.claim, outcome=Outcome.SENT)
 
     assert ledger.run(scripts.finish(ledger.keys, [*results, unknown])) == ["sent", "queued", "failed", "gone"]
     assert ledger.books() == {"accepted": 3, "sent": 1, "waiting": 1, "failed": 1}
@@ -171,7 +171,7 @@ def test_a_late_contact_is_recorded_after_the_job_ended_uncertain(ledger: Ledger
 
     assert ledger.finish(local_id, claim, "sent", contact_id="contact-1") == "sent"
     assert (ledger.state(local_id), ledger.request(local_id)) == (JobState.SENT, "")
-    assert (ledger.batch(name)["sent"], ledger.batch(name)["uncertain"]) == ("1", "0")
+    assert (ledger.batch(name).sent, ledger.batch(name).uncertain) == (1, 0)
 
 
 def test_two_contacts_of_one_job_are_counted(ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from outbound_chat import StoreError
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import AsyncStore, Store, scripts
 from outbound_chat.store.scripts import _loader as loader
 from outbound_chat.store.scripts._loader import REFUSED_SECONDS, Ways, load_library, load_script
@@ -51,7 +52,7 @@ def allow(admin: Any, *rights: str) -> None:
 
 def submit(store: Store, local_id: str = "a") -> None:
     keys = store.keys("main")
-    store.run(scripts.submit(keys, lane=LANE, max_age_ms=1_000, rejected=0, jobs=[new_job(local_id)]))
+    store.run(scripts.submit(keys, lane=Lane.parse(LANE), max_age_ms=1_000, rejected=0, jobs=[new_job(local_id)]))
 
 
 def jobs(admin: redis.Redis) -> int:

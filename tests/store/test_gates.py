@@ -3,6 +3,7 @@
 import pytest
 
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Claimed, Empty
 
@@ -230,7 +231,7 @@ def test_a_batch_has_so_many_calls_at_a_time(ledger: Ledger) -> None:
     ids = ledger.add(5, lane=name)
     first = ledger.take()
     assert first.ids == ids[:3]
-    assert rule(ledger) == f"concurrency batch:{name.split(':')[3]}"
+    assert rule(ledger) == f"concurrency batch:{Lane.parse(name).batch}"
 
     ledger.finish(ids[0], first.claim, "sent", contact_id="c-1")
     assert taken(ledger) == ids[3:4]
@@ -312,7 +313,7 @@ def test_a_weight_gives_a_batch_more_turns(ledger: Ledger) -> None:
         ledger.add(100, lane=name, watched=False)
 
     ids = ledger.take(50).ids
-    assert 38 <= sum(id_.startswith(heavy.split(":")[3]) for id_ in ids) <= 42
+    assert 38 <= sum(id_.startswith(Lane.parse(heavy).batch) for id_ in ids) <= 42
 
 
 def test_many_lanes_behind_a_gate_come_back_when_it_opens(ledger: Ledger) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from outbound_chat.model.jobs import Priority
-from outbound_chat.store.scripts import Claimed, Empty, Held
+from outbound_chat.model.lanes import Lane
+from outbound_chat.store.scripts import Claimed, Empty, Held, Released
 
 from .clocked import ClockedLedger
 from .ledger import Ledger, lane
@@ -50,7 +51,7 @@ def test_a_persons_hold_stops_its_jobs_and_no_others(ledger: Ledger, scope: str)
     name = ledger.open_batch()
     ids = ledger.add(3, lane=name)
     others = ledger.add(2, lane=lane(sender="two"))
-    scope = f"batch:{name.split(':')[3]}" if scope == "batch" else scope
+    scope = f"batch:{Lane.parse(name).batch}" if scope == "batch" else scope
 
     assert ledger.hold(scope, "wrong text") == "ok"
     if scope == "budget":
@@ -62,8 +63,8 @@ def test_a_persons_hold_stops_its_jobs_and_no_others(ledger: Ledger, scope: str)
     (hold,) = ledger.holds()
     assert (hold.owner, hold.reason, hold.probe_at) == ("person", "wrong text", None)
 
-    assert ledger.release(scope) == (True, False)
-    assert ledger.release(scope) == (False, False)
+    assert ledger.release(scope) == Released(True, False)
+    assert ledger.release(scope) == Released(False, False)
     assert set(ids) <= set(ledger.take().ids)
     assert ledger.holds() == []
 
@@ -222,7 +223,7 @@ def test_no_probe_runs_under_a_persons_hold(ledger: Ledger) -> None:
     probe_is_due(ledger)
     assert blocked(ledger) == "hold sender:sms"
 
-    assert ledger.release("sender:sms") == (True, True)
+    assert ledger.release("sender:sms") == Released(True, True)
     assert len(ledger.take().ids) == 1, "the probe of the system's hold"
 
 
@@ -245,18 +246,18 @@ def test_the_holds_of_a_batch_end_with_it(ledger: Ledger) -> None:
     name = ledger.open_batch()
     (local_id,) = ledger.add(1, lane=name)
     ledger.close_batch(name)
-    ledger.hold(f"batch:{name.split(':')[3]}")
+    ledger.hold(f"batch:{Lane.parse(name).batch}")
     ledger.cancel(local_id)
 
     assert ledger.holds() == []
-    assert ledger.hold(f"batch:{name.split(':')[3]}") == "final"
+    assert ledger.hold(f"batch:{Lane.parse(name).batch}") == "final"
     assert ledger.holds() == []
 
 
 def test_the_hold_of_a_batch_that_was_never_closed_ends_when_the_batch_is_forgotten(ledger: Ledger) -> None:
     """Its producer died a month ago; the list of holds is read by people."""
     name = ledger.open_batch()
-    batch = name.split(":")[3]
+    batch = Lane.parse(name).batch
     ledger.hold(f"batch:{batch}")
     ledger.hold("sender:sms")
     ledger.redis.delete(ledger.key(f"b:{batch}"))
@@ -283,7 +284,7 @@ def test_a_batch_is_read_while_a_probe_is_due(ledger: Ledger) -> None:
     hold_by_call(ledger)
     probe_is_due(ledger)
 
-    assert ledger.batch(name)["waiting"] == "2"
+    assert ledger.batch(name).waiting == 2
 
 
 @pytest.mark.parametrize("scope", ["tenant:shop", "sender:sms", "instance:i-1"])

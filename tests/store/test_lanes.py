@@ -1,6 +1,7 @@
 """What operators see of the lanes: the longest, and what stops each."""
 
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import LaneStatus
 from outbound_chat.model.why import WaitReason
 from outbound_chat.store import scripts
@@ -8,8 +9,8 @@ from outbound_chat.store import scripts
 from .ledger import HOUR_MS, Ledger, lane
 
 
-def lanes(ledger: Ledger, count: int = 50) -> list[LaneStatus]:
-    return ledger.run(scripts.read_lanes(ledger.keys, count))[2]
+def lanes(ledger: Ledger, count: int = 50) -> tuple[LaneStatus, ...]:
+    return ledger.run(scripts.read_lanes(ledger.keys, count)).lanes
 
 
 def test_the_longest_lanes_come_first_with_what_is_due(ledger: Ledger) -> None:
@@ -20,7 +21,12 @@ def test_the_longest_lanes_come_first_with_what_is_due(ledger: Ledger) -> None:
     ledger.add(3, lane=lane(tenant="later"), send_at_ms=later)
 
     first, second, third = lanes(ledger)
-    assert (first.batch_id, first.tenant, first.waiting, first.due) == (f"main.{campaign.split(':')[3]}", "acme", 5, 5)
+    assert (first.batch_id, first.tenant, first.waiting, first.due) == (
+        f"main.{Lane.parse(campaign).batch}",
+        "acme",
+        5,
+        5,
+    )
     assert (second.tenant, second.waiting, second.due, second.stopped_by) == ("later", 3, 0, None)
     assert second.next_due
     assert abs(second.next_due.timestamp() * 1000 - later) < 10
@@ -61,7 +67,7 @@ def test_of_very_many_lanes_those_in_turn_are_looked_at(ledger: Ledger) -> None:
     for tenant in range(700):
         ledger.add(1, lane=lane(tenant=f"t{tenant}"), watched=False)
     ledger.add(2, lane=lane(Priority.URGENT, tenant="longest"))
-    total, looked, found = ledger.run(scripts.read_lanes(ledger.keys, 5))
-    assert total == 701
-    assert 500 <= looked < 701
-    assert (found[0].tenant, found[0].waiting, len(found)) == ("longest", 2, 5)
+    found = ledger.run(scripts.read_lanes(ledger.keys, 5))
+    assert found.total == 701
+    assert 500 <= found.looked < 701
+    assert (found.lanes[0].tenant, found.lanes[0].waiting, len(found.lanes)) == ("longest", 2, 5)

@@ -3,7 +3,7 @@
 import pytest
 
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store.records import Place
+from outbound_chat.store.records import Field
 from outbound_chat.store.scripts import Renewed
 
 from .clocked import ClockedLedger
@@ -14,14 +14,14 @@ def test_a_job_whose_worker_died_waits_again(ledger: Ledger) -> None:
     """kill -9 must lose nothing; and since the call may have gone out, that is kept in mind."""
     ledger.add(1)
     local_id, _ = ledger.take_one()
-    called_at = ledger.head(local_id)[Place.DUE]
+    called_at = ledger.head(local_id)[Field.DUE]
     found = ledger.lose_leases()
 
     assert (found.lost, found.expired) == (1, 0)
     job = ledger.job(local_id)
     assert (job.state, job.attempts, job.maybe_sent) == (JobState.QUEUED, 1, True)
     assert [(entry.outcome, entry.code) for entry in job.history] == [("retry", "lease_lost")]
-    assert ledger.head(local_id)[Place.MAYBE_SENT] == called_at
+    assert ledger.head(local_id)[Field.MAYBE_SENT] == called_at
     assert ledger.take().ids == [local_id]
 
 
@@ -130,8 +130,8 @@ def test_a_job_expires_after_the_max_age_past_its_due_time(ledger: Ledger) -> No
     (ahead_id,) = ledger.add(1, send_at_ms=ahead)
 
     head = ledger.head(now_id)
-    assert head[Place.EXPIRES] == head[Place.CREATED] + DAY_MS
-    assert ledger.head(ahead_id)[Place.EXPIRES] == ahead + DAY_MS
+    assert head[Field.EXPIRES] == head[Field.CREATED] + DAY_MS
+    assert ledger.head(ahead_id)[Field.EXPIRES] == ahead + DAY_MS
 
 
 def test_a_claim_never_gives_an_expired_job(ledger: Ledger) -> None:
@@ -156,7 +156,7 @@ def test_a_job_does_not_expire_while_it_is_called(ledger: Ledger) -> None:
     """The answer of the call decides; expiry is looked at again a moment later."""
     ledger.add(1)
     local_id, claim = ledger.take_one()
-    ledger.rewrite(local_id, {Place.EXPIRES: 1})
+    ledger.rewrite(local_id, {Field.EXPIRES: 1})
     ledger.run_out("expiry")
 
     found = ledger.tend()

@@ -1,5 +1,6 @@
 """The list of batches: each is in one part of it as long as its book is kept."""
 
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Part
 
@@ -8,15 +9,15 @@ from .ledger import DAY_MS, KEEP_MS, Ledger
 
 def listed(
     ledger: Ledger, part: Part, *, senders: tuple[str, ...] = (), tenant: str = "", count: int = 100
-) -> list[tuple[str, str, str]]:
+) -> list[tuple[str, int, str]]:
     """Id, jobs and hold of all batches of a part, read in pages of so many."""
-    found: list[tuple[str, str, str]] = []
+    found: list[tuple[str, int, str]] = []
     after = None
     while True:
         page = ledger.run(
             scripts.read_batches(ledger.keys, part=part, after=after, senders=senders, tenant=tenant, count=count)
         )
-        found += [(one.local_id, one.book.fields["accepted"], one.held_by) for one in page.batches]
+        found += [(one.local_id, one.record.accepted, one.held_by) for one in page.batches]
         assert len(page.batches) <= count
         after = page.after
         if after is None:
@@ -24,7 +25,7 @@ def listed(
 
 
 def id_of(lane: str) -> str:
-    return lane.split(":")[3]
+    return Lane.parse(lane).batch
 
 
 def test_a_batch_moves_from_the_open_ones_to_those_that_ended(ledger: Ledger) -> None:
@@ -116,7 +117,7 @@ def test_a_list_that_another_program_wrote_over_stops_no_batch(ledger: Ledger) -
     ledger.close_batch(lane)
     ledger.attempt("sent", contact_id="c")
 
-    assert ledger.batch(lane)["final_at"]
+    assert ledger.batch(lane).final_at
     assert listed(ledger, "open") == listed(ledger, "ended") == []
     # Its name is lost with the list; what every other test leaves is looked at by the same rules.
     ledger.redis.delete(*map(ledger.key, ("open_batches", "ended_batches", f"b:{id_of(lane)}")))

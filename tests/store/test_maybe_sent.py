@@ -3,7 +3,7 @@
 import pytest
 
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store.records import Place
+from outbound_chat.store.records import Field
 
 from .ledger import DAY_MS, HOUR_MS, REQUEST, Ledger, is_empty
 
@@ -22,14 +22,14 @@ def test_the_first_unanswered_call_sets_the_time(ledger: Ledger) -> None:
     """The token's seven days count from the first call, not from the last."""
     ledger.add(1)
     local_id, claim = ledger.take_one()
-    called_at = ledger.head(local_id)[Place.DUE]
+    called_at = ledger.head(local_id)[Field.DUE]
     ledger.finish(local_id, claim, "retry", code="no_answer", maybe_sent=True)
-    assert ledger.head(local_id)[Place.MAYBE_SENT] == called_at
+    assert ledger.head(local_id)[Field.MAYBE_SENT] == called_at
 
-    ledger.rewrite(local_id, {Place.MAYBE_SENT: called_at - HOUR_MS})
+    ledger.rewrite(local_id, {Field.MAYBE_SENT: called_at - HOUR_MS})
     ledger.attempt("retry", code="no_answer", maybe_sent=True)
     ledger.attempt("retry", code="unreachable")
-    assert ledger.head(local_id)[Place.MAYBE_SENT] == called_at - HOUR_MS
+    assert ledger.head(local_id)[Field.MAYBE_SENT] == called_at - HOUR_MS
     assert ledger.job(local_id).maybe_sent
 
 
@@ -84,7 +84,7 @@ def test_cancelled_while_called_becomes_uncertain(ledger: Ledger) -> None:
 def test_expired_becomes_uncertain(ledger: Ledger, found_by: str) -> None:
     """Whoever finds it, the word is the same."""
     local_id = maybe_sent_job(ledger)
-    ledger.rewrite(local_id, {Place.EXPIRES: 1})
+    ledger.rewrite(local_id, {Field.EXPIRES: 1})
     ledger.run_out("expiry")
     if found_by == "tend":
         assert ledger.tend().expired == 1
@@ -97,7 +97,7 @@ def test_expired_becomes_uncertain(ledger: Ledger, found_by: str) -> None:
 def test_no_call_is_made_past_the_horizon(ledger: Ledger) -> None:
     """After seven days the token protects nothing: a repeat would be a second message."""
     local_id = maybe_sent_job(ledger)
-    ledger.rewrite(local_id, {Place.MAYBE_SENT: ledger.now_ms() - HORIZON_MS - 1000})
+    ledger.rewrite(local_id, {Field.MAYBE_SENT: ledger.now_ms() - HORIZON_MS - 1000})
 
     assert is_empty(ledger.claim())
     assert ledger.state(local_id) is JobState.UNCERTAIN
@@ -106,7 +106,7 @@ def test_no_call_is_made_past_the_horizon(ledger: Ledger) -> None:
 def test_calls_are_made_up_to_the_horizon(ledger: Ledger) -> None:
     """Half a day of the seven is kept in hand, and no more."""
     local_id = maybe_sent_job(ledger)
-    ledger.rewrite(local_id, {Place.MAYBE_SENT: ledger.now_ms() - HORIZON_MS + HOUR_MS})
+    ledger.rewrite(local_id, {Field.MAYBE_SENT: ledger.now_ms() - HORIZON_MS + HOUR_MS})
 
     assert ledger.attempt("sent", contact_id="contact-1") == (local_id, "sent")
 
@@ -114,6 +114,6 @@ def test_calls_are_made_up_to_the_horizon(ledger: Ledger) -> None:
 def test_a_retry_that_would_come_past_the_horizon_ends_uncertain_now(ledger: Ledger) -> None:
     """Waiting for a call that will not be made helps nobody."""
     local_id = maybe_sent_job(ledger)
-    ledger.rewrite(local_id, {Place.MAYBE_SENT: ledger.now_ms() - HORIZON_MS + HOUR_MS})
+    ledger.rewrite(local_id, {Field.MAYBE_SENT: ledger.now_ms() - HORIZON_MS + HOUR_MS})
 
     assert ledger.attempt("snooze", code="throttled", delay_ms=2 * HOUR_MS) == (local_id, "uncertain")

@@ -23,9 +23,23 @@ from hypothesis.stateful import (
 )
 
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
-from outbound_chat.store.records import Place
-from outbound_chat.store.scripts import Claimed, Empty, Held, KeyUse, NotOpen, Opened, Other, Paced, Result, Submitted
+from outbound_chat.store.records import Field
+from outbound_chat.store.scripts import (
+    Claimed,
+    Empty,
+    Held,
+    KeyUse,
+    NotOpen,
+    Opened,
+    Other,
+    Outcome,
+    Paced,
+    Released,
+    Result,
+    Submitted,
+)
 from tests.support.clock import ClockedStore
 
 from . import invariants
@@ -154,7 +168,13 @@ class LedgerMachine(RuleBasedStateMachine):
         batch = f"b{self.number():03}"
         name = lane(priority, sender, tenant, batch)
         call = scripts.open_batch(
-            self.ledger.keys, batch=batch, lane=name, name="n", shared="{}", weight=2.0, concurrency=concurrency
+            self.ledger.keys,
+            batch=batch,
+            lane=Lane.parse(name),
+            name="n",
+            shared="{}",
+            weight=2.0,
+            concurrency=concurrency,
         )
         assert [self.ledger.run(call) for _ in range(2)] == [Opened(KeyUse.NEW, batch)] * 2
         self.model.batches[batch] = Batch(name, concurrency)
@@ -229,7 +249,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 ids = [job.local_id for job in answer.jobs]
                 assert 0 < len(ids) <= wanted
                 self.model.claimed(claim, answer.jobs)
-                self.made += [Result(local_id=id_, claim=claim, outcome="") for id_ in ids]
+                self.made += [Result(local_id=id_, claim=claim, outcome=Outcome.NOT_CALLED) for id_ in ids]
                 self.last_claims[pump] = (claim, ids)
                 return None
             if isinstance(answer, Held):
@@ -327,7 +347,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if not lost or any(result.claim == claim for result in self.told):
             claim = ""
         for job in [job for job in self.model.of_state("sending") if job.claim == claim]:
-            self.model.finished(Result(local_id=job.local_id, claim=claim, outcome="not_called"))
+            self.model.finished(Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED))
         self.ledger.leave(pump=pump, warm=warm, unanswered=claim)
         if claim:
             self.made = [call for call in self.made if call.claim != claim]
@@ -370,7 +390,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _release(self, scope: str) -> None:
         hold = self.model.system.get(scope)
-        assert self.ledger.release(scope) == (scope in self.model.persons, hold is not None)
+        assert self.ledger.release(scope) == Released(scope in self.model.persons, hold is not None)
         self.model.persons.discard(scope)
         if hold:
             hold.until = self.model.now
@@ -379,7 +399,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if scope != "batch":
             return scope
         batch = pick_of(self.model.batches.values(), pick)
-        return f"batch:{batch.lane.split(':')[3]}" if batch and not batch.final else None
+        return f"batch:{Lane.parse(batch.lane).batch}" if batch and not batch.final else None
 
     @precondition(lambda self: self.model.chats)
     @rule(pick=picks)
@@ -417,7 +437,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         heads = invariants.heads_of(invariants.check(self.ledger))
         if self.looked:
-            self.model.follow({id_: head[Place.STATE] for id_, head in heads.items()})
+            self.model.follow({id_: head[Field.STATE] for id_, head in heads.items()})
             self.looked = False
         self.model.settle_batches()
         assert {id_: facts(head) for id_, head in heads.items()} == {
@@ -474,12 +494,12 @@ def most_tokens(rate: float, burst: int) -> float:
 
 
 def facts(head: list[Any]) -> tuple[object, ...]:
-    state, due = head[Place.STATE], head[Place.DUE]
-    due = due or head[Place.CREATED] if state == "queued" else due
+    state, due = head[Field.STATE], head[Field.DUE]
+    due = due or head[Field.CREATED] if state == "queued" else due
     return (
         state,
         due,
-        *(head[place] for place in (Place.ATTEMPTS, Place.CLAIM, Place.MAYBE_SENT, Place.CANCEL, Place.CONTACT)),
+        *(head[place] for place in (Field.ATTEMPTS, Field.CLAIM, Field.MAYBE_SENT, Field.CANCEL, Field.CONTACT)),
     )
 
 

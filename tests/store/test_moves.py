@@ -4,7 +4,7 @@ import re
 
 from outbound_chat.model import jobs
 from outbound_chat.model.jobs import FINAL, MOVES, JobState
-from outbound_chat.store.records import Place
+from outbound_chat.store.records import Field
 
 from .clocked import ClockedLedger
 from .ledger import DAY_MS, HOUR_MS, Ledger
@@ -98,7 +98,7 @@ def test_no_job_leaves_its_end(ledger: Ledger) -> None:
     ends[ledger.add(1)[0]] = ""
     ledger.cancel(list(ends)[-1])
     (expired,) = ledger.add(1)
-    ledger.rewrite(expired, {Place.EXPIRES: 1})
+    ledger.rewrite(expired, {Field.EXPIRES: 1})
     ledger.claim()
     ends[expired] = ""
     ends.update([lost_job(ledger)])

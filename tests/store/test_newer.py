@@ -6,8 +6,9 @@ import pytest
 
 from outbound_chat.model.errors import NewerVersion
 from outbound_chat.model.jobs import JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import ScriptCall, scripts
-from outbound_chat.store.records import RECORD_VERSION, Place
+from outbound_chat.store.records import RECORD_VERSION, Field
 from outbound_chat.store.scripts import Claimed, Empty
 
 from .ledger import KEEP_MS, LANE, LEASE_MS, Ledger
@@ -18,7 +19,7 @@ NEWER = RECORD_VERSION + 1
 def make_newer(ledger: Ledger, *local_ids: str, version: int = NEWER) -> dict[str, str]:
     """As a worker of that version would store them; the records."""
     for local_id in local_ids:
-        ledger.rewrite(local_id, {Place.VERSION: version})
+        ledger.rewrite(local_id, {Field.VERSION: version})
     return {local_id: ledger.raw(local_id) for local_id in local_ids}
 
 
@@ -135,7 +136,7 @@ def test_a_single_one_can_be_neither_read_nor_cancelled(ledger: Ledger) -> None:
     for call in asked:
         with pytest.raises(NewerVersion, match=f"job main.{local_id} was written by a newer version"):
             ledger.store.run(call)
-    assert ledger.replay(local_id).word == "newer"
+    assert ledger.replay(local_id).outcome == "newer"
     assert ledger.raw(local_id) == kept[local_id]
     make_ours(ledger, local_id)
 
@@ -144,7 +145,7 @@ def test_an_order_to_cancel_stands_until_newer_wakers_see_to_it(ledger: Ledger) 
     """Else they would send what was cancelled."""
     name = ledger.open_batch()
     ids = ledger.add(3, lane=name, watched=False)
-    scope = f"batch:{name.split(':')[3]}"
+    scope = f"batch:{Lane.parse(name).batch}"
     kept = make_newer(ledger, ids[0])
 
     assert sum(ledger.cancel_many(scope)) == 2
@@ -155,7 +156,7 @@ def test_an_order_to_cancel_stands_until_newer_wakers_see_to_it(ledger: Ledger) 
     make_ours(ledger, ids[0])
     ledger.tend()
     assert ledger.books() == {"accepted": 3, "cancelled": 3}
-    assert ledger.batch(name)["final_at"] != ""
+    assert ledger.batch(name).final_at != 0
 
 
 def test_once_it_can_be_read_it_is_sent_as_if_nothing_had_been(ledger: Ledger) -> None:

@@ -19,8 +19,9 @@ from outbound_chat.cli.doctor.redis import server_checks
 from outbound_chat.model.diagnostics import Level
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import AsyncStore, Store, read_servers, scripts
-from outbound_chat.store.scripts import Claimed, Result
+from outbound_chat.store import AsyncStore, Store, inspection, scripts
+from outbound_chat.store.inspection import read_servers
+from outbound_chat.store.scripts import Claimed, Outcome, Result
 from outbound_chat_config import Budget
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.support.harness import free_port, number, sender
@@ -123,7 +124,7 @@ def send_all(store: Store, budget: str) -> None:
     store.run(scripts.configure(keys, version="v", keep_ms=60_000, keep_requests_ms=60_000, **LIMITS))
     claimed = store.run(scripts.claim(keys, pump="p", claim_id=id_, wanted=500, lease_ms=60_000, linger_ms=0, nonce=""))
     assert isinstance(claimed, Claimed)
-    results = [Result(local_id=job.local_id, claim=id_, outcome="sent", contact_id="c") for job in claimed.jobs]
+    results = [Result(local_id=job.local_id, claim=id_, outcome=Outcome.SENT, contact_id="c") for job in claimed.jobs]
     store.run(scripts.finish(keys, results))
 
 
@@ -212,7 +213,7 @@ def test_doctor_looks_at_every_primary(nodes: Nodes) -> None:
         found = list(server_checks(read_servers(store)))
         for server in nodes.servers:
             assert list(budget_checks(store, budget_of(nodes, server), Budget()))
-            assert store.unanswered_requests(store.keys(budget_of(nodes, server))) >= 0
+            assert inspection.unanswered_requests(store, store.keys(budget_of(nodes, server))) >= 0
         with nodes.frozen(silent), Store(nodes.url(bad), seconds=3) as hasty:
             away = list(server_checks(read_servers(hasty)))
         client.config_set("maxmemory-policy", "noeviction")

@@ -6,8 +6,9 @@ import pytest
 
 from outbound_chat import OutboundChat
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import scripts
-from outbound_chat.store.records import to_ms
+from outbound_chat.model.lanes import Lane
+from outbound_chat.model.times import to_ms
+from outbound_chat.store import inspection, scripts
 from outbound_chat.store.scripts import Claimed
 
 from .clocked import ClockedLedger
@@ -24,7 +25,9 @@ def one_by_one(ledger: Ledger, count: int, *, send_at_ms: int = 0) -> list[str]:
     ids = sorted((new_local_id() for _ in range(count)), reverse=True)
     for local_id in ids:
         job = new_job(local_id, send_at_ms=send_at_ms)
-        ledger.store.run(scripts.submit(ledger.keys, lane=LANE, max_age_ms=30 * DAY_MS, rejected=0, jobs=[job]))
+        ledger.store.run(
+            scripts.submit(ledger.keys, lane=Lane.parse(LANE), max_age_ms=30 * DAY_MS, rejected=0, jobs=[job])
+        )
     return ids
 
 
@@ -170,12 +173,12 @@ def test_what_lived_while_the_clock_was_ahead_is_not_taken_for_alive(clocked: Cl
     """`doctor` would blame a worker's clock, and count workers that ended, until that hour comes."""
     clocked.clock.now_ms += HOUR_MS
     clocked.run(scripts.tend(clocked.keys, worker="wrong", version="v1", skew_ms=-HOUR_MS))
-    assert clocked.store.skewed_workers(clocked.keys) == {"wrong": -HOUR_MS / 1000}
+    assert inspection.skewed_workers(clocked.store, clocked.keys) == {"wrong": -HOUR_MS / 1000}
     clocked.clock.now_ms -= HOUR_MS
     clocked.tend()
 
-    assert clocked.store.skewed_workers(clocked.keys) == {}
-    assert clocked.store.worker_versions(clocked.keys).keys() == {"worker-1"}
+    assert inspection.skewed_workers(clocked.store, clocked.keys) == {}
+    assert inspection.worker_versions(clocked.store, clocked.keys).keys() == {"worker-1"}
 
 
 def test_webhooks_of_jobs_that_ended_while_the_clock_was_ahead_are_posted(clocked: ClockedLedger) -> None:

@@ -6,7 +6,8 @@ import pytest
 import redis
 
 from outbound_chat.model.errors import StoreError
-from outbound_chat.store import Store, scripts
+from outbound_chat.model.lanes import Lane
+from outbound_chat.store import Store, inspection, scripts
 
 from .ledger import PUMP, Ledger, lane, new_job
 
@@ -50,7 +51,7 @@ def test_a_batch_whose_book_is_lost_stops_no_other_job(ledger: Ledger, kind: str
     batch = ledger.open_batch()
     rows = ledger.add(2, lane=batch, watched=False)
     other = ledger.add(1, watched=False)
-    overwrite(ledger, f"b:{batch.split(':')[3]}", kind)
+    overwrite(ledger, f"b:{Lane.parse(batch).batch}", kind)
 
     taken = ledger.take(10)
     assert sorted(taken.ids) == sorted(rows + other)
@@ -64,23 +65,32 @@ def test_a_batch_whose_book_is_lost_stops_no_other_job(ledger: Ledger, kind: str
 def test_the_status_of_such_a_batch_names_its_key(ledger: Ledger, kind: str) -> None:
     """Whoever asks learns what to look at, and not that there is no such batch."""
     batch = ledger.open_batch()
-    local_id = batch.split(":")[3]
+    local_id = Lane.parse(batch).batch
     ledger.add(1, lane=batch, watched=False)
     overwrite(ledger, f"b:{local_id}", kind)
     if kind == "hash":
         ledger.redis.hset(ledger.key(f"b:{local_id}"), "created_at", "soon")
 
-    with pytest.raises(StoreError, match=f"book of batch main.{local_id} can't be read.*b:{local_id}"):
+    with pytest.raises(StoreError, match=f"record of batch main.{local_id} can't be read.*b:{local_id}"):
         ledger.run(scripts.read_batch(ledger.keys, local_id))
+
+
+@pytest.mark.parametrize("field", ["lane", "accepted"])
+def test_a_batch_with_one_field_that_is_not_ours_is_an_error(ledger: Ledger, field: str) -> None:
+    """Counts that are right as far as they go help nobody."""
+    batch = ledger.open_batch()
+    ledger.redis.hset(ledger.key(f"b:{Lane.parse(batch).batch}"), field, "9:sms::")
+    with pytest.raises(StoreError, match="can't be read"):
+        ledger.batch(batch)
 
 
 @garbage
 def test_what_its_rows_share_is_known_to_be_lost(ledger: Ledger, kind: str) -> None:
     """An empty text instead would send customers a chat without its message."""
     batch = ledger.open_batch()
-    overwrite(ledger, f"b:{batch.split(':')[3]}", kind)
+    overwrite(ledger, f"b:{Lane.parse(batch).batch}", kind)
 
-    shared = ledger.run(scripts.read_shared(ledger.keys, batch.split(":")[3]))
+    shared = ledger.run(scripts.read_shared(ledger.keys, Lane.parse(batch).batch))
     assert shared is None or kind == "broken"
 
 
@@ -89,8 +99,8 @@ def test_a_batch_whose_book_is_lost_can_be_neither_cancelled_nor_held(ledger: Le
     """An order for it must not stay and stop the waker at every look."""
     batch = ledger.open_batch()
     ledger.add(1, lane=batch, watched=False)
-    scope = f"batch:{batch.split(':')[3]}"
-    overwrite(ledger, f"b:{batch.split(':')[3]}", kind)
+    scope = f"batch:{Lane.parse(batch).batch}"
+    overwrite(ledger, f"b:{Lane.parse(batch).batch}", kind)
 
     ledger.run(scripts.cancel_many(ledger.keys, scope=scope, first=True))
     ledger.tend()
@@ -300,7 +310,7 @@ def test_a_suppression_list_that_cannot_be_read_lets_none_of_its_sender_out_unse
     for key_id in ("", "key-id"):
         with pytest.raises(StoreError, match="another program wrote it; outbound-chat doctor names it"):
             ledger.run(scripts.read_suppressed(ledger.keys, sender="sms", key_id=key_id, names=["+12025550123"]))
-    assert ledger.store.strangers(ledger.keys) == [ledger.key(name)]
+    assert inspection.foreign_keys(ledger.store, ledger.keys) == [ledger.key(name)]
 
 
 def test_a_list_of_marks_without_the_name_of_its_key_is_of_another_key(ledger: Ledger) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from outbound_chat.forecast import Pace, predict
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
 
 from .clocked import ClockedLedger
@@ -19,14 +20,14 @@ def ledger(clocked: ClockedLedger) -> ClockedLedger:
 
 
 def pace_of(ledger: Ledger, name: str = NEW) -> Pace:
-    _, pace = ledger.run(scripts.read_pace(ledger.keys, name))
+    _, pace = ledger.run(scripts.read_pace(ledger.keys, Lane.parse(name)))
     assert pace
     return pace
 
 
 def test_a_budget_that_nobody_configured_has_no_pace(bare_ledger: Ledger) -> None:
     """The settings of whoever asks count then."""
-    assert bare_ledger.run(scripts.read_pace(bare_ledger.keys, NEW))[1] is None
+    assert bare_ledger.run(scripts.read_pace(bare_ledger.keys, Lane.parse(NEW)))[1] is None
 
 
 def test_the_pace_tells_rate_savings_workers_and_holds(ledger: Ledger) -> None:
@@ -49,8 +50,8 @@ def test_an_order_to_cancel_is_told_as_what_stops_a_lane(ledger: Ledger) -> None
     """While it is carried out no end can be told: the jobs that the batch has left are called no more."""
     name = ledger.open_batch()
     ledger.add(300, lane=name, watched=False)
-    scope = f"batch:{name.split(':')[3]}"
-    assert ledger.run(scripts.cancel_many(ledger.keys, scope=scope, first=True)) == (200, True)
+    scope = f"batch:{Lane.parse(name).batch}"
+    assert ledger.run(scripts.cancel_many(ledger.keys, scope=scope, first=True)) == scripts.Cancelled(200, True)
     assert pace_of(ledger, name).held_by == "the batch is being cancelled"
 
     ledger.cancel_many(scope)
@@ -63,12 +64,12 @@ def test_lanes_with_due_jobs_are_rivals_with_their_weights(ledger: Ledger) -> No
     ledger.add(5, lane=lane(Priority.URGENT))
     batch = ledger.open_batch(tenant="acme", weight=2.5)
     ledger.add(7, lane=batch)
-    ledger.submit(new_job(f"{batch.split(':')[3]}-8", send_at_ms=ledger.now_ms() + HOUR_MS), lane=batch)
+    ledger.submit(new_job(f"{Lane.parse(batch).batch}-8", send_at_ms=ledger.now_ms() + HOUR_MS), lane=batch)
     ledger.add(2, lane=lane(tenant="later"), send_at_ms=ledger.now_ms() + HOUR_MS)
 
     found = [(one.priority, one.tenant, one.jobs, one.tenant_weight, one.weight) for one in pace_of(ledger).rivals]
     assert found == [(1, "", 5, 1, 1), (3, "acme", 7, 3, 2.5)]
-    unpaced = ledger.run(scripts.read_batch(ledger.keys, batch.split(":")[3], with_pace=False))
+    unpaced = ledger.run(scripts.read_batch(ledger.keys, Lane.parse(batch).batch, with_pace=False))
     assert unpaced
     assert unpaced.pace is None
     own = pace_of(ledger, batch)
@@ -94,7 +95,7 @@ def test_of_many_lanes_some_stand_for_all(ledger: Ledger) -> None:
 def test_jobs_of_a_schedule_come_in_groups_that_end_with_the_last(ledger: Ledger) -> None:
     """100,000 rows over a day are told in a few numbers."""
     name, start = ledger.open_batch(), ledger.now_ms() + HOUR_MS
-    batch = name.split(":")[3]
+    batch = Lane.parse(name).batch
     jobs = [new_job(f"{batch}-{row}", send_at_ms=start + 1_000 * row) for row in range(1, 301)]
     ledger.submit(*jobs, lane=name, watched=False)
     due = pace_of(ledger, name).due
@@ -129,7 +130,7 @@ def test_a_number_and_its_parts_and_open_chats_are_told(ledger: Ledger) -> None:
 def test_a_batch_notes_its_progress_every_few_seconds(ledger: ClockedLedger) -> None:
     """Its rate is measured by these; a write for each job would cost more than it tells."""
     name = ledger.open_batch()
-    book = ledger.key(f"b:{name.split(':')[3]}")
+    book = ledger.key(f"b:{Lane.parse(name).batch}")
     ledger.add(4, lane=name)
     ledger.attempt("sent", contact_id="contact-1")
     first = ledger.redis.hget(book, "last_ms")

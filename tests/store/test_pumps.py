@@ -3,7 +3,7 @@
 import pytest
 
 from outbound_chat.store import ScriptCall, scripts
-from outbound_chat.store.records import Place
+from outbound_chat.store.records import Field
 from outbound_chat.store.scripts import Claimed, Dismissed, Paced, Renewed
 
 from .ledger import HOUR_MS, LEASE_MS, PUMP, Ledger
@@ -306,7 +306,7 @@ def test_a_leaving_pump_hands_back_nothing_that_another_claim_holds(ledger: Ledg
     taken = ledger.take(pump="pump-2")
     ledger.leave(unanswered="lost")
 
-    assert ledger.head(taken.ids[0])[Place.CLAIM] == taken.claim
+    assert ledger.head(taken.ids[0])[Field.CLAIM] == taken.claim
     assert ledger.books() == {"accepted": 1, "leased": 1}
 
 

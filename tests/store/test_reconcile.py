@@ -6,9 +6,10 @@ import pytest
 
 from outbound_chat.model.consistency import MENDED, TOLD, FindingKind
 from outbound_chat.model.jobs import JobState, Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import EventKind
-from outbound_chat.store import scripts
-from outbound_chat.store.records import Place
+from outbound_chat.store import inspection, scripts
+from outbound_chat.store.records import Field
 from outbound_chat.store.scripts import Finding
 
 from .ledger import HOUR_MS, LANE, LEASE_MS, Ledger, lane
@@ -112,7 +113,7 @@ def test_a_call_without_a_lease_whose_worker_died_is_lost_like_any_other(ledger:
     assert 0 < ledger.redis.zscore(ledger.key("leases"), local_id) - ledger.now_ms() <= LEASE_MS
     ledger.lose_leases()
     assert ledger.take().ids == [local_id]
-    assert ledger.head(local_id)[Place.MAYBE_SENT] > 0
+    assert ledger.head(local_id)[Field.MAYBE_SENT] > 0
 
 
 @pytest.mark.parametrize("lost", ["ring:2", "ring:2:acme", "both", "held in two"])
@@ -261,16 +262,16 @@ TAMPERED: dict[str, tuple[Callable[[Ledger, str], object], Callable[[Ledger, str
         False,
     ),
     "open jobs": (
-        lambda ledger, name: ledger.redis.zrem(ledger.key("expiry"), f"{name.split(':')[3]}-1"),
+        lambda ledger, name: ledger.redis.zrem(ledger.key("expiry"), f"{Lane.parse(name).batch}-1"),
         lambda ledger, name: ledger.redis.zadd(
-            ledger.key("expiry"), {f"{name.split(':')[3]}-1": ledger.now_ms() + HOUR_MS}
+            ledger.key("expiry"), {f"{Lane.parse(name).batch}-1": ledger.now_ms() + HOUR_MS}
         ),
         "expiry",
         False,
     ),
     "a batch's accepted": (
-        lambda ledger, name: ledger.redis.hincrby(ledger.keys.batch(name.split(":")[3]), "accepted", -1),
-        lambda ledger, name: ledger.redis.hincrby(ledger.keys.batch(name.split(":")[3]), "accepted", 1),
+        lambda ledger, name: ledger.redis.hincrby(ledger.keys.batch(Lane.parse(name).batch), "accepted", -1),
+        lambda ledger, name: ledger.redis.hincrby(ledger.keys.batch(Lane.parse(name).batch), "accepted", 1),
         "batch",
         True,
     ),
@@ -296,7 +297,7 @@ def test_a_count_that_is_off_is_told_once_and_never_changed(
     assert words(ledger.reconcile()) == [("fault", kind, of)]
     assert ledger.reconcile() == []
     assert ledger.books() == books
-    assert list(ledger.store.faults(ledger.keys)) == [f"{kind}:{of}"]
+    assert list(inspection.faults(ledger.store, ledger.keys)) == [f"{kind}:{of}"]
     event = ledger.events().events[-1]
     assert (event.kind, event.code) == (EventKind.FAULT, kind)
     restore(ledger, name)
@@ -308,11 +309,11 @@ def test_a_batch_whose_book_is_gone_is_told(ledger: Ledger) -> None:
     """What its rows share is gone with it."""
     name = ledger.open_batch(priority=Priority.NORMAL)
     ledger.add(2, lane=name)
-    held = ledger.redis.hgetall(ledger.keys.batch(name.split(":")[3]))
-    ledger.redis.delete(ledger.keys.batch(name.split(":")[3]))
+    held = ledger.redis.hgetall(ledger.keys.batch(Lane.parse(name).batch))
+    ledger.redis.delete(ledger.keys.batch(Lane.parse(name).batch))
 
     assert words(ledger.reconcile()) == [("fault", "book", name)]
-    ledger.redis.hset(ledger.keys.batch(name.split(":")[3]), mapping=held)
+    ledger.redis.hset(ledger.keys.batch(Lane.parse(name).batch), mapping=held)
     ledger.reconcile()
 
 

@@ -12,7 +12,7 @@ import redis
 from redis.exceptions import AskError, ClusterError, MovedError, ResponseError, TryAgainError
 
 from outbound_chat import AsyncOutboundChat, Job, JobState, OutboundChat, StoreUnavailable
-from outbound_chat.store import Store
+from outbound_chat.store import Store, inspection
 from outbound_chat.store.faults import translated
 from outbound_chat.store.scripts._loader import load_script
 from tests.support.clusters import Cluster, Node, SlotMove, move_at_once, slot_of
@@ -127,7 +127,7 @@ def test_no_job_is_unknown_and_no_key_forgotten(move: SlotMove) -> None:
                     answer()
         assert patient.status(job.id).state is JobState.QUEUED
     with Store(move.cluster.url, seconds=PATIENT) as store:
-        assert store.books(store.keys(BUDGET)) == {"accepted": 1, "waiting": 1}
+        assert inspection.counts(store, store.keys(BUDGET)) == {"accepted": 1, "waiting": 1}
 
 
 def _enqueue(chat: OutboundChat, *, fsync: bool = False) -> Job:
@@ -193,8 +193,12 @@ def test_what_is_read_without_a_script_is_right_at_every_stage(move: SlotMove) -
         wake = store.redis.lrange(keys.wake, 0, -1)
         assert wake
         for stage in stages(move):
-            assert store.books(keys) == {"accepted": 5, "waiting": 5}, stage
-            assert (store.faults(keys), store.strangers(keys), store.pace(keys)) == ({}, [], (0.0, 0.0)), stage
+            assert inspection.counts(store, keys) == {"accepted": 5, "waiting": 5}, stage
+            assert (
+                inspection.faults(store, keys),
+                inspection.foreign_keys(store, keys),
+                inspection.rates(store, keys),
+            ) == ({}, [], (0.0, 0.0)), stage
             with store.listen(keys.done("x")):
                 move.target.run("PUBLISH", keys.done("x"), "sent")
         signal = store.wait_for_signal([keys.wake], 1)

@@ -1,6 +1,7 @@
 """What was asked for leaves Redis: at the end of the job, or as soon as it can't be replayed any more."""
 
 from outbound_chat.model.jobs import JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
 
 from .ledger import DAY_MS, HOUR_MS, REQUEST, Ledger
@@ -9,7 +10,7 @@ SHARED = '{"text":"Hello"}'
 
 
 def shared(ledger: Ledger, lane: str) -> str | None:
-    return ledger.run(scripts.read_shared(ledger.keys, lane.split(":")[3]))
+    return ledger.run(scripts.read_shared(ledger.keys, Lane.parse(lane).batch))
 
 
 def test_a_failed_job_keeps_its_request_for_a_while_and_its_record_for_longer(ledger: Ledger) -> None:
@@ -38,7 +39,7 @@ def test_nothing_is_kept_for_replays_where_nobody_wants_them(ledger: Ledger) -> 
 
     assert ledger.request(local_id) == ""
     assert shared(ledger, lane) is None
-    assert ledger.run(scripts.read_batch(ledger.keys, lane.split(":")[3]))
+    assert ledger.run(scripts.read_batch(ledger.keys, Lane.parse(lane).batch))
     assert "forget" not in ledger.names()
 
 

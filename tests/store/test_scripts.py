@@ -9,9 +9,10 @@ import pytest
 import redis
 
 from outbound_chat.model.api_keys import NewApiKey, Scope
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import KINDS, Keys, ScriptCall, Store, scripts
-from outbound_chat.store.records import PLACES_OF_ALL, RECORD_VERSION, Place
-from outbound_chat.store.scripts import Result, WebhookResult
+from outbound_chat.store.records import FIELDS_OF_ALL, RECORD_VERSION, Field
+from outbound_chat.store.scripts import Outcome, Result, WebhookResult
 from outbound_chat.store.scripts._loader import BRING_JOBS, load_script
 
 from .ledger import LANE, Ledger, new_job
@@ -25,7 +26,7 @@ FILES = {
     for file in folder.iterdir()
 }
 SCRIPTS = sorted(FILES)
-RESULT = Result(local_id="id", claim="claim", outcome="sent")
+RESULT = Result(local_id="id", claim="claim", outcome=Outcome.SENT)
 A_KEY = NewApiKey(name="n", scopes=(Scope.READ,))
 LIBRARIES = {file.name.removesuffix(".lua") for file in (FOLDER / "lib").iterdir()} - {"base", "fields"}
 MOST_NAMES = 90
@@ -40,14 +41,14 @@ def names_in(text: str) -> set[str]:
 def a_call(script: str, items: int) -> ScriptCall[Any]:
     """A call of the script, for so many jobs."""
     made: dict[str, ScriptCall[Any]] = {
-        "submit": scripts.submit(KEYS, lane=LANE, max_age_ms=1, rejected=0, jobs=[new_job()] * items),
+        "submit": scripts.submit(KEYS, lane=Lane.parse(LANE), max_age_ms=1, rejected=0, jobs=[new_job()] * items),
         "claim": scripts.claim(KEYS, pump="p", claim_id="c", wanted=1, lease_ms=1, linger_ms=0, nonce="n"),
         "finish": scripts.finish(KEYS, [RESULT] * items),
         "renew": scripts.renew(KEYS, pump="p", load="full", lease_ms=1, leased=[("id", "claim")] * items),
         "leave": scripts.leave(KEYS, pump="p", warm=True, unanswered=""),
         "tend": scripts.tend(KEYS, worker="w", version="v"),
         "cancel": scripts.cancel(KEYS, "id"),
-        "open_batch": scripts.open_batch(KEYS, batch="b", lane=LANE, name="n", shared="{}"),
+        "open_batch": scripts.open_batch(KEYS, batch="b", lane=Lane.parse(LANE), name="n", shared="{}"),
         "close_batch": scripts.close_batch(KEYS, batch="b", rejected=0),
         "read_idem": scripts.used_keys(KEYS, None, ["i"] * items),
         "read_jobs": scripts.read_jobs(KEYS, ["id"] * items),
@@ -56,7 +57,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_rows": scripts.read_rows(KEYS, batch="b", first=1, count=1),
         "read_budget": scripts.read_budget(KEYS, []),
         "read_lanes": scripts.read_lanes(KEYS, 1),
-        "read_pace": scripts.read_pace(KEYS, LANE),
+        "read_pace": scripts.read_pace(KEYS, Lane.parse(LANE)),
         "read_shared": scripts.read_shared(KEYS, "b"),
         "configure": scripts.configure(
             KEYS, version="v", rate=1, burst=1, max_pumps=1, keep_ms=1, keep_requests_ms=1, senders={}, weights={}
@@ -65,7 +66,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "release": scripts.release(KEYS, scope="budget"),
         "read_holds": scripts.read_holds(KEYS),
         "cancel_many": scripts.cancel_many(KEYS, scope="batch:b", first=True),
-        "read_dead": scripts.read_dead(KEYS, state="", code="", after="", count=1),
+        "read_dead": scripts.read_dead(KEYS, state="", code="", after=None, count=1),
         "count_dead": scripts.count_dead(KEYS),
         "read_request": scripts.read_request(KEYS, "id"),
         "read_events": scripts.read_events(KEYS, since=0, count=1),
@@ -73,7 +74,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
             KEYS,
             old="o",
             local_id="n",
-            lane=LANE,
+            lane=Lane.parse(LANE),
             max_age_ms=1,
             parts=1,
             token="t",
@@ -196,7 +197,7 @@ def test_the_places_of_a_record_are_the_same_on_both_sides() -> None:
         if "," in names:
             places |= dict(zip(names.split(", "), map(int, numbers.split(", ")), strict=True))
 
-    assert places == {place.name: place.value + 1 for place in Place}
+    assert places == {place.name: place.value + 1 for place in Field}
     assert f"records.NEWEST_VERSION = {RECORD_VERSION}\n" in text_of("lib/records")
 
 
@@ -204,7 +205,7 @@ def test_a_new_record_has_all_places(ledger: Ledger) -> None:
     """The scripts set aside a record with fewer."""
     (local_id,) = ledger.add(1)
 
-    assert len(ledger.head(local_id)) == PLACES_OF_ALL
+    assert len(ledger.head(local_id)) == FIELDS_OF_ALL
 
 
 def test_every_kind_of_key_has_a_pattern_of_its_own() -> None:

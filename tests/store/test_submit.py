@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from outbound_chat.client.steps.new_job import fresh_job
 from outbound_chat.model.jobs import JobState
-from outbound_chat.store.records import from_ms
+from outbound_chat.model.lanes import Lane
+from outbound_chat.model.times import from_ms
 from outbound_chat.store.scripts import Other, Submitted
 
 from .ledger import BUDGET, DAY_MS, HOUR_MS, LANE, REQUEST, Ledger, lane, new_job
@@ -124,7 +125,7 @@ def test_what_the_client_answers_is_what_it_would_read(ledger: Ledger) -> None:
 
     assert isinstance(answer, Submitted)
     for job in jobs:
-        assert fresh_job(BUDGET, job, name, answer.now_ms, DAY_MS) == ledger.job(job.local_id)
+        assert fresh_job(BUDGET, job, Lane.parse(name), answer.now_ms, DAY_MS) == ledger.job(job.local_id)
 
 
 def test_a_server_that_lost_its_scripts_is_given_them_again(ledger: Ledger) -> None:

@@ -179,8 +179,8 @@ def test_a_batch_whose_last_job_is_suppressed_is_final(ledger: Ledger) -> None:
     ledger.suppress(NUMBER)
 
     ledger.claim()
-    assert ledger.batch(batch)["failed"] == "2"
-    assert int(ledger.batch(batch)["final_at"]) > 0
+    assert ledger.batch(batch).failed == 2
+    assert ledger.batch(batch).final_at > 0
 
 
 def test_a_suppressed_job_is_no_probe(ledger: Ledger) -> None:

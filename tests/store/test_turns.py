@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store.scripts import Empty
 
 from .ledger import Ledger, lane
@@ -65,8 +66,8 @@ def test_the_lanes_of_a_tenant_take_turns(ledger: Ledger) -> None:
 
     jobs = ledger.take(40).jobs
     assert Counter(job.batch for job in jobs) == {
-        campaigns[0].split(":")[3]: 10,
-        campaigns[1].split(":")[3]: 10,
+        Lane.parse(campaigns[0]).batch: 10,
+        Lane.parse(campaigns[1]).batch: 10,
         "": 20,
     }
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from outbound_chat.store.records import Place
+from outbound_chat.store.records import Field
 
 from .ledger import HOUR_MS, LANE, Ledger
 
@@ -30,7 +30,7 @@ WRONG_PLACES = (
 def _head_with(place: str, value: str) -> str:
     """A record that is right but for one place."""
     head = [json.dumps(part) for part in HEAD]
-    head[Place[place] : Place[place] + 1] = [value]
+    head[Field[place] : Field[place] + 1] = [value]
     return f"[{','.join(head)}]\n{{}}"
 
 
@@ -80,7 +80,7 @@ def test_a_waiting_job_is_set_aside(ledger: Ledger, record: str | bytes | list[s
     assert ledger.books() == {"accepted": 3, "leased": 2, "unreadable": 1}
     for local_id in taken.ids:
         ledger.finish(local_id, taken.claim, "sent", contact_id="contact-1")
-    assert ledger.batch(name)["final_at"] != ""
+    assert ledger.batch(name).final_at != 0
 
 
 @broken
@@ -98,7 +98,7 @@ def test_a_job_that_is_being_called_is_set_aside_when_its_lease_ends(
     ledger.lose_leases()
     assert ledger.redis.zrange(ledger.key("unreadable"), 0, -1) == [local_id]
     assert ledger.books() == {"accepted": 1, "unreadable": 1}
-    assert ledger.batch(name)["final_at"] != ""
+    assert ledger.batch(name).final_at != 0
 
 
 @broken

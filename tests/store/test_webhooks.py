@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from outbound_chat.model.jobs import JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
-from outbound_chat.store.records import PLACES_OF_ALL, RECORD_VERSION, Place
+from outbound_chat.store.records import FIELDS_OF_ALL, RECORD_VERSION, Field
 from outbound_chat.store.scripts import ClaimedWebhook, ClaimedWebhooks, WebhookResult
 from outbound_chat_config import callback_host
 
@@ -84,7 +85,7 @@ def test_jobs_without_a_callback_leave_nothing_behind(ledger: Ledger) -> None:
     (local_id,) = sent(ledger)
 
     assert not [name for name in ledger.names() if "hook" in name]
-    assert len(ledger.head(local_id)) == PLACES_OF_ALL
+    assert len(ledger.head(local_id)) == FIELDS_OF_ALL
     assert claim(ledger) == []
 
 
@@ -116,9 +117,9 @@ def test_a_late_contact_is_told_as_a_second_end(ledger: Ledger) -> None:
 def test_a_batch_tells_of_its_jobs_and_of_its_end(ledger: Ledger) -> None:
     """Its URL is stored once; a row of it costs no byte more while it waits."""
     name = ledger.open_batch(callback=URL)
-    batch = name.split(":")[3]
+    batch = Lane.parse(name).batch
     ledger.submit(new_job(f"{batch}-1"), new_job(f"{batch}-2", callback=OTHER), lane=name)
-    assert len(ledger.head(f"{batch}-1")) == PLACES_OF_ALL
+    assert len(ledger.head(f"{batch}-1")) == FIELDS_OF_ALL
     taken = ledger.take(2)
     for id_ in taken.ids:
         ledger.finish(id_, taken.claim, "sent", contact_id=id_)
@@ -144,7 +145,7 @@ def test_a_sender_tells_of_all_that_has_no_url_of_its_own(ledger: Ledger) -> Non
     assert found == {
         f"{own}.sent": ("other.example.com:8443", OTHER),
         f"{plain}.sent": (HOST, ""),
-        f"{name.split(':')[3]}.finished": (HOST, ""),
+        f"{Lane.parse(name).batch}.finished": (HOST, ""),
     }
 
 
@@ -168,8 +169,8 @@ def test_a_job_with_a_callback_can_be_replayed_although_it_was_not_yet(ledger: L
     ledger.attempt("failed", code="refused")
 
     assert ledger.job(old).replayed_by is None
-    assert ledger.replay(old).word == "ok"
-    assert ledger.replay(old).word == "replayed"
+    assert ledger.replay(old).outcome == "ok"
+    assert ledger.replay(old).outcome == "replayed"
 
 
 def test_one_courier_works_at_a_time(ledger: Ledger) -> None:
@@ -339,11 +340,11 @@ def test_webhooks_that_nobody_posts_go_with_what_they_tell_of(ledger: Ledger) ->
 def test_the_end_of_a_newer_versions_job_is_left_to_its_couriers(ledger: Ledger) -> None:
     """In a rolling upgrade an old courier must not drop what it can't read."""
     (local_id,) = sent(ledger, callback=URL)
-    ledger.rewrite(local_id, {Place.VERSION: RECORD_VERSION + 1})
+    ledger.rewrite(local_id, {Field.VERSION: RECORD_VERSION + 1})
     assert claim(ledger) == []
     ledger.run_out(f"hooks:{HOST}")
     ledger.run_out("hooks")
-    ledger.rewrite(local_id, {Place.VERSION: RECORD_VERSION})
+    ledger.rewrite(local_id, {Field.VERSION: RECORD_VERSION})
 
     assert [webhook.name for webhook in claim(ledger)] == [f"{local_id}.sent"]
 
@@ -395,7 +396,7 @@ def test_whoever_reads_a_job_sees_what_became_of_its_webhook(ledger: Ledger) -> 
     settle(ledger, webhook, "delivered", host_is="up")
     assert told(ledger, local_id) == ("delivered", "")
     assert 0 < ledger.store.redis.pttl(f"{ledger.keys.base}j:{local_id}") <= left_ms, "it lives no longer by it"
-    assert ledger.head(local_id)[Place.CALLBACK] == URL
+    assert ledger.head(local_id)[Field.CALLBACK] == URL
 
 
 def test_the_webhook_that_a_job_shows_is_that_of_its_last_end(ledger: Ledger) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from outbound_chat import AsyncOutboundChat, OutboundChat, UnknownJob, WaitReason, Why
 from outbound_chat.model.jobs import Priority
-from outbound_chat.store import AsyncStore, scripts
-from outbound_chat.store.records import from_ms
+from outbound_chat.model.lanes import Lane
+from outbound_chat.model.times import from_ms
+from outbound_chat.store import AsyncStore, inspection, scripts
 from outbound_chat.store.scripts import Claimed, Empty, Held, Paced, Unconfigured
 from tests.support.harness import sender
 
@@ -131,7 +132,7 @@ def instance_held(ledger: Ledger) -> str:
 
 def batch_held(ledger: Ledger) -> str:
     name = ledger.open_batch()
-    ledger.hold(f"batch:{name.split(':')[3]}", "wrong text")
+    ledger.hold(f"batch:{Lane.parse(name).batch}", "wrong text")
     return ledger.add(lane=name)[0]
 
 
@@ -139,7 +140,7 @@ def of_a_batch_that_is_being_cancelled(ledger: Ledger) -> str:
     """The last of more jobs than one script cancels."""
     name = ledger.open_batch()
     ids = ledger.add(201, lane=name, watched=False)
-    ledger.run(scripts.cancel_many(ledger.keys, scope=f"batch:{name.split(':')[3]}", first=True))
+    ledger.run(scripts.cancel_many(ledger.keys, scope=f"batch:{Lane.parse(name).batch}", first=True))
     return ids[-1]
 
 
@@ -543,7 +544,7 @@ def test_a_key_that_one_of_the_workers_has_is_enough(ledger: Ledger) -> None:
     ledger.tend(worker="worker-2", key_ids=["newkey", "oldkey"])
     assert why(ledger, local_id).reason is R.NEXT
 
-    ledger.store.forget_worker(ledger.keys, "worker-2", "v1", ["newkey", "oldkey"])
+    inspection.forget_worker(ledger.store, ledger.keys, "worker-2", "v1", ["newkey", "oldkey"])
     assert why(ledger, local_id).reason is R.NO_KEY
     ledger.redis.delete(ledger.key("workers"))
     assert why(ledger, local_id).reason is R.NO_WORKER
@@ -556,7 +557,7 @@ def test_the_end_of_jobs_whose_key_no_worker_has_is_not_predicted(ledger: Ledger
     ledger.add(3, lane=name, request="sealed:oldkey::token" if sealed == "job" else "{}")
     ledger.tend(key_ids=["newkey"])
     chat = OutboundChat(store=ledger.store, key_prefix=PREFIX)
-    batch_id = f"{BUDGET}.{name.split(':')[3]}"
+    batch_id = f"{BUDGET}.{Lane.parse(name).batch}"
     batch = chat.batch(batch_id)
     assert (batch.expected_end, batch.held_by) == (None, "no worker has the encryption key oldkey")
     assert chat.batches(open=True).batches[0].held_by == batch.held_by

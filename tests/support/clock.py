@@ -6,8 +6,8 @@ from functools import cache
 
 from redis.exceptions import NoScriptError
 
+from outbound_chat.model.times import from_ms, to_ms
 from outbound_chat.store import ScriptCall, Store
-from outbound_chat.store.records import from_ms, to_ms
 from outbound_chat.store.scripts._loader import load_script
 from tests.support.waiting import T
 

@@ -14,7 +14,7 @@ from typing import Any
 import tomlkit
 
 from outbound_chat.client import OutboundChat
-from outbound_chat.store import Store
+from outbound_chat.store import Store, inspection
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.local.processes import spawn
@@ -183,7 +183,7 @@ class Harness:
     def books_add_up(self) -> bool:
         """Whether every job that the budget accepted is in exactly one place."""
         with Store(self.server.url) as store:
-            books = store.books(store.keys("main"))
+            books = inspection.counts(store, store.keys("main"))
         places = ("waiting", "leased", "sent", "failed", "expired", "cancelled", "uncertain", "unreadable")
         return books.get("accepted", 0) == sum(books.get(place, 0) for place in places)
 
@@ -191,8 +191,8 @@ class Harness:
         """What the wakers told of or put right; nothing, unless a test breaks the ledger."""
         with Store(self.server.url) as store:
             keys = store.keys("main")
-            mended = store.books(keys).get("mended", 0)
-            return {**store.faults(keys), **({"mended": mended} if mended else {})}
+            mended = inspection.counts(store, keys).get("mended", 0)
+            return {**inspection.faults(store, keys), **({"mended": mended} if mended else {})}
 
     def close(self) -> None:
         """Ends everything, the last started first."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from outbound_chat import InvalidJob, JobState
+from outbound_chat.store import inspection
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY, Fault, FaultKind
 from tests.support.harness import Harness
 from tests.worker.night import DAY, Night, at
@@ -103,7 +104,7 @@ def test_a_job_that_could_never_go_is_refused(night: Night) -> None:
 
     assert [(error.field, error.code) for error in late.value.errors] == [("expires_at", "invalid_time")]
     assert [(error.field, error.code) for error in never.value.errors] == [("sender", "not_allowed")]
-    assert night.runtime.store.books(night.runtime.keys("main")) == {}
+    assert inspection.counts(night.runtime.store, night.runtime.keys("main")) == {}
 
 
 def test_urgent_jobs_wait_unless_their_sender_says_otherwise(night: Night) -> None:
@@ -139,7 +140,7 @@ def test_a_job_whose_turn_comes_at_night_goes_back_until_morning(night: Night) -
     night.store.now = at("12 20:00")
     jobs = [night.chat.enqueue(sender="support", to=LONDON, text="Hello") for _ in range(5)]
     other = night.chat.enqueue(sender="awake", to=LONDON, text="Hello")
-    tokens = night.store.budget_settings(night.runtime.keys("main"))["burst"]
+    tokens = inspection.budget_settings(night.store, night.runtime.keys("main"))["burst"]
 
     assert night.work(at("12 21:00")) == 1
     assert night.chat.status(other.id).state is JobState.SENT

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound
 from botocore.loaders import create_loader
 from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
+from outbound_chat.store.scripts import Outcome
 from outbound_chat_config import RetrySettings, Sender, WorkerSettings
 from outbound_chat_worker.backoff import backoff
 from outbound_chat_worker.connect import UNANSWERED, Connect, NoContactId, NotOfAws
@@ -20,7 +21,6 @@ from outbound_chat_worker.pump.retry import (
     BY_EXCEPTION,
     BY_STATUS,
     UNFORESEEN_ERROR,
-    Decision,
     Stops,
     Verdict,
     judge,
@@ -40,26 +40,26 @@ from tests.support.tls import make_certificates
 from tests.support.waiting import wait_until
 
 EXPECTED = {
-    FaultKind.THROTTLING: (Decision.SNOOZE, "throttled", False),
-    FaultKind.TOO_MANY_REQUESTS: (Decision.SNOOZE, "throttled", False),
-    FaultKind.BARE_429: (Decision.SNOOZE, "throttled", False),
-    FaultKind.THROTTLING_400: (Decision.SNOOZE, "throttled", False),
-    FaultKind.LIMIT_EXCEEDED: (Decision.HOLD, "chats_full", False),
-    FaultKind.CONFLICT: (Decision.RETRY, "conflict", False),
-    FaultKind.INTERNAL_ERROR: (Decision.RETRY, "service_error", True),
-    FaultKind.INTERNAL_ERROR_AFTER_ACCEPTING: (Decision.RETRY, "service_error", True),
-    FaultKind.UNAVAILABLE: (Decision.RETRY, "service_error", True),
-    FaultKind.HANG_UP: (Decision.RETRY, "no_answer", True),
-    FaultKind.HANG_UP_AFTER_ACCEPTING: (Decision.RETRY, "no_answer", True),
-    FaultKind.LATE: (Decision.RETRY, "no_answer", True),
-    FaultKind.GARBAGE: (Decision.RETRY, "no_answer", True),
-    FaultKind.NO_CONTACT_ID: (Decision.RETRY, "no_answer", True),
-    FaultKind.HALF_ANSWER: (Decision.RETRY, "no_answer", True),
-    FaultKind.ACCESS_DENIED: (Decision.HOLD, "access_denied", False),
-    FaultKind.NOT_FOUND: (Decision.HOLD, "not_found", False),
-    FaultKind.EXPIRED_TOKEN: (Decision.HOLD, "credentials", False),
-    FaultKind.INVALID_SIGNATURE: (Decision.HOLD, "credentials", False),
-    FaultKind.INVALID: (Decision.FAIL, "refused", False),
+    FaultKind.THROTTLING: (Outcome.SNOOZE, "throttled", False),
+    FaultKind.TOO_MANY_REQUESTS: (Outcome.SNOOZE, "throttled", False),
+    FaultKind.BARE_429: (Outcome.SNOOZE, "throttled", False),
+    FaultKind.THROTTLING_400: (Outcome.SNOOZE, "throttled", False),
+    FaultKind.LIMIT_EXCEEDED: (Outcome.HOLD, "chats_full", False),
+    FaultKind.CONFLICT: (Outcome.RETRY, "conflict", False),
+    FaultKind.INTERNAL_ERROR: (Outcome.RETRY, "service_error", True),
+    FaultKind.INTERNAL_ERROR_AFTER_ACCEPTING: (Outcome.RETRY, "service_error", True),
+    FaultKind.UNAVAILABLE: (Outcome.RETRY, "service_error", True),
+    FaultKind.HANG_UP: (Outcome.RETRY, "no_answer", True),
+    FaultKind.HANG_UP_AFTER_ACCEPTING: (Outcome.RETRY, "no_answer", True),
+    FaultKind.LATE: (Outcome.RETRY, "no_answer", True),
+    FaultKind.GARBAGE: (Outcome.RETRY, "no_answer", True),
+    FaultKind.NO_CONTACT_ID: (Outcome.RETRY, "no_answer", True),
+    FaultKind.HALF_ANSWER: (Outcome.RETRY, "no_answer", True),
+    FaultKind.ACCESS_DENIED: (Outcome.HOLD, "access_denied", False),
+    FaultKind.NOT_FOUND: (Outcome.HOLD, "not_found", False),
+    FaultKind.EXPIRED_TOKEN: (Outcome.HOLD, "credentials", False),
+    FaultKind.INVALID_SIGNATURE: (Outcome.HOLD, "credentials", False),
+    FaultKind.INVALID: (Outcome.FAILED, "refused", False),
 }
 
 
@@ -112,7 +112,7 @@ def test_a_fault_is_judged_as_the_table_says(sandbox: SandboxClient, kind: Fault
         _call(sandbox.url, Connect(IMPATIENT if late else SETTINGS))
 
     rule = judge(caught.value).rule
-    assert (rule.decision, rule.code, rule.maybe_sent) == EXPECTED[kind]
+    assert (rule.outcome, rule.code, rule.maybe_sent) == EXPECTED[kind]
     assert wait_until(lambda: sandbox.stats().calls, what="the call") == 1, "boto3 retried by itself"
 
 
@@ -123,7 +123,7 @@ def test_a_connection_that_never_stood_sent_nothing() -> None:
         _call("http://127.0.0.1:9")
 
     rule = judge(caught.value).rule
-    assert (rule.decision, rule.code, rule.maybe_sent) == (Decision.RETRY, "unreachable", False)
+    assert (rule.outcome, rule.code, rule.maybe_sent) == (Outcome.RETRY, "unreachable", False)
 
 
 @pytest.mark.usefixtures("_credentials")
@@ -147,7 +147,7 @@ def test_a_certificate_that_is_refused_sent_nothing(
         _call(f"https://127.0.0.1:{proxy.port}")
 
     rule = judge(caught.value).rule
-    assert (rule.decision, rule.code, rule.maybe_sent) == (Decision.RETRY, "unreachable", False)
+    assert (rule.outcome, rule.code, rule.maybe_sent) == (Outcome.RETRY, "unreachable", False)
 
 
 def test_a_profile_that_does_not_exist_holds_the_sender(sandbox: SandboxClient) -> None:
@@ -160,7 +160,7 @@ def test_a_profile_that_does_not_exist_holds_the_sender(sandbox: SandboxClient) 
 
 def test_missing_credentials_hold_the_sender() -> None:
     """The role of a machine may be attached late."""
-    assert judge(NoCredentialsError()).rule.decision is Decision.HOLD
+    assert judge(NoCredentialsError()).rule.outcome is Outcome.HOLD
 
 
 def test_what_nobody_foresaw_is_retried_as_maybe_sent() -> None:
@@ -176,8 +176,8 @@ def test_what_nobody_foresaw_before_the_call_left_is_no_sign_of_a_contact() -> N
     """Such a job ends `failed`, and may be enqueued again without a doubt."""
     verdict = judge(AttributeError("no access_key"), left=False)
 
-    assert (verdict.rule.decision, verdict.rule.code, verdict.rule.maybe_sent) == (
-        Decision.RETRY,
+    assert (verdict.rule.outcome, verdict.rule.code, verdict.rule.maybe_sent) == (
+        Outcome.RETRY,
         "unexpected_error",
         False,
     )
@@ -226,8 +226,8 @@ def stranger() -> Iterator[str]:
 
 PAGE = b"<html><body><h1>Not here</h1>Ask +12025550123</body></html>"
 OF_AWS = {"x-amzn-RequestId": "1b2c3d4e"}
-FOREIGN = (Decision.HOLD, "foreign_answer", False)
-SERVICE = (Decision.RETRY, "service_error", True)
+FOREIGN = (Outcome.HOLD, "foreign_answer", False)
+SERVICE = (Outcome.RETRY, "service_error", True)
 
 
 @pytest.mark.usefixtures("_credentials")
@@ -249,16 +249,16 @@ SERVICE = (Decision.RETRY, "service_error", True)
         (405, {"x-amz-request-id": "1b2c3d4e"}, b"<Error><Code>MethodNotAllowed</Code></Error>", FOREIGN),
         # Whoever answers, these mean the same.
         (408, {}, PAGE, SERVICE),
-        (429, {}, PAGE, (Decision.SNOOZE, "throttled", False)),
+        (429, {}, PAGE, (Outcome.SNOOZE, "throttled", False)),
         (500, {}, PAGE, SERVICE),
         (502, {}, PAGE, SERVICE),
         # AWS refuses this one call.
-        (400, {**OF_AWS, "x-amzn-ErrorType": "NewException"}, b"{}", (Decision.FAIL, "unexpected_answer", False)),
-        (403, OF_AWS, b"{}", (Decision.HOLD, "access_denied", False)),
+        (400, {**OF_AWS, "x-amzn-ErrorType": "NewException"}, b"{}", (Outcome.FAILED, "unexpected_answer", False)),
+        (403, OF_AWS, b"{}", (Outcome.HOLD, "access_denied", False)),
     ],
 )
 def test_an_answer_that_is_not_of_connect_holds_the_sender(
-    stranger: str, status: int, headers: dict[str, str], body: bytes, expected: tuple[Decision, str, bool]
+    stranger: str, status: int, headers: dict[str, str], body: bytes, expected: tuple[Outcome, str, bool]
 ) -> None:
     """A proxy that is set up wrongly for an hour must not fail the campaign."""
     _Stranger.answer = (status, headers, body)
@@ -266,7 +266,7 @@ def test_an_answer_that_is_not_of_connect_holds_the_sender(
         _call(stranger)
 
     verdict = judge(caught.value)
-    assert (verdict.rule.decision, verdict.rule.code, verdict.rule.maybe_sent) == expected
+    assert (verdict.rule.outcome, verdict.rule.code, verdict.rule.maybe_sent) == expected
     assert "12025550123" not in verdict.message
 
 
@@ -385,13 +385,13 @@ def test_the_code_of_a_stranger_repeats_no_number(stranger: str, connect: Connec
 @pytest.mark.parametrize(
     ("headers", "body", "expected"),
     [
-        ({"Content-Type": "text/html"}, PAGE, (Decision.HOLD, "foreign_answer", True)),
-        ({}, b"{}", (Decision.HOLD, "foreign_answer", True)),
-        (OF_AWS, b"{}", (Decision.RETRY, "no_answer", True)),
+        ({"Content-Type": "text/html"}, PAGE, (Outcome.HOLD, "foreign_answer", True)),
+        ({}, b"{}", (Outcome.HOLD, "foreign_answer", True)),
+        (OF_AWS, b"{}", (Outcome.RETRY, "no_answer", True)),
     ],
 )
 def test_a_success_that_is_not_of_connect_holds_the_sender(
-    stranger: str, headers: dict[str, str], body: bytes, expected: tuple[Decision, str, bool]
+    stranger: str, headers: dict[str, str], body: bytes, expected: tuple[Outcome, str, bool]
 ) -> None:
     """As the page is with which a network asks to log in: nobody would know of any job whether it was sent."""
     _Stranger.answer = (200, headers, body)
@@ -399,7 +399,7 @@ def test_a_success_that_is_not_of_connect_holds_the_sender(
         _call(stranger)
 
     verdict = judge(caught.value)
-    assert (verdict.rule.decision, verdict.rule.code, verdict.rule.maybe_sent) == expected
+    assert (verdict.rule.outcome, verdict.rule.code, verdict.rule.maybe_sent) == expected
     assert "12025550123" not in verdict.message
 
 
@@ -420,18 +420,18 @@ def test_a_wait_may_be_written_in_any_way(stranger: str, said: str, seconds: int
 @pytest.mark.parametrize(
     ("code", "status", "expected"),
     [
-        ("NotAuthorized", 400, (Decision.HOLD, "access_denied", False)),
-        ("NotAuthorized", 401, (Decision.HOLD, "access_denied", False)),
+        ("NotAuthorized", 400, (Outcome.HOLD, "access_denied", False)),
+        ("NotAuthorized", 401, (Outcome.HOLD, "access_denied", False)),
         ("RequestAbortedException", 400, SERVICE),
-        ("MissingAuthenticationToken", 403, (Decision.HOLD, "credentials", False)),
+        ("MissingAuthenticationToken", 403, (Outcome.HOLD, "credentials", False)),
     ],
 )
 def test_errors_that_all_services_have_in_common_stop_no_job(
-    code: str, status: int, expected: tuple[Decision, str, bool]
+    code: str, status: int, expected: tuple[Outcome, str, bool]
 ) -> None:
     """A right that is missing is a matter of the sender, whatever AWS calls it."""
     rule = judge(_answer(code, status)).rule
-    assert (rule.decision, rule.code, rule.maybe_sent) == expected
+    assert (rule.outcome, rule.code, rule.maybe_sent) == expected
 
 
 def _answer(code: str, status: int) -> ClientError:
@@ -451,14 +451,14 @@ LEGACY_ANSWERS = [one["applies_when"]["response"] for one in LEGACY if "response
 @pytest.mark.parametrize("code", sorted(THROTTLING - {"LimitExceededException"}))
 def test_what_botocore_takes_for_throttling_is_throttling(code: str, status: int) -> None:
     """Its lists are the floor: AWS has answered so, somewhere."""
-    assert judge(_answer(code, status)).rule.decision is Decision.SNOOZE
+    assert judge(_answer(code, status)).rule.outcome is Outcome.SNOOZE
 
 
 @pytest.mark.parametrize("code", TRANSIENT._transient_error_codes)
 def test_what_botocore_takes_for_transient_is_tried_again(code: str) -> None:
     """Of a request that timed out nobody knows how far it came."""
     rule = judge(_answer(code, 400)).rule
-    assert rule.decision in {Decision.RETRY, Decision.SNOOZE}
+    assert rule.outcome in {Outcome.RETRY, Outcome.SNOOZE}
     assert rule.maybe_sent is (code not in THROTTLING)
 
 
@@ -466,7 +466,7 @@ def test_what_botocore_takes_for_transient_is_tried_again(code: str) -> None:
 def test_statuses_that_botocore_takes_for_transient_are_tried_again(status: int) -> None:
     """The contact may have been started."""
     rule = judge(_answer("", status)).rule
-    assert (rule.decision, rule.maybe_sent) == (Decision.RETRY, True)
+    assert (rule.outcome, rule.maybe_sent) == (Outcome.RETRY, True)
 
 
 @pytest.mark.parametrize("kind", TRANSIENT._transient_exception_cls)
@@ -476,21 +476,21 @@ def test_faults_of_a_connection_that_botocore_takes_for_transient_are_tried_agai
     while kinds:
         one = kinds.pop()
         kinds += one.__subclasses__()
-        assert judge(one.__new__(one)).rule.decision is Decision.RETRY, one
+        assert judge(one.__new__(one)).rule.outcome is Outcome.RETRY, one
 
 
 @pytest.mark.parametrize("answer", LEGACY_ANSWERS, ids=str)
 def test_what_the_legacy_mode_of_botocore_tries_again_is_tried_again(answer: dict[str, Any]) -> None:
     """It has a list of its own."""
     error = _answer(answer.get("service_error_code", ""), answer["http_status_code"])
-    assert judge(error).rule.decision in {Decision.RETRY, Decision.SNOOZE}
+    assert judge(error).rule.outcome in {Outcome.RETRY, Outcome.SNOOZE}
 
 
 def test_every_hold_says_when_its_first_probe_goes() -> None:
     """Without a wait the probes would be a burst of refused calls."""
     rules = [*BY_AWS_CODE.values(), *BY_STATUS.values(), *(rule for _, rule in BY_EXCEPTION)]
 
-    assert all(bool(rule.wait) is (rule.decision is Decision.HOLD) for rule in rules)
+    assert all(bool(rule.wait) is (rule.outcome is Outcome.HOLD) for rule in rules)
 
 
 def test_full_chats_hold_the_instance() -> None:

@@ -37,7 +37,7 @@ class Runtime:
         """The part of the request that the jobs of a batch share, by budget and batch."""
 
     def _read_shared_request(self, budget: str, batch: str) -> ChatRequest:
-        shared = self.store.shared_request(self.store.keys(budget), batch)
+        shared = self.store.run(scripts.read_shared(self.store.keys(budget), batch))
         if shared is None:
             # Without what the rows share, customers would get a part of their message, or none.
             raise UnreadableRequest("what the rows of its batch share is gone, or another program wrote over it")

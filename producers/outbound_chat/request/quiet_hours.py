@@ -7,8 +7,8 @@ Redis. The one idea: a number may be in several time zones, and all of them must
 from functools import lru_cache
 
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.times import from_ms, to_ms
 from outbound_chat.request import zones_of, zones_of_country
-from outbound_chat.store.records import from_ms, to_ms
 from outbound_chat_config import QuietHours, Sender, find_zone
 
 _MINUTE_MS = 60_000

@@ -1,14 +1,13 @@
 """The ledger: what Redis holds, and the only ways to change it.
 
 Not for policy (what to retry, how to validate) and not for Celery. The one idea: Redis holds the truth, and every
-change of a job's state is one atomic Lua script; `calls` has a typed function for each, a store runs them.
+change of a job's state is one atomic Lua script; `scripts` has a typed function for each, a store runs them.
 """
 
 from outbound_chat.store import scripts
 from outbound_chat.store.faults import Forbidden, lacking
 from outbound_chat.store.keys import ACCESS, KINDS, KeyKind, Keys, Lifetime
 from outbound_chat.store.scripts import ScriptCall
-from outbound_chat.store.server import Server, read_servers
 from outbound_chat.store.store import Store
 from outbound_chat.store.store_async import AsyncStore
 from outbound_chat.store.subscription import AsyncSubscription
@@ -23,9 +22,7 @@ __all__ = [
     "Keys",
     "Lifetime",
     "ScriptCall",
-    "Server",
     "Store",
     "lacking",
-    "read_servers",
     "scripts",
 ]

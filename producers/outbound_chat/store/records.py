@@ -1,12 +1,13 @@
-"""The record of a job, as the scripts keep it: see `lua/lib/fields.lua`, whose places are the same."""
+"""The record of a job, as the scripts keep it: see `lua/lib/fields.lua`, whose fields are the same."""
 
 import json
-from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
 from outbound_chat.model.errors import NewerVersion
-from outbound_chat.model.jobs import Attempt, Job, JobState, Priority, Webhook, WebhookState
+from outbound_chat.model.jobs import Attempt, Job, JobState, Webhook, WebhookState
+from outbound_chat.model.lanes import Lane
+from outbound_chat.model.times import LAST_MS, from_ms
 
 RECORD_VERSION = 1
 OLDEST_VERSION = 1
@@ -20,8 +21,8 @@ class NewerRecord(UnreadableRecord):
     """A newer version wrote it; its own workers see to it."""
 
 
-class Place(IntEnum):
-    """Places of the head, counted from 0 (Lua counts from 1)."""
+class Field(IntEnum):
+    """Fields of the head, counted from 0 (Lua counts from 1)."""
 
     VERSION = 0
     STATE = 1
@@ -51,32 +52,25 @@ class Place(IntEnum):
     """What became of the webhook of its end: `pending`, `delivered:<ms>` or `dead:<ms>:<code>`; empty: none."""
 
 
-PLACES_OF_ALL = Place.ORDER + 1
-"""Places that every record has."""
-LAST_MS = 253_402_300_799_999
-"""The end of the year 9999: `datetime` knows no later time."""
-_TEXTS = (Place.STATE, Place.LANE, Place.CLAIM, Place.TOKEN, Place.IDEM, Place.CONTACT)
+FIELDS_OF_ALL = Field.ORDER + 1
+"""Fields that every record has."""
+_TEXTS = (Field.STATE, Field.LANE, Field.CLAIM, Field.TOKEN, Field.IDEM, Field.CONTACT)
 _NUMBERS = (
-    *(Place.CREATED, Place.SEND_AT, Place.DUE, Place.EXPIRES, Place.ATTEMPTS),
-    *(Place.MAYBE_SENT, Place.CANCEL, Place.PARTS, Place.FINISHED, Place.ORDER),
+    *(Field.CREATED, Field.SEND_AT, Field.DUE, Field.EXPIRES, Field.ATTEMPTS),
+    *(Field.MAYBE_SENT, Field.CANCEL, Field.PARTS, Field.FINISHED, Field.ORDER),
 )
+_NEW = [{**dict.fromkeys(_TEXTS, ""), Field.STATE: "queued"}.get(field, 0) for field in Field][:FIELDS_OF_ALL]
 _ATTEMPT_TEXTS = 5
 """Texts of an entry of the history, behind its time."""
 
 
-def to_ms(instant: datetime) -> int:
-    """Milliseconds since 1970, of an aware instant."""
-    return int(instant.timestamp() * 1000)
-
-
-def from_ms(ms: float) -> datetime:
-    """The instant in UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
-
-
-def lane_of(priority: Priority, sender: str, tenant: str | None, batch: str | None) -> str:
-    """The lane's name, `priority:sender:tenant:batch`."""
-    return f"{priority.value}:{sender}:{tenant or ''}:{batch or ''}"
+def new_head(*, lane: Lane, created: int, send_at: int, expires: int, parts: int, idem: str) -> list[Any]:
+    """The head that `submit` gives to a new job. Times are in milliseconds; `send_at` 0: at once."""
+    head: list[Any] = [*_NEW]
+    head[Field.VERSION], head[Field.LANE], head[Field.IDEM] = RECORD_VERSION, str(lane), idem
+    head[Field.CREATED], head[Field.SEND_AT], head[Field.DUE] = created, send_at, send_at
+    head[Field.EXPIRES], head[Field.PARTS] = expires, parts
+    return head
 
 
 def read_head(raw: str) -> list[Any]:
@@ -92,23 +86,23 @@ def read_head(raw: str) -> list[Any]:
         raise UnreadableRecord("the record's head is not JSON") from None
     if not isinstance(head, list) or not head:
         raise UnreadableRecord("the record's head is not a list")
-    version = head[Place.VERSION]
+    version = head[Field.VERSION]
     # A bool is an int to Python, and "true" no version.
     if type(version) is not int or version < OLDEST_VERSION:
         raise UnreadableRecord("the record's head is not of this version")
     if version > RECORD_VERSION:
         raise NewerRecord("a newer version wrote the record")
-    if len(head) < PLACES_OF_ALL or not _is_sound(head):
-        raise UnreadableRecord("a place of the record's head holds what no job has")
+    if len(head) < FIELDS_OF_ALL or not _is_sound(head):
+        raise UnreadableRecord("a field of the record's head holds what no job has")
     return head
 
 
 def _is_sound(head: list[Any]) -> bool:
     return (
-        all(isinstance(head[place], str) for place in _TEXTS)
-        and all(_is_number(head[place]) for place in _NUMBERS)
-        and all(isinstance(other, str) for other in head[Place.REPLAY_OF : Place.TOLD + 1])
-        and _is_history(head[Place.HISTORY])
+        all(isinstance(head[field], str) for field in _TEXTS)
+        and all(_is_number(head[field]) for field in _NUMBERS)
+        and all(isinstance(other, str) for other in head[Field.REPLAY_OF : Field.TOLD + 1])
+        and _is_history(head[Field.HISTORY])
     )
 
 
@@ -134,51 +128,51 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
     """What callers see of a record. `scheduled` is not stored: it is a queued job whose `send_at` lies ahead.
 
     Raises:
-        UnreadableRecord: as `read_head`, or a place of it holds what no job has.
+        UnreadableRecord: as `read_head`, or a field of it holds what no job has.
         NewerVersion: a newer version wrote it.
     """
     try:
-        return job_of_head(budget, local_id, read_head(raw), now_ms)
+        head = read_head(raw)
+        return job_of_head(budget, local_id, Lane.parse(head[Field.LANE]), head, now_ms)
     except NewerRecord as error:
         raise NewerVersion(f"{budget}.{local_id}") from error
     except UnreadableRecord:
         raise
     except ValueError:
-        raise UnreadableRecord("a place of the record's head holds what no job has") from None
+        raise UnreadableRecord("a field of the record's head holds what no job has") from None
 
 
-def job_of_head(budget: str, local_id: str, head: list[Any], now_ms: int) -> Job:
+def job_of_head(budget: str, local_id: str, lane: Lane, head: list[Any], now_ms: int) -> Job:
     """The same of a head that is known to be sound."""
-    priority, sender, tenant, batch = head[Place.LANE].split(":")
     # The lane of a row is stored without its batch, which the id tells.
-    batch = batch or local_id.rpartition("-")[0]
-    state = JobState(head[Place.STATE])
-    send_at = head[Place.SEND_AT]
+    batch = lane.batch or local_id.rpartition("-")[0]
+    state = JobState(head[Field.STATE])
+    send_at = head[Field.SEND_AT]
     waiting = state is JobState.QUEUED
-    replay_of, replayed_by = (*head[Place.REPLAY_OF :], "", "")[:2]
+    replay_of, replayed_by = (*head[Field.REPLAY_OF :], "", "")[:2]
     if waiting and send_at > now_ms:
         state = JobState.SCHEDULED
     return Job(
         id=f"{budget}.{local_id}",
         state=state,
-        sender=sender,
-        tenant=tenant or None,
-        priority=Priority(int(priority)),
+        sender=lane.sender,
+        tenant=lane.tenant or None,
+        priority=lane.priority,
         batch_id=f"{budget}.{batch}" if batch else None,
-        attempts=head[Place.ATTEMPTS],
-        contact_id=head[Place.CONTACT] or None,
-        created_at=from_ms(head[Place.CREATED]),
+        attempts=head[Field.ATTEMPTS],
+        contact_id=head[Field.CONTACT] or None,
+        created_at=from_ms(head[Field.CREATED]),
         send_at=from_ms(send_at) if send_at else None,
-        expires_at=from_ms(head[Place.EXPIRES]),
+        expires_at=from_ms(head[Field.EXPIRES]),
         # One that may go at once is due whatever the clock says; that may have been ahead when it came.
-        next_attempt_at=from_ms(head[Place.DUE] or min(head[Place.CREATED], now_ms)) if waiting else None,
-        finished_at=from_ms(head[Place.FINISHED]) if head[Place.FINISHED] else None,
-        cancel_requested=bool(head[Place.CANCEL]),
-        maybe_sent=bool(head[Place.MAYBE_SENT]),
+        next_attempt_at=from_ms(head[Field.DUE] or min(head[Field.CREATED], now_ms)) if waiting else None,
+        finished_at=from_ms(head[Field.FINISHED]) if head[Field.FINISHED] else None,
+        cancel_requested=bool(head[Field.CANCEL]),
+        maybe_sent=bool(head[Field.MAYBE_SENT]),
         replay_of=f"{budget}.{replay_of}" if replay_of else None,
         replayed_by=f"{budget}.{replayed_by}" if replayed_by else None,
-        webhook=_webhook(head[Place.TOLD]) if len(head) > Place.TOLD else None,
-        history=tuple(Attempt(from_ms(at), *rest[:_ATTEMPT_TEXTS]) for at, *rest in head[Place.HISTORY] or ()),
+        webhook=_webhook(head[Field.TOLD]) if len(head) > Field.TOLD else None,
+        history=tuple(Attempt(from_ms(at), *rest[:_ATTEMPT_TEXTS]) for at, *rest in head[Field.HISTORY] or ()),
     )
 
 

@@ -1,12 +1,11 @@
 """Runs calls on Redis, for threads and workers.
 
-Not for rules: what a call does stands in its Lua script, what it means in `calls`.
+Not for rules: what a call does stands in its Lua script, what it means in `scripts`.
 """
 
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 from weakref import WeakSet
@@ -15,17 +14,15 @@ from redis.exceptions import ResponseError
 
 from outbound_chat.store.connection import AnyRedis, any_node, connect, patience
 from outbound_chat.store.deadline import BoundedLock
-from outbound_chat.store.keys import KINDS, Keys
+from outbound_chat.store.keys import Keys
 from outbound_chat.store.pipeline import load_functions, run_together
-from outbound_chat.store.scripts import ScriptCall, is_count, read_budget, read_shared
+from outbound_chat.store.scripts import ScriptCall
 from outbound_chat.store.scripts._loader import Ways, knows_shebang
 from outbound_chat.store.sentinel import close_sentinels
 from outbound_chat.store.subscription import Subscription
 from outbound_chat_config import Settings, is_cluster
 
 T = TypeVar("T")
-
-_LISTS = ("suppressed:", "marked:")
 
 SECONDS = 5.0
 """Time for a whole call where nothing else is said, as `redis_timeout` by default."""
@@ -126,84 +123,6 @@ class Store:
             lambda _: self.redis.blpop(list(keys), max(ends - time.monotonic(), 0.01)), timeout
         )
         return Signal(*popped) if popped else None
-
-    def shared_request(self, keys: Keys, batch: str) -> str | None:
-        """The part of the request that all jobs of the batch share, as stored; None: the batch's book can't be read."""
-        return self.run(read_shared(keys, batch))
-
-    def books(self, keys: Keys) -> dict[str, int]:
-        """Counts by state over all jobs the budget ever accepted; fields that another program wrote are left out."""
-        counts = self.ask(lambda redis: redis.hgetall(keys.books))
-        return {field: int(count) for field, count in counts.items() if count and is_count(count)}
-
-    def strangers(self, keys: Keys) -> list[str]:
-        """Keys of the budget that have another type than ours, so that another program wrote them."""
-        kinds = {f"{keys.base}{kind.pattern}": kind.type for kind in KINDS if "*" not in kind.pattern}
-        found = self._types(kinds)
-        if found[keys.senders] == kinds[keys.senders]:
-            senders = self.ask(lambda redis: redis.hkeys(keys.senders))
-            lists = {keys.base + part + name: "hash" for name in senders for part in _LISTS}
-            kinds |= lists
-            found |= self._types(lists)
-        return [name for name, type_ in found.items() if type_ not in {"none", kinds[name]}]
-
-    def _types(self, names: Collection[str]) -> dict[str, str]:
-        """All with one round trip: there are two lists for each sender."""
-
-        def types(redis: Any) -> list[str]:
-            pipeline = redis.pipeline(transaction=False)
-            for name in names:
-                pipeline.type(name)
-            return list(pipeline.execute())
-
-        return dict(zip(names, self.ask(types), strict=True))
-
-    def faults(self, keys: Keys) -> dict[str, int]:
-        """What does not add up, as the wakers noted it: `kind:` with the lane or job → by how much."""
-        return {name: int(number) for name, number in self.ask(lambda redis: redis.hgetall(keys.faults)).items()}
-
-    def worker_versions(self, keys: Keys) -> dict[str, str]:
-        """Workers seen within the last 10 s → version of the budget's settings that each was started with."""
-        members = self.ask(lambda redis: redis.zrange(keys.workers, 0, -1))
-        return dict(member.rsplit(" ", 1) for member in members)
-
-    def shared_node_names(self, keys: Keys) -> set[str]:
-        """Celery node names that two workers have, of those seen within the last 3 s: a dead one has been replaced."""
-        seen = self.ask(lambda redis: redis.zrange(keys.workers, 0, -1, withscores=True))
-        newest = max((ms for _, ms in seen), default=0)
-        # Workers of older versions call themselves host:process.
-        names = Counter(member.rsplit(":", 2)[0] for member, ms in seen if "@" in member and ms > newest - 3_000)
-        return {name for name, workers in names.items() if workers > 1}
-
-    def skewed_workers(self, keys: Keys) -> dict[str, float]:
-        """Workers seen within the last 10 s that claim nothing → seconds that the clock of their machine is ahead."""
-        members = self.ask(lambda redis: redis.zrange(keys.skewed, 0, -1))
-        return {worker: int(ms) / 1000 for worker, ms in (member.rsplit(" ", 1) for member in members)}
-
-    def unanswered_requests(self, keys: Keys) -> int:
-        """How often wakers asked for a pump since the last one came; 0 where one is at work."""
-        asked = self.ask(lambda redis: redis.hget(keys.requests, "needed"))
-        return int(asked) if asked and is_count(asked) and not self.run(read_budget(keys, [])).pumps else 0
-
-    def forget_worker(self, keys: Keys, worker: str, version: str, key_ids: Sequence[str]) -> None:
-        """Takes a worker that ends off the lists."""
-        self.ask(lambda redis: redis.zrem(keys.workers, f"{worker} {version}"))
-        if key_ids:
-            self.ask(lambda redis: redis.zrem(keys.openers, *(f"{worker} {name}" for name in key_ids)))
-
-    def budget_settings(self, keys: Keys) -> dict[str, str]:
-        """The settings of the budget that the scripts obey, `rate` and `burst` among them; empty: none were written."""
-        settings: dict[str, str] = self.ask(lambda redis: redis.hgetall(keys.settings))
-        return settings
-
-    def pace(self, keys: Keys) -> tuple[float, float]:
-        """Calls a second that the budget makes now, and its ceiling; zeros while nothing was sent."""
-        rate, ceiling = self.ask(lambda redis: redis.hmget(keys.bucket, "rate", "ceiling"))
-        try:
-            return float(rate or 0), float(ceiling or 0)
-        except ValueError:
-            # Another program wrote there; the next result is learned from anew.
-            return 0.0, 0.0
 
     def ping(self) -> None:
         """Returns when the server answers, of a cluster any node."""

@@ -10,21 +10,11 @@ from outbound_chat.model.errors import InvalidJob, MissingKey, StoreError
 from outbound_chat.request import ChatRequest
 from outbound_chat.request.codec import UnreadableRequest, read_stored
 from outbound_chat.request.quiet_hours import next_open_ms
-from outbound_chat.store.scripts import ClaimedJob, Result
+from outbound_chat.store.scripts import ClaimedJob, Outcome, Result
 from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
 from outbound_chat_worker.backoff import backoff
 from outbound_chat_worker.connect import TooLate
-from outbound_chat_worker.pump.retry import (
-    CREDENTIALS,
-    NOT_FOUND,
-    NOT_FOUND_OF_JOB,
-    UNFORESEEN,
-    Decision,
-    Rule,
-    Stops,
-    Verdict,
-    judge,
-)
+from outbound_chat_worker.pump.retry import NOT_FOUND_OF_JOB, Rule, Stops, Verdict, judge
 from outbound_chat_worker.pump.suppression import is_suppressed, without_key
 from outbound_chat_worker.redaction import origin_of, personal_texts
 from outbound_chat_worker.runtime import Runtime
@@ -37,8 +27,7 @@ DEFAULT_CHAT_MINUTES = 25 * 60
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html"""
 
 NamedBy = Literal["job", "batch", "sender"]
-
-_OUTCOMES = {Decision.RETRY: "retry", Decision.SNOOZE: "snooze", Decision.HOLD: "hold", Decision.FAIL: "failed"}
+_AGAIN = frozenset({Outcome.RETRY, Outcome.SNOOZE})
 
 
 class AttemptRunner:
@@ -65,7 +54,7 @@ class AttemptRunner:
     def _attempt(self, job: ClaimedJob, claim: str, claimed_at: float) -> Result:
         leaves_by = claimed_at + LATEST_SECONDS
         if time.monotonic() > leaves_by:
-            return Result(local_id=job.local_id, claim=claim, outcome="not_called")
+            return Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED)
         if job.attempts > self._runtime.settings.retry.max_attempts:
             return _failed(job, claim, "attempts_exhausted", "every attempt ended without an answer")
         prepared = self._prepare(job, claim)
@@ -74,15 +63,15 @@ class AttemptRunner:
         try:
             contact_id = self._runtime.connect.start_chat(prepared.sender, prepared.arguments, leaves_by=leaves_by)
         except TooLate:
-            return Result(local_id=job.local_id, claim=claim, outcome="not_called")
+            return Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED)
         except Exception as error:  # noqa: BLE001  # judged by a table that ends in a loud row
             personal = personal_texts(prepared.arguments)
             verdict = judge(error, left=self._runtime.connect.call.left, personal=personal)
-            if verdict.rule == CREDENTIALS:
+            if verdict.rule.refresh_credentials:
                 self._runtime.connect.forget_credentials(prepared.sender)
             return self._judged(job, claim, verdict, prepared)
         return Result(
-            local_id=job.local_id, claim=claim, outcome="sent", contact_id=contact_id, chat_ms=prepared.chat_ms
+            local_id=job.local_id, claim=claim, outcome=Outcome.SENT, contact_id=contact_id, chat_ms=prepared.chat_ms
         )
 
     def _prepare(self, job: ClaimedJob, claim: str) -> "_Prepared | Result":
@@ -124,19 +113,20 @@ class AttemptRunner:
             logger.error("job %s waits: %s", self._id(job), error)
             return without_key(job, claim, error, holds=holds)
         logger.warning("job %s: %s can't be read: %s", self._id(job), what, error)
-        return Result(local_id=job.local_id, claim=claim, outcome="not_called", delay_ms=1000)
+        return Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED, delay_ms=1000)
 
     def _judged(self, job: ClaimedJob, claim: str, verdict: Verdict, prepared: "_Prepared | None" = None) -> Result:
         retry = self._runtime.settings.retry
         rule = verdict.rule
-        if rule is NOT_FOUND and prepared and prepared.named_by == "job":
+        if rule.blames_whoever_named_it and prepared and prepared.named_by == "job":
             rule = NOT_FOUND_OF_JOB
-        outcome, code = _OUTCOMES[rule.decision], rule.code
-        if outcome == "retry" and job.attempts >= min(retry.max_attempts, rule.most_attempts or retry.max_attempts):
-            outcome = "failed"
-        word = "uncertain" if outcome == "failed" and (job.maybe_sent or rule.maybe_sent) else outcome
-        level = logging.INFO if outcome in {"retry", "snooze"} else logging.WARNING
-        if rule.decision is Decision.HOLD or rule in UNFORESEEN:
+        outcome, code = rule.outcome, rule.code
+        most = min(retry.max_attempts, rule.most_attempts or retry.max_attempts)
+        if outcome is Outcome.RETRY and job.attempts >= most:
+            outcome = Outcome.FAILED
+        word = "uncertain" if outcome is Outcome.FAILED and (job.maybe_sent or rule.maybe_sent) else outcome
+        level = logging.INFO if outcome in _AGAIN else logging.WARNING
+        if rule.outcome is Outcome.HOLD or rule.unforeseen:
             level = logging.ERROR
         logger.log(level, "job %s: %s, %s (%s) attempt %d", self._id(job), word, code, verdict.aws_code, job.attempts)
         pause = backoff(max(job.attempts, job.snoozes + 1), retry)
@@ -146,9 +136,9 @@ class AttemptRunner:
             claim=claim,
             outcome=outcome,
             delay_ms=delay_ms,
-            not_before_ms=_after_delay(job, prepared, delay_ms) if outcome in {"retry", "snooze"} else 0,
+            not_before_ms=_after_delay(job, prepared, delay_ms) if outcome in _AGAIN else 0,
             pause_ms=_ms(verdict.retry_after),
-            scope=_scope(rule, job, prepared) if outcome == "hold" else "",
+            scope=_scope(rule, job, prepared) if outcome is Outcome.HOLD else "",
             maybe_sent=rule.maybe_sent,
             code=code,
             aws_code=verdict.aws_code,
@@ -162,7 +152,7 @@ class AttemptRunner:
         return Result(
             local_id=job.local_id,
             claim=claim,
-            outcome="hold",
+            outcome=Outcome.HOLD,
             delay_ms=_ms(UNKNOWN_SENDER_WAIT),
             scope=f"sender:{job.sender}",
             code="unknown_sender",
@@ -209,7 +199,7 @@ def _quiet(job: ClaimedJob, claim: str, prepared: _Prepared) -> Result | None:
             message = "the sender's quiet hours are never over in all time zones of the number at once"
             return _failed(job, claim, "invalid_request", message)
         if opening > at_ms:
-            return Result(local_id=job.local_id, claim=claim, outcome="not_called", not_before_ms=opening)
+            return Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED, not_before_ms=opening)
     return None
 
 
@@ -223,7 +213,7 @@ def _named_by(own: ChatRequest, shared: ChatRequest, sender: Sender) -> NamedBy:
 
 def _scope(rule: Rule, job: ClaimedJob, prepared: _Prepared | None) -> str:
     """What a hold by this rule stops."""
-    if prepared and rule is NOT_FOUND and prepared.named_by == "batch":
+    if prepared and rule.blames_whoever_named_it and prepared.named_by == "batch":
         return f"batch:{job.batch}"
     if prepared and rule.stops is Stops.INSTANCE:
         return f"instance:{prepared.sender.instance_id}"
@@ -231,7 +221,7 @@ def _scope(rule: Rule, job: ClaimedJob, prepared: _Prepared | None) -> str:
 
 
 def _failed(job: ClaimedJob, claim: str, code: str, message: str) -> Result:
-    return Result(local_id=job.local_id, claim=claim, outcome="failed", code=code, message=message, called=False)
+    return Result(local_id=job.local_id, claim=claim, outcome=Outcome.FAILED, code=code, message=message, called=False)
 
 
 def _ms(duration: timedelta) -> int:

@@ -15,7 +15,7 @@ from threading import Event
 
 from outbound_chat.model.errors import StoreError
 from outbound_chat.store import scripts
-from outbound_chat.store.scripts import Claimed, Dismissed, Empty, Held, Paced, Result
+from outbound_chat.store.scripts import Claimed, Dismissed, Empty, Held, Outcome, Paced, Result
 from outbound_chat_worker.publisher import HANGS_SECONDS, PumpPublisher
 from outbound_chat_worker.pump.attempt import AttemptRunner
 from outbound_chat_worker.pump.in_flight import InFlight
@@ -113,7 +113,7 @@ class Pump:
         if now >= self._next_renewal:
             self._next_renewal = now + RENEW_SECONDS
             for late, claim_id in self._in_flight.reclaim_late():
-                self._arrived.put(Result(local_id=late, claim=claim_id, outcome="not_called"))
+                self._arrived.put(Result(local_id=late, claim=claim_id, outcome=Outcome.NOT_CALLED))
             self._session.renew(self._load, self._in_flight.claims)
         if self._is_draining:
             if self._session.next_leave is not None and now >= self._session.next_leave:
@@ -184,7 +184,7 @@ class Pump:
             call = self._start(self._callers, self._attempt, job, claim_id, claimed_at)
             self._in_flight.add(job.local_id, claim_id, call)
             if call is None:
-                self._arrived.put(Result(local_id=job.local_id, claim=claim_id, outcome="not_called"))
+                self._arrived.put(Result(local_id=job.local_id, claim=claim_id, outcome=Outcome.NOT_CALLED))
         self._session.publish(claimed.wakeup)
 
     def _start(self, pool: ThreadPoolExecutor, work: Callable[..., None], *given: object) -> "Future[None] | None":

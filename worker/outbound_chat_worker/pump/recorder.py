@@ -6,6 +6,7 @@ lease runs out and the call is repeated with the same token, which gives the sam
 
 import logging
 import time
+from collections.abc import Sequence
 
 from outbound_chat.model.errors import StoreError
 from outbound_chat.store import Keys, Store, scripts
@@ -70,7 +71,7 @@ class Recorder:
         logger.warning("budget %s: %d results wait for Redis: %s", self._keys.budget, len(self._kept), error)
         return False
 
-    def _log_late(self, chunk: list[Result], states: list[str]) -> None:
+    def _log_late(self, chunk: list[Result], states: Sequence[str]) -> None:
         for result, state in zip(chunk, states, strict=True):
             if state in {"stale", "gone", "newer"}:
                 logger.warning("job %s.%s: %s came late, %s", self._keys.budget, result.local_id, result.outcome, state)

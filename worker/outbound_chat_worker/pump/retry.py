@@ -1,4 +1,4 @@
-"""What to do after a call to Connect that gave no contact: one table, error → decision.
+"""What to do after a call to Connect that gave no contact: one table, error → outcome.
 
 Not for waiting or counting: the ledger does that. The rules of the operation's errors and their sources:
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html#API_StartOutboundChatContact_Errors
@@ -14,23 +14,10 @@ from botocore import exceptions as botocore_errors
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import SSLError as UrllibSSLError
 
+from outbound_chat.store.scripts import Outcome
 from outbound_chat_config import whole_number
 from outbound_chat_worker.connect import NotOfAws
 from outbound_chat_worker.redaction import redact
-
-
-class Decision(StrEnum):
-    """What becomes of the job."""
-
-    RETRY = "retry"
-    """Call again later, with the same token; counts as an attempt."""
-    SNOOZE = "snooze"
-    """The provider paces us: call again later; counts as no attempt."""
-    HOLD = "hold"
-    """No job of the sender or instance can be sent now: all are held, keep their attempts, and one probes from time to
-    time."""
-    FAIL = "fail"
-    """No call for this job can succeed."""
 
 
 class Stops(StrEnum):
@@ -44,7 +31,7 @@ class Stops(StrEnum):
 class Rule:
     """A row of the table."""
 
-    decision: Decision
+    outcome: Outcome
     code: str
     """Our stable code; operators look for it."""
     reason: str
@@ -56,33 +43,36 @@ class Rule:
     """Of a hold: time to the first probe. It doubles with each probe that fails, up to 5 minutes."""
     stops: Stops = Stops.SENDER
     """Of a hold: what it stops."""
+    refresh_credentials: bool = False
+    """Those that were used are no good."""
+    blames_whoever_named_it: bool = False
+    """What the job or its batch named does not exist, so other jobs may be sent: only that one fails or is held."""
+    unforeseen: bool = False
+    """A bug, of ours or of a library: it is logged as an error."""
+    foreign: bool = False
+    """It was not AWS that answered, and such an answer may repeat anything."""
 
 
 FIRST_PROBE = timedelta(seconds=5)
 
-_THROTTLED = Rule(Decision.SNOOZE, "throttled", "the account's calls a second are used up")
-_SERVICE = Rule(Decision.RETRY, "service_error", "a fault at AWS; the contact may have been started", maybe_sent=True)
-_NO_ANSWER = Rule(Decision.RETRY, "no_answer", "the call left and no answer came back", maybe_sent=True)
-_UNREACHABLE = Rule(Decision.RETRY, "unreachable", "no connection to AWS stood, so nothing was sent")
-CREDENTIALS = Rule(Decision.HOLD, "credentials", "AWS credentials are missing, expired or refused", wait=FIRST_PROBE)
-_DENIED = Rule(Decision.HOLD, "access_denied", "IAM or an SCP forbids the call", wait=FIRST_PROBE)
-NOT_FOUND = Rule(Decision.HOLD, "not_found", "instance, flow, number or template does not exist", wait=FIRST_PROBE)
-NOT_FOUND_OF_JOB = Rule(Decision.FAIL, "not_found", "the flow or template that the job names does not exist")
-_QUOTA = Rule(Decision.HOLD, "quota", "a quota must be raised by AWS", wait=timedelta(minutes=5))
+_THROTTLED = Rule(Outcome.SNOOZE, "throttled", "the account's calls a second are used up")
+_SERVICE = Rule(Outcome.RETRY, "service_error", "a fault at AWS; the contact may have been started", maybe_sent=True)
+_NO_ANSWER = Rule(Outcome.RETRY, "no_answer", "the call left and no answer came back", maybe_sent=True)
+_UNREACHABLE = Rule(Outcome.RETRY, "unreachable", "no connection to AWS stood, so nothing was sent")
+_KEYS = "AWS credentials are missing, expired or refused"
+_CREDENTIALS = Rule(Outcome.HOLD, "credentials", _KEYS, wait=FIRST_PROBE, refresh_credentials=True)
+_DENIED = Rule(Outcome.HOLD, "access_denied", "IAM or an SCP forbids the call", wait=FIRST_PROBE)
+_MISSING = "instance, flow, number or template does not exist"
+_NOT_FOUND = Rule(Outcome.HOLD, "not_found", _MISSING, wait=FIRST_PROBE, blames_whoever_named_it=True)
+NOT_FOUND_OF_JOB = Rule(Outcome.FAILED, "not_found", "the flow or template that the job names does not exist")
+_QUOTA = Rule(Outcome.HOLD, "quota", "a quota must be raised by AWS", wait=timedelta(minutes=5))
 _FOREIGN = "not Amazon Connect answered, but a proxy or what endpoint_url leads to"
-_STRANGER = Rule(Decision.HOLD, "foreign_answer", _FOREIGN, wait=FIRST_PROBE)
+_STRANGER = Rule(Outcome.HOLD, "foreign_answer", _FOREIGN, wait=FIRST_PROBE, foreign=True)
 _CONTENT_STRANGER = replace(_STRANGER, maybe_sent=True)
-_UNFORESEEN = Rule(Decision.FAIL, "unexpected_answer", "an answer that this version does not know")
-UNFORESEEN_ERROR = Rule(
-    Decision.RETRY, "unexpected_error", "an error that this version does not know", maybe_sent=True, most_attempts=3
-)
-UNFORESEEN_BEFORE = Rule(
-    Decision.RETRY,
-    "unexpected_error",
-    "an error that this version does not know, before the call left",
-    most_attempts=3,
-)
-UNFORESEEN = (UNFORESEEN_ERROR, UNFORESEEN_BEFORE)
+_UNFORESEEN = Rule(Outcome.FAILED, "unexpected_answer", "an answer that this version does not know")
+_UNKNOWN = "an error that this version does not know"
+UNFORESEEN_ERROR = Rule(Outcome.RETRY, "unexpected_error", _UNKNOWN, maybe_sent=True, most_attempts=3, unforeseen=True)
+UNFORESEEN_BEFORE = replace(UNFORESEEN_ERROR, reason=f"{_UNKNOWN}, before the call left", maybe_sent=False)
 
 _THROTTLING_CODES = (
     "ThrottlingException",
@@ -110,28 +100,28 @@ BY_AWS_CODE: Mapping[str, Rule] = {
     # The service waited for the rest of the request, or for something behind it; nobody says which.
     **dict.fromkeys(("RequestTimeout", "RequestTimeoutException", "RequestAbortedException"), _SERVICE),
     "LimitExceededException": Rule(
-        Decision.HOLD,
+        Outcome.HOLD,
         "chats_full",
         "the instance has no room for another open chat",
         wait=timedelta(minutes=1),
         stops=Stops.INSTANCE,
     ),
     "ServiceQuotaExceededException": _QUOTA,
-    "ConflictException": Rule(Decision.RETRY, "conflict", "another operation works on the contact", most_attempts=4),
+    "ConflictException": Rule(Outcome.RETRY, "conflict", "another operation works on the contact", most_attempts=4),
     "InternalServiceException": _SERVICE,
-    "InvalidRequestException": Rule(Decision.FAIL, "refused", "AWS refused the request as invalid"),
-    "ResourceNotFoundException": NOT_FOUND,
+    "InvalidRequestException": Rule(Outcome.FAILED, "refused", "AWS refused the request as invalid"),
+    "ResourceNotFoundException": _NOT_FOUND,
     **dict.fromkeys(("AccessDeniedException", "NotAuthorized", "OptInRequired"), _DENIED),
-    "ExpiredTokenException": CREDENTIALS,
-    "ExpiredToken": CREDENTIALS,
-    "RequestExpired": CREDENTIALS,
-    "InvalidSignatureException": CREDENTIALS,
-    "SignatureDoesNotMatch": CREDENTIALS,
-    "UnrecognizedClientException": CREDENTIALS,
-    "InvalidClientTokenId": CREDENTIALS,
-    "MissingAuthenticationTokenException": CREDENTIALS,
-    "MissingAuthenticationToken": CREDENTIALS,
-    "IncompleteSignature": CREDENTIALS,
+    "ExpiredTokenException": _CREDENTIALS,
+    "ExpiredToken": _CREDENTIALS,
+    "RequestExpired": _CREDENTIALS,
+    "InvalidSignatureException": _CREDENTIALS,
+    "SignatureDoesNotMatch": _CREDENTIALS,
+    "UnrecognizedClientException": _CREDENTIALS,
+    "InvalidClientTokenId": _CREDENTIALS,
+    "MissingAuthenticationTokenException": _CREDENTIALS,
+    "MissingAuthenticationToken": _CREDENTIALS,
+    "IncompleteSignature": _CREDENTIALS,
     "UnknownOperationException": _STRANGER,
 }
 
@@ -139,7 +129,7 @@ BY_STATUS: Mapping[int, Rule] = {
     429: _THROTTLED,
     408: _SERVICE,
     403: _DENIED,
-    401: CREDENTIALS,
+    401: _CREDENTIALS,
     402: _QUOTA,
     **dict.fromkeys((301, 302, 303, 307, 308, 404, 405), _STRANGER),
 }
@@ -148,7 +138,7 @@ _WHOEVER_ANSWERS = frozenset({429, 408})
 
 # Read from the top: the first class that fits decides.
 BY_EXCEPTION: tuple[tuple[type[Exception], Rule], ...] = (
-    (botocore_errors.ParamValidationError, Rule(Decision.FAIL, "refused", "boto3 refused the request as invalid")),
+    (botocore_errors.ParamValidationError, Rule(Outcome.FAILED, "refused", "boto3 refused the request as invalid")),
     (botocore_errors.ConnectTimeoutError, _UNREACHABLE),
     (botocore_errors.EndpointConnectionError, _UNREACHABLE),
     (botocore_errors.ProxyConnectionError, _UNREACHABLE),
@@ -156,14 +146,14 @@ BY_EXCEPTION: tuple[tuple[type[Exception], Rule], ...] = (
     (botocore_errors.HTTPClientError, _NO_ANSWER),
     (botocore_errors.ConnectionError, _NO_ANSWER),
     (ResponseParserError, _NO_ANSWER),
-    (botocore_errors.NoCredentialsError, CREDENTIALS),
-    (botocore_errors.PartialCredentialsError, CREDENTIALS),
-    (botocore_errors.CredentialRetrievalError, CREDENTIALS),
-    (botocore_errors.MetadataRetrievalError, CREDENTIALS),
-    (botocore_errors.TokenRetrievalError, CREDENTIALS),
-    (botocore_errors.UnauthorizedSSOTokenError, CREDENTIALS),
-    (botocore_errors.ProfileNotFound, CREDENTIALS),
-    (botocore_errors.ConfigParseError, CREDENTIALS),
+    (botocore_errors.NoCredentialsError, _CREDENTIALS),
+    (botocore_errors.PartialCredentialsError, _CREDENTIALS),
+    (botocore_errors.CredentialRetrievalError, _CREDENTIALS),
+    (botocore_errors.MetadataRetrievalError, _CREDENTIALS),
+    (botocore_errors.TokenRetrievalError, _CREDENTIALS),
+    (botocore_errors.UnauthorizedSSOTokenError, _CREDENTIALS),
+    (botocore_errors.ProfileNotFound, _CREDENTIALS),
+    (botocore_errors.ConfigParseError, _CREDENTIALS),
 )
 
 _REPEAT = (botocore_errors.ParamValidationError, ResponseParserError)
@@ -199,11 +189,11 @@ def judge(error: Exception, *, left: bool = True, personal: Sequence[str] | None
 
 
 def _before_it_left(error: Exception, rule: Rule) -> Rule:
-    if rule is UNFORESEEN_ERROR:
+    if rule.unforeseen:
         return UNFORESEEN_BEFORE
-    if rule.decision is Decision.FAIL and isinstance(error, botocore_errors.ClientError):
+    if rule.outcome is Outcome.FAILED and isinstance(error, botocore_errors.ClientError):
         # It was STS that refused, and so the role and not the job.
-        return CREDENTIALS
+        return _CREDENTIALS
     return replace(rule, maybe_sent=False) if rule.maybe_sent else rule
 
 
@@ -228,8 +218,7 @@ def _judge_answer(error: botocore_errors.ClientError, personal: Sequence[str]) -
     code = str(said.get("Code", ""))
     request_id = meta.get("RequestId", "")
     rule = BY_AWS_CODE.get(code) or _by_status(status, is_aws=bool(request_id))
-    # The page of a proxy may repeat anything.
-    message = "" if rule is _STRANGER else redact(str(said.get("Message", "")), personal)
+    message = "" if rule.foreign else redact(str(said.get("Message", "")), personal)
     return Verdict(rule, redact(code, personal), message, request_id, _retry_after(meta.get("HTTPHeaders", {})))
 
 

@@ -6,7 +6,7 @@ The one idea: a key that is missing is a fault of this worker and not of the job
 from datetime import timedelta
 
 from outbound_chat.model.errors import MissingKey
-from outbound_chat.store.scripts import ClaimedJob, OtherKey, Result, read_suppressed
+from outbound_chat.store.scripts import ClaimedJob, OtherKey, Outcome, Result, read_suppressed
 from outbound_chat_worker.pump.retry import FIRST_PROBE
 from outbound_chat_worker.runtime import Runtime
 
@@ -24,7 +24,7 @@ def without_key(job: ClaimedJob, claim: str, error: MissingKey, *, holds: bool) 
     return Result(
         local_id=job.local_id,
         claim=claim,
-        outcome="hold" if holds else "snooze",
+        outcome=Outcome.HOLD if holds else Outcome.SNOOZE,
         delay_ms=int(wait.total_seconds() * 1000),
         scope=f"sender:{job.sender}" if holds else "",
         code=CODE,

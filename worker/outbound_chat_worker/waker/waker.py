@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from outbound_chat.model.errors import StoreError
-from outbound_chat.store import scripts
+from outbound_chat.store import inspection, scripts
 from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.waker.reconciler import Reconciler
@@ -72,8 +72,12 @@ class Waker:
         try:
             for budget in self._runtime.settings.budgets:
                 version = self._runtime.settings_version(budget)
-                self._runtime.store.forget_worker(
-                    self._runtime.keys(budget), self._worker, version, self._runtime.seal.opening_ids
+                inspection.forget_worker(
+                    self._runtime.store,
+                    self._runtime.keys(budget),
+                    self._worker,
+                    version,
+                    self._runtime.seal.opening_ids,
                 )
         except StoreError as error:
             logger.warning("waker: signed off without a word: %s", error)
@@ -110,7 +114,7 @@ class Waker:
                 logger.warning("budget %s: its settings in Redis differed from this worker's and were replaced", budget)
 
     def _look_for_twin(self, budget: str) -> None:
-        if self._node in self._runtime.store.shared_node_names(self._runtime.keys(budget)):
+        if self._node in inspection.shared_node_names(self._runtime.store, self._runtime.keys(budget)):
             logger.warning("another worker has the node name %s; give each a name of its own (--name, -n)", self._node)
 
     def _publish(self, publisher: PumpPublisher, budget: str, nonce: str) -> None:

@@ -9,8 +9,8 @@ from outbound_chat import OutboundChat
 from outbound_chat.model.errors import UnknownBatch
 from outbound_chat.model.jobs import Batch, Job
 from outbound_chat.model.json import to_plain_json
+from outbound_chat.model.times import from_ms
 from outbound_chat.store import scripts
-from outbound_chat.store.records import from_ms
 from outbound_chat.store.scripts import ClaimedWebhook, WebhookResult
 from outbound_chat.webhooks import sign
 from outbound_chat_config import WebhookSettings
@@ -72,15 +72,15 @@ class Delivery:
         return f"job.{job.state}", job.finished_at, job
 
     def _told_of_batch(self, local_id: str) -> tuple[str, datetime, Batch] | None:
-        book = self._runtime.store.run(scripts.read_batch(self._keys, local_id, with_pace=False))
-        if book is None or not book.fields["final_at"]:
+        record = self._runtime.store.run(scripts.read_batch(self._keys, local_id, with_pace=False))
+        if record is None or not record.final_at:
             return None
         try:
             batch = self._chat.batch(f"{self._budget}.{local_id}")
         except UnknownBatch:
             # Its time was over just now.
             return None
-        return "batch.finished", from_ms(int(book.fields["final_at"])), batch
+        return "batch.finished", from_ms(record.final_at), batch
 
     def _url_of_sender(self, name: str) -> str:
         sender = self._runtime.settings.senders.get(name)

@@ -9,7 +9,7 @@ from outbound_chat.cli.commands.jobs import Json
 from outbound_chat.cli.output import Exit, out, print_json, talk
 from outbound_chat.model.consistency import sentence
 from outbound_chat.store import Store
-from outbound_chat.store.auditing import Audited, audit_budget
+from outbound_chat.store.inspection import Audited, audit_budget
 from outbound_chat_config import Settings, SettingsError, load_settings
 
 Budget = Annotated[str | None, typer.Option(help="Name of a budget; all of them by default.", show_default=False)]

@@ -12,7 +12,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.encryption import Seal, new_key as make_key
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import SettingsError
-from outbound_chat.store import Store
+from outbound_chat.store import Store, inspection
 from outbound_chat.store.encryption_keys import open_jobs, openers
 from outbound_chat.store.scripts import OtherKey, read_suppressed
 from outbound_chat_config import Settings, load_settings
@@ -49,7 +49,7 @@ def encryption_checks(settings: Settings, store: Store) -> Iterator[Check]:
 def _missing(store: Store, budget: str, most: int) -> Iterator[Check]:
     """Keys that jobs need and no worker of the budget has. Nothing where no worker runs, which is told elsewhere."""
     keys = store.keys(budget)
-    if not store.worker_versions(keys):
+    if not inspection.worker_versions(store, keys):
         return
     found = next(found for found in open_jobs(store, keys) if found.looked >= most or found.done)
     have = openers(store, keys)

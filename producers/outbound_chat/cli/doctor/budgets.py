@@ -8,7 +8,7 @@ from outbound_chat.cli.output import number_of
 from outbound_chat.client.steps.why_rules import ASKED_TOO_OFTEN
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.operations import Hold
-from outbound_chat.store import Forbidden, Store, scripts
+from outbound_chat.store import Forbidden, Store, inspection, scripts
 from outbound_chat_config import Budget
 
 WELL_BELOW = 0.9
@@ -23,7 +23,7 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     keys = store.keys(name)
     strangers: list[str] = []
     try:
-        strangers = store.strangers(keys)
+        strangers = inspection.foreign_keys(store, keys)
     except Forbidden as error:
         yield Check(f"keys of {name}", Level.OK, f"unknown: {error}")
     if strangers:
@@ -31,21 +31,21 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
         finding = f"{', '.join(strangers)} hold what another program wrote"
         yield Check(f"keys of {name}", Level.FAULT, finding, advice)
         return
-    yield from _settings(name, budget, store.budget_settings(keys))
-    yield from _pace(name, *store.pace(keys))
+    yield from _settings(name, budget, inspection.budget_settings(store, keys))
+    yield from _pace(name, *inspection.rates(store, keys))
     for hold in store.run(scripts.read_holds(keys)):
         yield _hold(hold)
-    books = store.books(keys)
-    for worker, skew in store.skewed_workers(keys).items():
+    books = inspection.counts(store, keys)
+    for worker, skew in inspection.skewed_workers(store, keys).items():
         yield _skewed(worker, skew)
-    for shared in sorted(store.shared_node_names(keys)):
+    for shared in sorted(inspection.shared_node_names(store, keys)):
         advice = "give each its own --name, or none; inspect and control reach only one of them"
         yield Check(f"workers of {name}", Level.WARNING, f"two have the node name {shared}", advice)
     waiting = books.get("waiting", 0)
-    yield _workers(name, store.worker_versions(keys), number_of(waiting, "job waits", "jobs wait"))
-    yield from _requests(name, store.unanswered_requests(keys) if waiting else 0)
+    yield _workers(name, inspection.worker_versions(store, keys), number_of(waiting, "job waits", "jobs wait"))
+    yield from _requests(name, inspection.unanswered_requests(store, keys) if waiting else 0)
     yield from _books(name, books)
-    yield _ledger(name, store.faults(keys), books.get("mended", 0))
+    yield _ledger(name, inspection.faults(store, keys), books.get("mended", 0))
 
 
 def _settings(name: str, budget: Budget, obeyed: Mapping[str, str]) -> Iterator[Check]:

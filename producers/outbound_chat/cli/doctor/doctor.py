@@ -21,7 +21,8 @@ from outbound_chat.cli.doctor.webhooks import webhook_checks
 from outbound_chat.cli.output import Exit, out, print_json
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import SettingsError, StoreError, StoreUnavailable
-from outbound_chat.store import Store, read_servers
+from outbound_chat.store import Store
+from outbound_chat.store.inspection import read_servers
 from outbound_chat_config import Settings, load_settings
 
 _MARKS = {Level.OK: ("ok  ", "green"), Level.WARNING: ("warn", "yellow"), Level.FAULT: ("FAIL", "bold red")}

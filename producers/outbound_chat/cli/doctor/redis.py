@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from outbound_chat.model.diagnostics import Check, Level
-from outbound_chat.store import Server
+from outbound_chat.store.inspection import Server
 from outbound_chat_config import MOST_SKEW
 
 Facts = Mapping[str, Any]

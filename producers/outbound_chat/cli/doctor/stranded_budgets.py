@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from outbound_chat.cli.output import number_of
 from outbound_chat.model.diagnostics import Check, Level
-from outbound_chat.store import ACCESS, Store, scripts
+from outbound_chat.store import ACCESS, Store, inspection, scripts
 from outbound_chat_config import Settings
 
 
@@ -19,9 +19,9 @@ def stranded_checks(settings: Settings, store: Store) -> Iterator[Check]:
         yield Check("key_prefix", Level.OK, finding)
     for name in sorted(set(used) - set(settings.budgets)):
         keys = store.keys(name)
-        books = store.books(keys)
+        books = inspection.counts(store, keys)
         open_jobs = books.get("waiting", 0) + books.get("leased", 0)
-        if open_jobs and not store.worker_versions(keys):
+        if open_jobs and not inspection.worker_versions(store, keys):
             finding = (
                 f"{number_of(open_jobs, 'open job')}, but these settings do not name it and no worker runs for it: "
                 "nothing of it is sent, and nothing expires"

@@ -25,11 +25,11 @@ from outbound_chat.client.steps.validation import (
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, is_missing
 from outbound_chat.request.codec import write_stored
 from outbound_chat.request.templates import Template
 from outbound_chat.store import Keys, scripts
-from outbound_chat.store.records import lane_of
 from outbound_chat.store.scripts import NewJob, Opened, ScriptCall
 
 OF_THE_BATCH = frozenset({"weight", "concurrency", "template"})
@@ -101,13 +101,13 @@ class BatchRows:
         """
         self.batch = batch
         self._earliest = max(began, datetime.now(UTC) - self.sender.max_age) - FARTHEST_BACK
-        self.lane = lane_of(self.priority, self.sender_name, self.tenant, batch)
+        self.lane = Lane(self.priority, self.sender_name, self.tenant or "", batch)
 
     def asked(self) -> dict[str, Any]:
         """All that the batch asks for, without its rows and its name."""
         limits = {"weight": self.weight, "concurrency": self.concurrency, "callback": self.callback}
         template = {"template": self._asked_template} if self._template else {}
-        return {"lane": self.lane.rpartition(":")[0], "request": self.shared.stored(), **limits, **template}
+        return {"lane": self.lane.without_batch, "request": self.shared.stored(), **limits, **template}
 
     def opening(
         self, keys: Keys, key: str | FileKey | None, jobs: Sequence[NewJob], *, only_find: bool

@@ -1,7 +1,6 @@
 """Failed and uncertain jobs: lists, counts, replays."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from outbound_chat.client.steps.base import Steps, ask
@@ -22,13 +21,13 @@ from outbound_chat.model.errors import (
 )
 from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import DeadLetters
 from outbound_chat.model.times import from_ms
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
 from outbound_chat.request.codec import UnreadableRequest, read_stored, write_stored
 from outbound_chat.store import scripts
-from outbound_chat.store.records import lane_of
-from outbound_chat.store.scripts import Replayed, StoredJob
+from outbound_chat.store.scripts import DeadCursor, Replayed, StoredJob
 
 STATES = (JobState.FAILED, JobState.UNCERTAIN)
 
@@ -36,25 +35,27 @@ STATES = (JobState.FAILED, JobState.UNCERTAIN)
 def dead_letters(context: Context, options: Mapping[str, Any], limit: int, cursor: str | None) -> Steps[DeadLetters]:
     """A page of them. `options`: budget, state, code, sender, tenant, batch."""
     budget = context.budget(options.get("budget"))
-    state, cursor = options.get("state"), cursor or ""
+    state = options.get("state")
     if state is not None and state not in STATES:
         raise InvalidJob([FieldError("state", Code.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
-    if cursor and not re.fullmatch(r"[0-9]{1,15} [A-Z0-9-]{1,40}", cursor):
-        raise InvalidJob([INVALID_CURSOR])
+    try:
+        after = DeadCursor.parse(cursor) if cursor else None
+    except ValueError:
+        raise InvalidJob([INVALID_CURSOR]) from None
     if not 0 < limit <= scripts.MOST_JOBS:
         message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `cursor`"
         raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, message)])
     jobs: list[Job] = []
     while True:
         call = scripts.read_dead(
-            context.keys(budget), state=state or "", code=options.get("code") or "", after=cursor, count=limit
+            context.keys(budget), state=state or "", code=options.get("code") or "", after=after, count=limit
         )
-        found, following = yield from ask(call)
-        jobs += _fitting(found, options)
+        page = yield from ask(call)
+        jobs += _fitting(page.jobs, options)
         # Pages are cut where a script ends, so one may have a few more than the limit, and none is left out.
-        if len(jobs) >= limit or following is None:
-            return DeadLetters(jobs=tuple(jobs), cursor=following)
-        cursor = following
+        if len(jobs) >= limit or page.following is None:
+            return DeadLetters(jobs=tuple(jobs), cursor=str(page.following) if page.following else None)
+        after = page.following
 
 
 def count_dead(context: Context, budget: str | None) -> Steps[dict[tuple[JobState, str], int]]:
@@ -85,7 +86,7 @@ def replay(context: Context, job_id: str, *, force: bool, changes: Mapping[str, 
         context.keys(parts[0]),
         old=parts[1],
         local_id=new_local_id(),
-        lane=lane_of(stored.job.priority, stored.job.sender, stored.job.tenant, None),
+        lane=Lane(stored.job.priority, stored.job.sender, stored.job.tenant or ""),
         max_age_ms=max_age_ms(sender),
         parts=max(1, request.parts(sender)),
         token=stored.token or job_id,
@@ -95,7 +96,7 @@ def replay(context: Context, job_id: str, *, force: bool, changes: Mapping[str, 
         request=write_stored(context.seal, request, request.number),
     )
     answer = yield from ask(call)
-    match answer.word:
+    match answer.outcome:
         case "ok":
             return (yield from status(context, f"{parts[0]}.{answer.detail}"))
         case "replayed":
@@ -122,7 +123,7 @@ def _earlier(context: Context, stored: StoredJob, replay_id: str, changes: Mappi
 
 
 def _refusal(job_id: str, answer: Replayed, *, edited: bool) -> OutboundChatError:
-    match answer.word:
+    match answer.outcome:
         case "unprotected":
             return Unprotected(job_id, from_ms(int(answer.detail)), edited=edited)
         case "newer":
@@ -132,7 +133,7 @@ def _refusal(job_id: str, answer: Replayed, *, edited: bool) -> OutboundChatErro
     return NotReplayable(job_id, f"is {answer.detail} by now")
 
 
-def _fitting(jobs: list[Job], options: Mapping[str, Any]) -> Iterator[Job]:
+def _fitting(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
     wanted = {"sender": options.get("sender"), "tenant": options.get("tenant"), "batch_id": options.get("batch")}
     for job in jobs:
         if all(value is None or getattr(job, name) == value for name, value in wanted.items()):

@@ -56,8 +56,7 @@ def release(context: Context, target: Target) -> Steps[bool]:
     """Ends a person's hold of a scope; whether there was one."""
     released = False
     for budget, scope in _wherever(context, target) or _scopes(context, target):
-        ended, _ = yield from ask(scripts.release(context.keys(budget), scope=scope))
-        released = released or ended
+        released |= (yield from ask(scripts.release(context.keys(budget), scope=scope))).ended
     if not released:
         _scopes(context, target)  # nobody holds what the settings do not know, which may be misspelt
     return released
@@ -92,7 +91,7 @@ def _cancel(context: Context, budget: str, scope: str, name: str) -> Steps[int]:
         answer = yield from ask(scripts.cancel_many(context.keys(budget), scope=scope, first=first))
         if answer is None:
             raise UnknownBatch(name)
-        ended, first, left = ended + answer[0], False, answer[1]
+        ended, first, left = ended + answer.jobs, False, answer.left
     return ended
 
 

@@ -32,9 +32,9 @@ from outbound_chat.model.errors import (
 )
 from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.jobs import Job, Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.request import OWN_OPTIONS, ChatRequest, match_sender
 from outbound_chat.store import Keys, scripts
-from outbound_chat.store.records import lane_of
 from outbound_chat.store.scripts import NotOpen, Other
 from outbound_chat_config import Sender
 
@@ -74,7 +74,7 @@ def _enqueue(context: Context, request: ChatRequest, name: object, options: Mapp
     if timing.passed:
         yield from _check_repeated(keys, tenant, idem, timing.passed)
     yield from durability.prepare(keys)
-    lane = lane_of(priority, sender_name, tenant, None)
+    lane = Lane(priority, sender_name, tenant or "")
     job = new_job(
         context.seal,
         new_local_id(),
@@ -88,7 +88,7 @@ def _enqueue(context: Context, request: ChatRequest, name: object, options: Mapp
     )
     submitted = yield from ask(scripts.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job]))
     if isinstance(submitted, NotOpen):  # can't be: the lane has no batch
-        raise UnknownBatch(lane)
+        raise UnknownBatch(str(lane))
     if submitted.first:
         yield from note_budget(keys)
     for other in submitted.others:

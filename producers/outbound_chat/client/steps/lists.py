@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
-from outbound_chat.client.steps.progress import NO_WORKER, batch_from_book
+from outbound_chat.client.steps.progress import NO_WORKER, batch_from_record
 from outbound_chat.client.steps.validation import INVALID_CURSOR, Errors
 from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.ids import split_id
@@ -43,9 +43,9 @@ def lanes(context: Context, limit: int) -> Steps[Lanes]:
     found: list[LaneStatus] = []
     total = looked = 0
     for name in sorted(context.settings.budgets):
-        there, seen, some = yield from ask(scripts.read_lanes(context.keys(name), limit))
-        total, looked = total + there, looked + seen
-        found += some
+        of_budget = yield from ask(scripts.read_lanes(context.keys(name), limit))
+        total, looked = total + of_budget.total, looked + of_budget.looked
+        found += of_budget.lanes
     found.sort(key=lambda lane: -lane.waiting)
     return Lanes(lanes=tuple(found[:limit]), total=total, looked=looked)
 
@@ -109,10 +109,9 @@ def _begin_batches(cursor: str | None, limit: int) -> tuple[Part, tuple[str, str
 def _as_batches(budget: str, listed: ListedBatches) -> list[Batch]:
     found: list[Batch] = []
     for one in listed.batches:
-        waits = int(one.book.fields["waiting"] or 0) > 0
-        held_by = one.held_by or (NO_WORKER if waits and not listed.workers else "")
+        held_by = one.held_by or (NO_WORKER if one.record.waiting and not listed.workers else "")
         # The duration of chats matters to predictions alone.
-        found.append(batch_from_book(f"{budget}.{one.local_id}", one.book, DEFAULT_CHAT_DURATION, held_by))
+        found.append(batch_from_record(f"{budget}.{one.local_id}", one.record, DEFAULT_CHAT_DURATION, held_by))
     return found
 
 

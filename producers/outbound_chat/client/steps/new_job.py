@@ -5,9 +5,10 @@ import hashlib
 from outbound_chat.client.steps.validation import Timing, fingerprints
 from outbound_chat.encryption import Seal
 from outbound_chat.model.jobs import Job
+from outbound_chat.model.lanes import Lane
 from outbound_chat.request import ChatRequest
 from outbound_chat.request.codec import write_stored
-from outbound_chat.store.records import job_of_head
+from outbound_chat.store.records import job_of_head, new_head
 from outbound_chat.store.scripts import NewJob
 from outbound_chat_config import Sender
 
@@ -21,7 +22,7 @@ def new_job(
     parts: int,
     timing: Timing,
     idem: str,
-    lane: str,
+    lane: Lane,
     callback: str,
     shared_callback: str = "",
 ) -> NewJob:
@@ -43,9 +44,9 @@ def new_job(
     )
 
 
-def _fingerprint(seal: Seal, whole: ChatRequest, timing: Timing, lane: str, callback_url: str) -> str:
+def _fingerprint(seal: Seal, whole: ChatRequest, timing: Timing, lane: Lane, callback_url: str) -> str:
     # A file that is given again makes another batch, and asks for the same jobs.
-    asked = {"lane": lane.rpartition(":")[0], "request": whole.stored()}
+    asked = {"lane": lane.without_batch, "request": whole.stored()}
     content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
     if callback_url:
         content["callback_url"] = callback_url
@@ -61,12 +62,11 @@ def _token(idem: str, fingerprint: str) -> str:
     return hashlib.sha256(f"{idem} {fingerprint.partition(' ')[0]}".encode()).hexdigest()[:32]
 
 
-def fresh_job(budget: str, job: NewJob, lane: str, now_ms: int, life_ms: int) -> Job:
+def fresh_job(budget: str, job: NewJob, lane: Lane, now_ms: int, life_ms: int) -> Job:
     """A job that `submit` has just taken, without reading it back."""
     expires = job.expires_ms or max(job.send_at_ms, now_ms) + life_ms
-    times = (now_ms, job.send_at_ms, job.send_at_ms, expires)
-    head = [1, "queued", lane, *times, 0, "", 0, 0, job.parts, "", job.idem, "", 0, 0, 0]
-    return job_of_head(budget, job.local_id, head, now_ms)
+    head = new_head(lane=lane, created=now_ms, send_at=job.send_at_ms, expires=expires, parts=job.parts, idem=job.idem)
+    return job_of_head(budget, job.local_id, lane, head, now_ms)
 
 
 def max_age_ms(sender: Sender) -> int:

@@ -20,11 +20,12 @@ from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.new_job import max_age_ms
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
 from outbound_chat.client.steps.validation import Errors, check_durability
-from outbound_chat.forecast import Chats, Lane, Pace, predict, rate_now
+from outbound_chat.forecast import Chats, LaneDemand, Pace, predict, rate_now
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.model.jobs import ExpiringRow, Preflight
 from outbound_chat.model.times import from_ms
 from outbound_chat.store import scripts
+from outbound_chat.store.scripts import PaceNow
 from outbound_chat_config import chat_duration
 
 NAMED = 10
@@ -121,7 +122,7 @@ class BatchPreflight:
         given = own or self._options.get("chat_duration_in_minutes")
         return float(given) if given else chat_duration(self._of_batch.sender) / timedelta(minutes=1)
 
-    def ask(self) -> Steps[tuple[int, Pace | None]]:
+    def ask(self) -> Steps[PaceNow]:
         """What Redis says of the budget, as a batch would find it that begins now."""
         return (yield from ask(scripts.read_pace(self._keys, self._of_batch.lane)))
 
@@ -163,10 +164,10 @@ class BatchPreflight:
                 turn_ms = max(time_of(turns[slot]), send_at_ms)
                 yield expires_ms or max(send_at_ms, now_ms) + life_ms, row, turn_ms
 
-    def _own_lane(self) -> Lane:
+    def _own_lane(self) -> LaneDemand:
         sender, tenant = self._of_batch.sender, self._of_batch.tenant or ""
         parts = self._parts / self._accepted if self._accepted else 1.0
-        return Lane(
+        return LaneDemand(
             priority=self._of_batch.priority,
             tenant=tenant,
             tenant_weight=self._budget.weights.get(tenant, 1.0),

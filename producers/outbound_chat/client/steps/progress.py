@@ -1,6 +1,5 @@
 """Batches as callers read them: counts, the rate they go at, and when they will end."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,7 +12,7 @@ from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import ACTIVE, FINAL, Batch, JobState
 from outbound_chat.model.times import from_ms
 from outbound_chat.store import scripts
-from outbound_chat.store.scripts import BOOK_TEXTS, Book
+from outbound_chat.store.scripts import BatchRecord
 from outbound_chat_config import DEFAULT_CHAT_DURATION, chat_duration
 
 SHORTEST_MS, LATEST_MS = 1_000, 20_000
@@ -34,8 +33,8 @@ def batch(context: Context, batch_id: str, *, with_pace: bool = True) -> Steps[B
     )
     if found is None:
         raise UnknownBatch(batch_id)
-    sender = context.settings.senders.get(found.fields["lane"].split(":")[1])
-    return batch_from_book(batch_id, found, chat_duration(sender) if sender else DEFAULT_CHAT_DURATION)
+    sender = context.settings.senders.get(found.lane.sender)
+    return batch_from_record(batch_id, found, chat_duration(sender) if sender else DEFAULT_CHAT_DURATION)
 
 
 def is_file_of(context: Context, batch_id: str, content: str) -> Steps[bool | None]:
@@ -45,46 +44,44 @@ def is_file_of(context: Context, batch_id: str, content: str) -> Steps[bool | No
     found = (yield from ask(call)) if call else None
     if found is None:
         raise UnknownBatch(batch_id)
-    source, tenant = found.fields["source"], found.fields["lane"].split(":")[2] or None
-    if not source:
+    if not found.source:
         return None
-    return is_source(context.seal, source, tenant=tenant, name=found.fields["name"], content=content)
+    return is_source(context.seal, found.source, tenant=found.lane.tenant or None, name=found.name, content=content)
 
 
-def batch_from_book(batch_id: str, book: Book, chat_duration: timedelta, held_by: str | None = None) -> Batch:
-    """Makes a batch of its record. `chat_duration`: of its sender's chats. `held_by`: of a book without a pace."""
-    fields = book.fields
-    numbers = {field: int(value or 0) for field, value in fields.items() if field not in BOOK_TEXTS}
-    _, sender, tenant, _ = fields["lane"].split(":")
+def batch_from_record(
+    batch_id: str, record: BatchRecord, chat_duration: timedelta, held_by: str | None = None
+) -> Batch:
+    """Makes a batch of its record. `chat_duration`: of its sender's chats. `held_by`: of a record without a pace."""
     counts = {
-        JobState.SCHEDULED: book.scheduled,
-        JobState.QUEUED: numbers["waiting"] - book.scheduled,
-        JobState.SENDING: numbers["leased"],
-        **{state: numbers[state.value] for state in JobState if state in FINAL},
+        JobState.SCHEDULED: record.scheduled,
+        JobState.QUEUED: record.waiting - record.scheduled,
+        JobState.SENDING: record.leased,
+        **{state: getattr(record, state.value) for state in JobState if state in FINAL},
     }
-    waits, runs = numbers["waiting"] > 0, numbers["leased"] > 0
-    measured = _measured(book.now_ms, numbers) if waits or runs else None
+    waits, runs = record.waiting > 0, record.leased > 0
+    measured = _measured(record) if waits or runs else None
     if held_by is None:
-        held_by = _held_by(book.pace) if waits else ""
+        held_by = _held_by(record.pace) if waits else ""
     expected_end = None
-    if waits and book.pace and not held_by:
-        expected_end = _expected_end(book, book.pace, numbers["waiting"], measured, chat_duration)
+    if waits and record.pace and not held_by:
+        expected_end = _expected_end(record, record.pace, measured, chat_duration)
     elif runs and not waits:
         # Its calls run: that of the last one ends any moment.
-        expected_end = from_ms(book.now_ms)
+        expected_end = from_ms(record.now_ms)
     return Batch(
         id=batch_id,
-        name=fields["name"],
-        sender=sender,
-        tenant=tenant or None,
-        accepted=numbers["accepted"],
-        rejected=numbers["rejected"],
+        name=record.name,
+        sender=record.lane.sender,
+        tenant=record.lane.tenant or None,
+        accepted=record.accepted,
+        rejected=record.rejected,
         counts=counts,
-        unreadable=numbers["unreadable"],
-        created_at=from_ms(numbers["created_at"]),
-        closed=numbers["closed_at"] > 0,
-        final=numbers["closed_at"] > 0 and not any(counts[state] for state in ACTIVE),
-        rate=0.0 if held_by else _rate(book.pace, measured),
+        unreadable=record.unreadable,
+        created_at=from_ms(record.created_at),
+        closed=record.closed_at > 0,
+        final=record.closed_at > 0 and not any(counts[state] for state in ACTIVE),
+        rate=0.0 if held_by else _rate(record.pace, measured),
         expected_end=expected_end,
         held_by=held_by,
     )
@@ -96,13 +93,13 @@ def _held_by(pace: Pace | None) -> str:
     return pace.held_by
 
 
-def _measured(now_ms: int, numbers: Mapping[str, int]) -> float | None:
+def _measured(record: BatchRecord) -> float | None:
     """Calls a second that ended lately; None: too few to tell."""
-    passed_ms = now_ms - numbers["mark_ms"]
-    if not numbers["mark_ms"] or passed_ms < SHORTEST_MS or now_ms - numbers["last_ms"] > LATEST_MS:
+    passed_ms = record.now_ms - record.mark_ms
+    if not record.mark_ms or passed_ms < SHORTEST_MS or record.now_ms - record.last_ms > LATEST_MS:
         return None
-    done = numbers["sent"] + numbers["failed"] + numbers["uncertain"]
-    return max(0.0, (done - numbers["mark_done"]) * 1000 / passed_ms)
+    done = record.sent + record.failed + record.uncertain
+    return max(0.0, (done - record.mark_done) * 1000 / passed_ms)
 
 
 def _rate(pace: Pace | None, measured: float | None) -> float:
@@ -112,13 +109,11 @@ def _rate(pace: Pace | None, measured: float | None) -> float:
     return rate_now(pace) if pace and due_now else 0.0
 
 
-def _expected_end(
-    book: Book, pace: Pace, waiting: int, measured: float | None, chat_duration: timedelta
-) -> datetime | None:
+def _expected_end(record: BatchRecord, pace: Pace, measured: float | None, chat_duration: timedelta) -> datetime | None:
     explained = pace.limited or pace.chats is not None or bool(pace.own.number)
     if not explained and measured and any(jobs for due, jobs in pace.due if due <= 0):
         share = rate_now(pace)
         if measured < share * SLOWER:
             pace = replace(pace, rate=pace.rate * measured / share, tokens=0.0)
-    seconds = predict(pace, chat_seconds=chat_duration.total_seconds()).time_of(waiting)
-    return from_ms(book.now_ms + min(seconds, FARTHEST_SECONDS) * 1000)
+    seconds = predict(pace, chat_seconds=chat_duration.total_seconds()).time_of(record.waiting)
+    return from_ms(record.now_ms + min(seconds, FARTHEST_SECONDS) * 1000)

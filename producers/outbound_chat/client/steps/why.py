@@ -17,7 +17,7 @@ from outbound_chat.model.jobs import Job
 from outbound_chat.model.times import from_ms
 from outbound_chat.model.why import WaitReason, Why
 from outbound_chat.store import scripts
-from outbound_chat.store.scripts import Waiting
+from outbound_chat.store.scripts import WaitFacts
 
 _MENTIONED = frozenset(
     {
@@ -89,18 +89,18 @@ def _expected(stops: Sequence[Stop], now: datetime, line: Line | None, job: Job)
     return max(earliest, now + timedelta(milliseconds=max(line.calls_ms, line.parts_ms)))
 
 
-def _line(waiting: Waiting) -> Line:
+def _line(waiting: WaitFacts) -> Line:
     """Others of its priority go before it in the ring and behind its gate; of all calls its priority gets a share.
 
     More jobs of other priorities than there are, or more than wait in all, never go first.
     """
-    position, behind_gate = waiting.count("position"), waiting.count("behind_gate")
-    of_its_priority = position + waiting.count("in_ring") + behind_gate
-    by_share = math.floor((of_its_priority + 1) * 100 / max(1, waiting.count("share"))) - 1
-    most = min(of_its_priority + waiting.count("others"), waiting.count("waiting") - 1)
+    position, behind_gate = waiting.position, waiting.behind_gate
+    of_its_priority = position + waiting.in_ring + behind_gate
+    by_share = math.floor((of_its_priority + 1) * 100 / max(1, waiting.share)) - 1
+    most = min(of_its_priority + waiting.others, waiting.waiting - 1)
     ahead = max(position, min(by_share, most))
-    rate, tokens = waiting.number("rate"), waiting.number("tokens") or 0.0
+    rate, tokens = waiting.rate, waiting.tokens or 0.0
     calls_ms = max(0.0, ahead + 1 - HAIR - tokens) * 1000 / rate if rate else 0.0
-    number_rate, parts = waiting.content("limits").get("number_rate"), waiting.number("number_parts") or 0.0
+    number_rate, parts = waiting.limits.get("number_rate"), waiting.number_parts or 0.0
     parts_ms = max(0.0, position + behind_gate + 1 - HAIR - parts) * 1000 / number_rate if number_rate else 0.0
     return Line(position, ahead, calls_ms, parts_ms)

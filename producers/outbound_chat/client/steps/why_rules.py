@@ -19,7 +19,7 @@ from outbound_chat.model.durations import after, length_of
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.times import from_ms
 from outbound_chat.model.why import WaitReason
-from outbound_chat.store.scripts import Waiting
+from outbound_chat.store.scripts import WaitFacts
 
 ASKED_TOO_OFTEN = 3
 """Requests for a pump without an answer, 6 seconds after the first: a message of Celery takes milliseconds."""
@@ -64,7 +64,7 @@ def end_or_call(job: Job) -> Stop:
 
 
 def stops_of(
-    job: Job, waiting: Waiting, now: datetime, budget: str, line: Line, *, quiet: bool = False
+    job: Job, waiting: WaitFacts, now: datetime, budget: str, line: Line, *, quiet: bool = False
 ) -> Iterator[Stop]:
     """`quiet`: its sender has quiet hours, whose end may be why it was scheduled."""
     yield from _own_time(job, now, quiet=quiet)
@@ -92,32 +92,32 @@ def _own_time(job: Job, now: datetime, *, quiet: bool) -> Iterator[Stop]:
         yield Stop(reason=WaitReason.BACKOFF, sentence=sentence, until=due, ends=True)
 
 
-def _workers(waiting: Waiting, budget: str) -> Iterator[Stop]:
+def _workers(waiting: WaitFacts, budget: str) -> Iterator[Stop]:
     scope = f"budget:{budget}"
-    if waiting.number("rate") is None:
+    if waiting.rate is None:
         sentence = f"Redis has no settings of the budget {budget}: no worker was started for it yet."
         yield Stop(reason=WaitReason.NO_SETTINGS, sentence=sentence, scope=scope)
-    elif waiting.count("workers") == 0:
+    elif waiting.workers == 0:
         sentence = f"No worker runs for the budget {budget} (outbound-chat worker starts one)."
         yield Stop(reason=WaitReason.NO_WORKER, sentence=sentence, scope=scope)
-    elif name := waiting.text("lacking"):
+    elif name := waiting.lacking:
         sentence = (
             f"It is encrypted with the key {name}, which no worker of the budget {budget} has "
             "(encryption.keys; outbound-chat encryption-keys tells what needs which key)."
         )
         yield Stop(reason=WaitReason.NO_KEY, sentence=sentence, scope=scope)
-    if kept := waiting.content("budget_hold"):
+    if kept := waiting.budget_hold:
         words = str(kept["reason"])
         sentence = hold_sentence(scope, words)
         yield Stop(reason=WaitReason.BUDGET_HELD, sentence=sentence, scope=scope, held_by="person", held_reason=words)
 
 
-def _gate(waiting: Waiting, now: datetime, budget: str, *, first: bool) -> Iterator[Stop]:
-    scope = named(waiting.text("scope"), budget)
-    until_ms = waiting.number("until_ms")
+def _gate(waiting: WaitFacts, now: datetime, budget: str, *, first: bool) -> Iterator[Stop]:
+    scope = named(waiting.scope, budget)
+    until_ms = waiting.until_ms
     until = max(now, from_ms(until_ms)) if until_ms else None
-    limits = waiting.content("limits")
-    match waiting.text("rule"):
+    limits = waiting.limits
+    match waiting.rule:
         case "hold" | "probe":
             yield _hold(waiting, now, scope, until)
         case "concurrency":
@@ -129,7 +129,7 @@ def _gate(waiting: Waiting, now: datetime, budget: str, *, first: bool) -> Itera
             yield Stop(reason=reason, sentence=sentence, scope=scope)
         case "chats":
             sentence = f"The {spoken(scope)} has all {limits['max_chats']:g} open chats that it may have."
-            if chat_ends := waiting.number("until_ms"):
+            if chat_ends := waiting.until_ms:
                 sentence += f" The next is assumed to end {after(from_ms(chat_ends) - now)}."
             ends = first and until is not None
             yield Stop(reason=WaitReason.OPEN_CHATS, sentence=sentence, scope=scope, until=until, ends=ends)
@@ -143,8 +143,8 @@ NEVER_ASKED = frozenset({"unknown_sender", "no_key", "foreign_answer"})
 """Codes of holds that say nothing of AWS: it was not asked, or did not answer."""
 
 
-def _hold(waiting: Waiting, now: datetime, scope: str, until: datetime | None) -> Stop:
-    kept, owner = waiting.content("hold"), waiting.text("owner")
+def _hold(waiting: WaitFacts, now: datetime, scope: str, until: datetime | None) -> Stop:
+    kept, owner = waiting.hold, waiting.owner
     words = str(kept["reason"])
     if owner == "person":
         reason, sentence = WaitReason.HELD_BY_PERSON, hold_sentence(scope, words)
@@ -153,7 +153,7 @@ def _hold(waiting: Waiting, now: datetime, scope: str, until: datetime | None) -
         return Stop(reason=WaitReason.CANCELLING, sentence=sentence, scope=scope)
     else:
         words = ": ".join(word for word in (str(kept["code"]), words) if word)
-        probing = waiting.count("probing") == 1
+        probing = waiting.probing
         reason = WaitReason.PROBING if probing else WaitReason.HELD_BY_SYSTEM
         until = None if probing else until or now
         when = after(until - now) if until else "at this moment"
@@ -164,14 +164,14 @@ def _hold(waiting: Waiting, now: datetime, scope: str, until: datetime | None) -
     return Stop(reason=reason, sentence=sentence, until=until, scope=scope, held_by=owner, held_reason=words)
 
 
-def _pace(waiting: Waiting, now: datetime, budget: str, line: Line) -> Iterator[Stop]:
-    rate, ceiling = waiting.number("rate"), waiting.number("ceiling")
+def _pace(waiting: WaitFacts, now: datetime, budget: str, line: Line) -> Iterator[Stop]:
+    rate, ceiling = waiting.rate, waiting.ceiling
     if rate is None or ceiling is None:
         return
-    tokens, scope = waiting.number("tokens") or 0.0, f"budget:{budget}"
-    if waiting.count("pumps") == 0 and waiting.count("asked") >= ASKED_TOO_OFTEN:
+    tokens, scope = waiting.tokens or 0.0, f"budget:{budget}"
+    if waiting.pumps == 0 and waiting.asked >= ASKED_TOO_OFTEN:
         sentence = (
-            f"Workers have asked {waiting.count('asked')} times for a pump, and none came: Celery's broker is away, "
+            f"Workers have asked {waiting.asked} times for a pump, and none came: Celery's broker is away, "
             "its workers do not consume the queue, or all of them are busy (outbound-chat doctor looks)."
         )
         yield Stop(reason=WaitReason.NO_PUMP, sentence=sentence, scope=scope)
@@ -185,6 +185,6 @@ def _pace(waiting: Waiting, now: datetime, budget: str, line: Line) -> Iterator[
         yield Stop(reason=WaitReason.PACED, sentence=sentence, until=until, ends=True, scope=scope)
     else:
         sentence = "Nothing stops it: it goes with one of the next claims."
-        if waiting.count("pumps") == 0:
+        if waiting.pumps == 0:
             sentence = "Nothing stops it: a worker is on its way to it."
         yield Stop(reason=WaitReason.NEXT, sentence=sentence, until=now, ends=True)

@@ -11,6 +11,7 @@ from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.jobs import Batch, Job
 from outbound_chat.model.operations import BatchPage, BudgetStatus, DeadLetters, Events, Hold, SuppressedPage
 from outbound_chat.request import Code as FieldCode
+from outbound_chat.store.scripts import DeadCursor
 from outbound_chat_config import Sender, Settings
 
 DEAD_PAGE = 500
@@ -86,7 +87,7 @@ class OperatorView:
             if cursor is None or len(jobs) > limit:
                 break
         # The ledger's cursor names the last job looked at, which may be another's.
-        following = _cursor_after(jobs[limit - 1]) if len(jobs) > limit else None
+        following = str(DeadCursor.after(jobs[limit - 1])) if len(jobs) > limit else None
         return DeadLetters(jobs=tuple(jobs[:limit]), cursor=following)
 
     async def batches(self, chosen: Mapping[str, Any], cursor: str | None, limit: int) -> BatchPage:
@@ -175,9 +176,3 @@ class OperatorView:
         if scope in {"sender", "instance"} and name not in known:
             raise Problem(Code.UNKNOWN_SENDER, "The settings have no sender of this name or instance.")
         return target
-
-
-def _cursor_after(job: Job) -> str:
-    """The cursor of the page that begins behind the job, which is final."""
-    ended = job.finished_at or job.created_at
-    return f"{round(ended.timestamp() * 1000)} {job.id.partition('.')[2]}"

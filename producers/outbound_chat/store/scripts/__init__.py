@@ -1,4 +1,4 @@
-"""The Lua scripts as typed functions: each makes a `Call` with its arguments in the script's order and reads its reply.
+"""The Lua scripts as typed functions: each gives a `ScriptCall` with its arguments in order and reads its reply.
 
 The only place that knows the order of arguments and the form of replies. Nothing here talks to Redis: a `Store` or
 `AsyncStore` runs the call.
@@ -16,8 +16,7 @@ from outbound_chat.store.scripts.api_keys import (
     spend_key,
 )
 from outbound_chat.store.scripts.batches import (
-    BOOK_TEXTS,
-    Book,
+    BatchRecord,
     KeyUse,
     Opened,
     Rows,
@@ -29,12 +28,22 @@ from outbound_chat.store.scripts.batches import (
     read_shared,
 )
 from outbound_chat.store.scripts.budgets import read_budget
-from outbound_chat.store.scripts.dead import Replayed, StoredJob, count_dead, read_dead, read_request, replay
+from outbound_chat.store.scripts.dead import (
+    DeadCursor,
+    Replayed,
+    StoredJob,
+    count_dead,
+    read_dead,
+    read_request,
+    replay,
+)
 from outbound_chat.store.scripts.durability import Standing, confirm
 from outbound_chat.store.scripts.encryption_keys import SealsPage, read_seals
 from outbound_chat.store.scripts.events import read_events
-from outbound_chat.store.scripts.forecast import read_pace
+from outbound_chat.store.scripts.forecast import PaceNow, read_pace
 from outbound_chat.store.scripts.holds import (
+    Cancelled,
+    Released,
     cancel_many,
     close_chat,
     configure,
@@ -62,6 +71,7 @@ from outbound_chat.store.scripts.pumps import (
     Dismissed,
     Empty,
     Held,
+    Outcome,
     Paced,
     Renewed,
     Result,
@@ -95,20 +105,21 @@ from outbound_chat.store.scripts.webhooks import (
     replay_webhooks,
     settle_webhooks,
 )
-from outbound_chat.store.scripts.why import Found, Waiting, why
+from outbound_chat.store.scripts.why import Found, WaitFacts, why
 
 __all__ = [
-    "BOOK_TEXTS",
     "FIRST_PAGE",
     "MOST_BATCHES",
     "MOST_BYTES",
     "MOST_JOBS",
     "MOST_LANES",
-    "Book",
+    "BatchRecord",
+    "Cancelled",
     "Claimed",
     "ClaimedJob",
     "ClaimedWebhook",
     "ClaimedWebhooks",
+    "DeadCursor",
     "Dismissed",
     "Empty",
     "Finding",
@@ -124,9 +135,12 @@ __all__ = [
     "Opened",
     "Other",
     "OtherKey",
+    "Outcome",
+    "PaceNow",
     "Paced",
     "Part",
     "Reconciled",
+    "Released",
     "Renewed",
     "Replayed",
     "Result",
@@ -141,7 +155,7 @@ __all__ = [
     "Tended",
     "Unconfigured",
     "Unlisted",
-    "Waiting",
+    "WaitFacts",
     "WebhookOutcome",
     "WebhookResult",
     "audit",

@@ -8,8 +8,9 @@ from typing import Any
 
 from outbound_chat.model.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope
 from outbound_chat.model.errors import StoreError
+from outbound_chat.model.times import from_ms, to_ms
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import from_ms, to_ms
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 _MS = timedelta(milliseconds=1)
@@ -81,8 +82,8 @@ def read_keys(keys: Keys) -> ScriptCall[list[ApiKey]]:
     """All keys."""
 
     def read(reply: list[Any]) -> list[ApiKey]:
-        rows = zip(reply[1::3], reply[2::3], reply[3::3], strict=True)
-        found = ((key_id, _stored(key_id, text, used_ms, int(reply[0]))) for key_id, text, used_ms in rows)
+        now_ms = int(reply[0])
+        found = ((key_id, _stored(key_id, text, used_ms, now_ms)) for key_id, text, used_ms in rows(reply, 1, 3))
         return [stored.key if stored else _unreadable(key_id) for key_id, stored in found]
 
     return ScriptCall("read_keys", keys, [], read)

@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from outbound_chat.forecast import Pace
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.jobs import Job
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 from outbound_chat.store.scripts.forecast import read_pace_json
 
-BOOK_TEXTS = frozenset({"name", "lane", "source"})
-"""Fields of a book that are no counts and times."""
 _LONGEST_COUNT = 15
 
 
@@ -55,7 +55,7 @@ def open_batch(
     keys: Keys,
     *,
     batch: str,
-    lane: str,
+    lane: Lane,
     name: str,
     shared: str,
     weight: float | None = None,
@@ -84,47 +84,84 @@ def open_batch(
         return Opened(use, id_, created_ms, closed_ms, rows)
 
     of_key = [batch_key, fingerprint, source, "only" if only_find else ""]
-    return ScriptCall("open_batch", keys, [batch, lane, name, shared, *limits, callback, *of_key, *idems], read)
+    return ScriptCall("open_batch", keys, [batch, str(lane), name, shared, *limits, callback, *of_key, *idems], read)
 
 
-def close_batch(keys: Keys, *, batch: str, rejected: int) -> ScriptCall[str]:
-    """Says that no more jobs come; answers `ok` or `gone`."""
-    return ScriptCall("close_batch", keys, [batch, rejected], str)
+def close_batch(keys: Keys, *, batch: str, rejected: int) -> ScriptCall[Literal["ok", "gone"]]:
+    """Says that no more jobs come; `gone`: there is no such batch."""
+    return ScriptCall("close_batch", keys, [batch, rejected], lambda reply: reply)
 
 
-@dataclass(frozen=True, slots=True)
-class Book:
-    """What the ledger says of a batch."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRecord:
+    """What the store keeps of a batch. Times are in milliseconds; 0: not yet."""
 
     now_ms: int
     scheduled: int
     """Waiting jobs that were never called and are not due yet."""
-    fields: Mapping[str, str]
-    """Counts and times of its book; empty text for what is not there."""
-    pace: Pace | None
+    pace: Pace | None = None
     """What its end is predicted by; None: nothing waits, no worker was ever started, or it was not asked for."""
+    name: str
+    lane: Lane
+    source: str
+    """Which file its rows came from; empty: it is not known."""
+    created_at: int
+    closed_at: int
+    final_at: int
+    accepted: int
+    rejected: int
+    waiting: int
+    leased: int
+    sent: int
+    failed: int
+    expired: int
+    cancelled: int
+    uncertain: int
+    unreadable: int
+    mark_ms: int
+    """When its progress was noted; `mark_done`: calls that had ended then, `last_ms`: when the last one did."""
+    mark_done: int
+    last_ms: int
 
 
-def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> ScriptCall[Book | None]:
-    """The batch's book; None: there is no such batch. `with_pace`: what its end is predicted by is read too."""
+def record_of(fields: Mapping[str, str], now_ms: int, scheduled: int, pace: Pace | None = None) -> BatchRecord | None:
+    """The record from the names and values of its fields; None: another program wrote to it."""
+    counts = {field: fields[field] for field in fields.keys() - {"name", "lane", "source"}}
+    try:
+        lane = Lane.parse(fields["lane"])
+    except ValueError:
+        return None
+    if not all(map(is_count, counts.values())):
+        return None
+    return BatchRecord(
+        now_ms=now_ms,
+        scheduled=scheduled,
+        pace=pace,
+        name=fields["name"],
+        lane=lane,
+        source=fields["source"],
+        **{field: int(count or 0) for field, count in counts.items()},
+    )
 
-    def read(reply: list[Any]) -> Book | None:
+
+def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> ScriptCall[BatchRecord | None]:
+    """The batch's record; None: there is no such batch. `with_pace`: what its end is predicted by is read too."""
+
+    def read(reply: list[Any]) -> BatchRecord | None:
         if len(reply) == 1:
             return None
-        fields = dict(zip(reply[3::2], reply[4::2], strict=True))
-        if reply[1] == "unreadable" or not is_sound(fields):
+        found = None
+        if reply[1] != "unreadable":
+            pace = read_pace_json(reply[2]) if reply[2] else None
+            found = record_of(dict(rows(reply, 3, 2)), int(reply[0]), int(reply[1]), pace)
+        if found is None:
             raise StoreError(
-                f"the book of batch {keys.budget}.{batch} can't be read, another program wrote to {keys.batch(batch)}; "
-                "look at that key, and delete it if it is not yours"
+                f"the record of batch {keys.budget}.{batch} can't be read, another program wrote to "
+                f"{keys.batch(batch)}; look at that key, and delete it if it is not yours"
             )
-        return Book(int(reply[0]), int(reply[1]), fields, read_pace_json(reply[2]) if reply[2] else None)
+        return found
 
     return ScriptCall("read_batch", keys, [batch, int(with_pace)], read)
-
-
-def is_sound(fields: Mapping[str, str]) -> bool:
-    """Whether the fields of a book are what we wrote: its counts and times are numbers."""
-    return all(is_count(fields[name]) for name in fields.keys() - BOOK_TEXTS)
 
 
 def is_count(text: str) -> bool:
@@ -142,8 +179,7 @@ class Rows:
     """Some rows of a batch."""
 
     last: int
-    """The last row that was ever taken."""
-    lane: str
+    """The last row that was accepted."""
     jobs: Mapping[int, Job]
     """By their row; rows that were refused, and jobs that passed their lifetime, are not among them."""
 
@@ -159,6 +195,6 @@ def read_rows(keys: Keys, *, batch: str, first: int, count: int) -> ScriptCall[R
             with suppress(UnreadableRecord):
                 if head:
                     jobs[row] = job_from_head(keys.budget, f"{batch}-{row}", head, int(reply[0]))
-        return Rows(int(reply[1]), str(reply[2]), jobs)
+        return Rows(int(reply[1]), jobs)
 
     return ScriptCall("read_rows", keys, [batch, first, count], read)

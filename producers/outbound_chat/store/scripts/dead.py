@@ -1,14 +1,17 @@
 """What callers ask of failed and uncertain jobs: lists, counts, replays."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple, Self
 
 from outbound_chat.model.errors import NewerVersion
 from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
@@ -29,38 +32,70 @@ class StoredJob:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of a replay: `ok`, `replayed`, `not_dead`, `gone`, `newer` or `unprotected`; see `replay.lua`."""
+    """What became of a replay."""
 
-    word: str
+    outcome: Literal["ok", "replayed", "not_dead", "gone", "newer", "unprotected"]
     detail: str
+    """By the outcome: id of the new job, id of the earlier replay, state, empty, empty, or since when in ms."""
 
 
-def read_dead(keys: Keys, *, state: str, code: str, after: str, count: int) -> ScriptCall[tuple[list[Job], str | None]]:
-    """Failed and uncertain jobs, the newest first, and the cursor of the next page, None for the last.
+class DeadCursor(NamedTuple):
+    """Where a page of dead letters begins: behind the job that ended then and has this local id."""
 
-    `after`: the cursor of this page; empty: the first.
-    """
+    ended_ms: int
+    local_id: str
 
-    def read(reply: list[Any]) -> tuple[list[Job], str | None]:
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The cursor of that text. ValueError: it is not a cursor."""
+        if not re.fullmatch(r"[0-9]{1,15} [A-Z0-9-]{1,40}", text):
+            raise ValueError("not a cursor of dead letters")
+        ended_ms, _, local_id = text.partition(" ")
+        return cls(int(ended_ms), local_id)
+
+    @classmethod
+    def after(cls, job: Job) -> Self:
+        """The cursor behind a job, which is final."""
+        ended = job.finished_at or job.created_at
+        return cls(round(ended.timestamp() * 1000), job.id.partition(".")[2])
+
+    def __str__(self) -> str:
+        """What callers give back for the next page."""
+        return f"{self.ended_ms} {self.local_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadPage:
+    """A page of failed and uncertain jobs, the newest first."""
+
+    jobs: Sequence[Job]
+    following: DeadCursor | None
+    """Where the next page begins; None: this is the last."""
+
+
+def read_dead(keys: Keys, *, state: str, code: str, after: DeadCursor | None, count: int) -> ScriptCall[DeadPage]:
+    """A page of failed and uncertain jobs. `state`, `code`: empty for all. `after`: None for the first page."""
+
+    def read(reply: list[Any]) -> DeadPage:
         jobs: list[Job] = []
-        for local_id, head in zip(reply[1::3], reply[3::3], strict=True):
+        for local_id, _, head in rows(reply, 1, 3):
             with suppress(UnreadableRecord):
                 if head:
                     jobs.append(job_from_head(keys.budget, local_id, head, int(reply[0])))
         full = len(reply) // 3 >= count
-        return jobs, f"{reply[-2]} {reply[-3]}" if full else None
+        return DeadPage(jobs, DeadCursor(int(reply[-2]), reply[-3]) if full else None)
 
-    until_ms, _, before = after.partition(" ")
-    return ScriptCall("read_dead", keys, [state, code, until_ms, before, count], read)
+    return ScriptCall("read_dead", keys, [state, code, *(after or ("", "")), count], read)
 
 
 def count_dead(keys: Keys) -> ScriptCall[Mapping[tuple[JobState, str], int]]:
     """How many failed and uncertain jobs there are, by state and code."""
 
     def read(reply: list[Any]) -> Mapping[tuple[JobState, str], int]:
-        rows = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
-        # A name that another program wrote is none of ours.
-        return {(JobState(state), code): int(count) for state, code, count in rows if state in set(JobState)}
+        # A name that another program wrote is not ours.
+        return {
+            (JobState(state), code): int(count) for state, code, count in rows(reply, 0, 3) if state in set(JobState)
+        }
 
     return ScriptCall("count_dead", keys, [], read)
 
@@ -84,7 +119,7 @@ def replay(
     *,
     old: str,
     local_id: str,
-    lane: str,
+    lane: Lane,
     max_age_ms: int,
     parts: int,
     token: str,
@@ -95,5 +130,5 @@ def replay(
 ) -> ScriptCall[Replayed]:
     """Sends a failed or uncertain job once more, as a new job. `token`: that of the old one."""
     flags = [int(edited), int(force)]
-    args: list[str | int] = [old, local_id, lane, max_age_ms, parts, token, *flags, send_at_ms, request]
+    args: list[str | int] = [old, local_id, str(lane), max_age_ms, parts, token, *flags, send_at_ms, request]
     return ScriptCall("replay", keys, args, lambda reply: Replayed(reply[0], str(reply[1]) if len(reply) > 1 else ""))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
@@ -23,6 +24,6 @@ def read_seals(keys: Keys, *, index: str, cursor: str) -> ScriptCall[SealsPage]:
     """A page of jobs. `index`: `expiry` for those that are not final, `dead:STATE:CODE` for those that ended so."""
 
     def read(reply: list[Any]) -> SealsPage:
-        return SealsPage(str(reply[0]), int(reply[1]), dict(zip(reply[2::2], map(int, reply[3::2]), strict=True)))
+        return SealsPage(str(reply[0]), int(reply[1]), {name: int(jobs) for name, jobs in rows(reply, 2, 2)})
 
     return ScriptCall("read_seals", keys, [index, cursor], read)

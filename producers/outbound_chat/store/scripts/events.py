@@ -5,11 +5,10 @@ from typing import Any
 
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.operations import Event, EventKind, Events
+from outbound_chat.model.times import from_ms
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import from_ms
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
-
-WIDTH = 6
 
 
 def read_events(keys: Keys, *, since: int, count: int) -> ScriptCall[Events]:
@@ -17,8 +16,7 @@ def read_events(keys: Keys, *, since: int, count: int) -> ScriptCall[Events]:
 
     def read(reply: list[Any]) -> Events:
         last = int(reply[0])
-        rows = (reply[start : start + WIDTH] for start in range(1, len(reply), WIDTH))
-        events = tuple(event for event in (_event(keys.budget, row) for row in rows) if event)
+        events = tuple(event for row in rows(reply, 1, 6) if (event := _event(keys.budget, row)))
         # After the server lost its data, numbers begin anew.
         known = since if since <= last else 0
         first = events[0].number if events else last + 1

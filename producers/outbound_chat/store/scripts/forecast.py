@@ -3,19 +3,26 @@
 import json
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
-from outbound_chat.forecast import Chats, Curve, Lane, Pace
+from outbound_chat.forecast import Chats, Curve, LaneDemand, Pace
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
-def read_pace(keys: Keys, lane: str) -> ScriptCall[tuple[int, Pace | None]]:
-    """Redis's clock in milliseconds, and what the turns of a lane's jobs are predicted by; the lane may be a new one.
+class PaceNow(NamedTuple):
+    """What turns are predicted by, and when that was."""
 
-    None: no worker of the budget was ever started.
-    """
-    return ScriptCall("read_pace", keys, [lane], lambda reply: (int(reply[0]), read_pace_json(reply[1])))
+    now_ms: int
+    """By the clock of Redis."""
+    pace: Pace | None
+    """None: no worker of the budget was ever started."""
+
+
+def read_pace(keys: Keys, lane: Lane) -> ScriptCall[PaceNow]:
+    """What the turns of a lane's jobs are predicted by; the lane may be a new one."""
+    return ScriptCall("read_pace", keys, [str(lane)], lambda reply: PaceNow(int(reply[0]), read_pace_json(reply[1])))
 
 
 def read_pace_json(text: str) -> Pace | None:
@@ -39,9 +46,9 @@ def read_pace_json(text: str) -> Pace | None:
     )
 
 
-def _lane(told: Sequence[Any], parts: float = 1.0) -> Lane:
+def _lane(told: Sequence[Any], parts: float = 1.0) -> LaneDemand:
     priority, tenant, jobs, tenant_weight, weight, number, number_rate = told
-    return Lane(
+    return LaneDemand(
         priority=priority,
         tenant=tenant,
         jobs=jobs,

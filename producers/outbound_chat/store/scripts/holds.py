@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from outbound_chat.model.operations import Hold
+from outbound_chat.model.times import from_ms
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import from_ms
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
@@ -36,24 +38,31 @@ def note_budgets(keys: Keys, names: Sequence[str]) -> ScriptCall[list[str]]:
     return ScriptCall("note_budgets", keys, list(names), list)
 
 
-def hold(keys: Keys, *, scope: str, reason: str) -> ScriptCall[str]:
-    """Stops a scope by a person's order; answers `ok`, `gone` (no such batch) or `final` (of a batch)."""
-    return ScriptCall("hold", keys, [scope, reason], str)
+def hold(keys: Keys, *, scope: str, reason: str) -> ScriptCall[Literal["ok", "gone", "final"]]:
+    """Stops a scope by a person's order; `gone`: there is no such batch, `final`: it is, so nothing was held."""
+    return ScriptCall("hold", keys, [scope, reason], lambda reply: reply)
 
 
-def release(keys: Keys, *, scope: str) -> ScriptCall[tuple[bool, bool]]:
-    """Ends a person's hold; whether there was one, and whether one of the system is probed now."""
-    return ScriptCall("release", keys, [scope], lambda reply: (reply[0] == 1, reply[1] == 1))
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What became of `release`."""
+
+    ended: bool
+    """A person held the scope."""
+    probing: bool
+    """The system holds it, and one job is tried now."""
+
+
+def release(keys: Keys, *, scope: str) -> ScriptCall[Released]:
+    """Ends a person's hold."""
+    return ScriptCall("release", keys, [scope], lambda reply: Released(reply[0] == 1, reply[1] == 1))
 
 
 def read_holds(keys: Keys) -> ScriptCall[list[Hold]]:
     """All holds of the budget, the oldest first."""
 
     def read(reply: list[Any]) -> list[Hold]:
-        holds = [
-            _hold(keys.budget, name, _readable(kept, int(reply[0])))
-            for name, kept in zip(reply[1::2], reply[2::2], strict=True)
-        ]
+        holds = [_hold(keys.budget, name, _readable(kept, int(reply[0]))) for name, kept in rows(reply, 1, 2)]
         return sorted(holds, key=lambda hold: hold.since)
 
     return ScriptCall("read_holds", keys, [], read)
@@ -90,10 +99,20 @@ def close_chat(keys: Keys, *, contact: str, instances: Sequence[str]) -> ScriptC
     return ScriptCall("close_chat", keys, [contact, " ".join(instances)], lambda reply: reply == 1)
 
 
-def cancel_many(keys: Keys, *, scope: str, first: bool) -> ScriptCall[tuple[int, bool] | None]:
-    """Cancels waiting jobs of a batch or tenant: how many, and whether to call again. None: there is no such batch."""
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What became of `cancel_many`."""
 
-    def read(reply: list[Any]) -> tuple[int, bool] | None:
-        return (int(reply[1]), reply[2] == 1) if reply[0] == "ok" else None
+    jobs: int
+    """How many it ended."""
+    left: bool
+    """There are more: call again."""
+
+
+def cancel_many(keys: Keys, *, scope: str, first: bool) -> ScriptCall[Cancelled | None]:
+    """Cancels waiting jobs of a batch or tenant. None: there is no such batch."""
+
+    def read(reply: list[Any]) -> Cancelled | None:
+        return Cancelled(int(reply[1]), reply[2] == 1) if reply[0] == "ok" else None
 
     return ScriptCall("cancel_many", keys, [scope, int(first)], read)

@@ -2,12 +2,15 @@
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any, Literal
 
 from outbound_chat.model.jobs import Job
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
@@ -25,6 +28,10 @@ class NewJob:
     request: str = field(repr=False)
     callback: str = field(default="", repr=False)
     """URL of its own for webhooks; it may hold a secret."""
+
+
+_in_order = attrgetter(*(one.name for one in fields(NewJob)))
+"""The values of a new job in the order that `submit.lua` takes them in, which is that of its fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +63,18 @@ class NotOpen:
 
 
 def submit(
-    keys: Keys, *, lane: str, max_age_ms: int, rejected: int, jobs: Sequence[NewJob]
+    keys: Keys, *, lane: Lane, max_age_ms: int, rejected: int, jobs: Sequence[NewJob]
 ) -> ScriptCall[Submitted | NotOpen]:
     """Takes jobs of one lane, at most `MOST_JOBS`, into the ledger; twice changes nothing."""
-    args: list[str | int] = [lane, max_age_ms, rejected]
+    args: list[str | int] = [str(lane), max_age_ms, rejected]
     for job in jobs:
-        args += (
-            job.local_id,
-            job.send_at_ms,
-            job.expires_ms,
-            job.parts,
-            job.token,
-            job.idem,
-            job.fingerprint,
-            job.request,
-            job.callback,
-        )
+        args += _in_order(job)
 
     def read(reply: list[Any]) -> Submitted | NotOpen:
         if reply[0] not in {"ok", "first"}:
             return NotOpen(closed=reply[0] == "batch_closed")
-        others = zip(reply[2::3], reply[3::3], reply[4::3], strict=True)
-        return Submitted(
-            int(reply[1]),
-            tuple(Other(int(index), verdict == "same", other) for index, verdict, other in others),
-            reply[0] == "first",
-        )
+        others = (Other(int(index), verdict == "same", other) for index, verdict, other in rows(reply, 2, 3))
+        return Submitted(int(reply[1]), tuple(others), reply[0] == "first")
 
     return ScriptCall("submit", keys, args, read)
 
@@ -95,9 +88,13 @@ def used_keys(keys: Keys, tenant: str | None, idems: Collection[str]) -> ScriptC
     return ScriptCall("read_idem", keys, [tenant or "", *idems], read)
 
 
-def cancel(keys: Keys, local_id: str) -> ScriptCall[str]:
-    """Stops one job; answers the state it is in now, `gone` or `newer`."""
-    return ScriptCall("cancel", keys, [local_id], str)
+StoredState = Literal["queued", "sending", "sent", "failed", "expired", "cancelled", "uncertain"]
+"""The state of a job as Redis has it, where a `scheduled` one is `queued`."""
+
+
+def cancel(keys: Keys, local_id: str) -> ScriptCall[StoredState | Literal["gone", "newer"]]:
+    """Stops one job, and gives its state now; `gone`: it has no record, `newer`: a newer version wrote that."""
+    return ScriptCall("cancel", keys, [local_id], lambda reply: reply)
 
 
 def read_clock(keys: Keys) -> ScriptCall[int]:

@@ -4,15 +4,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from outbound_chat.model.jobs import Priority
-from outbound_chat.model.operations import LaneStatus
+from outbound_chat.model.lanes import Lane
+from outbound_chat.model.operations import Lanes, LaneStatus
+from outbound_chat.model.times import from_ms
 from outbound_chat.model.why import WaitReason
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import from_ms
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 MOST_LANES = 50
-WIDTH = 8
 _OWNERS = {
     "person": WaitReason.HELD_BY_PERSON,
     "cancel": WaitReason.CANCELLING,
@@ -20,30 +20,30 @@ _OWNERS = {
 }
 
 
-def read_lanes(keys: Keys, count: int) -> ScriptCall[tuple[int, int, list[LaneStatus]]]:
-    """How many lanes have waiting jobs, how many of them were looked at, and those with the most, at most `count`."""
+def read_lanes(keys: Keys, count: int) -> ScriptCall[Lanes]:
+    """The lanes of the budget with the most waiting jobs, at most `count`."""
 
-    def read(reply: list[Any]) -> tuple[int, int, list[LaneStatus]]:
-        now_ms, lanes, looked, budget_hold, *rest = reply
-        rows = (rest[start : start + WIDTH] for start in range(0, len(rest), WIDTH))
-        return int(lanes), int(looked), [_lane(keys.budget, int(now_ms), budget_hold, row) for row in rows]
+    def read(reply: list[Any]) -> Lanes:
+        now_ms, total, looked, budget_hold = reply[:4]
+        lanes = tuple(_lane(keys.budget, int(now_ms), budget_hold, row) for row in rows(reply, 4, 8))
+        return Lanes(lanes=lanes, total=int(total), looked=int(looked))
 
     return ScriptCall("read_lanes", keys, [count], read)
 
 
 def _lane(budget: str, now_ms: int, budget_hold: str, row: Sequence[Any]) -> LaneStatus:
-    lane, waiting, due, next_due_ms, rule, scope, until_ms, stop = row
-    priority, sender, tenant, batch = lane.split(":")
+    name, waiting, due, next_due_ms, rule, scope, until_ms, stop = row
+    lane = Lane.parse(name)
     owner, _, code, words = json.loads(stop) if stop else ("", "", "", "")
     stopped = _reason(rule, scope, owner) if due else None
     if budget_hold and due:
         stopped, until_ms, code, words = WaitReason.BUDGET_HELD, "", "", _words(budget_hold)
     return LaneStatus(
         budget=budget,
-        priority=Priority(int(priority)),
-        sender=sender,
-        tenant=tenant or None,
-        batch_id=f"{budget}.{batch}" if batch else None,
+        priority=lane.priority,
+        sender=lane.sender,
+        tenant=lane.tenant or None,
+        batch_id=f"{budget}.{lane.batch}" if lane.batch else None,
         waiting=waiting,
         due=due,
         next_due=from_ms(max(int(next_due_ms), 0)) if next_due_ms else None,

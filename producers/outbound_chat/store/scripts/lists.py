@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
-from outbound_chat.store.scripts.batches import Book, is_sound
+from outbound_chat.store.scripts.batches import BatchRecord, record_of
 from outbound_chat.store.scripts.forecast import held_by
 
 MOST_BATCHES = 100
-HEAD = 3
-"""Values of a batch before the fields of its book."""
 
 Part = Literal["open", "ended"]
 
@@ -22,7 +21,7 @@ class ListedBatch:
     """A batch as a list has it."""
 
     local_id: str
-    book: Book
+    record: BatchRecord
     held_by: str
     """In words; empty: nobody does, or nothing of it waits."""
 
@@ -45,10 +44,10 @@ def read_batches(
     """
 
     def read(reply: list[Any]) -> ListedBatches:
-        now_ms, workers, width, score, before, *rest = reply
+        now_ms, workers, width, score, before = reply[:5]
         return ListedBatches(
             workers=int(workers),
-            batches=tuple(_batches(int(now_ms), rest, int(width))),
+            batches=tuple(_batches(int(now_ms), rows(reply, 5, int(width)))),
             after=(score, before) if score else None,
         )
 
@@ -56,11 +55,8 @@ def read_batches(
     return ScriptCall("read_batches", keys, [part, *(after or ("", "")), wanted, tenant, count], read)
 
 
-def _batches(now_ms: int, rest: list[Any], width: int) -> Iterator[ListedBatch]:
-    for start in range(0, len(rest), width):
-        local_id, scheduled, stop, *pairs = rest[start : start + width]
-        fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
-        # One that another program wrote over can't be counted; whoever asks for it by its id is told so.
-        if is_sound(fields):
-            book = Book(now_ms, int(scheduled), fields, None)
-            yield ListedBatch(str(local_id), book, held_by(*json.loads(stop)) if stop else "")
+def _batches(now_ms: int, listed: Iterator[Any]) -> Iterator[ListedBatch]:
+    for local_id, scheduled, stop, *pairs in listed:
+        # One that another program wrote to can't be counted; asked for by its id, it is an error.
+        if record := record_of(dict(rows(pairs, 0, 2)), now_ms, int(scheduled)):
+            yield ListedBatch(str(local_id), record, held_by(*json.loads(stop)) if stop else "")

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import Place, read_head
+from outbound_chat.store.records import Field, read_head
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
+from outbound_chat.store.scripts.jobs import StoredState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +90,30 @@ class Unconfigured:
     """Nobody wrote the budget's settings: without them nothing is sent."""
 
 
+class Outcome(StrEnum):
+    """What an attempt led to."""
+
+    SENT = "sent"
+    RETRY = "retry"
+    """Call again later, with the same token; counts as an attempt."""
+    SNOOZE = "snooze"
+    """The provider paces us: call again later; counts as no attempt."""
+    HOLD = "hold"
+    """No job of the sender or instance can be sent now: all are held, keep their attempts, and one probes from time to
+    time."""
+    FAILED = "failed"
+    """No call for this job can succeed."""
+    NOT_CALLED = "not_called"
+    """No call was made: the job goes back, with its attempt."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What an attempt led to."""
 
     local_id: str
     claim: str
-    outcome: str
-    """`sent`, `retry`, `snooze`, `hold`, `not_called` or `failed`."""
+    outcome: Outcome
     delay_ms: int = 0
     maybe_sent: bool = False
     contact_id: str = ""
@@ -149,8 +169,7 @@ def claim(
     def read(reply: list[Any]) -> Claimed | Empty | Paced | Held | Dismissed | Unconfigured:
         match reply[0]:
             case "claimed":
-                fields = (reply[5::4], reply[6::4], reply[7::4], reply[8::4])
-                jobs = tuple(_claimed_job(*job) for job in zip(*fields, strict=True))
+                jobs = tuple(_claimed_job(*job) for job in rows(reply, 5, 4))
                 return Claimed(jobs, int(reply[1]), int(reply[2]), reply[3], int(reply[4]))
             case "empty":
                 return Empty(reply[2] == 1, int(reply[3]), reply[4], int(reply[5]))
@@ -168,29 +187,32 @@ def claim(
 
 def _claimed_job(local_id: str, raw_head: str, request: str, look: int) -> ClaimedJob:
     head = read_head(raw_head)
-    priority, sender, _, batch = head[Place.LANE].split(":")
+    lane = Lane.parse(head[Field.LANE])
     snoozes = 0
-    for _, outcome, *_ in reversed(head[Place.HISTORY] or ()):
-        if outcome != "snooze":
+    for _, outcome, *_ in reversed(head[Field.HISTORY] or ()):
+        if outcome != Outcome.SNOOZE:
             break
         snoozes += 1
     return ClaimedJob(
         local_id=local_id,
-        attempts=head[Place.ATTEMPTS],
+        attempts=head[Field.ATTEMPTS],
         snoozes=snoozes,
-        maybe_sent=bool(head[Place.MAYBE_SENT]),
-        priority=Priority(int(priority)),
-        sender=sender,
-        batch=batch,
-        token=head[Place.TOKEN],
-        claimed_ms=head[Place.DUE],
+        maybe_sent=bool(head[Field.MAYBE_SENT]),
+        priority=lane.priority,
+        sender=lane.sender,
+        batch=lane.batch,
+        token=head[Field.TOKEN],
+        claimed_ms=head[Field.DUE],
         look=look == 1,
         request=request,
     )
 
 
-def finish(keys: Keys, results: Sequence[Result]) -> ScriptCall[list[str]]:
-    """Records results, at most `MOST_JOBS`; answers the state each job is in now, `stale`, `gone` or `newer`."""
+def finish(keys: Keys, results: Sequence[Result]) -> ScriptCall[list[StoredState | Literal["stale", "gone", "newer"]]]:
+    """Records results, at most `MOST_JOBS`, and gives the state each job is in now.
+
+    `stale`: another claim has the job; `gone`, `newer`: as of `cancel`. Nothing was recorded then.
+    """
     args: list[str | int] = []
     for result in results:
         args += (

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
@@ -22,6 +23,6 @@ def read_scopes(keys: Keys, scopes: Sequence[str]) -> ScriptCall[list[Left]]:
     """What the budget has of each scope, `sender:NAME` or `instance:ID`, in their order."""
 
     def read(reply: list[Any]) -> list[Left]:
-        return [Left(jobs == 1, int(listed)) for jobs, listed in zip(reply[::2], reply[1::2], strict=True)]
+        return [Left(jobs == 1, int(listed)) for jobs, listed in rows(reply, 0, 2)]
 
     return ScriptCall("read_scopes", keys, list(scopes), read)

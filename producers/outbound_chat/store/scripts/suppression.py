@@ -6,9 +6,10 @@ one of them, and says whether the other has anything.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 from outbound_chat.store.scripts.batches import is_count
 
@@ -20,6 +21,16 @@ class OtherKey:
     """Nothing was done: the list's marks were made with another key."""
 
 
+class ListEntry(NamedTuple):
+    """What a list has of a number. Personal."""
+
+    name: str
+    """Number or mark."""
+    since_ms: int
+    note: str
+    """What was stored with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """What is on a list."""
@@ -28,8 +39,7 @@ class Listed:
     """Of the next page; `FIRST_PAGE` again when none is left."""
     other: bool
     """The sender's other list has something, too."""
-    entries: Sequence[tuple[str, int, str]] = field(repr=False)
-    """Number or mark, since when in ms, and what was stored with it."""
+    entries: Sequence[ListEntry] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +81,12 @@ def read_suppressed(
     def read(reply: Any) -> Listed | OtherKey:
         if reply == "other_key":
             return OtherKey()
-        pairs = zip(reply[2::2], reply[3::2], strict=True)
-        return Listed(str(reply[0]), reply[1] == 1, [_entry(*pair) for pair in pairs])
+        return Listed(str(reply[0]), reply[1] == 1, [_entry(*pair) for pair in rows(reply, 2, 2)])
 
     return ScriptCall("read_suppressed", keys, [sender, key_id, cursor, *names], read)
 
 
-def _entry(name: str, kept: str) -> tuple[str, int, str]:
+def _entry(name: str, kept: str) -> ListEntry:
     at_ms, _, note = kept.partition(" ")
     # Of what another program wrote, the number counts all the same: who may not be called is on it.
-    return name, int(at_ms or 0) if is_count(at_ms) else 0, note
+    return ListEntry(name, int(at_ms or 0) if is_count(at_ms) else 0, note)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from outbound_chat.model.consistency import FindingKind
 from outbound_chat.store.keys import Keys
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
@@ -41,8 +42,7 @@ def reconcile(keys: Keys, *, lease_ms: int) -> ScriptCall[Reconciled]:
     """
 
     def read(reply: list[Any]) -> Reconciled:
-        rows = zip(reply[2::4], reply[3::4], reply[4::4], reply[5::4], strict=True)
-        found = tuple(Finding(word, FindingKind(kind), of, int(number)) for word, kind, of, number in rows)
+        found = tuple(Finding(word, FindingKind(kind), of, int(number)) for word, kind, of, number in rows(reply, 2, 4))
         return Reconciled(int(reply[0]), int(reply[1]), found)
 
     return ScriptCall("reconcile", keys, [lease_ms], read)
@@ -52,7 +52,6 @@ def audit(keys: Keys, *, what: Literal["budget", "lanes", "jobs"], names: Sequen
     """Checks the counts of a budget, or some lanes or jobs, at most `MOST_JOBS`; changes nothing."""
 
     def read(reply: list[Any]) -> list[Finding]:
-        rows = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
-        return [Finding("fault", FindingKind(kind), of, int(number)) for kind, of, number in rows]
+        return [Finding("fault", FindingKind(kind), of, int(number)) for kind, of, number in rows(reply, 0, 3)]
 
     return ScriptCall("audit", keys, [what, *names], read)

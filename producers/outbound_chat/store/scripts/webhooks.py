@@ -1,15 +1,17 @@
 """What couriers and operators ask of webhooks: claim, settle, list, replay."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.operations import DeadWebhook, WebhookHost
+from outbound_chat.model.times import LAST_MS, from_ms
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import LAST_MS, UnreadableRecord, from_ms, job_from_head
+from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 WebhookOutcome = Literal["delivered", "retry", "dead", "back"]
@@ -84,14 +86,13 @@ def claim_webhooks(
         if reply[0] == "dismissed":
             return None
         now_ms = int(reply[1])
-        parts = zip(reply[3::5], reply[4::5], reply[5::5], reply[6::5], reply[7::5], strict=True)
-        return ClaimedWebhooks(now_ms, int(reply[2]), tuple(_claimed(keys, now_ms, part) for part in parts))
+        return ClaimedWebhooks(now_ms, int(reply[2]), tuple(_claimed(keys, now_ms, row) for row in rows(reply, 3, 5)))
 
     return ScriptCall("claim_webhooks", keys, args, read)
 
 
-def _claimed(keys: Keys, now_ms: int, parts: tuple[str, ...]) -> ClaimedWebhook:
-    name, host, url, raw, head = parts
+def _claimed(keys: Keys, now_ms: int, row: tuple[str, ...]) -> ClaimedWebhook:
+    name, host, url, raw, head = row
     tries = _tries(raw)
     job = None
     try:
@@ -115,8 +116,10 @@ def _tries(raw: str) -> tuple[int, int, int, str, str] | None:
     return int(attempts), times[0], times[1], str(code), str(host)
 
 
-def settle_webhooks(keys: Keys, results: Sequence[WebhookResult], *, per_host: int) -> ScriptCall[list[str]]:
-    """Records results, at most `MOST_JOBS`; answers `waiting`, `delivered`, `dead` or `stale` for each."""
+def settle_webhooks(
+    keys: Keys, results: Sequence[WebhookResult], *, per_host: int
+) -> ScriptCall[list[Literal["waiting", "delivered", "dead", "stale"]]]:
+    """Records results, at most `MOST_JOBS`, and gives what each is now; `stale`: another courier recorded it."""
     args: list[str | int] = [per_host]
     for one in results:
         args += (one.name, one.host, one.outcome, one.delay_ms, one.code, one.host_is, one.pause_ms)
@@ -127,32 +130,30 @@ def read_dead_webhooks(keys: Keys, *, skip: int, count: int) -> ScriptCall[list[
     """Webhooks that were given up, the newest first."""
 
     def read(reply: list[Any]) -> list[DeadWebhook]:
-        return list(_dead(keys.budget, zip(reply[::3], reply[1::3], reply[2::3], strict=True)))
+        return [_dead(keys.budget, *row) for row in rows(reply, 0, 3)]
 
     return ScriptCall("read_dead_webhooks", keys, [skip, count], read)
 
 
-def _dead(budget: str, rows: Iterator[tuple[str, str, str]]) -> Iterator[DeadWebhook]:
-    for name, dead_ms, raw in rows:
-        attempts, first_ms, _, code, host = _tries(raw) or (0, 0, 0, "", "")
-        yield DeadWebhook(
-            id=f"{budget}.{name}",
-            host=host,
-            attempts=attempts,
-            code=code,
-            first_at=from_ms(first_ms) if first_ms else None,
-            dead_at=from_ms(int(float(dead_ms))),
-        )
+def _dead(budget: str, name: str, dead_ms: str, raw: str) -> DeadWebhook:
+    attempts, first_ms, _, code, host = _tries(raw) or (0, 0, 0, "", "")
+    return DeadWebhook(
+        id=f"{budget}.{name}",
+        host=host,
+        attempts=attempts,
+        code=code,
+        first_at=from_ms(first_ms) if first_ms else None,
+        dead_at=from_ms(int(float(dead_ms))),
+    )
 
 
 def read_webhook_hosts(keys: Keys) -> ScriptCall[list[WebhookHost]]:
     """How the hosts do that webhooks wait for."""
 
     def read(reply: list[Any]) -> list[WebhookHost]:
-        rows = zip(reply[::5], reply[1::5], reply[2::5], reply[3::5], reply[4::5], strict=True)
         return [
             WebhookHost(keys.budget, host, int(waiting), int(posting), int(failures), _instant(until_ms))
-            for host, waiting, posting, failures, until_ms in rows
+            for host, waiting, posting, failures, until_ms in rows(reply, 0, 5)
         ]
 
     return ScriptCall("read_webhook_hosts", keys, [], read)

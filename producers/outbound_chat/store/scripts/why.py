@@ -2,39 +2,69 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from outbound_chat.model.errors import NewerVersion
 from outbound_chat.model.jobs import Job
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The facts of a waiting job, by the names of `why.lua`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitFacts:
+    """Why a job waits. The first six are numbers of jobs; all but `position` and `waiting` are estimates."""
 
-    facts: Mapping[str, str]
+    position: int
+    """Of its lane, that go before it; `in_ring` and `behind_gate`: of other lanes of its priority."""
+    in_ring: int
+    behind_gate: int
+    others: int
+    """Of other priorities, that are due."""
+    share: int
+    """Percent of the calls that its priority has beside `others`."""
+    waiting: int
+    """Of the whole budget."""
+    scope: str
+    """What the rule that stops its lane is about, and until when; empty: none does."""
+    rule: Literal["", "hold", "probe", "concurrency", "chats", "number"]
+    until_ms: float | None
+    owner: Literal["", "person", "cancel", "system"]
+    """Who holds the scope, and what is kept of that hold; `probing`: one job of it is tried now."""
+    hold: Mapping[str, Any]
+    probing: bool
+    budget_hold: Mapping[str, Any]
+    """What is kept of a person's hold of the whole budget; empty: there is none."""
+    limits: Mapping[str, Any]
+    """Of its sender; `number_parts`: message parts that its number may send now."""
+    number_parts: float | None
+    rate: float | None
+    """Calls a second; with the next two None while nobody wrote the budget's settings."""
+    ceiling: float | None
+    tokens: float | None
+    workers: int
+    pumps: int
+    asked: int
+    """Requests for a pump that nobody answered."""
+    lacking: str
+    """Name of the encryption key that it needs and no worker has; empty: none."""
 
-    def text(self, name: str) -> str:
-        """A fact that is a word."""
-        return self.facts[name]
 
-    def number(self, name: str) -> float | None:
-        """A fact that is a number; None where the script said nothing."""
-        return float(self.facts[name]) if self.facts[name] else None
+def _fact(kind: Any, text: str) -> object:
+    if kind in {int, bool}:
+        return kind(float(text))
+    if kind == float | None:
+        return float(text) if text else None
+    # What Lua knows as an empty table may come as a list.
+    return json.loads(text or "{}") or {} if kind == Mapping[str, Any] else text
 
-    def count(self, name: str) -> int:
-        """A fact that is a whole number."""
-        return int(float(self.facts[name]))
 
-    def content(self, name: str) -> Mapping[str, Any]:
-        """A fact that is an object; empty where there is none."""
-        found: dict[str, Any] = json.loads(self.facts[name] or "{}")
-        # What Lua knows as an empty table may come as a list.
-        return found or {}
+def _facts(reply: list[Any]) -> WaitFacts | None:
+    found: dict[str, str] = dict(rows(reply, 2, 2))
+    facts: dict[str, Any] = {one.name: _fact(one.type, found[one.name]) for one in fields(WaitFacts) if found}
+    return WaitFacts(**facts) if facts else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +73,7 @@ class Found:
 
     now_ms: float
     job: Job
-    waiting: Waiting | None
+    waiting: WaitFacts | None
 
 
 def why(keys: Keys, local_id: str) -> ScriptCall[Found | None]:
@@ -59,7 +89,6 @@ def why(keys: Keys, local_id: str) -> ScriptCall[Found | None]:
             job = job_from_head(keys.budget, local_id, reply[1], now_ms)
         except UnreadableRecord:
             return None
-        facts = dict(zip(reply[2::2], reply[3::2], strict=True))
-        return Found(now_ms, job, Waiting(facts) if facts else None)
+        return Found(now_ms, job, _facts(reply))
 
     return ScriptCall("why", keys, [local_id], read)
