@@ -58,7 +58,7 @@ def times_texted(stack: Harness) -> Counter[str]:
 
 @pytest.mark.parametrize(
     "lost",
-    [("lane:*", "later", "ring:*"), ("lanes", "lane:*")],
+    [("lane:*", "delayed", "ring:*"), ("lanes", "lane:*")],
     ids=["places and lanes", "places and their count"],
 )
 def test_waiting_jobs_whose_keys_were_deleted_are_sent_once(stack: Harness, lost: tuple[str, ...]) -> None:
@@ -134,7 +134,7 @@ def test_a_lane_whose_hold_was_deleted_goes_on(stack: Harness) -> None:
     chat.hold(sender="support", reason="number is being ported")
     job = chat.enqueue(sender="support", to=number(1), text="Hello")
     with Store(stack.server.url) as store:
-        kept = keys_of(stack, "kept")[0]
+        kept = keys_of(stack, "blocked")[0]
         wait_until(lambda: store.redis.exists(kept), timeout=60, what="the lane behind its gate")
     assert delete(stack, "holds") == 1
 

@@ -316,7 +316,7 @@ class Ledger:
 
     def look(self) -> list[Finding]:
         """What a look of the reconciler finds; it does not wait until the next one is due."""
-        self.redis.hdel(self.key("walk"), "next_ms", "looked_ms")
+        self.redis.hdel(self.key("scan"), "next_ms", "looked_ms")
         return list(self.store.run(scripts.reconcile(self.keys, lease_ms=LEASE_MS)).found)
 
     def reconcile(self) -> list[Finding]:
@@ -325,7 +325,7 @@ class Ledger:
         quiet = 0
         while quiet < QUIET_LOOKS:
             latest = self.look()
-            in_haste = self.redis.hget(self.key("walk"), "fast") == "1"
+            in_haste = self.redis.hget(self.key("scan"), "fast") == "1"
             quiet = 0 if latest or in_haste else quiet + 1
             found += latest
         self.watch()
@@ -376,11 +376,11 @@ class Ledger:
 
     def asked(self) -> str:
         """Nonce of the request for a pump that stands; empty: none does."""
-        return str(self.redis.get(self.key("asked")) or "")
+        return str(self.redis.get(self.key("pump_asked")) or "")
 
     def forget_request(self) -> None:
         """Lets the time pass in which a pump that was asked for should have come."""
-        self.redis.delete(self.key("asked"))
+        self.redis.delete(self.key("pump_asked"))
 
     def shift_bucket(self, by_ms: float) -> None:
         """Moves the time at which the bucket was last counted; later than now is a backward step of the clock."""

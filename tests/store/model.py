@@ -205,7 +205,7 @@ class Model:
             return
         for other in self.due():
             if other.lane == job.lane and not self.over(other):
-                assert job.part in {other.part, "again"}, f"{job} goes before the retry {other}"
+                assert job.part in {other.part, "retry"}, f"{job} goes before the retry {other}"
                 assert other.part != job.part or other.turn >= job.turn, f"{job} goes before {other}"
 
     def _begin(self, job: Job, claim: str) -> None:
@@ -291,7 +291,7 @@ class Model:
             return self.conclude(job, "cancelled")
         if job.maybe_sent and due > job.maybe_sent + HORIZON_MS:
             return self.conclude(job, "uncertain")
-        job.state, job.claim, job.due, job.part = "queued", "", due, "again"
+        job.state, job.claim, job.due, job.part = "queued", "", due, "retry"
         if not job.tried and due <= self.now:
             job.part, job.due = "lane", job.send_at or job.created
         return None

@@ -37,7 +37,7 @@ def test_a_job_that_waits_for_another_attempt_is_cancelled_at_once(ledger: Ledge
     ledger.attempt("retry", code="unreachable", delay_ms=HOUR_MS)
 
     assert ledger.cancel(local_id) == "cancelled"
-    assert not [key for key in ledger.names() if key.startswith(("lane:", "timed:", "again:"))]
+    assert not [key for key in ledger.names() if key.startswith(("lane:", "timed:", "retry:"))]
 
 
 def test_of_a_job_that_is_being_called_only_a_flag_is_set(ledger: Ledger) -> None:

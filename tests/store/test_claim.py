@@ -122,7 +122,7 @@ def test_lanes_that_are_not_due_are_out_of_the_ring(ledger: Ledger) -> None:
         ledger.add(1, lane=lane(tenant=f"tenant-{tenant}"), send_at_ms=ledger.now_ms() + HOUR_MS)
     (due,) = ledger.add(1)
 
-    assert ledger.redis.zcard(ledger.key("later")) == 20
+    assert ledger.redis.zcard(ledger.key("delayed")) == 20
     assert ledger.redis.zrange(ledger.key("ring:2"), 0, -1) == [""]
     assert ledger.take().ids == [due]
     answer = ledger.claim()

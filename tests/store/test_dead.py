@@ -142,7 +142,7 @@ def test_a_contact_that_comes_late_takes_the_job_off_the_list(ledger: Ledger) ->
 def test_a_replay_wakes_a_pump(ledger: Ledger) -> None:
     """As any new job."""
     (old,) = fail(ledger)
-    ledger.redis.delete(ledger.key("pumps"), ledger.key("asked"), ledger.key("wake"))
+    ledger.redis.delete(ledger.key("pumps"), ledger.key("pump_asked"), ledger.key("wake"))
     ledger.replay(old)
 
     assert ledger.redis.exists(ledger.key("wake"))

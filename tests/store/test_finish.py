@@ -58,7 +58,7 @@ def test_a_job_waits_for_its_next_attempt(ledger: Ledger) -> None:
     due = ledger.job(local_id).next_attempt_at
     assert due is not None
     assert before + HOUR_MS <= due.timestamp() * 1000 <= ledger.now_ms() + HOUR_MS + 1
-    assert ledger.redis.zrange(ledger.key("later"), 0, -1) == [lane()]
+    assert ledger.redis.zrange(ledger.key("delayed"), 0, -1) == [lane()]
 
 
 @pytest.mark.parametrize("outcome", ["not_called", "retry", "snooze"])

@@ -34,9 +34,9 @@ def probe_is_due(ledger: Ledger) -> None:
         if name.startswith("system:"):
             until = f'"until_ms":{int(_hold_until(kept))}'
             ledger.redis.hset(ledger.key("holds"), name, kept.replace(until, '"until_ms":1'))
-    for member in ledger.redis.zrange(ledger.key("later"), 0, -1):
+    for member in ledger.redis.zrange(ledger.key("delayed"), 0, -1):
         if member.startswith("@"):
-            ledger.redis.zadd(ledger.key("later"), {member: 1})
+            ledger.redis.zadd(ledger.key("delayed"), {member: 1})
 
 
 def _hold_until(kept: str) -> float:
@@ -91,7 +91,7 @@ def test_new_jobs_of_a_held_sender_wake_nobody(ledger: Ledger) -> None:
     ledger.add(1)
     ledger.hold("sender:sms")
     blocked(ledger)
-    ledger.redis.delete(ledger.key("pumps"), ledger.key("asked"), ledger.key("wake"))
+    ledger.redis.delete(ledger.key("pumps"), ledger.key("pump_asked"), ledger.key("wake"))
     ledger.add(1)
 
     assert not ledger.redis.exists(ledger.key("wake"))
@@ -103,7 +103,7 @@ def test_a_release_brings_a_pump(ledger: Ledger) -> None:
     ledger.add(1)
     ledger.hold("budget")
     blocked(ledger)
-    ledger.redis.delete(ledger.key("pumps"), ledger.key("asked"), ledger.key("wake"))
+    ledger.redis.delete(ledger.key("pumps"), ledger.key("pump_asked"), ledger.key("wake"))
     ledger.release("budget")
 
     assert ledger.redis.exists(ledger.key("wake"))

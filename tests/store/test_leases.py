@@ -174,7 +174,7 @@ def test_expiry_takes_a_lane_out_of_the_ring(ledger: Ledger, due_ms: int) -> Non
     ledger.run_out("expiry")
     ledger.tend()
 
-    assert not [key for key in ledger.names() if key.startswith(("lane:", "timed:", "ring:", "later"))]
+    assert not [key for key in ledger.names() if key.startswith(("lane:", "timed:", "ring:", "delayed"))]
 
 
 def test_the_waker_leaves_its_name_and_version(ledger: Ledger) -> None:

@@ -450,7 +450,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self._release(scope)
         self._move_clock(max(0, self.model.latest - self.model.now))
         for _ in range(100 + 20 * len(self.model.of_state(*OPEN))):
-            if not self.model.of_state(*OPEN) and not self.ledger.redis.exists(self.ledger.key("later")):
+            if not self.model.of_state(*OPEN) and not self.ledger.redis.exists(self.ledger.key("delayed")):
                 break
             self.tend()
             until = self._claim("p1", 10)
@@ -465,7 +465,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert until is None or waits or not self.model.of_state(*OPEN), "nothing is left to wait for"
         assert self.model.of_state(*OPEN) == []
         left = [name.partition(":")[0] for name in self.ledger.names()]
-        assert not {"lane", "timed", "again", "kept", "ring", "later", "leases", "expiry"} & set(left)
+        assert not {"lane", "timed", "retry", "blocked", "ring", "delayed", "leases", "expiry"} & set(left)
 
 
 def most_tokens(rate: float, burst: int) -> float:

@@ -13,7 +13,7 @@ from .ledger import DAY_MS, HOUR_MS, Ledger
 def pull_forward(ledger: Ledger) -> None:
     """Makes all scheduled jobs due, while their records still say that they lie ahead."""
     for name in ledger.names():
-        if name == "later" or name.startswith("timed:"):
+        if name == "delayed" or name.startswith("timed:"):
             ledger.run_out(name)
 
 

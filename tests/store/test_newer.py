@@ -167,7 +167,7 @@ def test_once_it_can_be_read_it_is_sent_as_if_nothing_had_been(ledger: Ledger) -
     )
     make_ours(ledger, local_id)
     ledger.run_out(f"timed:{LANE}")
-    ledger.run_out("later")
+    ledger.run_out("delayed")
     claimed, claim = ledger.take_one()
     ledger.finish(claimed, claim, "sent", contact_id="contact-1")
 

@@ -281,7 +281,7 @@ def test_the_limits_that_configure_writes_can_all_be_read(ledger: Ledger) -> Non
         assert len(ledger.take(1).ids) == 1, given
 
 
-LISTS = ("suppressed:sms", "marked:sms")
+LISTS = ("suppressed:sms", "suppressed_enc:sms")
 lists = pytest.mark.parametrize("name", LISTS)
 
 
@@ -306,7 +306,7 @@ def test_a_suppression_list_that_cannot_be_read_lets_none_of_its_sender_out_unse
 def test_a_list_of_marks_without_the_name_of_its_key_is_of_another_key(ledger: Ledger) -> None:
     """Its marks can't be told from those that would never fit."""
     (own,) = ledger.add(1, watched=False)
-    overwrite(ledger, "marked:sms", "hash")
+    overwrite(ledger, "suppressed_enc:sms", "hash")
 
     assert {job.local_id: job.look for job in ledger.take().jobs} == {own: True}
     call = scripts.read_suppressed(ledger.keys, sender="sms", key_id="key-id", names=["mark"])

@@ -118,7 +118,7 @@ def test_a_number_and_its_parts_and_open_chats_are_told(ledger: Ledger) -> None:
     ledger.claim()
     pace = pace_of(ledger, name)
 
-    assert ledger.redis.hlen(ledger.key("kept")) > 0
+    assert ledger.redis.hlen(ledger.key("blocked")) > 0
     assert (pace.own.number, pace.own.number_rate) == ("n-1", 0.5)
     assert [(one.tenant, one.number) for one in pace.rivals] == [("other", "n-1")]
     assert pace.chats

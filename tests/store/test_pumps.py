@@ -243,14 +243,14 @@ def test_each_unanswered_request_doubles_the_time_to_the_next(ledger: Ledger) ->
     waits = []
     for _ in range(5):
         ledger.forget_request()
-        tended, wait_ms = ledger.at_once(scripts.tend(ledger.keys, worker="w", version="v1", key_ids=()), "asked")
+        tended, wait_ms = ledger.at_once(scripts.tend(ledger.keys, worker="w", version="v1", key_ids=()), "pump_asked")
         assert tended.wakeup
         waits.append(wait_ms)
 
     assert waits == [4_000, 8_000, 16_000, 30_000, 30_000]
     ledger.claim(first=True, wanted=1)
     leave = scripts.leave(ledger.keys, pump=PUMP, warm=False, unanswered="")
-    assert ledger.at_once(leave, "asked")[1] == 2_000, "a pump came"
+    assert ledger.at_once(leave, "pump_asked")[1] == 2_000, "a pump came"
 
 
 def test_unanswered_requests_for_one_more_pump_grow_rare_too(ledger: Ledger) -> None:
@@ -260,7 +260,7 @@ def test_unanswered_requests_for_one_more_pump_grow_rare_too(ledger: Ledger) -> 
     waits = []
     for _ in range(6):
         ledger.forget_request()
-        renewed, wait_ms = ledger.at_once(renewal(ledger), "asked")
+        renewed, wait_ms = ledger.at_once(renewal(ledger), "pump_asked")
         assert renewed.wakeup
         waits.append(wait_ms)
 

@@ -24,7 +24,7 @@ def audit(ledger: Ledger) -> set[tuple[str, str]]:
     """Kind and subject of all that an audit of the open jobs and lanes finds."""
     jobs = [name.removeprefix("j:") for name in ledger.names() if name.startswith("j:")]
     lanes = sorted(
-        {name.partition(":")[2] for name in ledger.names() if name.startswith(("lane:", "timed:", "again:"))}
+        {name.partition(":")[2] for name in ledger.names() if name.startswith(("lane:", "timed:", "retry:"))}
     )
     lanes = sorted({*lanes, *ledger.redis.hkeys(ledger.key("lanes"))})
     asked = [scripts.audit(ledger.keys, what="budget", names=[])]
@@ -80,11 +80,11 @@ def test_a_job_that_waits_for_another_call_gets_its_place_back(ledger: Ledger) -
     """Its backoff still counts."""
     ledger.add(1)
     local_id, _ = ledger.attempt("retry", delay_ms=HOUR_MS, code="unreachable")
-    places = ledger.redis.zrange(ledger.key(f"again:{LANE}"), 0, -1, withscores=True)
-    ledger.redis.delete(ledger.key(f"again:{LANE}"))
+    places = ledger.redis.zrange(ledger.key(f"retry:{LANE}"), 0, -1, withscores=True)
+    ledger.redis.delete(ledger.key(f"retry:{LANE}"))
 
     assert ("mended", "no_place", local_id) in words(ledger.reconcile())
-    assert ledger.redis.zrange(ledger.key(f"again:{LANE}"), 0, -1, withscores=True) == places
+    assert ledger.redis.zrange(ledger.key(f"retry:{LANE}"), 0, -1, withscores=True) == places
 
 
 def test_a_call_without_a_lease_gets_one_that_its_worker_can_renew(ledger: Ledger) -> None:
@@ -143,16 +143,16 @@ def test_a_tenant_without_lanes_does_not_stop_the_ring(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("wrong", [None, 7 * 24 * HOUR_MS])
 def test_a_lane_for_later_is_looked_at_in_time(ledger: Ledger, wrong: int | None) -> None:
-    """It stands in `later` with a wrong time, or not at all."""
+    """It stands in `delayed` with a wrong time, or not at all."""
     due = ledger.now_ms() + HOUR_MS
     ledger.add(1, send_at_ms=due)
     if wrong is None:
-        ledger.redis.delete(ledger.key("later"))
+        ledger.redis.delete(ledger.key("delayed"))
     else:
-        ledger.redis.zadd(ledger.key("later"), {LANE: due + wrong})
+        ledger.redis.zadd(ledger.key("delayed"), {LANE: due + wrong})
 
     assert words(ledger.reconcile()) == [("mended", "wrong_time" if wrong else "nowhere", LANE)]
-    assert ledger.redis.zscore(ledger.key("later"), LANE) == due
+    assert ledger.redis.zscore(ledger.key("delayed"), LANE) == due
 
 
 def hold_gone(ledger: Ledger) -> None:
@@ -162,12 +162,14 @@ def hold_gone(ledger: Ledger) -> None:
 
 def rings_gone(ledger: Ledger) -> None:
     """The gate has lost its lanes."""
-    ledger.redis.delete(*(ledger.key(name) for name in ledger.names() if name.startswith("kept:")), ledger.key("holds"))
+    ledger.redis.delete(
+        *(ledger.key(name) for name in ledger.names() if name.startswith("blocked:")), ledger.key("holds")
+    )
 
 
 def tenants_part_gone(ledger: Ledger) -> None:
     """The gate has a tenant whose lanes are gone: trying it must not stop the waker."""
-    ledger.redis.delete(ledger.key("kept:tenant:acme:2:acme"), ledger.key("holds"))
+    ledger.redis.delete(ledger.key("blocked:tenant:acme:2:acme"), ledger.key("holds"))
 
 
 @pytest.mark.parametrize("break_", [hold_gone, rings_gone, tenants_part_gone])
@@ -176,7 +178,7 @@ def test_a_lane_behind_a_gate_that_nobody_tries_comes_back(ledger: Ledger, break
     (local_id,) = ledger.add(1, lane=KEPT_LANE)
     ledger.hold("tenant:acme")
     ledger.claim()
-    assert ledger.redis.hget(ledger.key("kept"), KEPT_LANE) == "tenant:acme"
+    assert ledger.redis.hget(ledger.key("blocked"), KEPT_LANE) == "tenant:acme"
     assert ledger.reconcile() == []
     break_(ledger)
 
@@ -198,16 +200,16 @@ def test_a_second_hold_over_a_kept_lane_is_no_finding(ledger: Ledger) -> None:
 
 
 def test_a_gate_that_time_opens_is_tried_again(ledger: Ledger) -> None:
-    """Its entry in `later` was all that would have opened it."""
+    """Its entry in `delayed` was all that would have opened it."""
     ledger.configure(senders={"sms": {"number_rate": 0.001}}, version="v2")
     ledger.add(2)
     ledger.take(1)
     ledger.claim()
     assert ledger.reconcile() == []
-    ledger.redis.delete(ledger.key("later"))
+    ledger.redis.delete(ledger.key("delayed"))
 
     assert words(ledger.reconcile()) == [("mended", "gate", LANE)]
-    assert ledger.redis.zscore(ledger.key("later"), "@number:n-1") > ledger.now_ms()
+    assert ledger.redis.zscore(ledger.key("delayed"), "@number:n-1") > ledger.now_ms()
 
 
 def test_a_running_call_without_a_lease_gives_its_place_back(ledger: Ledger) -> None:
@@ -361,8 +363,8 @@ def test_of_many_wakers_one_looks_at_a_time(ledger: Ledger) -> None:
     ledger.add(1)
     call = scripts.reconcile(ledger.keys, lease_ms=LEASE_MS)
     first = ledger.run(call)
-    looked = ledger.redis.hgetall(ledger.key("walk"))
+    looked = ledger.redis.hgetall(ledger.key("scan"))
     second = ledger.run(call)
 
     assert 0 < second.next_ms <= first.next_ms
-    assert ledger.redis.hgetall(ledger.key("walk")) == looked
+    assert ledger.redis.hgetall(ledger.key("scan")) == looked

@@ -32,7 +32,7 @@ def test_new_work_without_a_pump_wakes_one_waker(ledger: Ledger) -> None:
     """A thousand jobs a second must bring one pump and not a thousand messages."""
     ledger.add(1)
     assert signals(ledger) == (0, 1)
-    assert "asked" in ledger.names()
+    assert "pump_asked" in ledger.names()
     assert ledger.store.wait_for_signal([ledger.keys.wake, ledger.keys.poke], 1) == (ledger.keys.wake, ledger.asked())
 
     ledger.add(1)
@@ -42,7 +42,7 @@ def test_new_work_without_a_pump_wakes_one_waker(ledger: Ledger) -> None:
 def test_a_request_that_nobody_answered_is_made_again(ledger: Ledger) -> None:
     """The message may have been lost with the broker."""
     ledger.add(1)
-    assert 0 < ledger.ttl_ms("asked") <= 2000
+    assert 0 < ledger.ttl_ms("pump_asked") <= 2000
     ledger.forget_request()
     ledger.redis.delete(ledger.keys.wake)
     ledger.add(1)
@@ -82,7 +82,7 @@ def test_work_far_ahead_signals_nobody(ledger: Ledger) -> None:
     ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
 
     assert signals(ledger) == (0, 0)
-    assert "asked" not in ledger.names()
+    assert "pump_asked" not in ledger.names()
     assert HOUR_MS - 5_000 < ledger.tend().next_ms <= HOUR_MS
 
 
@@ -133,10 +133,10 @@ def test_the_first_claim_of_a_pump_ends_the_wait_for_it(ledger: Ledger) -> None:
     """From then on another one may be asked for."""
     ledger.add(3)
     ledger.claim(wanted=2)
-    assert "asked" in ledger.names()
+    assert "pump_asked" in ledger.names()
     ledger.claim(pump="pump-2", wanted=5, first=True)
 
-    assert "asked" not in ledger.names()
+    assert "pump_asked" not in ledger.names()
 
 
 def test_a_pump_that_leaves_is_poked_no_more(ledger: Ledger) -> None:
@@ -182,7 +182,7 @@ def test_the_waker_asks_for_work_that_became_due(ledger: Ledger) -> None:
     ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
     assert not ledger.tend().wakeup
     for name in ledger.names():
-        if name == "later" or name.startswith("timed:"):
+        if name == "delayed" or name.startswith("timed:"):
             ledger.run_out(name)
 
     assert ledger.tend().wakeup

@@ -198,7 +198,7 @@ def test_what_a_lost_courier_was_posting_is_posted_again(ledger: Ledger) -> None
     """kill -9 in the middle of a post loses no webhook."""
     sent(ledger, callback=URL)
     (webhook,) = claim(ledger)
-    ledger.run_out(f"hooks_out:{HOST}")
+    ledger.run_out(f"hooks_leased:{HOST}")
     ledger.run_out("hooks")
     ledger.redis.delete(ledger.key("courier"))
 
@@ -213,7 +213,7 @@ def test_a_lease_is_renewed_while_its_post_runs(ledger: Ledger) -> None:
     """A slow receiver is not posted to twice at a time."""
     sent(ledger, callback=URL)
     (webhook,) = claim(ledger)
-    ledger.redis.zadd(ledger.key(f"hooks_out:{HOST}"), {webhook.name: 1})
+    ledger.redis.zadd(ledger.key(f"hooks_leased:{HOST}"), {webhook.name: 1})
     ledger.run_out("hooks")
 
     assert claim(ledger, posting=[(HOST, webhook.name)]) == []

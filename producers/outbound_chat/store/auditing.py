@@ -60,7 +60,7 @@ def _names(store: Store, keys: Keys) -> Iterator[str]:
         yield f"lane:{lane}"
     for name in _scan(store, f"{keys.base.translate(_SPECIAL)}*"):
         short = name.removeprefix(keys.base)
-        if short.startswith(("j:", "lane:", "timed:", "again:")):
+        if short.startswith(("j:", "lane:", "timed:", "retry:")):
             yield short
 
 

@@ -25,7 +25,7 @@ from outbound_chat_config import Settings, is_cluster
 
 T = TypeVar("T")
 
-_LISTS = ("suppressed:", "marked:")
+_LISTS = ("suppressed:", "suppressed_enc:")
 
 SECONDS = 5.0
 """Time for a whole call where nothing else is said, as `redis_timeout` by default."""

@@ -23,7 +23,7 @@ local function oldest_due()
     for _, tenant in ipairs(try('ZRANGE', ring, 0, TENANTS - 1) or {}) do
       for _, lane in ipairs(try('ZRANGE', ring .. ':' .. tenant, 0, LANES - 1) or {}) do
         oldest = math.min(oldest, first_due('lane:' .. lane, 0.001), first_due('timed:' .. lane, 1),
-          first_due('again:' .. lane, 1))
+          first_due('retry:' .. lane, 1))
       end
     end
   end
@@ -35,7 +35,7 @@ local function count_webhooks()
   local waiting, posting = 0, 0
   for _, host in ipairs(try('ZRANGE', key('hooks'), 0, MOST_HOSTS - 1) or {}) do
     waiting = waiting + (try('ZCARD', key('hooks:' .. host)) or 0)
-    posting = posting + (try('ZCARD', key('hooks_out:' .. host)) or 0)
+    posting = posting + (try('ZCARD', key('hooks_leased:' .. host)) or 0)
   end
   return waiting, posting, try('ZCOUNT', key('hooks_dead'), digits(NOW - retention.record_ms()), '+inf') or 0
 end

@@ -32,7 +32,7 @@ local function add_facts(facts)
 end
 
 local turns = queue_position.in_lane(id, head) + 1
-local kept = redis.call('HGET', key('kept'), lane)
+local kept = redis.call('HGET', key('blocked'), lane)
 local others, share = queue_position.other_priorities(lane)
 add_facts({ position = turns - 1, in_ring = queue_position.jobs_before(ring.of(lane), lane, turns),
   behind_gate = kept and queue_position.jobs_before(ring.of_gate(kept, lane), lane, turns) or 0, others = others, share = share,

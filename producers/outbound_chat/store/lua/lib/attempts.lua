@@ -21,7 +21,7 @@ function attempts.note_change(scope)
 end
 
 function attempts.open_changed_gates()
-  if redis.call('EXISTS', key('kept')) == 1 then
+  if redis.call('EXISTS', key('blocked')) == 1 then
     for scope in pairs(changed) do
       unblock.open_gate(scope)
     end

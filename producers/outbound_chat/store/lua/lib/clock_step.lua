@@ -15,7 +15,7 @@ end
 -- A host's webhooks were to be posted, or are being posted, at a time that was never asked for.
 local function move_webhooks_back(by_ms)
   for _, host in ipairs(try('ZRANGEBYSCORE', key('hooks'), NOW, '+inf', 'LIMIT', 0, MOST_MOVED) or {}) do
-    for _, part in ipairs({ 'hooks:', 'hooks_out:' }) do
+    for _, part in ipairs({ 'hooks:', 'hooks_leased:' }) do
       local ahead = try('ZRANGEBYSCORE', key(part .. host), NOW, '+inf', 'WITHSCORES', 'LIMIT', 0, MOST_MOVED) or {}
       for i = 1, #ahead, 2 do
         redis.call('ZADD', key(part .. host), digits(tonumber(ahead[i + 1]) - by_ms), ahead[i])
@@ -43,9 +43,9 @@ function clock_step.repair()
   end
   move_webhooks_back(step)
   -- Only gates: a lane waits for a time that somebody chose.
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('later'), NOW, '+inf', 'LIMIT', 0, 1000)) do
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('delayed'), NOW, '+inf', 'LIMIT', 0, 1000)) do
     if string.sub(member, 1, 1) == '@' then
-      redis.call('ZADD', key('later'), digits(NOW), member)
+      redis.call('ZADD', key('delayed'), digits(NOW), member)
     end
   end
   local numbers = redis.call('HGETALL', key('numbers'))

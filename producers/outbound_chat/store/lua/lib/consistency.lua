@@ -42,7 +42,7 @@ local function stands_in_lane(id, lane, order)
   local batch = records.batch_in_id(id)
   local member = lanes.numbered_member(batch, id, order)
   return redis.call('ZSCORE', key('lane:' .. lane), lanes.member_of(batch, id))
-    or redis.call('ZSCORE', key('timed:' .. lane), member) or redis.call('ZSCORE', key('again:' .. lane), member)
+    or redis.call('ZSCORE', key('timed:' .. lane), member) or redis.call('ZSCORE', key('retry:' .. lane), member)
 end
 
 -- State and lane of a job; 'newer': its record is of a newer version, whose own wakers check it; nil: it is gone or can't
@@ -106,7 +106,7 @@ end
 
 -- Whether the gate is tried again at some time, or by the end of a hold: of its scope, whatever else would stop the lane.
 local function gate_is_watched(scope)
-  return redis.call('ZSCORE', key('later'), '@' .. scope)
+  return redis.call('ZSCORE', key('delayed'), '@' .. scope)
     or redis.call('HEXISTS', key('holds'), 'person:' .. scope) == 1
     or redis.call('HEXISTS', key('holds'), 'cancel:' .. scope) == 1
 end
@@ -118,14 +118,14 @@ function consistency.fault_of_lane(lane)
   if is_in_ring(ring.of(lane), tenant, lane) then
     return nil
   end
-  local scope = redis.call('HGET', key('kept'), lane)
+  local scope = redis.call('HGET', key('blocked'), lane)
   if scope then
     if not is_in_ring(ring.of_gate(scope, lane), tenant, lane) then
       return 'nowhere'
     end
     return not gate_is_watched(scope) and 'gate' or nil
   end
-  local later = redis.call('ZSCORE', key('later'), lane)
+  local later = redis.call('ZSCORE', key('delayed'), lane)
   if not later then
     return 'nowhere'
   end

@@ -37,8 +37,8 @@ end
 
 -- Lanes that wait for the pace of a number or for other calls to end are out of the ring for a moment only.
 local function add_kept(found, own)
-  local kept = redis.call('HRANDFIELD', key('kept'), MOST_TENANTS, 'WITHVALUES') or {}
-  local each = math.max(1, redis.call('HLEN', key('kept')) / MOST_TENANTS)
+  local kept = redis.call('HRANDFIELD', key('blocked'), MOST_TENANTS, 'WITHVALUES') or {}
+  local each = math.max(1, redis.call('HLEN', key('blocked')) / MOST_TENANTS)
   for i = 1, #kept, 2 do
     local held, _, probe = gates.hold_of(kept[i])
     if kept[i] ~= own and not held and not probe and string.sub(kept[i + 1], 1, 9) ~= 'instance:' then
@@ -64,7 +64,7 @@ end
 
 -- The lane's jobs by the time they are due: ms from now and how many, in a few groups, of which the first job's counts.
 local function due_times(lane)
-  local times, parts = { { 0, lanes.count_due(lane) } }, { 'again:' .. lane, 'timed:' .. lane }
+  local times, parts = { { 0, lanes.count_due(lane) } }, { 'retry:' .. lane, 'timed:' .. lane }
   for _, part in ipairs(parts) do
     local all = redis.call('ZCARD', key(part))
     local rank = redis.call('ZCOUNT', key(part), '-inf', NOW)

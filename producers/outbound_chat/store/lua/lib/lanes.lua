@@ -1,7 +1,7 @@
 -- lanes: the waiting jobs.
 -- A lane, `priority:sender:tenant:batch`, has three zsets. `lane:<lane>` has the jobs that may go at once and were never
 -- called: id -> number in the order of acceptance; they are due whatever the clock says. `timed:<lane>` has those with a
--- send_at, `again:<lane>` those that wait for another call: numbered id -> due ms. The last go first once they are due,
+-- send_at, `retry:<lane>` those that wait for another call: numbered id -> due ms. The last go first once they are due,
 -- or a retry would stand behind the whole backlog; the others go by time.
 -- A job's number is the time of its acceptance in µs, or one more than the last number that was given, so that it never
 -- goes back and no two are the same, whatever the clock does. Where many are due in one ms it decides, so it leads their
@@ -53,7 +53,7 @@ function lanes.position_of(id, head)
   if head[HISTORY] == 0 and head[DUE] == 0 then
     return 'lane:', lanes.member_of(batch, id), lanes.order_of(head)
   end
-  local part = head[HISTORY] == 0 and head[DUE] == head[SEND_AT] and 'timed:' or 'again:'
+  local part = head[HISTORY] == 0 and head[DUE] == head[SEND_AT] and 'timed:' or 'retry:'
   return part, lanes.numbered_member(batch, id, lanes.order_of(head)), head[DUE]
 end
 
@@ -63,7 +63,7 @@ function lanes.next_due(lane)
     return NOW
   end
   local due
-  for _, part in ipairs({ 'again:', 'timed:' }) do
+  for _, part in ipairs({ 'retry:', 'timed:' }) do
     local first = redis.call('ZRANGE', key(part .. lane), 0, 0, 'WITHSCORES')
     if first[2] then
       due = math.min(due or math.huge, tonumber(first[2]))
@@ -75,7 +75,7 @@ end
 -- How many of the lane's jobs are due.
 function lanes.count_due(lane)
   return redis.call('ZCARD', key('lane:' .. lane)) + redis.call('ZCOUNT', key('timed:' .. lane), '-inf', NOW)
-    + redis.call('ZCOUNT', key('again:' .. lane), '-inf', NOW)
+    + redis.call('ZCOUNT', key('retry:' .. lane), '-inf', NOW)
 end
 
 -- Lane -> by how many its waiting jobs have changed in this call.
@@ -103,7 +103,7 @@ function lanes.put(id, head)
   lanes.count(head[LANE], redis.call('ZADD', key(part .. head[LANE]), digits(score), member))
 end
 
-lanes.PARTS = { 'lane:', 'timed:', 'again:' }
+lanes.PARTS = { 'lane:', 'timed:', 'retry:' }
 
 function lanes.remove(id, head)
   local batch = records.batch_in_id(id)
@@ -119,7 +119,7 @@ end
 -- place of a member. `untried_first`: those that were called before come last.
 function lanes.take_due(lane, most, untried_first)
   local batch = lanes.batch_of(lane)
-  local lane_key, timed_key, again_key = key('lane:' .. lane), key('timed:' .. lane), key('again:' .. lane)
+  local lane_key, timed_key, retry_key = key('lane:' .. lane), key('timed:' .. lane), key('retry:' .. lane)
   local jobs = {}
 
   local function due_of(name, ...)
@@ -138,10 +138,10 @@ function lanes.take_due(lane, most, untried_first)
   end
 
   local function take_again()
-    local members = due_of(again_key, 'LIMIT', 0, most - #jobs)
-    drop_first(again_key, #members)
+    local members = due_of(retry_key, 'LIMIT', 0, most - #jobs)
+    drop_first(retry_key, #members)
     for _, member in ipairs(members) do
-      take('again:', member)
+      take('retry:', member)
     end
   end
 

@@ -1,6 +1,6 @@
 -- pump_requests: brings a pump to the work. Two lists of at most one element, both with a lifetime: `poke` is read by the pump
 -- that registered itself in `waiting`, `wake` by the wakers. `pumps` (zset pump -> alive until ms) tells who works.
--- `asked` stands while a pump is on its way. It holds the nonce of the request; the message that brings the pump
+-- `pump_asked` stands while a pump is on its way. It holds the nonce of the request; the message that brings the pump
 -- carries it on, so that of many messages that waited in a busy broker one brings a pump and the others end at once.
 -- uses: ring
 local pump_requests = {}
@@ -30,14 +30,14 @@ local function ask(kind, first_ms, most_ms)
   local unanswered = redis.call('HINCRBY', key('requests'), kind, 1)
   redis.call('PEXPIRE', key('requests'), REQUESTS_MS)
   local nonce = kind .. now_us()
-  redis.call('SET', key('asked'), nonce, 'PX', digits(math.min(most_ms, first_ms * 2 ^ (unanswered - 1))))
+  redis.call('SET', key('pump_asked'), nonce, 'PX', digits(math.min(most_ms, first_ms * 2 ^ (unanswered - 1))))
   return nonce
 end
 
 -- The nonce with which the caller must bring a new pump; '': one is on its way already. A request for one more is no
 -- such: the processes that have a pump let its message go by.
 function pump_requests.ask_for_pump()
-  local standing = redis.call('GET', key('asked'))
+  local standing = redis.call('GET', key('pump_asked'))
   if standing and not string.find(standing, '^more') then
     return ''
   end
@@ -47,7 +47,7 @@ end
 -- The same for a pump beside others, up to the most there may be. Asked again soon: a process that has a pump lets the
 -- message go by, and the next may take it.
 function pump_requests.ask_for_one_more(max_pumps)
-  if pump_requests.live_pumps() >= max_pumps or redis.call('EXISTS', key('asked')) == 1 then
+  if pump_requests.live_pumps() >= max_pumps or redis.call('EXISTS', key('pump_asked')) == 1 then
     return ''
   end
   return ask('more', MORE_MS, MOST_MORE_MS)
@@ -64,13 +64,13 @@ function pump_requests.is_wanted(pump, nonce)
   if redis.call('ZSCORE', key('pumps'), pump) then
     return true
   end
-  if redis.call('GET', key('asked')) ~= nonce then
+  if redis.call('GET', key('pump_asked')) ~= nonce then
     local asked_us = tonumber(string.match(nonce, '%d+$') or math.huge)
     if pump_requests.live_pumps() > 0 or asked_us <= tonumber(redis.call('HGET', key('requests'), 'answered_us') or 0) then
       return false
     end
   end
-  redis.call('DEL', key('asked'), key('requests'))
+  redis.call('DEL', key('pump_asked'), key('requests'))
   redis.call('HSET', key('requests'), 'answered_us', now_us())
   redis.call('PEXPIRE', key('requests'), REQUESTS_MS)
   return true

@@ -10,14 +10,14 @@ function queue_position.in_lane(id, head)
   local lane = head[LANE]
   local part, member, score = lanes.position_of(id, head)
   local before = redis.call('ZRANK', key(part .. lane), member) or 0
-  if part == 'again:' then
+  if part == 'retry:' then
     return before
   elseif part == 'lane:' then
     before = before + redis.call('ZCOUNT', key('timed:' .. lane), '-inf', digits(math.min(NOW, math.floor(score / 1000))))
   else
     before = before + redis.call('ZCOUNT', key('lane:' .. lane), '-inf', '(' .. digits(score * 1000))
   end
-  return before + redis.call('ZCOUNT', key('again:' .. lane), '-inf', NOW)
+  return before + redis.call('ZCOUNT', key('retry:' .. lane), '-inf', NOW)
 end
 
 -- Sum of `jobs_of` over the members of a ring but one, of each at most `most`.

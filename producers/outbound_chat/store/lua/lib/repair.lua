@@ -92,7 +92,7 @@ end
 local function leave_gate(lane, scope)
   local tenant = lanes.tenant_of(lane)
   local gate = ring.of_gate(scope, lane)
-  redis.call('HDEL', key('kept'), lane)
+  redis.call('HDEL', key('blocked'), lane)
   ring.leave(gate, lane)
   if redis.call('EXISTS', gate .. ':' .. tenant) == 0 then
     redis.call('ZREM', gate, tenant)
@@ -100,7 +100,7 @@ local function leave_gate(lane, scope)
 end
 
 function repair.repair_lane(lane, kind)
-  local scope = redis.call('HGET', key('kept'), lane)
+  local scope = redis.call('HGET', key('blocked'), lane)
   if kind == 'gate' then
     unblock.open_gate(scope)
   else

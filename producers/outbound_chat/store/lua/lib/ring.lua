@@ -1,9 +1,9 @@
--- ring: where a lane stands. With a due job it is in the ring; while its next job lies ahead it is in `later` (zset
+-- ring: where a lane stands. With a due job it is in the ring; while its next job lies ahead it is in `delayed` (zset
 -- lane -> due ms); and it is kept behind a gate while a rule gives its jobs no call. So a claim costs the same however
 -- many lanes wait.
 -- The ring turns over tenants, then over a tenant's lanes: `ring:<priority>` (tenant -> pass) and
 -- `ring:<priority>:<tenant>` (lane -> pass), lowest pass first. Behind a gate lanes keep their passes in a ring of the
--- gate, `kept:<scope>:<priority>`; `kept` (hash lane -> scope) tells which. A member `@<scope>` of `later` says when
+-- gate, `blocked:<scope>:<priority>`; `blocked` (hash lane -> scope) tells which. A member `@<scope>` of `delayed` says when
 -- the gate is to be tried again; one without is opened by an event. `lanes:<tenant>` (set) has all lanes of a tenant.
 -- uses: lanes
 local ring = {}
@@ -39,7 +39,7 @@ function ring.of(lane)
 end
 
 function ring.of_gate(scope, lane)
-  return key('kept:' .. scope .. ':' .. string.sub(lane, 1, 1))
+  return key('blocked:' .. scope .. ':' .. string.sub(lane, 1, 1))
 end
 
 -- Puts a lane behind a gate. `try_at`: when the gate may open by itself, nil: it does not.
@@ -47,11 +47,11 @@ function ring.block(lane, scope, try_at)
   local tenant = lanes.tenant_of(lane)
   local tenants_pass, pass = ring.leave(ring.of(lane), lane)
   local gate = ring.of_gate(scope, lane)
-  redis.call('HSET', key('kept'), lane, scope)
+  redis.call('HSET', key('blocked'), lane, scope)
   redis.call('ZADD', gate, tenants_pass, tenant)
   redis.call('ZADD', gate .. ':' .. tenant, pass, lane)
   if try_at then
-    redis.call('ZADD', key('later'), 'LT', digits(math.ceil(try_at)), '@' .. scope)
+    redis.call('ZADD', key('delayed'), 'LT', digits(math.ceil(try_at)), '@' .. scope)
   end
 end
 
@@ -60,7 +60,7 @@ function ring.unblock(lane, scope)
   local tenant = lanes.tenant_of(lane)
   local gate = ring.of_gate(scope, lane)
   local tenants_pass, pass = ring.leave(gate, lane)
-  redis.call('HDEL', key('kept'), lane)
+  redis.call('HDEL', key('blocked'), lane)
   redis.call('ZADD', gate, 'XX', 'INCR', 1, tenant)
   join(ring.of(lane) .. ':' .. tenant, lane, pass)
   join(ring.of(lane), tenant, tenants_pass)
@@ -69,25 +69,25 @@ end
 -- Puts the lane where it belongs after its jobs changed. A gate keeps its lanes as long as they have jobs. True: one does.
 function ring.place(lane)
   local tenant = lanes.tenant_of(lane)
-  local due, scope = lanes.next_due(lane), redis.call('HGET', key('kept'), lane)
+  local due, scope = lanes.next_due(lane), redis.call('HGET', key('blocked'), lane)
   if tenant ~= '' then
     redis.call(due and 'SADD' or 'SREM', key('lanes:' .. tenant), lane)
   end
   if scope then
     if not due then
       ring.leave(ring.of_gate(scope, lane), lane)
-      redis.call('HDEL', key('kept'), lane)
+      redis.call('HDEL', key('blocked'), lane)
     end
   elseif due and due <= NOW then
-    redis.call('ZREM', key('later'), lane)
+    redis.call('ZREM', key('delayed'), lane)
     join(ring.of(lane) .. ':' .. tenant, lane)
     join(ring.of(lane), tenant)
   else
     ring.leave(ring.of(lane), lane)
     if due then
-      redis.call('ZADD', key('later'), digits(due), lane)
+      redis.call('ZADD', key('delayed'), digits(due), lane)
     else
-      redis.call('ZREM', key('later'), lane)
+      redis.call('ZREM', key('delayed'), lane)
     end
   end
   return scope ~= false

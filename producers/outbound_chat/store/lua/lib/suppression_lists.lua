@@ -1,17 +1,17 @@
 -- suppression_lists: the lists of numbers that a sender must not contact. `suppressed:<sender>` (hash number -> `ms reason`) has
--- them as they are; `marked:<sender>` (hash mark -> `ms sealed number and reason`) those that are encrypted. Its field
+-- them as they are; `suppressed_enc:<sender>` (hash mark -> `ms sealed number and reason`) those that are encrypted. Its field
 -- `key` names the key that all its marks are made with: marks of two keys can't be compared.
 local suppression_lists = {}
 
 suppression_lists.KEY_FIELD = 'key'
 
 function suppression_lists.named(sender, key_id)
-  return key((key_id == '' and 'suppressed:' or 'marked:') .. sender)
+  return key((key_id == '' and 'suppressed:' or 'suppressed_enc:') .. sender)
 end
 
 -- 1 or 0; an error where another program wrote it: it may have had the number.
 function suppression_lists.has_other(sender, key_id)
-  return redis.call('HLEN', key((key_id == '' and 'marked:' or 'suppressed:') .. sender)) > 0 and 1 or 0
+  return redis.call('HLEN', key((key_id == '' and 'suppressed_enc:' or 'suppressed:') .. sender)) > 0 and 1 or 0
 end
 
 function suppression_lists.has_other_key(list, key_id)

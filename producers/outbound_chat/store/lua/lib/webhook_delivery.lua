@@ -16,12 +16,12 @@ end
 -- Says when there is something to do for a host. `most`: posts that it may have at a time.
 function webhook_delivery.place_host(host, most)
   local due = redis.call('ZRANGE', key('hooks:' .. host), 0, 0, 'WITHSCORES')[2]
-  local ends = redis.call('ZRANGE', key('hooks_out:' .. host), 0, 0, 'WITHSCORES')[2]
+  local ends = redis.call('ZRANGE', key('hooks_leased:' .. host), 0, 0, 'WITHSCORES')[2]
   local failures, until_ms = webhook_delivery.host_state(host)
   if failures >= webhook_delivery.FAILURES then
     most = 1
   end
-  if redis.call('ZCARD', key('hooks_out:' .. host)) >= most then
+  if redis.call('ZCARD', key('hooks_leased:' .. host)) >= most then
     due = nil
   end
   local next_ms = math.min(tonumber(due) or math.huge, tonumber(ends) or math.huge)
@@ -87,7 +87,7 @@ end
 
 -- Webhooks whose courier was lost wait again.
 function webhook_delivery.return_lost(host)
-  local out = key('hooks_out:' .. host)
+  local out = key('hooks_leased:' .. host)
   for _, webhook in ipairs(redis.call('ZRANGEBYSCORE', out, '-inf', NOW, 'LIMIT', 0, 100)) do
     redis.call('ZREM', out, webhook)
     redis.call('ZADD', key('hooks:' .. host), digits(NOW), webhook)
@@ -111,7 +111,7 @@ function webhook_delivery.lacks_courier()
   local hosts = try('ZRANGEBYSCORE', key('hooks'), '-inf', NOW, 'LIMIT', 0, 10) or {}
   for _, host in ipairs(hosts) do
     try('ZREMRANGEBYSCORE', key('hooks:' .. host), '-inf', NOW - retention.record_ms())
-    if redis.call('EXISTS', key('hooks:' .. host), key('hooks_out:' .. host)) == 0 then
+    if redis.call('EXISTS', key('hooks:' .. host), key('hooks_leased:' .. host)) == 0 then
       redis.call('ZREM', key('hooks'), host)
     end
   end

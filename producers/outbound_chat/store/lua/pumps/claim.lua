@@ -136,7 +136,7 @@ end
 
 -- The rule that keeps due jobs back, and its scope; '' when none does.
 local function rule_of_kept_lane()
-  local lane = redis.call('HRANDFIELD', key('kept'))
+  local lane = redis.call('HRANDFIELD', key('blocked'))
   if not lane then
     return ''
   end
@@ -145,7 +145,7 @@ local function rule_of_kept_lane()
 end
 
 local function empty()
-  local later = redis.call('ZRANGE', key('later'), 0, 0, 'WITHSCORES')
+  local later = redis.call('ZRANGE', key('delayed'), 0, 0, 'WITHSCORES')
   local until_ms = later[2] and math.max(0, tonumber(later[2]) - NOW) or -1
   local rule = rule_of_kept_lane()
   if ring.has_work() then

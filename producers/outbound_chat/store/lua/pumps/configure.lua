@@ -21,11 +21,11 @@ end
 
 -- Lets the next script that looks at what is due try the gates of all senders that the settings name.
 local function try_gates()
-  local senders = redis.call('EXISTS', key('kept')) == 1 and try('HGETALL', key('senders')) or {}
+  local senders = redis.call('EXISTS', key('blocked')) == 1 and try('HGETALL', key('senders')) or {}
   for i = 1, #senders, 2 do
     local limits = json_table(senders[i + 1]) or {}
     for scope, name in pairs({ sender = senders[i], instance = limits.instance, number = limits.number }) do
-      redis.call('ZADD', key('later'), digits(NOW), '@' .. scope .. ':' .. tostring(name))
+      redis.call('ZADD', key('delayed'), digits(NOW), '@' .. scope .. ':' .. tostring(name))
     end
   end
 end

@@ -5,15 +5,15 @@
 --         things were put right, of which the first are named; word: 'mended', 'fault' (told only) or 'cleared' (a fault
 --         that is no more); of: the job or lane, '': the whole budget; number: by how much a count is off
 -- keeps   no count is changed to fit another; a job that is put back is called once; of many wakers one looks at a time,
---         and they share the walks, whose cursors are in `walk`
+--         and they share the walks, whose cursors are in `scan`
 -- uses: attempts consistency counts lanes repair
 local lease_ms = tonumber(ARGV[1])
 -- A walk over all lanes takes 25 s at most. One over all jobs too where some are missing; else as long as it takes.
 local LANES, LANES_WALK_MS, LONGEST_MS = 100, 25000, 1000
 local FEW_JOBS, MANY_JOBS, FAST_MS = 20, 400, 5
-local WALK_KEPT_MS = 86400000
+local SCAN_KEPT_MS = 86400000
 
-local kept = redis.call('HMGET', key('walk'), 'next_ms', 'looked_ms', 'lanes', 'jobs', 'fast', 'again', 'place')
+local kept = redis.call('HMGET', key('scan'), 'next_ms', 'looked_ms', 'lanes', 'jobs', 'fast', 'again', 'place')
 local fast = kept[5] == '1'
 
 local function look_at_lane(lane, jobs)
@@ -44,7 +44,7 @@ local function walk_lanes(cursor, place)
     look_at_lane(page[2][i], tonumber(page[2][i + 1]))
   end
   local done = last == #page[2]
-  redis.call('HSET', key('walk'), 'lanes', done and page[1] or cursor, 'place', done and 0 or last)
+  redis.call('HSET', key('scan'), 'lanes', done and page[1] or cursor, 'place', done and 0 or last)
 end
 
 -- In haste, only what is known to have lost jobs: the set of such lanes; nil: all of them.
@@ -91,7 +91,7 @@ local function look()
   repair.repair_rings()
   repair.repair_calls()
   walk_lanes(kept[3] or '0', tonumber(kept[7] or 0))
-  redis.call('HSET', key('walk'), 'looked_ms', digits(NOW))
+  redis.call('HSET', key('scan'), 'looked_ms', digits(NOW))
 end
 
 local lanes_ms = math.min(LONGEST_MS, math.ceil(LANES_WALK_MS * LANES / math.max(1, redis.call('HLEN', key('lanes')))))
@@ -111,9 +111,9 @@ elseif fast and cursor == '0' then
   fast, again = again, false
 end
 local next_ms = fast and FAST_MS or lanes_ms
-redis.call('HSET', key('walk'), 'jobs', cursor, 'fast', fast and '1' or '0', 'again', again and '1' or '0',
+redis.call('HSET', key('scan'), 'jobs', cursor, 'fast', fast and '1' or '0', 'again', again and '1' or '0',
   'next_ms', digits(NOW + next_ms))
-redis.call('PEXPIRE', key('walk'), WALK_KEPT_MS)
+redis.call('PEXPIRE', key('scan'), SCAN_KEPT_MS)
 if repairs > 0 then
   counts.add('', 'mended', repairs)
   counts.write()

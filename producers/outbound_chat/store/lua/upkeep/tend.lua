@@ -55,7 +55,7 @@ end
 -- What is left to newer versions is no reason to look again at once.
 local function next_event(left)
   local soonest = -1
-  for _, name in ipairs({ 'later', 'leases', 'expiry' }) do
+  for _, name in ipairs({ 'delayed', 'leases', 'expiry' }) do
     local first = redis.call('ZRANGE', key(name), 0, 0, 'WITHSCORES')
     if first[2] then
       local ms = math.max(0, tonumber(first[2]) - NOW)

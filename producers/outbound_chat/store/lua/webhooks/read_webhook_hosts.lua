@@ -7,7 +7,7 @@ local reply = {}
 for _, host in ipairs(try('ZRANGE', key('hooks'), 0, 499) or {}) do
   local failures, until_ms = webhook_delivery.host_state(host)
   reply[#reply + 1], reply[#reply + 2] = host, try('ZCARD', key('hooks:' .. host)) or 0
-  reply[#reply + 1] = try('ZCARD', key('hooks_out:' .. host)) or 0
+  reply[#reply + 1] = try('ZCARD', key('hooks_leased:' .. host)) or 0
   reply[#reply + 1], reply[#reply + 2] = failures, until_ms
 end
 return reply

@@ -20,7 +20,7 @@ end
 
 local function settle(i)
   local webhook, host, outcome = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  if redis.call('ZREM', key('hooks_out:' .. host), webhook) == 0 then
+  if redis.call('ZREM', key('hooks_leased:' .. host), webhook) == 0 then
     return 'stale'
   elseif outcome == 'delivered' then
     redis.call('HDEL', key('hook_tries'), webhook)
