@@ -16,13 +16,13 @@ from outbound_chat.store.scripts import (
     Empty,
     Finding,
     KeyUse,
+    Maintained,
     NewJob,
     NotOpen,
     Opened,
     Paced,
     Result,
     Submitted,
-    Tended,
 )
 from outbound_chat.store.scripts._loader import load_script
 
@@ -311,8 +311,8 @@ class Ledger:
     def leave(self, *, pump: str = PUMP, warm: bool = False, unanswered: str = "") -> str:
         return self.run(scripts.leave(self.keys, pump=pump, warm=warm, unanswered=unanswered))
 
-    def tend(self, *, worker: str = "worker-1", version: str = "v1", key_ids: Sequence[str] = ()) -> Tended:
-        return self.run(scripts.tend(self.keys, worker=worker, version=version, key_ids=key_ids))
+    def maintain(self, *, worker: str = "worker-1", version: str = "v1", key_ids: Sequence[str] = ()) -> Maintained:
+        return self.run(scripts.maintain(self.keys, worker=worker, version=version, key_ids=key_ids))
 
     def look(self) -> list[Finding]:
         """What a look of the reconciler finds; it does not wait until the next one is due."""
@@ -331,10 +331,10 @@ class Ledger:
         self.watch()
         return found
 
-    def lose_leases(self) -> Tended:
+    def lose_leases(self) -> Maintained:
         """Lets all leases run out, and the waker look."""
         self.run_out("leases")
-        return self.tend()
+        return self.maintain()
 
     def key(self, name: str) -> str:
         return self.keys.base + name

@@ -304,7 +304,7 @@ class Model:
             job.cancel = True
         return job.state
 
-    def tended(self) -> tuple[int, int]:
+    def maintained(self) -> tuple[int, int]:
         """How many leases were lost, and how many jobs expired."""
         for hold in self.system.values():
             hold.until = min(hold.until, self.now + hold.wait)

@@ -190,9 +190,9 @@ def test_a_waker_goes_on_with_an_order_whose_giver_died(ledger: Ledger) -> None:
     name = ledger.open_batch()
     ledger.add(1_200, lane=name, watched=False)
     ledger.run(scripts.cancel_many(ledger.keys, scope=f"batch:{name.split(':')[3]}", first=True))
-    assert 0 <= ledger.tend().next_ms < 1_000, "it looks again soon"
+    assert 0 <= ledger.maintain().next_ms < 1_000, "it looks again soon"
     for _ in range(5):
-        ledger.tend()
+        ledger.maintain()
 
     assert ledger.batch(name)["cancelled"] == "1200"
     assert ledger.holds() == []

@@ -91,7 +91,7 @@ def test_a_budget_nobody_configured_gives_nothing(bare_ledger: Ledger) -> None:
 
     assert isinstance(bare_ledger.claim(), Unconfigured)
     assert bare_ledger.books() == {"accepted": 1, "waiting": 1}
-    assert not bare_ledger.tend().wakeup
+    assert not bare_ledger.maintain().wakeup
 
 
 def test_configuring_tells_the_version_that_stood_before(bare_ledger: Ledger) -> None:

@@ -122,21 +122,21 @@ def test_a_wait_for_the_disk_finds_the_new_primary_and_says_what_it_lost(pair: P
 
     async def walk() -> list[Standing]:
         store = AsyncStore(pair.url, seconds=PATIENCE)
-        await asyncio.gather(*(store.run(scripts.confirm(KEYS)) for _ in range(THREADS)))
+        await asyncio.gather(*(store.run(scripts.check_durable(KEYS)) for _ in range(THREADS)))
         await asyncio.to_thread(pair.fail_over)
-        found = await asyncio.gather(*(store.run(confirm(kept)) for _ in range(THREADS)))
+        found = await asyncio.gather(*(store.run(check_durable(kept)) for _ in range(THREADS)))
         await store.close()
         return found
 
-    def confirm(local_id: str) -> ScriptCall[Standing]:
-        return scripts.confirm(KEYS, local_ids=[local_id], timeout_ms=int(PATIENCE * 1000), replicas=1)
+    def check_durable(local_id: str) -> ScriptCall[Standing]:
+        return scripts.check_durable(KEYS, local_ids=[local_id], timeout_ms=int(PATIENCE * 1000), replicas=1)
 
     with Store(pair.url, seconds=PATIENCE) as store:
         store.run(submit_one(kept))
-        assert store.run(confirm(kept)).on_replicas == 1
+        assert store.run(check_durable(kept)).on_replicas == 1
         of_asyncio = asyncio.run(walk())
-        of_threads = [store.run(confirm(kept)) for _ in range(THREADS)]
-        assert store.run(confirm(lost)).lost
+        of_threads = [store.run(check_durable(kept)) for _ in range(THREADS)]
+        assert store.run(check_durable(lost)).lost
 
     for found in (*of_asyncio, *of_threads):
         assert (found.lost, found.on_disk, found.on_replicas, found.refusal) == (False, True, 1, None)

@@ -289,7 +289,7 @@ def test_jobs_behind_a_gate_expire_and_are_cancelled(ledger: Ledger, limit: dict
     assert taken(ledger) == []
 
     ledger.redis.zadd(ledger.key("expiry"), {expires: 1})
-    ledger.tend()
+    ledger.maintain()
     assert ledger.state(expires).value == "expired"
     assert [ledger.cancel(id_) for id_ in cancelled] == ["cancelled", "cancelled"]
     assert not ledger.redis.exists(ledger.key("blocked"))

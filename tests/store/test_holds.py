@@ -55,7 +55,7 @@ def test_a_persons_hold_stops_its_jobs_and_no_others(ledger: Ledger, scope: str)
     assert ledger.hold(scope, "wrong text") == "ok"
     if scope == "budget":
         assert blocked(ledger) == "wrong text"
-        assert not ledger.tend().wakeup
+        assert not ledger.maintain().wakeup
     else:
         assert ledger.take().ids == others
         assert blocked(ledger) == f"hold {scope}"
@@ -80,7 +80,7 @@ def test_held_jobs_expire_and_can_be_cancelled(ledger: Ledger) -> None:
     ledger.hold("sender:sms")
     blocked(ledger)
     ledger.redis.zadd(ledger.key("expiry"), {ids[0]: 1})
-    ledger.tend()
+    ledger.maintain()
 
     assert ledger.state(ids[0]).value == "expired"
     assert ledger.cancel(ids[1]) == "cancelled"
@@ -95,7 +95,7 @@ def test_new_jobs_of_a_held_sender_wake_nobody(ledger: Ledger) -> None:
     ledger.add(1)
 
     assert not ledger.redis.exists(ledger.key("wake"))
-    assert not ledger.tend().wakeup
+    assert not ledger.maintain().wakeup
 
 
 def test_a_release_brings_a_pump(ledger: Ledger) -> None:
@@ -262,7 +262,7 @@ def test_the_hold_of_a_batch_that_was_never_closed_ends_when_the_batch_is_forgot
     ledger.redis.delete(ledger.key(f"b:{batch}"))
 
     assert [hold.scope for hold in ledger.holds()] == ["sender"], "also while no worker runs"
-    ledger.tend()
+    ledger.maintain()
     assert ledger.redis.hlen(ledger.key("holds")) == 1
 
 

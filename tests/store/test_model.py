@@ -262,8 +262,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def wait(self) -> None:
         """Lets time pass until the waker has to look again."""
-        self.tend()
-        self._move_clock(max(0, self.ledger.tend().next_ms))
+        self.maintain()
+        self._move_clock(max(0, self.ledger.maintain().next_ms))
 
     @precondition(lambda self: self.last_claims)
     @rule(pump=pumps)
@@ -346,16 +346,16 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger_is_what_the_model_says()
         late, self.made = self.made, []
         self._move_clock(LEASE_MS)
-        self.tend()
+        self.maintain()
         self._claim(pump, wanted)
         self._finish([self._result(call, fields) for call in late])
 
     # Wakers, people and the clock
 
     @rule()
-    def tend(self) -> None:
-        lost, expired = self.model.tended()
-        answer = self.ledger.tend()
+    def maintain(self) -> None:
+        lost, expired = self.model.maintained()
+        answer = self.ledger.maintain()
         assert (answer.lost, answer.expired) == (lost, expired)
 
     @rule(scope=scopes, pick=picks)
@@ -452,14 +452,14 @@ class LedgerMachine(RuleBasedStateMachine):
         for _ in range(100 + 20 * len(self.model.of_state(*OPEN))):
             if not self.model.of_state(*OPEN) and not self.ledger.redis.exists(self.ledger.key("delayed")):
                 break
-            self.tend()
+            self.maintain()
             until = self._claim("p1", 10)
             if until is None:
                 held = [call for call in self.made if self.model.jobs[call.local_id].claim == call.claim]
                 self._finish([self._result(call, {"outcome": "sent"}) for call in held])
                 self.made = []
             else:
-                waits = [wait for wait in (until, self.ledger.tend().next_ms) if wait >= 0]
+                waits = [wait for wait in (until, self.ledger.maintain().next_ms) if wait >= 0]
                 self._move_clock(max(1, min(waits, default=0)))
             self.ledger_is_what_the_model_says()
             assert until is None or waits or not self.model.of_state(*OPEN), "nothing is left to wait for"

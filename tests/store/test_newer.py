@@ -80,10 +80,10 @@ def test_its_lease_is_left_to_newer_wakers(ledger: Ledger) -> None:
     taken = ledger.take()
     kept = make_newer(ledger, ids[0])
     ledger.run_out("leases")
-    tended = ledger.tend()
+    maintained = ledger.maintain()
 
-    assert tended.lost == 1
-    assert tended.next_ms >= 1_000
+    assert maintained.lost == 1
+    assert maintained.next_ms >= 1_000
     assert ledger.raw(ids[0]) == kept[ids[0]]
     assert ledger.redis.zrange(ledger.key("leases"), 0, -1) == [ids[0]]
     assert ledger.renew((ids[0], taken.claim)).leases == 0
@@ -104,7 +104,7 @@ def test_more_of_them_than_one_look_takes_hide_no_lost_lease(ledger: Ledger) -> 
     ledger.take(1)
     ledger.redis.zadd(ledger.key("leases"), {old: 2})
 
-    assert ledger.tend().lost == 1
+    assert ledger.maintain().lost == 1
     make_ours(ledger, *ids)
 
 
@@ -113,9 +113,9 @@ def test_it_expires_by_newer_wakers_alone(ledger: Ledger) -> None:
     ids = ledger.add(2, watched=False)
     kept = make_newer(ledger, ids[0])
     ledger.run_out("expiry")
-    tended = ledger.tend()
+    maintained = ledger.maintain()
 
-    assert (tended.expired, tended.next_ms >= 1_000) == (1, True)
+    assert (maintained.expired, maintained.next_ms >= 1_000) == (1, True)
     assert ledger.raw(ids[0]) == kept[ids[0]]
     assert ledger.redis.zrange(ledger.key("expiry"), 0, -1) == [ids[0]]
     make_ours(ledger, ids[0])
@@ -151,9 +151,9 @@ def test_an_order_to_cancel_stands_until_newer_wakers_see_to_it(ledger: Ledger) 
     assert ledger.raw(ids[0]) == kept[ids[0]]
     assert ledger.books() == {"accepted": 3, "waiting": 1, "cancelled": 2}
     assert isinstance(ledger.claim(), Empty)
-    assert ledger.tend().next_ms != 20
+    assert ledger.maintain().next_ms != 20
     make_ours(ledger, ids[0])
-    ledger.tend()
+    ledger.maintain()
     assert ledger.books() == {"accepted": 3, "cancelled": 3}
     assert ledger.batch(name)["final_at"] != ""
 

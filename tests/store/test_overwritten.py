@@ -57,7 +57,7 @@ def test_a_batch_whose_book_is_lost_stops_no_other_job(ledger: Ledger, kind: str
     for local_id in taken.ids:
         assert ledger.finish(local_id, taken.claim, "failed", code="unreadable_request") == "failed"
     assert ledger.books() == {"accepted": 3, "failed": 3}
-    ledger.tend()
+    ledger.maintain()
 
 
 @garbage
@@ -93,7 +93,7 @@ def test_a_batch_whose_book_is_lost_can_be_neither_cancelled_nor_held(ledger: Le
     overwrite(ledger, f"b:{batch.split(':')[3]}", kind)
 
     ledger.run(scripts.cancel_many(ledger.keys, scope=scope, first=True))
-    ledger.tend()
+    ledger.maintain()
     assert len(ledger.take(10).ids) == 1
 
 
@@ -117,9 +117,9 @@ def test_settings_that_cannot_be_read_count_as_none_and_are_written_again(ledger
     overwrite(ledger, "settings", kind)
 
     assert isinstance(ledger.claim(), scripts.Unconfigured)
-    assert not ledger.tend().configured
+    assert not ledger.maintain().configured
     ledger.configure()
-    assert ledger.tend().configured
+    assert ledger.maintain().configured
     assert ledger.take().ids == ids
 
 
@@ -141,9 +141,9 @@ def test_limits_that_cannot_be_read_let_nothing_out_until_they_are_written_again
 
     if kind != "hash":
         assert isinstance(ledger.claim(), scripts.Empty)
-        assert not ledger.tend().configured
+        assert not ledger.maintain().configured
     ledger.configure(senders={"sms": {"concurrency": 5}, "chat": {}})
-    ledger.tend()
+    ledger.maintain()
     assert sorted(ledger.take().ids) == sorted(ids)
 
 
@@ -175,7 +175,7 @@ def test_a_hold_that_cannot_be_read_holds_its_scope_alone(ledger: Ledger, owner:
     for local_id in taken.ids:
         ledger.finish(local_id, taken.claim, "sent", contact_id="contact-1")
     ledger.release("sender:sms")
-    ledger.tend()
+    ledger.maintain()
     assert set(ledger.take().ids) <= set(ids)
     assert [hold for hold in ledger.holds() if hold.owner == "person"] == []
 
@@ -191,7 +191,7 @@ def test_holds_that_cannot_be_read_at_all_hold_the_budget(ledger: Ledger, kind: 
     assert isinstance(answer, scripts.Held)
     assert "can't be read" in answer.reason
     assert ledger.finish(first, claim, "hold", code="access_denied", scope="sender:sms", delay_ms=1000) == "queued"
-    ledger.tend()
+    ledger.maintain()
     with pytest.raises(StoreError, match="another program wrote it; outbound-chat doctor names it"):
         ledger.holds()
     ledger.redis.delete(ledger.key("holds"))
@@ -244,7 +244,7 @@ def test_a_pace_that_cannot_be_read_is_learned_anew(ledger: Ledger, kind: str) -
     first, claim = ledger.take_one() if ledger.add(2, watched=False) else ("", "")
     overwrite(ledger, "bucket", kind)
 
-    ledger.tend()
+    ledger.maintain()
     assert ledger.finish(first, claim, "sent", contact_id="contact-1") == "sent"
     assert len(ledger.take().ids) == 1
     assert ledger.books() == {"accepted": 2, "leased": 1, "sent": 1}
@@ -258,7 +258,7 @@ def test_books_that_cannot_be_read_stop_no_job(ledger: Ledger, kind: str) -> Non
 
     first, claim = ledger.take_one()
     assert ledger.finish(first, claim, "sent", contact_id="contact-1") == "sent"
-    ledger.tend()
+    ledger.maintain()
 
 
 @garbage
@@ -330,7 +330,7 @@ def test_what_is_to_be_forgotten_begins_anew_and_stops_no_end(ledger: Ledger, ki
     first, claim = ledger.take_one() if ledger.add(1, watched=False) else ("", "")
     overwrite(ledger, "forget", kind)
 
-    ledger.tend()
+    ledger.maintain()
     assert ledger.finish(first, claim, "failed", code="refused") == "failed"
     assert ledger.redis.zrange(ledger.key("forget"), 0, -1) == [f"j:{first}"]
 
@@ -341,7 +341,7 @@ def test_a_name_to_be_forgotten_that_is_none_goes(ledger: Ledger, member: str) -
     ledger.redis.set(ledger.key("b:text"), "x")
     ledger.redis.zadd(ledger.key("forget"), {member: 1})
 
-    ledger.tend()
+    ledger.maintain()
     assert not ledger.redis.exists(ledger.key("forget"))
 
 

@@ -35,7 +35,7 @@ def test_the_pace_tells_rate_savings_workers_and_holds(ledger: Ledger) -> None:
     ledger.add(1)
     ledger.attempt("sent", contact_id="contact-1")
     ledger.redis.hset(ledger.key("bucket"), mapping={"rate": "7.5", "known": "7.5"})
-    ledger.tend()
+    ledger.maintain()
     ledger.hold("sender:sms", "number is being ported")
     pace = pace_of(ledger)
 

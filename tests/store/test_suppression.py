@@ -191,7 +191,7 @@ def test_a_suppressed_job_is_no_probe(ledger: Ledger) -> None:
     ledger.suppress(NUMBER)
     found: list[str] = []
     while not found:
-        ledger.tend()
+        ledger.maintain()
         answer = ledger.claim()
         found = [job.local_id for job in answer.jobs] if isinstance(answer, Claimed) else []
 

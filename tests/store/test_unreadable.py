@@ -119,7 +119,7 @@ def test_it_can_be_neither_cancelled_nor_expired(ledger: Ledger, record: str | b
 
     assert ledger.cancel(ids[0]) == "gone"
     ledger.run_out("expiry")
-    assert ledger.tend().expired == 1
+    assert ledger.maintain().expired == 1
     ledger.claim()
     assert ledger.books() == {"accepted": 2, "expired": 1, "unreadable": 1}
 

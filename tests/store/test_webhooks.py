@@ -31,7 +31,7 @@ def claim(ledger: Ledger, **given: Any) -> list[ClaimedWebhook]:
 
 def settle(ledger: Ledger, webhook: ClaimedWebhook, outcome: Any, **given: Any) -> str:
     result = WebhookResult(name=webhook.name, host=webhook.host, outcome=outcome, **given)
-    (word,) = ledger.run(scripts.settle_webhooks(ledger.keys, [result], per_host=4))
+    (word,) = ledger.run(scripts.finish_webhooks(ledger.keys, [result], per_host=4))
     return word
 
 
@@ -98,7 +98,7 @@ def test_every_kind_of_end_is_told(ledger: Ledger, end: str) -> None:
         ledger.cancel(local_id)
     else:
         ledger.run_out("expiry")
-        ledger.tend()
+        ledger.maintain()
 
     assert [webhook.name for webhook in claim(ledger)] == [f"{local_id}.{end}"]
 
@@ -317,11 +317,11 @@ def test_the_first_webhook_wakes_a_waker_once_and_then_the_courier(ledger: Ledge
 
 def test_a_waker_finds_webhooks_without_a_courier(ledger: Ledger) -> None:
     """The signal, or the message to the broker, may be lost."""
-    posts = scripts.tend(ledger.keys, worker="w", version="v1", posts=True)
+    posts = scripts.maintain(ledger.keys, worker="w", version="v1", posts=True)
     sent(ledger, callback=URL)
     ledger.redis.delete(ledger.key("hook_asked"))
 
-    assert not ledger.tend().courier, "a worker that posts none brings nobody"
+    assert not ledger.maintain().courier, "a worker that posts none brings nobody"
     assert ledger.run(posts).courier
     assert not ledger.run(posts).courier, "one is on its way"
 
@@ -331,7 +331,7 @@ def test_webhooks_that_nobody_posts_go_with_what_they_tell_of(ledger: Ledger) ->
     sent(ledger, callback=URL)
     ledger.run_out(f"hooks:{HOST}")
     ledger.run_out("hooks")
-    ledger.tend()
+    ledger.maintain()
 
     assert not [name for name in ledger.names() if name.startswith("hooks")]
 

@@ -1,6 +1,6 @@
 """The waker's second look: is every job where somebody will come to it, and do the counts agree.
 
-Not for leases that ran out or lanes without a pump, which `tend` sees to every second. The one idea: a look costs
+Not for leases that ran out or lanes without a pump, which `maintain` sees to every second. The one idea: a look costs
 little, however much waits, and many wakers share the walk through lanes and jobs; missing ones are looked for in haste.
 """
 

@@ -1,4 +1,4 @@
--- settle_webhooks: records what came of posts.
+-- finish_webhooks: records what came of posts.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] per_host: posts that one host may have at a time
 -- then 7 for each webhook:

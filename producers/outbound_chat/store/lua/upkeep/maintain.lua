@@ -1,4 +1,4 @@
--- tend: the waker's look after a budget: what time alone brings about. Long, since all of it is found in one look.
+-- maintain: the waker's look after a budget: what time alone brings about. Long, since all of it is found in one look.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] worker: who looks
 -- ARGV[2] version: version of the budget's settings that this worker was started with

@@ -1,4 +1,4 @@
--- confirm: looks whether what was taken still stands, and leaves a mark on this connection.
+-- check_durable: looks whether what was taken still stands, and leaves a mark on this connection.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] batch: its id, '' for none
 -- ARGV[2] accepted: jobs that the batch must have taken by now
