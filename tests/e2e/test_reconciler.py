@@ -44,12 +44,12 @@ def delete(stack: Harness, *patterns: str) -> int:
         return int(store.redis.delete(*names)) if names else 0
 
 
-def mends(stack: Harness) -> int:
-    return stack.findings().get("mended", 0)
+def repairs(stack: Harness) -> int:
+    return stack.findings().get("repaired", 0)
 
 
 def wait_for_mend(stack: Harness) -> None:
-    wait_until(lambda: mends(stack) > 0, timeout=FOUND_SECONDS, what="something put right")
+    wait_until(lambda: repairs(stack) > 0, timeout=FOUND_SECONDS, what="something put right")
 
 
 def times_texted(stack: Harness) -> Counter[str]:
@@ -83,10 +83,10 @@ def test_waiting_jobs_whose_keys_were_deleted_are_sent_once(stack: Harness, lost
     assert set(times_texted(stack).values()) == {1}
     assert chat.status(tomorrow.id).state is JobState.SCHEDULED
     assert chat.why(tomorrow.id).until == tomorrow.send_at
-    assert "put right (" in stack.logs()
+    assert "repaired (" in stack.logs()
     kinds = {event.kind for event in chat.events(since=0).events}
-    assert "mended" in kinds
-    wait_until(lambda: set(stack.findings()) == {"mended"}, timeout=FOUND_SECONDS, what="all faults cleared")
+    assert "repaired" in kinds
+    wait_until(lambda: set(stack.findings()) == {"repaired"}, timeout=FOUND_SECONDS, what="all faults cleared")
     assert stack.books_add_up()
 
 
@@ -139,7 +139,7 @@ def test_a_lane_whose_hold_was_deleted_goes_on(stack: Harness) -> None:
     assert delete(stack, "holds") == 1
 
     assert chat.wait(job.id, timeout=FOUND_SECONDS).state is JobState.SENT
-    assert mends(stack) > 0
+    assert repairs(stack) > 0
 
 
 def test_a_leaked_call_gives_its_place_back(stack: Harness) -> None:
@@ -156,7 +156,7 @@ def test_a_leaked_call_gives_its_place_back(stack: Harness) -> None:
     job = chat.enqueue(sender="support", to=number(1), text="Hello")
 
     assert chat.wait(job.id, timeout=90).state is JobState.SENT
-    assert mends(stack) > 0
+    assert repairs(stack) > 0
 
 
 def tamper_books(store: Store) -> None:

@@ -153,7 +153,7 @@ def _check_ring(held: Snapshot) -> None:
 
 
 def _check_lanes(held: Snapshot) -> None:
-    """The count of each lane is what the lane holds, and what can't be mended is gone."""
+    """The count of each lane is what the lane holds, and what can't be repaired is gone."""
     jobs: Counter[str] = Counter()
     for name in held:
         part, _, lane = name.partition(":")

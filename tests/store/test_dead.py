@@ -30,7 +30,7 @@ def lose(ledger: Ledger) -> str:
 
 
 def test_failed_and_uncertain_jobs_are_listed_by_state_and_code_the_newest_first(ledger: Ledger) -> None:
-    """What failed for one cause is mended together."""
+    """What failed for one cause is repaired together."""
     refused = fail(ledger, "refused", 3)
     exhausted = fail(ledger, "unreachable", 2)
     uncertain = lose(ledger)

@@ -23,7 +23,7 @@ def test_a_sent_job_has_its_contact_and_loses_its_request(ledger: Ledger) -> Non
 
 
 def test_a_failed_job_says_why_and_keeps_its_request(ledger: Ledger) -> None:
-    """A person looks at it, mends the cause, and has it sent again."""
+    """A person looks at it, repairs the cause, and has it sent again."""
     ledger.add(1)
     local_id, word = ledger.attempt(
         "failed", code="refused", aws_code="InvalidRequestException", message="No such flow", request_id="request-1"

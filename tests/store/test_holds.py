@@ -142,7 +142,7 @@ def test_one_other_job_probes_and_a_contact_ends_the_hold(ledger: Ledger) -> Non
 
 
 def test_a_probe_that_fails_doubles_the_wait_up_to_five_minutes(clocked: ClockedLedger) -> None:
-    """Whoever mends it at noon waits no more than five minutes."""
+    """Whoever repairs it at noon waits no more than five minutes."""
     clocked.add(20)
     hold_by_call(clocked)
     waits = []

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from outbound_chat.model.consistency import MENDED, TOLD, FindingKind
+from outbound_chat.model.consistency import REPAIRED, REPORTED, FindingKind
 from outbound_chat.model.jobs import JobState, Priority
 from outbound_chat.model.operations import EventKind
 from outbound_chat.store import scripts
@@ -37,8 +37,8 @@ def audit(ledger: Ledger) -> set[tuple[str, str]]:
 
 def test_every_finding_is_either_mended_or_told() -> None:
     """A kind without a sentence would stop the waker's log."""
-    assert MENDED.keys() | TOLD.keys() == set(FindingKind)
-    assert not MENDED.keys() & TOLD.keys()
+    assert REPAIRED.keys() | REPORTED.keys() == set(FindingKind)
+    assert not REPAIRED.keys() & REPORTED.keys()
 
 
 def test_a_healthy_ledger_gives_no_finding(ledger: Ledger) -> None:
@@ -54,7 +54,7 @@ def test_a_healthy_ledger_gives_no_finding(ledger: Ledger) -> None:
 
     assert ledger.reconcile() == []
     assert audit(ledger) == set()
-    assert "mended" not in ledger.books()
+    assert "repaired" not in ledger.books()
 
 
 @pytest.mark.parametrize("due_ms", [0, HOUR_MS])
@@ -70,9 +70,9 @@ def test_a_job_missing_from_its_lane_gets_its_place_back(ledger: Ledger, *, of_b
     assert audit(ledger) == {("no_place", ids[1]), ("lane", name)}
 
     found = words(ledger.reconcile())
-    assert found == [("fault", "lane", name), ("mended", "no_place", ids[1]), ("cleared", "lane", name)]
+    assert found == [("fault", "lane", name), ("repaired", "no_place", ids[1]), ("cleared", "lane", name)]
     assert ledger.redis.zrange(part, 0, -1, withscores=True) == places
-    assert ledger.books() == {"accepted": 3, "waiting": 3, "mended": 1}
+    assert ledger.books() == {"accepted": 3, "waiting": 3, "repaired": 1}
     assert audit(ledger) == set()
 
 
@@ -83,7 +83,7 @@ def test_a_job_that_waits_for_another_call_gets_its_place_back(ledger: Ledger) -
     places = ledger.redis.zrange(ledger.key(f"retry:{LANE}"), 0, -1, withscores=True)
     ledger.redis.delete(ledger.key(f"retry:{LANE}"))
 
-    assert ("mended", "no_place", local_id) in words(ledger.reconcile())
+    assert ("repaired", "no_place", local_id) in words(ledger.reconcile())
     assert ledger.redis.zrange(ledger.key(f"retry:{LANE}"), 0, -1, withscores=True) == places
 
 
@@ -96,7 +96,7 @@ def test_a_call_without_a_lease_gets_one_that_its_worker_can_renew(ledger: Ledge
     assert audit(ledger) == {("no_lease", local_id), ("leases", "")}
 
     found = words(ledger.reconcile())
-    assert found == [("fault", "leases", ""), ("mended", "no_lease", local_id), ("cleared", "leases", "")]
+    assert found == [("fault", "leases", ""), ("repaired", "no_lease", local_id), ("cleared", "leases", "")]
     assert ledger.renew((local_id, claim)).leases == 1
     assert ledger.redis.zscore(ledger.key("calls:sms"), local_id) == ledger.redis.zscore(ledger.key("leases"), local_id)
     assert ledger.finish(local_id, claim, "sent", contact_id="contact-1") == "sent"
@@ -125,7 +125,7 @@ def test_a_lane_that_stands_nowhere_is_enrolled_again(ledger: Ledger, lost: str)
     ledger.redis.delete(*map(ledger.key, names))
     assert ("nowhere", KEPT_LANE) in audit(ledger)
 
-    assert ("mended", "nowhere", KEPT_LANE) in words(ledger.reconcile())
+    assert ("repaired", "nowhere", KEPT_LANE) in words(ledger.reconcile())
     assert sorted(ledger.take().ids) == sorted(ids)
 
 
@@ -136,7 +136,7 @@ def test_a_tenant_without_lanes_does_not_stop_the_ring(ledger: Ledger) -> None:
     (other,) = ledger.add(1, lane=lane(tenant="zeta"))
     assert ledger.claim().until_ms == 0  # type: ignore[union-attr]
 
-    assert ("mended", "no_lanes", "acme") in words(ledger.look())
+    assert ("repaired", "no_lanes", "acme") in words(ledger.look())
     assert other in ledger.take().ids
     ledger.reconcile()
 
@@ -151,7 +151,7 @@ def test_a_lane_for_later_is_looked_at_in_time(ledger: Ledger, wrong: int | None
     else:
         ledger.redis.zadd(ledger.key("delayed"), {LANE: due + wrong})
 
-    assert words(ledger.reconcile()) == [("mended", "wrong_time" if wrong else "nowhere", LANE)]
+    assert words(ledger.reconcile()) == [("repaired", "wrong_time" if wrong else "nowhere", LANE)]
     assert ledger.redis.zscore(ledger.key("delayed"), LANE) == due
 
 
@@ -183,7 +183,7 @@ def test_a_lane_behind_a_gate_that_nobody_tries_comes_back(ledger: Ledger, break
     break_(ledger)
 
     (one,) = ledger.reconcile()
-    assert (one.word, one.of) == ("mended", KEPT_LANE)
+    assert (one.word, one.of) == ("repaired", KEPT_LANE)
     assert ledger.take().ids == [local_id]
 
 
@@ -208,7 +208,7 @@ def test_a_gate_that_time_opens_is_tried_again(ledger: Ledger) -> None:
     assert ledger.reconcile() == []
     ledger.redis.delete(ledger.key("delayed"))
 
-    assert words(ledger.reconcile()) == [("mended", "gate", LANE)]
+    assert words(ledger.reconcile()) == [("repaired", "gate", LANE)]
     assert ledger.redis.zscore(ledger.key("delayed"), "@number:n-1") > ledger.now_ms()
 
 
@@ -220,7 +220,7 @@ def test_a_running_call_without_a_lease_gives_its_place_back(ledger: Ledger) -> 
     ledger.redis.expire(ledger.key("calls:sms"), 3600)
     ledger.claim()
 
-    assert words(ledger.look()) == [("mended", "call", "gone")]
+    assert words(ledger.look()) == [("repaired", "call", "gone")]
     assert ledger.take().ids == [local_id]
 
 
@@ -231,7 +231,7 @@ def test_a_final_job_leaves_the_index_of_open_ones(ledger: Ledger) -> None:
     ledger.redis.zadd(ledger.key("expiry"), {local_id: ledger.now_ms() + HOUR_MS})
     ledger.redis.zadd(ledger.key(f"lane:{LANE}"), {local_id: 1})
 
-    assert ("mended", "ended", local_id) in words(ledger.reconcile())
+    assert ("repaired", "ended", local_id) in words(ledger.reconcile())
     (other,) = ledger.add(1)
     assert ledger.take().ids == [other]
     assert ledger.state(local_id) is JobState.SENT
@@ -245,7 +245,7 @@ def test_lanes_are_counted_anew_where_their_counts_are_gone(ledger: Ledger) -> N
 
     found = words(ledger.reconcile())
     assert found[0] == ("fault", "lanes", "")
-    assert {("mended", "count", LANE), ("mended", "count", KEPT_LANE), ("cleared", "lanes", "")} <= set(found)
+    assert {("repaired", "count", LANE), ("repaired", "count", KEPT_LANE), ("cleared", "lanes", "")} <= set(found)
     assert ledger.redis.hgetall(ledger.key("lanes")) == {LANE: "3", KEPT_LANE: "2"}
 
 
@@ -354,7 +354,7 @@ def test_many_missing_jobs_are_put_back_and_the_first_are_named(ledger: Ledger) 
 
     found = ledger.reconcile()
     assert len(found) < 100
-    assert ledger.books() == {"accepted": 900, "waiting": 900, "mended": 900}
+    assert ledger.books() == {"accepted": 900, "waiting": 900, "repaired": 900}
     assert ledger.redis.zcard(ledger.key(f"lane:{LANE}")) == 900
 
 

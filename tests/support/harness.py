@@ -191,8 +191,8 @@ class Harness:
         """What the wakers told of or put right; nothing, unless a test breaks the ledger."""
         with Store(self.server.url) as store:
             keys = store.keys("main")
-            mended = store.books(keys).get("mended", 0)
-            return {**store.faults(keys), **({"mended": mended} if mended else {})}
+            repaired = store.books(keys).get("repaired", 0)
+            return {**store.faults(keys), **({"repaired": repaired} if repaired else {})}
 
     def close(self) -> None:
         """Ends everything, the last started first."""

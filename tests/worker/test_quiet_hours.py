@@ -218,7 +218,7 @@ def test_a_job_that_was_stored_before_its_sender_had_quiet_hours_keeps_them(nigh
 
 
 def test_a_replay_in_quiet_hours_waits_for_their_end(night: Night) -> None:
-    """Operators mend what failed in the evening; the customer sleeps all the same."""
+    """Operators repair what failed in the evening; the customer sleeps all the same."""
     night.store.now = at("12 20:00")
     night.stack.sandbox.configure(faults=(Fault(FaultKind.INVALID, times=1),))
     old = night.chat.enqueue(sender="support", to=LONDON, text="Hello")

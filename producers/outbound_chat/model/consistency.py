@@ -33,7 +33,7 @@ class FindingKind(StrEnum):
     NO_EXPIRY = "no_expiry"
 
 
-MENDED: Mapping[FindingKind, str] = MappingProxyType(
+REPAIRED: Mapping[FindingKind, str] = MappingProxyType(
     {
         FindingKind.NO_PLACE: "the job waited but stood in no lane",
         FindingKind.NO_LEASE: "the job was being called but had no lease",
@@ -46,9 +46,9 @@ MENDED: Mapping[FindingKind, str] = MappingProxyType(
         FindingKind.COUNT: "the lane holds more jobs than were counted; it was counted anew",
     }
 )
-"""What the waker puts right by itself, since no information is lost and no call is made twice by it."""
+"""What the waker repairs by itself, since no information is lost and no call is made twice by it."""
 
-TOLD: Mapping[FindingKind, str] = MappingProxyType(
+REPORTED: Mapping[FindingKind, str] = MappingProxyType(
     {
         FindingKind.BOOKS: "jobs accepted beyond those in any state",
         FindingKind.LEASES: "jobs counted as leased beyond the leases there are",
@@ -63,10 +63,10 @@ TOLD: Mapping[FindingKind, str] = MappingProxyType(
         FindingKind.NO_EXPIRY: "the job is in no index of open jobs",
     }
 )
-"""What is told and left as it is: nobody knows which side is right. A number below zero means fewer, not more."""
+"""What is reported and left as it is: nobody knows which side is right. A number below zero means fewer, not more."""
 
 
 def sentence(kind: FindingKind, of: str, number: int) -> str:
     """A finding in words."""
     subject = f"{of}: " if of else ""
-    return f"{subject}{MENDED[kind]}" if kind in MENDED else f"{subject}{number:+,} {TOLD[kind]}"
+    return f"{subject}{REPAIRED[kind]}" if kind in REPAIRED else f"{subject}{number:+,} {REPORTED[kind]}"

@@ -46,20 +46,20 @@ class Reconciler:
             self._next[budget] = now + REFUSED_SECONDS
             return REFUSED_SECONDS
         self._next[budget] = now + done.next_ms / 1000
-        _tell(budget, done)
+        _report(budget, done)
         return done.next_ms / 1000
 
 
-def _tell(budget: str, done: scripts.Reconciled) -> None:
+def _report(budget: str, done: scripts.Reconciled) -> None:
     for one in done.found:
         text = sentence(one.kind, one.of, one.number)
         match one.word:
-            case "mended":
-                logger.error("budget %s: put right (%s): %s", budget, one.kind, text)
+            case "repaired":
+                logger.error("budget %s: repaired (%s): %s", budget, one.kind, text)
             case "fault":
                 logger.error("budget %s: does not add up (%s): %s; see outbound-chat audit", budget, one.kind, text)
             case "cleared":
                 logger.warning("budget %s: adds up again (%s): %s", budget, one.kind, one.of or "the budget")
-    named = sum(one.word == "mended" for one in done.found)
-    if done.mends > named:
-        logger.error("budget %s: put right: %d more like these", budget, done.mends - named)
+    named = sum(one.word == "repaired" for one in done.found)
+    if done.repairs > named:
+        logger.error("budget %s: repaired: %d more like these", budget, done.repairs - named)

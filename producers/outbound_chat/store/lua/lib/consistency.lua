@@ -143,7 +143,7 @@ local function book_of(lane)
   return key('b:' .. batch)
 end
 
--- Differences that are told and never mended, since nobody knows which side is right; 0: none.
+-- Differences that are told and never repaired, since nobody knows which side is right; 0: none.
 local DIFFERENCE = {
   books = function()
     return surplus_of(key('books'))

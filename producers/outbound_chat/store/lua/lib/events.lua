@@ -1,6 +1,6 @@
 -- events: what happened, for those who follow: `events` (stream), numbered from 1 without a gap, so that a reader sees
 -- what was trimmed. Ids and codes, nothing personal. `kind`: job_final, batch_accepted, batch_final,
--- and what `reconcile` found: mended, fault, cleared.
+-- and what `reconcile` found: repaired, fault, cleared.
 local events = {}
 
 local EVENTS_KEPT = 10000

@@ -23,7 +23,7 @@ end
 local function repaired(kind, of)
   repairs = repairs + 1
   if repairs <= MOST_TOLD then
-    report('mended', kind, of, 1)
+    report('repaired', kind, of, 1)
   end
 end
 

@@ -1,8 +1,8 @@
 -- reconcile: looks for jobs and lanes that nobody would ever come to, some with each call, and puts them right.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] lease_ms: of a call that has lost its lease
--- reply   {next_ms, mends, then word, kind, of, number of what was found}; next_ms: time to the next look, mends: how many
---         things were put right, of which the first are named; word: 'mended', 'fault' (told only) or 'cleared' (a fault
+-- reply   {next_ms, repairs, then word, kind, of, number of what was found}; next_ms: time to the next look, repairs: how many
+--         things were put right, of which the first are named; word: 'repaired', 'fault' (told only) or 'cleared' (a fault
 --         that is no more); of: the job or lane, '': the whole budget; number: by how much a count is off
 -- keeps   no count is changed to fit another; a job that is put back is called once; of many wakers one looks at a time,
 --         and they share the walks, whose cursors are in `scan`
@@ -115,7 +115,7 @@ redis.call('HSET', key('scan'), 'jobs', cursor, 'fast', fast and '1' or '0', 'ag
   'next_ms', digits(NOW + next_ms))
 redis.call('PEXPIRE', key('scan'), SCAN_KEPT_MS)
 if repairs > 0 then
-  counts.add('', 'mended', repairs)
+  counts.add('', 'repaired', repairs)
   counts.write()
 end
 attempts.open_changed_gates()

@@ -11,7 +11,7 @@ for i, webhook in ipairs(ARGV) do
   if redis.call('ZREM', key('hooks_dead'), webhook) == 1 and tries and type(tries[5]) == 'string' then
     redis.call('HDEL', key('hook_tries'), webhook)
     webhook_delivery.note_in_record(webhook, 'pending')
-    -- Whoever asks for it has mended the host.
+    -- Whoever asks for it has repaired the host.
     redis.call('DEL', key('hook_host:' .. tries[5]))
     webhooks.put(tries[5], webhook)
     redis.call('ZADD', key('hooks'), 'LT', digits(NOW), tries[5])
