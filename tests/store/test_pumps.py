@@ -321,3 +321,14 @@ def test_a_claim_that_reaches_redis_after_its_pump_has_left_takes_nothing(ledger
     assert isinstance(answer, Claimed)
     assert answer.jobs == ()
     assert ledger.books() == {"accepted": 3, "waiting": 3}
+
+
+def test_a_pump_that_leaves_lets_nobody_burst(ledger: Ledger) -> None:
+    """Scripts share the libraries of one Lua for as long as the server runs: what one changes there, all have."""
+    ledger.configure(rate=1, burst=1, version="v2")
+    ledger.add(5)
+    ledger.leave()
+    ledger.take(1)
+    ledger.shift_bucket(-60_000)
+
+    assert len(ledger.take(5).jobs) == 1

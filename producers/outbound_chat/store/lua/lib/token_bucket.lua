@@ -19,7 +19,7 @@ local LARGEST_CUT = 0.85 -- of one measurement: it may be from before the provid
 local OUTAGE_CUT, OUTAGE_FLOOR = 0.7, 0.1 -- while nothing passes at all, which tells nothing of the rate
 local NEAR = 0.9 -- a rate above this part of the known one has come back from an outage
 local RETURN = 2 -- growth by one call, at most, on the way back from an outage
-token_bucket.LATE_MS = 10 -- of a bucket of one: a pump's timer may be late without losing a token
+local LATE_MS = 10 -- of a bucket of one: a pump's timer may be late without losing a token
 
 -- The budget as it is now; nil while no worker has written its settings, or they can't be read.
 function token_bucket.load()
@@ -47,7 +47,7 @@ function token_bucket.load()
     cut_ms = past(8, 0),
     limited_ms = past(9, 0),
   }
-  budget.most = math.max(budget.burst * budget.rate / ceiling, 1 + token_bucket.LATE_MS * budget.rate / 1000)
+  budget.most = math.max(budget.burst * budget.rate / ceiling, 1 + LATE_MS * budget.rate / 1000)
   local elapsed_ms = EXACT_NOW_MS - past(3, EXACT_NOW_MS)
   budget.tokens = math.min(budget.most, (budget.tokens or budget.burst) + elapsed_ms * budget.rate / 1000)
   return budget

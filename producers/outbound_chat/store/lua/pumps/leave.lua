@@ -9,7 +9,7 @@
 -- uses: attempts counts holds pump_requests records ring token_bucket transitions unblock
 local pump, unanswered = ARGV[1], ARGV[3]
 local memory = key('claims:' .. pump)
-token_bucket.LATE_MS = 60000
+local LATE_MS = 60000
 
 local function hand_back()
   local claim, ids = unpack(json_table(try('GET', memory)) or {})
@@ -41,7 +41,7 @@ redis.call('ZREM', key('pumps'), pump)
 if unanswered ~= '' then
   hand_back()
   -- Should the claim reach Redis only now, it is taken for one that is repeated, and gets no job.
-  redis.call('SET', memory, cjson.encode({ unanswered, {}, 0, '' }), 'PX', token_bucket.LATE_MS)
+  redis.call('SET', memory, cjson.encode({ unanswered, {}, 0, '' }), 'PX', LATE_MS)
 else
   redis.call('DEL', memory)
 end
