@@ -9,17 +9,19 @@
 -- ARGV[7] callback: URL for webhooks of it and of its jobs ('': none)
 -- ARGV[8] batch_key: hash of what makes it the same batch when its producer begins anew ('': nothing does)
 -- ARGV[9] fingerprint: hashes of its options; the first is kept, each tells the same
--- ARGV[10] source: hash of the file that its rows come from ('': none); the book keeps it while all rows are of that file
+-- ARGV[10] source: hash of the file that its rows come from ('': none); the book keeps it while all rows are of that
+--         file
 -- ARGV[11] only: 'only': a batch is found and none begun; '': one is begun where there is none
 -- then    hashes of idempotency keys, which the first rows have: none is begun where each of them belongs to a job
 -- reply   {'new', other}: it was begun; other: the batch begun last with this source, while that is not closed, else ''
---         {'same' or 'conflict', id, created_ms, closed_ms, rows}: the batch of this key; closed_ms: '' while it is open,
---         rows: the last row that was taken into it
+--         {'same' or 'conflict', id, created_ms, closed_ms, rows}: the batch of this key; closed_ms: '' while it is
+--         open, rows: the last row that was taken into it
 --         {'none'}: there is none, and none was begun
 --         {'unreadable'}: what is kept of the key can't be read, so nobody knows
 -- keeps   a key has one batch; twice changes nothing
 -- uses: batches lanes
 local id, batch_key, source = ARGV[1], ARGV[8], ARGV[10]
+local FIRST_OPTION, FIRST_KEY = 5, 12
 
 -- The batch that has the key, but for this one: id, fingerprint, and what stands in its book; false: its key can't be
 -- read.
@@ -34,8 +36,10 @@ local function begun_before()
   local found = try('HMGET', key('b:' .. other), 'created_at', 'closed_at', 'rows', 'source')
   if not found then
     return false
-  elseif found[1] then
-    return other, asked, found
+  end
+  local created_at, closed_at, rows, of_source = unpack(found)
+  if created_at then
+    return other, asked, { created_at = created_at, closed_at = closed_at, rows = rows, source = of_source }
   end
 end
 
@@ -44,8 +48,8 @@ local function begin()
   if redis.call('HSETNX', book, 'created_at', digits(NOW)) == 1 then
     redis.call('HSET', book, 'lane', ARGV[2], 'name', ARGV[3], 'shared', ARGV[4])
     for i, field in ipairs({ 'weight', 'concurrency', 'callback', 'batch_key' }) do
-      if ARGV[4 + i] ~= '' then
-        redis.call('HSET', book, field, ARGV[4 + i])
+      if ARGV[FIRST_OPTION + i - 1] ~= '' then
+        redis.call('HSET', book, field, ARGV[FIRST_OPTION + i - 1])
       end
     end
     if source ~= '' then
@@ -67,19 +71,19 @@ local function unfinished()
     before = last or ''
     redis.call('SET', name, id .. ' ' .. before, 'PX', digits(batches.EMPTY_MS))
   end
-  local found = try('HMGET', key('b:' .. before), 'created_at', 'closed_at')
-  return found and found[1] and not found[2] and before or ''
+  local created_at, closed_at = unpack(try('HMGET', key('b:' .. before), 'created_at', 'closed_at') or {})
+  return created_at and not closed_at and before or ''
 end
 
 -- The rows that its producer has so far bring no job.
 local function all_repeated()
   local tenant = lanes.tenant_of(ARGV[2])
-  for i = 12, #ARGV do
+  for i = FIRST_KEY, #ARGV do
     if redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i])) == 0 then
       return false
     end
   end
-  return #ARGV >= 12
+  return #ARGV >= FIRST_KEY
 end
 
 if batch_key ~= '' then
@@ -88,10 +92,10 @@ if batch_key ~= '' then
     return { 'unreadable' }
   elseif other then
     local same = string.find(' ' .. ARGV[9] .. ' ', ' ' .. asked .. ' ', 1, true)
-    if same and not found[2] and (found[4] or '') ~= source then
+    if same and not found.closed_at and (found.source or '') ~= source then
       redis.call('HDEL', key('b:' .. other), 'source')
     end
-    return { same and 'same' or 'conflict', other, found[1], found[2] or '', found[3] or '0' }
+    return { same and 'same' or 'conflict', other, found.created_at, found.closed_at or '', found.rows or '0' }
   end
 end
 if ARGV[11] ~= '' or all_repeated() then

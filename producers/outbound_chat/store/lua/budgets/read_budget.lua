@@ -40,8 +40,8 @@ local function count_webhooks()
   return waiting, posting, try('ZCOUNT', key('hooks_dead'), digits(NOW - retention.record_ms()), '+inf') or 0
 end
 
-local pace = try('HMGET', key('bucket'), 'rate', 'ceiling') or {}
-local reply = { NOW, number_in(pace[1], 0, 1e6) and pace[1] or '', number_in(pace[2], 0, 1e6) and pace[2] or '',
+local rate, ceiling = unpack(try('HMGET', key('bucket'), 'rate', 'ceiling') or {})
+local reply = { NOW, number_in(rate, 0, 1e6) and rate or '', number_in(ceiling, 0, 1e6) and ceiling or '',
   number_in(try('HGET', key('settings'), 'burst'), 0, 1e9) or '',
   workers.count(), try('ZCOUNT', key('pumps'), NOW, '+inf') or 0,
   oldest_due(), count_webhooks() }

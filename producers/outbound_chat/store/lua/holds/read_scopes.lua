@@ -50,7 +50,9 @@ local function listed(scope)
   if not sender then
     return 0
   end
-  return (try('HLEN', suppression_lists.named(sender, '')) or 0) + math.max(0, (try('HLEN', suppression_lists.named(sender, suppression_lists.KEY_FIELD)) or 0) - 1)
+  local plain = try('HLEN', suppression_lists.named(sender, '')) or 0
+  local marks = try('HLEN', suppression_lists.named(sender, suppression_lists.KEY_FIELD)) or 0
+  return plain + math.max(0, marks - 1)
 end
 
 local lanes_seen, calls_seen = look_at_lanes(), look_at_calls()

@@ -1,31 +1,36 @@
--- batches: the record of a batch, `b:<batch>` (hash): what its rows share, its counts by state, and how far it has come.
--- A batch is final once its producer closed it and none of its jobs is waiting or leased.
+-- batches: the record of a batch, `b:<batch>` (hash): what its rows share, its counts by state, and how far it has
+-- come. A batch is final once its producer closed it and none of its jobs is waiting or leased.
 -- uses: events lanes retention webhooks
 local batches = {}
 batches.FIELDS = { 'name', 'lane', 'created_at', 'closed_at', 'final_at', 'accepted', 'rejected', 'waiting', 'leased',
   'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable', 'mark_ms', 'mark_done', 'last_ms', 'source' }
+-- Field -> where it lies. Without `ipairs`: there is none while functions are loaded.
+local at = {}
+for i = 1, #batches.FIELDS do
+  at[batches.FIELDS[i]] = i
+end
 
 -- Its fields in their order; nil: there is no such batch, 'unreadable': another program wrote its book.
 function batches.read(batch)
   local found = try('HMGET', key('b:' .. batch), unpack(batches.FIELDS))
-  if found and not found[3] then
+  if found and not found[at.created_at] then
     return nil
-  elseif not found or not found[2] or not lanes.parts(found[2]) then
+  elseif not found or not found[at.lane] or not lanes.parts(found[at.lane]) then
     return nil, 'unreadable'
   end
   return found
 end
 
 function batches.lane_of(found)
-  return found[2]
+  return found[at.lane]
 end
 
 function batches.is_final(found)
-  return found[5] ~= false
+  return found[at.final_at] ~= false
 end
 
 function batches.waiting_of(found)
-  return tonumber(found[8]) or 0
+  return tonumber(found[at.waiting]) or 0
 end
 
 -- How many of its waiting jobs were never called and are not due yet.
@@ -42,18 +47,18 @@ end
 batches.EMPTY_MS = 30 * 86400000
 
 -- What the rows of a final batch share goes once none of them can be replayed.
-local function settle_shared(batch, failed)
+local function settle_shared(batch, dead)
   local ms = retention.request_ms()
-  if failed == 0 or ms == 0 then
+  if dead == 0 or ms == 0 then
     redis.call('HDEL', key('b:' .. batch), 'shared')
   elseif ms then
     retention.purge_later('b:' .. batch, ms)
   end
 end
 
--- The batches of a budget, for those who do not know their ids: in `open_batches` (zset id -> created ms) until they are
--- final, then in `ended_batches` (zset id -> until ms) as long as their books. They serve readers alone: no job may fail
--- because another program wrote there.
+-- The batches of a budget, for those who do not know their ids: in `open_batches` (zset id -> created ms) until they
+-- are final, then in `ended_batches` (zset id -> until ms) as long as their books. They serve readers alone: no job may
+-- fail because another program wrote there.
 local ABANDONED = 10
 
 -- One that was left open and empty goes by its own expiry, and leaves its name: the oldest names are looked through.
@@ -84,32 +89,33 @@ function batches.settle(batch)
   if not now then
     return
   end
+  local waiting, leased, closed_at, final_at, failed, uncertain, lane, batch_key = unpack(now)
   -- The key by which its producer finds it again lives as long as its book.
   local function keep(command, ...)
     redis.call(command, book, ...)
-    if now[8] then
-      redis.call(command, key('opened:' .. now[8]), ...)
+    if batch_key then
+      redis.call(command, key('opened:' .. batch_key), ...)
     end
   end
-  local failed = (tonumber(now[5]) or 0) + (tonumber(now[6]) or 0)
-  if (tonumber(now[1]) or 0) + (tonumber(now[2]) or 0) > 0 then
+  local dead = (tonumber(failed) or 0) + (tonumber(uncertain) or 0)
+  if (tonumber(waiting) or 0) + (tonumber(leased) or 0) > 0 then
     keep('PERSIST')
-  elseif not now[3] then
+  elseif not closed_at then
     keep('PEXPIRE', digits(batches.EMPTY_MS))
-  elseif not now[4] then
+  elseif not final_at then
     redis.call('HSET', book, 'final_at', digits(NOW))
     keep('PEXPIRE', digits(retention.record_ms()))
     try('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
       'cancel:batch:' .. batch)
     events.add('batch_final', batch, '', '')
-    if now[7] and lanes.parts(now[7]) then
-      webhooks.enqueue(batch .. '.finished', now[7])
+    if lane and lanes.parts(lane) then
+      webhooks.enqueue(batch .. '.finished', lane)
     end
     redis.call('PUBLISH', key('done:' .. batch), 'final')
     list_as_ended(batch)
-    settle_shared(batch, failed)
-  elseif failed == 0 then
-    settle_shared(batch, failed)
+    settle_shared(batch, dead)
+  elseif dead == 0 then
+    settle_shared(batch, dead)
   end
 end
 
@@ -132,13 +138,14 @@ function batches.note_progress(batch)
   if not kept then
     return
   end
-  local last = number_in(kept[1], 0, 1e15)
+  local last_ms, last_done, sent, failed, uncertain = unpack(kept)
+  local last = number_in(last_ms, 0, 1e15)
   if last and math.abs(NOW - last) < batches.PROGRESS_MS then
     return
   end
-  local done = (tonumber(kept[3]) or 0) + (tonumber(kept[4]) or 0) + (tonumber(kept[5]) or 0)
+  local done = (tonumber(sent) or 0) + (tonumber(failed) or 0) + (tonumber(uncertain) or 0)
   local anew = not last or math.abs(NOW - last) > PAUSE_MS
-  redis.call('HSET', book, 'mark_ms', digits(anew and NOW or last), 'mark_done', anew and done or kept[2] or done,
+  redis.call('HSET', book, 'mark_ms', digits(anew and NOW or last), 'mark_done', anew and done or last_done or done,
     'last_ms', digits(NOW), 'last_done', done)
 end
 

@@ -1,5 +1,5 @@
--- cancel_sweep: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in `holds`
--- as `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
+-- cancel_sweep: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in
+-- `holds` as `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
 -- uses: lanes records ring transitions
 local cancel_sweep = {}
 
@@ -44,8 +44,8 @@ local function cancel_lane(lane, most)
 end
 
 -- Cancels up to SWEPT waiting jobs of the scope; how many, and whether there are no more for this version. The order
--- ends with the last job; with some of a newer version it stands, and keeps them from being called, until its wakers end
--- it.
+-- ends with the last job; with some of a newer version it stands, and keeps them from being called, until its wakers
+-- end it.
 function cancel_sweep.start(scope)
   local swept, left = 0, 0
   local some, more = lanes_of_scope(scope)

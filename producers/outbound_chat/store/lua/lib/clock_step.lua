@@ -1,6 +1,6 @@
--- clock_step: puts right what a backward step of the server's clock leaves in the future: leases, pumps, gates, numbers and
--- webhooks would stand still for as long as the step, and workers that ended would seem to live. Jobs stay due at the
--- time that was asked for; where none was, they are due at any time. Holds of the system: see `tidy_holds`.
+-- clock_step: puts right what a backward step of the server's clock leaves in the future: leases, pumps, gates, numbers
+-- and webhooks would stand still for as long as the step, and workers that ended would seem to live. Jobs stay due at
+-- the time that was asked for; where none was, they are due at any time. Holds of the system: see `tidy_holds`.
 local clock_step = {}
 
 local STEP_MS, MOST_MOVED = 1000, 500

@@ -45,8 +45,8 @@ local function stands_in_lane(id, lane, order)
     or redis.call('ZSCORE', key('timed:' .. lane), member) or redis.call('ZSCORE', key('retry:' .. lane), member)
 end
 
--- State and lane of a job; 'newer': its record is of a newer version, whose own wakers check it; nil: it is gone or can't
--- be read.
+-- State and lane of a job; 'newer': its record is of a newer version, whose own wakers check it; nil: it is gone or
+-- can't be read.
 function consistency.peek(id, raw)
   local state, lane = string.match(raw or '', PLAIN)
   if state then
@@ -104,7 +104,8 @@ local function is_in_ring(name, tenant, lane)
   return redis.call('ZSCORE', name, tenant) and redis.call('ZSCORE', name .. ':' .. tenant, lane)
 end
 
--- Whether the gate is tried again at some time, or by the end of a hold: of its scope, whatever else would stop the lane.
+-- Whether the gate is tried again at some time, or by the end of a hold: of its scope, whatever else would stop the
+-- lane.
 local function gate_is_watched(scope)
   return redis.call('ZSCORE', key('delayed'), '@' .. scope)
     or redis.call('HEXISTS', key('holds'), 'person:' .. scope) == 1

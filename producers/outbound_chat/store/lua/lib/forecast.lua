@@ -123,10 +123,10 @@ end
 
 -- Owner, scope and reason of the hold that stops the lane; nil: none does.
 function forecast.stop_of(lane)
-  local scope, _, probes = 'budget', nil, nil
+  local scope = 'budget'
   if not budget_is_held() then
-    scope, _, probes = gates.hold_of(lane)
-    scope = scope or probes and probes[1]
+    local held, _, probes = gates.hold_of(lane)
+    scope = held or probes and probes[1]
   end
   if scope then
     local owner, hold = gates.holder_of(scope)

@@ -143,8 +143,8 @@ local function calls_of(name)
 end
 
 local function batch_calls(batch)
-  local kept = try('HMGET', key('b:' .. batch), 'concurrency', 'leased') or {}
-  return tonumber(kept[1]), (tonumber(kept[2]) or 0) + counts.unwritten(batch, 'leased')
+  local concurrency, leased = unpack(try('HMGET', key('b:' .. batch), 'concurrency', 'leased') or {})
+  return tonumber(concurrency), (tonumber(leased) or 0) + counts.unwritten(batch, 'leased')
 end
 
 -- How many more chats the instance has room for, and when the next one ends. Those that ended go with the next contact.
@@ -175,8 +175,8 @@ end
 
 -- What keeps the lane's due jobs back, for `claim` and for those who ask why; writes nothing.
 -- A closed gate: `scope`, `rule`, and `try_at`, when to try it again (nil: an event opens it).
--- An open one: `room`, how many jobs of the lane may go; `shared_room`, how many of all lanes that share the rules of the
--- sender, its instance and its number; `probes`, the scopes of holds whose probe the first job is (nil: none).
+-- An open one: `room`, how many jobs of the lane may go; `shared_room`, how many of all lanes that share the rules of
+-- the sender, its instance and its number; `probes`, the scopes of holds whose probe the first job is (nil: none).
 function gates.of(lane)
   local held, try_at, probes = gates.hold_of(lane)
   if held then

@@ -48,8 +48,8 @@ function holds.settle_probe(id, lane, outcome, but)
   end
 end
 
--- Drops holds of batches that are gone, and shortens those that began before the clock went back: none lasts longer than
--- one that begins now.
+-- Drops holds of batches that are gone, and shortens those that began before the clock went back: none lasts longer
+-- than one that begins now.
 function holds.tidy()
   for _, name in ipairs(try('HKEYS', key('holds')) or {}) do
     local scope = string.match(name, '^system:(.+)$')

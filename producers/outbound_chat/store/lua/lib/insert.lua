@@ -60,7 +60,8 @@ function insert.job(job)
   redis.call('SET', key('j:' .. job.id), new_head(job, expires, order) .. '\n' .. job.request)
   local new = places[part]
   new[#new + 1] = digits(job.send_at > 0 and job.send_at or order)
-  new[#new + 1] = job.send_at > 0 and lanes.numbered_member(job.batch, job.id, order) or lanes.member_of(job.batch, job.id)
+  new[#new + 1] = job.send_at > 0 and lanes.numbered_member(job.batch, job.id, order)
+    or lanes.member_of(job.batch, job.id)
   expiries[#expiries + 1], expiries[#expiries + 2] = digits(expires), job.id
   return due
 end

@@ -1,12 +1,14 @@
 -- lanes: the waiting jobs.
--- A lane, `priority:sender:tenant:batch`, has three zsets. `lane:<lane>` has the jobs that may go at once and were never
--- called: id -> number in the order of acceptance; they are due whatever the clock says. `timed:<lane>` has those with a
--- send_at, `retry:<lane>` those that wait for another call: numbered id -> due ms. The last go first once they are due,
--- or a retry would stand behind the whole backlog; the others go by time.
+-- A lane, `priority:sender:tenant:batch`, has three zsets. `lane:<lane>` has the jobs that may go at once and were
+-- never
+-- called: id -> number in the order of acceptance; they are due whatever the clock says. `timed:<lane>` has those with
+-- a send_at, `retry:<lane>` those that wait for another call: numbered id -> due ms. The last go first once they are
+-- due, or a retry would stand behind the whole backlog; the others go by time.
 -- A job's number is the time of its acceptance in µs, or one more than the last number that was given, so that it never
--- goes back and no two are the same, whatever the clock does. Where many are due in one ms it decides, so it leads their
--- members. Inside a batch the member is the row alone, to save memory: rows come in order, so the row is a number, too.
--- `lanes` (hash lane -> jobs) counts what these functions put in and took out: a lane that holds fewer has lost some.
+-- goes back and no two are the same, whatever the clock does. Where many are due in one ms it decides, so it leads
+-- their members. Inside a batch the member is the row alone, to save memory: rows come in order, so the row is a
+-- number, too. `lanes` (hash lane -> jobs) counts what these functions put in and took out: a lane that holds fewer has
+-- lost some.
 -- uses: records
 local lanes = {}
 
@@ -108,7 +110,8 @@ lanes.PARTS = { 'lane:', 'timed:', 'retry:' }
 function lanes.remove(id, head)
   local batch = records.batch_in_id(id)
   for _, part in ipairs(lanes.PARTS) do
-    local member = part == 'lane:' and lanes.member_of(batch, id) or lanes.numbered_member(batch, id, lanes.order_of(head))
+    local member = part == 'lane:' and lanes.member_of(batch, id)
+      or lanes.numbered_member(batch, id, lanes.order_of(head))
     if redis.call('ZREM', key(part .. head[LANE]), member) == 1 then
       return lanes.count(head[LANE], -1)
     end

@@ -1,5 +1,5 @@
--- paging: walks the members of an index whose time has come. Those that `handle` leaves where they are ('newer': a newer
--- version wrote them, and its wakers will come) do not keep it from the ones behind them.
+-- paging: walks the members of an index whose time has come. Those that `handle` leaves where they are ('newer': a
+-- newer version wrote them, and its wakers will come) do not keep it from the ones behind them.
 local paging = {}
 
 paging.PAGES, paging.PAGE = 5, 100

@@ -1,7 +1,8 @@
--- pump_requests: brings a pump to the work. Two lists of at most one element, both with a lifetime: `poke` is read by the pump
--- that registered itself in `waiting`, `wake` by the wakers. `pumps` (zset pump -> alive until ms) tells who works.
--- `pump_asked` stands while a pump is on its way. It holds the nonce of the request; the message that brings the pump
--- carries it on, so that of many messages that waited in a busy broker one brings a pump and the others end at once.
+-- pump_requests: brings a pump to the work. Two lists of at most one element, both with a lifetime: `poke` is read by
+-- the pump that registered itself in `waiting`, `wake` by the wakers. `pumps` (zset pump -> alive until ms) tells who
+-- works. `pump_asked` stands while a pump is on its way. It holds the nonce of the request; the message that brings the
+-- pump carries it on, so that of many messages that waited in a busy broker one brings a pump and the others end at
+-- once.
 -- uses: ring
 local pump_requests = {}
 
@@ -66,7 +67,8 @@ function pump_requests.is_wanted(pump, nonce)
   end
   if redis.call('GET', key('pump_asked')) ~= nonce then
     local asked_us = tonumber(string.match(nonce, '%d+$') or math.huge)
-    if pump_requests.live_pumps() > 0 or asked_us <= tonumber(redis.call('HGET', key('requests'), 'answered_us') or 0) then
+    local answered_us = tonumber(redis.call('HGET', key('requests'), 'answered_us') or 0)
+    if pump_requests.live_pumps() > 0 or asked_us <= answered_us then
       return false
     end
   end

@@ -1,5 +1,5 @@
--- queue_position: an estimate of what goes before a job, at a cost that does not grow: of every ring the first few tenants and
--- lanes are looked at, and stand for the others. Reads only.
+-- queue_position: an estimate of what goes before a job, at a cost that does not grow: of every ring the first few
+-- tenants and lanes are looked at, and stand for the others. Reads only.
 -- uses: fair_share lanes
 local queue_position = {}
 
@@ -13,7 +13,8 @@ function queue_position.in_lane(id, head)
   if part == 'retry:' then
     return before
   elseif part == 'lane:' then
-    before = before + redis.call('ZCOUNT', key('timed:' .. lane), '-inf', digits(math.min(NOW, math.floor(score / 1000))))
+    local accepted_ms = digits(math.min(NOW, math.floor(score / 1000)))
+    before = before + redis.call('ZCOUNT', key('timed:' .. lane), '-inf', accepted_ms)
   else
     before = before + redis.call('ZCOUNT', key('lane:' .. lane), '-inf', '(' .. digits(score * 1000))
   end

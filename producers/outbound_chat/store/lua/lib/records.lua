@@ -1,7 +1,7 @@
 -- records: one string a job at `j:<id>`: a JSON array (the head), a newline, the stored request.
--- The head's places, in `fields`, are the same in outbound_chat/store/records.py. New places are only ever appended, and scripts keep
--- places they do not know, so that two versions can work on one Redis. SEND_AT and DUE are 0 for "at once"; of a job
--- that is being called, DUE is the time of its claim.
+-- The head's places, in `fields`, are the same in outbound_chat/store/records.py. New places are only ever appended,
+-- and scripts keep places they do not know, so that two versions can work on one Redis. SEND_AT and DUE are 0 for "at
+-- once"; of a job that is being called, DUE is the time of its claim.
 local records = {}
 
 records.NEWEST_VERSION = 1

@@ -128,7 +128,8 @@ end
 function repair.repair_calls()
   for _, name in ipairs(redis.call('HRANDFIELD', key('senders'), 5)) do
     for _, id in ipairs(redis.call('ZREVRANGEBYSCORE', key('calls:' .. name), '+inf', NOW, 'LIMIT', 0, 50)) do
-      local state = not redis.call('ZSCORE', key('leases'), id) and consistency.peek(id, redis.call('GET', key('j:' .. id)))
+      local state = not redis.call('ZSCORE', key('leases'), id)
+        and consistency.peek(id, redis.call('GET', key('j:' .. id)))
       if state ~= false and state ~= 'sending' and state ~= 'newer' then
         redis.call('ZREM', key('calls:' .. name), id)
         attempts.note_change('sender:' .. name)

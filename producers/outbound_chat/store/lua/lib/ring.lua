@@ -1,10 +1,12 @@
--- ring: where a lane stands. With a due job it is in the ring; while its next job lies ahead it is in `delayed` (zset
--- lane -> due ms); and it is kept behind a gate while a rule gives its jobs no call. So a claim costs the same however
--- many lanes wait.
--- The ring turns over tenants, then over a tenant's lanes: `ring:<priority>` (tenant -> pass) and
--- `ring:<priority>:<tenant>` (lane -> pass), lowest pass first. Behind a gate lanes keep their passes in a ring of the
--- gate, `blocked:<scope>:<priority>`; `blocked` (hash lane -> scope) tells which. A member `@<scope>` of `delayed` says when
--- the gate is to be tried again; one without is opened by an event. `lanes:<tenant>` (set) has all lanes of a tenant.
+-- ring: where a lane is. The ring is stride scheduling (Waldspurger & Weihl 1995): the lowest pass is served first.
+-- https://en.wikipedia.org/wiki/Stride_scheduling
+-- A lane with a due job is in the ring. While its next job lies ahead, it is in `delayed` (zset lane -> due ms). While
+-- a rule allows its jobs no call, it is behind a gate. So a claim costs the same however many lanes wait.
+-- The ring rotates over tenants, then over the lanes of a tenant: `ring:<priority>` (zset tenant -> pass) and
+-- `ring:<priority>:<tenant>` (zset lane -> pass). Behind a gate, lanes keep their passes in a ring of that gate,
+-- `blocked:<scope>:<priority>`; `blocked` (hash lane -> scope) names the gate. A member `@<scope>` of `delayed` gives
+-- the time to try the gate again; a gate without one is opened by an event. `lanes:<tenant>` (set) has all lanes of a
+-- tenant.
 -- uses: lanes
 local ring = {}
 
@@ -66,7 +68,8 @@ function ring.unblock(lane, scope)
   join(ring.of(lane), tenant, tenants_pass)
 end
 
--- Puts the lane where it belongs after its jobs changed. A gate keeps its lanes as long as they have jobs. True: one does.
+-- Puts the lane where it belongs after its jobs changed. A gate keeps its lanes as long as they have jobs. True: one
+-- does.
 function ring.place(lane)
   local tenant = lanes.tenant_of(lane)
   local due, scope = lanes.next_due(lane), redis.call('HGET', key('blocked'), lane)

@@ -1,6 +1,6 @@
--- suppression_lists: the lists of numbers that a sender must not contact. `suppressed:<sender>` (hash number -> `ms reason`) has
--- them as they are; `suppressed_enc:<sender>` (hash mark -> `ms sealed number and reason`) those that are encrypted. Its field
--- `key` names the key that all its marks are made with: marks of two keys can't be compared.
+-- suppression_lists: the lists of numbers that a sender must not contact. `suppressed:<sender>` (hash number -> `ms
+-- reason`) has them as they are; `suppressed_enc:<sender>` (hash mark -> `ms sealed number and reason`) those that are
+-- encrypted. Its field `key` names the key that all its marks are made with: marks of two keys can't be compared.
 local suppression_lists = {}
 
 suppression_lists.KEY_FIELD = 'key'

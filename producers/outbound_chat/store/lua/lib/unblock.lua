@@ -30,8 +30,8 @@ local function let_out(lane, scope)
   return gate.shared_room or math.huge
 end
 
--- Lets lanes out whose gate has opened, those with the lowest passes first: one of each tenant in turn, as long as there
--- are fewer than `most` and than there is room for. false: it is still closed.
+-- Lets lanes out whose gate has opened, those with the lowest passes first: one of each tenant in turn, as long as
+-- there are fewer than `most` and than there is room for. false: it is still closed.
 local function open_first(scope, priority, most)
   local gate, brought = key('blocked:' .. scope .. ':' .. priority), 0
   repeat

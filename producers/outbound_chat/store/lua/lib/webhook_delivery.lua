@@ -9,8 +9,8 @@ local HOOK_HOST_MS = 86400000
 
 -- How many posts in a row failed, and until when the host is left alone.
 function webhook_delivery.host_state(host)
-  local state = try('HMGET', key('hook_host:' .. host), 'failures', 'until_ms') or {}
-  return number_in(state[1], 0, 1e9) or 0, number_in(state[2], 0, 1e15) or 0
+  local failures, until_ms = unpack(try('HMGET', key('hook_host:' .. host), 'failures', 'until_ms') or {})
+  return number_in(failures, 0, 1e9) or 0, number_in(until_ms, 0, 1e15) or 0
 end
 
 -- Says when there is something to do for a host. `most`: posts that it may have at a time.
@@ -99,9 +99,9 @@ function webhook_delivery.give_up(host, give_up_ms)
   local waiting = key('hooks:' .. host)
   for _, webhook in ipairs(redis.call('ZRANGEBYSCORE', waiting, '-inf', NOW - give_up_ms, 'LIMIT', 0, 100)) do
     redis.call('ZREM', waiting, webhook)
-    local tries = webhook_delivery.tries_of(webhook) or { 0, NOW, NOW, 'host_down', host }
-    tries[4] = 'host_down'
-    webhook_delivery.note_tries(webhook, tries)
+    local tries = webhook_delivery.tries_of(webhook) or { 0, NOW, NOW, '', host }
+    local made, first_ms, last_ms, _, last_host = unpack(tries)
+    webhook_delivery.note_tries(webhook, { made, first_ms, last_ms, 'host_down', last_host })
     webhook_delivery.bury(webhook, 'host_down')
   end
 end

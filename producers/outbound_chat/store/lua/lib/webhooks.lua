@@ -1,9 +1,9 @@
 -- webhooks: who is to be told of an end, and when. A webhook is named `<job>.<state>` or `<batch>.finished`. The URL of
 -- a job is in its record, that of a batch in its book; of a sender that has one, `senders` tells the host. `hooks`
 -- (zset host -> ms) says when there is something to do for a host, `hooks:<host>` (zset webhook -> due ms) what,
--- `hooks_leased:<host>` (zset webhook -> end of lease) what is being posted, `hook_host:<host>` (hash) how the host does,
--- `hook_tries` (hash webhook -> JSON) what came of its posts, `hooks_dead` (zset webhook -> ms) which are given up.
--- One courier at a time posts them: `courier` holds its name. It waits on `hook_poke`, the wakers on `hook_wake`.
+-- `hooks_leased:<host>` (zset webhook -> end of lease) what is being posted, `hook_host:<host>` (hash) how the host
+-- does, `hook_tries` (hash webhook -> JSON) what came of its posts, `hooks_dead` (zset webhook -> ms) which are given
+-- up. One courier at a time posts them: `courier` holds its name. It waits on `hook_poke`, the wakers on `hook_wake`.
 -- What this run has read and done, in one table: Lua takes no more than 200 names.
 -- uses: lanes
 local webhooks = {}

@@ -1,5 +1,6 @@
--- workers: who lives. `workers` (zset "worker version" -> seen ms), and `skewed` (zset "worker ms" -> seen ms) those that
--- claim nothing, since the clock of their machine is wrong; `openers` (zset "worker key" -> seen ms) who has which keys.
+-- workers: who lives. `workers` (zset "worker version" -> seen ms), and `skewed` (zset "worker ms" -> seen ms) those
+-- that claim nothing, since the clock of their machine is wrong; `openers` (zset "worker key" -> seen ms) who has which
+-- keys.
 local workers = {}
 
 local LIVE_MS = 10000

@@ -7,11 +7,11 @@
 -- ARGV[5] linger_ms: how long the pump would wait for work; 0: it leaves
 -- ARGV[6] nonce: of the request that brought the pump, until its first claim is answered; '': it had none
 -- reply   {'claimed', now_ms, pace_ms, wakeup, newer, then id, head, request, look of each job}; pace_ms: time to the
---         next token, 0: none lacked; wakeup: nonce with which the caller is to bring one more pump, '': none; newer: due
---         jobs of a newer version that were left to its workers; look: 1 when the caller is to ask whether the number is
---         on a suppression list, which can't be seen here
---         {'empty', now_ms, waiting, until_ms, rule, newer}; waiting: 1 when the pump was registered and is to wait on `poke`;
---         until_ms: time to the next due job, or until a rule may let one go, -1: neither is known;
+--         next token, 0: none lacked; wakeup: nonce with which the caller is to bring one more pump, '': none; newer:
+--         due jobs of a newer version that were left to its workers; look: 1 when the caller is to ask whether the
+--         number is on a suppression list, which can't be seen here
+--         {'empty', now_ms, waiting, until_ms, rule, newer}; waiting: 1 when the pump was registered and is to wait on
+--         `poke`; until_ms: time to the next due job, or until a rule may let one go, -1: neither is known;
 --         rule: what keeps due jobs back and its scope, such as 'hold sender:sms', '' when nothing does
 --         {'paced', now_ms, pace_ms, pumps}: the budget gives no token yet; pumps: how many work for the budget
 --         {'held', now_ms, reason}: a person stopped the budget
@@ -19,7 +19,8 @@
 --         {'unconfigured'}: nobody wrote the budget's settings
 -- keeps   a job is in its lane or leased, never both; twice gives the same jobs and takes no token twice; no job is
 --         given whose number is on its sender's suppression list
--- uses: attempts counts fair_share gates holds lanes pump_requests records ring suppression token_bucket transitions unblock
+-- uses: attempts counts fair_share gates holds lanes pump_requests records ring suppression token_bucket transitions
+-- uses: unblock
 local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST = 500
 local CLAIM_MEMORY_MS = 60000

@@ -1,11 +1,12 @@
 -- reconcile: looks for jobs and lanes that nobody would ever come to, some with each call, and puts them right.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] lease_ms: of a call that has lost its lease
--- reply   {next_ms, repairs, then word, kind, of, number of what was found}; next_ms: time to the next look, repairs: how many
---         things were put right, of which the first are named; word: 'repaired', 'fault' (told only) or 'cleared' (a fault
---         that is no more); of: the job or lane, '': the whole budget; number: by how much a count is off
--- keeps   no count is changed to fit another; a job that is put back is called once; of many wakers one looks at a time,
---         and they share the walks, whose cursors are in `scan`
+-- reply   {next_ms, repairs, then word, kind, of, number of what was found}; next_ms: time to the next look, repairs:
+--         how many things were put right, of which the first are named; word: 'repaired', 'fault' (told only) or
+--         'cleared' (a fault that is no more); of: the job or lane, '': the whole budget; number: by how much a count
+--         is off
+-- keeps   no count is changed to fit another; a job that is put back is called once; of many wakers one looks at a
+--         time, and they share the walks, whose cursors are in `scan`
 -- uses: attempts consistency counts lanes repair
 local lease_ms = tonumber(ARGV[1])
 -- A walk over all lanes takes 25 s at most. One over all jobs too where some are missing; else as long as it takes.
@@ -13,8 +14,9 @@ local LANES, LANES_WALK_MS, LONGEST_MS = 100, 25000, 1000
 local FEW_JOBS, MANY_JOBS, FAST_MS = 20, 400, 5
 local SCAN_KEPT_MS = 86400000
 
-local kept = redis.call('HMGET', key('scan'), 'next_ms', 'looked_ms', 'lanes', 'jobs', 'fast', 'again', 'place')
-local fast = kept[5] == '1'
+local due_ms, looked_ms, lanes_cursor, jobs_cursor, in_haste, twice, place_on_page =
+  unpack(redis.call('HMGET', key('scan'), 'next_ms', 'looked_ms', 'lanes', 'jobs', 'fast', 'again', 'place'))
+local fast = in_haste == '1'
 
 local function look_at_lane(lane, jobs)
   if not lanes.parts(lane) then
@@ -90,21 +92,21 @@ local function look()
   repair.check_again()
   repair.repair_rings()
   repair.repair_calls()
-  walk_lanes(kept[3] or '0', tonumber(kept[7] or 0))
+  walk_lanes(lanes_cursor or '0', tonumber(place_on_page or 0))
   redis.call('HSET', key('scan'), 'looked_ms', digits(NOW))
 end
 
 local lanes_ms = math.min(LONGEST_MS, math.ceil(LANES_WALK_MS * LANES / math.max(1, redis.call('HLEN', key('lanes')))))
-local wait_ms = tonumber(kept[1] or 0) - NOW
+local wait_ms = tonumber(due_ms or 0) - NOW
 if wait_ms > 0 and wait_ms <= LONGEST_MS then
   return { wait_ms, 0 }
 end
-if math.abs(NOW - tonumber(kept[2] or 0)) >= lanes_ms then
+if math.abs(NOW - tonumber(looked_ms or 0)) >= lanes_ms then
   look()
 end
-local cursor = walk_jobs(kept[4] or '0', fast and MANY_JOBS or FEW_JOBS)
+local cursor = walk_jobs(jobs_cursor or '0', fast and MANY_JOBS or FEW_JOBS)
 local reported, repairs, needs_scan = repair.outcome()
-local again = kept[6] == '1' or (fast and needs_scan)
+local again = twice == '1' or (fast and needs_scan)
 if needs_scan and not fast then
   fast, cursor = true, '0'
 elseif fast and cursor == '0' then

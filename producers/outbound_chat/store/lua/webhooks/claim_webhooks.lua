@@ -31,7 +31,7 @@ local reply = { 'claimed', NOW, -1 }
 -- False: a newer version wrote its record, so it is for a courier of that.
 local function add_to_reply(host, webhook)
   local id = string.match(webhook, '^(.+)%.%a+$') or ''
-  local head, url, why = nil, '', nil
+  local head, url, why
   if string.sub(webhook, -9) == '.finished' then
     url = webhooks.batch_url(id)
   else

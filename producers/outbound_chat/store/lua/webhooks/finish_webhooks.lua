@@ -9,17 +9,18 @@
 -- keeps   a webhook waits, is leased, or is dead; a stale result brings none back
 -- uses: webhook_delivery
 local FIRST, WIDTH = 2, 7
+-- Where each value of a result lies behind the webhook.
+local HOST, OUTCOME, DELAY_MS, CODE, HOST_IS, PAUSE_MS = 1, 2, 3, 4, 5, 6
 local per_host = tonumber(ARGV[1])
 local reply, hosts = {}, {}
 
 local function attempt(webhook, host, code)
-  local tries = webhook_delivery.tries_of(webhook) or { 0, NOW }
-  tries[1], tries[3], tries[4], tries[5] = tries[1] + 1, NOW, code, host
-  webhook_delivery.note_tries(webhook, tries)
+  local made, first_ms = unpack(webhook_delivery.tries_of(webhook) or { 0, NOW })
+  webhook_delivery.note_tries(webhook, { made + 1, first_ms, NOW, code, host })
 end
 
 local function settle(i)
-  local webhook, host, outcome = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local webhook, host, outcome = ARGV[i], ARGV[i + HOST], ARGV[i + OUTCOME]
   if redis.call('ZREM', key('hooks_leased:' .. host), webhook) == 0 then
     return 'stale'
   elseif outcome == 'delivered' then
@@ -27,23 +28,23 @@ local function settle(i)
     webhook_delivery.note_in_record(webhook, 'delivered:' .. digits(NOW))
     return 'delivered'
   elseif outcome ~= 'back' then
-    attempt(webhook, host, ARGV[i + 4])
+    attempt(webhook, host, ARGV[i + CODE])
   end
   if outcome == 'dead' then
-    webhook_delivery.bury(webhook, ARGV[i + 4])
+    webhook_delivery.bury(webhook, ARGV[i + CODE])
     return 'dead'
   end
-  redis.call('ZADD', key('hooks:' .. host), digits(NOW + tonumber(ARGV[i + 3])), webhook)
+  redis.call('ZADD', key('hooks:' .. host), digits(NOW + tonumber(ARGV[i + DELAY_MS])), webhook)
   return 'waiting'
 end
 
 for i = FIRST, #ARGV, WIDTH do
-  local host, pause_ms = ARGV[i + 1], tonumber(ARGV[i + 6])
+  local host, pause_ms = ARGV[i + HOST], tonumber(ARGV[i + PAUSE_MS])
   reply[#reply + 1] = settle(i)
   hosts[host] = true
-  if ARGV[i + 5] == 'up' then
+  if ARGV[i + HOST_IS] == 'up' then
     redis.call('DEL', key('hook_host:' .. host))
-  elseif ARGV[i + 5] == 'down' then
+  elseif ARGV[i + HOST_IS] == 'down' then
     webhook_delivery.note_failure(host)
   end
   if pause_ms > 0 then
