@@ -175,7 +175,7 @@ class Side:
 
     def waiting(self) -> int:
         """Jobs that wait for a call."""
-        return self._store.books(self.keys).get("waiting", 0)
+        return self._store.counts(self.keys).get("waiting", 0)
 
     def used_memory(self) -> int:
         """Bytes that the server holds, but for the buffers of connections, which come and go."""

@@ -82,14 +82,14 @@ class Bench:
 
     def leased(self) -> int:
         """Jobs that workers hold right now."""
-        return self._books().get("leased", 0)
+        return self._counts().get("leased", 0)
 
     def waiting(self) -> int:
         """Jobs that wait for a call."""
-        return self._books().get("waiting", 0)
+        return self._counts().get("waiting", 0)
 
-    def _books(self) -> dict[str, int]:
-        return self._store.books(self._store.keys("main"))
+    def _counts(self) -> dict[str, int]:
+        return self._store.counts(self._store.keys("main"))
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     with running_harness(tmp_path_factory.mktemp("idle")) as harness:
         yield harness
         with Store(harness.server.url) as store:
-            assert store.books(store.keys("main")) == {}
+            assert store.counts(store.keys("main")) == {}
 
 
 HEADER = "to,text,attributes.order,send_at\n"

@@ -40,7 +40,7 @@ def write_rows(path: Path, count: int = ROWS, every: int = EVERY) -> Path:
 def accepted(stack: Harness) -> int:
     """Jobs that the budget has taken so far."""
     with Store(stack.server.url) as store:
-        return store.books(store.keys("main")).get("accepted", 0)
+        return store.counts(store.keys("main")).get("accepted", 0)
 
 
 def begin(stack: Harness, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:

@@ -87,7 +87,7 @@ def test_waiting_jobs_whose_keys_were_deleted_are_sent_once(stack: Harness, lost
     kinds = {event.kind for event in chat.events(since=0).events}
     assert "repaired" in kinds
     wait_until(lambda: set(stack.findings()) == {"repaired"}, timeout=FOUND_SECONDS, what="all faults cleared")
-    assert stack.books_add_up()
+    assert stack.counts_add_up()
 
 
 def test_a_call_whose_lease_was_deleted_is_not_made_twice_at_once(stack: Harness) -> None:
@@ -159,8 +159,8 @@ def test_a_leaked_call_gives_its_place_back(stack: Harness) -> None:
     assert repairs(stack) > 0
 
 
-def tamper_books(store: Store) -> None:
-    store.redis.hincrby(store.keys("main").books, "accepted", 3)
+def tamper_counts(store: Store) -> None:
+    store.redis.hincrby(store.keys("main").counts, "accepted", 3)
 
 
 def tamper_leases(store: Store) -> None:
@@ -172,9 +172,9 @@ def tamper_open_jobs(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tamper", "kind"), [(tamper_books, "books"), (tamper_leases, "leases"), (tamper_open_jobs, "job")]
+    ("tamper", "kind"), [(tamper_counts, "counts"), (tamper_leases, "leases"), (tamper_open_jobs, "job")]
 )
-def test_books_that_do_not_add_up_are_told_and_left_alone(
+def test_counts_that_do_not_add_up_are_told_and_left_alone(
     stack: Harness, tamper: Callable[[Store], None], kind: str
 ) -> None:
     """In the log, once; as an event; by `doctor`; by `audit`, whose exit code a script can ask for."""
@@ -182,7 +182,7 @@ def test_books_that_do_not_add_up_are_told_and_left_alone(
     assert stack.run("audit").returncode == 0
     with Store(stack.server.url) as store:
         tamper(store)
-        books = store.books(store.keys("main"))
+        counts = store.counts(store.keys("main"))
     wait_until(lambda: any(name.startswith(kind) for name in stack.findings()), timeout=FOUND_SECONDS, what="the fault")
     later = chat.enqueue(sender="support", to=number(1), text="Hello")
     assert chat.wait(later.id, timeout=60).state is JobState.SENT
@@ -199,5 +199,5 @@ def test_books_that_do_not_add_up_are_told_and_left_alone(
     assert line.startswith("FAIL")
     assert kind in line
     with Store(stack.server.url) as store:
-        after = store.books(store.keys("main"))
-    assert {**after, "accepted": after["accepted"] - 1, "sent": after["sent"] - 1} == books
+        after = store.counts(store.keys("main"))
+    assert {**after, "accepted": after["accepted"] - 1, "sent": after["sent"] - 1} == counts

@@ -56,7 +56,7 @@ def test_both_versions_work_and_nothing_is_lost_or_doubled(stack: Harness, tmp_p
     worker = stack.start_worker("-n", "new@%h", environment=newer)
     second = chat.enqueue_batch(rows(2_000, 400), sender="support", text="Hello")
     enqueue_newer(stack, newer, 3_000, 150)
-    wait_until(lambda: chat._store.books(chat._store.keys("main")).get("sent") == 850, timeout=120, what="all jobs")
+    wait_until(lambda: chat._store.counts(chat._store.keys("main")).get("sent") == 850, timeout=120, what="all jobs")
     end(older)
     third = chat.enqueue_batch(rows(4_000, 50), sender="support", text="Hello")
     assert chat.wait_batch(third.id, timeout=60).counts[JobState.SENT] == 50

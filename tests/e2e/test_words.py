@@ -30,7 +30,7 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
             },
         )
         yield harness
-        assert harness.books_add_up()
+        assert harness.counts_add_up()
 
 
 @pytest.mark.parametrize("command", ["status", "wait", "cancel", "why"])

@@ -44,10 +44,10 @@ _READ = {
 
 
 def check(ledger: Ledger) -> Snapshot:
-    """Fails on broken books, a key that is not listed or has the wrong lifetime, and a move that is not allowed."""
+    """Fails on broken counts, a key that is not listed or has the wrong lifetime, and a move that is not allowed."""
     held = _snapshot(ledger)
     heads = heads_of(held)
-    _check_books(held, heads)
+    _check_counts(held, heads)
     _check_places(held, heads)
     _check_ring(held)
     _check_lanes(held)
@@ -86,17 +86,17 @@ def heads_of(held: Snapshot) -> dict[str, list[Any]]:
     return {id_: read_head(raw.partition("\n")[0]) for id_, raw in records.items() if id_ not in aside}
 
 
-def _numbers(book: dict[str, str]) -> Counter[str]:
-    return Counter({field: int(value) for field, value in book.items() if value.lstrip("-").isdigit()})
+def _numbers(record: dict[str, str]) -> Counter[str]:
+    return Counter({field: int(value) for field, value in record.items() if value.lstrip("-").isdigit()})
 
 
-def _check_books(held: Snapshot, heads: dict[str, list[Any]]) -> None:
-    books = {"": _numbers(held["books"].value)} if "books" in held else {}
-    books |= {name.removeprefix("b:"): _numbers(held[name].value) for name in held if name.startswith("b:")}
-    for batch, book in books.items():
-        assert book["accepted"] == sum(book[field] for field in COUNTED), book
+def _check_counts(held: Snapshot, heads: dict[str, list[Any]]) -> None:
+    counts = {"": _numbers(held["counts"].value)} if "counts" in held else {}
+    counts |= {name.removeprefix("b:"): _numbers(held[name].value) for name in held if name.startswith("b:")}
+    for batch, record in counts.items():
+        assert record["accepted"] == sum(record[field] for field in COUNTED), record
         states = Counter(head[Place.STATE] for id_, head in heads.items() if id_.startswith(batch))
-        counted = {"queued": book["waiting"], "sending": book["leased"], **{state: book[state] for state in ENDS}}
+        counted = {"queued": record["waiting"], "sending": record["leased"], **{state: record[state] for state in ENDS}}
         assert states == Counter(counted), f"of {batch or 'the budget'}"
 
 
@@ -165,9 +165,9 @@ def _check_lanes(held: Snapshot) -> None:
 
 
 def _check_list(held: Snapshot, latest_ms: int) -> None:
-    """Every batch stands in one part of the list, as long as it has its book.
+    """Every batch stands in one part of the list, as long as it has its record.
 
-    Books end by the server's clock. Where a test moves that of the scripts on, the list may have let one go before.
+    Records end by the server's clock. Where a test moves that of the scripts on, the list may have let one go before.
     """
     final = {
         name.removeprefix("b:"): int(found.value.get("final_at", 0))
@@ -210,7 +210,7 @@ def _is_final(held: Snapshot, name: str, heads: dict[str, list[Any]]) -> bool:
         return _is_final(held, f"b:{found.value.split()[0]}", heads)
     if kind == "b":
         # One that is open and has no job to send goes too, 30 days after the last.
-        book = _numbers(found.value)
-        return book["waiting"] + book["leased"] == 0
+        record = _numbers(found.value)
+        return record["waiting"] + record["leased"] == 0
     local_id = found.value.split()[0] if kind == "idem" else rest
     return local_id in heads and JobState(heads[local_id][Place.STATE]) in FINAL

@@ -175,7 +175,7 @@ class Ledger:
         return self.run(scripts.close_batch(self.keys, batch=lane.split(":")[3], rejected=rejected))
 
     def batch(self, lane: str) -> dict[str, str]:
-        """The batch's book, with `scheduled`."""
+        """The batch's record, with `scheduled`."""
         found = self.run(scripts.read_batch(self.keys, lane.split(":")[3]))
         assert found
         return {"scheduled": str(found.scheduled), **found.fields}
@@ -387,9 +387,9 @@ class Ledger:
         at_ms = float(self.redis.hget(self.key("bucket"), "at_ms"))
         self.redis.hset(self.key("bucket"), "at_ms", f"{at_ms + by_ms:.3f}")
 
-    def books(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Counts of the budget that are not zero."""
-        return {field: count for field, count in self.store.books(self.keys).items() if count}
+        return {field: count for field, count in self.store.counts(self.keys).items() if count}
 
     def ttl_ms(self, name: str) -> int:
         """Life of a key; -1: it has no end, -2: there is none."""

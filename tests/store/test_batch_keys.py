@@ -66,13 +66,13 @@ def test_other_options_are_told_and_begin_nothing(ledger: Ledger) -> None:
     assert begin(ledger, batch_key="l", fingerprint="other").use is KeyUse.NEW
 
 
-def test_a_book_keeps_its_file_while_all_rows_are_of_it(ledger: Ledger) -> None:
+def test_a_record_keeps_its_file_while_all_rows_are_of_it(ledger: Ledger) -> None:
     """Another file may go on with the batch; then none has all its rows. Once it is closed, none adds any."""
 
     def source() -> str:
-        book = ledger.run(scripts.read_batch(ledger.keys, first.batch))
-        assert book
-        return book.fields["source"]
+        record = ledger.run(scripts.read_batch(ledger.keys, first.batch))
+        assert record
+        return record.fields["source"]
 
     first = begin(ledger, source="one")
     begin(ledger, source="one")
@@ -101,7 +101,7 @@ def test_a_row_that_came_before_is_never_taken_again(ledger: Ledger) -> None:
     assert isinstance(ledger.submit(*rows(batch, 1, 2, 3, 4, 5), lane=name, watched=False), Submitted)
     assert ledger.batch(name)["accepted"] == "4", "rows 1, 2 and 4 from before, and 5"
     assert ledger.jobs([f"{batch}-{row}" for row in (1, 3)]) == {}
-    # The books still count what this test deleted.
+    # The counts still count what this test deleted.
     ledger.redis.flushall()
 
 
@@ -134,7 +134,7 @@ def test_duplicates_and_conflicts_are_told_again(ledger: Ledger) -> None:
 
 
 def test_a_key_lives_as_long_as_its_batch(ledger: Ledger) -> None:
-    """A batch that is held for months can be gone on with; after its end the key goes with the book."""
+    """A batch that is held for months can be gone on with; after its end the key goes with the record."""
     batch = begin(ledger).batch
     name = lane(batch=batch)
     assert ledger.ttl_ms("opened:k") > KEEP_MS
@@ -149,7 +149,7 @@ def test_a_key_lives_as_long_as_its_batch(ledger: Ledger) -> None:
 
 
 def test_a_key_whose_batch_is_gone_is_free(ledger: Ledger) -> None:
-    """A deleted book leaves nothing to go on with."""
+    """A deleted record leaves nothing to go on with."""
     first = begin(ledger)
     ledger.redis.delete(ledger.key(f"b:{first.batch}"))
     assert begin(ledger).use is KeyUse.NEW

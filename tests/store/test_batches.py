@@ -13,12 +13,12 @@ def test_a_batch_counts_its_jobs_at_every_step(ledger: Ledger) -> None:
     ledger.add(4, lane=name)
     ledger.add(1, lane=lane(Priority.BULK, tenant="zzz"))
     sent, claim = ledger.take_one()
-    book = ledger.batch(name)
-    assert (book["accepted"], book["waiting"], book["leased"]) == ("4", "3", "1")
+    record = ledger.batch(name)
+    assert (record["accepted"], record["waiting"], record["leased"]) == ("4", "3", "1")
 
     ledger.finish(sent, claim, "sent", contact_id="contact-1")
-    book = ledger.batch(name)
-    assert (book["accepted"], book["waiting"], book["leased"], book["sent"]) == ("4", "3", "0", "1")
+    record = ledger.batch(name)
+    assert (record["accepted"], record["waiting"], record["leased"], record["sent"]) == ("4", "3", "0", "1")
 
 
 def test_opening_a_batch_twice_changes_nothing(ledger: Ledger) -> None:
@@ -55,9 +55,9 @@ def test_a_batch_is_final_only_when_it_is_closed_and_all_its_jobs_are(ledger: Le
     assert ledger.batch(name)["final_at"] == ""
 
     ledger.attempt("sent", contact_id="contact-2")
-    book = ledger.batch(name)
-    assert int(book["final_at"]) >= int(book["closed_at"]) > 0
-    assert (book["accepted"], book["sent"], book["failed"], book["rejected"]) == ("3", "2", "1", "2")
+    record = ledger.batch(name)
+    assert int(record["final_at"]) >= int(record["closed_at"]) > 0
+    assert (record["accepted"], record["sent"], record["failed"], record["rejected"]) == ("3", "2", "1", "2")
     assert KEEP_MS - 60_000 < ledger.ttl_ms(f"b:{name.split(':')[3]}") <= KEEP_MS
 
 
@@ -103,7 +103,7 @@ def test_jobs_of_an_unknown_batch_are_refused(ledger: Ledger) -> None:
     assert ledger.submit(new_job(f"{name.split(':')[3]}-1"), lane=name, watched=False) == NotOpen(closed=False)
     assert ledger.close_batch(name) == "gone"
     assert ledger.run(scripts.read_batch(ledger.keys, name.split(":")[3])) is None
-    assert ledger.books() == {}
+    assert ledger.counts() == {}
 
 
 def test_jobs_for_a_closed_batch_are_refused(ledger: Ledger) -> None:
@@ -118,18 +118,18 @@ def test_jobs_for_a_closed_batch_are_refused(ledger: Ledger) -> None:
 def test_a_batch_never_closed_keeps_its_template_while_jobs_wait(ledger: Ledger) -> None:
     """A producer that died half way leaves jobs that will still be sent, perhaps after weeks under a hold."""
     name = ledger.open_batch()
-    book = f"b:{name.split(':')[3]}"
-    assert ledger.ttl_ms(book) > 29 * 24 * HOUR_MS
+    record = f"b:{name.split(':')[3]}"
+    assert ledger.ttl_ms(record) > 29 * 24 * HOUR_MS
 
     ledger.add(1, lane=name)
-    assert ledger.ttl_ms(book) == -1
+    assert ledger.ttl_ms(record) == -1
     local_id, claim = ledger.take_one()
-    assert ledger.ttl_ms(book) == -1
+    assert ledger.ttl_ms(record) == -1
     ledger.finish(local_id, claim, "retry", delay_ms=0)
-    assert ledger.ttl_ms(book) == -1
+    assert ledger.ttl_ms(record) == -1
 
     ledger.attempt("sent", contact_id="contact-1")
-    assert ledger.ttl_ms(book) > 29 * 24 * HOUR_MS
+    assert ledger.ttl_ms(record) > 29 * 24 * HOUR_MS
 
 
 def test_a_batch_tells_scheduled_from_queued(ledger: Ledger) -> None:
@@ -140,6 +140,6 @@ def test_a_batch_tells_scheduled_from_queued(ledger: Ledger) -> None:
     ledger.submit(new_job(f"{batch}-1"), new_job(f"{batch}-2", send_at_ms=ahead), lane=name)
     ledger.attempt("retry", delay_ms=HOUR_MS)
 
-    book = ledger.batch(name)
-    assert (book["scheduled"], book["waiting"]) == ("1", "2")
+    record = ledger.batch(name)
+    assert (record["scheduled"], record["waiting"]) == ("1", "2")
     assert [ledger.state(f"{batch}-{row}") for row in (1, 2)] == [JobState.QUEUED, JobState.SCHEDULED]

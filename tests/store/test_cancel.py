@@ -87,7 +87,7 @@ def test_cancelling_twice_changes_nothing(ledger: Ledger) -> None:
     (local_id,) = ledger.add(1)
 
     assert [ledger.cancel(local_id), ledger.cancel(local_id)] == ["cancelled", "cancelled"]
-    assert ledger.books() == {"accepted": 1, "cancelled": 1}
+    assert ledger.counts() == {"accepted": 1, "cancelled": 1}
 
 
 def test_an_unknown_job_is_gone(ledger: Ledger) -> None:
@@ -121,15 +121,15 @@ def test_a_batch_is_cancelled_some_jobs_at_a_time(ledger: Ledger) -> None:
     assert is_empty(ledger.claim())
 
     assert ledger.cancel_many(f"batch:{batch}")[-1] <= 200
-    book = ledger.batch(name)
-    assert (book["accepted"], book["cancelled"], book["waiting"]) == ("1200", "1200", "0")
-    assert book["final_at"], "nobody adds to it any more"
+    record = ledger.batch(name)
+    assert (record["accepted"], record["cancelled"], record["waiting"]) == ("1200", "1200", "0")
+    assert record["final_at"], "nobody adds to it any more"
     assert isinstance(ledger.submit(new_job(f"{batch}-1201"), lane=name), NotOpen)
     assert ledger.holds() == []
 
 
 def test_rows_rejected_after_a_batch_was_cancelled_are_counted(ledger: Ledger) -> None:
-    """The producer learns of it with its next chunk, and the books go on saying what became of every row."""
+    """The producer learns of it with its next chunk, and the counts go on saying what became of every row."""
     name = ledger.open_batch()
     ledger.submit(new_job(f"{name.split(':')[3]}-1"), lane=name, rejected=1)
     ledger.cancel_many(f"batch:{name.split(':')[3]}")
@@ -150,9 +150,9 @@ def test_calls_of_a_cancelled_batch_decide_for_themselves(ledger: Ledger) -> Non
 
     assert ledger.finish(ids[0], taken.claim, "sent", contact_id="c-1") == "sent"
     assert ledger.finish(ids[1], taken.claim, "retry", code="unreachable") == "cancelled"
-    book = ledger.batch(name)
-    assert (book["sent"], book["cancelled"]) == ("1", "4")
-    assert book["final_at"]
+    record = ledger.batch(name)
+    assert (record["sent"], record["cancelled"]) == ("1", "4")
+    assert record["final_at"]
 
 
 def test_the_waiting_jobs_of_a_tenant_are_cancelled_wherever_they_are(ledger: Ledger) -> None:

@@ -35,7 +35,7 @@ def test_a_claim_that_is_repeated_gives_the_same_jobs_and_takes_tokens_once(ledg
     assert isinstance(first, Claimed)
     assert isinstance(second, Claimed)
     assert (second.jobs, second.pace_ms, second.wakeup) == (first.jobs, first.pace_ms, first.wakeup)
-    assert ledger.books() == {"accepted": 5, "waiting": 3, "leased": 2}
+    assert ledger.counts() == {"accepted": 5, "waiting": 3, "leased": 2}
     assert len(ledger.take(5).jobs) == 3
 
 
@@ -90,7 +90,7 @@ def test_a_budget_nobody_configured_gives_nothing(bare_ledger: Ledger) -> None:
     bare_ledger.add(1)
 
     assert isinstance(bare_ledger.claim(), Unconfigured)
-    assert bare_ledger.books() == {"accepted": 1, "waiting": 1}
+    assert bare_ledger.counts() == {"accepted": 1, "waiting": 1}
     assert not bare_ledger.maintain().wakeup
 
 
@@ -177,7 +177,7 @@ def test_many_expired_jobs_at_the_head_of_a_lane_do_not_hide_one_that_is_due(led
         assert answer.until_ms == 0, "the ledger says that nothing is due"
     assert isinstance(answer, Claimed)
     assert [job.local_id for job in answer.jobs] == [alive]
-    assert ledger.books()["expired"] == expired
+    assert ledger.counts()["expired"] == expired
 
 
 def test_a_claim_past_the_allowance_is_paced_and_not_empty(ledger: Ledger) -> None:

@@ -93,7 +93,7 @@ def test_a_job_is_replayed_once(ledger: Ledger) -> None:
     first = ledger.replay(old, local_id="new-1")
     assert ledger.replay(old, local_id="new-1") == first
     assert ledger.replay(old) == scripts.Replayed("replayed", "new-1")
-    assert ledger.books()["accepted"] == 2
+    assert ledger.counts()["accepted"] == 2
 
 
 def test_an_expired_token_needs_force(ledger: Ledger) -> None:
@@ -102,7 +102,7 @@ def test_an_expired_token_needs_force(ledger: Ledger) -> None:
     since = ledger.now_ms() - 7 * DAY_MS
     ledger.rewrite(old, {Place.MAYBE_SENT: since})
     assert ledger.replay(old) == scripts.Replayed("unprotected", str(since))
-    assert ledger.books()["accepted"] == 1
+    assert ledger.counts()["accepted"] == 1
 
     assert ledger.replay(old, force=True).word == "ok"
     (job,) = ledger.take().jobs
@@ -202,4 +202,4 @@ def test_a_row_whose_batch_is_forgotten_can_not_be_replayed(ledger: Ledger) -> N
 
     with pytest.raises(NotReplayable, match="no request"):
         chat.replay(f"{BUDGET}.{row}")
-    assert ledger.books()["accepted"] == 1
+    assert ledger.counts()["accepted"] == 1

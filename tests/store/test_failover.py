@@ -75,7 +75,7 @@ def submit_one(local_id: str = "") -> ScriptCall[Submitted | scripts.NotOpen]:
 
 def accepted(server: EmbeddedServer) -> int:
     with Store(server.url, seconds=PATIENCE) as store:
-        return store.books(KEYS).get("accepted", 0)
+        return store.counts(KEYS).get("accepted", 0)
 
 
 def test_all_connections_of_a_store_find_the_new_primary(pair: Pair) -> None:

@@ -96,7 +96,7 @@ def test_many_lost_leases_are_ended_in_several_looks(ledger: Ledger) -> None:
     first = ledger.maintain()
     assert (first.lost, first.next_ms) == (100, 0)
     assert ledger.maintain().lost == 50
-    assert ledger.books() == {"accepted": 150, "waiting": 150}
+    assert ledger.counts() == {"accepted": 150, "waiting": 150}
 
 
 def test_a_job_expires_where_it_waits(ledger: Ledger) -> None:
@@ -109,7 +109,7 @@ def test_a_job_expires_where_it_waits(ledger: Ledger) -> None:
     assert ledger.maintain().expired == 1
     assert ledger.state(local_id) is JobState.EXPIRED
     assert ledger.request(local_id) == ""
-    assert ledger.books() == {"accepted": 1, "expired": 1}
+    assert ledger.counts() == {"accepted": 1, "expired": 1}
 
 
 def test_expiry_comes_by_the_servers_clock(clocked: ClockedLedger) -> None:
@@ -140,7 +140,7 @@ def test_a_claim_never_gives_an_expired_job(ledger: Ledger) -> None:
     (alive,) = ledger.add(1)
 
     assert ledger.take().ids == [alive]
-    assert ledger.books() == {"accepted": 2, "expired": 1, "leased": 1}
+    assert ledger.counts() == {"accepted": 2, "expired": 1, "leased": 1}
 
 
 def test_an_expired_job_takes_no_token(ledger: Ledger) -> None:

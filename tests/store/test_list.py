@@ -1,4 +1,4 @@
-"""The list of batches: each is in one part of it as long as its book is kept."""
+"""The list of batches: each is in one part of it as long as its record is kept."""
 
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Part
@@ -16,7 +16,7 @@ def listed(
         page = ledger.run(
             scripts.read_batches(ledger.keys, part=part, after=after, senders=senders, tenant=tenant, count=count)
         )
-        found += [(one.local_id, one.book.fields["accepted"], one.held_by) for one in page.batches]
+        found += [(one.local_id, one.record.fields["accepted"], one.held_by) for one in page.batches]
         assert len(page.batches) <= count
         after = page.after
         if after is None:

@@ -515,8 +515,8 @@ def test_whatever_happens_the_ledger_is_what_the_model_says(clocked: ClockedLedg
     run_state_machine_as_test(lambda: LedgerMachine(clocked), settings=profile)  # type: ignore[arg-type]
 
 
-def test_the_list_may_let_a_batch_go_before_its_book(clocked: ClockedLedger) -> None:
-    """Its book lives by the server's clock, which no test moves on."""
+def test_the_list_may_let_a_batch_go_before_its_record(clocked: ClockedLedger) -> None:
+    """Its record lives by the server's clock, which no test moves on."""
     clocked.redis.flushall()
     clocked.clock.now_ms = clocked.clock.latest_ms = START_MS
     first, second = clocked.open_batch(), clocked.open_batch()

@@ -39,7 +39,7 @@ def test_a_claim_leaves_it_waiting(ledger: Ledger) -> None:
     assert [job.local_id for job in answer.jobs] == ids[1:]
     assert answer.newer == 1
     assert {ids[0]: ledger.raw(ids[0])} == kept
-    assert ledger.books() == {"accepted": 3, "waiting": 1, "leased": 2}
+    assert ledger.counts() == {"accepted": 3, "waiting": 1, "leased": 2}
     assert ledger.names().count("unreadable") == 0
     due = ledger.redis.zscore(ledger.key(f"timed:{name}"), "11")
     assert 0 < due - ledger.now_ms() <= 1_000
@@ -90,7 +90,7 @@ def test_its_lease_is_left_to_newer_wakers(ledger: Ledger) -> None:
     assert ledger.finish(ids[0], taken.claim, "sent", contact_id="contact-1") == "newer"
     assert ledger.leave(unanswered=taken.claim) is not None
     assert ledger.raw(ids[0]) == kept[ids[0]]
-    assert ledger.books() == {"accepted": 2, "waiting": 1, "leased": 1}
+    assert ledger.counts() == {"accepted": 2, "waiting": 1, "leased": 1}
     make_ours(ledger, ids[0])
 
 
@@ -149,12 +149,12 @@ def test_an_order_to_cancel_stands_until_newer_wakers_see_to_it(ledger: Ledger) 
 
     assert sum(ledger.cancel_many(scope)) == 2
     assert ledger.raw(ids[0]) == kept[ids[0]]
-    assert ledger.books() == {"accepted": 3, "waiting": 1, "cancelled": 2}
+    assert ledger.counts() == {"accepted": 3, "waiting": 1, "cancelled": 2}
     assert isinstance(ledger.claim(), Empty)
     assert ledger.maintain().next_ms != 20
     make_ours(ledger, ids[0])
     ledger.maintain()
-    assert ledger.books() == {"accepted": 3, "cancelled": 3}
+    assert ledger.counts() == {"accepted": 3, "cancelled": 3}
     assert ledger.batch(name)["final_at"] != ""
 
 

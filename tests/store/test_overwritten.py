@@ -45,8 +45,8 @@ garbage = pytest.mark.parametrize("kind", GARBAGE)
 
 
 @garbage
-def test_a_batch_whose_book_is_lost_stops_no_other_job(ledger: Ledger, kind: str) -> None:
-    """Its rows are claimed, so that a worker ends them with a reason; the budget's own books stay right."""
+def test_a_batch_whose_record_is_lost_stops_no_other_job(ledger: Ledger, kind: str) -> None:
+    """Its rows are claimed, so that a worker ends them with a reason; the budget's own counts stay right."""
     batch = ledger.open_batch()
     rows = ledger.add(2, lane=batch, watched=False)
     other = ledger.add(1, watched=False)
@@ -56,7 +56,7 @@ def test_a_batch_whose_book_is_lost_stops_no_other_job(ledger: Ledger, kind: str
     assert sorted(taken.ids) == sorted(rows + other)
     for local_id in taken.ids:
         assert ledger.finish(local_id, taken.claim, "failed", code="unreadable_request") == "failed"
-    assert ledger.books() == {"accepted": 3, "failed": 3}
+    assert ledger.counts() == {"accepted": 3, "failed": 3}
     ledger.maintain()
 
 
@@ -70,7 +70,7 @@ def test_the_status_of_such_a_batch_names_its_key(ledger: Ledger, kind: str) -> 
     if kind == "hash":
         ledger.redis.hset(ledger.key(f"b:{local_id}"), "created_at", "soon")
 
-    with pytest.raises(StoreError, match=f"book of batch main.{local_id} can't be read.*b:{local_id}"):
+    with pytest.raises(StoreError, match=f"record of batch main.{local_id} can't be read.*b:{local_id}"):
         ledger.run(scripts.read_batch(ledger.keys, local_id))
 
 
@@ -85,7 +85,7 @@ def test_what_its_rows_share_is_known_to_be_lost(ledger: Ledger, kind: str) -> N
 
 
 @garbage
-def test_a_batch_whose_book_is_lost_can_be_neither_cancelled_nor_held(ledger: Ledger, kind: str) -> None:
+def test_a_batch_whose_record_is_lost_can_be_neither_cancelled_nor_held(ledger: Ledger, kind: str) -> None:
     """An order for it must not stay and stop the waker at every look."""
     batch = ledger.open_batch()
     ledger.add(1, lane=batch, watched=False)
@@ -107,7 +107,7 @@ def test_an_idempotency_key_that_cannot_be_read_refuses_its_job_alone(ledger: Le
     assert isinstance(submitted, scripts.Submitted)
     assert [(other.index, other.same, other.local_id) for other in submitted.others] == [(1, False, "")]
     assert ledger.take(10).ids == [jobs[0].local_id, jobs[2].local_id]
-    assert ledger.books() == {"accepted": 2, "leased": 2}
+    assert ledger.counts() == {"accepted": 2, "leased": 2}
 
 
 @garbage
@@ -247,14 +247,14 @@ def test_a_pace_that_cannot_be_read_is_learned_anew(ledger: Ledger, kind: str) -
     ledger.maintain()
     assert ledger.finish(first, claim, "sent", contact_id="contact-1") == "sent"
     assert len(ledger.take().ids) == 1
-    assert ledger.books() == {"accepted": 2, "leased": 1, "sent": 1}
+    assert ledger.counts() == {"accepted": 2, "leased": 1, "sent": 1}
 
 
 @garbage
-def test_books_that_cannot_be_read_stop_no_job(ledger: Ledger, kind: str) -> None:
+def test_counts_that_cannot_be_read_stop_no_job(ledger: Ledger, kind: str) -> None:
     """The counts are gone, and `doctor` says so; the jobs are not."""
     ledger.add(2, watched=False)
-    overwrite(ledger, "books", kind)
+    overwrite(ledger, "counts", kind)
 
     first, claim = ledger.take_one()
     assert ledger.finish(first, claim, "sent", contact_id="contact-1") == "sent"

@@ -129,17 +129,17 @@ def test_a_number_and_its_parts_and_open_chats_are_told(ledger: Ledger) -> None:
 def test_a_batch_notes_its_progress_every_few_seconds(ledger: ClockedLedger) -> None:
     """Its rate is measured by these; a write for each job would cost more than it tells."""
     name = ledger.open_batch()
-    book = ledger.key(f"b:{name.split(':')[3]}")
+    record = ledger.key(f"b:{name.split(':')[3]}")
     ledger.add(4, lane=name)
     ledger.attempt("sent", contact_id="contact-1")
-    first = ledger.redis.hget(book, "last_ms")
+    first = ledger.redis.hget(record, "last_ms")
     ledger.attempt("failed", code="refused")
-    assert ledger.redis.hmget(book, "mark_done", "last_done", "last_ms") == ["1", "1", first]
+    assert ledger.redis.hmget(record, "mark_done", "last_done", "last_ms") == ["1", "1", first]
 
     ledger.clock.now_ms += 6_000
     ledger.attempt("sent", contact_id="contact-2")
-    assert ledger.redis.hmget(book, "mark_ms", "mark_done", "last_done") == [first, "1", "3"]
+    assert ledger.redis.hmget(record, "mark_ms", "mark_done", "last_done") == [first, "1", "3"]
 
     ledger.clock.now_ms += 60_000
     ledger.attempt("sent", contact_id="contact-3")
-    assert ledger.redis.hmget(book, "mark_done", "last_done") == ["4", "4"]
+    assert ledger.redis.hmget(record, "mark_done", "last_done") == ["4", "4"]

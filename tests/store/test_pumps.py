@@ -291,7 +291,7 @@ def test_a_leaving_pump_hands_back_the_jobs_of_a_claim_it_got_no_answer_to(ledge
     for _ in range(2):
         ledger.leave(unanswered="lost")
 
-    assert ledger.books() == {"accepted": 4, "waiting": 3, "leased": 1}
+    assert ledger.counts() == {"accepted": 4, "waiting": 3, "leased": 1}
     assert ledger.redis.zrange(ledger.key("leases"), 0, -1) == called.ids
     later = ledger.take(4, pump="pump-2")
     assert {*later.ids, *called.ids} == set(ids)
@@ -309,7 +309,7 @@ def test_a_leaving_pump_hands_back_nothing_that_another_claim_holds(ledger: Ledg
     ledger.leave(unanswered="lost")
 
     assert ledger.head(taken.ids[0])[Place.CLAIM] == taken.claim
-    assert ledger.books() == {"accepted": 1, "leased": 1}
+    assert ledger.counts() == {"accepted": 1, "leased": 1}
 
 
 def test_a_claim_that_reaches_redis_after_its_pump_has_left_takes_nothing(ledger: Ledger) -> None:
@@ -320,7 +320,7 @@ def test_a_claim_that_reaches_redis_after_its_pump_has_left_takes_nothing(ledger
     answer = ledger.claim(claim_id="late")
     assert isinstance(answer, Claimed)
     assert answer.jobs == ()
-    assert ledger.books() == {"accepted": 3, "waiting": 3}
+    assert ledger.counts() == {"accepted": 3, "waiting": 3}
 
 
 def test_a_pump_that_leaves_lets_nobody_burst(ledger: Ledger) -> None:

@@ -54,7 +54,7 @@ def test_a_healthy_ledger_gives_no_finding(ledger: Ledger) -> None:
 
     assert ledger.reconcile() == []
     assert audit(ledger) == set()
-    assert "repaired" not in ledger.books()
+    assert "repaired" not in ledger.counts()
 
 
 @pytest.mark.parametrize("due_ms", [0, HOUR_MS])
@@ -72,7 +72,7 @@ def test_a_job_missing_from_its_lane_gets_its_place_back(ledger: Ledger, *, of_b
     found = words(ledger.reconcile())
     assert found == [("fault", "lane", name), ("repaired", "no_place", ids[1]), ("cleared", "lane", name)]
     assert ledger.redis.zrange(part, 0, -1, withscores=True) == places
-    assert ledger.books() == {"accepted": 3, "waiting": 3, "repaired": 1}
+    assert ledger.counts() == {"accepted": 3, "waiting": 3, "repaired": 1}
     assert audit(ledger) == set()
 
 
@@ -251,9 +251,9 @@ def test_lanes_are_counted_anew_where_their_counts_are_gone(ledger: Ledger) -> N
 
 TAMPERED: dict[str, tuple[Callable[[Ledger, str], object], Callable[[Ledger, str], object], str, bool]] = {
     "accepted": (
-        lambda ledger, _: ledger.redis.hincrby(ledger.keys.books, "accepted", 1),
-        lambda ledger, _: ledger.redis.hincrby(ledger.keys.books, "accepted", -1),
-        "books",
+        lambda ledger, _: ledger.redis.hincrby(ledger.keys.counts, "accepted", 1),
+        lambda ledger, _: ledger.redis.hincrby(ledger.keys.counts, "accepted", -1),
+        "counts",
         False,
     ),
     "leases": (
@@ -292,12 +292,12 @@ def test_a_count_that_is_off_is_told_once_and_never_changed(
     name = ledger.open_batch()
     ledger.add(2, lane=name)
     break_(ledger, name)
-    books, of = ledger.books(), name if of_lane else ""
+    counts, of = ledger.counts(), name if of_lane else ""
     assert (kind, of) in audit(ledger)
 
     assert words(ledger.reconcile()) == [("fault", kind, of)]
     assert ledger.reconcile() == []
-    assert ledger.books() == books
+    assert ledger.counts() == counts
     assert list(ledger.store.faults(ledger.keys)) == [f"{kind}:{of}"]
     event = ledger.events().events[-1]
     assert (event.kind, event.code) == (EventKind.FAULT, kind)
@@ -306,14 +306,14 @@ def test_a_count_that_is_off_is_told_once_and_never_changed(
     assert ledger.events().events[-1].kind is EventKind.CLEARED
 
 
-def test_a_batch_whose_book_is_gone_is_told(ledger: Ledger) -> None:
+def test_a_batch_whose_record_is_gone_is_told(ledger: Ledger) -> None:
     """What its rows share is gone with it."""
     name = ledger.open_batch(priority=Priority.NORMAL)
     ledger.add(2, lane=name)
     held = ledger.redis.hgetall(ledger.keys.batch(name.split(":")[3]))
     ledger.redis.delete(ledger.keys.batch(name.split(":")[3]))
 
-    assert words(ledger.reconcile()) == [("fault", "book", name)]
+    assert words(ledger.reconcile()) == [("fault", "batch_record", name)]
     ledger.redis.hset(ledger.keys.batch(name.split(":")[3]), mapping=held)
     ledger.reconcile()
 
@@ -343,7 +343,7 @@ def test_a_lost_record_is_told_until_it_is_set_aside(ledger: Ledger) -> None:
     ledger.redis.delete(ledger.key(f"j:{local_id}"))
     ledger.look()
     ledger.claim()
-    assert ledger.books() == {"accepted": 1, "unreadable": 1}
+    assert ledger.counts() == {"accepted": 1, "unreadable": 1}
     assert words(ledger.reconcile()) == [("cleared", "job", local_id)]
 
 
@@ -354,7 +354,7 @@ def test_many_missing_jobs_are_put_back_and_the_first_are_named(ledger: Ledger) 
 
     found = ledger.reconcile()
     assert len(found) < 100
-    assert ledger.books() == {"accepted": 900, "waiting": 900, "repaired": 900}
+    assert ledger.counts() == {"accepted": 900, "waiting": 900, "repaired": 900}
     assert ledger.redis.zcard(ledger.key(f"lane:{LANE}")) == 900
 
 

@@ -127,7 +127,7 @@ def test_no_job_is_unknown_and_no_key_forgotten(move: SlotMove) -> None:
                     answer()
         assert patient.status(job.id).state is JobState.QUEUED
     with Store(move.cluster.url, seconds=PATIENT) as store:
-        assert store.books(store.keys(BUDGET)) == {"accepted": 1, "waiting": 1}
+        assert store.counts(store.keys(BUDGET)) == {"accepted": 1, "waiting": 1}
 
 
 def _enqueue(chat: OutboundChat, *, fsync: bool = False) -> Job:
@@ -193,7 +193,7 @@ def test_what_is_read_without_a_script_is_right_at_every_stage(move: SlotMove) -
         wake = store.redis.lrange(keys.wake, 0, -1)
         assert wake
         for stage in stages(move):
-            assert store.books(keys) == {"accepted": 5, "waiting": 5}, stage
+            assert store.counts(keys) == {"accepted": 5, "waiting": 5}, stage
             assert (store.faults(keys), store.strangers(keys), store.pace(keys)) == ({}, [], (0.0, 0.0)), stage
             with store.listen(keys.done("x")):
                 move.target.run("PUBLISH", keys.done("x"), "sent")

@@ -76,7 +76,7 @@ class Place:
 
     def accepted(self) -> int:
         with redis.Redis(port=self.server.port, decode_responses=True) as client:
-            return int(client.hget(KEYS.books, "accepted") or 0)
+            return int(client.hget(KEYS.counts, "accepted") or 0)
 
 
 def _alone(folder: Path, stack: ExitStack) -> Place:

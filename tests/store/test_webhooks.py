@@ -355,7 +355,7 @@ def test_what_another_program_wrote_stops_no_job(ledger: Ledger, name: str) -> N
     (local_id,) = sent(ledger, callback=URL)
 
     assert ledger.state(local_id) is JobState.SENT
-    assert ledger.books()["sent"] == 1
+    assert ledger.counts()["sent"] == 1
     ledger.redis.delete(ledger.key(name))
 
 

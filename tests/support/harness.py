@@ -180,18 +180,18 @@ class Harness:
         os.kill(process.pid, signal.SIGKILL)
         process.wait(60)
 
-    def books_add_up(self) -> bool:
+    def counts_add_up(self) -> bool:
         """Whether every job that the budget accepted is in exactly one place."""
         with Store(self.server.url) as store:
-            books = store.books(store.keys("main"))
+            counts = store.counts(store.keys("main"))
         places = ("waiting", "leased", "sent", "failed", "expired", "cancelled", "uncertain", "unreadable")
-        return books.get("accepted", 0) == sum(books.get(place, 0) for place in places)
+        return counts.get("accepted", 0) == sum(counts.get(place, 0) for place in places)
 
     def findings(self) -> dict[str, int]:
         """What the wakers told of or put right; nothing, unless a test breaks the ledger."""
         with Store(self.server.url) as store:
             keys = store.keys("main")
-            repaired = store.books(keys).get("repaired", 0)
+            repaired = store.counts(keys).get("repaired", 0)
             return {**store.faults(keys), **({"repaired": repaired} if repaired else {})}
 
     def close(self) -> None:

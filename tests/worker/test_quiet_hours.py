@@ -103,7 +103,7 @@ def test_a_job_that_could_never_go_is_refused(night: Night) -> None:
 
     assert [(error.field, error.code) for error in late.value.errors] == [("expires_at", "invalid_time")]
     assert [(error.field, error.code) for error in never.value.errors] == [("sender", "not_allowed")]
-    assert night.runtime.store.books(night.runtime.keys("main")) == {}
+    assert night.runtime.store.counts(night.runtime.keys("main")) == {}
 
 
 def test_urgent_jobs_wait_unless_their_sender_says_otherwise(night: Night) -> None:

@@ -26,4 +26,4 @@ def test_a_sender_with_a_broken_profile_does_not_stop_the_others(
 def test_a_cluster_that_is_away_is_said_like_any_server_that_is_away() -> None:
     """Callers catch one error for it, at the first command: a worker may be started before the cluster."""
     with Store("redis+cluster://127.0.0.1:1/0") as store, pytest.raises(StoreUnavailable):
-        store.books(store.keys("main"))
+        store.counts(store.keys("main"))

@@ -20,14 +20,14 @@ class FindingKind(StrEnum):
     NO_LANES = "no_lanes"
     CALL = "call"
     COUNT = "count"
-    BOOKS = "books"
+    COUNTS = "counts"
     LEASES = "leases"
     EXPIRY = "expiry"
     LANES = "lanes"
     LANE = "lane"
     BATCH = "batch"
     ROWS = "rows"
-    BOOK = "book"
+    BATCH_RECORD = "batch_record"
     JOB = "job"
     UNREADABLE = "unreadable"
     NO_EXPIRY = "no_expiry"
@@ -50,14 +50,14 @@ REPAIRED: Mapping[FindingKind, str] = MappingProxyType(
 
 REPORTED: Mapping[FindingKind, str] = MappingProxyType(
     {
-        FindingKind.BOOKS: "jobs accepted beyond those in any state",
+        FindingKind.COUNTS: "jobs accepted beyond those in any state",
         FindingKind.LEASES: "jobs counted as leased beyond the leases there are",
         FindingKind.EXPIRY: "jobs counted as open beyond those in the index of open jobs",
         FindingKind.LANES: "waiting jobs whose lanes were not counted",
         FindingKind.LANE: "jobs missing from the lane",
         FindingKind.BATCH: "jobs that the lane's batch accepted beyond those in any state",
         FindingKind.ROWS: "jobs that the lane's batch counts as waiting beyond those of the lane",
-        FindingKind.BOOK: "the book of the lane's batch is gone, and with it what its rows share",
+        FindingKind.BATCH_RECORD: "the record of the lane's batch is gone, and with it what its rows share",
         FindingKind.JOB: "the record is gone or can't be read",
         FindingKind.UNREADABLE: "the record is gone or can't be read",
         FindingKind.NO_EXPIRY: "the job is in no index of open jobs",

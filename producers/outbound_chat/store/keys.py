@@ -39,9 +39,9 @@ class KeyKind:
 
 KINDS = (
     KeyKind("j:*", "string", Lifetime.FINAL, "a job's record: head, newline, request"),
-    KeyKind("b:*", "hash", Lifetime.FINAL, "a batch's book: name, lane, shared request, counts"),
+    KeyKind("b:*", "hash", Lifetime.FINAL, "a batch's record: name, lane, shared request, counts"),
     KeyKind("open_batches", "zset", Lifetime.EMPTY, "batches that are not final: id -> created ms"),
-    KeyKind("ended_batches", "zset", Lifetime.TTL, "batches that are final, as long as their books: id -> until ms"),
+    KeyKind("ended_batches", "zset", Lifetime.TTL, "batches that are final, as long as their records: id -> until ms"),
     KeyKind("lane:*", "zset", Lifetime.EMPTY, "jobs of a lane that may go at once: id or row -> order of acceptance"),
     KeyKind("timed:*", "zset", Lifetime.EMPTY, "jobs of a lane with a send_at: order and id, or row -> due ms"),
     KeyKind("retry:*", "zset", Lifetime.EMPTY, "jobs of a lane that wait for another call: as `timed` -> due ms"),
@@ -63,7 +63,7 @@ KINDS = (
     KeyKind("idem:*", "string", Lifetime.FINAL, "idempotency key of a tenant: job id and fingerprint"),
     KeyKind("opened:*", "string", Lifetime.FINAL, "batch key of a tenant: batch id and fingerprint"),
     KeyKind("source:*", "string", Lifetime.TTL, "the batch that was begun last with the rows of a file: its id"),
-    KeyKind("books", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
+    KeyKind("counts", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
     KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens, the learned rate, whose share is next, order of the last job"),
     KeyKind("faults", "hash", Lifetime.EMPTY, "what does not add up: kind, and lane or job -> by how much"),
     KeyKind("scan", "hash", Lifetime.TTL, "how far the wakers have looked through lanes and jobs"),
@@ -160,9 +160,9 @@ class Keys:
         return f"{self.base}hook_wake"
 
     @property
-    def books(self) -> str:
+    def counts(self) -> str:
         """Hash of counts by state."""
-        return f"{self.base}books"
+        return f"{self.base}counts"
 
     @property
     def settings(self) -> str:
@@ -220,7 +220,7 @@ class Keys:
         return f"{self.base}requests"
 
     def batch(self, batch: str) -> str:
-        """Hash of a batch's book."""
+        """Hash of a batch's record."""
         return f"{self.base}b:{batch}"
 
     def done(self, local_id: str) -> str:

@@ -128,12 +128,12 @@ class Store:
         return Signal(*popped) if popped else None
 
     def shared_request(self, keys: Keys, batch: str) -> str | None:
-        """The part of the request that all jobs of the batch share, as stored; None: the batch's book can't be read."""
+        """The part of the request that all jobs of the batch share, as stored; None: its record can't be read."""
         return self.run(read_shared(keys, batch))
 
-    def books(self, keys: Keys) -> dict[str, int]:
+    def counts(self, keys: Keys) -> dict[str, int]:
         """Counts by state over all jobs the budget ever accepted; fields that another program wrote are left out."""
-        counts = self.ask(lambda redis: redis.hgetall(keys.books))
+        counts = self.ask(lambda redis: redis.hgetall(keys.counts))
         return {field: int(count) for field, count in counts.items() if count and is_count(count)}
 
     def strangers(self, keys: Keys) -> list[str]:

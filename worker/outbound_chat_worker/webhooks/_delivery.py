@@ -72,15 +72,15 @@ class Delivery:
         return f"job.{job.state}", job.finished_at, job
 
     def _told_of_batch(self, local_id: str) -> tuple[str, datetime, Batch] | None:
-        book = self._runtime.store.run(scripts.read_batch(self._keys, local_id, with_pace=False))
-        if book is None or not book.fields["final_at"]:
+        record = self._runtime.store.run(scripts.read_batch(self._keys, local_id, with_pace=False))
+        if record is None or not record.fields["final_at"]:
             return None
         try:
             batch = self._chat.batch(f"{self._budget}.{local_id}")
         except UnknownBatch:
             # Its time was over just now.
             return None
-        return "batch.finished", from_ms(int(book.fields["final_at"])), batch
+        return "batch.finished", from_ms(int(record.fields["final_at"])), batch
 
     def _url_of_sender(self, name: str) -> str:
         sender = self._runtime.settings.senders.get(name)

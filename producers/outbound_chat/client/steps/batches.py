@@ -289,8 +289,8 @@ class BatchWriter:
         if not found.closed_ms:
             yield from ask(scripts.close_batch(self._keys, batch=batch, rejected=self.rejected))
         if found.use is KeyUse.SAME:
-            book = yield from ask(scripts.read_batch(self._keys, batch, with_pace=False))
-            self._accepted = int(book.fields["accepted"] or 0) if book else self._accepted
+            record = yield from ask(scripts.read_batch(self._keys, batch, with_pace=False))
+            self._accepted = int(record.fields["accepted"] or 0) if record else self._accepted
         yield from self._guard.confirm(self.id, batch=batch, accepted=self._accepted)
         return BatchReceipt(
             id=self.id,

@@ -13,7 +13,7 @@ from outbound_chat.client.steps.batch_keys import is_source
 from outbound_chat.client.steps.budgets import note_budget
 from outbound_chat.client.steps.durability import Guard
 from outbound_chat.client.steps.new_job import fresh_job, new_job
-from outbound_chat.client.steps.progress import batch_from_book
+from outbound_chat.client.steps.progress import batch_from_record
 from outbound_chat.client.steps.quiet_hours import out_of_quiet_hours
 from outbound_chat.client.steps.validation import (
     UNREADABLE_KEY,
@@ -191,7 +191,7 @@ class Verbs:
         if found is None:
             raise UnknownBatch(batch_id)
         sender = self.settings.senders.get(found.fields["lane"].split(":")[1])
-        return batch_from_book(batch_id, found, chat_duration(sender) if sender else DEFAULT_CHAT_DURATION)
+        return batch_from_record(batch_id, found, chat_duration(sender) if sender else DEFAULT_CHAT_DURATION)
 
     def is_file_of(self, batch_id: str, content: str) -> Steps[bool | None]:
         """Whether all rows of the batch came from a file with this hash; None: it is not known."""

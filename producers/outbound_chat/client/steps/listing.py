@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.jobs import Verbs
-from outbound_chat.client.steps.progress import NO_WORKER, batch_from_book
+from outbound_chat.client.steps.progress import NO_WORKER, batch_from_record
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Batch
 from outbound_chat.model.operations import BatchPage
@@ -72,8 +72,8 @@ def _begin(cursor: str | None, limit: int) -> tuple[Part, tuple[str, str] | None
 def _as_batches(budget: str, listed: ListedBatches) -> list[Batch]:
     found: list[Batch] = []
     for one in listed.batches:
-        waits = int(one.book.fields["waiting"] or 0) > 0
+        waits = int(one.record.fields["waiting"] or 0) > 0
         held_by = one.held_by or (NO_WORKER if waits and not listed.workers else "")
         # The duration of chats matters to predictions alone.
-        found.append(batch_from_book(f"{budget}.{one.local_id}", one.book, DEFAULT_CHAT_DURATION, held_by))
+        found.append(batch_from_record(f"{budget}.{one.local_id}", one.record, DEFAULT_CHAT_DURATION, held_by))
     return found

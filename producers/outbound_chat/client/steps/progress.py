@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from outbound_chat.forecast import Pace, predict, rate_now
 from outbound_chat.model.jobs import ACTIVE, FINAL, Batch, JobState
 from outbound_chat.store.records import from_ms
-from outbound_chat.store.scripts import BOOK_TEXTS, Book
+from outbound_chat.store.scripts import RECORD_TEXTS, BatchRecord
 
 SHORTEST_MS, LATEST_MS = 1_000, 20_000
 """A rate is measured over at least so long, and counts for so long after the last note of progress."""
@@ -19,27 +19,29 @@ FARTHEST_SECONDS = 100 * 365 * 86_400.0
 NO_WORKER = "no worker runs"
 
 
-def batch_from_book(batch_id: str, book: Book, chat_duration: timedelta, held_by: str | None = None) -> Batch:
-    """The batch as it stands. `chat_duration`: of its sender's chats. `held_by`: of a book without a pace."""
-    fields = book.fields
-    numbers = {field: int(value or 0) for field, value in fields.items() if field not in BOOK_TEXTS}
+def batch_from_record(
+    batch_id: str, record: BatchRecord, chat_duration: timedelta, held_by: str | None = None
+) -> Batch:
+    """The batch as it stands. `chat_duration`: of its sender's chats. `held_by`: of a record without a pace."""
+    fields = record.fields
+    numbers = {field: int(value or 0) for field, value in fields.items() if field not in RECORD_TEXTS}
     _, sender, tenant, _ = fields["lane"].split(":")
     counts = {
-        JobState.SCHEDULED: book.scheduled,
-        JobState.QUEUED: numbers["waiting"] - book.scheduled,
+        JobState.SCHEDULED: record.scheduled,
+        JobState.QUEUED: numbers["waiting"] - record.scheduled,
         JobState.SENDING: numbers["leased"],
         **{state: numbers[state.value] for state in JobState if state in FINAL},
     }
     waits, runs = numbers["waiting"] > 0, numbers["leased"] > 0
-    measured = _measured(book.now_ms, numbers) if waits or runs else None
+    measured = _measured(record.now_ms, numbers) if waits or runs else None
     if held_by is None:
-        held_by = _held_by(book.pace) if waits else ""
+        held_by = _held_by(record.pace) if waits else ""
     expected_end = None
-    if waits and book.pace and not held_by:
-        expected_end = _expected_end(book, book.pace, numbers["waiting"], measured, chat_duration)
+    if waits and record.pace and not held_by:
+        expected_end = _expected_end(record, record.pace, numbers["waiting"], measured, chat_duration)
     elif runs and not waits:
         # Its calls run: that of the last one ends any moment.
-        expected_end = from_ms(book.now_ms)
+        expected_end = from_ms(record.now_ms)
     return Batch(
         id=batch_id,
         name=fields["name"],
@@ -52,7 +54,7 @@ def batch_from_book(batch_id: str, book: Book, chat_duration: timedelta, held_by
         created_at=from_ms(numbers["created_at"]),
         closed=numbers["closed_at"] > 0,
         final=numbers["closed_at"] > 0 and not any(counts[state] for state in ACTIVE),
-        rate=0.0 if held_by else _rate(book.pace, measured),
+        rate=0.0 if held_by else _rate(record.pace, measured),
         expected_end=expected_end,
         held_by=held_by,
     )
@@ -81,7 +83,7 @@ def _rate(pace: Pace | None, measured: float | None) -> float:
 
 
 def _expected_end(
-    book: Book, pace: Pace, waiting: int, measured: float | None, chat_duration: timedelta
+    record: BatchRecord, pace: Pace, waiting: int, measured: float | None, chat_duration: timedelta
 ) -> datetime | None:
     explained = pace.limited or pace.chats is not None or bool(pace.own.number)
     if not explained and measured and any(jobs for due, jobs in pace.due if due <= 0):
@@ -89,4 +91,4 @@ def _expected_end(
         if measured < share * SLOWER:
             pace = replace(pace, rate=pace.rate * measured / share, tokens=0.0)
     seconds = predict(pace, chat_seconds=chat_duration.total_seconds()).time_of(waiting)
-    return from_ms(book.now_ms + min(seconds, FARTHEST_SECONDS) * 1000)
+    return from_ms(record.now_ms + min(seconds, FARTHEST_SECONDS) * 1000)

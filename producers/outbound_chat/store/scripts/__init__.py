@@ -16,8 +16,8 @@ from outbound_chat.store.scripts.api_keys import (
     spend_key,
 )
 from outbound_chat.store.scripts.batches import (
-    BOOK_TEXTS,
-    Book,
+    RECORD_TEXTS,
+    BatchRecord,
     KeyUse,
     Opened,
     Rows,
@@ -98,13 +98,13 @@ from outbound_chat.store.scripts.webhooks import (
 from outbound_chat.store.scripts.why import Found, Waiting, why
 
 __all__ = [
-    "BOOK_TEXTS",
     "FIRST_PAGE",
     "MOST_BATCHES",
     "MOST_BYTES",
     "MOST_JOBS",
     "MOST_LANES",
-    "Book",
+    "RECORD_TEXTS",
+    "BatchRecord",
     "Claimed",
     "ClaimedJob",
     "ClaimedWebhook",

@@ -14,8 +14,8 @@ from outbound_chat.store.records import UnreadableRecord, job_from_head
 from outbound_chat.store.scripts._script_call import ScriptCall
 from outbound_chat.store.scripts.forecast import read_pace_json
 
-BOOK_TEXTS = frozenset({"name", "lane", "source"})
-"""Fields of a book that are no counts and times."""
+RECORD_TEXTS = frozenset({"name", "lane", "source"})
+"""Fields of a record that are no counts and times."""
 _LONGEST_COUNT = 15
 
 
@@ -93,38 +93,38 @@ def close_batch(keys: Keys, *, batch: str, rejected: int) -> ScriptCall[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class BatchRecord:
     """What the ledger says of a batch."""
 
     now_ms: int
     scheduled: int
     """Waiting jobs that were never called and are not due yet."""
     fields: Mapping[str, str]
-    """Counts and times of its book; empty text for what is not there."""
+    """Counts and times of its record; empty text for what is not there."""
     pace: Pace | None
     """What its end is predicted by; None: nothing waits, no worker was ever started, or it was not asked for."""
 
 
-def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> ScriptCall[Book | None]:
-    """The batch's book; None: there is no such batch. `with_pace`: what its end is predicted by is read too."""
+def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> ScriptCall[BatchRecord | None]:
+    """The batch's record; None: there is no such batch. `with_pace`: what its end is predicted by is read too."""
 
-    def read(reply: list[Any]) -> Book | None:
+    def read(reply: list[Any]) -> BatchRecord | None:
         if len(reply) == 1:
             return None
         fields = dict(zip(reply[3::2], reply[4::2], strict=True))
         if reply[1] == "unreadable" or not is_sound(fields):
             raise StoreError(
-                f"the book of batch {keys.budget}.{batch} can't be read, another program wrote to {keys.batch(batch)}; "
-                "look at that key, and delete it if it is not yours"
+                f"the record of batch {keys.budget}.{batch} can't be read, "
+                f"another program wrote to {keys.batch(batch)}; look at that key, and delete it if it is not yours"
             )
-        return Book(int(reply[0]), int(reply[1]), fields, read_pace_json(reply[2]) if reply[2] else None)
+        return BatchRecord(int(reply[0]), int(reply[1]), fields, read_pace_json(reply[2]) if reply[2] else None)
 
     return ScriptCall("read_batch", keys, [batch, int(with_pace)], read)
 
 
 def is_sound(fields: Mapping[str, str]) -> bool:
-    """Whether the fields of a book are what we wrote: its counts and times are numbers."""
-    return all(is_count(fields[name]) for name in fields.keys() - BOOK_TEXTS)
+    """Whether the fields of a record are what we wrote: its counts and times are numbers."""
+    return all(is_count(fields[name]) for name in fields.keys() - RECORD_TEXTS)
 
 
 def is_count(text: str) -> bool:

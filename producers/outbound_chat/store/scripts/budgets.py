@@ -15,9 +15,9 @@ def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
     """How the budget is doing; `holds`: as read before, to be told with it."""
 
     def read(reply: list[Any]) -> BudgetStatus:
-        _, rate, ceiling, burst, workers, pumps, oldest, waiting, posting, dead, *books = reply
+        _, rate, ceiling, burst, workers, pumps, oldest, waiting, posting, dead, *pairs = reply
         counts = {
-            field: int(count or 0) for field, count in zip(books[::2], books[1::2], strict=True) if is_count(count)
+            field: int(count or 0) for field, count in zip(pairs[::2], pairs[1::2], strict=True) if is_count(count)
         }
         return BudgetStatus(
             name=keys.budget,

@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.scripts._script_call import ScriptCall
-from outbound_chat.store.scripts.batches import Book, is_sound
+from outbound_chat.store.scripts.batches import BatchRecord, is_sound
 from outbound_chat.store.scripts.forecast import held_by
 
 MOST_BATCHES = 100
 HEAD = 3
-"""Values of a batch before the fields of its book."""
+"""Values of a batch before the fields of its record."""
 
 Part = Literal["open", "ended"]
 
@@ -22,7 +22,7 @@ class ListedBatch:
     """A batch as a list has it."""
 
     local_id: str
-    book: Book
+    record: BatchRecord
     held_by: str
     """In words; empty: nobody does, or nothing of it waits."""
 
@@ -62,5 +62,5 @@ def _batches(now_ms: int, rest: list[Any], width: int) -> Iterator[ListedBatch]:
         fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
         # One that another program wrote over can't be counted; whoever asks for it by its id is told so.
         if is_sound(fields):
-            book = Book(now_ms, int(scheduled), fields, None)
-            yield ListedBatch(str(local_id), book, held_by(*json.loads(stop)) if stop else "")
+            record = BatchRecord(now_ms, int(scheduled), fields, None)
+            yield ListedBatch(str(local_id), record, held_by(*json.loads(stop)) if stop else "")

@@ -9,7 +9,7 @@
 -- ARGV[7] callback: URL for webhooks of it and of its jobs ('': none)
 -- ARGV[8] batch_key: hash of what makes it the same batch when its producer begins anew ('': nothing does)
 -- ARGV[9] fingerprint: hashes of its options; the first is kept, each tells the same
--- ARGV[10] source: hash of the file that its rows come from ('': none); the book keeps it while all rows are of that
+-- ARGV[10] source: hash of the file that its rows come from ('': none); the record keeps it while all rows are of that
 --         file
 -- ARGV[11] only: 'only': a batch is found and none begun; '': one is begun where there is none
 -- then    hashes of idempotency keys, which the first rows have: none is begun where each of them belongs to a job
@@ -23,7 +23,7 @@
 local id, batch_key, source = ARGV[1], ARGV[8], ARGV[10]
 local FIRST_OPTION, FIRST_KEY = 5, 12
 
--- The batch that has the key, but for this one: id, fingerprint, and what stands in its book; false: its key can't be
+-- The batch that has the key, but for this one: id, fingerprint, and what stands in its record; false: its key can't be
 -- read.
 local function begun_before()
   local kept = try('GET', key('opened:' .. batch_key))
@@ -44,16 +44,16 @@ local function begun_before()
 end
 
 local function begin()
-  local book = key('b:' .. id)
-  if redis.call('HSETNX', book, 'created_at', digits(NOW)) == 1 then
-    redis.call('HSET', book, 'lane', ARGV[2], 'name', ARGV[3], 'shared', ARGV[4])
+  local record = key('b:' .. id)
+  if redis.call('HSETNX', record, 'created_at', digits(NOW)) == 1 then
+    redis.call('HSET', record, 'lane', ARGV[2], 'name', ARGV[3], 'shared', ARGV[4])
     for i, field in ipairs({ 'weight', 'concurrency', 'callback', 'batch_key' }) do
       if ARGV[FIRST_OPTION + i - 1] ~= '' then
-        redis.call('HSET', book, field, ARGV[FIRST_OPTION + i - 1])
+        redis.call('HSET', record, field, ARGV[FIRST_OPTION + i - 1])
       end
     end
     if source ~= '' then
-      redis.call('HSET', book, 'source', source)
+      redis.call('HSET', record, 'source', source)
     end
     if batch_key ~= '' then
       redis.call('SET', key('opened:' .. batch_key), id .. ' ' .. string.match(ARGV[9], '^%S+'))

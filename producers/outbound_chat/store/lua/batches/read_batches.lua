@@ -6,7 +6,7 @@
 -- ARGV[4] senders: only of these, with spaces around each; '': of all
 -- ARGV[5] tenant: only of this one; '': of all
 -- ARGV[6] count: how many at most (1 to 100)
--- reply   {now_ms, workers, width, score, before, then for each: id, scheduled, stop, and field, value of its book}
+-- reply   {now_ms, workers, width, score, before, then for each: id, scheduled, stop, and field, value of its record}
 --         workers: alive; width: how many values each has; score, before: of the last that was looked at, which is the
 --         last given where there are `count`; score '' where there are no more; scheduled: as read_batch tells; stop:
 --         JSON of owner, scope and reason of the hold that stops it, '' where none does or nothing waits

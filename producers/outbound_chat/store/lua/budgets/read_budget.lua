@@ -1,7 +1,7 @@
 -- read_budget: how a budget is doing.
 -- KEYS[1] base: first part of all keys of the budget
 -- reply   {now_ms, rate, ceiling, burst, workers, pumps, oldest_due_ms, and of webhooks: waiting, posting, dead; then
---         field, count of its books}
+--         field, number of its counts}
 --         rate, ceiling: calls a second now and at most, '' while nothing was sent; burst: '' while no worker ever ran;
 --         oldest_due_ms: when the first of the jobs whose turn is next was due, '' when none is due. Of many lanes only
 --         those in front are looked at, so that it costs the same however many there are; waiting, posting: for the
@@ -45,7 +45,7 @@ local reply = { NOW, number_in(rate, 0, 1e6) and rate or '', number_in(ceiling, 
   number_in(try('HGET', key('settings'), 'burst'), 0, 1e9) or '',
   workers.count(), try('ZCOUNT', key('pumps'), NOW, '+inf') or 0,
   oldest_due(), count_webhooks() }
-for _, part in ipairs(try('HGETALL', key('books')) or {}) do
+for _, part in ipairs(try('HGETALL', key('counts')) or {}) do
   reply[#reply + 1] = part
 end
 return reply

@@ -36,7 +36,7 @@ local kept = redis.call('HGET', key('blocked'), lane)
 local others, share = queue_position.other_priorities(lane)
 add_facts({ position = turns - 1, in_ring = queue_position.jobs_before(ring.of(lane), lane, turns),
   behind_gate = kept and queue_position.jobs_before(ring.of_gate(kept, lane), lane, turns) or 0,
-  others = others, share = share, waiting = tonumber(redis.call('HGET', key('books'), 'waiting') or 0) })
+  others = others, share = share, waiting = tonumber(redis.call('HGET', key('counts'), 'waiting') or 0) })
 
 local scope, rule, until_ms = gates.describe(lane)
 local owner, hold = gates.holder_of(scope)

@@ -10,7 +10,7 @@ for i = 1, #batches.FIELDS do
   at[batches.FIELDS[i]] = i
 end
 
--- Its fields in their order; nil: there is no such batch, 'unreadable': another program wrote its book.
+-- Its fields in their order; nil: there is no such batch, 'unreadable': another program wrote its record.
 function batches.read(batch)
   local found = try('HMGET', key('b:' .. batch), unpack(batches.FIELDS))
   if found and not found[at.created_at] then
@@ -57,8 +57,8 @@ local function settle_shared(batch, dead)
 end
 
 -- The batches of a budget, for those who do not know their ids: in `open_batches` (zset id -> created ms) until they
--- are final, then in `ended_batches` (zset id -> until ms) as long as their books. They serve readers alone: no job may
--- fail because another program wrote there.
+-- are final, then in `ended_batches` (zset id -> until ms) as long as their records. They serve readers alone: no job
+-- may fail because another program wrote there.
 local ABANDONED = 10
 
 -- One that was left open and empty goes by its own expiry, and leaves its name: the oldest names are looked through.
@@ -83,16 +83,16 @@ end
 -- A batch is final once its producer closed it and none of its jobs is waiting or leased; an empty one that nobody
 -- closes goes after 30 days.
 function batches.settle(batch)
-  local book = key('b:' .. batch)
-  local now = try('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'lane',
+  local record = key('b:' .. batch)
+  local now = try('HMGET', record, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'lane',
     'batch_key')
   if not now then
     return
   end
   local waiting, leased, closed_at, final_at, failed, uncertain, lane, batch_key = unpack(now)
-  -- The key by which its producer finds it again lives as long as its book.
+  -- The key by which its producer finds it again lives as long as its record.
   local function keep(command, ...)
-    redis.call(command, book, ...)
+    redis.call(command, record, ...)
     if batch_key then
       redis.call(command, key('opened:' .. batch_key), ...)
     end
@@ -103,7 +103,7 @@ function batches.settle(batch)
   elseif not closed_at then
     keep('PEXPIRE', digits(batches.EMPTY_MS))
   elseif not final_at then
-    redis.call('HSET', book, 'final_at', digits(NOW))
+    redis.call('HSET', record, 'final_at', digits(NOW))
     keep('PEXPIRE', digits(retention.record_ms()))
     try('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
       'cancel:batch:' .. batch)
@@ -133,8 +133,8 @@ batches.PROGRESS_MS = 5000
 local PAUSE_MS = 20000
 
 function batches.note_progress(batch)
-  local book = key('b:' .. batch)
-  local kept = try('HMGET', book, 'last_ms', 'last_done', 'sent', 'failed', 'uncertain')
+  local record = key('b:' .. batch)
+  local kept = try('HMGET', record, 'last_ms', 'last_done', 'sent', 'failed', 'uncertain')
   if not kept then
     return
   end
@@ -145,7 +145,7 @@ function batches.note_progress(batch)
   end
   local done = (tonumber(sent) or 0) + (tonumber(failed) or 0) + (tonumber(uncertain) or 0)
   local anew = not last or math.abs(NOW - last) > PAUSE_MS
-  redis.call('HSET', book, 'mark_ms', digits(anew and NOW or last), 'mark_done', anew and done or last_done or done,
+  redis.call('HSET', record, 'mark_ms', digits(anew and NOW or last), 'mark_done', anew and done or last_done or done,
     'last_ms', digits(NOW), 'last_done', done)
 end
 

@@ -7,13 +7,13 @@ local COUNTED = { 'waiting', 'leased', 'sent', 'failed', 'expired', 'cancelled',
 -- State and lane stand first in a record; decoding the whole would cost several times as much.
 local PLAIN = '^%[' .. records.NEWEST_VERSION .. ',"(%l+)","([^"\\]*)",'
 
-local function counted(book, field)
-  return tonumber(redis.call('HGET', book, field) or 0)
+local function counted(record, field)
+  return tonumber(redis.call('HGET', record, field) or 0)
 end
 
--- How many jobs a book accepted beyond those that its states add up to.
-local function surplus_of(book)
-  local kept = redis.call('HMGET', book, 'accepted', unpack(COUNTED))
+-- How many jobs a record accepted beyond those that its states add up to.
+local function surplus_of(record)
+  local kept = redis.call('HMGET', record, 'accepted', unpack(COUNTED))
   local surplus = tonumber(kept[1] or 0)
   for i = 2, #kept do
     surplus = surplus - tonumber(kept[i] or 0)
@@ -134,48 +134,48 @@ function consistency.fault_of_lane(lane)
   return tonumber(later) > math.max(lanes.next_due(lane), NOW) + 1 and 'wrong_time' or nil
 end
 
-local function has_book(lane)
+local function has_record(lane)
   local batch = lanes.batch_of(lane)
   return batch == '' or redis.call('HEXISTS', key('b:' .. batch), 'created_at') == 1
 end
 
-local function book_of(lane)
+local function record_of(lane)
   local batch = lanes.batch_of(lane)
   return key('b:' .. batch)
 end
 
 -- Differences that are told and never repaired, since nobody knows which side is right; 0: none.
 local DIFFERENCE = {
-  books = function()
-    return surplus_of(key('books'))
+  counts = function()
+    return surplus_of(key('counts'))
   end,
   leases = function()
-    return counted(key('books'), 'leased') - redis.call('ZCARD', key('leases'))
+    return counted(key('counts'), 'leased') - redis.call('ZCARD', key('leases'))
   end,
   expiry = function()
-    return counted(key('books'), 'waiting') + counted(key('books'), 'leased') - redis.call('ZCARD', key('expiry'))
+    return counted(key('counts'), 'waiting') + counted(key('counts'), 'leased') - redis.call('ZCARD', key('expiry'))
   end,
   lanes = function()
-    return redis.call('EXISTS', key('lanes')) == 0 and counted(key('books'), 'waiting') or 0
+    return redis.call('EXISTS', key('lanes')) == 0 and counted(key('counts'), 'waiting') or 0
   end,
   lane = function(lane)
     return math.max(0, tonumber(redis.call('HGET', key('lanes'), lane) or 0) - consistency.jobs_in(lane))
   end,
   batch = function(lane)
-    return has_book(lane) and surplus_of(book_of(lane)) or 0
+    return has_record(lane) and surplus_of(record_of(lane)) or 0
   end,
   rows = function(lane)
-    return has_book(lane) and counted(book_of(lane), 'waiting') - counted(key('lanes'), lane) or 0
+    return has_record(lane) and counted(record_of(lane), 'waiting') - counted(key('lanes'), lane) or 0
   end,
-  book = function(lane)
-    return redis.call('HEXISTS', key('lanes'), lane) == 1 and not has_book(lane) and 1 or 0
+  batch_record = function(lane)
+    return redis.call('HEXISTS', key('lanes'), lane) == 1 and not has_record(lane) and 1 or 0
   end,
   job = function(id)
     return redis.call('ZSCORE', key('expiry'), id) and consistency.faults_of_job({ id })[1] and 1 or 0
   end,
 }
-consistency.BUDGET_KINDS = { 'books', 'leases', 'expiry', 'lanes' }
-local OF_BATCH = { 'batch', 'rows', 'book' }
+consistency.BUDGET_KINDS = { 'counts', 'leases', 'expiry', 'lanes' }
+local OF_BATCH = { 'batch', 'rows', 'batch_record' }
 
 -- Differences that the lane's batch may have; none of single jobs.
 function consistency.kinds_of_batch(lane)

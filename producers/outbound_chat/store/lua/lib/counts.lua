@@ -34,7 +34,7 @@ function counts.write()
   for batch, by_state in pairs(changes) do
     for state, by in pairs(by_state) do
       if by ~= 0 then
-        first = try('HINCRBY', key('books'), state, by) == by and state == 'accepted' or first
+        first = try('HINCRBY', key('counts'), state, by) == by and state == 'accepted' or first
         if batch ~= '' then
           try('HINCRBY', key('b:' .. batch), state, by)
         end

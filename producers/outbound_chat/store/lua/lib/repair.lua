@@ -1,5 +1,5 @@
 -- repair: puts jobs and lanes back where they belong, and notes what can only be told: `faults` (hash `kind:of` ->
--- number). A count that is off is told once, and again when it grows. What was put right is counted in `books`.
+-- number). A count that is off is told once, and again when it grows. What was put right is counted in `counts`.
 -- uses: attempts consistency events gates lanes records ring unblock
 local repair = {}
 
@@ -52,7 +52,7 @@ end
 
 function repair.check_again()
   for _, name in ipairs(redis.call('HKEYS', key('faults'))) do
-    repair.check(string.match(name, '^(%l+):(.*)$'))
+    repair.check(string.match(name, '^(.-):(.*)$'))
   end
 end
 

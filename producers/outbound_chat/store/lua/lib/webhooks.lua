@@ -1,5 +1,5 @@
 -- webhooks: who is to be told of an end, and when. A webhook is named `<job>.<state>` or `<batch>.finished`. The URL of
--- a job is in its record, that of a batch in its book; of a sender that has one, `senders` tells the host. `hooks`
+-- a job or a batch is in its record; of a sender that has one, `senders` tells the host. `hooks`
 -- (zset host -> ms) says when there is something to do for a host, `hooks:<host>` (zset webhook -> due ms) what,
 -- `hooks_leased:<host>` (zset webhook -> end of lease) what is being posted, `hook_host:<host>` (hash) how the host
 -- does, `hook_tries` (hash webhook -> JSON) what came of its posts, `hooks_dead` (zset webhook -> ms) which are given
