@@ -1,5 +1,5 @@
--- batches: the record of a batch, `b:<batch>` (hash): what its rows share, its counts by state, and how far it has
--- come. A batch is final once its producer closed it and none of its jobs is waiting or leased.
+-- batches: the record of a batch, `b:<batch>` (hash): what its rows share, its counts by state, and its progress. A
+-- batch is final once its producer has closed it and none of its jobs is waiting or leased.
 -- uses: events lanes retention webhooks
 local batches = {}
 batches.FIELDS = { 'name', 'lane', 'created_at', 'closed_at', 'final_at', 'accepted', 'rejected', 'waiting', 'leased',
@@ -10,7 +10,7 @@ for i = 1, #batches.FIELDS do
   at[batches.FIELDS[i]] = i
 end
 
--- Its fields in their order; nil: there is no such batch, 'unreadable': another program wrote its record.
+-- Return the fields in their order. nil: no such batch; nil and 'unreadable': another program wrote its record.
 function batches.read(batch)
   local found = try('HMGET', key('b:' .. batch), unpack(batches.FIELDS))
   if found and not found[at.created_at] then
@@ -33,7 +33,7 @@ function batches.waiting_of(found)
   return tonumber(found[at.waiting]) or 0
 end
 
--- How many of its waiting jobs were never called and are not due yet.
+-- Count its waiting jobs that were never called and are not due yet.
 function batches.count_scheduled(lane)
   return redis.call('ZCOUNT', key('timed:' .. lane), NOW + 1, '+inf')
 end
@@ -46,7 +46,7 @@ end
 
 batches.EMPTY_MS = 30 * 86400000
 
--- What the rows of a final batch share goes once none of them can be replayed.
+-- Remove what the rows of a final batch share, once none of them can be replayed.
 local function settle_shared(batch, dead)
   local ms = retention.request_ms()
   if dead == 0 or ms == 0 then
@@ -56,12 +56,13 @@ local function settle_shared(batch, dead)
   end
 end
 
--- The batches of a budget, for those who do not know their ids: in `open_batches` (zset id -> created ms) until they
--- are final, then in `ended_batches` (zset id -> until ms) as long as their records. They serve readers alone: no job
--- may fail because another program wrote there.
+-- The batches of a budget, for readers that do not know their ids: in `open_batches` (zset id -> created ms) until they
+-- are final, then in `ended_batches` (zset id -> until ms) as long as their records live. Only readers use these, so no
+-- job may fail because another program wrote there.
 local ABANDONED = 10
 
--- One that was left open and empty goes by its own expiry, and leaves its name: the oldest names are looked through.
+-- List a new batch. An empty one that nobody closes expires by itself and leaves its name here, so check the oldest
+-- names.
 function batches.list_as_open(batch)
   for _, name in ipairs(try('ZRANGE', key('open_batches'), 0, ABANDONED - 1) or {}) do
     if redis.call('EXISTS', key('b:' .. name)) == 0 then
@@ -80,8 +81,8 @@ local function list_as_ended(batch)
   end
 end
 
--- A batch is final once its producer closed it and none of its jobs is waiting or leased; an empty one that nobody
--- closes goes after 30 days.
+-- Update what depends on the counts. A batch is final once its producer has closed it and no job is waiting or leased;
+-- an empty one that nobody closes expires after 30 days.
 function batches.settle(batch)
   local record = key('b:' .. batch)
   local now = try('HMGET', record, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'lane',
@@ -90,7 +91,7 @@ function batches.settle(batch)
     return
   end
   local waiting, leased, closed_at, final_at, failed, uncertain, lane, batch_key = unpack(now)
-  -- The key by which its producer finds it again lives as long as its record.
+  -- The key with which its producer finds it again lives as long as the record.
   local function keep(command, ...)
     redis.call(command, record, ...)
     if batch_key then
@@ -119,7 +120,7 @@ function batches.settle(batch)
   end
 end
 
--- Says that no more jobs come into a batch, the first time it is told so.
+-- Close the batch: no more jobs will come. Only the first call has an effect.
 function batches.close(batch)
   if redis.call('HSETNX', key('b:' .. batch), 'closed_at', digits(NOW)) == 1 then
     events.add('batch_accepted', batch, '', '')
@@ -127,8 +128,8 @@ function batches.close(batch)
   end
 end
 
--- Notes every few seconds how far the batch has come. `mark_*` is the note before the last one: its rate is measured
--- from there, so over 5 to 10 seconds. After a pause it starts anew.
+-- Note the progress of the batch every few seconds. `mark_*` is the note before the last one: the rate is measured from
+-- there, so over 5 to 10 seconds. After a pause the measurement starts again.
 batches.PROGRESS_MS = 5000
 local PAUSE_MS = 20000
 

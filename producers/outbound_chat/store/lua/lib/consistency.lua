@@ -11,7 +11,7 @@ local function counted(record, field)
   return tonumber(redis.call('HGET', record, field) or 0)
 end
 
--- How many jobs a record accepted beyond those that its states add up to.
+-- Return how many more jobs were accepted than the states add up to.
 local function surplus_of(record)
   local kept = redis.call('HMGET', record, 'accepted', unpack(COUNTED))
   local surplus = tonumber(kept[1] or 0)
@@ -45,8 +45,8 @@ local function stands_in_lane(id, lane, order)
     or redis.call('ZSCORE', key('timed:' .. lane), member) or redis.call('ZSCORE', key('retry:' .. lane), member)
 end
 
--- State and lane of a job; 'newer': its record is of a newer version, whose own wakers check it; nil: it is gone or
--- can't be read.
+-- Return state and lane of a job. 'newer': a newer version wrote the record, and its wakers check it; nil: the record
+-- is gone or unreadable.
 function consistency.peek(id, raw)
   local state, lane = string.match(raw or '', PLAIN)
   if state then
@@ -62,16 +62,16 @@ function consistency.peek(id, raw)
   return why == 'newer' and why or nil
 end
 
--- Whether whoever comes to the job's place will find that its record is lost, and set it aside.
+-- Whether the script that takes this job from its lane will find that the record is lost, and quarantine the job.
 local function will_be_set_aside(id)
   local batch = records.batch_in_id(id)
   local lane = batch ~= '' and redis.call('HGET', key('b:' .. batch), 'lane')
   return lane and stands_in_lane(id, lane)
 end
 
--- What is wrong with jobs of the index of open ones, false: nothing; and the waiting ones' lane -> their places among
--- the ids. Few calls for many jobs, since a walk asks this of all. `only`: a set of lanes, whose waiting jobs alone are
--- looked for; nil: all.
+-- Return what is wrong with each job from the index of open jobs (false: nothing), and lane -> the positions of its
+-- waiting jobs among the ids. It makes few calls for many jobs, since a scan asks this of all. `only`: a set of lanes
+-- to whose waiting jobs the search is limited; nil: all lanes.
 function consistency.faults_of_job(ids, only)
   local raws = redis.call('MGET', unpack(names_of('j:', ids)))
   local leases = redis.call('ZMSCORE', key('leases'), unpack(ids))
@@ -104,16 +104,15 @@ local function is_in_ring(name, tenant, lane)
   return redis.call('ZSCORE', name, tenant) and redis.call('ZSCORE', name .. ':' .. tenant, lane)
 end
 
--- Whether the gate is tried again at some time, or by the end of a hold: of its scope, whatever else would stop the
--- lane.
+-- Whether something will open the gate: a time to try it again, or the end of a hold of this scope.
 local function gate_is_watched(scope)
   return redis.call('ZSCORE', key('delayed'), '@' .. scope)
     or redis.call('HEXISTS', key('holds'), 'person:' .. scope) == 1
     or redis.call('HEXISTS', key('holds'), 'cancel:' .. scope) == 1
 end
 
--- What is wrong with where a lane with jobs stands, so that none of them would ever be claimed, or not in time; nil:
--- nothing. Most are in the ring, which is asked first: every look pays for this.
+-- Return why no claim would take the lane's jobs, or not in time; nil: nothing is wrong. Most lanes are in the ring,
+-- which is checked first, since every look pays for this.
 function consistency.fault_of_lane(lane)
   local tenant = lanes.tenant_of(lane)
   if is_in_ring(ring.of(lane), tenant, lane) then
@@ -130,7 +129,7 @@ function consistency.fault_of_lane(lane)
   if not later then
     return 'nowhere'
   end
-  -- A time that has passed is looked at with the next script, whatever it was; a later one must be right.
+  -- The next script handles a time that has passed, whatever it was; a later one must be right.
   return tonumber(later) > math.max(lanes.next_due(lane), NOW) + 1 and 'wrong_time' or nil
 end
 
@@ -144,7 +143,7 @@ local function record_of(lane)
   return key('b:' .. batch)
 end
 
--- Differences that are told and never repaired, since nobody knows which side is right; 0: none.
+-- Differences that are reported and never repaired, since nobody knows which side is right; 0: no difference.
 local DIFFERENCE = {
   counts = function()
     return surplus_of(key('counts'))
@@ -177,7 +176,7 @@ local DIFFERENCE = {
 consistency.BUDGET_KINDS = { 'counts', 'leases', 'expiry', 'lanes' }
 local OF_BATCH = { 'batch', 'rows', 'batch_record' }
 
--- Differences that the lane's batch may have; none of single jobs.
+-- Kinds of differences that the batch of the lane may have; single jobs have none.
 function consistency.kinds_of_batch(lane)
   return string.sub(lane, -1) == ':' and {} or OF_BATCH
 end

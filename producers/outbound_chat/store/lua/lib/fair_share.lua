@@ -10,14 +10,14 @@ local fair_share = {}
 fair_share.SHARE = 10
 local ORDERS = { urgent = { 1, 2, 3 }, bulk = { 3, 2, 1 }, normal = { 2, 3, 1 } }
 
--- In which order priorities have their turn after so many jobs, and how many jobs it stays so.
+-- Return the order of priorities after so many jobs, and for how many jobs it stays.
 function fair_share.order_after(served)
   local left = fair_share.SHARE - 1 - served % fair_share.SHARE
   local tenth = served % (2 * fair_share.SHARE) < fair_share.SHARE and ORDERS.bulk or ORDERS.normal
   return left > 0 and ORDERS.urgent or tenth, left
 end
 
--- The lane whose turn it is after so many jobs, and how many jobs it may give before the turn passes on.
+-- Return the lane whose turn it is after so many jobs, and how many jobs it may give before the turn passes on.
 function fair_share.next_turn(most, served)
   local order, left = fair_share.order_after(served)
   for _, priority in ipairs(order) do
