@@ -4,7 +4,7 @@
 local consistency = {}
 
 local COUNTED = { 'waiting', 'leased', 'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable' }
--- State and lane stand first in a record; decoding the whole would cost several times as much.
+-- State and lane come first in a record; decoding all of it would cost several times as much.
 local PLAIN = '^%[' .. records.NEWEST_VERSION .. ',"(%l+)","([^"\\]*)",'
 
 local function counted(record, field)
