@@ -7,7 +7,7 @@
 -- ARGV[5] weight: how many turns it gets where others get one ('': 1)
 -- ARGV[6] concurrency: calls of it that may run at the same time ('': as many as may be)
 -- ARGV[7] callback: URL for webhooks of it and of its jobs ('': none)
--- ARGV[8] batch_key: hash of what makes it the same batch when its producer begins anew ('': nothing does)
+-- ARGV[8] batch_key: hash of what makes it the same batch when its producer starts again ('': nothing does)
 -- ARGV[9] fingerprint: hashes of its options; the first is kept, each tells the same
 -- ARGV[10] source: hash of the file that its rows come from ('': none); the record keeps it while all rows are of that
 --         file
@@ -23,8 +23,7 @@
 local id, batch_key, source = ARGV[1], ARGV[8], ARGV[10]
 local FIRST_OPTION, FIRST_KEY = 5, 12
 
--- The batch that has the key, but for this one: id, fingerprint, and what stands in its record; false: its key can't be
--- read.
+-- Return the other batch that has the key: id, fingerprint, and fields of its record; false: its key is unreadable.
 local function begun_before()
   local kept = try('GET', key('opened:' .. batch_key))
   local other, asked = string.match(kept or '', '^(%w+) (%S+)$')
@@ -63,7 +62,7 @@ local function begin()
   end
 end
 
--- The batch that was begun last with the same source, while it is open; and notes this one, with the one before it.
+-- Return the last open batch with the same source, and note this one together with the one before it.
 local function unfinished()
   local name = key('source:' .. source)
   local last, before = string.match(try('GET', name) or '', '^(%w+) (%w*)$')
@@ -75,7 +74,7 @@ local function unfinished()
   return created_at and not closed_at and before or ''
 end
 
--- The rows that its producer has so far bring no job.
+-- Whether the rows that its producer has so far add no job.
 local function all_repeated()
   local tenant = lanes.tenant_of(ARGV[2])
   for i = FIRST_KEY, #ARGV do

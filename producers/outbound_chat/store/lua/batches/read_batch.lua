@@ -6,7 +6,7 @@
 --         batch;
 --         {now_ms, 'unreadable'}: another program wrote its record
 --         scheduled: how many of the waiting jobs were never called and are not due yet
---         pace: JSON, as `lib/pace.lua` makes it; '' when nothing waits, or it was not asked for
+--         pace: JSON, as `lib/forecast.lua` makes it; '' when nothing waits, or it was not asked for
 -- keeps   nothing is written
 -- uses: batches forecast
 local found, why_not = batches.read(ARGV[1])

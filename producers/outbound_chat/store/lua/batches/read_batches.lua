@@ -27,7 +27,7 @@ local function add(...)
   end
 end
 
--- A worker of an older version moves no batch that ends: it is in neither part then.
+-- A worker of an older version does not move a batch that ends: the batch is then in neither part.
 local function is_wanted(found)
   local _, of_sender, of_tenant = lanes.parts(batches.lane_of(found))
   if batches.is_final(found) ~= (ARGV[1] == 'ended') then
@@ -43,7 +43,7 @@ local function stop_json(found)
 end
 
 if score ~= '' then
-  -- Those of one millisecond.
+  -- Batches of the same millisecond.
   add(score, score, 'BYSCORE', 'REV', 'WITHSCORES')
 end
 add(score == '' and '+inf' or '(' .. score, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, MOST_LOOKED, 'WITHSCORES')

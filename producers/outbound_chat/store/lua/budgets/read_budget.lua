@@ -10,7 +10,7 @@
 -- uses: retention workers
 local TENANTS, LANES, MOST_HOSTS = 8, 4, 500
 
--- `unit`: of the scores, in ms.
+-- `unit`: how many ms a score counts.
 local function first_due(name, unit)
   local first = tonumber((try('ZRANGE', key(name), 0, 0, 'WITHSCORES') or {})[2])
   return number_in(first and first * unit, 0, NOW) or math.huge
@@ -30,7 +30,7 @@ local function oldest_due()
   return oldest < math.huge and digits(oldest) or ''
 end
 
--- How many webhooks wait, are being posted, and are dead.
+-- Count the webhooks that wait, are being posted, and are dead.
 local function count_webhooks()
   local waiting, posting = 0, 0
   for _, host in ipairs(try('ZRANGE', key('hooks'), 0, MOST_HOSTS - 1) or {}) do

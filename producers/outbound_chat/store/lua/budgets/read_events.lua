@@ -6,7 +6,7 @@
 -- keeps   nothing is written
 local last, since = number_in(try('HGET', key('bucket'), 'events'), 0, 1e15) or 0, tonumber(ARGV[1])
 if since > last then
-  -- The server lost its data: numbers began anew.
+  -- The server lost its data: numbers started again.
   since = 0
 end
 local reply = { last }

@@ -1,13 +1,13 @@
--- submit: takes jobs of one lane into the ledger, and sees that a pump learns of them.
+-- submit: accepts jobs of one lane into the store, and wakes a pump for them.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] lane: priority:sender:tenant:batch
--- ARGV[2] max_age_ms: life of a job after it is due, where it brings no end of its own
+-- ARGV[2] max_age_ms: life of a job after it is due, where it has no end of its own
 -- ARGV[3] rejected: rows of the batch that its producer has refused so far
 -- then 9 for each job:
 --   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id), idem ('' or
 --   hash of the idempotency key), fingerprint (hashes of what the caller asked for; the first is kept, each tells the
 --   same), request, callback (its own URL for webhooks, '': none)
--- reply   {'ok' or 'first', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other
+-- reply   {'ok' or 'first', now_ms, then for each job that is not new: index, 'same' or 'conflict', id of the other
 --         job}; id '': what is kept of the idempotency key can't be read, so nobody knows; 'first': no job of the
 --         budget came before
 --         {'unknown_batch'} or {'batch_closed'}: nothing was taken; without its batch no row is, but the answer is as
@@ -20,10 +20,10 @@ local FIRST, WIDTH = 4, 9
 local AT_MS, EXPIRES_MS, JOB_PARTS, JOB_TOKEN, KEY, FINGERPRINT, REQUEST, URL = 1, 2, 3, 4, 5, 6, 7, 8
 local lane, max_age_ms = ARGV[1], tonumber(ARGV[2])
 local _, _, tenant, batch = lanes.parts(lane)
--- handled: the last row that came before, -1: no row of these did.
+-- The last row that came before; -1: none of these rows did.
 local reply, earliest, handled = { 'ok', NOW }, math.huge, -1
 
--- Rows that all have a key of another job are answered without a batch, which begins with its first job.
+-- If every row has a key of another job, the answer needs no batch, which begins with its first job.
 local function all_repeated()
   for i = FIRST, #ARGV, WIDTH do
     if redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + KEY])) == 0 then

@@ -10,9 +10,9 @@
 -- uses: lanes
 local ring = {}
 
--- `pass`: what the member brings from another ring; it may be a turn ahead or behind, no more. A newcomer stands a hair
--- less than a turn behind the one whose turn it is: it goes before those who had theirs, so it waits one turn of each,
--- and gains nothing by leaving and coming again.
+-- `pass`: the pass of the member in another ring; it may be a turn ahead or behind, no more. A new member is put just
+-- under a turn behind the one whose turn it is: it goes before those that had theirs, so it waits for one turn of each,
+-- and gains nothing by leaving and joining again.
 local function join(name, member, pass)
   local first = tonumber(redis.call('ZRANGE', name, 0, 0, 'WITHSCORES')[2])
   if pass and first then
@@ -22,7 +22,7 @@ local function join(name, member, pass)
   redis.call('ZADD', name, 'NX', string.format('%.3f', pass), member)
 end
 
--- Takes the lane out of a ring; the passes of its tenant and its own, nil: it was not there.
+-- Take the lane out of a ring. Return the passes of its tenant and its own; nil: it was not there.
 function ring.leave(name, lane)
   local tenant = lanes.tenant_of(lane)
   local own = name .. ':' .. tenant
@@ -44,7 +44,7 @@ function ring.of_gate(scope, lane)
   return key('blocked:' .. scope .. ':' .. string.sub(lane, 1, 1))
 end
 
--- Puts a lane behind a gate. `try_at`: when the gate may open by itself, nil: it does not.
+-- Put a lane behind a gate. `try_at`: when the gate may open by itself; nil: it does not.
 function ring.block(lane, scope, try_at)
   local tenant = lanes.tenant_of(lane)
   local tenants_pass, pass = ring.leave(ring.of(lane), lane)
@@ -57,7 +57,7 @@ function ring.block(lane, scope, try_at)
   end
 end
 
--- Takes a lane out from behind its gate, into the ring. Those of its tenant that stay there have had a turn.
+-- Move a lane from behind its gate into the ring. The lanes of its tenant that stay there have had a turn.
 function ring.unblock(lane, scope)
   local tenant = lanes.tenant_of(lane)
   local gate = ring.of_gate(scope, lane)
@@ -68,8 +68,8 @@ function ring.unblock(lane, scope)
   join(ring.of(lane), tenant, tenants_pass)
 end
 
--- Puts the lane where it belongs after its jobs changed. A gate keeps its lanes as long as they have jobs. True: one
--- does.
+-- Put the lane where it belongs after its jobs changed. A gate keeps its lanes as long as they have jobs. Return
+-- whether the lane is behind one.
 function ring.place(lane)
   local tenant = lanes.tenant_of(lane)
   local due, scope = lanes.next_due(lane), redis.call('HGET', key('blocked'), lane)

@@ -16,13 +16,13 @@ local WIDTH = 15
 local CLAIM_ID, OUTCOME, DELAY_MS, MAYBE, CONTACT_ID, CODE, AWS_CODE, MESSAGE = 1, 2, 3, 4, 5, 6, 7, 8
 local REQUEST_ID, PAUSE_MS, SCOPE, CHAT_MS, NOT_BEFORE_MS, CALLED = 9, 10, 11, 12, 13, 14
 local COSTS_NO_ATTEMPT = { snooze = true, hold = true, not_called = true }
--- Answers that say nothing of the provider's limit, since they may not have come to it.
+-- Answers that say nothing about the provider's limit, since the call may not have reached it.
 local TELLS_NOTHING = { throttled = true, unreachable = true, no_answer = true }
 local reply, refund, pause_ms = {}, 0, 0
--- When the calls were claimed that got past the provider's limit, and those that did not.
+-- When the calls were claimed that passed the provider's limit, and those that did not.
 local passed, throttled = {}, {}
 
--- The ContactId of a call whose lease was lost, or that had ended `uncertain`.
+-- Record the ContactId of a call whose lease was lost, or whose job had ended `uncertain`.
 local function record_late(id, head, request, contact, chat_ms)
   local from = head[STATE]
   if head[CONTACT] ~= '' and head[CONTACT] ~= contact then
@@ -44,7 +44,8 @@ local function record_late(id, head, request, contact, chat_ms)
   return transitions.finalize(id, head, request, from, 'sent')
 end
 
--- Whether the job's last two calls were throttled as well: where others pass, that is about this job and not the rate.
+-- Whether the job's last two calls were throttled as well: if other calls pass, that is about this job and not the
+-- rate.
 local function is_throttled_again(head)
   local history = head[HISTORY]
   local entries = type(history) == 'table' and #history or 0
@@ -92,7 +93,7 @@ local function record(id, head, request, i)
   if outcome == 'hold' then
     holds.hold_by_system(id, scope, delay_ms, code, ARGV[i + MESSAGE])
     if gates.is_scope_of(head[LANE], scope) then
-      -- The hold keeps it back, so that whoever ends the hold ends its wait too.
+      -- The hold blocks the job, so that whoever ends the hold ends its wait too.
       delay_ms = 0
     end
   end
@@ -122,7 +123,7 @@ local function settle_budget(budget)
   end
   budget.tokens = math.min(budget.most, budget.tokens + refund)
   if pause_ms > 0 then
-    -- A debt that takes the rate as long to pay as the provider asks everybody to wait.
+    -- A debt that takes as long to pay as the provider asks everybody to wait.
     budget.tokens = math.min(budget.tokens, 1 - pause_ms * budget.rate / 1000)
   end
   token_bucket.save(budget)

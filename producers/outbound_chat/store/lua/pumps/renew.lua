@@ -1,4 +1,4 @@
--- renew: lengthens the leases of calls that still run, and says that their pump lives.
+-- renew: extends the leases of running calls, and notes that their pump lives.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] pump: who asks
 -- ARGV[2] load: 'idle' while the pump has room for more jobs, 'full' while it has none, 'left' when it has signed off

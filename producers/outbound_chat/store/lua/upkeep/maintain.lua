@@ -1,9 +1,9 @@
--- maintain: the waker's look after a budget: what time alone brings about. Long, since all of it is found in one look.
+-- maintain: does what time alone makes due in a budget, for a waker. It is long, since one call finds all of it.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] worker: who looks
+-- ARGV[1] worker: who asks
 -- ARGV[2] version: version of the budget's settings that this worker was started with
 -- ARGV[3] skew_ms: by how much the clock of its machine is ahead, where that is too much for it to work; 0: it is right
--- ARGV[4] posts: 1 when it posts webhooks, so that it may bring a courier
+-- ARGV[4] posts: 1 when it posts webhooks, so that it may start a courier
 -- ARGV[5] keys: names of the encryption keys that it has, with spaces between them; '': none
 -- reply   {wakeup, next_ms, lost, expired, configured, now_ms, courier}; wakeup: nonce with which the caller is to
 --         bring a pump, '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many
@@ -53,7 +53,7 @@ local function expire(id)
   end
 end
 
--- What is left to newer versions is no reason to look again at once.
+-- Jobs that are left to newer versions are no reason to look again at once.
 local function next_event(left)
   local soonest = -1
   for _, name in ipairs({ 'delayed', 'leases', 'expiry' }) do

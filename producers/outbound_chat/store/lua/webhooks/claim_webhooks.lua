@@ -28,7 +28,7 @@ end
 
 local reply = { 'claimed', NOW, -1 }
 
--- False: a newer version wrote its record, so it is for a courier of that.
+-- Return false if a newer version wrote the record, so that a courier of that version must post it.
 local function add_to_reply(host, webhook)
   local id = string.match(webhook, '^(.+)%.%a+$') or ''
   local head, url, why

@@ -1,12 +1,12 @@
--- finish_webhooks: records what came of posts.
+-- finish_webhooks: records the results of posts.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] per_host: posts that one host may have at a time
 -- then 7 for each webhook:
 --   webhook, host, outcome ('delivered', 'retry', 'dead', 'back': it was not posted), delay_ms (until the next post),
---   code, host_is ('up': it answered, 'down': it did not, '': nobody asked it), pause_ms (how long it asks to be left
+--   code, host_is ('up': it answered, 'down': it did not, '': it was not asked), pause_ms (how long it asks to be left
 --   alone, 0: it does not)
--- reply   a word for each: what it is now, 'waiting', 'delivered' or 'dead'; or 'stale' (somebody else settled it)
--- keeps   a webhook waits, is leased, or is dead; a stale result brings none back
+-- reply   a word for each: what it is now, 'waiting', 'delivered' or 'dead'; or 'stale' (it was finished before)
+-- keeps   a webhook waits, is leased, or is dead; a stale result changes no webhook
 -- uses: webhook_delivery
 local FIRST, WIDTH = 2, 7
 -- Where each value of a result lies behind the webhook.

@@ -1,4 +1,4 @@
--- replay_webhooks: has dead webhooks posted once more, under their old ids.
+-- replay_webhooks: lets dead webhooks be posted again, under their old ids.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV    names of webhooks (at most 500)
 -- reply   'ok' or 'not_dead' for each
@@ -11,7 +11,7 @@ for i, webhook in ipairs(ARGV) do
   if redis.call('ZREM', key('hooks_dead'), webhook) == 1 and type(host) == 'string' then
     redis.call('HDEL', key('hook_tries'), webhook)
     webhook_delivery.note_in_record(webhook, 'pending')
-    -- Whoever asks for it has repaired the host.
+    -- Whoever asks for a replay has repaired the host.
     redis.call('DEL', key('hook_host:' .. host))
     webhooks.put(host, webhook)
     redis.call('ZADD', key('hooks'), 'LT', digits(NOW), host)
