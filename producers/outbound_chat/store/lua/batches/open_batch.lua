@@ -8,7 +8,7 @@
 -- ARGV[6] concurrency: calls of it that may run at the same time ('': as many as may be)
 -- ARGV[7] callback: URL for webhooks of it and of its jobs ('': none)
 -- ARGV[8] batch_key: hash of what makes it the same batch when its producer starts again ('': nothing does)
--- ARGV[9] fingerprint: hashes of its options; the first is kept, each tells the same
+-- ARGV[9] fingerprint: hashes of its options; the first is kept, each means the same
 -- ARGV[10] source: hash of the file that its rows come from ('': none); the record keeps it while all rows are of that
 --         file
 -- ARGV[11] only: 'only': a batch is found and none begun; '': one is begun where there is none

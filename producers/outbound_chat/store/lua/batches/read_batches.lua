@@ -8,7 +8,7 @@
 -- ARGV[6] count: how many at most (1 to 100)
 -- reply   {now_ms, workers, width, score, before, then for each: id, scheduled, stop, and field, value of its record}
 --         workers: alive; width: how many values each has; score, before: of the last that was looked at, which is the
---         last given where there are `count`; score '' where there are no more; scheduled: as read_batch tells; stop:
+--         last given where there are `count`; score '' where there are no more; scheduled: as in read_batch; stop:
 --         JSON of owner, scope and reason of the hold that stops it, '' where none does or nothing waits
 -- keeps   nothing is written; looks at 200 names at most, so a page may have few, even none
 -- uses: batches forecast lanes workers

@@ -4,7 +4,7 @@
 -- ARGV[2] first: row to begin with, from 1
 -- ARGV[3] count: how many rows at most (1 to 500)
 -- reply   {now_ms, rows, lane, then the head of each row, '' where no job is (any more)}; rows: the last row that was
---         ever taken; {now_ms}: no such batch
+--         accepted; {now_ms}: no such batch
 -- keeps   nothing is written
 -- uses: records
 local created_at, rows, lane = unpack(try('HMGET', key('b:' .. ARGV[1]), 'created_at', 'rows', 'lane') or {})

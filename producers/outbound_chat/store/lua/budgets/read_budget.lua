@@ -2,7 +2,7 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- reply   {now_ms, rate, ceiling, burst, workers, pumps, oldest_due_ms, and of webhooks: waiting, posting, dead; then
 --         field, number of its counts}
---         rate, ceiling: calls a second now and at most, '' while nothing was sent; burst: '' while no worker ever ran;
+--         rate, ceiling: calls a second now and at most, '' while nothing was sent; burst: '' while no worker has run;
 --         oldest_due_ms: when the first of the jobs whose turn is next was due, '' when none is due. Of many lanes only
 --         those in front are looked at, so that it costs the same however many there are; waiting, posting: for the
 --         first 500 hosts

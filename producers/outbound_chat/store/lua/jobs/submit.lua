@@ -5,7 +5,7 @@
 -- ARGV[3] rejected: rows of the batch that its producer has refused so far
 -- then 9 for each job:
 --   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id), idem ('' or
---   hash of the idempotency key), fingerprint (hashes of what the caller asked for; the first is kept, each tells the
+--   hash of the idempotency key), fingerprint (hashes of what the caller asked for; the first is kept, each means the
 --   same), request, callback (its own URL for webhooks, '': none)
 -- reply   {'ok' or 'first', now_ms, then for each job that is not new: index, 'same' or 'conflict', id of the other
 --         job}; id '': what is kept of the idempotency key can't be read, so nobody knows; 'first': no job of the

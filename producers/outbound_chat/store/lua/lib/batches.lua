@@ -146,8 +146,8 @@ function batches.note_progress(batch)
   end
   local done = (tonumber(sent) or 0) + (tonumber(failed) or 0) + (tonumber(uncertain) or 0)
   local restarts = not last or math.abs(NOW - last) > PAUSE_MS
-  redis.call('HSET', record, 'mark_ms', digits(restarts and NOW or last), 'mark_done', restarts and done or last_done or done,
-    'last_ms', digits(NOW), 'last_done', done)
+  redis.call('HSET', record, 'mark_ms', digits(restarts and NOW or last),
+    'mark_done', restarts and done or last_done or done, 'last_ms', digits(NOW), 'last_done', done)
 end
 
 return batches

@@ -5,9 +5,9 @@
 -- ARGV[3] wanted: how many jobs at most (1 to 500)
 -- ARGV[4] lease_ms: time until another may claim them
 -- ARGV[5] linger_ms: how long the pump would wait for work; 0: it leaves
--- ARGV[6] nonce: of the request that brought the pump, until its first claim is answered; '': it had none
+-- ARGV[6] nonce: of the request that started the pump, until its first claim is answered; '': it had none
 -- reply   {'claimed', now_ms, pace_ms, wakeup, newer, then id, head, request, look of each job}; pace_ms: time to the
---         next token, 0: none lacked; wakeup: nonce with which the caller is to bring one more pump, '': none; newer:
+--         next token, 0: none lacked; wakeup: nonce with which the caller is to start one more pump, '': none; newer:
 --         due jobs of a newer version that were left to its workers; look: 1 when the caller is to ask whether the
 --         number is on a suppression list, which can't be seen here
 --         {'empty', now_ms, waiting, until_ms, rule, newer}; waiting: 1 when the pump was registered and is to wait on

@@ -3,7 +3,7 @@
 -- ARGV[1] pump: who leaves
 -- ARGV[2] warm: 1 when a job came in a moment ago, so that the next would find nobody
 -- ARGV[3] unanswered: the pump's last claim, if it got no answer to it; '': it got one
--- reply   nonce with which the caller is to bring a successor; '': none is needed
+-- reply   nonce with which the caller is to start a successor; '': none is needed
 -- keeps   due work has a pump, or one that was asked for; jobs that the pump never received wait again, as if they had
 --         not been claimed
 -- uses: attempts counts holds pump_requests records ring token_bucket transitions unblock

@@ -6,9 +6,9 @@
 -- ARGV[4] posts: 1 when it posts webhooks, so that it may start a courier
 -- ARGV[5] keys: names of the encryption keys that it has, with spaces between them; '': none
 -- reply   {wakeup, next_ms, lost, expired, configured, now_ms, courier}; wakeup: nonce with which the caller is to
---         bring a pump, '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many
+--         start a pump, '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many
 --         leases and jobs ended; configured: 0 when nobody wrote the budget's settings, or they can't be read: without
---         them nothing is sent; courier: 1 when the caller is to bring a courier
+--         them nothing is sent; courier: 1 when the caller is to start a courier
 -- keeps   what a newer version wrote stays as it is; requests of final jobs go in time; a lost lease makes its job
 --         `maybe_sent`; every job expires, held or not
 -- uses: attempts cancel_sweep clock_step counts holds lanes paging pump_requests purge records ring token_bucket
