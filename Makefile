@@ -52,10 +52,13 @@ fuzz: $(STAMP) ## Give the parsers 5,000 hostile examples each; another number i
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest tests/fuzz
 
 check: $(STAMP) ## Lint, types, import directions, docs that tell the truth
+	@command -v luacheck >/dev/null || \
+	  { echo "make check needs luacheck, for the Lua; on Debian run: apt-get install lua-check" >&2; exit 1; }
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	luacheck --quiet --no-color producers/outbound_chat/store/lua
 	$(BIN)/python -m pytest tests/docs
 
 docs: $(STAMP) ## Build the documentation as a site, in site/; any warning fails it

@@ -21,7 +21,7 @@ LEASE_MS = 30_000
 PATIENCE_SECONDS = 300.0
 
 COST_TABLE = "Cost: server time of the looks while nothing is wrong"
-FAULT_TABLE = "Faults: seconds until one is told, and until it is mended"
+FAULT_TABLE = "Faults: seconds until one is told, and until it is repaired"
 
 
 class Waker:
@@ -69,7 +69,7 @@ def _idle(report: Report, side: Side, seconds: float) -> None:
 
 
 def _break(report: Report, side: Side, what: str, break_: Callable[[], str]) -> None:
-    """Breaks the ledger, and looks until the job or lane is mended."""
+    """Breaks the ledger, and looks until the job or lane is repaired."""
     waker = Waker(side)
     subject, cpu = break_(), side.cpu_us()
     began, told = time.monotonic(), 0.0
@@ -77,13 +77,13 @@ def _break(report: Report, side: Side, what: str, break_: Callable[[], str]) -> 
         found = waker.look()
         now = time.monotonic() - began
         told = told or (now if found else 0.0)
-        if any((one.word, one.of) == ("mended", subject) for one in found):
+        if any((one.word, one.of) == ("repaired", subject) for one in found):
             report.row(
                 FAULT_TABLE,
                 {
                     "what": what,
                     "told after": round(told, 1),
-                    "mended after": round(now, 1),
+                    "repaired after": round(now, 1),
                     "scripts, ms": round(waker.server_us / 1000),
                     "CPU of the server, ms": round((side.cpu_us() - cpu) / 1000),
                     "longest look, us": round(waker.longest_us),
@@ -91,7 +91,7 @@ def _break(report: Report, side: Side, what: str, break_: Callable[[], str]) -> 
             )
             report.hold(f"seconds until told: {what}", told, most=MOST_SECONDS)
             return
-    raise TimeoutError(f"not mended after {PATIENCE_SECONDS:g} s: {what}")
+    raise TimeoutError(f"not repaired after {PATIENCE_SECONDS:g} s: {what}")
 
 
 def _measure(report: Report, options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Looks at the books again and again while faults strike: they must add up at every look, not only at the end.
+"""Looks at the counts again and again while faults strike: they must add up at every look, not only at the end.
 
 One script reads all at one moment, so that a job between two places can't hide. It also times how long work
 stood still.
@@ -24,7 +24,7 @@ FINAL = ("sent", "failed", "expired", "cancelled", "uncertain", "unreadable")
 # `expiry` holds every job that is not final, `leases` every one that is being called.
 _LOOK = """
 local base = KEYS[1]
-return {redis.call('HGETALL', base .. 'books'), redis.call('ZCARD', base .. 'expiry'),
+return {redis.call('HGETALL', base .. 'counts'), redis.call('ZCARD', base .. 'expiry'),
   redis.call('ZCARD', base .. 'leases'), #ARGV > 0 and redis.call('ZMSCORE', base .. 'expiry', unpack(ARGV)) or {}}
 """
 
@@ -121,14 +121,14 @@ class Sampler:
         """Jobs that are final, and how many of the watched ones are not."""
         seen = self._seen
         reply: list[Any] = self._redis.eval(_LOOK, 2, *self._keys.declared, *watched)
-        books = {name: int(count) for name, count in zip(reply[0][::2], reply[0][1::2], strict=True)}
-        final = sum(books.get(state, 0) for state in FINAL)
-        waiting, leased, accepted = (books.get(name, 0) for name in ("waiting", "leased", "accepted"))
+        counts = {name: int(count) for name, count in zip(reply[0][::2], reply[0][1::2], strict=True)}
+        final = sum(counts.get(state, 0) for state in FINAL)
+        waiting, leased, accepted = (counts.get(name, 0) for name in ("waiting", "leased", "accepted"))
         seen.looks += 1
         self._before = final if self._before is None else self._before
         seen.ended = final - self._before
         if accepted != final + waiting + leased:
             seen.broken.append(f"accepted {accepted}, but final {final} + waiting {waiting} + leased {leased}")
         if (waiting + leased, leased) != (reply[1], reply[2]):
-            seen.broken.append(f"books say {waiting} + {leased}, places hold {reply[1] - reply[2]} + {reply[2]}")
+            seen.broken.append(f"counts say {waiting} + {leased}, places hold {reply[1] - reply[2]} + {reply[2]}")
         return final, sum(score is not None for score in reply[3])

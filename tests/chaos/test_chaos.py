@@ -125,7 +125,7 @@ def test_every_fault_is_drawn_twice_in_a_whole_campaign() -> None:
 
 
 def test_a_fault_that_no_share_draws_can_be_asked_for() -> None:
-    """Slow ones are in a campaign twice and no more, but whoever mends something runs one alone."""
+    """Slow ones are in a campaign twice and no more, but whoever repairs something runs one alone."""
     fault = BY_NAME["store/stopped-30-s"]
 
     assert fault.share == 0

@@ -47,7 +47,7 @@ def test_a_raw_request_takes_our_options_beside_it(chat: OutboundChat) -> None:
 
 
 def test_all_that_is_wrong_is_said_at_once(chat: OutboundChat) -> None:
-    """Mending one fault to meet the next is what people hate about forms."""
+    """Repairing one fault to meet the next is what people hate about forms."""
     with pytest.raises(InvalidJob) as caught:
         chat.enqueue(
             sender="support",

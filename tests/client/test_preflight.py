@@ -25,7 +25,7 @@ def seconds_of(flight: Preflight) -> float:
 def test_a_preflight_refuses_what_the_real_run_refuses_and_stores_nothing(
     chat: OutboundChat, redis: fakeredis.FakeRedis
 ) -> None:
-    """An operator mends the file before anybody is texted."""
+    """An operator repairs the file before anybody is texted."""
     rows: list[Any] = [{"to": number(1)}, {"to": "12"}, {"to": number(2), "text": "x" * 2_000}, "nonsense", {}]
     flight = chat.preflight_batch(rows, sender="support", text="Hello")
 

@@ -62,7 +62,7 @@ def test_a_value_that_is_refused_gives_one_line_with_its_field(values: dict[str,
 
 
 def test_each_fault_has_a_line_of_its_own() -> None:
-    """An operator mends a file once, not once a fault."""
+    """An operator repairs a file once, not once a fault."""
     found = refused({"redis_url": 5, "worker": {"threads": "x"}, "senders": {"support": {}}})
 
     missing = [

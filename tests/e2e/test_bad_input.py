@@ -161,7 +161,7 @@ def test_workers_do_not_start_with_settings_that_can_not_be_used(idle: Harness) 
 def test_a_job_that_can_not_be_sent_is_refused_with_the_reason(
     idle: Harness, options: list[str], code: int, said: str
 ) -> None:
-    """The operator mends what is named and types the command again."""
+    """The operator repairs what is named and types the command again."""
     done = idle.run("send", *options)
 
     assert (done.returncode, done.stdout) == (code, "")
@@ -248,8 +248,8 @@ def test_bad_rows_of_a_csv_go_to_a_file_that_can_be_mended_and_sent_again(stack:
         {**row, "_line": "", "_errors": ""} for row in rows
     ], "what was refused is kept, however often it is sent"
 
-    mended = rejects.read_bytes().replace(b"12025550123", number(3).encode()).replace(b"\xff\xfe", b"mended")
-    (stack.folder / "again.csv").write_bytes(mended.replace(b'"soon"', b'""'))
+    repaired = rejects.read_bytes().replace(b"12025550123", number(3).encode()).replace(b"\xff\xfe", b"repaired")
+    (stack.folder / "again.csv").write_bytes(repaired.replace(b'"soon"', b'""'))
     again = json.loads(stack.run("send-batch", "again.csv", "--sender", "support", "--json").stdout)
     assert (again["receipt"]["accepted"], again["receipt"]["rejected"]) == (3, 2)
 

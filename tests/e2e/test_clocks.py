@@ -58,7 +58,7 @@ def test_it_stops_nobody_else(stack: Harness, ahead: timedelta) -> None:
 
 
 def test_it_goes_on_by_itself_once_its_clock_is_right(stack: Harness) -> None:
-    """The machine is mended by NTP; nobody should have to think of the worker."""
+    """The machine is repaired by NTP; nobody should have to think of the worker."""
     clock = ShiftedClock(stack.folder / "clock", HOUR)
     stack.start_worker(environment=clock.environment)
     wait_until(lambda: "claims nothing until it is right" in stack.logs(), timeout=60, what="its word")

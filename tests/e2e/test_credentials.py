@@ -1,4 +1,4 @@
-"""Credentials that come late or are mended are found by workers that run, and nothing was sent without them."""
+"""Credentials that come late or are repaired are found by workers that run, and nothing was sent without them."""
 
 import threading
 from collections.abc import Iterator

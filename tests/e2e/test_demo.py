@@ -25,7 +25,7 @@ def _tagged(tag: str) -> list[int]:
     return found
 
 
-def test_the_demo_ends_with_exact_books_and_leaves_no_process_behind(stack: Harness) -> None:
+def test_the_demo_ends_with_exact_counts_and_leaves_no_process_behind(stack: Harness) -> None:
     """The first impression: 300 jobs, real workers, faults on the way, and every contact counted once."""
     tag = uuid.uuid4().hex
     process = stack.start([sys.executable, "-m", "outbound_chat.cli", "demo", "--json"], {TAG: tag})

@@ -48,7 +48,7 @@ def client(server: EmbeddedServer, **durability: Any) -> OutboundChat:
 
 def accepted(server: EmbeddedServer) -> int:
     with redis.Redis(port=server.port, decode_responses=True) as bare:
-        return int(bare.hget("oc:{main}:books", "accepted") or 0)
+        return int(bare.hget("oc:{main}:counts", "accepted") or 0)
 
 
 def replica_of(primary: EmbeddedServer, start: Start, name: str) -> EmbeddedServer:

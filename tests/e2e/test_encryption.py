@@ -93,7 +93,7 @@ def test_encryption_is_switched_on_and_off_while_jobs_wait(stack: Harness, first
     assert json.loads(done.stdout)["chat"] == 0
     stored = content_of(stack.server.url)
     assert mixed not in stack.run("doctor").stdout
-    assert ("}:marked:support " in stored) is (then == ON)
+    assert ("}:suppressed_enc:support " in stored) is (then == ON)
     assert ("}:suppressed:support " in stored) is (then != ON)
     assert {entry.number: entry.reason for entry in chat.suppressed(sender="support")} == opted_out
     assert chat.unsuppress([*some, number(5)], sender="support") == 2

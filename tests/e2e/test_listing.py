@@ -31,7 +31,7 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """A stack without a worker."""
     with running_harness(tmp_path_factory.mktemp("list")) as harness:
         yield harness
-        assert harness.books_add_up()
+        assert harness.counts_add_up()
 
 
 def _rows(count: int) -> list[dict[str, str]]:

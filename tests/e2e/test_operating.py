@@ -24,7 +24,7 @@ def _at_rest(stack: Harness, chat: OutboundChat, batch_id: str) -> int:
     return calls
 
 
-def test_a_batch_is_held_released_and_cancelled_in_the_middle_and_the_books_add_up_throughout(stack: Harness) -> None:
+def test_a_batch_is_held_released_and_cancelled_in_the_middle_and_the_counts_add_up_throughout(stack: Harness) -> None:
     """The order of a person reaches every worker at once, and no job is ever in two places or in none."""
     stack.configure(budgets={"main": {"rate": 50.0, "burst": 50}})
     stack.sandbox.configure(rate=50.0, burst=50)
@@ -33,18 +33,18 @@ def test_a_batch_is_held_released_and_cancelled_in_the_middle_and_the_books_add_
     chat = stack.chat()
     receipt = chat.enqueue_batch(_rows(20_000), sender="support", text="Hello")
 
-    def books_add_up() -> bool:
+    def counts_add_up() -> bool:
         batch = chat.batch(receipt.id)
         assert sum(batch.counts.values()) == batch.accepted == 20_000
         return True
 
-    wait_until(lambda: books_add_up() and stack.sandbox.stats().accepted > 100, timeout=60, what="sending")
+    wait_until(lambda: counts_add_up() and stack.sandbox.stats().accepted > 100, timeout=60, what="sending")
     chat.hold(batch=receipt.id, reason="look at it")
-    assert books_add_up()
+    assert counts_add_up()
     assert _at_rest(stack, chat, receipt.id) == chat.batch(receipt.id).counts[JobState.SENT]
     chat.release(batch=receipt.id)
     sent = stack.sandbox.stats().accepted
-    wait_until(lambda: books_add_up() and stack.sandbox.stats().accepted > sent + 50, timeout=60, what="sending again")
+    wait_until(lambda: counts_add_up() and stack.sandbox.stats().accepted > sent + 50, timeout=60, what="sending again")
 
     batch = chat.cancel_batch(receipt.id)
     assert batch.counts[JobState.QUEUED] == 0

@@ -104,7 +104,7 @@ def expire(stack: Harness, *ids: str) -> None:
     with Store(stack.server.url) as store:
         keys = store.keys("main")
         store.redis.zadd(f"{keys.base}expiry", {id_.partition(".")[2]: 1 for id_ in ids})
-        assert store.run(scripts.tend(keys, worker="w", version="v", key_ids=())).expired == len(ids)
+        assert store.run(scripts.maintain(keys, worker="w", version="v", key_ids=())).expired == len(ids)
 
 
 def test_nothing_personal_is_left_when_all_is_final(stack: Harness) -> None:

@@ -44,12 +44,12 @@ def delete(stack: Harness, *patterns: str) -> int:
         return int(store.redis.delete(*names)) if names else 0
 
 
-def mends(stack: Harness) -> int:
-    return stack.findings().get("mended", 0)
+def repairs(stack: Harness) -> int:
+    return stack.findings().get("repaired", 0)
 
 
 def wait_for_mend(stack: Harness) -> None:
-    wait_until(lambda: mends(stack) > 0, timeout=FOUND_SECONDS, what="something put right")
+    wait_until(lambda: repairs(stack) > 0, timeout=FOUND_SECONDS, what="something put right")
 
 
 def times_texted(stack: Harness) -> Counter[str]:
@@ -58,7 +58,7 @@ def times_texted(stack: Harness) -> Counter[str]:
 
 @pytest.mark.parametrize(
     "lost",
-    [("lane:*", "later", "ring:*"), ("lanes", "lane:*")],
+    [("lane:*", "delayed", "ring:*"), ("lanes", "lane:*")],
     ids=["places and lanes", "places and their count"],
 )
 def test_waiting_jobs_whose_keys_were_deleted_are_sent_once(stack: Harness, lost: tuple[str, ...]) -> None:
@@ -85,9 +85,9 @@ def test_waiting_jobs_whose_keys_were_deleted_are_sent_once(stack: Harness, lost
     assert chat.why(tomorrow.id).until == tomorrow.send_at
     assert "put right (" in stack.logs()
     kinds = {event.kind for event in chat.events(since=0).events}
-    assert "mended" in kinds
-    wait_until(lambda: set(stack.findings()) == {"mended"}, timeout=FOUND_SECONDS, what="all faults cleared")
-    assert stack.books_add_up()
+    assert "repaired" in kinds
+    wait_until(lambda: set(stack.findings()) == {"repaired"}, timeout=FOUND_SECONDS, what="all faults cleared")
+    assert stack.counts_add_up()
 
 
 def test_a_call_whose_lease_was_deleted_is_not_made_twice_at_once(stack: Harness) -> None:
@@ -134,12 +134,12 @@ def test_a_lane_whose_hold_was_deleted_goes_on(stack: Harness) -> None:
     chat.hold(sender="support", reason="number is being ported")
     job = chat.enqueue(sender="support", to=number(1), text="Hello")
     with Store(stack.server.url) as store:
-        kept = keys_of(stack, "kept")[0]
+        kept = keys_of(stack, "blocked")[0]
         wait_until(lambda: store.redis.exists(kept), timeout=60, what="the lane behind its gate")
     assert delete(stack, "holds") == 1
 
     assert chat.wait(job.id, timeout=FOUND_SECONDS).state is JobState.SENT
-    assert mends(stack) > 0
+    assert repairs(stack) > 0
 
 
 def test_a_leaked_call_gives_its_place_back(stack: Harness) -> None:
@@ -156,11 +156,11 @@ def test_a_leaked_call_gives_its_place_back(stack: Harness) -> None:
     job = chat.enqueue(sender="support", to=number(1), text="Hello")
 
     assert chat.wait(job.id, timeout=90).state is JobState.SENT
-    assert mends(stack) > 0
+    assert repairs(stack) > 0
 
 
 def tamper_books(store: Store) -> None:
-    store.redis.hincrby(store.keys("main").books, "accepted", 3)
+    store.redis.hincrby(store.keys("main").counts, "accepted", 3)
 
 
 def tamper_leases(store: Store) -> None:
@@ -172,7 +172,7 @@ def tamper_open_jobs(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tamper", "kind"), [(tamper_books, "books"), (tamper_leases, "leases"), (tamper_open_jobs, "job")]
+    ("tamper", "kind"), [(tamper_books, "counts"), (tamper_leases, "leases"), (tamper_open_jobs, "job")]
 )
 def test_books_that_do_not_add_up_are_told_and_left_alone(
     stack: Harness, tamper: Callable[[Store], None], kind: str

@@ -112,7 +112,7 @@ class World:
             assert claimed.webhooks
             for one in claimed.webhooks:
                 result = WebhookResult(name=one.name, host=one.host, outcome="dead", code="status_410", host_is="up")
-                self.store.run(scripts.settle_webhooks(keys, [result], per_host=100))
+                self.store.run(scripts.finish_webhooks(keys, [result], per_host=100))
                 dead.add(f"main.{one.name}")
         return name
 

@@ -37,7 +37,7 @@ def times_texted(stack: Harness) -> Counter[str]:
     return Counter(contact.destination for contact in stack.sandbox.contacts())
 
 
-def books(sentinels: SentinelSet) -> dict[str, int]:
+def counts(sentinels: SentinelSet) -> dict[str, int]:
     with Store(sentinels.url) as store:
         return {state: count for state, count in inspection.counts(store, store.keys("main")).items() if count}
 
@@ -58,7 +58,7 @@ def test_workers_go_on_at_the_new_primary_by_themselves(stack: Harness, sentinel
     assert set(times_texted(stack).values()) == {1}
     assert len(times_texted(stack)) == 1_500
     assert [worker.poll() for worker in workers] == [None, None]
-    assert books(sentinels) == {"accepted": 1_500, "sent": 1_500}
+    assert counts(sentinels) == {"accepted": 1_500, "sent": 1_500}
     # An idle worker must be woken through the broker, which has moved as well.
     wait_until(lambda: not chat._store.redis.zcard("oc:{main}:pumps"), timeout=60, what="an idle worker without a pump")
     job = chat.enqueue(sender="support", to=number(1_500), text="Hello")
@@ -83,7 +83,7 @@ def test_a_ledger_that_goes_back_in_time_texts_nobody_twice(stack: Harness, sent
     assert {job.id: job.contact_id for job in chat.statuses(ids).values() if job} == before
     assert set(times_texted(stack).values()) == {1}
     assert len(times_texted(stack)) == 60
-    assert books(sentinels) == {"accepted": 60, "sent": 60}
+    assert counts(sentinels) == {"accepted": 60, "sent": 60}
 
 
 def test_jobs_that_the_replica_never_had_are_lost(stack: Harness, sentinels: SentinelSet) -> None:
@@ -99,5 +99,5 @@ def test_jobs_that_the_replica_never_had_are_lost(stack: Harness, sentinels: Sen
     assert [chat.statuses([id_])[id_] for id_ in lost] == [None] * 20
     with pytest.raises(UnknownJob):
         chat.status(lost[0])
-    assert books(sentinels) == {"accepted": 1, "sent": 1}
+    assert counts(sentinels) == {"accepted": 1, "sent": 1}
     assert len(times_texted(stack)) == 1

@@ -55,7 +55,7 @@ def test_a_campaign_that_goes_wrong_is_stopped_looked_at_mended_and_goes_on(stac
     assert page.run(*next(commands)).count("The request is invalid") > 3
     assert "AWS refuses a third" in page.run(*next(commands))
 
-    # The cause is mended, and AWS allows more from now on.
+    # The cause is repaired, and AWS allows more from now on.
     worker.terminate()
     assert worker.wait(60) == 0
     stack.configure(budgets={"main": {"rate": 100.0, "burst": 100}})

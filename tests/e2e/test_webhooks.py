@@ -154,7 +154,7 @@ def test_a_worker_that_is_stopped_ends_its_posts_first(stack: Harness, receiver:
 
 
 def test_dead_webhooks_are_listed_and_posted_once_more(stack: Harness, receiver: Receiver) -> None:
-    """After a receiver was mended, nothing it missed is lost."""
+    """After a receiver was repaired, nothing it missed is lost."""
     configure(stack)
     receiver.respond = lambda _: (404, {})
     chat = stack.chat()

@@ -30,7 +30,7 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
             },
         )
         yield harness
-        assert harness.books_add_up()
+        assert harness.counts_add_up()
 
 
 @pytest.mark.parametrize("command", ["status", "wait", "cancel", "why"])
@@ -130,7 +130,7 @@ def test_an_unknown_column_is_answered_with_all_names_that_a_row_may_have(idle: 
 
 
 def test_doctor_tells_what_to_do_where_something_is_to_be_done_and_once(stack: Harness) -> None:
-    """Advice on a line that says ok makes people mend what works."""
+    """Advice on a line that says ok makes people repair what works."""
     stack.start_worker()
     stack.chat().wait(stack.chat().enqueue(sender="support", to=number(1), text="Hello").id, timeout=60)
     checks = json.loads(stack.run("doctor", "--json").stdout)

@@ -29,13 +29,13 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
-    """The stack; the books must add up at the end."""
+    """The stack; the counts must add up at the end."""
     with running_harness(tmp_path_factory.mktemp("examples")) as stack:
         stack.configure(senders={"demo": sender(endpoint_url=stack.sandbox.url)})
         (stack.folder / "examples").symlink_to(EXAMPLES)
         stack.start_worker()
         yield stack
-        assert stack.books_add_up()
+        assert stack.counts_add_up()
         assert stack.findings() == {}
 
 

@@ -56,7 +56,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service for all tests of a module; whoever needs a worker starts it."""
     with running_harness(tmp_path_factory.mktemp("http")) as stack:
         yield start_service(stack)
-        assert stack.books_add_up()
+        assert stack.counts_add_up()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         make_key(stack)
         yield start_service(stack)
         assert "Traceback" not in stack.logs()
-        assert stack.books_add_up()
+        assert stack.counts_add_up()
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with running_harness(tmp_path_factory.mktemp("auth")) as stack:
         yield _stage(stack)
         assert "Traceback" not in stack.logs()
-        assert stack.books_add_up()
+        assert stack.counts_add_up()
 
 
 def _stage(stack: Harness) -> Stage:

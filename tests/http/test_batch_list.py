@@ -19,7 +19,7 @@ def listing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         make_key(stack)
         yield start_service(stack)
         assert "Traceback" not in stack.logs()
-        assert stack.books_add_up()
+        assert stack.counts_add_up()
 
 
 def _pages(http: httpx.Client, **params: Any) -> Iterator[dict[str, Any]]:

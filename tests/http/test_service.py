@@ -84,7 +84,7 @@ def _check_an_outage(stack: Harness) -> None:
     with contextlib.ExitStack() as ends, service.client() as http:
         ends.callback(stack.server.stop)
         wait_until(lambda: http.get("/readyz").status_code == 200, timeout=TIMEOUT, what="the service to recover")
-        assert stack.books_add_up()
+        assert stack.counts_add_up()
 
 
 def test_a_redis_that_hangs_is_said_too_and_the_same_key_gives_the_same_job(stack: Harness) -> None:

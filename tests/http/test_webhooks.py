@@ -64,7 +64,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield _stage(stack, receiver)
         assert "Traceback" not in stack.logs()
         assert "secret-in-the-url" not in stack.logs()
-        assert stack.books_add_up()
+        assert stack.counts_add_up()
 
 
 def _stage(stack: Harness, receiver: Receiver) -> Stage:

@@ -114,7 +114,7 @@ def test_it_refuses_when_told_to_as_a_policy_does(sandbox: SandboxClient, make_q
     assert quotas.get_service_quota(ServiceCode="connect", QuotaCode=RATE)["Quota"]["Value"] == 2.0
 
 
-def test_asking_takes_nothing_from_the_rate_and_is_not_booked(
+def test_asking_takes_nothing_from_the_rate_and_is_not_recorded(
     timed_sandbox: Callable[[SandboxOptions], tuple[SandboxClient, Callable[[timedelta], None]]],
     make_quotas: MakeQuotas,
     make_connect: Callable[..., Any],

@@ -28,7 +28,7 @@ class Held:
 Snapshot = dict[str, Held]
 """All keys of the budget, by name without their common part."""
 
-PARTS = ("lane", "timed", "again")
+PARTS = ("lane", "timed", "retry")
 """Zsets of a lane."""
 ORDER_DIGITS = 16
 """Of a single job's number, which leads its members of `timed` and `again`."""
@@ -44,10 +44,10 @@ _READ = {
 
 
 def check(ledger: Ledger) -> Snapshot:
-    """Fails on broken books, a key that is not listed or has the wrong lifetime, and a move that is not allowed."""
+    """Fails on broken counts, a key that is not listed or has the wrong lifetime, and a move that is not allowed."""
     held = _snapshot(ledger)
     heads = heads_of(held)
-    _check_books(held, heads)
+    _check_counts(held, heads)
     _check_places(held, heads)
     _check_ring(held)
     _check_lanes(held)
@@ -90,10 +90,10 @@ def _numbers(book: dict[str, str]) -> Counter[str]:
     return Counter({field: int(value) for field, value in book.items() if value.lstrip("-").isdigit()})
 
 
-def _check_books(held: Snapshot, heads: dict[str, list[Any]]) -> None:
-    books = {"": _numbers(held["books"].value)} if "books" in held else {}
-    books |= {name.removeprefix("b:"): _numbers(held[name].value) for name in held if name.startswith("b:")}
-    for batch, book in books.items():
+def _check_counts(held: Snapshot, heads: dict[str, list[Any]]) -> None:
+    counts = {"": _numbers(held["counts"].value)} if "counts" in held else {}
+    counts |= {name.removeprefix("b:"): _numbers(held[name].value) for name in held if name.startswith("b:")}
+    for batch, book in counts.items():
         assert book["accepted"] == sum(book[field] for field in COUNTED), book
         states = Counter(head[Field.STATE] for id_, head in heads.items() if id_.startswith(batch))
         counted = {"queued": book["waiting"], "sending": book["leased"], **{state: book[state] for state in ENDS}}
@@ -111,9 +111,9 @@ def _has_jobs(held: Snapshot, lane: str) -> bool:
 
 
 def _check_places(held: Snapshot, heads: dict[str, list[Any]]) -> None:
-    """Every open job stands in one place: a part of its lane or the leases; every lane: ring, `later` or a gate."""
+    """Every open job stands in one place: a part of its lane or the leases; every lane: ring, `delayed` or a gate."""
     waiting: set[str] = set()
-    kept: dict[str, str] = held["kept"].value if "kept" in held else {}
+    kept: dict[str, str] = held["blocked"].value if "blocked" in held else {}
     assert all(_has_jobs(held, lane) for lane in kept)
     for name in held:
         part, _, lane = name.partition(":")
@@ -122,9 +122,9 @@ def _check_places(held: Snapshot, heads: dict[str, list[Any]]) -> None:
             ids = {id_of(part, batch, member) for member in _members(held, name)}
             assert not ids & waiting, f"jobs stand in two parts of {lane}"
             waiting |= ids
-            places = ["later", f"ring:{priority}:{tenant}"]
+            places = ["delayed", f"ring:{priority}:{tenant}"]
             if scope := kept.get(lane):
-                places.append(f"kept:{scope}:{priority}:{tenant}")
+                places.append(f"blocked:{scope}:{priority}:{tenant}")
             assert sum(lane in _members(held, place) for place in places) == 1, lane
             assert (lane in _members(held, places[-1])) or not scope, lane
     assert waiting == {id_ for id_, head in heads.items() if head[Field.STATE] == "queued"}
@@ -137,12 +137,15 @@ def _check_ring(held: Snapshot) -> None:
     of_tenants = {name for name in held if re.fullmatch(r"ring:\d:.*", name)}
     tenants = {f"ring:{p}:{tenant}" for p in (1, 2, 3) for tenant in _members(held, f"ring:{p}")}
     assert tenants == of_tenants
-    gates = {name for name in held if re.fullmatch(r"kept:[^:]+:[^:]+:\d:.*", name)}
+    gates = {name for name in held if re.fullmatch(r"blocked:[^:]+:[^:]+:\d:.*", name)}
     behind = {
-        f"{name}:{tenant}" for name in held if re.fullmatch(r"kept:[^:]+:[^:]+:\d", name) for tenant in held[name].value
+        f"{name}:{tenant}"
+        for name in held
+        if re.fullmatch(r"blocked:[^:]+:[^:]+:\d", name)
+        for tenant in held[name].value
     }
     assert gates == behind
-    for name in [*of_tenants, *gates, "later"]:
+    for name in [*of_tenants, *gates, "delayed"]:
         for lane in _members(held, name):
             if lane.startswith("@"):
                 continue
@@ -150,7 +153,7 @@ def _check_ring(held: Snapshot) -> None:
 
 
 def _check_lanes(held: Snapshot) -> None:
-    """The count of each lane is what the lane holds, and what can't be mended is gone."""
+    """The count of each lane is what the lane holds, and what can't be repaired is gone."""
     jobs: Counter[str] = Counter()
     for name in held:
         part, _, lane = name.partition(":")

@@ -18,6 +18,7 @@ from outbound_chat.store.scripts import (
     Empty,
     Finding,
     KeyUse,
+    Maintained,
     NewJob,
     NotOpen,
     Opened,
@@ -26,7 +27,6 @@ from outbound_chat.store.scripts import (
     Released,
     Result,
     Submitted,
-    Tended,
 )
 from outbound_chat.store.scripts._loader import load_script
 
@@ -319,12 +319,12 @@ class Ledger:
     def leave(self, *, pump: str = PUMP, warm: bool = False, unanswered: str = "") -> str:
         return self.run(scripts.leave(self.keys, pump=pump, warm=warm, unanswered=unanswered))
 
-    def tend(self, *, worker: str = "worker-1", version: str = "v1", key_ids: Sequence[str] = ()) -> Tended:
-        return self.run(scripts.tend(self.keys, worker=worker, version=version, key_ids=key_ids))
+    def maintain(self, *, worker: str = "worker-1", version: str = "v1", key_ids: Sequence[str] = ()) -> Maintained:
+        return self.run(scripts.maintain(self.keys, worker=worker, version=version, key_ids=key_ids))
 
     def look(self) -> list[Finding]:
         """What a look of the reconciler finds; it does not wait until the next one is due."""
-        self.redis.hdel(self.key("walk"), "next_ms", "looked_ms")
+        self.redis.hdel(self.key("scan"), "next_ms", "looked_ms")
         return list(self.store.run(scripts.reconcile(self.keys, lease_ms=LEASE_MS)).found)
 
     def reconcile(self) -> list[Finding]:
@@ -333,16 +333,16 @@ class Ledger:
         quiet = 0
         while quiet < QUIET_LOOKS:
             latest = self.look()
-            in_haste = self.redis.hget(self.key("walk"), "fast") == "1"
+            in_haste = self.redis.hget(self.key("scan"), "fast") == "1"
             quiet = 0 if latest or in_haste else quiet + 1
             found += latest
         self.watch()
         return found
 
-    def lose_leases(self) -> Tended:
+    def lose_leases(self) -> Maintained:
         """Lets all leases run out, and the waker look."""
         self.run_out("leases")
-        return self.tend()
+        return self.maintain()
 
     def key(self, name: str) -> str:
         return self.keys.base + name
@@ -384,18 +384,18 @@ class Ledger:
 
     def asked(self) -> str:
         """Nonce of the request for a pump that stands; empty: none does."""
-        return str(self.redis.get(self.key("asked")) or "")
+        return str(self.redis.get(self.key("pump_asked")) or "")
 
     def forget_request(self) -> None:
         """Lets the time pass in which a pump that was asked for should have come."""
-        self.redis.delete(self.key("asked"))
+        self.redis.delete(self.key("pump_asked"))
 
     def shift_bucket(self, by_ms: float) -> None:
         """Moves the time at which the bucket was last counted; later than now is a backward step of the clock."""
         at_ms = float(self.redis.hget(self.key("bucket"), "at_ms"))
         self.redis.hset(self.key("bucket"), "at_ms", f"{at_ms + by_ms:.3f}")
 
-    def books(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Counts of the budget that are not zero."""
         return {field: count for field, count in inspection.counts(self.store, self.keys).items() if count}
 

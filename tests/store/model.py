@@ -206,7 +206,7 @@ class Model:
             return
         for other in self.due():
             if other.lane == job.lane and not self.over(other):
-                assert job.part in {other.part, "again"}, f"{job} goes before the retry {other}"
+                assert job.part in {other.part, "retry"}, f"{job} goes before the retry {other}"
                 assert other.part != job.part or other.turn >= job.turn, f"{job} goes before {other}"
 
     def _begin(self, job: Job, claim: str) -> None:
@@ -292,7 +292,7 @@ class Model:
             return self.conclude(job, "cancelled")
         if job.maybe_sent and due > job.maybe_sent + HORIZON_MS:
             return self.conclude(job, "uncertain")
-        job.state, job.claim, job.due, job.part = "queued", "", due, "again"
+        job.state, job.claim, job.due, job.part = "queued", "", due, "retry"
         if not job.tried and due <= self.now:
             job.part, job.due = "lane", job.send_at or job.created
         return None
@@ -305,7 +305,7 @@ class Model:
             job.cancel = True
         return job.state
 
-    def tended(self) -> tuple[int, int]:
+    def maintained(self) -> tuple[int, int]:
         """How many leases were lost, and how many jobs expired."""
         for hold in self.system.values():
             hold.until = min(hold.until, self.now + hold.wait)

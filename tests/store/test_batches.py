@@ -104,7 +104,7 @@ def test_jobs_of_an_unknown_batch_are_refused(ledger: Ledger) -> None:
     assert ledger.submit(new_job(f"{Lane.parse(name).batch}-1"), lane=name, watched=False) == NotOpen(closed=False)
     assert ledger.close_batch(name) == "gone"
     assert ledger.run(scripts.read_batch(ledger.keys, Lane.parse(name).batch)) is None
-    assert ledger.books() == {}
+    assert ledger.counts() == {}
 
 
 def test_jobs_for_a_closed_batch_are_refused(ledger: Ledger) -> None:

@@ -38,7 +38,7 @@ def test_a_job_that_waits_for_another_attempt_is_cancelled_at_once(ledger: Ledge
     ledger.attempt("retry", code="unreachable", delay_ms=HOUR_MS)
 
     assert ledger.cancel(local_id) == "cancelled"
-    assert not [key for key in ledger.names() if key.startswith(("lane:", "timed:", "again:"))]
+    assert not [key for key in ledger.names() if key.startswith(("lane:", "timed:", "retry:"))]
 
 
 def test_of_a_job_that_is_being_called_only_a_flag_is_set(ledger: Ledger) -> None:
@@ -88,7 +88,7 @@ def test_cancelling_twice_changes_nothing(ledger: Ledger) -> None:
     (local_id,) = ledger.add(1)
 
     assert [ledger.cancel(local_id), ledger.cancel(local_id)] == ["cancelled", "cancelled"]
-    assert ledger.books() == {"accepted": 1, "cancelled": 1}
+    assert ledger.counts() == {"accepted": 1, "cancelled": 1}
 
 
 def test_an_unknown_job_is_gone(ledger: Ledger) -> None:
@@ -191,9 +191,9 @@ def test_a_waker_goes_on_with_an_order_whose_giver_died(ledger: Ledger) -> None:
     name = ledger.open_batch()
     ledger.add(1_200, lane=name, watched=False)
     ledger.run(scripts.cancel_many(ledger.keys, scope=f"batch:{Lane.parse(name).batch}", first=True))
-    assert 0 <= ledger.tend().next_ms < 1_000, "it looks again soon"
+    assert 0 <= ledger.maintain().next_ms < 1_000, "it looks again soon"
     for _ in range(5):
-        ledger.tend()
+        ledger.maintain()
 
     assert ledger.batch(name).cancelled == 1200
     assert ledger.holds() == []

@@ -35,7 +35,7 @@ def test_a_claim_that_is_repeated_gives_the_same_jobs_and_takes_tokens_once(ledg
     assert isinstance(first, Claimed)
     assert isinstance(second, Claimed)
     assert (second.jobs, second.pace_ms, second.wakeup) == (first.jobs, first.pace_ms, first.wakeup)
-    assert ledger.books() == {"accepted": 5, "waiting": 3, "leased": 2}
+    assert ledger.counts() == {"accepted": 5, "waiting": 3, "leased": 2}
     assert len(ledger.take(5).jobs) == 3
 
 
@@ -90,8 +90,8 @@ def test_a_budget_nobody_configured_gives_nothing(bare_ledger: Ledger) -> None:
     bare_ledger.add(1)
 
     assert isinstance(bare_ledger.claim(), Unconfigured)
-    assert bare_ledger.books() == {"accepted": 1, "waiting": 1}
-    assert not bare_ledger.tend().wakeup
+    assert bare_ledger.counts() == {"accepted": 1, "waiting": 1}
+    assert not bare_ledger.maintain().wakeup
 
 
 def test_configuring_tells_the_version_that_stood_before(bare_ledger: Ledger) -> None:
@@ -122,7 +122,7 @@ def test_lanes_that_are_not_due_are_out_of_the_ring(ledger: Ledger) -> None:
         ledger.add(1, lane=lane(tenant=f"tenant-{tenant}"), send_at_ms=ledger.now_ms() + HOUR_MS)
     (due,) = ledger.add(1)
 
-    assert ledger.redis.zcard(ledger.key("later")) == 20
+    assert ledger.redis.zcard(ledger.key("delayed")) == 20
     assert ledger.redis.zrange(ledger.key("ring:2"), 0, -1) == [""]
     assert ledger.take().ids == [due]
     answer = ledger.claim()
@@ -177,7 +177,7 @@ def test_many_expired_jobs_at_the_head_of_a_lane_do_not_hide_one_that_is_due(led
         assert answer.until_ms == 0, "the ledger says that nothing is due"
     assert isinstance(answer, Claimed)
     assert [job.local_id for job in answer.jobs] == [alive]
-    assert ledger.books()["expired"] == expired
+    assert ledger.counts()["expired"] == expired
 
 
 def test_a_claim_past_the_allowance_is_paced_and_not_empty(ledger: Ledger) -> None:

@@ -31,7 +31,7 @@ def lose(ledger: Ledger) -> str:
 
 
 def test_failed_and_uncertain_jobs_are_listed_by_state_and_code_the_newest_first(ledger: Ledger) -> None:
-    """What failed for one cause is mended together."""
+    """What failed for one cause is repaired together."""
     refused = fail(ledger, "refused", 3)
     exhausted = fail(ledger, "unreachable", 2)
     uncertain = lose(ledger)
@@ -94,7 +94,7 @@ def test_a_job_is_replayed_once(ledger: Ledger) -> None:
     first = ledger.replay(old, local_id="new-1")
     assert ledger.replay(old, local_id="new-1") == first
     assert ledger.replay(old) == scripts.Replayed("replayed", "new-1")
-    assert ledger.books()["accepted"] == 2
+    assert ledger.counts()["accepted"] == 2
 
 
 def test_an_expired_token_needs_force(ledger: Ledger) -> None:
@@ -103,7 +103,7 @@ def test_an_expired_token_needs_force(ledger: Ledger) -> None:
     since = ledger.now_ms() - 7 * DAY_MS
     ledger.rewrite(old, {Field.MAYBE_SENT: since})
     assert ledger.replay(old) == scripts.Replayed("unprotected", str(since))
-    assert ledger.books()["accepted"] == 1
+    assert ledger.counts()["accepted"] == 1
 
     assert ledger.replay(old, force=True).outcome == "ok"
     (job,) = ledger.take().jobs
@@ -143,7 +143,7 @@ def test_a_contact_that_comes_late_takes_the_job_off_the_list(ledger: Ledger) ->
 def test_a_replay_wakes_a_pump(ledger: Ledger) -> None:
     """As any new job."""
     (old,) = fail(ledger)
-    ledger.redis.delete(ledger.key("pumps"), ledger.key("asked"), ledger.key("wake"))
+    ledger.redis.delete(ledger.key("pumps"), ledger.key("pump_asked"), ledger.key("wake"))
     ledger.replay(old)
 
     assert ledger.redis.exists(ledger.key("wake"))
@@ -203,4 +203,4 @@ def test_a_row_whose_batch_is_forgotten_can_not_be_replayed(ledger: Ledger) -> N
 
     with pytest.raises(NotReplayable, match="no request"):
         chat.replay(f"{BUDGET}.{row}")
-    assert ledger.books()["accepted"] == 1
+    assert ledger.counts()["accepted"] == 1

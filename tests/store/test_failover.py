@@ -125,14 +125,14 @@ def test_a_wait_for_the_disk_finds_the_new_primary_and_says_what_it_lost(pair: P
 
     async def walk() -> list[Standing]:
         store = AsyncStore(pair.url, seconds=PATIENCE)
-        await asyncio.gather(*(store.run(scripts.confirm(KEYS)) for _ in range(THREADS)))
+        await asyncio.gather(*(store.run(scripts.check_durable(KEYS)) for _ in range(THREADS)))
         await asyncio.to_thread(pair.fail_over)
         found = await asyncio.gather(*(store.run(confirm(kept)) for _ in range(THREADS)))
         await store.close()
         return found
 
     def confirm(local_id: str) -> ScriptCall[Standing]:
-        return scripts.confirm(KEYS, local_ids=[local_id], timeout_ms=int(PATIENCE * 1000), replicas=1)
+        return scripts.check_durable(KEYS, local_ids=[local_id], timeout_ms=int(PATIENCE * 1000), replicas=1)
 
     with Store(pair.url, seconds=PATIENCE) as store:
         store.run(submit_one(kept))

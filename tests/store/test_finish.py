@@ -23,7 +23,7 @@ def test_a_sent_job_has_its_contact_and_loses_its_request(ledger: Ledger) -> Non
 
 
 def test_a_failed_job_says_why_and_keeps_its_request(ledger: Ledger) -> None:
-    """A person looks at it, mends the cause, and has it sent again."""
+    """A person looks at it, repairs the cause, and has it sent again."""
     ledger.add(1)
     local_id, word = ledger.attempt(
         "failed", code="refused", aws_code="InvalidRequestException", message="No such flow", request_id="request-1"
@@ -58,7 +58,7 @@ def test_a_job_waits_for_its_next_attempt(ledger: Ledger) -> None:
     due = ledger.job(local_id).next_attempt_at
     assert due is not None
     assert before + HOUR_MS <= due.timestamp() * 1000 <= ledger.now_ms() + HOUR_MS + 1
-    assert ledger.redis.zrange(ledger.key("later"), 0, -1) == [lane()]
+    assert ledger.redis.zrange(ledger.key("delayed"), 0, -1) == [lane()]
 
 
 @pytest.mark.parametrize("outcome", ["not_called", "retry", "snooze"])
@@ -106,7 +106,7 @@ def test_many_results_are_recorded_in_one_call(ledger: Ledger) -> None:
     unknown = Result(local_id="01JD2Y8Q6ZK4X0B7V5N3M1C9TR", claim=taken.claim, outcome=Outcome.SENT)
 
     assert ledger.run(scripts.finish(ledger.keys, [*results, unknown])) == ["sent", "queued", "failed", "gone"]
-    assert ledger.books() == {"accepted": 3, "sent": 1, "waiting": 1, "failed": 1}
+    assert ledger.counts() == {"accepted": 3, "sent": 1, "waiting": 1, "failed": 1}
 
 
 @pytest.mark.parametrize("outcome", ["sent", "retry", "snooze", "not_called", "failed"])
@@ -116,11 +116,11 @@ def test_finishing_twice_changes_nothing(ledger: Ledger, outcome: str) -> None:
     local_id, claim = ledger.take_one()
     contact = "contact-1" if outcome == "sent" else ""
     ledger.finish(local_id, claim, outcome, contact_id=contact, delay_ms=HOUR_MS)
-    record, books = ledger.raw(local_id), ledger.books()
+    record, counts = ledger.raw(local_id), ledger.counts()
     word = ledger.finish(local_id, claim, outcome, contact_id=contact, delay_ms=HOUR_MS)
 
     assert word == ("sent" if outcome == "sent" else "stale")
-    assert (ledger.raw(local_id), ledger.books()) == (record, books)
+    assert (ledger.raw(local_id), ledger.counts()) == (record, counts)
 
 
 @pytest.mark.parametrize("outcome", ["retry", "snooze", "not_called", "failed"])
@@ -130,10 +130,10 @@ def test_a_claim_that_lost_its_lease_changes_nothing(ledger: Ledger, outcome: st
     local_id, lost = ledger.take_one()
     ledger.lose_leases()
     assert ledger.take_one()[0] == local_id
-    record, books = ledger.raw(local_id), ledger.books()
+    record, counts = ledger.raw(local_id), ledger.counts()
 
     assert ledger.finish(local_id, lost, outcome) == "stale"
-    assert (ledger.raw(local_id), ledger.books()) == (record, books)
+    assert (ledger.raw(local_id), ledger.counts()) == (record, counts)
 
 
 def test_a_late_contact_is_recorded_while_the_job_waits(ledger: Ledger) -> None:
@@ -144,7 +144,7 @@ def test_a_late_contact_is_recorded_while_the_job_waits(ledger: Ledger) -> None:
 
     assert ledger.finish(local_id, claim, "sent", contact_id="contact-1") == "sent"
     assert ledger.job(local_id).contact_id == "contact-1"
-    assert ledger.books() == {"accepted": 1, "sent": 1}
+    assert ledger.counts() == {"accepted": 1, "sent": 1}
 
 
 def test_a_late_contact_is_recorded_while_another_claim_calls(ledger: Ledger) -> None:
@@ -157,7 +157,7 @@ def test_a_late_contact_is_recorded_while_another_claim_calls(ledger: Ledger) ->
     assert ledger.finish(local_id, late, "sent", contact_id="contact-1") == "sent"
     assert ledger.finish(local_id, other, "retry", code="no_answer", maybe_sent=True) == "stale"
     assert ledger.finish(local_id, other, "sent", contact_id="contact-1") == "sent"
-    assert ledger.books() == {"accepted": 1, "sent": 1}
+    assert ledger.counts() == {"accepted": 1, "sent": 1}
 
 
 def test_a_late_contact_is_recorded_after_the_job_ended_uncertain(ledger: Ledger) -> None:
@@ -184,7 +184,7 @@ def test_two_contacts_of_one_job_are_counted(ledger: Ledger) -> None:
 
     assert ledger.finish(local_id, late, "sent", contact_id="contact-2") == "sent"
     assert ledger.job(local_id).contact_id == "contact-1"
-    assert ledger.books() == {"accepted": 1, "sent": 1, "doubled": 1}
+    assert ledger.counts() == {"accepted": 1, "sent": 1, "doubled": 1}
 
 
 def test_the_end_of_a_job_is_published(ledger: Ledger) -> None:

@@ -202,7 +202,7 @@ def test_a_script_and_what_follows_it_are_sent_together_either_way(admin: redis.
     with Store(url(admin), seconds=PATIENCE) as store:
         for local_id in "ab":
             submit(store, local_id)
-            standing = store.run(scripts.confirm(store.keys("main"), local_ids=[local_id], timeout_ms=100))
+            standing = store.run(scripts.check_durable(store.keys("main"), local_ids=[local_id], timeout_ms=100))
             assert not standing.lost
             admin.function_flush()
 

@@ -34,9 +34,9 @@ def pass_time(ledger: Ledger, number: str = "n-1", *, seconds: float) -> None:
 
 
 def try_gates(ledger: Ledger) -> None:
-    for member, _ in ledger.redis.zrange(ledger.key("later"), 0, -1, withscores=True):
+    for member, _ in ledger.redis.zrange(ledger.key("delayed"), 0, -1, withscores=True):
         if member.startswith("@"):
-            ledger.redis.zadd(ledger.key("later"), {member: 1})
+            ledger.redis.zadd(ledger.key("delayed"), {member: 1})
 
 
 def test_a_number_carries_so_many_parts_a_second(clocked: ClockedLedger) -> None:
@@ -179,7 +179,7 @@ def test_many_batches_of_the_same_time_are_due_at_once(ledger: Ledger) -> None:
     for _ in range(250):
         ledger.add(1, lane=ledger.open_batch(), watched=False, send_at_ms=ledger.now_ms() + HOUR_MS)
     for part in ledger.names():
-        if part == "later" or part.startswith("timed:"):
+        if part == "delayed" or part.startswith("timed:"):
             ledger.run_out(part)
 
     assert len(taken(ledger, wanted=500)) >= 200
@@ -290,10 +290,10 @@ def test_jobs_behind_a_gate_expire_and_are_cancelled(ledger: Ledger, limit: dict
     assert taken(ledger) == []
 
     ledger.redis.zadd(ledger.key("expiry"), {expires: 1})
-    ledger.tend()
+    ledger.maintain()
     assert ledger.state(expires).value == "expired"
     assert [ledger.cancel(id_) for id_ in cancelled] == ["cancelled", "cancelled"]
-    assert not ledger.redis.exists(ledger.key("kept"))
+    assert not ledger.redis.exists(ledger.key("blocked"))
 
 
 def test_a_weight_gives_a_tenant_more_turns(ledger: Ledger) -> None:
@@ -322,7 +322,7 @@ def test_many_lanes_behind_a_gate_come_back_when_it_opens(ledger: Ledger) -> Non
         ledger.add(1, lane=lane(tenant=f"t{tenant}"), watched=False)
     ledger.hold("sender:sms")
     assert taken(ledger) == []
-    assert len(ledger.redis.hkeys(ledger.key("kept"))) == 40
+    assert len(ledger.redis.hkeys(ledger.key("blocked"))) == 40
 
     ledger.release("sender:sms")
     ids: list[str] = []

@@ -35,9 +35,9 @@ def probe_is_due(ledger: Ledger) -> None:
         if name.startswith("system:"):
             until = f'"until_ms":{int(_hold_until(kept))}'
             ledger.redis.hset(ledger.key("holds"), name, kept.replace(until, '"until_ms":1'))
-    for member in ledger.redis.zrange(ledger.key("later"), 0, -1):
+    for member in ledger.redis.zrange(ledger.key("delayed"), 0, -1):
         if member.startswith("@"):
-            ledger.redis.zadd(ledger.key("later"), {member: 1})
+            ledger.redis.zadd(ledger.key("delayed"), {member: 1})
 
 
 def _hold_until(kept: str) -> float:
@@ -56,7 +56,7 @@ def test_a_persons_hold_stops_its_jobs_and_no_others(ledger: Ledger, scope: str)
     assert ledger.hold(scope, "wrong text") == "ok"
     if scope == "budget":
         assert blocked(ledger) == "wrong text"
-        assert not ledger.tend().wakeup
+        assert not ledger.maintain().wakeup
     else:
         assert ledger.take().ids == others
         assert blocked(ledger) == f"hold {scope}"
@@ -81,7 +81,7 @@ def test_held_jobs_expire_and_can_be_cancelled(ledger: Ledger) -> None:
     ledger.hold("sender:sms")
     blocked(ledger)
     ledger.redis.zadd(ledger.key("expiry"), {ids[0]: 1})
-    ledger.tend()
+    ledger.maintain()
 
     assert ledger.state(ids[0]).value == "expired"
     assert ledger.cancel(ids[1]) == "cancelled"
@@ -92,11 +92,11 @@ def test_new_jobs_of_a_held_sender_wake_nobody(ledger: Ledger) -> None:
     ledger.add(1)
     ledger.hold("sender:sms")
     blocked(ledger)
-    ledger.redis.delete(ledger.key("pumps"), ledger.key("asked"), ledger.key("wake"))
+    ledger.redis.delete(ledger.key("pumps"), ledger.key("pump_asked"), ledger.key("wake"))
     ledger.add(1)
 
     assert not ledger.redis.exists(ledger.key("wake"))
-    assert not ledger.tend().wakeup
+    assert not ledger.maintain().wakeup
 
 
 def test_a_release_brings_a_pump(ledger: Ledger) -> None:
@@ -104,7 +104,7 @@ def test_a_release_brings_a_pump(ledger: Ledger) -> None:
     ledger.add(1)
     ledger.hold("budget")
     blocked(ledger)
-    ledger.redis.delete(ledger.key("pumps"), ledger.key("asked"), ledger.key("wake"))
+    ledger.redis.delete(ledger.key("pumps"), ledger.key("pump_asked"), ledger.key("wake"))
     ledger.release("budget")
 
     assert ledger.redis.exists(ledger.key("wake"))
@@ -143,7 +143,7 @@ def test_one_other_job_probes_and_a_contact_ends_the_hold(ledger: Ledger) -> Non
 
 
 def test_a_probe_that_fails_doubles_the_wait_up_to_five_minutes(clocked: ClockedLedger) -> None:
-    """Whoever mends it at noon waits no more than five minutes."""
+    """Whoever repairs it at noon waits no more than five minutes."""
     clocked.add(20)
     hold_by_call(clocked)
     waits = []
@@ -263,7 +263,7 @@ def test_the_hold_of_a_batch_that_was_never_closed_ends_when_the_batch_is_forgot
     ledger.redis.delete(ledger.key(f"b:{batch}"))
 
     assert [hold.scope for hold in ledger.holds()] == ["sender"], "also while no worker runs"
-    ledger.tend()
+    ledger.maintain()
     assert ledger.redis.hlen(ledger.key("holds")) == 1
 
 

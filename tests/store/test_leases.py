@@ -30,10 +30,10 @@ def test_a_lease_runs_out_by_the_servers_clock(clocked: ClockedLedger) -> None:
     clocked.add(1)
     clocked.claim(lease_ms=30)
 
-    first = clocked.tend()
+    first = clocked.maintain()
     assert (first.lost, first.next_ms) == (0, 30)
     clocked.clock.now_ms += first.next_ms
-    assert clocked.tend().lost == 1
+    assert clocked.maintain().lost == 1
 
 
 def test_a_lease_that_runs_is_left_alone(ledger: Ledger) -> None:
@@ -41,7 +41,7 @@ def test_a_lease_that_runs_is_left_alone(ledger: Ledger) -> None:
     ledger.add(1)
     ledger.take_one()
 
-    assert ledger.tend().lost == 0
+    assert ledger.maintain().lost == 0
     assert is_empty(ledger.claim())
 
 
@@ -63,7 +63,7 @@ def test_renewing_keeps_a_lease(ledger: Ledger) -> None:
 
     assert ledger.renew(leased) == Renewed(1, wakeup="")
     assert ledger.redis.zscore(ledger.key("leases"), leased[0]) > ledger.now_ms() + LEASE_MS - 5_000
-    assert ledger.tend().lost == 0
+    assert ledger.maintain().lost == 0
 
 
 def test_a_lost_lease_stays_lost(ledger: Ledger) -> None:
@@ -93,10 +93,10 @@ def test_many_lost_leases_are_ended_in_several_looks(ledger: Ledger) -> None:
     ledger.take(150)
     ledger.run_out("leases")
 
-    first = ledger.tend()
+    first = ledger.maintain()
     assert (first.lost, first.next_ms) == (100, 0)
-    assert ledger.tend().lost == 50
-    assert ledger.books() == {"accepted": 150, "waiting": 150}
+    assert ledger.maintain().lost == 50
+    assert ledger.counts() == {"accepted": 150, "waiting": 150}
 
 
 def test_a_job_expires_where_it_waits(ledger: Ledger) -> None:
@@ -106,20 +106,20 @@ def test_a_job_expires_where_it_waits(ledger: Ledger) -> None:
     (local_id,) = ledger.add(1, lane=name, send_at_ms=now + HOUR_MS, expires_ms=now + DAY_MS)
     ledger.run_out("expiry")
 
-    assert ledger.tend().expired == 1
+    assert ledger.maintain().expired == 1
     assert ledger.state(local_id) is JobState.EXPIRED
     assert ledger.request(local_id) == ""
-    assert ledger.books() == {"accepted": 1, "expired": 1}
+    assert ledger.counts() == {"accepted": 1, "expired": 1}
 
 
 def test_expiry_comes_by_the_servers_clock(clocked: ClockedLedger) -> None:
     """A promotion that ends at noon is not sent at one."""
     (local_id,) = clocked.add(1, expires_ms=clocked.now_ms() + 40)
 
-    first = clocked.tend()
+    first = clocked.maintain()
     assert (first.expired, first.next_ms) == (0, 40)
     clocked.clock.now_ms += first.next_ms
-    assert clocked.tend().expired == 1
+    assert clocked.maintain().expired == 1
     assert clocked.state(local_id) is JobState.EXPIRED
 
 
@@ -140,7 +140,7 @@ def test_a_claim_never_gives_an_expired_job(ledger: Ledger) -> None:
     (alive,) = ledger.add(1)
 
     assert ledger.take().ids == [alive]
-    assert ledger.books() == {"accepted": 2, "expired": 1, "leased": 1}
+    assert ledger.counts() == {"accepted": 2, "expired": 1, "leased": 1}
 
 
 def test_an_expired_job_takes_no_token(ledger: Ledger) -> None:
@@ -159,12 +159,12 @@ def test_a_job_does_not_expire_while_it_is_called(ledger: Ledger) -> None:
     ledger.rewrite(local_id, {Field.EXPIRES: 1})
     ledger.run_out("expiry")
 
-    found = ledger.tend()
+    found = ledger.maintain()
     assert (found.expired, ledger.state(local_id)) == (0, JobState.SENDING)
     assert 0 < found.next_ms <= 1000
     ledger.finish(local_id, claim, "retry", code="unreachable")
     ledger.run_out("expiry")
-    assert ledger.tend().expired == 1
+    assert ledger.maintain().expired == 1
 
 
 @pytest.mark.parametrize("due_ms", [0, HOUR_MS])
@@ -172,16 +172,16 @@ def test_expiry_takes_a_lane_out_of_the_ring(ledger: Ledger, due_ms: int) -> Non
     """A lane without jobs would cost every claim a look."""
     ledger.add(1, lane=lane(tenant="acme"), send_at_ms=ledger.now_ms() + due_ms if due_ms else 0)
     ledger.run_out("expiry")
-    ledger.tend()
+    ledger.maintain()
 
-    assert not [key for key in ledger.names() if key.startswith(("lane:", "timed:", "ring:", "later"))]
+    assert not [key for key in ledger.names() if key.startswith(("lane:", "timed:", "ring:", "delayed"))]
 
 
 def test_the_waker_leaves_its_name_and_version(ledger: Ledger) -> None:
     """`doctor` tells from it which workers live and whether their settings agree."""
     ledger.redis.zadd(ledger.keys.workers, {"worker-0 v0": ledger.now_ms() - 61_000})
-    ledger.tend(worker="worker-1", version="v1")
-    ledger.tend(worker="worker-2", version="v2")
+    ledger.maintain(worker="worker-1", version="v1")
+    ledger.maintain(worker="worker-2", version="v2")
 
     assert ledger.redis.zrange(ledger.keys.workers, 0, -1) == ["worker-1 v1", "worker-2 v2"]
 
@@ -192,12 +192,12 @@ def test_a_clock_that_steps_back_stops_neither_leases_nor_pumps_nor_numbers(ledg
     ledger.add(2)
     taken = ledger.take(1)
     assert is_empty(ledger.claim())
-    ledger.tend()
+    ledger.maintain()
     for index in ("leases", "pumps"):
         for member, score in ledger.redis.zrange(ledger.key(index), 0, -1, withscores=True):
             ledger.redis.zadd(ledger.key(index), {member: score + HOUR_MS})
     ledger.redis.hset(ledger.key("bucket"), "looked_ms", ledger.now_ms() + HOUR_MS)
-    ledger.tend()
+    ledger.maintain()
 
     ends = ledger.redis.zscore(ledger.key("leases"), taken.ids[0])
     assert ends <= ledger.now_ms() + LEASE_MS

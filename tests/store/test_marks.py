@@ -54,7 +54,7 @@ def test_a_sealed_job_is_suppressed_by_its_mark(ledger: Ledger) -> None:
     assert looks(ledger) == {free: False}
     assert ledger.state(listed) is JobState.FAILED
     assert take_off(ledger, MARK, OTHER_MARK) == Unlisted(other=False, removed=[True, False])
-    assert "marked:sms" not in ledger.names(), "and with the list the name of its key"
+    assert "suppressed_enc:sms" not in ledger.names(), "and with the list the name of its key"
 
 
 @pytest.mark.parametrize(

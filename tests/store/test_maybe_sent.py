@@ -80,14 +80,14 @@ def test_cancelled_while_called_becomes_uncertain(ledger: Ledger) -> None:
     assert ledger.finish(local_id, claim, "retry", code="unreachable") == "uncertain"
 
 
-@pytest.mark.parametrize("found_by", ["tend", "claim"])
+@pytest.mark.parametrize("found_by", ["maintain", "claim"])
 def test_expired_becomes_uncertain(ledger: Ledger, found_by: str) -> None:
     """Whoever finds it, the word is the same."""
     local_id = maybe_sent_job(ledger)
     ledger.rewrite(local_id, {Field.EXPIRES: 1})
     ledger.run_out("expiry")
-    if found_by == "tend":
-        assert ledger.tend().expired == 1
+    if found_by == "maintain":
+        assert ledger.maintain().expired == 1
     else:
         assert is_empty(ledger.claim())
 

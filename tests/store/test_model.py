@@ -282,8 +282,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def wait(self) -> None:
         """Lets time pass until the waker has to look again."""
-        self.tend()
-        self._move_clock(max(0, self.ledger.tend().next_ms))
+        self.maintain()
+        self._move_clock(max(0, self.ledger.maintain().next_ms))
 
     @precondition(lambda self: self.last_claims)
     @rule(pump=pumps)
@@ -366,16 +366,16 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger_is_what_the_model_says()
         late, self.made = self.made, []
         self._move_clock(LEASE_MS)
-        self.tend()
+        self.maintain()
         self._claim(pump, wanted)
         self._finish([self._result(call, fields) for call in late])
 
     # Wakers, people and the clock
 
     @rule()
-    def tend(self) -> None:
-        lost, expired = self.model.tended()
-        answer = self.ledger.tend()
+    def maintain(self) -> None:
+        lost, expired = self.model.maintained()
+        answer = self.ledger.maintain()
         assert (answer.lost, answer.expired) == (lost, expired)
 
     @rule(scope=scopes, pick=picks)
@@ -470,22 +470,22 @@ class LedgerMachine(RuleBasedStateMachine):
             self._release(scope)
         self._move_clock(max(0, self.model.latest - self.model.now))
         for _ in range(100 + 20 * len(self.model.of_state(*OPEN))):
-            if not self.model.of_state(*OPEN) and not self.ledger.redis.exists(self.ledger.key("later")):
+            if not self.model.of_state(*OPEN) and not self.ledger.redis.exists(self.ledger.key("delayed")):
                 break
-            self.tend()
+            self.maintain()
             until = self._claim("p1", 10)
             if until is None:
                 held = [call for call in self.made if self.model.jobs[call.local_id].claim == call.claim]
                 self._finish([self._result(call, {"outcome": "sent"}) for call in held])
                 self.made = []
             else:
-                waits = [wait for wait in (until, self.ledger.tend().next_ms) if wait >= 0]
+                waits = [wait for wait in (until, self.ledger.maintain().next_ms) if wait >= 0]
                 self._move_clock(max(1, min(waits, default=0)))
             self.ledger_is_what_the_model_says()
             assert until is None or waits or not self.model.of_state(*OPEN), "nothing is left to wait for"
         assert self.model.of_state(*OPEN) == []
         left = [name.partition(":")[0] for name in self.ledger.names()]
-        assert not {"lane", "timed", "again", "kept", "ring", "later", "leases", "expiry"} & set(left)
+        assert not {"lane", "timed", "retry", "blocked", "ring", "delayed", "leases", "expiry"} & set(left)
 
 
 def most_tokens(rate: float, burst: int) -> float:
@@ -535,8 +535,8 @@ def test_whatever_happens_the_ledger_is_what_the_model_says(clocked: ClockedLedg
     run_state_machine_as_test(lambda: LedgerMachine(clocked), settings=profile)  # type: ignore[arg-type]
 
 
-def test_the_list_may_let_a_batch_go_before_its_book(clocked: ClockedLedger) -> None:
-    """Its book lives by the server's clock, which no test moves on."""
+def test_the_list_may_let_a_batch_go_before_its_record(clocked: ClockedLedger) -> None:
+    """Its record lives by the server's clock, which no test moves on."""
     clocked.redis.flushall()
     clocked.clock.now_ms = clocked.clock.latest_ms = START_MS
     first, second = clocked.open_batch(), clocked.open_batch()

@@ -13,7 +13,7 @@ from .ledger import DAY_MS, HOUR_MS, Ledger
 def pull_forward(ledger: Ledger) -> None:
     """Makes all scheduled jobs due, while their records still say that they lie ahead."""
     for name in ledger.names():
-        if name == "later" or name.startswith("timed:"):
+        if name == "delayed" or name.startswith("timed:"):
             ledger.run_out(name)
 
 
@@ -42,7 +42,7 @@ def leave_scheduled(ledger: ClockedLedger) -> None:
     ledger.cancel(local_id)
     (local_id,) = ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
     ledger.run_out("expiry")
-    ledger.tend()
+    ledger.maintain()
     ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
     pull_forward(ledger)
     ledger.attempt("sent", contact_id="contact-1")
@@ -56,7 +56,7 @@ def leave_queued(ledger: Ledger) -> None:
     ledger.cancel(ledger.add(1)[0])
     ledger.add(1)
     ledger.run_out("expiry")
-    ledger.tend()
+    ledger.maintain()
     ledger.finish(*lost_job(ledger), "sent", contact_id="contact-1")
     ledger.cancel(lost_job(ledger)[0])
     ledger.add(1)
@@ -111,7 +111,7 @@ def test_no_job_leaves_its_end(ledger: Ledger) -> None:
         ledger.renew((local_id, claim))
         ledger.redis.zadd(ledger.key("leases"), {local_id: 1})
         ledger.redis.zadd(ledger.key("expiry"), {local_id: 1})
-        ledger.tend()
+        ledger.maintain()
         for outcome in ("retry", "snooze", "not_called", "failed"):
             assert ledger.finish(local_id, claim, outcome, delay_ms=DAY_MS) == "stale"
     assert {local_id: ledger.state(local_id) for local_id in ends} == states

@@ -40,7 +40,7 @@ def test_a_claim_leaves_it_waiting(ledger: Ledger) -> None:
     assert [job.local_id for job in answer.jobs] == ids[1:]
     assert answer.newer == 1
     assert {ids[0]: ledger.raw(ids[0])} == kept
-    assert ledger.books() == {"accepted": 3, "waiting": 1, "leased": 2}
+    assert ledger.counts() == {"accepted": 3, "waiting": 1, "leased": 2}
     assert ledger.names().count("unreadable") == 0
     due = ledger.redis.zscore(ledger.key(f"timed:{name}"), "11")
     assert 0 < due - ledger.now_ms() <= 1_000
@@ -81,17 +81,17 @@ def test_its_lease_is_left_to_newer_wakers(ledger: Ledger) -> None:
     taken = ledger.take()
     kept = make_newer(ledger, ids[0])
     ledger.run_out("leases")
-    tended = ledger.tend()
+    maintained = ledger.maintain()
 
-    assert tended.lost == 1
-    assert tended.next_ms >= 1_000
+    assert maintained.lost == 1
+    assert maintained.next_ms >= 1_000
     assert ledger.raw(ids[0]) == kept[ids[0]]
     assert ledger.redis.zrange(ledger.key("leases"), 0, -1) == [ids[0]]
     assert ledger.renew((ids[0], taken.claim)).leases == 0
     assert ledger.finish(ids[0], taken.claim, "sent", contact_id="contact-1") == "newer"
     assert ledger.leave(unanswered=taken.claim) is not None
     assert ledger.raw(ids[0]) == kept[ids[0]]
-    assert ledger.books() == {"accepted": 2, "waiting": 1, "leased": 1}
+    assert ledger.counts() == {"accepted": 2, "waiting": 1, "leased": 1}
     make_ours(ledger, ids[0])
 
 
@@ -105,7 +105,7 @@ def test_more_of_them_than_one_look_takes_hide_no_lost_lease(ledger: Ledger) -> 
     ledger.take(1)
     ledger.redis.zadd(ledger.key("leases"), {old: 2})
 
-    assert ledger.tend().lost == 1
+    assert ledger.maintain().lost == 1
     make_ours(ledger, *ids)
 
 
@@ -114,9 +114,9 @@ def test_it_expires_by_newer_wakers_alone(ledger: Ledger) -> None:
     ids = ledger.add(2, watched=False)
     kept = make_newer(ledger, ids[0])
     ledger.run_out("expiry")
-    tended = ledger.tend()
+    maintained = ledger.maintain()
 
-    assert (tended.expired, tended.next_ms >= 1_000) == (1, True)
+    assert (maintained.expired, maintained.next_ms >= 1_000) == (1, True)
     assert ledger.raw(ids[0]) == kept[ids[0]]
     assert ledger.redis.zrange(ledger.key("expiry"), 0, -1) == [ids[0]]
     make_ours(ledger, ids[0])
@@ -150,12 +150,12 @@ def test_an_order_to_cancel_stands_until_newer_wakers_see_to_it(ledger: Ledger) 
 
     assert sum(ledger.cancel_many(scope)) == 2
     assert ledger.raw(ids[0]) == kept[ids[0]]
-    assert ledger.books() == {"accepted": 3, "waiting": 1, "cancelled": 2}
+    assert ledger.counts() == {"accepted": 3, "waiting": 1, "cancelled": 2}
     assert isinstance(ledger.claim(), Empty)
-    assert ledger.tend().next_ms != 20
+    assert ledger.maintain().next_ms != 20
     make_ours(ledger, ids[0])
-    ledger.tend()
-    assert ledger.books() == {"accepted": 3, "cancelled": 3}
+    ledger.maintain()
+    assert ledger.counts() == {"accepted": 3, "cancelled": 3}
     assert ledger.batch(name).final_at != 0
 
 
@@ -168,7 +168,7 @@ def test_once_it_can_be_read_it_is_sent_as_if_nothing_had_been(ledger: Ledger) -
     )
     make_ours(ledger, local_id)
     ledger.run_out(f"timed:{LANE}")
-    ledger.run_out("later")
+    ledger.run_out("delayed")
     claimed, claim = ledger.take_one()
     ledger.finish(claimed, claim, "sent", contact_id="contact-1")
 

@@ -63,15 +63,15 @@ def test_a_clock_that_steps_back_changes_no_order(clocked: ClockedLedger) -> Non
 
 def test_jobs_that_came_while_the_clock_was_ahead_need_not_wait(clocked: ClockedLedger) -> None:
     """Nobody asked for a time, so none can lie ahead: neither a claim nor anybody who asks takes them for later."""
-    clocked.tend()
+    clocked.maintain()
     clocked.clock.now_ms += HOUR_MS
     ids = one_by_one(clocked, 3)
     clocked.clock.now_ms -= HOUR_MS
-    clocked.tend()
+    clocked.maintain()
 
     answer = OutboundChat(store=clocked.store, key_prefix=PREFIX).why(f"{BUDGET}.{ids[0]}")
     assert (answer.reason, answer.position) == ("next", 0)
-    assert clocked.tend().wakeup or clocked.asked()
+    assert clocked.maintain().wakeup or clocked.asked()
     assert claimed(clocked) == ids
 
 
@@ -80,20 +80,20 @@ def test_a_hold_that_began_while_the_clock_was_ahead_lasts_no_longer(clocked: Cl
     """Nor does the wait after a probe that decided nothing: nobody asked for the time of the step."""
     one_by_one(clocked, 3)
     clocked.clock.now_ms += HOUR_MS
-    clocked.tend()
+    clocked.maintain()
     clocked.attempt("hold", delay_ms=WAIT_MS, scope="sender:sms", code="credentials")
     if outcome == "retry":
         clocked.clock.now_ms += WAIT_MS
         clocked.attempt("retry", delay_ms=0)
     assert claimed(clocked) == []
     clocked.clock.now_ms -= HOUR_MS
-    clocked.tend()
+    clocked.maintain()
 
     (hold,) = clocked.holds()
     assert hold.probe_at
     assert clocked.now_ms() <= to_ms(hold.probe_at) <= clocked.now_ms() + WAIT_MS
     clocked.clock.now_ms += WAIT_MS
-    clocked.tend()
+    clocked.maintain()
     assert len(claimed(clocked)) == 1, "the probe"
 
 
@@ -172,10 +172,10 @@ def test_jobs_that_wait_for_the_morning_keep_their_order(clocked: ClockedLedger)
 def test_what_lived_while_the_clock_was_ahead_is_not_taken_for_alive(clocked: ClockedLedger) -> None:
     """`doctor` would blame a worker's clock, and count workers that ended, until that hour comes."""
     clocked.clock.now_ms += HOUR_MS
-    clocked.run(scripts.tend(clocked.keys, worker="wrong", version="v1", skew_ms=-HOUR_MS))
+    clocked.run(scripts.maintain(clocked.keys, worker="wrong", version="v1", skew_ms=-HOUR_MS))
     assert inspection.skewed_workers(clocked.store, clocked.keys) == {"wrong": -HOUR_MS / 1000}
     clocked.clock.now_ms -= HOUR_MS
-    clocked.tend()
+    clocked.maintain()
 
     assert inspection.skewed_workers(clocked.store, clocked.keys) == {}
     assert inspection.worker_versions(clocked.store, clocked.keys).keys() == {"worker-1"}
@@ -197,9 +197,9 @@ def test_webhooks_of_jobs_that_ended_while_the_clock_was_ahead_are_posted(clocke
     for _ in range(2):
         clocked.attempt("sent", contact_id="c-1")
     (lost,) = posted()
-    clocked.tend()
+    clocked.maintain()
     clocked.clock.now_ms -= HOUR_MS - 1_000
-    clocked.tend()
+    clocked.maintain()
 
     names = {lost}
     while names_now := set(posted()):

@@ -12,7 +12,7 @@ def test_a_budget_tells_its_jobs_its_pace_and_the_oldest_job_that_is_due(ledger:
     ledger.add(1, lane=LANE)
     (job,) = ledger.jobs(ledger.redis.zrange(f"{ledger.keys.base}lane:{LANE}", 0, -1)).values()
     ledger.submit(new_job(send_at_ms=int(job.created_at.timestamp() * 1000) + HOUR_MS), lane=LANE)
-    ledger.run(scripts.tend(ledger.keys, worker="w", version="v1"))
+    ledger.run(scripts.maintain(ledger.keys, worker="w", version="v1"))
     status = ledger.run(scripts.read_budget(ledger.keys, []))
 
     assert (status.accepted, status.counts["waiting"], status.counts["leased"], status.workers) == (2, 2, 0, 1)

@@ -46,8 +46,8 @@ garbage = pytest.mark.parametrize("kind", GARBAGE)
 
 
 @garbage
-def test_a_batch_whose_book_is_lost_stops_no_other_job(ledger: Ledger, kind: str) -> None:
-    """Its rows are claimed, so that a worker ends them with a reason; the budget's own books stay right."""
+def test_a_batch_whose_record_is_lost_stops_no_other_job(ledger: Ledger, kind: str) -> None:
+    """Its rows are claimed, so that a worker ends them with a reason; the budget's own counts stay right."""
     batch = ledger.open_batch()
     rows = ledger.add(2, lane=batch, watched=False)
     other = ledger.add(1, watched=False)
@@ -57,8 +57,8 @@ def test_a_batch_whose_book_is_lost_stops_no_other_job(ledger: Ledger, kind: str
     assert sorted(taken.ids) == sorted(rows + other)
     for local_id in taken.ids:
         assert ledger.finish(local_id, taken.claim, "failed", code="unreadable_request") == "failed"
-    assert ledger.books() == {"accepted": 3, "failed": 3}
-    ledger.tend()
+    assert ledger.counts() == {"accepted": 3, "failed": 3}
+    ledger.maintain()
 
 
 @garbage
@@ -95,7 +95,7 @@ def test_what_its_rows_share_is_known_to_be_lost(ledger: Ledger, kind: str) -> N
 
 
 @garbage
-def test_a_batch_whose_book_is_lost_can_be_neither_cancelled_nor_held(ledger: Ledger, kind: str) -> None:
+def test_a_batch_whose_record_is_lost_can_be_neither_cancelled_nor_held(ledger: Ledger, kind: str) -> None:
     """An order for it must not stay and stop the waker at every look."""
     batch = ledger.open_batch()
     ledger.add(1, lane=batch, watched=False)
@@ -103,7 +103,7 @@ def test_a_batch_whose_book_is_lost_can_be_neither_cancelled_nor_held(ledger: Le
     overwrite(ledger, f"b:{Lane.parse(batch).batch}", kind)
 
     ledger.run(scripts.cancel_many(ledger.keys, scope=scope, first=True))
-    ledger.tend()
+    ledger.maintain()
     assert len(ledger.take(10).ids) == 1
 
 
@@ -117,7 +117,7 @@ def test_an_idempotency_key_that_cannot_be_read_refuses_its_job_alone(ledger: Le
     assert isinstance(submitted, scripts.Submitted)
     assert [(other.index, other.same, other.local_id) for other in submitted.others] == [(1, False, "")]
     assert ledger.take(10).ids == [jobs[0].local_id, jobs[2].local_id]
-    assert ledger.books() == {"accepted": 2, "leased": 2}
+    assert ledger.counts() == {"accepted": 2, "leased": 2}
 
 
 @garbage
@@ -127,9 +127,9 @@ def test_settings_that_cannot_be_read_count_as_none_and_are_written_again(ledger
     overwrite(ledger, "settings", kind)
 
     assert isinstance(ledger.claim(), scripts.Unconfigured)
-    assert not ledger.tend().configured
+    assert not ledger.maintain().configured
     ledger.configure()
-    assert ledger.tend().configured
+    assert ledger.maintain().configured
     assert ledger.take().ids == ids
 
 
@@ -151,9 +151,9 @@ def test_limits_that_cannot_be_read_let_nothing_out_until_they_are_written_again
 
     if kind != "hash":
         assert isinstance(ledger.claim(), scripts.Empty)
-        assert not ledger.tend().configured
+        assert not ledger.maintain().configured
     ledger.configure(senders={"sms": {"concurrency": 5}, "chat": {}})
-    ledger.tend()
+    ledger.maintain()
     assert sorted(ledger.take().ids) == sorted(ids)
 
 
@@ -185,7 +185,7 @@ def test_a_hold_that_cannot_be_read_holds_its_scope_alone(ledger: Ledger, owner:
     for local_id in taken.ids:
         ledger.finish(local_id, taken.claim, "sent", contact_id="contact-1")
     ledger.release("sender:sms")
-    ledger.tend()
+    ledger.maintain()
     assert set(ledger.take().ids) <= set(ids)
     assert [hold for hold in ledger.holds() if hold.owner == "person"] == []
 
@@ -201,7 +201,7 @@ def test_holds_that_cannot_be_read_at_all_hold_the_budget(ledger: Ledger, kind: 
     assert isinstance(answer, scripts.Held)
     assert "can't be read" in answer.reason
     assert ledger.finish(first, claim, "hold", code="access_denied", scope="sender:sms", delay_ms=1000) == "queued"
-    ledger.tend()
+    ledger.maintain()
     with pytest.raises(StoreError, match="another program wrote it; outbound-chat doctor names it"):
         ledger.holds()
     ledger.redis.delete(ledger.key("holds"))
@@ -254,21 +254,21 @@ def test_a_pace_that_cannot_be_read_is_learned_anew(ledger: Ledger, kind: str) -
     first, claim = ledger.take_one() if ledger.add(2, watched=False) else ("", "")
     overwrite(ledger, "bucket", kind)
 
-    ledger.tend()
+    ledger.maintain()
     assert ledger.finish(first, claim, "sent", contact_id="contact-1") == "sent"
     assert len(ledger.take().ids) == 1
-    assert ledger.books() == {"accepted": 2, "leased": 1, "sent": 1}
+    assert ledger.counts() == {"accepted": 2, "leased": 1, "sent": 1}
 
 
 @garbage
-def test_books_that_cannot_be_read_stop_no_job(ledger: Ledger, kind: str) -> None:
+def test_counts_that_cannot_be_read_stop_no_job(ledger: Ledger, kind: str) -> None:
     """The counts are gone, and `doctor` says so; the jobs are not."""
     ledger.add(2, watched=False)
-    overwrite(ledger, "books", kind)
+    overwrite(ledger, "counts", kind)
 
     first, claim = ledger.take_one()
     assert ledger.finish(first, claim, "sent", contact_id="contact-1") == "sent"
-    ledger.tend()
+    ledger.maintain()
 
 
 @garbage
@@ -291,7 +291,7 @@ def test_the_limits_that_configure_writes_can_all_be_read(ledger: Ledger) -> Non
         assert len(ledger.take(1).ids) == 1, given
 
 
-LISTS = ("suppressed:sms", "marked:sms")
+LISTS = ("suppressed:sms", "suppressed_enc:sms")
 lists = pytest.mark.parametrize("name", LISTS)
 
 
@@ -316,7 +316,7 @@ def test_a_suppression_list_that_cannot_be_read_lets_none_of_its_sender_out_unse
 def test_a_list_of_marks_without_the_name_of_its_key_is_of_another_key(ledger: Ledger) -> None:
     """Its marks can't be told from those that would never fit."""
     (own,) = ledger.add(1, watched=False)
-    overwrite(ledger, "marked:sms", "hash")
+    overwrite(ledger, "suppressed_enc:sms", "hash")
 
     assert {job.local_id: job.look for job in ledger.take().jobs} == {own: True}
     call = scripts.read_suppressed(ledger.keys, sender="sms", key_id="key-id", names=["mark"])
@@ -340,7 +340,7 @@ def test_what_is_to_be_forgotten_begins_anew_and_stops_no_end(ledger: Ledger, ki
     first, claim = ledger.take_one() if ledger.add(1, watched=False) else ("", "")
     overwrite(ledger, "forget", kind)
 
-    ledger.tend()
+    ledger.maintain()
     assert ledger.finish(first, claim, "failed", code="refused") == "failed"
     assert ledger.redis.zrange(ledger.key("forget"), 0, -1) == [f"j:{first}"]
 
@@ -351,7 +351,7 @@ def test_a_name_to_be_forgotten_that_is_none_goes(ledger: Ledger, member: str) -
     ledger.redis.set(ledger.key("b:text"), "x")
     ledger.redis.zadd(ledger.key("forget"), {member: 1})
 
-    ledger.tend()
+    ledger.maintain()
     assert not ledger.redis.exists(ledger.key("forget"))
 
 

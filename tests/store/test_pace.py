@@ -36,7 +36,7 @@ def test_the_pace_tells_rate_savings_workers_and_holds(ledger: Ledger) -> None:
     ledger.add(1)
     ledger.attempt("sent", contact_id="contact-1")
     ledger.redis.hset(ledger.key("bucket"), mapping={"rate": "7.5", "known": "7.5"})
-    ledger.tend()
+    ledger.maintain()
     ledger.hold("sender:sms", "number is being ported")
     pace = pace_of(ledger)
 
@@ -119,7 +119,7 @@ def test_a_number_and_its_parts_and_open_chats_are_told(ledger: Ledger) -> None:
     ledger.claim()
     pace = pace_of(ledger, name)
 
-    assert ledger.redis.hlen(ledger.key("kept")) > 0
+    assert ledger.redis.hlen(ledger.key("blocked")) > 0
     assert (pace.own.number, pace.own.number_rate) == ("n-1", 0.5)
     assert [(one.tenant, one.number) for one in pace.rivals] == [("other", "n-1")]
     assert pace.chats

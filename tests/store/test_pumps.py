@@ -101,9 +101,9 @@ def test_nobody_is_asked_while_the_next_call_is_far(ledger: Ledger) -> None:
 
     assert not ledger.renew().wakeup
     assert not ledger.leave()
-    assert not ledger.tend().wakeup
+    assert not ledger.maintain().wakeup
     ledger.shift_bucket(-59_500)
-    assert ledger.tend().wakeup
+    assert ledger.maintain().wakeup
 
 
 def test_a_busy_pump_asks_for_another_when_work_is_due(ledger: Ledger) -> None:
@@ -138,7 +138,7 @@ def test_a_busy_pump_stays_alive_by_renewing(ledger: Ledger) -> None:
     ledger.configure(max_pumps=1, version="v2")
     ledger.renew()
 
-    assert not ledger.tend().wakeup
+    assert not ledger.maintain().wakeup
 
 
 def test_a_pump_that_signed_off_keeps_its_leases_and_not_its_place(ledger: Ledger) -> None:
@@ -149,7 +149,7 @@ def test_a_pump_that_signed_off_keeps_its_leases_and_not_its_place(ledger: Ledge
     ledger.run_out("pumps")
 
     assert ledger.renew((taken.ids[0], taken.claim), load="left") == Renewed(1, wakeup="")
-    assert ledger.tend().wakeup
+    assert ledger.maintain().wakeup
 
 
 def test_the_last_pump_gets_a_successor_whatever_was_asked_for_before(ledger: Ledger) -> None:
@@ -176,7 +176,7 @@ def test_a_pump_that_comes_on_an_old_request_is_dismissed(ledger: Ledger) -> Non
     ledger.add(5)
     old = ledger.asked()
     ledger.forget_request()
-    new = ledger.tend().wakeup
+    new = ledger.maintain().wakeup
     assert old != new
     ledger.claim(pump="pump-1", nonce=new, wanted=1)
 
@@ -190,7 +190,7 @@ def test_a_pump_that_comes_on_an_old_request_works_when_nobody_else_does(ledger:
     ledger.add(5)
     old = ledger.asked()
     ledger.forget_request()
-    new = ledger.tend().wakeup
+    new = ledger.maintain().wakeup
 
     assert isinstance(ledger.claim(pump="pump-1", nonce=old, wanted=1), Claimed)
     assert ledger.claim(pump="pump-2", nonce=new) == Dismissed()
@@ -202,11 +202,11 @@ def test_an_old_request_brings_no_pump_once_a_later_one_has(ledger: Ledger) -> N
     nonces = [ledger.asked()]
     for _ in range(3):
         ledger.forget_request()
-        nonces.append(ledger.tend().wakeup)
+        nonces.append(ledger.maintain().wakeup)
     ledger.claim(pump="pump-1", nonce=nonces[0], wanted=1)
     successor = ledger.leave(pump="pump-1")
     ledger.forget_request()
-    latest = ledger.tend().wakeup
+    latest = ledger.maintain().wakeup
 
     assert [ledger.claim(pump=nonce, nonce=nonce) for nonce in nonces] == [Dismissed()] * 4
     assert isinstance(ledger.claim(pump="pump-2", nonce=successor, wanted=1), Claimed)
@@ -243,14 +243,16 @@ def test_each_unanswered_request_doubles_the_time_to_the_next(ledger: Ledger) ->
     waits = []
     for _ in range(5):
         ledger.forget_request()
-        tended, wait_ms = ledger.at_once(scripts.tend(ledger.keys, worker="w", version="v1", key_ids=()), "asked")
-        assert tended.wakeup
+        maintained, wait_ms = ledger.at_once(
+            scripts.maintain(ledger.keys, worker="w", version="v1", key_ids=()), "pump_asked"
+        )
+        assert maintained.wakeup
         waits.append(wait_ms)
 
     assert waits == [4_000, 8_000, 16_000, 30_000, 30_000]
     ledger.claim(first=True, wanted=1)
     leave = scripts.leave(ledger.keys, pump=PUMP, warm=False, unanswered="")
-    assert ledger.at_once(leave, "asked")[1] == 2_000, "a pump came"
+    assert ledger.at_once(leave, "pump_asked")[1] == 2_000, "a pump came"
 
 
 def test_unanswered_requests_for_one_more_pump_grow_rare_too(ledger: Ledger) -> None:
@@ -260,7 +262,7 @@ def test_unanswered_requests_for_one_more_pump_grow_rare_too(ledger: Ledger) -> 
     waits = []
     for _ in range(6):
         ledger.forget_request()
-        renewed, wait_ms = ledger.at_once(renewal(ledger), "asked")
+        renewed, wait_ms = ledger.at_once(renewal(ledger), "pump_asked")
         assert renewed.wakeup
         waits.append(wait_ms)
 
@@ -275,8 +277,8 @@ def test_a_request_for_one_more_does_not_stand_in_the_way_of_one_that_is_needed(
     assert ledger.renew().wakeup
     ledger.run_out("pumps")
 
-    assert ledger.tend().wakeup
-    assert not ledger.tend().wakeup
+    assert ledger.maintain().wakeup
+    assert not ledger.maintain().wakeup
 
 
 def test_a_leaving_pump_hands_back_the_jobs_of_a_claim_it_got_no_answer_to(ledger: Ledger) -> None:
@@ -289,7 +291,7 @@ def test_a_leaving_pump_hands_back_the_jobs_of_a_claim_it_got_no_answer_to(ledge
     for _ in range(2):
         ledger.leave(unanswered="lost")
 
-    assert ledger.books() == {"accepted": 4, "waiting": 3, "leased": 1}
+    assert ledger.counts() == {"accepted": 4, "waiting": 3, "leased": 1}
     assert ledger.redis.zrange(ledger.key("leases"), 0, -1) == called.ids
     later = ledger.take(4, pump="pump-2")
     assert {*later.ids, *called.ids} == set(ids)
@@ -307,7 +309,7 @@ def test_a_leaving_pump_hands_back_nothing_that_another_claim_holds(ledger: Ledg
     ledger.leave(unanswered="lost")
 
     assert ledger.head(taken.ids[0])[Field.CLAIM] == taken.claim
-    assert ledger.books() == {"accepted": 1, "leased": 1}
+    assert ledger.counts() == {"accepted": 1, "leased": 1}
 
 
 def test_a_claim_that_reaches_redis_after_its_pump_has_left_takes_nothing(ledger: Ledger) -> None:
@@ -318,7 +320,7 @@ def test_a_claim_that_reaches_redis_after_its_pump_has_left_takes_nothing(ledger
     answer = ledger.claim(claim_id="late")
     assert isinstance(answer, Claimed)
     assert answer.jobs == ()
-    assert ledger.books() == {"accepted": 3, "waiting": 3}
+    assert ledger.counts() == {"accepted": 3, "waiting": 3}
 
 
 def test_a_pump_that_leaves_lets_nobody_burst(ledger: Ledger) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from outbound_chat.model.consistency import MENDED, TOLD, FindingKind
+from outbound_chat.model.consistency import REPAIRED, REPORTED, FindingKind
 from outbound_chat.model.jobs import JobState, Priority
 from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import EventKind
@@ -25,7 +25,7 @@ def audit(ledger: Ledger) -> set[tuple[str, str]]:
     """Kind and subject of all that an audit of the open jobs and lanes finds."""
     jobs = [name.removeprefix("j:") for name in ledger.names() if name.startswith("j:")]
     lanes = sorted(
-        {name.partition(":")[2] for name in ledger.names() if name.startswith(("lane:", "timed:", "again:"))}
+        {name.partition(":")[2] for name in ledger.names() if name.startswith(("lane:", "timed:", "retry:"))}
     )
     lanes = sorted({*lanes, *ledger.redis.hkeys(ledger.key("lanes"))})
     asked = [scripts.audit(ledger.keys, what="budget", names=[])]
@@ -38,8 +38,8 @@ def audit(ledger: Ledger) -> set[tuple[str, str]]:
 
 def test_every_finding_is_either_mended_or_told() -> None:
     """A kind without a sentence would stop the waker's log."""
-    assert MENDED.keys() | TOLD.keys() == set(FindingKind)
-    assert not MENDED.keys() & TOLD.keys()
+    assert REPAIRED.keys() | REPORTED.keys() == set(FindingKind)
+    assert not REPAIRED.keys() & REPORTED.keys()
 
 
 def test_a_healthy_ledger_gives_no_finding(ledger: Ledger) -> None:
@@ -55,7 +55,7 @@ def test_a_healthy_ledger_gives_no_finding(ledger: Ledger) -> None:
 
     assert ledger.reconcile() == []
     assert audit(ledger) == set()
-    assert "mended" not in ledger.books()
+    assert "repaired" not in ledger.counts()
 
 
 @pytest.mark.parametrize("due_ms", [0, HOUR_MS])
@@ -71,9 +71,9 @@ def test_a_job_missing_from_its_lane_gets_its_place_back(ledger: Ledger, *, of_b
     assert audit(ledger) == {("no_place", ids[1]), ("lane", name)}
 
     found = words(ledger.reconcile())
-    assert found == [("fault", "lane", name), ("mended", "no_place", ids[1]), ("cleared", "lane", name)]
+    assert found == [("fault", "lane", name), ("repaired", "no_place", ids[1]), ("cleared", "lane", name)]
     assert ledger.redis.zrange(part, 0, -1, withscores=True) == places
-    assert ledger.books() == {"accepted": 3, "waiting": 3, "mended": 1}
+    assert ledger.counts() == {"accepted": 3, "waiting": 3, "repaired": 1}
     assert audit(ledger) == set()
 
 
@@ -81,11 +81,11 @@ def test_a_job_that_waits_for_another_call_gets_its_place_back(ledger: Ledger) -
     """Its backoff still counts."""
     ledger.add(1)
     local_id, _ = ledger.attempt("retry", delay_ms=HOUR_MS, code="unreachable")
-    places = ledger.redis.zrange(ledger.key(f"again:{LANE}"), 0, -1, withscores=True)
-    ledger.redis.delete(ledger.key(f"again:{LANE}"))
+    places = ledger.redis.zrange(ledger.key(f"retry:{LANE}"), 0, -1, withscores=True)
+    ledger.redis.delete(ledger.key(f"retry:{LANE}"))
 
-    assert ("mended", "no_place", local_id) in words(ledger.reconcile())
-    assert ledger.redis.zrange(ledger.key(f"again:{LANE}"), 0, -1, withscores=True) == places
+    assert ("repaired", "no_place", local_id) in words(ledger.reconcile())
+    assert ledger.redis.zrange(ledger.key(f"retry:{LANE}"), 0, -1, withscores=True) == places
 
 
 def test_a_call_without_a_lease_gets_one_that_its_worker_can_renew(ledger: Ledger) -> None:
@@ -97,7 +97,7 @@ def test_a_call_without_a_lease_gets_one_that_its_worker_can_renew(ledger: Ledge
     assert audit(ledger) == {("no_lease", local_id), ("leases", "")}
 
     found = words(ledger.reconcile())
-    assert found == [("fault", "leases", ""), ("mended", "no_lease", local_id), ("cleared", "leases", "")]
+    assert found == [("fault", "leases", ""), ("repaired", "no_lease", local_id), ("cleared", "leases", "")]
     assert ledger.renew((local_id, claim)).leases == 1
     assert ledger.redis.zscore(ledger.key("calls:sms"), local_id) == ledger.redis.zscore(ledger.key("leases"), local_id)
     assert ledger.finish(local_id, claim, "sent", contact_id="contact-1") == "sent"
@@ -126,7 +126,7 @@ def test_a_lane_that_stands_nowhere_is_enrolled_again(ledger: Ledger, lost: str)
     ledger.redis.delete(*map(ledger.key, names))
     assert ("nowhere", KEPT_LANE) in audit(ledger)
 
-    assert ("mended", "nowhere", KEPT_LANE) in words(ledger.reconcile())
+    assert ("repaired", "nowhere", KEPT_LANE) in words(ledger.reconcile())
     assert sorted(ledger.take().ids) == sorted(ids)
 
 
@@ -137,7 +137,7 @@ def test_a_tenant_without_lanes_does_not_stop_the_ring(ledger: Ledger) -> None:
     (other,) = ledger.add(1, lane=lane(tenant="zeta"))
     assert ledger.claim().until_ms == 0  # type: ignore[union-attr]
 
-    assert ("mended", "no_lanes", "acme") in words(ledger.look())
+    assert ("repaired", "no_lanes", "acme") in words(ledger.look())
     assert other in ledger.take().ids
     ledger.reconcile()
 
@@ -148,12 +148,12 @@ def test_a_lane_for_later_is_looked_at_in_time(ledger: Ledger, wrong: int | None
     due = ledger.now_ms() + HOUR_MS
     ledger.add(1, send_at_ms=due)
     if wrong is None:
-        ledger.redis.delete(ledger.key("later"))
+        ledger.redis.delete(ledger.key("delayed"))
     else:
-        ledger.redis.zadd(ledger.key("later"), {LANE: due + wrong})
+        ledger.redis.zadd(ledger.key("delayed"), {LANE: due + wrong})
 
-    assert words(ledger.reconcile()) == [("mended", "wrong_time" if wrong else "nowhere", LANE)]
-    assert ledger.redis.zscore(ledger.key("later"), LANE) == due
+    assert words(ledger.reconcile()) == [("repaired", "wrong_time" if wrong else "nowhere", LANE)]
+    assert ledger.redis.zscore(ledger.key("delayed"), LANE) == due
 
 
 def hold_gone(ledger: Ledger) -> None:
@@ -163,12 +163,14 @@ def hold_gone(ledger: Ledger) -> None:
 
 def rings_gone(ledger: Ledger) -> None:
     """The gate has lost its lanes."""
-    ledger.redis.delete(*(ledger.key(name) for name in ledger.names() if name.startswith("kept:")), ledger.key("holds"))
+    ledger.redis.delete(
+        *(ledger.key(name) for name in ledger.names() if name.startswith("blocked:")), ledger.key("holds")
+    )
 
 
 def tenants_part_gone(ledger: Ledger) -> None:
     """The gate has a tenant whose lanes are gone: trying it must not stop the waker."""
-    ledger.redis.delete(ledger.key("kept:tenant:acme:2:acme"), ledger.key("holds"))
+    ledger.redis.delete(ledger.key("blocked:tenant:acme:2:acme"), ledger.key("holds"))
 
 
 @pytest.mark.parametrize("break_", [hold_gone, rings_gone, tenants_part_gone])
@@ -177,12 +179,12 @@ def test_a_lane_behind_a_gate_that_nobody_tries_comes_back(ledger: Ledger, break
     (local_id,) = ledger.add(1, lane=KEPT_LANE)
     ledger.hold("tenant:acme")
     ledger.claim()
-    assert ledger.redis.hget(ledger.key("kept"), KEPT_LANE) == "tenant:acme"
+    assert ledger.redis.hget(ledger.key("blocked"), KEPT_LANE) == "tenant:acme"
     assert ledger.reconcile() == []
     break_(ledger)
 
     (one,) = ledger.reconcile()
-    assert (one.word, one.of) == ("mended", KEPT_LANE)
+    assert (one.word, one.of) == ("repaired", KEPT_LANE)
     assert ledger.take().ids == [local_id]
 
 
@@ -205,10 +207,10 @@ def test_a_gate_that_time_opens_is_tried_again(ledger: Ledger) -> None:
     ledger.take(1)
     ledger.claim()
     assert ledger.reconcile() == []
-    ledger.redis.delete(ledger.key("later"))
+    ledger.redis.delete(ledger.key("delayed"))
 
-    assert words(ledger.reconcile()) == [("mended", "gate", LANE)]
-    assert ledger.redis.zscore(ledger.key("later"), "@number:n-1") > ledger.now_ms()
+    assert words(ledger.reconcile()) == [("repaired", "gate", LANE)]
+    assert ledger.redis.zscore(ledger.key("delayed"), "@number:n-1") > ledger.now_ms()
 
 
 def test_a_running_call_without_a_lease_gives_its_place_back(ledger: Ledger) -> None:
@@ -219,7 +221,7 @@ def test_a_running_call_without_a_lease_gives_its_place_back(ledger: Ledger) -> 
     ledger.redis.expire(ledger.key("calls:sms"), 3600)
     ledger.claim()
 
-    assert words(ledger.look()) == [("mended", "call", "gone")]
+    assert words(ledger.look()) == [("repaired", "call", "gone")]
     assert ledger.take().ids == [local_id]
 
 
@@ -230,7 +232,7 @@ def test_a_final_job_leaves_the_index_of_open_ones(ledger: Ledger) -> None:
     ledger.redis.zadd(ledger.key("expiry"), {local_id: ledger.now_ms() + HOUR_MS})
     ledger.redis.zadd(ledger.key(f"lane:{LANE}"), {local_id: 1})
 
-    assert ("mended", "ended", local_id) in words(ledger.reconcile())
+    assert ("repaired", "ended", local_id) in words(ledger.reconcile())
     (other,) = ledger.add(1)
     assert ledger.take().ids == [other]
     assert ledger.state(local_id) is JobState.SENT
@@ -244,15 +246,15 @@ def test_lanes_are_counted_anew_where_their_counts_are_gone(ledger: Ledger) -> N
 
     found = words(ledger.reconcile())
     assert found[0] == ("fault", "lanes", "")
-    assert {("mended", "count", LANE), ("mended", "count", KEPT_LANE), ("cleared", "lanes", "")} <= set(found)
+    assert {("repaired", "count", LANE), ("repaired", "count", KEPT_LANE), ("cleared", "lanes", "")} <= set(found)
     assert ledger.redis.hgetall(ledger.key("lanes")) == {LANE: "3", KEPT_LANE: "2"}
 
 
 TAMPERED: dict[str, tuple[Callable[[Ledger, str], object], Callable[[Ledger, str], object], str, bool]] = {
     "accepted": (
-        lambda ledger, _: ledger.redis.hincrby(ledger.keys.books, "accepted", 1),
-        lambda ledger, _: ledger.redis.hincrby(ledger.keys.books, "accepted", -1),
-        "books",
+        lambda ledger, _: ledger.redis.hincrby(ledger.keys.counts, "accepted", 1),
+        lambda ledger, _: ledger.redis.hincrby(ledger.keys.counts, "accepted", -1),
+        "counts",
         False,
     ),
     "leases": (
@@ -291,12 +293,12 @@ def test_a_count_that_is_off_is_told_once_and_never_changed(
     name = ledger.open_batch()
     ledger.add(2, lane=name)
     break_(ledger, name)
-    books, of = ledger.books(), name if of_lane else ""
+    books, of = ledger.counts(), name if of_lane else ""
     assert (kind, of) in audit(ledger)
 
     assert words(ledger.reconcile()) == [("fault", kind, of)]
     assert ledger.reconcile() == []
-    assert ledger.books() == books
+    assert ledger.counts() == books
     assert list(inspection.faults(ledger.store, ledger.keys)) == [f"{kind}:{of}"]
     event = ledger.events().events[-1]
     assert (event.kind, event.code) == (EventKind.FAULT, kind)
@@ -312,7 +314,7 @@ def test_a_batch_whose_book_is_gone_is_told(ledger: Ledger) -> None:
     held = ledger.redis.hgetall(ledger.keys.batch(Lane.parse(name).batch))
     ledger.redis.delete(ledger.keys.batch(Lane.parse(name).batch))
 
-    assert words(ledger.reconcile()) == [("fault", "book", name)]
+    assert words(ledger.reconcile()) == [("fault", "batch_record", name)]
     ledger.redis.hset(ledger.keys.batch(Lane.parse(name).batch), mapping=held)
     ledger.reconcile()
 
@@ -342,7 +344,7 @@ def test_a_lost_record_is_told_until_it_is_set_aside(ledger: Ledger) -> None:
     ledger.redis.delete(ledger.key(f"j:{local_id}"))
     ledger.look()
     ledger.claim()
-    assert ledger.books() == {"accepted": 1, "unreadable": 1}
+    assert ledger.counts() == {"accepted": 1, "unreadable": 1}
     assert words(ledger.reconcile()) == [("cleared", "job", local_id)]
 
 
@@ -353,7 +355,7 @@ def test_many_missing_jobs_are_put_back_and_the_first_are_named(ledger: Ledger) 
 
     found = ledger.reconcile()
     assert len(found) < 100
-    assert ledger.books() == {"accepted": 900, "waiting": 900, "mended": 900}
+    assert ledger.counts() == {"accepted": 900, "waiting": 900, "repaired": 900}
     assert ledger.redis.zcard(ledger.key(f"lane:{LANE}")) == 900
 
 
@@ -362,8 +364,8 @@ def test_of_many_wakers_one_looks_at_a_time(ledger: Ledger) -> None:
     ledger.add(1)
     call = scripts.reconcile(ledger.keys, lease_ms=LEASE_MS)
     first = ledger.run(call)
-    looked = ledger.redis.hgetall(ledger.key("walk"))
+    looked = ledger.redis.hgetall(ledger.key("scan"))
     second = ledger.run(call)
 
     assert 0 < second.next_ms <= first.next_ms
-    assert ledger.redis.hgetall(ledger.key("walk")) == looked
+    assert ledger.redis.hgetall(ledger.key("scan")) == looked

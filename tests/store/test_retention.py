@@ -18,11 +18,11 @@ def test_a_failed_job_keeps_its_request_for_a_while_and_its_record_for_longer(le
     ledger.configure(version="v2", keep_requests_ms=HOUR_MS)
     (local_id,) = ledger.add(1)
     ledger.attempt("failed", code="refused")
-    ledger.tend()
+    ledger.maintain()
     assert ledger.request(local_id) == REQUEST
 
     ledger.run_out("forget")
-    ledger.tend()
+    ledger.maintain()
     assert (ledger.state(local_id), ledger.request(local_id)) == (JobState.FAILED, "")
     assert 6 * DAY_MS < ledger.ttl_ms(f"j:{local_id}") <= 7 * DAY_MS
     assert "forget" not in ledger.names()
@@ -71,11 +71,11 @@ def test_what_the_rows_share_stays_for_the_replay_of_one_that_failed(ledger: Led
     ledger.close_batch(lane)
     ledger.attempt("failed", code="refused")
     ledger.attempt("sent", contact_id="c")
-    ledger.tend()
+    ledger.maintain()
     assert shared(ledger, lane) == SHARED
 
     ledger.run_out("forget")
-    ledger.tend()
+    ledger.maintain()
     assert (shared(ledger, lane), ledger.request(first)) == (None, "")
 
 
@@ -102,6 +102,6 @@ def test_many_requests_go_with_several_looks(ledger: Ledger) -> None:
             ledger.finish(local_id, taken.claim, "failed", code="refused")
     ledger.run_out("forget")
 
-    assert ledger.tend().next_ms < 1_000
-    ledger.tend()
+    assert ledger.maintain().next_ms < 1_000
+    ledger.maintain()
     assert {ledger.request(local_id) for local_id in ids} == {""}

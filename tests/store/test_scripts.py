@@ -46,7 +46,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "finish": scripts.finish(KEYS, [RESULT] * items),
         "renew": scripts.renew(KEYS, pump="p", load="full", lease_ms=1, leased=[("id", "claim")] * items),
         "leave": scripts.leave(KEYS, pump="p", warm=True, unanswered=""),
-        "tend": scripts.tend(KEYS, worker="w", version="v"),
+        "maintain": scripts.maintain(KEYS, worker="w", version="v"),
         "cancel": scripts.cancel(KEYS, "id"),
         "open_batch": scripts.open_batch(KEYS, batch="b", lane=Lane.parse(LANE), name="n", shared="{}"),
         "close_batch": scripts.close_batch(KEYS, batch="b", rejected=0),
@@ -86,7 +86,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "claim_webhooks": scripts.claim_webhooks(
             KEYS, courier="c", wanted=1, lease_ms=1, per_host=1, give_up_ms=1, posting=[("h", "w")] * items
         ),
-        "settle_webhooks": scripts.settle_webhooks(
+        "finish_webhooks": scripts.finish_webhooks(
             KEYS, [WebhookResult(name="w", host="h", outcome="dead")] * items, per_host=1
         ),
         "read_dead_webhooks": scripts.read_dead_webhooks(KEYS, skip=0, count=1),
@@ -105,7 +105,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "revoke_key": scripts.revoke_key(KEYS, "k"),
         "spend_key": scripts.spend_key(KEYS, "k", None),
         "why": scripts.why(KEYS, "id"),
-        "confirm": scripts.confirm(KEYS, local_ids=["id"] * items),
+        "check_durable": scripts.check_durable(KEYS, local_ids=["id"] * items),
         "reconcile": scripts.reconcile(KEYS, lease_ms=1),
         "audit": scripts.audit(KEYS, what="jobs", names=["id"] * items),
     }
@@ -167,7 +167,7 @@ def test_a_file_names_the_libraries_that_it_uses(file: str) -> None:
     text = text_of(file)
     code = re.sub(r"--.*|'(?:[^'\\\n]|\\.)*'", "", text)
     used = set(re.findall(r"(?<![\w.])([a-z_]+)\.\w", code)) & (LIBRARIES - {file.removeprefix("lib/")})
-    (named,) = re.findall(r"^-- uses: (.+)$", text, re.MULTILINE) or [""]
+    named = " ".join(re.findall(r"^-- uses: (.+)$", text, re.MULTILINE))
 
     assert named.split() == sorted(used)
 

@@ -23,7 +23,7 @@ def test_a_submitted_job_waits_in_its_lane(ledger: Ledger) -> None:
     assert found.created_at == from_ms(answer.now_ms)
     assert found.expires_at - found.created_at == timedelta(hours=1)
     assert ledger.request(job.local_id) == REQUEST
-    assert ledger.books() == {"accepted": 1, "waiting": 1}
+    assert ledger.counts() == {"accepted": 1, "waiting": 1}
 
 
 def test_submitting_twice_changes_nothing(ledger: Ledger) -> None:
@@ -37,7 +37,7 @@ def test_submitting_twice_changes_nothing(ledger: Ledger) -> None:
     assert isinstance(second, Submitted)
     assert first.others == second.others == ()
     assert [ledger.raw(job.local_id) for job in jobs] == records
-    assert ledger.books() == {"accepted": 3, "waiting": 3}
+    assert ledger.counts() == {"accepted": 3, "waiting": 3}
     assert [ledger.redis.zcard(ledger.key(f"{part}:{LANE}")) for part in ("lane", "timed")] == [2, 1]
 
 
@@ -49,13 +49,13 @@ def test_a_job_that_moved_on_is_not_submitted_again(ledger: Ledger) -> None:
     ledger.submit(job)
 
     assert ledger.state(job.local_id) is JobState.SENT
-    assert ledger.books() == {"accepted": 1, "sent": 1}
+    assert ledger.counts() == {"accepted": 1, "sent": 1}
 
 
 def test_a_full_call_of_500_jobs_is_taken_at_once(ledger: Ledger) -> None:
     """Bulk speed rests on one round trip for many jobs."""
     assert len(set(ledger.add(500, watched=False))) == 500
-    assert ledger.books() == {"accepted": 500, "waiting": 500}
+    assert ledger.counts() == {"accepted": 500, "waiting": 500}
 
 
 def test_the_same_idempotency_key_for_the_same_request_names_the_first_job(ledger: Ledger) -> None:
@@ -66,7 +66,7 @@ def test_the_same_idempotency_key_for_the_same_request_names_the_first_job(ledge
 
     assert isinstance(answer, Submitted)
     assert answer.others == (Other(1, True, first.local_id),)
-    assert ledger.books() == {"accepted": 2, "waiting": 2}
+    assert ledger.counts() == {"accepted": 2, "waiting": 2}
 
 
 def test_the_same_idempotency_key_for_another_request_is_a_conflict(ledger: Ledger) -> None:
@@ -77,7 +77,7 @@ def test_the_same_idempotency_key_for_another_request_is_a_conflict(ledger: Ledg
 
     assert isinstance(answer, Submitted)
     assert answer.others == (Other(0, False, first.local_id),)
-    assert ledger.books() == {"accepted": 1, "waiting": 1}
+    assert ledger.counts() == {"accepted": 1, "waiting": 1}
 
 
 def test_an_idempotency_key_repeats_within_one_call(ledger: Ledger) -> None:

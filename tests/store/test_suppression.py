@@ -90,7 +90,7 @@ def test_a_suppressed_job_fails_without_a_call(ledger: Ledger, request_: str) ->
     assert outcome(ledger.job(local_id)) == (JobState.FAILED, "suppressed", 0)
     assert NUMBER not in str(ledger.job(local_id).history)
     assert ledger.request(local_id) == request_, "a person may look at it"
-    assert ledger.books() == {"accepted": 2, "failed": 1, "leased": 1}
+    assert ledger.counts() == {"accepted": 2, "failed": 1, "leased": 1}
 
 
 def test_a_number_off_the_list_is_called_again(ledger: Ledger) -> None:
@@ -136,7 +136,7 @@ def test_a_claim_that_finds_nobody_to_call_says_when_to_look_again(ledger: Ledge
     assert isinstance(first, Empty)
     assert (first.waiting, first.until_ms) == (True, 0)
     assert ledger.take().ids == [free]
-    assert ledger.books() == {"accepted": 701, "failed": 700, "leased": 1}
+    assert ledger.counts() == {"accepted": 701, "failed": 700, "leased": 1}
 
 
 def test_a_job_that_waits_for_another_attempt_is_suppressed_too(ledger: Ledger) -> None:
@@ -191,7 +191,7 @@ def test_a_suppressed_job_is_no_probe(ledger: Ledger) -> None:
     ledger.suppress(NUMBER)
     found: list[str] = []
     while not found:
-        ledger.tend()
+        ledger.maintain()
         answer = ledger.claim()
         found = [job.local_id for job in answer.jobs] if isinstance(answer, Claimed) else []
 

@@ -76,7 +76,7 @@ class Place:
 
     def accepted(self) -> int:
         with redis.Redis(port=self.server.port, decode_responses=True) as client:
-            return int(client.hget(KEYS.books, "accepted") or 0)
+            return int(client.hget(KEYS.counts, "accepted") or 0)
 
 
 def _alone(folder: Path, stack: ExitStack) -> Place:
@@ -158,7 +158,7 @@ def test_calls_of_threads_end_while_the_server_hangs(place: Place) -> None:
                 pool.submit(store.run, submit_one(local_id)).result(PATIENCE)
             for work in (
                 lambda: store.run(submit_one(local_id)),
-                lambda: store.run(scripts.confirm(KEYS, local_ids=[local_id], timeout_ms=100)),
+                lambda: store.run(scripts.check_durable(KEYS, local_ids=[local_id], timeout_ms=100)),
                 lambda: store.listen("oc:{main}:done:x").__enter__(),
                 lambda: store.wait_for_signal([KEYS.wake], 0.1),
                 fresh.ping,
@@ -212,7 +212,7 @@ def test_calls_of_asyncio_end_while_the_server_hangs(place: Place) -> None:
                     await store.run(submit_one(local_id))
             for one in (
                 lambda: store.run(submit_one(local_id)),
-                lambda: store.run(scripts.confirm(KEYS, local_ids=[local_id], timeout_ms=100)),
+                lambda: store.run(scripts.check_durable(KEYS, local_ids=[local_id], timeout_ms=100)),
                 lambda: store.subscription().__aenter__(),
                 fresh.ping,
                 lambda: fresh.run(submit_one(local_id)),

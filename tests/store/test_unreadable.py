@@ -77,7 +77,7 @@ def test_a_waiting_job_is_set_aside(ledger: Ledger, record: str | bytes | list[s
 
     assert taken.ids == [ids[0], ids[2]]
     assert ledger.redis.zrange(ledger.key("unreadable"), 0, -1) == [ids[1]]
-    assert ledger.books() == {"accepted": 3, "leased": 2, "unreadable": 1}
+    assert ledger.counts() == {"accepted": 3, "leased": 2, "unreadable": 1}
     for local_id in taken.ids:
         ledger.finish(local_id, taken.claim, "sent", contact_id="contact-1")
     assert ledger.batch(name).final_at != 0
@@ -97,7 +97,7 @@ def test_a_job_that_is_being_called_is_set_aside_when_its_lease_ends(
     assert ledger.finish(local_id, taken.claim, "sent", contact_id="contact-1") == "gone"
     ledger.lose_leases()
     assert ledger.redis.zrange(ledger.key("unreadable"), 0, -1) == [local_id]
-    assert ledger.books() == {"accepted": 1, "unreadable": 1}
+    assert ledger.counts() == {"accepted": 1, "unreadable": 1}
     assert ledger.batch(name).final_at != 0
 
 
@@ -119,9 +119,9 @@ def test_it_can_be_neither_cancelled_nor_expired(ledger: Ledger, record: str | b
 
     assert ledger.cancel(ids[0]) == "gone"
     ledger.run_out("expiry")
-    assert ledger.tend().expired == 1
+    assert ledger.maintain().expired == 1
     ledger.claim()
-    assert ledger.books() == {"accepted": 2, "expired": 1, "unreadable": 1}
+    assert ledger.counts() == {"accepted": 2, "expired": 1, "unreadable": 1}
 
 
 def test_every_place_of_a_record_is_looked_at(ledger: Ledger) -> None:
@@ -133,7 +133,7 @@ def test_every_place_of_a_record_is_looked_at(ledger: Ledger) -> None:
     assert list(ledger.jobs([good, *ids])) == [good]
     assert ledger.take(100).ids == [good]
     assert set(ledger.redis.zrange(ledger.key("unreadable"), 0, -1)) == set(ids)
-    assert ledger.books() == {"accepted": 1 + len(ids), "leased": 1, "unreadable": len(ids)}
+    assert ledger.counts() == {"accepted": 1 + len(ids), "leased": 1, "unreadable": len(ids)}
 
 
 @pytest.mark.parametrize("record", ["[" + "1," * 5_000_000 + "1]\n{}", "x" * 10_000_000], ids=["a head", "no line"])
@@ -144,7 +144,7 @@ def test_ten_megabytes_stop_nobody(ledger: Ledger, record: str) -> None:
 
     assert list(ledger.jobs(ids)) == [ids[1]]
     assert ledger.take().ids == [ids[1]]
-    assert ledger.books() == {"accepted": 2, "leased": 1, "unreadable": 1}
+    assert ledger.counts() == {"accepted": 2, "leased": 1, "unreadable": 1}
 
 
 def test_a_record_that_is_gone_is_set_aside_too(ledger: Ledger) -> None:
@@ -153,7 +153,7 @@ def test_a_record_that_is_gone_is_set_aside_too(ledger: Ledger) -> None:
     ledger.redis.delete(ledger.key(f"j:{ids[0]}"))
 
     assert ledger.take().ids == [ids[1]]
-    assert ledger.books() == {"accepted": 2, "leased": 1, "unreadable": 1}
+    assert ledger.counts() == {"accepted": 2, "leased": 1, "unreadable": 1}
 
 
 def test_places_of_a_newer_version_are_kept(ledger: Ledger) -> None:

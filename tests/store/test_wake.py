@@ -32,7 +32,7 @@ def test_new_work_without_a_pump_wakes_one_waker(ledger: Ledger) -> None:
     """A thousand jobs a second must bring one pump and not a thousand messages."""
     ledger.add(1)
     assert signals(ledger) == (0, 1)
-    assert "asked" in ledger.names()
+    assert "pump_asked" in ledger.names()
     assert ledger.store.wait_for_signal([ledger.keys.wake, ledger.keys.poke], 1) == (ledger.keys.wake, ledger.asked())
 
     ledger.add(1)
@@ -42,7 +42,7 @@ def test_new_work_without_a_pump_wakes_one_waker(ledger: Ledger) -> None:
 def test_a_request_that_nobody_answered_is_made_again(ledger: Ledger) -> None:
     """The message may have been lost with the broker."""
     ledger.add(1)
-    assert 0 < ledger.ttl_ms("asked") <= 2000
+    assert 0 < ledger.ttl_ms("pump_asked") <= 2000
     ledger.forget_request()
     ledger.redis.delete(ledger.keys.wake)
     ledger.add(1)
@@ -82,8 +82,8 @@ def test_work_far_ahead_signals_nobody(ledger: Ledger) -> None:
     ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
 
     assert signals(ledger) == (0, 0)
-    assert "asked" not in ledger.names()
-    assert HOUR_MS - 5_000 < ledger.tend().next_ms <= HOUR_MS
+    assert "pump_asked" not in ledger.names()
+    assert HOUR_MS - 5_000 < ledger.maintain().next_ms <= HOUR_MS
 
 
 def test_a_submit_that_took_nothing_signals_nobody(ledger: Ledger) -> None:
@@ -133,10 +133,10 @@ def test_the_first_claim_of_a_pump_ends_the_wait_for_it(ledger: Ledger) -> None:
     """From then on another one may be asked for."""
     ledger.add(3)
     ledger.claim(wanted=2)
-    assert "asked" in ledger.names()
+    assert "pump_asked" in ledger.names()
     ledger.claim(pump="pump-2", wanted=5, first=True)
 
-    assert "asked" not in ledger.names()
+    assert "pump_asked" not in ledger.names()
 
 
 def test_a_pump_that_leaves_is_poked_no_more(ledger: Ledger) -> None:
@@ -151,11 +151,11 @@ def test_a_pump_that_leaves_is_poked_no_more(ledger: Ledger) -> None:
 def test_the_waker_asks_when_due_work_has_no_pump(ledger: Ledger) -> None:
     """Each signal may be lost: with its worker, with the broker, with Redis."""
     ledger.add(1)
-    assert not ledger.tend().wakeup, "one is on its way"
+    assert not ledger.maintain().wakeup, "one is on its way"
     ledger.forget_request()
 
-    assert ledger.tend().wakeup
-    assert not ledger.tend(worker="worker-2").wakeup, "the first waker brings it"
+    assert ledger.maintain().wakeup
+    assert not ledger.maintain(worker="worker-2").wakeup, "the first waker brings it"
 
 
 def test_the_waker_asks_for_nobody_while_a_pump_lives(ledger: Ledger) -> None:
@@ -164,7 +164,7 @@ def test_the_waker_asks_for_nobody_while_a_pump_lives(ledger: Ledger) -> None:
     ledger.claim(wanted=1, first=True)
     ledger.forget_request()
 
-    assert not ledger.tend().wakeup
+    assert not ledger.maintain().wakeup
 
 
 def test_the_waker_asks_when_the_pump_has_died(ledger: Ledger) -> None:
@@ -174,25 +174,25 @@ def test_the_waker_asks_when_the_pump_has_died(ledger: Ledger) -> None:
     ledger.forget_request()
     ledger.run_out("pumps")
 
-    assert ledger.tend().wakeup
+    assert ledger.maintain().wakeup
 
 
 def test_the_waker_asks_for_work_that_became_due(ledger: Ledger) -> None:
     """Nobody else looks at a job scheduled for the middle of the night."""
     ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
-    assert not ledger.tend().wakeup
+    assert not ledger.maintain().wakeup
     for name in ledger.names():
-        if name == "later" or name.startswith("timed:"):
+        if name == "delayed" or name.startswith("timed:"):
             ledger.run_out(name)
 
-    assert ledger.tend().wakeup
+    assert ledger.maintain().wakeup
 
 
 def test_the_waker_asks_for_nobody_when_nothing_is_due(ledger: Ledger) -> None:
     """An idle budget has no pump."""
-    tended = ledger.tend()
-    assert (tended.wakeup, tended.next_ms, tended.configured, tended.courier) == ("", -1, True, False)
-    assert not tended.lost + tended.expired
+    maintained = ledger.maintain()
+    assert (maintained.wakeup, maintained.next_ms, maintained.configured, maintained.courier) == ("", -1, True, False)
+    assert not maintained.lost + maintained.expired
 
 
 def test_doctor_says_that_nobody_takes_up_the_work(ledger: Ledger) -> None:
@@ -203,11 +203,11 @@ def test_doctor_says_that_nobody_takes_up_the_work(ledger: Ledger) -> None:
         return [check.finding for check in budget_checks(ledger.store, BUDGET, budget) if check.level is Level.FAULT]
 
     ledger.add(1)
-    ledger.tend()
+    ledger.maintain()
     assert faults() == []
     for _ in range(2):
         ledger.forget_request()
-        ledger.tend()
+        ledger.maintain()
     assert ["nobody came" in finding for finding in faults()] == [True]
 
     ledger.claim(wanted=1, first=True)

@@ -32,7 +32,7 @@ def claim(ledger: Ledger, **given: Any) -> list[ClaimedWebhook]:
 
 def settle(ledger: Ledger, webhook: ClaimedWebhook, outcome: Any, **given: Any) -> str:
     result = WebhookResult(name=webhook.name, host=webhook.host, outcome=outcome, **given)
-    (word,) = ledger.run(scripts.settle_webhooks(ledger.keys, [result], per_host=4))
+    (word,) = ledger.run(scripts.finish_webhooks(ledger.keys, [result], per_host=4))
     return word
 
 
@@ -99,7 +99,7 @@ def test_every_kind_of_end_is_told(ledger: Ledger, end: str) -> None:
         ledger.cancel(local_id)
     else:
         ledger.run_out("expiry")
-        ledger.tend()
+        ledger.maintain()
 
     assert [webhook.name for webhook in claim(ledger)] == [f"{local_id}.{end}"]
 
@@ -199,7 +199,7 @@ def test_what_a_lost_courier_was_posting_is_posted_again(ledger: Ledger) -> None
     """kill -9 in the middle of a post loses no webhook."""
     sent(ledger, callback=URL)
     (webhook,) = claim(ledger)
-    ledger.run_out(f"hooks_out:{HOST}")
+    ledger.run_out(f"hooks_leased:{HOST}")
     ledger.run_out("hooks")
     ledger.redis.delete(ledger.key("courier"))
 
@@ -214,7 +214,7 @@ def test_a_lease_is_renewed_while_its_post_runs(ledger: Ledger) -> None:
     """A slow receiver is not posted to twice at a time."""
     sent(ledger, callback=URL)
     (webhook,) = claim(ledger)
-    ledger.redis.zadd(ledger.key(f"hooks_out:{HOST}"), {webhook.name: 1})
+    ledger.redis.zadd(ledger.key(f"hooks_leased:{HOST}"), {webhook.name: 1})
     ledger.run_out("hooks")
 
     assert claim(ledger, posting=[(HOST, webhook.name)]) == []
@@ -318,11 +318,11 @@ def test_the_first_webhook_wakes_a_waker_once_and_then_the_courier(ledger: Ledge
 
 def test_a_waker_finds_webhooks_without_a_courier(ledger: Ledger) -> None:
     """The signal, or the message to the broker, may be lost."""
-    posts = scripts.tend(ledger.keys, worker="w", version="v1", posts=True)
+    posts = scripts.maintain(ledger.keys, worker="w", version="v1", posts=True)
     sent(ledger, callback=URL)
     ledger.redis.delete(ledger.key("hook_asked"))
 
-    assert not ledger.tend().courier, "a worker that posts none brings nobody"
+    assert not ledger.maintain().courier, "a worker that posts none brings nobody"
     assert ledger.run(posts).courier
     assert not ledger.run(posts).courier, "one is on its way"
 
@@ -332,7 +332,7 @@ def test_webhooks_that_nobody_posts_go_with_what_they_tell_of(ledger: Ledger) ->
     sent(ledger, callback=URL)
     ledger.run_out(f"hooks:{HOST}")
     ledger.run_out("hooks")
-    ledger.tend()
+    ledger.maintain()
 
     assert not [name for name in ledger.names() if name.startswith("hooks")]
 
@@ -356,7 +356,7 @@ def test_what_another_program_wrote_stops_no_job(ledger: Ledger, name: str) -> N
     (local_id,) = sent(ledger, callback=URL)
 
     assert ledger.state(local_id) is JobState.SENT
-    assert ledger.books()["sent"] == 1
+    assert ledger.counts()["sent"] == 1
     ledger.redis.delete(ledger.key(name))
 
 

@@ -110,7 +110,7 @@ def without_worker_under_a_hold(ledger: Ledger) -> str:
 
 
 def without_its_key(ledger: Ledger) -> str:
-    ledger.tend(key_ids=["newkey"])
+    ledger.maintain(key_ids=["newkey"])
     return ledger.add(request="sealed:oldkey::token")[0]
 
 
@@ -202,7 +202,7 @@ def nobody_takes_up_the_work(ledger: Ledger) -> str:
     (local_id,) = ledger.add()
     for _ in range(3):
         ledger.forget_request()
-        ledger.tend()
+        ledger.maintain()
     return local_id
 
 
@@ -303,7 +303,7 @@ TABLE = [
 @pytest.fixture
 def ledger(clocked: ClockedLedger) -> ClockedLedger:
     """A ledger for which a worker runs, and whose clock stands still."""
-    clocked.tend()
+    clocked.maintain()
     return clocked
 
 
@@ -527,7 +527,7 @@ def test_the_client_for_asyncio_says_the_same(bare_ledger: Ledger, url: str) -> 
     """One description, two runners."""
     ledger = bare_ledger
     ledger.configure()
-    ledger.tend()
+    ledger.maintain()
     local_id = sender_held(ledger)
 
     async def ask() -> Why:
@@ -541,7 +541,7 @@ def test_the_client_for_asyncio_says_the_same(bare_ledger: Ledger, url: str) -> 
 def test_a_key_that_one_of_the_workers_has_is_enough(ledger: Ledger) -> None:
     """Keys are brought to workers one after the other; a worker that ends has none."""
     local_id = without_its_key(ledger)
-    ledger.tend(worker="worker-2", key_ids=["newkey", "oldkey"])
+    ledger.maintain(worker="worker-2", key_ids=["newkey", "oldkey"])
     assert why(ledger, local_id).reason is R.NEXT
 
     inspection.forget_worker(ledger.store, ledger.keys, "worker-2", "v1", ["newkey", "oldkey"])
@@ -555,14 +555,14 @@ def test_the_end_of_jobs_whose_key_no_worker_has_is_not_predicted(ledger: Ledger
     """A time that will never come is worse than none."""
     name = ledger.open_batch(shared="sealed:oldkey::token" if sealed == "batch" else "{}")
     ledger.add(3, lane=name, request="sealed:oldkey::token" if sealed == "job" else "{}")
-    ledger.tend(key_ids=["newkey"])
+    ledger.maintain(key_ids=["newkey"])
     chat = OutboundChat(store=ledger.store, key_prefix=PREFIX)
     batch_id = f"{BUDGET}.{Lane.parse(name).batch}"
     batch = chat.batch(batch_id)
     assert (batch.expected_end, batch.held_by) == (None, "no worker has the encryption key oldkey")
     assert chat.batches(open=True).batches[0].held_by == batch.held_by
 
-    ledger.tend(key_ids=["newkey", "oldkey"])
+    ledger.maintain(key_ids=["newkey", "oldkey"])
     assert chat.batch(batch_id).held_by == ""
 
 

@@ -180,7 +180,7 @@ class Harness:
         os.kill(process.pid, signal.SIGKILL)
         process.wait(60)
 
-    def books_add_up(self) -> bool:
+    def counts_add_up(self) -> bool:
         """Whether every job that the budget accepted is in exactly one place."""
         with Store(self.server.url) as store:
             books = inspection.counts(store, store.keys("main"))
@@ -191,8 +191,8 @@ class Harness:
         """What the wakers told of or put right; nothing, unless a test breaks the ledger."""
         with Store(self.server.url) as store:
             keys = store.keys("main")
-            mended = inspection.counts(store, keys).get("mended", 0)
-            return {**inspection.faults(store, keys), **({"mended": mended} if mended else {})}
+            repaired = inspection.counts(store, keys).get("repaired", 0)
+            return {**inspection.faults(store, keys), **({"repaired": repaired} if repaired else {})}
 
     def close(self) -> None:
         """Ends everything, the last started first."""

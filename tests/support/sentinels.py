@@ -82,7 +82,7 @@ class SentinelSet:
             )
 
     def stall_replication(self) -> None:
-        """Keeps back what the replica should get, until `kill_primary`. Sentinels mend it after about 8 s."""
+        """Keeps back what the replica should get, until `kill_primary`. Sentinels repair it after about 8 s."""
         self._replicate(self._line.port)
         self._line.hold("answers")
 

@@ -58,7 +58,7 @@ class Night:
     def work(self, now: datetime) -> int:
         """Lets a pump work until it finds nothing more to do at that time; how many calls reached Connect by then."""
         self.store.now = now
-        self.store.run(scripts.tend(self.runtime.keys("main"), worker="w", version="v"))
+        self.store.run(scripts.maintain(self.runtime.keys("main"), worker="w", version="v"))
         for _ in range(CLAIMS_THAT_MAY_BE_LATE):
             Pump(self.runtime, "main", stopping=threading.Event(), publisher=PumpPublisher(lambda *_: None)).work()
             # On a busy machine a call may leave too late after its claim, and is handed back.

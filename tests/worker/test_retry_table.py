@@ -128,7 +128,7 @@ def test_a_connection_that_never_stood_sent_nothing() -> None:
 
 @pytest.mark.usefixtures("_credentials")
 def test_a_tls_error_is_retried(sandbox: SandboxClient) -> None:
-    """A proxy with a wrong certificate is mended by people, in minutes."""
+    """A proxy with a wrong certificate is repaired by people, in minutes."""
     with pytest.raises(Exception) as caught:  # noqa: PT011  # as above
         _call(sandbox.url.replace("http://", "https://"))
 

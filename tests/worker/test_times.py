@@ -24,7 +24,7 @@ def clocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
         night = Night(stack)
         night.store.now = NOON
         yield night
-        assert stack.books_add_up()
+        assert stack.counts_add_up()
 
 
 A_YEAR_AHEAD = datetime.now(UTC).replace(microsecond=0) + timedelta(days=364)

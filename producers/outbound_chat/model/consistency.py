@@ -20,20 +20,20 @@ class FindingKind(StrEnum):
     NO_LANES = "no_lanes"
     CALL = "call"
     COUNT = "count"
-    BOOKS = "books"
+    COUNTS = "counts"
     LEASES = "leases"
     EXPIRY = "expiry"
     LANES = "lanes"
     LANE = "lane"
     BATCH = "batch"
     ROWS = "rows"
-    BOOK = "book"
+    BATCH_RECORD = "batch_record"
     JOB = "job"
     UNREADABLE = "unreadable"
     NO_EXPIRY = "no_expiry"
 
 
-MENDED: Mapping[FindingKind, str] = MappingProxyType(
+REPAIRED: Mapping[FindingKind, str] = MappingProxyType(
     {
         FindingKind.NO_PLACE: "the job waited but stood in no lane",
         FindingKind.NO_LEASE: "the job was being called but had no lease",
@@ -46,27 +46,27 @@ MENDED: Mapping[FindingKind, str] = MappingProxyType(
         FindingKind.COUNT: "the lane holds more jobs than were counted; it was counted anew",
     }
 )
-"""What the waker puts right by itself, since no information is lost and no call is made twice by it."""
+"""What the waker repairs by itself, since no information is lost and no call is made twice by it."""
 
-TOLD: Mapping[FindingKind, str] = MappingProxyType(
+REPORTED: Mapping[FindingKind, str] = MappingProxyType(
     {
-        FindingKind.BOOKS: "jobs accepted beyond those in any state",
+        FindingKind.COUNTS: "jobs accepted beyond those in any state",
         FindingKind.LEASES: "jobs counted as leased beyond the leases there are",
         FindingKind.EXPIRY: "jobs counted as open beyond those in the index of open jobs",
         FindingKind.LANES: "waiting jobs whose lanes were not counted",
         FindingKind.LANE: "jobs missing from the lane",
         FindingKind.BATCH: "jobs that the lane's batch accepted beyond those in any state",
         FindingKind.ROWS: "jobs that the lane's batch counts as waiting beyond those of the lane",
-        FindingKind.BOOK: "the book of the lane's batch is gone, and with it what its rows share",
+        FindingKind.BATCH_RECORD: "the record of the lane's batch is gone, and with it what its rows share",
         FindingKind.JOB: "the record is gone or can't be read",
         FindingKind.UNREADABLE: "the record is gone or can't be read",
         FindingKind.NO_EXPIRY: "the job is in no index of open jobs",
     }
 )
-"""What is told and left as it is: nobody knows which side is right. A number below zero means fewer, not more."""
+"""What is reported and left as it is: nobody knows which side is right. A number below zero means fewer, not more."""
 
 
 def sentence(kind: FindingKind, of: str, number: int) -> str:
     """A finding in words."""
     subject = f"{of}: " if of else ""
-    return f"{subject}{MENDED[kind]}" if kind in MENDED else f"{subject}{number:+,} {TOLD[kind]}"
+    return f"{subject}{REPAIRED[kind]}" if kind in REPAIRED else f"{subject}{number:+,} {REPORTED[kind]}"

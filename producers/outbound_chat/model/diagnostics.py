@@ -15,7 +15,7 @@ class Level(StrEnum):
     WARNING = "warning"
     """Works, but a person should know."""
     FAULT = "fault"
-    """Must be mended before jobs can be sent, or sent safely."""
+    """Must be repaired before jobs can be sent, or sent safely."""
 
 
 @dataclass(frozen=True, slots=True)

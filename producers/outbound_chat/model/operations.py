@@ -125,7 +125,7 @@ class EventKind(StrEnum):
     """A batch was closed, by its producer or by being cancelled: all its jobs are in the ledger."""
     BATCH_FINAL = "batch_final"
     """A batch is closed, and every job of it is final."""
-    MENDED = "mended"
+    REPAIRED = "repaired"
     """A job or lane to which nobody would ever have come was put back where it belongs."""
     FAULT = "fault"
     """A count does not add up, or a record is lost; nothing was changed."""

@@ -21,12 +21,12 @@ from outbound_chat.store.store import Store
 ASKED = ("appendfsync", "save", "maxmemory-policy", "cluster-enabled", "cluster-require-full-coverage")
 _PAGE = 200
 _SPECIAL = str.maketrans({char: f"\\{char}" for char in "*?[]\\"})
-_LISTS = ("suppressed:", "marked:")
+_LISTS = ("suppressed:", "suppressed_enc:")
 
 
 def counts(store: Store, keys: Keys) -> dict[str, int]:
     """Jobs by state, of all that the budget ever accepted; fields that another program wrote are left out."""
-    found = store.ask(lambda redis: redis.hgetall(keys.books))
+    found = store.ask(lambda redis: redis.hgetall(keys.counts))
     return {field: int(count) for field, count in found.items() if count and is_count(count)}
 
 
@@ -157,7 +157,7 @@ def _names(store: Store, keys: Keys) -> Iterator[str]:
         yield f"lane:{lane}"
     for name in _scan(store, f"{keys.base.translate(_SPECIAL)}*"):
         short = name.removeprefix(keys.base)
-        if short.startswith(("j:", "lane:", "timed:", "again:")):
+        if short.startswith(("j:", "lane:", "timed:", "retry:")):
             yield short
 
 

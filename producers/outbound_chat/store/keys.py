@@ -39,16 +39,16 @@ class KeyKind:
 
 KINDS = (
     KeyKind("j:*", "string", Lifetime.FINAL, "a job's record: head, newline, request"),
-    KeyKind("b:*", "hash", Lifetime.FINAL, "a batch's book: name, lane, shared request, counts"),
+    KeyKind("b:*", "hash", Lifetime.FINAL, "a batch's record: name, lane, shared request, counts"),
     KeyKind("open_batches", "zset", Lifetime.EMPTY, "batches that are not final: id -> created ms"),
-    KeyKind("ended_batches", "zset", Lifetime.TTL, "batches that are final, as long as their books: id -> until ms"),
+    KeyKind("ended_batches", "zset", Lifetime.TTL, "batches that are final, as long as their records: id -> until ms"),
     KeyKind("lane:*", "zset", Lifetime.EMPTY, "jobs of a lane that may go at once: id or row -> order of acceptance"),
     KeyKind("timed:*", "zset", Lifetime.EMPTY, "jobs of a lane with a send_at: order and id, or row -> due ms"),
-    KeyKind("again:*", "zset", Lifetime.EMPTY, "jobs of a lane that wait for another call: as `timed` -> due ms"),
-    KeyKind("later", "zset", Lifetime.EMPTY, "lanes whose next job lies ahead, and gates to try again -> due ms"),
+    KeyKind("retry:*", "zset", Lifetime.EMPTY, "jobs of a lane that wait for another call: as `timed` -> due ms"),
+    KeyKind("delayed", "zset", Lifetime.EMPTY, "lanes whose next job lies ahead, and gates to try again -> due ms"),
     KeyKind("ring:*", "zset", Lifetime.EMPTY, "tenants, and lanes of a tenant, with due jobs -> pass"),
-    KeyKind("kept", "hash", Lifetime.EMPTY, "lanes that a rule keeps back: lane -> scope of the rule"),
-    KeyKind("kept:*", "zset", Lifetime.EMPTY, "tenants, and lanes of a tenant, behind a gate -> pass"),
+    KeyKind("blocked", "hash", Lifetime.EMPTY, "lanes that a rule keeps back: lane -> scope of the rule"),
+    KeyKind("blocked:*", "zset", Lifetime.EMPTY, "tenants, and lanes of a tenant, behind a gate -> pass"),
     KeyKind("lanes", "hash", Lifetime.EMPTY, "waiting jobs that each lane should hold: lane -> number"),
     KeyKind("lanes:*", "set", Lifetime.EMPTY, "lanes of a tenant with waiting jobs"),
     KeyKind("dead", "hash", Lifetime.TTL, "state and code of dead letters there are -> last time ms"),
@@ -63,10 +63,10 @@ KINDS = (
     KeyKind("idem:*", "string", Lifetime.FINAL, "idempotency key of a tenant: job id and fingerprint"),
     KeyKind("opened:*", "string", Lifetime.FINAL, "batch key of a tenant: batch id and fingerprint"),
     KeyKind("source:*", "string", Lifetime.TTL, "the batch that was begun last with the rows of a file: its id"),
-    KeyKind("books", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
+    KeyKind("counts", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
     KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens, the learned rate, whose share is next, order of the last job"),
     KeyKind("faults", "hash", Lifetime.EMPTY, "what does not add up: kind, and lane or job -> by how much"),
-    KeyKind("walk", "hash", Lifetime.TTL, "how far the wakers have looked through lanes and jobs"),
+    KeyKind("scan", "hash", Lifetime.TTL, "how far the wakers have looked through lanes and jobs"),
     KeyKind("settings", "hash", Lifetime.BUDGET, "rate, burst and so on, with a version"),
     KeyKind("senders", "hash", Lifetime.BUDGET, "limits of each sender: name -> JSON"),
     KeyKind("weights", "hash", Lifetime.BUDGET, "turns a tenant gets where others get one: tenant -> number"),
@@ -76,7 +76,7 @@ KINDS = (
         "suppressed:*", "hash", Lifetime.BUDGET, "numbers that a sender must not contact: number -> since ms and reason"
     ),
     KeyKind(
-        "marked:*",
+        "suppressed_enc:*",
         "hash",
         Lifetime.BUDGET,
         "the same where numbers are encrypted: mark -> since ms, sealed number and reason; and the name of their key",
@@ -95,12 +95,12 @@ KINDS = (
     KeyKind("confirmed", "string", Lifetime.TTL, "when somebody last waited for the disk: ms"),
     KeyKind("claims:*", "string", Lifetime.TTL, "a pump's last claim, to repeat its answer"),
     KeyKind("waiting", "string", Lifetime.TTL, "the pump that waits on `poke`"),
-    KeyKind("asked", "string", Lifetime.TTL, "stands while a pump is on its way: nonce of the request"),
+    KeyKind("pump_asked", "string", Lifetime.TTL, "stands while a pump is on its way: nonce of the request"),
     KeyKind("requests", "hash", Lifetime.TTL, "requests for a pump since the last one came, and when that was"),
     KeyKind("poke", "list", Lifetime.TTL, "wakes the waiting pump; at most one element"),
     KeyKind("hooks", "zset", Lifetime.EMPTY, "hosts that webhooks wait for -> when there is something to do ms"),
     KeyKind("hooks:*", "zset", Lifetime.EMPTY, "webhooks that wait for a host -> due ms"),
-    KeyKind("hooks_out:*", "zset", Lifetime.EMPTY, "webhooks that are being posted to a host -> end of lease ms"),
+    KeyKind("hooks_leased:*", "zset", Lifetime.EMPTY, "webhooks that are being posted to a host -> end of lease ms"),
     KeyKind("hooks_dead", "zset", Lifetime.TTL, "webhooks that were given up -> ms"),
     KeyKind("hook_tries", "hash", Lifetime.TTL, "what came of a webhook's posts: attempts, times, code, host"),
     KeyKind("hook_host:*", "hash", Lifetime.TTL, "a host that fails: posts in a row, and until when it is left alone"),
@@ -160,9 +160,9 @@ class Keys:
         return f"{self.base}hook_wake"
 
     @property
-    def books(self) -> str:
+    def counts(self) -> str:
         """Hash of counts by state."""
-        return f"{self.base}books"
+        return f"{self.base}counts"
 
     @property
     def settings(self) -> str:
@@ -220,7 +220,7 @@ class Keys:
         return f"{self.base}requests"
 
     def batch(self, batch: str) -> str:
-        """Hash of a batch's book."""
+        """Hash of a batch's record."""
         return f"{self.base}b:{batch}"
 
     def done(self, local_id: str) -> str:

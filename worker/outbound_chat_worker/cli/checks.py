@@ -42,7 +42,7 @@ def _broker(url: str, *, of_its_own: bool) -> Check:
     except (OperationalError, KombuError, CeleryError, OSError) as error:
         if not of_its_own:
             return Check("broker", Level.FAULT, "can't be reached: it is the Redis of redis_url")
-        return Check("broker", Level.FAULT, f"can't be reached: {error}", "start it or mend broker_url")
+        return Check("broker", Level.FAULT, f"can't be reached: {error}", "start it or repair broker_url")
     return Check("broker", Level.OK, where)
 
 

@@ -33,7 +33,7 @@ FILES = (Path(__file__).with_name("demo.csv"), Path(__file__).parents[3] / "exam
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What became of the demo's jobs, by our books and by the sandbox's."""
+    """What became of the demo's jobs, by our counts and by the sandbox's."""
 
     receipt: BatchReceipt
     batch: Batch
@@ -51,7 +51,7 @@ class Report:
 
     @property
     def faults(self) -> list[str]:
-        """Where the books do not add up; empty when they do."""
+        """Where the counts do not add up; empty when they do."""
         ends = sum(self.batch.counts.values()) - self.batch.remaining
         claims = {
             f"{self.batch.accepted} jobs accepted, {ends} final": self.batch.accepted == ends,
@@ -134,6 +134,6 @@ def _print(report: Report) -> None:
     table.add_row("time", f"{report.seconds:.1f} s", allowance)
     out.print(table)
     if report.faults:
-        out.print("The books do NOT add up: " + "; ".join(report.faults), style="bold red")
+        out.print("The counts do NOT add up: " + "; ".join(report.faults), style="bold red")
     else:
-        out.print("The books add up: every job is final, and every job sent is one contact.", style="green")
+        out.print("The counts add up: every job is final, and every job sent is one contact.", style="green")

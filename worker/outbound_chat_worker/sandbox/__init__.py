@@ -5,7 +5,7 @@ rules, keeps 7-day tokens, a rate bucket and the quota of open chats, and can be
 answer late. What it allows can be asked by `GetServiceQuota` of Service Quotas. It sends nothing to anybody. It is not
 a stand-in for any other operation.
 
-The one idea: it is stricter than botocore and knows what *really* started, so that a test can compare the books of a
+The one idea: it is stricter than botocore and knows what *really* started, so that a test can compare the counts of a
 sender with the contacts that exist. It shares no code with that sender: two witnesses are better than one.
 """
 

@@ -40,7 +40,7 @@ _OTHER_HALF = 42
 
 @dataclass(slots=True, kw_only=True)
 class Answer(HttpResponse):
-    """What a call is answered, and `code`, by which the books know it."""
+    """What a call is answered, and `code`, by which the counts know it."""
 
     code: str
 
@@ -74,11 +74,11 @@ class Engine:
         return self._answer(call)
 
     def _answer(self, call: HttpRequest) -> Answer:
-        """Return what a call for Amazon Connect is answered, and book it."""
+        """Return what a call for Amazon Connect is answered, and record it."""
         arrived = self._clock.monotonic()
         body: dict[str, Any] = {}
         unreadable: Refusal | None = None
-        # Read before the rate is checked, only so that the books can say for whom a throttled call was.
+        # Read before the rate is checked, only so that the counts can say for whom a throttled call was.
         try:
             body = _read_body(call)
         except Refusal as refusal:

@@ -42,7 +42,7 @@ class _Bucket:
 
 
 class Ledger:
-    """The books of one sandbox. Not for several threads."""
+    """The counts of one sandbox. Not for several threads."""
 
     def __init__(self, options: SandboxOptions, clock: Clock) -> None:
         self.options = options
@@ -113,7 +113,7 @@ class Ledger:
         return False
 
     def record(self, seconds: float, code: str, destination: str | None, *, refused: bool, throttled: bool) -> None:
-        """Book the end of a call."""
+        """Record the end of a call."""
         self.arrivals.append(SandboxArrival(seconds, code, destination))
         self._by_code[code] += 1
         self._refused += refused

@@ -1,6 +1,6 @@
 """The waker's second look: is every job where somebody will come to it, and do the counts agree.
 
-Not for leases that ran out or lanes without a pump, which `tend` sees to every second. The one idea: a look costs
+Not for leases that ran out or lanes without a pump, which `maintain` sees to every second. The one idea: a look costs
 little, however much waits, and many wakers share the walk through lanes and jobs; missing ones are looked for in haste.
 """
 
@@ -46,20 +46,20 @@ class Reconciler:
             self._next[budget] = now + REFUSED_SECONDS
             return REFUSED_SECONDS
         self._next[budget] = now + done.next_ms / 1000
-        _tell(budget, done)
+        _report(budget, done)
         return done.next_ms / 1000
 
 
-def _tell(budget: str, done: scripts.Reconciled) -> None:
+def _report(budget: str, done: scripts.Reconciled) -> None:
     for one in done.found:
         text = sentence(one.kind, one.of, one.number)
         match one.word:
-            case "mended":
-                logger.error("budget %s: put right (%s): %s", budget, one.kind, text)
+            case "repaired":
+                logger.error("budget %s: repaired (%s): %s", budget, one.kind, text)
             case "fault":
                 logger.error("budget %s: does not add up (%s): %s; see outbound-chat audit", budget, one.kind, text)
             case "cleared":
                 logger.warning("budget %s: adds up again (%s): %s", budget, one.kind, one.of or "the budget")
-    named = sum(one.word == "mended" for one in done.found)
-    if done.mends > named:
-        logger.error("budget %s: put right: %d more like these", budget, done.mends - named)
+    named = sum(one.word == "repaired" for one in done.found)
+    if done.repairs > named:
+        logger.error("budget %s: repaired: %d more like these", budget, done.repairs - named)

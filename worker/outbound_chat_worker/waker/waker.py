@@ -129,7 +129,7 @@ class Waker:
     def _tend(self, budget: str) -> float:
         """Looks after one budget; seconds until the next look is due."""
         clock, asked_at = self._runtime.clock, time.monotonic()
-        call = scripts.tend(
+        call = scripts.maintain(
             self._runtime.keys(budget),
             worker=self._worker,
             version=self._runtime.settings_version(budget),

@@ -149,7 +149,7 @@ class Courier:
         while self._kept:
             self._kept_since = self._kept_since or time.monotonic()
             chunk = self._kept[: scripts.MOST_JOBS]
-            self._runtime.store.run(scripts.settle_webhooks(self._keys, chunk, per_host=self._settings.per_host))
+            self._runtime.store.run(scripts.finish_webhooks(self._keys, chunk, per_host=self._settings.per_host))
             del self._kept[: len(chunk)]
         self._kept_since = 0.0
 

@@ -45,7 +45,7 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     yield _workers(name, inspection.worker_versions(store, keys), number_of(waiting, "job waits", "jobs wait"))
     yield from _requests(name, inspection.unanswered_requests(store, keys) if waiting else 0)
     yield from _books(name, books)
-    yield _ledger(name, inspection.faults(store, keys), books.get("mended", 0))
+    yield _ledger(name, inspection.faults(store, keys), books.get("repaired", 0))
 
 
 def _settings(name: str, budget: Budget, obeyed: Mapping[str, str]) -> Iterator[Check]:
@@ -126,13 +126,13 @@ def _books(name: str, books: Mapping[str, int]) -> Iterator[Check]:
         )
 
 
-def _ledger(name: str, faults: Mapping[str, int], mended: int) -> Check:
+def _ledger(name: str, faults: Mapping[str, int], repaired: int) -> Check:
     """What the wakers found when they looked whether everything is where somebody comes to it."""
     subject = f"ledger of {name}"
     advice = f"find who edits or evicts keys; all there is: outbound-chat audit --budget {name}"
     if faults:
         worst = ", ".join(f"{fault.rstrip(':')} {number:+,}" for fault, number in sorted(faults.items())[:MOST_NAMED])
         return Check(subject, Level.FAULT, f"{len(faults):,} things do not add up: {worst}", advice)
-    if mended:
-        return Check(subject, Level.WARNING, f"adds up, after {mended:,} jobs or lanes had to be put right", advice)
+    if repaired:
+        return Check(subject, Level.WARNING, f"adds up, after {repaired:,} jobs or lanes had to be put right", advice)
     return Check(subject, Level.OK, "adds up")

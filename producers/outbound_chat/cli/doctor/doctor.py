@@ -29,7 +29,7 @@ _MARKS = {Level.OK: ("ok  ", "green"), Level.WARNING: ("warn", "yellow"), Level.
 
 
 def doctor(*, as_json: Json = False) -> None:
-    """Look for what is wrong: settings, Redis, workers, broker, AWS. Exits with 1 when something must be mended."""
+    """Look for what is wrong: settings, Redis, workers, broker, AWS. Exits with 1 when something must be repaired."""
     found = []
     for check in _checks():
         found.append(check)
@@ -47,7 +47,7 @@ def _checks() -> Iterator[Check]:
     try:
         settings = load_settings()
     except SettingsError as error:
-        yield Check("settings", Level.FAULT, str(error), "mend the settings; docs/settings.md lists them all")
+        yield Check("settings", Level.FAULT, str(error), "repair the settings; docs/settings.md lists them all")
         return
     yield from _settings(settings)
     yield from _certificates(settings)

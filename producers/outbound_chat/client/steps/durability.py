@@ -41,7 +41,7 @@ class DurabilityCheck:
         self._keys = keys
         if not self._waits:
             return
-        found = yield from ask(scripts.confirm(keys))
+        found = yield from ask(scripts.check_durable(keys))
         if found.refusal:
             kind = Forbidden if lacking(found.refusal) else StoreError
             raise kind(f"{_why_refused(found.refusal)}; nothing was stored") from found.refusal
@@ -77,9 +77,9 @@ class DurabilityCheck:
             # All but the last look only whether the jobs are there: one wait covers everything.
             while len(rest) > scripts.MOST_JOBS:
                 page, rest = rest[: scripts.MOST_JOBS], rest[scripts.MOST_JOBS :]
-                lost = (yield from ask(scripts.confirm(self._keys, local_ids=page))).lost or lost
+                lost = (yield from ask(scripts.check_durable(self._keys, local_ids=page))).lost or lost
             found = yield from ask(
-                scripts.confirm(
+                scripts.check_durable(
                     self._keys,
                     batch=batch,
                     accepted=accepted,

@@ -37,7 +37,7 @@ from outbound_chat.store.scripts.dead import (
     read_request,
     replay,
 )
-from outbound_chat.store.scripts.durability import Standing, confirm
+from outbound_chat.store.scripts.durability import Standing, check_durable
 from outbound_chat.store.scripts.encryption_keys import SealsPage, read_seals
 from outbound_chat.store.scripts.events import read_events
 from outbound_chat.store.scripts.forecast import PaceNow, read_pace
@@ -71,17 +71,17 @@ from outbound_chat.store.scripts.pumps import (
     Dismissed,
     Empty,
     Held,
+    Maintained,
     Outcome,
     Paced,
     Renewed,
     Result,
-    Tended,
     Unconfigured,
     claim,
     finish,
     leave,
+    maintain,
     renew,
-    tend,
 )
 from outbound_chat.store.scripts.scopes import Left, read_scopes
 from outbound_chat.store.scripts.suppression import (
@@ -100,10 +100,10 @@ from outbound_chat.store.scripts.webhooks import (
     WebhookOutcome,
     WebhookResult,
     claim_webhooks,
+    finish_webhooks,
     read_dead_webhooks,
     read_webhook_hosts,
     replay_webhooks,
-    settle_webhooks,
 )
 from outbound_chat.store.scripts.why import Found, WaitFacts, why
 
@@ -130,6 +130,7 @@ __all__ = [
     "Left",
     "Listed",
     "ListedBatches",
+    "Maintained",
     "NewJob",
     "NotOpen",
     "Opened",
@@ -152,7 +153,6 @@ __all__ = [
     "StoredJob",
     "StoredKey",
     "Submitted",
-    "Tended",
     "Unconfigured",
     "Unlisted",
     "WaitFacts",
@@ -161,18 +161,20 @@ __all__ = [
     "audit",
     "cancel",
     "cancel_many",
+    "check_durable",
     "claim",
     "claim_webhooks",
     "close_batch",
     "close_chat",
     "configure",
-    "confirm",
     "count_dead",
     "create_key",
     "finish",
+    "finish_webhooks",
     "hold",
     "is_count",
     "leave",
+    "maintain",
     "note_budgets",
     "open_batch",
     "read_batch",
@@ -201,11 +203,9 @@ __all__ = [
     "replay",
     "replay_webhooks",
     "revoke_key",
-    "settle_webhooks",
     "spend_key",
     "submit",
     "suppress",
-    "tend",
     "unsuppress",
     "used_keys",
     "why",

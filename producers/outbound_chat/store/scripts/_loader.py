@@ -1,7 +1,7 @@
 """Loads the Lua of the store: each file of `lua/lib/` is a library, which is one table; all others are scripts.
 
-The head of either names in `-- uses:` the libraries that it needs itself; the loader adds what those need. `base` and
-`fields` are no tables: every script has their names.
+The head of either names in lines of `-- uses:` the libraries that it needs itself; the loader adds what those need.
+`base` and `fields` are no tables: every script has their names.
 
 All scripts together are one library of Redis Functions, which is loaded once: its libraries are not built at each call,
 as those of a script are. https://redis.io/docs/latest/develop/programmability/functions-intro/
@@ -34,7 +34,7 @@ REFUSED_SECONDS = 60.0
 _UNKNOWN_FUNCTION = "Function not found"
 _LOADED_BEFORE = "already exists"
 _FOLDER = files("outbound_chat.store") / "lua"
-_USES = re.compile(r"^-- uses: (?P<names>[a-z_ ]+)$", re.MULTILINE)
+_USES = re.compile(r"^-- uses: ([a-z_ ]+)$", re.MULTILINE)
 _FOR_ALL = ("base", "fields")
 
 
@@ -123,8 +123,7 @@ def _libraries(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _place(text: str, placed: list[str]) -> None:
-    uses = _USES.search(text)
-    for name in uses["names"].split() if uses else ():
+    for name in " ".join(_USES.findall(text)).split():
         if name not in placed:
             _place(_read(f"lib/{name}.lua"), placed)
             placed.append(name)

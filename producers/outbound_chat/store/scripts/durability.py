@@ -27,7 +27,7 @@ class Standing:
     """Why the server can't say it at all."""
 
 
-def confirm(
+def check_durable(
     keys: Keys,
     *,
     batch: str = "",
@@ -55,4 +55,4 @@ def confirm(
     waits: list[tuple[str | int, ...]] = [("WAITAOF", 1, 0, timeout_ms)]
     if replicas:
         waits.append(("WAIT", replicas, timeout_ms))
-    return ScriptCall("confirm", keys, [batch, accepted, *local_ids], read, waits)
+    return ScriptCall("check_durable", keys, [batch, accepted, *local_ids], read, waits)

@@ -1,4 +1,4 @@
-"""What pumps and wakers ask: claim, finish, renew, leave, tend."""
+"""What pumps and wakers ask: claim, finish, renew, leave, maintain."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -142,7 +142,7 @@ class Renewed:
 
 
 @dataclass(frozen=True, slots=True)
-class Tended:
+class Maintained:
     """What the waker found."""
 
     wakeup: str
@@ -254,17 +254,17 @@ def leave(keys: Keys, *, pump: str, warm: bool, unanswered: str) -> ScriptCall[s
     return ScriptCall("leave", keys, [pump, int(warm), unanswered], str)
 
 
-def tend(
+def maintain(
     keys: Keys, *, worker: str, version: str, skew_ms: int = 0, posts: bool = False, key_ids: Sequence[str] = ()
-) -> ScriptCall[Tended]:
+) -> ScriptCall[Maintained]:
     """Ends lost leases and expired jobs, and finds due work without a pump.
 
     `skew_ms`: by how much the clock of the worker's machine is ahead, where that keeps it from work; 0: it is right.
     `posts`: it posts webhooks. `key_ids`: names of the encryption keys that it has.
     """
 
-    def read(reply: list[Any]) -> Tended:
+    def read(reply: list[Any]) -> Maintained:
         next_ms, lost, expired = map(int, reply[1:4])
-        return Tended(reply[0], next_ms, lost, expired, reply[4] == 1, int(reply[5]), reply[6] == 1)
+        return Maintained(reply[0], next_ms, lost, expired, reply[4] == 1, int(reply[5]), reply[6] == 1)
 
-    return ScriptCall("tend", keys, [worker, version, skew_ms, int(posts), " ".join(key_ids)], read)
+    return ScriptCall("maintain", keys, [worker, version, skew_ms, int(posts), " ".join(key_ids)], read)

@@ -14,8 +14,8 @@ from outbound_chat.store.scripts._script_call import ScriptCall
 class Finding:
     """Something that the reconciler found."""
 
-    word: Literal["mended", "fault", "cleared"]
-    """What became of it: it was put right, it can only be told, or it is no more."""
+    word: Literal["repaired", "fault", "cleared"]
+    """What became of it: it was repaired, it can only be reported, or it is gone."""
     kind: FindingKind
     of: str
     """The job's local id, the lane or the tenant; empty: the whole budget."""
@@ -29,14 +29,14 @@ class Reconciled:
 
     next_ms: int
     """Time to the next look."""
-    mends: int
-    """How many things were put right."""
+    repairs: int
+    """How many things were repaired."""
     found: tuple[Finding, ...]
     """The first of them, and of the faults."""
 
 
 def reconcile(keys: Keys, *, lease_ms: int) -> ScriptCall[Reconciled]:
-    """Looks through some lanes and jobs, puts right what would be stuck, and tells of counts that do not add up.
+    """Looks through some lanes and jobs, repairs what would be stuck, and reports counts that do not add up.
 
     `lease_ms`: of a running call whose lease is missing.
     """

@@ -116,14 +116,14 @@ def _tries(raw: str) -> tuple[int, int, int, str, str] | None:
     return int(attempts), times[0], times[1], str(code), str(host)
 
 
-def settle_webhooks(
+def finish_webhooks(
     keys: Keys, results: Sequence[WebhookResult], *, per_host: int
 ) -> ScriptCall[list[Literal["waiting", "delivered", "dead", "stale"]]]:
     """Records results, at most `MOST_JOBS`, and gives what each is now; `stale`: another courier recorded it."""
     args: list[str | int] = [per_host]
     for one in results:
         args += (one.name, one.host, one.outcome, one.delay_ms, one.code, one.host_is, one.pause_ms)
-    return ScriptCall("settle_webhooks", keys, args, list)
+    return ScriptCall("finish_webhooks", keys, args, list)
 
 
 def read_dead_webhooks(keys: Keys, *, skip: int, count: int) -> ScriptCall[list[DeadWebhook]]:

@@ -11,9 +11,9 @@ if most == 0 then
   return { 0, 0, 0 }
 end
 local name = key('api_keys_spent:' .. ARGV[1])
-local kept = redis.call('HMGET', name, 'left', 'at')
-local passed_ms = math.max(0, math.min(EXACT_NOW_MS - (tonumber(kept[2]) or EXACT_NOW_MS), window_ms))
-local left = math.min(most, (tonumber(kept[1]) or most) + passed_ms * most / window_ms)
+local last_left, at = unpack(redis.call('HMGET', name, 'left', 'at'))
+local passed_ms = math.max(0, math.min(EXACT_NOW_MS - (tonumber(at) or EXACT_NOW_MS), window_ms))
+local left = math.min(most, (tonumber(last_left) or most) + passed_ms * most / window_ms)
 local wait_ms = 0
 if left >= 1 then
   left = left - 1

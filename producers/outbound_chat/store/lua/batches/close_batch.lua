@@ -5,10 +5,10 @@
 -- reply   'ok', or 'gone' (no such batch)
 -- keeps   twice changes nothing
 -- uses: batches
-local book = key('b:' .. ARGV[1])
-if redis.call('EXISTS', book) == 0 then
+local record = key('b:' .. ARGV[1])
+if redis.call('EXISTS', record) == 0 then
   return 'gone'
 end
-redis.call('HSET', book, 'rejected', ARGV[2])
+redis.call('HSET', record, 'rejected', ARGV[2])
 batches.close(ARGV[1])
 return 'ok'

@@ -7,22 +7,23 @@
 -- ARGV[5] weight: how many turns it gets where others get one ('': 1)
 -- ARGV[6] concurrency: calls of it that may run at the same time ('': as many as may be)
 -- ARGV[7] callback: URL for webhooks of it and of its jobs ('': none)
--- ARGV[8] batch_key: hash of what makes it the same batch when its producer begins anew ('': nothing does)
--- ARGV[9] fingerprint: hashes of its options; the first is kept, each tells the same
--- ARGV[10] source: hash of the file that its rows come from ('': none); the book keeps it while all rows are of that file
+-- ARGV[8] batch_key: hash of what makes it the same batch when its producer starts again ('': nothing does)
+-- ARGV[9] fingerprint: hashes of its options; the first is kept, each means the same
+-- ARGV[10] source: hash of the file that its rows come from ('': none); the record keeps it while all rows are of that
+--         file
 -- ARGV[11] only: 'only': a batch is found and none begun; '': one is begun where there is none
 -- then    hashes of idempotency keys, which the first rows have: none is begun where each of them belongs to a job
 -- reply   {'new', other}: it was begun; other: the batch begun last with this source, while that is not closed, else ''
---         {'same' or 'conflict', id, created_ms, closed_ms, rows}: the batch of this key; closed_ms: '' while it is open,
---         rows: the last row that was taken into it
+--         {'same' or 'conflict', id, created_ms, closed_ms, rows}: the batch of this key; closed_ms: '' while it is
+--         open, rows: the last row that was taken into it
 --         {'none'}: there is none, and none was begun
 --         {'unreadable'}: what is kept of the key can't be read, so nobody knows
 -- keeps   a key has one batch; twice changes nothing
 -- uses: batches lanes
 local id, batch_key, source = ARGV[1], ARGV[8], ARGV[10]
+local FIRST_OPTION, FIRST_KEY = 5, 12
 
--- The batch that has the key, but for this one: id, fingerprint, and what stands in its book; false: its key can't be
--- read.
+-- Return the other batch that has the key: id, fingerprint, and fields of its record; false: its key is unreadable.
 local function begun_before()
   local kept = try('GET', key('opened:' .. batch_key))
   local other, asked = string.match(kept or '', '^(%w+) (%S+)$')
@@ -34,22 +35,24 @@ local function begun_before()
   local found = try('HMGET', key('b:' .. other), 'created_at', 'closed_at', 'rows', 'source')
   if not found then
     return false
-  elseif found[1] then
-    return other, asked, found
+  end
+  local created_at, closed_at, rows, of_source = unpack(found)
+  if created_at then
+    return other, asked, { created_at = created_at, closed_at = closed_at, rows = rows, source = of_source }
   end
 end
 
 local function begin()
-  local book = key('b:' .. id)
-  if redis.call('HSETNX', book, 'created_at', digits(NOW)) == 1 then
-    redis.call('HSET', book, 'lane', ARGV[2], 'name', ARGV[3], 'shared', ARGV[4])
+  local record = key('b:' .. id)
+  if redis.call('HSETNX', record, 'created_at', digits(NOW)) == 1 then
+    redis.call('HSET', record, 'lane', ARGV[2], 'name', ARGV[3], 'shared', ARGV[4])
     for i, field in ipairs({ 'weight', 'concurrency', 'callback', 'batch_key' }) do
-      if ARGV[4 + i] ~= '' then
-        redis.call('HSET', book, field, ARGV[4 + i])
+      if ARGV[FIRST_OPTION + i - 1] ~= '' then
+        redis.call('HSET', record, field, ARGV[FIRST_OPTION + i - 1])
       end
     end
     if source ~= '' then
-      redis.call('HSET', book, 'source', source)
+      redis.call('HSET', record, 'source', source)
     end
     if batch_key ~= '' then
       redis.call('SET', key('opened:' .. batch_key), id .. ' ' .. string.match(ARGV[9], '^%S+'))
@@ -59,7 +62,7 @@ local function begin()
   end
 end
 
--- The batch that was begun last with the same source, while it is open; and notes this one, with the one before it.
+-- Return the last open batch with the same source, and note this one together with the one before it.
 local function unfinished()
   local name = key('source:' .. source)
   local last, before = string.match(try('GET', name) or '', '^(%w+) (%w*)$')
@@ -67,19 +70,19 @@ local function unfinished()
     before = last or ''
     redis.call('SET', name, id .. ' ' .. before, 'PX', digits(batches.EMPTY_MS))
   end
-  local found = try('HMGET', key('b:' .. before), 'created_at', 'closed_at')
-  return found and found[1] and not found[2] and before or ''
+  local created_at, closed_at = unpack(try('HMGET', key('b:' .. before), 'created_at', 'closed_at') or {})
+  return created_at and not closed_at and before or ''
 end
 
--- The rows that its producer has so far bring no job.
+-- Whether the rows that its producer has so far add no job.
 local function all_repeated()
   local tenant = lanes.tenant_of(ARGV[2])
-  for i = 12, #ARGV do
+  for i = FIRST_KEY, #ARGV do
     if redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i])) == 0 then
       return false
     end
   end
-  return #ARGV >= 12
+  return #ARGV >= FIRST_KEY
 end
 
 if batch_key ~= '' then
@@ -88,10 +91,10 @@ if batch_key ~= '' then
     return { 'unreadable' }
   elseif other then
     local same = string.find(' ' .. ARGV[9] .. ' ', ' ' .. asked .. ' ', 1, true)
-    if same and not found[2] and (found[4] or '') ~= source then
+    if same and not found.closed_at and (found.source or '') ~= source then
       redis.call('HDEL', key('b:' .. other), 'source')
     end
-    return { same and 'same' or 'conflict', other, found[1], found[2] or '', found[3] or '0' }
+    return { same and 'same' or 'conflict', other, found.created_at, found.closed_at or '', found.rows or '0' }
   end
 end
 if ARGV[11] ~= '' or all_repeated() then

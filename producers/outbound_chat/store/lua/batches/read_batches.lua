@@ -1,4 +1,4 @@
--- read_batches: some batches of the budget: those that are not final, the newest first, or those that ended, the last first.
+-- read_batches: some batches of the budget: open ones, the newest first, or ended ones, the last first.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] part: 'open' or 'ended'
 -- ARGV[2] score: where to go on behind, as the last answer said; '': from the first on
@@ -6,13 +6,14 @@
 -- ARGV[4] senders: only of these, with spaces around each; '': of all
 -- ARGV[5] tenant: only of this one; '': of all
 -- ARGV[6] count: how many at most (1 to 100)
--- reply   {now_ms, workers, width, score, before, then for each: id, scheduled, stop, and field, value of its book}
+-- reply   {now_ms, workers, width, score, before, then for each: id, scheduled, stop, and field, value of its record}
 --         workers: alive; width: how many values each has; score, before: of the last that was looked at, which is the
---         last given where there are `count`; score '' where there are no more; scheduled: as read_batch tells; stop: JSON of owner, scope and reason of the hold that
---         stops it, '' where none does or nothing waits
+--         last given where there are `count`; score '' where there are no more; scheduled: as in read_batch; stop:
+--         JSON of owner, scope and reason of the hold that stops it, '' where none does or nothing waits
 -- keeps   nothing is written; looks at 200 names at most, so a page may have few, even none
 -- uses: batches forecast lanes workers
 local MOST_LOOKED = 200
+local FACTS = 3 -- id, scheduled, stop
 local index, score, before = key(ARGV[1] .. '_batches'), ARGV[2], ARGV[3]
 local senders, tenant, most = ARGV[4], ARGV[5], tonumber(ARGV[6])
 local names = {}
@@ -26,13 +27,14 @@ local function add(...)
   end
 end
 
--- A worker of an older version moves no batch that ends: it is in neither part then.
+-- A worker of an older version does not move a batch that ends: the batch is then in neither part.
 local function is_wanted(found)
   local _, of_sender, of_tenant = lanes.parts(batches.lane_of(found))
   if batches.is_final(found) ~= (ARGV[1] == 'ended') then
     return false
   end
-  return (senders == '' or string.find(senders, ' ' .. of_sender .. ' ', 1, true)) and (tenant == '' or of_tenant == tenant)
+  return (senders == '' or string.find(senders, ' ' .. of_sender .. ' ', 1, true))
+    and (tenant == '' or of_tenant == tenant)
 end
 
 local function stop_json(found)
@@ -41,11 +43,11 @@ local function stop_json(found)
 end
 
 if score ~= '' then
-  -- Those of one millisecond.
+  -- Batches of the same millisecond.
   add(score, score, 'BYSCORE', 'REV', 'WITHSCORES')
 end
 add(score == '' and '+inf' or '(' .. score, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, MOST_LOOKED, 'WITHSCORES')
-local reply = { NOW, workers.count(), 3 + 2 * #batches.FIELDS, '', '' }
+local reply = { NOW, workers.count(), FACTS + 2 * #batches.FIELDS, '', '' }
 local looked, given = 0, 0
 while looked < #names and looked < MOST_LOOKED and given < most do
   looked = looked + 1

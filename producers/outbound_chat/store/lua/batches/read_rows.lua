@@ -4,15 +4,15 @@
 -- ARGV[2] first: row to begin with, from 1
 -- ARGV[3] count: how many rows at most (1 to 500)
 -- reply   {now_ms, rows, lane, then the head of each row, '' where no job is (any more)}; rows: the last row that was
---         ever taken; {now_ms}: no such batch
+--         accepted; {now_ms}: no such batch
 -- keeps   nothing is written
 -- uses: records
-local book = try('HMGET', key('b:' .. ARGV[1]), 'created_at', 'rows', 'lane') or {}
-if not book[1] then
+local created_at, rows, lane = unpack(try('HMGET', key('b:' .. ARGV[1]), 'created_at', 'rows', 'lane') or {})
+if not created_at then
   return { NOW }
 end
-local first, last = tonumber(ARGV[2]), number_in(book[2], 0, 1e9) or 0
-local reply = { NOW, last, book[3] or '' }
+local first, last = tonumber(ARGV[2]), number_in(rows, 0, 1e9) or 0
+local reply = { NOW, last, lane or '' }
 for row = first, math.min(last, first + tonumber(ARGV[3]) - 1) do
   reply[#reply + 1] = records.head_json(try('GET', key('j:' .. ARGV[1] .. '-' .. digits(row)))) or ''
 end

@@ -2,11 +2,11 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] since: number of the last event known; 0: from the first that is kept
 -- ARGV[2] count: how many at most
--- reply   {last, then number, at_ms, kind, id, state, code of each event}; last: number of the newest there ever was
+-- reply   {last, then number, at_ms, kind, id, state, code of each event}; last: number of the newest there has been
 -- keeps   nothing is written
 local last, since = number_in(try('HGET', key('bucket'), 'events'), 0, 1e15) or 0, tonumber(ARGV[1])
 if since > last then
-  -- The server lost its data: numbers began anew.
+  -- The server lost its data: numbers started again.
   since = 0
 end
 local reply = { last }

@@ -1,7 +1,7 @@
 -- read_pace: what the end of a lane's jobs is predicted by; the lane need not be there yet.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] lane: priority:sender:tenant:batch
--- reply   {now_ms, pace}; pace: JSON, as `lib/pace.lua` makes it
+-- reply   {now_ms, pace}; pace: JSON, as `lib/forecast.lua` makes it
 -- keeps   nothing is written
 -- uses: forecast
 return { NOW, forecast.pace_of(ARGV[1]) }

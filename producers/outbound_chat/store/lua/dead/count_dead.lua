@@ -4,7 +4,7 @@
 -- keeps   nothing is written
 -- uses: retention
 local reply = {}
--- A record that has gone leaves its id until the next of its kind ends.
+-- The id of a record that has expired stays until the next job of its kind ends.
 local since_ms = NOW - retention.record_ms()
 for _, name in ipairs(redis.call('HKEYS', key('dead'))) do
   local state, code = string.match(name, '^(%a+):(.*)$')

@@ -24,7 +24,7 @@ for _, name in ipairs(redis.call('HKEYS', key('dead'))) do
   local state, code = string.match(name, '^(%a+):(.*)$')
   if (ARGV[1] == '' or ARGV[1] == state) and (ARGV[2] == '' or ARGV[2] == code) then
     if until_ms ~= '' then
-      -- Those that ended together, with one script.
+      -- Jobs that ended together, in one script.
       add('dead:' .. name, until_ms, until_ms, 'BYSCORE', 'REV', 'WITHSCORES')
     end
     add('dead:' .. name, until_ms == '' and '+inf' or '(' .. until_ms, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, most,

@@ -31,9 +31,10 @@ if not protected and not force then
 end
 local same_token = not edited and protected
 local batch = lanes.batch_of(ARGV[3])
-insert.job({ id = id, lane = ARGV[3], batch = batch, send_at = tonumber(ARGV[9]), expires = 0, max_age = tonumber(ARGV[4]),
-  parts = tonumber(ARGV[5]), token = same_token and ARGV[6] or '', idem = '', request = ARGV[10],
-  maybe_sent = same_token and since or 0, replay_of = old, callback = webhooks.callback_of(head[LANE], head[CALLBACK]) })
+insert.job({ id = id, lane = ARGV[3], batch = batch, send_at = tonumber(ARGV[9]), expires = 0,
+  max_age = tonumber(ARGV[4]), parts = tonumber(ARGV[5]), token = same_token and ARGV[6] or '', idem = '',
+  request = ARGV[10], maybe_sent = same_token and since or 0, replay_of = old,
+  callback = webhooks.callback_of(head[LANE], head[CALLBACK]) })
 insert.write(ARGV[3])
 transitions.take_from_dead(old, head)
 head[REPLAY_OF], head[REPLAYED_BY] = head[REPLAY_OF] or '', id

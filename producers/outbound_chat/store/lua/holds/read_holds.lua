@@ -4,7 +4,7 @@
 -- keeps   nothing is written
 local reply, kept = { NOW }, redis.call('HGETALL', key('holds'))
 for i = 1, #kept, 2 do
-  -- A waker takes it away; until one runs nobody may be told of a batch that is gone.
+  -- A waker removes such a hold. Until one runs, nobody should read of a batch that no longer exists.
   if not is_lost_hold(kept[i]) then
     reply[#reply + 1], reply[#reply + 2] = kept[i], kept[i + 1]
   end

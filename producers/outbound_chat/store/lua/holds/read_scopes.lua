@@ -1,4 +1,4 @@
--- read_scopes: whether a budget still has anything of senders or instances that were given another one.
+-- read_scopes: whether a budget still has jobs or lists of senders or instances that moved to another budget.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV    1 for each scope: scope ('sender:<name>' or 'instance:<id>')
 -- reply   2 for each scope: open, listed; open: 1 when jobs of it wait or are called, or may be among those that were
@@ -14,7 +14,7 @@ local function note(lane)
   end
 end
 
--- Whether all that waits was seen.
+-- Return whether all waiting lanes were seen.
 local function look_at_lanes()
   local cursor = '0'
   for _ = 1, PAGES do
@@ -44,13 +44,15 @@ local function look_at_calls()
   return #ids < MOST_CALLS
 end
 
--- Of a list of marks one field is the name of their key.
+-- In a list of marks one field is the name of their key.
 local function listed(scope)
   local sender = string.match(scope, '^sender:(.*)$')
   if not sender then
     return 0
   end
-  return (try('HLEN', suppression_lists.named(sender, '')) or 0) + math.max(0, (try('HLEN', suppression_lists.named(sender, suppression_lists.KEY_FIELD)) or 0) - 1)
+  local plain = try('HLEN', suppression_lists.named(sender, '')) or 0
+  local marks = try('HLEN', suppression_lists.named(sender, suppression_lists.KEY_FIELD)) or 0
+  return plain + math.max(0, marks - 1)
 end
 
 local lanes_seen, calls_seen = look_at_lanes(), look_at_calls()

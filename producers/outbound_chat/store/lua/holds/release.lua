@@ -2,7 +2,7 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] scope: as of `hold`
 -- reply   {released, probed}; released: 1 when a person's hold ended; probed: 1 when the system holds the scope too
--- keeps   lanes that the hold kept back get their turns again; twice changes nothing
+-- keeps   lanes that the hold blocked get their turns again; twice changes nothing
 -- uses: gates pump_requests unblock
 local scope = ARGV[1]
 local released = redis.call('HDEL', key('holds'), 'person:' .. scope)

@@ -1,7 +1,7 @@
 -- read_jobs: what is known of jobs, without their requests.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV    ids of jobs (at most 500)
--- reply   {now_ms, then for each job its head as it stands, or '' (no record)}; the caller sees whether it can be read,
+-- reply   {now_ms, then for each job its head as stored, or '' (no record)}; the caller sees whether it can be read,
 --         since that would cost the server eight times as much
 -- keeps   nothing is written
 -- uses: records

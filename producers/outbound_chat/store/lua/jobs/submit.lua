@@ -1,29 +1,32 @@
--- submit: takes jobs of one lane into the ledger, and sees that a pump learns of them.
+-- submit: accepts jobs of one lane into the store, and wakes a pump for them.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] lane: priority:sender:tenant:batch
--- ARGV[2] max_age_ms: life of a job after it is due, where it brings no end of its own
+-- ARGV[2] max_age_ms: life of a job after it is due, where it has no end of its own
 -- ARGV[3] rejected: rows of the batch that its producer has refused so far
 -- then 9 for each job:
 --   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id), idem ('' or
---   hash of the idempotency key), fingerprint (hashes of what the caller asked for; the first is kept, each tells the same),
---   request, callback (its own URL for webhooks, '': none)
--- reply   {'ok' or 'first', now_ms, then for each job not simply taken: index, 'same' or 'conflict', id of the other job}; id '':
---         what is kept of the idempotency key can't be read, so nobody knows; 'first': no job of the budget came before
---         {'unknown_batch'} or {'batch_closed'}: nothing was taken; without its batch no row is, but the answer is as above
---         where all have a key that belongs to a job
+--   hash of the idempotency key), fingerprint (hashes of what the caller asked for; the first is kept, each means the
+--   same), request, callback (its own URL for webhooks, '': none)
+-- reply   {'ok' or 'first', now_ms, then for each job that is not new: index, 'same' or 'conflict', id of the other
+--         job}; id '': what is kept of the idempotency key can't be read, so nobody knows; 'first': no job of the
+--         budget came before
+--         {'unknown_batch'} or {'batch_closed'}: nothing was taken; without its batch no row is, but the answer is as
+--         above where all have a key that belongs to a job
 -- keeps   one record, one place in a lane, one place in the expiry index, one count a job; twice changes nothing. Rows
 --         come in order: one up to the last that came before is never taken again, whatever became of its record
 -- uses: counts insert lanes pump_requests records ring
 local FIRST, WIDTH = 4, 9
+-- Where each value of a job lies behind its id.
+local AT_MS, EXPIRES_MS, JOB_PARTS, JOB_TOKEN, KEY, FINGERPRINT, REQUEST, URL = 1, 2, 3, 4, 5, 6, 7, 8
 local lane, max_age_ms = ARGV[1], tonumber(ARGV[2])
 local _, _, tenant, batch = lanes.parts(lane)
--- handled: the last row that came before, -1: no row of these did.
+-- The last row that came before; -1: none of these rows did.
 local reply, earliest, handled = { 'ok', NOW }, math.huge, -1
 
--- Rows that all have a key of another job are answered without a batch, which begins with its first job.
+-- If every row has a key of another job, the answer needs no batch, which begins with its first job.
 local function all_repeated()
   for i = FIRST, #ARGV, WIDTH do
-    if redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + 5])) == 0 then
+    if redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + KEY])) == 0 then
       return false
     end
   end
@@ -31,36 +34,36 @@ local function all_repeated()
 end
 
 local function take(i)
-  local id, send_at, expires = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local id, send_at, expires = ARGV[i], tonumber(ARGV[i + AT_MS]), tonumber(ARGV[i + EXPIRES_MS])
   local old = handled >= 0 and records.row_in_id(id) <= handled
   if redis.call('EXISTS', key('j:' .. id)) == 1 then
     return
-  elseif old and redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + 5])) == 0 then
+  elseif old and redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + KEY])) == 0 then
     return
   end
-  if ARGV[i + 5] ~= '' then
-    local other, verdict = insert.other_job(tenant, id, ARGV[i + 5], ARGV[i + 6])
+  if ARGV[i + KEY] ~= '' then
+    local other, verdict = insert.other_job(tenant, id, ARGV[i + KEY], ARGV[i + FINGERPRINT])
     if other then
       reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = (i - FIRST) / WIDTH, verdict, other
       return
     end
   end
   local due = not old and insert.job({ id = id, lane = lane, batch = batch, send_at = send_at, expires = expires,
-    max_age = max_age_ms, parts = tonumber(ARGV[i + 3]), token = ARGV[i + 4], idem = ARGV[i + 5],
-    request = ARGV[i + 7], callback = ARGV[i + 8] })
+    max_age = max_age_ms, parts = tonumber(ARGV[i + JOB_PARTS]), token = ARGV[i + JOB_TOKEN], idem = ARGV[i + KEY],
+    request = ARGV[i + REQUEST], callback = ARGV[i + URL] })
   earliest = math.min(earliest, due or earliest)
 end
 
 if batch ~= '' then
-  local found = try('HMGET', key('b:' .. batch), 'created_at', 'closed_at', 'rows') or {}
-  if not found[1] and not all_repeated() then
+  local created_at, closed_at, rows = unpack(try('HMGET', key('b:' .. batch), 'created_at', 'closed_at', 'rows') or {})
+  if not created_at and not all_repeated() then
     return { 'unknown_batch' }
   end
   local last = records.row_in_id(ARGV[#ARGV - WIDTH + 1] or '')
-  handled = not found[1] and math.huge or number_in(found[3], 0, 1e9) or 0
+  handled = not created_at and math.huge or number_in(rows, 0, 1e9) or 0
   if last > handled then
-    redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(found[2] and handled or last))
-    if found[2] then
+    redis.call('HSET', key('b:' .. batch), 'rejected', ARGV[3], 'rows', digits(closed_at and handled or last))
+    if closed_at then
       return { 'batch_closed' }
     end
   end

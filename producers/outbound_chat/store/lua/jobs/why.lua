@@ -1,4 +1,4 @@
--- why: what a waiting job waits for, by the rules that `claim` goes by.
+-- why: says what a waiting job waits for, by the rules that `claim` applies.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] id: the job
 -- reply   {now_ms, head, then name, value of each fact}, facts of a waiting job only; {now_ms}: no record to be read;
@@ -6,11 +6,12 @@
 --         position: jobs of its lane that go before it; and estimates: in_ring, behind_gate: jobs of other lanes of its
 --         priority that go before it, there and there; others: due jobs of other priorities, share: percent of the
 --         calls that its own has beside them; waiting: jobs of the budget that wait;
---         scope, rule, until_ms: of the gate as `gate_of` says, 'probe' when a probe is due; owner, hold: who holds the
---         scope ('person', 'cancel', 'system'), and JSON; probing: 1 while a probe is on its way; budget_hold: JSON of a person's, '' for none;
---         limits: JSON of its sender, number_parts: what its number may send now; rate, ceiling, tokens: of the budget,
---         '' while nobody wrote its settings; workers, pumps: alive; asked: requests for a pump that nobody answered;
---         lacking: name of a key that it needs and no worker has, '' for none
+--         scope, rule, until_ms: of the gate as `gates.describe` says, 'probe' when a probe is due; owner, hold: who
+--         holds the scope ('person', 'cancel', 'system'), and JSON; probing: 1 while a probe is on its way;
+--         budget_hold: JSON of a person's, '' for none; limits: JSON of its sender, number_parts: what its number may
+--         send now; rate, ceiling, tokens: of the budget, '' while nobody wrote its settings; workers, pumps: alive;
+--         asked: requests for a pump that nobody answered; lacking: name of a key that it needs and no worker has, ''
+--         for none
 -- keeps   nothing is written; it costs the same however many jobs wait
 -- uses: gates key_holders lanes pump_requests queue_position records ring token_bucket workers
 local id = ARGV[1]
@@ -32,11 +33,11 @@ local function add_facts(facts)
 end
 
 local turns = queue_position.in_lane(id, head) + 1
-local kept = redis.call('HGET', key('kept'), lane)
+local kept = redis.call('HGET', key('blocked'), lane)
 local others, share = queue_position.other_priorities(lane)
 add_facts({ position = turns - 1, in_ring = queue_position.jobs_before(ring.of(lane), lane, turns),
-  behind_gate = kept and queue_position.jobs_before(ring.of_gate(kept, lane), lane, turns) or 0, others = others, share = share,
-  waiting = tonumber(redis.call('HGET', key('books'), 'waiting') or 0) })
+  behind_gate = kept and queue_position.jobs_before(ring.of_gate(kept, lane), lane, turns) or 0,
+  others = others, share = share, waiting = tonumber(redis.call('HGET', key('counts'), 'waiting') or 0) })
 
 local scope, rule, until_ms = gates.describe(lane)
 local owner, hold = gates.holder_of(scope)
@@ -49,5 +50,6 @@ local budget, limits = token_bucket.load() or {}, gates.limits_of(name)
 add_facts({ rate = budget.rate or '', ceiling = budget.ceiling or '', tokens = budget.tokens or '',
   limits = cjson.encode(limits), number_parts = limits.number_rate and gates.number_parts(limits) or '',
   workers = workers.count(), pumps = pump_requests.live_pumps(),
-  asked = tonumber(redis.call('HGET', key('requests'), 'needed') or 0), lacking = key_holders.lacking_key(batch, request) })
+  asked = tonumber(redis.call('HGET', key('requests'), 'needed') or 0),
+  lacking = key_holders.lacking_key(batch, request) })
 return reply

@@ -1,5 +1,5 @@
--- attempts: what a call holds while it runs: its lease, its place among the sender's calls, its parts of the number's
--- pace, and, once it led to a contact, a chat on the instance.
+-- attempts: what a call holds while it runs: its lease, its slot among the sender's calls, and its parts of the
+-- number's rate. Once it has led to a contact, it also holds a chat on the instance.
 -- uses: gates pump_requests unblock
 local attempts = {}
 
@@ -8,20 +8,20 @@ attempts.CALLS_KEPT_MS = 86400000
 -- https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 local CHATS_KEPT_MS = 8 * 86400000
 
--- Scopes whose gates may have opened.
+-- Scopes whose gates may have opened during this call of the script.
 local changed
 
 before_each_call(function()
   changed = {}
 end)
 
--- What happened to the scope may open its gate.
+-- Note a change that may open the gate of the scope.
 function attempts.note_change(scope)
   changed[scope] = true
 end
 
 function attempts.open_changed_gates()
-  if redis.call('EXISTS', key('kept')) == 1 then
+  if redis.call('EXISTS', key('blocked')) == 1 then
     for scope in pairs(changed) do
       unblock.open_gate(scope)
     end
@@ -62,7 +62,7 @@ function attempts.finish(id, head)
   end
 end
 
--- The parts of a call that was not made: the number may let another go at once.
+-- Give back the parts of a call that was not made, so that the number may send another at once.
 function attempts.return_parts(head)
   local limits = gates.limits_of_lane(head[LANE])
   gates.spend_parts(limits, -head[PARTS])
@@ -71,7 +71,7 @@ function attempts.return_parts(head)
   end
 end
 
--- The chat of a new contact, for as long as it is assumed to live.
+-- Count the chat of a new contact for as long as it is assumed to live.
 function attempts.open_chat(head, contact, chat_ms)
   local limits = gates.limits_of_lane(head[LANE])
   if limits.max_chats and chat_ms > 0 then

@@ -1,10 +1,10 @@
--- base: what every script stands on. All keys of a budget begin with KEYS[1], `oc:{budget}:`, and so share a slot.
+-- base: what every script uses. All keys of a budget begin with KEYS[1], `oc:{budget}:`, and so share a slot.
 -- (KEYS[2] is never used: `Keys.declared` says why there are two.)
 local BASE
--- The server's clock, in milliseconds, and the same with three decimals; a worker's clock is never asked.
+-- The server's time in milliseconds, and the same with three decimals. The clock of a worker is never used.
 local NOW, EXACT_NOW_MS
 
--- Libraries are loaded once and serve many calls: what one keeps of a call it begins again with the next.
+-- A library is loaded once and serves many calls, so it must reset the state of one call before the next.
 local starts = {}
 local function before_each_call(start)
   starts[#starts + 1] = start
@@ -24,16 +24,16 @@ local function begin_call(KEYS)
   end
 end
 
--- Numbers reach Redis as plain digits: Lua would write large ones as 1.7e+12.
+-- Format a number as plain digits for Redis: Lua would write large ones as 1.7e+12.
 local function digits(number)
   return string.format('%.0f', number)
 end
 
--- What servers say where a key, or what it holds, is not what we left there: another program wrote it.
+-- What servers answer when a key has another type or content than ours: another program wrote it.
 local NOT_OURS = { 'WRONGTYPE', 'not an integer', 'would overflow', 'equal or smaller than the target stream' }
 
--- What a command answers, false for nothing; nil where what it is for is not ours. A writing command has then changed
--- nothing. Every other error is raised.
+-- Run a command and return its answer (false for nothing), or nil if another program wrote its key; a write has then
+-- changed nothing. Every other error is raised.
 local function try(...)
   local answer = redis.pcall(...)
   if type(answer) ~= 'table' or not answer.err then
@@ -47,24 +47,24 @@ local function try(...)
   error(answer.err)
 end
 
--- A table from JSON; nil where it is none.
+-- Return the table in the JSON, or nil if there is no valid one.
 local function json_table(json)
   local readable, value = pcall(cjson.decode, json or '')
   return readable and type(value) == 'table' and value or nil
 end
 
--- The number in a text or reply, if it lies within these bounds, as neither NaN nor infinity does; else nil.
+-- Return the number in a text or reply if it lies within the bounds (NaN and infinity do not), else nil.
 local function number_in(value, least, most)
   local number = tonumber(value)
   return number and number >= least and number <= most and number or nil
 end
 
--- Whether a person stopped the whole budget. Holds that can't be read stop it too: one may be among them.
+-- Whether a person holds the whole budget. Unreadable holds stop it too, since one of them may do so.
 local function budget_is_held()
   return try('HEXISTS', key('holds'), 'person:budget') ~= 0
 end
 
--- Whether a hold is of a batch that is forgotten; of one that became final it ended with the batch.
+-- Whether the hold is of a batch that no longer exists. When a batch becomes final, its hold ends with it.
 local function is_lost_hold(name)
   local batch = string.match(name, '^%a+:batch:(.*)$')
   return batch and redis.call('EXISTS', key('b:' .. batch)) == 0

@@ -1,34 +1,39 @@
--- batches: the record of a batch, `b:<batch>` (hash): what its rows share, its counts by state, and how far it has come.
--- A batch is final once its producer closed it and none of its jobs is waiting or leased.
+-- batches: the record of a batch, `b:<batch>` (hash): what its rows share, its counts by state, and its progress. A
+-- batch is final once its producer has closed it and none of its jobs is waiting or leased.
 -- uses: events lanes retention webhooks
 local batches = {}
 batches.FIELDS = { 'name', 'lane', 'created_at', 'closed_at', 'final_at', 'accepted', 'rejected', 'waiting', 'leased',
   'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable', 'mark_ms', 'mark_done', 'last_ms', 'source' }
+-- Field -> where it lies. Without `ipairs`: there is none while functions are loaded.
+local at = {}
+for i = 1, #batches.FIELDS do
+  at[batches.FIELDS[i]] = i
+end
 
--- Its fields in their order; nil: there is no such batch, 'unreadable': another program wrote its book.
+-- Return the fields in their order. nil: no such batch; nil and 'unreadable': another program wrote its record.
 function batches.read(batch)
   local found = try('HMGET', key('b:' .. batch), unpack(batches.FIELDS))
-  if found and not found[3] then
+  if found and not found[at.created_at] then
     return nil
-  elseif not found or not found[2] or not lanes.parts(found[2]) then
+  elseif not found or not found[at.lane] or not lanes.parts(found[at.lane]) then
     return nil, 'unreadable'
   end
   return found
 end
 
 function batches.lane_of(found)
-  return found[2]
+  return found[at.lane]
 end
 
 function batches.is_final(found)
-  return found[5] ~= false
+  return found[at.final_at] ~= false
 end
 
 function batches.waiting_of(found)
-  return tonumber(found[8]) or 0
+  return tonumber(found[at.waiting]) or 0
 end
 
--- How many of its waiting jobs were never called and are not due yet.
+-- Count its waiting jobs that were never called and are not due yet.
 function batches.count_scheduled(lane)
   return redis.call('ZCOUNT', key('timed:' .. lane), NOW + 1, '+inf')
 end
@@ -41,22 +46,23 @@ end
 
 batches.EMPTY_MS = 30 * 86400000
 
--- What the rows of a final batch share goes once none of them can be replayed.
-local function settle_shared(batch, failed)
+-- Remove what the rows of a final batch share, once none of them can be replayed.
+local function settle_shared(batch, dead)
   local ms = retention.request_ms()
-  if failed == 0 or ms == 0 then
+  if dead == 0 or ms == 0 then
     redis.call('HDEL', key('b:' .. batch), 'shared')
   elseif ms then
     retention.purge_later('b:' .. batch, ms)
   end
 end
 
--- The batches of a budget, for those who do not know their ids: in `open_batches` (zset id -> created ms) until they are
--- final, then in `ended_batches` (zset id -> until ms) as long as their books. They serve readers alone: no job may fail
--- because another program wrote there.
+-- The batches of a budget, for readers that do not know their ids: in `open_batches` (zset id -> created ms) until they
+-- are final, then in `ended_batches` (zset id -> until ms) as long as their records live. Only readers use these, so no
+-- job may fail because another program wrote there.
 local ABANDONED = 10
 
--- One that was left open and empty goes by its own expiry, and leaves its name: the oldest names are looked through.
+-- List a new batch. An empty one that nobody closes expires by itself and leaves its name here, so check the oldest
+-- names.
 function batches.list_as_open(batch)
   for _, name in ipairs(try('ZRANGE', key('open_batches'), 0, ABANDONED - 1) or {}) do
     if redis.call('EXISTS', key('b:' .. name)) == 0 then
@@ -75,45 +81,46 @@ local function list_as_ended(batch)
   end
 end
 
--- A batch is final once its producer closed it and none of its jobs is waiting or leased; an empty one that nobody
--- closes goes after 30 days.
+-- Update what depends on the counts. A batch is final once its producer has closed it and no job is waiting or leased;
+-- an empty one that nobody closes expires after 30 days.
 function batches.settle(batch)
-  local book = key('b:' .. batch)
-  local now = try('HMGET', book, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'lane',
+  local record = key('b:' .. batch)
+  local now = try('HMGET', record, 'waiting', 'leased', 'closed_at', 'final_at', 'failed', 'uncertain', 'lane',
     'batch_key')
   if not now then
     return
   end
-  -- The key by which its producer finds it again lives as long as its book.
+  local waiting, leased, closed_at, final_at, failed, uncertain, lane, batch_key = unpack(now)
+  -- The key with which its producer finds it again lives as long as the record.
   local function keep(command, ...)
-    redis.call(command, book, ...)
-    if now[8] then
-      redis.call(command, key('opened:' .. now[8]), ...)
+    redis.call(command, record, ...)
+    if batch_key then
+      redis.call(command, key('opened:' .. batch_key), ...)
     end
   end
-  local failed = (tonumber(now[5]) or 0) + (tonumber(now[6]) or 0)
-  if (tonumber(now[1]) or 0) + (tonumber(now[2]) or 0) > 0 then
+  local dead = (tonumber(failed) or 0) + (tonumber(uncertain) or 0)
+  if (tonumber(waiting) or 0) + (tonumber(leased) or 0) > 0 then
     keep('PERSIST')
-  elseif not now[3] then
+  elseif not closed_at then
     keep('PEXPIRE', digits(batches.EMPTY_MS))
-  elseif not now[4] then
-    redis.call('HSET', book, 'final_at', digits(NOW))
+  elseif not final_at then
+    redis.call('HSET', record, 'final_at', digits(NOW))
     keep('PEXPIRE', digits(retention.record_ms()))
     try('HDEL', key('holds'), 'person:batch:' .. batch, 'system:batch:' .. batch,
       'cancel:batch:' .. batch)
     events.add('batch_final', batch, '', '')
-    if now[7] and lanes.parts(now[7]) then
-      webhooks.enqueue(batch .. '.finished', now[7])
+    if lane and lanes.parts(lane) then
+      webhooks.enqueue(batch .. '.finished', lane)
     end
     redis.call('PUBLISH', key('done:' .. batch), 'final')
     list_as_ended(batch)
-    settle_shared(batch, failed)
-  elseif failed == 0 then
-    settle_shared(batch, failed)
+    settle_shared(batch, dead)
+  elseif dead == 0 then
+    settle_shared(batch, dead)
   end
 end
 
--- Says that no more jobs come into a batch, the first time it is told so.
+-- Close the batch: no more jobs will come. Only the first call has an effect.
 function batches.close(batch)
   if redis.call('HSETNX', key('b:' .. batch), 'closed_at', digits(NOW)) == 1 then
     events.add('batch_accepted', batch, '', '')
@@ -121,25 +128,26 @@ function batches.close(batch)
   end
 end
 
--- Notes every few seconds how far the batch has come. `mark_*` is the note before the last one: its rate is measured
--- from there, so over 5 to 10 seconds. After a pause it starts anew.
+-- Note the progress of the batch every few seconds. `mark_*` is the note before the last one: the rate is measured from
+-- there, so over 5 to 10 seconds. After a pause the measurement starts again.
 batches.PROGRESS_MS = 5000
 local PAUSE_MS = 20000
 
 function batches.note_progress(batch)
-  local book = key('b:' .. batch)
-  local kept = try('HMGET', book, 'last_ms', 'last_done', 'sent', 'failed', 'uncertain')
+  local record = key('b:' .. batch)
+  local kept = try('HMGET', record, 'last_ms', 'last_done', 'sent', 'failed', 'uncertain')
   if not kept then
     return
   end
-  local last = number_in(kept[1], 0, 1e15)
+  local last_ms, last_done, sent, failed, uncertain = unpack(kept)
+  local last = number_in(last_ms, 0, 1e15)
   if last and math.abs(NOW - last) < batches.PROGRESS_MS then
     return
   end
-  local done = (tonumber(kept[3]) or 0) + (tonumber(kept[4]) or 0) + (tonumber(kept[5]) or 0)
-  local anew = not last or math.abs(NOW - last) > PAUSE_MS
-  redis.call('HSET', book, 'mark_ms', digits(anew and NOW or last), 'mark_done', anew and done or kept[2] or done,
-    'last_ms', digits(NOW), 'last_done', done)
+  local done = (tonumber(sent) or 0) + (tonumber(failed) or 0) + (tonumber(uncertain) or 0)
+  local restarts = not last or math.abs(NOW - last) > PAUSE_MS
+  redis.call('HSET', record, 'mark_ms', digits(restarts and NOW or last),
+    'mark_done', restarts and done or last_done or done, 'last_ms', digits(NOW), 'last_done', done)
 end
 
 return batches

@@ -1,12 +1,12 @@
--- cancel_sweep: stops all waiting jobs of a batch or tenant, some with each script. An order to do so is kept in `holds`
--- as `cancel:<scope>` until it is done, so that none of them is called meanwhile and a waker can go on with it.
+-- cancel_sweep: cancels all waiting jobs of a batch or tenant, some with each script. The order is kept in `holds` as
+-- `cancel:<scope>` until it is done, so that none of the jobs is called meanwhile and a waker can continue.
 -- uses: lanes records ring transitions
 local cancel_sweep = {}
 
 local SWEPT = 200
 
--- Lanes of the scope, and whether there are more: of a tenant with many some, since each has a job or goes when it is
--- looked at, and a sweep must cost the same however many there are.
+-- Return lanes of the scope, and whether there are more. A tenant may have many lanes, so this returns a random part of
+-- them: a sweep costs the same however many there are. Each has a job, or is removed when it is looked at.
 local function lanes_of_scope(scope)
   local kind, name = string.match(scope, '^(%a+):(.*)$')
   if kind == 'tenant' then
@@ -17,7 +17,7 @@ local function lanes_of_scope(scope)
   return { lane and lanes.parts(lane) and lane or nil }, false
 end
 
--- Ends up to `most` jobs; how many it ended, and how many a newer version wrote, which are left to its wakers.
+-- End up to `most` jobs. Return how many ended, and how many a newer version wrote, which are left to its wakers.
 local function cancel_lane(lane, most)
   local batch = lanes.batch_of(lane)
   local ended, left = 0, 0
@@ -43,9 +43,9 @@ local function cancel_lane(lane, most)
   return ended, left
 end
 
--- Cancels up to SWEPT waiting jobs of the scope; how many, and whether there are no more for this version. The order
--- ends with the last job; with some of a newer version it stands, and keeps them from being called, until its wakers end
--- it.
+-- Cancel up to SWEPT waiting jobs of the scope. Return how many, and whether this version can cancel no more. The order
+-- ends with the last job. If jobs of a newer version are left, the order stays and keeps them from being called until
+-- the wakers of that version end them.
 function cancel_sweep.start(scope)
   local swept, left = 0, 0
   local some, more = lanes_of_scope(scope)
@@ -62,7 +62,7 @@ function cancel_sweep.start(scope)
   return swept, not more
 end
 
--- One sweep of an order whose giver did not see it through; whether there is more to do.
+-- Continue one order that its giver did not finish. Return whether there is more to do.
 function cancel_sweep.go_on()
   for _, name in ipairs(try('HKEYS', key('holds')) or {}) do
     local scope = string.match(name, '^cancel:(.*)$')

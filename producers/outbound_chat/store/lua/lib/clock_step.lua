@@ -1,6 +1,6 @@
--- clock_step: puts right what a backward step of the server's clock leaves in the future: leases, pumps, gates, numbers and
--- webhooks would stand still for as long as the step, and workers that ended would seem to live. Jobs stay due at the
--- time that was asked for; where none was, they are due at any time. Holds of the system: see `tidy_holds`.
+-- clock_step: repairs what a backward step of the server's clock leaves in the future. Leases, pumps, gates, numbers
+-- and webhooks would wait as long as the step, and workers that ended would seem alive. Jobs stay due at the time that
+-- was asked for; without one they are due at any time. For holds of the system see `holds.tidy`.
 local clock_step = {}
 
 local STEP_MS, MOST_MOVED = 1000, 500
@@ -12,10 +12,10 @@ local function move_back(index, by_ms)
   end
 end
 
--- A host's webhooks were to be posted, or are being posted, at a time that was never asked for.
+-- Move the webhooks of a host back: nobody asked for the time at which they are due or their leases end.
 local function move_webhooks_back(by_ms)
   for _, host in ipairs(try('ZRANGEBYSCORE', key('hooks'), NOW, '+inf', 'LIMIT', 0, MOST_MOVED) or {}) do
-    for _, part in ipairs({ 'hooks:', 'hooks_out:' }) do
+    for _, part in ipairs({ 'hooks:', 'hooks_leased:' }) do
       local ahead = try('ZRANGEBYSCORE', key(part .. host), NOW, '+inf', 'WITHSCORES', 'LIMIT', 0, MOST_MOVED) or {}
       for i = 1, #ahead, 2 do
         redis.call('ZADD', key(part .. host), digits(tonumber(ahead[i + 1]) - by_ms), ahead[i])
@@ -43,9 +43,9 @@ function clock_step.repair()
   end
   move_webhooks_back(step)
   -- Only gates: a lane waits for a time that somebody chose.
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('later'), NOW, '+inf', 'LIMIT', 0, 1000)) do
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('delayed'), NOW, '+inf', 'LIMIT', 0, 1000)) do
     if string.sub(member, 1, 1) == '@' then
-      redis.call('ZADD', key('later'), digits(NOW), member)
+      redis.call('ZADD', key('delayed'), digits(NOW), member)
     end
   end
   local numbers = redis.call('HGETALL', key('numbers'))

@@ -4,16 +4,16 @@
 local consistency = {}
 
 local COUNTED = { 'waiting', 'leased', 'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable' }
--- State and lane stand first in a record; decoding the whole would cost several times as much.
+-- State and lane come first in a record; decoding all of it would cost several times as much.
 local PLAIN = '^%[' .. records.NEWEST_VERSION .. ',"(%l+)","([^"\\]*)",'
 
-local function counted(book, field)
-  return tonumber(redis.call('HGET', book, field) or 0)
+local function counted(record, field)
+  return tonumber(redis.call('HGET', record, field) or 0)
 end
 
--- How many jobs a book accepted beyond those that its states add up to.
-local function surplus_of(book)
-  local kept = redis.call('HMGET', book, 'accepted', unpack(COUNTED))
+-- Return how many more jobs were accepted than the states add up to.
+local function surplus_of(record)
+  local kept = redis.call('HMGET', record, 'accepted', unpack(COUNTED))
   local surplus = tonumber(kept[1] or 0)
   for i = 2, #kept do
     surplus = surplus - tonumber(kept[i] or 0)
@@ -42,11 +42,11 @@ local function stands_in_lane(id, lane, order)
   local batch = records.batch_in_id(id)
   local member = lanes.numbered_member(batch, id, order)
   return redis.call('ZSCORE', key('lane:' .. lane), lanes.member_of(batch, id))
-    or redis.call('ZSCORE', key('timed:' .. lane), member) or redis.call('ZSCORE', key('again:' .. lane), member)
+    or redis.call('ZSCORE', key('timed:' .. lane), member) or redis.call('ZSCORE', key('retry:' .. lane), member)
 end
 
--- State and lane of a job; 'newer': its record is of a newer version, whose own wakers check it; nil: it is gone or can't
--- be read.
+-- Return state and lane of a job. 'newer': a newer version wrote the record, and its wakers check it; nil: the record
+-- is gone or unreadable.
 function consistency.peek(id, raw)
   local state, lane = string.match(raw or '', PLAIN)
   if state then
@@ -62,16 +62,16 @@ function consistency.peek(id, raw)
   return why == 'newer' and why or nil
 end
 
--- Whether whoever comes to the job's place will find that its record is lost, and set it aside.
+-- Whether the script that takes this job from its lane will find that the record is lost, and quarantine the job.
 local function will_be_set_aside(id)
   local batch = records.batch_in_id(id)
   local lane = batch ~= '' and redis.call('HGET', key('b:' .. batch), 'lane')
   return lane and stands_in_lane(id, lane)
 end
 
--- What is wrong with jobs of the index of open ones, false: nothing; and the waiting ones' lane -> their places among
--- the ids. Few calls for many jobs, since a walk asks this of all. `only`: a set of lanes, whose waiting jobs alone are
--- looked for; nil: all.
+-- Return what is wrong with each job from the index of open jobs (false: nothing), and lane -> the positions of its
+-- waiting jobs among the ids. It makes few calls for many jobs, since a scan asks this of all. `only`: a set of lanes
+-- to whose waiting jobs the search is limited; nil: all lanes.
 function consistency.faults_of_job(ids, only)
   local raws = redis.call('MGET', unpack(names_of('j:', ids)))
   local leases = redis.call('ZMSCORE', key('leases'), unpack(ids))
@@ -104,79 +104,79 @@ local function is_in_ring(name, tenant, lane)
   return redis.call('ZSCORE', name, tenant) and redis.call('ZSCORE', name .. ':' .. tenant, lane)
 end
 
--- Whether the gate is tried again at some time, or by the end of a hold: of its scope, whatever else would stop the lane.
+-- Whether something will open the gate: a time to try it again, or the end of a hold of this scope.
 local function gate_is_watched(scope)
-  return redis.call('ZSCORE', key('later'), '@' .. scope)
+  return redis.call('ZSCORE', key('delayed'), '@' .. scope)
     or redis.call('HEXISTS', key('holds'), 'person:' .. scope) == 1
     or redis.call('HEXISTS', key('holds'), 'cancel:' .. scope) == 1
 end
 
--- What is wrong with where a lane with jobs stands, so that none of them would ever be claimed, or not in time; nil:
--- nothing. Most are in the ring, which is asked first: every look pays for this.
+-- Return why no claim would take the lane's jobs, or not in time; nil: nothing is wrong. Most lanes are in the ring,
+-- which is checked first, since every look pays for this.
 function consistency.fault_of_lane(lane)
   local tenant = lanes.tenant_of(lane)
   if is_in_ring(ring.of(lane), tenant, lane) then
     return nil
   end
-  local scope = redis.call('HGET', key('kept'), lane)
+  local scope = redis.call('HGET', key('blocked'), lane)
   if scope then
     if not is_in_ring(ring.of_gate(scope, lane), tenant, lane) then
       return 'nowhere'
     end
     return not gate_is_watched(scope) and 'gate' or nil
   end
-  local later = redis.call('ZSCORE', key('later'), lane)
+  local later = redis.call('ZSCORE', key('delayed'), lane)
   if not later then
     return 'nowhere'
   end
-  -- A time that has passed is looked at with the next script, whatever it was; a later one must be right.
+  -- The next script handles a time that has passed, whatever it was; a later one must be right.
   return tonumber(later) > math.max(lanes.next_due(lane), NOW) + 1 and 'wrong_time' or nil
 end
 
-local function has_book(lane)
+local function has_record(lane)
   local batch = lanes.batch_of(lane)
   return batch == '' or redis.call('HEXISTS', key('b:' .. batch), 'created_at') == 1
 end
 
-local function book_of(lane)
+local function record_of(lane)
   local batch = lanes.batch_of(lane)
   return key('b:' .. batch)
 end
 
--- Differences that are told and never mended, since nobody knows which side is right; 0: none.
+-- Differences that are reported and never repaired, since nobody knows which side is right; 0: no difference.
 local DIFFERENCE = {
-  books = function()
-    return surplus_of(key('books'))
+  counts = function()
+    return surplus_of(key('counts'))
   end,
   leases = function()
-    return counted(key('books'), 'leased') - redis.call('ZCARD', key('leases'))
+    return counted(key('counts'), 'leased') - redis.call('ZCARD', key('leases'))
   end,
   expiry = function()
-    return counted(key('books'), 'waiting') + counted(key('books'), 'leased') - redis.call('ZCARD', key('expiry'))
+    return counted(key('counts'), 'waiting') + counted(key('counts'), 'leased') - redis.call('ZCARD', key('expiry'))
   end,
   lanes = function()
-    return redis.call('EXISTS', key('lanes')) == 0 and counted(key('books'), 'waiting') or 0
+    return redis.call('EXISTS', key('lanes')) == 0 and counted(key('counts'), 'waiting') or 0
   end,
   lane = function(lane)
     return math.max(0, tonumber(redis.call('HGET', key('lanes'), lane) or 0) - consistency.jobs_in(lane))
   end,
   batch = function(lane)
-    return has_book(lane) and surplus_of(book_of(lane)) or 0
+    return has_record(lane) and surplus_of(record_of(lane)) or 0
   end,
   rows = function(lane)
-    return has_book(lane) and counted(book_of(lane), 'waiting') - counted(key('lanes'), lane) or 0
+    return has_record(lane) and counted(record_of(lane), 'waiting') - counted(key('lanes'), lane) or 0
   end,
-  book = function(lane)
-    return redis.call('HEXISTS', key('lanes'), lane) == 1 and not has_book(lane) and 1 or 0
+  batch_record = function(lane)
+    return redis.call('HEXISTS', key('lanes'), lane) == 1 and not has_record(lane) and 1 or 0
   end,
   job = function(id)
     return redis.call('ZSCORE', key('expiry'), id) and consistency.faults_of_job({ id })[1] and 1 or 0
   end,
 }
-consistency.BUDGET_KINDS = { 'books', 'leases', 'expiry', 'lanes' }
-local OF_BATCH = { 'batch', 'rows', 'book' }
+consistency.BUDGET_KINDS = { 'counts', 'leases', 'expiry', 'lanes' }
+local OF_BATCH = { 'batch', 'rows', 'batch_record' }
 
--- Differences that the lane's batch may have; none of single jobs.
+-- Kinds of differences that the batch of the lane may have; single jobs have none.
 function consistency.kinds_of_batch(lane)
   return string.sub(lane, -1) == ':' and {} or OF_BATCH
 end

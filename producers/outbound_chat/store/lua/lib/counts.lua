@@ -2,7 +2,7 @@
 -- accepted = waiting + leased + sent + failed + expired + cancelled + uncertain + unreadable.
 -- uses: batches lanes
 local counts = {}
--- What this call has changed so far: batch, '' for single jobs, -> state -> by how many.
+-- What this call of the script has changed: batch ('' for single jobs) -> state -> by how much.
 local changes
 
 before_each_call(function()
@@ -20,21 +20,21 @@ function counts.move(batch, from, to)
   counts.add(batch, to, 1)
 end
 
--- What the counts of the batch in Redis still lack.
+-- Return the change of a batch's count that is not yet written to Redis.
 function counts.unwritten(batch, state)
   return changes[batch] and changes[batch][state] or 0
 end
 
--- Writes what `add`, `move` and the lanes collected. Every script that counts calls it once, at its end. A count that
--- another program made unreadable stays as it is: what was done is done, and `doctor` names the key. Whether the first
--- job of the budget came.
+-- Write what `add`, `move` and the lanes collected; every script that counts calls it once, at its end. A count that
+-- another program made unreadable stays as it is: the job itself is done, and `doctor` names the key. Return whether
+-- the first job of the budget was accepted.
 function counts.write()
   local first = false
   lanes.write_counts()
   for batch, by_state in pairs(changes) do
     for state, by in pairs(by_state) do
       if by ~= 0 then
-        first = try('HINCRBY', key('books'), state, by) == by and state == 'accepted' or first
+        first = try('HINCRBY', key('counts'), state, by) == by and state == 'accepted' or first
         if batch ~= '' then
           try('HINCRBY', key('b:' .. batch), state, by)
         end

@@ -1,6 +1,6 @@
--- events: what happened, for those who follow: `events` (stream), numbered from 1 without a gap, so that a reader sees
--- what was trimmed. Ids and codes, nothing personal. `kind`: job_final, batch_accepted, batch_final,
--- and what `reconcile` found: mended, fault, cleared.
+-- events: what happened, for readers that follow: `events` (stream), numbered from 1 without a gap, so that a reader
+-- sees what was trimmed. It holds ids and codes, nothing personal. `kind`: job_final, batch_accepted, batch_final, and
+-- what `reconcile` found: repaired, fault, cleared.
 local events = {}
 
 local EVENTS_KEPT = 10000
@@ -8,7 +8,7 @@ local EVENTS_KEPT = 10000
 function events.add(kind, id, state, code)
   local number = try('HINCRBY', key('bucket'), 'events', 1)
   if type(number) ~= 'number' then
-    -- Another program wrote the count. It is never the news that stops the jobs.
+    -- Another program wrote the count. An event must never stop the jobs.
     try('HSET', key('bucket'), 'events', 0)
     return
   end
@@ -17,7 +17,7 @@ function events.add(kind, id, state, code)
       'at', digits(NOW), 'kind', kind, 'id', id, 'state', state, 'code', code)
   end
   if not append() then
-    -- Something else stands there, or numbers began anew: so do the events.
+    -- Another program wrote the key, or the numbers started again: start the stream again too.
     redis.call('DEL', key('events'))
     append()
   end

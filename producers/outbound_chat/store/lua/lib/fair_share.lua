@@ -1,19 +1,23 @@
--- fair_share: whose jobs go next. Urgent goes before normal before bulk, but of ten jobs the tenth is of the lower ones, by
--- turns, so that none starves. Inside a priority, tenants take turns, then a tenant's lanes; one with weight 3 gets
--- three times as many jobs as one with 1: `weights` (hash tenant -> weight), and `weight` of a batch's book.
+-- fair_share: whose jobs go next. Shares follow stride scheduling (Waldspurger & Weihl 1995), whose passes `ring`
+-- keeps:
+-- https://en.wikipedia.org/wiki/Stride_scheduling
+-- Urgent goes before normal before bulk, but every tenth job is one of the lower two, in alternation, so that neither
+-- starves. Inside a priority, tenants take turns, then the lanes of a tenant. A weight of 3 gets three times as many
+-- jobs as a weight of 1: `weights` (hash tenant -> weight), and `weight` in the record of a batch.
 -- uses: lanes ring
 local fair_share = {}
 
 fair_share.SHARE = 10
 local ORDERS = { urgent = { 1, 2, 3 }, bulk = { 3, 2, 1 }, normal = { 2, 3, 1 } }
 
--- In which order priorities have their turn after so many jobs, and how many jobs it stays so.
+-- Return the order of priorities after so many jobs, and for how many jobs it stays.
 function fair_share.order_after(served)
   local left = fair_share.SHARE - 1 - served % fair_share.SHARE
-  return left > 0 and ORDERS.urgent or (served % (2 * fair_share.SHARE) < fair_share.SHARE and ORDERS.bulk or ORDERS.normal), left
+  local tenth = served % (2 * fair_share.SHARE) < fair_share.SHARE and ORDERS.bulk or ORDERS.normal
+  return left > 0 and ORDERS.urgent or tenth, left
 end
 
--- The lane whose turn it is after so many jobs, and how many jobs it may give before the turn passes on.
+-- Return the lane whose turn it is after so many jobs, and how many jobs it may give before the turn passes on.
 function fair_share.next_turn(most, served)
   local order, left = fair_share.order_after(served)
   for _, priority in ipairs(order) do

@@ -1,11 +1,12 @@
--- forecast: what a prediction goes by: the budget, what stops a lane, its own jobs, and the lanes beside it. Reads a
--- bounded number of keys however much waits: of many lanes those it sees stand for the rest. Writes nothing.
+-- forecast: what a forecast needs: the budget, what stops a lane, its own jobs, and the lanes that compete with it. It
+-- reads a bounded number of keys however much waits: of many lanes, those it sees stand for the rest. It writes
+-- nothing.
 -- uses: gates key_holders lanes records token_bucket workers
 local forecast = {}
 
 local MOST_TENANTS, MOST_LANES, SAMPLES = 6, 3, 16
 
--- A lane as the reader takes it. It stands for so many tenants, and for so many lanes of each.
+-- Return a lane as the reader takes it. It stands for so many tenants, and for so many lanes of each.
 local function entry_of(lane, jobs, tenants, alike)
   local priority, _, tenant, batch = lanes.parts(lane)
   local limits = gates.limits_of_lane(lane)
@@ -17,7 +18,7 @@ local function entry_of(lane, jobs, tenants, alike)
   }
 end
 
--- The first members of a ring but one, and how many of the ring each stands for.
+-- Return the first members of a ring except one, and how many of the ring each stands for.
 local function some_of(name, most, but)
   local seen, all = {}, redis.call('ZCARD', name)
   for _, member in ipairs(redis.call('ZRANGE', name, 0, most - 1)) do
@@ -35,10 +36,10 @@ local function add_tenant(found, priority, tenant, own, tenants)
   end
 end
 
--- Lanes that wait for the pace of a number or for other calls to end are out of the ring for a moment only.
+-- Add lanes that wait for the rate of a number or for other calls to end: they have left the ring for a moment only.
 local function add_kept(found, own)
-  local kept = redis.call('HRANDFIELD', key('kept'), MOST_TENANTS, 'WITHVALUES') or {}
-  local each = math.max(1, redis.call('HLEN', key('kept')) / MOST_TENANTS)
+  local kept = redis.call('HRANDFIELD', key('blocked'), MOST_TENANTS, 'WITHVALUES') or {}
+  local each = math.max(1, redis.call('HLEN', key('blocked')) / MOST_TENANTS)
   for i = 1, #kept, 2 do
     local held, _, probe = gates.hold_of(kept[i])
     if kept[i] ~= own and not held and not probe and string.sub(kept[i + 1], 1, 9) ~= 'instance:' then
@@ -62,9 +63,9 @@ local function rivals_of(own)
   return found
 end
 
--- The lane's jobs by the time they are due: ms from now and how many, in a few groups, of which the first job's counts.
+-- Return when the lane's jobs are due: ms from now and how many, in a few groups, each with the time of its first job.
 local function due_times(lane)
-  local times, parts = { { 0, lanes.count_due(lane) } }, { 'again:' .. lane, 'timed:' .. lane }
+  local times, parts = { { 0, lanes.count_due(lane) } }, { 'retry:' .. lane, 'timed:' .. lane }
   for _, part in ipairs(parts) do
     local all = redis.call('ZCARD', key(part))
     local rank = redis.call('ZCOUNT', key(part), '-inf', NOW)
@@ -80,7 +81,7 @@ local function due_times(lane)
   return times
 end
 
--- Message parts of a job of the lane, by a few of them.
+-- Return the mean number of message parts of the lane's jobs, from a few of them.
 local function mean_parts(lane)
   local batch = lanes.batch_of(lane)
   local part = redis.call('EXISTS', key('lane:' .. lane)) == 1 and 'lane:' or 'timed:'
@@ -95,7 +96,8 @@ local function mean_parts(lane)
   return seen > 0 and parts / seen or 1
 end
 
--- The instance's open chats: how many there may be and are, and when some of them end (place and ms from now).
+-- Return the open chats of the instance: how many it may have and has, and when some of them end (position and ms from
+-- now).
 local function chats_of(limits)
   local chats = key('chats:' .. limits.instance)
   local all, over = redis.call('ZCARD', chats), redis.call('ZCOUNT', chats, '-inf', NOW)
@@ -107,7 +109,7 @@ local function chats_of(limits)
   return { most = limits.max_chats, open = all - over, ends = ends }
 end
 
--- What stands in the way of the lane's first job: a key that no live worker has; nil: nothing.
+-- Return what stops the lane's first job: a key that no live worker has; nil: nothing.
 local function key_stop_of(lane)
   local batch = lanes.batch_of(lane)
   local head, request
@@ -121,12 +123,12 @@ local function key_stop_of(lane)
   return name ~= '' and { 'no_key', 'key:' .. name, '' } or nil
 end
 
--- Owner, scope and reason of the hold that stops the lane; nil: none does.
+-- Return owner, scope and reason of what stops the lane; nil: nothing does.
 function forecast.stop_of(lane)
-  local scope, _, probes = 'budget', nil, nil
+  local scope = 'budget'
   if not budget_is_held() then
-    scope, _, probes = gates.hold_of(lane)
-    scope = scope or probes and probes[1]
+    local held, _, probes = gates.hold_of(lane)
+    scope = held or probes and probes[1]
   end
   if scope then
     local owner, hold = gates.holder_of(scope)

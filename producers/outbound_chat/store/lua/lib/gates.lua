@@ -1,16 +1,16 @@
--- gates: the rules below the budget that keep due jobs back: holds, calls at a time, open chats, parts a second.
--- `senders` (hash name -> JSON) has the limits of a sender; `holds` (hash `<owner>:<scope>` -> JSON) who is stopped;
--- `calls:<sender>` (zset id -> end of lease) the calls that run, kept of senders with a limit; `chats:<instance>` (zset
--- contact -> assumed end) its open chats; `numbers` (hash number -> parts, at_ms) the buckets of the numbers.
+-- gates: the rules below the budget that block due jobs: holds, calls at a time, open chats, parts a second. `senders`
+-- (hash name -> JSON) has the limits of a sender; `holds` (hash `<owner>:<scope>` -> JSON) what is held;
+-- `calls:<sender>` (zset id -> end of lease) the running calls of a sender with a limit; `chats:<instance>` (zset
+-- contact -> assumed end) the open chats; `numbers` (hash number -> parts, at_ms) the buckets of the numbers.
 -- uses: counts lanes
 local gates = {}
 
 local RETRY_MS = 1000
--- Who stops a scope without a probe: a person, or an order to cancel its jobs for as long as that takes.
+-- Owners that hold a scope without a probe: a person, or an order to cancel its jobs while that takes.
 local PEOPLE = { 'person', 'cancel' }
 local OWNERS = { 'person', 'cancel', 'system' }
 local known_senders
--- Limits that can't be read let nothing out, until a worker has written them again: `claim` asks for it.
+-- Unreadable limits block all jobs until a worker has written them again, which `claim` asks for.
 gates.CLOSED = { concurrency = 0 }
 
 local function is_limits(limits)
@@ -49,7 +49,7 @@ function gates.limits_of_lane(lane)
   return gates.limits_of(name), name
 end
 
--- Scopes below the budget that a hold of this lane may have.
+-- Return the scopes below the budget whose hold stops this lane.
 function gates.scopes_of(lane)
   local _, name, tenant, batch = lanes.parts(lane)
   local scopes, instance = { 'sender:' .. name }, gates.limits_of(name).instance
@@ -65,7 +65,8 @@ function gates.scopes_of(lane)
   return scopes
 end
 
--- Whether a hold of the scope keeps the lane back. A worker with other settings may name one that it does not have.
+-- Whether a hold of the scope stops the lane. A worker with other settings may name a scope that the lane does not
+-- have.
 function gates.is_scope_of(lane, scope)
   for _, own in ipairs(gates.scopes_of(lane)) do
     if own == scope then
@@ -75,8 +76,8 @@ function gates.is_scope_of(lane, scope)
   return false
 end
 
--- A hold; nil: there is none. One that can't be read stays one: a person's until it is released, that of the system
--- until a probe is sent.
+-- Return the hold; nil: there is none. An unreadable one still counts: a person's until it is released, one of the
+-- system until a probe is sent.
 function gates.read_hold(owner, scope)
   local kept = try('HGET', key('holds'), owner .. ':' .. scope)
   if kept == false then
@@ -93,12 +94,12 @@ function gates.read_hold(owner, scope)
     until_ms = system and NOW or nil, wait_ms = system and RETRY_MS or nil }
 end
 
--- nil: another program wrote the key over.
+-- Return nil if another program wrote the key.
 function gates.write_hold(owner, scope, hold)
   return try('HSET', key('holds'), owner .. ':' .. scope, cjson.encode(hold))
 end
 
--- Who holds the scope, people before the system, and the hold; nil: nobody does.
+-- Return who holds the scope, people before the system, and the hold; nil: nobody does.
 function gates.holder_of(scope)
   for _, owner in ipairs(OWNERS) do
     local hold = gates.read_hold(owner, scope)
@@ -108,8 +109,9 @@ function gates.holder_of(scope)
   end
 end
 
--- The hold that stops the lane: its scope, and when a probe may be tried; or the scopes of all holds that a probe is
--- due for: one call is the probe of each, or a hold that several senders share would let one call of each sender out.
+-- Return the scope of the hold that stops the lane, and when a probe may be tried; or the scopes of all holds that are
+-- due for a probe. One call probes all of them; else a hold that several senders share would let one call of each
+-- sender go.
 function gates.hold_of(lane)
   if redis.call('EXISTS', key('holds')) == 0 then
     return nil
@@ -143,11 +145,12 @@ local function calls_of(name)
 end
 
 local function batch_calls(batch)
-  local kept = try('HMGET', key('b:' .. batch), 'concurrency', 'leased') or {}
-  return tonumber(kept[1]), (tonumber(kept[2]) or 0) + counts.unwritten(batch, 'leased')
+  local concurrency, leased = unpack(try('HMGET', key('b:' .. batch), 'concurrency', 'leased') or {})
+  return tonumber(concurrency), (tonumber(leased) or 0) + counts.unwritten(batch, 'leased')
 end
 
--- How many more chats the instance has room for, and when the next one ends. Those that ended go with the next contact.
+-- Return how many more chats the instance has room for, and when the next one ends. The next contact removes those that
+-- have ended.
 local function chats_left(limits)
   local chats, still_open = key('chats:' .. limits.instance), '(' .. digits(NOW)
   local left = limits.max_chats - redis.call('ZCOUNT', chats, still_open, '+inf')
@@ -173,10 +176,10 @@ function gates.spend_parts(limits, parts)
   end
 end
 
--- What keeps the lane's due jobs back, for `claim` and for those who ask why; writes nothing.
--- A closed gate: `scope`, `rule`, and `try_at`, when to try it again (nil: an event opens it).
--- An open one: `room`, how many jobs of the lane may go; `shared_room`, how many of all lanes that share the rules of the
--- sender, its instance and its number; `probes`, the scopes of holds whose probe the first job is (nil: none).
+-- Return the gate of a lane: whether its due jobs may go, for `claim` and for those who ask why. It writes nothing.
+-- A closed gate has `scope`, `rule`, and `try_at`, when to try it again (nil: an event opens it).
+-- An open one has `room`, how many jobs of the lane may go; `shared_room`, how many of all lanes that share the rules
+-- of the sender, its instance and its number; and `probes`, the scopes of holds that the first job probes (nil: none).
 function gates.of(lane)
   local held, try_at, probes = gates.hold_of(lane)
   if held then
@@ -211,14 +214,14 @@ function gates.of(lane)
       return { scope = 'number:' .. limits.number, rule = 'number',
         try_at = NOW + (1 - parts) * 1000 / limits.number_rate }
     end
-    -- How many parts the next job has is seen only when it is taken: seven go into a debt that the next ones wait for.
+    -- The parts of a job are known only when it is taken, so a job may run into a debt for which the next ones wait.
     room, own = math.min(room, math.max(1, math.floor(parts))), 1
   end
   return { room = math.min(room, own), shared_room = room, probes = probes }
 end
 
--- The same for readers: scope of the gate or of the first hold that is to be probed, rule, and when it is tried; '' for
--- what there is not.
+-- Return the gate for readers: its scope, or that of the first hold due for a probe; the rule; and when it is tried. ''
+-- stands for what there is not.
 function gates.describe(lane)
   local gate = gates.of(lane)
   local probe = gate.probes and gate.probes[1]

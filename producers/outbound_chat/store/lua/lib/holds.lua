@@ -1,12 +1,12 @@
--- holds: stops that the system puts on a scope when a call shows that none of its jobs can be sent, and their probes.
--- Once its wait is over the hold is half open: one job is tried, and its call decides for all.
+-- holds: holds that the system puts on a scope when a call shows that none of its jobs can be sent, and their probes.
+-- Once its wait is over, a hold is half open: one job is tried, and its call decides for all.
 -- uses: gates
 local holds = {}
 
 local LONGEST_WAIT_MS = 300000
 local UNDECIDED_MS = 1000
 
--- A call of the job showed that the scope can't send. Calls that were claimed before the hold tell nothing new.
+-- Hold a scope, since a call of the job showed that it can't send. Calls claimed before the hold say nothing new.
 function holds.hold_by_system(id, scope, wait_ms, code, message)
   local hold = gates.read_hold('system', scope)
   if not hold then
@@ -21,7 +21,7 @@ function holds.hold_by_system(id, scope, wait_ms, code, message)
   gates.write_hold('system', scope, hold)
 end
 
--- A job was taken as the probe of these holds.
+-- Note the job as the probe of these holds.
 function holds.begin_probe(id, scopes)
   for _, scope in ipairs(scopes) do
     local hold = gates.read_hold('system', scope)
@@ -30,7 +30,7 @@ function holds.begin_probe(id, scopes)
   end
 end
 
--- What the call of a job says of the holds it was the probe of: a contact ends them, anything else decides nothing.
+-- Apply the result of a job to the holds that it probed: a contact ends them, anything else decides nothing.
 function holds.settle_probe(id, lane, outcome, but)
   if redis.call('EXISTS', key('holds')) == 0 then
     return
@@ -48,8 +48,8 @@ function holds.settle_probe(id, lane, outcome, but)
   end
 end
 
--- Drops holds of batches that are gone, and shortens those that began before the clock went back: none lasts longer than
--- one that begins now.
+-- Remove holds of batches that no longer exist, and shorten those that began before the clock went back: none lasts
+-- longer than one that begins now.
 function holds.tidy()
   for _, name in ipairs(try('HKEYS', key('holds')) or {}) do
     local scope = string.match(name, '^system:(.+)$')

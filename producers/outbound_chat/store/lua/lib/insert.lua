@@ -1,5 +1,5 @@
--- insert: takes new jobs into the ledger. Hundreds come at once, so what they have in common is made once, and their
--- places are written together: most of a script's time goes into JSON and into calls.
+-- insert: adds new jobs to the store. Hundreds come at once, so what they share is built once, and their entries are
+-- written together: most of a script's time goes into JSON and into calls.
 -- uses: counts lanes records
 local insert = {}
 
@@ -8,14 +8,14 @@ local known_heads, expiries, places, last_order
 before_each_call(function()
   known_heads, expiries, places, last_order = {}, {}, { ['lane:'] = {}, ['timed:'] = {} }, nil
 end)
--- The job's number in the order of acceptance: see `lanes`. `bucket` keeps the last one that was given.
+-- Return the job's number in the order of acceptance: see `lanes`. `bucket` keeps the last number.
 local function next_order()
   last_order = last_order or number_in(try('HGET', key('bucket'), 'last_order'), 0, 9e15) or 0
   last_order = math.max(last_order + 1, math.floor(EXACT_NOW_MS * 1000 + 0.5))
   return last_order
 end
 
--- The other job that holds this idempotency key, and whether it asked for the same; nil when the key is ours now.
+-- Return the other job that has this idempotency key, and whether it asked for the same; nil: the key is ours now.
 function insert.other_job(tenant, id, idem, fingerprint)
   local name = key('idem:' .. tenant .. ':' .. idem)
   if redis.call('SET', name, id .. ' ' .. string.match(fingerprint, '^%S+'), 'NX') then
@@ -30,7 +30,7 @@ function insert.other_job(tenant, id, idem, fingerprint)
   end
 end
 
--- The JSON of a new job's head.
+-- Return the head of a new job as JSON.
 local function new_head(job, expires, order)
   local plain = job.token .. job.idem .. job.callback == '' and not job.replay_of
   local known = known_heads[job.parts]
@@ -50,9 +50,9 @@ local function new_head(job, expires, order)
   return json
 end
 
--- `job`: id, lane (the same for all), batch (of the lane), send_at (0: at once), expires (0: due + max_age), max_age,
--- parts, token, idem, request, callback ('': none); and of a replay maybe_sent and replay_of. When it is due.
--- `write_intake` must follow.
+-- Add a job and return when it is due. `job`: id, lane (the same for all), batch (of the lane), send_at (0: at once),
+-- expires (0: due + max_age), max_age, parts, token, idem, request, callback ('': none); for a replay also maybe_sent
+-- and replay_of. `insert.write` must follow.
 function insert.job(job)
   local due = job.send_at > 0 and job.send_at or NOW
   local expires = job.expires > 0 and job.expires or math.max(due, NOW) + job.max_age
@@ -60,12 +60,13 @@ function insert.job(job)
   redis.call('SET', key('j:' .. job.id), new_head(job, expires, order) .. '\n' .. job.request)
   local new = places[part]
   new[#new + 1] = digits(job.send_at > 0 and job.send_at or order)
-  new[#new + 1] = job.send_at > 0 and lanes.numbered_member(job.batch, job.id, order) or lanes.member_of(job.batch, job.id)
+  new[#new + 1] = job.send_at > 0 and lanes.numbered_member(job.batch, job.id, order)
+    or lanes.member_of(job.batch, job.id)
   expiries[#expiries + 1], expiries[#expiries + 2] = digits(expires), job.id
   return due
 end
 
--- Gives all that were taken in their places, and counts them.
+-- Write the entries of all new jobs, and count them.
 function insert.write(lane)
   if #expiries == 0 then
     return

@@ -1,5 +1,5 @@
--- key_holders: with which keys requests are encrypted, and which of them workers have: `openers` (zset "worker key" -> seen ms).
--- Only the names of keys are known here: what is encrypted begins with `sealed:<key>:`.
+-- key_holders: which keys encrypt requests, and which of them workers have: `openers` (zset "worker key" -> seen ms).
+-- Only the names of keys are known here: encrypted text begins with `sealed:<key>:`.
 -- uses: workers
 local key_holders = {}
 
@@ -9,8 +9,8 @@ before_each_call(function()
   openers = nil
 end)
 
--- A key that the job needs and no live worker has, for its own request or for what the rows of its batch share; '': none,
--- or no worker runs at all.
+-- Return a key that the job needs and no live worker has, for its own request or for what the rows of its batch share;
+-- '': there is none, or no worker runs at all.
 function key_holders.lacking_key(batch, request)
   local shared = batch ~= '' and try('HGET', key('b:' .. batch), 'shared') or ''
   for _, text in ipairs({ request, shared }) do

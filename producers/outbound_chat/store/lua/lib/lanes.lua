@@ -1,16 +1,16 @@
 -- lanes: the waiting jobs.
--- A lane, `priority:sender:tenant:batch`, has three zsets. `lane:<lane>` has the jobs that may go at once and were never
--- called: id -> number in the order of acceptance; they are due whatever the clock says. `timed:<lane>` has those with a
--- send_at, `again:<lane>` those that wait for another call: numbered id -> due ms. The last go first once they are due,
--- or a retry would stand behind the whole backlog; the others go by time.
--- A job's number is the time of its acceptance in µs, or one more than the last number that was given, so that it never
--- goes back and no two are the same, whatever the clock does. Where many are due in one ms it decides, so it leads their
+-- A lane, `priority:sender:tenant:batch`, has three zsets. `lane:<lane>` has the jobs that may go at once and were
+-- never called: id -> number in the order of acceptance; they are due whatever the clock says. `timed:<lane>` has jobs
+-- with a send_at, `retry:<lane>` jobs that wait for another call: numbered id -> due ms. Retries go first once they are
+-- due, or they would wait behind the whole backlog; the others go by time.
+-- A job's number is the time of its acceptance in µs, or one more than the last number: it never goes back and is never
+-- used twice, whatever the clock does. It decides the order of jobs that are due in the same ms, so it leads their
 -- members. Inside a batch the member is the row alone, to save memory: rows come in order, so the row is a number, too.
 -- `lanes` (hash lane -> jobs) counts what these functions put in and took out: a lane that holds fewer has lost some.
 -- uses: records
 local lanes = {}
 
--- Priority, sender, tenant and batch; nil: it is no lane.
+-- Return priority, sender, tenant and batch; nil: it is no valid lane.
 function lanes.parts(lane)
   return string.match(lane, '^(%d):([^:]*):([^:]*):([^:]*)$')
 end
@@ -31,12 +31,12 @@ function lanes.order_of(head)
   return head[CREATED] * 1000 + head[ORDER]
 end
 
--- Of `lane:`.
+-- Return the member of `lane:`.
 function lanes.member_of(batch, id)
   return batch == '' and id or string.sub(id, #batch + 2)
 end
 
--- Of the other parts, where members of one time sort as texts. `order`: nobody asks for it inside a batch.
+-- Return the member of the other zsets, where members with the same time sort as text. `order` is not used in a batch.
 function lanes.numbered_member(batch, id, order)
   local row = lanes.member_of(batch, id)
   return batch == '' and string.format('%016.0f', order) .. id or #row .. row
@@ -47,23 +47,23 @@ function lanes.id_of(batch, member, part)
   return batch == '' and own or batch .. '-' .. own
 end
 
--- Where a waiting job belongs: part, member and score.
+-- Return where a waiting job belongs: zset, member and score.
 function lanes.position_of(id, head)
   local batch = records.batch_in_id(id)
   if head[HISTORY] == 0 and head[DUE] == 0 then
     return 'lane:', lanes.member_of(batch, id), lanes.order_of(head)
   end
-  local part = head[HISTORY] == 0 and head[DUE] == head[SEND_AT] and 'timed:' or 'again:'
+  local part = head[HISTORY] == 0 and head[DUE] == head[SEND_AT] and 'timed:' or 'retry:'
   return part, lanes.numbered_member(batch, id, lanes.order_of(head)), head[DUE]
 end
 
--- When the lane's next job is due; nil: it has none.
+-- Return when the lane's next job is due; nil: it has none.
 function lanes.next_due(lane)
   if redis.call('EXISTS', key('lane:' .. lane)) == 1 then
     return NOW
   end
   local due
-  for _, part in ipairs({ 'again:', 'timed:' }) do
+  for _, part in ipairs({ 'retry:', 'timed:' }) do
     local first = redis.call('ZRANGE', key(part .. lane), 0, 0, 'WITHSCORES')
     if first[2] then
       due = math.min(due or math.huge, tonumber(first[2]))
@@ -72,13 +72,13 @@ function lanes.next_due(lane)
   return due
 end
 
--- How many of the lane's jobs are due.
+-- Count the lane's due jobs.
 function lanes.count_due(lane)
   return redis.call('ZCARD', key('lane:' .. lane)) + redis.call('ZCOUNT', key('timed:' .. lane), '-inf', NOW)
-    + redis.call('ZCOUNT', key('again:' .. lane), '-inf', NOW)
+    + redis.call('ZCOUNT', key('retry:' .. lane), '-inf', NOW)
 end
 
--- Lane -> by how many its waiting jobs have changed in this call.
+-- Lane -> how much the number of its waiting jobs has changed in this call.
 local changes
 
 before_each_call(function()
@@ -103,23 +103,24 @@ function lanes.put(id, head)
   lanes.count(head[LANE], redis.call('ZADD', key(part .. head[LANE]), digits(score), member))
 end
 
-lanes.PARTS = { 'lane:', 'timed:', 'again:' }
+lanes.PARTS = { 'lane:', 'timed:', 'retry:' }
 
 function lanes.remove(id, head)
   local batch = records.batch_in_id(id)
   for _, part in ipairs(lanes.PARTS) do
-    local member = part == 'lane:' and lanes.member_of(batch, id) or lanes.numbered_member(batch, id, lanes.order_of(head))
+    local member = part == 'lane:' and lanes.member_of(batch, id)
+      or lanes.numbered_member(batch, id, lanes.order_of(head))
     if redis.call('ZREM', key(part .. head[LANE]), member) == 1 then
       return lanes.count(head[LANE], -1)
     end
   end
 end
 
--- Takes up to `most` due jobs out of the lane. Each: id, part and member with which it may be put off, or its number in
--- place of a member. `untried_first`: those that were called before come last.
+-- Take up to `most` due jobs out of the lane. Each has its id, and zset and member with which it may be put back, or
+-- its number instead of a member. `untried_first`: jobs that were called before come last.
 function lanes.take_due(lane, most, untried_first)
   local batch = lanes.batch_of(lane)
-  local lane_key, timed_key, again_key = key('lane:' .. lane), key('timed:' .. lane), key('again:' .. lane)
+  local lane_key, timed_key, retry_key = key('lane:' .. lane), key('timed:' .. lane), key('retry:' .. lane)
   local jobs = {}
 
   local function due_of(name, ...)
@@ -138,10 +139,10 @@ function lanes.take_due(lane, most, untried_first)
   end
 
   local function take_again()
-    local members = due_of(again_key, 'LIMIT', 0, most - #jobs)
-    drop_first(again_key, #members)
+    local members = due_of(retry_key, 'LIMIT', 0, most - #jobs)
+    drop_first(retry_key, #members)
     for _, member in ipairs(members) do
-      take('again:', member)
+      take('retry:', member)
     end
   end
 

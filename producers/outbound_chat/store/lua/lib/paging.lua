@@ -1,10 +1,10 @@
--- paging: walks the members of an index whose time has come. Those that `handle` leaves where they are ('newer': a newer
--- version wrote them, and its wakers will come) do not keep it from the ones behind them.
+-- paging: handles the members of an index whose time has come. Members that `handle` leaves in place ('newer': a newer
+-- version wrote them, and its wakers handle them) do not block those behind them.
 local paging = {}
 
 paging.PAGES, paging.PAGE = 5, 100
 
--- How many were handled, and whether some were left.
+-- Return how many were handled, and whether some were left.
 function paging.each_due(index, handle)
   local handled, left = 0, 0
   for _ = 1, paging.PAGES do

@@ -1,17 +1,18 @@
--- pump_requests: brings a pump to the work. Two lists of at most one element, both with a lifetime: `poke` is read by the pump
--- that registered itself in `waiting`, `wake` by the wakers. `pumps` (zset pump -> alive until ms) tells who works.
--- `asked` stands while a pump is on its way. It holds the nonce of the request; the message that brings the pump
--- carries it on, so that of many messages that waited in a busy broker one brings a pump and the others end at once.
+-- pump_requests: gets a pump to the work. Two lists hold at most one element and expire: the pump that registered
+-- itself in `waiting` reads `poke`, the wakers read `wake`. `pumps` (zset pump -> alive until ms) says who works.
+-- `pump_asked` exists while a pump is on its way and holds the nonce of the request. The message that starts the pump
+-- carries the nonce, so that of many messages that waited in a busy broker one starts a pump and the others end at
+-- once.
 -- uses: ring
 local pump_requests = {}
 
 local POKE_MS, WAKE_MS, ALIVE_MS, PUMPS_MS = 5000, 60000, 3000, 60000
--- Time until a request that nobody answered is made again: at first, and at most. It doubles from one to the next:
--- `requests` (hash) counts them by kind since a pump came, and keeps when that was in `answered_us`.
+-- Time until a request without an answer is repeated: at first, and at most. It doubles each time: `requests` (hash)
+-- counts requests by kind since a pump came, and keeps the time of that in `answered_us`.
 pump_requests.ASKED_MS = 2000
 local MOST_ASKED_MS, MORE_MS, MOST_MORE_MS, REQUESTS_MS = 30000, 250, 8000, 600000
 
--- The time of the call in µs, as it stands in nonces.
+-- Return the time of the call in µs, as nonces contain it.
 local function now_us()
   return digits(EXACT_NOW_MS * 1000)
 end
@@ -30,47 +31,48 @@ local function ask(kind, first_ms, most_ms)
   local unanswered = redis.call('HINCRBY', key('requests'), kind, 1)
   redis.call('PEXPIRE', key('requests'), REQUESTS_MS)
   local nonce = kind .. now_us()
-  redis.call('SET', key('asked'), nonce, 'PX', digits(math.min(most_ms, first_ms * 2 ^ (unanswered - 1))))
+  redis.call('SET', key('pump_asked'), nonce, 'PX', digits(math.min(most_ms, first_ms * 2 ^ (unanswered - 1))))
   return nonce
 end
 
--- The nonce with which the caller must bring a new pump; '': one is on its way already. A request for one more is no
--- such: the processes that have a pump let its message go by.
+-- Return the nonce with which the caller must start a new pump; '': one is on its way. A request for one more pump does
+-- not count: processes that have a pump ignore its message.
 function pump_requests.ask_for_pump()
-  local standing = redis.call('GET', key('asked'))
+  local standing = redis.call('GET', key('pump_asked'))
   if standing and not string.find(standing, '^more') then
     return ''
   end
   return ask('needed', pump_requests.ASKED_MS, MOST_ASKED_MS)
 end
 
--- The same for a pump beside others, up to the most there may be. Asked again soon: a process that has a pump lets the
--- message go by, and the next may take it.
+-- The same for a pump beside others, up to the most there may be. It is soon repeated: a process that has a pump
+-- ignores the message, and the next process may take it.
 function pump_requests.ask_for_one_more(max_pumps)
-  if pump_requests.live_pumps() >= max_pumps or redis.call('EXISTS', key('asked')) == 1 then
+  if pump_requests.live_pumps() >= max_pumps or redis.call('EXISTS', key('pump_asked')) == 1 then
     return ''
   end
   return ask('more', MORE_MS, MOST_MORE_MS)
 end
 
--- The same for the successor of the last pump: needed, whatever was asked for before.
+-- The same for the successor of the last pump: it is needed, whatever was asked for before.
 function pump_requests.ask_for_successor()
   return pump_requests.live_pumps() > 0 and '' or ask('needed', pump_requests.ASKED_MS, MOST_ASKED_MS)
 end
 
--- Whether the pump that came with this nonce is to work: it is the one that was asked for, or nobody works and none has
--- come since it was asked for. One that works already repeats its first claim, since it got no answer.
+-- Whether the pump with this nonce is to work: it is the one that was asked for, or no pump works and none has come
+-- since. A pump that works already repeats its first claim, since it got no answer.
 function pump_requests.is_wanted(pump, nonce)
   if redis.call('ZSCORE', key('pumps'), pump) then
     return true
   end
-  if redis.call('GET', key('asked')) ~= nonce then
+  if redis.call('GET', key('pump_asked')) ~= nonce then
     local asked_us = tonumber(string.match(nonce, '%d+$') or math.huge)
-    if pump_requests.live_pumps() > 0 or asked_us <= tonumber(redis.call('HGET', key('requests'), 'answered_us') or 0) then
+    local answered_us = tonumber(redis.call('HGET', key('requests'), 'answered_us') or 0)
+    if pump_requests.live_pumps() > 0 or asked_us <= answered_us then
       return false
     end
   end
-  redis.call('DEL', key('asked'), key('requests'))
+  redis.call('DEL', key('pump_asked'), key('requests'))
   redis.call('HSET', key('requests'), 'answered_us', now_us())
   redis.call('PEXPIRE', key('requests'), REQUESTS_MS)
   return true
@@ -82,7 +84,7 @@ local function signal_once(list, word, lifetime_ms)
   redis.call('PEXPIRE', list, lifetime_ms)
 end
 
--- There is new work: poke the waiting pump, else have the wakers bring one. A busy pump finds the work by itself.
+-- Announce new work: wake the waiting pump, else let the wakers start one. A busy pump finds the work by itself.
 function pump_requests.signal_work()
   if budget_is_held() then
     return

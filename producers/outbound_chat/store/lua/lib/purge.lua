@@ -1,4 +1,4 @@
--- purge: takes away what was asked for, of jobs and batches that stay on record for longer: see `forget_later`.
+-- purge: removes the requests of jobs and batches whose records stay longer: see `retention.purge_later`.
 -- uses: paging records retention transitions
 local purge = {}
 
@@ -7,7 +7,7 @@ local function forget_request(id)
   if why == 'newer' then
     return why
   end
-  -- A late ContactId may have ended it meanwhile, and so taken its request.
+  -- A late ContactId may have ended the job as sent meanwhile, which removed its request.
   if head and transitions.KEEPS_REQUEST[head[STATE]] then
     local left_ms = redis.call('PTTL', key('j:' .. id))
     records.save(id, head, '', left_ms > 0 and left_ms or retention.record_ms())
@@ -24,7 +24,8 @@ local function forget(name)
   redis.call('ZREM', key('forget'), name)
 end
 
--- Some of what is to go by now; whether more is left. What another program wrote in its place waits for `forget_later`.
+-- Remove some of what is due, and return whether more is left. If another program wrote the key,
+-- `retention.purge_later` replaces it.
 function purge.requests()
   return try('ZCARD', key('forget')) ~= nil and paging.each_due('forget', forget) >= paging.PAGE
 end

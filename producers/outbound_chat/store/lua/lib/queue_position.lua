@@ -1,26 +1,27 @@
--- queue_position: an estimate of what goes before a job, at a cost that does not grow: of every ring the first few tenants and
--- lanes are looked at, and stand for the others. Reads only.
+-- queue_position: estimates how many jobs go before a job, at a cost that does not grow: of every ring it looks at the
+-- first few tenants and lanes, which stand for the others. It only reads.
 -- uses: fair_share lanes
 local queue_position = {}
 
 queue_position.TENANTS, queue_position.LANES = 5, 3
 
--- How many jobs of its own lane go before the job.
+-- Count the jobs of its own lane that go before the job.
 function queue_position.in_lane(id, head)
   local lane = head[LANE]
   local part, member, score = lanes.position_of(id, head)
   local before = redis.call('ZRANK', key(part .. lane), member) or 0
-  if part == 'again:' then
+  if part == 'retry:' then
     return before
   elseif part == 'lane:' then
-    before = before + redis.call('ZCOUNT', key('timed:' .. lane), '-inf', digits(math.min(NOW, math.floor(score / 1000))))
+    local accepted_ms = digits(math.min(NOW, math.floor(score / 1000)))
+    before = before + redis.call('ZCOUNT', key('timed:' .. lane), '-inf', accepted_ms)
   else
     before = before + redis.call('ZCOUNT', key('lane:' .. lane), '-inf', '(' .. digits(score * 1000))
   end
-  return before + redis.call('ZCOUNT', key('again:' .. lane), '-inf', NOW)
+  return before + redis.call('ZCOUNT', key('retry:' .. lane), '-inf', NOW)
 end
 
--- Sum of `jobs_of` over the members of a ring but one, of each at most `most`.
+-- Return the sum of `jobs_of` over the members of a ring except one, each counted at `most` at most.
 local function sum_of(name, but, look, most, jobs_of)
   local all = redis.call('ZCARD', name) - (redis.call('ZSCORE', name, but) and 1 or 0)
   local seen, jobs = 0, 0
@@ -41,15 +42,16 @@ local function jobs_of_tenants(name, but, most)
   end)
 end
 
--- Jobs of the ring, or behind a gate, that go before the lane has had so many turns: for each of them every other lane
--- of its tenant has one, and for each of the tenant's every other tenant; who runs out of jobs has no more.
+-- Estimate the jobs of the ring, or behind a gate, that go before the lane has had so many turns: in each of them every
+-- other lane of its tenant has one, and in each of the tenant's every other tenant; a lane without jobs has no more
+-- turns.
 function queue_position.jobs_before(name, lane, turns)
   local tenant = lanes.tenant_of(lane)
   local own = sum_of(name .. ':' .. tenant, lane, queue_position.LANES, turns, lanes.count_due)
   return own + jobs_of_tenants(name, tenant, turns + own)
 end
 
--- Due jobs of the other priorities, and how many percent of the calls are left beside them.
+-- Return the due jobs of the other priorities, and the percentage of calls that its own priority gets beside them.
 function queue_position.other_priorities(lane)
   local own = tonumber((lanes.parts(lane)))
   local jobs, busy, calls = 0, {}, 0

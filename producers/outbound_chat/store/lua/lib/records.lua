@@ -1,13 +1,13 @@
--- records: one string a job at `j:<id>`: a JSON array (the head), a newline, the stored request.
--- The head's places, in `fields`, are the same in outbound_chat/store/records.py. New places are only ever appended, and scripts keep
--- places they do not know, so that two versions can work on one Redis. SEND_AT and DUE are 0 for "at once"; of a job
--- that is being called, DUE is the time of its claim.
+-- records: one string a job at `j:<id>`: a JSON array (the head), a newline, the stored request. The positions in the
+-- head, in `fields`, are the same in outbound_chat/store/records.py. New positions are only appended, and scripts keep
+-- positions they do not know, so that two versions can work on one Redis. SEND_AT and DUE are 0 for "at once"; while a
+-- job is being called, DUE is the time of its claim.
 local records = {}
 
 records.NEWEST_VERSION = 1
 local OLDEST_VERSION = 1
 local HISTORY_LENGTH = 5
--- Five entries of a history, with the longest messages there may be, take a tenth of it.
+-- Five entries of a history, with the longest possible messages, take a tenth of it.
 local LONGEST_HEAD = 65536
 local LAST_MS = 253402300799999 -- the end of the year 9999: Python knows no later time
 
@@ -39,7 +39,7 @@ local function is_history(history)
   return true
 end
 
--- Whether every place holds what the scripts and their readers take for granted.
+-- Whether every position has a value that the scripts and their readers can use.
 local function is_head(head)
   if type(head) ~= 'table' or not is_number(head[VERSION]) or head[VERSION] < OLDEST_VERSION then
     return false
@@ -66,14 +66,14 @@ local function is_head(head)
   return is_history(head[HISTORY])
 end
 
--- The head of a record as it is stored; nil: the record is gone or can't be read.
+-- Return the stored head of a record; nil: the record is gone or unreadable.
 function records.head_json(raw)
   local cut = raw and string.find(raw, '\n', 1, true)
   return cut and cut <= LONGEST_HEAD and string.sub(raw, 1, cut - 1) or nil
 end
 
--- head and request; or nil and why: 'gone', also when it can't be read, or 'newer': a newer version wrote it, whose
--- workers will see to it, so it is neither changed nor taken for broken.
+-- Return head and request; or nil and the reason: 'gone', also when it is unreadable, or 'newer': a newer version wrote
+-- it. The workers of that version handle it, so it is neither changed nor taken for broken.
 function records.parse(raw)
   local json = records.head_json(raw)
   if not json then
@@ -89,17 +89,17 @@ function records.parse(raw)
   return head, string.sub(raw, #json + 2)
 end
 
--- The batch of a job, which its id tells; '' for none. So the lane is stored without it, to save memory.
+-- Return the batch of a job, which its id contains; '' for none. So the lane is stored without it, to save memory.
 function records.batch_in_id(id)
   return string.match(id, '^(.+)%-%d+$') or ''
 end
 
--- The row of a batch that a job is, which its id tells too; 0 for a single job.
+-- Return the row of a batch that the job is, which its id contains too; 0 for a single job.
 function records.row_in_id(id)
   return tonumber(string.match(id, '%-(%d+)$') or 0)
 end
 
--- as read_record
+-- Read a job: the same results as `parse`, with the batch in the lane.
 function records.load(id)
   local head, request = records.parse(try('GET', key('j:' .. id)))
   if head and string.sub(head[LANE], -1) == ':' then

@@ -1,12 +1,12 @@
--- repair: puts jobs and lanes back where they belong, and notes what can only be told: `faults` (hash `kind:of` ->
--- number). A count that is off is told once, and again when it grows. What was put right is counted in `books`.
+-- repair: puts jobs and lanes back where they belong, and notes what can only be reported: `faults` (hash `kind:of` ->
+-- number). A wrong count is reported once, and again when it grows. `counts` has the number of repairs.
 -- uses: attempts consistency events gates lanes records ring unblock
 local repair = {}
 
 repair.MOST_FAULTS = 100
 local MOST_TOLD = 5
--- Of these a walk over all jobs names which they are.
-local WALKS = { leases = true, lanes = true, lane = true }
+-- A scan over all jobs finds the missing jobs of these kinds.
+local SCANNED = { leases = true, lanes = true, lane = true }
 local reported, repairs, needs_scan
 
 before_each_call(function()
@@ -23,16 +23,16 @@ end
 local function repaired(kind, of)
   repairs = repairs + 1
   if repairs <= MOST_TOLD then
-    report('mended', kind, of, 1)
+    report('repaired', kind, of, 1)
   end
 end
 
--- Notes what is off, or is no more. Jobs that are missing somewhere are looked for.
--- What was reported, four values each; how many repairs there were; and whether jobs are missing that a scan may find.
+-- Return what was reported, four values each; how many repairs there were; and whether a scan may find missing jobs.
 function repair.outcome()
   return reported, repairs, needs_scan
 end
 
+-- Note a difference, or that it is gone. Missing jobs are then searched for.
 function repair.check(kind, of)
   local name, now = kind .. ':' .. of, consistency.difference(kind, of)
   local known = tonumber(redis.call('HGET', key('faults'), name) or 0)
@@ -45,26 +45,27 @@ function repair.check(kind, of)
     redis.call('HSET', key('faults'), name, digits(now))
     if math.abs(now) > math.abs(known) then
       report('fault', kind, of, now)
-      needs_scan = needs_scan or (now > 0 and WALKS[kind])
+      needs_scan = needs_scan or (now > 0 and SCANNED[kind])
     end
   end
 end
 
 function repair.check_again()
   for _, name in ipairs(redis.call('HKEYS', key('faults'))) do
-    repair.check(string.match(name, '^(%l+):(.*)$'))
+    repair.check(string.match(name, '^(.-):(.*)$'))
   end
 end
 
--- Back to the place that its record tells.
+-- Put the job back where its record says.
 local function give_place(id, head)
   local part, member, score = lanes.position_of(id, head)
-  -- Past `put_in_lane`: the lane's count has it still.
+  -- Not by `lanes.put`: the lane's count still includes the job.
   redis.call('ZADD', key(part .. head[LANE]), digits(score), member)
   ring.place(head[LANE])
 end
 
--- A lease as if it were claimed now: a worker that still calls the job renews it, and of one that died it runs out.
+-- Give a lease as if the job were claimed now: a worker that still calls it renews the lease; if that worker died, it
+-- runs out.
 local function give_lease(id, head, lease_ms)
   local limits, name = gates.limits_of_lane(head[LANE])
   redis.call('ZADD', key('leases'), digits(NOW + lease_ms), id)
@@ -88,11 +89,11 @@ function repair.repair_job(id, kind, lease_ms)
   repaired(kind, id)
 end
 
--- Takes a lane out from behind a gate whose rings lack a part.
+-- Take a lane out from behind a gate whose rings lack a part.
 local function leave_gate(lane, scope)
   local tenant = lanes.tenant_of(lane)
   local gate = ring.of_gate(scope, lane)
-  redis.call('HDEL', key('kept'), lane)
+  redis.call('HDEL', key('blocked'), lane)
   ring.leave(gate, lane)
   if redis.call('EXISTS', gate .. ':' .. tenant) == 0 then
     redis.call('ZREM', gate, tenant)
@@ -100,7 +101,7 @@ local function leave_gate(lane, scope)
 end
 
 function repair.repair_lane(lane, kind)
-  local scope = redis.call('HGET', key('kept'), lane)
+  local scope = redis.call('HGET', key('blocked'), lane)
   if kind == 'gate' then
     unblock.open_gate(scope)
   else
@@ -112,7 +113,7 @@ function repair.repair_lane(lane, kind)
   repaired(kind, lane)
 end
 
--- A tenant whose lanes were deleted would stop the ring when its turn comes.
+-- Remove tenants whose lanes were deleted: one would stop the ring when its turn comes.
 function repair.repair_rings()
   for priority = 1, 3 do
     local name = key('ring:' .. priority)
@@ -124,11 +125,12 @@ function repair.repair_rings()
   end
 end
 
--- Running calls without a lease, which would take the place of others.
+-- Remove running calls without a lease, which would take the slots of others.
 function repair.repair_calls()
   for _, name in ipairs(redis.call('HRANDFIELD', key('senders'), 5)) do
     for _, id in ipairs(redis.call('ZREVRANGEBYSCORE', key('calls:' .. name), '+inf', NOW, 'LIMIT', 0, 50)) do
-      local state = not redis.call('ZSCORE', key('leases'), id) and consistency.peek(id, redis.call('GET', key('j:' .. id)))
+      local state = not redis.call('ZSCORE', key('leases'), id)
+        and consistency.peek(id, redis.call('GET', key('j:' .. id)))
       if state ~= false and state ~= 'sending' and state ~= 'newer' then
         redis.call('ZREM', key('calls:' .. name), id)
         attempts.note_change('sender:' .. name)
@@ -139,7 +141,7 @@ function repair.repair_calls()
   end
 end
 
--- A lane that holds more than was counted lost its count: nothing is missing.
+-- Correct the count of a lane that holds more than was counted: its count was lost, no job is missing.
 function repair.recount(lane, jobs)
   redis.call('HSET', key('lanes'), lane, jobs)
   repaired('count', lane)

@@ -1,16 +1,18 @@
--- ring: where a lane stands. With a due job it is in the ring; while its next job lies ahead it is in `later` (zset
--- lane -> due ms); and it is kept behind a gate while a rule gives its jobs no call. So a claim costs the same however
--- many lanes wait.
--- The ring turns over tenants, then over a tenant's lanes: `ring:<priority>` (tenant -> pass) and
--- `ring:<priority>:<tenant>` (lane -> pass), lowest pass first. Behind a gate lanes keep their passes in a ring of the
--- gate, `kept:<scope>:<priority>`; `kept` (hash lane -> scope) tells which. A member `@<scope>` of `later` says when
--- the gate is to be tried again; one without is opened by an event. `lanes:<tenant>` (set) has all lanes of a tenant.
+-- ring: where a lane is. The ring is stride scheduling (Waldspurger & Weihl 1995): the lowest pass is served first.
+-- https://en.wikipedia.org/wiki/Stride_scheduling
+-- A lane with a due job is in the ring. While its next job lies ahead, it is in `delayed` (zset lane -> due ms). While
+-- a rule allows its jobs no call, it is behind a gate. So a claim costs the same however many lanes wait.
+-- The ring rotates over tenants, then over the lanes of a tenant: `ring:<priority>` (zset tenant -> pass) and
+-- `ring:<priority>:<tenant>` (zset lane -> pass). Behind a gate, lanes keep their passes in a ring of that gate,
+-- `blocked:<scope>:<priority>`; `blocked` (hash lane -> scope) names the gate. A member `@<scope>` of `delayed` gives
+-- the time to try the gate again; a gate without one is opened by an event. `lanes:<tenant>` (set) has all lanes of a
+-- tenant.
 -- uses: lanes
 local ring = {}
 
--- `pass`: what the member brings from another ring; it may be a turn ahead or behind, no more. A newcomer stands a hair
--- less than a turn behind the one whose turn it is: it goes before those who had theirs, so it waits one turn of each,
--- and gains nothing by leaving and coming again.
+-- `pass`: the pass of the member in another ring; it may be a turn ahead or behind, no more. A new member is put just
+-- under a turn behind the one whose turn it is: it goes before those that had theirs, so it waits for one turn of each,
+-- and gains nothing by leaving and joining again.
 local function join(name, member, pass)
   local first = tonumber(redis.call('ZRANGE', name, 0, 0, 'WITHSCORES')[2])
   if pass and first then
@@ -20,7 +22,7 @@ local function join(name, member, pass)
   redis.call('ZADD', name, 'NX', string.format('%.3f', pass), member)
 end
 
--- Takes the lane out of a ring; the passes of its tenant and its own, nil: it was not there.
+-- Take the lane out of a ring. Return the passes of its tenant and its own; nil: it was not there.
 function ring.leave(name, lane)
   local tenant = lanes.tenant_of(lane)
   local own = name .. ':' .. tenant
@@ -39,55 +41,56 @@ function ring.of(lane)
 end
 
 function ring.of_gate(scope, lane)
-  return key('kept:' .. scope .. ':' .. string.sub(lane, 1, 1))
+  return key('blocked:' .. scope .. ':' .. string.sub(lane, 1, 1))
 end
 
--- Puts a lane behind a gate. `try_at`: when the gate may open by itself, nil: it does not.
+-- Put a lane behind a gate. `try_at`: when the gate may open by itself; nil: it does not.
 function ring.block(lane, scope, try_at)
   local tenant = lanes.tenant_of(lane)
   local tenants_pass, pass = ring.leave(ring.of(lane), lane)
   local gate = ring.of_gate(scope, lane)
-  redis.call('HSET', key('kept'), lane, scope)
+  redis.call('HSET', key('blocked'), lane, scope)
   redis.call('ZADD', gate, tenants_pass, tenant)
   redis.call('ZADD', gate .. ':' .. tenant, pass, lane)
   if try_at then
-    redis.call('ZADD', key('later'), 'LT', digits(math.ceil(try_at)), '@' .. scope)
+    redis.call('ZADD', key('delayed'), 'LT', digits(math.ceil(try_at)), '@' .. scope)
   end
 end
 
--- Takes a lane out from behind its gate, into the ring. Those of its tenant that stay there have had a turn.
+-- Move a lane from behind its gate into the ring. The lanes of its tenant that stay there have had a turn.
 function ring.unblock(lane, scope)
   local tenant = lanes.tenant_of(lane)
   local gate = ring.of_gate(scope, lane)
   local tenants_pass, pass = ring.leave(gate, lane)
-  redis.call('HDEL', key('kept'), lane)
+  redis.call('HDEL', key('blocked'), lane)
   redis.call('ZADD', gate, 'XX', 'INCR', 1, tenant)
   join(ring.of(lane) .. ':' .. tenant, lane, pass)
   join(ring.of(lane), tenant, tenants_pass)
 end
 
--- Puts the lane where it belongs after its jobs changed. A gate keeps its lanes as long as they have jobs. True: one does.
+-- Put the lane where it belongs after its jobs changed. A gate keeps its lanes as long as they have jobs. Return
+-- whether the lane is behind one.
 function ring.place(lane)
   local tenant = lanes.tenant_of(lane)
-  local due, scope = lanes.next_due(lane), redis.call('HGET', key('kept'), lane)
+  local due, scope = lanes.next_due(lane), redis.call('HGET', key('blocked'), lane)
   if tenant ~= '' then
     redis.call(due and 'SADD' or 'SREM', key('lanes:' .. tenant), lane)
   end
   if scope then
     if not due then
       ring.leave(ring.of_gate(scope, lane), lane)
-      redis.call('HDEL', key('kept'), lane)
+      redis.call('HDEL', key('blocked'), lane)
     end
   elseif due and due <= NOW then
-    redis.call('ZREM', key('later'), lane)
+    redis.call('ZREM', key('delayed'), lane)
     join(ring.of(lane) .. ':' .. tenant, lane)
     join(ring.of(lane), tenant)
   else
     ring.leave(ring.of(lane), lane)
     if due then
-      redis.call('ZADD', key('later'), digits(due), lane)
+      redis.call('ZADD', key('delayed'), digits(due), lane)
     else
-      redis.call('ZREM', key('later'), lane)
+      redis.call('ZREM', key('delayed'), lane)
     end
   end
   return scope ~= false

@@ -1,4 +1,4 @@
--- suppression: what the lists of `suppressed` say of a job whose turn has come.
+-- suppression: checks the suppression lists for a job whose turn has come.
 -- uses: lanes records suppression_lists transitions
 local suppression = {}
 
@@ -10,12 +10,13 @@ before_each_call(function()
   lists = {}
 end)
 
--- The sender's lists: `plain` and `marked` are their names, false where there is none, so that jobs without a list cost a
--- claim no look into their requests; `key` names the key of the marks. `lost`: another program wrote one, which the worker
--- finds when it looks there, so that the sender's jobs wait and those of others go on.
+-- Return the sender's lists. `plain` and `marked` are their keys, or false where there is no list, so that a claim need
+-- not look into the requests of jobs without a list; `key` names the key of the marks. `lost`: another program wrote
+-- one, which the worker finds when it looks there: the sender's jobs wait, and those of others go on.
 local function lists_of(sender)
   if not lists[sender] then
-    local plain, marked = suppression_lists.named(sender, ''), suppression_lists.named(sender, suppression_lists.KEY_FIELD)
+    local plain = suppression_lists.named(sender, '')
+    local marked = suppression_lists.named(sender, suppression_lists.KEY_FIELD)
     local length, key_id = try('HLEN', plain), try('HGET', marked, suppression_lists.KEY_FIELD)
     lists[sender] = { plain = (length or 0) > 0 and plain, marked = key_id and marked, key = key_id,
       lost = length == nil or key_id == nil or (not key_id and redis.call('HLEN', marked) > 0) }
@@ -23,7 +24,7 @@ local function lists_of(sender)
   return lists[sender]
 end
 
--- The number of a stored request, nil when it is not to be seen, and the mark of one that is sealed.
+-- Return the number of a stored request, or nil if it is encrypted or missing; and the mark of an encrypted one.
 local function number_of(request)
   local mark = string.match(request, SEALED)
   if mark then
@@ -35,8 +36,8 @@ local function number_of(request)
   return type(number) == 'string' and number or nil, ''
 end
 
--- Whether the job's number is on a list; and whether the worker, who knows the number, has to look at a list where it is
--- written in another way than in the job: encryption was switched on or off between the two.
+-- Whether the job's number is on a list; and whether the worker, who knows the number, must check a list in which
+-- numbers are written in another way than in the job: encryption was switched on or off between the two.
 function suppression.is_listed(head, request)
   local sender = lanes.sender_of(head[LANE])
   local has = lists_of(sender)
@@ -54,7 +55,7 @@ function suppression.is_listed(head, request)
   return false, (has.plain and not number or has.marked and not marked) and true or false
 end
 
--- Ends a waiting job whose number is on the list.
+-- End a waiting job whose number is on the list.
 function suppression.suppress(id, head, request)
   local outcome = head[MAYBE_SENT] > 0 and 'uncertain'
   records.add_history(head, { NOW, outcome or 'failed', 'suppressed', '', LISTED, '' })

@@ -1,17 +1,17 @@
--- suppression_lists: the lists of numbers that a sender must not contact. `suppressed:<sender>` (hash number -> `ms reason`) has
--- them as they are; `marked:<sender>` (hash mark -> `ms sealed number and reason`) those that are encrypted. Its field
--- `key` names the key that all its marks are made with: marks of two keys can't be compared.
+-- suppression_lists: the numbers that a sender must not contact. `suppressed:<sender>` (hash number -> `ms reason`) has
+-- plain numbers; `suppressed_enc:<sender>` (hash mark -> `ms sealed number and reason`) has encrypted ones. Its field
+-- `key` names the key of all its marks: marks of two keys can't be compared.
 local suppression_lists = {}
 
 suppression_lists.KEY_FIELD = 'key'
 
 function suppression_lists.named(sender, key_id)
-  return key((key_id == '' and 'suppressed:' or 'marked:') .. sender)
+  return key((key_id == '' and 'suppressed:' or 'suppressed_enc:') .. sender)
 end
 
--- 1 or 0; an error where another program wrote it: it may have had the number.
+-- Return 1 or 0; raise an error if another program wrote the list, since it may have had the number.
 function suppression_lists.has_other(sender, key_id)
-  return redis.call('HLEN', key((key_id == '' and 'marked:' or 'suppressed:') .. sender)) > 0 and 1 or 0
+  return redis.call('HLEN', key((key_id == '' and 'suppressed_enc:' or 'suppressed:') .. sender)) > 0 and 1 or 0
 end
 
 function suppression_lists.has_other_key(list, key_id)
@@ -19,7 +19,7 @@ function suppression_lists.has_other_key(list, key_id)
   return key_id ~= '' and kept ~= key_id and redis.call('HLEN', list) > 0
 end
 
--- A list of marks that has nothing but the name of its key goes, so that marks of another key may follow.
+-- Delete a list of marks that has only the name of its key, so that marks of another key may follow.
 function suppression_lists.forget_if_empty(list)
   if redis.call('HLEN', list) == 1 and redis.call('HEXISTS', list, suppression_lists.KEY_FIELD) == 1 then
     redis.call('DEL', list)

@@ -3,9 +3,9 @@
 -- calls that pass raise it again, so it settles at what the provider gives, whatever the ceiling says.
 -- At a throttled call the provider's own bucket is empty, so the calls that passed since the last one, by the time
 -- between, are the true rate: `known`. The rate starts a little below it, returns to it within a while, stays near it,
--- and then probes beyond, faster and faster (the shape of CUBIC, https://www.rfc-editor.org/rfc/rfc9438). Where the known
--- rate still is the limit, a call is throttled soon after; well past that the provider gives more, and the rate doubles
--- twice a second.
+-- and then probes beyond, faster and faster (the shape of CUBIC, https://www.rfc-editor.org/rfc/rfc9438). Where the
+-- known rate still is the limit, a call is throttled soon after; well past that the provider gives more, and the rate
+-- doubles twice a second.
 local token_bucket = {}
 
 local CLIMB_CALLS, CLIMB_S = 16, 5 -- length of the climb: whichever is longer
@@ -23,32 +23,33 @@ local LATE_MS = 10 -- of a bucket of one: a pump's timer may be late without los
 
 -- The budget as it is now; nil while no worker has written its settings, or they can't be read.
 function token_bucket.load()
-  local kept = try('HMGET', key('settings'), 'rate', 'burst', 'max_pumps') or {}
-  local ceiling, burst, max_pumps = number_in(kept[1], 1e-9, 1e9), number_in(kept[2], 0, 1e9), number_in(kept[3], 0, 1e9)
+  local ceiling, burst, max_pumps = unpack(try('HMGET', key('settings'), 'rate', 'burst', 'max_pumps') or {})
+  ceiling, burst, max_pumps = number_in(ceiling, 1e-9, 1e9), number_in(burst, 0, 1e9), number_in(max_pumps, 0, 1e9)
   if not (ceiling and burst and max_pumps) then
     return nil
   end
-  local state = try('HMGET', key('bucket'), 'ceiling', 'tokens', 'at_ms', 'rate', 'known', 'passed',
-    'measured_ms', 'cut_ms', 'limited_ms') or {}
-  local learned = tonumber(state[1]) == ceiling
-  local function past(place, otherwise)
+  local of_ceiling, tokens, at_ms, rate, known, passed, measured_ms, cut_ms, limited_ms = unpack(
+    try('HMGET', key('bucket'), 'ceiling', 'tokens', 'at_ms', 'rate', 'known', 'passed', 'measured_ms', 'cut_ms',
+      'limited_ms') or {})
+  local learned = tonumber(of_ceiling) == ceiling
+  local function past(ms, otherwise)
     -- After a backward step of the clock everything counts from now.
-    return math.min(EXACT_NOW_MS, number_in(state[place], 0, 1e15) or otherwise)
+    return math.min(EXACT_NOW_MS, number_in(ms, 0, 1e15) or otherwise)
   end
   local budget = {
     ceiling = ceiling,
     burst = burst,
     max_pumps = max_pumps,
-    tokens = number_in(state[2], -1e9, 1e9),
-    rate = learned and number_in(state[4], 1e-9, ceiling) or ceiling,
-    known = learned and number_in(state[5], 1e-9, ceiling) or ceiling,
-    passed = learned and number_in(state[6], 0, 1e15) or 0,
-    measured_ms = learned and past(7, EXACT_NOW_MS) or EXACT_NOW_MS,
-    cut_ms = past(8, 0),
-    limited_ms = past(9, 0),
+    tokens = number_in(tokens, -1e9, 1e9),
+    rate = learned and number_in(rate, 1e-9, ceiling) or ceiling,
+    known = learned and number_in(known, 1e-9, ceiling) or ceiling,
+    passed = learned and number_in(passed, 0, 1e15) or 0,
+    measured_ms = learned and past(measured_ms, EXACT_NOW_MS) or EXACT_NOW_MS,
+    cut_ms = past(cut_ms, 0),
+    limited_ms = past(limited_ms, 0),
   }
   budget.most = math.max(budget.burst * budget.rate / ceiling, 1 + LATE_MS * budget.rate / 1000)
-  local elapsed_ms = EXACT_NOW_MS - past(3, EXACT_NOW_MS)
+  local elapsed_ms = EXACT_NOW_MS - past(at_ms, EXACT_NOW_MS)
   budget.tokens = math.min(budget.most, (budget.tokens or budget.burst) + elapsed_ms * budget.rate / 1000)
   return budget
 end

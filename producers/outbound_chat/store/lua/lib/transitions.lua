@@ -1,14 +1,14 @@
--- transitions: the ways a job leaves an attempt: to an end, or back into its lane.
+-- transitions: how a job leaves an attempt: it ends, or goes back to its lane.
 -- uses: counts events lanes records retention ring webhooks
 local transitions = {}
 
--- The token protects a repeat for 7 days after the first call that may have reached Connect; half a day is kept in
--- hand. https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
+-- The token protects a repeat for 7 days after the first call that may have reached Connect; half a day is a reserve.
+-- https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 transitions.HORIZON_MS = 6.5 * 86400000
 
 transitions.KEEPS_REQUEST = { failed = true, uncertain = true }
 
--- our code of the last attempt; '' when there was none
+-- Return our code of the last attempt; '' when there was none.
 local function last_code(head)
   local history = head[HISTORY]
   return type(history) == 'table' and history[#history][3] or ''
@@ -34,7 +34,7 @@ function transitions.take_from_dead(id, head)
   redis.call('ZREM', key('dead:' .. dead_name(head, head[STATE])), id)
 end
 
--- Ends the job. What may have been sent and has no ContactId ends `uncertain`, whatever was asked for.
+-- End the job. A job that may have been sent and has no ContactId ends `uncertain`, whatever `state` asks for.
 function transitions.finalize(id, head, request, from, state)
   if state ~= 'sent' and head[MAYBE_SENT] > 0 then
     state = 'uncertain'
@@ -65,15 +65,15 @@ function transitions.finalize(id, head, request, from, state)
   return state
 end
 
--- Takes a job whose record can't be read out of everybody's way, for a person to look at.
+-- Set aside a job whose record is unreadable, for a person to look at.
 function transitions.quarantine(id, batch, from)
   redis.call('ZADD', key('unreadable'), digits(NOW), id)
   redis.call('ZREM', key('expiry'), id)
   counts.move(batch, from, 'unreadable')
 end
 
--- Puts a leased job back to wait until `due`, or ends it: it was cancelled meanwhile, or its token would not protect
--- that call any more. One that was never called goes back to the place it had.
+-- Let a leased job wait until `due`; or end it, if it was cancelled meanwhile or its token would not protect that call
+-- any more. A job that was never called goes back to its old place.
 function transitions.requeue(id, head, request, due)
   if head[CANCEL] == 1 then
     return transitions.finalize(id, head, request, 'leased', 'cancelled')

@@ -1,18 +1,18 @@
--- unblock: lets lanes out from behind a gate, and brings in what time has made due.
+-- unblock: moves lanes from behind a gate into the ring, and handles what time has made due.
 -- uses: gates ring
 local unblock = {}
 
--- Tenants whose lanes an opening brings back with each round, of each priority: it may have room for one job only.
+-- How many tenants an opening gate serves in each round, per priority: it may have room for one job only.
 local OPENING = 10
--- Lanes that time has made due, of which a script looks at so many.
+-- How many lanes that time has made due one script handles.
 local DUE_LANES = 100
 
 local function try_later(scope, at)
-  redis.call('ZADD', key('later'), digits(math.ceil(at)), '@' .. scope)
+  redis.call('ZADD', key('delayed'), digits(math.ceil(at)), '@' .. scope)
 end
 
--- Lets a lane out from behind its gate; how many jobs the rules that it shares with others have room for, nil: the gate
--- is still closed.
+-- Move a lane out from behind its gate. Return how many jobs the rules that it shares with others have room for; nil:
+-- the gate is still closed.
 local function let_out(lane, scope)
   local gate = gates.of(lane)
   if gate.scope == scope then
@@ -30,10 +30,10 @@ local function let_out(lane, scope)
   return gate.shared_room or math.huge
 end
 
--- Lets lanes out whose gate has opened, those with the lowest passes first: one of each tenant in turn, as long as there
--- are fewer than `most` and than there is room for. false: it is still closed.
+-- Move lanes out from behind an open gate, lowest passes first: one of each tenant in turn, while there is room and
+-- fewer than `most` are out. Return false if it is still closed.
 local function open_first(scope, priority, most)
-  local gate, brought = key('kept:' .. scope .. ':' .. priority), 0
+  local gate, brought = key('blocked:' .. scope .. ':' .. priority), 0
   repeat
     local tenants = redis.call('ZRANGE', gate, 0, OPENING - 1)
     for _, tenant in ipairs(tenants) do
@@ -52,26 +52,26 @@ local function open_first(scope, priority, most)
   return true
 end
 
--- Tries a gate after something changed: the rest of its lanes follow with the next scripts. `most`: how many lanes are
--- of use now, since a claim that wants hundreds of jobs may need as many lanes; nil: those of one round.
+-- Try a gate after something changed: the rest of its lanes follow with the next scripts. `most`: how many lanes are
+-- useful now, since a claim that wants hundreds of jobs may need as many; nil: those of one round.
 function unblock.open_gate(scope, most)
-  redis.call('ZREM', key('later'), '@' .. scope)
+  redis.call('ZREM', key('delayed'), '@' .. scope)
   local rest = false
   for priority = 1, 3 do
     if not open_first(scope, priority, most or 1) then
       return
     end
-    rest = rest or redis.call('EXISTS', key('kept:' .. scope .. ':' .. priority)) == 1
+    rest = rest or redis.call('EXISTS', key('blocked:' .. scope .. ':' .. priority)) == 1
   end
   if rest then
     try_later(scope, NOW)
   end
 end
 
--- Brings in what time alone has made due. `most`: as of `open_gate`.
+-- Handle what time alone has made due. `most`: as in `open_gate`.
 function unblock.place_due_lanes(most)
   local limit = math.max(DUE_LANES, most or 1)
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('later'), '-inf', NOW, 'LIMIT', 0, limit)) do
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('delayed'), '-inf', NOW, 'LIMIT', 0, limit)) do
     if string.sub(member, 1, 1) == '@' then
       unblock.open_gate(string.sub(member, 2), most)
     else

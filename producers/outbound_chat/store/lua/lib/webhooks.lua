@@ -1,10 +1,9 @@
--- webhooks: who is to be told of an end, and when. A webhook is named `<job>.<state>` or `<batch>.finished`. The URL of
--- a job is in its record, that of a batch in its book; of a sender that has one, `senders` tells the host. `hooks`
--- (zset host -> ms) says when there is something to do for a host, `hooks:<host>` (zset webhook -> due ms) what,
--- `hooks_out:<host>` (zset webhook -> end of lease) what is being posted, `hook_host:<host>` (hash) how the host does,
--- `hook_tries` (hash webhook -> JSON) what came of its posts, `hooks_dead` (zset webhook -> ms) which are given up.
+-- webhooks: who is notified of an end, and when. A webhook is named `<job>.<state>` or `<batch>.finished`. The URL of a
+-- job or a batch is in its record; if its sender has one, `senders` has the host. `hooks` (zset host -> ms) says when
+-- a host has something to do, `hooks:<host>` (zset webhook -> due ms) what; `hooks_leased:<host>` (zset webhook
+-- -> end of lease) has what is being posted, `hook_host:<host>` (hash) the failures of the host, `hook_tries` (hash
+-- webhook -> JSON) the results of posts, `hooks_dead` (zset webhook -> ms) what was given up.
 -- One courier at a time posts them: `courier` holds its name. It waits on `hook_poke`, the wakers on `hook_wake`.
--- What this run has read and done, in one table: Lua takes no more than 200 names.
 -- uses: lanes
 local webhooks = {}
 
@@ -22,13 +21,14 @@ function webhooks.batch_url(batch)
   return batch_urls[batch]
 end
 
--- Whether the caller is to bring a courier: none works, and none is on its way.
+-- Whether the caller must start a courier: none works, and none is on its way.
 function webhooks.ask_for_courier()
   return redis.call('EXISTS', key('courier')) == 0
     and redis.call('SET', key('hook_asked'), 1, 'NX', 'PX', 2000) ~= false
 end
 
--- It is never the news that stops the jobs: where another program wrote, it is lost, and `doctor` names the key.
+-- A webhook must never stop the jobs: if another program wrote the key, the webhook is lost, and `doctor` names the
+-- key.
 function webhooks.put(host, webhook)
   local until_ms = number_in(try('HGET', key('hook_host:' .. host), 'until_ms'), 0, 1e15) or 0
   try('ZADD', key('hooks:' .. host), digits(NOW), webhook)
@@ -46,8 +46,8 @@ function webhooks.put(host, webhook)
   end
 end
 
--- The host of a URL, nil where there is none, in one form whatever the spelling, as `callback_host` of the settings
--- makes it: no dot at the end, no port that the scheme has anyway, no zeros before a port.
+-- Return the host of a URL in one form whatever its spelling, as `callback_host` of the settings does: no dot at the
+-- end, no default port, no zeros before a port; nil: there is none.
 local function host_of(url)
   local scheme, host = string.match(url, '^(https?)://([^/?]+)')
   if not host then
@@ -58,7 +58,7 @@ local function host_of(url)
   return (port and port ~= (scheme == 'https' and '443' or '80')) and name .. ':' .. port or name
 end
 
--- The URL of a job or batch itself, '' for none, and the host that is told: perhaps its sender's.
+-- Return the URL of the job or batch itself, '' for none, and the host to notify, which may be that of its sender.
 function webhooks.callback_of(lane, own)
   local _, sender, _, batch = lanes.parts(lane)
   local url = own and own ~= '' and own or webhooks.batch_url(batch)
@@ -70,7 +70,7 @@ function webhooks.callback_of(lane, own)
   return url, host or sender_hosts[sender]
 end
 
--- Notes in the head what became of the webhook of its end: 'pending', 'delivered:<ms>', 'dead:<ms>:<code>', '': none.
+-- Note in the head the state of the webhook: 'pending', 'delivered:<ms>', 'dead:<ms>:<code>', or '' for none.
 function webhooks.mark(head, text)
   for place = REPLAY_OF, TOLD do
     head[place] = head[place] or ''
@@ -78,7 +78,7 @@ function webhooks.mark(head, text)
   head[TOLD] = text
 end
 
--- Whoever reads the job is to see that somebody will be told of its end.
+-- Let readers of the job see that a webhook will be posted.
 function webhooks.mark_end(head)
   local _, host = webhooks.callback_of(head[LANE], head[CALLBACK])
   if host ~= '' or head[TOLD] then
@@ -86,7 +86,7 @@ function webhooks.mark_end(head)
   end
 end
 
--- Something came to its end: has that told to whom it may concern.
+-- Enqueue a webhook for what has ended, if somebody is to be notified.
 function webhooks.enqueue(name, lane, own)
   local _, host = webhooks.callback_of(lane, own)
   if host ~= '' then

@@ -1,5 +1,6 @@
--- workers: who lives. `workers` (zset "worker version" -> seen ms), and `skewed` (zset "worker ms" -> seen ms) those that
--- claim nothing, since the clock of their machine is wrong; `openers` (zset "worker key" -> seen ms) who has which keys.
+-- workers: which workers live. `workers` (zset "worker version" -> seen ms); `skewed` (zset "worker ms" -> seen ms) has
+-- those that claim nothing, since the clock of their machine is wrong; `openers` (zset "worker key" -> seen ms) says
+-- which worker has which keys.
 local workers = {}
 
 local LIVE_MS = 10000
@@ -20,12 +21,12 @@ function workers.note_alive(worker, version, skew_ms, key_names)
   end
 end
 
--- How many workers live.
+-- Count the live workers.
 function workers.count()
   return try('ZCOUNT', key('workers'), NOW - LIVE_MS, '+inf') or 0
 end
 
--- The names of the keys that live workers have, as a set.
+-- Return the names of the keys that live workers have, as a set.
 function workers.key_names()
   local names = {}
   for _, member in ipairs(try('ZRANGE', key('openers'), NOW - LIVE_MS, '+inf', 'BYSCORE') or {}) do

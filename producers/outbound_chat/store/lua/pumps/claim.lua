@@ -1,17 +1,17 @@
--- claim: gives a pump the jobs it may call now, each with a lease. One step that asks all rules, so it is long.
+-- claim: gives a pump the jobs it may call now, each with a lease. It checks all rules in one step, so it is long.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] pump: who asks
 -- ARGV[2] claim: id of this claim, never used again; it fences finish and renew
 -- ARGV[3] wanted: how many jobs at most (1 to 500)
 -- ARGV[4] lease_ms: time until another may claim them
 -- ARGV[5] linger_ms: how long the pump would wait for work; 0: it leaves
--- ARGV[6] nonce: of the request that brought the pump, until its first claim is answered; '': it had none
+-- ARGV[6] nonce: of the request that started the pump, until its first claim is answered; '': it had none
 -- reply   {'claimed', now_ms, pace_ms, wakeup, newer, then id, head, request, look of each job}; pace_ms: time to the
---         next token, 0: none lacked; wakeup: nonce with which the caller is to bring one more pump, '': none; newer: due
---         jobs of a newer version that were left to its workers; look: 1 when the caller is to ask whether the number is
---         on a suppression list, which can't be seen here
---         {'empty', now_ms, waiting, until_ms, rule, newer}; waiting: 1 when the pump was registered and is to wait on `poke`;
---         until_ms: time to the next due job, or until a rule may let one go, -1: neither is known;
+--         next token, 0: none lacked; wakeup: nonce with which the caller is to start one more pump, '': none; newer:
+--         due jobs of a newer version that were left to its workers; look: 1 when the caller is to ask whether the
+--         number is on a suppression list, which can't be seen here
+--         {'empty', now_ms, waiting, until_ms, rule, newer}; waiting: 1 when the pump was registered and is to wait on
+--         `poke`; until_ms: time to the next due job, or until a rule may let one go, -1: neither is known;
 --         rule: what keeps due jobs back and its scope, such as 'hold sender:sms', '' when nothing does
 --         {'paced', now_ms, pace_ms, pumps}: the budget gives no token yet; pumps: how many work for the budget
 --         {'held', now_ms, reason}: a person stopped the budget
@@ -19,7 +19,8 @@
 --         {'unconfigured'}: nobody wrote the budget's settings
 -- keeps   a job is in its lane or leased, never both; twice gives the same jobs and takes no token twice; no job is
 --         given whose number is on its sender's suppression list
--- uses: attempts counts fair_share gates holds lanes pump_requests records ring suppression token_bucket transitions unblock
+-- uses: attempts counts fair_share gates holds lanes pump_requests records ring suppression token_bucket transitions
+-- uses: unblock
 local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local MOST = 500
 local CLAIM_MEMORY_MS = 60000
@@ -32,7 +33,7 @@ local function add_to_reply(id, head, request, look)
   reply[#reply + 1] = look and 1 or 0
 end
 
--- What the pump's last claim was answered; nil: nothing, or nothing that can be read, and its leases run out.
+-- Return what the pump's last claim was answered; nil: nothing readable, and the leases of that claim run out.
 local function last_answer()
   local kept = json_table(try('GET', key('claims:' .. pump)))
   return kept and kept[1] == claim and type(kept[2]) == 'table' and type(kept[4]) == 'string' and kept or nil
@@ -43,7 +44,7 @@ local function repeat_answer(ids, pace_ms, wakeup)
     local head, request = records.load(id)
     if head and head[CLAIM] == claim then
       local listed, look = suppression.is_listed(head, request)
-      -- One that came onto a list since the first answer: the caller finds it there.
+      -- The number came onto a list since the first answer: the caller finds it there.
       add_to_reply(id, head, request, listed or look)
     end
   end
@@ -51,7 +52,7 @@ local function repeat_answer(ids, pace_ms, wakeup)
   return reply
 end
 
-local function mark(id, head, request, look)
+local function start_attempt(id, head, request, look)
   head[STATE], head[CLAIM], head[DUE] = 'sending', claim, NOW
   head[ATTEMPTS] = head[ATTEMPTS] + 1
   records.save(id, head, request)
@@ -60,14 +61,14 @@ local function mark(id, head, request, look)
   add_to_reply(id, head, request, look)
 end
 
--- Leaves a job to workers of a newer version: it is due again soon, behind the others of its lane.
+-- Leave a job to workers of a newer version: it is due again soon, behind the others of its lane.
 local function put_off(job, lane, batch)
   newer = newer + 1
   local member = job.member or lanes.numbered_member(batch, job.id, job.order)
   lanes.count(lane, redis.call('ZADD', key(job.part .. lane), digits(NOW + PUT_OFF_MS), member))
 end
 
--- Takes the job out of waiting; true when the pump may call it.
+-- Take the job out of waiting. Return true when the pump may call it.
 local function admit(job, lane, batch)
   local id = job.id
   local head, request = records.load(id)
@@ -76,7 +77,7 @@ local function admit(job, lane, batch)
   elseif not head then
     transitions.quarantine(id, batch, 'waiting')
   elseif head[STATE] ~= 'queued' then
-    -- A place that a restored or edited key gave back to a job that went on meanwhile.
+    -- A restored or edited key put a job back here that had left this state.
     return
   elseif head[EXPIRES] <= NOW then
     transitions.finalize(id, head, request, 'waiting', 'expired')
@@ -88,15 +89,15 @@ local function admit(job, lane, batch)
       suppression.suppress(id, head, request)
       return false
     end
-    mark(id, head, request, look)
+    start_attempt(id, head, request, look)
     return true
   end
 end
 
--- Takes up to `most` jobs of the lane and adds their ids; how many it looked at, at least one.
+-- Take up to `most` jobs of the lane and add their ids. Return how many were looked at, at least one.
 local function take_turn(lane, most, probes, ids)
   local batch = lanes.batch_of(lane)
-  -- A job that was refused may be the only one that can't be sent, so another probes, if there is one.
+  -- A refused job may be the only one that can't be sent, so another job probes, if there is one.
   local due = lanes.take_due(lane, most, probes)
   for _, job in ipairs(due) do
     if admit(job, lane, batch) then
@@ -121,7 +122,7 @@ local function take_jobs(allowed)
     local gate = gates.of(lane)
     if gate.scope then
       if gates.limits_of_lane(lane) == gates.CLOSED then
-        -- A budget without settings has all of them written again.
+        -- A budget without readable settings gets all of them written again.
         redis.call('DEL', key('settings'))
       end
       ring.block(lane, gate.scope, gate.try_at)
@@ -134,9 +135,9 @@ local function take_jobs(allowed)
   return ids
 end
 
--- The rule that keeps due jobs back, and its scope; '' when none does.
+-- Return the rule that blocks due jobs, and its scope; '' when none does.
 local function rule_of_kept_lane()
-  local lane = redis.call('HRANDFIELD', key('kept'))
+  local lane = redis.call('HRANDFIELD', key('blocked'))
   if not lane then
     return ''
   end
@@ -145,11 +146,12 @@ local function rule_of_kept_lane()
 end
 
 local function empty()
-  local later = redis.call('ZRANGE', key('later'), 0, 0, 'WITHSCORES')
+  local later = redis.call('ZRANGE', key('delayed'), 0, 0, 'WITHSCORES')
   local until_ms = later[2] and math.max(0, tonumber(later[2]) - NOW) or -1
   local rule = rule_of_kept_lane()
   if ring.has_work() then
-    -- All that this claim looked at had expired, and more is due; or was of a newer version, and more may be.
+    -- All jobs that this claim looked at had expired, and more are due; or a newer version wrote them, and may have
+    -- more.
     until_ms = newer > 0 and PUT_OFF_MANY_MS or 0
   end
   local waiting = 0

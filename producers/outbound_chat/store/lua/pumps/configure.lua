@@ -9,7 +9,7 @@
 -- ARGV[7] senders: JSON object, name -> limits of the sender: instance, number, and where there is a limit number_rate
 --         (parts a second), concurrency (calls), max_chats, peers (senders of the instance)
 -- ARGV[8] weights: JSON object, tenant -> turns it gets where others get one
--- reply   the version that stood before, '' for none
+-- reply   the version before, '' for none
 -- keeps   the last worker that was started, or order that was given, decides; gates are tried again, since their limits
 --         may be others now
 local function write_map(name, json, text_of)
@@ -19,13 +19,13 @@ local function write_map(name, json, text_of)
   end
 end
 
--- Lets the next script that looks at what is due try the gates of all senders that the settings name.
+-- Let the next script that handles due work try the gates of all senders that the settings name.
 local function try_gates()
-  local senders = redis.call('EXISTS', key('kept')) == 1 and try('HGETALL', key('senders')) or {}
+  local senders = redis.call('EXISTS', key('blocked')) == 1 and try('HGETALL', key('senders')) or {}
   for i = 1, #senders, 2 do
     local limits = json_table(senders[i + 1]) or {}
     for scope, name in pairs({ sender = senders[i], instance = limits.instance, number = limits.number }) do
-      redis.call('ZADD', key('later'), digits(NOW), '@' .. scope .. ':' .. tostring(name))
+      redis.call('ZADD', key('delayed'), digits(NOW), '@' .. scope .. ':' .. tostring(name))
     end
   end
 end

@@ -12,14 +12,17 @@
 --         a job that may have been sent ends `sent` or `uncertain`; twice changes nothing
 -- uses: attempts counts gates holds lanes records ring token_bucket transitions
 local WIDTH = 15
+-- Where each value of a result lies behind its id.
+local CLAIM_ID, OUTCOME, DELAY_MS, MAYBE, CONTACT_ID, CODE, AWS_CODE, MESSAGE = 1, 2, 3, 4, 5, 6, 7, 8
+local REQUEST_ID, PAUSE_MS, SCOPE, CHAT_MS, NOT_BEFORE_MS, CALLED = 9, 10, 11, 12, 13, 14
 local COSTS_NO_ATTEMPT = { snooze = true, hold = true, not_called = true }
--- Answers that say nothing of the provider's limit, since they may not have come to it.
+-- Answers that say nothing about the provider's limit, since the call may not have reached it.
 local TELLS_NOTHING = { throttled = true, unreachable = true, no_answer = true }
 local reply, refund, pause_ms = {}, 0, 0
--- When the calls were claimed that got past the provider's limit, and those that did not.
+-- When the calls were claimed that passed the provider's limit, and those that did not.
 local passed, throttled = {}, {}
 
--- The ContactId of a call whose lease was lost, or that had ended `uncertain`.
+-- Record the ContactId of a call whose lease was lost, or whose job had ended `uncertain`.
 local function record_late(id, head, request, contact, chat_ms)
   local from = head[STATE]
   if head[CONTACT] ~= '' and head[CONTACT] ~= contact then
@@ -41,7 +44,8 @@ local function record_late(id, head, request, contact, chat_ms)
   return transitions.finalize(id, head, request, from, 'sent')
 end
 
--- Whether the job's last two calls were throttled as well: where others pass, that is about this job and not the rate.
+-- Whether the job's last two calls were throttled as well: if other calls pass, that is about this job and not the
+-- rate.
 local function is_throttled_again(head)
   local history = head[HISTORY]
   local entries = type(history) == 'table' and #history or 0
@@ -49,9 +53,9 @@ local function is_throttled_again(head)
 end
 
 local function record(id, head, request, i)
-  local outcome, code = ARGV[i + 2], ARGV[i + 6]
-  local called_at, scope = head[DUE], ARGV[i + 11]
-  local called = outcome ~= 'not_called' and ARGV[i + 14] == '1'
+  local outcome, code = ARGV[i + OUTCOME], ARGV[i + CODE]
+  local called_at, scope = head[DUE], ARGV[i + SCOPE]
+  local called = outcome ~= 'not_called' and ARGV[i + CALLED] == '1'
   attempts.finish(id, head)
   holds.settle_probe(id, head[LANE], called and outcome or 'not_called', scope)
   if code == 'throttled' then
@@ -62,11 +66,11 @@ local function record(id, head, request, i)
     passed[#passed + 1] = called_at
   end
   if outcome == 'sent' then
-    head[CONTACT] = ARGV[i + 5]
-    attempts.open_chat(head, head[CONTACT], tonumber(ARGV[i + 12]))
+    head[CONTACT] = ARGV[i + CONTACT_ID]
+    attempts.open_chat(head, head[CONTACT], tonumber(ARGV[i + CHAT_MS]))
     return transitions.finalize(id, head, request, 'leased', 'sent')
   end
-  if ARGV[i + 4] == '1' and head[MAYBE_SENT] == 0 then
+  if ARGV[i + MAYBE] == '1' and head[MAYBE_SENT] == 0 then
     head[MAYBE_SENT] = called_at
   end
   if COSTS_NO_ATTEMPT[outcome] or not called then
@@ -77,22 +81,23 @@ local function record(id, head, request, i)
     attempts.return_parts(head)
   end
   if outcome ~= 'not_called' then
-    pause_ms = math.max(pause_ms, tonumber(ARGV[i + 10]))
+    pause_ms = math.max(pause_ms, tonumber(ARGV[i + PAUSE_MS]))
     local word = outcome == 'failed' and head[MAYBE_SENT] > 0 and 'uncertain' or outcome
-    records.add_history(head, { called_at, word, code, ARGV[i + 7], ARGV[i + 8], ARGV[i + 9] })
+    records.add_history(head, { called_at, word, code, ARGV[i + AWS_CODE], ARGV[i + MESSAGE],
+      ARGV[i + REQUEST_ID] })
   end
   if outcome == 'failed' then
     return transitions.finalize(id, head, request, 'leased', 'failed')
   end
-  local delay_ms = tonumber(ARGV[i + 3])
+  local delay_ms = tonumber(ARGV[i + DELAY_MS])
   if outcome == 'hold' then
-    holds.hold_by_system(id, scope, delay_ms, code, ARGV[i + 8])
+    holds.hold_by_system(id, scope, delay_ms, code, ARGV[i + MESSAGE])
     if gates.is_scope_of(head[LANE], scope) then
-      -- The hold keeps it back, so that whoever ends the hold ends its wait too.
+      -- The hold blocks the job, so that whoever ends the hold ends its wait too.
       delay_ms = 0
     end
   end
-  return transitions.requeue(id, head, request, math.max(NOW + delay_ms, tonumber(ARGV[i + 13])))
+  return transitions.requeue(id, head, request, math.max(NOW + delay_ms, tonumber(ARGV[i + NOT_BEFORE_MS])))
 end
 
 for i = 1, #ARGV, WIDTH do
@@ -101,10 +106,10 @@ for i = 1, #ARGV, WIDTH do
   local word = 'stale'
   if not head then
     word = request
-  elseif head[STATE] == 'sending' and head[CLAIM] == ARGV[i + 1] then
+  elseif head[STATE] == 'sending' and head[CLAIM] == ARGV[i + CLAIM_ID] then
     word = record(id, head, request, i)
-  elseif ARGV[i + 2] == 'sent' then
-    word = record_late(id, head, request, ARGV[i + 5], tonumber(ARGV[i + 12]))
+  elseif ARGV[i + OUTCOME] == 'sent' then
+    word = record_late(id, head, request, ARGV[i + CONTACT_ID], tonumber(ARGV[i + CHAT_MS]))
   end
   reply[#reply + 1] = word
 end
@@ -118,7 +123,7 @@ local function settle_budget(budget)
   end
   budget.tokens = math.min(budget.most, budget.tokens + refund)
   if pause_ms > 0 then
-    -- A debt that takes the rate as long to pay as the provider asks everybody to wait.
+    -- A debt that takes as long to pay as the provider asks everybody to wait.
     budget.tokens = math.min(budget.tokens, 1 - pause_ms * budget.rate / 1000)
   end
   token_bucket.save(budget)

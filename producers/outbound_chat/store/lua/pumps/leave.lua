@@ -1,10 +1,10 @@
--- leave: signs a pump off, and says whether another must take its place.
+-- leave: removes a pump, and says whether another must replace it.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] pump: who leaves
 -- ARGV[2] warm: 1 when a job came in a moment ago, so that the next would find nobody
 -- ARGV[3] unanswered: the pump's last claim, if it got no answer to it; '': it got one
--- reply   nonce with which the caller is to bring a successor; '': none is needed
--- keeps   due work has a pump, or one that was asked for; jobs that the pump never heard of wait again, as if they had
+-- reply   nonce with which the caller is to start a successor; '': none is needed
+-- keeps   due work has a pump, or one that was asked for; jobs that the pump never received wait again, as if they had
 --         not been claimed
 -- uses: attempts counts holds pump_requests records ring token_bucket transitions unblock
 local pump, unanswered = ARGV[1], ARGV[3]
@@ -40,7 +40,7 @@ end
 redis.call('ZREM', key('pumps'), pump)
 if unanswered ~= '' then
   hand_back()
-  -- Should the claim reach Redis only now, it is taken for one that is repeated, and gets no job.
+  -- If the claim reaches Redis only now, it counts as repeated and gets no job.
   redis.call('SET', memory, cjson.encode({ unanswered, {}, 0, '' }), 'PX', LATE_MS)
 else
   redis.call('DEL', memory)

@@ -1,4 +1,4 @@
--- renew: lengthens the leases of calls that still run, and says that their pump lives.
+-- renew: extends the leases of running calls, and notes that their pump lives.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] pump: who asks
 -- ARGV[2] load: 'idle' while the pump has room for more jobs, 'full' while it has none, 'left' when it has signed off
@@ -6,7 +6,7 @@
 -- ARGV[3] lease_ms: time until another may claim the jobs
 -- then 2 for each job: id, claim
 -- reply   {renewed, wakeup}; renewed: how many leases, the others were lost; wakeup: nonce with which the caller is to
---         bring one more pump, since this one is full and jobs are due, '': none
+--         start one more pump, since this one is full and jobs are due, '': none
 -- keeps   a lease that was lost stays lost
 -- uses: attempts pump_requests records ring token_bucket unblock
 local renewed = 0

@@ -1,4 +1,4 @@
--- note_budgets: notes budgets that are in use, and names all that ever were. Some may be in nobody's settings any more.
+-- note_budgets: notes budgets in use, and returns all budgets so far. Some may be in nobody's settings any more.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV    1 for each budget: name
 -- reply   names of all budgets

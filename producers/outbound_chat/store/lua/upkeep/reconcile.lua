@@ -1,20 +1,22 @@
--- reconcile: looks for jobs and lanes that nobody would ever come to, some with each call, and puts them right.
+-- reconcile: finds and repairs jobs and lanes that no claim would reach, some with each call.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] lease_ms: of a call that has lost its lease
--- reply   {next_ms, mends, then word, kind, of, number of what was found}; next_ms: time to the next look, mends: how many
---         things were put right, of which the first are named; word: 'mended', 'fault' (told only) or 'cleared' (a fault
---         that is no more); of: the job or lane, '': the whole budget; number: by how much a count is off
--- keeps   no count is changed to fit another; a job that is put back is called once; of many wakers one looks at a time,
---         and they share the walks, whose cursors are in `walk`
+-- reply   {next_ms, repairs, then word, kind, of, number of what was found}; next_ms: time to the next look, repairs:
+--         how many repairs were made, of which the first are named; word: 'repaired', 'fault' (reported only) or
+--         'cleared' (a fault that is gone); of: the job or lane, '': the whole budget; number: by how much a count
+--         is off
+-- keeps   no count is changed to fit another; a job that is put back is called once; of many wakers one looks at a
+--         time, and they share the scans, whose cursors are in `scan`
 -- uses: attempts consistency counts lanes repair
 local lease_ms = tonumber(ARGV[1])
--- A walk over all lanes takes 25 s at most. One over all jobs too where some are missing; else as long as it takes.
-local LANES, LANES_WALK_MS, LONGEST_MS = 100, 25000, 1000
+-- A scan of all lanes takes 25 s at most. A scan of all jobs does too if some are missing; else it may take longer.
+local LANES, LANES_SCAN_MS, LONGEST_MS = 100, 25000, 1000
 local FEW_JOBS, MANY_JOBS, FAST_MS = 20, 400, 5
-local WALK_KEPT_MS = 86400000
+local SCAN_KEPT_MS = 86400000
 
-local kept = redis.call('HMGET', key('walk'), 'next_ms', 'looked_ms', 'lanes', 'jobs', 'fast', 'again', 'place')
-local fast = kept[5] == '1'
+local due_ms, looked_ms, lanes_cursor, jobs_cursor, in_haste, twice, place_on_page =
+  unpack(redis.call('HMGET', key('scan'), 'next_ms', 'looked_ms', 'lanes', 'jobs', 'fast', 'again', 'place'))
+local fast = in_haste == '1'
 
 local function look_at_lane(lane, jobs)
   if not lanes.parts(lane) then
@@ -36,18 +38,18 @@ local function look_at_lane(lane, jobs)
   end
 end
 
--- From the cursor and the place on its page, since a small hash comes on one page.
-local function walk_lanes(cursor, place)
+-- Continue at the cursor and the position on its page, since a small hash comes on one page.
+local function scan_lanes(cursor, place)
   local page = redis.call('HSCAN', key('lanes'), cursor, 'COUNT', LANES)
   local last = math.min(#page[2], place + 2 * LANES)
   for i = place + 1, last, 2 do
     look_at_lane(page[2][i], tonumber(page[2][i + 1]))
   end
   local done = last == #page[2]
-  redis.call('HSET', key('walk'), 'lanes', done and page[1] or cursor, 'place', done and 0 or last)
+  redis.call('HSET', key('scan'), 'lanes', done and page[1] or cursor, 'place', done and 0 or last)
 end
 
--- In haste, only what is known to have lost jobs: the set of such lanes; nil: all of them.
+-- Return the set of lanes known to have lost jobs, to which a fast scan is limited; nil: all lanes.
 local function lanes_to_search()
   local names = redis.call('HKEYS', key('faults'))
   if #names >= repair.MOST_FAULTS or redis.call('HEXISTS', key('faults'), 'lanes:') == 1 then
@@ -60,7 +62,7 @@ local function lanes_to_search()
   return some
 end
 
-local function walk_jobs(cursor, most)
+local function scan_jobs(cursor, most)
   local page = redis.call('ZSCAN', key('expiry'), cursor, 'COUNT', most)
   local ids = {}
   for i = 1, #page[2], 2 do
@@ -90,32 +92,32 @@ local function look()
   repair.check_again()
   repair.repair_rings()
   repair.repair_calls()
-  walk_lanes(kept[3] or '0', tonumber(kept[7] or 0))
-  redis.call('HSET', key('walk'), 'looked_ms', digits(NOW))
+  scan_lanes(lanes_cursor or '0', tonumber(place_on_page or 0))
+  redis.call('HSET', key('scan'), 'looked_ms', digits(NOW))
 end
 
-local lanes_ms = math.min(LONGEST_MS, math.ceil(LANES_WALK_MS * LANES / math.max(1, redis.call('HLEN', key('lanes')))))
-local wait_ms = tonumber(kept[1] or 0) - NOW
+local lanes_ms = math.min(LONGEST_MS, math.ceil(LANES_SCAN_MS * LANES / math.max(1, redis.call('HLEN', key('lanes')))))
+local wait_ms = tonumber(due_ms or 0) - NOW
 if wait_ms > 0 and wait_ms <= LONGEST_MS then
   return { wait_ms, 0 }
 end
-if math.abs(NOW - tonumber(kept[2] or 0)) >= lanes_ms then
+if math.abs(NOW - tonumber(looked_ms or 0)) >= lanes_ms then
   look()
 end
-local cursor = walk_jobs(kept[4] or '0', fast and MANY_JOBS or FEW_JOBS)
+local cursor = scan_jobs(jobs_cursor or '0', fast and MANY_JOBS or FEW_JOBS)
 local reported, repairs, needs_scan = repair.outcome()
-local again = kept[6] == '1' or (fast and needs_scan)
+local again = twice == '1' or (fast and needs_scan)
 if needs_scan and not fast then
   fast, cursor = true, '0'
 elseif fast and cursor == '0' then
   fast, again = again, false
 end
 local next_ms = fast and FAST_MS or lanes_ms
-redis.call('HSET', key('walk'), 'jobs', cursor, 'fast', fast and '1' or '0', 'again', again and '1' or '0',
+redis.call('HSET', key('scan'), 'jobs', cursor, 'fast', fast and '1' or '0', 'again', again and '1' or '0',
   'next_ms', digits(NOW + next_ms))
-redis.call('PEXPIRE', key('walk'), WALK_KEPT_MS)
+redis.call('PEXPIRE', key('scan'), SCAN_KEPT_MS)
 if repairs > 0 then
-  counts.add('', 'mended', repairs)
+  counts.add('', 'repaired', repairs)
   counts.write()
 end
 attempts.open_changed_gates()

@@ -23,15 +23,15 @@ end
 redis.call('SET', key('courier'), courier, 'PX', COURIER_MS)
 redis.call('DEL', key('hook_asked'))
 for i = FIRST, #ARGV, WIDTH do
-  redis.call('ZADD', key('hooks_out:' .. ARGV[i]), 'XX', digits(NOW + lease_ms), ARGV[i + 1])
+  redis.call('ZADD', key('hooks_leased:' .. ARGV[i]), 'XX', digits(NOW + lease_ms), ARGV[i + 1])
 end
 
 local reply = { 'claimed', NOW, -1 }
 
--- False: a newer version wrote its record, so it is for a courier of that.
+-- Return false if a newer version wrote the record, so that a courier of that version must post it.
 local function add_to_reply(host, webhook)
   local id = string.match(webhook, '^(.+)%.%a+$') or ''
-  local head, url, why = nil, '', nil
+  local head, url, why
   if string.sub(webhook, -9) == '.finished' then
     url = webhooks.batch_url(id)
   else
@@ -55,7 +55,7 @@ local function claim_for(host)
   if failures >= webhook_delivery.FAILURES then
     webhook_delivery.give_up(host, give_up_ms)
   end
-  local waiting, out = key('hooks:' .. host), key('hooks_out:' .. host)
+  local waiting, out = key('hooks:' .. host), key('hooks_leased:' .. host)
   local room = math.min(wanted, most - redis.call('ZCARD', out))
   if room > 0 then
     for _, webhook in ipairs(redis.call('ZRANGEBYSCORE', waiting, '-inf', NOW, 'LIMIT', 0, room)) do

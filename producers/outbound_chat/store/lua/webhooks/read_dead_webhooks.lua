@@ -6,8 +6,8 @@
 -- keeps   nothing is written
 -- uses: retention
 local reply = {}
-local found = try('ZRANGE', key('hooks_dead'), '+inf', digits(NOW - retention.record_ms()), 'BYSCORE', 'REV', 'LIMIT', ARGV[1],
-  ARGV[2], 'WITHSCORES') or {}
+local found = try('ZRANGE', key('hooks_dead'), '+inf', digits(NOW - retention.record_ms()), 'BYSCORE', 'REV',
+  'LIMIT', ARGV[1], ARGV[2], 'WITHSCORES') or {}
 for i = 1, #found, 2 do
   reply[#reply + 1], reply[#reply + 2] = found[i], found[i + 1]
   reply[#reply + 1] = try('HGET', key('hook_tries'), found[i]) or ''

@@ -1,4 +1,4 @@
--- replay_webhooks: has dead webhooks posted once more, under their old ids.
+-- replay_webhooks: lets dead webhooks be posted again, under their old ids.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV    names of webhooks (at most 500)
 -- reply   'ok' or 'not_dead' for each
@@ -6,15 +6,15 @@
 -- uses: webhook_delivery webhooks
 local reply = {}
 for i, webhook in ipairs(ARGV) do
-  local tries = webhook_delivery.tries_of(webhook)
+  local _, _, _, _, host = unpack(webhook_delivery.tries_of(webhook) or {})
   reply[i] = 'not_dead'
-  if redis.call('ZREM', key('hooks_dead'), webhook) == 1 and tries and type(tries[5]) == 'string' then
+  if redis.call('ZREM', key('hooks_dead'), webhook) == 1 and type(host) == 'string' then
     redis.call('HDEL', key('hook_tries'), webhook)
     webhook_delivery.note_in_record(webhook, 'pending')
-    -- Whoever asks for it has mended the host.
-    redis.call('DEL', key('hook_host:' .. tries[5]))
-    webhooks.put(tries[5], webhook)
-    redis.call('ZADD', key('hooks'), 'LT', digits(NOW), tries[5])
+    -- Whoever asks for a replay has repaired the host.
+    redis.call('DEL', key('hook_host:' .. host))
+    webhooks.put(host, webhook)
+    redis.call('ZADD', key('hooks'), 'LT', digits(NOW), host)
     reply[i] = 'ok'
   end
 end

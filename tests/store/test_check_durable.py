@@ -20,7 +20,7 @@ def test_the_disk_is_asked_on_the_connection_that_left_the_mark(ledger: Ledger, 
     patience_ms = PATIENCE_MS if fsync == "always" else SHORT_MS
     before = ledger.redis.config_get("appendfsync")["appendfsync"]
     ledger.redis.config_set("appendfsync", fsync)
-    call = scripts.confirm(ledger.keys, local_ids=ids, timeout_ms=patience_ms)
+    call = scripts.check_durable(ledger.keys, local_ids=ids, timeout_ms=patience_ms)
     try:
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(lambda _: ledger.store.run(call), range(8)))
@@ -34,9 +34,9 @@ def test_the_disk_is_asked_on_the_connection_that_left_the_mark(ledger: Ledger, 
 def test_what_is_gone_is_told(ledger: Ledger) -> None:
     (local_id,) = ledger.add(1)
 
-    assert not ledger.run(scripts.confirm(ledger.keys, local_ids=[local_id])).lost
-    assert ledger.run(scripts.confirm(ledger.keys, local_ids=[local_id, "gone"])).lost
-    assert ledger.run(scripts.confirm(ledger.keys, batch="gone", accepted=1)).lost
+    assert not ledger.run(scripts.check_durable(ledger.keys, local_ids=[local_id])).lost
+    assert ledger.run(scripts.check_durable(ledger.keys, local_ids=[local_id, "gone"])).lost
+    assert ledger.run(scripts.check_durable(ledger.keys, batch="gone", accepted=1)).lost
 
 
 def test_a_cluster_is_asked_by_asyncio_too(ledger: Ledger, cluster_url: str) -> None:
@@ -44,7 +44,7 @@ def test_a_cluster_is_asked_by_asyncio_too(ledger: Ledger, cluster_url: str) -> 
 
     async def walk() -> None:
         store = AsyncStore(cluster_url, ledger.keys.prefix, seconds=PATIENCE_MS / 1000)
-        call = scripts.confirm(ledger.keys, timeout_ms=SHORT_MS)
+        call = scripts.check_durable(ledger.keys, timeout_ms=SHORT_MS)
         found = await asyncio.gather(*(store.run(call) for _ in range(8)))
         assert [one.refusal for one in found] == [None] * 8
         assert (await store.run(scripts.read_clock(ledger.keys))) > 0

@@ -1,17 +1,18 @@
--- tend: the waker's look after a budget: what time alone brings about. Long, since all of it is found in one look.
+-- maintain: does what time alone makes due in a budget, for a waker. It is long, since one call finds all of it.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] worker: who looks
+-- ARGV[1] worker: who asks
 -- ARGV[2] version: version of the budget's settings that this worker was started with
 -- ARGV[3] skew_ms: by how much the clock of its machine is ahead, where that is too much for it to work; 0: it is right
--- ARGV[4] posts: 1 when it posts webhooks, so that it may bring a courier
+-- ARGV[4] posts: 1 when it posts webhooks, so that it may start a courier
 -- ARGV[5] keys: names of the encryption keys that it has, with spaces between them; '': none
--- reply   {wakeup, next_ms, lost, expired, configured, now_ms, courier}; wakeup: nonce with which the caller is to bring a pump,
---         '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many leases and jobs ended;
---         configured: 0 when nobody wrote the budget's settings, or they can't be read: without them nothing is sent;
---         courier: 1 when the caller is to bring a courier
+-- reply   {wakeup, next_ms, lost, expired, configured, now_ms, courier}; wakeup: nonce with which the caller is to
+--         start a pump, '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many
+--         leases and jobs ended; configured: 0 when nobody wrote the budget's settings, or they can't be read: without
+--         them nothing is sent; courier: 1 when the caller is to start a courier
 -- keeps   what a newer version wrote stays as it is; requests of final jobs go in time; a lost lease makes its job
 --         `maybe_sent`; every job expires, held or not
--- uses: attempts cancel_sweep clock_step counts holds lanes paging pump_requests purge records ring token_bucket transitions unblock webhook_delivery webhooks workers
+-- uses: attempts cancel_sweep clock_step counts holds lanes paging pump_requests purge records ring token_bucket
+-- uses: transitions unblock webhook_delivery webhooks workers
 local SOON_MS = 1000
 local SWEEP_AGAIN_MS = 20
 
@@ -52,10 +53,10 @@ local function expire(id)
   end
 end
 
--- What is left to newer versions is no reason to look again at once.
+-- Jobs that are left to newer versions are no reason to look again at once.
 local function next_event(left)
   local soonest = -1
-  for _, name in ipairs({ 'later', 'leases', 'expiry' }) do
+  for _, name in ipairs({ 'delayed', 'leases', 'expiry' }) do
     local first = redis.call('ZRANGE', key(name), 0, 0, 'WITHSCORES')
     if first[2] then
       local ms = math.max(0, tonumber(first[2]) - NOW)
@@ -79,5 +80,5 @@ counts.write()
 attempts.open_changed_gates()
 unblock.place_due_lanes()
 local next_ms = (sweeping or forgetting) and SWEEP_AGAIN_MS or next_event(leases_left or expiries_left)
-return { lacks_pump() and pump_requests.ask_for_pump() or '', next_ms, lost, expired, token_bucket.load() and 1 or 0, NOW,
-  webhook_delivery.lacks_courier() and ARGV[4] == '1' and webhooks.ask_for_courier() and 1 or 0 }
+return { lacks_pump() and pump_requests.ask_for_pump() or '', next_ms, lost, expired, token_bucket.load() and 1 or 0,
+  NOW, webhook_delivery.lacks_courier() and ARGV[4] == '1' and webhooks.ask_for_courier() and 1 or 0 }

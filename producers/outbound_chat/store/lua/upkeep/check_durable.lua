@@ -1,11 +1,11 @@
--- confirm: looks whether what was taken still stands, and leaves a mark on this connection.
+-- check_durable: checks that accepted jobs are still there, and writes a marker on this connection.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] batch: its id, '' for none
 -- ARGV[2] accepted: jobs that the batch must have taken by now
 -- ARGV    ids of jobs that must have a record
--- reply   'ok' or 'lost' (a restart or a failover took it back), replicas online (-1: the server does not tell)
+-- reply   'ok' or 'lost' (a restart or a failover took it back), replicas online (-1: the server does not say)
 -- keeps   no job is touched. WAITAOF and WAIT answer for the last write of their own connection, and so for all that
---         any connection wrote before the mark; without it they would answer at once where nothing was written
+--         any connection wrote before the marker; without it they would answer at once where nothing was written
 local MARK_MS = 60000
 
 local function stands()
