@@ -161,7 +161,7 @@ def test_a_script_is_given_the_arguments_that_it_names(script: str) -> None:
     assert a_call(script, 1).script == script
 
 
-@pytest.mark.parametrize("file", [*SCRIPTS, *(f"lib/{name}" for name in LIBRARIES)])
+@pytest.mark.parametrize("file", [*SCRIPTS, *(f"lib/{name}" for name in sorted(LIBRARIES))])
 def test_a_file_names_the_libraries_that_it_uses(file: str) -> None:
     """Lua finds out about a missing one only when it comes to the line that needs it."""
     text = text_of(file)
