@@ -1,4 +1,4 @@
-"""Who calls, and what they may do. Every route but the public ones takes its `View` from `require`.
+"""Who calls, and what they may do. Every route but the public ones takes its `ScopedClient` from `require`.
 
 API keys come in the header `Authorization: Bearer oc_…` and nowhere else (https://www.rfc-editor.org/rfc/rfc6750): what
 stands in an address ends up in logs and histories.
@@ -7,7 +7,7 @@ stands in an address ends up in logs and histories.
 import hmac
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -15,8 +15,8 @@ from fastapi import Depends, Request
 
 from outbound_chat.http.access.keyring import Keyring
 from outbound_chat.http.access.loopback import refuse_foreign_pages
-from outbound_chat.http.access.restrictions import Limits
-from outbound_chat.http.access.view import View
+from outbound_chat.http.access.restrictions import Restrictions
+from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of
 from outbound_chat.http.wire.codes import Code
 from outbound_chat.http.wire.problems import Problem
@@ -40,13 +40,11 @@ _ENDED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls."""
+class Principal:
+    """Who sent a request: an API key, or anybody on this machine while there is no key."""
 
     scopes: frozenset[Scope]
-    limits: Limits = field(default_factory=Limits)
-    check: Callable[[], Awaitable[None]] | None = None
-    """Raises when the key is good no more, or one is needed by now."""
+    restrictions: Restrictions
 
 
 COUNTERS = "metrics"
@@ -66,9 +64,9 @@ def refuse_exposed_key(path: bytes, query: bytes) -> None:
             )
 
 
-async def caller_of(request: Request) -> Caller:
+async def authenticate(request: Request) -> Principal:
     """Who sent the request; a request of a key with a rate is counted."""
-    keyring = service_of(request).keyring
+    keyring, settings = service_of(request).keyring, service_of(request).settings
     token = _token_in(request)
     key_id = id_of(token) if token else None
     if token is None or key_id is None:
@@ -76,11 +74,11 @@ async def caller_of(request: Request) -> Caller:
             raise _unauthorized("The API key is not known here.") if token else _missing_key()
         refuse_foreign_pages(request.headers)
         # A proxy on this machine may have its own use for the header Authorization.
-        return Caller(frozenset(Scope), check=_check_of_nobody(keyring))
+        return Principal(frozenset(Scope), Restrictions(settings, _check_of_nobody(keyring)))
     digest = digest_of(token)
     key = _good((await keyring.find(key_id)).stored, digest)
     _obey_rate(request, key.rate, await keyring.count(key))
-    return Caller(frozenset(key.scopes), Limits.of(key), _later_check(keyring, key_id, digest))
+    return Principal(frozenset(key.scopes), Restrictions.of(key, settings, _later_check(keyring, key_id, digest)))
 
 
 def _token_in(request: Request) -> str | None:
@@ -149,19 +147,18 @@ def _seconds(ms: int) -> int:
     return -(-ms // 1000)
 
 
-def require(scope: Scope) -> Callable[..., Awaitable[View]]:
-    """A dependency that gives the caller's view, if it has the scope."""
+def require(scope: Scope) -> Callable[..., Awaitable[ScopedClient]]:
+    """A dependency that returns the client of whoever sent the request, if they have the scope."""
 
-    async def view(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> View:
-        if scope not in caller.scopes:
+    async def scoped(request: Request, principal: Annotated[Principal, Depends(authenticate)]) -> ScopedClient:
+        if scope not in principal.scopes:
             headers = {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'}
             raise Problem(Code.FORBIDDEN, f'The API key has no scope "{scope}".', headers=headers)
         _refuse_unknown_parameters(request)
-        service = service_of(request)
-        return View(service.client, service.settings, caller.limits, caller.check)
+        return ScopedClient(service_of(request).client, principal.restrictions)
 
-    view.scope = scope  # type: ignore[attr-defined]  # by which a test finds what each route asks for
-    return view
+    scoped.scope = scope  # type: ignore[attr-defined]  # by which a test finds what each route asks for
+    return scoped
 
 
 def _refuse_unknown_parameters(request: Request) -> None:
@@ -195,6 +192,6 @@ def _types(schema: Mapping[str, Any]) -> set[str]:
     return {one.get("type", "") for one in schema.get("anyOf", (schema,))}
 
 
-CanEnqueue = Annotated[View, Depends(require(Scope.ENQUEUE))]
-CanRead = Annotated[View, Depends(require(Scope.READ))]
-CanOperate = Annotated[View, Depends(require(Scope.OPERATE))]
+CanEnqueue = Annotated[ScopedClient, Depends(require(Scope.ENQUEUE))]
+CanRead = Annotated[ScopedClient, Depends(require(Scope.READ))]
+CanOperate = Annotated[ScopedClient, Depends(require(Scope.OPERATE))]

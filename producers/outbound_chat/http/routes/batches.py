@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from outbound_chat.client import BATCH_OPTIONS
 from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, CanRead
-from outbound_chat.http.access.view import View
+from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.routes.jobs import Wait
 from outbound_chat.http.service import service_of, unless_over, while_there
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, key_in_header, media_type
@@ -72,7 +72,7 @@ class StreamedOptions:
     openapi_extra=BATCH_BODY,
 )
 async def enqueue(
-    request: Request, view: CanEnqueue, streamed: Annotated[StreamedOptions, Depends(StreamedOptions)]
+    request: Request, scoped: CanEnqueue, streamed: Annotated[StreamedOptions, Depends(StreamedOptions)]
 ) -> Response:
     """Takes rows as JSON, or of any number as CSV or NDJSON; rows that are refused do not stop the others.
 
@@ -84,10 +84,10 @@ async def enqueue(
     key = key_in_header(request)
     try:
         if kind == JSON_TYPE:
-            receipt = await _take_json(request, view, streamed.given, key, rejections)
+            receipt = await _take_json(request, scoped, streamed.given, key, rejections)
         else:
             body = RowsBody(request, kind, _template(streamed.given))
-            receipt = await _take_stream(view, body, streamed.given, key, rejections)
+            receipt = await _take_stream(scoped, body, streamed.given, key, rejections)
     except BaseException:
         rejections.close()
         raise
@@ -99,7 +99,7 @@ async def enqueue(
 
 
 async def _take_json(
-    request: Request, view: View, streamed: dict[str, Any], key: str | None, rejections: Rejections
+    request: Request, scoped: ScopedClient, streamed: dict[str, Any], key: str | None, rejections: Rejections
 ) -> BatchReceipt:
     body = await json_object(request)
     if streamed:
@@ -113,19 +113,19 @@ async def _take_json(
     named = template.names if template else frozenset()
 
     given = (converted(row, named) if isinstance(row, dict) else row for row in rows)
-    return await view.enqueue_batch(
+    return await scoped.batches.enqueue(
         Turns(request).each(given), _checked(body, key), lambda rejection: rejections.add(rejection, None)
     )
 
 
 async def _take_stream(
-    view: View, body: RowsBody, options: dict[str, Any], key: str | None, rejections: Rejections
+    scoped: ScopedClient, body: RowsBody, options: dict[str, Any], key: str | None, rejections: Rejections
 ) -> BatchReceipt:
     def reject(rejection: Rejection) -> None:
         rejections.add(rejection, body.line_of(rejection.row))
 
     try:
-        return await view.enqueue_batch(body.rows(), _checked(options, key), reject)
+        return await scoped.batches.enqueue(body.rows(), _checked(options, key), reject)
     except UnusableFile as error:
         raise _interrupted(Problem(Code.UNUSABLE_FILE, str(error)), error) from error
     except InvalidJob:
@@ -174,7 +174,7 @@ async def _told(receipt: BatchReceipt, rejections: Rejections) -> AsyncIterator[
 )
 async def page(
     request: Request,
-    view: CanRead,
+    scoped: CanRead,
     *,
     budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
     sender: Annotated[str | None, Query()] = None,
@@ -187,7 +187,7 @@ async def page(
     even none: go on until `cursor` is null.
     """
     chosen = {"budget": budget, "sender": sender, "tenant": tenant, "open": only_open}
-    return answered(await while_there(request, view.batches(chosen, cursor, limit)))
+    return answered(await while_there(request, scoped.batches.page(chosen, cursor, limit)))
 
 
 @router.get(
@@ -196,12 +196,12 @@ async def page(
     summary="Read a batch, or wait for its end",
     responses=documented(BatchModel, 404),
 )
-async def status(request: Request, view: CanRead, batch_id: BatchId, wait: Wait = 0.0) -> Response:
+async def status(request: Request, scoped: CanRead, batch_id: BatchId, wait: Wait = 0.0) -> Response:
     """Live counts, rate and expected end; with `wait` as soon as it is final, or when the time is over."""
     if not wait:
-        return answered(await view.batch(batch_id))
-    batch = await unless_over(request, view.wait_batch(batch_id, wait))
-    return answered(batch or await view.batch(batch_id))
+        return answered(await scoped.batches.status(batch_id))
+    batch = await unless_over(request, scoped.batches.wait(batch_id, wait))
+    return answered(batch or await scoped.batches.status(batch_id))
 
 
 @router.get(
@@ -212,7 +212,7 @@ async def status(request: Request, view: CanRead, batch_id: BatchId, wait: Wait 
 )
 async def jobs(
     request: Request,
-    view: CanRead,
+    scoped: CanRead,
     batch_id: BatchId,
     *,
     state: Annotated[JobState | None, Query(description="Only jobs of this state.")] = None,
@@ -220,7 +220,7 @@ async def jobs(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """In the order of its rows. A page may have few jobs, even none: go on until `cursor` is null."""
-    return answered(await while_there(request, view.batch_jobs(batch_id, state, cursor, limit)))
+    return answered(await while_there(request, scoped.batches.jobs(batch_id, state, cursor, limit)))
 
 
 @router.post(
@@ -230,11 +230,11 @@ async def jobs(
     responses=documented(BatchModel, 404, 409, *OF_BODIES),
     openapi_extra=REASON_BODY,
 )
-async def hold(request: Request, view: CanOperate, batch_id: BatchId) -> Response:
+async def hold(request: Request, scoped: CanOperate, batch_id: BatchId) -> Response:
     """Within a second no further call is made for it. Its jobs keep their places, and expire as ever."""
     reason = read_fields(await json_object(request), {"reason": str}, required=("reason",))["reason"]
-    await view.hold({"batch": batch_id}, reason)
-    return answered(await view.batch(batch_id))
+    await scoped.holds.hold({"batch": batch_id}, reason)
+    return answered(await scoped.batches.status(batch_id))
 
 
 @router.post(
@@ -243,10 +243,10 @@ async def hold(request: Request, view: CanOperate, batch_id: BatchId) -> Respons
     summary="Let a batch go on",
     responses=documented(BatchModel, 404),
 )
-async def release(view: CanOperate, batch_id: BatchId) -> Response:
+async def release(scoped: CanOperate, batch_id: BatchId) -> Response:
     """Ends a person's hold of it; where there is none, nothing changes."""
-    await view.release({"batch": batch_id})
-    return answered(await view.batch(batch_id))
+    await scoped.holds.release({"batch": batch_id})
+    return answered(await scoped.batches.status(batch_id))
 
 
 @router.post(
@@ -255,6 +255,6 @@ async def release(view: CanOperate, batch_id: BatchId) -> Response:
     summary="Cancel a batch",
     responses=documented(BatchModel, 404),
 )
-async def cancel(view: CanOperate, batch_id: BatchId) -> Response:
+async def cancel(scoped: CanOperate, batch_id: BatchId) -> Response:
     """Stops all of its jobs that were not sent yet, for good."""
-    return answered(await view.cancel_batch(batch_id))
+    return answered(await scoped.batches.cancel(batch_id))

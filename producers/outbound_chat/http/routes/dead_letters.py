@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.http.access.authentication import CanOperate, CanRead
-from outbound_chat.http.access.view import View
+from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.routes.jobs import JobId
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
@@ -40,7 +40,7 @@ Filter = Annotated[str | None, Query()]
 )
 async def dead_letters(
     request: Request,
-    view: CanRead,
+    scoped: CanRead,
     *,
     budget: Filter = None,
     state: Literal["failed", "uncertain"] | None = None,
@@ -53,7 +53,7 @@ async def dead_letters(
 ) -> Response:
     """The newest first, those that were replayed left out. A page may have a few more than `limit`."""
     chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant, "batch": batch}
-    return answered(await while_there(request, view.dead_letters(chosen, limit=limit, cursor=cursor)))
+    return answered(await while_there(request, scoped.dead_letters.page(chosen, limit=limit, cursor=cursor)))
 
 
 @router.post(
@@ -63,19 +63,19 @@ async def dead_letters(
     responses=documented(ReplaysModel, 404, *OF_BODIES),
     openapi_extra=REPLAYS_BODY,
 )
-async def replay_many(request: Request, view: CanOperate) -> Response:
+async def replay_many(request: Request, scoped: CanOperate) -> Response:
     """Replays those that fit, up to `limit`; one that can't be does not stop the others. Go on with `cursor`."""
     chosen = read_fields(await json_object(request), _KNOWN)
     limit, cursor = chosen.pop("limit", 100), chosen.pop("cursor", None)
     force = chosen.pop("force", False)
-    page = await while_there(request, view.dead_letters(chosen, limit=limit, cursor=cursor))
+    page = await while_there(request, scoped.dead_letters.page(chosen, limit=limit, cursor=cursor))
     turns = Turns(request)
     jobs: list[Job] = []
     refused: list[dict[str, str]] = []
     for job in page.jobs:
         await turns.rest()
         try:
-            jobs.append(await view.replay(job.id, force=force, changes={}))
+            jobs.append(await scoped.jobs.replay(job.id, force=force, changes={}))
         except _OF_ONE_JOB as error:
             problem = problem_of(error)
             detail = str(error) if isinstance(error, InvalidJob) else problem.detail
@@ -92,16 +92,16 @@ async def replay_many(request: Request, view: CanOperate) -> Response:
     responses=documented(JobModel, 404, 409, *OF_BODIES, status=201),
     openapi_extra=REPLAY_BODY,
 )
-async def replay(request: Request, view: CanOperate, job_id: JobId) -> Response:
+async def replay(request: Request, scoped: CanOperate, job_id: JobId) -> Response:
     """Answers the new job, which points to the old one. Twice gives the same new job."""
-    job = await _replayed(view, job_id, await json_object(request, may_be_empty=True))
+    job = await _replayed(scoped, job_id, await json_object(request, may_be_empty=True))
     return answered(job, 201, Location=f"/v1/jobs/{job.id}")
 
 
-async def _replayed(view: View, job_id: str, body: dict[str, Any]) -> Job:
+async def _replayed(scoped: ScopedClient, job_id: str, body: dict[str, Any]) -> Job:
     force = body.pop("force", False)
     if not isinstance(force, bool):
         raise InvalidJob([FieldError("force", Code.WRONG_TYPE, "must be true or false")])
     if unknown := body.keys() - ROW_OPTIONS:
         ChatRequest.from_short(dict.fromkeys(sorted(unknown), ""))
-    return await view.replay(job_id, force=force, changes=body)
+    return await scoped.jobs.replay(job_id, force=force, changes=body)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from outbound_chat.http.access.authentication import CanRead
-from outbound_chat.http.access.view import View
+from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of
 from outbound_chat.http.wire.operator_models import EventModel
 from outbound_chat.http.wire.problems import Problem
@@ -42,15 +42,15 @@ TYPE = "text/event-stream"
 )
 async def events(
     request: Request,
-    view: CanRead,
+    scoped: CanRead,
     budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
     since: Annotated[int, Query(ge=0, le=FARTHEST, description="Number of the last event known; 0: all kept.")] = 0,
     last_event_id: Annotated[str | None, Header(description="The same; a browser sends it when it comes back.")] = None,
 ) -> Response:
     """Goes on until the reader leaves. A `missed` event says how many were trimmed before they were read."""
     number = _number(last_event_id, since)
-    first = await view.events(budget, number, wait=0.0)
-    stream = _stream(view, budget, first, service_of(request).stopping)
+    first = await scoped.events.read(budget, number, wait=0.0)
+    stream = _stream(scoped, budget, first, service_of(request).stopping)
     return StreamingResponse(stream, media_type=TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
@@ -63,13 +63,15 @@ def _number(last_event_id: str | None, since: int) -> int:
     return number
 
 
-async def _stream(view: View, budget: str | None, found: Events, stopping: asyncio.Event) -> AsyncIterator[bytes]:
+async def _stream(
+    scoped: ScopedClient, budget: str | None, found: Events, stopping: asyncio.Event
+) -> AsyncIterator[bytes]:
     yield b"retry: %d\n\n" % RETRY_MS
     ending = asyncio.ensure_future(stopping.wait())
     try:
         while True:
             yield b"".join(_written(found))
-            following = asyncio.ensure_future(view.events(budget, found.next, wait=BEAT_SECONDS))
+            following = asyncio.ensure_future(scoped.events.read(budget, found.next, wait=BEAT_SECONDS))
             try:
                 await asyncio.wait({following, ending}, return_when=asyncio.FIRST_COMPLETED)
                 if ending.done():

@@ -33,7 +33,7 @@ Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wai
     responses=documented(JobModel, 409, *OF_BODIES, status=201, _200="The job that an earlier request made."),
     openapi_extra=JOB_BODY,
 )
-async def enqueue(request: Request, view: CanEnqueue) -> Response:
+async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
     """Takes one job, in the short form or as a raw StartOutboundChatContact request, and answers it.
 
     With an idempotency key the same request may be repeated: it gives the same job, and the customer is texted once.
@@ -42,7 +42,7 @@ async def enqueue(request: Request, view: CanEnqueue) -> Response:
     options = _options(body, key_in_header(request))
     metrics = service_of(request).metrics
     try:
-        job = await (view.enqueue_request(options) if _is_raw(body) else view.enqueue(options))
+        job = await (scoped.jobs.enqueue_request(options) if _is_raw(body) else scoped.jobs.enqueue(options))
     except InvalidJob:
         metrics.took(0, rejected=1)
         raise
@@ -57,13 +57,13 @@ async def enqueue(request: Request, view: CanEnqueue) -> Response:
     responses=documented(JobsModel),
 )
 async def statuses(
-    view: CanRead, ids: Annotated[str, Query(description=f"Ids with commas between, up to {MOST_IDS}.")]
+    scoped: CanRead, ids: Annotated[str, Query(description=f"Ids with commas between, up to {MOST_IDS}.")]
 ) -> Response:
     """Reads many jobs at once; null stands for an id that no job has."""
     wanted = [id_ for id_ in ids.split(",") if id_]
     if len(wanted) > MOST_IDS:
         raise InvalidJob([FieldError("ids", Code.OUT_OF_RANGE, f"has more than {MOST_IDS} ids; ask in turns")])
-    return answered({"jobs": await view.statuses(wanted)})
+    return answered({"jobs": await scoped.jobs.statuses(wanted)})
 
 
 @router.get(
@@ -72,12 +72,12 @@ async def statuses(
     summary="Read a job, or wait for its end",
     responses=documented(JobModel, 404),
 )
-async def status(request: Request, view: CanRead, job_id: JobId, wait: Wait = 0.0) -> Response:
+async def status(request: Request, scoped: CanRead, job_id: JobId, wait: Wait = 0.0) -> Response:
     """Answers the job as it stands; with `wait` as soon as it is final, or when the time is over."""
     if not wait:
-        return answered(await view.status(job_id))
-    job = await unless_over(request, view.wait(job_id, wait))
-    return answered(job or await view.status(job_id))
+        return answered(await scoped.jobs.status(job_id))
+    job = await unless_over(request, scoped.jobs.wait(job_id, wait))
+    return answered(job or await scoped.jobs.status(job_id))
 
 
 @router.post(
@@ -86,9 +86,9 @@ async def status(request: Request, view: CanRead, job_id: JobId, wait: Wait = 0.
     summary="Cancel a job",
     responses=documented(JobModel, 404),
 )
-async def cancel(view: CanOperate, job_id: JobId) -> Response:
+async def cancel(scoped: CanOperate, job_id: JobId) -> Response:
     """Stops a job that was not sent yet. While a worker calls Connect for it, the answer of that call decides."""
-    return answered(await view.cancel(job_id))
+    return answered(await scoped.jobs.cancel(job_id))
 
 
 @router.get(
@@ -97,9 +97,9 @@ async def cancel(view: CanOperate, job_id: JobId) -> Response:
     summary="Say what a job waits for",
     responses=documented(WhyModel, 404),
 )
-async def why(view: CanRead, job_id: JobId) -> Response:
+async def why(scoped: CanRead, job_id: JobId) -> Response:
     """Names the first rule that stops the job, its place, and when it may go."""
-    return answered(await view.why(job_id))
+    return answered(await scoped.jobs.why(job_id))
 
 
 def _is_raw(body: dict[str, Any]) -> bool:

@@ -25,10 +25,10 @@ Sender = Annotated[str, Path(description="Sender in the settings.", examples=["s
     responses=documented(SuppressedPageModel, 404),
 )
 async def read(
-    view: CanOperate, sender: Sender, cursor: Annotated[str | None, Query(description="Of the page before.")] = None
+    scoped: CanOperate, sender: Sender, cursor: Annotated[str | None, Query(description="Of the page before.")] = None
 ) -> Response:
     """A page of about 500. While the list changes, a number may come twice."""
-    return answered(await view.suppressed_page(sender, cursor))
+    return answered(await scoped.suppression.page(sender, cursor))
 
 
 @router.post(
@@ -38,13 +38,13 @@ async def read(
     responses=documented(ChangedModel, 404, *OF_BODIES),
     openapi_extra=SUPPRESS_BODY,
 )
-async def suppress(request: Request, view: CanOperate, sender: Sender) -> Response:
+async def suppress(request: Request, scoped: CanOperate, sender: Sender) -> Response:
     """Within a second no further call is made for them, whatever batch they are in. Numbers that are right are stored,
     also beside others that are none.
     """
     given = _given(await json_object(request), reason=str)
     numbers = Turns(request).each(given["numbers"])
-    return answered({"changed": await view.suppress(numbers, sender, given.get("reason", ""))})
+    return answered({"changed": await scoped.suppression.add(numbers, sender, given.get("reason", ""))})
 
 
 @router.delete(
@@ -54,10 +54,10 @@ async def suppress(request: Request, view: CanOperate, sender: Sender) -> Respon
     responses=documented(ChangedModel, 404, *OF_BODIES),
     openapi_extra=UNSUPPRESS_BODY,
 )
-async def unsuppress(request: Request, view: CanOperate, sender: Sender) -> Response:
+async def unsuppress(request: Request, scoped: CanOperate, sender: Sender) -> Response:
     """Jobs that still wait are sent; those that the list has ended stay ended."""
     numbers = Turns(request).each(_given(await json_object(request))["numbers"])
-    return answered({"changed": await view.unsuppress(numbers, sender)})
+    return answered({"changed": await scoped.suppression.remove(numbers, sender)})
 
 
 def _given(body: dict[str, Any], **more: type) -> dict[str, Any]:

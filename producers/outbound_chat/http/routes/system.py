@@ -50,10 +50,10 @@ async def readiness(request: Request) -> Response:
         200: {"description": "Text of Prometheus.", "content": {"text/plain": {"schema": {"type": "string"}}}},
     },
 )
-async def metrics(request: Request, view: CanRead) -> Response:
+async def metrics(request: Request, scoped: CanRead) -> Response:
     """Requests of this service, and what the ledger knows of each budget."""
     try:
-        ledger = ledger_text(await view.budgets())
+        ledger = ledger_text(await scoped.budgets.status())
     except StoreError:
         # What the service counted itself is wanted most of all when Redis is away; `outbound_chat_store_up` says so.
         ledger = ledger_text(None)

@@ -28,9 +28,9 @@ _KNOWN: dict[str, type] = {"ids": list, "all": bool, "budget": str}
     summary="Say how the hosts do that webhooks wait for",
     responses=documented(WebhookHostsModel),
 )
-async def hosts(view: CanRead) -> Response:
+async def hosts(scoped: CanRead) -> Response:
     """In all budgets, at most 500 of each."""
-    return answered({"hosts": await view.webhook_hosts()})
+    return answered({"hosts": await scoped.webhooks.hosts()})
 
 
 @router.get(
@@ -41,14 +41,14 @@ async def hosts(view: CanRead) -> Response:
 )
 async def dead(
     request: Request,
-    view: CanRead,
+    scoped: CanRead,
     *,
     budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
     skip: Annotated[int, Query(ge=0, le=FARTHEST, description="How many of the newest to pass over.")] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:
     """The newest first. Of the URL the host alone is told: the rest may be secret."""
-    found = await while_there(request, view.dead_webhooks(budget, skip=skip, limit=limit))
+    found = await while_there(request, scoped.webhooks.dead(budget, skip=skip, limit=limit))
     return answered({"webhooks": found})
 
 
@@ -59,15 +59,15 @@ async def dead(
     responses=documented(ReplayedWebhooksModel, 404, *OF_BODIES),
     openapi_extra=REPLAY_WEBHOOKS_BODY,
 )
-async def replay(request: Request, view: CanOperate) -> Response:
+async def replay(request: Request, scoped: CanOperate) -> Response:
     """By their ids, or all of a budget; with the ids that they had, by which receivers know repeats."""
     given = read_fields(await json_object(request), _KNOWN)
     ids = _checked(given)
     if ids is None:
         # Whoever asks once more goes on with those that are still dead.
-        done_of_all = await while_there(request, view.replay_all_webhooks(given.get("budget")))
+        done_of_all = await while_there(request, scoped.webhooks.replay_all(given.get("budget")))
         return answered({"replayed": done_of_all, "not_dead": []})
-    done = await while_there(request, view.replay_webhooks(ids))
+    done = await while_there(request, scoped.webhooks.replay(ids))
     return answered(
         {"replayed": sum(done.values()), "not_dead": [id_ for id_, was_dead in done.items() if not was_dead]}
     )

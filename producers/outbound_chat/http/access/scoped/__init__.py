@@ -1,0 +1,1 @@
+"""The parts of `ScopedClient`, a module for each noun."""
