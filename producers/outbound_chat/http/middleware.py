@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, the access log, counters, HEAD, and an end for bodies that do not come.
+"""What every request gets: an id, the access log, counters, HEAD, and an end for bodies that do not come.
 
 The log has method, route and status, never a query, a body, or the path itself, in which a caller may put anything.
 """
@@ -33,8 +33,8 @@ _log = logging.getLogger("outbound_chat.http")
 _access = logging.getLogger("outbound_chat.http.access")
 
 
-class Surroundings:
-    """Wraps the app."""
+class RequestMiddleware:
+    """Adds a request id, the access log, metrics, and limits of size and time to every request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -44,25 +44,25 @@ class Surroundings:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send)
+        context = _RequestContext(scope, receive, send)
         try:
-            exchange.check_head()
-            await self._app(exchange.scope, exchange.receive, exchange.send)
+            context.check_head()
+            await self._app(context.scope, context.receive, context.send)
         except Problem as refused:
-            await refused.response()(scope, exchange.receive, exchange.send)
+            await refused.response()(scope, context.receive, context.send)
         except ClientDisconnect:
             pass  # nobody is there to be answered; `end` counts and logs it
         except Exception:  # the last one who can answer; nothing is hidden, the log has all of it
-            _log.exception("request %s failed", exchange.id)
-            if exchange.status:
+            _log.exception("request %s failed", context.id)
+            if context.status:
                 raise
             problem = Problem(Code.INTERNAL_ERROR, "An error of the service; its log says more, by X-Request-Id.")
-            await problem.response()(scope, exchange.receive, exchange.send)
+            await problem.response()(scope, context.receive, context.send)
         finally:
-            exchange.end()
+            context.end()
 
 
-class _Exchange:
+class _RequestContext:
     """One request and its answer."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
