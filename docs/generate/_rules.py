@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from docs.generate._tables import Table
 from docs.generate._words import sentences
-from outbound_chat.http.wire.codes import TITLES, Code as HttpCode
+from outbound_chat.http.wire.codes import TITLES, ProblemCode
 from outbound_chat.model.why import WaitReason
 from outbound_chat.request import Code
 from outbound_chat.store.keys import KINDS
@@ -26,7 +26,7 @@ def tables() -> Iterator[Table]:
     yield Table("errors.md", "## Codes of a refused request", codes, frozenset({"meaning", "fix"}))
     answers = [
         {"code": f"`{code.value}`", "status": str(TITLES[code][0]), "meaning": f"{TITLES[code][1]}.", "what to do": ""}
-        for code in HttpCode
+        for code in ProblemCode
     ]
     yield Table("errors.md", "## Codes of HTTP answers", answers, frozenset({"meaning", "what to do"}))
     for heading, rows in retry_rows().items():

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outbound_chat.http.access.authentication import PUBLIC
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem as Refused
 from outbound_chat.http.wire.response_models import FieldErrorModel, Problem
 
@@ -43,7 +43,7 @@ def add_docs(app: FastAPI) -> None:
     async def part(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in _FILES:
-            raise Refused(Code.NOT_FOUND, "There is nothing at this path.")
+            raise Refused(ProblemCode.NOT_FOUND, "There is nothing at this path.")
         return Response(_content(name), media_type=_FILES[name], headers={"Cache-Control": "max-age=86400"})
 
     app.add_route("/openapi.json", document, include_in_schema=False)

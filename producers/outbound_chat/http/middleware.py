@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from outbound_chat.http.access.authentication import ANSWER_HEADERS, refuse_exposed_key
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.http.wire.turns import HAS_GONE
 from outbound_chat.model.errors import FieldError
@@ -56,7 +56,9 @@ class RequestMiddleware:
             _log.exception("request %s failed", context.id)
             if context.status:
                 raise
-            problem = Problem(Code.INTERNAL_ERROR, "An error of the service; its log says more, by X-Request-Id.")
+            problem = Problem(
+                ProblemCode.INTERNAL_ERROR, "An error of the service; its log says more, by X-Request-Id."
+            )
             await problem.response()(scope, context.receive, context.send)
         finally:
             context.end()
@@ -85,13 +87,13 @@ class _RequestContext:
         most = self._service.settings.http.max_header_bytes
         long = len(self.scope["raw_path"]) + len(self.scope["query_string"])
         if long + sum(len(name) + len(value) for name, value in self.scope["headers"]) > most:
-            raise Problem(Code.HEAD_TOO_LARGE, f"Address and headers have at most {most:,} bytes together.")
+            raise Problem(ProblemCode.HEAD_TOO_LARGE, f"Address and headers have at most {most:,} bytes together.")
         refuse_exposed_key(self.scope["raw_path"], self.scope["query_string"])
         values: dict[bytes, bytes] = {}
         for name, value in self.scope["headers"]:
             if name in _ONE_VALUE and values.setdefault(name, value) != value:
                 fault = FieldError(_ONE_VALUE[name], FieldCode.GIVEN_TWICE, "has two values; send one")
-                raise Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=[fault])
+                raise Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=[fault])
 
     async def receive(self) -> Message:
         """The next part of the body, or that the caller has gone."""
@@ -115,7 +117,7 @@ class _RequestContext:
         except TimeoutError:
             self._whole = True
             detail = f"Nothing came for {seconds:g} seconds. What came before may have been stored."
-            raise Problem(Code.BODY_TOO_SLOW, detail, headers={"Connection": "close"}) from None
+            raise Problem(ProblemCode.BODY_TOO_SLOW, detail, headers={"Connection": "close"}) from None
         self._whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 

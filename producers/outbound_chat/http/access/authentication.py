@@ -18,7 +18,7 @@ from outbound_chat.http.access.loopback import refuse_foreign_pages
 from outbound_chat.http.access.restrictions import Restrictions
 from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import ANY_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
 from outbound_chat.model.errors import FieldError
@@ -58,7 +58,7 @@ def refuse_exposed_key(path: bytes, query: bytes) -> None:
         address = unquote_to_bytes(address)
         if ANY_TOKEN.search(address.decode("latin-1")):
             raise Problem(
-                Code.KEY_EXPOSED,
+                ProblemCode.KEY_EXPOSED,
                 "An API key stands in the address, which proxies and browsers write down: it is exposed now. Revoke "
                 "it (outbound-chat keys revoke ID), and send the next one in the header Authorization: Bearer.",
             )
@@ -125,7 +125,7 @@ def _missing_key() -> Problem:
 
 def _unauthorized(detail: str, *, fault: str | None = "invalid_token") -> Problem:
     challenge = f'{_REALM}, error="{fault}"' if fault else _REALM
-    return Problem(Code.UNAUTHORIZED, detail, headers={"WWW-Authenticate": challenge})
+    return Problem(ProblemCode.UNAUTHORIZED, detail, headers={"WWW-Authenticate": challenge})
 
 
 def _obey_rate(request: Request, rate: RateLimit | None, spent: Spent | None) -> None:
@@ -140,7 +140,7 @@ def _obey_rate(request: Request, rate: RateLimit | None, spent: Spent | None) ->
     request.scope[ANSWER_HEADERS] = ((b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode()))
     if spent.wait_ms:
         headers = {"Retry-After": str(max(1, _seconds(spent.wait_ms)))}
-        raise Problem(Code.RATE_LIMITED, f"The API key may make {rate} requests; wait.", headers=headers)
+        raise Problem(ProblemCode.RATE_LIMITED, f"The API key may make {rate} requests; wait.", headers=headers)
 
 
 def _seconds(ms: int) -> int:
@@ -153,7 +153,7 @@ def require(scope: Scope) -> Callable[..., Awaitable[ScopedClient]]:
     async def scoped(request: Request, principal: Annotated[Principal, Depends(authenticate)]) -> ScopedClient:
         if scope not in principal.scopes:
             headers = {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'}
-            raise Problem(Code.FORBIDDEN, f'The API key has no scope "{scope}".', headers=headers)
+            raise Problem(ProblemCode.FORBIDDEN, f'The API key has no scope "{scope}".', headers=headers)
         _refuse_unknown_parameters(request)
         return ScopedClient(service_of(request).client, principal.restrictions)
 
@@ -184,7 +184,7 @@ def _refuse_unknown_parameters(request: Request) -> None:
             # The framework would read it as Python does: `1_0` would be 10.
             errors.append(FieldError(name, FieldCode.WRONG_TYPE, f"must be a {'whole ' * whole}number"))
     if errors:
-        raise Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
+        raise Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
 
 
 def _types(schema: Mapping[str, Any]) -> set[str]:

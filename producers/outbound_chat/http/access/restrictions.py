@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import ApiKey
 from outbound_chat.model.errors import FieldError, InvalidJob
@@ -55,11 +55,11 @@ class Restrictions:
     def own(self, options: Mapping[str, Any], sender: object) -> Any:
         """The options with the key's tenant; refused where they name another, or a sender that it may not use."""
         if not self.has_sender(sender):
-            raise Problem(Code.FORBIDDEN, "The API key may not use this sender.")
+            raise Problem(ProblemCode.FORBIDDEN, "The API key may not use this sender.")
         if self.tenant is None:
             return options
         if options.get("tenant") is not None and options["tenant"] != self.tenant:
-            raise Problem(Code.FORBIDDEN, "The API key belongs to another tenant.")
+            raise Problem(ProblemCode.FORBIDDEN, "The API key belongs to another tenant.")
         return {**options, "tenant": self.tenant}
 
     def own_filter(self, chosen: Mapping[str, Any]) -> Any:
@@ -70,7 +70,7 @@ class Restrictions:
     def require_none(self) -> None:
         """Refuses a key with restrictions."""
         if self.any:
-            raise Problem(Code.FORBIDDEN, "This needs an API key that is not limited to a tenant or to senders.")
+            raise Problem(ProblemCode.FORBIDDEN, "This needs an API key that is not limited to a tenant or to senders.")
 
     def known_senders(self) -> dict[str, Sender]:
         """The senders in the settings that it may use."""
@@ -84,5 +84,5 @@ class Restrictions:
             message = f"is required, since there are several; name one of: {', '.join(sorted(known))}"
             raise InvalidJob([FieldError("budget", FieldCode.REQUIRED, message)])
         if name is not None and name not in known:
-            raise Problem(Code.UNKNOWN_BUDGET, f"Known budgets: {', '.join(sorted(known))}.")
+            raise Problem(ProblemCode.UNKNOWN_BUDGET, f"Known budgets: {', '.join(sorted(known))}.")
         return name or next(iter(known))

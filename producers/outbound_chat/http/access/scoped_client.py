@@ -13,7 +13,7 @@ from outbound_chat.http.access.scoped.dead_letters import ScopedDeadLetters
 from outbound_chat.http.access.scoped.holds import ScopedHolds
 from outbound_chat.http.access.scoped.jobs import ScopedJobs
 from outbound_chat.http.access.scoped.webhooks import ScopedWebhooks
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.operations import BudgetStatus, Events, SuppressedPage
 from outbound_chat_config import Sender
@@ -72,9 +72,11 @@ class ScopedSuppression:
     def _checked(self, sender: str) -> str:
         # A list is of a sender, whoever of its tenants' customers said STOP: no tenant may read or change it alone.
         if self._restrictions.tenant is not None:
-            raise Problem(Code.FORBIDDEN, "Suppression lists are kept by keys of no tenant.")
+            raise Problem(ProblemCode.FORBIDDEN, "Suppression lists are kept by keys of no tenant.")
         if sender not in self._restrictions.known_senders():
-            raise Problem(Code.UNKNOWN_SENDER, "The settings have no such sender, or the API key does not show it.")
+            raise Problem(
+                ProblemCode.UNKNOWN_SENDER, "The settings have no such sender, or the API key does not show it."
+            )
         return sender
 
 

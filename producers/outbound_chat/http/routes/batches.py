@@ -12,7 +12,7 @@ from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.routes.jobs import Wait
 from outbound_chat.http.service import service_of, unless_over, while_there
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, key_in_header, media_type
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.fields import read_fields
 from outbound_chat.http.wire.problems import Problem, problem_of
 from outbound_chat.http.wire.request_schemas import BATCH_BODY, REASON_BODY
@@ -127,7 +127,7 @@ async def _take_stream(
     try:
         return await scoped.batches.enqueue(body.rows(), _checked(options, key), reject)
     except UnusableFile as error:
-        raise _interrupted(Problem(Code.UNUSABLE_FILE, str(error)), error) from error
+        raise _interrupted(Problem(ProblemCode.UNUSABLE_FILE, str(error)), error) from error
     except InvalidJob:
         raise
     except (Problem, OutboundChatError) as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http.access.restrictions import Restrictions
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.errors import BatchKeyConflict, FieldError, UnknownBatch, WaitTimeout
 from outbound_chat.model.jobs import Batch, BatchReceipt, Rejection
@@ -40,7 +40,9 @@ class ScopedBatches:
             # As with jobs: senders of one tenant share its keys, but not its batches.
             if await self.shows(error.batch_id):
                 raise
-            raise Problem(Code.IDEMPOTENCY_CONFLICT, "The key belongs to another batch; use a new key.") from None
+            raise Problem(
+                ProblemCode.IDEMPOTENCY_CONFLICT, "The key belongs to another batch; use a new key."
+            ) from None
 
     async def _while_valid(self, rows: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """The rows, while the key is valid: a body may come for hours."""

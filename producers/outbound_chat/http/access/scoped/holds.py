@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http.access.restrictions import Restrictions
 from outbound_chat.http.access.scoped.batches import ScopedBatches
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.operations import Hold
 
@@ -46,11 +46,11 @@ class ScopedHolds:
         if scope == "batch":
             await self._batches.check(name)
         elif not self._restrictions.has_scope(scope, name):
-            raise Problem(Code.FORBIDDEN, "The API key is limited, and this would stop more than its own.")
+            raise Problem(ProblemCode.FORBIDDEN, "The API key is limited, and this would stop more than its own.")
         if scope == "budget":
             self._restrictions.budget(name)
         senders = self._restrictions.settings.senders
         known = senders if scope == "sender" else {sender.instance_id for sender in senders.values()}
         if scope in {"sender", "instance"} and name not in known:
-            raise Problem(Code.UNKNOWN_SENDER, "The settings have no sender of this name or instance.")
+            raise Problem(ProblemCode.UNKNOWN_SENDER, "The settings have no sender of this name or instance.")
         return target

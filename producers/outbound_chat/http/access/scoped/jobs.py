@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http.access.restrictions import Restrictions
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.errors import IdempotencyConflict, UnknownJob, WaitTimeout
 from outbound_chat.model.jobs import Job
@@ -40,7 +40,9 @@ class ScopedJobs:
         except IdempotencyConflict as error:
             # Senders of one tenant share its idempotency keys, but not what became of the jobs.
             if (await self.statuses([error.job_id]))[error.job_id] is None:
-                raise Problem(Code.IDEMPOTENCY_CONFLICT, "The key belongs to another job; use a new key.") from None
+                raise Problem(
+                    ProblemCode.IDEMPOTENCY_CONFLICT, "The key belongs to another job; use a new key."
+                ) from None
             raise
 
     async def status(self, job_id: str) -> Job:
