@@ -17,7 +17,7 @@ from outbound_chat.http.wire.fields import read_fields
 from outbound_chat.http.wire.problems import Problem, problem_of
 from outbound_chat.http.wire.request_schemas import BATCH_BODY, REASON_BODY
 from outbound_chat.http.wire.response_models import BatchModel, BatchPageModel, JobPageModel, ReceiptModel
-from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
+from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.row_streams import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody
 from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import FieldError, InvalidJob, OutboundChatError
@@ -68,7 +68,7 @@ class StreamedOptions:
     operation_id="enqueueBatch",
     summary="Enqueue many messages as one batch",
     status_code=201,
-    responses=documented(ReceiptModel, 409, *OF_BODIES, status=201, _200="The batch that an earlier request made."),
+    responses=responses(ReceiptModel, 409, *OF_BODIES, status=201, _200="The batch that an earlier request made."),
     openapi_extra=BATCH_BODY,
 )
 async def enqueue(
@@ -170,7 +170,7 @@ async def _told(receipt: BatchReceipt, rejections: Rejections) -> AsyncIterator[
     "",
     operation_id="readBatches",
     summary="List batches",
-    responses=documented(BatchPageModel, 404),
+    responses=responses(BatchPageModel, 404),
 )
 async def page(
     request: Request,
@@ -187,28 +187,28 @@ async def page(
     even none: go on until `cursor` is null.
     """
     chosen = {"budget": budget, "sender": sender, "tenant": tenant, "open": only_open}
-    return answered(await while_there(request, scoped.batches.page(chosen, cursor, limit)))
+    return json_response(await while_there(request, scoped.batches.page(chosen, cursor, limit)))
 
 
 @router.get(
     "/{batch_id}",
     operation_id="readBatch",
     summary="Read a batch, or wait for its end",
-    responses=documented(BatchModel, 404),
+    responses=responses(BatchModel, 404),
 )
 async def status(request: Request, scoped: CanRead, batch_id: BatchId, wait: Wait = 0.0) -> Response:
     """Live counts, rate and expected end; with `wait` as soon as it is final, or when the time is over."""
     if not wait:
-        return answered(await scoped.batches.status(batch_id))
+        return json_response(await scoped.batches.status(batch_id))
     batch = await unless_over(request, scoped.batches.wait(batch_id, wait))
-    return answered(batch or await scoped.batches.status(batch_id))
+    return json_response(batch or await scoped.batches.status(batch_id))
 
 
 @router.get(
     "/{batch_id}/jobs",
     operation_id="readBatchJobs",
     summary="Read the jobs of a batch in pages",
-    responses=documented(JobPageModel, 404),
+    responses=responses(JobPageModel, 404),
 )
 async def jobs(
     request: Request,
@@ -220,41 +220,41 @@ async def jobs(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """In the order of its rows. A page may have few jobs, even none: go on until `cursor` is null."""
-    return answered(await while_there(request, scoped.batches.jobs(batch_id, state, cursor, limit)))
+    return json_response(await while_there(request, scoped.batches.jobs(batch_id, state, cursor, limit)))
 
 
 @router.post(
     "/{batch_id}/hold",
     operation_id="holdBatch",
     summary="Stop a batch until it is released",
-    responses=documented(BatchModel, 404, 409, *OF_BODIES),
+    responses=responses(BatchModel, 404, 409, *OF_BODIES),
     openapi_extra=REASON_BODY,
 )
 async def hold(request: Request, scoped: CanOperate, batch_id: BatchId) -> Response:
     """Within a second no further call is made for it. Its jobs keep their places, and expire as ever."""
     reason = read_fields(await json_object(request), {"reason": str}, required=("reason",))["reason"]
     await scoped.holds.hold({"batch": batch_id}, reason)
-    return answered(await scoped.batches.status(batch_id))
+    return json_response(await scoped.batches.status(batch_id))
 
 
 @router.post(
     "/{batch_id}/release",
     operation_id="releaseBatch",
     summary="Let a batch go on",
-    responses=documented(BatchModel, 404),
+    responses=responses(BatchModel, 404),
 )
 async def release(scoped: CanOperate, batch_id: BatchId) -> Response:
     """Ends a person's hold of it; where there is none, nothing changes."""
     await scoped.holds.release({"batch": batch_id})
-    return answered(await scoped.batches.status(batch_id))
+    return json_response(await scoped.batches.status(batch_id))
 
 
 @router.post(
     "/{batch_id}/cancel",
     operation_id="cancelBatch",
     summary="Cancel a batch",
-    responses=documented(BatchModel, 404),
+    responses=responses(BatchModel, 404),
 )
 async def cancel(scoped: CanOperate, batch_id: BatchId) -> Response:
     """Stops all of its jobs that were not sent yet, for good."""
-    return answered(await scoped.batches.cancel(batch_id))
+    return json_response(await scoped.batches.cancel(batch_id))

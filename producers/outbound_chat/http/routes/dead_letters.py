@@ -16,7 +16,7 @@ from outbound_chat.http.wire.operator_models import ReplaysModel
 from outbound_chat.http.wire.problems import problem_of
 from outbound_chat.http.wire.request_schemas import REPLAY_BODY, REPLAYS_BODY
 from outbound_chat.http.wire.response_models import JobModel, JobPageModel
-from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
+from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import FieldError, InvalidJob, MissingKey, NewerVersion, NotReplayable, Unprotected
 from outbound_chat.model.jobs import Job
@@ -36,7 +36,7 @@ Filter = Annotated[str | None, Query()]
     "/dead-letters",
     operation_id="readDeadLetters",
     summary="Read failed and uncertain jobs",
-    responses=documented(JobPageModel, 404),
+    responses=responses(JobPageModel, 404),
 )
 async def dead_letters(
     request: Request,
@@ -53,14 +53,14 @@ async def dead_letters(
 ) -> Response:
     """The newest first, those that were replayed left out. A page may have a few more than `limit`."""
     chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant, "batch": batch}
-    return answered(await while_there(request, scoped.dead_letters.page(chosen, limit=limit, cursor=cursor)))
+    return json_response(await while_there(request, scoped.dead_letters.page(chosen, limit=limit, cursor=cursor)))
 
 
 @router.post(
     "/dead-letters/replay",
     operation_id="replayDeadLetters",
     summary="Send a page of failed and uncertain jobs once more",
-    responses=documented(ReplaysModel, 404, *OF_BODIES),
+    responses=responses(ReplaysModel, 404, *OF_BODIES),
     openapi_extra=REPLAYS_BODY,
 )
 async def replay_many(request: Request, scoped: CanOperate) -> Response:
@@ -80,7 +80,7 @@ async def replay_many(request: Request, scoped: CanOperate) -> Response:
             problem = problem_of(error)
             detail = str(error) if isinstance(error, InvalidJob) else problem.detail
             refused.append({"id": job.id, "code": problem.code, "detail": detail})
-    return answered({"jobs": jobs, "refused": refused, "cursor": page.cursor})
+    return json_response({"jobs": jobs, "refused": refused, "cursor": page.cursor})
 
 
 @router.post(
@@ -89,13 +89,13 @@ async def replay_many(request: Request, scoped: CanOperate) -> Response:
     summary="Send a failed or uncertain job once more",
     tags=["jobs"],
     status_code=201,
-    responses=documented(JobModel, 404, 409, *OF_BODIES, status=201),
+    responses=responses(JobModel, 404, 409, *OF_BODIES, status=201),
     openapi_extra=REPLAY_BODY,
 )
 async def replay(request: Request, scoped: CanOperate, job_id: JobId) -> Response:
     """Answers the new job, which points to the old one. Twice gives the same new job."""
     job = await _replayed(scoped, job_id, await json_object(request, may_be_empty=True))
-    return answered(job, 201, Location=f"/v1/jobs/{job.id}")
+    return json_response(job, 201, Location=f"/v1/jobs/{job.id}")
 
 
 async def _replayed(scoped: ScopedClient, job_id: str, body: dict[str, Any]) -> Job:

@@ -12,7 +12,7 @@ from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of
 from outbound_chat.http.wire.operator_models import EventModel
 from outbound_chat.http.wire.problems import Problem
-from outbound_chat.http.wire.responses import documented
+from outbound_chat.http.wire.responses import responses
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
 from outbound_chat.model.json import to_plain_json
 from outbound_chat.model.operations import Events
@@ -33,7 +33,7 @@ TYPE = "text/event-stream"
     operation_id="followEvents",
     summary="Follow what happens in a budget",
     responses={
-        **documented(EventModel),
+        **responses(EventModel),
         200: {
             "description": "Events, each with its number as `id`.",
             "content": {TYPE: {"schema": {"type": "string"}}},

@@ -11,7 +11,7 @@ from outbound_chat.http.service import service_of, unless_over
 from outbound_chat.http.wire.bodies import json_object, key_in_header
 from outbound_chat.http.wire.request_schemas import JOB_BODY
 from outbound_chat.http.wire.response_models import JobModel, JobsModel, WhyModel
-from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
+from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import OWN_OPTIONS, Code
 from outbound_chat.rows import TIMES, parse_time
@@ -30,7 +30,7 @@ Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wai
     operation_id="enqueueJob",
     summary="Enqueue one message",
     status_code=201,
-    responses=documented(JobModel, 409, *OF_BODIES, status=201, _200="The job that an earlier request made."),
+    responses=responses(JobModel, 409, *OF_BODIES, status=201, _200="The job that an earlier request made."),
     openapi_extra=JOB_BODY,
 )
 async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
@@ -47,14 +47,14 @@ async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
         metrics.took(0, rejected=1)
         raise
     metrics.took(0 if job.repeated else 1)
-    return answered(job, 200 if job.repeated else 201, Location=f"/v1/jobs/{job.id}")
+    return json_response(job, 200 if job.repeated else 201, Location=f"/v1/jobs/{job.id}")
 
 
 @router.get(
     "",
     operation_id="readJobs",
     summary="Read many jobs",
-    responses=documented(JobsModel),
+    responses=responses(JobsModel),
 )
 async def statuses(
     scoped: CanRead, ids: Annotated[str, Query(description=f"Ids with commas between, up to {MOST_IDS}.")]
@@ -63,43 +63,43 @@ async def statuses(
     wanted = [id_ for id_ in ids.split(",") if id_]
     if len(wanted) > MOST_IDS:
         raise InvalidJob([FieldError("ids", Code.OUT_OF_RANGE, f"has more than {MOST_IDS} ids; ask in turns")])
-    return answered({"jobs": await scoped.jobs.statuses(wanted)})
+    return json_response({"jobs": await scoped.jobs.statuses(wanted)})
 
 
 @router.get(
     "/{job_id}",
     operation_id="readJob",
     summary="Read a job, or wait for its end",
-    responses=documented(JobModel, 404),
+    responses=responses(JobModel, 404),
 )
 async def status(request: Request, scoped: CanRead, job_id: JobId, wait: Wait = 0.0) -> Response:
     """Answers the job as it stands; with `wait` as soon as it is final, or when the time is over."""
     if not wait:
-        return answered(await scoped.jobs.status(job_id))
+        return json_response(await scoped.jobs.status(job_id))
     job = await unless_over(request, scoped.jobs.wait(job_id, wait))
-    return answered(job or await scoped.jobs.status(job_id))
+    return json_response(job or await scoped.jobs.status(job_id))
 
 
 @router.post(
     "/{job_id}/cancel",
     operation_id="cancelJob",
     summary="Cancel a job",
-    responses=documented(JobModel, 404),
+    responses=responses(JobModel, 404),
 )
 async def cancel(scoped: CanOperate, job_id: JobId) -> Response:
     """Stops a job that was not sent yet. While a worker calls Connect for it, the answer of that call decides."""
-    return answered(await scoped.jobs.cancel(job_id))
+    return json_response(await scoped.jobs.cancel(job_id))
 
 
 @router.get(
     "/{job_id}/why",
     operation_id="explainJob",
     summary="Say what a job waits for",
-    responses=documented(WhyModel, 404),
+    responses=responses(WhyModel, 404),
 )
 async def why(scoped: CanRead, job_id: JobId) -> Response:
     """Names the first rule that stops the job, its place, and when it may go."""
-    return answered(await scoped.jobs.why(job_id))
+    return json_response(await scoped.jobs.why(job_id))
 
 
 def _is_raw(body: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
 from outbound_chat.http.wire.operator_models import DeadWebhooksModel, ReplayedWebhooksModel, WebhookHostsModel
 from outbound_chat.http.wire.request_schemas import REPLAY_WEBHOOKS_BODY
-from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
+from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import Code
 
@@ -26,18 +26,18 @@ _KNOWN: dict[str, type] = {"ids": list, "all": bool, "budget": str}
     "/hosts",
     operation_id="readWebhookHosts",
     summary="Say how the hosts do that webhooks wait for",
-    responses=documented(WebhookHostsModel),
+    responses=responses(WebhookHostsModel),
 )
 async def hosts(scoped: CanRead) -> Response:
     """In all budgets, at most 500 of each."""
-    return answered({"hosts": await scoped.webhooks.hosts()})
+    return json_response({"hosts": await scoped.webhooks.hosts()})
 
 
 @router.get(
     "/dead",
     operation_id="readDeadWebhooks",
     summary="List webhooks that were given up",
-    responses=documented(DeadWebhooksModel, 404),
+    responses=responses(DeadWebhooksModel, 404),
 )
 async def dead(
     request: Request,
@@ -49,14 +49,14 @@ async def dead(
 ) -> Response:
     """The newest first. Of the URL the host alone is told: the rest may be secret."""
     found = await while_there(request, scoped.webhooks.dead(budget, skip=skip, limit=limit))
-    return answered({"webhooks": found})
+    return json_response({"webhooks": found})
 
 
 @router.post(
     "/replay",
     operation_id="replayWebhooks",
     summary="Post dead webhooks once more",
-    responses=documented(ReplayedWebhooksModel, 404, *OF_BODIES),
+    responses=responses(ReplayedWebhooksModel, 404, *OF_BODIES),
     openapi_extra=REPLAY_WEBHOOKS_BODY,
 )
 async def replay(request: Request, scoped: CanOperate) -> Response:
@@ -66,9 +66,9 @@ async def replay(request: Request, scoped: CanOperate) -> Response:
     if ids is None:
         # Whoever asks once more goes on with those that are still dead.
         done_of_all = await while_there(request, scoped.webhooks.replay_all(given.get("budget")))
-        return answered({"replayed": done_of_all, "not_dead": []})
+        return json_response({"replayed": done_of_all, "not_dead": []})
     done = await while_there(request, scoped.webhooks.replay(ids))
-    return answered(
+    return json_response(
         {"replayed": sum(done.values()), "not_dead": [id_ for id_, was_dead in done.items() if not was_dead]}
     )
 
