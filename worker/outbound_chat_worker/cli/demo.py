@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from outbound_chat.cli.commands.send_batch import enqueue_file
+from outbound_chat.cli.files.enqueue import enqueue_file
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import Exit, out, print_json, talk

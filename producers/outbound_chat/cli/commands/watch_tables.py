@@ -6,10 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from outbound_chat.cli.commands.list_ import word_of
-from outbound_chat.cli.commands.show_holds import HELD_BY
 from outbound_chat.cli.commands.watch_snapshot import Look
-from outbound_chat.cli.output import clock_time
+from outbound_chat.cli.output import batch_state, clock_time
+from outbound_chat.cli.show_holds import HELD_BY
 from outbound_chat.model.jobs import Batch
 from outbound_chat.model.operations import BudgetStatus, LaneStatus
 from outbound_chat.model.why import WaitReason
@@ -140,4 +139,4 @@ def _end(batch: Batch) -> Text:
         return Text("held" if "hold" in batch.held_by else batch.held_by, style="yellow")
     if batch.expected_end:
         return Text(clock_time(batch.expected_end))
-    return Text(word_of(batch), style="dim")
+    return Text(batch_state(batch), style="dim")
