@@ -3,17 +3,17 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from outbound_chat.client import BATCH_OPTIONS
 from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, CanRead
 from outbound_chat.http.access.scoped_client import ScopedClient
-from outbound_chat.http.routes.jobs import Wait
 from outbound_chat.http.service import service_of, unless_over, while_there
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, key_in_header, media_type
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.fields import read_fields
+from outbound_chat.http.wire.parameters import LONGEST_NAME, BatchId, Budget, Cursor, Filter, StreamedOptions, Wait
 from outbound_chat.http.wire.problems import Problem, problem_of
 from outbound_chat.http.wire.request_schemas import BATCH_BODY, REASON_BODY
 from outbound_chat.http.wire.response_models import BatchModel, BatchPageModel, JobPageModel, ReceiptModel
@@ -29,38 +29,8 @@ from outbound_chat.rows import UnusableFile, converted
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
-LONGEST_NAME = 200
 OF_ROWS = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
 """Belong into the rows; the client says so."""
-BatchId = Annotated[str, Path(description="Id of a batch.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
-
-
-class StreamedOptions:
-    """Options of a batch whose rows are the body; those of a JSON body are in it."""
-
-    def __init__(
-        self,
-        *,
-        sender: Annotated[str | None, Query(description="Sender in the settings.")] = None,
-        name: Annotated[str | None, Query(max_length=LONGEST_NAME, description="What to call the batch.")] = None,
-        text: Annotated[str | None, Query(description="The message of rows that bring none.")] = None,
-        template: Annotated[
-            str | None, Query(description="The message with {column} or {column|default} in it, filled in by each row.")
-        ] = None,
-        priority: Annotated[str | None, Query(description="urgent, normal or bulk (the default).")] = None,
-        tenant: Annotated[str | None, Query(description="Tenant whose turn it takes.")] = None,
-        weight: Annotated[float | None, Query(description="Turns it gets where other batches get one.")] = None,
-        concurrency: Annotated[int | None, Query(description="Calls of it that may run at the same time.")] = None,
-        durability: Annotated[str | None, Query(description="memory or fsync.")] = None,
-        callback_url: Annotated[
-            str | None, Query(description="Told of the ends. Proxies log it: one with a secret belongs into a column.")
-        ] = None,
-    ) -> None:
-        given: dict[str, Any] = {"sender": sender, "name": name, "text": text, "priority": priority, "tenant": tenant}
-        given |= {"weight": weight, "concurrency": concurrency, "durability": durability}
-        given["template"] = template
-        given["callback_url"] = callback_url
-        self.given = {option: value for option, value in given.items() if value is not None}
 
 
 @router.post(
@@ -176,11 +146,11 @@ async def page(
     request: Request,
     scoped: CanRead,
     *,
-    budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
-    sender: Annotated[str | None, Query()] = None,
-    tenant: Annotated[str | None, Query()] = None,
+    budget: Budget = None,
+    sender: Filter = None,
+    tenant: Filter = None,
     only_open: Annotated[bool, Query(alias="open", description="Only those that are not final.")] = False,
-    cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> Response:
     """Those that are not final, the newest first; then those that ended, the last first. A page may have few batches,
@@ -216,7 +186,7 @@ async def jobs(
     batch_id: BatchId,
     *,
     state: Annotated[JobState | None, Query(description="Only jobs of this state.")] = None,
-    cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """In the order of its rows. A page may have few jobs, even none: go on until `cursor` is null."""

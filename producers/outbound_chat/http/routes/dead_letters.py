@@ -8,11 +8,11 @@ from starlette.responses import Response
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.http.access.authentication import CanOperate, CanRead
 from outbound_chat.http.access.scoped_client import ScopedClient
-from outbound_chat.http.routes.jobs import JobId
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
 from outbound_chat.http.wire.operator_models import ReplaysModel
+from outbound_chat.http.wire.parameters import Cursor, Filter, JobId
 from outbound_chat.http.wire.problems import problem_of
 from outbound_chat.http.wire.request_schemas import REPLAY_BODY, REPLAYS_BODY
 from outbound_chat.http.wire.response_models import JobModel, JobPageModel
@@ -29,7 +29,6 @@ _OF_ONE_JOB = (InvalidJob, MissingKey, NewerVersion, NotReplayable, Unprotected)
 """What is wrong with one job, and says nothing of the others."""
 _FILTER: dict[str, type] = dict.fromkeys(("budget", "state", "code", "sender", "tenant", "batch"), str)
 _KNOWN: dict[str, type] = {**_FILTER, "cursor": str, "limit": int, "force": bool}
-Filter = Annotated[str | None, Query()]
 
 
 @router.get(
@@ -48,7 +47,7 @@ async def dead_letters(
     sender: Filter = None,
     tenant: Filter = None,
     batch: Filter = None,
-    cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:
     """The newest first, those that were replayed left out. A page may have a few more than `limit`."""

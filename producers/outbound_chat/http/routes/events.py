@@ -11,6 +11,7 @@ from outbound_chat.http.access.authentication import CanRead
 from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of
 from outbound_chat.http.wire.operator_models import EventModel
+from outbound_chat.http.wire.parameters import Budget
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.http.wire.responses import responses
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
@@ -43,7 +44,7 @@ TYPE = "text/event-stream"
 async def events(
     request: Request,
     scoped: CanRead,
-    budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
+    budget: Budget = None,
     since: Annotated[int, Query(ge=0, le=FARTHEST, description="Number of the last event known; 0: all kept.")] = 0,
     last_event_id: Annotated[str | None, Header(description="The same; a browser sends it when it comes back.")] = None,
 ) -> Response:

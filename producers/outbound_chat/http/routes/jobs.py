@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, CanRead
 from outbound_chat.http.service import service_of, unless_over
 from outbound_chat.http.wire.bodies import json_object, key_in_header
+from outbound_chat.http.wire.parameters import JobId, Wait
 from outbound_chat.http.wire.request_schemas import JOB_BODY
 from outbound_chat.http.wire.response_models import JobModel, JobsModel, WhyModel
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
@@ -19,10 +20,6 @@ from outbound_chat.rows import TIMES, parse_time
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 MOST_IDS = 500
-LONGEST_WAIT = 60.0
-
-JobId = Annotated[str, Path(description="Id of a job.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
-Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the end.")]
 
 
 @router.post(

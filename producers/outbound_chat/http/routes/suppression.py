@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from outbound_chat.http.access.authentication import CanOperate
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
 from outbound_chat.http.wire.operator_models import ChangedModel, SuppressedPageModel
+from outbound_chat.http.wire.parameters import Cursor
 from outbound_chat.http.wire.request_schemas import SUPPRESS_BODY, UNSUPPRESS_BODY
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.turns import Turns
@@ -24,9 +25,7 @@ Sender = Annotated[str, Path(description="Sender in the settings.", examples=["s
     summary="Read the numbers that a sender must not contact",
     responses=responses(SuppressedPageModel, 404),
 )
-async def read(
-    scoped: CanOperate, sender: Sender, cursor: Annotated[str | None, Query(description="Of the page before.")] = None
-) -> Response:
+async def read(scoped: CanOperate, sender: Sender, cursor: Cursor = None) -> Response:
     """A page of about 500. While the list changes, a number may come twice."""
     return json_response(await scoped.suppression.page(sender, cursor))
 

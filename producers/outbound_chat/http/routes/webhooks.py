@@ -10,6 +10,7 @@ from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
 from outbound_chat.http.wire.operator_models import DeadWebhooksModel, ReplayedWebhooksModel, WebhookHostsModel
+from outbound_chat.http.wire.parameters import Budget
 from outbound_chat.http.wire.request_schemas import REPLAY_WEBHOOKS_BODY
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError, InvalidJob
@@ -43,7 +44,7 @@ async def dead(
     request: Request,
     scoped: CanRead,
     *,
-    budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
+    budget: Budget = None,
     skip: Annotated[int, Query(ge=0, le=FARTHEST, description="How many of the newest to pass over.")] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:
