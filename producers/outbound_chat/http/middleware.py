@@ -18,7 +18,7 @@ from outbound_chat.http.wire.problems import Problem
 from outbound_chat.http.wire.turns import HAS_GONE
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.request import Code as FieldCode
+from outbound_chat.request import FieldCode
 
 if TYPE_CHECKING:
     from outbound_chat.http.service import Service

@@ -21,7 +21,7 @@ from outbound_chat.model.errors import (
 from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import DeadLetters
-from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, FieldCode
 from outbound_chat.request.codec import UnreadableRequest, read_stored, write_stored
 from outbound_chat.store import scripts
 from outbound_chat.store.records import from_ms, lane_of
@@ -42,12 +42,14 @@ class Dead:
         limit = int(options.get("limit", 100))
         state, cursor = options.get("state"), options.get("cursor") or ""
         if state is not None and state not in STATES:
-            raise InvalidJob([FieldError("state", Code.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
+            raise InvalidJob([FieldError("state", FieldCode.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
         if cursor and not re.fullmatch(r"[0-9]{1,15} [A-Z0-9-]{1,40}", cursor):
-            raise InvalidJob([FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")])
+            raise InvalidJob(
+                [FieldError("cursor", FieldCode.NOT_ALLOWED, "must be the cursor of a page, as it was given")]
+            )
         if not 0 < limit <= scripts.MOST_JOBS:
             message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `cursor`"
-            raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, message)])
+            raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, message)])
         jobs: list[Job] = []
         while True:
             call = scripts.read_dead(
@@ -142,7 +144,9 @@ def _fitting(jobs: list[Job], options: Mapping[str, Any]) -> Iterator[Job]:
 
 def _request(seal: Seal, job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> ChatRequest:
     if unusable := sorted(changes.keys() & OWN_OPTIONS):
-        faults = [FieldError(name, Code.NOT_ALLOWED, "can't be changed by a replay; enqueue anew") for name in unusable]
+        faults = [
+            FieldError(name, FieldCode.NOT_ALLOWED, "can't be changed by a replay; enqueue anew") for name in unusable
+        ]
         raise InvalidJob(faults)
     if not stored.request or stored.lost:
         raise NotReplayable(job_id, "has no request any more")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.validation import Errors
 from outbound_chat.model.errors import FieldError, NotDurable, StoreError
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.store import Forbidden, Keys, lacking, scripts
 from outbound_chat.store.scripts import Standing
 from outbound_chat_config import Durability, DurabilitySettings
@@ -28,7 +28,7 @@ class Guard:
             chosen = settings.default if wanted is None else Durability(str(wanted))
             self._waits = chosen is Durability.FSYNC
         except ValueError:
-            errors.append(FieldError("durability", Code.NOT_ALLOWED, 'must be "memory" or "fsync"'))
+            errors.append(FieldError("durability", FieldCode.NOT_ALLOWED, 'must be "memory" or "fsync"'))
         self._replicas = 0
         self._duplicates: list[str] = []
         self._keys: Keys | None = None

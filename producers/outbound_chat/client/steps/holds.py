@@ -9,7 +9,7 @@ from outbound_chat.client.steps.validation import LONGEST_REASON, Errors, check_
 from outbound_chat.model.errors import BatchClosed, FieldError, InvalidJob, SettingsError, UnknownBatch
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.operations import Hold
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 
 
@@ -31,7 +31,7 @@ class Target:
             message = (
                 f"name exactly one of budget, sender, instance, tenant and batch; given: {', '.join(given) or 'none'}"
             )
-            raise InvalidJob([FieldError("scope", Code.NOT_ALLOWED, message)])
+            raise InvalidJob([FieldError("scope", FieldCode.NOT_ALLOWED, message)])
 
 
 class Control:
@@ -46,7 +46,7 @@ class Control:
         errors: Errors = []
         check_label("reason", reason, LONGEST_REASON, errors)
         if not errors and not reason.strip():
-            errors.append(FieldError("reason", Code.REQUIRED, "is required: say why, for those who will wonder"))
+            errors.append(FieldError("reason", FieldCode.REQUIRED, "is required: say why, for those who will wonder"))
         if errors:
             raise InvalidJob(errors)
         for budget, scope in (*self._scopes(target), *(yield from self._before(target))):

@@ -39,7 +39,7 @@ from outbound_chat.model.errors import (
 from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.jobs import Batch, Job, Priority
 from outbound_chat.model.operations import Events
-from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, match_sender
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, FieldCode, match_sender
 from outbound_chat.store import Keys, scripts
 from outbound_chat.store.records import lane_of
 from outbound_chat.store.scripts import NotOpen, Other
@@ -143,11 +143,11 @@ class Verbs:
         try:
             if name is None:
                 known = ", ".join(sorted(self.settings.senders))
-                errors.append(FieldError("sender", Code.REQUIRED, f"is required; name one of: {known}"))
+                errors.append(FieldError("sender", FieldCode.REQUIRED, f"is required; name one of: {known}"))
                 return "", None
             return str(name), self.settings.sender(str(name))
         except SettingsError as error:
-            errors.append(FieldError("sender", Code.UNKNOWN_SENDER, str(error)))
+            errors.append(FieldError("sender", FieldCode.UNKNOWN_SENDER, str(error)))
             return str(name), None
 
     def status(self, job_id: str) -> Steps[Job]:
@@ -223,7 +223,7 @@ class Verbs:
     def events(self, budget: str | None, since: int, limit: int) -> Steps[Events]:
         """What happened in a budget since a number."""
         if since < 0:
-            raise InvalidJob([FieldError("since", Code.OUT_OF_RANGE, "must be the number of an event, or 0")])
+            raise InvalidJob([FieldError("since", FieldCode.OUT_OF_RANGE, "must be the number of an event, or 0")])
         return (yield from ask(scripts.read_events(self.keys(self.budget(budget)), since=since, count=limit)))
 
     def channel(self, id_: str) -> str:

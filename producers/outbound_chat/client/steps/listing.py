@@ -10,7 +10,7 @@ from outbound_chat.client.steps.progress import NO_WORKER, batch_from_book
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Batch
 from outbound_chat.model.operations import BatchPage
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import ListedBatches, Part
 from outbound_chat_config import DEFAULT_CHAT_DURATION
@@ -60,9 +60,9 @@ def _begin(cursor: str | None, limit: int) -> tuple[Part, tuple[str, str] | None
     errors: list[FieldError] = []
     begun = _CURSOR.fullmatch(cursor or "open")
     if begun is None:
-        errors.append(FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given"))
+        errors.append(FieldError("cursor", FieldCode.NOT_ALLOWED, "must be the cursor of a page, as it was given"))
     if not 0 < limit <= scripts.MOST_BATCHES:
-        errors.append(FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_BATCHES}"))
+        errors.append(FieldError("limit", FieldCode.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_BATCHES}"))
     if errors or begun is None:
         raise InvalidJob(errors)
     after = (begun["score"], begun["before"]) if begun["score"] else None

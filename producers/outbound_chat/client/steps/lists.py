@@ -10,14 +10,14 @@ from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import BudgetStatus, JobPage, Lanes, LaneStatus, SuppressedPage
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 
 MOST_ROWS = 10_000
 """Rows looked at for one page, where few of them have the state that is wanted."""
 _CURSOR = re.compile(r"[0-9]{1,20}")
 _NUMBERS_CURSOR = re.compile(rf"{MARKED}?[0-9]{{1,20}}")
-_NOT_OURS = FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")
+_NOT_OURS = FieldError("cursor", FieldCode.NOT_ALLOWED, "must be the cursor of a page, as it was given")
 
 
 def budgets(verbs: Verbs) -> Steps[list[BudgetStatus]]:
@@ -33,7 +33,7 @@ def budgets(verbs: Verbs) -> Steps[list[BudgetStatus]]:
 def lanes(verbs: Verbs, limit: int) -> Steps[Lanes]:
     """The lanes with the most waiting jobs."""
     if not 0 < limit <= scripts.MOST_LANES:
-        raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_LANES}")])
+        raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_LANES}")])
     found: list[LaneStatus] = []
     total = looked = 0
     for name in sorted(verbs.settings.budgets):
@@ -72,11 +72,11 @@ def batch_jobs(verbs: Verbs, batch_id: str, state: str | None, cursor: str | Non
 def _check(state: str | None, cursor: str | None, limit: int) -> None:
     errors: list[FieldError] = []
     if state is not None and state not in list(JobState):
-        errors.append(FieldError("state", Code.NOT_ALLOWED, f"must be one of {', '.join(JobState)}"))
+        errors.append(FieldError("state", FieldCode.NOT_ALLOWED, f"must be one of {', '.join(JobState)}"))
     if cursor is not None and not (_CURSOR.fullmatch(cursor) and int(cursor) < 10**9):
         errors.append(_NOT_OURS)
     if not 0 < limit <= scripts.MOST_JOBS:
-        errors.append(FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_JOBS}"))
+        errors.append(FieldError("limit", FieldCode.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_JOBS}"))
     if errors:
         raise InvalidJob(errors)
 

@@ -9,7 +9,7 @@ from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.jobs import Verbs
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.operations import DeadWebhook, WebhookHost
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ def _hosts(verbs: Verbs) -> Steps[list[WebhookHost]]:
 def _dead(verbs: Verbs, budget: str | None, skip: int, limit: int) -> Steps[list[DeadWebhook]]:
     if not 0 < limit <= scripts.MOST_JOBS or skip < 0:
         message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `skip`"
-        raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, message)])
+        raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, message)])
     return (yield from ask(scripts.read_dead_webhooks(verbs.keys(verbs.budget(budget)), skip=skip, count=limit)))
 
 

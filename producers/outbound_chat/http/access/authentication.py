@@ -22,7 +22,7 @@ from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import ANY_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
 from outbound_chat.model.errors import FieldError
-from outbound_chat.request import MOST_FINDINGS, Code as FieldCode
+from outbound_chat.request import MOST_FINDINGS, FieldCode
 from outbound_chat.store.scripts import Spent, StoredKey
 from outbound_chat_config import is_number
 

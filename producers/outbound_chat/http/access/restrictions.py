@@ -9,7 +9,7 @@ from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import ApiKey
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Batch, Job
-from outbound_chat.request import Code as FieldCode
+from outbound_chat.request import FieldCode
 from outbound_chat_config import Sender, Settings
 
 

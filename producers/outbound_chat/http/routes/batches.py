@@ -23,7 +23,7 @@ from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import FieldError, InvalidJob, OutboundChatError
 from outbound_chat.model.jobs import BatchReceipt, JobState, Rejection
 from outbound_chat.model.json import to_plain_json
-from outbound_chat.request import ChatRequest, Code as FieldCode
+from outbound_chat.request import ChatRequest, FieldCode
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import UnusableFile, converted
 

@@ -18,7 +18,7 @@ from outbound_chat.http.wire.operator_models import (
 from outbound_chat.http.wire.request_schemas import HOLD_BODY
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 
 router = APIRouter(prefix="/v1", tags=["operators"])
 
@@ -72,7 +72,7 @@ async def hold(request: Request, scoped: CanOperate) -> Response:
         await json_object(request), {"scope": str, "name": str, "reason": str}, required=("scope", "name", "reason")
     )
     if given["scope"] not in SCOPES:
-        raise InvalidJob([FieldError("scope", Code.NOT_ALLOWED, f"must be one of {', '.join(SCOPES)}")])
+        raise InvalidJob([FieldError("scope", FieldCode.NOT_ALLOWED, f"must be one of {', '.join(SCOPES)}")])
     await scoped.holds.hold({given["scope"]: given["name"]}, given["reason"])
     return json_response({"holds": await scoped.holds.of(given["scope"], given["name"])}, 201)
 

@@ -20,7 +20,7 @@ from outbound_chat.http.wire.responses import OF_BODIES, json_response, response
 from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import FieldError, InvalidJob, MissingKey, NewerVersion, NotReplayable, Unprotected
 from outbound_chat.model.jobs import Job
-from outbound_chat.request import ChatRequest, Code
+from outbound_chat.request import ChatRequest, FieldCode
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])
 
@@ -100,7 +100,7 @@ async def replay(request: Request, scoped: CanOperate, job_id: JobId) -> Respons
 async def _replayed(scoped: ScopedClient, job_id: str, body: dict[str, Any]) -> Job:
     force = body.pop("force", False)
     if not isinstance(force, bool):
-        raise InvalidJob([FieldError("force", Code.WRONG_TYPE, "must be true or false")])
+        raise InvalidJob([FieldError("force", FieldCode.WRONG_TYPE, "must be true or false")])
     if unknown := body.keys() - ROW_OPTIONS:
         ChatRequest.from_short(dict.fromkeys(sorted(unknown), ""))
     return await scoped.jobs.replay(job_id, force=force, changes=body)

@@ -17,7 +17,7 @@ from outbound_chat.http.wire.responses import responses
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
 from outbound_chat.model.json import to_plain_json
 from outbound_chat.model.operations import Events
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat_config import whole_number
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
@@ -60,7 +60,7 @@ def _number(last_event_id: str | None, since: int) -> int:
         return since
     number = whole_number(last_event_id)
     if number is None or number > FARTHEST:
-        raise InvalidJob([FieldError("Last-Event-ID", Code.NOT_ALLOWED, "must be the number of an event")])
+        raise InvalidJob([FieldError("Last-Event-ID", FieldCode.NOT_ALLOWED, "must be the number of an event")])
     return number
 
 

@@ -14,7 +14,7 @@ from outbound_chat.http.wire.request_schemas import JOB_BODY
 from outbound_chat.http.wire.response_models import JobModel, JobsModel, WhyModel
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request import OWN_OPTIONS, Code
+from outbound_chat.request import OWN_OPTIONS, FieldCode
 from outbound_chat.rows import TIMES, parse_time
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -59,7 +59,7 @@ async def statuses(
     """Reads many jobs at once; null stands for an id that no job has."""
     wanted = [id_ for id_ in ids.split(",") if id_]
     if len(wanted) > MOST_IDS:
-        raise InvalidJob([FieldError("ids", Code.OUT_OF_RANGE, f"has more than {MOST_IDS} ids; ask in turns")])
+        raise InvalidJob([FieldError("ids", FieldCode.OUT_OF_RANGE, f"has more than {MOST_IDS} ids; ask in turns")])
     return json_response({"jobs": await scoped.jobs.statuses(wanted)})
 
 
@@ -109,7 +109,7 @@ def _options(body: dict[str, Any], key: str | None) -> dict[str, Any]:
     if _is_raw(body):
         message = "belongs to the short form, but the body has members of a raw request; use one form"
         short = sorted(body.keys() & (ROW_OPTIONS - OWN_OPTIONS))
-        errors += [FieldError(name, Code.NOT_ALLOWED, message) for name in short]
+        errors += [FieldError(name, FieldCode.NOT_ALLOWED, message) for name in short]
     options = dict(body)
     for name in TIMES:
         if name not in options:
@@ -120,7 +120,7 @@ def _options(body: dict[str, Any], key: str | None) -> dict[str, Any]:
             errors += error.errors
     if key is not None and options.setdefault("idempotency_key", key) != key:
         message = "differs from idempotency_key in the body; give one of the two"
-        errors.append(FieldError("Idempotency-Key", Code.GIVEN_TWICE, message))
+        errors.append(FieldError("Idempotency-Key", FieldCode.GIVEN_TWICE, message))
     if errors:
         raise InvalidJob(errors)
     return options

@@ -14,7 +14,7 @@ from outbound_chat.http.wire.parameters import Budget
 from outbound_chat.http.wire.request_schemas import REPLAY_WEBHOOKS_BODY
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
@@ -78,12 +78,14 @@ def _checked(given: dict[str, Any]) -> list[str] | None:
     """The ids that are named; None: all are meant."""
     ids: list[Any] = given.get("ids", [])
     if ("ids" in given) is given.get("all", False):
-        raise InvalidJob([FieldError("ids", Code.REQUIRED, "give ids of dead webhooks, or all: true; one of the two")])
+        raise InvalidJob(
+            [FieldError("ids", FieldCode.REQUIRED, "give ids of dead webhooks, or all: true; one of the two")]
+        )
     if "ids" in given and "budget" in given:
-        raise InvalidJob([FieldError("budget", Code.NOT_ALLOWED, "belongs to all; ids name their budgets")])
+        raise InvalidJob([FieldError("budget", FieldCode.NOT_ALLOWED, "belongs to all; ids name their budgets")])
     if len(ids) > MOST:
-        raise InvalidJob([FieldError("ids", Code.OUT_OF_RANGE, f"has more than {MOST} ids; ask in turns")])
+        raise InvalidJob([FieldError("ids", FieldCode.OUT_OF_RANGE, f"has more than {MOST} ids; ask in turns")])
     wrong = [place for place, id_ in enumerate(ids, start=1) if not isinstance(id_, str)]
     if wrong:
-        raise InvalidJob([FieldError(f"ids.#{place}", Code.WRONG_TYPE, "must be text") for place in wrong])
+        raise InvalidJob([FieldError(f"ids.#{place}", FieldCode.WRONG_TYPE, "must be text") for place in wrong])
     return ids if "ids" in given else None

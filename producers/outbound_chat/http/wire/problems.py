@@ -34,7 +34,7 @@ from outbound_chat.model.errors import (
     Unprotected,
 )
 from outbound_chat.model.json import to_plain_json
-from outbound_chat.request import Code as FieldCode
+from outbound_chat.request import FieldCode
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5

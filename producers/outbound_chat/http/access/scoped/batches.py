@@ -13,7 +13,7 @@ from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.errors import BatchKeyConflict, FieldError, UnknownBatch, WaitTimeout
 from outbound_chat.model.jobs import Batch, BatchReceipt, Rejection
 from outbound_chat.model.operations import BatchPage, JobPage
-from outbound_chat.request import Code as FieldCode
+from outbound_chat.request import FieldCode
 
 OnRejected = Callable[[Rejection], None]
 CHECK_SECONDS = 1.0

@@ -9,7 +9,7 @@ from outbound_chat.http.access.restrictions import Restrictions
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.operations import DeadLetters
-from outbound_chat.request import Code as FieldCode
+from outbound_chat.request import FieldCode
 
 PAGE = 500
 

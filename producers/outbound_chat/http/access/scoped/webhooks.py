@@ -8,7 +8,7 @@ from outbound_chat.http.access.restrictions import Restrictions
 from outbound_chat.http.access.scoped.batches import ScopedBatches
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.operations import DeadWebhook, WebhookHost
-from outbound_chat.request import Code as FieldCode
+from outbound_chat.request import FieldCode
 
 PAGE = 500
 FINISHED = "finished"
