@@ -48,7 +48,7 @@ class Principal:
 
 
 COUNTERS = "metrics"
-"""Operation that is answered while Redis is away too: that is when it is wanted most of all."""
+"""The operation that works while Redis is unreachable too: it is needed most then."""
 
 
 def refuse_exposed_key(path: bytes, query: bytes) -> None:
@@ -65,12 +65,12 @@ def refuse_exposed_key(path: bytes, query: bytes) -> None:
 
 
 async def authenticate(request: Request) -> Principal:
-    """Who sent the request; a request of a key with a rate is counted."""
+    """Returns who sent the request, and counts it if the key has a rate."""
     keyring, settings = service_of(request).keyring, service_of(request).settings
     token = _token_in(request)
     key_id = id_of(token) if token else None
     if token is None or key_id is None:
-        if await keyring.asks(while_away=request.scope["route"].operation_id == COUNTERS):
+        if await keyring.requires_key(while_away=request.scope["route"].operation_id == COUNTERS):
             raise _unauthorized("The API key is not known here.") if token else _missing_key()
         refuse_foreign_pages(request.headers)
         # A proxy on this machine may have its own use for the header Authorization.
@@ -112,7 +112,7 @@ def _later_check(keyring: Keyring, key_id: str, digest: str) -> Callable[[], Awa
 
 def _check_of_nobody(keyring: Keyring) -> Callable[[], Awaitable[None]]:
     async def check() -> None:
-        if await keyring.asked_lately():
+        if await keyring.required_key_lately():
             raise _missing_key()
 
     return check
