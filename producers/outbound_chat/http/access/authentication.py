@@ -8,6 +8,7 @@ import hmac
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -23,7 +24,7 @@ from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import ANY_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
 from outbound_chat.model.errors import FieldError
 from outbound_chat.request import MOST_FINDINGS, FieldCode
-from outbound_chat.store.scripts import Spent, StoredKey
+from outbound_chat.store.scripts import Spent
 from outbound_chat_config import is_number
 
 PUBLIC = ("/healthz", "/readyz", "/docs")
@@ -74,11 +75,11 @@ async def authenticate(request: Request) -> Principal:
             raise _unauthorized("The API key is not known here.") if token else _missing_key()
         refuse_foreign_pages(request.headers)
         # A proxy on this machine may have its own use for the header Authorization.
-        return Principal(frozenset(Scope), Restrictions(settings, _check_of_nobody(keyring)))
-    digest = digest_of(token)
-    key = _good((await keyring.find(key_id)).stored, digest)
+        return Principal(frozenset(Scope), Restrictions(settings, partial(_refuse_if_key_required, keyring)))
+    check = partial(_valid_key, keyring, key_id, digest_of(token))
+    key = await check()
     _obey_rate(request, key.rate, await keyring.count(key))
-    return Principal(frozenset(key.scopes), Restrictions.of(key, settings, _later_check(keyring, key_id, digest)))
+    return Principal(frozenset(key.scopes), Restrictions.of(key, settings, check))
 
 
 def _token_in(request: Request) -> str | None:
@@ -92,9 +93,10 @@ def _token_in(request: Request) -> str | None:
     return token.strip(" ") if scheme.lower() == "bearer" else ""
 
 
-def _good(stored: StoredKey | None, digest: str) -> ApiKey:
+async def _valid_key(keyring: Keyring, key_id: str, digest: str) -> ApiKey:
     """The key, if the digest is its own, and it has not ended."""
-    # Compared also where there is none: how long it takes tells nothing.
+    stored = (await keyring.find(key_id)).stored
+    # Compared even if there is no such key, so that the time it takes reveals nothing.
     same = hmac.compare_digest(stored.digest if stored else _NO_DIGEST, digest)
     if stored is None or not same:
         raise _unauthorized("The API key is not known here.")
@@ -103,19 +105,9 @@ def _good(stored: StoredKey | None, digest: str) -> ApiKey:
     return stored.key
 
 
-def _later_check(keyring: Keyring, key_id: str, digest: str) -> Callable[[], Awaitable[None]]:
-    async def check() -> None:
-        _good((await keyring.find(key_id)).stored, digest)
-
-    return check
-
-
-def _check_of_nobody(keyring: Keyring) -> Callable[[], Awaitable[None]]:
-    async def check() -> None:
-        if await keyring.required_key_lately():
-            raise _missing_key()
-
-    return check
+async def _refuse_if_key_required(keyring: Keyring) -> None:
+    if await keyring.required_key_lately():
+        raise _missing_key()
 
 
 def _missing_key() -> Problem:

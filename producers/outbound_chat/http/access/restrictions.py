@@ -18,7 +18,7 @@ class Restrictions:
     """What an API key may see. They are checked before existence, so that a refusal reveals nothing."""
 
     settings: Settings
-    check: Callable[[], Awaitable[None]]
+    check: Callable[[], Awaitable[object]]
     """Raises when the key is no longer valid, or when a key is required by now; what takes long calls it again."""
     tenant: str | None = None
     """The only tenant whose jobs it may see and enqueue; None: all."""
@@ -26,7 +26,7 @@ class Restrictions:
     """The only senders it may use; None: all."""
 
     @classmethod
-    def of(cls, key: ApiKey, settings: Settings, check: Callable[[], Awaitable[None]]) -> Self:
+    def of(cls, key: ApiKey, settings: Settings, check: Callable[[], Awaitable[object]]) -> Self:
         """The restrictions of an API key."""
         return cls(settings, check, key.tenant, None if key.senders is None else frozenset(key.senders))
 

@@ -3,20 +3,22 @@
 What a key may not see does not exist for it: the same answer as for an id that was never given out.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http.access.restrictions import Restrictions
-from outbound_chat.http.access.scoped.batches import ScopedBatches
-from outbound_chat.http.access.scoped.dead_letters import ScopedDeadLetters
-from outbound_chat.http.access.scoped.holds import ScopedHolds
-from outbound_chat.http.access.scoped.jobs import ScopedJobs
-from outbound_chat.http.access.scoped.webhooks import ScopedWebhooks
+from outbound_chat.http.access.scoped_jobs import ScopedBatches, ScopedDeadLetters, ScopedJobs
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
-from outbound_chat.model.operations import BudgetStatus, Events, SuppressedPage
+from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat.model.operations import BudgetStatus, DeadWebhook, Events, Hold, SuppressedPage, WebhookHost
+from outbound_chat.request import FieldCode
 from outbound_chat_config import Sender
+
+WEBHOOK_PAGE = 500
+FINISHED = "finished"
+"""Behind the id of a batch in that of a webhook; behind the id of a job stands its state."""
 
 
 class ScopedClient:
@@ -31,6 +33,115 @@ class ScopedClient:
         self.budgets = ScopedBudgets(client, restrictions)
         self.suppression = ScopedSuppression(client, restrictions)
         self.events = ScopedEvents(client, restrictions)
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedHolds:
+    """Holds of what the key may see."""
+
+    _client: AsyncOutboundChat
+    _restrictions: Restrictions
+    _batches: ScopedBatches
+
+    async def hold(self, target: Mapping[str, str], reason: str) -> None:
+        """Stops a scope."""
+        await self._client.hold(reason=reason, **await self._checked(target))
+
+    async def release(self, target: Mapping[str, str]) -> bool:
+        """Ends a person's hold."""
+        return await self._client.release(**await self._checked(target))
+
+    async def all(self) -> list[Hold]:
+        """All holds that stop nothing but the key's own."""
+        return [hold for hold in await self._client.holds() if not self._restrictions.any or await self._shows(hold)]
+
+    async def _shows(self, hold: Hold) -> bool:
+        if hold.scope == "batch":
+            return await self._batches.shows(hold.name)
+        return self._restrictions.has_scope(hold.scope, hold.name)
+
+    async def of(self, scope: str, name: str) -> list[Hold]:
+        """Those of a scope that the key has just held."""
+        return [hold for hold in await self._client.holds() if (hold.scope, hold.name) == (scope, name)]
+
+    async def _checked(self, target: Mapping[str, str]) -> Mapping[str, str]:
+        """The target; raises if the key may not stop it, or the settings do not define it."""
+        ((scope, name),) = target.items()
+        if scope == "batch":
+            await self._batches.check(name)
+        elif not self._restrictions.has_scope(scope, name):
+            raise Problem(ProblemCode.FORBIDDEN, "The API key is limited, and this would stop more than its own.")
+        if scope == "budget":
+            self._restrictions.budget(name)
+        senders = self._restrictions.settings.senders
+        known = senders if scope == "sender" else {sender.instance_id for sender in senders.values()}
+        if scope in {"sender", "instance"} and name not in known:
+            raise Problem(ProblemCode.UNKNOWN_SENDER, "The settings have no sender of this name or instance.")
+        return target
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedWebhooks:
+    """Webhooks that the key may see."""
+
+    _client: AsyncOutboundChat
+    _restrictions: Restrictions
+    _batches: ScopedBatches
+
+    async def hosts(self) -> list[WebhookHost]:
+        """The hosts that webhooks of anybody wait for."""
+        self._restrictions.require_none()
+        return await self._client.webhook_hosts()
+
+    async def dead(self, budget: str | None, *, skip: int, limit: int) -> list[DeadWebhook]:
+        """The dead webhooks of the key's own jobs and batches."""
+        name = self._restrictions.budget(budget)
+        if not 0 < limit <= WEBHOOK_PAGE or skip < 0:
+            raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, f"must be from 1 to {WEBHOOK_PAGE}")])
+        if not self._restrictions.any:
+            return await self._client.dead_webhooks(budget=name, skip=skip, limit=limit)
+        found: list[DeadWebhook] = []
+        async for one in self._own(name):
+            found.append(one)
+            if len(found) == skip + limit:
+                break
+        return found[skip:]
+
+    async def replay(self, ids: Sequence[str]) -> dict[str, bool]:
+        """Posts those of the key's own again; whether each was dead."""
+        seen = await self._seen(ids) if self._restrictions.any else set(ids)
+        done = await self._client.replay_webhooks([id_ for id_ in ids if id_ in seen])
+        return {id_: done.get(id_, False) for id_ in ids}
+
+    async def replay_all(self, budget: str | None) -> int:
+        """Posts all of the key's own again; how many."""
+        name = self._restrictions.budget(budget)
+        if not self._restrictions.any:
+            return await self._client.replay_all_webhooks(name)
+        ids = [one.id async for one in self._own(name)]
+        return sum((await self._client.replay_webhooks(ids)).values())
+
+    async def _own(self, budget: str) -> AsyncIterator[DeadWebhook]:
+        skip = 0
+        while True:
+            page = await self._client.dead_webhooks(budget=budget, skip=skip, limit=WEBHOOK_PAGE)
+            seen = await self._seen([one.id for one in page])
+            for one in page:
+                if one.id in seen:
+                    yield one
+            if len(page) < WEBHOOK_PAGE:
+                return
+            skip += WEBHOOK_PAGE
+
+    async def _seen(self, ids: Sequence[str]) -> set[str]:
+        """Those of jobs and batches that the key shows; none of what is no longer kept."""
+        of = {id_: id_.rpartition(".")[0] for id_ in ids}
+        jobs = await self._client.statuses([of[id_] for id_ in ids if not id_.endswith(f".{FINISHED}")])
+        shown = {job_id for job_id, job in jobs.items() if job and self._restrictions.show(job)}
+        for id_ in ids:
+            if id_.endswith(f".{FINISHED}") and await self._batches.shows(of[id_]):
+                shown.add(of[id_])
+        return {id_ for id_ in ids if of[id_] in shown}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,0 @@
-"""The parts of `ScopedClient`, a module for each noun."""
