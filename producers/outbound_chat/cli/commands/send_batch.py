@@ -7,13 +7,12 @@ import typer
 
 from outbound_chat.cli.commands.dry_run import show_preflight
 from outbound_chat.cli.doctor.open_chats import batch_warning
-from outbound_chat.cli.files.enqueue import enqueue_file
 from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, UnusableFile, unpacked_name
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.files.writing import CannotWrite, check_writable
 from outbound_chat.cli.options import CallbackUrl, Durability, Json, Tenant, pairs
 from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, print_json, shown, talk
-from outbound_chat.cli.progress import follow_batch
+from outbound_chat.cli.progress import follow_batch, read_file
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import BatchReceipt, BatchStart, JobState
 from outbound_chat.model.json import plain
@@ -79,7 +78,8 @@ def send_batch(
         try:
             key = FileKey(rows.content_hash(), batch_key)
             options = {"sender": sender, "name": name or shown(rows.name), "batch_key": key, **shared}
-            receipt = enqueue_file(chat, rows, rejected, on_start=tell_start, **options)
+            options |= {"on_start": tell_start, "on_rejected": rejected.add}
+            receipt = read_file(chat.enqueue_batch, "enqueue", rows, **options)
         except UnusableFile as error:
             raise typer.BadParameter(
                 "\n".join([str(error), *getattr(error, "__notes__", [])]), param_hint="FILE"
