@@ -7,9 +7,9 @@ from botocore.exceptions import ClientError
 
 from docs.generate._tables import Table
 from docs.generate._words import sentences
-from outbound_chat.http.wire.codes import TITLES, Code as HttpCode
+from outbound_chat.http.wire.codes import TITLES, ProblemCode
 from outbound_chat.model.why import WaitReason
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.store.keys import KINDS
 from outbound_chat.store.scripts import Outcome
 from outbound_chat_worker.pump import retry
@@ -22,12 +22,12 @@ def tables() -> Iterator[Table]:
     said = sentences(WaitReason)
     reasons = [{"reason": f"`{one.value}`", "meaning": said[one.name], "what to do": ""} for one in WaitReason]
     yield Table("why.md", "## Reasons", reasons, frozenset({"what to do"}))
-    said = sentences(Code)
-    codes = [{"code": f"`{code.value}`", "meaning": said.get(code.name, ""), "fix": ""} for code in Code]
+    said = sentences(FieldCode)
+    codes = [{"code": f"`{code.value}`", "meaning": said.get(code.name, ""), "fix": ""} for code in FieldCode]
     yield Table("errors.md", "## Codes of a refused request", codes, frozenset({"meaning", "fix"}))
     answers = [
         {"code": f"`{code.value}`", "status": str(TITLES[code][0]), "meaning": f"{TITLES[code][1]}.", "what to do": ""}
-        for code in HttpCode
+        for code in ProblemCode
     ]
     yield Table("errors.md", "## Codes of HTTP answers", answers, frozenset({"meaning", "what to do"}))
     for heading, rows in retry_rows().items():

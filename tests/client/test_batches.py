@@ -14,7 +14,7 @@ from outbound_chat import AsyncOutboundChat, BatchStart, InvalidJob, JobState, O
 from outbound_chat.client import FileKey
 from outbound_chat.encryption import new_key
 from outbound_chat.model.errors import FieldError
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.store import AsyncStore, Store
 from tests.client.conftest import VALUES
 from tests.support.harness import number
@@ -224,7 +224,7 @@ def test_refused_rows_leave_no_batch_where_the_reader_fails_behind_them(
     refused: Any = {
         "no number": {"to": "12"},
         "passed": {"to": number(1), "send_at": datetime.now(UTC) - timedelta(days=2)},
-        "by its reader": InvalidJob([FieldError("to", Code.REQUIRED, "is required")]),
+        "by its reader": InvalidJob([FieldError("to", FieldCode.REQUIRED, "is required")]),
     }[row]
     told: list[int] = []
 

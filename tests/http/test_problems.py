@@ -4,29 +4,29 @@ from datetime import UTC, datetime
 
 import pytest
 
-from outbound_chat.http.wire.codes import TITLES, Code
+from outbound_chat.http.wire.codes import TITLES, ProblemCode
 from outbound_chat.http.wire.problems import problem_of
 from outbound_chat.model import errors
 from outbound_chat.model.errors import FieldError, OutboundChatError, SettingsError
 
 FAULTS = [FieldError("to", "invalid_number", "is none")]
-ANSWERS: dict[Code, tuple[OutboundChatError | SettingsError, ...]] = {
-    Code.INVALID_REQUEST: (
+ANSWERS: dict[ProblemCode, tuple[OutboundChatError | SettingsError, ...]] = {
+    ProblemCode.INVALID_REQUEST: (
         errors.InvalidJob(FAULTS),
         errors.InvalidNumbers(FAULTS, rejected=1),
         SettingsError("senders has no nobody"),
     ),
-    Code.IDEMPOTENCY_CONFLICT: (errors.IdempotencyConflict("main.1"), errors.BatchKeyConflict("main.1")),
-    Code.UNKNOWN_JOB: (errors.UnknownJob("main.1"),),
-    Code.UNKNOWN_BATCH: (errors.UnknownBatch("main.1"),),
-    Code.BATCH_CLOSED: (errors.BatchClosed("main.1"),),
-    Code.NOT_REPLAYABLE: (errors.NotReplayable("main.1", "is sent"),),
-    Code.UNPROTECTED: (errors.Unprotected("main.1", datetime(2026, 1, 1, tzinfo=UTC), edited=False),),
-    Code.NEWER_VERSION: (errors.NewerVersion("main.1"),),
-    Code.MISSING_KEY: (errors.MissingKey("the list is encrypted"),),
-    Code.STORE_UNAVAILABLE: (errors.StoreUnavailable("redis at 10.0.0.7 is away"),),
-    Code.STORE_REFUSED: (errors.StoreError("OOM"),),
-    Code.NOT_DURABLE: (errors.NotDurable("main.1", "not in time", missing=["disk"]),),
+    ProblemCode.IDEMPOTENCY_CONFLICT: (errors.IdempotencyConflict("main.1"), errors.BatchKeyConflict("main.1")),
+    ProblemCode.UNKNOWN_JOB: (errors.UnknownJob("main.1"),),
+    ProblemCode.UNKNOWN_BATCH: (errors.UnknownBatch("main.1"),),
+    ProblemCode.BATCH_CLOSED: (errors.BatchClosed("main.1"),),
+    ProblemCode.NOT_REPLAYABLE: (errors.NotReplayable("main.1", "is sent"),),
+    ProblemCode.UNPROTECTED: (errors.Unprotected("main.1", datetime(2026, 1, 1, tzinfo=UTC), edited=False),),
+    ProblemCode.NEWER_VERSION: (errors.NewerVersion("main.1"),),
+    ProblemCode.MISSING_KEY: (errors.MissingKey("the list is encrypted"),),
+    ProblemCode.STORE_UNAVAILABLE: (errors.StoreUnavailable("redis at 10.0.0.7 is away"),),
+    ProblemCode.STORE_REFUSED: (errors.StoreError("OOM"),),
+    ProblemCode.NOT_DURABLE: (errors.NotDurable("main.1", "not in time", missing=["disk"]),),
 }
 NEVER_ANSWERED = {"FieldError", "InvalidWebhook", "OutboundChatError", "WaitTimeout"}
 """A part of an error, what receivers of webhooks see, the base of all, and what a long poll answers as the job that
@@ -40,7 +40,7 @@ def test_every_public_error_has_an_answer() -> None:
 
 
 @pytest.mark.parametrize("code", ANSWERS)
-def test_an_error_has_the_code_that_tells_it(code: Code) -> None:
+def test_an_error_has_the_code_that_tells_it(code: ProblemCode) -> None:
     for error in ANSWERS[code]:
         problem = problem_of(error)
         assert problem.code is code
@@ -49,4 +49,4 @@ def test_an_error_has_the_code_that_tells_it(code: Code) -> None:
 
 def test_an_error_that_no_row_foresees_is_one_of_the_service() -> None:
     """Callers must not search for a fault in what they sent."""
-    assert problem_of(errors.WaitTimeout("not yet")).code is Code.INTERNAL_ERROR
+    assert problem_of(errors.WaitTimeout("not yet")).code is ProblemCode.INTERNAL_ERROR

@@ -142,13 +142,18 @@ def webhook_words(webhook: Webhook) -> str:
 def print_batch(batch: Batch) -> None:
     """A batch and its counts."""
     name = f" {batch.name}" if batch.name else ""
-    word = "final" if batch.final else "closed" if batch.closed else "open"
-    out.print(Text(f"batch {batch.id}{name}: {word}, {batch.accepted} accepted, {batch.rejected} rejected"))
+    counts = f"{batch.accepted} accepted, {batch.rejected} rejected"
+    out.print(Text(f"batch {batch.id}{name}: {batch_state(batch)}, {counts}"))
     for state, number in batch.counts.items():
         if number:
             out.print(Text(f"  {state:<10}", style=COLOURS.get(state, "")) + Text(f"{number:>9,}"))
     if outlook := outlook_of(batch):
         out.print(Text(f"  {outlook}"))
+
+
+def batch_state(batch: Batch) -> str:
+    """`open` while its producer adds rows, `closed` while jobs of it wait or run, `final`."""
+    return "final" if batch.final else "closed" if batch.closed else "open"
 
 
 def outlook_of(batch: Batch) -> str:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
@@ -13,7 +13,9 @@ from rich.text import Text
 from outbound_chat.cli.output import clock_time, outlook_of, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import WaitTimeout
-from outbound_chat.model.jobs import Batch
+from outbound_chat.model.jobs import Batch, BatchReceipt, Preflight
+
+T = TypeVar("T", BatchReceipt, Preflight)
 
 LOOK_SECONDS = 0.25
 RATE_AFTER_SECONDS = 1.0
@@ -64,6 +66,14 @@ def file_progress(verb: str, source: _Source, taken_are: str = "accepted") -> It
             progress.update(bar, completed=source.position, words=words)
 
         yield show
+
+
+def read_file(call: Callable[..., T], verb: str, rows: _Source, **options: Any) -> T:
+    """What a call of the client that reads a file of jobs returns, with a bar meanwhile."""
+    with file_progress(verb, rows) as show:
+        found = call(rows, on_progress=show, **options)
+        show(found.accepted, found.rejected)
+    return found
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http import docs_page
 from outbound_chat.http.access.keyring import Keyring
 from outbound_chat.http.metrics import Metrics
-from outbound_chat.http.middleware import Surroundings
+from outbound_chat.http.middleware import RequestMiddleware
 from outbound_chat.http.routes import batches, budgets, dead_letters, events, jobs, suppression, system, webhooks
 from outbound_chat.http.service import Service
 from outbound_chat.http.wire.problems import add_problems
@@ -55,5 +55,5 @@ def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     docs_page.add_docs(app)
-    app.add_middleware(Surroundings)
+    app.add_middleware(RequestMiddleware)
     return app

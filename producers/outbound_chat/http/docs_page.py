@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outbound_chat.http.access.authentication import PUBLIC
-from outbound_chat.http.wire.codes import Code
-from outbound_chat.http.wire.problems import Problem as Refused
-from outbound_chat.http.wire.response_models import FieldErrorModel, Problem
+from outbound_chat.http.wire.codes import ProblemCode
+from outbound_chat.http.wire.problems import Problem
+from outbound_chat.http.wire.response_models import FieldErrorModel, ProblemModel
 
 _FILES = {
     "swagger-ui-bundle.js": "text/javascript",
@@ -43,7 +43,7 @@ def add_docs(app: FastAPI) -> None:
     async def part(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in _FILES:
-            raise Refused(Code.NOT_FOUND, "There is nothing at this path.")
+            raise Problem(ProblemCode.NOT_FOUND, "There is nothing at this path.")
         return Response(_content(name), media_type=_FILES[name], headers={"Cache-Control": "max-age=86400"})
 
     app.add_route("/openapi.json", document, include_in_schema=False)
@@ -58,7 +58,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         return app.openapi_schema
     found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
-    for model in (Problem, FieldErrorModel):
+    for model in (ProblemModel, FieldErrorModel):
         own = model.model_json_schema(ref_template="#/components/schemas/{model}")
         own.pop("$defs", None)
         schemas[model.__name__] = own

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, the access log, counters, HEAD, and an end for bodies that do not come.
+"""What every request gets: an id, the access log, counters, HEAD, and an end for bodies that do not come.
 
 The log has method, route and status, never a query, a body, or the path itself, in which a caller may put anything.
 """
@@ -13,12 +13,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from outbound_chat.http.access.authentication import ANSWER_HEADERS, refuse_exposed_key
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.http.wire.turns import HAS_GONE
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.request import Code as FieldCode
+from outbound_chat.request import FieldCode
 
 if TYPE_CHECKING:
     from outbound_chat.http.service import Service
@@ -33,8 +33,8 @@ _log = logging.getLogger("outbound_chat.http")
 _access = logging.getLogger("outbound_chat.http.access")
 
 
-class Surroundings:
-    """Wraps the app."""
+class RequestMiddleware:
+    """Adds a request id, the access log, metrics, and limits of size and time to every request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -44,25 +44,27 @@ class Surroundings:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send)
+        context = _RequestContext(scope, receive, send)
         try:
-            exchange.check_head()
-            await self._app(exchange.scope, exchange.receive, exchange.send)
+            context.check_head()
+            await self._app(context.scope, context.receive, context.send)
         except Problem as refused:
-            await refused.response()(scope, exchange.receive, exchange.send)
+            await refused.response()(scope, context.receive, context.send)
         except ClientDisconnect:
             pass  # nobody is there to be answered; `end` counts and logs it
         except Exception:  # the last one who can answer; nothing is hidden, the log has all of it
-            _log.exception("request %s failed", exchange.id)
-            if exchange.status:
+            _log.exception("request %s failed", context.id)
+            if context.status:
                 raise
-            problem = Problem(Code.INTERNAL_ERROR, "An error of the service; its log says more, by X-Request-Id.")
-            await problem.response()(scope, exchange.receive, exchange.send)
+            problem = Problem(
+                ProblemCode.INTERNAL_ERROR, "An error of the service; its log says more, by X-Request-Id."
+            )
+            await problem.response()(scope, context.receive, context.send)
         finally:
-            exchange.end()
+            context.end()
 
 
-class _Exchange:
+class _RequestContext:
     """One request and its answer."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,13 +87,13 @@ class _Exchange:
         most = self._service.settings.http.max_header_bytes
         long = len(self.scope["raw_path"]) + len(self.scope["query_string"])
         if long + sum(len(name) + len(value) for name, value in self.scope["headers"]) > most:
-            raise Problem(Code.HEAD_TOO_LARGE, f"Address and headers have at most {most:,} bytes together.")
+            raise Problem(ProblemCode.HEAD_TOO_LARGE, f"Address and headers have at most {most:,} bytes together.")
         refuse_exposed_key(self.scope["raw_path"], self.scope["query_string"])
         values: dict[bytes, bytes] = {}
         for name, value in self.scope["headers"]:
             if name in _ONE_VALUE and values.setdefault(name, value) != value:
                 fault = FieldError(_ONE_VALUE[name], FieldCode.GIVEN_TWICE, "has two values; send one")
-                raise Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=[fault])
+                raise Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=[fault])
 
     async def receive(self) -> Message:
         """The next part of the body, or that the caller has gone."""
@@ -115,7 +117,7 @@ class _Exchange:
         except TimeoutError:
             self._whole = True
             detail = f"Nothing came for {seconds:g} seconds. What came before may have been stored."
-            raise Problem(Code.BODY_TOO_SLOW, detail, headers={"Connection": "close"}) from None
+            raise Problem(ProblemCode.BODY_TOO_SLOW, detail, headers={"Connection": "close"}) from None
         self._whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 

@@ -6,7 +6,7 @@ Amazon Connect; what a job leaves out is filled in from its sender at the last m
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 """
 
-from outbound_chat.request._codes import Code
+from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._match import match_sender
 from outbound_chat.request._names import OWN_OPTIONS
 from outbound_chat.request._numbers import number_fault
@@ -23,7 +23,7 @@ __all__ = [
     "RULES",
     "SPEC",
     "ChatRequest",
-    "Code",
+    "FieldCode",
     "Integer",
     "ListOf",
     "MapOf",

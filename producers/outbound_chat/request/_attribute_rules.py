@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from outbound_chat.request._codes import Code
+from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._names import Path, step
 from outbound_chat.request._walk import DEEPEST, MOST_FINDINGS, Finding, Found
 from outbound_chat_config import Sender
@@ -37,7 +37,7 @@ def _check_keys(value: Any, path: Path, found: Found, is_key: Callable[[str], ob
         if len(found) >= MOST_FINDINGS:
             return
         if isinstance(key, str) and not is_key(key):
-            found.append(Finding((*path, step(key, position)), Code.INVALID_KEY, f"{wants}; rename it"))
+            found.append(Finding((*path, step(key, position)), FieldCode.INVALID_KEY, f"{wants}; rename it"))
 
 
 def total_bytes(value: Any, path: Path, sender: Sender, found: Found) -> None:
@@ -49,7 +49,7 @@ def total_bytes(value: Any, path: Path, sender: Sender, found: Found) -> None:
     texts = [text for pair in merged.items() for text in pair if isinstance(text, str)]
     if sum(len(text.encode(errors="surrogatepass")) for text in texts) > ATTRIBUTE_BYTES:
         message = f"must be at most {ATTRIBUTE_BYTES:,} UTF-8 bytes in all, with those of the sender; shorten some"
-        found.append(Finding(path, Code.TOO_LONG, message))
+        found.append(Finding(path, FieldCode.TOO_LONG, message))
 
 
 def subtype(value: Any, path: Path, sender: Sender, found: Found) -> None:
@@ -59,7 +59,7 @@ def subtype(value: Any, path: Path, sender: Sender, found: Found) -> None:
     subtype = value["connect:Subtype"]
     if isinstance(subtype, dict) and subtype.get("ValueString") != sender.channel.subtype:
         message = f'must be "{sender.channel.subtype}", the channel of the sender; leave it out, or name another sender'
-        found.append(Finding((*path, "connect:Subtype", "ValueString"), Code.SENDER_MISMATCH, message))
+        found.append(Finding((*path, "connect:Subtype", "ValueString"), FieldCode.SENDER_MISMATCH, message))
 
 
 def segment_values(value: Any, path: Path, sender: Sender, found: Found) -> None:
@@ -76,14 +76,14 @@ def _segment_value(value: Any, path: Path, sender: Sender, found: Found, *, is_s
         return
     if len(value) != 1:
         message = "must have exactly one of ValueString, ValueInteger, ValueMap, ValueList, ValueArn"
-        found.append(Finding(path, Code.ONE_KIND, message))
+        found.append(Finding(path, FieldCode.ONE_KIND, message))
     for kind in value.keys() & {"ValueList", "ValueArn"}:
         if not is_system:
             message = "is for system attributes (connect:…) only; use ValueString, ValueInteger or ValueMap"
-            found.append(Finding((*path, kind), Code.NOT_ALLOWED, message))
+            found.append(Finding((*path, kind), FieldCode.NOT_ALLOWED, message))
     arn = value.get("ValueArn")
     if isinstance(arn, str) and not _is_arn(arn):
-        found.append(Finding((*path, "ValueArn"), Code.INVALID_ARN, "must be an ARN"))
+        found.append(Finding((*path, "ValueArn"), FieldCode.INVALID_ARN, "must be an ARN"))
     nested = (*path, "ValueMap")
     segment_keys(value.get("ValueMap"), nested, sender, found)
     items = value.get("ValueMap"), value.get("ValueList")

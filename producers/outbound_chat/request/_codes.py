@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Code(StrEnum):
+class FieldCode(StrEnum):
     """What is wrong with one field of a request."""
 
     REQUIRED = "required"

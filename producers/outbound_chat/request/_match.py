@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request._codes import Code
+from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._plain import last_part
 from outbound_chat_config import Sender
 
@@ -31,7 +31,7 @@ def match_sender(kwargs: Mapping[str, Any], senders: Mapping[str, Sender]) -> st
     matching = {name: one for name, one in matching.items() if one.channel.subtype == subtype} or matching
     if len(matching) > 1:
         message = f"belongs to several senders ({_list(matching)}); name one of them"
-        raise InvalidJob([FieldError(_SOURCE, Code.AMBIGUOUS_SENDER.value, message)])
+        raise InvalidJob([FieldError(_SOURCE, FieldCode.AMBIGUOUS_SENDER.value, message)])
     return next(iter(matching))
 
 
@@ -45,7 +45,7 @@ def _require(instance: Any, source: Any) -> None:
     missing = [field for field, value in ((_INSTANCE, instance), (_SOURCE, source)) if value is None]
     if missing:
         message = "is required where no sender is named; add it, or name a sender"
-        raise InvalidJob([FieldError(field, Code.REQUIRED.value, message) for field in missing])
+        raise InvalidJob([FieldError(field, FieldCode.REQUIRED.value, message) for field in missing])
 
 
 def _unknown(instance: Any, source: Any, senders: Mapping[str, Sender]) -> list[FieldError]:
@@ -55,7 +55,7 @@ def _unknown(instance: Any, source: Any, senders: Mapping[str, Sender]) -> list[
     wants = f"configured are: {_list(senders)}" if senders else "none is configured"
     message = f"belongs to no configured sender; correct it, or add a sender ({wants})"
     # Each may be known on its own and yet belong to different senders.
-    return [FieldError(field, Code.UNKNOWN_SENDER.value, message) for field in fields or (_SOURCE,)]
+    return [FieldError(field, FieldCode.UNKNOWN_SENDER.value, message) for field in fields or (_SOURCE,)]
 
 
 def _list(names: Iterable[str]) -> str:

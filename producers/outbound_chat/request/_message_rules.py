@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from outbound_chat.request._codes import Code
+from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._names import Path
 from outbound_chat.request._numbers import number_fault
 from outbound_chat.request._sms import is_gsm, sms_parts, utf16_units
@@ -40,7 +40,7 @@ def content(value: Any, path: Path, sender: Sender, found: Found) -> None:
     """Something to read, and no longer than the channel carries; where the channel is SMS, in its alphabet."""
     if isinstance(value, str) and value and not _is_visible(value):
         found.append(
-            Finding(path, Code.TOO_SHORT, "must have more than blanks; give a text to read or leave the field out")
+            Finding(path, FieldCode.TOO_SHORT, "must have more than blanks; give a text to read or leave the field out")
         )
     # A character takes at most two units of either alphabet: short texts need no counting.
     if not isinstance(value, str) or len(value) <= SMS_UTF16_UNITS // 2:
@@ -48,7 +48,7 @@ def content(value: Any, path: Path, sender: Sender, found: Found) -> None:
     if sender.channel is Channel.WHATSAPP:
         if len(value) > WHATSAPP_CHARACTERS:
             message = f"must be at most {WHATSAPP_CHARACTERS:,} characters for WhatsApp; shorten it"
-            instead(found, path, Code.TOO_LONG, message)
+            instead(found, path, FieldCode.TOO_LONG, message)
         return
     # Amazon Connect counts characters, and the carrier counts parts.
     if not is_gsm(value):
@@ -57,15 +57,15 @@ def content(value: Any, path: Path, sender: Sender, found: Found) -> None:
                 f"has characters outside the GSM alphabet, so an SMS carries at most {SMS_UTF16_UNITS} of them "
                 "(emoji count twice); shorten it, or replace those characters"
             )
-            instead(found, path, Code.TOO_LONG, message)
+            instead(found, path, FieldCode.TOO_LONG, message)
     elif len(value) > SMS_CHARACTERS:
-        instead(found, path, Code.TOO_LONG, f"must be at most {SMS_CHARACTERS:,} characters for SMS; shorten it")
+        instead(found, path, FieldCode.TOO_LONG, f"must be at most {SMS_CHARACTERS:,} characters for SMS; shorten it")
     elif (parts := sms_parts(value)) > SMS_PARTS:
         message = (
             f"must fit into {SMS_PARTS} message parts of SMS, but takes {parts} "
             "(^{}\\[~]|€ count twice there); shorten it"
         )
-        instead(found, path, Code.TOO_LONG, message)
+        instead(found, path, FieldCode.TOO_LONG, message)
 
 
 def content_of_message(value: Any, path: Path, sender: Sender, found: Found) -> None:
@@ -79,7 +79,7 @@ def content_type(value: Any, path: Path, _: Sender, found: Found) -> None:
     # The operation also knows markdown, JSON and interactive responses; neither SMS nor WhatsApp carries them.
     if isinstance(value, dict) and isinstance(value.get("ContentType"), str) and value["ContentType"] != "text/plain":
         message = "must be text/plain; SMS and WhatsApp carry no other content"
-        instead(found, (*path, "ContentType"), Code.NOT_ALLOWED, message)
+        instead(found, (*path, "ContentType"), FieldCode.NOT_ALLOWED, message)
 
 
 def source_type(value: Any, path: Path, _: Sender, found: Found) -> None:
@@ -96,9 +96,9 @@ def _endpoint(value: Any, path: Path, found: Found, kind: str) -> None:
     if not isinstance(value, dict):
         return
     missing = [name for name in ("Type", "Address") if name not in value]
-    found.extend(Finding((*path, name), Code.REQUIRED, "is required; add it") for name in missing)
+    found.extend(Finding((*path, name), FieldCode.REQUIRED, "is required; add it") for name in missing)
     if isinstance(value.get("Type"), str) and value["Type"] != kind:
-        instead(found, (*path, "Type"), Code.NOT_ALLOWED, f"must be {kind}")
+        instead(found, (*path, "Type"), FieldCode.NOT_ALLOWED, f"must be {kind}")
 
 
 def destination_address(value: Any, path: Path, sender: Sender, found: Found) -> None:
@@ -115,17 +115,17 @@ def source_address(value: Any, path: Path, sender: Sender, found: Found) -> None
     place = (*path, "Address")
     if not _is_source_arn(address):
         message = "must be the ARN of a number claimed in Amazon Connect (Connect console, Phone numbers)"
-        found.append(Finding(place, Code.INVALID_ARN, message))
+        found.append(Finding(place, FieldCode.INVALID_ARN, message))
     elif address != sender.source:
         message = "is not the number of the sender; leave it out, or name the sender that has it"
-        found.append(Finding(place, Code.SENDER_MISMATCH, message))
+        found.append(Finding(place, FieldCode.SENDER_MISMATCH, message))
 
 
 def instance(value: Any, path: Path, sender: Sender, found: Found) -> None:
     """The instance of the sender."""
     if isinstance(value, str) and value != sender.instance_id:
         message = "is not the instance of the sender; leave it out, or name the sender that has it"
-        found.append(Finding(path, Code.SENDER_MISMATCH, message))
+        found.append(Finding(path, FieldCode.SENDER_MISMATCH, message))
 
 
 def profile_is_json(value: Any, path: Path, _: Sender, found: Found) -> None:
@@ -134,7 +134,9 @@ def profile_is_json(value: Any, path: Path, _: Sender, found: Found) -> None:
     text = attributes.get("CustomerProfileAttributes") if isinstance(attributes, dict) else None
     if isinstance(text, str) and not _is_json_object(text):
         place = (*path, "TemplateAttributes", "CustomerProfileAttributes")
-        found.append(Finding(place, Code.INVALID_JSON, 'must be a JSON object as text, such as {"FirstName": "Ana"}'))
+        found.append(
+            Finding(place, FieldCode.INVALID_JSON, 'must be a JSON object as text, such as {"FirstName": "Ana"}')
+        )
 
 
 def _is_json_object(text: str) -> bool:
@@ -151,7 +153,7 @@ def _refuse(constant: str) -> None:
 def filled(value: Any, path: Path, _: Sender, found: Found) -> None:
     """Not empty, where the model forgot to say so."""
     if value == "":
-        found.append(Finding(path, Code.TOO_SHORT, "must not be empty; give a text or leave the field out"))
+        found.append(Finding(path, FieldCode.TOO_SHORT, "must not be empty; give a text or leave the field out"))
 
 
 def supported_types(value: Any, path: Path, _: Sender, found: Found) -> None:
@@ -159,9 +161,9 @@ def supported_types(value: Any, path: Path, _: Sender, found: Found) -> None:
     if not isinstance(value, list):
         return
     if "text/plain" not in value:
-        found.append(Finding(path, Code.REQUIRED, "must contain text/plain; add it"))
+        found.append(Finding(path, FieldCode.REQUIRED, "must contain text/plain; add it"))
     found.extend(
-        Finding((*path, str(index)), Code.NOT_ALLOWED, f"must be one of {', '.join(CONTENT_TYPES)}")
+        Finding((*path, str(index)), FieldCode.NOT_ALLOWED, f"must be one of {', '.join(CONTENT_TYPES)}")
         for index, item in enumerate(value)
         if isinstance(item, str) and item and item not in CONTENT_TYPES
     )

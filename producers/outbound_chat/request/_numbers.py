@@ -11,7 +11,7 @@ from functools import cache
 import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumber, ValidationResult
 
-from outbound_chat.request._codes import Code
+from outbound_chat.request._codes import FieldCode
 
 # Amazon Connect's own PhoneNumber shape; [0-9], since \d would also take the digits of other scripts.
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
@@ -24,7 +24,7 @@ _CALLING_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
 _IMPOSSIBLE = "has a country code or a length that no phone number has; write it as dialled from abroad"
 
 
-def number_fault(value: object) -> tuple[Code, str] | None:
+def number_fault(value: object) -> tuple[FieldCode, str] | None:
     """What keeps the value from being a number to send to; None: nothing. Never shows the value.
 
     A number that can be dialled only within its own area is not possible: Amazon Connect dials from outside. The
@@ -32,15 +32,15 @@ def number_fault(value: object) -> tuple[Code, str] | None:
     https://github.com/google/libphonenumber/blob/master/FAQ.md
     """
     if not isinstance(value, str):
-        return Code.WRONG_TYPE, "must be text"
+        return FieldCode.WRONG_TYPE, "must be text"
     if not is_e164(value):
         message = 'must be "+", country code and number in digits only, without spaces or dashes, such as +12065550100'
-        return Code.INVALID_NUMBER, message
+        return FieldCode.INVALID_NUMBER, message
     suspects = _suspects(value[1:4], len(value) - 1)
     if suspects is None:
-        return Code.IMPOSSIBLE_NUMBER, _IMPOSSIBLE
+        return FieldCode.IMPOSSIBLE_NUMBER, _IMPOSSIBLE
     if value.startswith(suspects) and (inserted := _inserted(value)):
-        return Code.IMPOSSIBLE_NUMBER, inserted
+        return FieldCode.IMPOSSIBLE_NUMBER, inserted
     return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request._codes import Code
+from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._names import DISPLAY_NAME, OF_A_JOB, OPTIONS, SHORT_NAMES, Names, closest, step
 from outbound_chat.request._plain import is_missing, last_part, plain, segment_value
 from outbound_chat.request._shapes import SPEC
@@ -31,7 +31,7 @@ def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names]:
         if member is None:
             if len(unknown) >= MOST_FINDINGS:
                 break
-            unknown.append(FieldError(step(option, position), Code.UNKNOWN_FIELD.value, closest(option, OF_A_JOB)))
+            unknown.append(FieldError(step(option, position), FieldCode.UNKNOWN_FIELD.value, closest(option, OF_A_JOB)))
         else:
             body[member] = value if value.__class__ is str else plain(value)
     if unknown or ("DisplayName" in body and "ParticipantDetails" in body) or "InitialSystemMessage" in body:
@@ -49,7 +49,7 @@ def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names]:
 
 def _refuse(unknown: list[FieldError], options: Mapping[str, Any]) -> None:
     twice = [
-        FieldError(long, Code.GIVEN_TWICE.value, f"says what {short} says; leave one of the two out")
+        FieldError(long, FieldCode.GIVEN_TWICE.value, f"says what {short} says; leave one of the two out")
         for short, long in _TWICE
         if options.get(short) is not None and options.get(long) is not None
     ]

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request._codes import Code
+from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._names import API_NAMES, STORED_NAMES, Names, step, written
 from outbound_chat.request._reading import read_call, read_options
 from outbound_chat.request._rules import check_beside, check_body
@@ -119,7 +119,9 @@ class ChatRequest:
         """
         if "ClientToken" in shared.body:
             message = "would make one contact of all rows; give each row its own or leave it out"
-            raise InvalidJob([FieldError(written(("ClientToken",), shared.names), Code.NOT_SHAREABLE.value, message)])
+            raise InvalidJob(
+                [FieldError(written(("ClientToken",), shared.names), FieldCode.NOT_SHAREABLE.value, message)]
+            )
         body = {**shared.body, **self.body}
         for own, other in _DISPLACED:
             if own in self.body and other not in self.body:

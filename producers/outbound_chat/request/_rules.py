@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from outbound_chat.request import _attribute_rules as attributes, _message_rules as messages
-from outbound_chat.request._codes import Code
+from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._names import OPTIONS, OWN_OPTIONS, closest, step
 from outbound_chat.request._shapes import SPEC, Structure, Text
 from outbound_chat.request._walk import MOST_FINDINGS, Check, Finding, Found, walk
@@ -83,7 +83,7 @@ def check_member(member: str, value: Any, sender: Sender, found: Found) -> None:
 
 def _check_to(value: Any, sender: Sender, found: Found) -> None:
     if not isinstance(value, str):
-        found.append(Finding(("to",), Code.WRONG_TYPE, 'must be text, such as "+12065550100"'))
+        found.append(Finding(("to",), FieldCode.WRONG_TYPE, 'must be text, such as "+12065550100"'))
     else:
         messages.number(value, ("to",), sender, found)
 
@@ -110,14 +110,16 @@ def check_body(body: Mapping[str, Any], sender: Sender, checked: Mapping[str, An
         elif member in SPEC.members:
             check_member(member, value, sender, found)
         else:
-            found.append(Finding((step(member, position),), Code.UNKNOWN_FIELD, closest(member, OPTIONS)))
+            found.append(Finding((step(member, position),), FieldCode.UNKNOWN_FIELD, closest(member, OPTIONS)))
     if "to" not in body and "DestinationEndpoint" not in body:
         found.append(
-            Finding(("DestinationEndpoint",), Code.REQUIRED, "is required: the number of the customer; add it")
+            Finding(("DestinationEndpoint",), FieldCode.REQUIRED, "is required: the number of the customer; add it")
         )
     for short, member in _TWICE:
         if member in body and short in body:
-            found.append(Finding((member,), Code.GIVEN_TWICE, "says what a shorter field says; leave one of them out"))
+            found.append(
+                Finding((member,), FieldCode.GIVEN_TWICE, "says what a shorter field says; leave one of them out")
+            )
     ours = body.get("Attributes")
     if (sender.attributes or "Attributes" in body) and (ours is None or ours is not checked.get("Attributes")):
         attributes.total_bytes(ours, ("Attributes",), sender, found)
@@ -135,7 +137,9 @@ def check_beside(beside: Mapping[str, Any], sender: Sender) -> Found:
         else:
             found.append(
                 Finding(
-                    (step(member, position),), Code.UNKNOWN_FIELD, closest(member, SPEC.members.keys() | OWN_OPTIONS)
+                    (step(member, position),),
+                    FieldCode.UNKNOWN_FIELD,
+                    closest(member, SPEC.members.keys() | OWN_OPTIONS),
                 )
             )
     return found

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
-from outbound_chat.request._codes import Code
+from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._names import Path, closest, step
 from outbound_chat.request._shapes import Integer, ListOf, MapOf, Shape, Structure, Text
 from outbound_chat_config import Sender
@@ -19,7 +19,7 @@ class Finding(NamedTuple):
     """One thing that is wrong, at a path in API names."""
 
     path: Path
-    code: Code
+    code: FieldCode
     message: str
 
 
@@ -39,7 +39,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]").search
 _SMALLEST, _LARGEST = -(2**31), 2**31 - 1
 
 
-def instead(found: Found, path: Path, code: Code, message: str) -> None:
+def instead(found: Found, path: Path, code: FieldCode, message: str) -> None:
     """Adds a finding in place of a weaker one with the same code."""
     found[:] = [other for other in found if (other.path, other.code) != (path, code)]
     found.append(Finding(path, code, message))
@@ -50,7 +50,7 @@ def walk(shape: Shape, value: Any, path: Path, found: Found) -> None:
     if (_fits(shape, value) and len(path) <= DEEPEST) or len(found) >= MOST_FINDINGS:
         return
     if len(path) > DEEPEST:
-        found.append(Finding(path[:DEEPEST], Code.TOO_DEEP, f"must not be nested deeper than {DEEPEST} levels"))
+        found.append(Finding(path[:DEEPEST], FieldCode.TOO_DEEP, f"must not be nested deeper than {DEEPEST} levels"))
         return
     _WALKERS[type(shape)](shape, value, path, found)
 
@@ -71,21 +71,23 @@ def _walk_text(shape: Text, value: Any, path: Path, found: Found) -> None:
     found.extend(Finding(path, code, message) for code, message in _faults(shape, value))
 
 
-def _faults(shape: Text, value: Any) -> list[tuple[Code, str]]:
+def _faults(shape: Text, value: Any) -> list[tuple[FieldCode, str]]:
     if not isinstance(value, str):
-        return [(Code.WRONG_TYPE, "must be text")]
+        return [(FieldCode.WRONG_TYPE, "must be text")]
     faults = []
     if shape.min is not None and len(value) < shape.min:
-        faults.append((Code.TOO_SHORT, "must not be empty; give a text or leave the field out"))
+        faults.append((FieldCode.TOO_SHORT, "must not be empty; give a text or leave the field out"))
     elif shape.max is not None and len(value) > shape.max:
-        faults.append((Code.TOO_LONG, f"must be at most {shape.max:,} characters; shorten it"))
+        faults.append((FieldCode.TOO_LONG, f"must be at most {shape.max:,} characters; shorten it"))
     elif shape.choices and value not in shape.choices:
-        faults.append((Code.NOT_ALLOWED, f"must be one of {', '.join(shape.choices)}"))
+        faults.append((FieldCode.NOT_ALLOWED, f"must be one of {', '.join(shape.choices)}"))
     if _CONTROL(value):
-        faults.append((Code.CONTROL_CHARACTER, "must have no control characters but line breaks and tabs; remove them"))
+        faults.append(
+            (FieldCode.CONTROL_CHARACTER, "must have no control characters but line breaks and tabs; remove them")
+        )
     if _SURROGATE(value):
         message = "must be valid Unicode; it has half of a surrogate pair, so decode its source again"
-        faults.append((Code.NOT_UNICODE, message))
+        faults.append((FieldCode.NOT_UNICODE, message))
     return faults
 
 
@@ -93,14 +95,14 @@ def _walk_integer(shape: Integer, value: Any, path: Path, found: Found) -> None:
     smallest = _SMALLEST if shape.min is None else shape.min
     largest = _LARGEST if shape.max is None else shape.max
     if not isinstance(value, int) or isinstance(value, bool):
-        found.append(Finding(path, Code.WRONG_TYPE, "must be a whole number"))
+        found.append(Finding(path, FieldCode.WRONG_TYPE, "must be a whole number"))
     elif not smallest <= value <= largest:
-        found.append(Finding(path, Code.OUT_OF_RANGE, f"must be from {smallest:,} to {largest:,}"))
+        found.append(Finding(path, FieldCode.OUT_OF_RANGE, f"must be from {smallest:,} to {largest:,}"))
 
 
 def _walk_list(shape: ListOf, value: Any, path: Path, found: Found) -> None:
     if not isinstance(value, list):
-        found.append(Finding(path, Code.WRONG_TYPE, "must be a list"))
+        found.append(Finding(path, FieldCode.WRONG_TYPE, "must be a list"))
         return
     for index, item in enumerate(value):
         walk(shape.item, item, (*path, str(index)), found)
@@ -108,7 +110,7 @@ def _walk_list(shape: ListOf, value: Any, path: Path, found: Found) -> None:
 
 def _walk_map(shape: MapOf, value: Any, path: Path, found: Found) -> None:
     if not isinstance(value, dict):
-        found.append(Finding(path, Code.WRONG_TYPE, "must be an object of names and values"))
+        found.append(Finding(path, FieldCode.WRONG_TYPE, "must be an object of names and values"))
         return
     for position, (key, item) in enumerate(value.items(), start=1):
         if _fits(shape.key, key) and _fits(shape.value, item):
@@ -123,7 +125,7 @@ def _walk_map(shape: MapOf, value: Any, path: Path, found: Found) -> None:
 def _walk_structure(shape: Structure, value: Any, path: Path, found: Found) -> None:
     if not isinstance(value, dict):
         members = ", ".join(shape.members)
-        found.append(Finding(path, Code.WRONG_TYPE, f"must be an object with the members {members}"))
+        found.append(Finding(path, FieldCode.WRONG_TYPE, f"must be an object with the members {members}"))
         return
     for position, (name, item) in enumerate(value.items(), start=1):
         member = shape.members.get(name)
@@ -133,12 +135,12 @@ def _walk_structure(shape: Structure, value: Any, path: Path, found: Found) -> N
             return
         place = (*path, step(name, position))
         if member is None:
-            found.append(Finding(place, Code.UNKNOWN_FIELD, closest(name, shape.members)))
+            found.append(Finding(place, FieldCode.UNKNOWN_FIELD, closest(name, shape.members)))
         else:
             walk(member, item, place, found)
     for name in shape.members if shape.required else ():
         if name in shape.required and name not in value:
-            found.append(Finding((*path, name), Code.REQUIRED, "is required; add it"))
+            found.append(Finding((*path, name), FieldCode.REQUIRED, "is required; add it"))
 
 
 _WALKERS: Mapping[type, Callable[[Any, Any, Path, Found], None]] = MappingProxyType(

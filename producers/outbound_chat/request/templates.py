@@ -16,7 +16,7 @@ from math import isfinite
 from typing import Any
 
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request import MOST_FINDINGS, Code, is_missing
+from outbound_chat.request import MOST_FINDINGS, FieldCode, is_missing
 
 FIELDS = ("text", "display_name")
 LONGEST_TEXT = 65_536
@@ -55,10 +55,10 @@ class Template:
         errors: list[FieldError] = []
         if not isinstance(parts, Mapping) or not parts or parts.keys() - {*FIELDS, "attributes"}:
             message = "must be a text, or an object with any of text, display_name and attributes"
-            raise InvalidJob([FieldError("template", Code.WRONG_TYPE, message)])
+            raise InvalidJob([FieldError("template", FieldCode.WRONG_TYPE, message)])
         attributes = parts.get("attributes") or {}
         if not isinstance(attributes, Mapping):
-            raise InvalidJob([FieldError("template.attributes", Code.WRONG_TYPE, "must be an object of texts")])
+            raise InvalidJob([FieldError("template.attributes", FieldCode.WRONG_TYPE, "must be an object of texts")])
         given_fields = [name for name in FIELDS if parts.get(name) is not None]
         fields = {name: _pieces(f"template.{name}", parts[name], errors) for name in given_fields}
         keyed = {
@@ -67,7 +67,7 @@ class Template:
         }
         template = cls(fields, keyed)
         if len(template._blanks()) > MOST_PLACEHOLDERS:
-            errors.append(FieldError("template", Code.TOO_LONG, f"has more than {MOST_PLACEHOLDERS} placeholders"))
+            errors.append(FieldError("template", FieldCode.TOO_LONG, f"has more than {MOST_PLACEHOLDERS} placeholders"))
         if errors:
             raise InvalidJob(errors[:MOST_FINDINGS])
         return template
@@ -105,10 +105,10 @@ class Template:
 
 def _pieces(field: str, text: object, errors: list[FieldError]) -> _Pieces:
     if not isinstance(text, str):
-        errors.append(FieldError(field, Code.WRONG_TYPE, "must be text"))
+        errors.append(FieldError(field, FieldCode.WRONG_TYPE, "must be text"))
         return ()
     if len(text) > LONGEST_TEXT:
-        errors.append(FieldError(field, Code.TOO_LONG, f"must be at most {LONGEST_TEXT:,} characters; shorten it"))
+        errors.append(FieldError(field, FieldCode.TOO_LONG, f"must be at most {LONGEST_TEXT:,} characters; shorten it"))
         return ()
     pieces: list[str | _Blank] = []
     end = 0
@@ -120,7 +120,7 @@ def _pieces(field: str, text: object, errors: list[FieldError]) -> _Pieces:
                 "has a brace that is no placeholder; write {name} or {name|default} with the name of a column, "
                 "without formats or dots, and {{ or }} for a brace"
             )
-            errors.append(FieldError(field, Code.INVALID_TEMPLATE, message))
+            errors.append(FieldError(field, FieldCode.INVALID_TEMPLATE, message))
             return ()
         pieces.append(_Blank(found["name"].strip(), found["default"]) if found["name"] else found[0][0])
     return tuple(piece for piece in (*pieces, text[end:]) if piece != "")
@@ -138,11 +138,11 @@ def _value(blank: _Blank, value: object, errors: list[FieldError]) -> str:
     if isinstance(value, str) or is_missing(value):
         if blank.default is None and all(error.field != blank.name for error in errors):
             message = "is empty, and the template needs it; fill it in, or write {name|default} in the template"
-            errors.append(FieldError(blank.name, Code.REQUIRED, message))
+            errors.append(FieldError(blank.name, FieldCode.REQUIRED, message))
         return blank.default or ""
     if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
         return str(value)
     if all(error.field != blank.name for error in errors):
         message = "must be text or a finite number, to stand in a template"
-        errors.append(FieldError(blank.name, Code.WRONG_TYPE, message))
+        errors.append(FieldError(blank.name, FieldCode.WRONG_TYPE, message))
     return ""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from outbound_chat.model.errors import InvalidJob
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.request.templates import Template
 from outbound_chat.rows._columns import UnusableFile, broken, checked_columns, misfit
 from outbound_chat.rows._values import Row, TooManyMembers, parse_json, refused
@@ -133,14 +133,14 @@ class JsonReader(RowReader):
             try:
                 cells = parse_json(line)
             except TooManyMembers as error:
-                fault = refused(Code.TOO_LONG, str(error))
+                fault = refused(FieldCode.TOO_LONG, str(error))
             except (ValueError, RecursionError):
                 pass
             if isinstance(cells, dict):
                 yield self.line, 1, cells, None
             else:
                 message = "must be one JSON object on a line of its own, with no name twice, NaN or Infinity"
-                fault = fault or refused(Code.INVALID_JSON, message)
+                fault = fault or refused(FieldCode.INVALID_JSON, message)
                 yield self.line, 1, {WHOLE_ROW: line.rstrip("\r\n")}, fault
 
 
@@ -192,7 +192,7 @@ class CsvReader(RowReader):
                 self._put_back()
                 return
             except csv.Error as error:
-                fault = refused(Code.WRONG_TYPE, broken(error, ran_out=self._ran_out) + self._extent())
+                fault = refused(FieldCode.WRONG_TYPE, broken(error, ran_out=self._ran_out) + self._extent())
                 if not self._names:
                     raise UnusableFile(
                         f"{self._name}, line {self._first_line}: the row {fault.errors[0].message}"
@@ -219,7 +219,7 @@ class CsvReader(RowReader):
 
     def _row(self, cells: list[str]) -> _Found:
         if not self.any_columns and (message := misfit(cells, self._names, self._begun[0])):
-            return self._unread(refused(Code.WRONG_TYPE, message + self._extent()))
+            return self._unread(refused(FieldCode.WRONG_TYPE, message + self._extent()))
         row = dict(zip(self._names, cells, strict=False))
         row.pop("", None)
         return self._first_line, self._begun_lines, row, None

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat_config import whole_number
 
 MAPS = ("attributes", "segment_attributes")
@@ -62,7 +62,7 @@ def parse_time(field: str, text: object) -> datetime | None:
     if text is None:
         return None
     fault = FieldError(
-        field, Code.INVALID_TIME, "must be an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00"
+        field, FieldCode.INVALID_TIME, "must be an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00"
     )
     try:
         instant = datetime.fromisoformat(text if isinstance(text, str) else "")
@@ -112,7 +112,7 @@ def known_column(column: str) -> bool:
     return column.startswith("_") or column in COLUMNS or bool(key and base in MAPS)
 
 
-def refused(code: Code, message: str) -> InvalidJob:
+def refused(code: FieldCode, message: str) -> InvalidJob:
     """Why a row can't be a job at all."""
     return InvalidJob([FieldError("row", code, message)])
 
@@ -133,10 +133,10 @@ def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> 
         ):
             continue
         if isinstance(value, str) and not _is_text(value):
-            errors.append(FieldError(column, Code.NOT_UNICODE, "is not UTF-8; save the file as UTF-8"))
+            errors.append(FieldError(column, FieldCode.NOT_UNICODE, "is not UTF-8; save the file as UTF-8"))
         elif dot and base in MAPS and cells.get(base) is not None:
             message = f"is given as an object and as {base}.NAME; leave one of the two out"
-            twice = FieldError(base, Code.GIVEN_TWICE, message)
+            twice = FieldError(base, FieldCode.GIVEN_TWICE, message)
             errors += [] if twice in errors else [twice]
         elif dot and base in MAPS:
             row.setdefault(base, {})[key] = value

@@ -9,11 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from outbound_chat.cli.commands.send_batch import enqueue_file
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import Exit, out, print_json, talk
-from outbound_chat.cli.progress import follow_batch
+from outbound_chat.cli.progress import follow_batch, read_file
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.jobs import Batch, BatchReceipt, Job, JobState
 from outbound_chat_worker.local.embedded import writing_to
@@ -87,10 +86,10 @@ def demo(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON ins
 def _send(stack: Stack, path: Path, folder: Path) -> Report:
     rows = JobFile(path)
     rejects = Rejects(folder / "rejects.csv", rows)
-    shared: dict[str, Any] = {"priority": "bulk"}
+    options: dict[str, Any] = {"sender": SENDER, "name": path.name, "priority": "bulk", "on_rejected": rejects.add}
     try:
         with OutboundChat.from_settings(stack.settings) as chat:
-            receipt = enqueue_file(chat, rows, rejects, sender=SENDER, name=path.name, **shared)
+            receipt = read_file(chat.enqueue_batch, "enqueue", rows, **options)
             batch = follow_batch(chat, receipt.id, TIMEOUT)
             row_ids = [f"{receipt.id}-{row}" for row in range(1, receipt.accepted + receipt.rejected + 1)]
             jobs = [job for job in chat.statuses(row_ids).values() if job]

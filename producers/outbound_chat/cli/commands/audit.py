@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from outbound_chat.cli.commands.jobs import Json
+from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import Exit, out, print_json, talk
 from outbound_chat.model.consistency import sentence
 from outbound_chat.store import Store

@@ -7,8 +7,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from outbound_chat.cli.commands.jobs import Json
 from outbound_chat.cli.commands.replays import Replays
+from outbound_chat.cli.options import Budget, Cursor, Json
 from outbound_chat.cli.output import out, print_jobs, print_json, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import OutboundChatError
@@ -16,9 +16,8 @@ from outbound_chat.model.jobs import JobState
 from outbound_chat.model.operations import Event
 from outbound_chat_config import load_settings
 
-Budget = Annotated[str | None, typer.Option(help="Name of a budget; needed where there are several.")]
 State = Annotated[str | None, typer.Option(help="failed or uncertain; both by default.")]
-Code = Annotated[str | None, typer.Option(help="Code of the last attempt, such as refused.")]
+AttemptCode = Annotated[str | None, typer.Option(help="Code of the last attempt, such as refused.")]
 Sender = Annotated[str | None, typer.Option(help="Sender of the jobs.")]
 Tenant = Annotated[str | None, typer.Option(help="Tenant of the jobs.")]
 Batch = Annotated[str | None, typer.Option(help="Batch of the jobs.")]
@@ -30,12 +29,12 @@ def dead(
     *,
     budget: Budget = None,
     state: State = None,
-    code: Code = None,
+    code: AttemptCode = None,
     sender: Sender = None,
     tenant: Tenant = None,
     batch: Batch = None,
     limit: Annotated[int, typer.Option(help="Jobs a page, 1 to 500.")] = 50,
-    cursor: Annotated[str | None, typer.Option(help="Of the page before.")] = None,
+    cursor: Cursor = None,
     counts: Annotated[bool, typer.Option("--counts", help="Only how many there are by state and code.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -79,7 +78,7 @@ def replay(
     every: Annotated[bool, typer.Option("--all", help="Replay all that fit the options below.")] = False,
     budget: Budget = None,
     state: State = None,
-    code: Code = None,
+    code: AttemptCode = None,
     sender: Sender = None,
     tenant: Tenant = None,
     batch: Batch = None,

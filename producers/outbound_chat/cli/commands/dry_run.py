@@ -9,7 +9,7 @@ from outbound_chat.cli.doctor.open_chats import batch_warning, span
 from outbound_chat.cli.files.job_file import JobFile, UnusableFile
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import Exit, clock_time, out, print_json, talk
-from outbound_chat.cli.progress import file_progress
+from outbound_chat.cli.progress import read_file
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.jobs import Preflight
 from outbound_chat.model.json import plain
@@ -22,7 +22,8 @@ def show_preflight(
     """Checks a file, prints what would become of it, and ends with the exit code that sending it would have."""
     try:
         with OutboundChat.from_settings(settings) as chat:
-            flight = _preflight(chat, rows, rejects, sender=sender, shared=shared)
+            options = {"sender": sender, "on_rejected": rejects.add, **shared}
+            flight = read_file(chat.preflight_batch, "check", rows, **options)
         lines = rows.lines_of({one.row for one in flight.first_expiring})
     except UnusableFile as error:
         raise typer.BadParameter(str(error), param_hint="FILE") from error
@@ -40,20 +41,6 @@ def show_preflight(
         _print(flight, rejects.first, lines, path)
     if flight.rejected:
         raise typer.Exit(Exit.NOT_ALL_SENT)
-
-
-def _preflight(
-    chat: OutboundChat,
-    rows: JobFile,
-    rejects: Rejects,
-    *,
-    sender: str,
-    shared: dict[str, Any],
-) -> Preflight:
-    with file_progress("check", rows) as show:
-        flight = chat.preflight_batch(rows, sender=sender, on_rejected=rejects.add, on_progress=show, **shared)
-        show(flight.accepted, flight.rejected)
-    return flight
 
 
 def _warnings(flight: Preflight, sender: Sender, rows: JobFile) -> list[str]:

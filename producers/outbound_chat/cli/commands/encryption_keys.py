@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from outbound_chat.cli.commands.jobs import Json
+from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import number_of, out, print_json, talk
 from outbound_chat.encryption import Seal
 from outbound_chat.store import Keys, Store

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from outbound_chat.cli.commands.jobs import Json
-from outbound_chat.cli.commands.show_holds import print_holds
+from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import print_json, talk
+from outbound_chat.cli.show_holds import print_holds
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.operations import Hold
 

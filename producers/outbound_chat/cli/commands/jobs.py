@@ -7,9 +7,10 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from outbound_chat.cli.commands.show_holds import held_by, holds_of
+from outbound_chat.cli.options import CallbackUrl, Durability, Ids, Json, Tenant, pairs
 from outbound_chat.cli.output import Exit, number_of, print_batch, print_jobs, print_json, print_unknown, talk
 from outbound_chat.cli.progress import follow_batch
+from outbound_chat.cli.show_holds import held_by, holds_of
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import UnknownBatch, WaitTimeout
 from outbound_chat.model.jobs import Batch, Job, JobState
@@ -20,23 +21,7 @@ from outbound_chat_config import Settings, load_settings
 LARGEST_REQUEST = 1_000_000
 """Bytes; its attributes are at most 32,768, and its message 16,384."""
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 WAITING = frozenset({JobState.SCHEDULED, JobState.QUEUED})
-Safety = Annotated[str | None, typer.Option(help="memory, or fsync: return once it is on disk, and with a replica.")]
-Callback = Annotated[str | None, typer.Option(help="https:// URL that is told of the end.")]
-Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_default=False)]
-
-
-def pairs(values: list[str]) -> dict[str, str] | None:
-    """Attributes from `name=value`; None: there are none."""
-    found: dict[str, str] = {}
-    for name, equals, value in (given.partition("=") for given in values):
-        if not equals:
-            raise typer.BadParameter("attributes are written name=value", param_hint="--attribute")
-        if name in found:
-            raise typer.BadParameter(f'"{name}" is given twice; leave one of the two out', param_hint="--attribute")
-        found[name] = value
-    return found or None
 
 
 def _read_request(path: Path | None) -> dict[str, Any] | None:
@@ -80,10 +65,10 @@ def send(
     send_at: Annotated[str | None, typer.Option(help="Not before this time, ISO 8601 with a zone.")] = None,
     expires_at: Annotated[str | None, typer.Option(help="No call after this time, ISO 8601 with a zone.")] = None,
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "normal",
-    tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
+    tenant: Tenant = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key and content give the same job.")] = None,
-    callback_url: Callback = None,
-    durability: Safety = None,
+    callback_url: CallbackUrl = None,
+    durability: Durability = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the end; 0: do not wait.", min=0)] = 0.0,
     as_json: Json = False,
 ) -> None:

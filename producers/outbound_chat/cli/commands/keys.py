@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from outbound_chat.cli.commands.jobs import Json
+from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import Exit, out, print_json, talk
 from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.model.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope, id_of

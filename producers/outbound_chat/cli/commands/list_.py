@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from outbound_chat.cli.commands.jobs import Json
-from outbound_chat.cli.output import COLOURS, clock_time, out, print_jobs, print_json, talk
+from outbound_chat.cli.options import Budget, Cursor, Json
+from outbound_chat.cli.output import COLOURS, batch_state, clock_time, out, print_jobs, print_json, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.jobs import Batch, JobState
 
@@ -18,12 +18,12 @@ def show(
     *,
     batch: Annotated[str | None, typer.Option(help="List the jobs of this batch instead.", show_default=False)] = None,
     state: Annotated[str | None, typer.Option(help="With --batch: only jobs of this state.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Name of a budget; needed where there are several.")] = None,
+    budget: Budget = None,
     sender: Annotated[str | None, typer.Option(help="Only batches of this sender.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only batches of this tenant.")] = None,
     only_open: Annotated[bool, typer.Option("--open", help="Only batches that are not final.")] = False,
     limit: Annotated[int, typer.Option(help="Lines a page: 1 to 100, of jobs 1 to 500.")] = LIMIT,
-    cursor: Annotated[str | None, typer.Option(help="Of the page before.")] = None,
+    cursor: Cursor = None,
     as_json: Json = False,
 ) -> None:
     """List batches with their counts: those that are not final, the newest first, then those that ended last."""
@@ -65,7 +65,7 @@ def _end(shown: int, cursor: str | None, nothing: str) -> None:
 def print_line(batch: Batch) -> None:
     """A batch on a line that fits a narrow terminal, and below it what else there is to know."""
     done = batch.accepted - batch.remaining
-    line = Text(f"{batch.id}  {word_of(batch):<6}  ") + Text(f"{done:,} of {batch.accepted:,}")
+    line = Text(f"{batch.id}  {batch_state(batch):<6}  ") + Text(f"{done:,} of {batch.accepted:,}")
     if batch.name:
         line += Text(f"  {batch.name}")
     out.print(line)
@@ -80,8 +80,3 @@ def print_line(batch: Batch) -> None:
     if batch.held_by:
         parts.append(Text(batch.held_by, style="yellow"))
     out.print(Text("  ") + Text("  ").join(parts))
-
-
-def word_of(batch: Batch) -> str:
-    """`open` while its producer adds rows, `closed` while jobs of it wait or run, `final`."""
-    return "final" if batch.final else "closed" if batch.closed else "open"

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from outbound_chat.cli.commands.dry_run import show_preflight
-from outbound_chat.cli.commands.jobs import Callback, Json, Safety, pairs
 from outbound_chat.cli.doctor.open_chats import batch_warning
 from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, UnusableFile, unpacked_name
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.files.writing import CannotWrite, check_writable
+from outbound_chat.cli.options import CallbackUrl, Durability, Json, Tenant, pairs
 from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, print_json, shown, talk
-from outbound_chat.cli.progress import file_progress, follow_batch
+from outbound_chat.cli.progress import follow_batch, read_file
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import BatchReceipt, BatchStart, JobState
 from outbound_chat.model.json import plain
@@ -38,11 +38,11 @@ def send_batch(
     ] = None,
     name: Annotated[str, typer.Option(help="What to call the batch; the file's name by default.")] = "",
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "bulk",
-    tenant: Annotated[str | None, typer.Option(help="Tenant whose turn it takes.")] = None,
+    tenant: Tenant = None,
     weight: Annotated[float | None, typer.Option(help="Turns it gets where other batches get one.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Calls of it that may run at the same time.")] = None,
-    callback_url: Callback = None,
-    durability: Safety = None,
+    callback_url: CallbackUrl = None,
+    durability: Durability = None,
     batch_key: Annotated[
         str | None, typer.Option(help="The same key is the same batch; file, name and options by default.")
     ] = None,
@@ -78,7 +78,8 @@ def send_batch(
         try:
             key = FileKey(rows.content_hash(), batch_key)
             options = {"sender": sender, "name": name or shown(rows.name), "batch_key": key, **shared}
-            receipt = enqueue_file(chat, rows, rejected, on_start=tell_start, **options)
+            options |= {"on_start": tell_start, "on_rejected": rejected.add}
+            receipt = read_file(chat.enqueue_batch, "enqueue", rows, **options)
         except UnusableFile as error:
             raise typer.BadParameter(
                 "\n".join([str(error), *getattr(error, "__notes__", [])]), param_hint="FILE"
@@ -152,11 +153,3 @@ def _rejects_path(file: Path, wanted: Path | None, ending: str) -> Path:
     except CannotWrite as error:
         raise typer.BadParameter(str(error), param_hint="--rejects") from error
     return path
-
-
-def enqueue_file(chat: OutboundChat, rows: JobFile, rejects: Rejects, **options: Any) -> BatchReceipt:
-    """Enqueues a file as one batch, with a progress bar; rejected rows go to `rejects`."""
-    with file_progress("enqueue", rows) as show:
-        receipt = chat.enqueue_batch(rows, on_rejected=rejects.add, on_progress=show, **options)
-        show(receipt.accepted, receipt.rejected)
-    return receipt

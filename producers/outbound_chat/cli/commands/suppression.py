@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from outbound_chat.cli.commands.jobs import Json
 from outbound_chat.cli.files.job_file import UnusableFile, swallow_warning
 from outbound_chat.cli.files.number_file import NumberFile
+from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import Exit, number_of, out, print_json, talk, to_json
 from outbound_chat.cli.progress import file_progress
 from outbound_chat.client import OutboundChat

@@ -12,8 +12,8 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
-from outbound_chat.cli.commands.watch_snapshot import Look, Looker
-from outbound_chat.cli.commands.watch_tables import shown_look
+from outbound_chat.cli.commands.watch_snapshot import Snapshot, Watcher
+from outbound_chat.cli.commands.watch_tables import snapshot_tables
 from outbound_chat.cli.output import out, print_json
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import StoreError
@@ -34,46 +34,46 @@ def watch(
     """Show budgets, the longest lanes and the open batches, anew each second, until q or Ctrl-C."""
     settings = load_settings()
     with OutboundChat.from_settings(settings) as chat:
-        looker = Looker(chat, settings, limit)
+        watcher = Watcher(chat, settings, limit)
         if once or not (as_json or out.is_terminal):
-            # The second look knows how many were sent since the first.
-            looker.look()
+            # The second snapshot knows how many were sent since the first.
+            watcher.snapshot()
             time.sleep(EVERY_SECONDS)
-            look = looker.look()
+            snapshot = watcher.snapshot()
             if as_json:
-                print_json(_plain(look))
+                print_json(_plain(snapshot))
             else:
-                out.print(shown_look(look, width=out.width))
+                out.print(snapshot_tables(snapshot, width=out.width))
         elif as_json:
             while True:
-                print_json(_plain(looker.look()))
+                print_json(_plain(watcher.snapshot()))
                 sys.stdout.flush()
                 time.sleep(EVERY_SECONDS)
         else:
-            _show(looker)
+            _show(watcher)
 
 
-def _plain(look: Look) -> dict[str, object]:
-    budgets = [{**plain(one), "sent_per_second": look.sent_per_second[one.name]} for one in look.budgets]
-    lanes = [{**plain(one), "priority": one.priority.name.lower()} for one in look.lanes.lanes]
-    whole = {**plain(look), "budgets": budgets, "lanes": {**plain(look.lanes), "lanes": lanes}}
+def _plain(snapshot: Snapshot) -> dict[str, object]:
+    budgets = [{**plain(one), "sent_per_second": snapshot.sent_per_second[one.name]} for one in snapshot.budgets]
+    lanes = [{**plain(one), "priority": one.priority.name.lower()} for one in snapshot.lanes.lanes]
+    whole = {**plain(snapshot), "budgets": budgets, "lanes": {**plain(snapshot.lanes), "lanes": lanes}}
     del whole["sent_per_second"]
     return whole
 
 
-def _show(looker: Looker) -> None:
+def _show(watcher: Watcher) -> None:
     with _keys() as key_within, Live(console=out, screen=True, auto_refresh=False) as live:
-        look: Look | None = None
+        snapshot: Snapshot | None = None
         while True:
             note = "q ends"
             try:
-                look = looker.look()
+                snapshot = watcher.snapshot()
             except StoreError as error:
                 # Who watches wants to see it come back.
                 note = f"{error}; looking again"
-            if look:
-                note = f"{look.at.astimezone():%H:%M:%S}  {note}"
-                live.update(shown_look(look, width=out.width, height=out.height, note=note), refresh=True)
+            if snapshot:
+                note = f"{snapshot.at.astimezone():%H:%M:%S}  {note}"
+                live.update(snapshot_tables(snapshot, width=out.width, height=out.height, note=note), refresh=True)
             else:
                 live.update(Text(note), refresh=True)
             if key_within(EVERY_SECONDS) in {b"q", b"Q"}:

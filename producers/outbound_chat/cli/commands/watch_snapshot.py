@@ -1,4 +1,4 @@
-"""What `watch` sees: one look at all budgets, their longest lanes and their open batches."""
+"""What `watch` reads: a snapshot of all budgets, their longest lanes and their open batches."""
 
 import time
 from collections import deque
@@ -13,25 +13,25 @@ from outbound_chat.model.operations import BudgetStatus, Lanes
 from outbound_chat_config import Settings
 
 MEASURED_SECONDS = 5.0
-"""Jobs sent a second are told over so long: at 2 calls a second, one second says nothing."""
+"""The rate of sent jobs is measured over so long: at 2 calls a second, one second says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What there was to see."""
+class Snapshot:
+    """The budgets, lanes and batches at one moment."""
 
     at: datetime
     budgets: list[BudgetStatus]
     sent_per_second: Mapping[str, float | None]
-    """By budget; None at the first look."""
+    """By budget; None in the first snapshot."""
     lanes: Lanes
     batches: list[Batch]
     """Those that are not final, with their expected ends."""
     more_batches: bool
 
 
-class Looker:
-    """Looks again and again."""
+class Watcher:
+    """Takes one snapshot after the other, and measures how fast jobs are sent between them."""
 
     def __init__(self, chat: OutboundChat, settings: Settings, limit: int) -> None:
         """`limit`: of lanes, and of batches of each budget."""
@@ -40,8 +40,8 @@ class Looker:
         self._limit = limit
         self._sent: deque[tuple[float, dict[str, int]]] = deque()
 
-    def look(self) -> Look:
-        """What there is to see now."""
+    def snapshot(self) -> Snapshot:
+        """Takes a snapshot."""
         budgets = self._chat.budgets()
         batches: list[Batch] = []
         more = False
@@ -49,7 +49,7 @@ class Looker:
             page = self._chat.batches(budget=name, open=True, limit=self._limit)
             batches += page.batches
             more = more or page.cursor is not None
-        return Look(
+        return Snapshot(
             at=datetime.now(UTC),
             budgets=budgets,
             sent_per_second=self._measured(budgets),

@@ -1,4 +1,4 @@
-"""How `watch` shows a look: tables that fit 80 columns, and as many lines as the terminal has."""
+"""How `watch` shows a snapshot: tables that fit 80 columns, and as many lines as the terminal has."""
 
 from collections.abc import Iterator
 
@@ -6,10 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from outbound_chat.cli.commands.list_ import word_of
-from outbound_chat.cli.commands.show_holds import HELD_BY
-from outbound_chat.cli.commands.watch_snapshot import Look
-from outbound_chat.cli.output import clock_time
+from outbound_chat.cli.commands.watch_snapshot import Snapshot
+from outbound_chat.cli.output import batch_state, clock_time
+from outbound_chat.cli.show_holds import HELD_BY
 from outbound_chat.model.jobs import Batch
 from outbound_chat.model.operations import BudgetStatus, LaneStatus
 from outbound_chat.model.why import WaitReason
@@ -31,15 +30,15 @@ _STOPS = {
 }
 
 
-def shown_look(look: Look, *, width: int, height: int | None = None, note: str = "") -> RenderableType:
-    """A look as it is printed. `height`: lines there are; None: as many as it takes. `note`: a last line."""
-    above = list(_budgets(look))
+def snapshot_tables(snapshot: Snapshot, *, width: int, height: int | None = None, note: str = "") -> RenderableType:
+    """A snapshot as it is printed. `height`: lines there are; None: as many as it takes. `note`: a last line."""
+    above = list(_budgets(snapshot))
     lines = sum(1 + table.row_count if isinstance(table, Table) else 1 for table in above)
     # Two headings with their empty lines, two column heads, and the note.
     room = max(2 * FEWEST, height - lines - 8) if height else 10**9
-    for_batches = min(len(look.batches), max(FEWEST, room // 2))
+    for_batches = min(len(snapshot.batches), max(FEWEST, room // 2))
     for_lanes = max(FEWEST, room - for_batches)
-    parts = [*above, Text(), *_lanes(look, for_lanes), Text(), *_batches(look, for_batches, wide=width >= WIDE)]
+    parts = [*above, Text(), *_lanes(snapshot, for_lanes), Text(), *_batches(snapshot, for_batches, wide=width >= WIDE)]
     return Group(*parts, Text(note, style="dim"))
 
 
@@ -51,10 +50,10 @@ def _table(*columns: str, right: int) -> Table:
     return table
 
 
-def _budgets(look: Look) -> Iterator[RenderableType]:
+def _budgets(snapshot: Snapshot) -> Iterator[RenderableType]:
     table = _table("waiting", "calling", "sent/s", "rate/s", "workers", "pumps", "budget", right=6)
-    for budget in look.budgets:
-        speed = look.sent_per_second[budget.name]
+    for budget in snapshot.budgets:
+        speed = snapshot.sent_per_second[budget.name]
         table.add_row(
             f"{budget.counts['waiting']:,}",
             f"{budget.counts['leased']:,}",
@@ -65,7 +64,7 @@ def _budgets(look: Look) -> Iterator[RenderableType]:
             Text(budget.name, style="bold"),
         )
     yield table
-    for budget in look.budgets:
+    for budget in snapshot.budgets:
         for hold in budget.holds:
             line = Text(f"{hold.scope} {hold.name}", style="bold", no_wrap=True, overflow="ellipsis")
             said = f"  {HELD_BY[hold.owner]}: {hold.code + ': ' if hold.code else ''}{hold.reason}"
@@ -81,13 +80,13 @@ def _rate(budget: BudgetStatus) -> Text:
     return Text(f"{budget.rate:.3g} of {budget.ceiling:g}", style="yellow")
 
 
-def _lanes(look: Look, most: int) -> Iterator[RenderableType]:
-    shown = look.lanes.lanes[:most]
-    words = f"lanes: {look.lanes.total:,}"
-    if look.lanes.total > len(shown):
+def _lanes(snapshot: Snapshot, most: int) -> Iterator[RenderableType]:
+    shown = snapshot.lanes.lanes[:most]
+    words = f"lanes: {snapshot.lanes.total:,}"
+    if snapshot.lanes.total > len(shown):
         words += f", the longest {len(shown)}"
-    if look.lanes.looked < look.lanes.total:
-        words += f" of {look.lanes.looked:,} that were looked at"
+    if snapshot.lanes.looked < snapshot.lanes.total:
+        words += f" of {snapshot.lanes.looked:,} that were looked at"
     yield Text(words, style="bold")
     if not shown:
         return
@@ -108,11 +107,11 @@ def _stop(lane: LaneStatus) -> Text:
     return Text()
 
 
-def _batches(look: Look, most: int, *, wide: bool) -> Iterator[RenderableType]:
-    shown = look.batches[:most]
-    more = look.more_batches or len(look.batches) > len(shown)
+def _batches(snapshot: Snapshot, most: int, *, wide: bool) -> Iterator[RenderableType]:
+    shown = snapshot.batches[:most]
+    more = snapshot.more_batches or len(snapshot.batches) > len(shown)
     plus = f", the newest {len(shown)}" if more else ""
-    yield Text(f"open batches: {len(look.batches):,}{'+' if look.more_batches else ''}{plus}", style="bold")
+    yield Text(f"open batches: {len(snapshot.batches):,}{'+' if snapshot.more_batches else ''}{plus}", style="bold")
     if not shown:
         return
     table = _table("done", "of", "failed", "rate/s", "ends", "batch", *(["name"] if wide else []), right=4)
@@ -140,4 +139,4 @@ def _end(batch: Batch) -> Text:
         return Text("held" if "hold" in batch.held_by else batch.held_by, style="yellow")
     if batch.expected_end:
         return Text(clock_time(batch.expected_end))
-    return Text(word_of(batch), style="dim")
+    return Text(batch_state(batch), style="dim")

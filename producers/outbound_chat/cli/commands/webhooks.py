@@ -9,8 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from outbound_chat.cli.commands.dead import Budget
-from outbound_chat.cli.commands.jobs import Json
+from outbound_chat.cli.options import Budget, Json
 from outbound_chat.cli.output import Exit, clock_time, number_of, out, print_error, print_json, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat_config import SECRET_PREFIX

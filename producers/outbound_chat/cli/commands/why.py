@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.text import Text
 
-from outbound_chat.cli.commands.jobs import Json
+from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import COLOURS, Exit, out, print_json, print_unknown, webhook_words
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.durations import after

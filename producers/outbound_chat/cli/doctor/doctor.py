@@ -9,15 +9,15 @@ from importlib.metadata import entry_points
 import typer
 from rich.text import Text
 
-from outbound_chat.cli.commands.encryption import encryption_checks
-from outbound_chat.cli.commands.jobs import Json
 from outbound_chat.cli.doctor.budgets import budget_checks
+from outbound_chat.cli.doctor.encryption import encryption_checks
 from outbound_chat.cli.doctor.moved_senders import moved_checks
 from outbound_chat.cli.doctor.open_chats import open_chat_checks
 from outbound_chat.cli.doctor.redis import server_checks
 from outbound_chat.cli.doctor.rights import permitted
 from outbound_chat.cli.doctor.stranded_budgets import stranded_checks
 from outbound_chat.cli.doctor.webhooks import webhook_checks
+from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import Exit, out, print_json
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import SettingsError, StoreError, StoreUnavailable

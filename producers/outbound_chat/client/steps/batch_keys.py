@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from outbound_chat.client.steps.validation import LONGEST_KEY, Errors
 from outbound_chat.encryption import Seal
 from outbound_chat.model.errors import FieldError
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def check_batch_key(value: object, errors: Errors) -> str | FileKey | None:
     key = value.key if isinstance(value, FileKey) else value
     if key is None or (isinstance(key, str) and 0 < len(key) <= LONGEST_KEY):
         return value  # type: ignore[return-value]  # a key of that kind, or None
-    errors.append(FieldError("batch_key", Code.TOO_LONG, f"must be text of 1 to {LONGEST_KEY} characters"))
+    errors.append(FieldError("batch_key", FieldCode.TOO_LONG, f"must be text of 1 to {LONGEST_KEY} characters"))
     return None
 
 

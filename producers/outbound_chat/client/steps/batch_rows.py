@@ -26,7 +26,7 @@ from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.lanes import Lane
-from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code, is_missing
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, FieldCode, is_missing
 from outbound_chat.request.codec import write_stored
 from outbound_chat.request.templates import Template
 from outbound_chat.store import Keys, scripts
@@ -58,7 +58,7 @@ class BatchRows:
         self.callback = check_callback(options.get("callback_url"), self._webhooks, errors)
         self.sender_name, sender = context.find_sender(options.get("sender"), errors)
         errors += [
-            FieldError(field, Code.NOT_SHAREABLE, "belongs to one job; give it in the rows")
+            FieldError(field, FieldCode.NOT_SHAREABLE, "belongs to one job; give it in the rows")
             for field in sorted(OF_ONE_JOB & options.keys())
         ]
         shared = {
@@ -87,7 +87,7 @@ class BatchRows:
         self._asked_template = given
         template = Template.parse(given)
         errors += [
-            FieldError(field, Code.GIVEN_TWICE, "stands in the template too; leave one of the two out")
+            FieldError(field, FieldCode.GIVEN_TWICE, "stands in the template too; leave one of the two out")
             for field in template.fields
             if shared.get(field) is not None
         ]
@@ -144,11 +144,13 @@ class BatchRows:
         row = _options_of(given_row)
         errors: Errors = []
         if row.get("durability") is not None:
-            errors.append(FieldError("durability", Code.NOT_IN_BATCH, "is the same for a whole batch; give it there"))
+            errors.append(
+                FieldError("durability", FieldCode.NOT_IN_BATCH, "is the same for a whole batch; give it there")
+            )
         for field in () if self._fixed.keys().isdisjoint(row) else row.keys() & self._fixed.keys():
             if row[field] is not None and row[field] != self._fixed[field]:
                 errors.append(
-                    FieldError(field, Code.NOT_IN_BATCH, "is the same for a whole batch; make a batch for each")
+                    FieldError(field, FieldCode.NOT_IN_BATCH, "is the same for a whole batch; make a batch for each")
                 )
         timing = check_timing(row, errors, earliest=self._earliest, is_repeatable=may_have_passed)
         idem = check_key(row.get("idempotency_key"), errors)
@@ -195,7 +197,7 @@ def _options_of(row: object) -> Mapping[str, Any]:
     if isinstance(row, InvalidJob):
         raise row
     if not isinstance(row, Mapping):
-        raise InvalidJob([FieldError("row", Code.WRONG_TYPE, 'must be a mapping, such as {"to": "+12025550123"}')])
+        raise InvalidJob([FieldError("row", FieldCode.WRONG_TYPE, 'must be a mapping, such as {"to": "+12025550123"}')])
     options = _with_values(row)
     for name in () if _MAPS.isdisjoint(row) else _MAPS & options.keys():
         if isinstance(given := options[name], Mapping):

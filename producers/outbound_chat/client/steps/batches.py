@@ -28,7 +28,7 @@ from outbound_chat.client.steps.validation import UNREADABLE_KEY, Errors
 from outbound_chat.model.errors import BatchClosed, BatchKeyConflict, FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.jobs import BatchReceipt, BatchStart
 from outbound_chat.model.times import from_ms
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import KeyUse, NewJob, NotOpen, Opened, Other
 
@@ -171,7 +171,7 @@ class BatchWriter:
     def _refuse(self, row: object, errors: tuple[FieldError, ...]) -> NewJob | None:
         """Rejects the last row, or keeps it as doubtful; the job is for a key that may have been used."""
         found, repeated = self._found, None
-        if any(error.code == Code.INVALID_TIME for error in errors):
+        if any(error.code == FieldCode.INVALID_TIME for error in errors):
             if found is None:
                 self._passed = row
             else:
@@ -253,7 +253,7 @@ class BatchWriter:
             self._durability.remember(other.local_id)
             return
         message = f"belongs to job {self._keys.budget}.{other.local_id}, which asked for something else"
-        conflict = FieldError("idempotency_key", Code.IDEMPOTENCY_CONFLICT, message)
+        conflict = FieldError("idempotency_key", FieldCode.IDEMPOTENCY_CONFLICT, message)
         self._rejections.add(_row_of(chunk[other.index]), (conflict if other.local_id else UNREADABLE_KEY,))
 
     def close(self) -> Steps[BatchReceipt]:

@@ -4,7 +4,7 @@ from outbound_chat.client.steps.validation import Errors
 from outbound_chat.encryption import Seal
 from outbound_chat.model.errors import FieldError, SettingsError
 from outbound_chat.model.ids import split_id
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.store import Keys
 from outbound_chat_config import Sender, Settings
 
@@ -26,11 +26,11 @@ class Context:
         try:
             if name is None:
                 known = ", ".join(sorted(self.settings.senders))
-                errors.append(FieldError("sender", Code.REQUIRED, f"is required; name one of: {known}"))
+                errors.append(FieldError("sender", FieldCode.REQUIRED, f"is required; name one of: {known}"))
                 return "", None
             return str(name), self.settings.sender(str(name))
         except SettingsError as error:
-            errors.append(FieldError("sender", Code.UNKNOWN_SENDER, str(error)))
+            errors.append(FieldError("sender", FieldCode.UNKNOWN_SENDER, str(error)))
             return str(name), None
 
     def budget(self, name: str | None) -> str:

@@ -24,7 +24,7 @@ from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import DeadLetters
 from outbound_chat.model.times import from_ms
-from outbound_chat.request import OWN_OPTIONS, ChatRequest, Code
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, FieldCode
 from outbound_chat.request.codec import UnreadableRequest, read_stored, write_stored
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import DeadCursor, Replayed, StoredJob
@@ -37,14 +37,14 @@ def dead_letters(context: Context, options: Mapping[str, Any], limit: int, curso
     budget = context.budget(options.get("budget"))
     state = options.get("state")
     if state is not None and state not in STATES:
-        raise InvalidJob([FieldError("state", Code.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
+        raise InvalidJob([FieldError("state", FieldCode.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
     try:
         after = DeadCursor.parse(cursor) if cursor else None
     except ValueError:
         raise InvalidJob([INVALID_CURSOR]) from None
     if not 0 < limit <= scripts.MOST_JOBS:
         message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `cursor`"
-        raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, message)])
+        raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, message)])
     jobs: list[Job] = []
     while True:
         call = scripts.read_dead(
@@ -142,7 +142,10 @@ def _fitting(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
 
 def _request(seal: Seal, job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> ChatRequest:
     if unusable := sorted(changes.keys() & OWN_OPTIONS):
-        faults = [FieldError(name, Code.NOT_ALLOWED, "can't be changed by a replay; enqueue anew") for name in unusable]
+        faults = [
+            FieldError(name, FieldCode.NOT_ALLOWED, "can't be changed by a replay; enqueue a new job")
+            for name in unusable
+        ]
         raise InvalidJob(faults)
     if not stored.request or stored.lost:
         raise NotReplayable(job_id, "has no request any more")

@@ -11,7 +11,7 @@ from outbound_chat.model.errors import BatchClosed, FieldError, InvalidJob, Sett
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Batch
 from outbound_chat.model.operations import Hold
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 
 
@@ -33,7 +33,7 @@ class Target:
             message = (
                 f"name exactly one of budget, sender, instance, tenant and batch; given: {', '.join(given) or 'none'}"
             )
-            raise InvalidJob([FieldError("scope", Code.NOT_ALLOWED, message)])
+            raise InvalidJob([FieldError("scope", FieldCode.NOT_ALLOWED, message)])
 
 
 def hold(context: Context, target: Target, reason: str) -> Steps[None]:
@@ -41,7 +41,7 @@ def hold(context: Context, target: Target, reason: str) -> Steps[None]:
     errors: Errors = []
     check_label("reason", reason, LONGEST_REASON, errors)
     if not errors and not reason.strip():
-        errors.append(FieldError("reason", Code.REQUIRED, "is required: say why, for those who will wonder"))
+        errors.append(FieldError("reason", FieldCode.REQUIRED, "is required: say why, for those who will wonder"))
     if errors:
         raise InvalidJob(errors)
     for budget, scope in (*_scopes(context, target), *(yield from _before(context, target))):

@@ -12,7 +12,7 @@ from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Batch, Job, JobState
 from outbound_chat.model.operations import BatchPage, BudgetStatus, Events, JobPage, Lanes, LaneStatus
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import ListedBatches, Part
 from outbound_chat_config import DEFAULT_CHAT_DURATION
@@ -39,7 +39,7 @@ def budgets(context: Context) -> Steps[list[BudgetStatus]]:
 def lanes(context: Context, limit: int) -> Steps[Lanes]:
     """The lanes with the most waiting jobs."""
     if not 0 < limit <= scripts.MOST_LANES:
-        raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_LANES}")])
+        raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_LANES}")])
     found: list[LaneStatus] = []
     total = looked = 0
     for name in sorted(context.settings.budgets):
@@ -53,7 +53,7 @@ def lanes(context: Context, limit: int) -> Steps[Lanes]:
 def events(context: Context, budget: str | None, since: int) -> Steps[Events]:
     """What happened in a budget since a number."""
     if since < 0:
-        raise InvalidJob([FieldError("since", Code.OUT_OF_RANGE, "must be the number of an event, or 0")])
+        raise InvalidJob([FieldError("since", FieldCode.OUT_OF_RANGE, "must be the number of an event, or 0")])
     return (yield from ask(scripts.read_events(context.keys(context.budget(budget)), since=since, count=MOST_EVENTS)))
 
 
@@ -99,7 +99,7 @@ def _begin_batches(cursor: str | None, limit: int) -> tuple[Part, tuple[str, str
     if begun is None:
         errors.append(INVALID_CURSOR)
     if not 0 < limit <= scripts.MOST_BATCHES:
-        errors.append(FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_BATCHES}"))
+        errors.append(FieldError("limit", FieldCode.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_BATCHES}"))
     if errors or begun is None:
         raise InvalidJob(errors)
     after = (begun["score"], begun["before"]) if begun["score"] else None
@@ -143,10 +143,10 @@ def batch_jobs(context: Context, batch_id: str, state: str | None, cursor: str |
 def _check(state: str | None, cursor: str | None, limit: int) -> None:
     errors: Errors = []
     if state is not None and state not in list(JobState):
-        errors.append(FieldError("state", Code.NOT_ALLOWED, f"must be one of {', '.join(JobState)}"))
+        errors.append(FieldError("state", FieldCode.NOT_ALLOWED, f"must be one of {', '.join(JobState)}"))
     if cursor is not None and not (_ROWS_CURSOR.fullmatch(cursor) and int(cursor) < 10**9):
         errors.append(INVALID_CURSOR)
     if not 0 < limit <= scripts.MOST_JOBS:
-        errors.append(FieldError("limit", Code.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_JOBS}"))
+        errors.append(FieldError("limit", FieldCode.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_JOBS}"))
     if errors:
         raise InvalidJob(errors)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from outbound_chat.client.steps.validation import Errors, Timing
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.request.quiet_hours import next_open_ms
 from outbound_chat_config import Sender
 
@@ -40,12 +40,12 @@ def out_of_quiet_hours(
     opens_ms = next_open_ms(sender, priority, number, due_ms)
     if opens_ms is None:
         message = "has quiet hours that are never over in all time zones of this number at once; shorten them"
-        errors.append(FieldError("sender", Code.NOT_ALLOWED, message))
+        errors.append(FieldError("sender", FieldCode.NOT_ALLOWED, message))
         return timing
     if opens_ms == due_ms:
         return timing
     if timing.expires_ms and timing.expires_ms <= opens_ms:
         until = datetime.fromtimestamp(opens_ms / 1000, UTC)
         message = f"passes in the sender's quiet hours, which last until {until:%Y-%m-%d %H:%M} UTC; give a later time"
-        errors.append(FieldError("expires_at", Code.INVALID_TIME, message))
+        errors.append(FieldError("expires_at", FieldCode.INVALID_TIME, message))
     return replace(timing, opens_ms=opens_ms)

@@ -12,7 +12,7 @@ from outbound_chat.encryption import Seal
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.times import to_ms
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat_config import Durability, WebhookSettings, check_callback_url, check_name
 
 FARTHEST = timedelta(days=365)
@@ -27,10 +27,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]").search
 
 Errors = list[FieldError]
 
-INVALID_CURSOR = FieldError("cursor", Code.NOT_ALLOWED, "must be the cursor of a page, as it was given")
+INVALID_CURSOR = FieldError("cursor", FieldCode.NOT_ALLOWED, "must be the cursor of a page, as it was given")
 UNREADABLE_KEY = FieldError(
     "idempotency_key",
-    Code.IDEMPOTENCY_CONFLICT,
+    FieldCode.IDEMPOTENCY_CONFLICT,
     "was written over in Redis by another program, so nobody knows whether it was used; use another key",
 )
 
@@ -65,16 +65,18 @@ def check_timing(
     expires_at = _instant("expires_at", options.get("expires_at"), errors)
     passed = None
     if send_at and send_at > now + FARTHEST:
-        errors.append(FieldError("send_at", Code.INVALID_TIME, "is more than a year ahead; give an earlier time"))
+        errors.append(FieldError("send_at", FieldCode.INVALID_TIME, "is more than a year ahead; give an earlier time"))
     if send_at and send_at < (earliest or now - FARTHEST_BACK):
         message = "has passed; give a time ahead, or leave it out to send at once"
-        passed = FieldError("send_at", Code.INVALID_TIME, message)
+        passed = FieldError("send_at", FieldCode.INVALID_TIME, message)
     if expires_at and expires_at > now + 2 * FARTHEST:
-        errors.append(FieldError("expires_at", Code.INVALID_TIME, "is more than two years ahead; leave it out instead"))
+        errors.append(
+            FieldError("expires_at", FieldCode.INVALID_TIME, "is more than two years ahead; leave it out instead")
+        )
     if expires_at and send_at and expires_at <= send_at:
-        errors.append(FieldError("expires_at", Code.INVALID_TIME, "must lie ahead, and after send_at"))
+        errors.append(FieldError("expires_at", FieldCode.INVALID_TIME, "must lie ahead, and after send_at"))
     elif expires_at and expires_at <= now:
-        passed = FieldError("expires_at", Code.INVALID_TIME, "must lie ahead, and after send_at")
+        passed = FieldError("expires_at", FieldCode.INVALID_TIME, "must lie ahead, and after send_at")
     if passed and not is_repeatable:
         errors.append(passed)
     return Timing(
@@ -87,7 +89,7 @@ def _instant(field: str, value: object, errors: Errors) -> datetime | None:
         return None
     if not isinstance(value, datetime) or value.tzinfo is None:
         message = "must be a datetime with a time zone, such as datetime.now(UTC) + timedelta(hours=1)"
-        errors.append(FieldError(field, Code.INVALID_TIME, message))
+        errors.append(FieldError(field, FieldCode.INVALID_TIME, message))
         return None
     return value
 
@@ -100,7 +102,7 @@ def check_priority(value: object, default: Priority, errors: Errors) -> Priority
         return value
     if isinstance(value, str) and value.upper() in Priority.__members__:
         return Priority[value.upper()]
-    errors.append(FieldError("priority", Code.NOT_ALLOWED, 'must be "urgent", "normal" or "bulk"'))
+    errors.append(FieldError("priority", FieldCode.NOT_ALLOWED, 'must be "urgent", "normal" or "bulk"'))
     return default
 
 
@@ -111,20 +113,20 @@ def check_tenant(value: object, errors: Errors) -> str | None:
     try:
         return check_name(value if isinstance(value, str) else "")
     except ValueError as error:
-        errors.append(FieldError("tenant", Code.INVALID_NAME, str(error)))
+        errors.append(FieldError("tenant", FieldCode.INVALID_NAME, str(error)))
         return None
 
 
 def check_label(field: str, value: object, most: int, errors: Errors) -> None:
     """A name or reason that people read, of at most so many characters."""
     if not isinstance(value, str):
-        errors.append(FieldError(field, Code.WRONG_TYPE, "must be text"))
+        errors.append(FieldError(field, FieldCode.WRONG_TYPE, "must be text"))
     elif len(value) > most:
-        errors.append(FieldError(field, Code.TOO_LONG, f"must be at most {most} characters; shorten it"))
+        errors.append(FieldError(field, FieldCode.TOO_LONG, f"must be at most {most} characters; shorten it"))
     elif _SURROGATE(value):
-        errors.append(FieldError(field, Code.NOT_UNICODE, "must be valid Unicode; decode its source again"))
+        errors.append(FieldError(field, FieldCode.NOT_UNICODE, "must be valid Unicode; decode its source again"))
     elif _CONTROL(value):
-        errors.append(FieldError(field, Code.CONTROL_CHARACTER, "must have no control characters; remove them"))
+        errors.append(FieldError(field, FieldCode.CONTROL_CHARACTER, "must have no control characters; remove them"))
 
 
 def check_durability(value: object, errors: Errors) -> Durability | None:
@@ -132,7 +134,7 @@ def check_durability(value: object, errors: Errors) -> Durability | None:
     try:
         return None if value is None else Durability(str(value))
     except ValueError:
-        errors.append(FieldError("durability", Code.NOT_ALLOWED, 'must be "memory" or "fsync"'))
+        errors.append(FieldError("durability", FieldCode.NOT_ALLOWED, 'must be "memory" or "fsync"'))
         return None
 
 
@@ -140,7 +142,7 @@ def check_weight(value: object, errors: Errors) -> float | None:
     """How many turns a batch gets where others get one."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0.01 <= value <= 100):  # noqa: PLR2004
         return value
-    errors.append(FieldError("weight", Code.OUT_OF_RANGE, "must be a number from 0.01 to 100"))
+    errors.append(FieldError("weight", FieldCode.OUT_OF_RANGE, "must be a number from 0.01 to 100"))
     return None
 
 
@@ -148,7 +150,7 @@ def check_concurrency(value: object, errors: Errors) -> int | None:
     """How many calls of a batch may run at the same time."""
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
-    errors.append(FieldError("concurrency", Code.OUT_OF_RANGE, "must be a whole number of calls, 1 or more"))
+    errors.append(FieldError("concurrency", FieldCode.OUT_OF_RANGE, "must be a whole number of calls, 1 or more"))
     return None
 
 
@@ -161,7 +163,7 @@ def check_callback(value: object, settings: WebhookSettings, errors: Errors) -> 
             raise ValueError("must be text")  # noqa: TRY004,TRY301  # one way out for all that is wrong
         return check_callback_url(value, allow_private=settings.allow_private)
     except ValueError as error:
-        errors.append(FieldError("callback_url", Code.INVALID_URL, str(error)))
+        errors.append(FieldError("callback_url", FieldCode.INVALID_URL, str(error)))
         return ""
 
 
@@ -170,7 +172,9 @@ def check_key(value: object, errors: Errors) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_KEY:
-        errors.append(FieldError("idempotency_key", Code.TOO_LONG, f"must be text of 1 to {LONGEST_KEY} characters"))
+        errors.append(
+            FieldError("idempotency_key", FieldCode.TOO_LONG, f"must be text of 1 to {LONGEST_KEY} characters")
+        )
         return ""
     return _hash(value)[:24]
 

@@ -7,7 +7,7 @@ from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.operations import DeadWebhook, WebhookHost
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 
 _ID = re.compile(r"(?P<budget>[A-Za-z0-9_-]{1,32})\.(?P<name>[A-Z0-9]{1,40}(-[0-9]{1,12})?\.[a-z]{1,16})", re.ASCII)
@@ -25,7 +25,7 @@ def dead_webhooks(context: Context, budget: str | None, skip: int, limit: int) -
     """Webhooks of a budget that were given up."""
     if not 0 < limit <= scripts.MOST_JOBS or skip < 0:
         message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `skip`"
-        raise InvalidJob([FieldError("limit", Code.OUT_OF_RANGE, message)])
+        raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, message)])
     return (yield from ask(scripts.read_dead_webhooks(context.keys(context.budget(budget)), skip=skip, count=limit)))
 
 

@@ -1,4 +1,4 @@
-"""Who calls, and what they may do. Every route but the public ones takes its `View` from `require`.
+"""Who calls, and what they may do. Every route but the public ones takes its `ScopedClient` from `require`.
 
 API keys come in the header `Authorization: Bearer oc_…` and nowhere else (https://www.rfc-editor.org/rfc/rfc6750): what
 stands in an address ends up in logs and histories.
@@ -7,7 +7,8 @@ stands in an address ends up in logs and histories.
 import hmac
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -15,15 +16,15 @@ from fastapi import Depends, Request
 
 from outbound_chat.http.access.keyring import Keyring
 from outbound_chat.http.access.loopback import refuse_foreign_pages
-from outbound_chat.http.access.restrictions import Limits
-from outbound_chat.http.access.view import View
+from outbound_chat.http.access.restrictions import Restrictions
+from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import ANY_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
 from outbound_chat.model.errors import FieldError
-from outbound_chat.request import MOST_FINDINGS, Code as FieldCode
-from outbound_chat.store.scripts import Spent, StoredKey
+from outbound_chat.request import MOST_FINDINGS, FieldCode
+from outbound_chat.store.scripts import Spent
 from outbound_chat_config import is_number
 
 PUBLIC = ("/healthz", "/readyz", "/docs")
@@ -40,17 +41,15 @@ _ENDED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls."""
+class Principal:
+    """Who sent a request: an API key, or anybody on this machine while there is no key."""
 
     scopes: frozenset[Scope]
-    limits: Limits = field(default_factory=Limits)
-    check: Callable[[], Awaitable[None]] | None = None
-    """Raises when the key is good no more, or one is needed by now."""
+    restrictions: Restrictions
 
 
 COUNTERS = "metrics"
-"""Operation that is answered while Redis is away too: that is when it is wanted most of all."""
+"""The operation that works while Redis is unreachable too: it is needed most then."""
 
 
 def refuse_exposed_key(path: bytes, query: bytes) -> None:
@@ -60,27 +59,27 @@ def refuse_exposed_key(path: bytes, query: bytes) -> None:
         address = unquote_to_bytes(address)
         if ANY_TOKEN.search(address.decode("latin-1")):
             raise Problem(
-                Code.KEY_EXPOSED,
+                ProblemCode.KEY_EXPOSED,
                 "An API key stands in the address, which proxies and browsers write down: it is exposed now. Revoke "
                 "it (outbound-chat keys revoke ID), and send the next one in the header Authorization: Bearer.",
             )
 
 
-async def caller_of(request: Request) -> Caller:
-    """Who sent the request; a request of a key with a rate is counted."""
-    keyring = service_of(request).keyring
+async def authenticate(request: Request) -> Principal:
+    """Returns who sent the request, and counts it if the key has a rate."""
+    keyring, settings = service_of(request).keyring, service_of(request).settings
     token = _token_in(request)
     key_id = id_of(token) if token else None
     if token is None or key_id is None:
-        if await keyring.asks(while_away=request.scope["route"].operation_id == COUNTERS):
+        if await keyring.requires_key(while_away=request.scope["route"].operation_id == COUNTERS):
             raise _unauthorized("The API key is not known here.") if token else _missing_key()
         refuse_foreign_pages(request.headers)
         # A proxy on this machine may have its own use for the header Authorization.
-        return Caller(frozenset(Scope), check=_check_of_nobody(keyring))
-    digest = digest_of(token)
-    key = _good((await keyring.find(key_id)).stored, digest)
+        return Principal(frozenset(Scope), Restrictions(settings, partial(_refuse_if_key_required, keyring)))
+    check = partial(_valid_key, keyring, key_id, digest_of(token))
+    key = await check()
     _obey_rate(request, key.rate, await keyring.count(key))
-    return Caller(frozenset(key.scopes), Limits.of(key), _later_check(keyring, key_id, digest))
+    return Principal(frozenset(key.scopes), Restrictions.of(key, settings, check))
 
 
 def _token_in(request: Request) -> str | None:
@@ -94,9 +93,10 @@ def _token_in(request: Request) -> str | None:
     return token.strip(" ") if scheme.lower() == "bearer" else ""
 
 
-def _good(stored: StoredKey | None, digest: str) -> ApiKey:
+async def _valid_key(keyring: Keyring, key_id: str, digest: str) -> ApiKey:
     """The key, if the digest is its own, and it has not ended."""
-    # Compared also where there is none: how long it takes tells nothing.
+    stored = (await keyring.find(key_id)).stored
+    # Compared even if there is no such key, so that the time it takes reveals nothing.
     same = hmac.compare_digest(stored.digest if stored else _NO_DIGEST, digest)
     if stored is None or not same:
         raise _unauthorized("The API key is not known here.")
@@ -105,19 +105,9 @@ def _good(stored: StoredKey | None, digest: str) -> ApiKey:
     return stored.key
 
 
-def _later_check(keyring: Keyring, key_id: str, digest: str) -> Callable[[], Awaitable[None]]:
-    async def check() -> None:
-        _good((await keyring.find(key_id)).stored, digest)
-
-    return check
-
-
-def _check_of_nobody(keyring: Keyring) -> Callable[[], Awaitable[None]]:
-    async def check() -> None:
-        if await keyring.asked_lately():
-            raise _missing_key()
-
-    return check
+async def _refuse_if_key_required(keyring: Keyring) -> None:
+    if await keyring.required_key_lately():
+        raise _missing_key()
 
 
 def _missing_key() -> Problem:
@@ -127,7 +117,7 @@ def _missing_key() -> Problem:
 
 def _unauthorized(detail: str, *, fault: str | None = "invalid_token") -> Problem:
     challenge = f'{_REALM}, error="{fault}"' if fault else _REALM
-    return Problem(Code.UNAUTHORIZED, detail, headers={"WWW-Authenticate": challenge})
+    return Problem(ProblemCode.UNAUTHORIZED, detail, headers={"WWW-Authenticate": challenge})
 
 
 def _obey_rate(request: Request, rate: RateLimit | None, spent: Spent | None) -> None:
@@ -142,26 +132,25 @@ def _obey_rate(request: Request, rate: RateLimit | None, spent: Spent | None) ->
     request.scope[ANSWER_HEADERS] = ((b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode()))
     if spent.wait_ms:
         headers = {"Retry-After": str(max(1, _seconds(spent.wait_ms)))}
-        raise Problem(Code.RATE_LIMITED, f"The API key may make {rate} requests; wait.", headers=headers)
+        raise Problem(ProblemCode.RATE_LIMITED, f"The API key may make {rate} requests; wait.", headers=headers)
 
 
 def _seconds(ms: int) -> int:
     return -(-ms // 1000)
 
 
-def require(scope: Scope) -> Callable[..., Awaitable[View]]:
-    """A dependency that gives the caller's view, if it has the scope."""
+def require(scope: Scope) -> Callable[..., Awaitable[ScopedClient]]:
+    """A dependency that returns the client of whoever sent the request, if they have the scope."""
 
-    async def view(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> View:
-        if scope not in caller.scopes:
+    async def scoped(request: Request, principal: Annotated[Principal, Depends(authenticate)]) -> ScopedClient:
+        if scope not in principal.scopes:
             headers = {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'}
-            raise Problem(Code.FORBIDDEN, f'The API key has no scope "{scope}".', headers=headers)
+            raise Problem(ProblemCode.FORBIDDEN, f'The API key has no scope "{scope}".', headers=headers)
         _refuse_unknown_parameters(request)
-        service = service_of(request)
-        return View(service.client, service.settings, caller.limits, caller.check)
+        return ScopedClient(service_of(request).client, principal.restrictions)
 
-    view.scope = scope  # type: ignore[attr-defined]  # by which a test finds what each route asks for
-    return view
+    scoped.scope = scope  # type: ignore[attr-defined]  # by which a test finds what each route asks for
+    return scoped
 
 
 def _refuse_unknown_parameters(request: Request) -> None:
@@ -187,7 +176,7 @@ def _refuse_unknown_parameters(request: Request) -> None:
             # The framework would read it as Python does: `1_0` would be 10.
             errors.append(FieldError(name, FieldCode.WRONG_TYPE, f"must be a {'whole ' * whole}number"))
     if errors:
-        raise Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
+        raise Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
 
 
 def _types(schema: Mapping[str, Any]) -> set[str]:
@@ -195,6 +184,6 @@ def _types(schema: Mapping[str, Any]) -> set[str]:
     return {one.get("type", "") for one in schema.get("anyOf", (schema,))}
 
 
-CanEnqueue = Annotated[View, Depends(require(Scope.ENQUEUE))]
-CanRead = Annotated[View, Depends(require(Scope.READ))]
-CanOperate = Annotated[View, Depends(require(Scope.OPERATE))]
+CanEnqueue = Annotated[ScopedClient, Depends(require(Scope.ENQUEUE))]
+CanRead = Annotated[ScopedClient, Depends(require(Scope.READ))]
+CanOperate = Annotated[ScopedClient, Depends(require(Scope.OPERATE))]

@@ -15,7 +15,7 @@ from outbound_chat.store.scripts import FoundKey, Spent
 
 FRESH_SECONDS = 1.0
 STALE_SECONDS = 300.0
-"""While Redis is away nothing can be done with a key but to read this process's own counters; so long they are told."""
+"""Serve cached keys this long while Redis is unreachable: they only give access to local counters."""
 USED_SECONDS = 60.0
 """How exactly `last_used_at` is kept."""
 MOST_KNOWN = 10_000
@@ -30,7 +30,7 @@ class _Known:
 
 
 class Keyring:
-    """Of one process and one event loop."""
+    """Reads and remembers the API keys of one process, in one event loop."""
 
     def __init__(self, store: AsyncStore, *, local: bool) -> None:
         """`local`: only this machine reaches the service."""
@@ -41,15 +41,15 @@ class Keyring:
         self._noted: dict[str, float] = {}
 
     async def prepare(self) -> None:
-        """Looks whether there are keys, so that this is known should Redis be away when the first request comes."""
+        """Reads whether there are keys, so that this is known if Redis is unreachable when the first request comes."""
         with suppress(StoreError):
-            await self.asks()
+            await self.requires_key()
 
-    async def asks(self, *, while_away: bool = False) -> bool:
-        """Whether callers need a key: always where others reach the service, else once any key was made, for good.
+    async def requires_key(self, *, while_away: bool = False) -> bool:
+        """Whether callers need a key: always if other machines reach the service, else as soon as a key was made.
 
-        As long as there is none, Redis is asked each time: from the first key on nobody is served without one.
-        `while_away`: what was last known will do where Redis can't be reached.
+        While there is none, each call reads Redis: from the first key on nobody is served without one.
+        `while_away`: return what was last known if Redis is unreachable.
         """
         if not self._must_ask:
             try:
@@ -60,8 +60,8 @@ class Keyring:
                     raise
         return self._must_ask
 
-    async def asked_lately(self) -> bool:
-        """Whether callers need a key, as it was within the last second: for what goes on for long."""
+    async def required_key_lately(self) -> bool:
+        """Whether callers needed a key within the last second; for requests that take long."""
         return self._must_ask or (await self.find(_NOBODY)).any
 
     async def find(self, key_id: str) -> FoundKey:
@@ -88,7 +88,7 @@ class Keyring:
         return found
 
     async def count(self, key: ApiKey) -> Spent | None:
-        """Counts a request of a key with a rate; None: it has none. Notes that the key was used."""
+        """Counts a request of a key with a rate, and notes that the key was used. Returns None if it has no rate."""
         now = time.monotonic()
         if key.rate is None and now - self._noted.get(key.id, -USED_SECONDS) < USED_SECONDS:
             return None

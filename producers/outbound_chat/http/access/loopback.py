@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 
 _OWN_SITE = frozenset({"same-origin", "none"})
@@ -47,4 +47,6 @@ def _host_of(given: str) -> str:
 
 
 def _refused(reason: str) -> Problem:
-    return Problem(Code.FORBIDDEN, f"{reason}; `outbound-chat keys create` makes a key that is served from anywhere.")
+    return Problem(
+        ProblemCode.FORBIDDEN, f"{reason}; `outbound-chat keys create` makes a key that is served from anywhere."
+    )

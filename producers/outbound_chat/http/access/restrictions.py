@@ -1,28 +1,34 @@
 """What an API key may see and name: a tenant, senders, both, or everything. `docs/http.md` has the table of routes."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import ApiKey
+from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Batch, Job
+from outbound_chat.request import FieldCode
+from outbound_chat_config import Sender, Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Of one caller. What is refused is refused before it is known whether it exists."""
+class Restrictions:
+    """What an API key may see. They are checked before existence, so that a refusal reveals nothing."""
 
+    settings: Settings
+    check: Callable[[], Awaitable[object]]
+    """Raises when the key is no longer valid, or when a key is required by now; what takes long calls it again."""
     tenant: str | None = None
     """The only tenant whose jobs it may see and enqueue; None: all."""
     senders: frozenset[str] | None = None
     """The only senders it may use; None: all."""
 
     @classmethod
-    def of(cls, key: ApiKey) -> Self:
-        """Those of an API key."""
-        return cls(key.tenant, None if key.senders is None else frozenset(key.senders))
+    def of(cls, key: ApiKey, settings: Settings, check: Callable[[], Awaitable[object]]) -> Self:
+        """The restrictions of an API key."""
+        return cls(settings, check, key.tenant, None if key.senders is None else frozenset(key.senders))
 
     @property
     def any(self) -> bool:
@@ -47,16 +53,36 @@ class Limits:
         return scope == "sender" and self.tenant is None and self.has_sender(name)
 
     def own(self, options: Mapping[str, Any], sender: object) -> Any:
-        """The options with the caller's tenant; refused where they name another, or a sender that it may not use."""
+        """The options with the key's tenant; refused where they name another, or a sender that it may not use."""
         if not self.has_sender(sender):
-            raise Problem(Code.FORBIDDEN, "The API key may not use this sender.")
+            raise Problem(ProblemCode.FORBIDDEN, "The API key may not use this sender.")
         if self.tenant is None:
             return options
         if options.get("tenant") is not None and options["tenant"] != self.tenant:
-            raise Problem(Code.FORBIDDEN, "The API key belongs to another tenant.")
+            raise Problem(ProblemCode.FORBIDDEN, "The API key belongs to another tenant.")
         return {**options, "tenant": self.tenant}
 
-    def need_none(self) -> None:
-        """Refuses a caller with limits."""
+    def own_filter(self, chosen: Mapping[str, Any]) -> Any:
+        """The same for the filter of a list, which may leave the sender out."""
+        sender = chosen.get("sender")
+        return self.own(chosen, next(iter(self.known_senders()), None) if sender is None else sender)
+
+    def require_none(self) -> None:
+        """Refuses a key with restrictions."""
         if self.any:
-            raise Problem(Code.FORBIDDEN, "This needs an API key that is not limited to a tenant or to senders.")
+            raise Problem(ProblemCode.FORBIDDEN, "This needs an API key that is not limited to a tenant or to senders.")
+
+    def known_senders(self) -> dict[str, Sender]:
+        """The senders in the settings that it may use."""
+        known = self.settings.senders
+        return {name: known[name] for name in sorted(known) if self.has_sender(name)}
+
+    def budget(self, name: str | None) -> str:
+        """The budget of that name, or the only one there is."""
+        known = self.settings.budgets
+        if name is None and len(known) > 1:
+            message = f"is required, since there are several; name one of: {', '.join(sorted(known))}"
+            raise InvalidJob([FieldError("budget", FieldCode.REQUIRED, message)])
+        if name is not None and name not in known:
+            raise Problem(ProblemCode.UNKNOWN_BUDGET, f"Known budgets: {', '.join(sorted(known))}.")
+        return name or next(iter(known))

@@ -3,64 +3,34 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from outbound_chat.client import BATCH_OPTIONS
 from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, CanRead
-from outbound_chat.http.access.view import View
-from outbound_chat.http.routes.jobs import Wait
+from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of, unless_over, while_there
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, key_in_header, media_type
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.fields import read_fields
+from outbound_chat.http.wire.parameters import LONGEST_NAME, BatchId, Budget, Cursor, Filter, StreamedOptions, Wait
 from outbound_chat.http.wire.problems import Problem, problem_of
 from outbound_chat.http.wire.request_schemas import BATCH_BODY, REASON_BODY
 from outbound_chat.http.wire.response_models import BatchModel, BatchPageModel, JobPageModel, ReceiptModel
-from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
+from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.row_streams import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody
 from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import FieldError, InvalidJob, OutboundChatError
 from outbound_chat.model.jobs import BatchReceipt, JobState, Rejection
 from outbound_chat.model.json import to_plain_json
-from outbound_chat.request import ChatRequest, Code as FieldCode
+from outbound_chat.request import ChatRequest, FieldCode
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import UnusableFile, converted
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
-LONGEST_NAME = 200
 OF_ROWS = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
 """Belong into the rows; the client says so."""
-BatchId = Annotated[str, Path(description="Id of a batch.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
-
-
-class StreamedOptions:
-    """Options of a batch whose rows are the body; those of a JSON body are in it."""
-
-    def __init__(
-        self,
-        *,
-        sender: Annotated[str | None, Query(description="Sender in the settings.")] = None,
-        name: Annotated[str | None, Query(max_length=LONGEST_NAME, description="What to call the batch.")] = None,
-        text: Annotated[str | None, Query(description="The message of rows that bring none.")] = None,
-        template: Annotated[
-            str | None, Query(description="The message with {column} or {column|default} in it, filled in by each row.")
-        ] = None,
-        priority: Annotated[str | None, Query(description="urgent, normal or bulk (the default).")] = None,
-        tenant: Annotated[str | None, Query(description="Tenant whose turn it takes.")] = None,
-        weight: Annotated[float | None, Query(description="Turns it gets where other batches get one.")] = None,
-        concurrency: Annotated[int | None, Query(description="Calls of it that may run at the same time.")] = None,
-        durability: Annotated[str | None, Query(description="memory or fsync.")] = None,
-        callback_url: Annotated[
-            str | None, Query(description="Told of the ends. Proxies log it: one with a secret belongs into a column.")
-        ] = None,
-    ) -> None:
-        given: dict[str, Any] = {"sender": sender, "name": name, "text": text, "priority": priority, "tenant": tenant}
-        given |= {"weight": weight, "concurrency": concurrency, "durability": durability}
-        given["template"] = template
-        given["callback_url"] = callback_url
-        self.given = {option: value for option, value in given.items() if value is not None}
 
 
 @router.post(
@@ -68,11 +38,11 @@ class StreamedOptions:
     operation_id="enqueueBatch",
     summary="Enqueue many messages as one batch",
     status_code=201,
-    responses=documented(ReceiptModel, 409, *OF_BODIES, status=201, _200="The batch that an earlier request made."),
+    responses=responses(ReceiptModel, 409, *OF_BODIES, status=201, _200="The batch that an earlier request made."),
     openapi_extra=BATCH_BODY,
 )
 async def enqueue(
-    request: Request, view: CanEnqueue, streamed: Annotated[StreamedOptions, Depends(StreamedOptions)]
+    request: Request, scoped: CanEnqueue, streamed: Annotated[StreamedOptions, Depends(StreamedOptions)]
 ) -> Response:
     """Takes rows as JSON, or of any number as CSV or NDJSON; rows that are refused do not stop the others.
 
@@ -84,10 +54,10 @@ async def enqueue(
     key = key_in_header(request)
     try:
         if kind == JSON_TYPE:
-            receipt = await _take_json(request, view, streamed.given, key, rejections)
+            receipt = await _take_json(request, scoped, streamed.given, key, rejections)
         else:
             body = RowsBody(request, kind, _template(streamed.given))
-            receipt = await _take_stream(view, body, streamed.given, key, rejections)
+            receipt = await _take_stream(scoped, body, streamed.given, key, rejections)
     except BaseException:
         rejections.close()
         raise
@@ -99,7 +69,7 @@ async def enqueue(
 
 
 async def _take_json(
-    request: Request, view: View, streamed: dict[str, Any], key: str | None, rejections: Rejections
+    request: Request, scoped: ScopedClient, streamed: dict[str, Any], key: str | None, rejections: Rejections
 ) -> BatchReceipt:
     body = await json_object(request)
     if streamed:
@@ -113,21 +83,21 @@ async def _take_json(
     named = template.names if template else frozenset()
 
     given = (converted(row, named) if isinstance(row, dict) else row for row in rows)
-    return await view.enqueue_batch(
+    return await scoped.batches.enqueue(
         Turns(request).each(given), _checked(body, key), lambda rejection: rejections.add(rejection, None)
     )
 
 
 async def _take_stream(
-    view: View, body: RowsBody, options: dict[str, Any], key: str | None, rejections: Rejections
+    scoped: ScopedClient, body: RowsBody, options: dict[str, Any], key: str | None, rejections: Rejections
 ) -> BatchReceipt:
     def reject(rejection: Rejection) -> None:
         rejections.add(rejection, body.line_of(rejection.row))
 
     try:
-        return await view.enqueue_batch(body.rows(), _checked(options, key), reject)
+        return await scoped.batches.enqueue(body.rows(), _checked(options, key), reject)
     except UnusableFile as error:
-        raise _interrupted(Problem(Code.UNUSABLE_FILE, str(error)), error) from error
+        raise _interrupted(Problem(ProblemCode.UNUSABLE_FILE, str(error)), error) from error
     except InvalidJob:
         raise
     except (Problem, OutboundChatError) as error:
@@ -170,91 +140,91 @@ async def _told(receipt: BatchReceipt, rejections: Rejections) -> AsyncIterator[
     "",
     operation_id="readBatches",
     summary="List batches",
-    responses=documented(BatchPageModel, 404),
+    responses=responses(BatchPageModel, 404),
 )
 async def page(
     request: Request,
-    view: CanRead,
+    scoped: CanRead,
     *,
-    budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
-    sender: Annotated[str | None, Query()] = None,
-    tenant: Annotated[str | None, Query()] = None,
+    budget: Budget = None,
+    sender: Filter = None,
+    tenant: Filter = None,
     only_open: Annotated[bool, Query(alias="open", description="Only those that are not final.")] = False,
-    cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> Response:
     """Those that are not final, the newest first; then those that ended, the last first. A page may have few batches,
     even none: go on until `cursor` is null.
     """
     chosen = {"budget": budget, "sender": sender, "tenant": tenant, "open": only_open}
-    return answered(await while_there(request, view.batches(chosen, cursor, limit)))
+    return json_response(await while_there(request, scoped.batches.page(chosen, cursor, limit)))
 
 
 @router.get(
     "/{batch_id}",
     operation_id="readBatch",
     summary="Read a batch, or wait for its end",
-    responses=documented(BatchModel, 404),
+    responses=responses(BatchModel, 404),
 )
-async def status(request: Request, view: CanRead, batch_id: BatchId, wait: Wait = 0.0) -> Response:
+async def status(request: Request, scoped: CanRead, batch_id: BatchId, wait: Wait = 0.0) -> Response:
     """Live counts, rate and expected end; with `wait` as soon as it is final, or when the time is over."""
     if not wait:
-        return answered(await view.batch(batch_id))
-    batch = await unless_over(request, view.wait_batch(batch_id, wait))
-    return answered(batch or await view.batch(batch_id))
+        return json_response(await scoped.batches.status(batch_id))
+    batch = await unless_over(request, scoped.batches.wait(batch_id, wait))
+    return json_response(batch or await scoped.batches.status(batch_id))
 
 
 @router.get(
     "/{batch_id}/jobs",
     operation_id="readBatchJobs",
     summary="Read the jobs of a batch in pages",
-    responses=documented(JobPageModel, 404),
+    responses=responses(JobPageModel, 404),
 )
 async def jobs(
     request: Request,
-    view: CanRead,
+    scoped: CanRead,
     batch_id: BatchId,
     *,
     state: Annotated[JobState | None, Query(description="Only jobs of this state.")] = None,
-    cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """In the order of its rows. A page may have few jobs, even none: go on until `cursor` is null."""
-    return answered(await while_there(request, view.batch_jobs(batch_id, state, cursor, limit)))
+    return json_response(await while_there(request, scoped.batches.jobs(batch_id, state, cursor, limit)))
 
 
 @router.post(
     "/{batch_id}/hold",
     operation_id="holdBatch",
     summary="Stop a batch until it is released",
-    responses=documented(BatchModel, 404, 409, *OF_BODIES),
+    responses=responses(BatchModel, 404, 409, *OF_BODIES),
     openapi_extra=REASON_BODY,
 )
-async def hold(request: Request, view: CanOperate, batch_id: BatchId) -> Response:
+async def hold(request: Request, scoped: CanOperate, batch_id: BatchId) -> Response:
     """Within a second no further call is made for it. Its jobs keep their places, and expire as ever."""
     reason = read_fields(await json_object(request), {"reason": str}, required=("reason",))["reason"]
-    await view.hold({"batch": batch_id}, reason)
-    return answered(await view.batch(batch_id))
+    await scoped.holds.hold({"batch": batch_id}, reason)
+    return json_response(await scoped.batches.status(batch_id))
 
 
 @router.post(
     "/{batch_id}/release",
     operation_id="releaseBatch",
     summary="Let a batch go on",
-    responses=documented(BatchModel, 404),
+    responses=responses(BatchModel, 404),
 )
-async def release(view: CanOperate, batch_id: BatchId) -> Response:
+async def release(scoped: CanOperate, batch_id: BatchId) -> Response:
     """Ends a person's hold of it; where there is none, nothing changes."""
-    await view.release({"batch": batch_id})
-    return answered(await view.batch(batch_id))
+    await scoped.holds.release({"batch": batch_id})
+    return json_response(await scoped.batches.status(batch_id))
 
 
 @router.post(
     "/{batch_id}/cancel",
     operation_id="cancelBatch",
     summary="Cancel a batch",
-    responses=documented(BatchModel, 404),
+    responses=responses(BatchModel, 404),
 )
-async def cancel(view: CanOperate, batch_id: BatchId) -> Response:
+async def cancel(scoped: CanOperate, batch_id: BatchId) -> Response:
     """Stops all of its jobs that were not sent yet, for good."""
-    return answered(await view.cancel_batch(batch_id))
+    return json_response(await scoped.batches.cancel(batch_id))

@@ -16,9 +16,9 @@ from outbound_chat.http.wire.operator_models import (
     SendersModel,
 )
 from outbound_chat.http.wire.request_schemas import HOLD_BODY
-from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
+from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 
 router = APIRouter(prefix="/v1", tags=["operators"])
 
@@ -30,31 +30,32 @@ SCOPES = ("budget", "sender", "instance", "tenant", "batch")
     "/budgets",
     operation_id="readBudgets",
     summary="Say how all budgets are doing",
-    responses=documented(BudgetsModel),
+    responses=responses(BudgetsModel),
 )
-async def budgets(view: CanRead) -> Response:
+async def budgets(scoped: CanRead) -> Response:
     """Pace, jobs, workers and holds of each."""
-    return answered({"budgets": await view.budgets()})
+    return json_response({"budgets": await scoped.budgets.status()})
 
 
 @router.get(
     "/senders",
     operation_id="readSenders",
     summary="List the senders that may be named",
-    responses=documented(SendersModel),
+    responses=responses(SendersModel),
 )
-async def senders(view: CanRead) -> Response:
+async def senders(scoped: CanRead) -> Response:
     """Names, channels and budgets, as this service's settings have them."""
     found = [
-        {"name": name, "channel": sender.channel, "budget": sender.budget} for name, sender in view.senders().items()
+        {"name": name, "channel": sender.channel, "budget": sender.budget}
+        for name, sender in scoped.budgets.senders().items()
     ]
-    return answered({"senders": found})
+    return json_response({"senders": found})
 
 
-@router.get("/holds", operation_id="readHolds", summary="List what is stopped", responses=documented(HoldsModel))
-async def holds(request: Request, view: CanRead) -> Response:
+@router.get("/holds", operation_id="readHolds", summary="List what is stopped", responses=responses(HoldsModel))
+async def holds(request: Request, scoped: CanRead) -> Response:
     """Stopped by a person or by the system, in all budgets."""
-    return answered({"holds": await while_there(request, view.holds())})
+    return json_response({"holds": await while_there(request, scoped.holds.all())})
 
 
 @router.post(
@@ -62,28 +63,28 @@ async def holds(request: Request, view: CanRead) -> Response:
     operation_id="hold",
     summary="Stop a budget, sender, instance, tenant or batch",
     status_code=201,
-    responses=documented(HoldsModel, 404, 409, *OF_BODIES, status=201),
+    responses=responses(HoldsModel, 404, 409, *OF_BODIES, status=201),
     openapi_extra=HOLD_BODY,
 )
-async def hold(request: Request, view: CanOperate) -> Response:
+async def hold(request: Request, scoped: CanOperate) -> Response:
     """Within a second no further call is made for its jobs, until it is released. Twice: the new reason stands."""
     given = read_fields(
         await json_object(request), {"scope": str, "name": str, "reason": str}, required=("scope", "name", "reason")
     )
     if given["scope"] not in SCOPES:
-        raise InvalidJob([FieldError("scope", Code.NOT_ALLOWED, f"must be one of {', '.join(SCOPES)}")])
-    await view.hold({given["scope"]: given["name"]}, given["reason"])
-    return answered({"holds": await view.holds_of(given["scope"], given["name"])}, 201)
+        raise InvalidJob([FieldError("scope", FieldCode.NOT_ALLOWED, f"must be one of {', '.join(SCOPES)}")])
+    await scoped.holds.hold({given["scope"]: given["name"]}, given["reason"])
+    return json_response({"holds": await scoped.holds.of(given["scope"], given["name"])}, 201)
 
 
 @router.delete(
     "/holds",
     operation_id="release",
     summary="Let it go on",
-    responses=documented(ReleasedModel, 404),
+    responses=responses(ReleasedModel, 404),
 )
 async def release(
-    view: CanOperate, scope: Scope, name: Annotated[str, Query(description="Which one; of a batch its id.")]
+    scoped: CanOperate, scope: Scope, name: Annotated[str, Query(description="Which one; of a batch its id.")]
 ) -> Response:
     """Ends a person's hold. A hold of the system on the same scope is probed at once."""
-    return answered({"released": await view.release({scope: name})})
+    return json_response({"released": await scoped.holds.release({scope: name})})

@@ -7,20 +7,20 @@ from starlette.responses import Response
 
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.http.access.authentication import CanOperate, CanRead
-from outbound_chat.http.access.view import View
-from outbound_chat.http.routes.jobs import JobId
+from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
 from outbound_chat.http.wire.operator_models import ReplaysModel
+from outbound_chat.http.wire.parameters import Cursor, Filter, JobId
 from outbound_chat.http.wire.problems import problem_of
 from outbound_chat.http.wire.request_schemas import REPLAY_BODY, REPLAYS_BODY
 from outbound_chat.http.wire.response_models import JobModel, JobPageModel
-from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
+from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import FieldError, InvalidJob, MissingKey, NewerVersion, NotReplayable, Unprotected
 from outbound_chat.model.jobs import Job
-from outbound_chat.request import ChatRequest, Code
+from outbound_chat.request import ChatRequest, FieldCode
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])
 
@@ -29,18 +29,17 @@ _OF_ONE_JOB = (InvalidJob, MissingKey, NewerVersion, NotReplayable, Unprotected)
 """What is wrong with one job, and says nothing of the others."""
 _FILTER: dict[str, type] = dict.fromkeys(("budget", "state", "code", "sender", "tenant", "batch"), str)
 _KNOWN: dict[str, type] = {**_FILTER, "cursor": str, "limit": int, "force": bool}
-Filter = Annotated[str | None, Query()]
 
 
 @router.get(
     "/dead-letters",
     operation_id="readDeadLetters",
     summary="Read failed and uncertain jobs",
-    responses=documented(JobPageModel, 404),
+    responses=responses(JobPageModel, 404),
 )
 async def dead_letters(
     request: Request,
-    view: CanRead,
+    scoped: CanRead,
     *,
     budget: Filter = None,
     state: Literal["failed", "uncertain"] | None = None,
@@ -48,39 +47,39 @@ async def dead_letters(
     sender: Filter = None,
     tenant: Filter = None,
     batch: Filter = None,
-    cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
+    cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:
     """The newest first, those that were replayed left out. A page may have a few more than `limit`."""
     chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant, "batch": batch}
-    return answered(await while_there(request, view.dead_letters(chosen, limit=limit, cursor=cursor)))
+    return json_response(await while_there(request, scoped.dead_letters.page(chosen, limit=limit, cursor=cursor)))
 
 
 @router.post(
     "/dead-letters/replay",
     operation_id="replayDeadLetters",
     summary="Send a page of failed and uncertain jobs once more",
-    responses=documented(ReplaysModel, 404, *OF_BODIES),
+    responses=responses(ReplaysModel, 404, *OF_BODIES),
     openapi_extra=REPLAYS_BODY,
 )
-async def replay_many(request: Request, view: CanOperate) -> Response:
+async def replay_many(request: Request, scoped: CanOperate) -> Response:
     """Replays those that fit, up to `limit`; one that can't be does not stop the others. Go on with `cursor`."""
     chosen = read_fields(await json_object(request), _KNOWN)
     limit, cursor = chosen.pop("limit", 100), chosen.pop("cursor", None)
     force = chosen.pop("force", False)
-    page = await while_there(request, view.dead_letters(chosen, limit=limit, cursor=cursor))
+    page = await while_there(request, scoped.dead_letters.page(chosen, limit=limit, cursor=cursor))
     turns = Turns(request)
     jobs: list[Job] = []
     refused: list[dict[str, str]] = []
     for job in page.jobs:
         await turns.rest()
         try:
-            jobs.append(await view.replay(job.id, force=force, changes={}))
+            jobs.append(await scoped.jobs.replay(job.id, force=force, changes={}))
         except _OF_ONE_JOB as error:
             problem = problem_of(error)
             detail = str(error) if isinstance(error, InvalidJob) else problem.detail
             refused.append({"id": job.id, "code": problem.code, "detail": detail})
-    return answered({"jobs": jobs, "refused": refused, "cursor": page.cursor})
+    return json_response({"jobs": jobs, "refused": refused, "cursor": page.cursor})
 
 
 @router.post(
@@ -89,19 +88,19 @@ async def replay_many(request: Request, view: CanOperate) -> Response:
     summary="Send a failed or uncertain job once more",
     tags=["jobs"],
     status_code=201,
-    responses=documented(JobModel, 404, 409, *OF_BODIES, status=201),
+    responses=responses(JobModel, 404, 409, *OF_BODIES, status=201),
     openapi_extra=REPLAY_BODY,
 )
-async def replay(request: Request, view: CanOperate, job_id: JobId) -> Response:
+async def replay(request: Request, scoped: CanOperate, job_id: JobId) -> Response:
     """Answers the new job, which points to the old one. Twice gives the same new job."""
-    job = await _replayed(view, job_id, await json_object(request, may_be_empty=True))
-    return answered(job, 201, Location=f"/v1/jobs/{job.id}")
+    job = await _replayed(scoped, job_id, await json_object(request, may_be_empty=True))
+    return json_response(job, 201, Location=f"/v1/jobs/{job.id}")
 
 
-async def _replayed(view: View, job_id: str, body: dict[str, Any]) -> Job:
+async def _replayed(scoped: ScopedClient, job_id: str, body: dict[str, Any]) -> Job:
     force = body.pop("force", False)
     if not isinstance(force, bool):
-        raise InvalidJob([FieldError("force", Code.WRONG_TYPE, "must be true or false")])
+        raise InvalidJob([FieldError("force", FieldCode.WRONG_TYPE, "must be true or false")])
     if unknown := body.keys() - ROW_OPTIONS:
         ChatRequest.from_short(dict.fromkeys(sorted(unknown), ""))
-    return await view.replay(job_id, force=force, changes=body)
+    return await scoped.jobs.replay(job_id, force=force, changes=body)

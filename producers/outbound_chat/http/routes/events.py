@@ -8,15 +8,16 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from outbound_chat.http.access.authentication import CanRead
-from outbound_chat.http.access.view import View
+from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of
 from outbound_chat.http.wire.operator_models import EventModel
+from outbound_chat.http.wire.parameters import Budget
 from outbound_chat.http.wire.problems import Problem
-from outbound_chat.http.wire.responses import documented
+from outbound_chat.http.wire.responses import responses
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
 from outbound_chat.model.json import to_plain_json
 from outbound_chat.model.operations import Events
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 from outbound_chat_config import whole_number
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
@@ -33,7 +34,7 @@ TYPE = "text/event-stream"
     operation_id="followEvents",
     summary="Follow what happens in a budget",
     responses={
-        **documented(EventModel),
+        **responses(EventModel),
         200: {
             "description": "Events, each with its number as `id`.",
             "content": {TYPE: {"schema": {"type": "string"}}},
@@ -42,15 +43,15 @@ TYPE = "text/event-stream"
 )
 async def events(
     request: Request,
-    view: CanRead,
-    budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
+    scoped: CanRead,
+    budget: Budget = None,
     since: Annotated[int, Query(ge=0, le=FARTHEST, description="Number of the last event known; 0: all kept.")] = 0,
     last_event_id: Annotated[str | None, Header(description="The same; a browser sends it when it comes back.")] = None,
 ) -> Response:
     """Goes on until the reader leaves. A `missed` event says how many were trimmed before they were read."""
     number = _number(last_event_id, since)
-    first = await view.events(budget, number, wait=0.0)
-    stream = _stream(view, budget, first, service_of(request).stopping)
+    first = await scoped.events.read(budget, number, wait=0.0)
+    stream = _stream(scoped, budget, first, service_of(request).stopping)
     return StreamingResponse(stream, media_type=TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
@@ -59,17 +60,19 @@ def _number(last_event_id: str | None, since: int) -> int:
         return since
     number = whole_number(last_event_id)
     if number is None or number > FARTHEST:
-        raise InvalidJob([FieldError("Last-Event-ID", Code.NOT_ALLOWED, "must be the number of an event")])
+        raise InvalidJob([FieldError("Last-Event-ID", FieldCode.NOT_ALLOWED, "must be the number of an event")])
     return number
 
 
-async def _stream(view: View, budget: str | None, found: Events, stopping: asyncio.Event) -> AsyncIterator[bytes]:
+async def _stream(
+    scoped: ScopedClient, budget: str | None, found: Events, stopping: asyncio.Event
+) -> AsyncIterator[bytes]:
     yield b"retry: %d\n\n" % RETRY_MS
     ending = asyncio.ensure_future(stopping.wait())
     try:
         while True:
             yield b"".join(_written(found))
-            following = asyncio.ensure_future(view.events(budget, found.next, wait=BEAT_SECONDS))
+            following = asyncio.ensure_future(scoped.events.read(budget, found.next, wait=BEAT_SECONDS))
             try:
                 await asyncio.wait({following, ending}, return_when=asyncio.FIRST_COMPLETED)
                 if ending.done():

@@ -2,27 +2,24 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, CanRead
 from outbound_chat.http.service import service_of, unless_over
 from outbound_chat.http.wire.bodies import json_object, key_in_header
+from outbound_chat.http.wire.parameters import JobId, Wait
 from outbound_chat.http.wire.request_schemas import JOB_BODY
 from outbound_chat.http.wire.response_models import JobModel, JobsModel, WhyModel
-from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
+from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request import OWN_OPTIONS, Code
+from outbound_chat.request import OWN_OPTIONS, FieldCode
 from outbound_chat.rows import TIMES, parse_time
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 MOST_IDS = 500
-LONGEST_WAIT = 60.0
-
-JobId = Annotated[str, Path(description="Id of a job.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
-Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the end.")]
 
 
 @router.post(
@@ -30,10 +27,10 @@ Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wai
     operation_id="enqueueJob",
     summary="Enqueue one message",
     status_code=201,
-    responses=documented(JobModel, 409, *OF_BODIES, status=201, _200="The job that an earlier request made."),
+    responses=responses(JobModel, 409, *OF_BODIES, status=201, _200="The job that an earlier request made."),
     openapi_extra=JOB_BODY,
 )
-async def enqueue(request: Request, view: CanEnqueue) -> Response:
+async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
     """Takes one job, in the short form or as a raw StartOutboundChatContact request, and answers it.
 
     With an idempotency key the same request may be repeated: it gives the same job, and the customer is texted once.
@@ -42,64 +39,64 @@ async def enqueue(request: Request, view: CanEnqueue) -> Response:
     options = _options(body, key_in_header(request))
     metrics = service_of(request).metrics
     try:
-        job = await (view.enqueue_request(options) if _is_raw(body) else view.enqueue(options))
+        job = await (scoped.jobs.enqueue_request(options) if _is_raw(body) else scoped.jobs.enqueue(options))
     except InvalidJob:
         metrics.took(0, rejected=1)
         raise
     metrics.took(0 if job.repeated else 1)
-    return answered(job, 200 if job.repeated else 201, Location=f"/v1/jobs/{job.id}")
+    return json_response(job, 200 if job.repeated else 201, Location=f"/v1/jobs/{job.id}")
 
 
 @router.get(
     "",
     operation_id="readJobs",
     summary="Read many jobs",
-    responses=documented(JobsModel),
+    responses=responses(JobsModel),
 )
 async def statuses(
-    view: CanRead, ids: Annotated[str, Query(description=f"Ids with commas between, up to {MOST_IDS}.")]
+    scoped: CanRead, ids: Annotated[str, Query(description=f"Ids with commas between, up to {MOST_IDS}.")]
 ) -> Response:
     """Reads many jobs at once; null stands for an id that no job has."""
     wanted = [id_ for id_ in ids.split(",") if id_]
     if len(wanted) > MOST_IDS:
-        raise InvalidJob([FieldError("ids", Code.OUT_OF_RANGE, f"has more than {MOST_IDS} ids; ask in turns")])
-    return answered({"jobs": await view.statuses(wanted)})
+        raise InvalidJob([FieldError("ids", FieldCode.OUT_OF_RANGE, f"has more than {MOST_IDS} ids; ask in turns")])
+    return json_response({"jobs": await scoped.jobs.statuses(wanted)})
 
 
 @router.get(
     "/{job_id}",
     operation_id="readJob",
     summary="Read a job, or wait for its end",
-    responses=documented(JobModel, 404),
+    responses=responses(JobModel, 404),
 )
-async def status(request: Request, view: CanRead, job_id: JobId, wait: Wait = 0.0) -> Response:
+async def status(request: Request, scoped: CanRead, job_id: JobId, wait: Wait = 0.0) -> Response:
     """Answers the job as it stands; with `wait` as soon as it is final, or when the time is over."""
     if not wait:
-        return answered(await view.status(job_id))
-    job = await unless_over(request, view.wait(job_id, wait))
-    return answered(job or await view.status(job_id))
+        return json_response(await scoped.jobs.status(job_id))
+    job = await unless_over(request, scoped.jobs.wait(job_id, wait))
+    return json_response(job or await scoped.jobs.status(job_id))
 
 
 @router.post(
     "/{job_id}/cancel",
     operation_id="cancelJob",
     summary="Cancel a job",
-    responses=documented(JobModel, 404),
+    responses=responses(JobModel, 404),
 )
-async def cancel(view: CanOperate, job_id: JobId) -> Response:
+async def cancel(scoped: CanOperate, job_id: JobId) -> Response:
     """Stops a job that was not sent yet. While a worker calls Connect for it, the answer of that call decides."""
-    return answered(await view.cancel(job_id))
+    return json_response(await scoped.jobs.cancel(job_id))
 
 
 @router.get(
     "/{job_id}/why",
     operation_id="explainJob",
     summary="Say what a job waits for",
-    responses=documented(WhyModel, 404),
+    responses=responses(WhyModel, 404),
 )
-async def why(view: CanRead, job_id: JobId) -> Response:
+async def why(scoped: CanRead, job_id: JobId) -> Response:
     """Names the first rule that stops the job, its place, and when it may go."""
-    return answered(await view.why(job_id))
+    return json_response(await scoped.jobs.why(job_id))
 
 
 def _is_raw(body: dict[str, Any]) -> bool:
@@ -112,7 +109,7 @@ def _options(body: dict[str, Any], key: str | None) -> dict[str, Any]:
     if _is_raw(body):
         message = "belongs to the short form, but the body has members of a raw request; use one form"
         short = sorted(body.keys() & (ROW_OPTIONS - OWN_OPTIONS))
-        errors += [FieldError(name, Code.NOT_ALLOWED, message) for name in short]
+        errors += [FieldError(name, FieldCode.NOT_ALLOWED, message) for name in short]
     options = dict(body)
     for name in TIMES:
         if name not in options:
@@ -123,7 +120,7 @@ def _options(body: dict[str, Any], key: str | None) -> dict[str, Any]:
             errors += error.errors
     if key is not None and options.setdefault("idempotency_key", key) != key:
         message = "differs from idempotency_key in the body; give one of the two"
-        errors.append(FieldError("Idempotency-Key", Code.GIVEN_TWICE, message))
+        errors.append(FieldError("Idempotency-Key", FieldCode.GIVEN_TWICE, message))
     if errors:
         raise InvalidJob(errors)
     return options

@@ -2,15 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from outbound_chat.http.access.authentication import CanOperate
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
 from outbound_chat.http.wire.operator_models import ChangedModel, SuppressedPageModel
+from outbound_chat.http.wire.parameters import Cursor
 from outbound_chat.http.wire.request_schemas import SUPPRESS_BODY, UNSUPPRESS_BODY
-from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
+from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.turns import Turns
 
 router = APIRouter(prefix="/v1/senders/{sender}/suppressed", tags=["suppression"])
@@ -22,42 +23,40 @@ Sender = Annotated[str, Path(description="Sender in the settings.", examples=["s
     "",
     operation_id="readSuppressed",
     summary="Read the numbers that a sender must not contact",
-    responses=documented(SuppressedPageModel, 404),
+    responses=responses(SuppressedPageModel, 404),
 )
-async def read(
-    view: CanOperate, sender: Sender, cursor: Annotated[str | None, Query(description="Of the page before.")] = None
-) -> Response:
+async def read(scoped: CanOperate, sender: Sender, cursor: Cursor = None) -> Response:
     """A page of about 500. While the list changes, a number may come twice."""
-    return answered(await view.suppressed_page(sender, cursor))
+    return json_response(await scoped.suppression.page(sender, cursor))
 
 
 @router.post(
     "",
     operation_id="suppress",
     summary="Put numbers on the list",
-    responses=documented(ChangedModel, 404, *OF_BODIES),
+    responses=responses(ChangedModel, 404, *OF_BODIES),
     openapi_extra=SUPPRESS_BODY,
 )
-async def suppress(request: Request, view: CanOperate, sender: Sender) -> Response:
+async def suppress(request: Request, scoped: CanOperate, sender: Sender) -> Response:
     """Within a second no further call is made for them, whatever batch they are in. Numbers that are right are stored,
     also beside others that are none.
     """
     given = _given(await json_object(request), reason=str)
     numbers = Turns(request).each(given["numbers"])
-    return answered({"changed": await view.suppress(numbers, sender, given.get("reason", ""))})
+    return json_response({"changed": await scoped.suppression.add(numbers, sender, given.get("reason", ""))})
 
 
 @router.delete(
     "",
     operation_id="unsuppress",
     summary="Take numbers off the list",
-    responses=documented(ChangedModel, 404, *OF_BODIES),
+    responses=responses(ChangedModel, 404, *OF_BODIES),
     openapi_extra=UNSUPPRESS_BODY,
 )
-async def unsuppress(request: Request, view: CanOperate, sender: Sender) -> Response:
+async def unsuppress(request: Request, scoped: CanOperate, sender: Sender) -> Response:
     """Jobs that still wait are sent; those that the list has ended stay ended."""
     numbers = Turns(request).each(_given(await json_object(request))["numbers"])
-    return answered({"changed": await view.unsuppress(numbers, sender)})
+    return json_response({"changed": await scoped.suppression.remove(numbers, sender)})
 
 
 def _given(body: dict[str, Any], **more: type) -> dict[str, Any]:

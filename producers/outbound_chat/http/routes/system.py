@@ -9,7 +9,7 @@ from starlette.responses import Response
 from outbound_chat.http.access.authentication import COUNTERS, CanRead
 from outbound_chat.http.service import service_of
 from outbound_chat.http.store_metrics import ledger_text
-from outbound_chat.http.wire.responses import answered, documented
+from outbound_chat.http.wire.responses import json_response, responses
 from outbound_chat.model.errors import StoreError, StoreUnavailable
 
 router = APIRouter(tags=["service"])
@@ -23,13 +23,13 @@ class Health(BaseModel):
     status: str
 
 
-@router.get("/healthz", operation_id="health", summary="Say that the process answers", responses=documented(Health))
+@router.get("/healthz", operation_id="health", summary="Say that the process answers", responses=responses(Health))
 async def health() -> Response:
     """Asks nobody: right for deciding whether to restart the process."""
-    return answered({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
-@router.get("/readyz", operation_id="readiness", summary="Say whether Redis answers", responses=documented(Health))
+@router.get("/readyz", operation_id="readiness", summary="Say whether Redis answers", responses=responses(Health))
 async def readiness(request: Request) -> Response:
     """Asks Redis, for at most a second: right for deciding whether to send requests here."""
     service = service_of(request)
@@ -38,7 +38,7 @@ async def readiness(request: Request) -> Response:
             await service.client.ping()
     except TimeoutError:
         raise StoreUnavailable(f"Redis did not answer within {READY_SECONDS:g} s") from None
-    return answered({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 @router.get(
@@ -46,14 +46,14 @@ async def readiness(request: Request) -> Response:
     operation_id=COUNTERS,
     summary="Say what was counted, for Prometheus",
     responses={
-        **documented(Health),
+        **responses(Health),
         200: {"description": "Text of Prometheus.", "content": {"text/plain": {"schema": {"type": "string"}}}},
     },
 )
-async def metrics(request: Request, view: CanRead) -> Response:
+async def metrics(request: Request, scoped: CanRead) -> Response:
     """Requests of this service, and what the ledger knows of each budget."""
     try:
-        ledger = ledger_text(await view.budgets())
+        ledger = ledger_text(await scoped.budgets.status())
     except StoreError:
         # What the service counted itself is wanted most of all when Redis is away; `outbound_chat_store_up` says so.
         ledger = ledger_text(None)

@@ -10,10 +10,11 @@ from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
 from outbound_chat.http.wire.operator_models import DeadWebhooksModel, ReplayedWebhooksModel, WebhookHostsModel
+from outbound_chat.http.wire.parameters import Budget
 from outbound_chat.http.wire.request_schemas import REPLAY_WEBHOOKS_BODY
-from outbound_chat.http.wire.responses import OF_BODIES, answered, documented
+from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request import Code
+from outbound_chat.request import FieldCode
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
@@ -26,49 +27,49 @@ _KNOWN: dict[str, type] = {"ids": list, "all": bool, "budget": str}
     "/hosts",
     operation_id="readWebhookHosts",
     summary="Say how the hosts do that webhooks wait for",
-    responses=documented(WebhookHostsModel),
+    responses=responses(WebhookHostsModel),
 )
-async def hosts(view: CanRead) -> Response:
+async def hosts(scoped: CanRead) -> Response:
     """In all budgets, at most 500 of each."""
-    return answered({"hosts": await view.webhook_hosts()})
+    return json_response({"hosts": await scoped.webhooks.hosts()})
 
 
 @router.get(
     "/dead",
     operation_id="readDeadWebhooks",
     summary="List webhooks that were given up",
-    responses=documented(DeadWebhooksModel, 404),
+    responses=responses(DeadWebhooksModel, 404),
 )
 async def dead(
     request: Request,
-    view: CanRead,
+    scoped: CanRead,
     *,
-    budget: Annotated[str | None, Query(description="Needed where there are several.")] = None,
+    budget: Budget = None,
     skip: Annotated[int, Query(ge=0, le=FARTHEST, description="How many of the newest to pass over.")] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:
     """The newest first. Of the URL the host alone is told: the rest may be secret."""
-    found = await while_there(request, view.dead_webhooks(budget, skip=skip, limit=limit))
-    return answered({"webhooks": found})
+    found = await while_there(request, scoped.webhooks.dead(budget, skip=skip, limit=limit))
+    return json_response({"webhooks": found})
 
 
 @router.post(
     "/replay",
     operation_id="replayWebhooks",
     summary="Post dead webhooks once more",
-    responses=documented(ReplayedWebhooksModel, 404, *OF_BODIES),
+    responses=responses(ReplayedWebhooksModel, 404, *OF_BODIES),
     openapi_extra=REPLAY_WEBHOOKS_BODY,
 )
-async def replay(request: Request, view: CanOperate) -> Response:
+async def replay(request: Request, scoped: CanOperate) -> Response:
     """By their ids, or all of a budget; with the ids that they had, by which receivers know repeats."""
     given = read_fields(await json_object(request), _KNOWN)
     ids = _checked(given)
     if ids is None:
         # Whoever asks once more goes on with those that are still dead.
-        done_of_all = await while_there(request, view.replay_all_webhooks(given.get("budget")))
-        return answered({"replayed": done_of_all, "not_dead": []})
-    done = await while_there(request, view.replay_webhooks(ids))
-    return answered(
+        done_of_all = await while_there(request, scoped.webhooks.replay_all(given.get("budget")))
+        return json_response({"replayed": done_of_all, "not_dead": []})
+    done = await while_there(request, scoped.webhooks.replay(ids))
+    return json_response(
         {"replayed": sum(done.values()), "not_dead": [id_ for id_, was_dead in done.items() if not was_dead]}
     )
 
@@ -77,12 +78,14 @@ def _checked(given: dict[str, Any]) -> list[str] | None:
     """The ids that are named; None: all are meant."""
     ids: list[Any] = given.get("ids", [])
     if ("ids" in given) is given.get("all", False):
-        raise InvalidJob([FieldError("ids", Code.REQUIRED, "give ids of dead webhooks, or all: true; one of the two")])
+        raise InvalidJob(
+            [FieldError("ids", FieldCode.REQUIRED, "give ids of dead webhooks, or all: true; one of the two")]
+        )
     if "ids" in given and "budget" in given:
-        raise InvalidJob([FieldError("budget", Code.NOT_ALLOWED, "belongs to all; ids name their budgets")])
+        raise InvalidJob([FieldError("budget", FieldCode.NOT_ALLOWED, "belongs to all; ids name their budgets")])
     if len(ids) > MOST:
-        raise InvalidJob([FieldError("ids", Code.OUT_OF_RANGE, f"has more than {MOST} ids; ask in turns")])
+        raise InvalidJob([FieldError("ids", FieldCode.OUT_OF_RANGE, f"has more than {MOST} ids; ask in turns")])
     wrong = [place for place, id_ in enumerate(ids, start=1) if not isinstance(id_, str)]
     if wrong:
-        raise InvalidJob([FieldError(f"ids.#{place}", Code.WRONG_TYPE, "must be text") for place in wrong])
+        raise InvalidJob([FieldError(f"ids.#{place}", FieldCode.WRONG_TYPE, "must be text") for place in wrong])
     return ids if "ids" in given else None

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 
 from outbound_chat.http.service import service_of
-from outbound_chat.http.wire.codes import Code
+from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.rows import TooManyMembers, Unpacker, UnusableFile, parse_json
 
@@ -32,11 +32,11 @@ def media_type(request: Request, *known: str) -> str:
     (given, _), *parameters = header.get_params([("", "")])
     given = given.strip().lower()
     if given not in known:
-        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {' or '.join(known)}.")
+        raise Problem(ProblemCode.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {' or '.join(known)}.")
     for charset in (value for name, value in parameters if name.lower() == "charset"):
         if str(charset).lower() not in CHARSETS:
             detail = f"The charset {ascii(charset)[:60]} of Content-Type is not read here; send the body as UTF-8."
-            raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, detail)
+            raise Problem(ProblemCode.UNSUPPORTED_MEDIA_TYPE, detail)
     return given
 
 
@@ -54,7 +54,7 @@ async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
     """
     encoding = ", ".join(request.headers.getlist("content-encoding") or ["identity"]).strip().lower()
     if encoding not in {"identity", "gzip"}:
-        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding must be gzip, or left out.")
+        raise Problem(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding must be gzip, or left out.")
     unpacker = Unpacker(packed=encoding == "gzip")
     sent = came = 0
     try:
@@ -68,12 +68,12 @@ async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
         for unpacked in unpacker.end():
             yield unpacked
     except UnusableFile as error:
-        raise Problem(Code.UNUSABLE_FILE, f"{str(error)[0].upper()}{str(error)[1:]}.") from None
+        raise Problem(ProblemCode.UNUSABLE_FILE, f"{str(error)[0].upper()}{str(error)[1:]}.") from None
 
 
 def _too_packed() -> Problem:
     detail = f"The body unpacks to more than {MOST_UNPACKED} times of what was sent; send it unpacked."
-    return Problem(Code.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
+    return Problem(ProblemCode.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
 
 
 async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[str, Any]:
@@ -87,16 +87,16 @@ async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[s
         body += part
         if len(body) > most:
             detail = f"A JSON body has at most {most:,} bytes (http.max_body_bytes); stream longer batches as CSV."
-            raise Problem(Code.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
+            raise Problem(ProblemCode.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
     try:
         found = _parsed(body) if len(body) <= PARSED_AT_ONCE else await asyncio.to_thread(_parsed, body)
     except TooManyMembers as error:
-        raise Problem(Code.BODY_TOO_LARGE, f"The body {error}.") from None
+        raise Problem(ProblemCode.BODY_TOO_LARGE, f"The body {error}.") from None
     except (ValueError, RecursionError):
         detail = "The body must be one JSON object in UTF-8, with no name twice, NaN or Infinity."
-        raise Problem(Code.INVALID_JSON, detail) from None
+        raise Problem(ProblemCode.INVALID_JSON, detail) from None
     if not isinstance(found, dict):
-        raise Problem(Code.INVALID_JSON, "The body must be one JSON object.")
+        raise Problem(ProblemCode.INVALID_JSON, "The body must be one JSON object.")
     return found
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 
-class Code(StrEnum):
+class ProblemCode(StrEnum):
     """What a request was refused for."""
 
     INVALID_REQUEST = "invalid_request"
@@ -38,33 +38,33 @@ class Code(StrEnum):
 
 TITLES = MappingProxyType(
     {
-        Code.INVALID_REQUEST: (400, "Something in the request is refused"),
-        Code.INVALID_JSON: (400, "The body is not the JSON that is wanted"),
-        Code.UNUSABLE_FILE: (400, "The rows can't be read"),
-        Code.KEY_EXPOSED: (400, "An API key stands in the address"),
-        Code.UNAUTHORIZED: (401, "An API key is needed"),
-        Code.FORBIDDEN: (403, "The API key does not allow this"),
-        Code.NOT_FOUND: (404, "There is nothing at this path"),
-        Code.UNKNOWN_JOB: (404, "No such job"),
-        Code.UNKNOWN_BATCH: (404, "No such batch"),
-        Code.UNKNOWN_SENDER: (404, "No such sender"),
-        Code.UNKNOWN_BUDGET: (404, "No such budget"),
-        Code.METHOD_NOT_ALLOWED: (405, "This path does not have this method"),
-        Code.BODY_TOO_SLOW: (408, "The body did not come in time"),
-        Code.IDEMPOTENCY_CONFLICT: (409, "The idempotency key belongs to another job"),
-        Code.BATCH_CLOSED: (409, "The batch is closed"),
-        Code.NOT_REPLAYABLE: (409, "The job can't be sent once more"),
-        Code.UNPROTECTED: (409, "The customer might be texted twice"),
-        Code.NEWER_VERSION: (409, "A newer version wrote it"),
-        Code.BODY_TOO_LARGE: (413, "The body is too long"),
-        Code.UNSUPPORTED_MEDIA_TYPE: (415, "Bodies of this kind are not taken here"),
-        Code.RATE_LIMITED: (429, "Too many requests"),
-        Code.HEAD_TOO_LARGE: (431, "The address and headers are too long"),
-        Code.INTERNAL_ERROR: (500, "An error of the service"),
-        Code.STORE_UNAVAILABLE: (503, "The store can't be reached"),
-        Code.STORE_REFUSED: (503, "The store takes nothing now"),
-        Code.NOT_DURABLE: (503, "It was taken, and is not on disk yet"),
-        Code.MISSING_KEY: (503, "The service lacks a key to decrypt with"),
+        ProblemCode.INVALID_REQUEST: (400, "Something in the request is refused"),
+        ProblemCode.INVALID_JSON: (400, "The body is not the JSON that is wanted"),
+        ProblemCode.UNUSABLE_FILE: (400, "The rows can't be read"),
+        ProblemCode.KEY_EXPOSED: (400, "An API key stands in the address"),
+        ProblemCode.UNAUTHORIZED: (401, "An API key is needed"),
+        ProblemCode.FORBIDDEN: (403, "The API key does not allow this"),
+        ProblemCode.NOT_FOUND: (404, "There is nothing at this path"),
+        ProblemCode.UNKNOWN_JOB: (404, "No such job"),
+        ProblemCode.UNKNOWN_BATCH: (404, "No such batch"),
+        ProblemCode.UNKNOWN_SENDER: (404, "No such sender"),
+        ProblemCode.UNKNOWN_BUDGET: (404, "No such budget"),
+        ProblemCode.METHOD_NOT_ALLOWED: (405, "This path does not have this method"),
+        ProblemCode.BODY_TOO_SLOW: (408, "The body did not come in time"),
+        ProblemCode.IDEMPOTENCY_CONFLICT: (409, "The idempotency key belongs to another job"),
+        ProblemCode.BATCH_CLOSED: (409, "The batch is closed"),
+        ProblemCode.NOT_REPLAYABLE: (409, "The job can't be sent once more"),
+        ProblemCode.UNPROTECTED: (409, "The customer might be texted twice"),
+        ProblemCode.NEWER_VERSION: (409, "A newer version wrote it"),
+        ProblemCode.BODY_TOO_LARGE: (413, "The body is too long"),
+        ProblemCode.UNSUPPORTED_MEDIA_TYPE: (415, "Bodies of this kind are not taken here"),
+        ProblemCode.RATE_LIMITED: (429, "Too many requests"),
+        ProblemCode.HEAD_TOO_LARGE: (431, "The address and headers are too long"),
+        ProblemCode.INTERNAL_ERROR: (500, "An error of the service"),
+        ProblemCode.STORE_UNAVAILABLE: (503, "The store can't be reached"),
+        ProblemCode.STORE_REFUSED: (503, "The store takes nothing now"),
+        ProblemCode.NOT_DURABLE: (503, "It was taken, and is not on disk yet"),
+        ProblemCode.MISSING_KEY: (503, "The service lacks a key to decrypt with"),
     }
 )
 """Status and title of each code."""

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request import MOST_FINDINGS, Code
+from outbound_chat.request import MOST_FINDINGS, FieldCode
 
 _WORDS = {str: "text", bool: "true or false", int: "a whole number", list: "a list"}
 
@@ -20,14 +20,14 @@ def read_fields(
     """
     message = f"is not known here; known: {', '.join(sorted(known))}"
     unknown = (place for place, name in enumerate(body, start=1) if name not in known)
-    errors = [FieldError(f"#{place}", Code.UNKNOWN_FIELD, message) for place in islice(unknown, MOST_FINDINGS)]
+    errors = [FieldError(f"#{place}", FieldCode.UNKNOWN_FIELD, message) for place in islice(unknown, MOST_FINDINGS)]
     found: dict[str, Any] = {}
     for name, kind in known.items():
         if name not in body:
             if name in required:
-                errors.append(FieldError(name, Code.REQUIRED, "is required"))
+                errors.append(FieldError(name, FieldCode.REQUIRED, "is required"))
         elif type(body[name]) is not kind:
-            errors.append(FieldError(name, Code.WRONG_TYPE, f"must be {_WORDS[kind]}"))
+            errors.append(FieldError(name, FieldCode.WRONG_TYPE, f"must be {_WORDS[kind]}"))
         else:
             found[name] = body[name]
     if errors:

@@ -1,4 +1,4 @@
-"""Answers to operators, as the OpenAPI document shows them: see `_models`."""
+"""Answers to operators, as the OpenAPI document shows them: see `response_models`."""
 
 from datetime import datetime
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from outbound_chat.http.wire.codes import TITLES, Code
+from outbound_chat.http.wire.codes import TITLES, ProblemCode
 from outbound_chat.model.errors import (
     BatchClosed,
     BatchKeyConflict,
@@ -34,7 +34,7 @@ from outbound_chat.model.errors import (
     Unprotected,
 )
 from outbound_chat.model.json import to_plain_json
-from outbound_chat.request import Code as FieldCode
+from outbound_chat.request import FieldCode
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
@@ -61,7 +61,7 @@ class Problem(Exception):
 
     def __init__(
         self,
-        code: Code,
+        code: ProblemCode,
         detail: str,
         *,
         errors: Sequence[FieldError] = (),
@@ -88,11 +88,11 @@ class Problem(Exception):
         return Response(to_plain_json(body), status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
-_BY_STATE: Mapping[type[OutboundChatError], Code] = {
-    BatchClosed: Code.BATCH_CLOSED,
-    NotReplayable: Code.NOT_REPLAYABLE,
-    Unprotected: Code.UNPROTECTED,
-    NewerVersion: Code.NEWER_VERSION,
+_BY_STATE: Mapping[type[OutboundChatError], ProblemCode] = {
+    BatchClosed: ProblemCode.BATCH_CLOSED,
+    NotReplayable: ProblemCode.NOT_REPLAYABLE,
+    Unprotected: ProblemCode.UNPROTECTED,
+    NewerVersion: ProblemCode.NEWER_VERSION,
 }
 _KEPT = "results are kept for a while only (results.keep)."
 
@@ -101,28 +101,30 @@ def problem_of(error: OutboundChatError | SettingsError) -> Problem:  # noqa: C9
     """An error of the client, as it is answered."""
     match error:
         case InvalidJob() | InvalidNumbers():
-            return Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=error.errors)
+            return Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=error.errors)
         case IdempotencyConflict():
-            return Problem(Code.IDEMPOTENCY_CONFLICT, str(error), job_id=error.job_id)
+            return Problem(ProblemCode.IDEMPOTENCY_CONFLICT, str(error), job_id=error.job_id)
         case BatchKeyConflict():
-            return Problem(Code.IDEMPOTENCY_CONFLICT, str(error), id=error.batch_id)
+            return Problem(ProblemCode.IDEMPOTENCY_CONFLICT, str(error), id=error.batch_id)
         case UnknownJob():
-            return Problem(Code.UNKNOWN_JOB, f"No job has this id; {_KEPT}")
+            return Problem(ProblemCode.UNKNOWN_JOB, f"No job has this id; {_KEPT}")
         case UnknownBatch():
-            return Problem(Code.UNKNOWN_BATCH, f"No batch has this id; {_KEPT}")
+            return Problem(ProblemCode.UNKNOWN_BATCH, f"No batch has this id; {_KEPT}")
         case BatchClosed() | NotReplayable() | Unprotected() | NewerVersion():
             return Problem(_BY_STATE[type(error)], str(error))
         case StoreUnavailable():
             return _store_away(error)
         case NotDurable():
-            return Problem(Code.NOT_DURABLE, str(error), headers={"Retry-After": str(RETRY_SECONDS)}, id=error.id)
+            return Problem(
+                ProblemCode.NOT_DURABLE, str(error), headers={"Retry-After": str(RETRY_SECONDS)}, id=error.id
+            )
         case StoreError() | MissingKey():
-            code = Code.STORE_REFUSED if isinstance(error, StoreError) else Code.MISSING_KEY
+            code = ProblemCode.STORE_REFUSED if isinstance(error, StoreError) else ProblemCode.MISSING_KEY
             return Problem(code, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
         case SettingsError():
-            return Problem(Code.INVALID_REQUEST, "What is named is not in the settings of this service.")
+            return Problem(ProblemCode.INVALID_REQUEST, "What is named is not in the settings of this service.")
         case _:
-            return Problem(Code.INTERNAL_ERROR, "An error of the service; its log says more.")
+            return Problem(ProblemCode.INTERNAL_ERROR, "An error of the service; its log says more.")
 
 
 def _store_away(error: StoreUnavailable) -> Problem:
@@ -132,7 +134,7 @@ def _store_away(error: StoreUnavailable) -> Problem:
         "The store can't be reached. What was being enqueued may or may not be stored: "
         "repeat it with the same idempotency key."
     )
-    return Problem(Code.STORE_UNAVAILABLE, detail, headers={"Retry-After": str(RETRY_SECONDS)})
+    return Problem(ProblemCode.STORE_UNAVAILABLE, detail, headers={"Retry-After": str(RETRY_SECONDS)})
 
 
 def _refused_parameters(error: RequestValidationError) -> Problem:
@@ -144,16 +146,16 @@ def _refused_parameters(error: RequestValidationError) -> Problem:
         )
         for fault in error.errors()
     ]
-    return Problem(Code.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
+    return Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
 
 
-_OF_ROUTING = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}
+_OF_ROUTING = {404: ProblemCode.NOT_FOUND, 405: ProblemCode.METHOD_NOT_ALLOWED}
 
 
 def _of_routing(request: Request, error: HTTPException) -> Problem:
-    code = _OF_ROUTING.get(error.status_code, Code.INVALID_REQUEST)
+    code = _OF_ROUTING.get(error.status_code, ProblemCode.INVALID_REQUEST)
     headers = dict(error.headers or {})
-    if code is Code.METHOD_NOT_ALLOWED and (methods := _methods_here(request)):
+    if code is ProblemCode.METHOD_NOT_ALLOWED and (methods := _methods_here(request)):
         headers["Allow"] = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
     return Problem(code, TITLES[code][1], headers=headers)
 
@@ -180,7 +182,7 @@ def add_problems(app: FastAPI) -> None:
             case OutboundChatError() | SettingsError():
                 return problem_of(error).response()
             case _:
-                return Problem(Code.INTERNAL_ERROR, "An error of the service; its log says more.").response()
+                return Problem(ProblemCode.INTERNAL_ERROR, "An error of the service; its log says more.").response()
 
     for kind in (Problem, RequestValidationError, HTTPException, OutboundChatError, SettingsError, Exception):
         app.add_exception_handler(kind, problem)

@@ -194,7 +194,7 @@ class JobPageModel(BaseModel):
     """Where the next page begins; null: this was the last."""
 
 
-class Problem(BaseModel):
+class ProblemModel(BaseModel):
     """An error (RFC 9457)."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, extra="allow")

@@ -1,4 +1,4 @@
-"""How answers are made and documented: JSON of our records, and the problems that a route may answer with."""
+"""How responses are made and documented: JSON of our records, and the problems that a route may return."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from outbound_chat.http.wire.problems import MEDIA_TYPE
 from outbound_chat.model.json import to_plain_json
 
 Responses = dict[int | str, dict[str, Any]]
-PROBLEM = {"$ref": "#/components/schemas/Problem"}
+PROBLEM = {"$ref": "#/components/schemas/ProblemModel"}
 
 _SENTENCES = {
     400: "Something in the request is refused; `errors` has every field.",
@@ -29,13 +29,13 @@ _ALWAYS = (400, 401, 403, 429, 500, 503)
 OF_BODIES = (408, 413, 415)
 
 
-def answered(value: Any, status: int = 200, **headers: str) -> Response:
-    """A record of ours as the answer."""
+def json_response(value: Any, status: int = 200, **headers: str) -> Response:
+    """A response with a record of ours as its JSON."""
     return Response(to_plain_json(value), status, headers=headers, media_type="application/json")
 
 
-def documented(answer: type[BaseModel], *problems: int, status: int = 200, **others: str) -> Responses:
-    """The answers of a route: the model, and the problems beside those that every route may have.
+def responses(answer: type[BaseModel], *problems: int, status: int = 200, **others: str) -> Responses:
+    """The responses of a route: its model, its problems, and those that every route may return.
 
     `others`: descriptions of further answers of the same model by their status, such as `_200="…"`.
     """

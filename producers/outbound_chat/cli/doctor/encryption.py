@@ -1,0 +1,56 @@
+"""What `doctor` says of encryption."""
+
+from collections.abc import Iterator
+
+from outbound_chat.cli.output import number_of
+from outbound_chat.encryption import Seal
+from outbound_chat.model.diagnostics import Check, Level
+from outbound_chat.model.errors import SettingsError
+from outbound_chat.store import Store, inspection
+from outbound_chat.store.encryption_keys import open_jobs, openers
+from outbound_chat.store.scripts import OtherKey, read_suppressed
+from outbound_chat_config import Settings
+
+MOST_LOOKED, FEW_LOOKED = 20_000, 1_000
+"""Open jobs of a budget that `doctor` looks at, with and without keys in the settings."""
+
+
+def encryption_checks(settings: Settings, store: Store) -> Iterator[Check]:
+    """What `doctor` says where there are keys: whether what is new is encrypted, and lists are as the settings say."""
+    try:
+        seal = Seal(settings.encryption)
+    except SettingsError as error:
+        yield Check("encryption", Level.FAULT, str(error), "the same on every machine that enqueues or sends")
+        return
+    for budget in settings.budgets:
+        yield from _missing(store, budget, MOST_LOOKED if seal.opens_any else FEW_LOOKED)
+    if not seal.number_key_id:
+        return
+    said = "what is new is encrypted" if seal.seals else "what is new is stored as it is"
+    yield Check("encryption", Level.OK, f"{len(settings.encryption.keys)} keys, {said}")
+    for name, sender in settings.senders.items():
+        call = read_suppressed(store.keys(sender.budget), sender=name, key_id=seal.number_key_id)
+        answer = store.run(call)
+        subject = f"suppression list of {name}"
+        if isinstance(answer, OtherKey):
+            advice = "use the number_key that it was written with; until then nothing is sent by this sender"
+            yield Check(subject, Level.FAULT, "it was written with another encryption.number_key", advice)
+        elif seal.seals and answer.other:
+            advice = f"outbound-chat rewrite-suppressed --sender {name}"
+            yield Check(subject, Level.WARNING, "some of its numbers are not encrypted", advice)
+
+
+def _missing(store: Store, budget: str, most: int) -> Iterator[Check]:
+    """Keys that jobs need and no worker of the budget has. Nothing where no worker runs, which is told elsewhere."""
+    keys = store.keys(budget)
+    if not inspection.worker_versions(store, keys):
+        return
+    found = next(found for found in open_jobs(store, keys) if found.looked >= most or found.done)
+    have = openers(store, keys)
+    for name, jobs in found.jobs.items():
+        if name not in have:
+            finding = f"{number_of(jobs, 'open job')} of budget {budget} can't be read: no worker has the key {name}"
+            if not found.done:
+                finding += f"; {found.looked:,} were looked at"
+            advice = "give encryption.keys of all workers that key too; outbound-chat encryption-keys counts them all"
+            yield Check("encryption", Level.WARNING, finding, advice)

@@ -1,0 +1,235 @@
+"""Jobs, batches and dead letters within the restrictions of an API key."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, cast
+
+from outbound_chat.client import AsyncOutboundChat
+from outbound_chat.http.access.restrictions import Restrictions
+from outbound_chat.http.wire.codes import ProblemCode
+from outbound_chat.http.wire.problems import Problem
+from outbound_chat.model.errors import (
+    BatchKeyConflict,
+    FieldError,
+    IdempotencyConflict,
+    InvalidJob,
+    UnknownBatch,
+    UnknownJob,
+    WaitTimeout,
+)
+from outbound_chat.model.jobs import Batch, BatchReceipt, Job, Rejection
+from outbound_chat.model.operations import BatchPage, DeadLetters, JobPage
+from outbound_chat.model.why import Why
+from outbound_chat.request import FieldCode, match_sender
+
+OnRejected = Callable[[Rejection], None]
+CHECK_SECONDS = 1.0
+"""While rows stream in, the key is checked so often; one that was revoked ends them."""
+DEAD_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedJobs:
+    """Jobs that the key may see."""
+
+    _client: AsyncOutboundChat
+    _restrictions: Restrictions
+
+    async def enqueue(self, options: Mapping[str, Any]) -> Job:
+        """Enqueues a job in its short form."""
+        return await self._enqueued(self._client.enqueue, self._restrictions.own(options, options.get("sender")))
+
+    async def enqueue_request(self, request: Mapping[str, Any]) -> Job:
+        """Enqueues a job as a raw API request."""
+        sender = request.get("sender")
+        if sender is None and self._restrictions.senders is not None:
+            sender = match_sender(request, self._restrictions.known_senders())
+            request = {**request, "sender": sender}
+        return await self._enqueued(self._client.enqueue_request, self._restrictions.own(request, sender))
+
+    async def _enqueued(self, call: Callable[..., Awaitable[Job]], options: Mapping[str, Any]) -> Job:
+        try:
+            return await call(**options)
+        except IdempotencyConflict as error:
+            # Senders of one tenant share its idempotency keys, but not what became of the jobs.
+            if (await self.statuses([error.job_id]))[error.job_id] is None:
+                raise Problem(
+                    ProblemCode.IDEMPOTENCY_CONFLICT, "The key belongs to another job; use a new key."
+                ) from None
+            raise
+
+    async def status(self, job_id: str) -> Job:
+        """One job."""
+        await self._restrictions.check()
+        job = await self._client.status(job_id)
+        if not self._restrictions.show(job):
+            raise UnknownJob(job_id)
+        return job
+
+    async def statuses(self, job_ids: Sequence[str]) -> dict[str, Job | None]:
+        """Many jobs; None for those that the key does not show."""
+        found = await self._client.statuses(job_ids)
+        return {job_id: job if job and self._restrictions.show(job) else None for job_id, job in found.items()}
+
+    async def wait(self, job_id: str, seconds: float) -> Job:
+        """One job, when it is final or the time is over."""
+        job = await self.status(job_id)
+        if job.final or not seconds:
+            return job
+        with suppress(WaitTimeout):
+            await self._client.wait(job_id, seconds)
+        return await self.status(job_id)
+
+    async def cancel(self, job_id: str) -> Job:
+        """Cancels one job."""
+        await self._check(job_id)
+        return await self._client.cancel(job_id)
+
+    async def why(self, job_id: str) -> Why:
+        """What one job waits for."""
+        await self._check(job_id)
+        return await self._client.why(job_id)
+
+    async def replay(self, job_id: str, *, force: bool, changes: Mapping[str, Any]) -> Job:
+        """Sends a failed or uncertain job again."""
+        await self._check(job_id)
+        return await self._client.replay(job_id, force=force, **cast("Any", changes))
+
+    async def _check(self, job_id: str) -> None:
+        if self._restrictions.any:
+            await self.status(job_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedBatches:
+    """Batches that the key may see."""
+
+    _client: AsyncOutboundChat
+    _restrictions: Restrictions
+
+    async def enqueue(
+        self, rows: AsyncIterator[Any], options: Mapping[str, Any], on_rejected: OnRejected
+    ) -> BatchReceipt:
+        """Enqueues rows as one batch."""
+        own: Any = {"sender": None, **self._restrictions.own(options, options.get("sender"))}
+        own["name"] = own.get("name") or ""
+        hidden = _without_job(on_rejected) if self._restrictions.senders is not None else on_rejected
+        try:
+            return await self._client.enqueue_batch(self._while_valid(rows), on_rejected=hidden, **own)
+        except BatchKeyConflict as error:
+            # As with jobs: senders of one tenant share its keys, but not its batches.
+            if await self.shows(error.batch_id):
+                raise
+            raise Problem(
+                ProblemCode.IDEMPOTENCY_CONFLICT, "The key belongs to another batch; use a new key."
+            ) from None
+
+    async def _while_valid(self, rows: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """The rows, while the key is valid: a body may come for hours."""
+        checked = time.monotonic()
+        async for row in rows:
+            if time.monotonic() - checked >= CHECK_SECONDS:
+                await self._restrictions.check()
+                checked = time.monotonic()
+            yield row
+
+    async def page(self, chosen: Mapping[str, Any], cursor: str | None, limit: int) -> BatchPage:
+        """A page of batches."""
+        options: Any = {**chosen, "budget": self._restrictions.budget(chosen.get("budget"))}
+        if not self._restrictions.any:
+            return await self._client.batches(cursor=cursor, limit=limit, **options)
+        own = self._restrictions.own_filter(options)
+        if chosen.get("sender") is None and self._restrictions.senders is not None:
+            own = {**own, "sender": self._restrictions.senders}
+        found: list[Batch] = []
+        while True:
+            # A cursor names the last batch looked at: of a full page, which only its own make full, that is its own.
+            page = await self._client.batches(cursor=cursor, limit=limit - len(found), **own)
+            found += page.batches
+            cursor = page.cursor
+            if cursor is None or len(found) == limit:
+                return BatchPage(batches=tuple(found), cursor=cursor)
+
+    async def status(self, batch_id: str) -> Batch:
+        """One batch."""
+        await self._restrictions.check()
+        batch = await self._client.batch(batch_id)
+        if not self._restrictions.show(batch):
+            raise UnknownBatch(batch_id)
+        return batch
+
+    async def shows(self, batch_id: str) -> bool:
+        """Whether the key may see the batch."""
+        with suppress(UnknownBatch):
+            await self.status(batch_id)
+            return True
+        return False
+
+    async def wait(self, batch_id: str, seconds: float) -> Batch:
+        """One batch, when it is final or the time is over."""
+        batch = await self.status(batch_id)
+        if batch.final or not seconds:
+            return batch
+        with suppress(WaitTimeout):
+            await self._client.wait_batch(batch_id, seconds)
+        return await self.status(batch_id)
+
+    async def jobs(self, batch_id: str, state: str | None, cursor: str | None, limit: int) -> JobPage:
+        """A page of one batch's jobs."""
+        await self.check(batch_id)
+        return await self._client.batch_jobs(batch_id, state, cursor, limit)
+
+    async def cancel(self, batch_id: str) -> Batch:
+        """Cancels one batch."""
+        await self.check(batch_id)
+        return await self._client.cancel_batch(batch_id)
+
+    async def check(self, batch_id: str) -> None:
+        """Raises `UnknownBatch` where restrictions hide the batch."""
+        if self._restrictions.any:
+            await self.status(batch_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedDeadLetters:
+    """Dead letters that the key may see."""
+
+    _client: AsyncOutboundChat
+    _restrictions: Restrictions
+
+    async def page(self, chosen: Mapping[str, Any], *, limit: int, cursor: str | None) -> DeadLetters:
+        """A page of failed and uncertain jobs."""
+        options = cast("Any", {**chosen, "budget": self._restrictions.budget(chosen.get("budget"))})
+        if not self._restrictions.any:
+            return await self._client.dead_letters(limit=limit, cursor=cursor, **options)
+        if not 0 < limit <= DEAD_PAGE:
+            raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, f"must be from 1 to {DEAD_PAGE}")])
+        options = self._restrictions.own_filter(options)
+        jobs: list[Job] = []
+        while True:
+            page = await self._client.dead_letters(limit=DEAD_PAGE, cursor=cursor, **options)
+            jobs += filter(self._restrictions.show, page.jobs)
+            cursor = page.cursor
+            if cursor is None or len(jobs) > limit:
+                break
+        # The store's cursor names the last job that it read, which may be another's.
+        following = _cursor_after(jobs[limit - 1]) if len(jobs) > limit else None
+        return DeadLetters(jobs=tuple(jobs[:limit]), cursor=following)
+
+
+def _without_job(on_rejected: OnRejected) -> OnRejected:
+    """Reports rejected rows without the job that has a row's idempotency key: it may be another sender's."""
+
+    def hidden(error: FieldError) -> FieldError:
+        conflict = error.code == FieldCode.IDEMPOTENCY_CONFLICT
+        return FieldError(error.field, error.code, "belongs to another job; use a new key") if conflict else error
+
+    return lambda rejection: on_rejected(Rejection(rejection.row, tuple(map(hidden, rejection.errors))))
+
+
+def _cursor_after(job: Job) -> str:
+    """The cursor of the page that begins behind the job, which is final."""
+    ended = job.finished_at or job.created_at
+    return f"{round(ended.timestamp() * 1000)} {job.id.partition('.')[2]}"
