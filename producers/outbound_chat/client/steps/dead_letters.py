@@ -142,11 +142,8 @@ def _fitting(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
 
 def _request(seal: Seal, job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> ChatRequest:
     if unusable := sorted(changes.keys() & OWN_OPTIONS):
-        faults = [
-            FieldError(name, FieldCode.NOT_ALLOWED, "can't be changed by a replay; enqueue a new job")
-            for name in unusable
-        ]
-        raise InvalidJob(faults)
+        message = "can't be changed by a replay; enqueue a new job"
+        raise InvalidJob([FieldError(name, FieldCode.NOT_ALLOWED, message) for name in unusable])
     if not stored.request or stored.lost:
         raise NotReplayable(job_id, "has no request any more")
     request = _read(seal, job_id, stored.request)
