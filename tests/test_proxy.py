@@ -177,3 +177,15 @@ def test_a_connection_with_tls_that_both_ends_have_left_can_be_cut(tmp_path: Pat
             server.close()
             assert client.recv(1_024) == b"", "the proxy has passed the end on"
         secure.cut()
+
+
+def test_a_connection_that_no_task_closed_is_closed_with_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that is cancelled before its first step closes nothing, and the collector would report it later."""
+
+    async def leave(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(Proxy, "_serve", leave)
+    with running_proxy(1) as proxy, connect(proxy):
+        (left,) = wait_until(lambda: [one for one in proxy.transports() if one.get_extra_info("peername")])
+    assert left.is_closing()

@@ -261,7 +261,8 @@ def test_repeated_rows_leave_no_batch_where_the_reader_fails_behind_them(
             failing(), sender="support", text=text, batch_key=key, on_rejected=lambda one: told.append(one.row)
         )
     assert not hasattr(caught.value, "__notes__")
-    assert before == set(redis.keys())
+    # What wakes a worker lapses by itself after two seconds.
+    assert set(redis.keys()) <= before
     assert told == ([] if text == "Hi" else list(range(1, 1_001)))
 
 

@@ -11,6 +11,8 @@ from outbound_chat.request import ChatRequest
 from .senders import SMS, WHATSAPP, sender
 
 _texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
+# A message of blanks alone is refused.
+_messages = st.tuples(_texts, st.sampled_from("aя中!")).map("".join)
 _keys = st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True)
 _whole = st.integers(-(2**31), 2**31 - 1)
 _values: st.SearchStrategy[dict[str, Any]] = st.recursive(
@@ -21,7 +23,7 @@ _values: st.SearchStrategy[dict[str, Any]] = st.recursive(
 _options = st.fixed_dictionaries(
     {"to": st.from_regex(r"\+1[2-9][0-9]{9}", fullmatch=True)},
     optional={
-        "text": _texts,
+        "text": _messages,
         "contact_flow_id": _texts,
         "segment_attributes": st.dictionaries(_keys, st.one_of(_texts, _whole, _values), max_size=3),
         "attributes": st.dictionaries(_keys, _texts, max_size=3),

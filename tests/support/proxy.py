@@ -10,7 +10,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 T = TypeVar("T")
 
@@ -158,11 +158,18 @@ class Proxy:
         for one in self._connections:
             one.lossy = True
 
+    def transports(self) -> list[asyncio.Transport]:
+        """All that its loop has; a task that was cancelled before its first step has closed none."""
+        loop: Any = self._loop
+        return list(loop._transports.values())
+
     async def _end_tasks(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for transport in self.transports():
+            transport.abort()
         for _ in range(_TURNS_TO_CLOSE):
             await asyncio.sleep(0)
 
