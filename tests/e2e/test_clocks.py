@@ -64,7 +64,7 @@ def test_it_goes_on_by_itself_once_its_clock_is_right(stack: Harness) -> None:
     wait_until(lambda: "claims nothing until it is right" in stack.logs(), timeout=60, what="its word")
     chat = stack.chat()
     job = chat.enqueue(sender="support", to=number(1), text="Hello")
-    wait_until(lambda: chat._store.redis.exists("oc:{main}:asked"), what="a request for a pump")
+    wait_until(lambda: chat._store.redis.exists("oc:{main}:pump_asked"), what="a request for a pump")
     clock.set(timedelta(0))
 
     assert chat.wait(job.id, timeout=60).state is JobState.SENT

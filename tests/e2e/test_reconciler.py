@@ -83,7 +83,7 @@ def test_waiting_jobs_whose_keys_were_deleted_are_sent_once(stack: Harness, lost
     assert set(times_texted(stack).values()) == {1}
     assert chat.status(tomorrow.id).state is JobState.SCHEDULED
     assert chat.why(tomorrow.id).until == tomorrow.send_at
-    assert "put right (" in stack.logs()
+    assert "repaired (" in stack.logs()
     kinds = {event.kind for event in chat.events(since=0).events}
     assert "repaired" in kinds
     wait_until(lambda: set(stack.findings()) == {"repaired"}, timeout=FOUND_SECONDS, what="all faults cleared")
