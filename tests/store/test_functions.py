@@ -12,7 +12,7 @@ from outbound_chat import StoreError
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store import AsyncStore, Store, scripts
 from outbound_chat.store.scripts import _loader as loader
-from outbound_chat.store.scripts._loader import REFUSED_SECONDS, Ways, load_library, load_script
+from outbound_chat.store.scripts._loader import REFUSED_SECONDS, Ways, function_name, load_library
 from outbound_chat_worker.local.embedded import EmbeddedServer
 
 from .ledger import LANE, new_job
@@ -78,7 +78,7 @@ def test_the_functions_are_loaded_once_and_named_in_what_operators_see(admin: re
 
     assert ran(admin) == {"fcall": 7, "function|load": 1}
     slow: Any = admin.slowlog_get(50)
-    assert any(f"FCALL {load_script('submit').function} " in str(entry["command"]) for entry in slow)
+    assert any(f"FCALL {function_name('submit')} " in str(entry["command"]) for entry in slow)
 
 
 def test_only_what_brings_jobs_is_refused_by_a_full_server(admin: redis.Redis) -> None:
@@ -91,7 +91,7 @@ def test_only_what_brings_jobs_is_refused_by_a_full_server(admin: redis.Redis) -
 
 
 def load_and_list(admin: redis.Redis) -> list[list[dict[str, Any]]]:
-    admin.function_load(load_library().source)
+    admin.function_load(load_library())
     found: Any = admin.function_list()
     return [
         [

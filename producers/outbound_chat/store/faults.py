@@ -19,7 +19,6 @@ from redis.exceptions import (
     MaxConnectionsError,
     MovedError,
     NoPermissionError,
-    NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
@@ -115,8 +114,6 @@ def translated() -> Iterator[None]:
     """Raises Redis errors as ours, with the cause kept. None of them holds a password or what was sent."""
     try:
         yield
-    except NoScriptError:
-        raise
     except FAULTS as error:
         raise in_our_words(error) from error
 

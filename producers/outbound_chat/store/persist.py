@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import NoScriptError, TimeoutError as RedisTimeoutError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.store.deadline import Deadline
@@ -45,8 +45,6 @@ class Patience:
             while True:
                 try:
                     return attempt(deadline)
-                except NoScriptError:
-                    raise
                 except FAULTS as error:
                     tries = tries or _Tries(self, deadline)
                     time.sleep(tries.pause_after(error))
@@ -61,8 +59,6 @@ class Patience:
                     while True:
                         try:
                             return await attempt(deadline)
-                        except NoScriptError:
-                            raise
                         except FAULTS as error:
                             await asyncio.sleep(tries.pause_after(error))
             except TimeoutError as error:

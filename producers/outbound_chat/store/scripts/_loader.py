@@ -46,16 +46,6 @@ class Script:
     source: str
     sha: str
     """By which Redis knows it."""
-    function: str
-    """Its name in the library."""
-
-
-@dataclass(frozen=True, slots=True)
-class Library:
-    """All scripts as functions."""
-
-    name: str
-    source: str
 
 
 @cache
@@ -68,19 +58,18 @@ def load_script(name: str, *, shebang: bool = True) -> Script:
     text = _read(f"{_folders()[name]}/{name}.lua")
     first = ["#!lua" if name in BRING_JOBS else "#!lua flags=allow-oom"] if shebang else []
     source = "\n".join([*first, *_libraries([text]), "begin_call(KEYS)", text])
-    return Script(name, source, _sha1(source), _function_name(name))
+    return Script(name, source, _sha1(source))
 
 
 @cache
-def load_library() -> Library:
-    """The library of all scripts."""
+def load_library() -> str:
+    """The library of all scripts as functions."""
     version = _version()
-    return Library(
-        f"outbound_chat_{version}", f"#!lua name=outbound_chat_{version}\nlocal SUFFIX = '_{version}'\n{_functions()}"
-    )
+    return f"#!lua name=outbound_chat_{version}\nlocal SUFFIX = '_{version}'\n{_functions()}"
 
 
-def _function_name(script: str) -> str:
+def function_name(script: str) -> str:
+    """The name of the script in the library."""
     return f"oc_{script}_{_version()}"
 
 
@@ -163,14 +152,14 @@ class Ways:
 
     def of(self, name: str) -> Iterator[Way]:
         """The ways to run the script, the quickest first. After each, its error goes to `next_after`."""
+        as_function = Way(("FCALL", function_name(name)))
+        if not self._refused:
+            yield as_function
+        if not self._refused:
+            yield Way(("FUNCTION LOAD", load_library()), loads=True)
+        if not self._refused:
+            yield as_function
         script = load_script(name, shebang=self._shebang)
-        as_function = Way(("FCALL", script.function))
-        if not self._refused:
-            yield as_function
-        if not self._refused:
-            yield Way(("FUNCTION LOAD", load_library().source), loads=True)
-        if not self._refused:
-            yield as_function
         yield Way(("EVALSHA", script.sha))
         yield Way(("EVAL", script.source))
 
