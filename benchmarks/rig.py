@@ -17,9 +17,9 @@ import redis
 import tomlkit
 
 from benchmarks.catalogue import ROOT, Contender
+from outbound_chat.children import end, spawn
 from outbound_chat.store import Keys
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from outbound_chat_worker.local.processes import end, spawn
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
 from tests.support.harness import sender
 

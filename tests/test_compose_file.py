@@ -19,9 +19,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from outbound_chat.children import STOP_SECONDS
 from outbound_chat_config import Settings, load_settings
-from outbound_chat_worker.local.processes import STOP_SECONDS
-from outbound_chat_worker.local.supervisor import Supervisor
+from outbound_chat_worker.local.supervisor import supervised_workers
 from tests.docs.app import check
 
 ROOT = Path(__file__).parents[1]
@@ -70,7 +70,7 @@ def test_two_workers_run_where_nothing_else_is_said_and_wait_for_a_healthy_store
 
 
 def test_the_worker_is_asked_by_the_name_that_it_is_given() -> None:
-    assert '-{number}@%h"' in inspect.getsource(Supervisor)
+    assert '-{number}@%h"' in inspect.getsource(supervised_workers)
     name = SERVICES["worker"]["command"][SERVICES["worker"]["command"].index("--name") + 1]
     assert f"-d {name}-1@$$HOSTNAME" in SERVICES["worker"]["healthcheck"]["test"][1]
 

@@ -32,7 +32,7 @@ class EncryptionSettings(Model):
     keys: tuple[Key, ...] = ()
     """Fernet keys, newest first: the first encrypts, all decrypt. https://github.com/fernet/spec/blob/master/Spec.md"""
     number_key: Key | None = None
-    """Key of the marks by which numbers are compared without being seen. It stays when `keys` change."""
+    """Key of the blind indexes by which numbers are compared without being seen. It stays when `keys` change."""
     write_plain: bool = False
     """What is new is stored as if there were no keys; they go on to decrypt what is there: the way to switch it off."""
 

@@ -2,7 +2,7 @@
 
 from docs.generate._tables import Table
 from outbound_chat.http.metrics import Metrics
-from outbound_chat.http.store_metrics import ledger_text
+from outbound_chat.http.store_metrics import store_text
 from outbound_chat.model.operations import BudgetStatus
 
 _BUDGET = BudgetStatus(
@@ -24,7 +24,7 @@ def table() -> Table:
     """Every metric; labels and meaning are kept as the page words them."""
     own = Metrics()
     own.answered("GET", "/", 200, 0.1)
-    lines = (own.text() + ledger_text([_BUDGET])).decode().splitlines()
+    lines = (own.text() + store_text([_BUDGET])).decode().splitlines()
     helps = [line.split(maxsplit=3)[2:] for line in lines if line.startswith("# HELP") and "_created" not in line]
     rows = [{"metric": f"`{name}`", "labels": "", "meaning": said} for name, said in helps]
     return Table("http.md", "### Metrics", rows, frozenset({"labels", "meaning"}))

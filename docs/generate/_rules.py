@@ -13,7 +13,7 @@ from outbound_chat.request import FieldCode
 from outbound_chat.store.keys import KINDS
 from outbound_chat.store.scripts import Outcome
 from outbound_chat_worker.pump import retry
-from outbound_chat_worker.pump.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, Rule, judge
+from outbound_chat_worker.pump.retry import UNFORESEEN_BEFORE, UNFORESEEN_ERROR, RetryRule, judge
 
 
 def tables() -> Iterator[Table]:
@@ -58,13 +58,13 @@ def retry_rows() -> dict[str, list[dict[str, str]]]:
     }
 
 
-def of_status(status: int, request_id: str = "1b2c3d4e") -> Rule:
+def of_status(status: int, request_id: str = "1b2c3d4e") -> RetryRule:
     """The rule for an answer that has no code."""
     answer: Any = {"Error": {"Code": ""}, "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": request_id}}
     return judge(ClientError(answer, "StartOutboundChatContact")).rule
 
 
-def _rule(column: str, first: str, rule: Rule) -> dict[str, str]:
+def _rule(column: str, first: str, rule: RetryRule) -> dict[str, str]:
     seconds = rule.wait.total_seconds() if rule.wait else 0
     wait = f"{rule.stops.value}: {seconds:g} s" if seconds else "backoff"
     return {

@@ -1,12 +1,12 @@
-"""What Redis holds of a request when encryption is on: sealed text, which only those with a key can open.
+"""Encrypts what Redis holds of a request, when encryption is on:
 
-    sealed:<key id>:<mark>:<token>
+    encrypted:<key id>:<blind index>:<token>
 
-The token is a Fernet token of the request's JSON. The mark is a keyed hash of the phone number: by it the scripts find
-a number on a suppression list without knowing it. Ids of keys tell a missing key from a damaged token. Text that is
-not sealed is what it is: it was written without encryption.
+The token is a Fernet token of the request's JSON. The blind index is a keyed hash of the phone number: by it the
+scripts find a number on a suppression list without knowing it. Key ids tell a missing key from a damaged token. Text without
+the prefix was written without encryption.
 
-Not for keeping keys: they come from settings. `cryptography` is imported only where there are keys.
+This module keeps no keys: they come from the settings. It imports `cryptography` only where there are keys.
 https://github.com/fernet/spec/blob/master/Spec.md
 """
 
@@ -16,25 +16,25 @@ import hmac
 import re
 from typing import Any
 
-from outbound_chat.model.errors import MissingKey
+from outbound_chat.model.errors import MissingEncryptionKey
 from outbound_chat_config import EncryptionSettings, SettingsError
 
-PREFIX = "sealed:"
+PREFIX = "encrypted:"
 # Short, since every stored request has both: 36 bits tell the few keys of one installation apart, 128 all numbers.
 _KEY_ID_CHARS = 6
-_MARK_BYTES = 16
+_INDEX_BYTES = 16
 _KEY_ID = re.compile(rf"[A-Za-z0-9_-]{{{_KEY_ID_CHARS}}}")
 
 
 class Damaged(ValueError):
-    """Sealed text that its own key does not open: it was cut or changed."""
+    """Encrypted text that its own key does not decrypt: it was cut or changed."""
 
 
-class Seal:
-    """The keys of one set of settings. Shared by threads."""
+class RequestCipher:
+    """Encrypts and decrypts with the keys of one set of settings. Threads may share it."""
 
     def __init__(self, settings: EncryptionSettings) -> None:
-        """Makes nothing of keys where there are none.
+        """Without keys, nothing is encrypted.
 
         Raises:
             SettingsError: there are keys, and the package `cryptography` is not installed.
@@ -43,9 +43,9 @@ class Seal:
         self._newest = next(iter(self._by_id), "")
         self._number_key = _bytes_of(settings.number_key.get_secret_value()) if settings.number_key else b""
         self.number_key_id = _id_of(self._number_key) if self._number_key else ""
-        """Names the key of the marks, and begins each; empty: there is none."""
-        self.seals = bool(self._by_id) and not settings.write_plain
-        """Whether what is new is sealed."""
+        """Names the key of the blind indexes, and begins each; empty: there is none."""
+        self.encrypts = bool(self._by_id) and not settings.write_plain
+        """Whether new requests are encrypted."""
 
     @property
     def key_ids(self) -> tuple[str, ...]:
@@ -53,30 +53,30 @@ class Seal:
         return (*self._by_id, self.number_key_id) if self.number_key_id else tuple(self._by_id)
 
     @property
-    def opening_ids(self) -> tuple[str, ...]:
-        """Names of the keys that open requests, the one that seals first."""
+    def decrypting_key_ids(self) -> tuple[str, ...]:
+        """Names of the keys that decrypt requests; the first one also encrypts."""
         return tuple(self._by_id)
 
     @property
-    def opens_any(self) -> bool:
-        """Whether there is any key to open sealed text with."""
+    def can_decrypt(self) -> bool:
+        """Whether there is any key to decrypt with."""
         return bool(self._by_id)
 
-    def close(self, text: str, number: str = "") -> str:
-        """The text as Redis is to hold it: sealed, with the number's mark, or as it is where nothing is sealed."""
-        return self.sealed(text, number) if self.seals else text
+    def encrypt_if_enabled(self, text: str, number: str = "") -> str:
+        """Returns the text as Redis is to hold it: encrypted, or unchanged where encryption is off."""
+        return self.encrypt(text, number) if self.encrypts else text
 
-    def sealed(self, text: str, number: str = "") -> str:
-        """The text sealed with the newest key, of which there must be one."""
+    def encrypt(self, text: str, number: str = "") -> str:
+        """Encrypts the text with the newest key, of which there must be one; adds the number's blind index."""
         token = self._by_id[self._newest].encrypt(text.encode()).decode()
-        return f"{PREFIX}{self._newest}:{self.mark(number) if number else ''}:{token}"
+        return f"{PREFIX}{self._newest}:{self.blind_index(number) if number else ''}:{token}"
 
-    def open(self, stored: str) -> str:
-        """The text of what Redis holds; what is not sealed comes back as it is.
+    def decrypt(self, stored: str) -> str:
+        """Decrypts what Redis holds; returns text that is not encrypted unchanged.
 
         Raises:
-            MissingKey: none of the keys is the one it was sealed with.
-            Damaged: it was sealed with a key that is there, and changed since.
+            MissingEncryptionKey: it was encrypted with a key that the settings lack.
+            Damaged: it was encrypted with a key that is there, and has changed since.
         """
         if not stored.startswith(PREFIX):
             return stored
@@ -85,12 +85,14 @@ class Seal:
         if not _KEY_ID.fullmatch(key_id):
             raise Damaged("it is encrypted, and was cut or changed: it names no key")
         if fernet is None:
-            raise MissingKey(f"a stored request is encrypted with key {key_id}, which encryption.keys lacks; add it")
+            raise MissingEncryptionKey(
+                f"a stored request is encrypted with key {key_id}, which encryption.keys lacks; add it"
+            )
         return _decrypted(fernet, rest.rpartition(":")[2])
 
-    def mark(self, number: str) -> str:
-        """What stands for the number where it must not be seen: the same for the same number and `number_key`."""
-        digest = hmac.digest(self._number_key, number.encode(), "sha256")[:_MARK_BYTES]
+    def blind_index(self, number: str) -> str:
+        """Returns a keyed hash that stands for the number: the same for the same number and `number_key`."""
+        digest = hmac.digest(self._number_key, number.encode(), "sha256")[:_INDEX_BYTES]
         return self.number_key_id + _text_of(digest)
 
     def fingerprints(self, content: str) -> str:
@@ -103,11 +105,11 @@ class Seal:
             return plain
         keyed = hmac.new(self._number_key, b"fingerprint\n" + content.encode("utf-8", "surrogatepass"), "sha256")
         both = (keyed.hexdigest()[:32], plain)
-        return " ".join(both if self.seals else reversed(both))
+        return " ".join(both if self.encrypts else reversed(both))
 
     def digest(self, content: str) -> str:
         """A hash by which the same content is found again; with `number_key` a keyed one, as `fingerprints`."""
-        return self.fingerprints(content).split()[0 if self.seals or not self._number_key else 1]
+        return self.fingerprints(content).split()[0 if self.encrypts or not self._number_key else 1]
 
 
 def new_key() -> str:

@@ -1,4 +1,4 @@
-"""When waiting jobs will have their turn: arithmetic on what the ledger says now, for batches and for preflights.
+"""When waiting jobs will have their turn: arithmetic on what the store says now, for batches and for preflights.
 
 Jobs are taken as a fluid, which flows by the rules of `lua/lib/fair_share.lua`:
 
@@ -73,7 +73,7 @@ class Chats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What the ledger says of a budget, and of one lane of it: what a prediction goes by."""
+    """What the store says of a budget, and of one lane of it: what a prediction goes by."""
 
     rate: float
     """Calls a second that the budget makes now."""
@@ -120,7 +120,7 @@ class Turns:
 
 
 def predict(pace: Pace, due: Iterable[tuple[float, float]] | None = None, *, chat_seconds: float = 0.0) -> Turns:
-    """The turns of the lane's jobs; `due` replaces those of the ledger, as a lane that is not there yet needs it."""
+    """The turns of the lane's jobs; `due` replaces those of the store, as a lane that is not there yet needs it."""
     flow = _Flow(pace, pace.due if due is None else due)
     flow.run()
     return Turns(Curve(flow.seconds, flow.jobs), pace.chats, chat_seconds)

@@ -38,7 +38,7 @@ def verify(
 
     Raises:
         InvalidWebhook: it is not ours, was changed, or is too old.
-        ValueError: a secret is none.
+        ValueError: a secret is invalid.
     """
     given = {name.lower(): value for name, value in headers.items()}
     id_, sent_at, signatures = (_plain(given.get(f"webhook-{part}")) for part in ("id", "timestamp", "signature"))
@@ -64,7 +64,7 @@ def sign(secret: str, id_: str, sent_at: int, body: bytes) -> str:
     """A signature as it stands in `webhook-signature`. `sent_at`: seconds since 1970.
 
     Raises:
-        ValueError: the secret is none.
+        ValueError: the secret is invalid.
     """
     content = b".".join((id_.encode(), str(sent_at).encode(), body))
     digest = hmac.new(secret_bytes(secret), content, hashlib.sha256).digest()

@@ -1,4 +1,4 @@
-"""The same audit after every fault: nothing lost, nothing sent twice, honest states, books that add up."""
+"""The same audit after every fault: nothing lost, nothing sent twice, honest states, counters that add up."""
 
 import re
 import time
@@ -84,9 +84,9 @@ def audit(rig: Rig, fault: Fault, began: float, problems: Iterable[str], workers
     states = Counter(job.state for job in jobs.values())
     if others := {state: count for state, count in states.items() if state not in fault.ends}:
         broken.append(f"jobs ended otherwise than sent: {others}")
-    # Of a job that Redis forgot the books know nothing, nor of one that it never acknowledged and then forgot.
+    # Of a job that Redis forgot the counters know nothing, nor of one that it never acknowledged and then forgot.
     forgotten = sum(contacts[to] for to in lost | rig.traffic.unanswered) if fault.may_lose else 0
-    broken += _books(rig, sum(contacts.values()), forgotten)
+    broken += _counts(rig, sum(contacts.values()), forgotten)
     broken += _leaks(rig)
     return Outcome(
         kind=fault.kind,
@@ -118,13 +118,13 @@ def _kept(job: ledger.Known | None, contact_id: str) -> bool:
     return job is not None and job.final and job.contact_id == contact_id
 
 
-def _books(rig: Rig, contacts: int, forgotten: int) -> Iterator[str]:
-    books = inspection.counts(rig.store, rig.keys)
-    if books.get("doubled"):
-        yield f"the books count {books['doubled']} doubled"
+def _counts(rig: Rig, contacts: int, forgotten: int) -> Iterator[str]:
+    counts = inspection.counts(rig.store, rig.keys)
+    if counts.get("doubled"):
+        yield f"the counters say {counts['doubled']} doubled"
     # A contact whose answer never came is one of an uncertain job.
-    if not books.get("sent", 0) <= contacts <= books.get("sent", 0) + books.get("uncertain", 0) + forgotten:
-        yield f"the books say {books.get('sent', 0)} sent, Connect has {contacts} contacts"
+    if not counts.get("sent", 0) <= contacts <= counts.get("sent", 0) + counts.get("uncertain", 0) + forgotten:
+        yield f"the counters say {counts.get('sent', 0)} sent, Connect has {contacts} contacts"
     try:
         wait_until(lambda: not _read(rig).out_of_place, timeout=INVARIANTS_SECONDS)
     except AssertionError:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
-from outbound_chat_worker.local.processes import end
+from outbound_chat.children import end
 from tests.support.shifted import ShiftedClock
 from tests.support.waiting import wait_until
 

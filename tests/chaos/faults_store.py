@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from outbound_chat_worker.local.processes import end
+from outbound_chat.children import end
 from tests.support.waiting import wait_until
 
 from .brokers import frozen

@@ -4,7 +4,7 @@ import json
 import subprocess
 from functools import partial
 
-from outbound_chat_worker.local.processes import end
+from outbound_chat.children import end
 from tests.support.versions import NEXT, make_next_version
 from tests.support.waiting import wait_until
 

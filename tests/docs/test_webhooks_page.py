@@ -17,7 +17,7 @@ from outbound_chat_worker.webhooks import (
     SERVER_ERROR,
     SUCCESS,
     Answer,
-    Rule,
+    AnswerRule,
     rule_of,
 )
 
@@ -26,7 +26,7 @@ from .pages import DOCS, bare, blocks, read, section, table
 SECRET_OF_THE_PAGE = "whsec_cHV0IHRoZSBieXRlcyBvZiB5b3VyIG93biBoZXJl"
 
 
-def cells(rule: Rule) -> tuple[str, str]:
+def cells(rule: AnswerRule) -> tuple[str, str]:
     return rule.then.value + ("" if rule.host_answers else ", against the host"), rule.reason
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from outbound_chat import JobState
-from outbound_chat_worker.local.supervisor import Supervisor
+from outbound_chat_worker.local.supervisor import supervised_workers
 from tests.support.harness import Harness, number
 from tests.support.waiting import wait_until
 from tests.worker.test_environment import OTHERS, READ_BY_THE_APP, READ_BY_THE_COMMAND
@@ -124,7 +124,7 @@ def test_flower_shows_the_worker(stack: Harness) -> None:
 def test_the_supervisor_starts_a_killed_worker_again(stack: Harness, tmp_path: Path) -> None:
     """One bad message or a bug in a library can end a process: the machine must not stand still over night."""
     with (tmp_path / "process-supervised.log").open("wb") as log:
-        supervisor = Supervisor(2, environment=stack.environment, folder=tmp_path, output=log)
+        supervisor = supervised_workers(2, environment=stack.environment, folder=tmp_path, output=log)
         try:
             first, second = supervisor.pids
             os.kill(first, signal.SIGKILL)

@@ -208,7 +208,7 @@ def test_a_host_that_lost_its_last_writes_in_the_middle_of_a_batch_is_noticed(st
         rows = [{"to": number(row), "text": "Hi"} for row in range(600)]
         with pytest.raises(NotDurable, match="lost it, or a part of it") as caught:
             chat.enqueue_batch(rows, sender="support", on_start=keep_size, on_progress=lose, durability="fsync")
-        assert caught.value.missing == ("ledger",)
+        assert caught.value.missing == ("store",)
         assert chat.batch(caught.value.id).accepted == 100
 
 

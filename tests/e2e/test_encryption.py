@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from outbound_chat import IdempotencyConflict, Job, JobState, MissingKey, OutboundChat, WaitReason
-from outbound_chat.encryption import Seal, new_key
+from outbound_chat import IdempotencyConflict, Job, JobState, MissingEncryptionKey, OutboundChat, WaitReason
+from outbound_chat.children import end
+from outbound_chat.encryption import RequestCipher, new_key
 from outbound_chat_config import EncryptionSettings
-from outbound_chat_worker.local.processes import end
 from outbound_chat_worker.sandbox import Fault, FaultKind
 from tests.support.harness import Harness, number
 from tests.support.privacy import content_of
@@ -134,7 +134,7 @@ def test_jobs_of_a_key_that_is_gone_keep_nobody_waiting(stack: Harness) -> None:
     assert WaitReason.NO_KEY in {(found := chat.why(lost.id)).reason, found.then}
     assert found.expected_at is None
     old, new = (
-        Seal(EncryptionSettings(keys=[SecretStr(key)], number_key=SecretStr(NUMBER_KEY))).opening_ids[0]
+        RequestCipher(EncryptionSettings(keys=[SecretStr(key)], number_key=SecretStr(NUMBER_KEY))).decrypting_key_ids[0]
         for key in (KEY, NEXT)
     )
     assert f"1 open job of budget main can't be read: no worker has the key {old}" in stack.run("doctor").stdout
@@ -157,11 +157,11 @@ def test_whoever_lacks_a_key_is_told_which(stack: Harness) -> None:
     ]
     for settings, words in cases:
         other = switch(stack, **settings)
-        with pytest.raises(MissingKey, match=words):
+        with pytest.raises(MissingEncryptionKey, match=words):
             list(other.suppressed([number(1)], sender="support"))
-        with pytest.raises(MissingKey, match=words):
+        with pytest.raises(MissingEncryptionKey, match=words):
             list(other.suppressed(sender="support"))
-        with pytest.raises(MissingKey, match=words):
+        with pytest.raises(MissingEncryptionKey, match=words):
             other.unsuppress([number(1)], sender="support")
     assert [entry.number for entry in chat.suppressed(sender="support")] == [number(1)]
     switch(stack, keys=[NEXT], number_key=NUMBER_KEY)

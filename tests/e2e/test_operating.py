@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import redis
 
-from outbound_chat import BatchClosed, EventKind, JobState, NotReplayable, OutboundChat, Unprotected
+from outbound_chat import BatchClosed, DuplicateRisk, EventKind, JobState, NotReplayable, OutboundChat
 from outbound_chat_worker.sandbox import Fault, FaultKind
 from tests.support.harness import Harness, number
 from tests.support.waiting import wait_until
@@ -136,7 +136,7 @@ def test_an_edited_replay_of_what_may_have_been_sent_needs_force(stack: Harness)
     chat = stack.chat()
     old = chat.wait(chat.enqueue(sender="support", to=number(1), text="Hello").id)
     assert old.state is JobState.UNCERTAIN
-    with pytest.raises(Unprotected, match=old.id):
+    with pytest.raises(DuplicateRisk, match=old.id):
         chat.replay(old.id, text="Hello again")
     new = chat.wait(chat.replay(old.id, text="Hello again", force=True).id)
     assert new.state is JobState.SENT

@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from outbound_chat import Job, JobState, OutboundChat, StoreUnavailable
+from outbound_chat.children import end
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from outbound_chat_worker.local.processes import end
 from tests.support.harness import Harness, free_port, number
 from tests.support.proxy import running_proxy
 from tests.support.waiting import wait_until

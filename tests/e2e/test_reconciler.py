@@ -159,7 +159,7 @@ def test_a_leaked_call_gives_its_place_back(stack: Harness) -> None:
     assert repairs(stack) > 0
 
 
-def tamper_books(store: Store) -> None:
+def tamper_counts(store: Store) -> None:
     store.redis.hincrby(store.keys("main").counts, "accepted", 3)
 
 
@@ -172,9 +172,9 @@ def tamper_open_jobs(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tamper", "kind"), [(tamper_books, "counts"), (tamper_leases, "leases"), (tamper_open_jobs, "job")]
+    ("tamper", "kind"), [(tamper_counts, "counts"), (tamper_leases, "leases"), (tamper_open_jobs, "job")]
 )
-def test_books_that_do_not_add_up_are_told_and_left_alone(
+def test_counts_that_do_not_add_up_are_reported_and_left_alone(
     stack: Harness, tamper: Callable[[Store], None], kind: str
 ) -> None:
     """In the log, once; as an event; by `doctor`; by `audit`, whose exit code a script can ask for."""
@@ -182,7 +182,7 @@ def test_books_that_do_not_add_up_are_told_and_left_alone(
     assert stack.run("audit").returncode == 0
     with Store(stack.server.url) as store:
         tamper(store)
-        books = inspection.counts(store, store.keys("main"))
+        counts = inspection.counts(store, store.keys("main"))
     wait_until(lambda: any(name.startswith(kind) for name in stack.findings()), timeout=FOUND_SECONDS, what="the fault")
     later = chat.enqueue(sender="support", to=number(1), text="Hello")
     assert chat.wait(later.id, timeout=60).state is JobState.SENT
@@ -195,9 +195,9 @@ def test_books_that_do_not_add_up_are_told_and_left_alone(
     assert audited.returncode == 1
     found = json.loads(audited.stdout)["main"]["findings"]
     assert kind in {one["kind"] for one in found} or kind == "job"
-    (line,) = [line for line in stack.run("doctor").stdout.splitlines() if "ledger of main" in line]
+    (line,) = [line for line in stack.run("doctor").stdout.splitlines() if "consistency of main" in line]
     assert line.startswith("FAIL")
     assert kind in line
     with Store(stack.server.url) as store:
         after = inspection.counts(store, store.keys("main"))
-    assert {**after, "accepted": after["accepted"] - 1, "sent": after["sent"] - 1} == books
+    assert {**after, "accepted": after["accepted"] - 1, "sent": after["sent"] - 1} == counts

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from outbound_chat import JobState, UnknownJob
+from outbound_chat.children import end
 from outbound_chat.store import Store, inspection
-from outbound_chat_worker.local.processes import end
 from tests.support.harness import Harness, number
 from tests.support.sentinels import SentinelSet
 from tests.support.waiting import wait_until

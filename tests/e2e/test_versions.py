@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from outbound_chat import JobState, NewerVersion, OutboundChat
+from outbound_chat import JobState, OutboundChat, WrittenByNewerVersion
+from outbound_chat.children import end
 from outbound_chat.store import inspection
-from outbound_chat_worker.local.processes import end
 from tests.support.harness import Harness, number
 from tests.support.versions import NEXT, make_next_version
 from tests.support.waiting import wait_until
@@ -85,7 +85,7 @@ def test_an_old_program_says_that_a_job_is_of_a_newer_version(stack: Harness, tm
     job_id = "main." + key.rpartition(":")[2]
 
     for ask in (chat.status, chat.cancel, chat.why):
-        with pytest.raises(NewerVersion, match="upgrade this program"):
+        with pytest.raises(WrittenByNewerVersion, match="upgrade this program"):
             ask(job_id)
     shown = stack.run("status", job_id)
     assert shown.returncode == 2

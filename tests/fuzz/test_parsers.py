@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import example, given, strategies as st
 
-from outbound_chat.encryption import Seal
-from outbound_chat.model.errors import InvalidJob, NewerVersion
+from outbound_chat.encryption import RequestCipher
+from outbound_chat.model.errors import InvalidJob, WrittenByNewerVersion
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Job
-from outbound_chat.request import ChatRequest, match_sender, number_fault
-from outbound_chat.request.codec import UnreadableRequest, read_stored
+from outbound_chat.request import ChatRequest, codec, match_sender, number_fault
+from outbound_chat.request.codec import UnreadableRequest
 from outbound_chat.rows import parse_time
 from outbound_chat.store.records import UnreadableRecord, job_from_head
 from outbound_chat_config import EncryptionSettings, QuietHours, Settings, SettingsError
@@ -24,7 +24,7 @@ from .hostile import fuzzed, leaves, names, nested, numbers, texts, values
 SENDERS = Settings.from_values(
     senders={"support": sender(attributes={"a": "b"}), "chat": sender(channel="whatsapp", source=WHATSAPP_SOURCE)}
 ).senders
-PLAIN = Seal(EncryptionSettings())
+PLAIN = RequestCipher(EncryptionSettings())
 OPTIONS = sorted(
     {
         *("to", "text", "contact_flow_id", "segment_attributes", "attributes", "chat_duration_in_minutes"),
@@ -100,7 +100,7 @@ def test_a_raw_request_is_read_or_refused(kwargs: dict[str, Any]) -> None:
 def test_a_stored_request_is_read_or_refused(text: str) -> None:
     """Another program may have written it; the worker ends that job alone."""
     with contextlib.suppress(UnreadableRequest):
-        request = read_stored(PLAIN, text)
+        request = codec.decode(PLAIN, text)
         with contextlib.suppress(InvalidJob):
             check(request.merged(ChatRequest.from_stored({"text": "Hello"})))
 
@@ -118,7 +118,7 @@ heads = st.tuples(st.integers(0, len(HEAD)), st.one_of(leaves, values)).map(
 @example(json.dumps([*HEAD[:16], [[1, "retry", "a", "", "", ""]]]))
 def test_the_head_of_a_record_is_read_or_refused(raw: str) -> None:
     """One record that can't be read must not hide the others of a page."""
-    with contextlib.suppress(UnreadableRecord, NewerVersion):
+    with contextlib.suppress(UnreadableRecord, WrittenByNewerVersion):
         job = job_from_head("main", "01JD2Y8Q6ZK4X0B7V5N3M1C9TR", raw, 0)
         assert isinstance(job, Job)
         json.dumps([job.id, job.error and job.error.message, str(job.created_at)])

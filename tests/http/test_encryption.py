@@ -49,7 +49,7 @@ def test_both_forms_of_a_list_are_read_as_one(stack: Harness) -> None:
             answer = http.get(PATH, params={"cursor": cursor})
             while answer.status_code == 200:
                 answer = http.get(PATH, params={"cursor": answer.json()["cursor"]})
-            problem(answer, 503, "missing_key")
+            problem(answer, 503, "missing_encryption_key")
 
 
 def test_a_job_whose_key_is_gone_does_not_stop_the_replay_of_others(stack: Harness) -> None:
@@ -66,7 +66,7 @@ def test_a_job_whose_key_is_gone_does_not_stop_the_replay_of_others(stack: Harne
         ends = [http.get(f"/v1/jobs/{id_}", params={"wait": 60}).json() for id_ in ids]
         assert [job["error"]["code"] for job in ends] == ["suppressed", "suppressed"]
 
-        problem(http.post(f"/v1/jobs/{ids[0]}/replay"), 503, "missing_key")
+        problem(http.post(f"/v1/jobs/{ids[0]}/replay"), 503, "missing_encryption_key")
         done = http.post("/v1/dead-letters/replay", json={}).json()
     assert [job["replay_of"] for job in done["jobs"]] == [ids[1]]
-    assert [(one["id"], one["code"]) for one in done["refused"]] == [(ids[0], "missing_key")]
+    assert [(one["id"], one["code"]) for one in done["refused"]] == [(ids[0], "missing_encryption_key")]

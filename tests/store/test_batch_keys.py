@@ -102,7 +102,7 @@ def test_a_row_that_came_before_is_never_taken_again(ledger: Ledger) -> None:
     assert isinstance(ledger.submit(*rows(batch, 1, 2, 3, 4, 5), lane=name, watched=False), Submitted)
     assert ledger.batch(name).accepted == 4, "rows 1, 2 and 4 from before, and 5"
     assert ledger.jobs([f"{batch}-{row}" for row in (1, 3)]) == {}
-    # The books still count what this test deleted.
+    # The counters still count what this test deleted.
     ledger.redis.flushall()
 
 

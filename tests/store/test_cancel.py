@@ -130,7 +130,7 @@ def test_a_batch_is_cancelled_some_jobs_at_a_time(ledger: Ledger) -> None:
 
 
 def test_rows_rejected_after_a_batch_was_cancelled_are_counted(ledger: Ledger) -> None:
-    """The producer learns of it with its next chunk, and the books go on saying what became of every row."""
+    """The producer learns of it with its next chunk, and the counters go on saying what became of every row."""
     name = ledger.open_batch()
     ledger.submit(new_job(f"{Lane.parse(name).batch}-1"), lane=name, rejected=1)
     ledger.cancel_many(f"batch:{Lane.parse(name).batch}")

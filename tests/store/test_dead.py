@@ -102,7 +102,7 @@ def test_an_expired_token_needs_force(ledger: Ledger) -> None:
     old = lose(ledger)
     since = ledger.now_ms() - 7 * DAY_MS
     ledger.rewrite(old, {Field.MAYBE_SENT: since})
-    assert ledger.replay(old) == scripts.Replayed("unprotected", str(since))
+    assert ledger.replay(old) == scripts.Replayed("duplicate_risk", str(since))
     assert ledger.counts()["accepted"] == 1
 
     assert ledger.replay(old, force=True).outcome == "ok"
@@ -117,7 +117,7 @@ def test_an_edited_replay_has_a_token_of_its_own(ledger: Ledger) -> None:
     (job,) = ledger.take().jobs
     assert job.token == ""
     uncertain = lose(ledger)
-    assert ledger.replay(uncertain, edited=True).outcome == "unprotected"
+    assert ledger.replay(uncertain, edited=True).outcome == "duplicate_risk"
 
 
 def test_only_dead_letters_are_replayed(ledger: Ledger) -> None:

@@ -239,7 +239,7 @@ def test_a_final_job_leaves_the_index_of_open_ones(ledger: Ledger) -> None:
 
 
 def test_lanes_are_counted_anew_where_their_counts_are_gone(ledger: Ledger) -> None:
-    """An eviction may take them, and a ledger of an older version has none."""
+    """An eviction may take them, and a store of an older version has none."""
     ledger.add(3)
     ledger.add(2, lane=KEPT_LANE)
     ledger.redis.delete(ledger.key("lanes"))
@@ -293,12 +293,12 @@ def test_a_count_that_is_off_is_told_once_and_never_changed(
     name = ledger.open_batch()
     ledger.add(2, lane=name)
     break_(ledger, name)
-    books, of = ledger.counts(), name if of_lane else ""
+    counts, of = ledger.counts(), name if of_lane else ""
     assert (kind, of) in audit(ledger)
 
     assert words(ledger.reconcile()) == [("fault", kind, of)]
     assert ledger.reconcile() == []
-    assert ledger.counts() == books
+    assert ledger.counts() == counts
     assert list(inspection.faults(ledger.store, ledger.keys)) == [f"{kind}:{of}"]
     event = ledger.events().events[-1]
     assert (event.kind, event.code) == (EventKind.FAULT, kind)

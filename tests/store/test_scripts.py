@@ -97,7 +97,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_suppressed": scripts.read_suppressed(KEYS, sender="sms", names=["+1"] * items),
         "read_scopes": scripts.read_scopes(KEYS, ["sender:sms"] * items),
         "note_budgets": scripts.note_budgets(KEYS, ["main"] * items),
-        "read_seals": scripts.read_seals(KEYS, index="expiry", cursor="0"),
+        "read_key_ids": scripts.read_key_ids(KEYS, index="expiry", cursor="0"),
         "close_chat": scripts.close_chat(KEYS, contact="c", instances=["i"]),
         "create_key": scripts.create_key(KEYS, "k", digest="d", wanted=A_KEY, lives=None, until=None),
         "read_key": scripts.read_key(KEYS, "k"),

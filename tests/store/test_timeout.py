@@ -39,13 +39,13 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from outbound_chat.children import end, spawn
 from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import AsyncStore, Keys, ScriptCall, Store, scripts
 from outbound_chat.store.deadline import Deadline
 from outbound_chat.store.inspection import Audited, audit_budget
 from outbound_chat_worker.local.embedded import EmbeddedServer, find_server
-from outbound_chat_worker.local.processes import end, spawn
 from tests.support.harness import free_port
 from tests.support.proxy import Proxy, running_proxy
 from tests.support.waiting import wait_until

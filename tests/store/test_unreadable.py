@@ -148,7 +148,7 @@ def test_ten_megabytes_stop_nobody(ledger: Ledger, record: str) -> None:
 
 
 def test_a_record_that_is_gone_is_set_aside_too(ledger: Ledger) -> None:
-    """Somebody deleted it by hand; the books must still sum up."""
+    """Somebody deleted it by hand; the counters must still sum up."""
     ids = ledger.add(2, watched=False)
     ledger.redis.delete(ledger.key(f"j:{ids[0]}"))
 

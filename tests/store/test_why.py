@@ -111,7 +111,7 @@ def without_worker_under_a_hold(ledger: Ledger) -> str:
 
 def without_its_key(ledger: Ledger) -> str:
     ledger.maintain(key_ids=["newkey"])
-    return ledger.add(request="sealed:oldkey::token")[0]
+    return ledger.add(request="encrypted:oldkey::token")[0]
 
 
 def budget_held(ledger: Ledger) -> str:
@@ -550,11 +550,11 @@ def test_a_key_that_one_of_the_workers_has_is_enough(ledger: Ledger) -> None:
     assert why(ledger, local_id).reason is R.NO_WORKER
 
 
-@pytest.mark.parametrize("sealed", ["job", "batch"])
-def test_the_end_of_jobs_whose_key_no_worker_has_is_not_predicted(ledger: Ledger, sealed: str) -> None:
+@pytest.mark.parametrize("encrypted", ["job", "batch"])
+def test_the_end_of_jobs_whose_key_no_worker_has_is_not_predicted(ledger: Ledger, encrypted: str) -> None:
     """A time that will never come is worse than none."""
-    name = ledger.open_batch(shared="sealed:oldkey::token" if sealed == "batch" else "{}")
-    ledger.add(3, lane=name, request="sealed:oldkey::token" if sealed == "job" else "{}")
+    name = ledger.open_batch(shared="encrypted:oldkey::token" if encrypted == "batch" else "{}")
+    ledger.add(3, lane=name, request="encrypted:oldkey::token" if encrypted == "job" else "{}")
     ledger.maintain(key_ids=["newkey"])
     chat = OutboundChat(store=ledger.store, key_prefix=PREFIX)
     batch_id = f"{BUDGET}.{Lane.parse(name).batch}"

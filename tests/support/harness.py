@@ -13,11 +13,11 @@ from typing import Any
 
 import tomlkit
 
+from outbound_chat.children import spawn
 from outbound_chat.client import OutboundChat
 from outbound_chat.store import Store, inspection
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from outbound_chat_worker.local.processes import spawn
 from outbound_chat_worker.sandbox import (
     SANDBOX_ACCESS_KEY_ID,
     SANDBOX_SECRET_ACCESS_KEY,
@@ -183,9 +183,9 @@ class Harness:
     def counts_add_up(self) -> bool:
         """Whether every job that the budget accepted is in exactly one place."""
         with Store(self.server.url) as store:
-            books = inspection.counts(store, store.keys("main"))
+            counts = inspection.counts(store, store.keys("main"))
         places = ("waiting", "leased", "sent", "failed", "expired", "cancelled", "uncertain", "unreadable")
-        return books.get("accepted", 0) == sum(books.get(place, 0) for place in places)
+        return counts.get("accepted", 0) == sum(counts.get(place, 0) for place in places)
 
     def findings(self) -> dict[str, int]:
         """What the wakers told of or put right; nothing, unless a test breaks the ledger."""

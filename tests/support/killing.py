@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from outbound_chat_worker.local.processes import end
+from outbound_chat.children import end
 
 
 def kill_tree(process: subprocess.Popen[bytes]) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from kombu import Connection, Queue
 
+from outbound_chat.children import end, spawn
 from outbound_chat_worker.celery import QUEUE
-from outbound_chat_worker.local.processes import end, spawn
 from tests.support.harness import free_port
 from tests.support.waiting import wait_until
 

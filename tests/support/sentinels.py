@@ -11,8 +11,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from outbound_chat.children import end, spawn
 from outbound_chat_worker.local.embedded import EmbeddedServer, find_server
-from outbound_chat_worker.local.processes import end, spawn
 from tests.support.harness import free_port
 from tests.support.proxy import Proxy, running_proxy
 from tests.support.waiting import wait_until

@@ -75,9 +75,9 @@ def test_an_unforeseen_error_drops_no_result(stack: Harness, runtime: Runtime) -
     with pytest.raises(RuntimeError, match="new thread"):
         a_pump(runtime, BrokenPublisher(print)).work()
 
-    books = inspection.counts(runtime.store, runtime.keys("main"))
-    assert books["sent"] == stack.sandbox.stats().accepted
-    assert (books["leased"], books["waiting"] + books["sent"]) == (0, 10)
+    counts = inspection.counts(runtime.store, runtime.keys("main"))
+    assert counts["sent"] == stack.sandbox.stats().accepted
+    assert (counts["leased"], counts["waiting"] + counts["sent"]) == (0, 10)
 
 
 def test_a_redis_that_takes_no_settings_drops_no_result(
@@ -97,9 +97,9 @@ def test_a_redis_that_takes_no_settings_drops_no_result(
             admin.execute_command("ACL", "SETUSER", "default", "~*")
         done.result(PATIENCE)
 
-    books = inspection.counts(runtime.store, runtime.keys("main"))
-    assert books["leased"] == 0
-    assert books["sent"] == stack.sandbox.stats().calls > 2
+    counts = inspection.counts(runtime.store, runtime.keys("main"))
+    assert counts["leased"] == 0
+    assert counts["sent"] == stack.sandbox.stats().calls > 2
 
 
 def test_a_pump_that_redis_holds_up_does_not_keep_up(stack: Harness, runtime: Runtime) -> None:
@@ -132,8 +132,8 @@ def test_jobs_that_a_pump_was_never_told_of_go_back_when_it_leaves(stack: Harnes
     runtime.store = DeafStore(stack.server.url)
     assert a_pump(runtime).work() == 0
 
-    books = inspection.counts(runtime.store, runtime.keys("main"))
-    assert (books["waiting"], books["leased"]) == (10, 0)
+    counts = inspection.counts(runtime.store, runtime.keys("main"))
+    assert (counts["waiting"], counts["leased"]) == (10, 0)
     runtime.store.close()
     runtime.store = Store(stack.server.url)
     while inspection.counts(runtime.store, runtime.keys("main"))["waiting"]:
@@ -176,9 +176,9 @@ def test_jobs_ahead_go_back_when_calls_become_slow(stack: Harness, runtime: Runt
             line.let_pass()
             done.result(60)
         through_it.store.close()
-    books = inspection.counts(runtime.store, runtime.keys("main"))
-    assert books["leased"] == 0
-    assert books["sent"] == stack.sandbox.stats().accepted
+    counts = inspection.counts(runtime.store, runtime.keys("main"))
+    assert counts["leased"] == 0
+    assert counts["sent"] == stack.sandbox.stats().accepted
 
 
 def test_a_call_leaves_within_half_a_second_of_its_claim_or_never(stack: Harness, runtime: Runtime) -> None:
@@ -215,6 +215,6 @@ def test_a_process_that_ends_takes_its_pump_along(stack: Harness, runtime: Runti
 
     assert process.wait(PATIENCE) == 0
     assert "no call can begin" in stack.logs()
-    books = inspection.counts(runtime.store, runtime.keys("main"))
-    assert books.get("sent", 0) == stack.sandbox.stats().accepted
-    assert (books["leased"], books["waiting"] + books.get("sent", 0)) == (0, 10)
+    counts = inspection.counts(runtime.store, runtime.keys("main"))
+    assert counts.get("sent", 0) == stack.sandbox.stats().accepted
+    assert (counts["leased"], counts["waiting"] + counts.get("sent", 0)) == (0, 10)

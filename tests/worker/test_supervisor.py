@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from outbound_chat_worker.local.supervisor import Supervisor
+from outbound_chat_worker.local.supervisor import supervised_workers
 
 # Sends SIGTERM at the n-th call that is made from the start on: with an Event, one of them held its lock just then.
 STOPPED_IN_THE_MIDDLE = """
 import signal, sys
 from outbound_chat.ending import Ending
-from outbound_chat_worker.local.supervisor import Supervisor
+from outbound_chat_worker.local.supervisor import supervised_workers
 
 left = {calls}
 def count(frame, event, argument):
@@ -24,7 +24,7 @@ def count(frame, event, argument):
 
 ending = Ending()
 sys.setprofile(count)
-Supervisor(0).run(ending)
+supervised_workers(0).run(ending)
 """
 
 
@@ -38,7 +38,7 @@ def test_a_signal_at_any_moment_ends_it(calls: int) -> None:
 
 def test_workers_of_two_commands_have_names_of_their_own() -> None:
     """Machines are cloned with their host name, and a second command is typed beside the first."""
-    supervisors = [Supervisor(2, output=subprocess.DEVNULL) for _ in range(2)]
+    supervisors = [supervised_workers(2, output=subprocess.DEVNULL) for _ in range(2)]
     try:
         commands = [Path(f"/proc/{pid}/cmdline").read_text() for one in supervisors for pid in one.pids]
     finally:

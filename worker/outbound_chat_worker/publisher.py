@@ -21,7 +21,7 @@ PASS_ON_SECONDS = 0.1
 class PumpPublisher:
     """Sends one message at a time.
 
-    Its thread starts with the first message, also anew in a forked child, and ends with the process.
+    Its thread starts with the first message, in a forked child too, and ends with the process.
     """
 
     def __init__(self, send: Callable[[str, str], object], work: Callable[[str, str], object] | None = None) -> None:
@@ -36,7 +36,7 @@ class PumpPublisher:
 
     def _start_anew(self) -> None:
         self._waiting: dict[str, str] = {}
-        """Budget → nonce of the newest request: the ledger would dismiss a pump that came on an older one."""
+        """Budget → nonce of the newest request: the store would dismiss a pump that came on an older one."""
         self._untaken: dict[str, str] = {}
         """Budget → nonce of the newest request that the broker has not taken."""
         self._thread: threading.Thread | None = None

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from outbound_chat.encryption import Seal
+from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.errors import StoreError
-from outbound_chat.request import ChatRequest
-from outbound_chat.request.codec import UnreadableRequest, read_stored
+from outbound_chat.request import ChatRequest, codec
+from outbound_chat.request.codec import UnreadableRequest
 from outbound_chat.store import ACCESS, Keys, Store, scripts
 from outbound_chat_config import Sender, Settings, callback_host, load_settings
 from outbound_chat_worker.clock_skew import ClockSkew
@@ -28,7 +28,7 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.seal = Seal(settings.encryption)
+        self.cipher = RequestCipher(settings.encryption)
         self.store = Store.from_settings(settings, seconds=settings.worker.redis_timeout.total_seconds())
         self.connect = Connect(settings.worker, budgets=len(settings.budgets))
         self.clock = ClockSkew()
@@ -41,7 +41,7 @@ class Runtime:
         if shared is None:
             # Without what the rows share, customers would get a part of their message, or none.
             raise UnreadableRequest("what the rows of its batch share is gone, or another program wrote over it")
-        return read_stored(self.seal, shared)
+        return codec.decode(self.cipher, shared)
 
     def prepare_clients(self, budget: str) -> None:
         """Makes the clients of the budget's senders, so that no claimed job waits for one."""
@@ -55,7 +55,7 @@ class Runtime:
 
     def settings_version(self, budget: str) -> str:
         """Short hash of the budget's settings: two workers with different files differ in it."""
-        what = (self._budget_settings(budget), self.seal.key_ids)
+        what = (self._budget_settings(budget), self.cipher.key_ids)
         return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
 
     def configure(self, budget: str) -> str:

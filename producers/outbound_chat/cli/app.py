@@ -57,7 +57,7 @@ class _Strict:
         """Checks the arguments, then parses them as usual.
 
         Raises:
-            typer.BadParameter: an option is given twice, or a number is none.
+            typer.BadParameter: an option is given twice, or a number is invalid.
         """
         parser: Any = super()
         if not ctx.resilient_parsing:

@@ -22,7 +22,7 @@ from outbound_chat.model.errors import (
     WaitTimeout,
 )
 from outbound_chat.model.jobs import Batch, Job, JobState, Webhook
-from outbound_chat.model.json import plain
+from outbound_chat.model.json import json_default
 
 # What a terminal obeys and does not show: control characters but tabs and line ends, what turns the direction of a line
 # (https://www.unicode.org/reports/tr9/), and halves of characters, which no stream can encode.
@@ -107,7 +107,7 @@ def print_json(value: Any) -> None:
 
 def to_json(value: Any) -> str:
     """The same as text. What a terminal would obey is escaped, so that a reader of JSON gets it back as it was."""
-    text = json.dumps(value, ensure_ascii=False, default=plain)
+    text = json.dumps(value, ensure_ascii=False, default=json_default)
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

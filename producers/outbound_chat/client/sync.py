@@ -348,8 +348,8 @@ class OutboundChat:
         Raises:
             UnknownJob: no job has this id, or its record has passed its lifetime.
             NotReplayable: it did not fail, its request is kept no more, or was replayed already without these changes.
-            MissingKey: its request is encrypted with a key that the settings lack.
-            Unprotected: the customer might be texted twice; `force` accepts that.
+            MissingEncryptionKey: its request is encrypted with a key that the settings lack.
+            DuplicateRisk: the customer might be texted twice; `force` accepts that.
             InvalidJob: what would be sent is refused, for example since its sender was changed.
         """
         return self._run(dead_letters.replay(self._context, job_id, force=force, changes=changes))
@@ -472,7 +472,7 @@ class OutboundChat:
             SettingsError: the settings have no such sender.
             InvalidJob: the reason is too long. Nothing was stored.
             InvalidNumbers: some numbers are invalid; the valid ones were stored.
-            MissingKey: the list is encrypted, and the settings lack its key. The two methods below raise it too.
+            MissingEncryptionKey: the list is encrypted, and the settings lack its key; the next two also raise it.
         """
         return self._write(numbers, suppression.suppress(self._context, sender, reason, on_rejected, on_progress))
 
@@ -526,7 +526,7 @@ class OutboundChat:
 
         Raises:
             SettingsError: the settings have no such sender.
-            MissingKey: the list is encrypted, and the settings lack a key of it.
+            MissingEncryptionKey: the list is encrypted, and the settings lack a key of it.
         """
         return self._run(SenderList(self._context, sender).rewrite(on_progress))
 

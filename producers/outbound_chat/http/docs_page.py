@@ -14,7 +14,7 @@ from starlette.responses import Response
 from outbound_chat.http.access.authentication import PUBLIC
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
-from outbound_chat.http.wire.response_models import FieldErrorModel, ProblemModel
+from outbound_chat.http.wire.response_models import complete
 
 _FILES = {
     "swagger-ui-bundle.js": "text/javascript",
@@ -58,10 +58,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         return app.openapi_schema
     found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
-    for model in (ProblemModel, FieldErrorModel):
-        own = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        own.pop("$defs", None)
-        schemas[model.__name__] = own
+    complete(schemas)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     found["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": _KEY}}

@@ -1,4 +1,4 @@
-"""What a process counts of its own requests, for Prometheus. What the ledger knows is added by `_ledger_metrics`.
+"""What a process counts of its own requests, for Prometheus. `store_metrics` adds what the store knows.
 
 Several processes of one service count together where `PROMETHEUS_MULTIPROC_DIR` names a folder, which
 `outbound-chat http --workers` sees to. https://prometheus.github.io/client_python/multiprocess/

@@ -9,7 +9,7 @@ from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.ending import Ending
 from outbound_chat.http.access.loopback import is_loopback
 from outbound_chat.http.app import create_app
-from outbound_chat.http.processes import Processes, end_with_parent
+from outbound_chat.http.processes import end_with_parent, run_processes
 from outbound_chat.model.api_keys import KeyState
 from outbound_chat.model.errors import SettingsError, StoreError
 from outbound_chat.store import Store
@@ -79,7 +79,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     with listener:
         _log.info("listening on http://%s:%d", *address)
         if workers > 1:
-            Processes(listener, workers, settings.http.grace.total_seconds()).run(ending)
+            run_processes(listener, workers, settings.http.grace.total_seconds(), ending)
         else:
             Server(_config(settings, listener), ending).run([listener])
     ending.leave()

@@ -1,4 +1,4 @@
-"""What the ledger knows of each budget, for Prometheus: read when it is asked for."""
+"""What the store knows of each budget, for Prometheus: read when it is asked for."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -59,7 +59,7 @@ def _gauge(name: str, documentation: str, values: dict[str, float]) -> Metric:
     return gauge
 
 
-def ledger_text(budgets: Iterable[BudgetStatus] | None) -> bytes:
+def store_text(budgets: Iterable[BudgetStatus] | None) -> bytes:
     """The metrics as Prometheus reads them; None: Redis did not answer."""
     registry = CollectorRegistry()
     registry.register(_Snapshot(budgets))

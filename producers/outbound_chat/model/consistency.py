@@ -1,4 +1,4 @@
-"""What can be wrong in a ledger that somebody edited, evicted from or restored in part, as operators read it.
+"""What can be wrong in a store that somebody edited, evicted from or restored in part, as operators read it.
 
 `lua/lib/consistency.lua` decides; here is what each finding means. Nothing of it happens while only our scripts write.
 """

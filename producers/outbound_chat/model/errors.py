@@ -12,13 +12,13 @@ from outbound_chat_config import SettingsError
 __all__ = [
     "BatchClosed",
     "BatchKeyConflict",
+    "DuplicateRisk",
     "FieldError",
     "IdempotencyConflict",
     "InvalidJob",
     "InvalidNumbers",
     "InvalidWebhook",
-    "MissingKey",
-    "NewerVersion",
+    "MissingEncryptionKey",
     "NotDurable",
     "NotReplayable",
     "OutboundChatError",
@@ -27,8 +27,8 @@ __all__ = [
     "StoreUnavailable",
     "UnknownBatch",
     "UnknownJob",
-    "Unprotected",
     "WaitTimeout",
+    "WrittenByNewerVersion",
 ]
 
 
@@ -60,7 +60,7 @@ class InvalidJob(OutboundChatError, ValueError):
 
 
 class InvalidNumbers(OutboundChatError, ValueError):
-    """Some of many phone numbers are none; the others were taken. `errors` has the first 100, by their position."""
+    """Some of many phone numbers are invalid; the others were accepted. `errors` has the first 100, by position."""
 
     def __init__(self, errors: Sequence[FieldError], *, rejected: int) -> None:
         more = f"; and {rejected - len(errors):,} more" if rejected > len(errors) else ""
@@ -93,7 +93,7 @@ class UnknownJob(OutboundChatError, LookupError):
         self.job_id = job_id
 
 
-class NewerVersion(OutboundChatError):
+class WrittenByNewerVersion(OutboundChatError):
     """A newer version of outbound-chat wrote the job, and this one can't read it. Newer workers go on with it."""
 
     def __init__(self, job_id: str) -> None:
@@ -127,7 +127,7 @@ class NotReplayable(OutboundChatError):
         self.job_id = job_id
 
 
-class Unprotected(OutboundChatError):
+class DuplicateRisk(OutboundChatError):
     """A replay might text the customer twice: a call of the job may have led to a contact, and no token would tell.
 
     Nothing was stored. `force=True` accepts it.
@@ -147,7 +147,7 @@ class InvalidWebhook(OutboundChatError, ValueError):
     """What came is not a webhook of ours: not signed with a secret that is known, changed on its way, or too old."""
 
 
-class MissingKey(OutboundChatError):
+class MissingEncryptionKey(OutboundChatError):
     """Something in Redis is encrypted, and the settings lack the key for it; the text says which. Nothing was done."""
 
 
@@ -174,9 +174,9 @@ class NotDurable(StoreError):
     """
 
     def __init__(self, id_: str, reason: str, *, missing: Sequence[str]) -> None:
-        taken = "was taken" if "ledger" in missing else "is in the ledger and will be sent"
+        taken = "was taken" if "store" in missing else "is in the store and will be sent"
         again = "enqueue it again with the same idempotency key, which is safe; without a key it would be another job"
         super().__init__(f"{id_} {taken}, but {reason}; {again}")
         self.id = id_
         self.missing = tuple(missing)
-        """What was not reached: `disk`, `replicas`, or `ledger` when a restart or failover of Redis took it back."""
+        """What was not reached: `disk`, `replicas`, or `store` when a restart or failover of Redis took it back."""

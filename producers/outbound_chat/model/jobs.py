@@ -178,7 +178,7 @@ class Batch:
     sender: str
     tenant: str | None
     accepted: int
-    """Jobs taken into the ledger."""
+    """Jobs accepted."""
     rejected: int
     """Rows refused before anything was stored."""
     counts: Mapping[JobState, int]
@@ -225,7 +225,7 @@ class BatchReceipt:
 
     id: str
     accepted: int
-    """Jobs taken into the ledger."""
+    """Jobs accepted."""
     rejected: int
     """Rows refused."""
     duplicates: int

@@ -1,4 +1,4 @@
-"""Records of ours as plain JSON, the same from the command line and over HTTP: objects, times as ISO 8601."""
+"""Writes our records as JSON, the same from the command line and over HTTP: objects, times as ISO 8601."""
 
 import json
 from dataclasses import fields
@@ -8,8 +8,8 @@ from typing import Any
 from outbound_chat.model.jobs import Batch, Job
 
 
-def plain(value: Any) -> Any:
-    """What `json.dumps` takes as `default`: one record, its own records still to be made plain."""
+def json_default(value: Any) -> Any:
+    """The `default` of `json.dumps`: returns one record as a dict, which may hold further records."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")
     record = {field.name: getattr(value, field.name) for field in fields(value)}
@@ -21,6 +21,6 @@ def plain(value: Any) -> Any:
     return record
 
 
-def to_plain_json(value: Any) -> bytes:
-    """The value as JSON in ASCII: what is no Unicode comes out escaped, as it came in."""
-    return json.dumps(value, default=plain, separators=(",", ":")).encode("ascii")
+def to_json(value: Any) -> bytes:
+    """Returns the value as JSON in ASCII: lone surrogates come out escaped, as they came in."""
+    return json.dumps(value, default=json_default, separators=(",", ":")).encode("ascii")

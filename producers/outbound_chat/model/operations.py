@@ -122,7 +122,7 @@ class EventKind(StrEnum):
     JOB_FINAL = "job_final"
     """A job ended; of an uncertain one a second time, when its ContactId comes late."""
     BATCH_ACCEPTED = "batch_accepted"
-    """A batch was closed, by its producer or by being cancelled: all its jobs are in the ledger."""
+    """A batch was closed, by its producer or by being cancelled: all its jobs are in the store."""
     BATCH_FINAL = "batch_final"
     """A batch is closed, and every job of it is final."""
     REPAIRED = "repaired"
@@ -130,7 +130,7 @@ class EventKind(StrEnum):
     FAULT = "fault"
     """A count does not add up, or a record is lost; nothing was changed."""
     CLEARED = "cleared"
-    """What was a fault is none any more."""
+    """A fault no longer exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

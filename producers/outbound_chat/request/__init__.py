@@ -7,12 +7,12 @@ https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatCon
 """
 
 from outbound_chat.request._codes import FieldCode
+from outbound_chat.request._copy import is_missing
 from outbound_chat.request._match import match_sender
 from outbound_chat.request._names import OWN_OPTIONS
 from outbound_chat.request._numbers import number_fault
-from outbound_chat.request._plain import is_missing
 from outbound_chat.request._request import ChatRequest
-from outbound_chat.request._rules import RULES, Rule
+from outbound_chat.request._rules import RULES, FieldRule
 from outbound_chat.request._shapes import SPEC, Integer, ListOf, MapOf, Shape, Structure, Text
 from outbound_chat.request._walk import MOST_FINDINGS
 from outbound_chat.request._zones import zones_of, zones_of_country
@@ -24,10 +24,10 @@ __all__ = [
     "SPEC",
     "ChatRequest",
     "FieldCode",
+    "FieldRule",
     "Integer",
     "ListOf",
     "MapOf",
-    "Rule",
     "Shape",
     "Structure",
     "Text",

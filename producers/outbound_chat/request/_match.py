@@ -5,7 +5,7 @@ from typing import Any
 
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request._codes import FieldCode
-from outbound_chat.request._plain import last_part
+from outbound_chat.request._copy import last_part
 from outbound_chat_config import Sender
 
 _INSTANCE, _SOURCE = "InstanceId", "SourceEndpoint.Address"

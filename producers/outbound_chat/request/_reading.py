@@ -5,8 +5,8 @@ from typing import Any
 
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request._codes import FieldCode
+from outbound_chat.request._copy import is_missing, last_part, normalize, segment_value
 from outbound_chat.request._names import DISPLAY_NAME, OF_A_JOB, OPTIONS, SHORT_NAMES, Names, closest, step
-from outbound_chat.request._plain import is_missing, last_part, plain, segment_value
 from outbound_chat.request._shapes import SPEC
 from outbound_chat.request._walk import MOST_FINDINGS
 
@@ -33,7 +33,7 @@ def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names]:
                 break
             unknown.append(FieldError(step(option, position), FieldCode.UNKNOWN_FIELD.value, closest(option, OF_A_JOB)))
         else:
-            body[member] = value if value.__class__ is str else plain(value)
+            body[member] = value if value.__class__ is str else normalize(value)
     if unknown or ("DisplayName" in body and "ParticipantDetails" in body) or "InitialSystemMessage" in body:
         _refuse(unknown, options)
     if "ContactFlowId" in body:
@@ -76,7 +76,7 @@ def read_call(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
     body: dict[str, Any] = {}
     beside: dict[str, Any] = {}
     for member, value in kwargs.items():
-        (body if member in _KEPT else beside)[member] = value if value.__class__ is str else plain(value)
+        (body if member in _KEPT else beside)[member] = value if value.__class__ is str else normalize(value)
     if "ContactFlowId" in body:
         body["ContactFlowId"] = last_part(body["ContactFlowId"])
     if "InstanceId" in beside:

@@ -28,7 +28,7 @@ _TEMPLATE_ATTRIBUTES = f"{_REFERENCE}API_TemplateAttributes.html"
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FieldRule:
     """A documented rule: the check, what it demands in a few words, and the pages that state it."""
 
     check: Check
@@ -36,35 +36,39 @@ class Rule:
     sources: tuple[str, ...]
 
 
-RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
+RULES: Mapping[str, tuple[FieldRule, ...]] = MappingProxyType(
     {
         "SourceEndpoint": (
-            Rule(messages.source_type, "Type is CONNECT_PHONENUMBER_ARN", (_OPERATION, _FLOW_ACTION)),
-            Rule(messages.source_address, "the ARN of the sender's number, in any partition", (_OPERATION,)),
+            FieldRule(messages.source_type, "Type is CONNECT_PHONENUMBER_ARN", (_OPERATION, _FLOW_ACTION)),
+            FieldRule(messages.source_address, "the ARN of the sender's number, in any partition", (_OPERATION,)),
         ),
         "DestinationEndpoint": (
-            Rule(messages.destination_type, "Type is TELEPHONE_NUMBER", (_OPERATION, _FLOW_ACTION)),
-            Rule(messages.destination_address, "a possible E.164 number", (_OPERATION, _FLOW_ACTION)),
+            FieldRule(messages.destination_type, "Type is TELEPHONE_NUMBER", (_OPERATION, _FLOW_ACTION)),
+            FieldRule(messages.destination_address, "a possible E.164 number", (_OPERATION, _FLOW_ACTION)),
         ),
-        "InstanceId": (Rule(messages.instance, "the instance of the sender", (_OPERATION,)),),
-        "ContactFlowId": (Rule(messages.filled, "not empty", (_OPERATION,)),),
-        "Attributes": (Rule(attributes.keys, "letters, digits, - and _ in keys", (_START_CHAT,)),),
+        "InstanceId": (FieldRule(messages.instance, "the instance of the sender", (_OPERATION,)),),
+        "ContactFlowId": (FieldRule(messages.filled, "not empty", (_OPERATION,)),),
+        "Attributes": (FieldRule(attributes.keys, "letters, digits, - and _ in keys", (_START_CHAT,)),),
         "SegmentAttributes": (
-            Rule(attributes.segment_keys, "letters, digits, - and _ in keys; connect: in system keys", (_OPERATION,)),
-            Rule(attributes.subtype, "connect:Subtype is the channel", (_OPERATION,)),
-            Rule(attributes.segment_values, "one kind of value; lists and ARNs by system only", (_SEGMENT_ATTRIBUTE,)),
+            FieldRule(
+                attributes.segment_keys, "letters, digits, - and _ in keys; connect: in system keys", (_OPERATION,)
+            ),
+            FieldRule(attributes.subtype, "connect:Subtype is the channel", (_OPERATION,)),
+            FieldRule(
+                attributes.segment_values, "one kind of value; lists and ARNs by system only", (_SEGMENT_ATTRIBUTE,)
+            ),
         ),
         "InitialSystemMessage": (
-            Rule(messages.content_type, "text/plain, on SMS and WhatsApp", (_SEND_MESSAGE,)),
-            Rule(messages.content_of_message, "what the channel carries", (_MESSAGE_SIZES, _SMS_SIZES)),
+            FieldRule(messages.content_type, "text/plain, on SMS and WhatsApp", (_SEND_MESSAGE,)),
+            FieldRule(messages.content_of_message, "what the channel carries", (_MESSAGE_SIZES, _SMS_SIZES)),
         ),
         "InitialTemplatedSystemMessage": (
-            Rule(messages.profile_is_json, "CustomerProfileAttributes is a JSON object", (_TEMPLATE_ATTRIBUTES,)),
+            FieldRule(messages.profile_is_json, "CustomerProfileAttributes is a JSON object", (_TEMPLATE_ATTRIBUTES,)),
         ),
         "SupportedMessagingContentTypes": (
-            Rule(messages.supported_types, "known types, text/plain among them", (_OPERATION,)),
+            FieldRule(messages.supported_types, "known types, text/plain among them", (_OPERATION,)),
         ),
-        "ClientToken": (Rule(messages.filled, "not empty", (_OPERATION,)),),
+        "ClientToken": (FieldRule(messages.filled, "not empty", (_OPERATION,)),),
     },
 )
 """Rules of a member, in the order in which they are checked."""

@@ -1,8 +1,8 @@
-"""The stored form of a request: as short as JSON can be, and sealed where encryption is on."""
+"""Encodes requests for Redis: as short as JSON can be, and encrypted where encryption is on."""
 
 import json
 
-from outbound_chat.encryption import Damaged, Seal
+from outbound_chat.encryption import Damaged, RequestCipher
 from outbound_chat.request import ChatRequest
 
 # Made once: `json.dumps` would make it anew for each of 100,000 rows.
@@ -13,29 +13,29 @@ class UnreadableRequest(ValueError):
     """What is stored as a request is not one: another program or a newer version wrote it, or it was damaged."""
 
 
-def write_stored(seal: Seal, request: ChatRequest, number: str = "") -> str:
-    """The stored form. `number`: that it goes to; empty for what the rows of a batch share."""
-    return seal.close(_write(request.body), number)
+def encode(cipher: RequestCipher, request: ChatRequest, number: str = "") -> str:
+    """Encodes a request. `number`: its destination; empty for what the rows of a batch share."""
+    return cipher.encrypt_if_enabled(_write(request.body), number)
 
 
-def read_stored(seal: Seal, text: str) -> ChatRequest:
-    """The request from its stored form. The same for what was written before encryption was on.
+def decode(cipher: RequestCipher, text: str) -> ChatRequest:
+    """Decodes a request, also one that was written before encryption was on.
 
     Raises:
-        MissingKey: it is sealed, and the key is not there.
+        MissingEncryptionKey: it is encrypted, and the settings lack the key.
         UnreadableRequest: the text is not the stored form of a request.
     """
-    body = _parsed(seal, text)
+    body = _parsed(cipher, text)
     if isinstance(body, str):
         # Not inside of `except`: errors of parsers hold what they were given.
         raise UnreadableRequest(f"the stored request can't be read: {body}")
     return ChatRequest.from_stored(body)
 
 
-def _parsed(seal: Seal, text: str) -> dict[str, object] | str:
+def _parsed(cipher: RequestCipher, text: str) -> dict[str, object] | str:
     """The body, or what is wrong with it."""
     try:
-        body = json.loads(seal.open(text))
+        body = json.loads(cipher.decrypt(text))
     except Damaged as error:
         return str(error)
     except (ValueError, RecursionError):

@@ -89,7 +89,7 @@ def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parse_json(text: str) -> Any:
-    """A JSON document, and nothing that is none: Python would read NaN, Infinity and one name twice as well.
+    """A JSON document, and nothing else: Python would read NaN, Infinity and one name twice as well.
 
     Raises:
         TooManyMembers: an object has more members than any job.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.scripts import FIRST_PAGE, count_dead, read_seals
+from outbound_chat.store.scripts import FIRST_PAGE, count_dead, read_key_ids
 from outbound_chat.store.store import Store
 
 
@@ -37,7 +37,7 @@ def _walk(store: Store, keys: Keys, indexes: Iterable[str]) -> Iterator[Needed]:
     for index in indexes:
         cursor = ""
         while cursor != FIRST_PAGE:
-            page = store.run(read_seals(keys, index=index, cursor=cursor or FIRST_PAGE))
+            page = store.run(read_key_ids(keys, index=index, cursor=cursor or FIRST_PAGE))
             cursor = page.cursor
             found.looked += page.looked
             found.jobs.update(page.jobs)

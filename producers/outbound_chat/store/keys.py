@@ -79,7 +79,7 @@ KINDS = (
         "suppressed_enc:*",
         "hash",
         Lifetime.BUDGET,
-        "the same where numbers are encrypted: mark -> since ms, sealed number and reason; and the name of their key",
+        "the same where numbers are encrypted: blind index -> since ms, encrypted number and reason; and their key's name",
     ),
     KeyKind("calls:*", "zset", Lifetime.TTL, "running calls of a sender with limits: id -> end of lease ms"),
     KeyKind("chats:*", "zset", Lifetime.TTL, "open chats of an instance: contact -> assumed end ms"),
@@ -134,7 +134,7 @@ class Keys:
 
         They are two because of clusters. While a slot moves, the node that it leaves refuses what touches a missing
         key (ASK), and the node that it goes to refuses what touches several of which one is missing (TRYAGAIN). With
-        a single key the latter would run the script on the part of the ledger that has already come.
+        a single key the latter would run the script on the part of the store that has already come.
         https://redis.io/docs/latest/commands/cluster-setslot/
         """
         return self.base, f"{self.base}-"

@@ -44,7 +44,7 @@ async def load_functions_async(client: AnyAsyncRedis, call: ScriptCall[Any], way
     await any_client.execute_command(*way.command, **({"target_nodes": there} if there else {}))
 
 
-def run_together(client: AnyRedis, call: ScriptCall[Any], way: Way) -> list[Any]:
+def run_pipelined(client: AnyRedis, call: ScriptCall[Any], way: Way) -> list[Any]:
     """Replies of the script and of the commands behind it; those of the latter may be errors."""
     first = (*way.command, *call.script_args)
     replies = _send(client, call.keys.base, [first, *call.then])

@@ -4,7 +4,7 @@ import json
 from enum import IntEnum
 from typing import Any
 
-from outbound_chat.model.errors import NewerVersion
+from outbound_chat.model.errors import WrittenByNewerVersion
 from outbound_chat.model.jobs import Attempt, Job, JobState, Webhook, WebhookState
 from outbound_chat.model.lanes import Lane
 from outbound_chat.model.times import LAST_MS, from_ms
@@ -78,7 +78,7 @@ def read_head(raw: str) -> list[Any]:
 
     Raises:
         NewerRecord: a newer version wrote it; the scripts leave such a record alone.
-        UnreadableRecord: it is none; the scripts set such a record aside.
+        UnreadableRecord: it is invalid; the scripts quarantine such a record.
     """
     try:
         head = json.loads(raw)
@@ -129,13 +129,13 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
 
     Raises:
         UnreadableRecord: as `read_head`, or a field of it holds what no job has.
-        NewerVersion: a newer version wrote it.
+        WrittenByNewerVersion: a newer version wrote it.
     """
     try:
         head = read_head(raw)
         return job_of_head(budget, local_id, Lane.parse(head[Field.LANE]), head, now_ms)
     except NewerRecord as error:
-        raise NewerVersion(f"{budget}.{local_id}") from error
+        raise WrittenByNewerVersion(f"{budget}.{local_id}") from error
     except UnreadableRecord:
         raise
     except ValueError:

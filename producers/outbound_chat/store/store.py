@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 from outbound_chat.store.connection import AnyRedis, any_node, connect, patience
 from outbound_chat.store.deadline import BoundedLock
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.pipeline import load_functions, run_together
+from outbound_chat.store.pipeline import load_functions, run_pipelined
 from outbound_chat.store.scripts import ScriptCall
 from outbound_chat.store.scripts._loader import Ways, knows_shebang
 from outbound_chat.store.sentinel import close_sentinels
@@ -38,7 +38,7 @@ class Signal(NamedTuple):
 
 
 class Store:
-    """The ledger in Redis. Safe to share between threads. After a fork the child has connections of its own.
+    """The store in Redis. Safe to share between threads. After a fork the child has connections of its own.
 
     Every method raises `StoreUnavailable` when Redis gives no answer in time, and `StoreError` when it refuses.
     """
@@ -103,7 +103,7 @@ class Store:
                 if way.loads:
                     load_functions(self.redis, call, way)
                 elif call.then:
-                    return run_together(self.redis, call, way)
+                    return run_pipelined(self.redis, call, way)
                 else:
                     return self.redis.execute_command(*way.command, *call.script_args)
             except ResponseError as error:

@@ -25,7 +25,7 @@ as much as four calls: a thousand who ask at once would spend their time on that
 
 
 class AsyncStore:
-    """The same ledger for asyncio, for callers; workers use `Store`. Of one event loop, and made after any fork."""
+    """The same store for asyncio, for callers; workers use `Store`. Of one event loop, and made after any fork."""
 
     def __init__(
         self, url: str, prefix: str = "oc", client: AnyAsyncRedis | None = None, *, seconds: float = SECONDS

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from outbound_chat.children import LOOK_SECONDS
 from outbound_chat.ending import Ending
 from outbound_chat_worker.local.stack import SENDERS, Stack, running_stack
-from outbound_chat_worker.local.supervisor import LOOK_SECONDS
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY, SandboxOptions
 
 FOLDER = Path(".outbound-chat")

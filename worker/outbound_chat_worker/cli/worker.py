@@ -7,7 +7,7 @@ import typer
 
 from outbound_chat.ending import Ending
 from outbound_chat_config import load_settings
-from outbound_chat_worker.local.supervisor import Supervisor
+from outbound_chat_worker.local.supervisor import supervised_workers
 
 
 def worker(
@@ -27,4 +27,4 @@ def worker(
     ending = Ending()
     load_settings()  # what is wrong with them is said once, here, and not by each process
     logging.basicConfig(level=log_level.upper(), format="[%(asctime)s: %(levelname)s/supervisor] %(message)s")
-    Supervisor(processes, name=name, log_level=log_level.upper()).run(ending)
+    supervised_workers(processes, name=name, log_level=log_level.upper()).run(ending)

@@ -18,8 +18,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from outbound_chat.children import end, spawn
 from outbound_chat.model.errors import OutboundChatError
-from outbound_chat_worker.local.processes import end, spawn
 
 READY_SECONDS = 10.0
 MOST_PORTS = 5

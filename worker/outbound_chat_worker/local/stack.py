@@ -8,9 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from outbound_chat.children import Supervisor
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer, embedded_server, writing_to
-from outbound_chat_worker.local.supervisor import Supervisor
+from outbound_chat_worker.local.supervisor import supervised_workers
 from outbound_chat_worker.sandbox import (
     SANDBOX_ACCESS_KEY_ID,
     SANDBOX_SECRET_ACCESS_KEY,
@@ -71,7 +72,7 @@ def running_stack(
             settings_file.write_text(text, encoding="utf-8")
             log = stack.enter_context(log_file.open("ab"))
         # The workers work in the folder, where no `.env` of the caller lies.
-        supervisor = Supervisor(
+        supervisor = supervised_workers(
             processes, log_level=log_level, environment=_environment(settings_file), folder=folder, output=log
         )
         stack.callback(supervisor.end)

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, cast
 
-from outbound_chat.model.errors import InvalidJob, MissingKey, StoreError
-from outbound_chat.request import ChatRequest
-from outbound_chat.request.codec import UnreadableRequest, read_stored
+from outbound_chat.model.errors import InvalidJob, MissingEncryptionKey, StoreError
+from outbound_chat.request import ChatRequest, codec
+from outbound_chat.request.codec import UnreadableRequest
 from outbound_chat.request.quiet_hours import next_open_ms
 from outbound_chat.store.scripts import ClaimedJob, Outcome, Result
 from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
 from outbound_chat_worker.backoff import backoff
 from outbound_chat_worker.connect import TooLate
-from outbound_chat_worker.pump.retry import NOT_FOUND_OF_JOB, Rule, Stops, Verdict, judge
+from outbound_chat_worker.pump.retry import NOT_FOUND_OF_JOB, RetryRule, Stops, Verdict, judge
 from outbound_chat_worker.pump.suppression import is_suppressed, without_key
 from outbound_chat_worker.redaction import origin_of, personal_texts
 from outbound_chat_worker.runtime import Runtime
@@ -79,15 +79,15 @@ class AttemptRunner:
         shared = ChatRequest.from_stored({})
         try:
             sender = self._runtime.settings.sender(job.sender)
-            own = read_stored(self._runtime.seal, job.request)
+            own = codec.decode(self._runtime.cipher, job.request)
             if job.batch:
                 shared = self._runtime.shared_request(self._budget, job.batch)
         except SettingsError as error:
             return self._unknown_sender(job, claim, error)
         except UnreadableRequest as error:
             return _failed(job, claim, "unreadable_request", str(error))
-        except (MissingKey, StoreError) as error:
-            return self._waits(job, claim, error, "its batch", holds=not self._runtime.seal.opens_any)
+        except (MissingEncryptionKey, StoreError) as error:
+            return self._waits(job, claim, error, "its batch", holds=not self._runtime.cipher.can_decrypt)
         try:
             request = own.merged(shared) if job.batch else own
         except InvalidJob as error:
@@ -99,17 +99,19 @@ class AttemptRunner:
         return self._suppressed(job, claim, request.number) or _quiet(job, claim, prepared) or prepared
 
     def _suppressed(self, job: ClaimedJob, claim: str, number: str) -> Result | None:
-        """The result of a job whose number is on a list that the ledger could not look it up in; None: call it."""
+        """The result of a job whose number is on a list in which the store could not look it up; None: call it."""
         try:
             if job.look and is_suppressed(self._runtime, self._budget, job.sender, number):
                 return _failed(job, claim, "suppressed", "the number is on the suppression list of the sender")
-        except (MissingKey, StoreError) as error:
+        except (MissingEncryptionKey, StoreError) as error:
             return self._waits(job, claim, error, "suppression lists", holds=True)
         return None
 
-    def _waits(self, job: ClaimedJob, claim: str, error: MissingKey | StoreError, what: str, *, holds: bool) -> Result:
+    def _waits(
+        self, job: ClaimedJob, claim: str, error: MissingEncryptionKey | StoreError, what: str, *, holds: bool
+    ) -> Result:
         """The result of a job that can't be called now by no fault of its own: a key is missing, or Redis failed."""
-        if isinstance(error, MissingKey):
+        if isinstance(error, MissingEncryptionKey):
             logger.error("job %s waits: %s", self._id(job), error)
             return without_key(job, claim, error, holds=holds)
         logger.warning("job %s: %s can't be read: %s", self._id(job), what, error)
@@ -211,7 +213,7 @@ def _named_by(own: ChatRequest, shared: ChatRequest, sender: Sender) -> NamedBy:
     return "sender"
 
 
-def _scope(rule: Rule, job: ClaimedJob, prepared: _Prepared | None) -> str:
+def _scope(rule: RetryRule, job: ClaimedJob, prepared: _Prepared | None) -> str:
     """What a hold by this rule stops."""
     if prepared and rule.blames_whoever_named_it and prepared.named_by == "batch":
         return f"batch:{job.batch}"

@@ -53,7 +53,7 @@ class Pump:
     def __init__(
         self, runtime: Runtime, budget: str, *, nonce: str = "", stopping: Event, publisher: PumpPublisher
     ) -> None:
-        """`nonce`: of the request that brought it. `stopping`: set when the process is to end."""
+        """`nonce`: of the request for this pump. `stopping`: set when the process is to end."""
         now = time.monotonic()
         self._runtime = runtime
         self._settings = runtime.settings.worker
@@ -165,7 +165,7 @@ class Pump:
                     self._phase = Phase.LISTENING
             case Empty() | Held():
                 # Another pump waits for new work, or none came for a while: this one only ends its calls. Or a person
-                # holds the budget; whoever releases it has a pump brought.
+                # holds the budget; whoever releases it requests a pump.
                 self._leave()
             case Dismissed():
                 self._phase = Phase.DRAINING

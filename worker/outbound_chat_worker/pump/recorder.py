@@ -20,7 +20,7 @@ RETRY_SECONDS = 0.5
 
 
 class Recorder:
-    """The results of one pump on their way to the ledger. For one thread."""
+    """The results of one pump on their way to the store. For one thread."""
 
     def __init__(self, store: Store, keys: Keys) -> None:
         self._store = store

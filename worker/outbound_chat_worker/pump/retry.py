@@ -1,6 +1,6 @@
 """What to do after a call to Connect that gave no contact: one table, error → outcome.
 
-Not for waiting or counting: the ledger does that. The rules of the operation's errors and their sources:
+Not for waiting or counting: the store does that. The rules of the operation's errors and their sources:
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html#API_StartOutboundChatContact_Errors
 """
 
@@ -28,7 +28,7 @@ class Stops(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetryRule:
     """A row of the table."""
 
     outcome: Outcome
@@ -55,23 +55,27 @@ class Rule:
 
 FIRST_PROBE = timedelta(seconds=5)
 
-_THROTTLED = Rule(Outcome.SNOOZE, "throttled", "the account's calls a second are used up")
-_SERVICE = Rule(Outcome.RETRY, "service_error", "a fault at AWS; the contact may have been started", maybe_sent=True)
-_NO_ANSWER = Rule(Outcome.RETRY, "no_answer", "the call left and no answer came back", maybe_sent=True)
-_UNREACHABLE = Rule(Outcome.RETRY, "unreachable", "no connection to AWS stood, so nothing was sent")
+_THROTTLED = RetryRule(Outcome.SNOOZE, "throttled", "the account's calls a second are used up")
+_SERVICE = RetryRule(
+    Outcome.RETRY, "service_error", "a fault at AWS; the contact may have been started", maybe_sent=True
+)
+_NO_ANSWER = RetryRule(Outcome.RETRY, "no_answer", "the call left and no answer came back", maybe_sent=True)
+_UNREACHABLE = RetryRule(Outcome.RETRY, "unreachable", "no connection to AWS stood, so nothing was sent")
 _KEYS = "AWS credentials are missing, expired or refused"
-_CREDENTIALS = Rule(Outcome.HOLD, "credentials", _KEYS, wait=FIRST_PROBE, refresh_credentials=True)
-_DENIED = Rule(Outcome.HOLD, "access_denied", "IAM or an SCP forbids the call", wait=FIRST_PROBE)
+_CREDENTIALS = RetryRule(Outcome.HOLD, "credentials", _KEYS, wait=FIRST_PROBE, refresh_credentials=True)
+_DENIED = RetryRule(Outcome.HOLD, "access_denied", "IAM or an SCP forbids the call", wait=FIRST_PROBE)
 _MISSING = "instance, flow, number or template does not exist"
-_NOT_FOUND = Rule(Outcome.HOLD, "not_found", _MISSING, wait=FIRST_PROBE, blames_whoever_named_it=True)
-NOT_FOUND_OF_JOB = Rule(Outcome.FAILED, "not_found", "the flow or template that the job names does not exist")
-_QUOTA = Rule(Outcome.HOLD, "quota", "a quota must be raised by AWS", wait=timedelta(minutes=5))
+_NOT_FOUND = RetryRule(Outcome.HOLD, "not_found", _MISSING, wait=FIRST_PROBE, blames_whoever_named_it=True)
+NOT_FOUND_OF_JOB = RetryRule(Outcome.FAILED, "not_found", "the flow or template that the job names does not exist")
+_QUOTA = RetryRule(Outcome.HOLD, "quota", "a quota must be raised by AWS", wait=timedelta(minutes=5))
 _FOREIGN = "not Amazon Connect answered, but a proxy or what endpoint_url leads to"
-_STRANGER = Rule(Outcome.HOLD, "foreign_answer", _FOREIGN, wait=FIRST_PROBE, foreign=True)
+_STRANGER = RetryRule(Outcome.HOLD, "foreign_answer", _FOREIGN, wait=FIRST_PROBE, foreign=True)
 _CONTENT_STRANGER = replace(_STRANGER, maybe_sent=True)
-_UNFORESEEN = Rule(Outcome.FAILED, "unexpected_answer", "an answer that this version does not know")
+_UNFORESEEN = RetryRule(Outcome.FAILED, "unexpected_answer", "an answer that this version does not know")
 _UNKNOWN = "an error that this version does not know"
-UNFORESEEN_ERROR = Rule(Outcome.RETRY, "unexpected_error", _UNKNOWN, maybe_sent=True, most_attempts=3, unforeseen=True)
+UNFORESEEN_ERROR = RetryRule(
+    Outcome.RETRY, "unexpected_error", _UNKNOWN, maybe_sent=True, most_attempts=3, unforeseen=True
+)
 UNFORESEEN_BEFORE = replace(UNFORESEEN_ERROR, reason=f"{_UNKNOWN}, before the call left", maybe_sent=False)
 
 _THROTTLING_CODES = (
@@ -94,12 +98,12 @@ _THROTTLING_CODES = (
 https://docs.aws.amazon.com/boto3/latest/guide/retries.html
 """
 
-BY_AWS_CODE: Mapping[str, Rule] = {
+BY_AWS_CODE: Mapping[str, RetryRule] = {
     # Some AWS pages list throttling with HTTP 400, so the code decides and not the status.
     **dict.fromkeys(_THROTTLING_CODES, _THROTTLED),
     # The service waited for the rest of the request, or for something behind it; nobody says which.
     **dict.fromkeys(("RequestTimeout", "RequestTimeoutException", "RequestAbortedException"), _SERVICE),
-    "LimitExceededException": Rule(
+    "LimitExceededException": RetryRule(
         Outcome.HOLD,
         "chats_full",
         "the instance has no room for another open chat",
@@ -107,9 +111,11 @@ BY_AWS_CODE: Mapping[str, Rule] = {
         stops=Stops.INSTANCE,
     ),
     "ServiceQuotaExceededException": _QUOTA,
-    "ConflictException": Rule(Outcome.RETRY, "conflict", "another operation works on the contact", most_attempts=4),
+    "ConflictException": RetryRule(
+        Outcome.RETRY, "conflict", "another operation works on the contact", most_attempts=4
+    ),
     "InternalServiceException": _SERVICE,
-    "InvalidRequestException": Rule(Outcome.FAILED, "refused", "AWS refused the request as invalid"),
+    "InvalidRequestException": RetryRule(Outcome.FAILED, "refused", "AWS refused the request as invalid"),
     "ResourceNotFoundException": _NOT_FOUND,
     **dict.fromkeys(("AccessDeniedException", "NotAuthorized", "OptInRequired"), _DENIED),
     "ExpiredTokenException": _CREDENTIALS,
@@ -125,7 +131,7 @@ BY_AWS_CODE: Mapping[str, Rule] = {
     "UnknownOperationException": _STRANGER,
 }
 
-BY_STATUS: Mapping[int, Rule] = {
+BY_STATUS: Mapping[int, RetryRule] = {
     429: _THROTTLED,
     408: _SERVICE,
     403: _DENIED,
@@ -137,8 +143,11 @@ _WHOEVER_ANSWERS = frozenset({429, 408})
 """Statuses that mean the same whether AWS or a proxy answers."""
 
 # Read from the top: the first class that fits decides.
-BY_EXCEPTION: tuple[tuple[type[Exception], Rule], ...] = (
-    (botocore_errors.ParamValidationError, Rule(Outcome.FAILED, "refused", "boto3 refused the request as invalid")),
+BY_EXCEPTION: tuple[tuple[type[Exception], RetryRule], ...] = (
+    (
+        botocore_errors.ParamValidationError,
+        RetryRule(Outcome.FAILED, "refused", "boto3 refused the request as invalid"),
+    ),
     (botocore_errors.ConnectTimeoutError, _UNREACHABLE),
     (botocore_errors.EndpointConnectionError, _UNREACHABLE),
     (botocore_errors.ProxyConnectionError, _UNREACHABLE),
@@ -169,7 +178,7 @@ _LONGEST_NUMBER = 10**6
 class Verdict:
     """A rule, and what the provider said."""
 
-    rule: Rule
+    rule: RetryRule
     aws_code: str = ""
     message: str = field(default="", repr=False)
     """Without anything that looks like a phone number."""
@@ -188,7 +197,7 @@ def judge(error: Exception, *, left: bool = True, personal: Sequence[str] | None
     return verdict if left else replace(verdict, rule=_before_it_left(error, verdict.rule))
 
 
-def _before_it_left(error: Exception, rule: Rule) -> Rule:
+def _before_it_left(error: Exception, rule: RetryRule) -> RetryRule:
     if rule.unforeseen:
         return UNFORESEEN_BEFORE
     if rule.outcome is Outcome.FAILED and isinstance(error, botocore_errors.ClientError):
@@ -222,7 +231,7 @@ def _judge_answer(error: botocore_errors.ClientError, personal: Sequence[str]) -
     return Verdict(rule, redact(code, personal), message, request_id, _retry_after(meta.get("HTTPHeaders", {})))
 
 
-def _by_status(status: int, *, is_aws: bool) -> Rule:
+def _by_status(status: int, *, is_aws: bool) -> RetryRule:
     """The rule for an answer whose code is in no table. `is_aws`: it has a request id, as all answers of AWS have."""
     if status >= 500:  # noqa: PLR2004
         return _SERVICE

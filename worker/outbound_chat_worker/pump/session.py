@@ -1,4 +1,4 @@
-"""What one pump says to the ledger, and what it does when no answer comes. Not for when to say it: `pump` knows."""
+"""What one pump tells the store, and what it does when no answer comes. `pump` decides when."""
 
 import logging
 import time
@@ -30,10 +30,10 @@ Load: TypeAlias = Literal["idle", "full", "left"]
 
 
 class PumpSession:
-    """One pump in the ledger of its budget. For one thread."""
+    """One pump in the store of its budget. For one thread."""
 
     def __init__(self, runtime: Runtime, budget: str, nonce: str, publisher: PumpPublisher) -> None:
-        """`nonce`: of the request that brought the pump."""
+        """`nonce`: of the request for this pump."""
         self._runtime = runtime
         self._budget = budget
         self._keys = runtime.keys(budget)
@@ -100,7 +100,7 @@ class PumpSession:
         return clock.is_wrong
 
     def pass_on(self) -> bool:
-        """Hands the request that brought the pump to another worker; whether it was still to be answered."""
+        """Passes the request for this pump on to another worker; returns whether it was still unanswered."""
         nonce, self._nonce = self._nonce, ""
         if nonce:
             self._publisher.pass_on(self._budget, nonce)
@@ -116,7 +116,7 @@ class PumpSession:
             logger.warning("budget %s: leases can't be renewed: %s", self._budget, error)
 
     def leave(self, *, warm: bool) -> bool:
-        """Signs off; whether it has a successor brought, since one is needed. `next_leave`: whether to say it again."""
+        """Signs off; returns whether it needs, and so requested, a successor. `next_leave`: whether to say it again."""
         now = time.monotonic()
         self._left_at = self._left_at or now
         self._next_leave = now + RETRY_SECONDS
@@ -139,6 +139,6 @@ class PumpSession:
         return self._next_leave if self._unanswered else None
 
     def publish(self, nonce: str) -> None:
-        """Has one more pump brought if there is a nonce, which an answer of the ledger held."""
+        """Requests one more pump if the store answered with a nonce."""
         if nonce:
             self._publisher.publish(self._budget, nonce)

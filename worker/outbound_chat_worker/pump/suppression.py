@@ -1,11 +1,11 @@
-"""What a worker does about what it can't see, or what the ledger could not: missing keys, and numbers behind marks.
+"""What a worker does about jobs that it can't decrypt, and suppression checks that the claim could not make.
 
 The one idea: a key that is missing is a fault of this worker and not of the job, so no job fails for it.
 """
 
 from datetime import timedelta
 
-from outbound_chat.model.errors import MissingKey
+from outbound_chat.model.errors import MissingEncryptionKey
 from outbound_chat.store.scripts import ClaimedJob, OtherKey, Outcome, Result, read_suppressed
 from outbound_chat_worker.pump.retry import FIRST_PROBE
 from outbound_chat_worker.runtime import Runtime
@@ -14,7 +14,7 @@ CODE = "no_key"
 LONGEST_WAIT = timedelta(minutes=5)
 
 
-def without_key(job: ClaimedJob, claim: str, error: MissingKey, *, holds: bool) -> Result:
+def without_key(job: ClaimedJob, claim: str, error: MissingEncryptionKey, *, holds: bool) -> Result:
     """The result of a job that can't be called without a key; it costs no attempt and no place in the pace.
 
     `holds`: no job of the sender can be called by this worker: the sender is held, and probed after 5, 10, 20 … 300 s.
@@ -37,17 +37,21 @@ def is_suppressed(runtime: Runtime, budget: str, sender: str, number: str) -> bo
     """Whether the number is on either list of the sender.
 
     Raises:
-        MissingKey: the list is encrypted, and the settings lack its key.
+        MissingEncryptionKey: the list is encrypted, and the settings lack its key.
         StoreError: Redis gives no answer.
     """
-    keys, seal = runtime.keys(budget), runtime.seal
+    keys, cipher = runtime.keys(budget), runtime.cipher
     plain = runtime.store.run(read_suppressed(keys, sender=sender, names=[number]))
     if isinstance(plain, OtherKey) or plain.entries or not plain.other:
         return not isinstance(plain, OtherKey) and bool(plain.entries)
-    if not seal.number_key_id:
-        raise MissingKey(f"the suppression list of {sender} is encrypted, and encryption.number_key is not set; set it")
-    call = read_suppressed(keys, sender=sender, key_id=seal.number_key_id, names=[seal.mark(number)])
+    if not cipher.number_key_id:
+        raise MissingEncryptionKey(
+            f"the suppression list of {sender} is encrypted, and encryption.number_key is not set; set it"
+        )
+    call = read_suppressed(keys, sender=sender, key_id=cipher.number_key_id, names=[cipher.blind_index(number)])
     marked = runtime.store.run(call)
     if isinstance(marked, OtherKey):
-        raise MissingKey(f"the suppression list of {sender} was written with another encryption.number_key; use that")
+        raise MissingEncryptionKey(
+            f"the suppression list of {sender} was written with another encryption.number_key; use that"
+        )
     return bool(marked.entries)

@@ -136,7 +136,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.complete: deque[tuple[HttpRequest | HTTPStatus, bool]] = deque()
-        """Requests in order, each with whether the connection stays open; a status stands for what is none."""
+        """Requests in order, each with whether the connection stays open; a status stands for an invalid one."""
         self._parser = httptools.HttpRequestParser(self)
         self._in_head = False
         self._head_bytes = 0

@@ -2,7 +2,7 @@
 
 Not for sending. The one idea: it blocks on the wake signal and, since a signal may be lost, looks once a second for due
 work without a pump, leases that ran out and jobs that expired; and, a little with each look, for jobs that would be
-stuck for ever. Many wakers are harmless: the ledger lets one of them
+stuck for ever. Many wakers are harmless: the store lets one of them
 ask.
 """
 
@@ -77,7 +77,7 @@ class Waker:
                     self._runtime.keys(budget),
                     self._worker,
                     version,
-                    self._runtime.seal.opening_ids,
+                    self._runtime.cipher.decrypting_key_ids,
                 )
         except StoreError as error:
             logger.warning("waker: signed off without a word: %s", error)
@@ -118,7 +118,7 @@ class Waker:
             logger.warning("another worker has the node name %s; give each a name of its own (--name, -n)", self._node)
 
     def _publish(self, publisher: PumpPublisher, budget: str, nonce: str) -> None:
-        """Has a pump brought. Without a connection to the broker none would come here, so one begins at once."""
+        """Requests a pump. Without a connection to the broker none would come here, so one begins at once."""
         publisher.publish(budget, nonce)
         now = time.monotonic()
         if self._connected():
@@ -135,7 +135,7 @@ class Waker:
             version=self._runtime.settings_version(budget),
             skew_ms=int(clock.skew * 1000) if clock.is_wrong else 0,
             posts=self._posts,
-            key_ids=self._runtime.seal.opening_ids,
+            key_ids=self._runtime.cipher.decrypting_key_ids,
         )
         found = self._runtime.store.run(call)
         clock.note(found.now_ms, asked_at)

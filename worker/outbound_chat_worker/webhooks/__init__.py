@@ -1,6 +1,6 @@
 """Posts webhooks: tells the URLs that callers named of the ends of their jobs and batches.
 
-Not for deciding who is told: the ledger writes that down in the script that ends a job. The one idea: a courier, a
+Not for deciding who is told: the store writes that down in the script that ends a job. The one idea: a courier, a
 Celery task of its own beside the pumps, claims webhooks, posts each in a thread, and records what came of it; what it
 was posting when it was killed is posted again, under the same id.
 """
@@ -15,7 +15,7 @@ from outbound_chat_worker.webhooks._answers import (
     SERVER_ERROR,
     SUCCESS,
     Answer,
-    Rule,
+    AnswerRule,
     rule_of,
 )
 from outbound_chat_worker.webhooks._courier import Courier
@@ -31,8 +31,8 @@ __all__ = [
     "SERVER_ERROR",
     "SUCCESS",
     "Answer",
+    "AnswerRule",
     "Courier",
     "Poster",
-    "Rule",
     "rule_of",
 ]

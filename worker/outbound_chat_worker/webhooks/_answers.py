@@ -26,7 +26,7 @@ class Then(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AnswerRule:
     """A row of the table."""
 
     then: Then
@@ -52,34 +52,36 @@ class Answer:
         return self.error or f"status_{self.status}"
 
 
-SUCCESS = Rule(Then.DELIVERED, "the receiver has it")
-REDIRECT = Rule(Then.FEW, "redirects are not followed; the URL must be the last one")
-GONE = Rule(Then.DEAD, "the receiver wants no more of them")
-OTHER_ANSWER = Rule(Then.FEW, "the receiver refuses it")
-SERVER_ERROR = Rule(Then.RETRY, "the receiver is broken for now", host_answers=False)
-_BUSY = Rule(Then.RETRY, "the receiver is busy; it is left alone for its Retry-After")
+SUCCESS = AnswerRule(Then.DELIVERED, "the receiver has it")
+REDIRECT = AnswerRule(Then.FEW, "redirects are not followed; the URL must be the last one")
+GONE = AnswerRule(Then.DEAD, "the receiver wants no more of them")
+OTHER_ANSWER = AnswerRule(Then.FEW, "the receiver refuses it")
+SERVER_ERROR = AnswerRule(Then.RETRY, "the receiver is broken for now", host_answers=False)
+_BUSY = AnswerRule(Then.RETRY, "the receiver is busy; it is left alone for its Retry-After")
 
-BY_STATUS: Mapping[int, Rule] = {
+BY_STATUS: Mapping[int, AnswerRule] = {
     410: GONE,
-    408: Rule(Then.RETRY, "the receiver gave up waiting"),
-    425: Rule(Then.RETRY, "the receiver will not take it so early"),
+    408: AnswerRule(Then.RETRY, "the receiver gave up waiting"),
+    425: AnswerRule(Then.RETRY, "the receiver will not take it so early"),
     429: _BUSY,
 }
 
-BY_ERROR: Mapping[str, Rule] = {
-    "unresolved": Rule(Then.RETRY, "the host has no address now", host_answers=False),
-    "unreachable": Rule(Then.RETRY, "no connection to the host stood", host_answers=False),
-    "no_tls": Rule(Then.RETRY, "the host's certificate is not trusted, or TLS failed", host_answers=False),
-    "no_answer": Rule(Then.RETRY, "no answer came in time, or the connection ended before one", host_answers=False),
-    "private_address": Rule(Then.FEW, "the host has an address that is not public, so nothing was sent"),
-    "no_url": Rule(Then.DEAD, "the sender has no callback_url any more"),
-    "unexpected_error": Rule(Then.FEW, "an error that this version does not know; the worker's log has it"),
-    "invalid_url": Rule(Then.DEAD, "the URL is not allowed by this worker's settings"),
+BY_ERROR: Mapping[str, AnswerRule] = {
+    "unresolved": AnswerRule(Then.RETRY, "the host has no address now", host_answers=False),
+    "unreachable": AnswerRule(Then.RETRY, "no connection to the host stood", host_answers=False),
+    "no_tls": AnswerRule(Then.RETRY, "the host's certificate is not trusted, or TLS failed", host_answers=False),
+    "no_answer": AnswerRule(
+        Then.RETRY, "no answer came in time, or the connection ended before one", host_answers=False
+    ),
+    "private_address": AnswerRule(Then.FEW, "the host has an address that is not public, so nothing was sent"),
+    "no_url": AnswerRule(Then.DEAD, "the sender has no callback_url any more"),
+    "unexpected_error": AnswerRule(Then.FEW, "an error that this version does not know; the worker's log has it"),
+    "invalid_url": AnswerRule(Then.DEAD, "the URL is not allowed by this worker's settings"),
 }
 """When no answer came. Beside these there is `host_down`: it waited for a host that is left alone, past `retry_for`."""
 
 
-def rule_of(answer: Answer) -> Rule:
+def rule_of(answer: Answer) -> AnswerRule:
     """The row for an answer."""
     if answer.error:
         return BY_ERROR[answer.error]

@@ -1,7 +1,7 @@
 """The courier: posts a budget's webhooks for a few seconds: claim, post, record, repeat.
 
 One works for a budget at a time, beside its pumps and with threads of its own, so it takes nothing from them. Its main
-thread alone speaks to the ledger; the ledger sees that no host has more than its share of the posts.
+thread alone talks to the store; the store sees that no host has more than its share of the posts.
 """
 
 import logging

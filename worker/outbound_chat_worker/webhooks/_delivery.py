@@ -8,7 +8,7 @@ from functools import lru_cache
 from outbound_chat import OutboundChat
 from outbound_chat.model.errors import UnknownBatch
 from outbound_chat.model.jobs import Batch, Job
-from outbound_chat.model.json import to_plain_json
+from outbound_chat.model.json import to_json
 from outbound_chat.model.times import from_ms
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import ClaimedWebhook, WebhookResult
@@ -51,7 +51,7 @@ class Delivery:
         if not url:
             return Answer(error="no_url")
         # The job or batch as `status --json` shows it: numbers and texts are not in there.
-        body = to_plain_json({"type": kind, "timestamp": at, "data": of})
+        body = to_json({"type": kind, "timestamp": at, "data": of})
         id_ = f"{self._budget}.{webhook.name}"
         sent_at = self._now_seconds()
         signatures = [sign(secret.get_secret_value(), id_, sent_at, body) for secret in self._settings.secrets]
@@ -92,7 +92,7 @@ class Delivery:
         return int(at_ms / 1000 + time.monotonic() - seen_at)
 
     def result(self, webhook: ClaimedWebhook, answer: Answer) -> WebhookResult:
-        """What the ledger is to record."""
+        """What the store is to record."""
         rule, attempts = rule_of(answer), webhook.attempts + 1
         delay = wait_after(attempts, self._settings, answer.retry_after)
         outcome: scripts.WebhookOutcome = "delivered" if rule.then is Then.DELIVERED else "retry"

@@ -12,7 +12,7 @@ from outbound_chat.cli.output import Exit, clock_time, out, print_json, talk
 from outbound_chat.cli.progress import read_file
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.jobs import Preflight
-from outbound_chat.model.json import plain
+from outbound_chat.model.json import json_default
 from outbound_chat_config import Sender, Settings
 
 
@@ -34,8 +34,8 @@ def show_preflight(
     for warning in _warnings(flight, settings.senders[sender], rows):
         talk.print(f"warning: {warning}", style="yellow", markup=False)
     if as_json:
-        expiring = [{"line": lines[one.row], **plain(one)} for one in flight.first_expiring]
-        found = {**plain(flight), "rejections": rejects.first, "first_expiring": expiring}
+        expiring = [{"line": lines[one.row], **json_default(one)} for one in flight.first_expiring]
+        found = {**json_default(flight), "rejections": rejects.first, "first_expiring": expiring}
         print_json({"preflight": found, "rejects": path})
     else:
         _print(flight, rejects.first, lines, path)

@@ -8,7 +8,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import number_of, out, print_json, talk
-from outbound_chat.encryption import Seal
+from outbound_chat.encryption import RequestCipher
 from outbound_chat.store import Keys, Store
 from outbound_chat.store.encryption_keys import Needed, dead_jobs, open_jobs, openers
 from outbound_chat_config import load_settings
@@ -45,7 +45,7 @@ class Use:
 def encryption_keys(*, as_json: Json = False) -> None:
     """Count the jobs that need each encryption key. A key that no job needs can be taken away."""
     settings = load_settings()
-    here = Seal(settings.encryption).opening_ids
+    here = RequestCipher(settings.encryption).decrypting_key_ids
     columns = (SpinnerColumn(), TextColumn("{task.description}  {task.completed:,.0f} jobs"), TimeElapsedColumn())
     with (
         Store(settings.redis_url.get_secret_value(), settings.key_prefix) as store,

@@ -14,7 +14,7 @@ from outbound_chat.cli.output import Exit, out, print_json, talk
 from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.model.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope, id_of
 from outbound_chat.model.errors import InvalidJob
-from outbound_chat.model.json import plain
+from outbound_chat.model.json import json_default
 from outbound_chat.rows import parse_time
 from outbound_chat.store import Store
 from outbound_chat_config import Settings, check_name, load_settings
@@ -119,7 +119,7 @@ def _line(key: ApiKey) -> Text:
 
 
 def _plain(key: ApiKey) -> dict[str, Any]:
-    return {**plain(key), "rate": str(key.rate) if key.rate else None}
+    return {**json_default(key), "rate": str(key.rate) if key.rate else None}
 
 
 def _day(instant: datetime) -> str:

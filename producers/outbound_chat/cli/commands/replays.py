@@ -8,14 +8,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 
 from outbound_chat.cli.output import Exit, print_error, print_unknown, talk
 from outbound_chat.client import OutboundChat
-from outbound_chat.model.errors import InvalidJob, MissingKey, NewerVersion, NotReplayable, UnknownJob, Unprotected
+from outbound_chat.model.errors import (
+    DuplicateRisk,
+    InvalidJob,
+    MissingEncryptionKey,
+    NotReplayable,
+    UnknownJob,
+    WrittenByNewerVersion,
+)
 from outbound_chat.model.jobs import Job
 from outbound_chat_config import SettingsError
 
 MANY = 20
 """Jobs from which on a bar is shown: each takes a few milliseconds."""
 
-_OF_ONE_JOB = (InvalidJob, MissingKey, NewerVersion, NotReplayable, SettingsError, Unprotected)
+_OF_ONE_JOB = (InvalidJob, MissingEncryptionKey, WrittenByNewerVersion, NotReplayable, SettingsError, DuplicateRisk)
 """What is wrong with one job, and says nothing of the others; of settings, that they lack its sender."""
 
 

@@ -15,7 +15,7 @@ from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, p
 from outbound_chat.cli.progress import follow_batch, read_file
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import BatchReceipt, BatchStart, JobState
-from outbound_chat.model.json import plain
+from outbound_chat.model.json import json_default
 from outbound_chat.request.templates import Template
 from outbound_chat_config import load_settings
 
@@ -93,7 +93,7 @@ def send_batch(
         _tell_end(receipt, rows, rejected, batch_warning(settings.senders[sender], receipt.accepted, rows.own_minutes))
         batch = follow_batch(chat, receipt.id, timeout) if follow else chat.batch(receipt.id)
     if as_json:
-        told = {**plain(receipt), "rejections": rejected.first}
+        told = {**json_default(receipt), "rejections": rejected.first}
         print_json({"receipt": told, "batch": batch, "rejects": str(rejected.path) if receipt.rejected else None})
     else:
         print_batch(batch)

@@ -82,7 +82,7 @@ def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False
 
 @dataclass(slots=True)
 class _Faults:
-    """The numbers that are none; the first are kept to be shown."""
+    """The invalid numbers; the first are kept to be shown."""
 
     file: NumberFile | None
     count: int = 0

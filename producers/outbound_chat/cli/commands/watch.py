@@ -17,7 +17,7 @@ from outbound_chat.cli.commands.watch_tables import snapshot_tables
 from outbound_chat.cli.output import out, print_json
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import StoreError
-from outbound_chat.model.json import plain
+from outbound_chat.model.json import json_default
 from outbound_chat_config import load_settings
 
 EVERY_SECONDS = 1.0
@@ -54,9 +54,9 @@ def watch(
 
 
 def _plain(snapshot: Snapshot) -> dict[str, object]:
-    budgets = [{**plain(one), "sent_per_second": snapshot.sent_per_second[one.name]} for one in snapshot.budgets]
-    lanes = [{**plain(one), "priority": one.priority.name.lower()} for one in snapshot.lanes.lanes]
-    whole = {**plain(snapshot), "budgets": budgets, "lanes": {**plain(snapshot.lanes), "lanes": lanes}}
+    budgets = [{**json_default(one), "sent_per_second": snapshot.sent_per_second[one.name]} for one in snapshot.budgets]
+    lanes = [{**json_default(one), "priority": one.priority.name.lower()} for one in snapshot.lanes.lanes]
+    whole = {**json_default(snapshot), "budgets": budgets, "lanes": {**json_default(snapshot.lanes), "lanes": lanes}}
     del whole["sent_per_second"]
     return whole
 

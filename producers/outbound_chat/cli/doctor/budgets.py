@@ -1,4 +1,4 @@
-"""What `doctor` says of each budget from its keys in Redis: settings, pace, holds, workers, books."""
+"""What `doctor` says of each budget from its keys in Redis: settings, pace, holds, workers, counts."""
 
 from collections.abc import Iterator, Mapping
 from math import isclose
@@ -35,17 +35,17 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     yield from _pace(name, *inspection.rates(store, keys))
     for hold in store.run(scripts.read_holds(keys)):
         yield _hold(hold)
-    books = inspection.counts(store, keys)
+    counts = inspection.counts(store, keys)
     for worker, skew in inspection.skewed_workers(store, keys).items():
         yield _skewed(worker, skew)
     for shared in sorted(inspection.shared_node_names(store, keys)):
         advice = "give each its own --name, or none; inspect and control reach only one of them"
         yield Check(f"workers of {name}", Level.WARNING, f"two have the node name {shared}", advice)
-    waiting = books.get("waiting", 0)
+    waiting = counts.get("waiting", 0)
     yield _workers(name, inspection.worker_versions(store, keys), number_of(waiting, "job waits", "jobs wait"))
     yield from _requests(name, inspection.unanswered_requests(store, keys) if waiting else 0)
-    yield from _books(name, books)
-    yield _ledger(name, inspection.faults(store, keys), books.get("repaired", 0))
+    yield from _counts(name, counts)
+    yield _consistency(name, inspection.faults(store, keys), counts.get("repaired", 0))
 
 
 def _settings(name: str, budget: Budget, obeyed: Mapping[str, str]) -> Iterator[Check]:
@@ -81,7 +81,7 @@ def _hold(hold: Hold) -> Check:
             advice = "it ends within seconds while a worker runs"
         case _:
             found_out = f"a probe finds out by itself, or at once after {release_command(hold)}"
-            advice = f"mend the cause ({hold.code}); {found_out}"
+            advice = f"fix the cause ({hold.code}); {found_out}"
     return Check(f"{hold.scope} {hold.name}", Level.WARNING, finding, advice)
 
 
@@ -115,20 +115,20 @@ def _skewed(worker: str, skew: float) -> Check:
     return Check(f"worker {worker}", Level.FAULT, finding, "set the clock of its machine by NTP; it goes on by itself")
 
 
-def _books(name: str, books: Mapping[str, int]) -> Iterator[Check]:
-    if books.get("unreadable"):
+def _counts(name: str, counts: Mapping[str, int]) -> Iterator[Check]:
+    if counts.get("unreadable"):
         advice = "look at their ids in the set of unreadable records, and restore or remove them"
-        yield Check(f"records of {name}", Level.FAULT, f"{books['unreadable']:,} can't be read", advice)
-    if books.get("doubled"):
+        yield Check(f"records of {name}", Level.FAULT, f"{counts['unreadable']:,} can't be read", advice)
+    if counts.get("doubled"):
         advice = "look for two programs that use one token; the log of the workers names the jobs"
         yield Check(
-            f"contacts of {name}", Level.FAULT, f"{number_of(books['doubled'], 'job')} got two contacts", advice
+            f"contacts of {name}", Level.FAULT, f"{number_of(counts['doubled'], 'job')} got two contacts", advice
         )
 
 
-def _ledger(name: str, faults: Mapping[str, int], repaired: int) -> Check:
+def _consistency(name: str, faults: Mapping[str, int], repaired: int) -> Check:
     """What the wakers found when they looked whether everything is where somebody comes to it."""
-    subject = f"ledger of {name}"
+    subject = f"consistency of {name}"
     advice = f"find who edits or evicts keys; all there is: outbound-chat audit --budget {name}"
     if faults:
         worst = ", ".join(f"{fault.rstrip(':')} {number:+,}" for fault, number in sorted(faults.items())[:MOST_NAMED])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from outbound_chat.cli.output import number_of
-from outbound_chat.encryption import Seal
+from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import SettingsError
 from outbound_chat.store import Store, inspection
@@ -18,24 +18,24 @@ MOST_LOOKED, FEW_LOOKED = 20_000, 1_000
 def encryption_checks(settings: Settings, store: Store) -> Iterator[Check]:
     """What `doctor` says where there are keys: whether what is new is encrypted, and lists are as the settings say."""
     try:
-        seal = Seal(settings.encryption)
+        cipher = RequestCipher(settings.encryption)
     except SettingsError as error:
         yield Check("encryption", Level.FAULT, str(error), "the same on every machine that enqueues or sends")
         return
     for budget in settings.budgets:
-        yield from _missing(store, budget, MOST_LOOKED if seal.opens_any else FEW_LOOKED)
-    if not seal.number_key_id:
+        yield from _missing(store, budget, MOST_LOOKED if cipher.can_decrypt else FEW_LOOKED)
+    if not cipher.number_key_id:
         return
-    said = "what is new is encrypted" if seal.seals else "what is new is stored as it is"
+    said = "what is new is encrypted" if cipher.encrypts else "what is new is stored as it is"
     yield Check("encryption", Level.OK, f"{len(settings.encryption.keys)} keys, {said}")
     for name, sender in settings.senders.items():
-        call = read_suppressed(store.keys(sender.budget), sender=name, key_id=seal.number_key_id)
+        call = read_suppressed(store.keys(sender.budget), sender=name, key_id=cipher.number_key_id)
         answer = store.run(call)
         subject = f"suppression list of {name}"
         if isinstance(answer, OtherKey):
             advice = "use the number_key that it was written with; until then nothing is sent by this sender"
             yield Check(subject, Level.FAULT, "it was written with another encryption.number_key", advice)
-        elif seal.seals and answer.other:
+        elif cipher.encrypts and answer.other:
             advice = f"outbound-chat rewrite-suppressed --sender {name}"
             yield Check(subject, Level.WARNING, "some of its numbers are not encrypted", advice)
 

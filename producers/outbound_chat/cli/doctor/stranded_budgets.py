@@ -19,8 +19,8 @@ def stranded_checks(settings: Settings, store: Store) -> Iterator[Check]:
         yield Check("key_prefix", Level.OK, finding)
     for name in sorted(set(used) - set(settings.budgets)):
         keys = store.keys(name)
-        books = inspection.counts(store, keys)
-        open_jobs = books.get("waiting", 0) + books.get("leased", 0)
+        counts = inspection.counts(store, keys)
+        open_jobs = counts.get("waiting", 0) + counts.get("leased", 0)
         if open_jobs and not inspection.worker_versions(store, keys):
             finding = (
                 f"{number_of(open_jobs, 'open job')}, but these settings do not name it and no worker runs for it: "

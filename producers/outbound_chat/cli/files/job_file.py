@@ -183,7 +183,7 @@ def spooled(source: BinaryIO) -> tuple[IO[bytes], int]:
 
 
 def open_file(path: Path) -> tuple[IO[bytes], int]:
-    """The file, and its size; `UnusableFile` where it can't be read or is none, as pipes and devices without end."""
+    """The file, and its size; `UnusableFile` if it can't be read or is a pipe or device without end."""
     try:
         if path.exists() and not path.is_file():
             raise UnusableFile(f"{path} is no file; write the rows to one first")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from outbound_chat.client.steps.validation import LONGEST_KEY, Errors
-from outbound_chat.encryption import Seal
+from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.errors import FieldError
 from outbound_chat.request import FieldCode
 
@@ -42,7 +42,7 @@ def check_batch_key(value: object, errors: Errors) -> str | FileKey | None:
 
 
 def hashes_of(
-    seal: Seal, key: str | FileKey | None, *, tenant: str | None, name: str, options: Mapping[str, Any]
+    cipher: RequestCipher, key: str | FileKey | None, *, tenant: str | None, name: str, options: Mapping[str, Any]
 ) -> KeyHashes:
     """Hashes of a key, and of what was asked for with it. A key is known to one tenant."""
     if key is None:
@@ -50,16 +50,16 @@ def hashes_of(
     asked = json.dumps({**options, "name": name}, sort_keys=True)
     source = ""
     if isinstance(key, FileKey):
-        source = seal.digest(_source(tenant, name, key.content))
+        source = cipher.digest(_source(tenant, name, key.content))
         if key.key is None:
-            return KeyHashes(seal.digest(_of_file(tenant, key.content) + asked), "-", source)
+            return KeyHashes(cipher.digest(_of_file(tenant, key.content) + asked), "-", source)
         key = key.key
-    return KeyHashes(seal.digest(json.dumps(["key", tenant, key])), seal.fingerprints(asked), source)
+    return KeyHashes(cipher.digest(json.dumps(["key", tenant, key])), cipher.fingerprints(asked), source)
 
 
-def is_source(seal: Seal, source: str, *, tenant: str | None, name: str, content: str) -> bool:
+def is_source(cipher: RequestCipher, source: str, *, tenant: str | None, name: str, content: str) -> bool:
     """Whether a batch's `source` is of a file with this content, be it hashed before or after encryption began."""
-    return source in seal.fingerprints(_source(tenant, name, content)).split()
+    return source in cipher.fingerprints(_source(tenant, name, content)).split()
 
 
 def _source(tenant: str | None, name: str, content: str) -> str:

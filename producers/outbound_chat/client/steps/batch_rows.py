@@ -26,8 +26,7 @@ from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.lanes import Lane
-from outbound_chat.request import OWN_OPTIONS, ChatRequest, FieldCode, is_missing
-from outbound_chat.request.codec import write_stored
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, FieldCode, codec, is_missing
 from outbound_chat.request.templates import Template
 from outbound_chat.store import Keys, scripts
 from outbound_chat.store.scripts import NewJob, Opened, ScriptCall
@@ -76,7 +75,7 @@ class BatchRows:
         self.sender = sender
         self._values = self._template.names - ROW_OPTIONS if self._template else frozenset()
         self.clock = ServerClock()
-        self._seal = context.seal
+        self._cipher = context.cipher
         self._fixed = {"sender": self.sender_name, "tenant": self.tenant, "priority": self.priority.name.lower()}
         self._shared_parts = self.shared.parts(sender)
         self.use(new_local_id(), began=datetime.now(UTC))
@@ -118,13 +117,13 @@ class BatchRows:
             batch=self.batch,
             lane=self.lane,
             name=self.name,
-            shared=write_stored(self._seal, self.shared),
+            shared=codec.encode(self._cipher, self.shared),
             weight=self.weight,
             concurrency=self.concurrency,
             callback=self.callback,
             only_find=only_find,
             idems=[job.idem for job in jobs] if all(job.idem for job in jobs) else (),
-            **hashes_of(self._seal, key, tenant=self.tenant, name=self.name, options=self.asked())._asdict(),
+            **hashes_of(self._cipher, key, tenant=self.tenant, name=self.name, options=self.asked())._asdict(),
         )
 
     def repeated_job(self, number: int, given_row: object) -> NewJob | None:
@@ -171,7 +170,7 @@ class BatchRows:
         if errors:
             raise InvalidJob(errors)
         return new_job(
-            self._seal,
+            self._cipher,
             f"{self.batch}-{number}",
             own,
             whole,

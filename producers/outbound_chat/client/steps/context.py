@@ -1,7 +1,7 @@
 """What the verbs of a client have in common: settings, encryption, names of keys, senders and budgets."""
 
 from outbound_chat.client.steps.validation import Errors
-from outbound_chat.encryption import Seal
+from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.errors import FieldError, SettingsError
 from outbound_chat.model.ids import split_id
 from outbound_chat.request import FieldCode
@@ -15,7 +15,7 @@ class Context:
     def __init__(self, settings: Settings) -> None:
         """Raises `SettingsError` where encryption is asked for and not installed."""
         self.settings = settings
-        self.seal = Seal(settings.encryption)
+        self.cipher = RequestCipher(settings.encryption)
 
     def keys(self, budget: str) -> Keys:
         """Names of a budget's keys."""

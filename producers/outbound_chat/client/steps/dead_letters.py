@@ -9,23 +9,23 @@ from outbound_chat.client.steps.jobs import status
 from outbound_chat.client.steps.new_job import max_age_ms
 from outbound_chat.client.steps.quiet_hours import out_of_quiet_hours
 from outbound_chat.client.steps.validation import INVALID_CURSOR, Errors, Timing
-from outbound_chat.encryption import Seal
+from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.errors import (
+    DuplicateRisk,
     FieldError,
     InvalidJob,
-    NewerVersion,
     NotReplayable,
     OutboundChatError,
     UnknownJob,
-    Unprotected,
+    WrittenByNewerVersion,
 )
 from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import DeadLetters
 from outbound_chat.model.times import from_ms
-from outbound_chat.request import OWN_OPTIONS, ChatRequest, FieldCode
-from outbound_chat.request.codec import UnreadableRequest, read_stored, write_stored
+from outbound_chat.request import OWN_OPTIONS, ChatRequest, FieldCode, codec
+from outbound_chat.request.codec import UnreadableRequest
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import DeadCursor, Replayed, StoredJob
 
@@ -74,7 +74,7 @@ def replay(context: Context, job_id: str, *, force: bool, changes: Mapping[str, 
     if stored.job.replayed_by:
         return (yield from _earlier(context, stored, stored.job.replayed_by, changes))
     sender = context.settings.sender(stored.job.sender)
-    request = _request(context.seal, job_id, stored, changes)
+    request = _request(context.cipher, job_id, stored, changes)
     errors: Errors = list(request.errors(sender))
     timing = Timing(send_at_ms=0, expires_ms=0)
     if sender.quiet_hours and not errors:
@@ -93,7 +93,7 @@ def replay(context: Context, job_id: str, *, force: bool, changes: Mapping[str, 
         edited=bool(changes),
         force=force,
         send_at_ms=timing.opens_ms,
-        request=write_stored(context.seal, request, request.number),
+        request=codec.encode(context.cipher, request, request.number),
     )
     answer = yield from ask(call)
     match answer.outcome:
@@ -112,22 +112,22 @@ def _earlier(context: Context, stored: StoredJob, replay_id: str, changes: Mappi
     if not stored.request or stored.lost:
         reason = f"was replayed already, as {replay_id}, and what it asked for is kept no more, so look there"
         raise NotReplayable(job_id, reason)
-    wanted = _request(context.seal, job_id, stored, changes)
+    wanted = _request(context.cipher, job_id, stored, changes)
     replay = yield from ask(scripts.read_request(context.keys(budget), local_id))
     if replay is None or not replay.request:
         reason = f"was replayed already, as {replay_id}; what that asked for is kept no more, so look there"
         raise NotReplayable(job_id, reason)
-    if _read(context.seal, replay_id, replay.request) != wanted:
+    if _read(context.cipher, replay_id, replay.request) != wanted:
         raise NotReplayable(job_id, f"was replayed already, as {replay_id}, and without these changes")
     return replay.job
 
 
 def _refusal(job_id: str, answer: Replayed, *, edited: bool) -> OutboundChatError:
     match answer.outcome:
-        case "unprotected":
-            return Unprotected(job_id, from_ms(int(answer.detail)), edited=edited)
+        case "duplicate_risk":
+            return DuplicateRisk(job_id, from_ms(int(answer.detail)), edited=edited)
         case "newer":
-            return NewerVersion(job_id)
+            return WrittenByNewerVersion(job_id)
         case "gone":
             return UnknownJob(job_id)
     return NotReplayable(job_id, f"is {answer.detail} by now")
@@ -140,20 +140,20 @@ def _fitting(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
             yield job
 
 
-def _request(seal: Seal, job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> ChatRequest:
+def _request(cipher: RequestCipher, job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> ChatRequest:
     if unusable := sorted(changes.keys() & OWN_OPTIONS):
         message = "can't be changed by a replay; enqueue a new job"
         raise InvalidJob([FieldError(name, FieldCode.NOT_ALLOWED, message) for name in unusable])
     if not stored.request or stored.lost:
         raise NotReplayable(job_id, "has no request any more")
-    request = _read(seal, job_id, stored.request)
+    request = _read(cipher, job_id, stored.request)
     if stored.shared:
-        request = request.merged(_read(seal, job_id, stored.shared))
+        request = request.merged(_read(cipher, job_id, stored.shared))
     return ChatRequest.from_short(changes).merged(request) if changes else request
 
 
-def _read(seal: Seal, job_id: str, text: str) -> ChatRequest:
+def _read(cipher: RequestCipher, job_id: str, text: str) -> ChatRequest:
     try:
-        return read_stored(seal, text)
+        return codec.decode(cipher, text)
     except UnreadableRequest as error:
         raise NotReplayable(job_id, f"has a request that can't be read: {error}") from error

@@ -96,7 +96,7 @@ class DurabilityCheck:
         seconds = f"{self._settings.timeout.total_seconds():g} s"
         if lost:
             reason = "Redis has lost it, or a part of it, by a restart or a failover"
-            raise NotDurable(id_, reason, missing=["ledger"])
+            raise NotDurable(id_, reason, missing=["store"])
         if found.refusal:
             raise NotDurable(id_, _why_refused(found.refusal), missing=["disk"]) from found.refusal
         reasons = {}

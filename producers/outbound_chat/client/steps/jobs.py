@@ -25,10 +25,10 @@ from outbound_chat.model.errors import (
     FieldError,
     IdempotencyConflict,
     InvalidJob,
-    NewerVersion,
     UnknownBatch,
     UnknownJob,
     WaitTimeout,
+    WrittenByNewerVersion,
 )
 from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.jobs import Job, Priority
@@ -76,7 +76,7 @@ def _enqueue(context: Context, request: ChatRequest, name: object, options: Mapp
     yield from durability.prepare(keys)
     lane = Lane(priority, sender_name, tenant or "")
     job = new_job(
-        context.seal,
+        context.cipher,
         new_local_id(),
         request,
         request,
@@ -154,7 +154,7 @@ def cancel(context: Context, job_id: str) -> Steps[Job]:
     if word == "gone":
         raise UnknownJob(job_id)
     if word == "newer":
-        raise NewerVersion(job_id)
+        raise WrittenByNewerVersion(job_id)
     return (yield from status(context, job_id))
 
 

@@ -35,7 +35,7 @@ class SenderList:
         self._found: list[NumberList] | None = None
 
     def _list(self, keys: Keys) -> NumberList:
-        return NumberList(keys, self._sender, self._context.seal)
+        return NumberList(keys, self._sender, self._context.cipher)
 
     def _before(self) -> Steps[list[NumberList]]:
         if self._found is None:

@@ -3,18 +3,17 @@
 import hashlib
 
 from outbound_chat.client.steps.validation import Timing, fingerprints
-from outbound_chat.encryption import Seal
+from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.lanes import Lane
-from outbound_chat.request import ChatRequest
-from outbound_chat.request.codec import write_stored
+from outbound_chat.request import ChatRequest, codec
 from outbound_chat.store.records import job_of_head, new_head
 from outbound_chat.store.scripts import NewJob
 from outbound_chat_config import Sender
 
 
 def new_job(
-    seal: Seal,
+    cipher: RequestCipher,
     local_id: str,
     request: ChatRequest,
     whole: ChatRequest,
@@ -28,7 +27,7 @@ def new_job(
 ) -> NewJob:
     """A checked job, ready for `submit`. `whole`: with what its batch shares; `parts`: of that message."""
     callback_url = callback or shared_callback
-    fingerprint = _fingerprint(seal, whole, timing, lane, callback_url) if idem else "-"
+    fingerprint = _fingerprint(cipher, whole, timing, lane, callback_url) if idem else "-"
     return NewJob(
         local_id=local_id,
         callback=callback,
@@ -40,17 +39,17 @@ def new_job(
         token=_token(idem, fingerprint) if idem else "",
         idem=idem,
         fingerprint=fingerprint,
-        request=write_stored(seal, request, whole.number),
+        request=codec.encode(cipher, request, whole.number),
     )
 
 
-def _fingerprint(seal: Seal, whole: ChatRequest, timing: Timing, lane: Lane, callback_url: str) -> str:
+def _fingerprint(cipher: RequestCipher, whole: ChatRequest, timing: Timing, lane: Lane, callback_url: str) -> str:
     # A file that is given again makes another batch, and asks for the same jobs.
     asked = {"lane": lane.without_batch, "request": whole.stored()}
     content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
     if callback_url:
         content["callback_url"] = callback_url
-    return fingerprints(seal, content)
+    return fingerprints(cipher, content)
 
 
 def _token(idem: str, fingerprint: str) -> str:

@@ -46,7 +46,7 @@ def is_file_of(context: Context, batch_id: str, content: str) -> Steps[bool | No
         raise UnknownBatch(batch_id)
     if not found.source:
         return None
-    return is_source(context.seal, found.source, tenant=found.lane.tenant or None, name=found.name, content=content)
+    return is_source(context.cipher, found.source, tenant=found.lane.tenant or None, name=found.name, content=content)
 
 
 def batch_from_record(

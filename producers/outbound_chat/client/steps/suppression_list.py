@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from outbound_chat.client.steps.base import Steps, ask
-from outbound_chat.encryption import Damaged, Seal
-from outbound_chat.model.errors import MissingKey, StoreError
+from outbound_chat.encryption import Damaged, RequestCipher
+from outbound_chat.model.errors import MissingEncryptionKey, StoreError
 from outbound_chat.model.operations import SuppressedNumber
 from outbound_chat.model.times import from_ms, to_ms
 from outbound_chat.store import Keys, scripts
@@ -19,7 +19,7 @@ from outbound_chat.store.scripts import FIRST_PAGE, Listed, OtherKey
 T = TypeVar("T")
 
 MARKED = "m"
-"""Begins the cursor of a page of marks."""
+"""Begins the cursor of a page of blind indexes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,17 @@ class NumberList:
 
     keys: Keys
     sender: str
-    seal: Seal = field(repr=False)
+    cipher: RequestCipher = field(repr=False)
 
     def add(self, entries: Sequence[tuple[str, int, str]]) -> Steps[int]:
         """Puts numbers on it, each with since when, in ms, and why. 0: from now on, unless they are there already."""
-        seal, key_id = self.seal, ""
-        if seal.seals:
-            key_id = seal.number_key_id
-            entries = [(seal.mark(number), ms, seal.sealed(json.dumps([number, why]))) for number, ms, why in entries]
+        cipher, key_id = self.cipher, ""
+        if cipher.encrypts:
+            key_id = cipher.number_key_id
+            entries = [
+                (cipher.blind_index(number), ms, cipher.encrypt(json.dumps([number, why])))
+                for number, ms, why in entries
+            ]
         call = scripts.suppress(self.keys, sender=self.sender, key_id=key_id, entries=entries)
         return self._of_our_key((yield from ask(call)))
 
@@ -50,9 +53,9 @@ class NumberList:
             cursor, page = yield from self.page(cursor or FIRST_PAGE)
             numbers = [entry.number for entry in page]
             yield from self.add([(entry.number, to_ms(entry.since), entry.reason) for entry in page])
-            if marked != self.seal.seals:
-                key_id = self.seal.number_key_id if marked else ""
-                names = [self.seal.mark(number) for number in numbers] if marked else numbers
+            if marked != self.cipher.encrypts:
+                key_id = self.cipher.number_key_id if marked else ""
+                names = [self.cipher.blind_index(number) for number in numbers] if marked else numbers
                 yield from self._remove(key_id, names)
             written += len(page)
             if on_progress:
@@ -61,13 +64,13 @@ class NumberList:
 
     def remove(self, numbers: Sequence[str]) -> Steps[int]:
         """Takes numbers off it; how many were on it."""
-        marks = [self.seal.mark(number) for number in numbers] if self.seal.number_key_id else []
-        if not marks:
+        indexes = [self.cipher.blind_index(number) for number in numbers] if self.cipher.number_key_id else []
+        if not indexes:
             # Before anything is done: what is encrypted can't be taken off without its key.
             yield from self.among(numbers)
-        # First by marks: a number goes to the server only where the server has it.
-        removed, other = yield from self._remove(self.seal.number_key_id, marks or numbers)
-        if marks and other:
+        # First by blind indexes: a number goes to the server only where the server has it.
+        removed, other = yield from self._remove(self.cipher.number_key_id, indexes or numbers)
+        if indexes and other:
             plain, _ = yield from self._remove("", numbers)
             removed = [one or two for one, two in zip(removed, plain, strict=True)]
         return sum(removed)
@@ -81,8 +84,8 @@ class NumberList:
         """Those of the numbers that are on it, in their order."""
         if not numbers:
             return []
-        key_id = self.seal.number_key_id
-        names = [self.seal.mark(number) for number in numbers] if key_id else numbers
+        key_id = self.cipher.number_key_id
+        names = [self.cipher.blind_index(number) for number in numbers] if key_id else numbers
         call = scripts.read_suppressed(self.keys, sender=self.sender, key_id=key_id, names=names)
         answer = self._of_our_key((yield from ask(call)))
         found = self._shown(answer)
@@ -98,7 +101,7 @@ class NumberList:
         if marked:
             # Its reader had a key. Without it the other list would be read, and this one left out in silence.
             self._need_number_key()
-        key_id = self.seal.number_key_id if marked else ""
+        key_id = self.cipher.number_key_id if marked else ""
         answer = yield from ask(
             scripts.read_suppressed(self.keys, sender=self.sender, key_id=key_id, cursor=cursor.removeprefix(MARKED))
         )
@@ -118,9 +121,11 @@ class NumberList:
         number, reason = name, note
         if not name.startswith("+"):
             try:
-                number, reason = json.loads(self.seal.open(note))
+                number, reason = json.loads(self.cipher.decrypt(note))
             except Damaged as error:
-                raise MissingKey(f"an entry of the suppression list of {self.sender} can't be read: {error}") from error
+                raise MissingEncryptionKey(
+                    f"an entry of the suppression list of {self.sender} can't be read: {error}"
+                ) from error
             except ValueError:
                 # Not kept as the cause: it holds what was stored.
                 raise StoreError(
@@ -129,14 +134,14 @@ class NumberList:
         return SuppressedNumber(number=number, since=from_ms(since_ms), reason=reason)
 
     def _need_number_key(self) -> None:
-        if not self.seal.number_key_id:
-            raise MissingKey(
+        if not self.cipher.number_key_id:
+            raise MissingEncryptionKey(
                 f"the suppression list of {self.sender} is encrypted, and these settings have no encryption.number_key"
             )
 
     def _of_our_key(self, answer: OtherKey | T) -> T:
         if isinstance(answer, OtherKey):
-            raise MissingKey(
+            raise MissingEncryptionKey(
                 f"the suppression list of {self.sender} was written with another encryption.number_key; use that one"
             )
         return answer

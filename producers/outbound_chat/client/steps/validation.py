@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from outbound_chat.encryption import Seal
+from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.times import to_ms
@@ -179,9 +179,9 @@ def check_key(value: object, errors: Errors) -> str:
     return _hash(value)[:24]
 
 
-def fingerprints(seal: Seal, content: Mapping[str, Any]) -> str:
+def fingerprints(cipher: RequestCipher, content: Mapping[str, Any]) -> str:
     """Short hashes of what a caller asked for, each the same for the same content; the first is the one to be kept."""
-    return seal.fingerprints(json.dumps(content, sort_keys=True, separators=(",", ":")))
+    return cipher.fingerprints(json.dumps(content, sort_keys=True, separators=(",", ":")))
 
 
 def _hash(text: str) -> str:

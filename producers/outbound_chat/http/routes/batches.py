@@ -16,13 +16,14 @@ from outbound_chat.http.wire.fields import read_fields
 from outbound_chat.http.wire.parameters import LONGEST_NAME, BatchId, Budget, Cursor, Filter, StreamedOptions, Wait
 from outbound_chat.http.wire.problems import Problem, problem_of
 from outbound_chat.http.wire.request_schemas import BATCH_BODY, REASON_BODY
-from outbound_chat.http.wire.response_models import BatchModel, BatchPageModel, JobPageModel, ReceiptModel
+from outbound_chat.http.wire.response_models import Receipt
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.row_streams import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody
 from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import FieldError, InvalidJob, OutboundChatError
-from outbound_chat.model.jobs import BatchReceipt, JobState, Rejection
-from outbound_chat.model.json import to_plain_json
+from outbound_chat.model.jobs import Batch, BatchReceipt, JobState, Rejection
+from outbound_chat.model.json import to_json
+from outbound_chat.model.operations import BatchPage, JobPage
 from outbound_chat.request import ChatRequest, FieldCode
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import UnusableFile, converted
@@ -38,7 +39,7 @@ OF_ROWS = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency
     operation_id="enqueueBatch",
     summary="Enqueue many messages as one batch",
     status_code=201,
-    responses=responses(ReceiptModel, 409, *OF_BODIES, status=201, _200="The batch that an earlier request made."),
+    responses=responses(Receipt, 409, *OF_BODIES, status=201, _200="The batch that an earlier request made."),
     openapi_extra=BATCH_BODY,
 )
 async def enqueue(
@@ -130,7 +131,7 @@ async def _told(receipt: BatchReceipt, rejections: Rejections) -> AsyncIterator[
     counts |= {"duplicates": receipt.duplicates}
     counts |= {"resumed_rows": receipt.resumed_rows, "repeated": receipt.repeated}
     counts |= {"rejections_omitted": rejections.omitted}
-    yield to_plain_json(counts).removesuffix(b"}") + b',"rejections":['
+    yield to_json(counts).removesuffix(b"}") + b',"rejections":['
     async for part in rejections.parts():
         yield part
     yield b"]}"
@@ -140,7 +141,7 @@ async def _told(receipt: BatchReceipt, rejections: Rejections) -> AsyncIterator[
     "",
     operation_id="readBatches",
     summary="List batches",
-    responses=responses(BatchPageModel, 404),
+    responses=responses(BatchPage, 404),
 )
 async def page(
     request: Request,
@@ -164,7 +165,7 @@ async def page(
     "/{batch_id}",
     operation_id="readBatch",
     summary="Read a batch, or wait for its end",
-    responses=responses(BatchModel, 404),
+    responses=responses(Batch, 404),
 )
 async def status(request: Request, scoped: CanRead, batch_id: BatchId, wait: Wait = 0.0) -> Response:
     """Live counts, rate and expected end; with `wait` as soon as it is final, or when the time is over."""
@@ -178,7 +179,7 @@ async def status(request: Request, scoped: CanRead, batch_id: BatchId, wait: Wai
     "/{batch_id}/jobs",
     operation_id="readBatchJobs",
     summary="Read the jobs of a batch in pages",
-    responses=responses(JobPageModel, 404),
+    responses=responses(JobPage, 404),
 )
 async def jobs(
     request: Request,
@@ -197,7 +198,7 @@ async def jobs(
     "/{batch_id}/hold",
     operation_id="holdBatch",
     summary="Stop a batch until it is released",
-    responses=responses(BatchModel, 404, 409, *OF_BODIES),
+    responses=responses(Batch, 404, 409, *OF_BODIES),
     openapi_extra=REASON_BODY,
 )
 async def hold(request: Request, scoped: CanOperate, batch_id: BatchId) -> Response:
@@ -211,7 +212,7 @@ async def hold(request: Request, scoped: CanOperate, batch_id: BatchId) -> Respo
     "/{batch_id}/release",
     operation_id="releaseBatch",
     summary="Let a batch go on",
-    responses=responses(BatchModel, 404),
+    responses=responses(Batch, 404),
 )
 async def release(scoped: CanOperate, batch_id: BatchId) -> Response:
     """Ends a person's hold of it; where there is none, nothing changes."""
@@ -223,7 +224,7 @@ async def release(scoped: CanOperate, batch_id: BatchId) -> Response:
     "/{batch_id}/cancel",
     operation_id="cancelBatch",
     summary="Cancel a batch",
-    responses=responses(BatchModel, 404),
+    responses=responses(Batch, 404),
 )
 async def cancel(scoped: CanOperate, batch_id: BatchId) -> Response:
     """Stops all of its jobs that were not sent yet, for good."""

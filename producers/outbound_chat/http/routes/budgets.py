@@ -9,13 +9,8 @@ from outbound_chat.http.access.authentication import CanOperate, CanRead
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
-from outbound_chat.http.wire.operator_models import (
-    BudgetsModel,
-    HoldsModel,
-    ReleasedModel,
-    SendersModel,
-)
 from outbound_chat.http.wire.request_schemas import HOLD_BODY
+from outbound_chat.http.wire.response_models import BudgetList, HoldList, Released, SenderList
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import FieldCode
@@ -30,7 +25,7 @@ SCOPES = ("budget", "sender", "instance", "tenant", "batch")
     "/budgets",
     operation_id="readBudgets",
     summary="Say how all budgets are doing",
-    responses=responses(BudgetsModel),
+    responses=responses(BudgetList),
 )
 async def budgets(scoped: CanRead) -> Response:
     """Pace, jobs, workers and holds of each."""
@@ -41,7 +36,7 @@ async def budgets(scoped: CanRead) -> Response:
     "/senders",
     operation_id="readSenders",
     summary="List the senders that may be named",
-    responses=responses(SendersModel),
+    responses=responses(SenderList),
 )
 async def senders(scoped: CanRead) -> Response:
     """Names, channels and budgets, as this service's settings have them."""
@@ -52,7 +47,7 @@ async def senders(scoped: CanRead) -> Response:
     return json_response({"senders": found})
 
 
-@router.get("/holds", operation_id="readHolds", summary="List what is stopped", responses=responses(HoldsModel))
+@router.get("/holds", operation_id="readHolds", summary="List what is stopped", responses=responses(HoldList))
 async def holds(request: Request, scoped: CanRead) -> Response:
     """Stopped by a person or by the system, in all budgets."""
     return json_response({"holds": await while_there(request, scoped.holds.all())})
@@ -63,7 +58,7 @@ async def holds(request: Request, scoped: CanRead) -> Response:
     operation_id="hold",
     summary="Stop a budget, sender, instance, tenant or batch",
     status_code=201,
-    responses=responses(HoldsModel, 404, 409, *OF_BODIES, status=201),
+    responses=responses(HoldList, 404, 409, *OF_BODIES, status=201),
     openapi_extra=HOLD_BODY,
 )
 async def hold(request: Request, scoped: CanOperate) -> Response:
@@ -81,7 +76,7 @@ async def hold(request: Request, scoped: CanOperate) -> Response:
     "/holds",
     operation_id="release",
     summary="Let it go on",
-    responses=responses(ReleasedModel, 404),
+    responses=responses(Released, 404),
 )
 async def release(
     scoped: CanOperate, scope: Scope, name: Annotated[str, Query(description="Which one; of a batch its id.")]

@@ -11,21 +11,28 @@ from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
-from outbound_chat.http.wire.operator_models import ReplaysModel
 from outbound_chat.http.wire.parameters import Cursor, Filter, JobId
 from outbound_chat.http.wire.problems import problem_of
 from outbound_chat.http.wire.request_schemas import REPLAY_BODY, REPLAYS_BODY
-from outbound_chat.http.wire.response_models import JobModel, JobPageModel
+from outbound_chat.http.wire.response_models import Replays
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.turns import Turns
-from outbound_chat.model.errors import FieldError, InvalidJob, MissingKey, NewerVersion, NotReplayable, Unprotected
+from outbound_chat.model.errors import (
+    DuplicateRisk,
+    FieldError,
+    InvalidJob,
+    MissingEncryptionKey,
+    NotReplayable,
+    WrittenByNewerVersion,
+)
 from outbound_chat.model.jobs import Job
+from outbound_chat.model.operations import DeadLetters
 from outbound_chat.request import ChatRequest, FieldCode
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])
 
 MOST = 500
-_OF_ONE_JOB = (InvalidJob, MissingKey, NewerVersion, NotReplayable, Unprotected)
+_OF_ONE_JOB = (InvalidJob, MissingEncryptionKey, WrittenByNewerVersion, NotReplayable, DuplicateRisk)
 """What is wrong with one job, and says nothing of the others."""
 _FILTER: dict[str, type] = dict.fromkeys(("budget", "state", "code", "sender", "tenant", "batch"), str)
 _KNOWN: dict[str, type] = {**_FILTER, "cursor": str, "limit": int, "force": bool}
@@ -35,7 +42,7 @@ _KNOWN: dict[str, type] = {**_FILTER, "cursor": str, "limit": int, "force": bool
     "/dead-letters",
     operation_id="readDeadLetters",
     summary="Read failed and uncertain jobs",
-    responses=responses(JobPageModel, 404),
+    responses=responses(DeadLetters, 404),
 )
 async def dead_letters(
     request: Request,
@@ -59,7 +66,7 @@ async def dead_letters(
     "/dead-letters/replay",
     operation_id="replayDeadLetters",
     summary="Send a page of failed and uncertain jobs once more",
-    responses=responses(ReplaysModel, 404, *OF_BODIES),
+    responses=responses(Replays, 404, *OF_BODIES),
     openapi_extra=REPLAYS_BODY,
 )
 async def replay_many(request: Request, scoped: CanOperate) -> Response:
@@ -88,7 +95,7 @@ async def replay_many(request: Request, scoped: CanOperate) -> Response:
     summary="Send a failed or uncertain job once more",
     tags=["jobs"],
     status_code=201,
-    responses=responses(JobModel, 404, 409, *OF_BODIES, status=201),
+    responses=responses(Job, 404, 409, *OF_BODIES, status=201),
     openapi_extra=REPLAY_BODY,
 )
 async def replay(request: Request, scoped: CanOperate, job_id: JobId) -> Response:

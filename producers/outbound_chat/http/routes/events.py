@@ -10,13 +10,12 @@ from starlette.responses import Response, StreamingResponse
 from outbound_chat.http.access.authentication import CanRead
 from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of
-from outbound_chat.http.wire.operator_models import EventModel
 from outbound_chat.http.wire.parameters import Budget
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.http.wire.responses import responses
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
-from outbound_chat.model.json import to_plain_json
-from outbound_chat.model.operations import Events
+from outbound_chat.model.json import to_json
+from outbound_chat.model.operations import Event, Events
 from outbound_chat.request import FieldCode
 from outbound_chat_config import whole_number
 
@@ -34,7 +33,7 @@ TYPE = "text/event-stream"
     operation_id="followEvents",
     summary="Follow what happens in a budget",
     responses={
-        **responses(EventModel),
+        **responses(Event),
         200: {
             "description": "Events, each with its number as `id`.",
             "content": {TYPE: {"schema": {"type": "string"}}},
@@ -97,7 +96,7 @@ async def _stream(
 def _written(found: Events) -> list[bytes]:
     parts = [b'event: missed\ndata: {"missed":%d}\n\n' % found.missed] if found.missed else []
     parts += [
-        b"id: %d\nevent: %s\ndata: %s\n\n" % (event.number, event.kind.encode(), to_plain_json(event))
+        b"id: %d\nevent: %s\ndata: %s\n\n" % (event.number, event.kind.encode(), to_json(event))
         for event in found.events
     ]
     return parts

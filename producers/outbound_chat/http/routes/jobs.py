@@ -11,9 +11,11 @@ from outbound_chat.http.service import service_of, unless_over
 from outbound_chat.http.wire.bodies import json_object, key_in_header
 from outbound_chat.http.wire.parameters import JobId, Wait
 from outbound_chat.http.wire.request_schemas import JOB_BODY
-from outbound_chat.http.wire.response_models import JobModel, JobsModel, WhyModel
+from outbound_chat.http.wire.response_models import JobsById
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat.model.jobs import Job
+from outbound_chat.model.why import Why
 from outbound_chat.request import OWN_OPTIONS, FieldCode
 from outbound_chat.rows import TIMES, parse_time
 
@@ -27,7 +29,7 @@ MOST_IDS = 500
     operation_id="enqueueJob",
     summary="Enqueue one message",
     status_code=201,
-    responses=responses(JobModel, 409, *OF_BODIES, status=201, _200="The job that an earlier request made."),
+    responses=responses(Job, 409, *OF_BODIES, status=201, _200="The job that an earlier request made."),
     openapi_extra=JOB_BODY,
 )
 async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
@@ -51,7 +53,7 @@ async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
     "",
     operation_id="readJobs",
     summary="Read many jobs",
-    responses=responses(JobsModel),
+    responses=responses(JobsById),
 )
 async def statuses(
     scoped: CanRead, ids: Annotated[str, Query(description=f"Ids with commas between, up to {MOST_IDS}.")]
@@ -67,7 +69,7 @@ async def statuses(
     "/{job_id}",
     operation_id="readJob",
     summary="Read a job, or wait for its end",
-    responses=responses(JobModel, 404),
+    responses=responses(Job, 404),
 )
 async def status(request: Request, scoped: CanRead, job_id: JobId, wait: Wait = 0.0) -> Response:
     """Answers the job as it stands; with `wait` as soon as it is final, or when the time is over."""
@@ -81,7 +83,7 @@ async def status(request: Request, scoped: CanRead, job_id: JobId, wait: Wait = 
     "/{job_id}/cancel",
     operation_id="cancelJob",
     summary="Cancel a job",
-    responses=responses(JobModel, 404),
+    responses=responses(Job, 404),
 )
 async def cancel(scoped: CanOperate, job_id: JobId) -> Response:
     """Stops a job that was not sent yet. While a worker calls Connect for it, the answer of that call decides."""
@@ -92,7 +94,7 @@ async def cancel(scoped: CanOperate, job_id: JobId) -> Response:
     "/{job_id}/why",
     operation_id="explainJob",
     summary="Say what a job waits for",
-    responses=responses(WhyModel, 404),
+    responses=responses(Why, 404),
 )
 async def why(scoped: CanRead, job_id: JobId) -> Response:
     """Names the first rule that stops the job, its place, and when it may go."""

@@ -8,11 +8,12 @@ from starlette.responses import Response
 from outbound_chat.http.access.authentication import CanOperate
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
-from outbound_chat.http.wire.operator_models import ChangedModel, SuppressedPageModel
 from outbound_chat.http.wire.parameters import Cursor
 from outbound_chat.http.wire.request_schemas import SUPPRESS_BODY, UNSUPPRESS_BODY
+from outbound_chat.http.wire.response_models import Changed
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.turns import Turns
+from outbound_chat.model.operations import SuppressedPage
 
 router = APIRouter(prefix="/v1/senders/{sender}/suppressed", tags=["suppression"])
 
@@ -23,7 +24,7 @@ Sender = Annotated[str, Path(description="Sender in the settings.", examples=["s
     "",
     operation_id="readSuppressed",
     summary="Read the numbers that a sender must not contact",
-    responses=responses(SuppressedPageModel, 404),
+    responses=responses(SuppressedPage, 404),
 )
 async def read(scoped: CanOperate, sender: Sender, cursor: Cursor = None) -> Response:
     """A page of about 500. While the list changes, a number may come twice."""
@@ -34,7 +35,7 @@ async def read(scoped: CanOperate, sender: Sender, cursor: Cursor = None) -> Res
     "",
     operation_id="suppress",
     summary="Put numbers on the list",
-    responses=responses(ChangedModel, 404, *OF_BODIES),
+    responses=responses(Changed, 404, *OF_BODIES),
     openapi_extra=SUPPRESS_BODY,
 )
 async def suppress(request: Request, scoped: CanOperate, sender: Sender) -> Response:
@@ -50,7 +51,7 @@ async def suppress(request: Request, scoped: CanOperate, sender: Sender) -> Resp
     "",
     operation_id="unsuppress",
     summary="Take numbers off the list",
-    responses=responses(ChangedModel, 404, *OF_BODIES),
+    responses=responses(Changed, 404, *OF_BODIES),
     openapi_extra=UNSUPPRESS_BODY,
 )
 async def unsuppress(request: Request, scoped: CanOperate, sender: Sender) -> Response:

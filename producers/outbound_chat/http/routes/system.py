@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from outbound_chat.http.access.authentication import COUNTERS, CanRead
 from outbound_chat.http.service import service_of
-from outbound_chat.http.store_metrics import ledger_text
+from outbound_chat.http.store_metrics import store_text
 from outbound_chat.http.wire.responses import json_response, responses
 from outbound_chat.model.errors import StoreError, StoreUnavailable
 
@@ -51,10 +51,10 @@ async def readiness(request: Request) -> Response:
     },
 )
 async def metrics(request: Request, scoped: CanRead) -> Response:
-    """Requests of this service, and what the ledger knows of each budget."""
+    """Requests of this service, and what the store knows of each budget."""
     try:
-        ledger = ledger_text(await scoped.budgets.status())
+        store_metrics = store_text(await scoped.budgets.status())
     except StoreError:
         # What the service counted itself is wanted most of all when Redis is away; `outbound_chat_store_up` says so.
-        ledger = ledger_text(None)
-    return Response(service_of(request).metrics.text() + ledger, media_type=CONTENT_TYPE)
+        store_metrics = store_text(None)
+    return Response(service_of(request).metrics.text() + store_metrics, media_type=CONTENT_TYPE)

@@ -9,9 +9,9 @@ from outbound_chat.http.access.authentication import CanOperate, CanRead
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
-from outbound_chat.http.wire.operator_models import DeadWebhooksModel, ReplayedWebhooksModel, WebhookHostsModel
 from outbound_chat.http.wire.parameters import Budget
 from outbound_chat.http.wire.request_schemas import REPLAY_WEBHOOKS_BODY
+from outbound_chat.http.wire.response_models import DeadWebhookList, ReplayedWebhooks, WebhookHostList
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import FieldCode
@@ -27,7 +27,7 @@ _KNOWN: dict[str, type] = {"ids": list, "all": bool, "budget": str}
     "/hosts",
     operation_id="readWebhookHosts",
     summary="Say how the hosts do that webhooks wait for",
-    responses=responses(WebhookHostsModel),
+    responses=responses(WebhookHostList),
 )
 async def hosts(scoped: CanRead) -> Response:
     """In all budgets, at most 500 of each."""
@@ -38,7 +38,7 @@ async def hosts(scoped: CanRead) -> Response:
     "/dead",
     operation_id="readDeadWebhooks",
     summary="List webhooks that were given up",
-    responses=responses(DeadWebhooksModel, 404),
+    responses=responses(DeadWebhookList, 404),
 )
 async def dead(
     request: Request,
@@ -57,7 +57,7 @@ async def dead(
     "/replay",
     operation_id="replayWebhooks",
     summary="Post dead webhooks once more",
-    responses=responses(ReplayedWebhooksModel, 404, *OF_BODIES),
+    responses=responses(ReplayedWebhooks, 404, *OF_BODIES),
     openapi_extra=REPLAY_WEBHOOKS_BODY,
 )
 async def replay(request: Request, scoped: CanOperate) -> Response:

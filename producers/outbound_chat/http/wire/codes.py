@@ -23,8 +23,8 @@ class ProblemCode(StrEnum):
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     BATCH_CLOSED = "batch_closed"
     NOT_REPLAYABLE = "not_replayable"
-    UNPROTECTED = "unprotected"
-    NEWER_VERSION = "newer_version"
+    DUPLICATE_RISK = "duplicate_risk"
+    WRITTEN_BY_NEWER_VERSION = "written_by_newer_version"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     RATE_LIMITED = "rate_limited"
@@ -33,7 +33,7 @@ class ProblemCode(StrEnum):
     STORE_UNAVAILABLE = "store_unavailable"
     STORE_REFUSED = "store_refused"
     NOT_DURABLE = "not_durable"
-    MISSING_KEY = "missing_key"
+    MISSING_ENCRYPTION_KEY = "missing_encryption_key"
 
 
 TITLES = MappingProxyType(
@@ -54,8 +54,8 @@ TITLES = MappingProxyType(
         ProblemCode.IDEMPOTENCY_CONFLICT: (409, "The idempotency key belongs to another job"),
         ProblemCode.BATCH_CLOSED: (409, "The batch is closed"),
         ProblemCode.NOT_REPLAYABLE: (409, "The job can't be sent once more"),
-        ProblemCode.UNPROTECTED: (409, "The customer might be texted twice"),
-        ProblemCode.NEWER_VERSION: (409, "A newer version wrote it"),
+        ProblemCode.DUPLICATE_RISK: (409, "The customer might be texted twice"),
+        ProblemCode.WRITTEN_BY_NEWER_VERSION: (409, "A newer version wrote it"),
         ProblemCode.BODY_TOO_LARGE: (413, "The body is too long"),
         ProblemCode.UNSUPPORTED_MEDIA_TYPE: (415, "Bodies of this kind are not taken here"),
         ProblemCode.RATE_LIMITED: (429, "Too many requests"),
@@ -64,7 +64,7 @@ TITLES = MappingProxyType(
         ProblemCode.STORE_UNAVAILABLE: (503, "The store can't be reached"),
         ProblemCode.STORE_REFUSED: (503, "The store takes nothing now"),
         ProblemCode.NOT_DURABLE: (503, "It was taken, and is not on disk yet"),
-        ProblemCode.MISSING_KEY: (503, "The service lacks a key to decrypt with"),
+        ProblemCode.MISSING_ENCRYPTION_KEY: (503, "The service lacks a key to decrypt with"),
     }
 )
 """Status and title of each code."""

@@ -17,12 +17,12 @@ from outbound_chat.http.wire.codes import TITLES, ProblemCode
 from outbound_chat.model.errors import (
     BatchClosed,
     BatchKeyConflict,
+    DuplicateRisk,
     FieldError,
     IdempotencyConflict,
     InvalidJob,
     InvalidNumbers,
-    MissingKey,
-    NewerVersion,
+    MissingEncryptionKey,
     NotDurable,
     NotReplayable,
     OutboundChatError,
@@ -31,9 +31,9 @@ from outbound_chat.model.errors import (
     StoreUnavailable,
     UnknownBatch,
     UnknownJob,
-    Unprotected,
+    WrittenByNewerVersion,
 )
-from outbound_chat.model.json import to_plain_json
+from outbound_chat.model.json import to_json
 from outbound_chat.request import FieldCode
 
 MEDIA_TYPE = "application/problem+json"
@@ -85,14 +85,14 @@ class Problem(Exception):
         }
         if self.errors:
             body["errors"] = self.errors
-        return Response(to_plain_json(body), status, headers=self.headers, media_type=MEDIA_TYPE)
+        return Response(to_json(body), status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
 _BY_STATE: Mapping[type[OutboundChatError], ProblemCode] = {
     BatchClosed: ProblemCode.BATCH_CLOSED,
     NotReplayable: ProblemCode.NOT_REPLAYABLE,
-    Unprotected: ProblemCode.UNPROTECTED,
-    NewerVersion: ProblemCode.NEWER_VERSION,
+    DuplicateRisk: ProblemCode.DUPLICATE_RISK,
+    WrittenByNewerVersion: ProblemCode.WRITTEN_BY_NEWER_VERSION,
 }
 _KEPT = "results are kept for a while only (results.keep)."
 
@@ -110,7 +110,7 @@ def problem_of(error: OutboundChatError | SettingsError) -> Problem:  # noqa: C9
             return Problem(ProblemCode.UNKNOWN_JOB, f"No job has this id; {_KEPT}")
         case UnknownBatch():
             return Problem(ProblemCode.UNKNOWN_BATCH, f"No batch has this id; {_KEPT}")
-        case BatchClosed() | NotReplayable() | Unprotected() | NewerVersion():
+        case BatchClosed() | NotReplayable() | DuplicateRisk() | WrittenByNewerVersion():
             return Problem(_BY_STATE[type(error)], str(error))
         case StoreUnavailable():
             return _store_away(error)
@@ -118,8 +118,8 @@ def problem_of(error: OutboundChatError | SettingsError) -> Problem:  # noqa: C9
             return Problem(
                 ProblemCode.NOT_DURABLE, str(error), headers={"Retry-After": str(RETRY_SECONDS)}, id=error.id
             )
-        case StoreError() | MissingKey():
-            code = ProblemCode.STORE_REFUSED if isinstance(error, StoreError) else ProblemCode.MISSING_KEY
+        case StoreError() | MissingEncryptionKey():
+            code = ProblemCode.STORE_REFUSED if isinstance(error, StoreError) else ProblemCode.MISSING_ENCRYPTION_KEY
             return Problem(code, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
         case SettingsError():
             return Problem(ProblemCode.INVALID_REQUEST, "What is named is not in the settings of this service.")

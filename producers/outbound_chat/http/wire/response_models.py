@@ -1,203 +1,92 @@
-"""Answers as the OpenAPI document shows them. They are sent by `outbound_chat.model.json`; a test compares the two."""
+"""Responses as the OpenAPI document shows them: our records, and what only HTTP adds. `model.json` writes them all."""
 
-from datetime import datetime
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from outbound_chat.model.jobs import JobState, WebhookState
-from outbound_chat.model.why import WaitReason
+from outbound_chat.model.errors import FieldError
+from outbound_chat.model.jobs import Attempt, Batch, Job, Webhook
+from outbound_chat.model.operations import (
+    BatchPage,
+    BudgetStatus,
+    DeadLetters,
+    DeadWebhook,
+    Event,
+    Hold,
+    JobPage,
+    SuppressedNumber,
+    SuppressedPage,
+    WebhookHost,
+)
+from outbound_chat.model.why import Why
 
-_MODEL = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+_CONFIG = ConfigDict(use_attribute_docstrings=True, extra="forbid", json_schema_serialization_defaults_required=True)
+# Their docstrings describe their members. Only the documentation needs that, and `model` does not know pydantic.
+# https://docs.pydantic.dev/latest/concepts/dataclasses/#dataclass-config
+for _record in (
+    *(Attempt, Batch, BatchPage, BudgetStatus, DeadLetters, DeadWebhook, Event, FieldError, Hold, Job, JobPage),
+    *(SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
+):
+    _record.__pydantic_config__ = _CONFIG  # type: ignore[attr-defined]
 
-
-class AttemptModel(BaseModel):
-    """One call to Amazon Connect that did not lead to a contact, and why."""
-
-    model_config = _MODEL
-
-    at: datetime
-    outcome: str
-    """`retry`, `snooze`, `failed` or `uncertain`."""
-    code: str
-    """Stable code, see the page of errors."""
-    aws_code: str
-    message: str
-    """The provider's message, with anything like a phone number taken out."""
-    request_id: str
-
-
-class WebhookModel(BaseModel):
-    """What became of the webhook that tells of a job's end."""
-
-    model_config = _MODEL
-
-    state: WebhookState
-    at: datetime | None
-    """When it was delivered or given up."""
-    code: str
-    """Of a dead one: what came of its last post, such as `status_500`."""
-
-
-class JobModel(BaseModel):
-    """A job as it stands. Holds no phone number and no text."""
-
-    model_config = _MODEL
-
-    id: str = Field(examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])
-    state: JobState
-    final: bool
-    """Whether it will stay as it is."""
-    sender: str
-    tenant: str | None
-    priority: str
-    """`urgent`, `normal` or `bulk`."""
-    batch_id: str | None
-    attempts: int
-    contact_id: str | None
-    """Connect's id of the contact; there when `state` is `sent`."""
-    created_at: datetime
-    send_at: datetime | None
-    expires_at: datetime
-    next_attempt_at: datetime | None
-    finished_at: datetime | None
-    cancel_requested: bool
-    maybe_sent: bool
-    """A call may have reached Connect without an answer; it is repeated with the same token only."""
-    replay_of: str | None
-    replayed_by: str | None
-    webhook: WebhookModel | None
-    """Of a final job whose end is told to somebody: what became of that."""
-    history: list[AttemptModel]
-    """The last attempts that led to no contact, oldest first, at most 5."""
-    error: AttemptModel | None
-    """The last attempt that led to no contact."""
+_ADDED: dict[str, dict[str, Any]] = {
+    "Job": {
+        "priority": {"type": "string", "enum": ["urgent", "normal", "bulk"]},
+        "final": {"type": "boolean", "description": "Whether it will stay as it is."},
+        "error": {
+            "anyOf": [{"$ref": "#/components/schemas/Attempt"}, {"type": "null"}],
+            "description": "The last attempt that led to no contact; null when the job was sent.",
+        },
+    },
+    "Batch": {"remaining": {"type": "integer", "description": "Jobs that are not final yet."}},
+}
+"""Members that `model.json` adds to records, or writes in another form."""
 
 
-class JobsModel(BaseModel):
+class _Model(BaseModel):
+    model_config = _CONFIG
+
+
+class JobsById(_Model):
     """Many jobs by their ids."""
 
-    model_config = _MODEL
-
-    jobs: dict[str, JobModel | None]
+    jobs: dict[str, Job | None]
     """Every id that was asked for; null where no job has it."""
 
 
-class WhyModel(BaseModel):
-    """What a job waits for."""
-
-    model_config = _MODEL
-
-    job: JobModel
-    asked_at: datetime
-    reason: WaitReason
-    explanation: str
-    """A sentence or two for people."""
-    then: WaitReason | None
-    position: int | None
-    ahead: int | None
-    next_attempt_at: datetime | None
-    expected_at: datetime | None
-    scope: str | None
-    held_by: str | None
-    held_reason: str | None
-    until: datetime | None
-
-
-class FieldErrorModel(BaseModel):
-    """One thing that is wrong."""
-
-    model_config = _MODEL
-
-    field: str
-    """Path of the field as the caller wrote it."""
-    code: str
-    """Stable code, such as `invalid_number`."""
-    message: str
-
-
-class RejectionModel(BaseModel):
+class RejectedRow(_Model):
     """A row that was refused; nothing of it was stored."""
-
-    model_config = _MODEL
 
     row: int
     """Place among the rows, from 1."""
     line: int | None
     """Line of the body on which it begins, from 1; null for a JSON body."""
-    errors: list[FieldErrorModel]
+    errors: list[FieldError]
 
 
-class ReceiptModel(BaseModel):
+class Receipt(_Model):
     """What became of the rows."""
-
-    model_config = _MODEL
 
     id: str
     accepted: int
-    """Jobs taken."""
+    """Jobs accepted."""
     rejected: int
     duplicates: int
     """Rows whose idempotency key belongs to an earlier job that asked for the same."""
     resumed_rows: int
-    """Rows that an earlier request with the same Idempotency-Key had brought in; they are among the other counts."""
+    """Rows that an earlier request with the same Idempotency-Key had added; they are among the other counts."""
     repeated: bool
-    """The batch of the Idempotency-Key was closed before: nothing new was taken."""
+    """The batch of the Idempotency-Key was closed before: nothing new was accepted."""
     rejections_omitted: int
     """Refused rows beyond the first 20 MB of `rejections`, of which only the number is known."""
-    rejections: list[RejectionModel]
+    rejections: list[RejectedRow]
     """In the order in which they were found; a long list streams in last."""
 
 
-class BatchModel(BaseModel):
-    """A batch as it stands."""
-
-    model_config = _MODEL
-
-    id: str
-    name: str
-    sender: str
-    tenant: str | None
-    accepted: int
-    rejected: int
-    counts: dict[JobState, int]
-    """Jobs by state; with `unreadable` they sum up to `accepted`."""
-    unreadable: int
-    remaining: int
-    created_at: datetime
-    closed: bool
-    final: bool
-    """Closed, and every job of it is final."""
-    rate: float
-    expected_end: datetime | None
-    held_by: str
-    """Why no end can be told; empty: it goes on."""
-
-
-class BatchPageModel(BaseModel):
-    """A page of batches."""
-
-    model_config = _MODEL
-
-    batches: list[BatchModel]
-    """With their counts and measured rate; `expected_end` is null: read one by its id."""
-    cursor: str | None
-    """Where the next page begins; null: this was the last."""
-
-
-class JobPageModel(BaseModel):
-    """A page of jobs."""
-
-    model_config = _MODEL
-
-    jobs: list[JobModel]
-    cursor: str | None
-    """Where the next page begins; null: this was the last."""
-
-
-class ProblemModel(BaseModel):
+class ProblemDetails(_Model):
     """An error (RFC 9457)."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     type: str
     title: str
@@ -205,5 +94,98 @@ class ProblemModel(BaseModel):
     detail: str
     code: str
     """Stable code, such as `unknown_job`."""
-    errors: list[FieldErrorModel] | None = None
+    errors: list[FieldError] | None = None
     """Everything that is wrong with the request."""
+
+
+class RefusedReplay(_Model):
+    """A job that was not sent again."""
+
+    id: str
+    code: str
+    detail: str
+
+
+class Replays(_Model):
+    """What became of a page of failed and uncertain jobs."""
+
+    jobs: list[Job]
+    """The new jobs."""
+    refused: list[RefusedReplay]
+    cursor: str | None
+    """To give for the next page; null: this was the last."""
+
+
+class HoldList(_Model):
+    """All stops."""
+
+    holds: list[Hold]
+
+
+class Released(_Model):
+    """Whether something was held."""
+
+    released: bool
+
+
+class BudgetList(_Model):
+    """All budgets."""
+
+    budgets: list[BudgetStatus]
+
+
+class SenderName(_Model):
+    """A sender of the settings."""
+
+    name: str
+    channel: str
+    budget: str
+
+
+class SenderList(_Model):
+    """All senders."""
+
+    senders: list[SenderName]
+
+
+class Changed(_Model):
+    """How many numbers the list gained or lost."""
+
+    changed: int
+
+
+class WebhookHostList(_Model):
+    """All hosts that webhooks wait for."""
+
+    hosts: list[WebhookHost]
+
+
+class DeadWebhookList(_Model):
+    """A page of webhooks that were given up."""
+
+    webhooks: list[DeadWebhook]
+
+
+class ReplayedWebhooks(_Model):
+    """What became of a replay."""
+
+    replayed: int
+    """Webhooks that will be posted again."""
+    not_dead: list[str]
+    """Ids that no dead webhook has, or that the API key does not show."""
+
+
+def complete(schemas: dict[str, Any]) -> None:
+    """Makes the schemas of the OpenAPI document say what is sent: FastAPI knows neither problems nor `model.json`."""
+    problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= {**problem.pop("$defs"), ProblemDetails.__name__: problem}
+    for name, members in _ADDED.items():
+        schemas[name]["properties"] |= members
+        schemas[name]["required"] = sorted({*schemas[name]["required"], *members})
+    # Only the answer of `enqueue` in Python has it.
+    del schemas["Job"]["properties"]["repeated"], schemas["Priority"]
+    schemas["Job"]["required"].remove("repeated")
+    for schema in schemas.values():
+        for described in (schema, *schema.get("properties", {}).values()):
+            if "description" in described:
+                described["description"] = described["description"].replace("None", "null").replace("\n", " ")

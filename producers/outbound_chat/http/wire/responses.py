@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from outbound_chat.http.wire.problems import MEDIA_TYPE
-from outbound_chat.model.json import to_plain_json
+from outbound_chat.http.wire.response_models import ProblemDetails
+from outbound_chat.model.json import to_json
 
 Responses = dict[int | str, dict[str, Any]]
-PROBLEM = {"$ref": "#/components/schemas/ProblemModel"}
+PROBLEM = {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"}
 
 _SENTENCES = {
     400: "Something in the request is refused; `errors` has every field.",
@@ -31,10 +31,10 @@ OF_BODIES = (408, 413, 415)
 
 def json_response(value: Any, status: int = 200, **headers: str) -> Response:
     """A response with a record of ours as its JSON."""
-    return Response(to_plain_json(value), status, headers=headers, media_type="application/json")
+    return Response(to_json(value), status, headers=headers, media_type="application/json")
 
 
-def responses(answer: type[BaseModel], *problems: int, status: int = 200, **others: str) -> Responses:
+def responses(answer: type, *problems: int, status: int = 200, **others: str) -> Responses:
     """The responses of a route: its model, its problems, and those that every route may return.
 
     `others`: descriptions of further answers of the same model by their status, such as `_200="…"`.

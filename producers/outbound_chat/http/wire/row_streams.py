@@ -11,7 +11,7 @@ from outbound_chat.http.wire.bodies import parts_of
 from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.model.jobs import Rejection
-from outbound_chat.model.json import to_plain_json
+from outbound_chat.model.json import to_json
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import CsvReader, JsonReader, RowReader, UnusableFile
 
@@ -94,7 +94,7 @@ class Rejections:
             return
         separator = b"," if self._bytes else b""
         self._bytes += self._file.write(
-            separator + to_plain_json({"row": rejection.row, "line": line, "errors": rejection.errors})
+            separator + to_json({"row": rejection.row, "line": line, "errors": rejection.errors})
         )
 
     async def parts(self) -> AsyncIterator[bytes]:

@@ -38,7 +38,7 @@ from outbound_chat.store.scripts.dead import (
     replay,
 )
 from outbound_chat.store.scripts.durability import Standing, check_durable
-from outbound_chat.store.scripts.encryption_keys import SealsPage, read_seals
+from outbound_chat.store.scripts.encryption_keys import KeyIdsPage, read_key_ids
 from outbound_chat.store.scripts.events import read_events
 from outbound_chat.store.scripts.forecast import PaceNow, read_pace
 from outbound_chat.store.scripts.holds import (
@@ -126,6 +126,7 @@ __all__ = [
     "Found",
     "FoundKey",
     "Held",
+    "KeyIdsPage",
     "KeyUse",
     "Left",
     "Listed",
@@ -147,7 +148,6 @@ __all__ = [
     "Result",
     "Rows",
     "ScriptCall",
-    "SealsPage",
     "Spent",
     "Standing",
     "StoredJob",
@@ -187,13 +187,13 @@ __all__ = [
     "read_holds",
     "read_jobs",
     "read_key",
+    "read_key_ids",
     "read_keys",
     "read_lanes",
     "read_pace",
     "read_request",
     "read_rows",
     "read_scopes",
-    "read_seals",
     "read_shared",
     "read_suppressed",
     "read_webhook_hosts",

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self
 
-from outbound_chat.model.errors import NewerVersion
+from outbound_chat.model.errors import WrittenByNewerVersion
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
@@ -34,7 +34,7 @@ class StoredJob:
 class Replayed:
     """What became of a replay."""
 
-    outcome: Literal["ok", "replayed", "not_dead", "gone", "newer", "unprotected"]
+    outcome: Literal["ok", "replayed", "not_dead", "gone", "newer", "duplicate_risk"]
     detail: str
     """By the outcome: id of the new job, id of the earlier replay, state, empty, empty, or since when in ms."""
 
@@ -105,7 +105,7 @@ def read_request(keys: Keys, local_id: str) -> ScriptCall[StoredJob | None]:
 
     def read(reply: list[Any]) -> StoredJob | None:
         if reply == ["newer"]:
-            raise NewerVersion(f"{keys.budget}.{local_id}")
+            raise WrittenByNewerVersion(f"{keys.budget}.{local_id}")
         if reply == ["gone"]:
             return None
         job = job_from_head(keys.budget, local_id, reply[0], int(reply[3]))

@@ -16,7 +16,7 @@ class Standing:
     """What is safe of what was taken."""
 
     lost: bool
-    """It is in the ledger no more: a restart or a failover took it back."""
+    """The store no longer has it: a restart or a failover took it back."""
     online: int | None
     """Replicas that are connected; None: the server does not tell."""
     on_disk: bool

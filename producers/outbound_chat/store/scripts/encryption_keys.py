@@ -10,7 +10,7 @@ from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 @dataclass(frozen=True, slots=True)
-class SealsPage:
+class KeyIdsPage:
     """Which keys the jobs of a page need."""
 
     cursor: str
@@ -20,10 +20,10 @@ class SealsPage:
     """Name of a key → jobs that can't be read without it."""
 
 
-def read_seals(keys: Keys, *, index: str, cursor: str) -> ScriptCall[SealsPage]:
+def read_key_ids(keys: Keys, *, index: str, cursor: str) -> ScriptCall[KeyIdsPage]:
     """A page of jobs. `index`: `expiry` for those that are not final, `dead:STATE:CODE` for those that ended so."""
 
-    def read(reply: list[Any]) -> SealsPage:
-        return SealsPage(str(reply[0]), int(reply[1]), {name: int(jobs) for name, jobs in rows(reply, 2, 2)})
+    def read(reply: list[Any]) -> KeyIdsPage:
+        return KeyIdsPage(str(reply[0]), int(reply[1]), {name: int(jobs) for name, jobs in rows(reply, 2, 2)})
 
-    return ScriptCall("read_seals", keys, [index, cursor], read)
+    return ScriptCall("read_key_ids", keys, [index, cursor], read)

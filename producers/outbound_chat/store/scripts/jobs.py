@@ -16,7 +16,7 @@ from outbound_chat.store.scripts._script_call import ScriptCall
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A job on its way into the ledger."""
+    """A job on its way into the store."""
 
     local_id: str
     send_at_ms: int
@@ -47,7 +47,7 @@ class Other:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """All jobs of the call are in the ledger, but for `others`."""
+    """All jobs of the call are in the store, except `others`."""
 
     now_ms: int
     others: tuple[Other, ...]
@@ -65,7 +65,7 @@ class NotOpen:
 def submit(
     keys: Keys, *, lane: Lane, max_age_ms: int, rejected: int, jobs: Sequence[NewJob]
 ) -> ScriptCall[Submitted | NotOpen]:
-    """Takes jobs of one lane, at most `MOST_JOBS`, into the ledger; twice changes nothing."""
+    """Submits jobs of one lane, at most `MOST_JOBS`; repeating it changes nothing."""
     args: list[str | int] = [str(lane), max_age_ms, rejected]
     for job in jobs:
         args += _in_order(job)
@@ -106,7 +106,7 @@ def read_jobs(keys: Keys, local_ids: Sequence[str]) -> ScriptCall[dict[str, Job]
     """The jobs, at most `MOST_JOBS`, that have a record that can be read, by local id.
 
     Raises when it runs:
-        NewerVersion: a newer version wrote one of them.
+        WrittenByNewerVersion: a newer version wrote one of them.
     """
 
     def read(reply: list[Any]) -> dict[str, Job]:

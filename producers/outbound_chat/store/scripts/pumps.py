@@ -82,7 +82,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Dismissed:
-    """Another pump has come on the request that brought this one, which ends at once, without `leave`."""
+    """Another pump came on the same request; this one ends at once, without `leave`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def claim(
 ) -> ScriptCall[Claimed | Empty | Paced | Held | Dismissed | Unconfigured]:
     """Asks for jobs to call; repeated with the same `claim_id` it gives the same jobs.
 
-    `nonce`: of the request that brought the pump, until a claim of it was answered; then empty.
+    `nonce`: of the request for the pump, until a claim of it was answered; then empty.
     """
 
     def read(reply: list[Any]) -> Claimed | Empty | Paced | Held | Dismissed | Unconfigured:

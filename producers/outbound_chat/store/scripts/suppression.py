@@ -1,7 +1,7 @@
 """What producers, operators and workers ask of the numbers that a sender must not contact.
 
-A sender has two lists: one of numbers as they are, and one of marks, for numbers that are encrypted. A call is about
-one of them, and says whether the other has anything.
+A sender has two lists: one of plain numbers, and one of blind indexes, for numbers that are encrypted. A call is about
+one of them, and reports whether the other has anything.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ FIRST_PAGE = "0"
 
 @dataclass(frozen=True, slots=True)
 class OtherKey:
-    """Nothing was done: the list's marks were made with another key."""
+    """Nothing was done: the list's blind indexes were made with another key."""
 
 
 class ListEntry(NamedTuple):
     """What a list has of a number. Personal."""
 
     name: str
-    """Number or mark."""
+    """Number or blind index."""
     since_ms: int
     note: str
     """What was stored with it."""
@@ -58,14 +58,14 @@ def suppress(
     """Puts numbers, at most `MOST_JOBS`, on a list, each with a time in ms and a note; how many were not there.
 
     Time 0: from now on, unless they are there already, so twice changes nothing; else the entry is written anew.
-    `key_id`: that of the marks, on the list of marks; empty: they are numbers.
+    `key_id`: that of the blind indexes, on the list of blind indexes; empty: they are numbers.
     """
     args: list[str | int] = [sender, key_id, *(part for entry in entries for part in entry)]
     return ScriptCall("suppress", keys, args, lambda reply: OtherKey() if reply == "other_key" else int(reply))
 
 
 def unsuppress(keys: Keys, *, sender: str, key_id: str = "", names: Sequence[str]) -> ScriptCall[Unlisted | OtherKey]:
-    """Takes numbers or marks, at most `MOST_JOBS`, off a list. Twice changes nothing."""
+    """Takes numbers or blind indexes, at most `MOST_JOBS`, off a list. Twice changes nothing."""
 
     def read(reply: Any) -> Unlisted | OtherKey:
         return OtherKey() if reply == "other_key" else Unlisted(reply[0] == 1, [removed == 1 for removed in reply[1:]])
@@ -76,7 +76,7 @@ def unsuppress(keys: Keys, *, sender: str, key_id: str = "", names: Sequence[str
 def read_suppressed(
     keys: Keys, *, sender: str, key_id: str = "", cursor: str = "", names: Sequence[str] = ()
 ) -> ScriptCall[Listed | OtherKey]:
-    """Those of the numbers or marks, at most `MOST_JOBS`, that are on a list; or, with a cursor, a page of the list."""
+    """Reads which of the numbers or blind indexes, at most `MOST_JOBS`, are on a list; or, with a cursor, a page of it."""
 
     def read(reply: Any) -> Listed | OtherKey:
         if reply == "other_key":

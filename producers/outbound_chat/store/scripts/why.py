@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from outbound_chat.model.errors import NewerVersion
+from outbound_chat.model.errors import WrittenByNewerVersion
 from outbound_chat.model.jobs import Job
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import UnreadableRecord, job_from_head
@@ -83,7 +83,7 @@ def why(keys: Keys, local_id: str) -> ScriptCall[Found | None]:
         if len(reply) == 1:
             return None
         if reply[1] == "newer":
-            raise NewerVersion(f"{keys.budget}.{local_id}")
+            raise WrittenByNewerVersion(f"{keys.budget}.{local_id}")
         now_ms = int(reply[0])
         try:
             job = job_from_head(keys.budget, local_id, reply[1], now_ms)

@@ -11,7 +11,7 @@
 -- ARGV[9] send_at: earliest time of its call, in ms, 0: at once
 -- ARGV[10] request: of the new job
 -- reply   {'ok', id}; {'replayed', id of its replay}; {'not_dead', state}; {'gone'} or {'newer'}
---         {'unprotected', since_ms}: a call may have led to a contact at that time, and no token would keep a repeat
+--         {'duplicate_risk', since_ms}: a call may have led to a contact at that time, and no token would keep a repeat
 --         from being a second one: nothing was done without `force`
 -- keeps   a job has one replay; twice gives the same answer
 -- uses: counts insert lanes pump_requests records retention ring transitions webhooks
@@ -27,7 +27,7 @@ end
 local since = head[MAYBE_SENT]
 local protected = since == 0 or (not edited and NOW <= since + transitions.HORIZON_MS)
 if not protected and not force then
-  return { 'unprotected', since }
+  return { 'duplicate_risk', since }
 end
 local same_token = not edited and protected
 local batch = lanes.batch_of(ARGV[3])

@@ -1,5 +1,5 @@
 -- key_holders: which keys encrypt requests, and which of them workers have: `openers` (zset "worker key" -> seen ms).
--- Only the names of keys are known here: encrypted text begins with `sealed:<key>:`.
+-- Only the names of keys are known here: encrypted text begins with `encrypted:<key>:`.
 -- uses: workers
 local key_holders = {}
 
@@ -14,7 +14,7 @@ end)
 function key_holders.lacking_key(batch, request)
   local shared = batch ~= '' and try('HGET', key('b:' .. batch), 'shared') or ''
   for _, text in ipairs({ request, shared }) do
-    local name = string.match(text, '^sealed:([^:]*):')
+    local name = string.match(text, '^encrypted:([^:]*):')
     openers = openers or name and workers.key_names()
     if name and not openers[name] then
       return workers.count() > 0 and name or ''

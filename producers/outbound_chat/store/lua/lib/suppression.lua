@@ -3,7 +3,7 @@
 local suppression = {}
 
 local LISTED = 'the number is on the suppression list of the sender'
-local SEALED = '^sealed:[^:]*:([^:]*):'
+local ENCRYPTED = '^encrypted:[^:]*:([^:]*):'
 local lists
 
 before_each_call(function()
@@ -11,7 +11,7 @@ before_each_call(function()
 end)
 
 -- Return the sender's lists. `plain` and `marked` are their keys, or false where there is no list, so that a claim need
--- not look into the requests of jobs without a list; `key` names the key of the marks. `lost`: another program wrote
+-- not look into the requests of jobs without a list; `key` names the key of the blind indexes. `lost`: another program wrote
 -- one, which the worker finds when it looks there: the sender's jobs wait, and those of others go on.
 local function lists_of(sender)
   if not lists[sender] then
@@ -24,11 +24,11 @@ local function lists_of(sender)
   return lists[sender]
 end
 
--- Return the number of a stored request, or nil if it is encrypted or missing; and the mark of an encrypted one.
+-- Return the number of a stored request, or nil if it is encrypted or missing; and the blind index of an encrypted one.
 local function number_of(request)
-  local mark = string.match(request, SEALED)
-  if mark then
-    return nil, mark
+  local index = string.match(request, ENCRYPTED)
+  if index then
+    return nil, index
   end
   local body = json_table(request) or {}
   local endpoint = body.DestinationEndpoint
@@ -46,10 +46,10 @@ function suppression.is_listed(head, request)
   elseif not has.plain and not has.marked then
     return false, false
   end
-  local number, mark = number_of(request)
-  local marked = has.marked and string.sub(mark, 1, #has.key) == has.key
+  local number, index = number_of(request)
+  local marked = has.marked and string.sub(index, 1, #has.key) == has.key
   if number and has.plain and redis.call('HEXISTS', has.plain, number) == 1
-    or marked and redis.call('HEXISTS', has.marked, mark) == 1 then
+    or marked and redis.call('HEXISTS', has.marked, index) == 1 then
     return true, false
   end
   return false, (has.plain and not number or has.marked and not marked) and true or false

@@ -1,6 +1,6 @@
 -- suppression_lists: the numbers that a sender must not contact. `suppressed:<sender>` (hash number -> `ms reason`) has
--- plain numbers; `suppressed_enc:<sender>` (hash mark -> `ms sealed number and reason`) has encrypted ones. Its field
--- `key` names the key of all its marks: marks of two keys can't be compared.
+-- plain numbers; `suppressed_enc:<sender>` (hash blind index -> `ms encrypted number and reason`) has encrypted ones. Its field
+-- `key` names the key of all its blind indexes: blind indexes of two keys can't be compared.
 local suppression_lists = {}
 
 suppression_lists.KEY_FIELD = 'key'
@@ -19,7 +19,7 @@ function suppression_lists.has_other_key(list, key_id)
   return key_id ~= '' and kept ~= key_id and redis.call('HLEN', list) > 0
 end
 
--- Delete a list of marks that has only the name of its key, so that marks of another key may follow.
+-- Delete a list of blind indexes that has only the name of its key, so that blind indexes of another key may follow.
 function suppression_lists.forget_if_empty(list)
   if redis.call('HLEN', list) == 1 and redis.call('HEXISTS', list, suppression_lists.KEY_FIELD) == 1 then
     redis.call('DEL', list)

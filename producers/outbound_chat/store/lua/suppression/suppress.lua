@@ -1,11 +1,11 @@
 -- suppress: puts numbers on a sender's suppression list; no job for them is called from then on.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] sender: its name
--- ARGV[2] key_id: of the key that marks are made with, on the list of marks; '': numbers as they are, on the other
--- then 3 for each number: name (E.164, or its mark; at most 500), since_ms (0: now, unless it is there already; else
+-- ARGV[2] key_id: of the key that blind indexes are made with, on the list of blind indexes; '': numbers as they are, on the other
+-- then 3 for each number: name (E.164, or its blind index; at most 500), since_ms (0: now, unless it is there already; else
 -- the
---   entry is written again), note (why, shown to readers, or sealed number and why)
--- reply   how many were not on the list; 'other_key': the list has marks of another key, nothing was done
+--   entry is written again), note (why, shown to readers, or encrypted number and why)
+-- reply   how many were not on the list; 'other_key': the list has blind indexes of another key, nothing was done
 -- keeps   a number stays as it was put there first, unless a time is given: twice changes nothing
 -- uses: suppression_lists
 local FIRST, WIDTH = 3, 3

@@ -1,4 +1,4 @@
--- read_seals: with which keys the requests of some jobs are encrypted.
+-- read_key_ids: with which keys the requests of some jobs are encrypted.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] index: 'expiry' for jobs that are not final, 'dead:<state>:<code>' for those that ended so
 -- ARGV[2] cursor: where to go on, '0' at first
@@ -10,7 +10,7 @@ local PAGE = 500
 local jobs, shared = {}, {}
 
 local function note(text, at, met)
-  local name = string.match(text, '^sealed:([^:]*):', at)
+  local name = string.match(text, '^encrypted:([^:]*):', at)
   if name and not met[name] then
     met[name] = true
     jobs[name] = (jobs[name] or 0) + 1

@@ -16,7 +16,7 @@ MARK, OTHER_MARK = f"{KEY}-mark-of-a-number-----", f"{KEY}-mark-of-another------
 
 
 def sealed(mark: str) -> str:
-    return f"sealed:{KEY}:{mark}:a-token"
+    return f"encrypted:{KEY}:{mark}:a-token"
 
 
 def put(ledger: Ledger, *marks: str, key: str = KEY) -> int | OtherKey:

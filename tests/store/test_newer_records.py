@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.model.errors import NewerVersion
+from outbound_chat.model.errors import WrittenByNewerVersion
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store import ScriptCall, scripts
@@ -134,7 +134,7 @@ def test_a_single_one_can_be_neither_read_nor_cancelled(ledger: Ledger) -> None:
         scripts.read_request(ledger.keys, local_id),
     )
     for call in asked:
-        with pytest.raises(NewerVersion, match=f"job main.{local_id} was written by a newer version"):
+        with pytest.raises(WrittenByNewerVersion, match=f"job main.{local_id} was written by a newer version"):
             ledger.store.run(call)
     assert ledger.replay(local_id).outcome == "newer"
     assert ledger.raw(local_id) == kept[local_id]

@@ -11,7 +11,7 @@ _LEAVES = frozenset({str, int})
 _NEVER_MISSING = _LEAVES | {bool, dict, list, tuple}
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def normalize(value: Any, depth: int = 0) -> Any:
     """The same value in types that JSON and boto3 take, copied, so that the caller may reuse his; other types pass.
 
     What is nested deeper than a request may be passes as it is: validation refuses it.
@@ -19,9 +19,9 @@ def plain(value: Any, depth: int = 0) -> Any:
     if value.__class__ in _LEAVES or depth > DEEPEST:
         return value
     if isinstance(value, dict | Mapping):
-        return {key: plain(item, depth + 1) for key, item in value.items()}
+        return {key: normalize(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item, depth + 1) for item in value]
+        return [normalize(item, depth + 1) for item in value]
     return value
 
 

@@ -1,0 +1,138 @@
+"""Child processes that do not outlive their parent, and a supervisor that starts those again that die."""
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from outbound_chat.ending import Ending
+
+logger = logging.getLogger(__name__)
+
+STOP_SECONDS = 30.0
+LOOK_SECONDS = 0.1
+STEADY_SECONDS = 60.0
+"""A child that ran this long was healthy: after its next death it starts again at once."""
+LONGEST_PAUSE_SECONDS = 30.0
+
+_PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/prctl.2.html
+
+
+def _dies_with_parent() -> Callable[[], None]:
+    # Looked up here, in the parent: between fork and exec a child may only call what is already loaded.
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    parent = os.getpid()
+
+    def in_child() -> None:
+        # Ctrl-C in the terminal reaches the command alone, which then ends its children in the right order.
+        os.setsid()
+        # A handler of the parent's would take the signal here and lose it with the new program.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if libc:
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != parent:
+                # It was killed before this was asked for.
+                os._exit(1)
+
+    return in_child
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    output: int | IO[bytes] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Starts a child that ends with this process; on Linux also when that is killed. Call it from the main thread.
+
+    `environment`: all of the child's; this process's own by default. `folder`: where it works. `output` takes the
+    child's standard output and error. `pass_fds`: files that stay open in it.
+    """
+    return subprocess.Popen(  # noqa: S603  # the callers name their own programs
+        list(command),
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT if output is not None else None,
+        pass_fds=pass_fds,
+        preexec_fn=_dies_with_parent(),  # noqa: PLW1509  # see `in_child`: it only calls into libc
+    )
+
+
+def end(process: subprocess.Popen[bytes], patience: float = STOP_SECONDS) -> int:
+    """Ends a child: SIGTERM, and SIGKILL if it is still there after `patience` seconds. Its return code."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        return process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+@dataclass(slots=True)
+class _Child:
+    process: subprocess.Popen[bytes]
+    started: float
+    deaths: int = 0
+    start_at: float = 0.0
+
+
+class Supervisor:
+    """Keeps a number of children running until it is told to end."""
+
+    def __init__(
+        self, processes: int, start: Callable[[int], subprocess.Popen[bytes]], stop_seconds: float = STOP_SECONDS
+    ) -> None:
+        """Starts children 1 to `processes`. `stop_seconds`: how long one may take to end before it is killed."""
+        self._start = start
+        self._stop_seconds = stop_seconds
+        self._children = [_Child(start(number), time.monotonic()) for number in range(1, processes + 1)]
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the children that run."""
+        return [child.process.pid for child in self._children if child.process.poll() is None]
+
+    def run(self, ending: Ending) -> None:
+        """Watches the children until a signal comes, then ends them in order. Call it from the main thread."""
+        try:
+            while not ending.signal:
+                self.look()
+                time.sleep(LOOK_SECONDS)
+        finally:
+            self.end()
+
+    def look(self) -> None:
+        """Starts children again that died: at once, then after 1, 2, 4 … 30 s if they die soon."""
+        now = time.monotonic()
+        for number, child in enumerate(self._children, start=1):
+            if child.process.poll() is None:
+                continue
+            if not child.start_at:
+                child.deaths = 1 if now - child.started > STEADY_SECONDS else child.deaths + 1
+                pause = 0.0 if child.deaths == 1 else min(LONGEST_PAUSE_SECONDS, 2.0 ** (child.deaths - 2))
+                child.start_at = now + pause
+                code = child.process.returncode
+                logger.warning("process %d ended with %d; it starts again in %g s", number, code, pause)
+            if now >= child.start_at:
+                child.process, child.started, child.start_at = self._start(number), now, 0.0
+
+    def end(self) -> None:
+        """Ends all children: each finishes what it does; after `stop_seconds` it is killed."""
+        for child in self._children:
+            if child.process.poll() is None:
+                child.process.terminate()
+        deadline = time.monotonic() + self._stop_seconds
+        for child in self._children:
+            end(child.process, max(0.1, deadline - time.monotonic()))
