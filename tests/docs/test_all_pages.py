@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from outbound_chat import AsyncOutboundChat, OutboundChat
-from outbound_chat.client.options import ApiOptions, BatchOptions, DeadFilter, JobOptions, RequestOptions
+from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, JobOptions, ReplayOptions
 from outbound_chat_config import CONFIG_VARIABLE, Settings
 
 from .pages import DOCS, ROOT, Block, anchors, bare, blocks, links, pages, table
@@ -24,7 +24,7 @@ OPTIONS: dict[str, Any] = {
     "enqueue_batch": BatchOptions,
     "enqueue_request": ApiOptions,
     "dead_letters": DeadFilter,
-    "replay": RequestOptions,
+    "replay": ReplayOptions,
     "replay_all": DeadFilter,
     "preflight_batch": BatchOptions,
 }

@@ -14,6 +14,7 @@ from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Job
 from outbound_chat.request import ChatRequest, codec, match_sender, number_fault
 from outbound_chat.request.codec import UnreadableRequest
+from outbound_chat.request.options import SHORT_FORM
 from outbound_chat.rows import parse_time
 from outbound_chat.store.records import UnreadableRecord, job_from_head
 from outbound_chat_config import EncryptionSettings, QuietHours, Settings, SettingsError
@@ -25,13 +26,7 @@ SENDERS = Settings.from_values(
     senders={"support": sender(attributes={"a": "b"}), "chat": sender(channel="whatsapp", source=WHATSAPP_SOURCE)}
 ).senders
 PLAIN = RequestCipher(EncryptionSettings())
-OPTIONS = sorted(
-    {
-        *("to", "text", "contact_flow_id", "segment_attributes", "attributes", "chat_duration_in_minutes"),
-        *("display_name", "participant_details", "initial_system_message", "initial_templated_system_message"),
-        *("related_contact_id", "supported_messaging_content_types", "client_token"),
-    }
-)
+OPTIONS = sorted(SHORT_FORM)
 MEMBERS = (
     *("SourceEndpoint", "DestinationEndpoint", "InstanceId", "SegmentAttributes", "Attributes", "ContactFlowId"),
     *("ChatDurationInMinutes", "ParticipantDetails", "InitialSystemMessage", "InitialTemplatedSystemMessage"),

@@ -4,8 +4,7 @@
 """
 
 from outbound_chat.client.aio import AsyncOutboundChat
-from outbound_chat.client.options import BATCH_OPTIONS, ROW_OPTIONS
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.sync import OutboundChat
 
-__all__ = ["BATCH_OPTIONS", "ROW_OPTIONS", "AsyncOutboundChat", "FileKey", "OutboundChat"]
+__all__ = ["AsyncOutboundChat", "FileKey", "OutboundChat"]

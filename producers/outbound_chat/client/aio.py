@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from outbound_chat.client.documented import documented_by
-from outbound_chat.client.options import ApiOptions, BatchOptions, DeadFilter, JobOptions, RequestOptions
 from outbound_chat.client.steps import dead_letters, holds, jobs, lists, progress, suppression, webhooks
 from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.batch_keys import FileKey
@@ -40,6 +39,7 @@ from outbound_chat.model.operations import (
     WebhookHost,
 )
 from outbound_chat.model.why import Why
+from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, JobOptions, ReplayOptions
 from outbound_chat.store import AsyncStore
 from outbound_chat.store.scripts import FIRST_PAGE
 from outbound_chat_config import Settings, load_settings
@@ -241,7 +241,7 @@ class AsyncOutboundChat:
         return await self._run(dead_letters.count_dead(self._context, budget))
 
     @documented_by(OutboundChat.replay)
-    async def replay(self, job_id: str, *, force: bool = False, **changes: Unpack[RequestOptions]) -> Job:
+    async def replay(self, job_id: str, *, force: bool = False, **changes: Unpack[ReplayOptions]) -> Job:
         return await self._run(dead_letters.replay(self._context, job_id, force=force, changes=changes))
 
     @documented_by(OutboundChat.replay_all)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from outbound_chat.client.options import ApiOptions, BatchOptions, DeadFilter, JobOptions, RequestOptions
 from outbound_chat.client.steps import dead_letters, holds, jobs, lists, progress, suppression, webhooks
 from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.batch_keys import FileKey
@@ -35,6 +34,7 @@ from outbound_chat.model.operations import (
     WebhookHost,
 )
 from outbound_chat.model.why import Why
+from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, JobOptions, ReplayOptions
 from outbound_chat.store import Store
 from outbound_chat.store.scripts import FIRST_PAGE
 from outbound_chat_config import Settings, load_settings
@@ -338,7 +338,7 @@ class OutboundChat:
         """How many failed and uncertain jobs a budget has that were not replayed, by state and code."""
         return self._run(dead_letters.count_dead(self._context, budget))
 
-    def replay(self, job_id: str, *, force: bool = False, **changes: Unpack[RequestOptions]) -> Job:
+    def replay(self, job_id: str, *, force: bool = False, **changes: Unpack[ReplayOptions]) -> Job:
         """Sends a failed or uncertain job once more, as a new job that points to it; the new job.
 
         It has the same token, as long as that is valid, so the customer is texted once whatever became of the old one.

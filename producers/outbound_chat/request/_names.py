@@ -9,33 +9,18 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TypeAlias
 
+from outbound_chat.request.options import OWN_OPTIONS, SHORT_FORM
+
 Path: TypeAlias = tuple[str, ...]
 Names: TypeAlias = Mapping[str, str]
 
-OPTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "to": "to",
-        "text": "text",
-        "contact_flow_id": "ContactFlowId",
-        "segment_attributes": "SegmentAttributes",
-        "attributes": "Attributes",
-        "chat_duration_in_minutes": "ChatDurationInMinutes",
-        "display_name": "DisplayName",
-        "participant_details": "ParticipantDetails",
-        "initial_system_message": "InitialSystemMessage",
-        "initial_templated_system_message": "InitialTemplatedSystemMessage",
-        "related_contact_id": "RelatedContactId",
-        "supported_messaging_content_types": "SupportedMessagingContentTypes",
-        "client_token": "ClientToken",
-    },
-)
+# `to` and `text` have no member of their own: see `API_NAMES`.
+OPTIONS: Mapping[str, str] = {
+    option: option if option in {"to", "text"} else "".join(map(str.capitalize, option.split("_")))
+    for option in sorted(SHORT_FORM)
+}
 """Options of the short form, and the member that each is."""
-
-OWN_OPTIONS = frozenset(
-    {"send_at", "expires_at", "idempotency_key", "tenant", "priority", "sender", "durability", "callback_url"}
-)
-"""Options of ours beside the request, in both dialects: no members of the API."""
-OF_A_JOB = OWN_OPTIONS | OPTIONS.keys()
+OF_A_JOB = OWN_OPTIONS | SHORT_FORM
 """All that the short form knows."""
 
 API_NAMES: Names = {"to": "DestinationEndpoint.Address", "text": "InitialSystemMessage.Content"}

@@ -11,9 +11,10 @@ from typing import Any
 
 from outbound_chat.request import _attribute_rules as attributes, _message_rules as messages
 from outbound_chat.request._codes import FieldCode
-from outbound_chat.request._names import OPTIONS, OWN_OPTIONS, closest, step
+from outbound_chat.request._names import OPTIONS, closest, step
 from outbound_chat.request._shapes import SPEC, Structure, Text
 from outbound_chat.request._walk import MOST_FINDINGS, Check, Finding, Found, walk
+from outbound_chat.request.options import OWN_OPTIONS
 from outbound_chat_config import Sender
 
 _REFERENCE = "https://docs.aws.amazon.com/connect/latest/APIReference/"

@@ -7,9 +7,9 @@ from datetime import datetime
 from math import isfinite
 from typing import Any, NoReturn
 
-from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import FieldCode
+from outbound_chat.request.options import ROW_OPTIONS
 from outbound_chat_config import whole_number
 
 MAPS = ("attributes", "segment_attributes")

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from outbound_chat.client.options import ROW_OPTIONS
 from outbound_chat.client.steps.batch_keys import FileKey, hashes_of
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.new_job import new_job
@@ -26,16 +25,15 @@ from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.lanes import Lane
-from outbound_chat.request import OWN_OPTIONS, ChatRequest, FieldCode, codec, is_missing
+from outbound_chat.request import ChatRequest, FieldCode, codec, is_missing
+from outbound_chat.request.options import BATCH_ONLY, JOB_ONLY, OWN_OPTIONS, ROW_OPTIONS
 from outbound_chat.request.templates import Template
 from outbound_chat.store import Keys, scripts
 from outbound_chat.store.scripts import NewJob, Opened, ScriptCall
 
-OF_THE_BATCH = frozenset({"weight", "concurrency", "template"})
 _SURELY_VALUES = frozenset({str, int, bool, dict, list, datetime, Priority})
 """What needs no look: few rows have anything else."""
 _MAPS = frozenset({"attributes", "segment_attributes"})
-OF_ONE_JOB = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
 
 
 class BatchRows:
@@ -58,11 +56,9 @@ class BatchRows:
         self.sender_name, sender = context.find_sender(options.get("sender"), errors)
         errors += [
             FieldError(field, FieldCode.NOT_SHAREABLE, "belongs to one job; give it in the rows")
-            for field in sorted(OF_ONE_JOB & options.keys())
+            for field in sorted(JOB_ONLY & options.keys())
         ]
-        shared = {
-            field: value for field, value in options.items() if field not in OWN_OPTIONS | OF_ONE_JOB | OF_THE_BATCH
-        }
+        shared = {field: value for field, value in options.items() if field not in OWN_OPTIONS | JOB_ONLY | BATCH_ONLY}
         self._template = self._read_template(options.get("template"), shared, errors)
         self.shared = ChatRequest.from_short(shared)
         if sender:

@@ -24,8 +24,9 @@ from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.lanes import Lane
 from outbound_chat.model.operations import DeadLetters
 from outbound_chat.model.times import from_ms
-from outbound_chat.request import OWN_OPTIONS, ChatRequest, FieldCode, codec
+from outbound_chat.request import ChatRequest, FieldCode, codec
 from outbound_chat.request.codec import UnreadableRequest
+from outbound_chat.request.options import OWN_OPTIONS
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import DeadCursor, Replayed, StoredJob
 

@@ -33,7 +33,8 @@ from outbound_chat.model.errors import (
 from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.jobs import Job, Priority
 from outbound_chat.model.lanes import Lane
-from outbound_chat.request import OWN_OPTIONS, ChatRequest, match_sender
+from outbound_chat.request import ChatRequest, match_sender
+from outbound_chat.request.options import OWN_OPTIONS
 from outbound_chat.store import Keys, scripts
 from outbound_chat.store.scripts import NotOpen, Other
 from outbound_chat_config import Sender

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from outbound_chat.client import BATCH_OPTIONS
 from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, CanRead
 from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of, unless_over, while_there
@@ -25,6 +24,7 @@ from outbound_chat.model.jobs import Batch, BatchReceipt, JobState, Rejection
 from outbound_chat.model.json import to_json
 from outbound_chat.model.operations import BatchPage, JobPage
 from outbound_chat.request import ChatRequest, FieldCode
+from outbound_chat.request.options import BATCH_OPTIONS
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import UnusableFile, converted
 

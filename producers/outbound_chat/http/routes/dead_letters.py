@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.http.access.authentication import CanOperate, CanRead
 from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import while_there
@@ -28,6 +27,7 @@ from outbound_chat.model.errors import (
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.operations import DeadLetters
 from outbound_chat.request import ChatRequest, FieldCode
+from outbound_chat.request.options import ROW_OPTIONS
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])
 

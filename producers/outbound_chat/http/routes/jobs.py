@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from outbound_chat.client import ROW_OPTIONS
 from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, CanRead
 from outbound_chat.http.service import service_of, unless_over
 from outbound_chat.http.wire.bodies import json_object, key_in_header
@@ -16,7 +15,8 @@ from outbound_chat.http.wire.responses import OF_BODIES, json_response, response
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.why import Why
-from outbound_chat.request import OWN_OPTIONS, FieldCode
+from outbound_chat.request import FieldCode
+from outbound_chat.request.options import OWN_OPTIONS, ROW_OPTIONS
 from outbound_chat.rows import TIMES, parse_time
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

@@ -1,4 +1,7 @@
-"""The options of a job as keyword arguments, written once for all clients."""
+"""The options of jobs and batches, written down once: for the clients, rows, CSV columns and the HTTP service.
+
+What has a form of its own, such as an option of the command line or a schema, is compared with these in tests.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -43,8 +46,13 @@ class RequestOptions(TypedDict, total=False):
     initial_templated_system_message: Mapping[str, Any] | None
     related_contact_id: str | None
     supported_messaging_content_types: Sequence[str] | None
+
+
+class ReplayOptions(RequestOptions, total=False):
+    """What a replay may change."""
+
+    to: str
     client_token: str | None
-    """Used instead of the token made from the job id."""
 
 
 class LaneOptions(TypedDict, total=False):
@@ -79,6 +87,8 @@ class JobOptions(RequestOptions, TimingOptions, LaneOptions, SafetyOptions, Webh
     """Name of the sender in the settings."""
     to: Required[str]
     """Phone number in E.164 form, such as +12025550123."""
+    client_token: str | None
+    """Used instead of the token made from the job id."""
 
 
 class BatchOptions(RequestOptions, LaneOptions, SafetyOptions, WebhookOptions, total=False):
@@ -107,12 +117,6 @@ class DeadFilter(TypedDict, total=False):
     """Id of a batch."""
 
 
-ROW_OPTIONS = frozenset(JobOptions.__annotations__) - SafetyOptions.__annotations__.keys()
-"""Names that a row of a batch may have."""
-BATCH_OPTIONS = frozenset({"sender", *BatchOptions.__annotations__})
-"""Names of what the rows of a batch may share, and of its own options."""
-
-
 class ApiOptions(TimingOptions, LaneOptions, SafetyOptions, WebhookOptions, total=False):
     """A raw API request, as boto3's `start_outbound_chat_contact` takes it, and our options."""
 
@@ -131,3 +135,15 @@ class ApiOptions(TimingOptions, LaneOptions, SafetyOptions, WebhookOptions, tota
     RelatedContactId: str
     SupportedMessagingContentTypes: Sequence[str]
     ClientToken: str
+
+
+SHORT_FORM = frozenset({"to", "client_token", *RequestOptions.__annotations__})
+"""Names of what is sent, in the short form."""
+OWN_OPTIONS = frozenset(JobOptions.__annotations__) - SHORT_FORM
+"""Names of our options beside the request, in both forms: no members of the API."""
+ROW_OPTIONS = frozenset(JobOptions.__annotations__) - SafetyOptions.__annotations__.keys()
+"""Names that a row of a batch may have."""
+BATCH_OPTIONS = frozenset({"sender", *BatchOptions.__annotations__})
+"""Names of what the rows of a batch may share, and of its own options."""
+BATCH_ONLY = BATCH_OPTIONS - JobOptions.__annotations__.keys()
+JOB_ONLY = frozenset(JobOptions.__annotations__) - BATCH_OPTIONS
