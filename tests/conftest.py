@@ -25,6 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
         # The whole suite leaves nothing in the repository; one test that runs alone keeps the examples that failed.
         folder: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]  # no fixture is made yet
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(folder / "hypothesis")
+        # Nor elsewhere: a process that a test kills with SIGKILL removes none of its temporary files.
+        os.environ["TMPDIR"] = str(folder / "left")
+        (folder / "left").mkdir(exist_ok=True)
 
 
 @pytest.hookimpl(trylast=True)  # once the processes that run the tests have ended

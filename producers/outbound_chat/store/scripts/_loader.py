@@ -83,32 +83,43 @@ def _functions() -> str:
     """The library without its name and that of this version."""
     texts = {name: _read(f"{folder}/{name}.lua") for name, folder in sorted(_folders().items())}
     registered = (
-        f"register('{name}', {str(name not in BRING_JOBS).lower()}, function(KEYS, ARGV)\n{indent(text, '  ')}\nend)"
+        f"register('{name}', '{' '.join(_needed(text))}', function(KEYS, ARGV)\n{indent(text, '  ')}\nend)"
         for name, text in texts.items()
     )
     return "\n".join([*_libraries(texts.values()), _REGISTER, *registered])
 
 
-_REGISTER = """\
-local function register(name, allows_oom, script)
-  redis.register_function({
+_REGISTER = f"""\
+local BRING_JOBS = {{ {", ".join(f"{name} = true" for name in sorted(BRING_JOBS))} }}
+local function register(name, libraries, script)
+  local own_starts = {{}}
+  for library in string.gmatch(libraries, '%S+') do
+    own_starts[library] = starts[library]
+  end
+  redis.register_function({{
     function_name = 'oc_' .. name .. SUFFIX,
-    flags = allows_oom and { 'allow-oom' } or {},
+    flags = BRING_JOBS[name] and {{}} or {{ 'allow-oom' }},
     callback = function(KEYS, ARGV)
-      begin_call(KEYS)
+      begin_call(KEYS, own_starts)
       return script(KEYS, ARGV)
     end,
-  })
+  }})
 end"""
 
 
 def _libraries(texts: Iterable[str]) -> Iterator[str]:
     """The libraries that these texts need, each before those that need it."""
     yield from (_read(f"lib/{name}.lua") for name in _FOR_ALL)
+    needed = _needed(*texts)
+    yield from (f"local {name} = (function()\n{indent(_read(f'lib/{name}.lua'), '  ')}end)()" for name in needed)
+
+
+def _needed(*texts: str) -> list[str]:
+    """The names of the libraries that these texts need, each before those that need it."""
     placed: list[str] = []
     for text in texts:
         _place(text, placed)
-    yield from (f"local {name} = (function()\n{indent(_read(f'lib/{name}.lua'), '  ')}end)()" for name in placed)
+    return placed
 
 
 def _place(text: str, placed: list[str]) -> None:

@@ -36,9 +36,8 @@ end
 local function take(i)
   local id, send_at, expires = ARGV[i], tonumber(ARGV[i + AT_MS]), tonumber(ARGV[i + EXPIRES_MS])
   local old = handled >= 0 and records.row_in_id(id) <= handled
-  if redis.call('EXISTS', key('j:' .. id)) == 1 then
-    return
-  elseif old and redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + KEY])) == 0 then
+  if old and (redis.call('EXISTS', key('j:' .. id)) == 1
+      or redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + KEY])) == 0) then
     return
   end
   if ARGV[i + KEY] ~= '' then
@@ -76,7 +75,10 @@ for i = FIRST, #ARGV, WIDTH do
 end
 insert.write(lane)
 reply[1] = counts.write() and 'first' or 'ok'
-if earliest < math.huge and not ring.place(lane) and earliest <= NOW + pump_requests.ASKED_MS then
-  pump_requests.signal_work()
+if earliest < math.huge then
+  local is_blocked = ring.place(lane, earliest <= NOW and NOW)
+  if not is_blocked and earliest <= NOW + pump_requests.ASKED_MS then
+    pump_requests.signal_work()
+  end
 end
 return reply

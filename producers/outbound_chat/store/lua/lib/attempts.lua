@@ -11,7 +11,7 @@ local CHATS_KEPT_MS = 8 * 86400000
 -- Scopes whose gates may have opened during this call of the script.
 local changed
 
-before_each_call(function()
+before_each_call('attempts', function()
   changed = {}
 end)
 

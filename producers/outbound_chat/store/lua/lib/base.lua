@@ -6,20 +6,21 @@ local NOW, EXACT_NOW_MS
 
 -- A library is loaded once and serves many calls, so it must reset the state of one call before the next.
 local starts = {}
-local function before_each_call(start)
-  starts[#starts + 1] = start
+local function before_each_call(library, start)
+  starts[library] = start
 end
 
 local function key(name)
   return BASE .. name
 end
 
-local function begin_call(KEYS)
+-- `own_starts`: those of the libraries that the script uses; all by default.
+local function begin_call(KEYS, own_starts)
   BASE = KEYS[1]
   local t = redis.call('TIME')
   EXACT_NOW_MS = tonumber(t[1]) * 1000 + tonumber(t[2]) / 1000
   NOW = math.floor(EXACT_NOW_MS)
-  for _, start in ipairs(starts) do
+  for _, start in pairs(own_starts or starts) do
     start()
   end
 end

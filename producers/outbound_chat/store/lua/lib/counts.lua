@@ -5,7 +5,7 @@ local counts = {}
 -- What this call of the script has changed: batch ('' for single jobs) -> state -> by how much.
 local changes
 
-before_each_call(function()
+before_each_call('counts', function()
   changes = {}
 end)
 

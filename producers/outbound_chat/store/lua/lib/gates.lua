@@ -32,7 +32,7 @@ local function limits_from(json)
   return limits and is_limits(limits) and limits or gates.CLOSED
 end
 
-before_each_call(function()
+before_each_call('gates', function()
   known_senders = {}
 end)
 

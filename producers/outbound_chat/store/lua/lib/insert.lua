@@ -5,7 +5,7 @@ local insert = {}
 
 local known_heads, expiries, places, last_order
 
-before_each_call(function()
+before_each_call('insert', function()
   known_heads, expiries, places, last_order = {}, {}, { ['lane:'] = {}, ['timed:'] = {} }, nil
 end)
 -- Return the job's number in the order of acceptance: see `lanes`. `bucket` keeps the last number.
@@ -50,14 +50,16 @@ local function new_head(job, expires, order)
   return json
 end
 
--- Add a job and return when it is due. `job`: id, lane (the same for all), batch (of the lane), send_at (0: at once),
--- expires (0: due + max_age), max_age, parts, token, idem, request, callback ('': none); for a replay also maybe_sent
--- and replay_of. `insert.write` must follow.
+-- Add a job and return when it is due; nil: a job has its id already, and nothing changed. `job`: id, lane (the same
+-- for all), batch (of the lane), send_at (0: at once), expires (0: due + max_age), max_age, parts, token, idem, request,
+-- callback ('': none); for a replay also maybe_sent and replay_of. `insert.write` must follow.
 function insert.job(job)
   local due = job.send_at > 0 and job.send_at or NOW
   local expires = job.expires > 0 and job.expires or math.max(due, NOW) + job.max_age
   local order, part = next_order(), job.send_at > 0 and 'timed:' or 'lane:'
-  redis.call('SET', key('j:' .. job.id), new_head(job, expires, order) .. '\n' .. job.request)
+  if not redis.call('SET', key('j:' .. job.id), new_head(job, expires, order) .. '\n' .. job.request, 'NX') then
+    return nil
+  end
   local new = places[part]
   new[#new + 1] = digits(job.send_at > 0 and job.send_at or order)
   new[#new + 1] = job.send_at > 0 and lanes.numbered_member(job.batch, job.id, order)

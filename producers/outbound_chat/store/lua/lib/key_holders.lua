@@ -5,7 +5,7 @@ local key_holders = {}
 
 local openers
 
-before_each_call(function()
+before_each_call('key_holders', function()
   openers = nil
 end)
 

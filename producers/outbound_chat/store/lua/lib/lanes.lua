@@ -81,7 +81,7 @@ end
 -- Lane -> how much the number of its waiting jobs has changed in this call.
 local changes
 
-before_each_call(function()
+before_each_call('lanes', function()
   changes = {}
 end)
 

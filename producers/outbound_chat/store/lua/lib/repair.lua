@@ -9,7 +9,7 @@ local MOST_TOLD = 5
 local SCANNED = { leases = true, lanes = true, lane = true }
 local reported, repairs, needs_scan
 
-before_each_call(function()
+before_each_call('repair', function()
   reported, repairs, needs_scan = {}, 0, false
 end)
 

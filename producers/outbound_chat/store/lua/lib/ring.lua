@@ -69,10 +69,11 @@ function ring.unblock(lane, scope)
 end
 
 -- Put the lane where it belongs after its jobs changed. A gate keeps its lanes as long as they have jobs. Return
--- whether the lane is behind one.
-function ring.place(lane)
-  local tenant = lanes.tenant_of(lane)
-  local due, scope = lanes.next_due(lane), redis.call('HGET', key('blocked'), lane)
+-- whether the lane is behind one. `due`: when its next job is due, if the caller knows.
+function ring.place(lane, due)
+  local tenant, name = lanes.tenant_of(lane), ring.of(lane)
+  local scope = redis.call('HGET', key('blocked'), lane)
+  due = due or lanes.next_due(lane)
   if tenant ~= '' then
     redis.call(due and 'SADD' or 'SREM', key('lanes:' .. tenant), lane)
   end
@@ -82,11 +83,14 @@ function ring.place(lane)
       redis.call('HDEL', key('blocked'), lane)
     end
   elseif due and due <= NOW then
-    redis.call('ZREM', key('delayed'), lane)
-    join(ring.of(lane) .. ':' .. tenant, lane)
-    join(ring.of(lane), tenant)
+    local own = name .. ':' .. tenant
+    if not (redis.call('ZSCORE', own, lane) and redis.call('ZSCORE', name, tenant)) then
+      redis.call('ZREM', key('delayed'), lane)
+      join(own, lane)
+      join(name, tenant)
+    end
   else
-    ring.leave(ring.of(lane), lane)
+    ring.leave(name, lane)
     if due then
       redis.call('ZADD', key('delayed'), digits(due), lane)
     else

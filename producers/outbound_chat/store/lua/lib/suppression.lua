@@ -6,7 +6,7 @@ local LISTED = 'the number is on the suppression list of the sender'
 local ENCRYPTED = '^encrypted:[^:]*:([^:]*):'
 local lists
 
-before_each_call(function()
+before_each_call('suppression', function()
   lists = {}
 end)
 

@@ -9,7 +9,7 @@ local webhooks = {}
 
 local batch_urls, sender_hosts, signalled
 
-before_each_call(function()
+before_each_call('webhooks', function()
   batch_urls, sender_hosts, signalled = {}, {}, false
 end)
 
