@@ -58,9 +58,20 @@ def closed(properties: dict[str, Any], *required: str, **more: Any) -> dict[str,
     return {**schema, "required": list(required)} if required else schema
 
 
-def body_of(content: dict[str, Any], **more: Any) -> dict[str, Any]:
+def body_of(content: dict[str, Any], *parameters: dict[str, Any], required: bool = True) -> dict[str, Any]:
     """What a route adds to its part of the document."""
-    return {"requestBody": {"required": True, "content": content}, **more}
+    body: dict[str, Any] = {"requestBody": {"required": required, "content": content}}
+    return {**body, "parameters": list(parameters)} if parameters else body
+
+
+def json_body(title: str, example: Any, properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    """The same for a body that is one JSON object."""
+    return body_of({"application/json": {"schema": closed(properties, *required, title=title), "example": example}})
+
+
+def _idempotency_key(description: str) -> dict[str, Any]:
+    key = {"name": "Idempotency-Key", "in": "header", "required": False, "description": description}
+    return {**key, "schema": TIMING["idempotency_key"]}
 
 
 SHORT_JOB = closed({**OWN, **TO, **SHORT, **TIMING}, "sender", "to", title="Short form")
@@ -87,15 +98,7 @@ _JOB_EXAMPLES = {
 }
 JOB_BODY = body_of(
     {"application/json": {"schema": {"oneOf": [SHORT_JOB, RAW_JOB]}, "examples": _JOB_EXAMPLES}},
-    parameters=[
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": False,
-            "description": "The same as `idempotency_key` in the body.",
-            "schema": {**_TEXT, "minLength": 1, "maxLength": 255},
-        }
-    ],
+    _idempotency_key("The same as `idempotency_key` in the body."),
 )
 
 _SHARED = {
@@ -122,108 +125,46 @@ BATCH_BODY = body_of(
         "text/csv": {"schema": _TEXT, "example": _CSV},
         "application/x-ndjson": {"schema": _TEXT, "example": _LINES},
     },
-    parameters=[
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": False,
-            "description": "The same key is the same batch: a request that broke off is repeated, and goes on there.",
-            "schema": {**_TEXT, "minLength": 1, "maxLength": 255},
-        }
-    ],
+    _idempotency_key("The same key is the same batch: a request that broke off is repeated, and goes on there."),
 )
 _REASON = {"reason": {**_TEXT, "minLength": 1, "description": "Why, for those who will wonder."}}
-REASON_BODY = body_of(
-    {"application/json": {"schema": closed(_REASON, "reason", title="Reason"), "example": {"reason": "wrong text"}}}
-)
-HOLD_BODY = body_of(
-    {
-        "application/json": {
-            "schema": closed(
-                {
-                    "scope": {**_TEXT, "enum": ["budget", "sender", "instance", "tenant", "batch"]},
-                    "name": {**_TEXT, "description": "Which one; of a batch its id."},
-                    **_REASON,
-                },
-                "scope",
-                "name",
-                "reason",
-                title="Hold",
-            ),
-            "example": {"scope": "sender", "name": "support", "reason": "the number is being ported"},
-        }
-    }
-)
-_FILTER = {
+REASON_BODY = json_body("Reason", {"reason": "wrong text"}, _REASON, "reason")
+_SCOPE = {
+    "scope": {**_TEXT, "enum": ["budget", "sender", "instance", "tenant", "batch"]},
+    "name": {**_TEXT, "description": "Which one; of a batch its id."},
+}
+_HOLD_EXAMPLE = {"scope": "sender", "name": "support", "reason": "the number is being ported"}
+HOLD_BODY = json_body("Hold", _HOLD_EXAMPLE, {**_SCOPE, **_REASON}, "scope", "name", "reason")
+_DEAD_LETTERS = {
     "budget": _TEXT,
     "state": {**_TEXT, "enum": ["failed", "uncertain"]},
     "code": {**_TEXT, "description": "Our code of the last attempt, such as `refused`."},
     "sender": _TEXT,
     "tenant": _TEXT,
     "batch": _TEXT,
+    "cursor": {**_TEXT, "description": "Of the answer before."},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 500},
+    "force": {"type": "boolean", "description": "Also those that may text the customer twice."},
 }
-REPLAYS_BODY = body_of(
-    {
-        "application/json": {
-            "schema": closed(
-                {
-                    **_FILTER,
-                    "cursor": {**_TEXT, "description": "Of the answer before."},
-                    "limit": {"type": "integer", "minimum": 1, "maximum": 500},
-                    "force": {"type": "boolean", "description": "Also those that may text the customer twice."},
-                },
-                title="Which",
-            ),
-            "example": {"code": "unreachable"},
-        }
-    }
+REPLAYS_BODY = json_body("Which", {"code": "unreachable"}, _DEAD_LETTERS)
+_CHANGES = closed(
+    {**TO, **SHORT, "force": {"type": "boolean"}},
+    title="Changes",
+    description="What is replaced in the request; that needs a new token.",
 )
-REPLAY_BODY = {
-    "requestBody": {
-        "required": False,
-        "content": {
-            "application/json": {
-                "schema": closed(
-                    {**TO, **SHORT, "force": {"type": "boolean"}},
-                    title="Changes",
-                    description="What is replaced in the request; that needs a new token.",
-                ),
-                "example": {"force": False},
-            }
-        },
-    }
+REPLAY_BODY = body_of({"application/json": {"schema": _CHANGES, "example": {"force": False}}}, required=False)
+_WEBHOOKS = {
+    "ids": {"type": "array", "items": _TEXT, "maxItems": 500, "description": "Of dead webhooks."},
+    "all": {"type": "boolean", "description": "All of the budget, instead of ids."},
+    "budget": {**_TEXT, "description": "With `all`, where there are several."},
 }
-REPLAY_WEBHOOKS_BODY = body_of(
-    {
-        "application/json": {
-            "schema": closed(
-                {
-                    "ids": {"type": "array", "items": _TEXT, "maxItems": 500, "description": "Of dead webhooks."},
-                    "all": {"type": "boolean", "description": "All of the budget, instead of ids."},
-                    "budget": {**_TEXT, "description": "With `all`, where there are several."},
-                },
-                title="Which webhooks",
-            ),
-            "example": {"all": True},
-        }
-    }
+REPLAY_WEBHOOKS_BODY = json_body("Which webhooks", {"all": True}, _WEBHOOKS)
+_NUMBERS = {"numbers": {"type": "array", "items": _TEXT, "description": "Phone numbers in E.164 form."}}
+_EXAMPLE = {"numbers": ["+12025550199"]}
+SUPPRESS_BODY = json_body(
+    "Numbers to suppress",
+    {**_EXAMPLE, "reason": "answered STOP"},
+    {**_NUMBERS, "reason": {**_TEXT, "maxLength": 200}},
+    "numbers",
 )
-_NUMBERS = {"type": "array", "items": _TEXT, "description": "Phone numbers in E.164 form."}
-SUPPRESS_BODY = body_of(
-    {
-        "application/json": {
-            "schema": closed(
-                {"numbers": _NUMBERS, "reason": {**_TEXT, "maxLength": 200}}, "numbers", title="Numbers to suppress"
-            ),
-            "example": {"numbers": ["+12025550199"], "reason": "answered STOP"},
-        }
-    }
-)
-UNSUPPRESS_BODY = body_of(
-    {
-        "application/json": {
-            "schema": closed({"numbers": _NUMBERS}, "numbers", title="Numbers to take off"),
-            "example": {"numbers": ["+12025550199"]},
-        }
-    }
-)
+UNSUPPRESS_BODY = json_body("Numbers to take off", _EXAMPLE, _NUMBERS, "numbers")
