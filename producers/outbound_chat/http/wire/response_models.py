@@ -27,7 +27,7 @@ for _record in (
     *(Attempt, Batch, BatchPage, BudgetStatus, DeadLetters, DeadWebhook, Event, FieldError, Hold, Job, JobPage),
     *(SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
 ):
-    _record.__pydantic_config__ = _CONFIG  # type: ignore[attr-defined]
+    _record.__pydantic_config__ = _CONFIG  # type: ignore[union-attr]
 
 _ADDED: dict[str, dict[str, Any]] = {
     "Job": {

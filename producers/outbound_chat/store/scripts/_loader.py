@@ -83,7 +83,7 @@ def _functions() -> str:
     """The library without its name and that of this version."""
     texts = {name: _read(f"{folder}/{name}.lua") for name, folder in sorted(_folders().items())}
     registered = (
-        f"register('{name}', '{' '.join(_needed(text))}', function(KEYS, ARGV)\n{indent(text, '  ')}\nend)"
+        f"register('{name}', {_names(_needed(text))}, function(KEYS, ARGV)\n{indent(text, '  ')}\nend)"
         for name, text in texts.items()
     )
     return "\n".join([*_libraries(texts.values()), _REGISTER, *registered])
@@ -93,8 +93,8 @@ _REGISTER = f"""\
 local BRING_JOBS = {{ {", ".join(f"{name} = true" for name in sorted(BRING_JOBS))} }}
 local function register(name, libraries, script)
   local own_starts = {{}}
-  for library in string.gmatch(libraries, '%S+') do
-    own_starts[library] = starts[library]
+  for i = 1, #libraries do
+    own_starts[libraries[i]] = starts[libraries[i]]
   end
   redis.register_function({{
     function_name = 'oc_' .. name .. SUFFIX,
@@ -105,6 +105,11 @@ local function register(name, libraries, script)
     end,
   }})
 end"""
+
+
+def _names(libraries: Iterable[str]) -> str:
+    """The Lua table of these names."""
+    return "{ " + ", ".join(f"'{name}'" for name in libraries) + " }"
 
 
 def _libraries(texts: Iterable[str]) -> Iterator[str]:
