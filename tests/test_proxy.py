@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -189,3 +191,19 @@ def test_a_connection_that_no_task_closed_is_closed_with_the_proxy(monkeypatch: 
     with running_proxy(1) as proxy, connect(proxy):
         (left,) = wait_until(lambda: [one for one in proxy.transports() if one.get_extra_info("peername")])
     assert left.is_closing()
+
+
+def test_a_connection_that_comes_as_it_refuses_is_closed(tmp_path: Path) -> None:
+    """asyncio loses its socket where the server closes before the first step of its task; the collector reports it."""
+    with running_proxy(1, tls=make_certificates(tmp_path).server_context) as proxy, ExitStack() as clients:
+        loop, server = proxy._loop, proxy._server
+        assert server
+
+        def arrive_and_refuse() -> None:
+            clients.enter_context(connect(proxy))
+            loop.call_soon(lambda: stopped.append(loop.create_task(proxy.stop_listening(server))))
+
+        stopped: list[asyncio.Task[None]] = []
+        proxy._ask(arrive_and_refuse)
+        wait_until(lambda: stopped and stopped[0].done(), what="the end of the listener")
+    gc.collect()

@@ -94,7 +94,7 @@ class Proxy:
     def refuse(self) -> None:
         """Refuses new connections; those that stand stay."""
         if self._server is not None:
-            self._ask(self._server.close)
+            asyncio.run_coroutine_threadsafe(self.stop_listening(self._server), self._loop).result(60)
             self._server = None
 
     def cut(self) -> None:
@@ -140,6 +140,13 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(60)
         self._loop.close()
+
+    async def stop_listening(self, server: asyncio.Server) -> None:
+        """Closes it, but not between the accepting of a connection and its task's first step, which would lose it."""
+        for listener in server.sockets:
+            self._loop.remove_reader(listener.fileno())
+        await asyncio.sleep(0)
+        server.close()
 
     def _ask(self, action: Callable[[], T]) -> T:
         """Does it in the thread of the loop."""
