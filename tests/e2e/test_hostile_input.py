@@ -262,7 +262,7 @@ def test_an_output_that_is_lost_has_an_exit_code_of_its_own(stack: Harness) -> N
     (stack.folder / "rows.csv").write_text(f"to\n{number(1)}\n12\n", encoding="utf-8")
     read, write = os.pipe()
     os.close(read)
-    (batch,) = [one.id for one in stack.chat().batches(limit=1).batches]
+    batch = stack.chat().enqueue_batch([{"to": number(1), "text": "Hello"}], sender="support").id
     for command in ("list", f"status {batch}", f"export {batch}", "list --json", "--help", "events"):
         full = shell(stack, f"$OC {command} >/dev/full")
         assert full.returncode == 6, command

@@ -4,6 +4,8 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from outbound_chat_worker.publisher import PumpPublisher
 from tests.support.waiting import wait_until
 
@@ -48,6 +50,25 @@ def test_a_broker_that_takes_no_message_ends_nothing() -> None:
     publisher.publish("main", "needed2")
     assert publisher.drain(30)
     assert publisher.works
+
+
+def test_a_message_for_which_no_thread_can_be_had_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process ends, or has all its threads: a pump that asks must go on. The next message tries again."""
+    sent: list[tuple[str, str]] = []
+    publisher = PumpPublisher(lambda *request: sent.append(request))
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        publisher.publish("main", "needed1")
+    assert not publisher.works
+    assert publisher.drain(0)
+
+    publisher.publish("main", "needed2")
+    assert publisher.drain(30)
+    assert (sent, publisher.works) == ([("main", "needed2")], True)
 
 
 def test_what_the_broker_does_not_take_is_done_here_once() -> None:

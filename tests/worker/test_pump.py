@@ -206,6 +206,29 @@ def test_a_call_that_is_held_up_while_it_is_made_is_not_sent(stack: Harness, run
     assert stack.sandbox.stats().calls == 1
 
 
+@pytest.mark.parametrize("threads", [0, 1])
+def test_jobs_for_which_no_thread_can_be_had_go_back(
+    stack: Harness, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    """The pool may keep such a job, and give it to a thread that it has: it would be called although it went back."""
+    start = threading.Thread.start
+
+    def start_some(thread: threading.Thread) -> None:
+        pool, _, index = thread.name.rpartition("_")
+        if thread.name == "publisher" or (pool == "pump-main" and int(index) >= threads):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start_some)
+        a_pump(runtime).work()
+
+    books = inspection.counts(runtime.store, runtime.keys("main"))
+    sent = books.get("sent", 0)
+    assert (books["leased"], books["waiting"] + sent) == (0, 10)
+    assert stack.sandbox.stats().calls == sent >= threads
+
+
 def test_a_process_that_ends_takes_its_pump_along(stack: Harness, runtime: Runtime) -> None:
     """Celery's cold shutdown ends the main thread under a pump: Python starts no more threads for calls it claimed.
 

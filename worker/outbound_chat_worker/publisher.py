@@ -49,10 +49,22 @@ class PumpPublisher:
         """Asks for a pump; returns at once. A request that the broker does not take is made again by the wakers."""
         with self._changed:
             self._waiting[budget] = self._untaken[budget] = nonce
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
-                self._thread.start()
+            if self._thread is None and not self._start():
+                return
             self._changed.notify_all()
+
+    def _start(self) -> bool:
+        thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # The process ends, or has all the threads it may have.
+            logger.warning("no message can be sent, so no pump comes yet: %s", error)
+            self._waiting.clear()
+            self._failed = True
+            return False
+        self._thread = thread
+        return True
 
     def work_here(self, budget: str, nonce: str) -> None:
         """Does in a thread of this process what the message would lead to; returns at once.

@@ -7,12 +7,8 @@ with calls of 50 ms on 16 threads that is a quarter of a script a job, where it 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from outbound_chat_config import LATEST_SECONDS
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 QUICK_SECONDS = 0.1
 """Calls that take no longer are quick: a job that waits for a thread then leaves long before it is too late."""
@@ -28,15 +24,16 @@ _MEMORY = 0.8
 class _Held:
     claim_id: str
     since: float
-    call: "Future[None] | None"
 
 
 class InFlight:
-    """Tracks the jobs in flight of one pump. For its main thread alone, except `note_latency`."""
+    """Tracks the jobs in flight of one pump. For its main thread alone, except `start` and `note_latency`."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._held: dict[str, _Held] = {}
+        self._unstarted: set[tuple[str, str]] = set()
+        """Local and claim ids of jobs whose calls have not begun."""
         self._call_seconds = SLOW_SECONDS
 
     def __len__(self) -> int:
@@ -47,9 +44,18 @@ class InFlight:
         """Local id of each job → claim id."""
         return {local_id: held.claim_id for local_id, held in self._held.items()}
 
-    def add(self, local_id: str, claim_id: str, call: "Future[None] | None") -> None:
-        """Adds a job whose call was given to the threads; None: they take none any more."""
-        self._held[local_id] = _Held(claim_id, time.monotonic(), call)
+    def add(self, local_id: str, claim_id: str) -> None:
+        """Adds a job that is about to be given to the threads."""
+        self._unstarted.add((local_id, claim_id))
+        self._held[local_id] = _Held(claim_id, time.monotonic())
+
+    def start(self, local_id: str, claim_id: str) -> bool:
+        """Decides who has the job, a thread that calls it or the pump that takes it back: True for the first to ask."""
+        try:
+            self._unstarted.remove((local_id, claim_id))
+        except KeyError:
+            return False
+        return True
 
     def remove(self, local_id: str) -> None:
         """Removes a job whose result is recorded."""
@@ -74,10 +80,10 @@ class InFlight:
         return len(self._held) - ended > self._threads + self._prefetch // 4
 
     def reclaim_late(self) -> Iterator[tuple[str, str]]:
-        """Cancels jobs that found no thread in time, since calls became slow, and yields their local and claim ids."""
+        """Takes back jobs that found no thread in time, since calls became slow; yields their local and claim ids."""
         latest = time.monotonic() - LATEST_SECONDS
         for local_id, held in self._held.items():
-            if held.call and held.since < latest and held.call.cancel():
+            if held.since < latest and self.start(local_id, held.claim_id):
                 # Calls that run now have not reported yet how long they take.
                 self._call_seconds = SLOW_SECONDS
                 yield local_id, held.claim_id

@@ -8,7 +8,7 @@ knows what to do next and never polls.
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum, auto
 from queue import Empty as NothingCame, SimpleQueue
 from threading import Event
@@ -163,6 +163,8 @@ class Pump:
                 seconds = min(linger, until_ms / 1000) if until_ms >= 0 else linger
                 if self._start(self._listener, self._listen, seconds):
                     self._phase = Phase.LISTENING
+                else:
+                    self._leave()
             case Empty() | Held():
                 # Another pump waits for new work, or none came for a while: this one only ends its calls. Or a person
                 # holds the budget; whoever releases it requests a pump.
@@ -178,26 +180,31 @@ class Pump:
         self._last_work = asked_at
         self._had_work = True
         self._next_claim = asked_at + claimed.pace_ms / 1000 if claimed.pace_ms else 0.0
+        has_threads = True
         for job in claimed.jobs:
             # A repeated answer gives jobs that were claimed a while ago.
             claimed_at = asked_at - (claimed.now_ms - job.claimed_ms) / 1000
-            call = self._start(self._callers, self._attempt, job, claim_id, claimed_at)
-            self._in_flight.add(job.local_id, claim_id, call)
-            if call is None:
+            self._in_flight.add(job.local_id, claim_id)
+            has_threads = has_threads and self._start(self._callers, self._attempt, job, claim_id, claimed_at)
+            # The pool may keep a job for which it could start no thread, and give it to another thread.
+            if not has_threads and self._in_flight.start(job.local_id, claim_id):
                 self._arrived.put(Result(local_id=job.local_id, claim=claim_id, outcome=Outcome.NOT_CALLED))
+        if not has_threads:
+            self._leave()
         self._session.publish(claimed.wakeup)
 
-    def _start(self, pool: ThreadPoolExecutor, work: Callable[..., None], *given: object) -> "Future[None] | None":
-        """Has it done in a thread. Once the main thread has ended Python starts no more: then the pump leaves."""
+    def _start(self, pool: ThreadPoolExecutor, work: Callable[..., None], *given: object) -> bool:
+        """Has it done in a thread. False: no thread can be had, since the main thread or memory has come to its end."""
         try:
-            return pool.submit(work, *given)
+            pool.submit(work, *given)
         except RuntimeError as error:
-            if not self._is_draining:
-                logger.warning("budget %s: the process ends, and no call can begin: %s", self._budget, error)
-                self._leave()
-            return None
+            logger.warning("budget %s: no call can begin, and the pump leaves: %s", self._budget, error)
+            return False
+        return True
 
     def _attempt(self, job: scripts.ClaimedJob, claim_id: str, claimed_at: float) -> None:
+        if not self._in_flight.start(job.local_id, claim_id):
+            return
         began = time.monotonic()
         result = self._attempts.attempt(job, claim_id, claimed_at)
         self._in_flight.note_latency(time.monotonic() - began)
