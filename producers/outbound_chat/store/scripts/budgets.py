@@ -1,4 +1,4 @@
-"""What operators see of a whole budget."""
+"""Reads the state of a whole budget, for operators."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ COUNTERS = ("waiting", "leased", "sent", "failed", "expired", "cancelled", "unce
 
 
 def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
-    """How the budget is doing; `holds`: as read before, to be told with it."""
+    """Reads the state of the budget; `holds`: read before, and part of the result."""
 
     def read(reply: list[Any]) -> BudgetStatus:
         _, rate, ceiling, burst, workers, pumps, oldest, waiting, posting, dead = reply[:10]

@@ -1,4 +1,4 @@
-"""What operators ask of encryption: which keys jobs need."""
+"""Reads which encryption keys jobs need, for operators."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,17 +11,18 @@ from outbound_chat.store.scripts._script_call import ScriptCall
 
 @dataclass(frozen=True, slots=True)
 class KeyIdsPage:
-    """Which keys the jobs of a page need."""
+    """The encryption keys that the jobs of a page need."""
 
     cursor: str
-    """Of the next page; `FIRST_PAGE` again when none is left."""
+    """The cursor of the next page; `FIRST_PAGE` again if there is none."""
     looked: int
+    """Jobs on this page."""
     jobs: Mapping[str, int]
     """Name of a key → jobs that can't be read without it."""
 
 
 def read_key_ids(keys: Keys, *, index: str, cursor: str) -> ScriptCall[KeyIdsPage]:
-    """A page of jobs. `index`: `expiry` for those that are not final, `dead:STATE:CODE` for those that ended so."""
+    """Reads a page of jobs. `index`: `expiry` for jobs that are not final, `dead:STATE:CODE` for dead letters."""
 
     def read(reply: list[Any]) -> KeyIdsPage:
         return KeyIdsPage(str(reply[0]), int(reply[1]), {name: int(jobs) for name, jobs in rows(reply, 2, 2)})

@@ -89,8 +89,7 @@ function gates.read_hold(owner, scope)
     return hold
   end
   local system = owner == 'system'
-  local reason = 'what Redis keeps of this hold can\'t be read'
-  return { reason = reason, since_ms = NOW, code = system and 'unreadable' or nil,
+  return { reason = 'this hold is unreadable in Redis', since_ms = NOW, code = system and 'unreadable' or nil,
     until_ms = system and NOW or nil, wait_ms = system and RETRY_MS or nil }
 end
 

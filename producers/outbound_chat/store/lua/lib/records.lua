@@ -58,7 +58,7 @@ local function is_head(head)
       return false
     end
   end
-  for place = REPLAY_OF, TOLD do
+  for place = REPLAY_OF, WEBHOOK do
     if head[place] ~= nil and type(head[place]) ~= 'string' then
       return false
     end

@@ -4,7 +4,7 @@
 local repair = {}
 
 repair.MOST_FAULTS = 100
-local MOST_TOLD = 5
+local MOST_REPORTED = 5
 -- A scan over all jobs finds the missing jobs of these kinds.
 local SCANNED = { leases = true, lanes = true, lane = true }
 local reported, repairs, needs_scan
@@ -22,7 +22,7 @@ end
 
 local function repaired(kind, of)
   repairs = repairs + 1
-  if repairs <= MOST_TOLD then
+  if repairs <= MOST_REPORTED then
     report('repaired', kind, of, 1)
   end
 end

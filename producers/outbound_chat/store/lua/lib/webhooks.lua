@@ -72,16 +72,16 @@ end
 
 -- Note in the head the state of the webhook: 'pending', 'delivered:<ms>', 'dead:<ms>:<code>', or '' for none.
 function webhooks.mark(head, text)
-  for place = REPLAY_OF, TOLD do
+  for place = REPLAY_OF, WEBHOOK do
     head[place] = head[place] or ''
   end
-  head[TOLD] = text
+  head[WEBHOOK] = text
 end
 
 -- Let readers of the job see that a webhook will be posted.
 function webhooks.mark_end(head)
   local _, host = webhooks.callback_of(head[LANE], head[CALLBACK])
-  if host ~= '' or head[TOLD] then
+  if host ~= '' or head[WEBHOOK] then
     webhooks.mark(head, host ~= '' and 'pending' or '')
   end
 end

@@ -17,7 +17,7 @@ local CLAIM_ID, OUTCOME, DELAY_MS, MAYBE, CONTACT_ID, CODE, AWS_CODE, MESSAGE = 
 local REQUEST_ID, PAUSE_MS, SCOPE, CHAT_MS, NOT_BEFORE_MS, CALLED = 9, 10, 11, 12, 13, 14
 local COSTS_NO_ATTEMPT = { snooze = true, hold = true, not_called = true }
 -- Answers that say nothing about the provider's limit, since the call may not have reached it.
-local TELLS_NOTHING = { throttled = true, unreachable = true, no_answer = true }
+local NOT_ABOUT_RATE = { throttled = true, unreachable = true, no_answer = true }
 local reply, refund, pause_ms = {}, 0, 0
 -- When the calls were claimed that passed the provider's limit, and those that did not.
 local passed, throttled = {}, {}
@@ -62,7 +62,7 @@ local function record(id, head, request, i)
     if not is_throttled_again(head) then
       throttled[#throttled + 1] = called_at
     end
-  elseif called and not TELLS_NOTHING[code] then
+  elseif called and not NOT_ABOUT_RATE[code] then
     passed[#passed + 1] = called_at
   end
   if outcome == 'sent' then
