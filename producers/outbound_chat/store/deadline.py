@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar, Token
-from types import TracebackType
 from typing import Any, Self
 
 from redis.exceptions import ConnectionError as RedisConnectionError, RedisError, TimeoutError as RedisTimeoutError
@@ -50,9 +49,7 @@ class Deadline:
         self._token = _current.set(self)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         _current.reset(self._token)
 
 
@@ -76,9 +73,7 @@ class BoundedLock:
         if not self._lock.acquire(timeout=-1 if deadline is None else max(deadline.left, 0.0)):
             raise RedisTimeoutError("another thread was connecting all the time")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lock.release()
 
 

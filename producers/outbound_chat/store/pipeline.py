@@ -55,22 +55,17 @@ def run_pipelined(client: AnyRedis, call: ScriptCall[Any], way: Way) -> list[Any
 
 
 def _send(client: Any, base: str, commands: Commands) -> list[Any]:
-    if not isinstance(client, redis.RedisCluster):
-        return _send_by(client, commands)
-    cluster: Any = client
-    node = cluster.get_redis_connection(cluster.get_node_from_key(base))
+    clustered = isinstance(client, redis.RedisCluster)
+    node = client.get_redis_connection(client.get_node_from_key(base)) if clustered else client
     try:
-        return _send_by(node, commands)
+        with node.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            return list(pipeline.execute(raise_on_error=False))
     except (RedisConnectionError, RedisTimeoutError) as error:
-        return [error]
-
-
-def _send_by(client: Any, commands: Commands) -> list[Any]:
-    with client.pipeline(transaction=False) as pipeline:
-        for command in commands:
-            pipeline.execute_command(*command)
-        replies: list[Any] = pipeline.execute(raise_on_error=False)
-    return replies
+        if clustered:
+            return [error]
+        raise
 
 
 async def run_pipelined_async(client: AnyAsyncRedis, call: ScriptCall[Any], way: Way) -> list[Any]:

@@ -25,7 +25,7 @@ as much as four calls: a thousand callers at once would spend their time on that
 
 
 class AsyncStore:
-    """The same store for asyncio, for callers; workers use `Store`. It has one event loop; make it after any fork."""
+    """The store for asyncio, for callers; workers use `Store`. It belongs to one event loop; make it after any fork."""
 
     def __init__(
         self, url: str, prefix: str = "oc", client: AnyAsyncRedis | None = None, *, seconds: float = SECONDS

@@ -5,7 +5,6 @@ https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#publi
 """
 
 from collections.abc import Callable, Collection
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import redis
@@ -73,9 +72,7 @@ class Subscription:
         self._patience.persist(self._subscribe)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
 
 
@@ -143,9 +140,7 @@ class AsyncSubscription:
         await self._patience.persist_async(self._subscribe)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._close()
 
 

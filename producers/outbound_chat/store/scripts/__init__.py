@@ -29,7 +29,7 @@ from outbound_chat.store.scripts.batches import (
     read_rows,
     read_shared,
 )
-from outbound_chat.store.scripts.budgets import read_budget
+from outbound_chat.store.scripts.budgets import read_budget, read_key_ids
 from outbound_chat.store.scripts.dead import (
     DeadCursor,
     Replayed,
@@ -40,11 +40,11 @@ from outbound_chat.store.scripts.dead import (
     replay,
 )
 from outbound_chat.store.scripts.durability import Standing, check_durable
-from outbound_chat.store.scripts.encryption_keys import read_key_ids
 from outbound_chat.store.scripts.events import read_events
 from outbound_chat.store.scripts.forecast import PaceNow, read_pace
 from outbound_chat.store.scripts.holds import (
     Cancelled,
+    Left,
     Released,
     cancel_many,
     close_chat,
@@ -52,6 +52,7 @@ from outbound_chat.store.scripts.holds import (
     hold,
     note_budgets,
     read_holds,
+    read_scopes,
     release,
 )
 from outbound_chat.store.scripts.jobs import (
@@ -85,7 +86,6 @@ from outbound_chat.store.scripts.pumps import (
     maintain,
     renew,
 )
-from outbound_chat.store.scripts.scopes import Left, read_scopes
 from outbound_chat.store.scripts.suppression import (
     FIRST_PAGE,
     Listed,

@@ -1,5 +1,7 @@
-"""Reads the state of a whole budget, for operators."""
+"""Reads the state of a whole budget, and which encryption keys its jobs need, for operators."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from outbound_chat.model.operations import BudgetStatus, Hold
@@ -33,3 +35,24 @@ def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
         )
 
     return ScriptCall("read_budget", keys, [], read)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIdsPage:
+    """The encryption keys that the jobs of a page need."""
+
+    cursor: str
+    """The cursor of the next page; `FIRST_PAGE` again if there is none."""
+    looked: int
+    """Jobs on this page."""
+    jobs: Mapping[str, int]
+    """Name of a key → jobs that can't be read without it."""
+
+
+def read_key_ids(keys: Keys, *, index: str, cursor: str) -> ScriptCall[KeyIdsPage]:
+    """Reads a page of jobs. `index`: `expiry` for jobs that are not final, `dead:STATE:CODE` for dead letters."""
+
+    def read(reply: list[Any]) -> KeyIdsPage:
+        return KeyIdsPage(str(reply[0]), int(reply[1]), {name: int(jobs) for name, jobs in rows(reply, 2, 2)})
+
+    return ScriptCall("read_key_ids", keys, [index, cursor], read)

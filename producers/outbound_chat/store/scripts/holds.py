@@ -116,3 +116,22 @@ def cancel_many(keys: Keys, *, scope: str, first: bool) -> ScriptCall[Cancelled 
         return Cancelled(int(reply[1]), reply[2] == 1) if reply[0] == "ok" else None
 
     return ScriptCall("cancel_many", keys, [scope, int(first)], read)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a budget still has of a sender or instance."""
+
+    open: bool
+    """Whether jobs of it wait or are being called, or may do so, since not all jobs were read."""
+    listed: int
+    """Numbers on its suppression lists."""
+
+
+def read_scopes(keys: Keys, scopes: Sequence[str]) -> ScriptCall[list[Left]]:
+    """Reads what the budget has of each scope, `sender:NAME` or `instance:ID`, in their order."""
+
+    def read(reply: list[Any]) -> list[Left]:
+        return [Left(jobs == 1, int(listed)) for jobs, listed in rows(reply, 0, 2)]
+
+    return ScriptCall("read_scopes", keys, list(scopes), read)

@@ -38,7 +38,7 @@ class Listed:
     cursor: str
     """The cursor of the next page; `FIRST_PAGE` again if there is none."""
     other: bool
-    """The sender's other list has something, too."""
+    """Whether the sender's other list has entries, too."""
     entries: Sequence[ListEntry] = field(repr=False)
 
 
@@ -47,7 +47,7 @@ class Unlisted:
     """The result of `unsuppress`."""
 
     other: bool
-    """The sender's other list has something, too."""
+    """Whether the sender's other list has entries, too."""
     removed: Sequence[bool]
     """Whether each of the given numbers was on the list."""
 
