@@ -9,7 +9,7 @@ std = {
     'is_lost_hold',
     -- lib/fields.lua
     'VERSION', 'STATE', 'LANE', 'CREATED', 'SEND_AT', 'DUE', 'EXPIRES', 'ATTEMPTS', 'CLAIM', 'MAYBE_SENT', 'CANCEL',
-    'PARTS', 'TOKEN', 'IDEM', 'CONTACT', 'FINISHED', 'HISTORY', 'ORDER', 'REPLAY_OF', 'REPLAYED_BY', 'CALLBACK', 'TOLD',
+    'PARTS', 'TOKEN', 'IDEM', 'CONTACT', 'FINISHED', 'HISTORY', 'ORDER', 'REPLAY_OF', 'REPLAYED_BY', 'CALLBACK', 'WEBHOOK',
     -- the other files of lib/
     'attempts', 'batches', 'cancel_sweep', 'clock_step', 'consistency', 'counts', 'events', 'fair_share', 'forecast',
     'gates', 'holds', 'insert', 'key_holders', 'lanes', 'paging', 'pump_requests', 'purge', 'queue_position', 'records',

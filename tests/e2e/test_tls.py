@@ -133,7 +133,7 @@ def test_a_line_that_was_cut_may_want_a_certificate(number: int, said: str) -> N
     error.__cause__ = cut
 
     assert faults.says(error) == CUT
-    assert "whether it wants a certificate of ours" in str(faults.in_our_words(error, tls=True))
+    assert "whether it requires a client certificate" in str(faults.in_our_words(error, tls=True))
     assert "if it speaks TLS at this port, begin" in str(faults.in_our_words(error, tls=False))
 
 
@@ -147,7 +147,7 @@ def test_the_likely_cause_is_named_where_only_one_speaks_tls(
     with running_proxy(stack.server.port, tls=context) as proxy:
         told = {
             "begin redis_url with rediss://": why_not(f"redis://127.0.0.1:{proxy.port}/0", CUT),
-            "whether it wants a certificate of ours": why_not(url(proxy.port, ("ssl_ca_certs", certificates.ca)), CUT),
+            "it requires a client certificate": why_not(url(proxy.port, ("ssl_ca_certs", certificates.ca)), CUT),
         }
     monkeypatch.setattr(Deadline, "silence", 0.1)  # of a server that says nothing for ever
     told["that it speaks TLS at this port"] = why_not(f"rediss://127.0.0.1:{stack.server.port}/0")
@@ -159,7 +159,7 @@ def test_a_server_that_is_no_redis_or_takes_no_more_is_named(stack: Harness) -> 
     """An alert of TLS, a page of HTTP, and `maxclients`, at which the server runs."""
     with answering(b"\x15\x03\x03\x00\x02\x02\x50") as tls, answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as web:
         assert all("it speaks TLS" in error for error in why_not(f"redis://127.0.0.1:{tls}/0"))
-        assert all("is no Redis" in error for error in why_not(f"redis://127.0.0.1:{web}/0"))
+        assert all("is not Redis" in error for error in why_not(f"redis://127.0.0.1:{web}/0"))
     with redis.Redis(port=stack.server.port) as bare:
         most = bare.config_get("maxclients")["maxclients"]
         bare.config_set("maxclients", 1)

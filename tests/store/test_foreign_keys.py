@@ -199,7 +199,7 @@ def test_holds_that_cannot_be_read_at_all_hold_the_budget(ledger: Ledger, kind: 
 
     answer = ledger.claim()
     assert isinstance(answer, scripts.Held)
-    assert "can't be read" in answer.reason
+    assert "unreadable" in answer.reason
     assert ledger.finish(first, claim, "hold", code="access_denied", scope="sender:sms", delay_ms=1000) == "queued"
     ledger.maintain()
     with pytest.raises(StoreError, match="another program wrote it; outbound-chat doctor names it"):

@@ -1,7 +1,7 @@
 """Clients of redis-py for a Redis Cluster that follow a moving slot to a node they do not know yet.
 
-A node without slots is in no answer to `CLUSTER SLOTS`. While the first slot moves there, only the redirection (ASK)
-names the node, and redis-py would fail with `AttributeError`.
+No answer to `CLUSTER SLOTS` contains a node without slots. While the first slot moves to it, only the redirection
+(ASK) names the node, and redis-py would fail with `AttributeError`.
 """
 
 from collections.abc import Iterable
@@ -19,18 +19,18 @@ def _address(name: str) -> tuple[str, int]:
 
 
 def keys_of_function(command: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """The keys that stand behind a function; None: it is another command. redis-py would ask the server for them."""
+    """Returns the keys of a call of a function, for which redis-py would ask the server; None: another command."""
     return args[2 : 2 + int(args[1])] if command == "FCALL" else None
 
 
 class Cluster(redis.RedisCluster):
-    """For threads."""
+    """The client for threads."""
 
     pools: Iterable[redis.ConnectionPool] = ()
-    """Those of all nodes that it ever knew."""
+    """The pools of all nodes that it has known."""
 
     def close(self) -> None:
-        """Closes all connections: redis-py leaves those of a client that was made from an address to the collector."""
+        """Closes all connections: redis-py leaves those of a client made from a URL to the garbage collector."""
         super().close()
         for pool in list(self.pools):
             pool.disconnect()
@@ -40,7 +40,7 @@ class Cluster(redis.RedisCluster):
         return keys_of_function(args[0], args[1:]) or base._get_command_keys(*args)  # noqa: SLF001  # what redis-py asks for the slot by
 
     def get_node(self, host: str | None = None, port: int | None = None, node_name: str | None = None) -> Any:
-        """The node; made if a redirection names one that is not known."""
+        """Returns the node; makes it if a redirection names one that is not known."""
         manager: Any = self.nodes_manager
         found = manager.get_node(host, port, node_name)
         if found is None and node_name:
@@ -50,19 +50,19 @@ class Cluster(redis.RedisCluster):
 
 
 class AsyncCluster(redis.asyncio.RedisCluster):
-    """For asyncio."""
+    """The client for asyncio."""
 
     connections: Iterable[redis.asyncio.Connection] = ()
-    """All that it ever made."""
+    """All connections that it has made."""
 
     async def aclose(self) -> None:
-        """Closes all connections: redis-py leaves them to the collector once a call has lost one."""
+        """Closes all connections: redis-py leaves them to the garbage collector once a call has lost one."""
         await super().aclose()
         for connection in list(self.connections):
             await connection.disconnect()
 
     def get_node(self, host: str | None = None, port: int | None = None, node_name: str | None = None) -> Any:
-        """As `Cluster.get_node`."""
+        """Does the same as `Cluster.get_node`."""
         manager = self.nodes_manager
         found = manager.get_node(host, port, node_name)
         if found is None and node_name:

@@ -1,4 +1,4 @@
-"""Makes Redis clients from the store's URL. None tries anything again: `persist` does, for the whole call."""
+"""Makes Redis clients from the store's URL. None of them retries: `persist` does, for the whole call."""
 
 from typing import Any
 from weakref import WeakSet
@@ -22,12 +22,12 @@ from outbound_chat_config import is_cluster, is_sentinel, parse_cluster_url
 
 _OPTIONS: dict[str, Any] = {
     "decode_responses": True,
-    # A record that somebody else wrote may hold any bytes; reading it must not fail.
+    # A record that another program wrote may contain any bytes; reading it must not fail.
     "encoding_errors": "replace",
     "socket_keepalive": True,
-    # A caller that waits for a job holds a connection; redis-py alone would stop at 100.
+    # A caller that waits for a job keeps a connection; redis-py's own limit would be 100.
     "max_connections": 10_000,
-    # A connection that is dead is found by the command itself, and the next try makes another.
+    # The command itself finds out that a connection is dead, and the next try makes another.
     "health_check_interval": 0,
 }
 
@@ -36,24 +36,24 @@ AnyAsyncRedis = redis.asyncio.Redis | redis.asyncio.RedisCluster
 
 
 def _options(url: str, seconds: float) -> dict[str, Any]:
-    """`seconds`: time-outs outside calls, which have their own."""
+    """`seconds`: the time-outs outside calls; a call has its own deadline."""
     options = {**_OPTIONS, "socket_timeout": seconds, "socket_connect_timeout": seconds}
-    # redis-py's connection over a unix socket does not take what only TCP has.
+    # redis-py's connection over a unix socket does not accept an option of TCP.
     return {name: value for name, value in options.items() if name != "socket_keepalive" or "unix://" not in url}
 
 
 def patience(url: str, seconds: float) -> Patience:
-    """How long calls to this address go on."""
+    """Returns how long calls to this address are retried."""
     return Patience(seconds, alone=not (is_cluster(url) or is_sentinel(url)), tls=url.startswith("rediss"))
 
 
 def any_node(url: str) -> dict[str, str]:
-    """Has a command go to one node of a cluster that would else go to all, of which one may be away."""
+    """Sends a command to one node of a cluster; redis-py would send it to all, of which one may be unreachable."""
     return {"target_nodes": redis.RedisCluster.RANDOM} if is_cluster(url) else {}
 
 
 def connect(url: str, seconds: float) -> AnyRedis:
-    """A client for the URL; connects at its first command. That of a cluster reads the slots at once.
+    """Returns a client for the URL, which connects at its first command. That of a cluster reads the slots at once.
 
     Raises:
         RedisError: the cluster can't be reached.
@@ -61,7 +61,7 @@ def connect(url: str, seconds: float) -> AnyRedis:
     options = _options(url, seconds)
     if is_cluster(url):
         return _connect_cluster(url, options)
-    # `RECONNECTED` are followed by no other try here: their connection is closed.
+    # redis-py closes the connection after one of `RECONNECTED`; with 0 retries it does not try again.
     retry = Retry(NoBackoff(), 0, RECONNECTED)
     if is_sentinel(url):
         return connect_by_sentinel(url, retry, options)
@@ -71,13 +71,13 @@ def connect(url: str, seconds: float) -> AnyRedis:
 
 
 class _Pool(redis.ConnectionPool):
-    """A pool of one node of a cluster, which makes it by itself."""
+    """The pool of one node of a cluster; redis-py makes it."""
 
     def __init__(self, connection_class: type = redis.Connection, **options: Any) -> None:
         super().__init__(connection_class=bounded(connection_class), **options)
 
     def __del__(self) -> None:
-        """Of a node that has left the cluster: redis-py leaves its connections, which refer to themselves, open."""
+        """Closes the connections of a node that has left the cluster: redis-py would leave them open."""
         super().__del__()
         made: Any = getattr(self, "_available_connections", [])
         for connection in made:
@@ -96,21 +96,21 @@ def _connect_cluster(url: str, options: dict[str, Any]) -> redis.RedisCluster:
         pools.add(pool)
         return pool
 
-    # The one other try goes to another node: a new client asks the first primary for its commands, which may be away.
+    # The one retry goes to another node: a new client asks the first primary for its commands, and that may be down.
     client: Any = Cluster.from_url(
         first, startup_nodes=nodes, retry=Retry(NoBackoff(), 1), connection_pool_class=make_pool, **options
     )
     client.pools = pools
-    # One thread reads the slots while others wait, each until its own end.
+    # One thread reads the slots while others wait, each until its own deadline.
     client.nodes_manager._initialization_lock = BoundedLock()  # noqa: SLF001  # nothing else bounds it
     found: redis.RedisCluster = client
     return found
 
 
 class _Parser(AsyncCommandsParser):
-    """Asks for the commands of the server when one is sent whose keys redis-py does not know; scripts need none.
+    """Asks for the server's commands only when one is sent whose keys redis-py does not know; scripts never need it.
 
-    redis-py would ask at each look for the slots, always the first primary, and fail while that is away.
+    redis-py would ask each time it reads the slots, always the first primary, and fail while that is down.
     """
 
     async def get_keys(self, *args: Any) -> Any:
@@ -124,7 +124,7 @@ class _Parser(AsyncCommandsParser):
 
 
 def connect_async(url: str, seconds: float) -> AnyAsyncRedis:
-    """The same for asyncio; connects at its first command in any case."""
+    """Does the same for asyncio; also the client of a cluster connects at its first command."""
     options = _options(url, seconds)
     if is_cluster(url):
         return _connect_cluster_async(url, options)
@@ -139,11 +139,11 @@ def connect_async(url: str, seconds: float) -> AnyAsyncRedis:
 def _connect_cluster_async(url: str, options: dict[str, Any]) -> redis.asyncio.RedisCluster:
     first, others = parse_cluster_url(url)
     nodes = [redis.asyncio.cluster.ClusterNode(host, port) for host, port in others]
-    asked: dict[str, Any] = {**redis.asyncio.connection.parse_url(first)}
-    secure = asked.pop("connection_class", None) is not None
-    # Its connections take these, and the client, unlike all others, does not.
-    more = {name: asked.pop(name) for name in ("ssl_ca_path", "ssl_password") if name in asked}
-    client = AsyncCluster(startup_nodes=nodes, retry=AsyncRetry(NoBackoff(), 0), ssl=secure, **{**options, **asked})
+    in_url: dict[str, Any] = {**redis.asyncio.connection.parse_url(first)}
+    secure = in_url.pop("connection_class", None) is not None
+    # Unlike all other clients, this one does not accept these; its connections do.
+    more = {name: in_url.pop(name) for name in ("ssl_ca_path", "ssl_password") if name in in_url}
+    client = AsyncCluster(startup_nodes=nodes, retry=AsyncRetry(NoBackoff(), 0), ssl=secure, **{**options, **in_url})
     client.commands_parser = _Parser()
     manager: Any = client.nodes_manager
     connection_class = bounded(manager.connection_kwargs["connection_class"])
@@ -154,7 +154,7 @@ def _connect_cluster_async(url: str, options: dict[str, Any]) -> redis.asyncio.R
         connections.add(connection)
         return connection
 
-    # Nodes that it finds later are made with these.
+    # The client makes nodes that it finds later with these.
     manager.connection_kwargs.update(more, connection_class=make)
     for node in manager.startup_nodes.values():
         node.connection_class = make

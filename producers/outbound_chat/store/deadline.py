@@ -1,8 +1,8 @@
-"""The end of a call, and connections of redis-py that keep to it. Not for what is tried again: see `persist`.
+"""The deadline of a call, and connections of redis-py that obey it. For retries see `persist`.
 
 redis-py bounds each operation of a socket, and these add up: addresses, handshakes, nodes, retries. Here a call has one
-end. A silence of a server lasts at most half of what is left until then, so that time remains to try again: elsewhere,
-if a failover has led there meanwhile.
+deadline. A server may be silent for at most half of the time that is left, so that there is time for a retry, which
+may go to another server after a failover.
 """
 
 import asyncio
@@ -10,33 +10,32 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar, Token
-from types import TracebackType
 from typing import Any, Self
 
 from redis.exceptions import ConnectionError as RedisConnectionError, RedisError, TimeoutError as RedisTimeoutError
 
 UNSENT = "No command was sent: the connection could not be made."
-"""Note on an error of redis-py, which nothing else tells from those of a command."""
+"""A note on an error of redis-py: nothing else distinguishes it from the error of a command."""
 CLOSED = "Connection closed by server."
-"""As redis-py says it, which says it of reads alone."""
+"""The message of redis-py, which uses it for reads only."""
 SHORTEST = 0.001
-"""A socket with a time-out of 0 does not wait at all."""
+"""Shortest time-out in seconds: with 0 a socket does not wait at all."""
 
 
 class Deadline:
-    """The end of one call, which holds for the thread or task that entered it."""
+    """The deadline of one call; it applies to the thread or task that entered it."""
 
     __slots__ = ("_block", "_ends", "_token")
     _token: "Token[Deadline | None]"
 
     def __init__(self, seconds: float, block: float = 0.0) -> None:
-        """`block`: seconds for which the server may be silent because the command says so; they come on top."""
+        """`block`: seconds for which the command itself may block; they are added to the time of the call."""
         self._block = block
         self._ends = time.monotonic() + seconds + block
 
     @property
     def left(self) -> float:
-        """Seconds until the end; below 0 after it."""
+        """Seconds until the deadline; negative after it."""
         return self._ends - time.monotonic()
 
     @property
@@ -50,9 +49,7 @@ class Deadline:
         self._token = _current.set(self)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         _current.reset(self._token)
 
 
@@ -60,13 +57,13 @@ _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 def _silence(otherwise: float) -> float:
-    """Seconds for which the server may be silent now; `otherwise` outside any call, as for a subscription."""
+    """Returns how many seconds the server may be silent now; `otherwise` outside of calls, as in a subscription."""
     deadline = _current.get()
     return otherwise if deadline is None else deadline.silence
 
 
 class BoundedLock:
-    """A lock that a call waits for no longer than its end."""
+    """A lock that a call waits for until its deadline at most."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -74,18 +71,16 @@ class BoundedLock:
     def __enter__(self) -> None:
         deadline = _current.get()
         if not self._lock.acquire(timeout=-1 if deadline is None else max(deadline.left, 0.0)):
-            raise RedisTimeoutError("another thread has been waiting for a connection all the time")
+            raise RedisTimeoutError("another thread was connecting all the time")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lock.release()
 
 
 class _Bounded:
-    """A connection whose time-outs are those of the call that uses it.
+    """A connection with the time-outs of the call that uses it.
 
-    redis-py asks for them before each operation of asyncio, and for a thread only when it connects.
+    redis-py reads them before each operation of asyncio, but for threads only when it connects.
     """
 
     _socket_timeout: float
@@ -121,10 +116,10 @@ class _BoundedOfThreads(_Bounded):
 
 
 class _Socket:
-    """A socket whose every operation keeps to the call.
+    """A socket whose operations all obey the deadline of the call.
 
-    Operations are given as they are, by properties that bound them first: a method around one would hold what is read
-    or sent as a local variable, and Celery prints those of all threads at SIGUSR1.
+    Properties return the operations themselves, after they have set the time-out: a method around one would have what
+    is read or sent in a local variable, and Celery prints those of all threads at SIGUSR1.
     """
 
     def __init__(self, socket: Any) -> None:
@@ -151,10 +146,10 @@ class _Socket:
 
 
 class _BoundedOfTasks(_Bounded):
-    """Also ends when its task is cancelled while a command leaves, and reports a loss that shows before it leaves.
+    """Also ends when its task is cancelled while a command is sent, and reports a connection lost before that.
 
     redis-py sends under `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes as it ends; the
-    task would then wait for the answer, or for ever if it is a subscription.
+    task would then wait for the answer, or forever if it is a subscription.
     https://github.com/python/cpython/issues/86296
     """
 
@@ -170,16 +165,16 @@ class _BoundedOfTasks(_Bounded):
         try:
             await super().send_packed_command(*args, **options)  # type: ignore[misc]  # the other base has it
         finally:
-            # A task that was cancelled before and tidies up now is left alone.
+            # A task that was cancelled before, and cleans up now, is not cancelled again.
             if _cancel_requests() > before:
                 await self.disconnect(nowait=True)  # type: ignore[attr-defined]  # as above
                 raise asyncio.CancelledError
 
     async def _send_packed_command(self, command: Any) -> None:
-        """Raises a `ConnectionError` of redis-py where it would stumble: over an attribute that is None, or a method.
+        """Raises redis-py's `ConnectionError` where it would fail with an error of another kind.
 
-        The writer is gone if another task of a subscription lost it meanwhile. The transport is if the line was reset
-        between two calls; then Python 3.12 and 3.13 raise a `TypeError`.
+        There is no writer if another task of a subscription has lost the connection meanwhile, and no transport if the
+        connection was reset between two calls; then Python 3.12 and 3.13 raise a `TypeError`.
         https://github.com/python/cpython/issues/136234
         """
         writer: asyncio.StreamWriter | None = self._writer  # type: ignore[attr-defined]  # as above
@@ -194,6 +189,6 @@ def _cancel_requests() -> int:
 
 
 def bounded(connection_class: Any) -> type:
-    """The same class of redis-py's connections, for calls that have an end."""
+    """Returns the same class of redis-py's connections, but for calls with a deadline."""
     of_tasks = connection_class.__module__.startswith("redis.asyncio")
     return type("Connection", (_BoundedOfTasks if of_tasks else _BoundedOfThreads, connection_class), {})

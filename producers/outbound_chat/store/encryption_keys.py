@@ -1,6 +1,6 @@
-"""Which encryption keys the jobs of a budget need, and which its workers have. Names only: nobody here has a key.
+"""Finds which encryption keys the jobs of a budget need, and which its workers have. Only their names are known here.
 
-For operators, not for the way of a job: it reads all records, some hundred with each script.
+This is for operators and not on the path of a job: it reads all records, some hundred with each script.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from outbound_chat.store.store import Store
 
 @dataclass(slots=True)
 class Needed:
-    """How far a look has come, and what it found."""
+    """How far a scan has come, and what it has found."""
 
     looked: int = 0
     done: bool = False
@@ -23,12 +23,12 @@ class Needed:
 
 
 def open_jobs(store: Store, keys: Keys) -> Iterator[Needed]:
-    """Looks at all jobs that are not final: gives the same growing result after every some hundred."""
+    """Scans all jobs that are not final; yields the same growing result after every few hundred."""
     return _walk(store, keys, ["expiry"])
 
 
 def dead_jobs(store: Store, keys: Keys) -> Iterator[Needed]:
-    """Looks at failed and uncertain jobs, of which some can be replayed."""
+    """Scans failed and uncertain jobs, some of which can be replayed."""
     return _walk(store, keys, [f"dead:{state.value}:{code}" for state, code in store.run(count_dead(keys))])
 
 
@@ -47,6 +47,6 @@ def _walk(store: Store, keys: Keys, indexes: Iterable[str]) -> Iterator[Needed]:
 
 
 def openers(store: Store, keys: Keys) -> Mapping[str, int]:
-    """Name of a key → workers of the last 10 s that have it."""
+    """Returns the name of each key → workers of the last 10 s that have it."""
     members = store.ask(lambda redis: redis.zrange(keys.openers, 0, -1))
     return Counter(member.rpartition(" ")[2] for member in members)

@@ -1,4 +1,4 @@
-"""What the errors of redis-py mean: which of them pass by waiting, and how each is said."""
+"""What the errors of redis-py mean: which of them are temporary, and what callers read of each."""
 
 import re
 import socket
@@ -32,7 +32,7 @@ from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.store.deadline import UNSENT
 
 FAULTS = (RedisError, RedisClusterException)
-"""All errors of redis-py: that of clusters has a base of its own."""
+"""All errors of redis-py: the error of clusters has a base of its own."""
 RECONNECTED = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, MasterDownError)
 """After a failover a connection stays with the old primary, which refuses every write: it must be made again."""
 
@@ -43,22 +43,22 @@ _NO_CLUSTER = "Cluster mode is not enabled"
 _MAY_NOT_RUN = re.compile(r"(?:User (\S+)|this user) has no permissions to run the '([^']+)' command")
 """https://github.com/valkey-io/valkey/blob/unstable/src/acl.c"""
 _NON_LOCAL = "non local key"
-"""A script met a key that a moving slot has taken along already."""
+"""A script used a key that has already moved to another node with its slot."""
 _CLIENT_CERTIFICATE = ("CERTIFICATE_REQUIRED", "UNKNOWN_CA", "BAD_CERTIFICATE", "HANDSHAKE_FAILURE")
-"""Alerts by which a server refuses the certificate that it was shown, or that it was shown none."""
+"""Alerts with which a server refuses the client's certificate, or a client without one."""
 _CUT = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _CUT_WORDS = ("closed by server", "EOF occurred", "reset by peer", "Broken pipe", "writing to socket")
-"""A line that was cut, which says nothing of the reason. redis-py does not always keep the error behind its own."""
+"""Words of a lost connection, which do not give the reason. redis-py does not always keep the cause of its error."""
 _TLS_RECORDS = ('got "\\x15"', 'got "\\x16"')
-"""An alert or a handshake of TLS, read as an answer of Redis. https://www.rfc-editor.org/rfc/rfc8446#section-5.1"""
+"""An alert or a handshake of TLS, read as a reply of Redis. https://www.rfc-editor.org/rfc/rfc8446#section-5.1"""
 
 
 class Forbidden(StoreError):
-    """The rights of this user of Redis do not suffice for what was asked."""
+    """This user of Redis lacks a permission."""
 
 
 def passes(error: Exception) -> bool:
-    """Whether the same command may succeed a moment later: a cut line, a server that starts, a failover, a slot."""
+    """Whether the same command may succeed soon: after a lost connection, a start of the server, a failover, a move."""
     chain = list(_chain(error))
     if any(isinstance(one, _HOPELESS) for one in chain) or _tls_fault(error) or _NO_CLUSTER in str(error):
         return False
@@ -66,25 +66,25 @@ def passes(error: Exception) -> bool:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether nobody listens at the address, or it does not exist."""
+    """Whether no server listens at the address, or the address does not exist."""
     nobody = (ConnectionRefusedError, FileNotFoundError, socket.gaierror)
     return any(isinstance(one, nobody) or "Connect call failed" in str(one) for one in _chain(error))
 
 
 def no_node(error: Exception) -> bool:
-    """Whether none of the nodes of a cluster that are known could be asked for the others."""
+    """Whether none of the known nodes of a cluster answered when asked for the other nodes."""
     return "Redis Cluster cannot be connected" in str(error)
 
 
 def may_have_run(error: Exception) -> bool:
-    """Whether a command may have reached the server before this was said."""
-    # Not of what led to it: the client of a cluster may have sent it before it looked for the nodes again.
+    """Whether a command may have reached the server before this error."""
+    # The cause does not count: the client of a cluster may have sent the command before it looked for the nodes again.
     unsent = UNSENT in getattr(error, "__notes__", ())
     return not (unsent or is_refusal(error) or "No master found" in str(error))
 
 
 def says(error: Exception) -> int:
-    """How much it says of the reason: 0, that time ran out; 1, that the line was cut; 2, more than that."""
+    """Returns how much the error says: 0, time ran out; 1, the connection was lost; 2, more than that."""
     if isinstance(error, RedisTimeoutError):
         return 0
     return 1 if _was_cut(error) else 2
@@ -96,7 +96,7 @@ def _was_cut(error: Exception) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it."""
+    """Yields the error and its causes."""
     one: BaseException | None = error
     while one:
         yield one
@@ -104,14 +104,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _tls_fault(error: BaseException) -> ssl.SSLError | None:
-    """Why the two can't agree on TLS; None: that is not the reason, or the line was cut meanwhile."""
+    """Returns why TLS failed; None: that is not the reason, or the connection was lost meanwhile."""
     found = (one for one in _chain(error) if isinstance(one, ssl.SSLError) and not isinstance(one, _CUT))
     return next(found, None)
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises Redis errors as ours, with the cause kept. None of them holds a password or what was sent."""
+    """Raises the errors of Redis as ours, with their cause. None contains a password or what was sent."""
     try:
         yield
     except FAULTS as error:
@@ -119,32 +119,32 @@ def translated() -> Iterator[None]:
 
 
 def in_our_words(error: Exception, *, tls: bool | None = None) -> StoreError:
-    """The error as callers get it. `tls`: whether the address asks for TLS."""
+    """Returns the error for callers. `tls`: whether the address asks for TLS; None: it is not known."""
     if isinstance(error, _AWAY):
         return StoreUnavailable(_unreachable(error, tls=tls))
     text = str(error)
     if isinstance(error, _MOVED) or _NON_LOCAL in text:
         return StoreUnavailable(
-            f"Redis takes no writes now: {text}; a failover or the move of a slot may be under way, or redis_url names "
-            "a replica"
+            f"Redis accepts no writes now: {text}; a failover or the move of a slot may be in progress, or redis_url "
+            "names a replica"
         )
     if isinstance(error, OutOfMemoryError):
-        return StoreError("Redis is full (maxmemory) and took nothing; give it more memory or wait for jobs to end")
+        return StoreError("Redis is full (maxmemory) and accepted nothing; give it more memory or wait for jobs to end")
     if isinstance(error, ResponseError) and "WRONGTYPE" in text:
         return StoreError(
-            "a key of outbound-chat holds another type of value, so another program wrote it; "
+            "a key of outbound-chat has a value of another type, so another program wrote it; "
             "outbound-chat doctor names it"
         )
     if isinstance(error, InvalidResponse):
         speaks_tls = any(record in text for record in _TLS_RECORDS)
         fix = "it speaks TLS: begin redis_url with rediss://" if speaks_tls else "check host and port in redis_url"
-        return StoreError(f"what answers is no Redis ({text}); {fix}")
+        return StoreError(f"the server is not Redis ({text}); {fix}")
     lacks = lacking(error)
     return (Forbidden if lacks else StoreError)(f"Redis refused the command: {lacks or text}")
 
 
 def lacking(error: Exception) -> str:
-    """The right that this user of Redis lacks, and how to get it; empty where that is not the reason."""
+    """Returns the permission that this user of Redis lacks, and the fix; empty if that is not the reason."""
     text = str(error)
     if not (isinstance(error, NoPermissionError) or "ACL failure in script" in text):
         return ""
@@ -161,14 +161,14 @@ def lacking(error: Exception) -> str:
 def _unreachable(error: Exception, *, tls: bool | None) -> str:
     text = str(error).rstrip(".")
     if "max number of clients" in text:
-        return "Redis takes no more connections: maxclients is reached; raise it on the server, or close other clients"
+        return "Redis refuses more connections: maxclients is reached; raise it on the server, or close other clients"
     if isinstance(error, AuthenticationError | AuthorizationError):
-        return f"Redis refuses to let us in: {text}; correct user and password in redis_url"
+        return f"Redis refuses the login: {text}; correct user and password in redis_url"
     return f"Redis can't be reached: {text}; {_advice(error, tls=tls)}"
 
 
 def _advice(error: Exception, *, tls: bool | None) -> str:
-    """What to do about the likely cause, as far as the error says anything of it."""
+    """Returns what to do about the likely cause, as far as the error names one."""
     fault, text = _tls_fault(error), str(error)
     reason = (fault.reason or "") if fault else ""
     closed = _was_cut(error)
@@ -176,14 +176,14 @@ def _advice(error: Exception, *, tls: bool | None) -> str:
         (
             "CERTIFICATE_VERIFY_FAILED" in reason + text,
             (
-                "its certificate is not trusted; name the file of the authority that signed it, and the host it was "
-                "made for: rediss://HOST:PORT/0?ssl_ca_certs=/path/ca.pem"
+                "its certificate is not trusted; name the file of the authority that signed it, and the host that "
+                "it is for: rediss://HOST:PORT/0?ssl_ca_certs=/path/ca.pem"
             ),
         ),
         (
             any(alert in reason for alert in _CLIENT_CERTIFICATE),
             (
-                "the server wants a certificate of ours that it trusts; name one in redis_url: "
+                "the server requires a client certificate that it trusts; name one in redis_url: "
                 "ssl_certfile=/path/client.pem&ssl_keyfile=/path/client.key"
             ),
         ),
@@ -193,13 +193,13 @@ def _advice(error: Exception, *, tls: bool | None) -> str:
         ),
         (
             tls and (closed or "Error connecting" in text),
-            "check that the server runs, that it speaks TLS at this port, and whether it wants a certificate of ours",
+            "check that the server runs, that it speaks TLS at this port, and whether it requires a client certificate",
         ),
         (
             tls is False and closed,
             "check that the server runs; if it speaks TLS at this port, begin redis_url with rediss://",
         ),
-        (_NO_CLUSTER in text, "name nodes of a cluster, or begin redis_url with redis:// for a server by itself"),
+        (_NO_CLUSTER in text, "name nodes of a cluster, or begin redis_url with redis:// for a single server"),
         (True, "check redis_url and that the server runs"),
     )
     return next(advice for applies, advice in rows if applies)

@@ -1,6 +1,7 @@
-"""Looks at what Redis holds of a budget, and at the servers that hold it: for operators and tests.
+"""Reads what Redis holds of a budget, and the state of its servers: for operators and tests.
 
-Not for the way of a job: these reads are commands of Redis, not scripts. Each raises `StoreError` as a call does.
+Nothing here is on the path of a job: these reads are commands of Redis, not scripts. Each raises `StoreError`, as a
+call does.
 """
 
 import time
@@ -25,13 +26,13 @@ _LISTS = ("suppressed:", "suppressed_enc:")
 
 
 def counts(store: Store, keys: Keys) -> dict[str, int]:
-    """Jobs by state, of all that the budget ever accepted; fields that another program wrote are left out."""
+    """Counts all jobs that the budget has accepted, by state; leaves out fields that another program wrote."""
     found = store.ask(lambda redis: redis.hgetall(keys.counts))
     return {field: int(count) for field, count in found.items() if count and is_count(count)}
 
 
 def foreign_keys(store: Store, keys: Keys) -> list[str]:
-    """Keys of the budget that have another type than ours, so that another program wrote them."""
+    """Returns the budget's keys that do not have our type, so that another program must have written them."""
     kinds = {f"{keys.base}{kind.pattern}": kind.type for kind in KINDS if "*" not in kind.pattern}
     found = _types(store, kinds)
     if found[keys.senders] == kinds[keys.senders]:
@@ -43,7 +44,7 @@ def foreign_keys(store: Store, keys: Keys) -> list[str]:
 
 
 def _types(store: Store, names: Collection[str]) -> dict[str, str]:
-    """All with one round trip: there are two lists for each sender."""
+    """Reads all types in one round trip: there are two lists for each sender."""
 
     def types(redis: Any) -> list[str]:
         pipeline = redis.pipeline(transaction=False)
@@ -55,64 +56,64 @@ def _types(store: Store, names: Collection[str]) -> dict[str, str]:
 
 
 def faults(store: Store, keys: Keys) -> dict[str, int]:
-    """What does not add up, as the wakers noted it: `kind:` with the lane or job → by how much."""
+    """Returns the faults that wakers have found: `kind:`, then the lane or job → by how much a count is off."""
     return {name: int(number) for name, number in store.ask(lambda redis: redis.hgetall(keys.faults)).items()}
 
 
 def worker_versions(store: Store, keys: Keys) -> dict[str, str]:
-    """Workers seen within the last 10 s → version of the budget's settings that each was started with."""
+    """Returns the workers of the last 10 s → the version of the budget's settings that each was started with."""
     members = store.ask(lambda redis: redis.zrange(keys.workers, 0, -1))
     return dict(member.rsplit(" ", 1) for member in members)
 
 
 def shared_node_names(store: Store, keys: Keys) -> set[str]:
-    """Celery node names that two workers have, of those seen within the last 3 s: a dead one has been replaced."""
+    """Returns the Celery node names that two workers have. It reads the last 3 s: a dead worker has been replaced."""
     seen = store.ask(lambda redis: redis.zrange(keys.workers, 0, -1, withscores=True))
     newest = max((ms for _, ms in seen), default=0)
-    # Workers of older versions call themselves host:process.
+    # Workers of older versions have the name host:process.
     names = Counter(member.rsplit(":", 2)[0] for member, ms in seen if "@" in member and ms > newest - 3_000)
     return {name for name, workers in names.items() if workers > 1}
 
 
 def skewed_workers(store: Store, keys: Keys) -> dict[str, float]:
-    """Workers seen within the last 10 s that claim nothing → seconds that the clock of their machine is ahead."""
+    """Returns the workers of the last 10 s that claim nothing → seconds by which their machine's clock is ahead."""
     members = store.ask(lambda redis: redis.zrange(keys.skewed, 0, -1))
     return {worker: int(ms) / 1000 for worker, ms in (member.rsplit(" ", 1) for member in members)}
 
 
 def unanswered_requests(store: Store, keys: Keys) -> int:
-    """How often wakers asked for a pump since the last one came; 0 where one is at work."""
+    """Counts the requests for a pump since the last one started; 0 while one works."""
     asked = store.ask(lambda redis: redis.hget(keys.requests, "needed"))
     return int(asked) if asked and is_count(asked) and not store.run(read_budget(keys, [])).pumps else 0
 
 
 def forget_worker(store: Store, keys: Keys, worker: str, version: str, key_ids: Sequence[str]) -> None:
-    """Takes a worker that ends off the lists."""
+    """Removes a worker that ends from the lists."""
     store.ask(lambda redis: redis.zrem(keys.workers, f"{worker} {version}"))
     if key_ids:
         store.ask(lambda redis: redis.zrem(keys.openers, *(f"{worker} {name}" for name in key_ids)))
 
 
 def budget_settings(store: Store, keys: Keys) -> dict[str, str]:
-    """The settings of the budget that the scripts obey, `rate` and `burst` among them; empty: none were written."""
+    """Returns the settings of the budget that the scripts use, such as `rate` and `burst`; empty: it has none."""
     settings: dict[str, str] = store.ask(lambda redis: redis.hgetall(keys.settings))
     return settings
 
 
 class Rates(NamedTuple):
-    """Calls a second; zeros while nothing was sent."""
+    """Calls a second; zero until something has been sent."""
 
     now: float
     ceiling: float
 
 
 def rates(store: Store, keys: Keys) -> Rates:
-    """How fast the budget goes."""
+    """Returns the present rate of the budget, and the highest one."""
     rate, ceiling = store.ask(lambda redis: redis.hmget(keys.bucket, "rate", "ceiling"))
     try:
         return Rates(float(rate or 0), float(ceiling or 0))
     except ValueError:
-        # Another program wrote there; the next result sets them again.
+        # Another program wrote them; the next result sets them again.
         return Rates(0.0, 0.0)
 
 
@@ -121,15 +122,15 @@ class Audited:
     """How far an audit has come, and what it found."""
 
     jobs: int = 0
-    """Records that were read, final ones among them."""
+    """Records that were read, including final ones."""
     lanes: int = 0
     findings: list[Finding] = field(default_factory=list)
 
 
 def audit_budget(store: Store, keys: Keys) -> Iterator[Audited]:
-    """Reads everything that Redis holds of a budget, and yields the same growing result after every some hundred keys.
+    """Reads everything that Redis holds of a budget; yields the same growing result after every few hundred keys.
 
-    It asks for every key once, with SCAN. Work may go on meanwhile: each job and each lane is judged in one script.
+    It reads every key once, with SCAN. Work may continue meanwhile: one script checks a whole job or lane.
     """
     found = Audited()
     found.findings = store.run(audit(keys, what="budget", names=[]))
@@ -137,7 +138,7 @@ def audit_budget(store: Store, keys: Keys) -> Iterator[Audited]:
     known: set[str] = set()
     for names in _pages(_names(store, keys)):
         jobs = {name.removeprefix("j:") for name in names if name.startswith("j:")}
-        # A lane may have no key any more, or not be counted: both are lanes.
+        # A lane may have lost its keys, or its count: both are still lanes.
         lanes = {name.partition(":")[2] for name in names if not name.startswith("j:")} - known
         known |= lanes
         _audit(store, keys, "jobs", sorted(jobs), found)
@@ -152,7 +153,7 @@ def _pages(names: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _names(store: Store, keys: Keys) -> Iterator[str]:
-    """Names of lanes and records. One may come twice."""
+    """Yields the names of lanes and records; a name may come twice."""
     for lane in store.ask(lambda redis: redis.hkeys(keys.lanes)):
         yield f"lane:{lane}"
     for name in _scan(store, f"{keys.base.translate(_SPECIAL)}*"):
@@ -162,7 +163,7 @@ def _names(store: Store, keys: Keys) -> Iterator[str]:
 
 
 def _scan(store: Store, match: str) -> Iterator[str]:
-    """Names of the keys of all servers. Each page is a call of its own, as bounded as any other."""
+    """Yields the names of the keys of all servers. Each page is a call of its own, with its own deadline."""
     nodes = store.ask(lambda redis: redis.get_primaries()) if store.clustered else [None]
     for node in nodes:
         where = {"target_nodes": node} if node else {}
@@ -177,7 +178,7 @@ def _scan(store: Store, match: str) -> Iterator[str]:
 
 def _scan_page(redis: Any, **asked: Any) -> tuple[int, list[str]]:
     cursor, names = redis.scan(count=1000, **asked)
-    # A cluster names the node beside its cursor.
+    # A cluster returns the name of the node with its cursor.
     return (next(iter(cursor.values())) if isinstance(cursor, dict) else cursor), names
 
 
@@ -194,18 +195,18 @@ class Server:
     name: str
     """Host and port; empty for the only one."""
     info: dict[str, Any]
-    """The answer to INFO, empty where it is refused, and `clock_skew`: seconds that this machine's clock is ahead."""
+    """The answer to INFO, empty if it is refused; and `clock_skew`: seconds by which this machine's clock is ahead."""
     config: dict[str, Any]
-    """How the server keeps jobs, by the names of its configuration; empty where CONFIG is refused."""
+    """How the server keeps jobs, by the names of its configuration; empty if CONFIG is refused."""
     away: str = ""
-    """Why it gives no answer; empty if it does."""
+    """Why it does not answer; empty if it does."""
 
 
 def read_servers(store: Store) -> list[Server]:
-    """All servers that hold jobs. Managed services and ACL users may refuse INFO and CONFIG.
+    """Returns all servers that hold jobs. Managed services and ACL users may refuse INFO and CONFIG.
 
     Raises:
-        StoreUnavailable: the only one gives no answer, or no node of the cluster does.
+        StoreUnavailable: the only server, or every node of the cluster, does not answer.
     """
     if not store.clustered:
         return [_read_server(store, "")]
@@ -232,7 +233,7 @@ def _unless_refused(store: Store, question: Callable[[Any], dict[str, Any]]) -> 
         try:
             return question(redis)
         except ResponseError:
-            # By the rights of this user, or by a managed service, which has taken the command away.
+            # This user lacks the permission, or a managed service has removed the command.
             return {}
 
     return store.ask(ask)

@@ -1,6 +1,6 @@
-"""Tries a call again until its deadline: the one loop for threads, and the one for asyncio.
+"""Retries a call until its deadline, in one loop for threads and one for asyncio.
 
-Tries are safe, since every script gives the same answer when it runs twice. redis-py itself tries nothing again.
+Retries are safe, since every script gives the same reply when it runs twice. redis-py itself does not retry.
 """
 
 import asyncio
@@ -19,22 +19,22 @@ from outbound_chat.store.faults import FAULTS, in_our_words, is_refusal, may_hav
 T = TypeVar("T")
 
 REFUSED_SECONDS = 1.0
-"""How long a server that refuses every connection may take to start again, where no other can take its place."""
+"""How long a server may refuse every connection while it restarts, if no other can take its place."""
 _BACKOFF = ExponentialWithJitterBackoff(cap=0.5, base=0.05)
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long the calls of a store go on."""
+    """How long the calls of a store are retried."""
 
     seconds: float
-    """For a whole call, tries included; what a command blocks by itself comes on top."""
+    """The time for a whole call with its retries; the time for which a command itself blocks is added."""
     alone: bool
     """No other server can take the place of this one."""
     tls: bool
 
     def persist(self, attempt: Callable[[Deadline], T], block: float = 0.0) -> T:
-        """What the attempt returns. `block`: seconds for which its command may block by itself.
+        """Returns what the attempt returns. `block`: seconds for which its command itself may block.
 
         Raises:
             StoreUnavailable: there was no answer in time.
@@ -50,11 +50,11 @@ class Patience:
                     time.sleep(tries.pause_after(error))
 
     async def persist_async(self, attempt: Callable[[Deadline], Awaitable[T]], block: float = 0.0) -> T:
-        """The same for asyncio."""
+        """Does the same for asyncio."""
         with Deadline(self.seconds, block) as deadline:
             tries = _Tries(self, deadline)
             try:
-                # Connections keep to the deadline by themselves; locks of redis-py and look-ups of names do not.
+                # Connections obey the deadline themselves; locks of redis-py and look-ups of names do not.
                 async with asyncio.timeout(deadline.left) as limit:
                     while True:
                         try:
@@ -68,9 +68,9 @@ class Patience:
 
 
 class _Tries:
-    """What the tries of one call came to."""
+    """The results of the tries of one call."""
 
-    __slots__ = ("_deadline", "_failures", "_left_at_first", "_patience", "_ran", "_telling")
+    __slots__ = ("_clearest", "_deadline", "_failures", "_left_at_first", "_patience", "_ran")
 
     def __init__(self, patience: Patience, deadline: Deadline) -> None:
         self._patience = patience
@@ -79,15 +79,15 @@ class _Tries:
         self._left_at_first = deadline.left
         """Seconds that were left when the first try failed."""
         self._ran = False
-        """A server may have got the command."""
-        self._telling: Exception | None = None
-        """The last of the errors that say most of the reason; towards the end of the time there is none to be had."""
+        """Whether a server may have received the command."""
+        self._clearest: Exception | None = None
+        """The last of the errors that say most about the reason; the errors near the deadline say little."""
 
     def pause_after(self, error: Exception) -> float:
-        """Seconds until the next try.
+        """Returns the seconds until the next try.
 
         Raises:
-            StoreError: there is none.
+            StoreError: there is no other try.
         """
         if not passes(error):
             raise in_our_words(error, tls=self._patience.tls) from error
@@ -101,7 +101,7 @@ class _Tries:
         return pause
 
     def timed_out(self) -> StoreError:
-        """The error of a call that ended in the middle of a try, which says less than the tries before it."""
+        """Returns the error of a call that ended during a try; the tries before it say more about the reason."""
         self._ran = True
         return self._whole(RedisTimeoutError("no answer"), f" (tried for {self._patience.seconds:g} s)")
 
@@ -110,11 +110,11 @@ class _Tries:
             self._left_at_first = self._deadline.left
         self._failures += 1
         self._ran = self._ran or may_have_run(error)
-        if self._telling is None or says(error) >= says(self._telling):
-            self._telling = error
+        if self._clearest is None or says(error) >= says(self._clearest):
+            self._clearest = error
 
     def _whole(self, error: Exception, how_long: str) -> StoreError:
-        said = f"{in_our_words(self._telling or error, tls=self._patience.tls)}{how_long}"
+        said = f"{in_our_words(self._clearest or error, tls=self._patience.tls)}{how_long}"
         if not self._ran:
             return StoreUnavailable(said)
         return StoreUnavailable(

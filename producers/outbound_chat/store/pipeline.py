@@ -1,7 +1,7 @@
-"""Runs a script and commands that must follow it on the same connection, since they answer for what that one wrote.
+"""Runs a script and the commands that must follow it on the same connection, since they report on its last write.
 
-A client of redis-py takes any connection of its pool for each command. A pipeline has one, and when that breaks the
-whole of it is sent again, the script before the others.
+A client of redis-py takes any connection of its pool for each command. A pipeline has one connection, and when that is
+lost, all of it is sent again, the script first.
 """
 
 from collections.abc import Sequence
@@ -22,30 +22,29 @@ from outbound_chat.store.scripts import ScriptCall
 from outbound_chat.store.scripts._loader import Way
 
 _ELSEWHERE = (*RECONNECTED, AskError, TryAgainError)
-"""The script ran on a server that may not take it; the client finds the right one by a command of its own."""
+"""The script was sent to a server that can't run it; the client finds the right one when it sends a single command."""
 
 Commands = Sequence[tuple[str | int | float, ...]]
 
 
-def load_functions(client: AnyRedis, call: ScriptCall[Any], way: Way) -> None:
-    """Has the server that the call goes to load the functions."""
-    any_client: Any = client
-    there = [any_client.get_node_from_key(call.keys.base)] if isinstance(client, redis.RedisCluster) else None
-    any_client.execute_command(*way.command, **({"target_nodes": there} if there else {}))
+def load_functions(client: Any, call: ScriptCall[Any], way: Way) -> None:
+    """Makes the server that the call goes to load the functions."""
+    clustered = isinstance(client, redis.RedisCluster)
+    where = {"target_nodes": client.get_node_from_key(call.keys.base)} if clustered else {}
+    client.execute_command(*way.command, **where)
 
 
-async def load_functions_async(client: AnyAsyncRedis, call: ScriptCall[Any], way: Way) -> None:
-    """The same for asyncio."""
-    any_client: Any = client
-    there = None
+async def load_functions_async(client: Any, call: ScriptCall[Any], way: Way) -> None:
+    """Does the same for asyncio."""
+    where = {}
     if isinstance(client, redis.asyncio.RedisCluster):
         await client.initialize()
-        there = any_client.get_node_from_key(call.keys.base)
-    await any_client.execute_command(*way.command, **({"target_nodes": there} if there else {}))
+        where = {"target_nodes": client.get_node_from_key(call.keys.base)}
+    await client.execute_command(*way.command, **where)
 
 
 def run_pipelined(client: AnyRedis, call: ScriptCall[Any], way: Way) -> list[Any]:
-    """Replies of the script and of the commands behind it; those of the latter may be errors."""
+    """Returns the replies of the script and of the commands after it; those of the commands may be errors."""
     first = (*way.command, *call.script_args)
     replies = _send(client, call.keys.base, [first, *call.then])
     if isinstance(replies[0], _ELSEWHERE):
@@ -56,26 +55,21 @@ def run_pipelined(client: AnyRedis, call: ScriptCall[Any], way: Way) -> list[Any
 
 
 def _send(client: Any, base: str, commands: Commands) -> list[Any]:
-    if not isinstance(client, redis.RedisCluster):
-        return _send_by(client, commands)
-    cluster: Any = client
-    node = cluster.get_redis_connection(cluster.get_node_from_key(base))
+    clustered = isinstance(client, redis.RedisCluster)
+    node = client.get_redis_connection(client.get_node_from_key(base)) if clustered else client
     try:
-        return _send_by(node, commands)
+        with node.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            return list(pipeline.execute(raise_on_error=False))
     except (RedisConnectionError, RedisTimeoutError) as error:
-        return [error]
+        if clustered:
+            return [error]
+        raise
 
 
-def _send_by(client: Any, commands: Commands) -> list[Any]:
-    with client.pipeline(transaction=False) as pipeline:
-        for command in commands:
-            pipeline.execute_command(*command)
-        replies: list[Any] = pipeline.execute(raise_on_error=False)
-    return replies
-
-
-async def run_together_async(client: AnyAsyncRedis, call: ScriptCall[Any], way: Way) -> list[Any]:
-    """The same for asyncio."""
+async def run_pipelined_async(client: AnyAsyncRedis, call: ScriptCall[Any], way: Way) -> list[Any]:
+    """Does the same for asyncio."""
     first = (*way.command, *call.script_args)
     replies = await _send_async(client, call.keys.base, [first, *call.then])
     if isinstance(replies[0], _ELSEWHERE):
@@ -95,7 +89,7 @@ async def _send_async(client: AnyAsyncRedis, base: str, commands: Commands) -> l
 
 
 async def _send_to_node(client: "redis.asyncio.RedisCluster", base: str, commands: Commands) -> list[Any]:
-    """On one connection of the node that has the slot: the pipeline of a cluster would spread the commands."""
+    """Sends on one connection of the node that has the slot; a pipeline of the cluster would split the commands."""
     await client.initialize()
     node: Any = client.get_node_from_key(base)
     connection = node.acquire_connection()
@@ -112,7 +106,7 @@ async def _send_to_node(client: "redis.asyncio.RedisCluster", base: str, command
         await connection.disconnect(nowait=True)
         return [error]
     except BaseException:
-        # What is still to be read must not answer the next command.
+        # A reply that is still unread must not be taken for that of the next command.
         await connection.disconnect(nowait=True)
         raise
     finally:

@@ -1,4 +1,4 @@
-"""The record of a job, as the scripts keep it: see `lua/lib/fields.lua`, whose fields are the same."""
+"""The record of a job, as the scripts write it: `lua/lib/fields.lua` has the same fields."""
 
 import json
 from enum import IntEnum
@@ -14,11 +14,11 @@ OLDEST_VERSION = 1
 
 
 class UnreadableRecord(ValueError):
-    """What is stored as a record is not one: another program wrote it."""
+    """The record is invalid: another program wrote it."""
 
 
 class NewerRecord(UnreadableRecord):
-    """A newer version wrote it; its own workers see to it."""
+    """A newer version wrote the record; the workers of that version handle it."""
 
 
 class Field(IntEnum):
@@ -42,18 +42,18 @@ class Field(IntEnum):
     FINISHED = 15
     HISTORY = 16
     ORDER = 17
-    """Its number in the order of acceptance, beyond 1,000 times `CREATED`; 0 once it is final."""
+    """The job's number in the order of acceptance, less 1,000 times `CREATED`; 0 once the job is final."""
     REPLAY_OF = 18
-    """With the next three: only some records have it."""
+    """This field and the next three are in some records only."""
     REPLAYED_BY = 19
     CALLBACK = 20
-    """URL of its own for webhooks."""
-    TOLD = 21
-    """What became of the webhook of its end: `pending`, `delivered:<ms>` or `dead:<ms>:<code>`; empty: none."""
+    """The job's own URL for webhooks."""
+    WEBHOOK = 21
+    """The state of the webhook about its end: `pending`, `delivered:<ms>` or `dead:<ms>:<code>`; empty: none."""
 
 
 FIELDS_OF_ALL = Field.ORDER + 1
-"""Fields that every record has."""
+"""The number of fields that every record has."""
 _TEXTS = (Field.STATE, Field.LANE, Field.CLAIM, Field.TOKEN, Field.IDEM, Field.CONTACT)
 _NUMBERS = (
     *(Field.CREATED, Field.SEND_AT, Field.DUE, Field.EXPIRES, Field.ATTEMPTS),
@@ -61,11 +61,11 @@ _NUMBERS = (
 )
 _NEW = [{**dict.fromkeys(_TEXTS, ""), Field.STATE: "queued"}.get(field, 0) for field in Field][:FIELDS_OF_ALL]
 _ATTEMPT_TEXTS = 5
-"""Texts of an entry of the history, behind its time."""
+"""The number of texts in an entry of the history, after its time."""
 
 
 def new_head(*, lane: Lane, created: int, send_at: int, expires: int, parts: int, idem: str) -> list[Any]:
-    """The head that `submit` gives to a new job. Times are in milliseconds; `send_at` 0: at once."""
+    """Returns the head that `submit` writes for a new job. Times are in milliseconds; `send_at` 0: at once."""
     head: list[Any] = [*_NEW]
     head[Field.VERSION], head[Field.LANE], head[Field.IDEM] = RECORD_VERSION, str(lane), idem
     head[Field.CREATED], head[Field.SEND_AT], head[Field.DUE] = created, send_at, send_at
@@ -74,10 +74,10 @@ def new_head(*, lane: Lane, created: int, send_at: int, expires: int, parts: int
 
 
 def read_head(raw: str) -> list[Any]:
-    """The head from its JSON.
+    """Reads the head from its JSON.
 
     Raises:
-        NewerRecord: a newer version wrote it; the scripts leave such a record alone.
+        NewerRecord: a newer version wrote it; the scripts do not touch such a record.
         UnreadableRecord: it is invalid; the scripts quarantine such a record.
     """
     try:
@@ -87,13 +87,13 @@ def read_head(raw: str) -> list[Any]:
     if not isinstance(head, list) or not head:
         raise UnreadableRecord("the record's head is not a list")
     version = head[Field.VERSION]
-    # A bool is an int to Python, and "true" no version.
+    # A bool is an int in Python, but `true` is not a version.
     if type(version) is not int or version < OLDEST_VERSION:
-        raise UnreadableRecord("the record's head is not of this version")
+        raise UnreadableRecord("the version in the record's head is invalid")
     if version > RECORD_VERSION:
         raise NewerRecord("a newer version wrote the record")
     if len(head) < FIELDS_OF_ALL or not _is_sound(head):
-        raise UnreadableRecord("a field of the record's head holds what no job has")
+        raise UnreadableRecord("a field of the record's head is missing or invalid")
     return head
 
 
@@ -101,7 +101,7 @@ def _is_sound(head: list[Any]) -> bool:
     return (
         all(isinstance(head[field], str) for field in _TEXTS)
         and all(_is_number(head[field]) for field in _NUMBERS)
-        and all(isinstance(other, str) for other in head[Field.REPLAY_OF : Field.TOLD + 1])
+        and all(isinstance(other, str) for other in head[Field.REPLAY_OF : Field.WEBHOOK + 1])
         and _is_history(head[Field.HISTORY])
     )
 
@@ -125,10 +125,10 @@ def _is_history(history: object) -> bool:
 
 
 def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
-    """What callers see of a record. `scheduled` is not stored: it is a queued job whose `send_at` lies ahead.
+    """Returns the job of a record. `scheduled` is not stored: it is a queued job whose `send_at` has not come.
 
     Raises:
-        UnreadableRecord: as `read_head`, or a field of it holds what no job has.
+        UnreadableRecord: the head, or the value of a field, is invalid.
         WrittenByNewerVersion: a newer version wrote it.
     """
     try:
@@ -139,12 +139,23 @@ def job_from_head(budget: str, local_id: str, raw: str, now_ms: int) -> Job:
     except UnreadableRecord:
         raise
     except ValueError:
-        raise UnreadableRecord("a field of the record's head holds what no job has") from None
+        raise UnreadableRecord("a field of the record's head is invalid") from None
+
+
+def readable_job(budget: str, local_id: str, raw: str, now_ms: int) -> Job | None:
+    """As `job_from_head`; None: there is no record (`raw` is empty), or another program wrote it.
+
+    One such record must not hide others.
+    """
+    try:
+        return job_from_head(budget, local_id, raw, now_ms) if raw else None
+    except UnreadableRecord:
+        return None
 
 
 def job_of_head(budget: str, local_id: str, lane: Lane, head: list[Any], now_ms: int) -> Job:
-    """The same of a head that is known to be sound."""
-    # The lane of a row is stored without its batch, which the id tells.
+    """Returns the job of a head that is known to be valid."""
+    # The lane of a row is stored without its batch, which the id contains.
     batch = lane.batch or local_id.rpartition("-")[0]
     state = JobState(head[Field.STATE])
     send_at = head[Field.SEND_AT]
@@ -164,21 +175,21 @@ def job_of_head(budget: str, local_id: str, lane: Lane, head: list[Any], now_ms:
         created_at=from_ms(head[Field.CREATED]),
         send_at=from_ms(send_at) if send_at else None,
         expires_at=from_ms(head[Field.EXPIRES]),
-        # One that may go at once is due whatever the clock says; that may have been ahead when it came.
+        # A job without a `send_at` is due whatever the clock says, which may have been ahead when the job was accepted.
         next_attempt_at=from_ms(head[Field.DUE] or min(head[Field.CREATED], now_ms)) if waiting else None,
         finished_at=from_ms(head[Field.FINISHED]) if head[Field.FINISHED] else None,
         cancel_requested=bool(head[Field.CANCEL]),
         maybe_sent=bool(head[Field.MAYBE_SENT]),
         replay_of=f"{budget}.{replay_of}" if replay_of else None,
         replayed_by=f"{budget}.{replayed_by}" if replayed_by else None,
-        webhook=_webhook(head[Field.TOLD]) if len(head) > Field.TOLD else None,
+        webhook=_webhook(head[Field.WEBHOOK]) if len(head) > Field.WEBHOOK else None,
         history=tuple(Attempt(from_ms(at), *rest[:_ATTEMPT_TEXTS]) for at, *rest in head[Field.HISTORY] or ()),
     )
 
 
-def _webhook(told: str) -> Webhook | None:
-    """None also where another program wrote something else: the job can be told all the same."""
-    state, _, rest = told.partition(":")
+def _webhook(text: str) -> Webhook | None:
+    """Reads the webhook's state; None also if another program wrote it: the job itself can still be read."""
+    state, _, rest = text.partition(":")
     ms, _, code = rest.partition(":")
     if state == WebhookState.PENDING:
         return Webhook(state=WebhookState.PENDING, at=None, code="")

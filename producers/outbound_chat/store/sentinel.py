@@ -1,4 +1,4 @@
-"""Clients that ask sentinels for the primary, at each new connection. redis-py does the asking."""
+"""Makes clients that ask sentinels for the primary at each new connection. redis-py asks them."""
 
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ _ASKING: dict[str, Any] = {"decode_responses": True}
 
 
 def connect_by_sentinel(url: str, retry: Retry, options: dict[str, Any]) -> redis.Redis:
-    """A client of the service's primary; connects at its first command."""
+    """Returns a client of the service's primary, which connects at its first command."""
     address = parse_sentinel_url(url)
     asking = {**_ASKING, **_entering(address, address.sentinel_login), "retry": Retry(NoBackoff(), 0)}
     # redis-py's module for it has no types.
@@ -27,7 +27,7 @@ def connect_by_sentinel(url: str, retry: Retry, options: dict[str, Any]) -> redi
 
 
 def connect_async_by_sentinel(url: str, retry: AsyncRetry, options: dict[str, Any]) -> redis.asyncio.Redis:
-    """The same for asyncio."""
+    """Does the same for asyncio."""
     address = parse_sentinel_url(url)
     asking = {**_ASKING, **_entering(address, address.sentinel_login), "retry": AsyncRetry(NoBackoff(), 0)}
     hosts = list(address.hosts)
@@ -37,7 +37,7 @@ def connect_async_by_sentinel(url: str, retry: AsyncRetry, options: dict[str, An
 
 
 def _bounded(client: Any, sentinel: Any) -> Any:
-    """The client, when its connections, and those to the sentinels, keep to the end of each call."""
+    """Makes the connections of the client, and those to the sentinels, obey the deadline of each call."""
     for pool in (client.connection_pool, *(one.connection_pool for one in sentinel.sentinels)):
         pool.connection_class = bounded(pool.connection_class)
     return client
@@ -52,14 +52,14 @@ def _working(address: SentinelAddress, options: dict[str, Any]) -> dict[str, Any
 
 
 def close_sentinels(client: Any) -> None:
-    """Closes the connections to the sentinels, which the client itself leaves open. Of other clients there are none."""
+    """Closes the connections to the sentinels, if there are any, which the client itself leaves open."""
     manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
     if manager is not None:
         manager.close()
 
 
 async def close_sentinels_async(client: Any) -> None:
-    """The same for asyncio."""
+    """Does the same for asyncio."""
     manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
     if manager is not None:
         await manager.aclose()

@@ -1,12 +1,11 @@
 """Runs calls on Redis, for threads and workers.
 
-Not for rules: what a call does stands in its Lua script, what it means in `scripts`.
+It has no rules: a call's Lua script defines what it does, and `scripts` what it means.
 """
 
 import os
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 from weakref import WeakSet
 
@@ -25,16 +24,16 @@ from outbound_chat_config import Settings, is_cluster
 T = TypeVar("T")
 
 SECONDS = 5.0
-"""Time for a whole call where nothing else is said, as `redis_timeout` by default."""
+"""Default time for a whole call; the same as the default of `redis_timeout`."""
 
 
 class Signal(NamedTuple):
     """What woke a waker or a waiting pump."""
 
     key: str
-    """The list it came through."""
+    """The list that the signal came through."""
     word: str
-    """What it says; to a waker, the nonce with which to bring a pump."""
+    """What the signal says; for a waker, the nonce with which to start a pump."""
 
 
 class Store:
@@ -46,9 +45,9 @@ class Store:
     def __init__(
         self, url: str, prefix: str = "oc", client: AnyRedis | None = None, *, seconds: float = SECONDS
     ) -> None:
-        """`client` replaces the connection made from `url`, for example by fakeredis in tests.
+        """`client` replaces the connection made from `url`, for example with fakeredis in tests.
 
-        `seconds`: for a whole call, with all its tries.
+        `seconds`: the time for a whole call, with all its tries.
         """
         self._url = url
         self._patience = patience(url, seconds)
@@ -62,13 +61,13 @@ class Store:
 
     @classmethod
     def from_settings(cls, settings: Settings, *, seconds: float | None = None) -> Self:
-        """The store of these settings. `seconds`: for a whole call, by default as `redis_timeout` says."""
+        """Returns the store of these settings. `seconds`: the time for a whole call; default: `redis_timeout`."""
         seconds = settings.redis_timeout.total_seconds() if seconds is None else seconds
         return cls(settings.redis_url.get_secret_value(), settings.key_prefix, seconds=seconds)
 
     @property
     def redis(self) -> Any:
-        """The client of redis-py. Made when it is first needed: that of a cluster connects at once, and may be away."""
+        """The client of redis-py. It is made when it is first needed, since that of a cluster connects at once."""
         if self._redis is None:
             with self._connecting:
                 if self._redis is None:
@@ -76,25 +75,25 @@ class Store:
         return self._redis
 
     def forget_connections(self) -> None:
-        """Lets the next call connect anew, and touches nothing of the connections that stand: they are the parent's."""
-        # A thread of the parent may have held the old lock at the fork.
+        """Lets the next call connect again, without touching the present connections: they are the parent's."""
+        # A thread of the parent may have held the old lock when it forked.
         self._connecting = BoundedLock()
         if self._redis is not None:
-            # Never let go of: its end would wait for a lock that a thread of the parent held at the fork.
+            # It is kept forever: deleting it would wait for a lock that a thread of the parent held when it forked.
             _of_parents.append(self._redis)
             self._redis = None
 
     @property
     def seconds(self) -> float:
-        """Time for a whole call."""
+        """The time for a whole call."""
         return self._patience.seconds
 
     def keys(self, budget: str) -> Keys:
-        """Names of the budget's keys."""
+        """Returns the names of the budget's keys."""
         return Keys(self._prefix, budget)
 
     def run(self, call: ScriptCall[T]) -> T:
-        """Runs the call's script in one round trip; in two more where the server does not know the functions yet."""
+        """Runs the call's script in one round trip; in two more if the server does not know the functions yet."""
         return call.read(self._patience.persist(lambda _: self._send(call), call.block_seconds))
 
     def _send(self, call: ScriptCall[Any]) -> Any:
@@ -112,25 +111,25 @@ class Store:
         raise AssertionError("the last way ends with a reply or an error")
 
     def ask(self, question: Callable[[Any], T]) -> T:
-        """What `question` gets to know from the client of redis-py; it may be asked more than once."""
+        """Returns what `question` returns, which is called with the client of redis-py, perhaps more than once."""
         return self._patience.persist(lambda _: question(self.redis))
 
     def wait_for_signal(self, keys: Sequence[str], timeout: float) -> Signal | None:
         """Blocks for at most `timeout` seconds (up to 5) until one of the lists has an element, which it takes."""
         ends = time.monotonic() + timeout
-        # Redis reads a timeout of 0 as "for ever".
+        # Redis reads a timeout of 0 as "forever".
         popped = self._patience.persist(
             lambda _: self.redis.blpop(list(keys), max(ends - time.monotonic(), 0.01)), timeout
         )
         return Signal(*popped) if popped else None
 
     def ping(self) -> None:
-        """Returns when the server answers, of a cluster any node."""
+        """Returns when the server, or any node of a cluster, answers."""
         where = any_node(self._url)
         self.ask(lambda redis: redis.ping(**where))
 
     def listen(self, channel: str) -> Subscription:
-        """Subscribes to a channel; when the block begins, nothing that is published from then on is missed."""
+        """Subscribes to a channel; nothing that is published after the block has begun is missed."""
         return Subscription(self._patience, lambda: self.redis, channel)
 
     def close(self) -> None:
@@ -142,9 +141,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -1,11 +1,10 @@
-"""Connections that listen on channels: on one for a thread, on many for asyncio.
+"""Connections that listen on channels: on one channel for a thread, on many for asyncio.
 
-What is published in a cluster reaches each of its nodes, so any of them will do, and another one when that is lost.
+Each node of a cluster receives every message, so a connection to any node will do, and to another when that is lost.
 https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#publish-subscribe
 """
 
 from collections.abc import Callable, Collection
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import redis
@@ -21,15 +20,15 @@ MOST_CHANNELS = 500
 
 
 class Message(NamedTuple):
-    """What came."""
+    """What a subscription received."""
 
     channel: str
     is_subscribed: bool
-    """The channel is subscribed now; else something was published on it."""
+    """True: the channel is subscribed now; False: something was published on it."""
 
 
 class Subscription:
-    """Listens on one channel. For one thread.
+    """Listens on one channel, in one thread.
 
     Entering raises `StoreUnavailable` when Redis gives no answer in time.
     """
@@ -73,31 +72,29 @@ class Subscription:
         self._patience.persist(self._subscribe)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
 
 
 class AsyncSubscription:
     """Listens on channels that come and go. One task may write while another reads.
 
-    Both raise `StoreUnavailable` once the connection is lost. It is then of no more use: make another. redis-py alone
-    would connect again in the task that saw the loss first, under the feet of the other one.
+    Both raise `StoreUnavailable` once the connection is lost; then make another subscription. redis-py would connect
+    again in the task that notices the loss first, while the other task uses the connection.
     """
 
     def __init__(self, patience: Patience, client: Any, always: str) -> None:
-        """`always`: a channel on which nobody publishes; a connection without any could not listen."""
+        """`always`: a channel on which nobody publishes; a connection without a channel can't listen."""
         self._patience = patience
         self._client = client
         self._always = always
         self._pubsub: Any = None
         self._lent_retry: Any = None
         self._asked = False
-        """After a silence the server was asked whether it is there."""
+        """Whether a PING was sent after a silence."""
 
     async def add(self, channels: Collection[str]) -> None:
-        """Subscribes to channels; `next` says when each stands."""
+        """Subscribes to channels; `next` reports when each is subscribed."""
         with translated():
             for chunk in _chunks(channels):
                 await self._pubsub.subscribe(*chunk)
@@ -109,7 +106,7 @@ class AsyncSubscription:
                 await self._pubsub.unsubscribe(*chunk)
 
     async def next(self, seconds: float) -> Message | None:
-        """What comes next; None: nothing came within `seconds`. The second time in turn the connection is lost."""
+        """Returns the next message; None: none came within `seconds`. After two such times the connection is lost."""
         with translated():
             found = await self._pubsub.get_message(timeout=seconds)
             if self._asked:
@@ -143,17 +140,15 @@ class AsyncSubscription:
         await self._patience.persist_async(self._subscribe)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._close()
 
 
 class _Never:
-    """The retry of a connection that is given up at its first fault, of threads and of asyncio.
+    """The retry of a connection that gives up at the first error, for threads and for asyncio.
 
-    Those of redis-py connect again before they give up. All that uses a connection runs through its retry, and
-    connecting too.
+    Those of redis-py connect again before they give up. A connection does everything through its retry, also
+    connecting.
     """
 
     def __init__(self, connection: Any) -> None:
@@ -174,7 +169,7 @@ def _answered(message: Any, command: str) -> None:
 
 
 def _exchange_retry(pubsub: Any, retry: Any) -> Any:
-    """Gives the connection, if there is one, another retry, and returns what it had. It goes back to a pool."""
+    """Gives the connection, if there is one, another retry and returns the old one, for its return to the pool."""
     before = getattr(pubsub.connection, "retry", None)
     if pubsub.connection is not None and retry is not None:
         pubsub.connection.retry = retry

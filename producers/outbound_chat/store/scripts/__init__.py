@@ -1,14 +1,16 @@
-"""The Lua scripts as typed functions: each gives a `ScriptCall` with its arguments in order and reads its reply.
+"""The Lua scripts as typed functions: each returns a `ScriptCall` with its arguments in order, and reads its reply.
 
-The only place that knows the order of arguments and the form of replies. Nothing here talks to Redis: a `Store` or
+Only this package knows the order of arguments and the form of replies. Nothing here talks to Redis: a `Store` or
 `AsyncStore` runs the call.
 """
+
+# mypy: implicit-reexport
+# ruff: noqa: F401  # the names are imported for `scripts.NAME`
 
 from outbound_chat.store.scripts._script_call import MOST_BYTES, MOST_JOBS, ScriptCall
 from outbound_chat.store.scripts.api_keys import (
     FoundKey,
     Spent,
-    StoredKey,
     create_key,
     read_key,
     read_keys,
@@ -27,7 +29,7 @@ from outbound_chat.store.scripts.batches import (
     read_rows,
     read_shared,
 )
-from outbound_chat.store.scripts.budgets import read_budget
+from outbound_chat.store.scripts.budgets import read_budget, read_key_ids
 from outbound_chat.store.scripts.dead import (
     DeadCursor,
     Replayed,
@@ -38,11 +40,11 @@ from outbound_chat.store.scripts.dead import (
     replay,
 )
 from outbound_chat.store.scripts.durability import Standing, check_durable
-from outbound_chat.store.scripts.encryption_keys import KeyIdsPage, read_key_ids
 from outbound_chat.store.scripts.events import read_events
 from outbound_chat.store.scripts.forecast import PaceNow, read_pace
 from outbound_chat.store.scripts.holds import (
     Cancelled,
+    Left,
     Released,
     cancel_many,
     close_chat,
@@ -50,6 +52,7 @@ from outbound_chat.store.scripts.holds import (
     hold,
     note_budgets,
     read_holds,
+    read_scopes,
     release,
 )
 from outbound_chat.store.scripts.jobs import (
@@ -83,7 +86,6 @@ from outbound_chat.store.scripts.pumps import (
     maintain,
     renew,
 )
-from outbound_chat.store.scripts.scopes import Left, read_scopes
 from outbound_chat.store.scripts.suppression import (
     FIRST_PAGE,
     Listed,
@@ -106,107 +108,3 @@ from outbound_chat.store.scripts.webhooks import (
     replay_webhooks,
 )
 from outbound_chat.store.scripts.why import Found, WaitFacts, why
-
-__all__ = [
-    "FIRST_PAGE",
-    "MOST_BATCHES",
-    "MOST_BYTES",
-    "MOST_JOBS",
-    "MOST_LANES",
-    "BatchRecord",
-    "Cancelled",
-    "Claimed",
-    "ClaimedJob",
-    "ClaimedWebhook",
-    "ClaimedWebhooks",
-    "DeadCursor",
-    "Dismissed",
-    "Empty",
-    "Finding",
-    "Found",
-    "FoundKey",
-    "Held",
-    "KeyIdsPage",
-    "KeyUse",
-    "Left",
-    "Listed",
-    "ListedBatches",
-    "Maintained",
-    "NewJob",
-    "NotOpen",
-    "Opened",
-    "Other",
-    "OtherKey",
-    "Outcome",
-    "PaceNow",
-    "Paced",
-    "Part",
-    "Reconciled",
-    "Released",
-    "Renewed",
-    "Replayed",
-    "Result",
-    "Rows",
-    "ScriptCall",
-    "Spent",
-    "Standing",
-    "StoredJob",
-    "StoredKey",
-    "Submitted",
-    "Unconfigured",
-    "Unlisted",
-    "WaitFacts",
-    "WebhookOutcome",
-    "WebhookResult",
-    "audit",
-    "cancel",
-    "cancel_many",
-    "check_durable",
-    "claim",
-    "claim_webhooks",
-    "close_batch",
-    "close_chat",
-    "configure",
-    "count_dead",
-    "create_key",
-    "finish",
-    "finish_webhooks",
-    "hold",
-    "is_count",
-    "leave",
-    "maintain",
-    "note_budgets",
-    "open_batch",
-    "read_batch",
-    "read_batches",
-    "read_budget",
-    "read_clock",
-    "read_dead",
-    "read_dead_webhooks",
-    "read_events",
-    "read_holds",
-    "read_jobs",
-    "read_key",
-    "read_key_ids",
-    "read_keys",
-    "read_lanes",
-    "read_pace",
-    "read_request",
-    "read_rows",
-    "read_scopes",
-    "read_shared",
-    "read_suppressed",
-    "read_webhook_hosts",
-    "reconcile",
-    "release",
-    "renew",
-    "replay",
-    "replay_webhooks",
-    "revoke_key",
-    "spend_key",
-    "submit",
-    "suppress",
-    "unsuppress",
-    "used_keys",
-    "why",
-]

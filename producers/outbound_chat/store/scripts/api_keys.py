@@ -1,7 +1,6 @@
-"""What the HTTP service and its operators ask of API keys. `keys`: those of `ACCESS`, not of a budget."""
+"""Creates, reads, revokes and counts API keys, for the HTTP service. `keys`: those of `ACCESS`, not of a budget."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +17,7 @@ _MS = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """An API key with the hash that it is known by."""
+    """An API key and the hash that identifies it."""
 
     key: ApiKey
     digest: str = field(repr=False)
@@ -26,24 +25,24 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True)
 class FoundKey:
-    """What a look for an API key gave."""
+    """The result of `read_key`."""
 
     any: bool
-    """Whether any key was ever made: then nobody is let in without one."""
+    """Whether any key has been created: then every request needs one."""
     stored: StoredKey | None
     """None: there is no such key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """A request was counted."""
+    """The result of counting a request."""
 
     wait_ms: int
-    """0: it may pass; else the time until one may."""
+    """0: the request may pass; else the time until one may."""
     left: int
     """Requests that may pass at once now."""
     full_ms: int
-    """Time until as many as ever may pass at once."""
+    """Time until the highest number of requests may pass at once."""
 
 
 def create_key(
@@ -55,21 +54,29 @@ def create_key(
     lives: timedelta | None,
     until: datetime | None,
 ) -> ScriptCall[ApiKey]:
-    """Keeps a key; twice changes nothing. `lives`, `until`: when it expires, by one of them, or never."""
+    """Stores a key; a repeat changes nothing. The key expires after `lives` or at `until`; never if both are None."""
 
     def read(reply: list[Any]) -> ApiKey:
         stored = _stored(key_id, reply[1], "", int(reply[0]))
         if stored is None or stored.digest != digest:
-            raise StoreError(f"the id {key_id} of the new API key is taken; make another")
+            raise StoreError(f"the id {key_id} of the new API key is already in use; create another key")
         return stored.key
 
-    record = json.dumps({"digest": digest, **_members(wanted)}, separators=(",", ":"))
+    members = {
+        "digest": digest,
+        "name": wanted.name,
+        "scopes": wanted.scopes,
+        "tenant": wanted.tenant,
+        "senders": wanted.senders,
+        "rate": _limit(wanted.rate),
+    }
+    record = json.dumps(members, separators=(",", ":"))
     lives_ms, until_ms = lives // _MS if lives else 0, to_ms(until) if until else 0
     return ScriptCall("create_key", keys, [key_id, lives_ms, until_ms, record], read)
 
 
 def read_key(keys: Keys, key_id: str) -> ScriptCall[FoundKey]:
-    """The key of that id, and whether there is any."""
+    """Reads the key with that id, and whether there is any key."""
     return ScriptCall(
         "read_key",
         keys,
@@ -79,7 +86,7 @@ def read_key(keys: Keys, key_id: str) -> ScriptCall[FoundKey]:
 
 
 def read_keys(keys: Keys) -> ScriptCall[list[ApiKey]]:
-    """All keys."""
+    """Reads all keys."""
 
     def read(reply: list[Any]) -> list[ApiKey]:
         now_ms = int(reply[0])
@@ -94,29 +101,21 @@ def _unreadable(key_id: str) -> ApiKey:
 
 
 def revoke_key(keys: Keys, key_id: str) -> ScriptCall[bool]:
-    """Ends a key; whether there is one. Twice changes nothing."""
+    """Revokes a key; the result says whether there is one. A repeat changes nothing."""
     return ScriptCall("revoke_key", keys, [key_id], lambda reply: reply == "ok")
 
 
 def spend_key(keys: Keys, key_id: str, rate: RateLimit | None) -> ScriptCall[Spent]:
-    """Counts a request of a key, and notes that it was used. Should the script run twice, two are counted."""
-    limit = [rate.requests, rate.per // _MS] if rate else [0, 0]
-    return ScriptCall("spend_key", keys, [key_id, *limit], lambda reply: Spent(*map(int, reply)))
+    """Counts a request of a key, and notes that it was used. If the script runs twice, it counts two."""
+    return ScriptCall("spend_key", keys, [key_id, *(_limit(rate) or (0, 0))], lambda reply: Spent(*map(int, reply)))
 
 
-def _members(wanted: NewApiKey) -> Mapping[str, Any]:
-    limit = [wanted.rate.requests, wanted.rate.per // _MS] if wanted.rate else None
-    return {
-        "name": wanted.name,
-        "scopes": wanted.scopes,
-        "tenant": wanted.tenant,
-        "senders": wanted.senders,
-        "rate": limit,
-    }
+def _limit(rate: RateLimit | None) -> tuple[int, int] | None:
+    return (rate.requests, rate.per // _MS) if rate else None
 
 
 def _stored(key_id: str, text: str, used_ms: str, now_ms: int) -> StoredKey | None:
-    """The key from `created expires revoked`, newline, JSON; None: it can't be read, and lets nobody in."""
+    """Reads a key from `created expires revoked`, newline, JSON; None: it is unreadable, so it gives no access."""
     head, _, record = text.partition("\n")
     try:
         created_ms, expires_ms, revoked_ms = map(int, head.split(" "))

@@ -1,7 +1,6 @@
-"""What producers and callers ask of batches."""
+"""Opens, closes and reads batches, for producers and callers."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from outbound_chat.model.errors import StoreError
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.records import readable_job
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 from outbound_chat.store.scripts.forecast import read_pace_json
@@ -20,35 +19,35 @@ _LONGEST_COUNT = 15
 
 
 class KeyUse(StrEnum):
-    """What `open_batch` found of a batch key."""
+    """What `open_batch` found out about a batch key."""
 
     NEW = "new"
-    """No batch has it, or none was given: the batch was begun."""
+    """No batch has the key, or none was given: the batch was begun."""
     SAME = "same"
     """The batch of this key has these options."""
     CONFLICT = "conflict"
     """It has other options."""
     UNREADABLE = "unreadable"
-    """Another program wrote over what is kept of it."""
+    """Another program overwrote what is stored about the key."""
     NONE = "none"
-    """No batch has it, or none was given: no batch was begun."""
+    """No batch has the key, or none was given: no batch was begun."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What became of `open_batch`."""
+    """The result of `open_batch`."""
 
     use: KeyUse
     batch: str
-    """Local id of the batch: the one begun, or the one that has the key."""
+    """Local id of the batch that was begun, or that has the key."""
     created_ms: int = 0
-    """When the batch that has the key was begun; as the next two, 0 where it was begun by this call."""
+    """When the batch that has the key was begun. This and the next two are 0 if this call began it."""
     closed_ms: int = 0
     """When it was closed; 0 while it is open."""
     rows: int = 0
-    """The last row that was taken into it."""
+    """The last row that was accepted."""
     unfinished: str = ""
-    """Local id of the batch begun last with the same source, while that one is open."""
+    """Local id of the batch that was begun last with the same source, if it is still open."""
 
 
 def open_batch(
@@ -67,9 +66,9 @@ def open_batch(
     only_find: bool = False,
     idems: Sequence[str] = (),
 ) -> ScriptCall[Opened]:
-    """Finds the batch of the key, or begins one unless it shall `only_find`; twice changes nothing.
+    """Finds the batch of the key, or begins one unless `only_find`; a repeat changes nothing.
 
-    `idems`: hashes of the idempotency keys of its first rows; where each belongs to a job, none is begun either.
+    `idems`: hashes of the idempotency keys of its first rows; if each belongs to a job, no batch is begun either.
     """
     limits: list[str | float] = ["" if limit is None else limit for limit in (weight, concurrency)]
 
@@ -88,23 +87,23 @@ def open_batch(
 
 
 def close_batch(keys: Keys, *, batch: str, rejected: int) -> ScriptCall[Literal["ok", "gone"]]:
-    """Says that no more jobs come; `gone`: there is no such batch."""
+    """Closes a batch: no more jobs will come; `gone`: there is no such batch."""
     return ScriptCall("close_batch", keys, [batch, rejected], lambda reply: reply)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRecord:
-    """What the store keeps of a batch. Times are in milliseconds; 0: not yet."""
+    """What the store holds about a batch. Times are in milliseconds; 0: not yet."""
 
     now_ms: int
     scheduled: int
     """Waiting jobs that were never called and are not due yet."""
     pace: Pace | None = None
-    """What its end is predicted by; None: nothing waits, no worker was ever started, or it was not asked for."""
+    """What its end is predicted from; None: nothing waits, there was no worker yet, or it was not asked for."""
     name: str
     lane: Lane
     source: str
-    """Which file its rows came from; empty: it is not known."""
+    """The file that its rows came from; empty: not known."""
     created_at: int
     closed_at: int
     final_at: int
@@ -119,13 +118,13 @@ class BatchRecord:
     uncertain: int
     unreadable: int
     mark_ms: int
-    """When its progress was noted; `mark_done`: calls that had ended then, `last_ms`: when the last one did."""
+    """When its progress was noted; `mark_done`: calls that had ended then; `last_ms`: when the last one ended."""
     mark_done: int
     last_ms: int
 
 
 def record_of(fields: Mapping[str, str], now_ms: int, scheduled: int, pace: Pace | None = None) -> BatchRecord | None:
-    """The record from the names and values of its fields; None: another program wrote to it."""
+    """Makes the record from the names and values of its fields; None: another program wrote to it."""
     counts = {field: fields[field] for field in fields.keys() - {"name", "lane", "source"}}
     try:
         lane = Lane.parse(fields["lane"])
@@ -145,7 +144,7 @@ def record_of(fields: Mapping[str, str], now_ms: int, scheduled: int, pace: Pace
 
 
 def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> ScriptCall[BatchRecord | None]:
-    """The batch's record; None: there is no such batch. `with_pace`: what its end is predicted by is read too."""
+    """Reads the batch's record; None: there is no such batch. `with_pace`: with what its end is predicted from."""
 
     def read(reply: list[Any]) -> BatchRecord | None:
         if len(reply) == 1:
@@ -165,12 +164,12 @@ def read_batch(keys: Keys, batch: str, *, with_pace: bool = True) -> ScriptCall[
 
 
 def is_count(text: str) -> bool:
-    """Whether the text is a count or a time as the scripts write them; empty text stands for 0."""
+    """Whether the text is a count or a time as the scripts write it; empty text means 0."""
     return len(text) < _LONGEST_COUNT and (not text or (text.isascii() and text.isdigit()))
 
 
 def read_shared(keys: Keys, batch: str) -> ScriptCall[str | None]:
-    """The part of the request that all jobs of the batch share, as stored; None: it is gone, or can't be read."""
+    """Reads the part of the request that all jobs of the batch share; None: it is gone or unreadable."""
     return ScriptCall("read_shared", keys, [batch], lambda reply: reply)
 
 
@@ -181,20 +180,19 @@ class Rows:
     last: int
     """The last row that was accepted."""
     jobs: Mapping[int, Job]
-    """By their row; rows that were refused, and jobs that passed their lifetime, are not among them."""
+    """By row; without rejected rows, and without jobs that were removed after their lifetime."""
 
 
 def read_rows(keys: Keys, *, batch: str, first: int, count: int) -> ScriptCall[Rows | None]:
-    """At most `MOST_JOBS` rows of a batch from one on; None: there is no such batch."""
+    """Reads at most `MOST_JOBS` rows of a batch from `first` on; None: there is no such batch."""
 
     def read(reply: list[Any]) -> Rows | None:
         if len(reply) == 1:
             return None
-        jobs: dict[int, Job] = {}
-        for row, head in enumerate(reply[3:], start=first):
-            with suppress(UnreadableRecord):
-                if head:
-                    jobs[row] = job_from_head(keys.budget, f"{batch}-{row}", head, int(reply[0]))
-        return Rows(int(reply[1]), jobs)
+        found = {
+            row: readable_job(keys.budget, f"{batch}-{row}", head, int(reply[0]))
+            for row, head in enumerate(reply[3:], start=first)
+        }
+        return Rows(int(reply[1]), {row: job for row, job in found.items() if job})
 
     return ScriptCall("read_rows", keys, [batch, first, count], read)

@@ -1,5 +1,7 @@
-"""What operators see of a whole budget."""
+"""Reads the state of a whole budget, and which encryption keys its jobs need, for operators."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from outbound_chat.model.operations import BudgetStatus, Hold
@@ -13,7 +15,7 @@ COUNTERS = ("waiting", "leased", "sent", "failed", "expired", "cancelled", "unce
 
 
 def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
-    """How the budget is doing; `holds`: as read before, to be told with it."""
+    """Reads the state of the budget; `holds`: read before, and part of the result."""
 
     def read(reply: list[Any]) -> BudgetStatus:
         _, rate, ceiling, burst, workers, pumps, oldest, waiting, posting, dead = reply[:10]
@@ -33,3 +35,24 @@ def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
         )
 
     return ScriptCall("read_budget", keys, [], read)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIdsPage:
+    """The encryption keys that the jobs of a page need."""
+
+    cursor: str
+    """The cursor of the next page; `FIRST_PAGE` again if there is none."""
+    looked: int
+    """Jobs on this page."""
+    jobs: Mapping[str, int]
+    """Name of a key → jobs that can't be read without it."""
+
+
+def read_key_ids(keys: Keys, *, index: str, cursor: str) -> ScriptCall[KeyIdsPage]:
+    """Reads a page of jobs. `index`: `expiry` for jobs that are not final, `dead:STATE:CODE` for dead letters."""
+
+    def read(reply: list[Any]) -> KeyIdsPage:
+        return KeyIdsPage(str(reply[0]), int(reply[1]), {name: int(jobs) for name, jobs in rows(reply, 2, 2)})
+
+    return ScriptCall("read_key_ids", keys, [index, cursor], read)

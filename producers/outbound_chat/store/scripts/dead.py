@@ -1,8 +1,7 @@
-"""What callers ask of failed and uncertain jobs: lists, counts, replays."""
+"""Lists, counts and replays failed and uncertain jobs."""
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self
 
@@ -10,44 +9,44 @@ from outbound_chat.model.errors import WrittenByNewerVersion
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.records import job_from_head, readable_job
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 @dataclass(frozen=True, slots=True)
 class StoredJob:
-    """A job with what was asked for. Personal."""
+    """A job with its request: personal data."""
 
     job: Job
     token: str
-    """The ClientToken it was given; empty: it is made from the id."""
+    """The ClientToken that the job was given; empty: it is made from the id."""
     request: str = field(repr=False)
-    """Empty: it is kept no more."""
+    """Empty: it is no longer kept."""
     shared: str = field(repr=False)
     lost: bool
-    """Its batch is forgotten, and with it what its rows shared."""
+    """Whether its batch was removed, and with it what its rows shared."""
     now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of a replay."""
+    """The result of `replay`."""
 
     outcome: Literal["ok", "replayed", "not_dead", "gone", "newer", "duplicate_risk"]
     detail: str
-    """By the outcome: id of the new job, id of the earlier replay, state, empty, empty, or since when in ms."""
+    """For each outcome in turn: id of the new job, id of the earlier replay, state, empty, empty, since when in ms."""
 
 
 class DeadCursor(NamedTuple):
-    """Where a page of dead letters begins: behind the job that ended then and has this local id."""
+    """Where a page of dead letters begins: after the job that ended at this time and has this local id."""
 
     ended_ms: int
     local_id: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The cursor of that text. ValueError: it is not a cursor."""
+        """Reads a cursor from its text. ValueError: it is not a cursor."""
         if not re.fullmatch(r"[0-9]{1,15} [A-Z0-9-]{1,40}", text):
             raise ValueError("not a cursor of dead letters")
         ended_ms, _, local_id = text.partition(" ")
@@ -55,12 +54,12 @@ class DeadCursor(NamedTuple):
 
     @classmethod
     def after(cls, job: Job) -> Self:
-        """The cursor behind a job, which is final."""
+        """Returns the cursor after a final job."""
         ended = job.finished_at or job.created_at
         return cls(round(ended.timestamp() * 1000), job.id.partition(".")[2])
 
     def __str__(self) -> str:
-        """What callers give back for the next page."""
+        """Returns what callers pass to get the next page."""
         return f"{self.ended_ms} {self.local_id}"
 
 
@@ -70,18 +69,15 @@ class DeadPage:
 
     jobs: Sequence[Job]
     following: DeadCursor | None
-    """Where the next page begins; None: this is the last."""
+    """Where the next page begins; None: this is the last page."""
 
 
 def read_dead(keys: Keys, *, state: str, code: str, after: DeadCursor | None, count: int) -> ScriptCall[DeadPage]:
-    """A page of failed and uncertain jobs. `state`, `code`: empty for all. `after`: None for the first page."""
+    """Reads a page of failed and uncertain jobs. `state`, `code`: empty for all. `after`: None for the first page."""
 
     def read(reply: list[Any]) -> DeadPage:
-        jobs: list[Job] = []
-        for local_id, _, head in rows(reply, 1, 3):
-            with suppress(UnreadableRecord):
-                if head:
-                    jobs.append(job_from_head(keys.budget, local_id, head, int(reply[0])))
+        found = (readable_job(keys.budget, local_id, head, int(reply[0])) for local_id, _, head in rows(reply, 1, 3))
+        jobs = [job for job in found if job]
         full = len(reply) // 3 >= count
         return DeadPage(jobs, DeadCursor(int(reply[-2]), reply[-3]) if full else None)
 
@@ -89,10 +85,10 @@ def read_dead(keys: Keys, *, state: str, code: str, after: DeadCursor | None, co
 
 
 def count_dead(keys: Keys) -> ScriptCall[Mapping[tuple[JobState, str], int]]:
-    """How many failed and uncertain jobs there are, by state and code."""
+    """Counts failed and uncertain jobs by state and code."""
 
     def read(reply: list[Any]) -> Mapping[tuple[JobState, str], int]:
-        # A name that another program wrote is not ours.
+        # Another program may have written other names.
         return {
             (JobState(state), code): int(count) for state, code, count in rows(reply, 0, 3) if state in set(JobState)
         }
@@ -101,7 +97,7 @@ def count_dead(keys: Keys) -> ScriptCall[Mapping[tuple[JobState, str], int]]:
 
 
 def read_request(keys: Keys, local_id: str) -> ScriptCall[StoredJob | None]:
-    """The job with its request, and what its batch shares; None: there is no such job."""
+    """Reads the job with its request, and what its batch shares; None: there is no such job."""
 
     def read(reply: list[Any]) -> StoredJob | None:
         if reply == ["newer"]:
@@ -128,7 +124,7 @@ def replay(
     send_at_ms: int,
     request: str,
 ) -> ScriptCall[Replayed]:
-    """Sends a failed or uncertain job once more, as a new job. `token`: that of the old one."""
+    """Sends a failed or uncertain job again, as a new job. `token`: that of the old job."""
     flags = [int(edited), int(force)]
     args: list[str | int] = [old, local_id, str(lane), max_age_ms, parts, token, *flags, send_at_ms, request]
     return ScriptCall("replay", keys, args, lambda reply: Replayed(reply[0], str(reply[1]) if len(reply) > 1 else ""))

@@ -1,4 +1,4 @@
-"""What a producer asks before it says that a job is safe."""
+"""Checks that accepted jobs are on disk, before a producer reports them as safe."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from outbound_chat.store.keys import Keys
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 TRIED_MS = 1
-"""Shortest wait there is: 0 would be for ever."""
+"""The shortest possible wait: 0 would be forever."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is safe of what was taken."""
+    """What is safe of what was accepted."""
 
     lost: bool
-    """The store no longer has it: a restart or a failover took it back."""
+    """The store no longer has it: it was lost in a restart or failover."""
     online: int | None
-    """Replicas that are connected; None: the server does not tell."""
+    """Replicas that are connected; None: the server does not say."""
     on_disk: bool
-    """The append-only file of the primary has it, and the disk has that."""
+    """The append-only file of the primary has it, and is on disk."""
     on_replicas: int
-    """Replicas that have it; 0 where none was asked for."""
+    """Replicas that have it; 0 if none was asked for."""
     refusal: Exception | None
-    """Why the server can't say it at all."""
+    """Why the server can't report it; None: it can."""
 
 
 def check_durable(
@@ -36,9 +36,9 @@ def check_durable(
     timeout_ms: int = TRIED_MS,
     replicas: int = 0,
 ) -> ScriptCall[Standing]:
-    """Looks whether a batch and jobs still stand, then waits until all that was written before is on disk.
+    """Checks that a batch and jobs are still there, then waits until everything written before is on disk.
 
-    `replicas`: how many must have it too. Each of the two waits ends after `timeout_ms`.
+    `replicas`: how many replicas must have it too. Each of the two waits ends after `timeout_ms`.
     """
 
     def read(replies: list[Any]) -> Standing:

@@ -1,4 +1,4 @@
-"""What followers ask: events since a number."""
+"""Reads events, for programs that follow them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,12 +12,12 @@ from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 def read_events(keys: Keys, *, since: int, count: int) -> ScriptCall[Events]:
-    """What happened since a number, at most so many; 0: from the first that is kept."""
+    """Reads at most `count` events after the number `since`; 0: from the first that is kept."""
 
     def read(reply: list[Any]) -> Events:
         last = int(reply[0])
         events = tuple(event for row in rows(reply, 1, 6) if (event := _event(keys.budget, row)))
-        # After the server lost its data, numbers begin anew.
+        # After the server lost its data, numbers start again.
         known = since if since <= last else 0
         first = events[0].number if events else last + 1
         return Events(events=events, missed=first - known - 1, next=events[-1].number if events else last)
@@ -26,7 +26,7 @@ def read_events(keys: Keys, *, since: int, count: int) -> ScriptCall[Events]:
 
 
 def _event(budget: str, row: Sequence[str]) -> Event | None:
-    """The event; None: another program wrote it."""
+    """Reads an event; None: another program wrote it."""
     number, at_ms, kind, local_id, state, code = row
     try:
         return Event(

@@ -1,4 +1,4 @@
-"""What predictions are made of, as `lua/lib/forecast.lua` tells it."""
+"""The facts that forecasts are made of, as `lua/lib/forecast.lua` writes them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,42 +12,42 @@ from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 class PaceNow(NamedTuple):
-    """What turns are predicted by, and when that was."""
+    """What the turns of jobs are predicted from, and when that was read."""
 
     now_ms: int
-    """By the clock of Redis."""
+    """The time of Redis."""
     pace: Pace | None
-    """None: no worker of the budget was ever started."""
+    """None: no worker of the budget has been started yet."""
 
 
 def read_pace(keys: Keys, lane: Lane) -> ScriptCall[PaceNow]:
-    """What the turns of a lane's jobs are predicted by; the lane may be a new one."""
+    """Reads what the turns of a lane's jobs are predicted from; the lane may be a new one."""
     return ScriptCall("read_pace", keys, [str(lane)], lambda reply: PaceNow(int(reply[0]), read_pace_json(reply[1])))
 
 
 def read_pace_json(text: str) -> Pace | None:
-    """The pace from its JSON; None: nobody wrote the budget's settings."""
-    told = json.loads(text)
-    if "budget" not in told:
+    """Reads the pace from its JSON; None: the budget has no settings."""
+    facts = json.loads(text)
+    if "budget" not in facts:
         return None
-    rate, tokens, burst, limited = told["budget"]
+    rate, tokens, burst, limited = facts["budget"]
     return Pace(
         rate=rate,
         tokens=tokens,
         burst=burst,
         limited=limited,
-        workers=told["workers"],
-        held_by=held_by(*told["stop"]) if "stop" in told else "",
-        own=_lane(told["own"], told["parts"]),
-        due=[(ms / 1000, jobs) for ms, jobs in told["due"]],
+        workers=facts["workers"],
+        held_by=held_by(*facts["stop"]) if "stop" in facts else "",
+        own=_lane(facts["own"], facts["parts"]),
+        due=[(ms / 1000, jobs) for ms, jobs in facts["due"]],
         # Lua writes an empty list as an object.
-        rivals=[_lane(rival) for rival in told["rivals"] or () if rival[2] > 0],
-        chats=_chats(told["chats"]) if "chats" in told else None,
+        rivals=[_lane(rival) for rival in facts["rivals"] or () if rival[2] > 0],
+        chats=_chats(facts["chats"]) if "chats" in facts else None,
     )
 
 
-def _lane(told: Sequence[Any], parts: float = 1.0) -> LaneDemand:
-    priority, tenant, jobs, tenant_weight, weight, number, number_rate = told
+def _lane(facts: Sequence[Any], parts: float = 1.0) -> LaneDemand:
+    priority, tenant, jobs, tenant_weight, weight, number, number_rate = facts
     return LaneDemand(
         priority=priority,
         tenant=tenant,
@@ -59,14 +59,14 @@ def _lane(told: Sequence[Any], parts: float = 1.0) -> LaneDemand:
     )
 
 
-def _chats(told: Mapping[str, Any]) -> Chats:
-    ends = list(told["ends"] or ())
-    curve = Curve([ms / 1000 for _, ms in ends], [float(place) for place, _ in ends])
-    return Chats(most=told["most"], open=told["open"], ends=curve if ends else Curve((0.0,), (0.0,)))
+def _chats(facts: Mapping[str, Any]) -> Chats:
+    ends = list(facts["ends"] or ())
+    curve = Curve([ms / 1000 for _, ms in ends], [float(position) for position, _ in ends])
+    return Chats(most=facts["most"], open=facts["open"], ends=curve if ends else Curve((0.0,), (0.0,)))
 
 
 def held_by(owner: str, scope: str, reason: str) -> str:
-    """Who holds what, in words."""
+    """Says in words who holds what."""
     kind, _, name = scope.partition(":")
     if owner == "no_key":
         return f"no worker has the encryption key {name}"

@@ -1,4 +1,4 @@
-"""What operators and settings order: configure, hold, release, chats that have ended."""
+"""Writes the settings and the orders of operators: configure, hold, release, cancel, close a chat."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ def configure(
     senders: Mapping[str, Mapping[str, Any]],
     weights: Mapping[str, float],
 ) -> ScriptCall[str]:
-    """Writes the budget's settings; answers the version that stood before, empty for none.
+    """Writes the budget's settings; returns their version before, empty for none.
 
-    `senders`: limits of each sender, as `configure.lua` lists them. `weights`: turns of a tenant.
+    `senders`: the limits of each sender, as `configure.lua` lists them. `weights`: the turns of each tenant.
     """
     limits: list[str | float] = [rate, burst, max_pumps, keep_ms, keep_requests_ms]
     args = [version, *limits, json.dumps(senders), json.dumps(weights)]
@@ -34,23 +34,23 @@ def configure(
 
 
 def note_budgets(keys: Keys, names: Sequence[str]) -> ScriptCall[list[str]]:
-    """Notes that budgets are in use, and answers all that ever were. `keys`: those of `ACCESS`."""
+    """Notes that budgets are in use, and returns all that have ever been. `keys`: those of `ACCESS`."""
     return ScriptCall("note_budgets", keys, list(names), list)
 
 
 def hold(keys: Keys, *, scope: str, reason: str) -> ScriptCall[Literal["ok", "gone", "final"]]:
-    """Stops a scope by a person's order; `gone`: there is no such batch, `final`: it is, so nothing was held."""
+    """Holds a scope for a person; `gone`: there is no such batch; `final`: the batch is final, so nothing was held."""
     return ScriptCall("hold", keys, [scope, reason], lambda reply: reply)
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What became of `release`."""
+    """The result of `release`."""
 
     ended: bool
-    """A person held the scope."""
+    """Whether a person held the scope."""
     probing: bool
-    """The system holds it, and one job is tried now."""
+    """Whether the system holds it; one job is then tried now."""
 
 
 def release(keys: Keys, *, scope: str) -> ScriptCall[Released]:
@@ -59,7 +59,7 @@ def release(keys: Keys, *, scope: str) -> ScriptCall[Released]:
 
 
 def read_holds(keys: Keys) -> ScriptCall[list[Hold]]:
-    """All holds of the budget, the oldest first."""
+    """Reads all holds of the budget, the oldest first."""
 
     def read(reply: list[Any]) -> list[Hold]:
         holds = [_hold(keys.budget, name, _readable(kept, int(reply[0]))) for name, kept in rows(reply, 1, 2)]
@@ -69,13 +69,13 @@ def read_holds(keys: Keys) -> ScriptCall[list[Hold]]:
 
 
 def _readable(kept: str, now_ms: int) -> Mapping[str, Any]:
-    """What is kept of a hold; of one that another program wrote, that it stops its scope all the same."""
+    """Reads a stored hold. One that another program wrote still holds its scope."""
     try:
         hold = json.loads(kept)
         from_ms(hold["since_ms"]), from_ms(hold.get("until_ms", 0))
         return {**hold, "reason": str(hold["reason"]), "code": str(hold.get("code", ""))}
     except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError):
-        reason = "what Redis keeps of this hold can't be read; release it, and hold anew what is to stay so"
+        reason = "this hold is unreadable in Redis; release it, and hold the scope again if it must stay held"
         return {"reason": reason, "since_ms": now_ms}
 
 
@@ -95,18 +95,18 @@ def _hold(budget: str, name: str, kept: Mapping[str, Any]) -> Hold:
 
 
 def close_chat(keys: Keys, *, contact: str, instances: Sequence[str]) -> ScriptCall[bool]:
-    """Says that a chat has ended; whether it was counted."""
+    """Reports that a chat has ended; returns whether it was counted."""
     return ScriptCall("close_chat", keys, [contact, " ".join(instances)], lambda reply: reply == 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """What became of `cancel_many`."""
+    """The result of `cancel_many`."""
 
     jobs: int
-    """How many it ended."""
+    """How many jobs it ended."""
     left: bool
-    """There are more: call again."""
+    """Whether there are more: then call it again."""
 
 
 def cancel_many(keys: Keys, *, scope: str, first: bool) -> ScriptCall[Cancelled | None]:
@@ -116,3 +116,22 @@ def cancel_many(keys: Keys, *, scope: str, first: bool) -> ScriptCall[Cancelled 
         return Cancelled(int(reply[1]), reply[2] == 1) if reply[0] == "ok" else None
 
     return ScriptCall("cancel_many", keys, [scope, int(first)], read)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a budget still has of a sender or instance."""
+
+    open: bool
+    """Whether jobs of it wait or are being called, or may do so, since not all jobs were read."""
+    listed: int
+    """Numbers on its suppression lists."""
+
+
+def read_scopes(keys: Keys, scopes: Sequence[str]) -> ScriptCall[list[Left]]:
+    """Reads what the budget has of each scope, `sender:NAME` or `instance:ID`, in their order."""
+
+    def read(reply: list[Any]) -> list[Left]:
+        return [Left(jobs == 1, int(listed)) for jobs, listed in rows(reply, 0, 2)]
+
+    return ScriptCall("read_scopes", keys, list(scopes), read)

@@ -1,7 +1,6 @@
-"""What producers and callers ask of single jobs."""
+"""Submits, cancels and reads single jobs, for producers and callers."""
 
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any, Literal
@@ -9,14 +8,14 @@ from typing import Any, Literal
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.records import readable_job
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A job on its way into the store."""
+    """A job to submit."""
 
     local_id: str
     send_at_ms: int
@@ -27,22 +26,22 @@ class NewJob:
     fingerprint: str
     request: str = field(repr=False)
     callback: str = field(default="", repr=False)
-    """URL of its own for webhooks; it may hold a secret."""
+    """The job's own URL for webhooks; it may contain a secret."""
 
 
 _in_order = attrgetter(*(one.name for one in fields(NewJob)))
-"""The values of a new job in the order that `submit.lua` takes them in, which is that of its fields."""
+"""Returns the values of a new job in the order of its fields, in which `submit.lua` reads them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A job was not taken, since its idempotency key belongs to another."""
+    """A job that was not accepted, since its idempotency key belongs to another job."""
 
     index: int
     same: bool
-    """The other job asked for the same."""
+    """Whether the other job has the same request."""
     local_id: str
-    """Empty: what is kept of the key can't be read, so nobody knows."""
+    """Id of the other job; empty: what is stored about the key is unreadable, so nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +51,12 @@ class Submitted:
     now_ms: int
     others: tuple[Other, ...]
     first: bool = False
-    """No job of the budget came before."""
+    """Whether these are the first jobs of the budget."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotOpen:
-    """Nothing was taken: the batch is closed, or there is none."""
+    """Nothing was accepted: the batch is closed, or there is none."""
 
     closed: bool
 
@@ -65,7 +64,7 @@ class NotOpen:
 def submit(
     keys: Keys, *, lane: Lane, max_age_ms: int, rejected: int, jobs: Sequence[NewJob]
 ) -> ScriptCall[Submitted | NotOpen]:
-    """Submits jobs of one lane, at most `MOST_JOBS`; repeating it changes nothing."""
+    """Submits jobs of one lane, at most `MOST_JOBS`; a repeat changes nothing."""
     args: list[str | int] = [str(lane), max_age_ms, rejected]
     for job in jobs:
         args += _in_order(job)
@@ -80,7 +79,7 @@ def submit(
 
 
 def used_keys(keys: Keys, tenant: str | None, idems: Collection[str]) -> ScriptCall[set[str]]:
-    """Those idempotency keys, at most `MOST_JOBS`, given by their hashes, that belong to a job of the tenant."""
+    """Finds the idempotency keys that belong to a job of the tenant. `idems`: at most `MOST_JOBS`, as hashes."""
 
     def read(reply: list[int]) -> set[str]:
         return {idem for idem, used in zip(idems, reply, strict=True) if used}
@@ -89,33 +88,29 @@ def used_keys(keys: Keys, tenant: str | None, idems: Collection[str]) -> ScriptC
 
 
 StoredState = Literal["queued", "sending", "sent", "failed", "expired", "cancelled", "uncertain"]
-"""The state of a job as Redis has it, where a `scheduled` one is `queued`."""
+"""The state of a job as it is stored, where a `scheduled` one is `queued`."""
 
 
 def cancel(keys: Keys, local_id: str) -> ScriptCall[StoredState | Literal["gone", "newer"]]:
-    """Stops one job, and gives its state now; `gone`: it has no record, `newer`: a newer version wrote that."""
+    """Cancels a job and returns its state now; `gone`: it has no record; `newer`: a newer version wrote the record."""
     return ScriptCall("cancel", keys, [local_id], lambda reply: reply)
 
 
 def read_clock(keys: Keys) -> ScriptCall[int]:
-    """The server's clock, in milliseconds."""
+    """Reads the server's clock, in milliseconds."""
     return ScriptCall("read_jobs", keys, [], lambda reply: int(reply[0]))
 
 
 def read_jobs(keys: Keys, local_ids: Sequence[str]) -> ScriptCall[dict[str, Job]]:
-    """The jobs, at most `MOST_JOBS`, that have a record that can be read, by local id.
+    """Reads at most `MOST_JOBS` jobs; returns those with a readable record, by local id.
 
     Raises when it runs:
         WrittenByNewerVersion: a newer version wrote one of them.
     """
 
     def read(reply: list[Any]) -> dict[str, Job]:
-        jobs: dict[str, Job] = {}
-        for local_id, head in zip(local_ids, reply[1:], strict=True):
-            # One record that another program wrote must not hide the others.
-            with suppress(UnreadableRecord):
-                if head:
-                    jobs[local_id] = job_from_head(keys.budget, local_id, head, int(reply[0]))
-        return jobs
+        heads = zip(local_ids, reply[1:], strict=True)
+        found = {local_id: readable_job(keys.budget, local_id, head, int(reply[0])) for local_id, head in heads}
+        return {local_id: job for local_id, job in found.items() if job}
 
     return ScriptCall("read_jobs", keys, list(local_ids), read)

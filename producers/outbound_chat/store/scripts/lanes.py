@@ -1,4 +1,4 @@
-"""What operators see of the lanes of a budget."""
+"""Reads the lanes of a budget, for operators."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _OWNERS = {
 
 
 def read_lanes(keys: Keys, count: int) -> ScriptCall[Lanes]:
-    """The lanes of the budget with the most waiting jobs, at most `count`."""
+    """Reads the lanes of the budget with the most waiting jobs, at most `count`."""
 
     def read(reply: list[Any]) -> Lanes:
         now_ms, total, looked, budget_hold = reply[:4]
@@ -72,4 +72,4 @@ def _words(hold: str) -> str:
     try:
         return str(json.loads(hold)["reason"])
     except (ValueError, LookupError, TypeError, RecursionError):
-        return "what Redis keeps of this hold can't be read"
+        return "this hold is unreadable in Redis"

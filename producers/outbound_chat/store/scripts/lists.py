@@ -1,4 +1,4 @@
-"""What operators list: the batches of a budget."""
+"""Lists the batches of a budget, for operators."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -18,12 +18,12 @@ Part = Literal["open", "ended"]
 
 @dataclass(frozen=True, slots=True)
 class ListedBatch:
-    """A batch as a list has it."""
+    """A batch in a list."""
 
     local_id: str
     record: BatchRecord
     held_by: str
-    """In words; empty: nobody does, or nothing of it waits."""
+    """Who holds it, in words; empty: nobody, or none of its jobs waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,15 @@ class ListedBatches:
     workers: int
     batches: tuple[ListedBatch, ...]
     after: tuple[str, str] | None
-    """Where to go on; None: there are no more in this part."""
+    """Where the next page begins; None: there are no more in this part."""
 
 
 def read_batches(
     keys: Keys, *, part: Part, after: tuple[str, str] | None, senders: Collection[str], tenant: str, count: int
 ) -> ScriptCall[ListedBatches]:
-    """At most `MOST_BATCHES` batches of a part: those that are not final, the newest first, or those that ended, the
-    last first. `after`: as the page before said. `senders`, `tenant`: empty for all.
+    """Reads at most `MOST_BATCHES` batches of a part: open ones, the newest first, or ended ones, the last first.
+
+    `after`: as the previous page returned it. `senders`, `tenant`: empty for all.
     """
 
     def read(reply: list[Any]) -> ListedBatches:
@@ -57,6 +58,6 @@ def read_batches(
 
 def _batches(now_ms: int, listed: Iterator[Any]) -> Iterator[ListedBatch]:
     for local_id, scheduled, stop, *pairs in listed:
-        # One that another program wrote to can't be counted; asked for by its id, it is an error.
+        # A record that another program wrote to is left out here; a look-up by its id is an error.
         if record := record_of(dict(rows(pairs, 0, 2)), now_ms, int(scheduled)):
             yield ListedBatch(str(local_id), record, held_by(*json.loads(stop)) if stop else "")

@@ -1,4 +1,4 @@
-"""What pumps and wakers ask: claim, finish, renew, leave, maintain."""
+"""The calls of pumps and wakers: claim, finish, renew, leave, maintain."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ from outbound_chat.store.scripts.jobs import StoredState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedJob:
-    """A job that this worker may call now."""
+    """A job that this worker may send now."""
 
     local_id: str
     attempts: int
-    """Counts the one to be made."""
+    """The number of attempts, including the one to be made."""
     snoozes: int
-    """How many of the last calls, up to 5, the provider has paced."""
+    """How many of the last calls, up to 5, the provider throttled."""
     maybe_sent: bool
-    """An earlier call may have reached Connect."""
+    """Whether an earlier call may have reached Connect."""
     priority: Priority
     sender: str
     batch: str
@@ -32,22 +32,22 @@ class ClaimedJob:
     """The ClientToken to use; empty: it is made from the id."""
     claimed_ms: int
     look: bool
-    """Whether its number is on a suppression list is to be looked up before the call: the claim could not see it."""
+    """Whether the suppression lists must be checked before the call: the claim could not read the number."""
     request: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Jobs to call, at least one."""
+    """At least one job to send."""
 
     jobs: tuple[ClaimedJob, ...]
     now_ms: int
     pace_ms: int
-    """Time to the next token; 0: none lacked."""
+    """Time to the next token; 0: there were enough."""
     wakeup: str
-    """Nonce with which the caller publishes a request for one more pump; empty: none."""
+    """Nonce with which the caller must request one more pump; empty: none is needed."""
     newer: int = 0
-    """Due jobs that a newer version wrote, and that were left to its workers."""
+    """Due jobs that a newer version wrote, which are left to its workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +55,19 @@ class Empty:
     """No job is due."""
 
     waiting: bool
-    """The pump is registered and waits to be poked; otherwise it leaves."""
+    """True: the pump is registered and waits to be poked; False: it leaves."""
     until_ms: int
-    """Time to the next due job, or until a rule may let one go; -1: neither is known."""
+    """Time to the next due job, or until a rule may open; -1: neither is known."""
     rule: str = ""
-    """What keeps due jobs back, and its scope: `hold sender:sms`, `number number:…`, `chats instance:…`,
+    """The rule that blocks due jobs, and its scope: `hold sender:sms`, `number number:…`, `chats instance:…`,
     `concurrency batch:…`; empty: nothing does."""
     newer: int = 0
-    """As of `Claimed`."""
+    """The same as in `Claimed`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paced:
-    """Jobs are due, but the budget gives no call yet."""
+    """Jobs are due, but the budget's rate allows no call yet."""
 
     pace_ms: int
     pumps: int
@@ -75,41 +75,41 @@ class Paced:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A person stopped the whole budget."""
+    """A person holds the whole budget."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Dismissed:
-    """Another pump came on the same request; this one ends at once, without `leave`."""
+    """Another pump answered the same request; this one ends at once, without `leave`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unconfigured:
-    """Nobody wrote the budget's settings: without them nothing is sent."""
+    """The budget has no settings: without them nothing is sent."""
 
 
 class Outcome(StrEnum):
-    """What an attempt led to."""
+    """The outcome of an attempt."""
 
     SENT = "sent"
     RETRY = "retry"
-    """Call again later, with the same token; counts as an attempt."""
+    """The job is called again later, with the same token; this counts as an attempt."""
     SNOOZE = "snooze"
-    """The provider paces us: call again later; counts as no attempt."""
+    """The provider throttles us, so the job is called again later; this does not count as an attempt."""
     HOLD = "hold"
-    """No job of the sender or instance can be sent now: all are held, keep their attempts, and one probes from time to
-    time."""
+    """No job of the sender or instance can be sent now: all are held, keep their attempts, and one is tried from time
+    to time."""
     FAILED = "failed"
     """No call for this job can succeed."""
     NOT_CALLED = "not_called"
-    """No call was made: the job goes back, with its attempt."""
+    """No call was made: the job waits again, and keeps its attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What an attempt led to."""
+    """The result of an attempt."""
 
     local_id: str
     claim: str
@@ -122,20 +122,20 @@ class Result:
     message: str = ""
     request_id: str = ""
     pause_ms: int = 0
-    """How long the provider asks everybody to wait."""
+    """How long the provider asks all callers to wait."""
     scope: str = ""
-    """What a `hold` stops, such as `sender:sms`, at first for `delay_ms`."""
+    """What a `hold` blocks, such as `sender:sms`, at first for `delay_ms`."""
     chat_ms: int = 0
     """How long the chat of a new contact is assumed to stay open."""
     not_before_ms: int = 0
-    """Time, by the server's clock, before which there is no other attempt, whatever `delay_ms` says; 0: none."""
+    """Earliest time of the next attempt, by the server's clock, whatever `delay_ms` says; 0: there is none."""
     called: bool = True
-    """False: it came to this before a call was made, whose token and message parts go back."""
+    """False: no call was made, so its token and message parts are given back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """How many leases were renewed, and the nonce with which to bring one more pump; empty: none."""
+    """How many leases were renewed, and the nonce with which to start one more pump; empty: none is needed."""
 
     leases: int
     wakeup: str
@@ -143,27 +143,27 @@ class Renewed:
 
 @dataclass(frozen=True, slots=True)
 class Maintained:
-    """What the waker found."""
+    """The result of `maintain`."""
 
     wakeup: str
-    """Nonce with which the caller publishes a request for a pump; empty: none."""
+    """Nonce with which the caller must request a pump; empty: none is needed."""
     next_ms: int
     """Time to the next due job, lease or expiry; -1: none."""
     lost: int
     expired: int
     configured: bool
-    """The budget's settings are there; without them nothing is sent."""
+    """Whether the budget has settings; without them nothing is sent."""
     now_ms: int
     courier: bool
-    """The caller is to bring a courier."""
+    """Whether the caller must start a courier."""
 
 
 def claim(
     keys: Keys, *, pump: str, claim_id: str, wanted: int, lease_ms: int, linger_ms: int, nonce: str
 ) -> ScriptCall[Claimed | Empty | Paced | Held | Dismissed | Unconfigured]:
-    """Asks for jobs to call; repeated with the same `claim_id` it gives the same jobs.
+    """Claims jobs to call; a repeat with the same `claim_id` returns the same jobs.
 
-    `nonce`: of the request for the pump, until a claim of it was answered; then empty.
+    `nonce`: that of the request for the pump; empty once one of the pump's claims was answered.
     """
 
     def read(reply: list[Any]) -> Claimed | Empty | Paced | Held | Dismissed | Unconfigured:
@@ -209,9 +209,9 @@ def _claimed_job(local_id: str, raw_head: str, request: str, look: int) -> Claim
 
 
 def finish(keys: Keys, results: Sequence[Result]) -> ScriptCall[list[StoredState | Literal["stale", "gone", "newer"]]]:
-    """Records results, at most `MOST_JOBS`, and gives the state each job is in now.
+    """Records at most `MOST_JOBS` results, and returns the state of each job now.
 
-    `stale`: another claim has the job; `gone`, `newer`: as of `cancel`. Nothing was recorded then.
+    `stale`: another claim has the job; `gone`, `newer`: as for `cancel`. In these cases nothing was recorded.
     """
     args: list[str | int] = []
     for result in results:
@@ -238,18 +238,18 @@ def finish(keys: Keys, results: Sequence[Result]) -> ScriptCall[list[StoredState
 def renew(
     keys: Keys, *, pump: str, load: Literal["idle", "full", "left"], lease_ms: int, leased: Sequence[tuple[str, str]]
 ) -> ScriptCall[Renewed]:
-    """Lengthens the leases of `(local id, claim id)` pairs.
+    """Extends the leases of `(local id, claim id)` pairs.
 
-    `load`: the pump has room for more jobs (`idle`), has none (`full`), or has signed off (`left`).
+    `load`: whether the pump has room for more jobs (`idle`), has none (`full`), or has left (`left`).
     """
     args: list[str | int] = [pump, load, lease_ms, *(part for pair in leased for part in pair)]
     return ScriptCall("renew", keys, args, lambda reply: Renewed(int(reply[0]), reply[1]))
 
 
 def leave(keys: Keys, *, pump: str, warm: bool, unanswered: str) -> ScriptCall[str]:
-    """Signs a pump off; answers the nonce with which the caller is to bring a successor, empty for none.
+    """Removes a pump; returns the nonce with which the caller must start a successor, empty for none.
 
-    `unanswered`: id of its last claim, if it got no answer to it: what that took goes back. Empty: it got one.
+    `unanswered`: id of its last claim if that got no answer, so that its jobs are given back; empty: it got one.
     """
     return ScriptCall("leave", keys, [pump, int(warm), unanswered], str)
 
@@ -259,8 +259,8 @@ def maintain(
 ) -> ScriptCall[Maintained]:
     """Ends lost leases and expired jobs, and finds due work without a pump.
 
-    `skew_ms`: by how much the clock of the worker's machine is ahead, where that keeps it from work; 0: it is right.
-    `posts`: it posts webhooks. `key_ids`: names of the encryption keys that it has.
+    `skew_ms`: by how much the clock of the worker's machine is ahead, if that keeps it from work; 0: it is right.
+    `posts`: whether it posts webhooks. `key_ids`: names of the encryption keys that it has.
     """
 
     def read(reply: list[Any]) -> Maintained:

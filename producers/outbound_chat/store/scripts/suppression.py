@@ -1,7 +1,7 @@
-"""What producers, operators and workers ask of the numbers that a sender must not contact.
+"""Writes and reads the suppression lists: the numbers that a sender must not contact.
 
 A sender has two lists: one of plain numbers, and one of blind indexes, for numbers that are encrypted. A call is about
-one of them, and reports whether the other has anything.
+one of them, and reports whether the other has entries.
 """
 
 from collections.abc import Sequence
@@ -18,54 +18,54 @@ FIRST_PAGE = "0"
 
 @dataclass(frozen=True, slots=True)
 class OtherKey:
-    """Nothing was done: the list's blind indexes were made with another key."""
+    """Nothing was done: the blind indexes of the list were made with another key."""
 
 
 class ListEntry(NamedTuple):
-    """What a list has of a number. Personal."""
+    """An entry of a list: personal data."""
 
     name: str
-    """Number or blind index."""
+    """The number or blind index."""
     since_ms: int
     note: str
-    """What was stored with it."""
+    """What was stored with the number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What is on a list."""
+    """Entries of a list."""
 
     cursor: str
-    """Of the next page; `FIRST_PAGE` again when none is left."""
+    """The cursor of the next page; `FIRST_PAGE` again if there is none."""
     other: bool
-    """The sender's other list has something, too."""
+    """Whether the sender's other list has entries, too."""
     entries: Sequence[ListEntry] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """What was taken off a list."""
+    """The result of `unsuppress`."""
 
     other: bool
-    """The sender's other list has something, too."""
+    """Whether the sender's other list has entries, too."""
     removed: Sequence[bool]
-    """Which of those given were on it."""
+    """Whether each of the given numbers was on the list."""
 
 
 def suppress(
     keys: Keys, *, sender: str, key_id: str = "", entries: Sequence[tuple[str, int, str]]
 ) -> ScriptCall[int | OtherKey]:
-    """Puts numbers, at most `MOST_JOBS`, on a list, each with a time in ms and a note; how many were not there.
+    """Adds at most `MOST_JOBS` numbers to a list, each with a time in ms and a note; returns how many were new.
 
-    Time 0: from now on, unless they are there already, so twice changes nothing; else the entry is written anew.
-    `key_id`: that of the blind indexes, on the list of blind indexes; empty: they are numbers.
+    Time 0 means now, and keeps an entry that is there, so a repeat changes nothing; any other time replaces the entry.
+    `key_id`: the key of the blind indexes, for the list of blind indexes; empty: these are plain numbers.
     """
     args: list[str | int] = [sender, key_id, *(part for entry in entries for part in entry)]
     return ScriptCall("suppress", keys, args, lambda reply: OtherKey() if reply == "other_key" else int(reply))
 
 
 def unsuppress(keys: Keys, *, sender: str, key_id: str = "", names: Sequence[str]) -> ScriptCall[Unlisted | OtherKey]:
-    """Takes numbers or blind indexes, at most `MOST_JOBS`, off a list. Twice changes nothing."""
+    """Removes at most `MOST_JOBS` numbers or blind indexes from a list. A repeat changes nothing."""
 
     def read(reply: Any) -> Unlisted | OtherKey:
         return OtherKey() if reply == "other_key" else Unlisted(reply[0] == 1, [removed == 1 for removed in reply[1:]])
@@ -76,7 +76,7 @@ def unsuppress(keys: Keys, *, sender: str, key_id: str = "", names: Sequence[str
 def read_suppressed(
     keys: Keys, *, sender: str, key_id: str = "", cursor: str = "", names: Sequence[str] = ()
 ) -> ScriptCall[Listed | OtherKey]:
-    """Reads which of the numbers or blind indexes, at most `MOST_JOBS`, are on a list; or, with a cursor, a page of it."""
+    """Reads which of at most `MOST_JOBS` numbers or blind indexes are on a list; or, with a cursor, a page of it."""
 
     def read(reply: Any) -> Listed | OtherKey:
         if reply == "other_key":
@@ -88,5 +88,5 @@ def read_suppressed(
 
 def _entry(name: str, kept: str) -> ListEntry:
     at_ms, _, note = kept.partition(" ")
-    # Of what another program wrote, the number counts all the same: who may not be called is on it.
+    # A number whose entry another program wrote still counts: it must not be contacted.
     return ListEntry(name, int(at_ms or 0) if is_count(at_ms) else 0, note)

@@ -1,4 +1,4 @@
-"""What wakers and auditors ask: is every job where somebody will come to it, and do the counts agree."""
+"""Checks, for wakers and audits, that every job is where a claim reaches it, and that the counts add up."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from outbound_chat.store.scripts._script_call import ScriptCall
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that the reconciler found."""
+    """Something that the reconciler or an audit found."""
 
     word: Literal["repaired", "fault", "cleared"]
-    """What became of it: it was repaired, it can only be reported, or it is gone."""
+    """What happened to it: it was repaired, it can only be reported, or it is gone."""
     kind: FindingKind
     of: str
     """The job's local id, the lane or the tenant; empty: the whole budget."""
@@ -25,20 +25,20 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What one look of the reconciler led to."""
+    """The result of one run of the reconciler."""
 
     next_ms: int
-    """Time to the next look."""
+    """Time to the next run."""
     repairs: int
-    """How many things were repaired."""
+    """How many repairs were made."""
     found: tuple[Finding, ...]
-    """The first of them, and of the faults."""
+    """The first repairs, and the faults."""
 
 
 def reconcile(keys: Keys, *, lease_ms: int) -> ScriptCall[Reconciled]:
-    """Looks through some lanes and jobs, repairs what would be stuck, and reports counts that do not add up.
+    """Checks some lanes and jobs, repairs what would be stuck, and reports counts that do not add up.
 
-    `lease_ms`: of a running call whose lease is missing.
+    `lease_ms`: the lease that a running call without one is given.
     """
 
     def read(reply: list[Any]) -> Reconciled:

@@ -1,4 +1,4 @@
-"""What couriers and operators ask of webhooks: claim, settle, list, replay."""
+"""Claims, finishes, lists and replays webhooks, for couriers and operators."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from outbound_chat.model.jobs import Job
 from outbound_chat.model.operations import DeadWebhook, WebhookHost
 from outbound_chat.model.times import LAST_MS, from_ms
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.records import readable_job
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
@@ -25,37 +25,37 @@ class ClaimedWebhook:
     """`<job>.<state>`, or `<batch>.finished`."""
     host: str
     url: str = field(repr=False)
-    """Empty: that of its sender."""
+    """Empty: the URL of its sender."""
     attempts: int
     first_ms: int
-    """When the first of them ended, by the server's clock; 0: there was none."""
+    """When the first attempt ended, by the server's clock; 0: there was none."""
     job: Job | None
-    """None: it tells of a batch, or the record has gone."""
+    """None: the webhook is about a batch, or the record is gone."""
 
     @property
     def local_id(self) -> str:
-        """Of the job or batch that it tells of."""
+        """The local id of the job or batch that it is about."""
         return self.name.rpartition(".")[0]
 
     @property
     def end(self) -> str:
-        """What it tells: the state of a job, or `finished`."""
+        """What it reports: the state of a job, or `finished`."""
         return self.name.rpartition(".")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedWebhooks:
-    """What a courier was given."""
+    """The webhooks that a courier may post."""
 
     now_ms: int
     next_ms: int
-    """Time to the next that will be due; -1: none is known."""
+    """Time until the next webhook is due; -1: none is known."""
     webhooks: tuple[ClaimedWebhook, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookResult:
-    """What came of a post."""
+    """The result of a post."""
 
     name: str
     host: str
@@ -64,7 +64,7 @@ class WebhookResult:
     code: str = ""
     host_is: Literal["up", "down", ""] = ""
     pause_ms: int = 0
-    """How long the host asks to be left alone."""
+    """How long the host asks not to be tried."""
 
 
 def claim_webhooks(
@@ -78,7 +78,7 @@ def claim_webhooks(
     leaving: bool = False,
     posting: Sequence[tuple[str, str]] = (),
 ) -> ScriptCall[ClaimedWebhooks | None]:
-    """Asks for webhooks to post; None: another courier is at work. `posting`: host and name of those it has."""
+    """Claims webhooks to post; None: another courier works. `posting`: host and name of those it is posting."""
     numbers = [wanted, lease_ms, per_host, give_up_ms, int(leaving)]
     args: list[str | int] = [courier, *numbers, *(part for pair in posting for part in pair)]
 
@@ -93,19 +93,13 @@ def claim_webhooks(
 
 def _claimed(keys: Keys, now_ms: int, row: tuple[str, ...]) -> ClaimedWebhook:
     name, host, url, raw, head = row
-    tries = _tries(raw)
-    job = None
-    try:
-        job = job_from_head(keys.budget, name.rpartition(".")[0], head, now_ms) if head else None
-    except UnreadableRecord:
-        # As one that has gone: there is nothing to tell.
-        job = None
-    attempts, first_ms = (int(tries[0]), int(tries[1])) if tries else (0, 0)
+    attempts, first_ms, *_ = _tries(raw) or (0, 0)
+    job = readable_job(keys.budget, name.rpartition(".")[0], head, now_ms)
     return ClaimedWebhook(name=name, host=host, url=url, attempts=attempts, first_ms=first_ms, job=job)
 
 
 def _tries(raw: str) -> tuple[int, int, int, str, str] | None:
-    """Attempts, first and last time in ms, code and host; None: another program wrote them, or there are none."""
+    """Reads attempts, first and last time in ms, code and host; None: there are none, or another program wrote them."""
     try:
         attempts, first_ms, last_ms, code, host = json.loads(raw)
         times = [int(first_ms), int(last_ms)]
@@ -119,7 +113,7 @@ def _tries(raw: str) -> tuple[int, int, int, str, str] | None:
 def finish_webhooks(
     keys: Keys, results: Sequence[WebhookResult], *, per_host: int
 ) -> ScriptCall[list[Literal["waiting", "delivered", "dead", "stale"]]]:
-    """Records results, at most `MOST_JOBS`, and gives what each is now; `stale`: another courier recorded it."""
+    """Records at most `MOST_JOBS` results, and returns the state of each; `stale`: another courier recorded it."""
     args: list[str | int] = [per_host]
     for one in results:
         args += (one.name, one.host, one.outcome, one.delay_ms, one.code, one.host_is, one.pause_ms)
@@ -127,7 +121,7 @@ def finish_webhooks(
 
 
 def read_dead_webhooks(keys: Keys, *, skip: int, count: int) -> ScriptCall[list[DeadWebhook]]:
-    """Webhooks that were given up, the newest first."""
+    """Reads the webhooks that were given up, the newest first."""
 
     def read(reply: list[Any]) -> list[DeadWebhook]:
         return [_dead(keys.budget, *row) for row in rows(reply, 0, 3)]
@@ -148,7 +142,7 @@ def _dead(budget: str, name: str, dead_ms: str, raw: str) -> DeadWebhook:
 
 
 def read_webhook_hosts(keys: Keys) -> ScriptCall[list[WebhookHost]]:
-    """How the hosts do that webhooks wait for."""
+    """Reads the state of the hosts that webhooks wait for."""
 
     def read(reply: list[Any]) -> list[WebhookHost]:
         return [
@@ -164,5 +158,5 @@ def _instant(ms: int) -> datetime | None:
 
 
 def replay_webhooks(keys: Keys, names: Sequence[str]) -> ScriptCall[list[bool]]:
-    """Has dead webhooks, at most `MOST_JOBS`, posted once more; whether each was dead."""
+    """Lets at most `MOST_JOBS` dead webhooks be posted again; returns whether each was dead."""
     return ScriptCall("replay_webhooks", keys, list(names), lambda reply: [word == "ok" for word in reply])

@@ -1,4 +1,4 @@
-"""What callers ask of a job that waits: the facts, of which `client/steps/why.py` makes a reason."""
+"""Reads why a job waits: the facts from which `client/steps/why.py` makes a reason."""
 
 import json
 from collections.abc import Mapping
@@ -8,46 +8,46 @@ from typing import Any, Literal
 from outbound_chat.model.errors import WrittenByNewerVersion
 from outbound_chat.model.jobs import Job
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.records import UnreadableRecord, job_from_head
+from outbound_chat.store.records import readable_job
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitFacts:
-    """Why a job waits. The first six are numbers of jobs; all but `position` and `waiting` are estimates."""
+    """Why a job waits. Those before `scope` are numbers of jobs; all but `position` and `waiting` are estimates."""
 
     position: int
-    """Of its lane, that go before it; `in_ring` and `behind_gate`: of other lanes of its priority."""
+    """Jobs of its lane that go before it; `in_ring`, `behind_gate`: those of other lanes of its priority."""
     in_ring: int
     behind_gate: int
     others: int
-    """Of other priorities, that are due."""
+    """Due jobs of other priorities."""
     share: int
-    """Percent of the calls that its priority has beside `others`."""
+    """Percentage of the calls that its priority gets while there are `others`."""
     waiting: int
-    """Of the whole budget."""
+    """Waiting jobs of the whole budget."""
     scope: str
-    """What the rule that stops its lane is about, and until when; empty: none does."""
+    """The scope of the rule that stops its lane, and until when; empty: no rule does."""
     rule: Literal["", "hold", "probe", "concurrency", "chats", "number"]
     until_ms: float | None
     owner: Literal["", "person", "cancel", "system"]
-    """Who holds the scope, and what is kept of that hold; `probing`: one job of it is tried now."""
+    """Who holds the scope, and the stored hold; `probing`: whether one of its jobs is being tried now."""
     hold: Mapping[str, Any]
     probing: bool
     budget_hold: Mapping[str, Any]
-    """What is kept of a person's hold of the whole budget; empty: there is none."""
+    """A person's stored hold of the whole budget; empty: there is none."""
     limits: Mapping[str, Any]
-    """Of its sender; `number_parts`: message parts that its number may send now."""
+    """The limits of its sender; `number_parts`: message parts that its number may send now."""
     number_parts: float | None
     rate: float | None
-    """Calls a second; with the next two None while nobody wrote the budget's settings."""
+    """Calls a second; this and the next two are None while the budget has no settings."""
     ceiling: float | None
     tokens: float | None
     workers: int
     pumps: int
     asked: int
-    """Requests for a pump that nobody answered."""
+    """Requests for a pump without an answer."""
     lacking: str
     """Name of the encryption key that it needs and no worker has; empty: none."""
 
@@ -57,7 +57,7 @@ def _fact(kind: Any, text: str) -> object:
         return kind(float(text))
     if kind == float | None:
         return float(text) if text else None
-    # What Lua knows as an empty table may come as a list.
+    # Lua may write an empty table as a list.
     return json.loads(text or "{}") or {} if kind == Mapping[str, Any] else text
 
 
@@ -69,7 +69,7 @@ def _facts(reply: list[Any]) -> WaitFacts | None:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A job as it stands, by the clock of Redis; `waiting` is None when it does not wait."""
+    """A job at this time of Redis; `waiting` is None if the job does not wait."""
 
     now_ms: float
     job: Job
@@ -77,7 +77,7 @@ class Found:
 
 
 def why(keys: Keys, local_id: str) -> ScriptCall[Found | None]:
-    """What a job waits for; None: it has no record that can be read."""
+    """Reads what a job waits for; None: it has no readable record."""
 
     def read(reply: list[Any]) -> Found | None:
         if len(reply) == 1:
@@ -85,10 +85,7 @@ def why(keys: Keys, local_id: str) -> ScriptCall[Found | None]:
         if reply[1] == "newer":
             raise WrittenByNewerVersion(f"{keys.budget}.{local_id}")
         now_ms = int(reply[0])
-        try:
-            job = job_from_head(keys.budget, local_id, reply[1], now_ms)
-        except UnreadableRecord:
-            return None
-        return Found(now_ms, job, _facts(reply))
+        job = readable_job(keys.budget, local_id, reply[1], now_ms)
+        return Found(now_ms, job, _facts(reply)) if job else None
 
     return ScriptCall("why", keys, [local_id], read)

@@ -1,6 +1,6 @@
--- read_keys: all API keys of the HTTP service.
+-- read_keys: reads all API keys of the HTTP service.
 -- KEYS[1] base: first part of all keys of the budget
--- reply   {now_ms, then id, what is kept, used_ms of each; used_ms: '' where it was never used}
+-- reply   {now_ms, then id, what is stored, used_ms of each; used_ms: '' if it was never used}
 -- keeps   nothing is written
 local reply = { NOW }
 local kept = redis.call('HGETALL', key('api_keys'))

@@ -2,8 +2,8 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] id: of the key
 -- reply   'ok', or 'unknown'
--- keeps   the key stays in the list, so that a service whose keys are all revoked lets nobody in; twice changes
---         nothing, nor does a key that can't be read, which lets nobody in anyway
+-- keeps   the key stays in the list, so that a service whose keys are all revoked gives nobody access; a repeat changes
+--         nothing, and an unreadable key, which gives no access either, stays as it is
 local kept = redis.call('HGET', key('api_keys'), ARGV[1])
 if not kept then
   return 'unknown'

@@ -2,9 +2,10 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] id: of the key
 -- ARGV[2] most: requests that may pass at once; 0: they are not limited
--- ARGV[3] window_ms: time in which as many become possible again
--- reply   {wait_ms, left, full_ms}: 0, or time until one may pass; requests possible now; time until all are
--- keeps   in any time t at most most * (1 + t / window_ms) pass; a clock that steps back gives none
+-- ARGV[3] window_ms: time in which that many become possible again
+-- reply   {wait_ms, left, full_ms}: time until a request may pass, 0: it may now; requests possible now; time until all
+--         are possible
+-- keeps   in any time t at most most * (1 + t / window_ms) pass; a backward step of the clock adds none
 local most, window_ms = tonumber(ARGV[2]), tonumber(ARGV[3])
 redis.call('HSET', key('api_keys_used'), ARGV[1], digits(NOW))
 if most == 0 then

@@ -1,9 +1,9 @@
--- close_batch: says that no more jobs come, so that the batch can become final.
+-- close_batch: closes a batch, so that it can become final: no more jobs will come.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] batch: its id
--- ARGV[2] rejected: rows that its producer refused, in all
+-- ARGV[2] rejected: rows that its producer rejected, in all
 -- reply   'ok', or 'gone' (no such batch)
--- keeps   twice changes nothing
+-- keeps   a repeat changes nothing
 -- uses: batches
 local record = key('b:' .. ARGV[1])
 if redis.call('EXISTS', record) == 0 then

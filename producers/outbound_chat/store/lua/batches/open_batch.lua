@@ -1,24 +1,24 @@
--- open_batch: begins a batch, to which `submit` adds jobs until `close_batch`; or finds the one begun with its key.
+-- open_batch: begins a batch, to which `submit` adds jobs until `close_batch`; or finds the batch that has the key.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] batch: its id
 -- ARGV[2] lane: priority:sender:tenant:batch, the lane of all its jobs
--- ARGV[3] name: what its producer calls it
+-- ARGV[3] name: the name that its producer gave it
 -- ARGV[4] shared: the part of the request that all its jobs share
--- ARGV[5] weight: how many turns it gets where others get one ('': 1)
--- ARGV[6] concurrency: calls of it that may run at the same time ('': as many as may be)
+-- ARGV[5] weight: its turns for each turn of the others ('': 1)
+-- ARGV[6] concurrency: how many of its calls may run at the same time ('': no limit)
 -- ARGV[7] callback: URL for webhooks of it and of its jobs ('': none)
--- ARGV[8] batch_key: hash of what makes it the same batch when its producer starts again ('': nothing does)
--- ARGV[9] fingerprint: hashes of its options; the first is kept, each means the same
--- ARGV[10] source: hash of the file that its rows come from ('': none); the record keeps it while all rows are of that
---         file
--- ARGV[11] only: 'only': a batch is found and none begun; '': one is begun where there is none
--- then    hashes of idempotency keys, which the first rows have: none is begun where each of them belongs to a job
--- reply   {'new', other}: it was begun; other: the batch begun last with this source, while that is not closed, else ''
+-- ARGV[8] batch_key: hash of the key by which its producer finds it after a restart ('': none)
+-- ARGV[9] fingerprint: hashes of its options; the first is stored, all mean the same options
+-- ARGV[10] source: hash of the file that its rows come from ('': none); the record keeps it while all rows are from
+--         that file
+-- ARGV[11] only: 'only': a batch is found but never begun; '': one is begun if there is none
+-- then    hashes of the idempotency keys of the first rows: no batch is begun if each of them belongs to a job
+-- reply   {'new', other}: it was begun; other: the batch begun last with this source, if that is not closed, else ''
 --         {'same' or 'conflict', id, created_ms, closed_ms, rows}: the batch of this key; closed_ms: '' while it is
---         open, rows: the last row that was taken into it
+--         open, rows: the last row that was accepted
 --         {'none'}: there is none, and none was begun
---         {'unreadable'}: what is kept of the key can't be read, so nobody knows
--- keeps   a key has one batch; twice changes nothing
+--         {'unreadable'}: what is stored about the key is unreadable, so nobody knows
+-- keeps   a key has one batch; a repeat changes nothing
 -- uses: batches lanes
 local id, batch_key, source = ARGV[1], ARGV[8], ARGV[10]
 local FIRST_OPTION, FIRST_KEY = 5, 12
@@ -74,7 +74,7 @@ local function unfinished()
   return created_at and not closed_at and before or ''
 end
 
--- Whether the rows that its producer has so far add no job.
+-- Whether each of the first rows belongs to a job already.
 local function all_repeated()
   local tenant = lanes.tenant_of(ARGV[2])
   for i = FIRST_KEY, #ARGV do

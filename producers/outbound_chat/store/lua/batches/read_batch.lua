@@ -1,12 +1,11 @@
--- read_batch: the live counts of a batch, and what its end is predicted by.
+-- read_batch: reads the live counts of a batch, and what its end is predicted from.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] batch: its id
--- ARGV[2] with_pace: 1 where its end is to be predicted; who waits for the end of a batch looks often, and need not
--- reply   {now_ms, scheduled, pace, then field, value of its record, without the shared request}; {now_ms}: no such
---         batch;
---         {now_ms, 'unreadable'}: another program wrote its record
+-- ARGV[2] with_pace: 1 to predict its end; a caller that waits for the end reads often, and needs no prediction
+-- reply   {now_ms, scheduled, pace, then field, value of its record, without the shared request}
+--         {now_ms}: no such batch; {now_ms, 'unreadable'}: another program wrote its record
 --         scheduled: how many of the waiting jobs were never called and are not due yet
---         pace: JSON, as `lib/forecast.lua` makes it; '' when nothing waits, or it was not asked for
+--         pace: JSON, as `lib/forecast.lua` makes it; '' if no job waits, or it was not asked for
 -- keeps   nothing is written
 -- uses: batches forecast
 local found, why_not = batches.read(ARGV[1])

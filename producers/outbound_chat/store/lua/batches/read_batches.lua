@@ -1,16 +1,16 @@
--- read_batches: some batches of the budget: open ones, the newest first, or ended ones, the last first.
+-- read_batches: lists batches of the budget: open ones, the newest first, or ended ones, the last first.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] part: 'open' or 'ended'
--- ARGV[2] score: where to go on behind, as the last answer said; '': from the first on
--- ARGV[3] before: name to go on behind, of that score; '': there was none
+-- ARGV[2] score: where the page begins, as the last reply said; '': at the first
+-- ARGV[3] before: the last batch of the page before, which has that score; '': there was none
 -- ARGV[4] senders: only of these, with spaces around each; '': of all
 -- ARGV[5] tenant: only of this one; '': of all
 -- ARGV[6] count: how many at most (1 to 100)
 -- reply   {now_ms, workers, width, score, before, then for each: id, scheduled, stop, and field, value of its record}
---         workers: alive; width: how many values each has; score, before: of the last that was looked at, which is the
---         last given where there are `count`; score '' where there are no more; scheduled: as in read_batch; stop:
---         JSON of owner, scope and reason of the hold that stops it, '' where none does or nothing waits
--- keeps   nothing is written; looks at 200 names at most, so a page may have few, even none
+--         workers: how many are alive; width: how many values each batch has; score, before: where the next page
+--         begins, score '' if there are no more; scheduled: as in read_batch; stop: JSON of owner, scope and reason of
+--         the hold that stops it, '' if none does or no job waits
+-- keeps   nothing is written; it reads 200 batches at most, so a page may have few, or none
 -- uses: batches forecast lanes workers
 local MOST_LOOKED = 200
 local FACTS = 3 -- id, scheduled, stop
@@ -27,7 +27,7 @@ local function add(...)
   end
 end
 
--- A worker of an older version does not move a batch that ends: the batch is then in neither part.
+-- A worker of an older version does not move a batch that ends: such a batch is in neither part.
 local function is_wanted(found)
   local _, of_sender, of_tenant = lanes.parts(batches.lane_of(found))
   if batches.is_final(found) ~= (ARGV[1] == 'ended') then

@@ -1,9 +1,9 @@
--- read_rows: some rows of a batch, without their requests.
+-- read_rows: reads some rows of a batch, without their requests.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] batch: its id
--- ARGV[2] first: row to begin with, from 1
+-- ARGV[2] first: the first row, from 1
 -- ARGV[3] count: how many rows at most (1 to 500)
--- reply   {now_ms, rows, lane, then the head of each row, '' where no job is (any more)}; rows: the last row that was
+-- reply   {now_ms, rows, lane, then the head of each row, '' if it has no job (any more)}; rows: the last row that was
 --         accepted; {now_ms}: no such batch
 -- keeps   nothing is written
 -- uses: records

@@ -1,16 +1,16 @@
--- read_budget: how a budget is doing.
+-- read_budget: reads the state of a budget.
 -- KEYS[1] base: first part of all keys of the budget
 -- reply   {now_ms, rate, ceiling, burst, workers, pumps, oldest_due_ms, and of webhooks: waiting, posting, dead; then
 --         field, number of its counts}
---         rate, ceiling: calls a second now and at most, '' while nothing was sent; burst: '' while no worker has run;
---         oldest_due_ms: when the first of the jobs whose turn is next was due, '' when none is due. Of many lanes only
---         those in front are looked at, so that it costs the same however many there are; waiting, posting: for the
---         first 500 hosts
+--         rate, ceiling: calls a second now and at most, '' until something was sent; burst: '' until a worker has run;
+--         oldest_due_ms: when the first of the jobs whose turn is next was due, '' if none is due. Only the lanes in
+--         front are read, so that the cost does not grow with the number of lanes; waiting, posting: for the first 500
+--         hosts
 -- keeps   nothing is written
 -- uses: retention workers
 local TENANTS, LANES, MOST_HOSTS = 8, 4, 500
 
--- `unit`: how many ms a score counts.
+-- `unit`: ms in one unit of the score.
 local function first_due(name, unit)
   local first = tonumber((try('ZRANGE', key(name), 0, 0, 'WITHSCORES') or {})[2])
   return number_in(first and first * unit, 0, NOW) or math.huge

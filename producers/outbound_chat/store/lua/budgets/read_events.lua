@@ -1,8 +1,8 @@
--- read_events: what happened since a number.
+-- read_events: reads the events after a number.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] since: number of the last event known; 0: from the first that is kept
+-- ARGV[1] since: number of the last event that the caller knows; 0: from the first that is kept
 -- ARGV[2] count: how many at most
--- reply   {last, then number, at_ms, kind, id, state, code of each event}; last: number of the newest there has been
+-- reply   {last, then number, at_ms, kind, id, state, code of each event}; last: number of the newest event
 -- keeps   nothing is written
 local last, since = number_in(try('HGET', key('bucket'), 'events'), 0, 1e15) or 0, tonumber(ARGV[1])
 if since > last then

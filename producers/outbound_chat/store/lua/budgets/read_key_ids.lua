@@ -1,10 +1,10 @@
--- read_key_ids: with which keys the requests of some jobs are encrypted.
+-- read_key_ids: counts the keys with which the requests of some jobs are encrypted.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] index: 'expiry' for jobs that are not final, 'dead:<state>:<code>' for those that ended so
--- ARGV[2] cursor: where to go on, '0' at first
--- reply   {cursor, looked, then key and jobs of each key that was met}; cursor: of the next page, '0': none is left;
---         looked: jobs on this page. A row counts for the key of its batch, too
--- keeps   nothing is written; a job that is there the whole time is on one page at least
+-- ARGV[2] cursor: where the page begins, '0' at first
+-- reply   {cursor, looked, then key and jobs of each key}; cursor: of the next page, '0': there is none; looked: jobs
+--         on this page. A row counts for the key of its batch, too
+-- keeps   nothing is written; a job that exists the whole time is on one page at least
 -- uses: records
 local PAGE = 500
 local jobs, shared = {}, {}

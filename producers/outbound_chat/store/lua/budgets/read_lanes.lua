@@ -1,12 +1,12 @@
--- read_lanes: the lanes with the most waiting jobs, and what stops each.
+-- read_lanes: reads the lanes with the most waiting jobs, and what stops each.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] count: how many at most (1 to 50)
 -- reply   {now_ms, lanes, looked, budget_hold, then 8 for each: lane, waiting, due, next_due_ms, rule, scope, until_ms,
---         stop} lanes: how many there are; looked: how many of them were looked at; budget_hold: JSON of a person's, ''
---         for none; rule, scope, until_ms: of the gate as `gates.describe` says, '' for none; stop: JSON of owner,
+--         stop}; lanes: how many there are; looked: how many of them were read; budget_hold: JSON of a person's hold,
+--         '' for none; rule, scope, until_ms: of the gate as `gates.describe` says, '' for none; stop: JSON of owner,
 --         scope, code and reason of the hold that is the gate, '' for none
--- keeps   nothing is written; of more than 500 lanes those in turn and a random choice are looked at, so that it costs
---         the same however many there are
+-- keeps   nothing is written; of more than 500 lanes, those whose turn is next and a random sample are read, so that
+--         the cost does not grow with the number of lanes
 -- uses: gates lanes
 local MOST_LOOKED, TENANTS, LANES = 500, 8, 4
 local waiting, looked = {}, {}

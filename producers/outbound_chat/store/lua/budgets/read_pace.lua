@@ -1,4 +1,4 @@
--- read_pace: what the end of a lane's jobs is predicted by; the lane need not be there yet.
+-- read_pace: reads what the end of a lane's jobs is predicted from; the lane need not exist yet.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] lane: priority:sender:tenant:batch
 -- reply   {now_ms, pace}; pace: JSON, as `lib/forecast.lua` makes it

@@ -1,6 +1,6 @@
--- count_dead: how many failed and uncertain jobs there are by code.
+-- count_dead: counts failed and uncertain jobs by state and code.
 -- KEYS[1] base: first part of all keys of the budget
--- reply   state, code, count of each kind there is
+-- reply   state, code, count of each pair of state and code
 -- keeps   nothing is written
 -- uses: retention
 local reply = {}

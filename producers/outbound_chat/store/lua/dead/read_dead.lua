@@ -1,11 +1,11 @@
--- read_dead: failed and uncertain jobs, the newest first.
+-- read_dead: lists failed and uncertain jobs, the newest first.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] state: 'failed', 'uncertain' or '' for both
 -- ARGV[2] code: of the last attempt, '' for all
--- ARGV[3] until_ms: final before this time, or at this time and below the next in order; '': from the newest on
+-- ARGV[3] until_ms: jobs that ended before this time, or at this time with an id below `before`; '': from the newest on
 -- ARGV[4] before: id of the last job of the page before; '': there was none
 -- ARGV[5] count: how many at most (1 to 500)
--- reply   {now_ms, then id, final_ms, head of each job, '' when its record has gone}
+-- reply   {now_ms, then id, final_ms, head of each job, '' if its record is gone}
 -- keeps   nothing is written
 -- uses: records
 local until_ms, before, most = ARGV[3], ARGV[4], tonumber(ARGV[5])
@@ -24,7 +24,7 @@ for _, name in ipairs(redis.call('HKEYS', key('dead'))) do
   local state, code = string.match(name, '^(%a+):(.*)$')
   if (ARGV[1] == '' or ARGV[1] == state) and (ARGV[2] == '' or ARGV[2] == code) then
     if until_ms ~= '' then
-      -- Jobs that ended together, in one script.
+      -- Jobs that ended in the same script.
       add('dead:' .. name, until_ms, until_ms, 'BYSCORE', 'REV', 'WITHSCORES')
     end
     add('dead:' .. name, until_ms == '' and '+inf' or '(' .. until_ms, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, most,

@@ -1,8 +1,8 @@
--- read_request: a job with its request, and what its batch shares. Personal data: only for replays.
+-- read_request: reads a job with its request, and what its batch shares. Personal data: only for replays.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] id: the job
--- reply   {head, request, shared, now_ms, token, lost}; {'gone'}, {'newer'}: no record that can be read; lost: 1 when
---         its batch is forgotten, and with it what its rows shared
+-- reply   {head, request, shared, now_ms, token, lost}; {'gone'}, {'newer'}: no readable record; lost: 1 if its batch
+--         was removed, and with it what its rows shared
 -- keeps   nothing is written
 -- uses: lanes records
 local head, request = records.load(ARGV[1])

@@ -1,20 +1,20 @@
--- replay: sends a failed or uncertain job once more, as a new job that points to it.
+-- replay: sends a failed or uncertain job again, as a new job that points to it.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] old: id of the job
 -- ARGV[2] id: of the new job
 -- ARGV[3] lane: priority:sender:tenant: of the new job
--- ARGV[4] max_age_ms: life of the new job
+-- ARGV[4] max_age_ms: lifetime of the new job
 -- ARGV[5] parts: message parts of the new job
 -- ARGV[6] token: of the old job
--- ARGV[7] edited: 1 when the new job asks for something else, so that the old token can't serve
--- ARGV[8] force: 1 when the caller accepts that the customer may be texted twice
+-- ARGV[7] edited: 1 if the new job has another request, so that it can't use the old token
+-- ARGV[8] force: 1 if the caller accepts that the customer may be contacted twice
 -- ARGV[9] send_at: earliest time of its call, in ms, 0: at once
 -- ARGV[10] request: of the new job
 -- reply   {'ok', id}; {'replayed', id of its replay}; {'not_dead', state}; {'gone'} or {'newer'}
---         {'duplicate_risk', since_ms}: a call may have led to a contact at that time, and no token would keep a repeat
---         from being a second one: nothing was done without `force`
--- keeps   a job has one replay; twice gives the same answer
--- uses: counts insert lanes pump_requests records retention ring transitions webhooks
+--         {'duplicate_risk', since_ms}: a call at that time may have led to a contact, and no token would prevent a
+--         second one: without `force` nothing was done
+-- keeps   a job has one replay; a repeat gives the same reply
+-- uses: counts insert lanes pump_requests records ring transitions webhooks
 local old, id, edited, force = ARGV[1], ARGV[2], ARGV[7] == '1', ARGV[8] == '1'
 local head, request = records.load(old)
 if not head then
@@ -38,8 +38,7 @@ insert.job({ id = id, lane = ARGV[3], batch = batch, send_at = tonumber(ARGV[9])
 insert.write(ARGV[3])
 transitions.take_from_dead(old, head)
 head[REPLAY_OF], head[REPLAYED_BY] = head[REPLAY_OF] or '', id
-local left_ms = redis.call('PTTL', key('j:' .. old))
-records.save(old, head, request, left_ms > 0 and left_ms or retention.record_ms())
+records.save(old, head, request, 'KEEPTTL')
 counts.write()
 ring.place(ARGV[3])
 pump_requests.signal_work()

@@ -1,10 +1,10 @@
--- cancel_many: stops the waiting jobs of a batch or tenant, up to 200 with each call, others as `cancel` does.
+-- cancel_many: cancels the waiting jobs of a batch or tenant, up to 200 with each call; running calls as `cancel` does.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] scope: 'batch:<id>' or 'tenant:<name>'
 -- ARGV[2] first: 1 for the first call of an order
--- reply   {'ok', cancelled, left}; cancelled: jobs that this call ended; left: 1 asks to be called again
+-- reply   {'ok', cancelled, left}; cancelled: jobs that this call ended; left: 1 if it must be called again
 --         {'gone'}: no such batch
--- keeps   from the first call on no job of the scope is claimed; a batch is closed; final stays final
+-- keeps   from the first call on no job of the scope is claimed; a batch is closed; a final job stays final
 -- uses: batches cancel_sweep counts lanes records
 local scope = ARGV[1]
 local batch = string.match(scope, '^batch:(.*)$')

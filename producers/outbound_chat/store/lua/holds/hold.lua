@@ -1,9 +1,9 @@
--- hold: a person stops a scope: no job of it is claimed until somebody releases it.
+-- hold: holds a scope for a person: none of its jobs is claimed until somebody releases it.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] scope: 'budget', 'sender:<name>', 'instance:<id>', 'tenant:<name>' or 'batch:<id>'
 -- ARGV[2] reason: shown to readers
--- reply   'ok', 'gone' (no such batch), or 'final' (the batch is, so there is nothing to hold)
--- keeps   a hold stays, whatever restarts; twice replaces the reason and keeps the time it began
+-- reply   'ok', 'gone' (no such batch), or 'final' (the batch is final, so there is nothing to hold)
+-- keeps   a hold stays, whatever restarts; a repeat replaces the reason and keeps the time when it began
 -- uses: gates
 local batch = string.match(ARGV[1], '^batch:(.*)$')
 if batch and redis.call('EXISTS', key('b:' .. batch)) == 0 then

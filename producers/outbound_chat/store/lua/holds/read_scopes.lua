@@ -1,9 +1,9 @@
--- read_scopes: whether a budget still has jobs or lists of senders or instances that moved to another budget.
+-- read_scopes: reads whether a budget still has jobs or lists of senders or instances that moved to another budget.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV    1 for each scope: scope ('sender:<name>' or 'instance:<id>')
--- reply   2 for each scope: open, listed; open: 1 when jobs of it wait or are called, or may be among those that were
---         not looked at; listed: numbers on the suppression lists of a sender
--- keeps   nothing is written; it costs the same however many lanes there are
+-- reply   2 for each scope: open, listed; open: 1 if jobs of it wait or are being called, or may be among those that
+--         were not read; listed: numbers on the suppression lists of a sender
+-- keeps   nothing is written; the cost does not grow with the number of lanes
 -- uses: gates lanes records suppression_lists
 local PAGES, PAGE, MOST_CALLS = 20, 500, 500
 local open = {}

@@ -1,8 +1,8 @@
--- release: a person ends their hold of a scope; a hold of the system is probed at once.
+-- release: ends a person's hold of a scope; a hold of the system is probed at once.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] scope: as of `hold`
--- reply   {released, probed}; released: 1 when a person's hold ended; probed: 1 when the system holds the scope too
--- keeps   lanes that the hold blocked get their turns again; twice changes nothing
+-- ARGV[1] scope: as for `hold`
+-- reply   {released, probed}; released: 1 if a person's hold ended; probed: 1 if the system holds the scope too
+-- keeps   lanes that the hold blocked get their turns again; a repeat changes nothing
 -- uses: gates pump_requests unblock
 local scope = ARGV[1]
 local released = redis.call('HDEL', key('holds'), 'person:' .. scope)

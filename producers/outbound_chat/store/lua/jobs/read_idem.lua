@@ -1,8 +1,8 @@
--- read_idem: which idempotency keys belong to a job.
+-- read_idem: reads which idempotency keys belong to a job.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] tenant: whose keys they are ('': of none)
+-- ARGV[1] tenant: the tenant of the keys ('': none)
 -- then 1 for each key: idem (hash of the idempotency key)
--- reply   for each: 1: it does; 0: it does not
+-- reply   1 for each that does, else 0
 -- keeps   nothing is written
 local reply = {}
 for i = 2, #ARGV do

@@ -1,18 +1,18 @@
--- why: says what a waiting job waits for, by the rules that `claim` applies.
+-- why: reads what a waiting job waits for, by the rules that `claim` applies.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] id: the job
--- reply   {now_ms, head, then name, value of each fact}, facts of a waiting job only; {now_ms}: no record to be read;
+-- reply   {now_ms, head, then name, value of each fact}, facts of a waiting job only; {now_ms}: no readable record;
 --         {now_ms, 'newer'}: a newer version wrote it
 --         position: jobs of its lane that go before it; and estimates: in_ring, behind_gate: jobs of other lanes of its
---         priority that go before it, there and there; others: due jobs of other priorities, share: percent of the
---         calls that its own has beside them; waiting: jobs of the budget that wait;
---         scope, rule, until_ms: of the gate as `gates.describe` says, 'probe' when a probe is due; owner, hold: who
---         holds the scope ('person', 'cancel', 'system'), and JSON; probing: 1 while a probe is on its way;
+--         priority that go before it, in the ring and behind a gate; others: due jobs of other priorities, share:
+--         percentage of the calls that its priority gets while there are others; waiting: waiting jobs of the budget;
+--         scope, rule, until_ms: of the gate as `gates.describe` says, 'probe' if a probe is due; owner, hold: who
+--         holds the scope ('person', 'cancel', 'system'), and JSON of the hold; probing: 1 while a probe runs;
 --         budget_hold: JSON of a person's, '' for none; limits: JSON of its sender, number_parts: what its number may
---         send now; rate, ceiling, tokens: of the budget, '' while nobody wrote its settings; workers, pumps: alive;
---         asked: requests for a pump that nobody answered; lacking: name of a key that it needs and no worker has, ''
---         for none
--- keeps   nothing is written; it costs the same however many jobs wait
+--         send now; rate, ceiling, tokens: of the budget, '' while it has no settings; workers, pumps: how many are
+--         alive; asked: requests for a pump without an answer; lacking: name of a key that it needs and no worker has,
+--         '' for none
+-- keeps   nothing is written; the cost does not grow with the number of waiting jobs
 -- uses: gates key_holders lanes pump_requests queue_position records ring token_bucket workers
 local id = ARGV[1]
 local head, request = records.load(id)

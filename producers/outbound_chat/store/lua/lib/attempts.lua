@@ -1,9 +1,9 @@
--- attempts: what a call holds while it runs: its lease, its slot among the sender's calls, and its parts of the
--- number's rate. Once it has led to a contact, it also holds a chat on the instance.
+-- attempts: what a call takes while it runs: its lease, its slot among the sender's calls, and its parts of the
+-- number's rate. Once it has led to a contact, it also takes a chat of the instance.
 -- uses: gates pump_requests unblock
 local attempts = {}
 
-attempts.CALLS_KEPT_MS = 86400000
+local CALLS_KEPT_MS = 86400000
 -- No chat lasts longer than 7 days.
 -- https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 local CHATS_KEPT_MS = 8 * 86400000
@@ -29,24 +29,29 @@ function attempts.open_changed_gates()
   end
 end
 
-function attempts.are_counted(limits)
+local function are_counted(limits)
   return limits.concurrency or limits.max_chats
 end
 
-function attempts.start(id, head, lease_ms)
+-- Give the job a lease and a slot. Return the limits of its sender.
+function attempts.lease(id, head, lease_ms)
   redis.call('ZADD', key('leases'), digits(NOW + lease_ms), id)
   local limits, name = gates.limits_of_lane(head[LANE])
-  if attempts.are_counted(limits) then
+  if are_counted(limits) then
     redis.call('ZADD', key('calls:' .. name), digits(NOW + lease_ms), id)
-    redis.call('PEXPIRE', key('calls:' .. name), digits(attempts.CALLS_KEPT_MS))
+    redis.call('PEXPIRE', key('calls:' .. name), digits(CALLS_KEPT_MS))
   end
-  gates.spend_parts(limits, head[PARTS])
+  return limits
+end
+
+function attempts.start(id, head, lease_ms)
+  gates.spend_parts(attempts.lease(id, head, lease_ms), head[PARTS])
 end
 
 function attempts.renew(id, head, lease_ms)
   redis.call('ZADD', key('leases'), 'XX', digits(NOW + lease_ms), id)
   local limits, name = gates.limits_of_lane(head[LANE])
-  if attempts.are_counted(limits) then
+  if are_counted(limits) then
     redis.call('ZADD', key('calls:' .. name), 'XX', digits(NOW + lease_ms), id)
   end
 end
@@ -54,7 +59,7 @@ end
 function attempts.finish(id, head)
   redis.call('ZREM', key('leases'), id)
   local limits, name = gates.limits_of_lane(head[LANE])
-  if attempts.are_counted(limits) then
+  if are_counted(limits) then
     redis.call('ZREM', key('calls:' .. name), id)
   end
   for _, scope in ipairs(gates.scopes_of(head[LANE])) do

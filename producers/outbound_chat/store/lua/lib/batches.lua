@@ -4,7 +4,7 @@
 local batches = {}
 batches.FIELDS = { 'name', 'lane', 'created_at', 'closed_at', 'final_at', 'accepted', 'rejected', 'waiting', 'leased',
   'sent', 'failed', 'expired', 'cancelled', 'uncertain', 'unreadable', 'mark_ms', 'mark_done', 'last_ms', 'source' }
--- Field -> where it lies. Without `ipairs`: there is none while functions are loaded.
+-- Field -> its position. There is no `ipairs` while functions are loaded.
 local at = {}
 for i = 1, #batches.FIELDS do
   at[batches.FIELDS[i]] = i
@@ -56,9 +56,9 @@ local function settle_shared(batch, dead)
   end
 end
 
--- The batches of a budget, for readers that do not know their ids: in `open_batches` (zset id -> created ms) until they
--- are final, then in `ended_batches` (zset id -> until ms) as long as their records live. Only readers use these, so no
--- job may fail because another program wrote there.
+-- The lists of batches, for readers that do not know their ids: `open_batches` (zset id -> created ms) until they are
+-- final, then `ended_batches` (zset id -> until ms) as long as their records exist. Only readers use these, so no job
+-- may fail because another program wrote there.
 local ABANDONED = 10
 
 -- List a new batch. An empty one that nobody closes expires by itself and leaves its name here, so check the oldest
@@ -130,7 +130,7 @@ end
 
 -- Note the progress of the batch every few seconds. `mark_*` is the note before the last one: the rate is measured from
 -- there, so over 5 to 10 seconds. After a pause the measurement starts again.
-batches.PROGRESS_MS = 5000
+local PROGRESS_MS = 5000
 local PAUSE_MS = 20000
 
 function batches.note_progress(batch)
@@ -141,7 +141,7 @@ function batches.note_progress(batch)
   end
   local last_ms, last_done, sent, failed, uncertain = unpack(kept)
   local last = number_in(last_ms, 0, 1e15)
-  if last and math.abs(NOW - last) < batches.PROGRESS_MS then
+  if last and math.abs(NOW - last) < PROGRESS_MS then
     return
   end
   local done = (tonumber(sent) or 0) + (tonumber(failed) or 0) + (tonumber(uncertain) or 0)

@@ -6,7 +6,7 @@ local cancel_sweep = {}
 local SWEPT = 200
 
 -- Return lanes of the scope, and whether there are more. A tenant may have many lanes, so this returns a random part of
--- them: a sweep costs the same however many there are. Each has a job, or is removed when it is looked at.
+-- them, to bound the cost. Each has a job, or is removed when it is read.
 local function lanes_of_scope(scope)
   local kind, name = string.match(scope, '^(%a+):(.*)$')
   if kind == 'tenant' then

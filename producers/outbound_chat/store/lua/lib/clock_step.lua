@@ -5,22 +5,19 @@ local clock_step = {}
 
 local STEP_MS, MOST_MOVED = 1000, 500
 
-local function move_back(index, by_ms)
-  local members = redis.call('ZRANGE', key(index), 0, -1, 'WITHSCORES')
-  for i = 1, #members, 2 do
-    redis.call('ZADD', key(index), digits(tonumber(members[i + 1]) - by_ms), members[i])
+-- Move members of the index whose time has not come back by so much.
+local function move_back(index, by_ms, ...)
+  local ahead = try('ZRANGEBYSCORE', key(index), NOW, '+inf', 'WITHSCORES', ...) or {}
+  for i = 1, #ahead, 2 do
+    redis.call('ZADD', key(index), digits(tonumber(ahead[i + 1]) - by_ms), ahead[i])
   end
 end
 
 -- Move the webhooks of a host back: nobody asked for the time at which they are due or their leases end.
 local function move_webhooks_back(by_ms)
   for _, host in ipairs(try('ZRANGEBYSCORE', key('hooks'), NOW, '+inf', 'LIMIT', 0, MOST_MOVED) or {}) do
-    for _, part in ipairs({ 'hooks:', 'hooks_leased:' }) do
-      local ahead = try('ZRANGEBYSCORE', key(part .. host), NOW, '+inf', 'WITHSCORES', 'LIMIT', 0, MOST_MOVED) or {}
-      for i = 1, #ahead, 2 do
-        redis.call('ZADD', key(part .. host), digits(tonumber(ahead[i + 1]) - by_ms), ahead[i])
-      end
-    end
+    move_back('hooks:' .. host, by_ms, 'LIMIT', 0, MOST_MOVED)
+    move_back('hooks_leased:' .. host, by_ms, 'LIMIT', 0, MOST_MOVED)
     local until_ms = number_in(try('HGET', key('hook_host:' .. host), 'until_ms'), NOW, 1e15)
     if until_ms then
       redis.call('HSET', key('hook_host:' .. host), 'until_ms', digits(until_ms - by_ms))

@@ -1,5 +1,6 @@
 -- consistency: what is wrong with a job, a lane or a count, for `reconcile` and `audit`; reads only.
--- All scripts keep these together, so at any moment each difference is 0 unless somebody edited keys, or we have a bug.
+-- Every script updates all of these together, so each difference is always 0, unless somebody edited keys or we have a
+-- bug.
 -- uses: lanes records ring
 local consistency = {}
 
@@ -37,8 +38,8 @@ function consistency.jobs_in(lane)
   return jobs
 end
 
--- `order`: its number; nobody asks for it of a row.
-local function stands_in_lane(id, lane, order)
+-- `order`: the job's number in the order of acceptance; not used for rows.
+local function is_in_lane(id, lane, order)
   local batch = records.batch_in_id(id)
   local member = lanes.numbered_member(batch, id, order)
   return redis.call('ZSCORE', key('lane:' .. lane), lanes.member_of(batch, id))
@@ -62,11 +63,11 @@ function consistency.peek(id, raw)
   return why == 'newer' and why or nil
 end
 
--- Whether the script that takes this job from its lane will find that the record is lost, and quarantine the job.
+-- Whether the script that takes this job from its lane will notice that the record is lost, and quarantine the job.
 local function will_be_set_aside(id)
   local batch = records.batch_in_id(id)
   local lane = batch ~= '' and redis.call('HGET', key('b:' .. batch), 'lane')
-  return lane and stands_in_lane(id, lane)
+  return lane and is_in_lane(id, lane)
 end
 
 -- Return what is wrong with each job from the index of open jobs (false: nothing), and lane -> the positions of its
@@ -94,7 +95,7 @@ function consistency.faults_of_job(ids, only)
     local waits = redis.call('ZMSCORE', key('lane:' .. lane), unpack(members))
     for k, i in ipairs(places) do
       local head = not waits[k] and records.parse(raws[i])
-      faults[i] = not waits[k] and not (head and stands_in_lane(ids[i], lane, lanes.order_of(head))) and 'no_place'
+      faults[i] = not waits[k] and not (head and is_in_lane(ids[i], lane, lanes.order_of(head))) and 'no_place'
     end
   end
   return faults, by_lane
@@ -112,7 +113,7 @@ local function gate_is_watched(scope)
 end
 
 -- Return why no claim would take the lane's jobs, or not in time; nil: nothing is wrong. Most lanes are in the ring,
--- which is checked first, since every look pays for this.
+-- which is checked first, since every run pays for this.
 function consistency.fault_of_lane(lane)
   local tenant = lanes.tenant_of(lane)
   if is_in_ring(ring.of(lane), tenant, lane) then
@@ -129,18 +130,16 @@ function consistency.fault_of_lane(lane)
   if not later then
     return 'nowhere'
   end
-  -- The next script handles a time that has passed, whatever it was; a later one must be right.
+  -- The next script handles a time that has passed, whatever it is; a later time must be right.
   return tonumber(later) > math.max(lanes.next_due(lane), NOW) + 1 and 'wrong_time' or nil
 end
 
-local function has_record(lane)
-  local batch = lanes.batch_of(lane)
-  return batch == '' or redis.call('HEXISTS', key('b:' .. batch), 'created_at') == 1
+local function record_of(lane)
+  return key('b:' .. lanes.batch_of(lane))
 end
 
-local function record_of(lane)
-  local batch = lanes.batch_of(lane)
-  return key('b:' .. batch)
+local function has_record(lane)
+  return redis.call('HEXISTS', record_of(lane), 'created_at') == 1
 end
 
 -- Differences that are reported and never repaired, since nobody knows which side is right; 0: no difference.

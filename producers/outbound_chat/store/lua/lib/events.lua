@@ -1,6 +1,6 @@
--- events: what happened, for readers that follow: `events` (stream), numbered from 1 without a gap, so that a reader
--- sees what was trimmed. It holds ids and codes, nothing personal. `kind`: job_final, batch_accepted, batch_final, and
--- what `reconcile` found: repaired, fault, cleared.
+-- events: what happened, for programs that follow: `events` (stream), numbered from 1 without a gap, so that a reader
+-- sees what was trimmed. It contains ids and codes, nothing personal. `kind`: job_final, batch_accepted, batch_final,
+-- and what `reconcile` found: repaired, fault, cleared.
 local events = {}
 
 local EVENTS_KEPT = 10000

@@ -1,5 +1,5 @@
--- fair_share: whose jobs go next. Shares follow stride scheduling (Waldspurger & Weihl 1995), whose passes `ring`
--- keeps:
+-- fair_share: decides whose jobs go next. Shares follow stride scheduling (Waldspurger & Weihl 1995); `ring` keeps the
+-- passes.
 -- https://en.wikipedia.org/wiki/Stride_scheduling
 -- Urgent goes before normal before bulk, but every tenth job is one of the lower two, in alternation, so that neither
 -- starves. Inside a priority, tenants take turns, then the lanes of a tenant. A weight of 3 gets three times as many

@@ -1,12 +1,12 @@
--- forecast: what a forecast needs: the budget, what stops a lane, its own jobs, and the lanes that compete with it. It
--- reads a bounded number of keys however much waits: of many lanes, those it sees stand for the rest. It writes
--- nothing.
+-- forecast: reads what a forecast needs: the budget, what stops a lane, its own jobs, and the lanes that compete with
+-- it. It reads a bounded number of keys however many jobs wait: of many lanes, those that it reads represent the rest.
+-- It writes nothing.
 -- uses: gates key_holders lanes records token_bucket workers
 local forecast = {}
 
 local MOST_TENANTS, MOST_LANES, SAMPLES = 6, 3, 16
 
--- Return a lane as the reader takes it. It stands for so many tenants, and for so many lanes of each.
+-- Return a lane as `_lane` in scripts/forecast.py reads it. It represents so many tenants, and so many lanes of each.
 local function entry_of(lane, jobs, tenants, alike)
   local priority, _, tenant, batch = lanes.parts(lane)
   local limits = gates.limits_of_lane(lane)
@@ -18,7 +18,7 @@ local function entry_of(lane, jobs, tenants, alike)
   }
 end
 
--- Return the first members of a ring except one, and how many of the ring each stands for.
+-- Return the first members of a ring except one, and how many members of the ring each represents.
 local function some_of(name, most, but)
   local seen, all = {}, redis.call('ZCARD', name)
   for _, member in ipairs(redis.call('ZRANGE', name, 0, most - 1)) do
@@ -36,14 +36,15 @@ local function add_tenant(found, priority, tenant, own, tenants)
   end
 end
 
--- Add lanes that wait for the rate of a number or for other calls to end: they have left the ring for a moment only.
-local function add_kept(found, own)
-  local kept = redis.call('HRANDFIELD', key('blocked'), MOST_TENANTS, 'WITHVALUES') or {}
+-- Add lanes that wait for the rate of a number or for other calls to end: they have left the ring only briefly.
+local function add_blocked(found, own)
+  local blocked = redis.call('HRANDFIELD', key('blocked'), MOST_TENANTS, 'WITHVALUES') or {}
   local each = math.max(1, redis.call('HLEN', key('blocked')) / MOST_TENANTS)
-  for i = 1, #kept, 2 do
-    local held, _, probe = gates.hold_of(kept[i])
-    if kept[i] ~= own and not held and not probe and string.sub(kept[i + 1], 1, 9) ~= 'instance:' then
-      found[#found + 1] = entry_of(kept[i], lanes.count_due(kept[i]), 1, each)
+  for i = 1, #blocked, 2 do
+    local lane = blocked[i]
+    local held, _, probe = gates.hold_of(lane)
+    if lane ~= own and not held and not probe and string.sub(blocked[i + 1], 1, 9) ~= 'instance:' then
+      found[#found + 1] = entry_of(lane, lanes.count_due(lane), 1, each)
     end
   end
 end
@@ -59,7 +60,7 @@ local function rivals_of(own)
     end
   end
   add_tenant(found, own_priority, own_tenant, own, 1)
-  add_kept(found, own)
+  add_blocked(found, own)
   return found
 end
 

@@ -1,5 +1,5 @@
--- gates: the rules below the budget that block due jobs: holds, calls at a time, open chats, parts a second. `senders`
--- (hash name -> JSON) has the limits of a sender; `holds` (hash `<owner>:<scope>` -> JSON) what is held;
+-- gates: the rules besides the budget's rate that block due jobs: holds, calls at a time, open chats, parts a second.
+-- `senders` (hash name -> JSON) has the limits of a sender; `holds` (hash `<owner>:<scope>` -> JSON) what is held;
 -- `calls:<sender>` (zset id -> end of lease) the running calls of a sender with a limit; `chats:<instance>` (zset
 -- contact -> assumed end) the open chats; `numbers` (hash number -> parts, at_ms) the buckets of the numbers.
 -- uses: counts lanes
@@ -89,8 +89,7 @@ function gates.read_hold(owner, scope)
     return hold
   end
   local system = owner == 'system'
-  local reason = 'what Redis keeps of this hold can\'t be read'
-  return { reason = reason, since_ms = NOW, code = system and 'unreadable' or nil,
+  return { reason = 'this hold is unreadable in Redis', since_ms = NOW, code = system and 'unreadable' or nil,
     until_ms = system and NOW or nil, wait_ms = system and RETRY_MS or nil }
 end
 
@@ -110,8 +109,7 @@ function gates.holder_of(scope)
 end
 
 -- Return the scope of the hold that stops the lane, and when a probe may be tried; or the scopes of all holds that are
--- due for a probe. One call probes all of them; else a hold that several senders share would let one call of each
--- sender go.
+-- due for a probe. One call probes all of them; else a hold that several senders share would allow one call of each.
 function gates.hold_of(lane)
   if redis.call('EXISTS', key('holds')) == 0 then
     return nil
@@ -176,7 +174,7 @@ function gates.spend_parts(limits, parts)
   end
 end
 
--- Return the gate of a lane: whether its due jobs may go, for `claim` and for those who ask why. It writes nothing.
+-- Return the gate of a lane: whether its due jobs may go, for `claim` and `why`. It writes nothing.
 -- A closed gate has `scope`, `rule`, and `try_at`, when to try it again (nil: an event opens it).
 -- An open one has `room`, how many jobs of the lane may go; `shared_room`, how many of all lanes that share the rules
 -- of the sender, its instance and its number; and `probes`, the scopes of holds that the first job probes (nil: none).
@@ -221,7 +219,7 @@ function gates.of(lane)
 end
 
 -- Return the gate for readers: its scope, or that of the first hold due for a probe; the rule; and when it is tried. ''
--- stands for what there is not.
+-- means that there is none.
 function gates.describe(lane)
   local gate = gates.of(lane)
   local probe = gate.probes and gate.probes[1]

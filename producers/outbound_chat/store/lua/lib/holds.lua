@@ -6,7 +6,8 @@ local holds = {}
 local LONGEST_WAIT_MS = 300000
 local UNDECIDED_MS = 1000
 
--- Hold a scope, since a call of the job showed that it can't send. Calls claimed before the hold say nothing new.
+-- Hold a scope, since a call of the job showed that it can't send. The results of calls claimed before the hold do not
+-- change it.
 function holds.hold_by_system(id, scope, wait_ms, code, message)
   local hold = gates.read_hold('system', scope)
   if not hold then

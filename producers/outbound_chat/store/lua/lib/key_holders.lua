@@ -1,5 +1,5 @@
--- key_holders: which keys encrypt requests, and which of them workers have: `openers` (zset "worker key" -> seen ms).
--- Only the names of keys are known here: encrypted text begins with `encrypted:<key>:`.
+-- key_holders: knows which keys encrypt requests, and which of them workers have: `openers` (zset "worker key" -> seen
+-- ms). It knows only the names of keys: encrypted text begins with `encrypted:<key>:`.
 -- uses: workers
 local key_holders = {}
 

@@ -1,4 +1,4 @@
--- lanes: the waiting jobs.
+-- lanes: keeps the waiting jobs.
 -- A lane, `priority:sender:tenant:batch`, has three zsets. `lane:<lane>` has the jobs that may go at once and were
 -- never called: id -> number in the order of acceptance; they are due whatever the clock says. `timed:<lane>` has jobs
 -- with a send_at, `retry:<lane>` jobs that wait for another call: numbered id -> due ms. Retries go first once they are

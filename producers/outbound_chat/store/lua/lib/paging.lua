@@ -2,12 +2,13 @@
 -- version wrote them, and its wakers handle them) do not block those behind them.
 local paging = {}
 
-paging.PAGES, paging.PAGE = 5, 100
+local PAGES = 5
+paging.PAGE = 100
 
--- Return how many were handled, and whether some were left.
+-- Return how many were handled, and whether some were left in place.
 function paging.each_due(index, handle)
   local handled, left = 0, 0
-  for _ = 1, paging.PAGES do
+  for _ = 1, PAGES do
     local ids = redis.call('ZRANGEBYSCORE', key(index), '-inf', NOW, 'LIMIT', left, paging.PAGE)
     for _, id in ipairs(ids) do
       if handle(id) == 'newer' then

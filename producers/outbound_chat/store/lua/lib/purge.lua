@@ -1,5 +1,5 @@
 -- purge: removes the requests of jobs and batches whose records stay longer: see `retention.purge_later`.
--- uses: paging records retention transitions
+-- uses: paging records transitions
 local purge = {}
 
 local function forget_request(id)
@@ -9,8 +9,7 @@ local function forget_request(id)
   end
   -- A late ContactId may have ended the job as sent meanwhile, which removed its request.
   if head and transitions.KEEPS_REQUEST[head[STATE]] then
-    local left_ms = redis.call('PTTL', key('j:' .. id))
-    records.save(id, head, '', left_ms > 0 and left_ms or retention.record_ms())
+    records.save(id, head, '', 'KEEPTTL')
   end
 end
 

@@ -1,9 +1,9 @@
--- queue_position: estimates how many jobs go before a job, at a cost that does not grow: of every ring it looks at the
--- first few tenants and lanes, which stand for the others. It only reads.
+-- queue_position: estimates how many jobs go before a job, at a bounded cost: it reads the first few tenants and lanes
+-- of every ring, which represent the others. It writes nothing.
 -- uses: fair_share lanes
 local queue_position = {}
 
-queue_position.TENANTS, queue_position.LANES = 5, 3
+local TENANTS, LANES = 5, 3
 
 -- Count the jobs of its own lane that go before the job.
 function queue_position.in_lane(id, head)
@@ -37,21 +37,21 @@ end
 local NOBODY = ':'
 
 local function jobs_of_tenants(name, but, most)
-  return sum_of(name, but, queue_position.TENANTS, most, function(tenant)
-    return sum_of(name .. ':' .. tenant, NOBODY, queue_position.LANES, math.huge, lanes.count_due)
+  return sum_of(name, but, TENANTS, most, function(tenant)
+    return sum_of(name .. ':' .. tenant, NOBODY, LANES, math.huge, lanes.count_due)
   end)
 end
 
--- Estimate the jobs of the ring, or behind a gate, that go before the lane has had so many turns: in each of them every
--- other lane of its tenant has one, and in each of the tenant's every other tenant; a lane without jobs has no more
--- turns.
+-- Estimate the jobs of the ring, or behind a gate, that go before the lane has had so many turns. For each turn of the
+-- lane, every other lane of its tenant has one, and for each turn of the tenant, every other tenant; a lane without
+-- jobs has no more turns.
 function queue_position.jobs_before(name, lane, turns)
   local tenant = lanes.tenant_of(lane)
-  local own = sum_of(name .. ':' .. tenant, lane, queue_position.LANES, turns, lanes.count_due)
+  local own = sum_of(name .. ':' .. tenant, lane, LANES, turns, lanes.count_due)
   return own + jobs_of_tenants(name, tenant, turns + own)
 end
 
--- Return the due jobs of the other priorities, and the percentage of calls that its own priority gets beside them.
+-- Return the due jobs of the other priorities, and the percentage of calls that its own priority gets meanwhile.
 function queue_position.other_priorities(lane)
   local own = tonumber((lanes.parts(lane)))
   local jobs, busy, calls = 0, {}, 0

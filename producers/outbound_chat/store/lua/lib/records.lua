@@ -58,7 +58,7 @@ local function is_head(head)
       return false
     end
   end
-  for place = REPLAY_OF, TOLD do
+  for place = REPLAY_OF, WEBHOOK do
     if head[place] ~= nil and type(head[place]) ~= 'string' then
       return false
     end
@@ -108,16 +108,12 @@ function records.load(id)
   return head, request
 end
 
-function records.save(id, head, request, life_ms)
+-- Write a job. The options of SET say how long the record lives; without any it stays.
+function records.save(id, head, request, ...)
   local lane = head[LANE]
   head[LANE] = string.sub(lane, 1, #lane - #records.batch_in_id(id))
-  local raw = cjson.encode(head) .. '\n' .. request
+  redis.call('SET', key('j:' .. id), cjson.encode(head) .. '\n' .. request, ...)
   head[LANE] = lane
-  if life_ms then
-    redis.call('SET', key('j:' .. id), raw, 'PX', digits(life_ms))
-  else
-    redis.call('SET', key('j:' .. id), raw)
-  end
 end
 
 function records.add_history(head, entry)

@@ -1,10 +1,10 @@
--- repair: puts jobs and lanes back where they belong, and notes what can only be reported: `faults` (hash `kind:of` ->
--- number). A wrong count is reported once, and again when it grows. `counts` has the number of repairs.
+-- repair: puts jobs and lanes back where they belong, and notes faults that can only be reported: `faults` (hash
+-- `kind:of` -> number). A wrong count is reported once, and again if it grows. `counts` has the number of repairs.
 -- uses: attempts consistency events gates lanes records ring unblock
 local repair = {}
 
 repair.MOST_FAULTS = 100
-local MOST_TOLD = 5
+local MOST_REPORTED = 5
 -- A scan over all jobs finds the missing jobs of these kinds.
 local SCANNED = { leases = true, lanes = true, lane = true }
 local reported, repairs, needs_scan
@@ -22,7 +22,7 @@ end
 
 local function repaired(kind, of)
   repairs = repairs + 1
-  if repairs <= MOST_TOLD then
+  if repairs <= MOST_REPORTED then
     report('repaired', kind, of, 1)
   end
 end
@@ -64,17 +64,6 @@ local function give_place(id, head)
   ring.place(head[LANE])
 end
 
--- Give a lease as if the job were claimed now: a worker that still calls it renews the lease; if that worker died, it
--- runs out.
-local function give_lease(id, head, lease_ms)
-  local limits, name = gates.limits_of_lane(head[LANE])
-  redis.call('ZADD', key('leases'), digits(NOW + lease_ms), id)
-  if attempts.are_counted(limits) then
-    redis.call('ZADD', key('calls:' .. name), digits(NOW + lease_ms), id)
-    redis.call('PEXPIRE', key('calls:' .. name), digits(attempts.CALLS_KEPT_MS))
-  end
-end
-
 function repair.repair_job(id, kind, lease_ms)
   local head = records.load(id)
   if kind == 'ended' then
@@ -84,12 +73,13 @@ function repair.repair_job(id, kind, lease_ms)
   elseif kind == 'no_place' then
     give_place(id, head)
   else
-    give_lease(id, head, lease_ms)
+    -- As if it were claimed now: a worker that still calls it renews the lease; after the worker's death it runs out.
+    attempts.lease(id, head, lease_ms)
   end
   repaired(kind, id)
 end
 
--- Take a lane out from behind a gate whose rings lack a part.
+-- Remove a lane from a gate whose ring is incomplete.
 local function leave_gate(lane, scope)
   local tenant = lanes.tenant_of(lane)
   local gate = ring.of_gate(scope, lane)
@@ -113,7 +103,7 @@ function repair.repair_lane(lane, kind)
   repaired(kind, lane)
 end
 
--- Remove tenants whose lanes were deleted: one would stop the ring when its turn comes.
+-- Remove tenants whose lanes were deleted: such a tenant would stop the ring when its turn comes.
 function repair.repair_rings()
   for priority = 1, 3 do
     local name = key('ring:' .. priority)

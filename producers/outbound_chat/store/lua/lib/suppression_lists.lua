@@ -1,6 +1,6 @@
 -- suppression_lists: the numbers that a sender must not contact. `suppressed:<sender>` (hash number -> `ms reason`) has
--- plain numbers; `suppressed_enc:<sender>` (hash blind index -> `ms encrypted number and reason`) has encrypted ones. Its field
--- `key` names the key of all its blind indexes: blind indexes of two keys can't be compared.
+-- plain numbers; `suppressed_enc:<sender>` (hash blind index -> `ms encrypted number and reason`) has encrypted ones.
+-- Its field `key` names the key of all its blind indexes: those of two keys can't be compared.
 local suppression_lists = {}
 
 suppression_lists.KEY_FIELD = 'key'

@@ -1,6 +1,6 @@
--- token_bucket: the budget's calls a second, one allowance for all workers, by the server's clock; `bucket` (hash).
--- `rate` is what the bucket fills with now: at most the configured rate, the ceiling. Every throttled call cuts it, and
--- calls that pass raise it again, so it settles at what the provider gives, whatever the ceiling says.
+-- token_bucket: limits the budget's calls a second for all workers, by the server's clock; `bucket` (hash).
+-- `rate` is the rate at which the bucket fills now: at most the configured rate, the ceiling. Every throttled call cuts
+-- it, and calls that pass raise it again, so it settles at what the provider allows, whatever the ceiling says.
 -- At a throttled call the provider's own bucket is empty, so the calls that passed since the last one, by the time
 -- between, are the true rate: `known`. The rate starts a little below it, returns to it within a while, stays near it,
 -- and then probes beyond, faster and faster (the shape of CUBIC, https://www.rfc-editor.org/rfc/rfc9438). Where the
@@ -16,12 +16,12 @@ local PROBE, PROBE_CALLS = 0.05, 1.4
 local FREE, GROWTH = 1.7, 2 -- climbs beyond the known rate after which each call that passes raises the rate by so much
 local DOUBT = 20 -- calls at the expected rate that a measurement is mixed with, since a short one may be off by a call
 local LARGEST_CUT = 0.85 -- of one measurement: it may be from before the provider changed its rate
-local OUTAGE_CUT, OUTAGE_FLOOR = 0.7, 0.1 -- while nothing passes at all, which tells nothing of the rate
+local OUTAGE_CUT, OUTAGE_FLOOR = 0.7, 0.1 -- while nothing passes at all, which says nothing about the rate
 local NEAR = 0.9 -- a rate above this part of the known one has come back from an outage
 local RETURN = 2 -- growth by one call, at most, on the way back from an outage
 local LATE_MS = 10 -- of a bucket of one: a pump's timer may be late without losing a token
 
--- The budget as it is now; nil while no worker has written its settings, or they can't be read.
+-- Return the budget as it is now; nil while it has no readable settings.
 function token_bucket.load()
   local ceiling, burst, max_pumps = unpack(try('HMGET', key('settings'), 'rate', 'burst', 'max_pumps') or {})
   ceiling, burst, max_pumps = number_in(ceiling, 1e-9, 1e9), number_in(burst, 0, 1e9), number_in(max_pumps, 0, 1e9)
@@ -56,7 +56,7 @@ end
 
 function token_bucket.save(budget)
   if redis.call('TYPE', key('bucket')).ok ~= 'hash' then
-    -- Another program wrote there; what was learned is lost with it.
+    -- Another program overwrote the key; what was learned is lost.
     redis.call('DEL', key('bucket'))
   end
   redis.call('HSET', key('bucket'), 'ceiling', string.format('%.17g', budget.ceiling),
@@ -66,39 +66,39 @@ function token_bucket.save(budget)
     'cut_ms', string.format('%.3f', budget.cut_ms), 'limited_ms', string.format('%.3f', budget.limited_ms))
 end
 
--- milliseconds until one token is there; 0: it is there
+-- Return the milliseconds until there is a token; 0: there is one now.
 function token_bucket.until_token(budget)
-  -- A sum of many small refills may end a hair below 1; without the allowance a pump would ask again at once.
+  -- A sum of many small refills may end just below 1; without this tolerance a pump would ask again at once.
   return budget.tokens >= 1 - 1e-6 and 0 or math.ceil((1 - budget.tokens) * 1000 / budget.rate)
 end
 
--- Whether a call may go out within a second: only then is a pump worth its place.
+-- Whether a call may be made within a second: only then is a pump worth its place.
 function token_bucket.call_is_near()
   local budget = token_bucket.load()
   return budget and not budget_is_held() and token_bucket.until_token(budget) <= 1000
 end
 
--- How long a want that was not met says that the rate is what limits.
+-- Whether the rate is still the limit: a claim got too few tokens a short time ago.
 function token_bucket.still_limits(budget)
   return EXACT_NOW_MS - budget.limited_ms <= 1000 + 2000 / budget.rate
 end
 
--- A claim got fewer calls than it wanted, for want of tokens.
+-- Note that a claim got fewer jobs than it wanted, since tokens were missing.
 function token_bucket.note_limited(budget)
   if not token_bucket.still_limits(budget) then
-    -- The time between, in which other things were the limit, is no measurement.
+    -- The time between, when something else was the limit, does not count for the measurement.
     budget.measured_ms = budget.measured_ms + EXACT_NOW_MS - math.max(budget.limited_ms, budget.measured_ms)
   end
   budget.limited_ms = EXACT_NOW_MS
 end
 
--- Calls of the climb back to the known rate, and the part of it by which it starts below.
+-- Return the calls of the climb back to the known rate, and by which part of that rate it starts below.
 local function climb_of(budget)
   local climb = math.max(CLIMB_CALLS, budget.known * CLIMB_S * math.min(1, budget.known / FULL_CLIMB))
   return climb, math.max(PROBE, PROBE_CALLS / climb)
 end
 
--- A call that was claimed then got past the provider's limit.
+-- Note that a call that was claimed at this time passed the provider's limit.
 function token_bucket.note_passed(budget, claimed_ms)
   if not token_bucket.still_limits(budget) then
     return
@@ -112,17 +112,17 @@ function token_bucket.note_passed(budget, claimed_ms)
   end
 end
 
--- A call that was claimed then was throttled. One that was claimed before the last cut is the same news.
+-- Note that a call that was claimed at this time was throttled. If that was before the last cut, it says nothing new.
 function token_bucket.note_throttled(budget, claimed_ms)
   if claimed_ms <= budget.cut_ms then
     return
   end
   local rate, known = budget.rate, budget.known
-  -- While other things are the limit, what passed in so much time is no measurement, as while nothing passes.
+  -- While something else is the limit, or nothing passes, the calls that passed are no measurement.
   local measures = budget.passed > 0 and token_bucket.still_limits(budget)
   if measures then
     local seconds = (EXACT_NOW_MS - budget.measured_ms) / 1000
-    -- A probe met the limit that was known; a rate that has grown beyond says more than that.
+    -- A probe met the known limit; a rate that has grown beyond it says more than that.
     local expected = budget.passed <= climb_of(budget) * (1 + FREE) and math.min(rate, known) or rate
     local measured = (budget.passed + DOUBT) / (seconds + DOUBT / expected)
     -- On the way back from an outage the rate is far below the known one, and no limit was met.
@@ -137,7 +137,7 @@ function token_bucket.note_throttled(budget, claimed_ms)
     budget.rate = math.min(rate, math.max(rate * OUTAGE_CUT, budget.known * OUTAGE_FLOOR))
   end
   budget.passed, budget.measured_ms, budget.cut_ms = 0, EXACT_NOW_MS, EXACT_NOW_MS
-  -- The provider says that nothing is left: whatever our count was, it starts again from none.
+  -- The provider says that no call is left: whatever our count was, it starts again at 0.
   budget.tokens = math.min(budget.tokens, 0)
 end
 

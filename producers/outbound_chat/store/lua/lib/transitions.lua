@@ -2,13 +2,13 @@
 -- uses: counts events lanes records retention ring webhooks
 local transitions = {}
 
--- The token protects a repeat for 7 days after the first call that may have reached Connect; half a day is a reserve.
+-- The token protects a repeat for 7 days after the first call that may have reached Connect; half a day is reserve.
 -- https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 transitions.HORIZON_MS = 6.5 * 86400000
 
 transitions.KEEPS_REQUEST = { failed = true, uncertain = true }
 
--- Return our code of the last attempt; '' when there was none.
+-- Return our code of the last attempt; '' if there was none.
 local function last_code(head)
   local history = head[HISTORY]
   return type(history) == 'table' and history[#history][3] or ''
@@ -16,12 +16,12 @@ end
 
 -- Dead letters: `dead:<state>:<code>` (zset id -> final ms), and `dead` (hash) with their names. They live as long as
 -- their records.
-local function dead_name(head, state)
-  return state .. ':' .. last_code(head)
+local function dead_name(head)
+  return head[STATE] .. ':' .. last_code(head)
 end
 
 local function add_dead(id, head, keep)
-  local name = dead_name(head, head[STATE])
+  local name = dead_name(head)
   local dead = key('dead:' .. name)
   redis.call('HSET', key('dead'), name, digits(NOW))
   redis.call('ZADD', dead, digits(NOW), id)
@@ -31,7 +31,7 @@ local function add_dead(id, head, keep)
 end
 
 function transitions.take_from_dead(id, head)
-  redis.call('ZREM', key('dead:' .. dead_name(head, head[STATE])), id)
+  redis.call('ZREM', key('dead:' .. dead_name(head)), id)
 end
 
 -- End the job. A job that may have been sent and has no ContactId ends `uncertain`, whatever `state` asks for.
@@ -46,7 +46,8 @@ function transitions.finalize(id, head, request, from, state)
   head[STATE], head[FINISHED], head[CLAIM], head[DUE], head[ORDER] = state, NOW, '', 0, 0
   webhooks.mark_end(head)
   local request_ms = transitions.KEEPS_REQUEST[state] and retention.request_ms()
-  records.save(id, head, transitions.KEEPS_REQUEST[state] and request_ms ~= 0 and request or '', keep)
+  local kept = transitions.KEEPS_REQUEST[state] and request_ms ~= 0 and request or ''
+  records.save(id, head, kept, 'PX', digits(keep))
   if request_ms and request_ms > 0 then
     retention.purge_later('j:' .. id, request_ms)
   end
@@ -65,15 +66,22 @@ function transitions.finalize(id, head, request, from, state)
   return state
 end
 
--- Set aside a job whose record is unreadable, for a person to look at.
+-- Take a waiting job out of its lane and end it.
+function transitions.end_waiting(id, head, request, state)
+  lanes.remove(id, head)
+  ring.place(head[LANE])
+  return transitions.finalize(id, head, request, 'waiting', state)
+end
+
+-- Put a job with an unreadable record aside, for a person to look at.
 function transitions.quarantine(id, batch, from)
   redis.call('ZADD', key('unreadable'), digits(NOW), id)
   redis.call('ZREM', key('expiry'), id)
   counts.move(batch, from, 'unreadable')
 end
 
--- Let a leased job wait until `due`; or end it, if it was cancelled meanwhile or its token would not protect that call
--- any more. A job that was never called goes back to its old place.
+-- Let a leased job wait until `due`; or end it, if it was cancelled meanwhile or its token would no longer protect that
+-- call. A job that was never called goes back to its old place.
 function transitions.requeue(id, head, request, due)
   if head[CANCEL] == 1 then
     return transitions.finalize(id, head, request, 'leased', 'cancelled')

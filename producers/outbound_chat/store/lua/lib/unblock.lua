@@ -2,7 +2,7 @@
 -- uses: gates ring
 local unblock = {}
 
--- How many tenants an opening gate serves in each round, per priority: it may have room for one job only.
+-- How many tenants an opening gate serves in each round, per priority: it may have room for only one job.
 local OPENING = 10
 -- How many lanes that time has made due one script handles.
 local DUE_LANES = 100
@@ -11,9 +11,9 @@ local function try_later(scope, at)
   redis.call('ZADD', key('delayed'), digits(math.ceil(at)), '@' .. scope)
 end
 
--- Move a lane out from behind its gate. Return how many jobs the rules that it shares with others have room for; nil:
+-- Move a lane out of its gate. Return how many jobs the rules that it shares with others have room for; nil:
 -- the gate is still closed.
-local function let_out(lane, scope)
+local function leave_gate(lane, scope)
   local gate = gates.of(lane)
   if gate.scope == scope then
     if gate.try_at then
@@ -30,25 +30,25 @@ local function let_out(lane, scope)
   return gate.shared_room or math.huge
 end
 
--- Move lanes out from behind an open gate, lowest passes first: one of each tenant in turn, while there is room and
+-- Move lanes out of an open gate, lowest passes first: one of each tenant in turn, while there is room and
 -- fewer than `most` are out. Return false if it is still closed.
 local function open_first(scope, priority, most)
-  local gate, brought = key('blocked:' .. scope .. ':' .. priority), 0
+  local gate, moved = key('blocked:' .. scope .. ':' .. priority), 0
   repeat
     local tenants = redis.call('ZRANGE', gate, 0, OPENING - 1)
     for _, tenant in ipairs(tenants) do
       local lane = redis.call('ZRANGE', gate .. ':' .. tenant, 0, 0)[1]
-      local room = lane and let_out(lane, scope)
+      local room = lane and leave_gate(lane, scope)
       if not lane then
         -- Somebody deleted the tenant's part; `reconcile` finds its lanes.
         redis.call('ZREM', gate, tenant)
       elseif not room then
         return false
       else
-        brought, most = brought + 1, math.min(most, room)
+        moved, most = moved + 1, math.min(most, room)
       end
     end
-  until #tenants == 0 or brought >= most
+  until #tenants == 0 or moved >= most
   return true
 end
 

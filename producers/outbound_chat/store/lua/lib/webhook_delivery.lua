@@ -1,5 +1,5 @@
--- webhook_delivery: what happens to webhooks that are being posted. After several posts in a row without an answer, a
--- host is not tried for a while, longer each time.
+-- webhook_delivery: keeps the state of webhooks that are being posted. After several posts in a row without an answer,
+-- a host is not tried for a while, longer each time.
 -- uses: records retention webhooks
 local webhook_delivery = {}
 
@@ -13,7 +13,7 @@ function webhook_delivery.host_state(host)
   return number_in(failures, 0, 1e9) or 0, number_in(until_ms, 0, 1e15) or 0
 end
 
--- Note when there is something to do for a host. `most`: posts that it may have at a time.
+-- Note when there is something to do for a host. `most`: how many posts it may have at a time.
 function webhook_delivery.place_host(host, most)
   local due = redis.call('ZRANGE', key('hooks:' .. host), 0, 0, 'WITHSCORES')[2]
   local ends = redis.call('ZRANGE', key('hooks_leased:' .. host), 0, 0, 'WITHSCORES')[2]
@@ -66,9 +66,8 @@ function webhook_delivery.note_in_record(webhook, text)
   local id, state = string.match(webhook, '^(.+)%.(%a+)$')
   local head, request = records.load(id or '')
   if head and head[STATE] == state then
-    local left_ms = redis.call('PTTL', key('j:' .. id))
     webhooks.mark(head, text)
-    records.save(id, head, request, left_ms > 0 and left_ms or nil)
+    records.save(id, head, request, 'KEEPTTL')
   end
 end
 
@@ -85,7 +84,7 @@ function webhook_delivery.bury(webhook, code)
   webhook_delivery.note_in_record(webhook, 'dead:' .. digits(NOW) .. ':' .. code)
 end
 
--- Let webhooks wait again whose courier was lost.
+-- Let webhooks of a lost courier wait again.
 function webhook_delivery.return_lost(host)
   local out = key('hooks_leased:' .. host)
   for _, webhook in ipairs(redis.call('ZRANGEBYSCORE', out, '-inf', NOW, 'LIMIT', 0, 100)) do

@@ -1,6 +1,6 @@
--- workers: which workers live. `workers` (zset "worker version" -> seen ms); `skewed` (zset "worker ms" -> seen ms) has
--- those that claim nothing, since the clock of their machine is wrong; `openers` (zset "worker key" -> seen ms) says
--- which worker has which keys.
+-- workers: knows which workers are alive. `workers` (zset "worker version" -> seen ms); `skewed` (zset "worker ms" ->
+-- seen ms) has those that claim nothing, since the clock of their machine is wrong; `openers` (zset "worker key" ->
+-- seen ms) says which worker has which keys.
 local workers = {}
 
 local LIVE_MS = 10000

@@ -1,24 +1,24 @@
--- claim: gives a pump the jobs it may call now, each with a lease. It checks all rules in one step, so it is long.
+-- claim: gives a pump the jobs it may send now, each with a lease. It checks all rules in one step, so it is long.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] pump: who asks
--- ARGV[2] claim: id of this claim, never used again; it fences finish and renew
+-- ARGV[1] pump: its name
+-- ARGV[2] claim: id of this claim, never used again; it fences `finish` and `renew`
 -- ARGV[3] wanted: how many jobs at most (1 to 500)
 -- ARGV[4] lease_ms: time until another may claim them
--- ARGV[5] linger_ms: how long the pump would wait for work; 0: it leaves
--- ARGV[6] nonce: of the request that started the pump, until its first claim is answered; '': it had none
+-- ARGV[5] linger_ms: how long the pump waits for work if there is none; 0: it leaves
+-- ARGV[6] nonce: of the request that started the pump, until its first claim is answered; '': there was none
 -- reply   {'claimed', now_ms, pace_ms, wakeup, newer, then id, head, request, look of each job}; pace_ms: time to the
---         next token, 0: none lacked; wakeup: nonce with which the caller is to start one more pump, '': none; newer:
---         due jobs of a newer version that were left to its workers; look: 1 when the caller is to ask whether the
---         number is on a suppression list, which can't be seen here
---         {'empty', now_ms, waiting, until_ms, rule, newer}; waiting: 1 when the pump was registered and is to wait on
---         `poke`; until_ms: time to the next due job, or until a rule may let one go, -1: neither is known;
---         rule: what keeps due jobs back and its scope, such as 'hold sender:sms', '' when nothing does
---         {'paced', now_ms, pace_ms, pumps}: the budget gives no token yet; pumps: how many work for the budget
---         {'held', now_ms, reason}: a person stopped the budget
---         {'dismissed'}: the request was answered by another pump; this one ends
---         {'unconfigured'}: nobody wrote the budget's settings
--- keeps   a job is in its lane or leased, never both; twice gives the same jobs and takes no token twice; no job is
---         given whose number is on its sender's suppression list
+--         next token, 0: there were enough; wakeup: nonce with which the caller must start one more pump, '': none;
+--         newer: due jobs of a newer version that were left to its workers; look: 1 if the caller must check whether
+--         the number is on a suppression list, since this script can't read it
+--         {'empty', now_ms, waiting, until_ms, rule, newer}; waiting: 1 if the pump was registered and must wait on
+--         `poke`; until_ms: time to the next due job, or until a rule may open, -1: neither is known; rule: the rule
+--         that blocks due jobs and its scope, such as 'hold sender:sms', '' if there is none
+--         {'paced', now_ms, pace_ms, pumps}: the budget has no token yet; pumps: how many work for the budget
+--         {'held', now_ms, reason}: a person holds the budget
+--         {'dismissed'}: another pump answered the request; this one ends
+--         {'unconfigured'}: the budget has no settings
+-- keeps   a job is in its lane or leased, never both; a repeat gives the same jobs and takes no token again; it never
+--         returns a job whose number is on its sender's suppression list
 -- uses: attempts counts fair_share gates holds lanes pump_requests records ring suppression token_bucket transitions
 -- uses: unblock
 local pump, claim, wanted, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -33,7 +33,7 @@ local function add_to_reply(id, head, request, look)
   reply[#reply + 1] = look and 1 or 0
 end
 
--- Return what the pump's last claim was answered; nil: nothing readable, and the leases of that claim run out.
+-- Return the reply to the pump's last claim; nil: there is none, or it is unreadable and that claim's leases run out.
 local function last_answer()
   local kept = json_table(try('GET', key('claims:' .. pump)))
   return kept and kept[1] == claim and type(kept[2]) == 'table' and type(kept[4]) == 'string' and kept or nil
@@ -44,7 +44,7 @@ local function repeat_answer(ids, pace_ms, wakeup)
     local head, request = records.load(id)
     if head and head[CLAIM] == claim then
       local listed, look = suppression.is_listed(head, request)
-      -- The number came onto a list since the first answer: the caller finds it there.
+      -- If the number has been listed since the first reply, the caller finds it on the list.
       add_to_reply(id, head, request, listed or look)
     end
   end
@@ -77,7 +77,7 @@ local function admit(job, lane, batch)
   elseif not head then
     transitions.quarantine(id, batch, 'waiting')
   elseif head[STATE] ~= 'queued' then
-    -- A restored or edited key put a job back here that had left this state.
+    -- A restored or edited key put a job back that is no longer waiting.
     return
   elseif head[EXPIRES] <= NOW then
     transitions.finalize(id, head, request, 'waiting', 'expired')
@@ -97,7 +97,7 @@ end
 -- Take up to `most` jobs of the lane and add their ids. Return how many were looked at, at least one.
 local function take_turn(lane, most, probes, ids)
   local batch = lanes.batch_of(lane)
-  -- A refused job may be the only one that can't be sent, so another job probes, if there is one.
+  -- A job that failed may be the only one that can't be sent, so another job probes, if there is one.
   local due = lanes.take_due(lane, most, probes)
   for _, job in ipairs(due) do
     if admit(job, lane, batch) then
@@ -136,7 +136,7 @@ local function take_jobs(allowed)
 end
 
 -- Return the rule that blocks due jobs, and its scope; '' when none does.
-local function rule_of_kept_lane()
+local function blocking_rule()
   local lane = redis.call('HRANDFIELD', key('blocked'))
   if not lane then
     return ''
@@ -148,10 +148,10 @@ end
 local function empty()
   local later = redis.call('ZRANGE', key('delayed'), 0, 0, 'WITHSCORES')
   local until_ms = later[2] and math.max(0, tonumber(later[2]) - NOW) or -1
-  local rule = rule_of_kept_lane()
+  local rule = blocking_rule()
   if ring.has_work() then
-    -- All jobs that this claim looked at had expired, and more are due; or a newer version wrote them, and may have
-    -- more.
+    -- All jobs that this claim read had expired, and more are due; or a newer version wrote them, and more of its jobs
+    -- may be due.
     until_ms = newer > 0 and PUT_OFF_MANY_MS or 0
   end
   local waiting = 0

@@ -2,16 +2,16 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] version: hash of the settings below
 -- ARGV[2] rate: calls a second
--- ARGV[3] burst: calls that may follow each other at once
+-- ARGV[3] burst: calls that may be made at once
 -- ARGV[4] max_pumps: pumps that may work at the same time
--- ARGV[5] keep_ms: life of what became of a job
--- ARGV[6] keep_requests_ms: time that failed and uncertain jobs keep what was asked for
--- ARGV[7] senders: JSON object, name -> limits of the sender: instance, number, and where there is a limit number_rate
+-- ARGV[5] keep_ms: how long the record of a final job is kept
+-- ARGV[6] keep_requests_ms: how long failed and uncertain jobs keep their request
+-- ARGV[7] senders: JSON object, name -> limits of the sender: instance, number, and if there is a limit number_rate
 --         (parts a second), concurrency (calls), max_chats, peers (senders of the instance)
--- ARGV[8] weights: JSON object, tenant -> turns it gets where others get one
+-- ARGV[8] weights: JSON object, tenant -> its turns for each turn of the others
 -- reply   the version before, '' for none
--- keeps   the last worker that was started, or order that was given, decides; gates are tried again, since their limits
---         may be others now
+-- keeps   the worker that was started last, or the order that was given last, decides; gates are tried again, since
+--         their limits may have changed
 local function write_map(name, json, text_of)
   redis.call('DEL', key(name))
   for field, value in pairs(cjson.decode(json)) do
@@ -19,7 +19,7 @@ local function write_map(name, json, text_of)
   end
 end
 
--- Let the next script that handles due work try the gates of all senders that the settings name.
+-- Make the next script that handles due work try the gates of all senders in the settings.
 local function try_gates()
   local senders = redis.call('EXISTS', key('blocked')) == 1 and try('HGETALL', key('senders')) or {}
   for i = 1, #senders, 2 do

@@ -1,25 +1,25 @@
--- finish: records what attempts led to. Long, since one step settles the jobs, the rules and the pace.
+-- finish: records the results of attempts. It is long, since one step updates the jobs, the rules and the pace.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV    15 for each result:
 --   id, claim, outcome ('sent', 'retry', 'snooze', 'hold', 'not_called', 'failed'), delay_ms (until the next attempt),
---   maybe (1: the call may have reached Connect), contact ('' but for sent), code, aws_code, message, request_id,
---   pause_ms (how long the provider asks everybody to wait), scope (that a hold stops, first for delay_ms),
---   chat_ms (assumed life of the chat that a contact opens), not_before_ms (earliest time of the next attempt, 0:
---   none), called (0: no call was made, its place in the pace goes back)
+--   maybe (1: the call may have reached Connect), contact ('' unless sent), code, aws_code, message, request_id,
+--   pause_ms (how long the provider asks all callers to wait), scope (of a hold, which first lasts delay_ms),
+--   chat_ms (assumed lifetime of the chat that a contact opens), not_before_ms (earliest time of the next attempt, 0:
+--   none), called (0: no call was made, its token is given back)
 -- reply   a word for each result: the state the job is in now, 'stale' (another claim has the job: nothing changed)
 --         'gone' (no record) or 'newer' (a newer version wrote it: nothing changed, and its lease runs out)
--- keeps   only the claim that holds the lease moves a job, but a ContactId is recorded whenever it comes;
---         a job that may have been sent ends `sent` or `uncertain`; twice changes nothing
--- uses: attempts counts gates holds lanes records ring token_bucket transitions
+-- keeps   only the claim that has the lease moves a job, but a ContactId is recorded whenever it comes; a job that may
+--         have been sent ends `sent` or `uncertain`; a repeat changes nothing
+-- uses: attempts counts gates holds lanes records token_bucket transitions
 local WIDTH = 15
--- Where each value of a result lies behind its id.
+-- The position of each value of a result after its id.
 local CLAIM_ID, OUTCOME, DELAY_MS, MAYBE, CONTACT_ID, CODE, AWS_CODE, MESSAGE = 1, 2, 3, 4, 5, 6, 7, 8
 local REQUEST_ID, PAUSE_MS, SCOPE, CHAT_MS, NOT_BEFORE_MS, CALLED = 9, 10, 11, 12, 13, 14
 local COSTS_NO_ATTEMPT = { snooze = true, hold = true, not_called = true }
--- Answers that say nothing about the provider's limit, since the call may not have reached it.
-local TELLS_NOTHING = { throttled = true, unreachable = true, no_answer = true }
+-- Results that say nothing about the provider's limit, since the call may not have reached it.
+local NOT_ABOUT_RATE = { throttled = true, unreachable = true, no_answer = true }
 local reply, refund, pause_ms = {}, 0, 0
--- When the calls were claimed that passed the provider's limit, and those that did not.
+-- When the calls that passed the provider's limit, and those that did not, were claimed.
 local passed, throttled = {}, {}
 
 -- Record the ContactId of a call whose lease was lost, or whose job had ended `uncertain`.
@@ -34,9 +34,7 @@ local function record_late(id, head, request, contact, chat_ms)
   head[CONTACT] = contact
   attempts.open_chat(head, contact, chat_ms)
   if from == 'queued' then
-    lanes.remove(id, head)
-    ring.place(head[LANE])
-    from = 'waiting'
+    return transitions.end_waiting(id, head, request, 'sent')
   elseif from == 'sending' then
     attempts.finish(id, head)
     from = 'leased'
@@ -44,8 +42,7 @@ local function record_late(id, head, request, contact, chat_ms)
   return transitions.finalize(id, head, request, from, 'sent')
 end
 
--- Whether the job's last two calls were throttled as well: if other calls pass, that is about this job and not the
--- rate.
+-- Whether the job's last two calls were throttled too: if other calls pass, the reason is this job and not the rate.
 local function is_throttled_again(head)
   local history = head[HISTORY]
   local entries = type(history) == 'table' and #history or 0
@@ -62,7 +59,7 @@ local function record(id, head, request, i)
     if not is_throttled_again(head) then
       throttled[#throttled + 1] = called_at
     end
-  elseif called and not TELLS_NOTHING[code] then
+  elseif called and not NOT_ABOUT_RATE[code] then
     passed[#passed + 1] = called_at
   end
   if outcome == 'sent' then
@@ -93,7 +90,7 @@ local function record(id, head, request, i)
   if outcome == 'hold' then
     holds.hold_by_system(id, scope, delay_ms, code, ARGV[i + MESSAGE])
     if gates.is_scope_of(head[LANE], scope) then
-      -- The hold blocks the job, so that whoever ends the hold ends its wait too.
+      -- The hold blocks the job, so its wait ends with the hold.
       delay_ms = 0
     end
   end
@@ -123,7 +120,7 @@ local function settle_budget(budget)
   end
   budget.tokens = math.min(budget.most, budget.tokens + refund)
   if pause_ms > 0 then
-    -- A debt that takes as long to pay as the provider asks everybody to wait.
+    -- A debt that is paid after the time that the provider asks all callers to wait.
     budget.tokens = math.min(budget.tokens, 1 - pause_ms * budget.rate / 1000)
   end
   token_bucket.save(budget)

@@ -1,17 +1,17 @@
--- leave: removes a pump, and says whether another must replace it.
+-- leave: removes a pump, and returns whether another must replace it.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] pump: who leaves
--- ARGV[2] warm: 1 when a job came in a moment ago, so that the next would find nobody
--- ARGV[3] unanswered: the pump's last claim, if it got no answer to it; '': it got one
--- reply   nonce with which the caller is to start a successor; '': none is needed
--- keeps   due work has a pump, or one that was asked for; jobs that the pump never received wait again, as if they had
---         not been claimed
+-- ARGV[1] pump: its name
+-- ARGV[2] warm: 1 if a job arrived a moment ago, so that the next job is likely to need a pump
+-- ARGV[3] unanswered: the pump's last claim, if it got no reply to it; '': it got one
+-- reply   nonce with which the caller must start a successor; '': none is needed
+-- keeps   due work has a pump, or a request for one; jobs that the pump never received wait again, as if they had not
+--         been claimed
 -- uses: attempts counts holds pump_requests records ring token_bucket transitions unblock
 local pump, unanswered = ARGV[1], ARGV[3]
 local memory = key('claims:' .. pump)
 local LATE_MS = 60000
 
-local function hand_back()
+local function give_back_jobs()
   local claim, ids = unpack(json_table(try('GET', memory)) or {})
   if claim ~= unanswered or type(ids) ~= 'table' then
     return
@@ -39,8 +39,8 @@ end
 
 redis.call('ZREM', key('pumps'), pump)
 if unanswered ~= '' then
-  hand_back()
-  -- If the claim reaches Redis only now, it counts as repeated and gets no job.
+  give_back_jobs()
+  -- If the claim reaches Redis only after this, it counts as a repeat and gets no job.
   redis.call('SET', memory, cjson.encode({ unanswered, {}, 0, '' }), 'PX', LATE_MS)
 else
   redis.call('DEL', memory)

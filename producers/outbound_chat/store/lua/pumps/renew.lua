@@ -1,12 +1,12 @@
--- renew: extends the leases of running calls, and notes that their pump lives.
+-- renew: extends the leases of running calls, and notes that their pump is alive.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] pump: who asks
--- ARGV[2] load: 'idle' while the pump has room for more jobs, 'full' while it has none, 'left' when it has signed off
---         and only ends its calls
+-- ARGV[1] pump: its name
+-- ARGV[2] load: 'idle' while the pump has room for more jobs, 'full' while it has none, 'left' once it has left and
+--         only ends its calls
 -- ARGV[3] lease_ms: time until another may claim the jobs
 -- then 2 for each job: id, claim
--- reply   {renewed, wakeup}; renewed: how many leases, the others were lost; wakeup: nonce with which the caller is to
---         start one more pump, since this one is full and jobs are due, '': none
+-- reply   {renewed, wakeup}; renewed: how many leases were renewed, the others are lost; wakeup: nonce with which the
+--         caller must start one more pump, since this one is full and jobs are due, '': none
 -- keeps   a lease that was lost stays lost
 -- uses: attempts pump_requests records ring token_bucket unblock
 local renewed = 0

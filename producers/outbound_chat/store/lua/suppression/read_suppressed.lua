@@ -1,11 +1,11 @@
--- read_suppressed: which numbers are on a sender's suppression list: of some, or all of them page by page.
+-- read_suppressed: reads which of some numbers are on a sender's suppression list, or the whole list page by page.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] sender: its name
--- ARGV[2] key_id: of the key that blind indexes are made with, for the list of blind indexes; '': numbers as they are, on the other
--- ARGV[3] cursor: where the page begins, '0' the first; '': the numbers that follow are asked for, and no page
+-- ARGV[2] key_id: of the key of the blind indexes, for the list of blind indexes; '': for the list of plain numbers
+-- ARGV[3] cursor: where the page begins, '0' for the first; '': the numbers that follow are looked up
 -- then 1 for each number: name (E.164, or its blind index; at most 500)
--- reply   {cursor, other, then name and `ms note` of each that is on the list}; cursor: of the next page, '0': none is
---         left; other: 1 when the sender's other list has something; 'other_key': the list has blind indexes of another key
+-- reply   {cursor, other, then name and `ms note` of each that is on the list}; cursor: of the next page, '0': there is
+--         none; other: 1 if the sender's other list has entries; 'other_key': the list has blind indexes of another key
 -- keeps   nothing is written; a number that is on the list the whole time is on one page at least
 -- uses: suppression_lists
 local FIRST, PAGE = 4, 500

@@ -1,15 +1,14 @@
--- suppress: puts numbers on a sender's suppression list; no job for them is called from then on.
+-- suppress: adds numbers to a sender's suppression list; from then on no job for them is called.
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] sender: its name
--- ARGV[2] key_id: of the key that blind indexes are made with, on the list of blind indexes; '': numbers as they are, on the other
--- then 3 for each number: name (E.164, or its blind index; at most 500), since_ms (0: now, unless it is there already; else
--- the
---   entry is written again), note (why, shown to readers, or encrypted number and why)
+-- ARGV[2] key_id: of the key of the blind indexes, for the list of blind indexes; '': for the list of plain numbers
+-- then 3 for each number: name (E.164, or its blind index; at most 500), since_ms (0: now, and an entry that is there
+--   stays; any other time replaces the entry), note (the reason, shown to readers; or encrypted number and reason)
 -- reply   how many were not on the list; 'other_key': the list has blind indexes of another key, nothing was done
--- keeps   a number stays as it was put there first, unless a time is given: twice changes nothing
+-- keeps   an entry stays as it was written first, unless a time is given: a repeat changes nothing
 -- uses: suppression_lists
 local FIRST, WIDTH = 3, 3
-local SINCE_MS, NOTE = 1, 2 -- behind the name
+local SINCE_MS, NOTE = 1, 2 -- after the name
 local list = suppression_lists.named(ARGV[1], ARGV[2])
 if suppression_lists.has_other_key(list, ARGV[2]) then
   return 'other_key'

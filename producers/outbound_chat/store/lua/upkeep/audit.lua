@@ -2,7 +2,8 @@
 -- KEYS[1] base: first part of all keys of the budget
 -- ARGV[1] what: 'budget' (no names), 'lanes' or 'jobs'
 -- then 1 for each name: name
--- reply   {kind, of, number of each fault}: as of `reconcile`; and of jobs 'no_expiry', which no index of open jobs has
+-- reply   {kind, of, number of each fault}: as in `reconcile`; and 'no_expiry' for a job missing from the index of open
+--         jobs
 -- keeps   nothing is written
 -- uses: consistency
 local what = ARGV[1]

@@ -1,17 +1,17 @@
 -- maintain: does what time alone makes due in a budget, for a waker. It is long, since one call finds all of it.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] worker: who asks
+-- ARGV[1] worker: its name
 -- ARGV[2] version: version of the budget's settings that this worker was started with
--- ARGV[3] skew_ms: by how much the clock of its machine is ahead, where that is too much for it to work; 0: it is right
--- ARGV[4] posts: 1 when it posts webhooks, so that it may start a courier
--- ARGV[5] keys: names of the encryption keys that it has, with spaces between them; '': none
--- reply   {wakeup, next_ms, lost, expired, configured, now_ms, courier}; wakeup: nonce with which the caller is to
---         start a pump, '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many
---         leases and jobs ended; configured: 0 when nobody wrote the budget's settings, or they can't be read: without
---         them nothing is sent; courier: 1 when the caller is to start a courier
--- keeps   what a newer version wrote stays as it is; requests of final jobs go in time; a lost lease makes its job
---         `maybe_sent`; every job expires, held or not
--- uses: attempts cancel_sweep clock_step counts holds lanes paging pump_requests purge records ring token_bucket
+-- ARGV[3] skew_ms: by how much the clock of its machine is ahead, if that is too much for it to work; 0: it is right
+-- ARGV[4] posts: 1 if it posts webhooks, so that it may start a courier
+-- ARGV[5] keys: names of the encryption keys that it has, separated by spaces; '': none
+-- reply   {wakeup, next_ms, lost, expired, configured, now_ms, courier}; wakeup: nonce with which the caller must start
+--         a pump, '': none; next_ms: time to the next due job, lease or expiry, -1: none; lost, expired: how many
+--         leases and jobs ended; configured: 0 if the budget has no readable settings: without them nothing is sent;
+--         courier: 1 if the caller must start a courier
+-- keeps   what a newer version wrote stays as it is; requests of final jobs are removed in time; a lost lease makes its
+--         job `maybe_sent`; every job expires, held or not
+-- uses: attempts cancel_sweep clock_step counts holds paging pump_requests purge records ring token_bucket
 -- uses: transitions unblock webhook_delivery webhooks workers
 local SOON_MS = 1000
 local SWEEP_AGAIN_MS = 20
@@ -41,9 +41,7 @@ local function expire(id)
   local head, request = records.load(id)
   if head and head[STATE] == 'queued' then
     expired = expired + 1
-    lanes.remove(id, head)
-    ring.place(head[LANE])
-    transitions.finalize(id, head, request, 'waiting', 'expired')
+    transitions.end_waiting(id, head, request, 'expired')
   elseif head and head[STATE] == 'sending' then
     redis.call('ZADD', key('expiry'), digits(NOW + SOON_MS), id)
   elseif head or request ~= 'newer' then
@@ -53,7 +51,7 @@ local function expire(id)
   end
 end
 
--- Jobs that are left to newer versions are no reason to look again at once.
+-- Jobs that are left to newer versions are no reason to check again at once.
 local function next_event(left)
   local soonest = -1
   for _, name in ipairs({ 'delayed', 'leases', 'expiry' }) do

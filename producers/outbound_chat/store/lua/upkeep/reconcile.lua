@@ -1,11 +1,10 @@
 -- reconcile: finds and repairs jobs and lanes that no claim would reach, some with each call.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] lease_ms: of a call that has lost its lease
--- reply   {next_ms, repairs, then word, kind, of, number of what was found}; next_ms: time to the next look, repairs:
---         how many repairs were made, of which the first are named; word: 'repaired', 'fault' (reported only) or
---         'cleared' (a fault that is gone); of: the job or lane, '': the whole budget; number: by how much a count
---         is off
--- keeps   no count is changed to fit another; a job that is put back is called once; of many wakers one looks at a
+-- ARGV[1] lease_ms: lease for a running call that has lost its own
+-- reply   {next_ms, repairs, then word, kind, of, number of each finding}; next_ms: time to the next run; repairs: how
+--         many repairs were made, of which the first are listed; word: 'repaired', 'fault' (reported only) or 'cleared'
+--         (a fault that is gone); of: the job or lane, '': the whole budget; number: by how much a count is off
+-- keeps   no count is changed to fit another; a job that is put back is called once; of many wakers one runs this at a
 --         time, and they share the scans, whose cursors are in `scan`
 -- uses: attempts consistency counts lanes repair
 local lease_ms = tonumber(ARGV[1])
@@ -14,9 +13,9 @@ local LANES, LANES_SCAN_MS, LONGEST_MS = 100, 25000, 1000
 local FEW_JOBS, MANY_JOBS, FAST_MS = 20, 400, 5
 local SCAN_KEPT_MS = 86400000
 
-local due_ms, looked_ms, lanes_cursor, jobs_cursor, in_haste, twice, place_on_page =
+local due_ms, looked_ms, lanes_cursor, jobs_cursor, is_fast, twice, place_on_page =
   unpack(redis.call('HMGET', key('scan'), 'next_ms', 'looked_ms', 'lanes', 'jobs', 'fast', 'again', 'place'))
-local fast = in_haste == '1'
+local fast = is_fast == '1'
 
 local function look_at_lane(lane, jobs)
   if not lanes.parts(lane) then

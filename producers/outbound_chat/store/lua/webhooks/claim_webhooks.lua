@@ -1,15 +1,15 @@
 -- claim_webhooks: gives a courier webhooks to post, and renews the leases of those it is posting.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] courier: who asks
+-- ARGV[1] courier: its name
 -- ARGV[2] wanted: how many at most (0 to 500)
 -- ARGV[3] lease_ms: time until another may claim them
 -- ARGV[4] per_host: posts that one host may have at a time
--- ARGV[5] give_up_ms: a webhook that waited so long for a host that does not answer is dead
--- ARGV[6] leaving: 1 when the courier ends, unless this gives it something
+-- ARGV[5] give_up_ms: how long a webhook may wait for a host that does not answer; then it is dead
+-- ARGV[6] leaving: 1 if the courier ends unless it gets a webhook
 -- then 2 for each webhook: host, webhook (those that it is posting)
 -- reply   {'claimed', now_ms, next_ms, then webhook, host, url ('': that of its sender), tries (JSON, '': none),
---         head ('' for a batch, or when the record has gone) of each}; next_ms: time to the next, -1: none is known
---         {'dismissed'}: another courier is at work
+--         head ('' for a batch, or if the record is gone) of each}; next_ms: time to the next, -1: none is known
+--         {'dismissed'}: another courier works
 -- keeps   one courier at a time; a webhook waits, is leased, or is dead
 -- uses: records webhook_delivery webhooks
 local courier, wanted, lease_ms, per_host = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])

@@ -3,13 +3,13 @@
 -- ARGV[1] per_host: posts that one host may have at a time
 -- then 7 for each webhook:
 --   webhook, host, outcome ('delivered', 'retry', 'dead', 'back': it was not posted), delay_ms (until the next post),
---   code, host_is ('up': it answered, 'down': it did not, '': it was not asked), pause_ms (how long it asks to be left
---   alone, 0: it does not)
--- reply   a word for each: what it is now, 'waiting', 'delivered' or 'dead'; or 'stale' (it was finished before)
+--   code, host_is ('up': it answered, 'down': it did not, '': it was not asked), pause_ms (how long it asks not to be
+--   tried, 0: it does not ask)
+-- reply   a word for each: its state now, 'waiting', 'delivered' or 'dead'; or 'stale' (it was finished before)
 -- keeps   a webhook waits, is leased, or is dead; a stale result changes no webhook
 -- uses: webhook_delivery
 local FIRST, WIDTH = 2, 7
--- Where each value of a result lies behind the webhook.
+-- The position of each value of a result after the webhook.
 local HOST, OUTCOME, DELAY_MS, CODE, HOST_IS, PAUSE_MS = 1, 2, 3, 4, 5, 6
 local per_host = tonumber(ARGV[1])
 local reply, hosts = {}, {}

@@ -1,8 +1,8 @@
--- read_dead_webhooks: webhooks that were given up, the newest first.
+-- read_dead_webhooks: lists webhooks that were given up, the newest first.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] skip: how many of the newest to pass over
+-- ARGV[1] skip: how many of the newest to skip
 -- ARGV[2] count: how many at most (1 to 500)
--- reply   webhook, dead_ms, tries (JSON, '' when they can't be read) of each
+-- reply   webhook, dead_ms, tries (JSON, '' if they are unreadable) of each
 -- keeps   nothing is written
 -- uses: retention
 local reply = {}

@@ -1,4 +1,4 @@
--- read_webhook_hosts: the state of the hosts that webhooks wait for.
+-- read_webhook_hosts: reads the state of the hosts that webhooks wait for.
 -- KEYS[1] base: first part of all keys of the budget
 -- reply   host, waiting, posting, failures, until_ms of each, at most 500
 -- keeps   nothing is written

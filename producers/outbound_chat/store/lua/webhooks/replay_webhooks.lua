@@ -11,7 +11,7 @@ for i, webhook in ipairs(ARGV) do
   if redis.call('ZREM', key('hooks_dead'), webhook) == 1 and type(host) == 'string' then
     redis.call('HDEL', key('hook_tries'), webhook)
     webhook_delivery.note_in_record(webhook, 'pending')
-    -- Whoever asks for a replay has repaired the host.
+    -- A replay means that the host was repaired.
     redis.call('DEL', key('hook_host:' .. host))
     webhooks.put(host, webhook)
     redis.call('ZADD', key('hooks'), 'LT', digits(NOW), host)
