@@ -1,4 +1,4 @@
-"""Single jobs: enqueue, read and cancel them."""
+"""Enqueues, reads and cancels single jobs."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -99,7 +99,7 @@ def _enqueue(context: Context, request: ChatRequest, name: object, options: Mapp
 
 
 def _repeated(context: Context, keys: Keys, other: Other, durability: DurabilityCheck) -> Steps[Job]:
-    """The job that holds the idempotency key of a repeated call."""
+    """Returns the job that has the idempotency key of a repeated call."""
     other_id = f"{keys.budget}.{other.local_id}"
     if not other.local_id:
         raise InvalidJob([UNREADABLE_KEY])
@@ -119,7 +119,7 @@ def _out_of_quiet_hours(
 
 
 def _check_repeated(keys: Keys, tenant: str | None, idem: str, passed: FieldError) -> Steps[None]:
-    """A call that is repeated days later, with the same key, gets its job; a new one is refused."""
+    """Refuses a new job whose time has passed; a call that is repeated days later, with the same key, gets its job."""
     if not idem or not (yield from ask(scripts.used_keys(keys, tenant, [idem]))):
         raise InvalidJob([passed])
 
@@ -160,12 +160,12 @@ def cancel(context: Context, job_id: str) -> Steps[Job]:
 
 
 def time_left(id_: str, deadline: float) -> float:
-    """Seconds that are left.
+    """Returns the seconds that are left.
 
     Raises:
-        WaitTimeout: none.
+        WaitTimeout: none are.
     """
     left = deadline - time.monotonic()
     if left <= 0:
-        raise WaitTimeout(f"{id_} is not final yet; it goes on, ask again with the same id")
+        raise WaitTimeout(f"{id_} is not final yet; it continues, wait again with the same id")
     return left
