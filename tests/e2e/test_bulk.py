@@ -230,7 +230,7 @@ def test_columns_fill_in_a_template(stack: Harness) -> None:
     assert 'lacks columns that the template names: "last_name"' in missing.stderr
     wrong = stack.run("send-batch", str(path), "--template", "{a.b}", "--sender", "support")
     assert wrong.returncode == 2
-    assert "template.text: has a brace that is no placeholder" in wrong.stderr
+    assert "template.text: has a brace that is not part of a placeholder" in wrong.stderr
 
 
 def test_results_are_exported_with_the_rows_that_they_belong_to(stack: Harness) -> None:
