@@ -25,19 +25,15 @@ def decode(cipher: RequestCipher, text: str) -> ChatRequest:
         MissingEncryptionKey: it is encrypted, and the settings lack the key.
         UnreadableRequest: the text is not the stored form of a request.
     """
-    body = _parsed(cipher, text)
-    if isinstance(body, str):
-        # Not inside `except`: errors of parsers hold what they were given.
-        raise UnreadableRequest(f"the stored request can't be read: {body}")
-    return ChatRequest.from_stored(body)
-
-
-def _parsed(cipher: RequestCipher, text: str) -> dict[str, object] | str:
-    """Returns the body, or what is wrong with it."""
     try:
         body = json.loads(cipher.decrypt(text))
     except Damaged as error:
-        return str(error)
+        fault = str(error)
     except (ValueError, RecursionError):
-        return "it is not JSON"
-    return body if isinstance(body, dict) else "it is not a JSON object"
+        fault = "it is not JSON"
+    else:
+        if isinstance(body, dict):
+            return ChatRequest.from_stored(body)
+        fault = "it is not a JSON object"
+    # Not inside `except`: errors of parsers hold what they were given.
+    raise UnreadableRequest(f"the stored request can't be read: {fault}")

@@ -22,7 +22,6 @@ from outbound_chat.client.steps.validation import (
     check_timing,
 )
 from outbound_chat.model.errors import (
-    FieldError,
     IdempotencyConflict,
     InvalidJob,
     UnknownBatch,
@@ -72,8 +71,9 @@ def _enqueue(context: Context, request: ChatRequest, name: object, options: Mapp
     keys = context.keys(sender.budget)
     if not timing.passed and sender.quiet_hours:
         timing = yield from _out_of_quiet_hours(keys, sender, priority, request, timing)
-    if timing.passed:
-        yield from _check_repeated(keys, tenant, idem, timing.passed)
+    # A call that is repeated days later, with the same key, gets its job; a new one is refused.
+    if timing.passed and not (idem and (yield from ask(scripts.used_keys(keys, tenant, [idem])))):
+        raise InvalidJob([timing.passed])
     yield from durability.prepare(keys)
     lane = Lane(priority, sender_name, tenant or "")
     job = new_job(
@@ -116,12 +116,6 @@ def _out_of_quiet_hours(
     now_ms = yield from ask(scripts.read_clock(keys))
     timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
     return replace(timing, passed=errors[0]) if errors else timing
-
-
-def _check_repeated(keys: Keys, tenant: str | None, idem: str, passed: FieldError) -> Steps[None]:
-    """Refuses a new job whose time has passed; a call that is repeated days later, with the same key, gets its job."""
-    if not idem or not (yield from ask(scripts.used_keys(keys, tenant, [idem]))):
-        raise InvalidJob([passed])
 
 
 def status(context: Context, job_id: str) -> Steps[Job]:

@@ -88,9 +88,9 @@ def batch_from_record(
 
 
 def _held_by(pace: Pace | None) -> str:
-    if pace is None or not pace.workers:
-        return pace.held_by if pace and pace.held_by else NO_WORKER
-    return pace.held_by
+    if pace is None:
+        return NO_WORKER
+    return pace.held_by or ("" if pace.workers else NO_WORKER)
 
 
 def _measured(record: BatchRecord) -> float | None:
