@@ -29,7 +29,7 @@ class WaitReason(StrEnum):
     BACKOFF = "backoff"
     """A call led to no contact, or a worker gave it back without one, and its next attempt is not due yet."""
     NO_SETTINGS = "no_settings"
-    """Redis has no settings of its budget: no worker was ever started for it."""
+    """Redis has no settings of its budget: no worker was started for it yet."""
     NO_WORKER = "no_worker"
     """No worker runs for its budget."""
     NO_KEY = "no_key"

@@ -75,16 +75,16 @@ def read_call(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
     That is the sender's own members, kept for comparing, and names that the operation does not have.
     """
     body: dict[str, Any] = {}
-    beside: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
     for member, value in kwargs.items():
-        (body if member in _KEPT else beside)[member] = value if value.__class__ is str else normalize(value)
+        (body if member in _KEPT else extra)[member] = value if value.__class__ is str else normalize(value)
     if "ContactFlowId" in body:
         body["ContactFlowId"] = last_part(body["ContactFlowId"])
-    if "InstanceId" in beside:
-        beside["InstanceId"] = last_part(beside["InstanceId"])
+    if "InstanceId" in extra:
+        extra["InstanceId"] = last_part(extra["InstanceId"])
     _shorten(body, "to", "DestinationEndpoint", {"Type": "TELEPHONE_NUMBER"}, "Address")
     _shorten(body, "text", "InitialSystemMessage", {"ContentType": "text/plain"}, "Content")
-    return body, beside
+    return body, extra
 
 
 def _shorten(body: dict[str, Any], short: str, member: str, usual: Mapping[str, str], rest: str) -> None:

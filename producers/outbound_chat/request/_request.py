@@ -9,7 +9,7 @@ from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._names import API_NAMES, STORED_NAMES, Names, step, written
 from outbound_chat.request._reading import read_call, read_options
-from outbound_chat.request._rules import check_beside, check_body
+from outbound_chat.request._rules import check_body, check_extra
 from outbound_chat.request._sms import sms_parts
 from outbound_chat.request._walk import MOST_FINDINGS
 from outbound_chat_config import Channel, Sender
@@ -39,7 +39,7 @@ class ChatRequest:
     that is a phone number and `text` for an InitialSystemMessage in plain text. Not to be changed."""
     names: Names = field(default_factory=lambda: STORED_NAMES, compare=False)
     """What the caller calls the members, where that differs from the API."""
-    beside: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """What else a raw request had: the sender's own members, kept for comparing, and unknown names. Not stored."""
 
     def __repr__(self) -> str:
@@ -65,8 +65,8 @@ class ChatRequest:
 
         InstanceId and SourceEndpoint are compared with the sender, whose own are sent; both may be left out.
         """
-        body, beside = read_call(kwargs)
-        return cls(body, API_NAMES, beside)
+        body, extra = read_call(kwargs)
+        return cls(body, API_NAMES, extra)
 
     @classmethod
     def from_stored(cls, body: Mapping[str, Any]) -> Self:
@@ -112,12 +112,12 @@ class ChatRequest:
         `checked`: what the rows of its batch share, found valid for this sender; its values are not checked again.
         """
         found = check_body(self.body, sender, checked.body if checked else _NOTHING)
-        beside = check_beside(self.beside, sender) if self.beside else []
-        if not found and not beside:
+        extra = check_extra(self.extra, sender) if self.extra else []
+        if not found and not extra:
             return ()
         return tuple(
             FieldError(written(path, names), code.value, message)
-            for findings, names in ((found, self.names), (beside, {}))
+            for findings, names in ((found, self.names), (extra, {}))
             for path, code, message in findings[:MOST_FINDINGS]
         )
 
@@ -149,7 +149,7 @@ class ChatRequest:
             if isinstance(ours, dict) and isinstance(theirs, dict):
                 body[member] = {**theirs, **ours}
         names = self.names if self.names is shared.names else {**self.names, **shared.names}
-        return ChatRequest(body, names, {**shared.beside, **self.beside})
+        return ChatRequest(body, names, {**shared.extra, **self.extra})
 
     def has_message_of(self, shared: "ChatRequest") -> bool:
         """Whether its message is the very one of the shared part that it was merged with."""

@@ -137,10 +137,10 @@ def check_body(body: Mapping[str, Any], sender: Sender, checked: Mapping[str, An
     return found
 
 
-def check_beside(beside: Mapping[str, Any], sender: Sender) -> Found:
+def check_extra(extra: Mapping[str, Any], sender: Sender) -> Found:
     """Returns all that is wrong with the rest of a raw request: the sender's own members, and unknown names."""
     found: Found = []
-    for position, (member, value) in enumerate(beside.items(), start=1):
+    for position, (member, value) in enumerate(extra.items(), start=1):
         if len(found) >= MOST_FINDINGS:
             break
         if member in SPEC.members:

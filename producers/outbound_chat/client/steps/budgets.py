@@ -1,4 +1,4 @@
-"""Records in Redis that a budget is in use, so that `doctor` finds it when no settings name it any more."""
+"""Records in Redis that a budget is in use, so that `doctor` finds it when settings no longer name it."""
 
 import logging
 
