@@ -180,7 +180,7 @@ def test_a_row_that_was_right_when_it_was_taken_is_not_rejected_later(stack: Har
 
     with pytest.raises(OSError, match="the disk is gone") as caught:
         chat.enqueue_batch(broken_off(), sender="support", batch_key="k")
-    assert "begin again with the same batch key" in caught.value.__notes__[0]
+    assert "repeat the call with the same batch key" in caught.value.__notes__[0]
     started: list[BatchStart] = []
     with time_machine.travel(ends + timedelta(hours=1)):
         receipt = chat.enqueue_batch(rows, sender="support", batch_key="k", on_start=started.append)
