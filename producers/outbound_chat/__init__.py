@@ -1,4 +1,4 @@
-"""Enqueue SMS and WhatsApp messages for Amazon Connect, and ask what became of them.
+"""Enqueue SMS and WhatsApp messages for Amazon Connect, and read what became of them.
 
     from outbound_chat import OutboundChat
 
@@ -6,7 +6,7 @@
     job = chat.enqueue(sender="support", to="+12025550123", text="Your parcel arrives today")
     job = chat.wait(job.id)
 
-What a caller installs: it imports neither Celery nor boto3. Workers send; this package stores jobs and reads results.
+Callers install this package: it stores jobs and reads results, without Celery and boto3. Workers send.
 """
 
 from outbound_chat.client import AsyncOutboundChat, FileKey, OutboundChat

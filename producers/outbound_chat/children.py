@@ -1,4 +1,4 @@
-"""Child processes that do not outlive their parent, and a supervisor that starts those again that die."""
+"""Child processes that do not outlive their parent, and a supervisor that restarts those that die."""
 
 import ctypes
 import logging
@@ -19,26 +19,26 @@ logger = logging.getLogger(__name__)
 STOP_SECONDS = 30.0
 LOOK_SECONDS = 0.1
 STEADY_SECONDS = 60.0
-"""A child that ran this long was healthy: after its next death it starts again at once."""
+"""A child that ran this long was healthy: after its next death it is restarted at once."""
 LONGEST_PAUSE_SECONDS = 30.0
 
 _PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/prctl.2.html
 
 
 def _dies_with_parent() -> Callable[[], None]:
-    # Looked up here, in the parent: between fork and exec a child may only call what is already loaded.
+    # Loaded here, in the parent: between fork and exec a child may only call what is already loaded.
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     parent = os.getpid()
 
     def in_child() -> None:
-        # Ctrl-C in the terminal reaches the command alone, which then ends its children in the right order.
+        # Ctrl-C in the terminal then reaches only the command, which ends its children in the right order.
         os.setsid()
-        # A handler of the parent's would take the signal here and lose it with the new program.
+        # A handler of the parent would get the signal here, and lose it when the new program starts.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if libc:
             libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
             if os.getppid() != parent:
-                # It was killed before this was asked for.
+                # The parent was killed before this was set.
                 os._exit(1)
 
     return in_child
@@ -52,10 +52,10 @@ def spawn(
     output: int | IO[bytes] | None = None,
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Starts a child that ends with this process; on Linux also when that is killed. Call it from the main thread.
+    """Starts a child that ends with this process; on Linux also when this is killed. Call it from the main thread.
 
-    `environment`: all of the child's; this process's own by default. `folder`: where it works. `output` takes the
-    child's standard output and error. `pass_fds`: files that stay open in it.
+    `environment`: the child's whole environment, by default this process's own. `folder`: its working directory.
+    `output` gets the child's standard output and error. `pass_fds`: files that stay open in it.
     """
     return subprocess.Popen(  # noqa: S603  # the callers name their own programs
         list(command),
@@ -70,7 +70,7 @@ def spawn(
 
 
 def end(process: subprocess.Popen[bytes], patience: float = STOP_SECONDS) -> int:
-    """Ends a child: SIGTERM, and SIGKILL if it is still there after `patience` seconds. Its return code."""
+    """Ends a child: SIGTERM, and SIGKILL if it still runs after `patience` seconds. Returns its return code."""
     if process.poll() is None:
         process.terminate()
     try:
@@ -89,7 +89,7 @@ class _Child:
 
 
 class Supervisor:
-    """Keeps a number of children running until it is told to end."""
+    """Keeps a number of children running until a signal ends it."""
 
     def __init__(
         self, processes: int, start: Callable[[int], subprocess.Popen[bytes]], stop_seconds: float = STOP_SECONDS
@@ -114,7 +114,7 @@ class Supervisor:
             self.end()
 
     def look(self) -> None:
-        """Starts children again that died: at once, then after 1, 2, 4 … 30 s if they die soon."""
+        """Restarts children that died: at once, then after 1, 2, 4 … 30 s if they die soon."""
         now = time.monotonic()
         for number, child in enumerate(self._children, start=1):
             if child.process.poll() is None:
@@ -124,12 +124,12 @@ class Supervisor:
                 pause = 0.0 if child.deaths == 1 else min(LONGEST_PAUSE_SECONDS, 2.0 ** (child.deaths - 2))
                 child.start_at = now + pause
                 code = child.process.returncode
-                logger.warning("process %d ended with %d; it starts again in %g s", number, code, pause)
+                logger.warning("process %d ended with code %d; it restarts in %g s", number, code, pause)
             if now >= child.start_at:
                 child.process, child.started, child.start_at = self._start(number), now, 0.0
 
     def end(self) -> None:
-        """Ends all children: each finishes what it does; after `stop_seconds` it is killed."""
+        """Ends all children: each finishes its work; after `stop_seconds` it is killed."""
         for child in self._children:
             if child.process.poll() is None:
                 child.process.terminate()

@@ -2,11 +2,11 @@
 
     encrypted:<key id>:<blind index>:<token>
 
-The token is a Fernet token of the request's JSON. The blind index is a keyed hash of the phone number: by it the
-scripts find a number on a suppression list without knowing it. Key ids tell a missing key from a damaged token. Text without
-the prefix was written without encryption.
+The token is a Fernet token of the request's JSON. The blind index is a keyed hash of the phone number, by which the
+scripts find a number on a suppression list without knowing it. The key id distinguishes a missing key from a damaged
+token. Text without the prefix was written without encryption.
 
-This module keeps no keys: they come from the settings. It imports `cryptography` only where there are keys.
+This module stores no keys: they come from the settings. It imports `cryptography` only if there are keys.
 https://github.com/fernet/spec/blob/master/Spec.md
 """
 
@@ -20,14 +20,15 @@ from outbound_chat.model.errors import MissingEncryptionKey
 from outbound_chat_config import EncryptionSettings, SettingsError
 
 PREFIX = "encrypted:"
-# Short, since every stored request has both: 36 bits tell the few keys of one installation apart, 128 all numbers.
+# Short, because every stored request has both: 36 bits are enough for the few keys of one installation, 128 for all
+# numbers.
 _KEY_ID_CHARS = 6
 _INDEX_BYTES = 16
 _KEY_ID = re.compile(rf"[A-Za-z0-9_-]{{{_KEY_ID_CHARS}}}")
 
 
 class Damaged(ValueError):
-    """Encrypted text that its own key does not decrypt: it was cut or changed."""
+    """Encrypted text was cut or changed: its own key does not decrypt it."""
 
 
 class RequestCipher:
@@ -43,40 +44,40 @@ class RequestCipher:
         self._newest = next(iter(self._by_id), "")
         self._number_key = _bytes_of(settings.number_key.get_secret_value()) if settings.number_key else b""
         self.number_key_id = _id_of(self._number_key) if self._number_key else ""
-        """Names the key of the blind indexes, and begins each; empty: there is none."""
+        """The id of the key of the blind indexes, with which each begins; empty if there is none."""
         self.encrypts = bool(self._by_id) and not settings.write_plain
         """Whether new requests are encrypted."""
 
     @property
     def key_ids(self) -> tuple[str, ...]:
-        """Names of all keys: two programs with different ones differ in it."""
+        """The ids of all keys, by which programs with different keys are recognized."""
         return (*self._by_id, self.number_key_id) if self.number_key_id else tuple(self._by_id)
 
     @property
     def decrypting_key_ids(self) -> tuple[str, ...]:
-        """Names of the keys that decrypt requests; the first one also encrypts."""
+        """The ids of the keys that decrypt requests; the first one also encrypts."""
         return tuple(self._by_id)
 
     @property
     def can_decrypt(self) -> bool:
-        """Whether there is any key to decrypt with."""
+        """Whether there is a key to decrypt with."""
         return bool(self._by_id)
 
     def encrypt_if_enabled(self, text: str, number: str = "") -> str:
-        """Returns the text as Redis is to hold it: encrypted, or unchanged where encryption is off."""
+        """Returns the text as it is stored in Redis: encrypted, or unchanged if encryption is off."""
         return self.encrypt(text, number) if self.encrypts else text
 
     def encrypt(self, text: str, number: str = "") -> str:
-        """Encrypts the text with the newest key, of which there must be one; adds the number's blind index."""
+        """Encrypts the text with the newest key, which must exist; adds the number's blind index."""
         token = self._by_id[self._newest].encrypt(text.encode()).decode()
         return f"{PREFIX}{self._newest}:{self.blind_index(number) if number else ''}:{token}"
 
     def decrypt(self, stored: str) -> str:
-        """Decrypts what Redis holds; returns text that is not encrypted unchanged.
+        """Decrypts a text from Redis; returns text that is not encrypted unchanged.
 
         Raises:
             MissingEncryptionKey: it was encrypted with a key that the settings lack.
-            Damaged: it was encrypted with a key that is there, and has changed since.
+            Damaged: it was encrypted with a key of the settings, and was changed afterwards.
         """
         if not stored.startswith(PREFIX):
             return stored
@@ -91,14 +92,14 @@ class RequestCipher:
         return _decrypted(fernet, rest.rpartition(":")[2])
 
     def blind_index(self, number: str) -> str:
-        """Returns a keyed hash that stands for the number: the same for the same number and `number_key`."""
+        """Returns a keyed hash of the number: the same for the same number and `number_key`."""
         digest = hmac.digest(self._number_key, number.encode(), "sha256")[:_INDEX_BYTES]
         return self.number_key_id + _text_of(digest)
 
     def fingerprints(self, content: str) -> str:
-        """Short hashes of what a caller asked for, the one to be stored first; each is right for the same content.
+        """Returns short hashes of what a caller asked for, the one to store first; any of them matches the content.
 
-        With `number_key` a keyed one: few numbers and a known text are guessed from any other.
+        With `number_key` the hash is keyed: from any other hash, a number and a known text can be guessed.
         """
         plain = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         if not self._number_key:
@@ -108,12 +109,12 @@ class RequestCipher:
         return " ".join(both if self.encrypts else reversed(both))
 
     def digest(self, content: str) -> str:
-        """A hash by which the same content is found again; with `number_key` a keyed one, as `fingerprints`."""
+        """Returns a hash by which the same content is found again; keyed with `number_key`, as in `fingerprints`."""
         return self.fingerprints(content).split()[0 if self.encrypts or not self._number_key else 1]
 
 
 def new_key() -> str:
-    """A new key, for `keys` or `number_key`."""
+    """Returns a new key, for `keys` or `number_key`."""
     import secrets  # noqa: PLC0415  # for one command only
 
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
@@ -139,7 +140,7 @@ def _decrypted(fernet: Any, token: str) -> str:
     except (InvalidToken, ValueError):
         text = ""
     if not text:
-        # Raised here, so that no error that knows the content stands behind it.
+        # Raised here, so that its context is not an error that holds the content.
         raise Damaged("it is encrypted, and was cut or changed: its key does not open it")
     return text
 

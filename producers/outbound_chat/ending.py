@@ -1,6 +1,6 @@
-"""How a program that runs for long is asked to end: SIGTERM and SIGINT are remembered from its first moment on.
+"""Remembers SIGTERM and SIGINT from the first moment of a long-running program.
 
-A signal that comes while a program starts, before whatever it runs listens for signals, would otherwise be lost, and
+A signal that comes while the program starts, before anything in it listens for signals, would otherwise be lost, and
 the program would run until somebody kills it.
 """
 
@@ -13,12 +13,12 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Ending:
-    """Takes both signals over, for the rest of the process. Make it in the main thread, before anything is started."""
+    """Handles both signals for the rest of the process. Create it in the main thread, before anything is started."""
 
     def __init__(self) -> None:
-        # A plain attribute: a handler may interrupt an Event while that holds its own lock, and would wait for ever.
+        # A plain attribute: a handler may interrupt an Event that holds its own lock, and would wait for ever.
         self.signal: signal.Signals | None = None
-        """The first signal that came; None: the program may go on."""
+        """The first signal that came; None: the program may continue."""
         self._at_once = False
         for number in SIGNALS:
             signal.signal(number, self._note)
@@ -30,13 +30,13 @@ class Ending:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """For a block that starts nothing which has to be ended in order: a signal leaves it, as `leave` does."""
+        """Lets a signal leave the block at once, as `leave` does: for blocks that start nothing to end in order."""
         self._at_once = True
         try:
             yield
         finally:
             self._at_once = False
-        # Raised in a finalizer of Python's, an exception of the handler is only printed.
+        # If the handler interrupted a finalizer, Python only printed its exception.
         self.leave()
 
     def leave(self) -> None:

@@ -1,6 +1,6 @@
-"""For those who receive webhooks in Python: is this one ours, and what does it say.
+"""Verifies and signs webhooks, for programs in Python that receive them.
 
-The scheme is that of Standard Webhooks, so its libraries for other languages serve as well.
+The scheme is that of Standard Webhooks, so its libraries for other languages work as well.
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
@@ -22,19 +22,19 @@ __all__ = ["TOLERANCE", "sign", "verify"]
 TOLERANCE = timedelta(minutes=5)
 _VERSION = "v1"
 _LONGEST_HEADER = 4_096
-"""Characters; a signature has 47, and a change of secrets needs two."""
+"""In characters: a signature has 47, and a change of secrets needs two."""
 _is_time = re.compile(r"[0-9]{1,12}").fullmatch
 
 
 def verify(
     headers: Mapping[str, str], body: bytes, secrets: str | Iterable[str], tolerance: timedelta = TOLERANCE
 ) -> dict[str, Any]:
-    """What a webhook says, once it is known to be ours.
+    """Verifies that a webhook is ours, and returns what it says.
 
-    `headers`: of the request, their names in any case. `body`: its bytes as they came. `secrets`: those that may have
-    signed it, `whsec_…`. `tolerance`: how far its time may lie from this machine's clock.
+    `headers`: of the request, with names in any case. `body`: its bytes, unchanged. `secrets`: those that may have
+    signed it, `whsec_…`. `tolerance`: how far its time may be from this machine's clock.
 
-    The same webhook may come more than once: its `webhook-id` is the same then.
+    The same webhook may arrive more than once, with the same `webhook-id`.
 
     Raises:
         InvalidWebhook: it is not ours, was changed, or is too old.
@@ -45,23 +45,23 @@ def verify(
     if not (id_ and signatures and _is_time(sent_at)):
         raise InvalidWebhook("it has no webhook-id, webhook-timestamp and webhook-signature, so it is not ours")
     if abs(time.time() - int(sent_at)) > tolerance.total_seconds():
-        raise InvalidWebhook("its webhook-timestamp is too far from now; look at this machine's clock, or drop it")
+        raise InvalidWebhook("its webhook-timestamp is too far from now; check this machine's clock, or drop it")
     known = [sign(secret, id_, int(sent_at), body) for secret in ([secrets] if isinstance(secrets, str) else secrets)]
-    # No `any` over a generator: how long this takes must not tell which secret fitted.
+    # No `any` over a generator: the time that this takes must not show which secret matched.
     matches = [hmac.compare_digest(one.encode(), ours.encode()) for one in signatures.split() for ours in known]
     if not any(matches):
-        raise InvalidWebhook("no signature fits: it was changed, or signed with a secret that is not among these")
+        raise InvalidWebhook("no signature matches: it was changed, or signed with a secret that is not among these")
     said: dict[str, Any] = json.loads(body)
     return said
 
 
 def _plain(value: object) -> str:
-    """A header that may be ours; empty for any other, since whoever is not known yet may send what he likes."""
+    """Returns a header that may be ours; empty for any other, because an unknown sender may send anything."""
     return value if isinstance(value, str) and value.isascii() and len(value) <= _LONGEST_HEADER else ""
 
 
 def sign(secret: str, id_: str, sent_at: int, body: bytes) -> str:
-    """A signature as it stands in `webhook-signature`. `sent_at`: seconds since 1970.
+    """Returns a signature for `webhook-signature`. `sent_at`: seconds since 1970.
 
     Raises:
         ValueError: the secret is invalid.

@@ -128,7 +128,7 @@ def test_a_wait_that_is_too_short_says_so_and_changes_nothing(store: Store, chat
     """The job goes on; the caller may ask again."""
     job = chat.enqueue(sender="support", to=number(1))
 
-    with pytest.raises(WaitTimeout, match="ask again"):
+    with pytest.raises(WaitTimeout, match="wait again"):
         chat.wait(job.id, timeout=0.05)
     assert chat.status(job.id).state is JobState.QUEUED
     assert _subscribers(store, job.id) == 0

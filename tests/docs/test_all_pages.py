@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from outbound_chat import AsyncOutboundChat, OutboundChat
+from outbound_chat.client.steps.holds import Target
 from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, JobOptions, ReplayOptions
 from outbound_chat_config import CONFIG_VARIABLE, Settings
 
@@ -24,6 +25,8 @@ OPTIONS: dict[str, Any] = {
     "enqueue_batch": BatchOptions,
     "enqueue_request": ApiOptions,
     "dead_letters": DeadFilter,
+    "hold": Target,
+    "release": Target,
     "replay": ReplayOptions,
     "replay_all": DeadFilter,
     "preflight_batch": BatchOptions,

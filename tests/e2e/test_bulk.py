@@ -180,7 +180,7 @@ def test_a_row_that_was_right_when_it_was_taken_is_not_rejected_later(stack: Har
 
     with pytest.raises(OSError, match="the disk is gone") as caught:
         chat.enqueue_batch(broken_off(), sender="support", batch_key="k")
-    assert "begin again with the same batch key" in caught.value.__notes__[0]
+    assert "repeat the call with the same batch key" in caught.value.__notes__[0]
     started: list[BatchStart] = []
     with time_machine.travel(ends + timedelta(hours=1)):
         receipt = chat.enqueue_batch(rows, sender="support", batch_key="k", on_start=started.append)
@@ -230,7 +230,7 @@ def test_columns_fill_in_a_template(stack: Harness) -> None:
     assert 'lacks columns that the template names: "last_name"' in missing.stderr
     wrong = stack.run("send-batch", str(path), "--template", "{a.b}", "--sender", "support")
     assert wrong.returncode == 2
-    assert "template.text: has a brace that is no placeholder" in wrong.stderr
+    assert "template.text: has a brace that is not part of a placeholder" in wrong.stderr
 
 
 def test_results_are_exported_with_the_rows_that_they_belong_to(stack: Harness) -> None:

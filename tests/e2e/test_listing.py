@@ -67,7 +67,7 @@ def test_list_finds_a_batch_by_its_tenant_and_its_jobs_by_state(idle: Harness) -
         (("--state", "failed"), 2, "needs --batch"),
         (("--batch", UNKNOWN, "--open"), 2, "leave out"),
         (("--batch", UNKNOWN), 5, "no batch has the id"),
-        (("--cursor", "x"), 2, "must be the cursor of a page"),
+        (("--cursor", "x"), 2, "must be the cursor that a page returned"),
         (("--limit", "101"), 2, "must be from 1 to 100"),
         (("--budget", "none"), 2, "known budgets: main"),
     ],

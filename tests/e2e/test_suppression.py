@@ -168,7 +168,7 @@ def test_bad_numbers_of_a_file_are_named_by_line_and_never_shown(stack: Harness)
     done = stack.run("suppress", "--sender", "support", "--file", "optouts.csv")
 
     assert (done.returncode, done.stdout) == (1, "4 numbers, 4 added, 3 rejected\n"), done.stderr
-    for line, said in ((3, "must be"), (4, "must be"), (6, "has text behind a closing quote")):
+    for line, said in ((3, "must be"), (4, "must be"), (6, "has text after a closing quote")):
         assert f"line {line}: {said}" in done.stderr
     assert "1234567" not in done.stderr
     assert {entry.number for entry in stack.chat().suppressed(sender="support")} == {number(i) for i in range(1, 5)}

@@ -176,11 +176,11 @@ def test_a_replay_with_other_changes_than_the_first_is_refused(ledger: Ledger) -
         chat.replay(plain, text="Hello again")
     for _ in range(2):
         ledger.attempt("sent", contact_id="c-1")
-    with pytest.raises(NotReplayable, match="kept no more, so look there"):
+    with pytest.raises(NotReplayable, match=f"already, as {new.id}; its changes are not known"):
         chat.replay(old, text="Hello again")
     record = ledger.key(f"j:{plain.partition('.')[2]}")
     ledger.redis.set(record, ledger.redis.get(record).partition("\n")[0] + "\n", keepttl=True)
-    with pytest.raises(NotReplayable, match=f"already, as {unchanged.id}, and what it asked for is kept no more"):
+    with pytest.raises(NotReplayable, match=f"already, as {unchanged.id}; its changes are not known"):
         chat.replay(plain, text="Hello again")
 
 

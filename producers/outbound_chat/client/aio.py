@@ -1,17 +1,17 @@
 """The client for asyncio: FastAPI, aiohttp and the like. Each method promises what its twin of `OutboundChat` does.
 
-This one class has all that the client can do, in the order of the docs, so the file is long. `rows` and `numbers` may
-be asynchronous iterables too.
+This class has every method of the client, in the order of the docs, so the file is long. `rows` and `numbers` may be
+asynchronous iterables too. Methods without a docstring get that of their twin.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from outbound_chat.client.documented import documented_by
 from outbound_chat.client.steps import dead_letters, holds, jobs, lists, progress, suppression, webhooks
 from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.batch_keys import FileKey
@@ -20,6 +20,7 @@ from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
+from outbound_chat.client.steps.suppression_list import NumberList
 from outbound_chat.client.steps.why import why
 from outbound_chat.client.sync import DEAD_PAGE, POLL_SECONDS, Ending, OutboundChat
 from outbound_chat.client.waiters import Waiter, WaiterHub
@@ -62,26 +63,26 @@ async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
 class AsyncOutboundChat:
     """Enqueues jobs and reports what became of them, without blocking the event loop.
 
-    One instance serves one loop, to which its connections belong: make one for each event loop and each process, in
-    the start-up code that the server runs in its workers (FastAPI's lifespan), not where a module is imported.
+    An instance and its connections belong to one event loop: create one for each loop and each process, in the
+    start-up code that the server runs in its workers (FastAPI's lifespan), not where a module is imported.
 
     Every method raises `StoreUnavailable` when Redis can't be reached, and `StoreError` when it refuses.
     """
 
     def __init__(self, *, store: AsyncStore | None = None, **values: Any) -> None:
-        """A client from plain values: `AsyncOutboundChat(redis_url=…, senders={…})`, as `Settings` takes them.
+        """Takes plain values, as `Settings` does: `AsyncOutboundChat(redis_url=…, senders={…}, budgets={…})`.
 
         Raises:
-            SettingsError: a value is refused.
+            SettingsError: a value is invalid.
         """
         self._setup(Settings.from_values(**values), store)
 
     @classmethod
     def from_settings(cls, settings: Settings | None = None, *, store: AsyncStore | None = None) -> Self:
-        """A client from the environment, `.env` and `outbound-chat.toml`, or from settings that were loaded before.
+        """Creates a client from the environment, `.env` and `outbound-chat.toml`, or from settings loaded before.
 
         Raises:
-            SettingsError: the settings can't be read or a value is refused.
+            SettingsError: the settings can't be read or a value is invalid.
         """
         client = cls.__new__(cls)
         client._setup(settings or load_settings(), store)  # noqa: SLF001  # our own instance
@@ -94,31 +95,24 @@ class AsyncOutboundChat:
 
     # Single jobs
 
-    @documented_by(OutboundChat.enqueue)
     async def enqueue(self, /, **options: Unpack[JobOptions]) -> Job:
         return await self._run(jobs.enqueue(self._context, options))
 
-    @documented_by(OutboundChat.enqueue_request)
     async def enqueue_request(self, /, **request: Unpack[ApiOptions]) -> Job:
         return await self._run(jobs.enqueue_request(self._context, request))
 
-    @documented_by(OutboundChat.status)
     async def status(self, job_id: str) -> Job:
         return await self._run(jobs.status(self._context, job_id))
 
-    @documented_by(OutboundChat.statuses)
     async def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
         return await self._run(jobs.statuses(self._context, job_ids))
 
-    @documented_by(OutboundChat.why)
     async def why(self, job_id: str) -> Why:
         return await self._run(why(self._context, job_id))
 
-    @documented_by(OutboundChat.cancel)
     async def cancel(self, job_id: str) -> Job:
         return await self._run(jobs.cancel(self._context, job_id))
 
-    @documented_by(OutboundChat.wait)
     async def wait(self, job_id: str, timeout: float = 30.0) -> Job:  # noqa: ASYNC109  # as its twin
         return await self._wait(job_id, lambda: jobs.status(self._context, job_id), timeout, of_batch=False)
 
@@ -168,7 +162,7 @@ class AsyncOutboundChat:
         **shared: Unpack[BatchOptions],
     ) -> Preflight:
         """As `OutboundChat.preflight_batch`; `rows` may be an asynchronous iterable too."""
-        with BatchPreflight(self._context, {**shared, "sender": sender}, on_rejected, on_progress) as flight:
+        with closing(BatchPreflight(self._context, {**shared, "sender": sender}, on_rejected, on_progress)) as flight:
             async for row in _each(rows):
                 flight.add(row)
             try:
@@ -176,16 +170,13 @@ class AsyncOutboundChat:
             except StoreUnavailable:
                 return flight.result(int(time.time() * 1000), None)
 
-    @documented_by(OutboundChat.batch)
     async def batch(self, batch_id: str) -> Batch:
         return await self._run(progress.batch(self._context, batch_id))
 
-    @documented_by(OutboundChat.wait_batch)
     async def wait_batch(self, batch_id: str, timeout: float = 600.0) -> Batch:  # noqa: ASYNC109  # as its twin
         read = partial(progress.batch, self._context, batch_id, with_pace=False)
         return await self._wait(batch_id, read, timeout, of_batch=True)
 
-    @documented_by(OutboundChat.batches)
     async def batches(
         self,
         *,
@@ -199,33 +190,27 @@ class AsyncOutboundChat:
         chosen = lists.Chosen(budget=budget, sender=sender, tenant=tenant, open=open)
         return await self._run(lists.batches(self._context, chosen, cursor, limit))
 
-    @documented_by(OutboundChat.batch_jobs)
     async def batch_jobs(
         self, batch_id: str, state: JobState | str | None = None, cursor: str | None = None, limit: int = 100
     ) -> JobPage:
         return await self._run(lists.batch_jobs(self._context, batch_id, state, cursor, limit))
 
-    @documented_by(OutboundChat.is_file_of)
     async def is_file_of(self, batch_id: str, file: FileKey) -> bool | None:
         return await self._run(progress.is_file_of(self._context, batch_id, file.content))
 
-    @documented_by(OutboundChat.cancel_batch)
     async def cancel_batch(self, batch_id: str) -> Batch:
         return await self._run(holds.cancel_batch(self._context, batch_id))
 
-    @documented_by(OutboundChat.cancel_tenant)
     async def cancel_tenant(self, tenant: str) -> int:
         return await self._run(holds.cancel_tenant(self._context, tenant))
 
     # Jobs that failed
 
-    @documented_by(OutboundChat.dead_letters)
     async def dead_letters(
         self, *, limit: int = 100, cursor: str | None = None, **chosen: Unpack[DeadFilter]
     ) -> DeadLetters:
         return await self._run(dead_letters.dead_letters(self._context, chosen, limit, cursor))
 
-    @documented_by(OutboundChat.each_dead_letter)
     async def each_dead_letter(self, **chosen: Unpack[DeadFilter]) -> AsyncIterator[Job]:
         cursor: str | None = None
         while True:
@@ -236,65 +221,36 @@ class AsyncOutboundChat:
             if cursor is None:
                 return
 
-    @documented_by(OutboundChat.count_dead)
     async def count_dead(self, budget: str | None = None) -> Mapping[tuple[JobState, str], int]:
         return await self._run(dead_letters.count_dead(self._context, budget))
 
-    @documented_by(OutboundChat.replay)
     async def replay(self, job_id: str, *, force: bool = False, **changes: Unpack[ReplayOptions]) -> Job:
         return await self._run(dead_letters.replay(self._context, job_id, force=force, changes=changes))
 
-    @documented_by(OutboundChat.replay_all)
     async def replay_all(self, **chosen: Unpack[DeadFilter]) -> AsyncIterator[Job]:
         async for job in self.each_dead_letter(**chosen):
             yield await self.replay(job.id)
 
     # Holds, pace and events
 
-    @documented_by(OutboundChat.hold)
-    async def hold(
-        self,
-        *,
-        reason: str,
-        budget: str | None = None,
-        sender: str | None = None,
-        instance: str | None = None,
-        tenant: str | None = None,
-        batch: str | None = None,
-    ) -> None:
-        target = holds.Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
+    async def hold(self, *, reason: str, **target: Unpack[holds.Target]) -> None:
         await self._run(holds.hold(self._context, target, reason))
 
-    @documented_by(OutboundChat.release)
-    async def release(
-        self,
-        *,
-        budget: str | None = None,
-        sender: str | None = None,
-        instance: str | None = None,
-        tenant: str | None = None,
-        batch: str | None = None,
-    ) -> bool:
-        target = holds.Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
+    async def release(self, **target: Unpack[holds.Target]) -> bool:
         return await self._run(holds.release(self._context, target))
 
-    @documented_by(OutboundChat.holds)
     async def holds(self) -> list[Hold]:
         return await self._run(holds.holds(self._context))
 
-    @documented_by(OutboundChat.contact_closed)
     async def contact_closed(self, contact_id: str) -> bool:
         return await self._run(holds.contact_closed(self._context, contact_id))
 
-    @documented_by(OutboundChat.budgets)
     async def budgets(self) -> list[BudgetStatus]:
         return await self._run(lists.budgets(self._context))
 
-    @documented_by(OutboundChat.lanes)
     async def lanes(self, *, limit: int = 20) -> Lanes:
         return await self._run(lists.lanes(self._context, limit))
 
-    @documented_by(OutboundChat.events)
     async def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
         deadline = time.monotonic() + wait
         while True:
@@ -314,7 +270,6 @@ class AsyncOutboundChat:
         on_rejected: OnRejected | None = None,
         on_progress: OnProgress | None = None,
     ) -> int:
-        """As `OutboundChat.suppress`."""
         return await self._write(numbers, suppression.suppress(self._context, sender, reason, on_rejected, on_progress))
 
     async def unsuppress(
@@ -325,43 +280,35 @@ class AsyncOutboundChat:
         on_rejected: OnRejected | None = None,
         on_progress: OnProgress | None = None,
     ) -> int:
-        """As `OutboundChat.unsuppress`."""
         return await self._write(numbers, suppression.unsuppress(self._context, sender, on_rejected, on_progress))
 
     def suppressed(self, numbers: Numbers | None = None, *, sender: str) -> AsyncIterator[SuppressedNumber]:
         """As `OutboundChat.suppressed`, for `async for`."""
-        listed = SenderList(self._context, sender)
+        listed = SenderList(self._context, sender).own
         return self._all(listed) if numbers is None else self._those(listed, suppression.not_text(numbers))
 
     async def suppressed_page(self, *, sender: str, cursor: str | None = None) -> SuppressedPage:
-        """As `OutboundChat.suppressed_page`."""
         return await self._run(suppression.suppressed_page(self._context, sender, cursor))
 
     async def rewrite_suppressed(self, *, sender: str, on_progress: Callable[[int], None] | None = None) -> int:
-        """As `OutboundChat.rewrite_suppressed`."""
         return await self._run(SenderList(self._context, sender).rewrite(on_progress))
 
     # Webhooks
 
-    @documented_by(OutboundChat.webhook_hosts)
     async def webhook_hosts(self) -> list[WebhookHost]:
         return await self._run(webhooks.webhook_hosts(self._context))
 
-    @documented_by(OutboundChat.dead_webhooks)
     async def dead_webhooks(self, *, limit: int = 100, skip: int = 0, budget: str | None = None) -> list[DeadWebhook]:
         return await self._run(webhooks.dead_webhooks(self._context, budget, skip, limit))
 
-    @documented_by(OutboundChat.replay_webhooks)
     async def replay_webhooks(self, ids: Sequence[str]) -> dict[str, bool]:
         return await self._run(webhooks.replay_webhooks(self._context, ids))
 
-    @documented_by(OutboundChat.replay_all_webhooks)
     async def replay_all_webhooks(self, budget: str | None = None) -> int:
         return await self._run(webhooks.replay_all_webhooks(self._context, budget))
 
     # Connections
 
-    @documented_by(OutboundChat.ping)
     async def ping(self) -> None:
         await self._store.ping()
 
@@ -396,15 +343,13 @@ class AsyncOutboundChat:
         return found
 
     async def _finals(self, waiters: Collection[Waiter]) -> set[Waiter]:
-        """Returns the waiters whose job or batch has ended, or is gone."""
+        """Returns the waiters whose job or batch is final, or gone."""
         found = await self.statuses({waiter.id for waiter in waiters if not waiter.of_batch})
-        batches = {id_: await self._batch_is_over(id_) for id_ in {one.id for one in waiters if one.of_batch}}
-        over = {id_ for id_, job in found.items() if job is None or job.final} | {
-            id_ for id_ in batches if batches[id_]
-        }
-        return {waiter for waiter in waiters if waiter.id in over}
+        final = {id_ for id_, job in found.items() if job is None or job.final}
+        final |= {id_ for id_ in {one.id for one in waiters if one.of_batch} if await self._batch_is_final(id_)}
+        return {waiter for waiter in waiters if waiter.id in final}
 
-    async def _batch_is_over(self, batch_id: str) -> bool:
+    async def _batch_is_final(self, batch_id: str) -> bool:
         try:
             return (await self._run(progress.batch(self._context, batch_id, with_pace=False))).final
         except UnknownBatch:
@@ -430,14 +375,14 @@ class AsyncOutboundChat:
                 await self._run(writer.flush())
         return await self._run(writer.close())
 
-    async def _all(self, listed: SenderList) -> AsyncIterator[SuppressedNumber]:
+    async def _all(self, listed: NumberList) -> AsyncIterator[SuppressedNumber]:
         cursor = ""
         while cursor != FIRST_PAGE:
             cursor, page = await self._run(listed.page(cursor or FIRST_PAGE))
             for found in page:
                 yield found
 
-    async def _those(self, listed: SenderList, numbers: Numbers) -> AsyncIterator[SuppressedNumber]:
+    async def _those(self, listed: NumberList, numbers: Numbers) -> AsyncIterator[SuppressedNumber]:
         chunk = suppression.Chunk()
         async for number in _each(numbers):
             if chunk.add(number):
@@ -446,3 +391,8 @@ class AsyncOutboundChat:
         for found in await self._run(listed.among(chunk.take())):
             yield found
         chunk.check()
+
+
+for _name, _method in vars(AsyncOutboundChat).items():
+    if not _name.startswith("_") and not _method.__doc__:
+        _method.__doc__ = getattr(OutboundChat, _name).__doc__

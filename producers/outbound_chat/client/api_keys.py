@@ -1,6 +1,6 @@
-"""Makes, lists and revokes the API keys of the HTTP service.
+"""Creates, lists and revokes the API keys of the HTTP service.
 
-Only their hashes are stored, in Redis, below the prefix and outside any budget.
+Only their hashes are stored, in Redis, under the key prefix and outside any budget.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from outbound_chat.store import ACCESS, Store, scripts
 
 
 class ApiKeys:
-    """The API keys in a store. Methods raise `StoreError` when Redis refuses, `StoreUnavailable` when it is away."""
+    """The API keys in a store. Methods raise `StoreError` when Redis refuses, `StoreUnavailable` if unreachable."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -20,9 +20,9 @@ class ApiKeys:
     def create(
         self, wanted: NewApiKey, *, lives: timedelta | None = None, until: datetime | None = None
     ) -> tuple[str, ApiKey]:
-        """Makes a key and returns it with its record; the key can't be read again.
+        """Creates a key and returns it with its record; the key can't be read again.
 
-        It expires after `lives`, by the clock of Redis, or at `until`; with neither it does not.
+        It expires after `lives`, by the clock of Redis, or at `until`; with neither it does not expire.
         """
         token = new_token()
         id_ = id_of(token) or ""
@@ -30,13 +30,13 @@ class ApiKeys:
         return token, self._store.run(call)
 
     def all(self) -> Sequence[ApiKey]:
-        """Returns all keys, the oldest first, with those that were revoked or have expired."""
+        """Returns all keys, the oldest first, also those that were revoked or have expired."""
         found = self._store.run(scripts.read_keys(self._keys))
         return sorted(found, key=lambda key: (key.created_at, key.id))
 
     def revoke(self, key_id: str) -> bool:
-        """Ends a key for good, in every process of the service within a second; whether there is one of that id.
+        """Revokes a key for good, in every process of the service within a second; returns whether the id is known.
 
-        Twice changes nothing: the first time stays.
+        Revoking it again changes nothing: the first time stays.
         """
         return self._store.run(scripts.revoke_key(self._keys, key_id))

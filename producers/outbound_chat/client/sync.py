@@ -1,11 +1,12 @@
 """The client for threads: scripts, Django, Flask, workers.
 
-This one class has all that the client can do, in the order of the docs, so the file is long; half of it is
-docstrings. `steps` has what each method does.
+This class has every method of the client, in the order of the docs, so the file is long; half of it is docstrings.
+What each method does is in `steps`.
 """
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -17,6 +18,7 @@ from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
+from outbound_chat.client.steps.suppression_list import NumberList
 from outbound_chat.client.steps.why import why
 from outbound_chat.model.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable
 from outbound_chat.model.jobs import Batch, BatchReceipt, Job, JobState, Preflight
@@ -43,36 +45,36 @@ T = TypeVar("T")
 Ending = TypeVar("Ending", Job, Batch)
 
 REREAD_SECONDS = 2.0
-"""A notification may be lost with its connection: a waiter reads again so often."""
+"""A notification may be lost with its connection, so a waiter reads again after this time."""
 DEAD_PAGE = 500
 POLL_SECONDS = 0.25
-"""Pause between two reads of a follower that waits for events."""
+"""Pause between two reads while `events` waits."""
 
 
 class OutboundChat:
     """Enqueues jobs and reports what became of them. One instance serves all threads of a process.
 
-    It may be made before a fork: each child has connections of its own.
+    It may be created before a fork: each child opens its own connections.
 
     Every method raises `StoreUnavailable` when Redis can't be reached, and `StoreError` when it refuses.
     """
 
     def __init__(self, *, store: Store | None = None, **values: Any) -> None:
-        """A client from plain values: `OutboundChat(redis_url=…, senders={…}, budgets={…})`, as `Settings` takes them.
+        """Takes plain values, as `Settings` does: `OutboundChat(redis_url=…, senders={…}, budgets={…})`.
 
-        `store` replaces the connection to `redis_url`. Connects at its first call.
+        `store` replaces the connection to `redis_url`. The client connects at its first call.
 
         Raises:
-            SettingsError: a value is refused.
+            SettingsError: a value is invalid.
         """
         self._setup(Settings.from_values(**values), store)
 
     @classmethod
     def from_settings(cls, settings: Settings | None = None, *, store: Store | None = None) -> Self:
-        """A client from the environment, `.env` and `outbound-chat.toml`, or from settings that were loaded before.
+        """Creates a client from the environment, `.env` and `outbound-chat.toml`, or from settings loaded before.
 
         Raises:
-            SettingsError: the settings can't be read or a value is refused.
+            SettingsError: the settings can't be read or a value is invalid.
         """
         client = cls.__new__(cls)
         client._setup(settings or load_settings(), store)  # noqa: SLF001  # our own instance
@@ -115,11 +117,11 @@ class OutboundChat:
         return self._run(jobs.status(self._context, job_id))
 
     def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
-        """Many jobs by id, 500 a round trip; None for an id that no job has."""
+        """Returns many jobs by id, 500 a round trip; None for an id that no job has."""
         return self._run(jobs.statuses(self._context, job_ids))
 
     def why(self, job_id: str) -> Why:
-        """What the job waits for: the rule that stops it, its place, its next attempt, and when it may be called.
+        """Returns what the job waits for: the rule that stops it, its position, and when it may be called.
 
         Raises:
             UnknownJob: no job has this id, or its record has passed its lifetime.
@@ -129,7 +131,7 @@ class OutboundChat:
     def cancel(self, job_id: str) -> Job:
         """Stops a job that was not sent yet, and returns it.
 
-        A waiting job is `cancelled` at once. Of one that a worker is calling, the answer of that call decides:
+        A waiting job is `cancelled` at once. If a worker is calling Connect for it, the answer to that call decides:
         `cancel_requested` is set, and no further call is made. A final job stays as it is.
 
         Raises:
@@ -142,7 +144,7 @@ class OutboundChat:
 
         Raises:
             UnknownJob: no job has this id, or its record has passed its lifetime.
-            WaitTimeout: it was not final after `timeout` seconds; it goes on.
+            WaitTimeout: it was not final after `timeout` seconds; it continues.
         """
         return self._wait(job_id, lambda: jobs.status(self._context, job_id), timeout)
 
@@ -160,20 +162,20 @@ class OutboundChat:
         on_start: OnStart | None = None,
         **shared: Unpack[BatchOptions],
     ) -> BatchReceipt:
-        """Accepts many jobs as one batch, hundreds a round trip, in flat memory.
+        """Accepts many jobs as one batch, hundreds a round trip, in constant memory.
 
-        `rows` are mappings with `to` and any option of a single job; a row that its reader had to refuse is given as
-        the `InvalidJob`. `shared` are options of all rows, stored once, of which a row's own win. A row is accepted or
-        rejected by itself; `on_rejected` gets each rejection, else they are in the receipt. `on_progress(accepted,
+        `rows` are mappings with `to` and any option of a single job; a row that could not be read is given as the
+        `InvalidJob`. `shared` are options of all rows, stored once; a row's own options win. Each row is accepted or
+        rejected by itself; `on_rejected` gets each rejection, otherwise they are in the receipt. `on_progress(accepted,
         rejected)` is called after each chunk.
 
-        With a `batch_key` (1 to 255 characters, known to one tenant and budget), repeat a call that was broken off with
-        the same rows and options: it goes on where it stopped, and accepts no row twice. Once more after the end, it
-        returns the receipt again, `repeated`. `on_start` is called before the first row is accepted, which is after
-        some hundred were read. Where `rows` fail before a row was accepted, they leave no batch.
+        With a `batch_key` (1 to 255 characters, known to one tenant and budget), repeat an interrupted call with the
+        same rows and options: it resumes where it stopped, and accepts no row twice. Repeated after the end, it returns
+        the receipt again, marked `repeated`. `on_start` is called before the first row is accepted, after some hundred
+        were read. If `rows` fails before a row was accepted, no batch is left behind.
 
         Raises:
-            InvalidJob: an option of the batch is refused. Nothing was stored.
+            InvalidJob: an option of the batch is invalid. Nothing was stored.
             BatchKeyConflict: the key belongs to a batch with another name or other options. Nothing was stored.
         """
         batch = BatchWriter(
@@ -206,14 +208,15 @@ class OutboundChat:
         on_progress: OnProgress | None = None,
         **shared: Unpack[BatchOptions],
     ) -> Preflight:
-        """Checks rows as `enqueue_batch` does, stores nothing, and predicts when they would be sent, in flat memory.
+        """Checks rows as `enqueue_batch` does, stores nothing, and predicts when they would be sent.
 
-        Redis is asked after the last row; if it can't be reached, the budget of the settings is assumed to be idle.
+        Memory stays constant. Redis is asked after the last row; if it can't be reached, the budget of the settings is
+        assumed to be idle.
 
         Raises:
-            InvalidJob: an option of the batch is refused.
+            InvalidJob: an option of the batch is invalid.
         """
-        with BatchPreflight(self._context, {**shared, "sender": sender}, on_rejected, on_progress) as flight:
+        with closing(BatchPreflight(self._context, {**shared, "sender": sender}, on_rejected, on_progress)) as flight:
             for row in rows:
                 flight.add(row)
             try:
@@ -234,7 +237,7 @@ class OutboundChat:
 
         Raises:
             UnknownBatch: no batch has this id, or its record has passed its lifetime.
-            WaitTimeout: it was not final after `timeout` seconds; it goes on.
+            WaitTimeout: it was not final after `timeout` seconds; it continues.
         """
         return self._wait(batch_id, lambda: progress.batch(self._context, batch_id, with_pace=False), timeout)
 
@@ -248,10 +251,11 @@ class OutboundChat:
         cursor: str | None = None,
         limit: int = 50,
     ) -> BatchPage:
-        """A page of a budget's batches: those that are not final, the newest first, then those that ended last.
+        """Returns a page of a budget's batches: those that are not final, the newest first, then those that ended last.
 
-        `sender`: one, or several. `open`: only those that are not final. `limit`: 1 to 100. A page has fewer, even none
-        where few of many batches fit: go on until `cursor` is None. A batch that ends between two pages may come twice.
+        `sender`: one, or several. `open`: only those that are not final. `limit`: 1 to 100. A page may have fewer, even
+        none where few of many batches match: continue until `cursor` is None. A batch that ends between two pages may
+        be listed twice.
 
         Raises:
             InvalidJob: `cursor` or `limit` is invalid.
@@ -263,22 +267,21 @@ class OutboundChat:
     def batch_jobs(
         self, batch_id: str, state: JobState | str | None = None, cursor: str | None = None, limit: int = 100
     ) -> JobPage:
-        """A page of a batch's jobs in the order of its rows, of one state or of all.
+        """Returns a page of a batch's jobs in the order of its rows, of one state or of all.
 
-        `limit`: 1 to 500. A page has fewer, even none, where few of many rows have the state: go on until `cursor`
-        is None. Jobs whose record has passed its lifetime are not listed.
+        `limit`: 1 to 500. A page may have fewer, even none where few of many rows have the state: continue until
+        `cursor` is None. Jobs whose record has passed its lifetime are not listed.
 
         Raises:
             UnknownBatch: no batch has this id, or its record has passed its lifetime.
-            InvalidJob: `state` or `cursor` is invalid.
+            InvalidJob: `state`, `cursor` or `limit` is invalid.
         """
         return self._run(lists.batch_jobs(self._context, batch_id, state, cursor, limit))
 
     def is_file_of(self, batch_id: str, file: FileKey) -> bool | None:
-        """Whether all rows of a batch came from the file, byte by byte; None: it is not known.
+        """Whether all rows of a batch came from this file, compared byte by byte; None if that is not known.
 
-        It is known of batches that were enqueued with a `FileKey`, as `send-batch` does, and by no call without it or
-        with that of another file.
+        It is known if every call that enqueued the batch had the `FileKey` of one file, as `send-batch` does.
 
         Raises:
             UnknownBatch: no batch has this id, or its record has passed its lifetime.
@@ -288,8 +291,8 @@ class OutboundChat:
     def cancel_batch(self, batch_id: str) -> Batch:
         """Stops all jobs of a batch that were not sent yet, closes it, and returns it.
 
-        No job of it is claimed from the first moment on. Of those that a worker is calling, the answer of that call
-        decides. Its producer, should it still add rows, gets `BatchClosed`.
+        From the first moment on, none of its jobs is claimed. For jobs that a worker is calling, the answer to that
+        call decides. A producer that still adds rows gets `BatchClosed`.
 
         Raises:
             UnknownBatch: no batch has this id, or its record has passed its lifetime.
@@ -297,32 +300,32 @@ class OutboundChat:
         return self._run(holds.cancel_batch(self._context, batch_id))
 
     def cancel_tenant(self, tenant: str) -> int:
-        """Stops all waiting jobs of a tenant, in all budgets and batches; how many were cancelled.
+        """Stops all waiting jobs of a tenant, in all budgets and batches; returns how many were cancelled.
 
         Jobs that the tenant enqueues while this runs may be cancelled too; later ones are not.
 
         Raises:
-            InvalidJob: this can be no tenant's name.
+            InvalidJob: `tenant` is not a valid name.
         """
         return self._run(holds.cancel_tenant(self._context, tenant))
 
     # Jobs that failed
 
     def dead_letters(self, *, limit: int = 100, cursor: str | None = None, **chosen: Unpack[DeadFilter]) -> DeadLetters:
-        """A page of the failed and uncertain jobs of a budget, the newest first.
+        """Returns a page of the failed and uncertain jobs of a budget, the newest first.
 
-        A job that was replayed is listed no more; its replay is, should it fail. Jobs are listed for `results.keep`,
-        and can be replayed for `results.keep_requests`.
-        `limit`: 1 to 500; a page may have a few more. `cursor`: of the page before.
+        A replayed job is no longer listed; its replay is, if it fails. Jobs are listed for `results.keep`, and can be
+        replayed for `results.keep_requests`.
+        `limit`: 1 to 500; a page may have a few more. `cursor`: that of the page before.
 
         Raises:
-            InvalidJob: a filter has no such value.
+            InvalidJob: a filter, `limit` or `cursor` is invalid.
             SettingsError: the settings have no such budget, or several and none is named.
         """
         return self._run(dead_letters.dead_letters(self._context, chosen, limit, cursor))
 
     def each_dead_letter(self, **chosen: Unpack[DeadFilter]) -> Iterator[Job]:
-        """All failed and uncertain jobs that fit, the newest first, read page by page.
+        """Yields all failed and uncertain jobs that match, the newest first, reading page by page.
 
         Raises what `dead_letters` raises.
         """
@@ -335,49 +338,40 @@ class OutboundChat:
                 return
 
     def count_dead(self, budget: str | None = None) -> Mapping[tuple[JobState, str], int]:
-        """How many failed and uncertain jobs a budget has that were not replayed, by state and code."""
+        """Counts the failed and uncertain jobs of a budget that were not replayed, by state and code."""
         return self._run(dead_letters.count_dead(self._context, budget))
 
     def replay(self, job_id: str, *, force: bool = False, **changes: Unpack[ReplayOptions]) -> Job:
-        """Sends a failed or uncertain job once more, as a new job that points to it; the new job.
+        """Sends a failed or uncertain job again, as a new job that points to it; returns the new job.
 
         It has the same token, as long as that is valid, so the customer is texted once whatever became of the old one.
-        `changes` replace parts of the request; that needs a new token. Twice: the same new job, as long as it is known
-        to have the same changes.
+        `changes` replace parts of the request; that needs a new token. A second call returns the same new job, as long
+        as that is known to have the same changes.
 
         Raises:
             UnknownJob: no job has this id, or its record has passed its lifetime.
-            NotReplayable: it did not fail, its request is kept no more, or was replayed already without these changes.
+            NotReplayable: it did not fail, its request is gone, or it was replayed already without these changes.
             MissingEncryptionKey: its request is encrypted with a key that the settings lack.
             DuplicateRisk: the customer might be texted twice; `force` accepts that.
-            InvalidJob: what would be sent is refused, for example since its sender was changed.
+            InvalidJob: what would be sent is invalid, for example because its sender was changed.
         """
         return self._run(dead_letters.replay(self._context, job_id, force=force, changes=changes))
 
     def replay_all(self, **chosen: Unpack[DeadFilter]) -> Iterator[Job]:
-        """Replays all failed and uncertain jobs that fit, and yields the new ones.
+        """Replays all failed and uncertain jobs that match, and yields the new ones.
 
-        Raises what `replay` raises, at the job it concerns; those before it are replayed.
+        Raises what `replay` raises, at the job it concerns; the jobs before it are replayed.
         """
         for job in self.each_dead_letter(**chosen):
             yield self.replay(job.id)
 
     # Holds, pace and events
 
-    def hold(
-        self,
-        *,
-        reason: str,
-        budget: str | None = None,
-        sender: str | None = None,
-        instance: str | None = None,
-        tenant: str | None = None,
-        batch: str | None = None,
-    ) -> None:
-        """Stops a budget, sender, instance, tenant or batch, of which exactly one is named, until it is released.
+    def hold(self, *, reason: str, **target: Unpack[holds.Target]) -> None:
+        """Stops the one budget, sender, instance, tenant or batch that is named, until it is released.
 
-        Within a second no further call is made for its jobs; those that run end. Jobs keep their places and attempts,
-        and expire as usual. The hold outlives restarts. Called again, it replaces the reason.
+        Within a second no further call is made for its jobs; calls already in flight finish. Jobs keep their places and
+        attempts, and expire as usual. The hold outlives restarts. Called again, it replaces the reason.
 
         Raises:
             InvalidJob: none or several are named, or the reason is empty.
@@ -385,37 +379,28 @@ class OutboundChat:
             UnknownBatch: no batch has this id.
             BatchClosed: the batch is final.
         """
-        target = holds.Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
         self._run(holds.hold(self._context, target, reason))
 
-    def release(
-        self,
-        *,
-        budget: str | None = None,
-        sender: str | None = None,
-        instance: str | None = None,
-        tenant: str | None = None,
-        batch: str | None = None,
-    ) -> bool:
-        """Ends a person's hold; False: there was none. A hold of the system on the same scope is probed at once.
+    def release(self, **target: Unpack[holds.Target]) -> bool:
+        """Ends a person's hold; returns False if there was none. A hold of the system there is probed at once.
 
         Raises:
             InvalidJob: none or several are named.
             SettingsError: the settings have no such budget, sender or instance.
-            UnknownBatch: the text is no id of a batch.
+            UnknownBatch: `batch` is not the id of a batch.
         """
-        target = holds.Target(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
         return self._run(holds.release(self._context, target))
 
     def holds(self) -> list[Hold]:
-        """Everything that is stopped, by a person or by the system, in all budgets of the settings."""
+        """Returns everything that is stopped, by a person or by the system, in all budgets of the settings."""
         return self._run(holds.holds(self._context))
 
     def contact_closed(self, contact_id: str) -> bool:
         """Reports that the chat of a contact has ended, so that its instance has room for another.
 
         Only chats of instances with `max_open_chats` are counted, for as long as their duration says; report those
-        that end earlier, for example from the contact events of Amazon Connect. False: it was not counted (any more).
+        that end earlier, for example from the contact events of Amazon Connect. Returns False for a chat that was not
+        counted, or is no longer.
         https://docs.aws.amazon.com/connect/latest/adminguide/contact-events.html
         """
         return self._run(holds.contact_closed(self._context, contact_id))
@@ -425,7 +410,7 @@ class OutboundChat:
         return self._run(lists.budgets(self._context))
 
     def lanes(self, *, limit: int = 20) -> Lanes:
-        """The lanes with the most waiting jobs, and what stops each. `limit`: 1 to 50. A round trip a budget.
+        """Returns the lanes with the most waiting jobs, and what stops each. `limit`: 1 to 50. A round trip a budget.
 
         Raises:
             InvalidJob: `limit` is invalid.
@@ -433,12 +418,13 @@ class OutboundChat:
         return self._run(lists.lanes(self._context, limit))
 
     def events(self, *, since: int = 0, budget: str | None = None, wait: float = 0.0) -> Events:
-        """What happened in a budget since an event's number, up to 500 events, the oldest first.
+        """Returns what happened in a budget since an event's number, up to 500 events, the oldest first.
 
         The last 10,000 events or so are kept; `missed` says how many were trimmed before they were read. `wait`:
-        seconds to wait for the first. Give `next` as `since` the next time.
+        seconds to wait for the first. Pass `next` as `since` the next time.
 
         Raises:
+            InvalidJob: `since` is below 0.
             SettingsError: the settings have no such budget, or several and none is named.
         """
         deadline = time.monotonic() + wait
@@ -459,14 +445,14 @@ class OutboundChat:
         on_rejected: OnRejected | None = None,
         on_progress: OnProgress | None = None,
     ) -> int:
-        """Puts numbers on the sender's suppression list, and says how many were not on it.
+        """Adds numbers to the sender's suppression list, and returns how many were not on it.
 
-        Jobs for them end `failed`, code `suppressed`, when their turn comes, whatever batch they are of. Within a
-        second after this returned no further call leaves. `numbers`: E.164, as many as you like, 500 a round trip, in
-        flat memory. `reason`: at most 200 characters. Twice changes nothing: the first time and reason stay.
+        Jobs for them end `failed`, code `suppressed`, when their turn comes, in whatever batch. From a second after
+        this returns, no further call is made. `numbers`: E.164, as many as you like, 500 a round trip, in constant
+        memory. `reason`: at most 200 characters. Adding a number twice changes nothing: the first time and reason stay.
 
-        All valid numbers are stored. `on_rejected` gets each invalid one, by its position, else they are
-        raised at the end. `on_progress(stored, rejected)` is called after each chunk.
+        All valid numbers are stored. `on_rejected` gets each invalid one, by its position; without it, they are raised
+        at the end. `on_progress(stored, rejected)` is called after each chunk.
 
         Raises:
             SettingsError: the settings have no such sender.
@@ -484,30 +470,30 @@ class OutboundChat:
         on_rejected: OnRejected | None = None,
         on_progress: OnProgress | None = None,
     ) -> int:
-        """Takes numbers off the sender's suppression list, and says how many were on it.
+        """Removes numbers from the sender's suppression list, and returns how many were on it.
 
         Jobs that still wait are sent; those that the list has ended stay ended. The rest is as for `suppress`.
 
         Raises:
             SettingsError: the settings have no such sender.
-            InvalidNumbers: some numbers are invalid; the valid ones were taken off.
+            InvalidNumbers: some numbers are invalid; the valid ones were removed.
         """
         return self._write(numbers, suppression.unsuppress(self._context, sender, on_rejected, on_progress))
 
     def suppressed(self, numbers: Iterable[str] | None = None, *, sender: str) -> Iterator[SuppressedNumber]:
-        """Which of the numbers are on the sender's suppression list; without numbers, all that are.
+        """Yields those of the numbers that are on the sender's suppression list; without numbers, the whole list.
 
-        Read as you go, 500 a round trip. While the list changes, reading all of it may give a number twice.
+        It reads as you iterate, 500 a round trip. While the list changes, a number may come twice.
 
         Raises:
             SettingsError: the settings have no such sender.
             InvalidNumbers: at the end, if some numbers are invalid.
         """
-        listed = SenderList(self._context, sender)
+        listed = SenderList(self._context, sender).own
         return self._all(listed) if numbers is None else self._those(listed, suppression.not_text(numbers))
 
     def suppressed_page(self, *, sender: str, cursor: str | None = None) -> SuppressedPage:
-        """A page of the sender's suppression list, of about 500 numbers. `cursor`: of the page before.
+        """Returns a page of the sender's suppression list, about 500 numbers. `cursor`: that of the page before.
 
         While the list changes, a number may come twice.
 
@@ -518,11 +504,11 @@ class OutboundChat:
         return self._run(suppression.suppressed_page(self._context, sender, cursor))
 
     def rewrite_suppressed(self, *, sender: str, on_progress: Callable[[int], None] | None = None) -> int:
-        """Writes the sender's suppression list again, as the settings say now, and returns how many entries it has.
+        """Rewrites the sender's suppression list as the settings say now, and returns how many entries it has.
 
-        After encryption was switched on or off, its newest key changed, or the sender was given another budget: the
-        numbers that it has there are copied. The list holds all the while, and times and reasons stay.
-        `on_progress(entries)` is called after each 500 or so. Twice changes nothing.
+        Use it after encryption was switched on or off, its newest key changed, or the sender moved to another budget:
+        the numbers of its former lists are copied. The list stays in force meanwhile; times and reasons are kept.
+        `on_progress(entries)` is called after each 500 or so. A second run changes nothing.
 
         Raises:
             SettingsError: the settings have no such sender.
@@ -533,11 +519,11 @@ class OutboundChat:
     # Webhooks
 
     def webhook_hosts(self) -> list[WebhookHost]:
-        """The hosts that webhooks wait for, in all budgets of the settings; at most 500 of each."""
+        """Returns the hosts that webhooks wait for, in all budgets of the settings; at most 500 of each."""
         return self._run(webhooks.webhook_hosts(self._context))
 
     def dead_webhooks(self, *, limit: int = 100, skip: int = 0, budget: str | None = None) -> list[DeadWebhook]:
-        """Webhooks of a budget that were given up, the newest first. They are listed for `results.keep`.
+        """Returns webhooks of a budget that were given up, the newest first. They are listed for `results.keep`.
 
         `limit`: 1 to 500. `skip`: how many of the newest to pass over.
 
@@ -548,11 +534,11 @@ class OutboundChat:
         return self._run(webhooks.dead_webhooks(self._context, budget, skip, limit))
 
     def replay_webhooks(self, ids: Sequence[str]) -> dict[str, bool]:
-        """Has dead webhooks posted once more, with the ids that they had; whether each was dead."""
+        """Posts dead webhooks again, with the ids that they had; returns whether each was dead."""
         return self._run(webhooks.replay_webhooks(self._context, ids))
 
     def replay_all_webhooks(self, budget: str | None = None) -> int:
-        """Has all dead webhooks of a budget posted once more; how many.
+        """Posts all dead webhooks of a budget again; returns how many.
 
         Raises:
             SettingsError: the settings have no such budget, or several and none is named.
@@ -607,13 +593,13 @@ class OutboundChat:
                 self._run(writer.flush())
         return self._run(writer.close())
 
-    def _all(self, listed: SenderList) -> Iterator[SuppressedNumber]:
+    def _all(self, listed: NumberList) -> Iterator[SuppressedNumber]:
         cursor = ""
         while cursor != FIRST_PAGE:
             cursor, page = self._run(listed.page(cursor or FIRST_PAGE))
             yield from page
 
-    def _those(self, listed: SenderList, numbers: Iterable[object]) -> Iterator[SuppressedNumber]:
+    def _those(self, listed: NumberList, numbers: Iterable[object]) -> Iterator[SuppressedNumber]:
         chunk = suppression.Chunk()
         for number in numbers:
             if chunk.add(number):

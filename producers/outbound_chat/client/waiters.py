@@ -1,4 +1,4 @@
-"""All waiters share one connection: a channel is subscribed while somebody waits for its job or batch.
+"""Lets all waiters share one connection: a channel is subscribed while somebody waits for its job or batch.
 
 A notification may be lost with its connection, so all that is waited for is read again every 10 seconds and after each
 new connection: in bulk, so that 1,000 waiters cost two round trips and not 1,000.
@@ -17,17 +17,17 @@ READ_SECONDS = 5.0
 """Longest silence before the connection is checked."""
 
 CANCEL_SECONDS = 1.0
-"""Time that a task has to end after it was cancelled, before it is cancelled again: one cancellation may get lost."""
+"""Time for a cancelled task to end before it is cancelled again: one cancellation may get lost."""
 
 RECONNECT_SECONDS = 0.05
-"""Rest between two connections, so that a server that drops each one at once is not stormed."""
+"""Pause between two connections, so that a server that drops each one at once is not overloaded."""
 
 Finals = Callable[[Collection["Waiter"]], Awaitable[set["Waiter"]]]
 """Returns the waiters whose wait is over."""
 
 
 class Waiter:
-    """Somebody who waits for the end of one job or batch."""
+    """One wait for the end of a job or batch."""
 
     def __init__(self, id_: str, *, of_batch: bool) -> None:
         self.id = id_
@@ -36,7 +36,7 @@ class Waiter:
         self._error: StoreError | None = None
 
     def wake(self, error: StoreError | None = None) -> None:
-        """Lets it read again, or fail."""
+        """Makes it read again, or fail."""
         self._error = error
         self._signal.set()
 
@@ -63,7 +63,7 @@ class _Channel:
 
 
 class WaiterHub:
-    """Wakes the waiters of one client, and so of one event loop, when they should read again."""
+    """Wakes the waiters of one client, which belongs to one event loop, when they should read again."""
 
     def __init__(self, store: AsyncStore, finals: Finals) -> None:
         self._store = store
@@ -107,7 +107,7 @@ class WaiterHub:
             await asyncio.gather(subscribed, failed, return_exceptions=True)
 
     async def close(self) -> None:
-        """Ends, and returns the connection."""
+        """Ends all tasks, and releases the connection."""
         tasks = self._parts | ({self._task} if self._task else set())
         while left := {task for task in tasks if not task.done()}:
             for task in left:
@@ -115,7 +115,7 @@ class WaiterHub:
             await asyncio.wait(left, timeout=CANCEL_SECONDS)
 
     async def _run(self) -> None:
-        """Runs until Redis can't be reached, which all waiters then raise; the next waiter starts it again."""
+        """Runs until Redis can't be reached, which is then raised in all waiters; the next waiter starts it again."""
         try:
             while True:
                 async with self._store.subscription() as subscription:
@@ -128,7 +128,7 @@ class WaiterHub:
             raise
 
     async def _use(self, subscription: AsyncSubscription) -> None:
-        """Returns when the connection is lost."""
+        """Uses a connection until it is lost."""
         self._subscribed.clear()
         self._changed.set()
         try:
@@ -136,7 +136,7 @@ class WaiterHub:
                 works = (self._keep_subscribed(subscription), self._listen(subscription), self._read_again())
                 self._parts = {group.create_task(work) for work in works}
         except* StoreUnavailable:
-            # Perhaps only this connection was cut: connecting again shows whether Redis is away.
+            # Perhaps only this connection was cut: connecting again shows whether Redis is unreachable.
             pass
 
     def _fail(self, fault: BaseException) -> None:
@@ -163,7 +163,7 @@ class WaiterHub:
                 continue
             if message.is_subscribed:
                 if channel.is_subscribed.is_set():
-                    # It was subscribed before: the connection is new, and what was published in between is lost.
+                    # It was subscribed before, so the connection is new, and what was published in between is lost.
                     self._reread.set()
                 channel.is_subscribed.set()
                 continue
@@ -176,14 +176,14 @@ class WaiterHub:
                 async with asyncio.timeout(REREAD_SECONDS):
                     await self._reread.wait()
             self._reread.clear()
-            of_budgets: defaultdict[str, list[Waiter]] = defaultdict(list)
+            by_budget: defaultdict[str, list[Waiter]] = defaultdict(list)
             for channel in self._channels.values():
                 for waiter in channel.waiters:
-                    of_budgets[waiter.id.rpartition(".")[0]].append(waiter)
-            await asyncio.gather(*(self._look(waiters) for waiters in of_budgets.values()))
+                    by_budget[waiter.id.rpartition(".")[0]].append(waiter)
+            await asyncio.gather(*(self._wake_final(waiters) for waiters in by_budget.values()))
 
-    async def _look(self, waiters: Collection[Waiter]) -> None:
-        """Reads what the waiters of one budget wait for: in a cluster, another budget's server may be away."""
+    async def _wake_final(self, waiters: Collection[Waiter]) -> None:
+        """Reads what the waiters of one budget wait for: in a cluster, another budget's server may be unreachable."""
         try:
             for waiter in await self._finals(waiters):
                 waiter.wake()

@@ -1,1 +1,1 @@
-"""What callers are given and see: values, ids and errors. No I/O; imports the configuration alone."""
+"""What callers pass and get: values, ids and errors. It does no I/O, and imports only the configuration."""

@@ -1,7 +1,7 @@
-"""What an API key of the HTTP service is: `oc_<id>_<secret>`, whose id is no secret and whose secret is told once.
+"""API keys of the HTTP service: `oc_<id>_<secret>`. The id is not secret; the secret is shown only once.
 
-The secret has 256 random bits. One round of SHA-256 is enough to store it by: what makes a hash slow (bcrypt, Argon2)
-buys time for secrets that people choose and others guess; nobody tries 2^256 of them however fast the hash is.
+The secret has 256 random bits. One round of SHA-256 is enough to store it: slow hashes (bcrypt, Argon2) protect secrets
+that people choose and others guess; nobody can try 2^256 of them, however fast the hash is.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 ANY_TOKEN = re.compile(r"oc_(?P<id>[0-9a-z]{12})_[0-9a-f]{64}")
-"""By which a scanner of repositories and logs finds one."""
+"""Matches a key, also for scanners of repositories and logs."""
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 12
 _SECRET_BYTES = 32
@@ -30,18 +30,18 @@ class Scope(StrEnum):
 
 
 class KeyState(StrEnum):
-    """Whether an API key is taken."""
+    """Whether an API key is accepted."""
 
     ACTIVE = "active"
     EXPIRED = "expired"
     REVOKED = "revoked"
     UNREADABLE = "unreadable"
-    """Another program wrote over it; it lets nobody in."""
+    """Another program overwrote it; it gives no access."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """So many requests at once, and so many in each `per` after that, over all processes of the service."""
+    """Allows `requests` at once, and as many in each `per` after that, over all processes of the service."""
 
     requests: int
     per: timedelta
@@ -56,7 +56,7 @@ class NewApiKey:
     """What an API key is to allow."""
 
     name: str
-    """For people: who has it."""
+    """Who has it, for people."""
     scopes: tuple[Scope, ...]
     """In the order of `Scope`; at least one."""
     tenant: str | None = None
@@ -68,7 +68,7 @@ class NewApiKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey(NewApiKey):
-    """An API key as it is kept, without anything that would let one use it."""
+    """An API key as it is stored, without anything that would give access."""
 
     id: str
     state: KeyState
@@ -77,21 +77,21 @@ class ApiKey(NewApiKey):
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
-    """Within a minute; None: never."""
+    """Exact to a minute; None: never."""
 
 
 def new_token() -> str:
-    """A new key, to be told once."""
+    """Returns a new key, to be shown once."""
     id_ = "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
     return f"oc_{id_}_{secrets.token_hex(_SECRET_BYTES)}"
 
 
 def id_of(text: str) -> str | None:
-    """The id of the key; None: the text is no key."""
+    """Returns the id of the key; None if the text is not a key."""
     match = ANY_TOKEN.fullmatch(text)
     return match["id"] if match else None
 
 
 def digest_of(token: str) -> str:
-    """What is stored of it, in hexadecimal digits."""
+    """Returns what is stored of it, in hexadecimal digits."""
     return hashlib.sha256(token.encode("ascii")).hexdigest()

@@ -1,6 +1,6 @@
-"""What can be wrong in a store that somebody edited, evicted from or restored in part, as operators read it.
+"""What can be wrong in a store that somebody edited, evicted from or restored in part, in words for operators.
 
-`lua/lib/consistency.lua` decides; here is what each finding means. Nothing of it happens while only our scripts write.
+`lua/lib/consistency.lua` finds it; here is what each finding means. None of it happens while only our scripts write.
 """
 
 from collections.abc import Mapping
@@ -35,18 +35,18 @@ class FindingKind(StrEnum):
 
 REPAIRED: Mapping[FindingKind, str] = MappingProxyType(
     {
-        FindingKind.NO_PLACE: "the job waited but stood in no lane",
+        FindingKind.NO_PLACE: "the job waited but was in no lane",
         FindingKind.NO_LEASE: "the job was being called but had no lease",
-        FindingKind.ENDED: "the job is final but stood among the open ones",
-        FindingKind.NOWHERE: "the lane has jobs but stood where no claim would come to it",
+        FindingKind.ENDED: "the job is final but was among the open ones",
+        FindingKind.NOWHERE: "the lane has jobs but was where no claim would find it",
         FindingKind.WRONG_TIME: "the lane would have been looked at too late",
-        FindingKind.GATE: "the lane was kept by a gate that nobody would have tried again",
+        FindingKind.GATE: "the lane was blocked by a gate that would not have been tried again",
         FindingKind.NO_LANES: "the tenant had a turn but no lanes",
         FindingKind.CALL: "a call was counted as running that has no lease",
-        FindingKind.COUNT: "the lane holds more jobs than were counted; it was counted anew",
+        FindingKind.COUNT: "the lane has more jobs than were counted; it was counted again",
     }
 )
-"""What the waker repairs by itself, since no information is lost and no call is made twice by it."""
+"""What the waker repairs by itself, because that loses no information and makes no call twice."""
 
 REPORTED: Mapping[FindingKind, str] = MappingProxyType(
     {
@@ -63,10 +63,10 @@ REPORTED: Mapping[FindingKind, str] = MappingProxyType(
         FindingKind.NO_EXPIRY: "the job is in no index of open jobs",
     }
 )
-"""What is reported and left as it is: nobody knows which side is right. A number below zero means fewer, not more."""
+"""What is only reported: it is not known which side is right. A number below zero means fewer, not more."""
 
 
 def sentence(kind: FindingKind, of: str, number: int) -> str:
-    """A finding in words."""
+    """Returns a finding in words."""
     subject = f"{of}: " if of else ""
     return f"{subject}{REPAIRED[kind]}" if kind in REPAIRED else f"{subject}{number:+,} {REPORTED[kind]}"

@@ -1,6 +1,6 @@
 """What `outbound-chat doctor` finds, one `Check` a line.
 
-Packages add checks of their own by the entry point `outbound_chat.checks`.
+Other packages add checks with the entry point `outbound_chat.checks`.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ class Level(StrEnum):
     """How bad a finding is."""
 
     OK = "ok"
-    """As it should be."""
+    """Everything is as it should be."""
     WARNING = "warning"
-    """Works, but a person should know."""
+    """It works, but a person should know."""
     FAULT = "fault"
-    """Must be repaired before jobs can be sent, or sent safely."""
+    """It must be repaired before jobs can be sent, or sent safely."""
 
 
 @dataclass(frozen=True, slots=True)

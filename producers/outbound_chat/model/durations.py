@@ -1,4 +1,4 @@
-"""Lengths of time as people say them: where one is told, no time zone is in doubt."""
+"""Durations in words: unlike a time, they need no time zone."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ _UNITS = ((86_400, "days"), (3_600, "h"), (60, "min"))
 
 
 def length_of(time: timedelta) -> str:
-    """A length of time in the largest unit of which there are two: `90 s`, `5 min`, `36 h`, `3 days`."""
+    """Returns a duration in the largest unit of which it has two: `90 s`, `5 min`, `36 h`, `3 days`."""
     seconds = max(0.0, time.total_seconds())
     for size, unit in _UNITS:
         if seconds >= 2 * size:
@@ -15,5 +15,5 @@ def length_of(time: timedelta) -> str:
 
 
 def after(time: timedelta) -> str:
-    """`in 5 min`, or `now`."""
+    """Returns `in 5 min`, or `now`."""
     return f"in {length_of(time)}" if time > timedelta(0) else "now"

@@ -1,4 +1,4 @@
-"""Every error a caller of outbound-chat may meet, and the shape of a refused field.
+"""Every error that a caller of outbound-chat may get, and the shape of an invalid field.
 
 None of them holds a phone number or a message text, so they may be logged as they are.
 """
@@ -41,7 +41,7 @@ class FieldError:
     code: str
     """Stable word for programs, such as `invalid_number`; the list is in `docs/errors.md`."""
     message: str
-    """A sentence for people: what is wrong and what to do. Never the refused value."""
+    """A sentence for people: what is wrong and what to do. It never has the invalid value."""
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message} [{self.code}]"
@@ -52,7 +52,7 @@ class OutboundChatError(Exception):
 
 
 class InvalidJob(OutboundChatError, ValueError):
-    """A job was refused before anything was stored. `errors` has all that is wrong with it, at least one."""
+    """A job was refused before anything was stored. `errors` has everything that is wrong with it, at least one."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__("; ".join(map(str, errors)))
@@ -94,7 +94,7 @@ class UnknownJob(OutboundChatError, LookupError):
 
 
 class WrittenByNewerVersion(OutboundChatError):
-    """A newer version of outbound-chat wrote the job, and this one can't read it. Newer workers go on with it."""
+    """A newer version of outbound-chat wrote the job, and this one can't read it. Newer workers continue with it."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__(
@@ -112,7 +112,7 @@ class UnknownBatch(OutboundChatError, LookupError):
 
 
 class BatchClosed(OutboundChatError):
-    """Jobs can't be added to a batch that is closed, nor one be held that is final. Nothing of this call was stored."""
+    """Jobs can't be added to a closed batch, and a final one can't be held. Nothing of this call was stored."""
 
     def __init__(self, batch_id: str, reason: str = "is closed; open a new batch for more jobs") -> None:
         super().__init__(f"batch {batch_id} {reason}")
@@ -120,7 +120,7 @@ class BatchClosed(OutboundChatError):
 
 
 class NotReplayable(OutboundChatError):
-    """The job can't be sent once more: it did not fail, its request is kept no more, or its replay is another."""
+    """The job can't be sent again: it did not fail, its request is gone, or it was replayed with other changes."""
 
     def __init__(self, job_id: str, reason: str) -> None:
         super().__init__(f"job {job_id} {reason}")
@@ -128,23 +128,23 @@ class NotReplayable(OutboundChatError):
 
 
 class DuplicateRisk(OutboundChatError):
-    """A replay might text the customer twice: a call of the job may have led to a contact, and no token would tell.
+    """A replay might text the customer twice: a call of the job may have led to a contact, and no token prevents it.
 
     Nothing was stored. `force=True` accepts it.
     """
 
     def __init__(self, job_id: str, since: datetime, *, edited: bool) -> None:
-        why = "an edited replay needs a new token" if edited else "its token is valid no more"
+        why = "an edited replay needs a new token" if edited else "its token has expired"
         super().__init__(
             f"job {job_id} may have been sent on {since:%Y-%m-%d %H:%M} UTC, and {why}: the customer may be texted "
-            "twice; look into Amazon Connect, then replay it with force"
+            "twice; check in Amazon Connect, then replay it with force"
         )
         self.job_id = job_id
         self.since = since
 
 
 class InvalidWebhook(OutboundChatError, ValueError):
-    """What came is not a webhook of ours: not signed with a secret that is known, changed on its way, or too old."""
+    """The request is not a webhook of ours: signed with no known secret, changed on its way, or too old."""
 
 
 class MissingEncryptionKey(OutboundChatError):
@@ -152,11 +152,11 @@ class MissingEncryptionKey(OutboundChatError):
 
 
 class WaitTimeout(OutboundChatError, TimeoutError):
-    """What was waited for did not become final in time. It goes on by itself; ask again with the same id."""
+    """The job or batch did not become final in time. It continues by itself; wait again with the same id."""
 
 
 class StoreError(OutboundChatError):
-    """Redis refused what was asked of it; the text says what and why."""
+    """Redis refused a command; the text says which and why."""
 
 
 class StoreUnavailable(StoreError):
@@ -167,16 +167,16 @@ class StoreUnavailable(StoreError):
 
 
 class NotDurable(StoreError):
-    """`durability="fsync"` was asked for, and Redis did not say in time that what was enqueued is safe.
+    """`durability="fsync"` was requested, and Redis did not confirm in time that what was enqueued is safe.
 
-    It was taken, and will be sent. To enqueue it again with the same idempotency keys is safe: it gives the same jobs
-    and waits anew. `id` is that of the job or batch.
+    It was accepted, and will be sent. Enqueuing it again with the same idempotency keys is safe: it gives the same jobs
+    and waits again. `id` is that of the job or batch.
     """
 
     def __init__(self, id_: str, reason: str, *, missing: Sequence[str]) -> None:
-        taken = "was taken" if "store" in missing else "is in the store and will be sent"
+        state = "was accepted" if "store" in missing else "is in the store and will be sent"
         again = "enqueue it again with the same idempotency key, which is safe; without a key it would be another job"
-        super().__init__(f"{id_} {taken}, but {reason}; {again}")
+        super().__init__(f"{id_} {state}, but {reason}; {again}")
         self.id = id_
         self.missing = tuple(missing)
-        """What was not reached: `disk`, `replicas`, or `store` when a restart or failover of Redis took it back."""
+        """What was not reached: `disk`, `replicas`, or `store` when a restart or failover of Redis lost it."""

@@ -3,8 +3,8 @@
     main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR        a job, or a batch
     main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR-42     row 42 of that batch
 
-The local id is a ULID: 48 bits of time, 80 random bits (https://github.com/ulid/spec). It is made before the first try
-of a call, so that a repeated call finds its own job again.
+The local id is a ULID: 48 bits of time, 80 random bits (https://github.com/ulid/spec). It is created before a call is
+first tried, so that a repeated call finds its own job again.
 """
 
 import os
@@ -16,12 +16,12 @@ _ID = re.compile(r"(?P<budget>[A-Za-z0-9][A-Za-z0-9_-]{0,31})\.(?P<local>[0-9A-H
 
 
 def new_local_id() -> str:
-    """A new ULID: 26 characters that sort by the time they were made."""
+    """Returns a new ULID: 26 characters that sort by the time they were created."""
     number = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10))
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 def split_id(id_: str) -> tuple[str, str] | None:
-    """Budget and local id; None where the text can't be an id of ours, so that it never reaches a key."""
+    """Returns budget and local id; None if the text is not an id of ours, so that it never becomes part of a key."""
     match = _ID.fullmatch(id_)
     return (match["budget"], match["local"]) if match else None

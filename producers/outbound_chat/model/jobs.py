@@ -1,4 +1,4 @@
-"""What callers see of a job and a batch.
+"""Jobs and batches as callers see them.
 
 The life of one job:
 
@@ -7,7 +7,7 @@ The life of one job:
     3. Connect accepts it: it is `sent`, and `contact_id` names the contact; delivery to the phone is another matter;
     4. or the call fails for a passing reason: it is `queued` again, with `attempts`, `next_attempt_at` and `error`;
     5. or it can't be sent: it is `failed`, `expired` or `cancelled`;
-    6. or a call may have reached Connect and no answer tells: it is `uncertain`, and only a ContactId moves it on.
+    6. or a call may have reached Connect, without an answer: it is `uncertain`, and only a ContactId moves it on.
 
         scheduled ──▶ queued ◀──▶ sending ──▶ sent ◀── uncertain
             │            │            │
@@ -26,13 +26,13 @@ class JobState(StrEnum):
     """Where a job is."""
 
     SCHEDULED = "scheduled"
-    """Waits for its `send_at`, which may be the end of quiet hours."""
+    """It waits for its `send_at`, which may be the end of quiet hours."""
     QUEUED = "queued"
-    """Waits for its turn, for another attempt, or for the end of quiet hours."""
+    """It waits for its turn, for another attempt, or for the end of quiet hours."""
     SENDING = "sending"
-    """A worker has it and calls Connect."""
+    """A worker has it and is calling Connect."""
     SENT = "sent"
-    """Connect accepted it: a contact exists. Whether the phone received it, Connect does not say here."""
+    """Connect accepted it: a contact exists. Connect does not report here whether the phone received it."""
     FAILED = "failed"
     """It can't be sent; `error` says why. No contact exists."""
     EXPIRED = "expired"
@@ -83,15 +83,15 @@ class Attempt:
     code: str
     """Our stable code, such as `throttled`; the list is in `docs/errors.md`."""
     aws_code: str
-    """The provider's error code; empty when no answer came."""
+    """The provider's error code; empty without an answer."""
     message: str
-    """The provider's message, with anything like a phone number taken out."""
+    """The provider's message, with anything like a phone number removed."""
     request_id: str
-    """AWS request id; empty when no answer came."""
+    """AWS request id; empty without an answer."""
 
 
 class WebhookState(StrEnum):
-    """Where the webhook of an end is."""
+    """Where the webhook for the end of a job is."""
 
     PENDING = "pending"
     """It waits, is being posted, or will be posted again."""
@@ -103,18 +103,18 @@ class WebhookState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """What became of the webhook that tells of a job's end."""
+    """What became of the webhook that reports a job's end."""
 
     state: WebhookState
     at: datetime | None
     """When it was delivered or given up; None while it is pending."""
     code: str
-    """Of a dead one: what came of its last post, such as `status_500`; the list is in `docs/webhooks.md`."""
+    """Of a dead one: the result of its last post, such as `status_500`; the list is in `docs/webhooks.md`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as it stood when it was read. Holds no phone number and no text."""
+    """A job as it was when it was read. It has no phone number and no text."""
 
     id: str
     state: JobState
@@ -123,35 +123,35 @@ class Job:
     priority: Priority
     batch_id: str | None
     attempts: int
-    """Calls made to Connect, those not counted that were only paced."""
+    """Calls made to Connect, without those that were only paced."""
     contact_id: str | None
-    """Connect's id of the contact; there when `state` is `sent`."""
+    """Connect's id of the contact, if `state` is `sent`."""
     created_at: datetime
     send_at: datetime | None
-    """Not before this time: as given, or the end of the quiet hours in which it would have been due."""
+    """It is not sent before this time: as given, or the end of the quiet hours in which it would have been due."""
     expires_at: datetime
-    """After this time no call is made for it."""
+    """No call is made for it after this time."""
     next_attempt_at: datetime | None
     """While it waits: the earliest time of its next call."""
     finished_at: datetime | None
     cancel_requested: bool
     """It was cancelled while a call ran; the answer of that call decides."""
     maybe_sent: bool
-    """A call may have reached Connect without an answer; it is repeated with the same token only."""
+    """A call may have reached Connect without an answer; it is repeated only with the same token."""
     replay_of: str | None
-    """The failed or uncertain job that this one sends once more."""
+    """The failed or uncertain job that this one sends again."""
     replayed_by: str | None
-    """The job that sends this one once more."""
+    """The job that sends this one again."""
     history: tuple[Attempt, ...] = field(repr=False)
     """The last attempts that led to no contact, oldest first, at most 5."""
     webhook: Webhook | None = field(default=None, repr=False)
-    """Of a final job: what became of the webhook of its end. None: nobody was to be told."""
+    """Of a final job: what became of the webhook for its end. None: there is no webhook."""
     repeated: bool = field(default=False, repr=False, compare=False)
-    """Of the answer of `enqueue` alone: an earlier call with the same idempotency key made it."""
+    """Only in the answer of `enqueue`: an earlier call with the same idempotency key created it."""
 
     @property
     def final(self) -> bool:
-        """Whether it will stay as it is; of `uncertain`, only a late ContactId makes `sent`."""
+        """Whether it stays as it is; only a late ContactId still turns `uncertain` into `sent`."""
         return self.state in FINAL
 
     @property
@@ -171,7 +171,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A batch as it stood when it was read."""
+    """A batch as it was when it was read."""
 
     id: str
     name: str
@@ -182,21 +182,21 @@ class Batch:
     rejected: int
     """Rows refused before anything was stored."""
     counts: Mapping[JobState, int]
-    """Jobs by state; with `unreadable` they sum up to `accepted`."""
+    """Jobs by state; with `unreadable` they add up to `accepted`."""
     unreadable: int
-    """Records that could not be read and were set aside, for a person to look at; 0 unless somebody wrote to Redis."""
+    """Records that could not be read and were set aside for a person; 0 unless somebody wrote to Redis."""
     created_at: datetime
     closed: bool
-    """Its producer has said that no more jobs come."""
+    """No more jobs can be added."""
     final: bool
-    """Closed, and every job of it is final."""
+    """It is closed, and every job of it is final."""
     rate: float
     """Calls a second that it gets now: measured over its last 5 to 10 seconds of progress, else its share."""
     expected_end: datetime | None
     """When the jobs it has will have been called, if nothing changes. None: it is over, `held_by` says why, or the
     batch is one of a list, where none is predicted."""
     held_by: str
-    """Why no end can be told: who holds it and for what reason, or that no worker runs. Empty: it goes on."""
+    """Why no end can be predicted: who holds it and for what reason, or that no worker runs. Empty: it continues."""
 
     @property
     def remaining(self) -> int:
@@ -206,15 +206,15 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStart:
-    """How `enqueue_batch` began, told before its first row is taken."""
+    """How `enqueue_batch` began, reported before its first row is accepted."""
 
     id: str
     resumed_rows: int
-    """Rows that an earlier call with the same batch key brought in; 0 where the batch is new."""
+    """Rows that an earlier call with the same batch key added; 0 if the batch is new."""
     created_at: datetime | None
-    """When that call began the batch; None where it is new."""
+    """When that call began the batch; None if it is new."""
     repeated: bool
-    """The earlier call, or a cancel, has closed it: nothing new is taken."""
+    """The earlier call, or a cancel, has closed it: nothing new is accepted."""
     unfinished_id: str | None
     """Another batch of the same file and name, with other options, that is still open."""
 
@@ -233,9 +233,9 @@ class BatchReceipt:
     rejections: tuple[Rejection, ...] = field(repr=False)
     """Why rows were refused, in order; empty when `on_rejected` was given, which got them instead."""
     resumed_rows: int = 0
-    """Rows that an earlier call with the same batch key had brought in; they are among the other counts."""
+    """Rows that an earlier call with the same batch key had added; the other counts include them."""
     repeated: bool = False
-    """The batch of this batch key was closed before: nothing new was taken."""
+    """The batch of this batch key was closed before: nothing new was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +254,7 @@ class Preflight:
     """What would become of the rows given to `preflight_batch`, if they were enqueued now. Nothing was stored."""
 
     accepted: int
-    """Rows that can be sent. Whether their idempotency keys are known already was not looked up."""
+    """Rows that can be sent. It was not looked up whether their idempotency keys are known already."""
     rejected: int
     """Rows that would be refused."""
     rejections: tuple[Rejection, ...] = field(repr=False)
@@ -270,10 +270,10 @@ class Preflight:
     expiring: int
     """Rows that would expire before their turn."""
     first_expiring: tuple[ExpiringRow, ...]
-    """Those of them that expire first, at most 10."""
+    """The first of them to expire, at most 10."""
     assumed_idle: bool
-    """Redis could not be asked, or knows nothing of the budget yet: the settings count, and nobody else's jobs."""
+    """Redis could not be reached, or knows nothing about the budget yet: only the settings count, and no other jobs."""
     workers: int
-    """Workers that run now; with none, the times are counted from now all the same."""
+    """Workers that run now; without any, the times assume that workers start now."""
     held_by: str
-    """The hold that would stop it, in words; the times are those if it ended now. Empty: nothing is held."""
+    """The hold that would stop it, in words; the times assume that the hold ends now. Empty: nothing is held."""

@@ -1,4 +1,4 @@
-"""Lanes: jobs of one priority, sender, tenant and batch wait in one of them for their turn."""
+"""Lanes: the jobs of one priority, sender, tenant and batch wait for their turn in one lane."""
 
 from typing import NamedTuple, Self
 
@@ -17,19 +17,19 @@ class Lane(NamedTuple):
 
     @classmethod
     def parse(cls, name: str) -> Self:
-        """The lane of that name.
+        """Returns the lane of that name.
 
         Raises:
-            ValueError: no lane has such a name.
+            ValueError: it is not the name of a lane.
         """
         priority, sender, tenant, batch = name.split(":")
         return cls(Priority(int(priority)), sender, tenant, batch)
 
     def __str__(self) -> str:
-        """Its name, `priority:sender:tenant:batch`."""
+        """Returns its name, `priority:sender:tenant:batch`."""
         return f"{self.priority.value}:{self.sender}:{self.tenant}:{self.batch}"
 
     @property
     def without_batch(self) -> str:
-        """What it has in common with the lanes of other batches, `priority:sender:tenant`."""
+        """The part of its name that lanes of other batches share, `priority:sender:tenant`."""
         return f"{self.priority.value}:{self.sender}:{self.tenant}"

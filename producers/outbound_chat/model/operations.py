@@ -1,4 +1,4 @@
-"""What operators see beyond jobs and batches: holds, budgets, dead letters, events, suppressed numbers."""
+"""What operators see besides jobs and batches: holds, budgets, dead letters, events, suppressed numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from outbound_chat.model.why import WaitReason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A stop: no job of its scope is called until it ends."""
+    """A hold: no job of its scope is sent until it ends."""
 
     budget: str
     scope: str
@@ -22,11 +22,11 @@ class Hold:
     """`person`: until somebody releases it. `system`: until a probe, one job, is sent. `cancel`: until all its jobs are
     cancelled."""
     code: str
-    """Our stable code of the error that led to it, such as `access_denied`; empty for a person's."""
+    """Our stable code of the error that led to it, such as `access_denied`; empty for a person's hold."""
     reason: str
     since: datetime
     probe_at: datetime | None
-    """When the next probe may go, of a hold of the system; past: with the next job. None for others."""
+    """When the next probe may start, for a hold of the system; in the past: with the next job. None for others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +35,19 @@ class BudgetStatus:
 
     name: str
     rate: float
-    """Calls a second that it makes now at most; 0.0: nothing was sent yet."""
+    """The most calls a second that it makes now; 0.0: nothing was sent yet."""
     ceiling: float
-    """Calls a second that were configured; `rate` climbs up to it. 0.0: nothing was sent yet."""
+    """Calls a second that are configured; `rate` climbs up to it. 0.0: nothing was sent yet."""
     burst: int
-    """0: no worker was ever started for it."""
+    """Calls that it may make at once; 0: no worker was started for it yet."""
     workers: int
     """Workers seen within the last 10 seconds."""
     pumps: int
     """Pumps at work."""
     accepted: int
-    """Jobs it ever took."""
+    """All jobs it has accepted so far."""
     counts: Mapping[str, int]
-    """Jobs that are `waiting` and `leased` (a worker calls), and how many ever ended in each state."""
+    """Jobs that are `waiting` and `leased` (a worker is calling), and how many have ended in each state so far."""
     oldest_due: datetime | None
     """When the first of the jobs whose turn is next was due; None: none is due."""
     holds: tuple[Hold, ...]
@@ -66,15 +66,15 @@ class LaneStatus:
     batch_id: str | None
     waiting: int
     due: int
-    """Those that may be called now, as far as their own time goes."""
+    """Those whose own time has come."""
     next_due: datetime | None
-    """When the first of them is due; past: it is."""
+    """When the first of them is due, or was."""
     stopped_by: WaitReason | None
-    """The rule that gives its due jobs no call now; None: none does, they wait for their turn, or none is due."""
+    """The rule that stops its due jobs now; None: they wait for their turn, or none is due."""
     until: datetime | None
     """When that rule is tried again; None: an event ends it."""
     stop_reason: str
-    """What a person said, or what AWS answered, where it is held; empty otherwise."""
+    """What a person said, or what AWS answered, if it is held; empty otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class Lanes:
     total: int
     """Lanes with waiting jobs."""
     looked: int
-    """How many of them were looked at: all, up to 500 of a budget; of more, those in turn and a random choice."""
+    """How many of them were looked at: all, up to 500 of a budget; of more, those whose turn is next and a sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ class BatchPage:
     """A page of the batches of a budget: those that are not final, the newest first, then those that ended last."""
 
     batches: tuple[Batch, ...]
-    """With their counts and measured rate; the end of none is predicted."""
+    """With their counts and measured rate, without predictions."""
     cursor: str | None
     """Where the next page begins; None: this was the last."""
 
@@ -120,13 +120,13 @@ class EventKind(StrEnum):
     """What happened."""
 
     JOB_FINAL = "job_final"
-    """A job ended; of an uncertain one a second time, when its ContactId comes late."""
+    """A job ended; an uncertain one ends a second time if its ContactId arrives late."""
     BATCH_ACCEPTED = "batch_accepted"
-    """A batch was closed, by its producer or by being cancelled: all its jobs are in the store."""
+    """A batch was closed, by its producer or because it was cancelled: all its jobs are in the store."""
     BATCH_FINAL = "batch_final"
     """A batch is closed, and every job of it is final."""
     REPAIRED = "repaired"
-    """A job or lane to which nobody would ever have come was put back where it belongs."""
+    """A job or lane that would have waited for ever was put back where it belongs."""
     FAULT = "fault"
     """A count does not add up, or a record is lost; nothing was changed."""
     CLEARED = "cleared"
@@ -135,18 +135,18 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened in a budget. Ids and codes only."""
+    """Something that happened in a budget. It has only ids and codes."""
 
     number: int
     """Events of a budget are numbered from 1 without a gap."""
     at: datetime
     kind: EventKind
     id: str
-    """Of the job, batch or lane; the budget's name where it is about all of it."""
+    """Of the job, batch or lane; the budget's name if it is about the whole budget."""
     state: JobState | None
     """Of a job: how it ended."""
     code: str
-    """Of a failed or uncertain job: our code of its last attempt. Of what did not add up: which of the findings."""
+    """Of a failed or uncertain job: our code of its last attempt. Of a repair or fault: which finding it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +155,9 @@ class Events:
 
     events: tuple[Event, ...]
     missed: int
-    """How many events between were trimmed before they were read; 0: none."""
+    """How many events in between were trimmed before they were read; 0: none."""
     next: int
-    """What to give as `since` the next time."""
+    """What to pass as `since` the next time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +168,7 @@ class SuppressedNumber:
     since: datetime
     """When it was put on the list."""
     reason: str = field(repr=False)
-    """What was said then; empty: nothing."""
+    """The reason that was given then; may be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +190,7 @@ class DeadWebhook:
     """Where it was posted to. The rest of the URL may be secret."""
     attempts: int
     code: str
-    """What came of the last post, such as `status_500`; the list is in `docs/webhooks.md`."""
+    """The result of the last post, such as `status_500`; the list is in `docs/webhooks.md`."""
     first_at: datetime | None
     """When its first post ended; None: none was made."""
     dead_at: datetime
@@ -204,8 +204,8 @@ class WebhookHost:
     host: str
     waiting: int
     posting: int
-    """Posts that run, or whose courier was lost a moment ago."""
+    """Posts in progress, or whose courier was lost a moment ago."""
     failures: int
-    """Posts in a row that came to no answer."""
+    """Posts in a row that got no answer."""
     paused_until: datetime | None
-    """It is left alone until then; None: it is not."""
+    """Nothing is posted to it until then; None: it is not paused."""

@@ -1,16 +1,16 @@
-"""Instants, and the milliseconds since 1970 that Redis keeps of them."""
+"""Converts between instants and milliseconds since 1970, as Redis has them."""
 
 from datetime import UTC, datetime
 
 LAST_MS = 253_402_300_799_999
-"""The end of the year 9999: `datetime` knows no later time."""
+"""The end of the year 9999: `datetime` has no later time."""
 
 
 def to_ms(instant: datetime) -> int:
-    """Milliseconds since 1970, of an aware instant."""
+    """Returns the milliseconds since 1970 of an aware instant."""
     return int(instant.timestamp() * 1000)
 
 
 def from_ms(ms: float) -> datetime:
-    """The instant in UTC."""
+    """Returns the instant in UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC)

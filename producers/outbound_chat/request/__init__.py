@@ -1,6 +1,6 @@
 """The request of a job: every parameter of StartOutboundChatContact, how callers write it, and what is wrong with it.
 
-Not for sending, and no AWS library is needed: producers check a job with it before anything is stored, workers again
+It sends nothing, and needs no AWS library: producers check a job with it before anything is stored, workers again
 before the call. The one idea: a request is kept in the words of the API, so nothing is lost between the caller and
 Amazon Connect; what a job leaves out is filled in from its sender at the last moment.
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html

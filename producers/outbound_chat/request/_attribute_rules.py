@@ -1,6 +1,6 @@
 """Rules of the documentation about attributes of a contact and of its segments; `_rules` has the table and the sources.
 
-Each bears values of any shape: the walk over the shape says what is wrong with those, a rule passes over them.
+Each rule accepts values of any shape and ignores those of a wrong shape, which the walk over the shape reports.
 """
 
 import re
@@ -20,12 +20,12 @@ _is_arn = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:\S+").fullmatch
 
 
 def keys(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """Keys of attributes."""
+    """Checks the keys of attributes."""
     _check_keys(value, path, found, _is_key, "its name must have only letters A-Z, digits, '-' and '_'")
 
 
 def segment_keys(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """Keys of segment attributes; the documentation's own system keys have a prefix that its rule forbids."""
+    """Checks the keys of segment attributes; system keys have a prefix that the documented rule forbids."""
     wants = "its name must have only letters A-Z, digits, '-' and '_', after 'connect:' in a system attribute"
     _check_keys(value, path, found, _is_segment_key, wants)
 
@@ -41,7 +41,7 @@ def _check_keys(value: Any, path: Path, found: Found, is_key: Callable[[str], ob
 
 
 def total_bytes(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """All attributes together, with the sender's own, within what a contact may carry.
+    """Checks that all attributes, with the sender's own, fit into a contact.
 
     https://docs.aws.amazon.com/connect/latest/APIReference/API_StartChatContact.html
     """
@@ -53,7 +53,7 @@ def total_bytes(value: Any, path: Path, sender: Sender, found: Found) -> None:
 
 
 def subtype(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """The channel of the sender, where a request names one."""
+    """Checks that a channel, if the request names one, is that of the sender."""
     if not isinstance(value, dict) or "connect:Subtype" not in value:
         return
     subtype = value["connect:Subtype"]
@@ -63,7 +63,7 @@ def subtype(value: Any, path: Path, sender: Sender, found: Found) -> None:
 
 
 def segment_values(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """Segment attributes, however deep they are nested."""
+    """Checks segment attributes at any depth."""
     if not isinstance(value, dict):
         return
     for position, (key, attribute) in enumerate(value.items(), start=1):

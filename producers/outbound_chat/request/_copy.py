@@ -1,4 +1,4 @@
-"""Takes values in: any mapping becomes a dict, any tuple a list, and the caller's own objects are left alone."""
+"""Copies values: any mapping becomes a dict, any tuple a list, and the caller's own objects are not changed."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -12,9 +12,9 @@ _NEVER_MISSING = _LEAVES | {bool, dict, list, tuple}
 
 
 def normalize(value: Any, depth: int = 0) -> Any:
-    """The same value in types that JSON and boto3 take, copied, so that the caller may reuse his; other types pass.
+    """Returns a copy in types that JSON and boto3 accept, so that the caller may reuse the value; other types pass.
 
-    What is nested deeper than a request may be passes as it is: validation refuses it.
+    What is nested deeper than a request may be passes unchanged: validation refuses it.
     """
     if value.__class__ in _LEAVES or depth > DEEPEST:
         return value
@@ -26,9 +26,9 @@ def normalize(value: Any, depth: int = 0) -> Any:
 
 
 def is_missing(value: object) -> bool:
-    """Whether it stands for no value: None, NaN of any type of number, NaT, or NA of pandas.
+    """Whether it means no value: None, NaN of any number type, NaT, or NA of pandas.
 
-    NaN and NaT differ from themselves, and NA answers with itself when it is asked whether it does.
+    NaN and NaT differ from themselves, and `NA != NA` is NA.
     https://pandas.pydata.org/docs/user_guide/missing_data.html
     """
     if value is None or value.__class__ in _NEVER_MISSING:
@@ -36,12 +36,12 @@ def is_missing(value: object) -> bool:
     if isinstance(value, Decimal):
         return value.is_nan()
     differs: object = value != value  # noqa: PLR0124  # that is the question
-    # numpy has a bool of its own; what else may come, such as an array, says nothing of a single value.
+    # numpy has its own bool; any other result, such as an array, is not about a single value.
     return differs is value or (type(differs).__name__ in {"bool", "bool_"} and bool(differs))
 
 
 def last_part(value: Any) -> Any:
-    """The API takes ids where the console shows ARNs: the id is the last part of the ARN.
+    """Returns the id in an ARN, which is its last part: the API takes ids where the console shows ARNs.
 
     https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
     """
@@ -49,7 +49,7 @@ def last_part(value: Any) -> Any:
 
 
 def segment_value(value: Any) -> Any:
-    """A segment attribute in API form, of a plain text or whole number; anything else passes."""
+    """Returns a plain text or whole number as a segment attribute in API form; anything else passes."""
     if isinstance(value, str):
         return {"ValueString": value}
     if isinstance(value, int) and not isinstance(value, bool):

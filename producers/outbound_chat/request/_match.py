@@ -1,4 +1,4 @@
-"""Finds the sender that a raw request means, when its caller names none."""
+"""Finds the sender of a raw request whose caller names none."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,9 +12,9 @@ _INSTANCE, _SOURCE = "InstanceId", "SourceEndpoint.Address"
 
 
 def match_sender(kwargs: Mapping[str, Any], senders: Mapping[str, Sender]) -> str:
-    """The name of the one sender with the InstanceId (or its ARN) and the source number of a raw request.
+    """Returns the name of the one sender with the InstanceId (or its ARN) and the source number of a raw request.
 
-    Where several senders have both, the ContactFlowId decides if one of them has it, then the `connect:Subtype`.
+    If several senders have both, the ContactFlowId decides if one of them has it, then the `connect:Subtype`.
 
     Raises:
         InvalidJob: a field is missing (`required`), no sender has both (`unknown_sender`), or several do and nothing
@@ -31,7 +31,7 @@ def match_sender(kwargs: Mapping[str, Any], senders: Mapping[str, Sender]) -> st
     matching = {name: one for name, one in matching.items() if one.channel.subtype == subtype} or matching
     if len(matching) > 1:
         message = f"belongs to several senders ({_list(matching)}); name one of them"
-        raise InvalidJob([FieldError(_SOURCE, FieldCode.AMBIGUOUS_SENDER.value, message)])
+        raise InvalidJob([FieldError(_SOURCE, FieldCode.AMBIGUOUS_SENDER, message)])
     return next(iter(matching))
 
 
@@ -45,7 +45,7 @@ def _require(instance: Any, source: Any) -> None:
     missing = [field for field, value in ((_INSTANCE, instance), (_SOURCE, source)) if value is None]
     if missing:
         message = "is required where no sender is named; add it, or name a sender"
-        raise InvalidJob([FieldError(field, FieldCode.REQUIRED.value, message) for field in missing])
+        raise InvalidJob([FieldError(field, FieldCode.REQUIRED, message) for field in missing])
 
 
 def _unknown(instance: Any, source: Any, senders: Mapping[str, Sender]) -> list[FieldError]:
@@ -54,8 +54,8 @@ def _unknown(instance: Any, source: Any, senders: Mapping[str, Sender]) -> list[
     fields = [field for field, known in ((_INSTANCE, known_instance), (_SOURCE, known_source)) if not known]
     wants = f"configured are: {_list(senders)}" if senders else "none is configured"
     message = f"belongs to no configured sender; correct it, or add a sender ({wants})"
-    # Each may be known on its own and yet belong to different senders.
-    return [FieldError(field, FieldCode.UNKNOWN_SENDER.value, message) for field in fields or (_SOURCE,)]
+    # Both may be known, and still belong to different senders.
+    return [FieldError(field, FieldCode.UNKNOWN_SENDER, message) for field in fields or (_SOURCE,)]
 
 
 def _list(names: Iterable[str]) -> str:

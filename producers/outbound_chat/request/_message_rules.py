@@ -1,6 +1,6 @@
 """Rules of the documentation about endpoints and messages; `_rules` has the table and the sources.
 
-Each bears values of any shape: the walk over the shape says what is wrong with those, a rule passes over them.
+Each rule accepts values of any shape and ignores those of a wrong shape, which the walk over the shape reports.
 """
 
 import json
@@ -11,7 +11,7 @@ from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._names import Path
 from outbound_chat.request._numbers import number_fault
 from outbound_chat.request._sms import is_gsm, sms_parts, utf16_units
-from outbound_chat.request._walk import Finding, Found, instead
+from outbound_chat.request._walk import Check, Finding, Found, instead
 from outbound_chat_config import Channel, Sender
 
 SMS_CHARACTERS, SMS_PARTS, SMS_UTF16_UNITS, WHATSAPP_CHARACTERS = 1_024, 10, 630, 4_096
@@ -24,20 +24,20 @@ CONTENT_TYPES = (
     "application/vnd.amazonaws.connect.message.interactive.response",
 )
 
-# Anything but blanks and characters that only steer how others are shown.
+# Anything but blanks and characters that only control how others are shown.
 _is_visible = re.compile("[^\\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]").search
 _is_source_arn = re.compile(r"arn:aws[a-z-]*:connect:[a-z0-9-]+:[0-9]{12}:phone-number/[A-Za-z0-9-]+").fullmatch
 
 
 def number(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """E.164, with a length that its country has."""
-    # That it is no text was found before.
+    """Checks for E.164, with a length that its country has."""
+    # A value that is not text was reported before.
     if isinstance(value, str) and (fault := number_fault(value)):
         found.append(Finding(path, *fault))
 
 
 def content(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """Something to read, and no longer than the channel carries; where the channel is SMS, in its alphabet."""
+    """Checks that there is something to read, no longer than the channel carries in the alphabet of the text."""
     if isinstance(value, str) and value and not _is_visible(value):
         found.append(
             Finding(path, FieldCode.TOO_SHORT, "must have more than blanks; give a text to read or leave the field out")
@@ -69,46 +69,41 @@ def content(value: Any, path: Path, sender: Sender, found: Found) -> None:
 
 
 def content_of_message(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """The content of a message, as `content` wants it."""
+    """Checks the content of a message with `content`."""
     if isinstance(value, dict):
         content(value.get("Content"), (*path, "Content"), sender, found)
 
 
 def content_type(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """Plain text."""
-    # The operation also knows markdown, JSON and interactive responses; neither SMS nor WhatsApp carries them.
+    """Checks for plain text."""
+    # The operation also accepts markdown, JSON and interactive responses; neither SMS nor WhatsApp carries them.
     if isinstance(value, dict) and isinstance(value.get("ContentType"), str) and value["ContentType"] != "text/plain":
         message = "must be text/plain; SMS and WhatsApp carry no other content"
         instead(found, (*path, "ContentType"), FieldCode.NOT_ALLOWED, message)
 
 
-def source_type(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """A number claimed in Amazon Connect."""
-    _endpoint(value, path, found, "CONNECT_PHONENUMBER_ARN")
+def endpoint_type(kind: str) -> Check:
+    """Returns a check for an endpoint of this type, with an address."""
 
+    def check(value: Any, path: Path, _: Sender, found: Found) -> None:
+        if not isinstance(value, dict):
+            return
+        missing = [name for name in ("Type", "Address") if name not in value]
+        found.extend(Finding((*path, name), FieldCode.REQUIRED, "is required; add it") for name in missing)
+        if isinstance(value.get("Type"), str) and value["Type"] != kind:
+            instead(found, (*path, "Type"), FieldCode.NOT_ALLOWED, f"must be {kind}")
 
-def destination_type(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """A phone number."""
-    _endpoint(value, path, found, "TELEPHONE_NUMBER")
-
-
-def _endpoint(value: Any, path: Path, found: Found, kind: str) -> None:
-    if not isinstance(value, dict):
-        return
-    missing = [name for name in ("Type", "Address") if name not in value]
-    found.extend(Finding((*path, name), FieldCode.REQUIRED, "is required; add it") for name in missing)
-    if isinstance(value.get("Type"), str) and value["Type"] != kind:
-        instead(found, (*path, "Type"), FieldCode.NOT_ALLOWED, f"must be {kind}")
+    return check
 
 
 def destination_address(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """The address of an endpoint, as `number` wants it."""
+    """Checks the address of an endpoint with `number`."""
     if isinstance(value, dict):
         number(value.get("Address"), (*path, "Address"), sender, found)
 
 
 def source_address(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """The number of the sender."""
+    """Checks for the number of the sender."""
     address = value.get("Address") if isinstance(value, dict) else None
     if not isinstance(address, str):
         return
@@ -122,14 +117,14 @@ def source_address(value: Any, path: Path, sender: Sender, found: Found) -> None
 
 
 def instance(value: Any, path: Path, sender: Sender, found: Found) -> None:
-    """The instance of the sender."""
+    """Checks for the instance of the sender."""
     if isinstance(value, str) and value != sender.instance_id:
         message = "is not the instance of the sender; leave it out, or name the sender that has it"
         found.append(Finding(path, FieldCode.SENDER_MISMATCH, message))
 
 
 def profile_is_json(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """The attributes of a customer profile are a JSON object, written as text."""
+    """Checks that the attributes of a customer profile are a JSON object, written as text."""
     attributes = value.get("TemplateAttributes") if isinstance(value, dict) else None
     text = attributes.get("CustomerProfileAttributes") if isinstance(attributes, dict) else None
     if isinstance(text, str) and not _is_json_object(text):
@@ -151,13 +146,13 @@ def _refuse(constant: str) -> None:
 
 
 def filled(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """Not empty, where the model forgot to say so."""
+    """Checks that it is not empty, which the model does not demand."""
     if value == "":
         found.append(Finding(path, FieldCode.TOO_SHORT, "must not be empty; give a text or leave the field out"))
 
 
 def supported_types(value: Any, path: Path, _: Sender, found: Found) -> None:
-    """Known content types, text/plain among them."""
+    """Checks for known content types, with text/plain among them."""
     if not isinstance(value, list):
         return
     if "text/plain" not in value:

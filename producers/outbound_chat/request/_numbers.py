@@ -1,8 +1,8 @@
-"""Phone numbers: written as E.164, of a length that the country has, and without digits that are dialled at home only.
+"""Checks phone numbers: E.164, a length that the country has, and no digits that are only dialled at home.
 
-Not for asking whether a number is in service: only the carrier knows. The one idea: whether a number is possible
-depends on its country calling code and its length, so the answer of `phonenumbers` is asked for once for each; only a
-number that begins with a trunk prefix, or with its country code again, is compared with the numbering plan.
+It can't say whether a number is in service: only the carrier knows. The one idea: whether a number is possible depends
+on its country calling code and its length, so `phonenumbers` is asked once for each of these; only a number that begins
+with a trunk prefix, or with its country code again, is compared with the numbering plan.
 """
 
 import re
@@ -13,22 +13,20 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumber
 
 from outbound_chat.request._codes import FieldCode
 
-# Amazon Connect's own PhoneNumber shape; [0-9], since \d would also take the digits of other scripts.
+# Amazon Connect's own PhoneNumber shape; [0-9], because \d would also match the digits of other scripts.
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 is_e164 = _E164.fullmatch
 
 _CALLING_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
-
-
 _IMPOSSIBLE = "has a country code or a length that no phone number has; write it as dialled from abroad"
 
 
 def number_fault(value: object) -> tuple[FieldCode, str] | None:
-    """What keeps the value from being a number to send to; None: nothing. Never shows the value.
+    """Says why the value is not a number to send to; None if it is one. Never shows the value.
 
     A number that can be dialled only within its own area is not possible: Amazon Connect dials from outside. The
-    digits count as written; unlike `phonenumbers.parse`, a trunk prefix (+44 0…) is refused and not removed.
+    digits are checked as written; unlike in `phonenumbers.parse`, a trunk prefix (+44 0…) is refused and not removed.
     https://github.com/google/libphonenumber/blob/master/FAQ.md
     """
     if not isinstance(value, str):
@@ -46,13 +44,13 @@ def number_fault(value: object) -> tuple[FieldCode, str] | None:
 
 @cache  # at most 999 beginnings
 def calling_code(beginning: str) -> str | None:
-    """The country calling code with which a number begins, of which at least the first three digits are given."""
+    """Returns the country calling code with which a number begins; `beginning` has at least its first three digits."""
     return next((beginning[:end] for end in (1, 2, 3) if beginning[:end] in _CALLING_CODES), None)
 
 
 @cache  # at most 999 beginnings times 15 lengths
 def _suspects(beginning: str, length: int) -> tuple[str, ...] | None:
-    """The beginnings of such numbers that need a second look; None: no number has that calling code and length."""
+    """Returns the beginnings of such numbers that need a closer check; None if no number has this code and length."""
     code = calling_code(beginning)
     if code is None or length <= len(code):
         return None
@@ -64,7 +62,7 @@ def _suspects(beginning: str, length: int) -> tuple[str, ...] | None:
 
 
 def _inserted(number: str) -> str | None:
-    """The fault of a number that has a trunk prefix, or its country code twice; None: its country has such numbers.
+    """Says what is wrong with a number that seems to have a trunk prefix or its country code twice; None if nothing is.
 
     Italy and Ivory Coast have numbers that begin with 0, and Germany has some that begin with 49. So a number is
     refused only where the numbering plan has none that begins like it.
@@ -92,6 +90,6 @@ def _trunk_prefix(code: str) -> str | None:
 
 @cache
 def _plans(code: str) -> tuple[PhoneMetadata, ...]:
-    """The numbering plans of the countries with this calling code; empty: it belongs to no country, as +800 does."""
+    """Returns the numbering plans of the countries with this calling code; empty if there are none, as for +800."""
     regions = COUNTRY_CODE_TO_REGION_CODE[int(code)]
     return tuple(plan for region in regions if (plan := PhoneMetadata.metadata_for_region(region)))

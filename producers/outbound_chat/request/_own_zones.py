@@ -1,4 +1,4 @@
-"""The time zones that a country has, where `phonenumbers` names another's or leaves some of them out.
+"""The time zones of a country, if `phonenumbers` names those of another or leaves some out.
 
 `phonenumbers` groups zones as Unicode's metazones do, so Algiers is a part of Paris, and Darwin of Adelaide, although
 their clocks differ. The table has each country with one zone, and each zone whose clocks no other of its country has,
@@ -27,7 +27,7 @@ _OWN: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "505": {"America/Chicago": ("America/Managua",)},
         "850": {"Asia/Seoul": ("Asia/Pyongyang",)},
         "853": {"Asia/Shanghai": ("Asia/Macau",)},
-        # Countries with several: the zone named may also stand for these, and no number says which it is.
+        # Countries with several: the zone named may also mean these, and no number shows which it is.
         "7": {"Europe/Bucharest": ("Europe/Kaliningrad",)},
         "52": {"America/New_York": ("America/Cancun",)},
         "56": {"America/Santiago": ("America/Santiago", "America/Punta_Arenas", "Pacific/Easter")},
@@ -42,6 +42,6 @@ _OWN: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 
 def own_zones(code: str | None, named: Iterable[str]) -> tuple[str, ...]:
-    """The zones meant by those that `phonenumbers` names for numbers with a country calling code."""
+    """Returns the zones that are meant by those that `phonenumbers` names for a country calling code."""
     own = _OWN.get(code or "", {})
     return tuple(sorted({meant for zone in named for meant in own.get(zone, (zone,))}))

@@ -1,4 +1,4 @@
-"""Reads a request in either dialect into its stored form. Nothing is changed but ARNs, of which the id is taken."""
+"""Reads a request in either dialect into its stored form. Only ARNs are changed, into their ids."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,10 +17,10 @@ _TWICE = (("display_name", "participant_details"), ("text", "initial_system_mess
 
 
 def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names]:
-    """The stored form of the short options, and what the caller calls its members.
+    """Returns the stored form of the short options, and what the caller calls its members.
 
     Raises:
-        InvalidJob: an option is unknown, or two options say the same.
+        InvalidJob: an option is unknown, or two options give the same value.
     """
     body: dict[str, Any] = {}
     unknown: list[FieldError] = []
@@ -31,7 +31,7 @@ def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names]:
         if member is None:
             if len(unknown) >= MOST_FINDINGS:
                 break
-            unknown.append(FieldError(step(option, position), FieldCode.UNKNOWN_FIELD.value, closest(option, OF_A_JOB)))
+            unknown.append(FieldError(step(option, position), FieldCode.UNKNOWN_FIELD, closest(option, OF_A_JOB)))
         else:
             body[member] = value if value.__class__ is str else normalize(value)
     if unknown or ("DisplayName" in body and "ParticipantDetails" in body) or "InitialSystemMessage" in body:
@@ -49,7 +49,7 @@ def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names]:
 
 def _refuse(unknown: list[FieldError], options: Mapping[str, Any]) -> None:
     twice = [
-        FieldError(long, FieldCode.GIVEN_TWICE.value, f"says what {short} says; leave one of the two out")
+        FieldError(long, FieldCode.GIVEN_TWICE, f"says what {short} says; leave one of the two out")
         for short, long in _TWICE
         if options.get(short) is not None and options.get(long) is not None
     ]
@@ -58,7 +58,7 @@ def _refuse(unknown: list[FieldError], options: Mapping[str, Any]) -> None:
 
 
 def _read_segment_attributes(body: dict[str, Any]) -> Names:
-    """Brings plain values into API form, and tells how the caller wrote them."""
+    """Converts plain values to API form, and returns how the caller wrote them."""
     given: dict[Any, Any] = body["SegmentAttributes"]
     body["SegmentAttributes"] = {key: segment_value(value) for key, value in given.items()}
     return {
@@ -70,20 +70,21 @@ def _read_segment_attributes(body: dict[str, Any]) -> Names:
 
 
 def read_call(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The stored form of what boto3's `start_outbound_chat_contact` takes, and what is no part of it: the sender's own
-    members, kept for comparing, and names that the operation does not have.
+    """Returns the stored form of what boto3's `start_outbound_chat_contact` takes, and what is not part of it.
+
+    That is the sender's own members, kept for comparing, and names that the operation does not have.
     """
     body: dict[str, Any] = {}
-    beside: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
     for member, value in kwargs.items():
-        (body if member in _KEPT else beside)[member] = value if value.__class__ is str else normalize(value)
+        (body if member in _KEPT else extra)[member] = value if value.__class__ is str else normalize(value)
     if "ContactFlowId" in body:
         body["ContactFlowId"] = last_part(body["ContactFlowId"])
-    if "InstanceId" in beside:
-        beside["InstanceId"] = last_part(beside["InstanceId"])
+    if "InstanceId" in extra:
+        extra["InstanceId"] = last_part(extra["InstanceId"])
     _shorten(body, "to", "DestinationEndpoint", {"Type": "TELEPHONE_NUMBER"}, "Address")
     _shorten(body, "text", "InitialSystemMessage", {"ContentType": "text/plain"}, "Content")
-    return body, beside
+    return body, extra
 
 
 def _shorten(body: dict[str, Any], short: str, member: str, usual: Mapping[str, str], rest: str) -> None:

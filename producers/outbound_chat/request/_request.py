@@ -1,4 +1,4 @@
-"""`ChatRequest`: one request to start an outbound chat, as its caller wrote it and as AWS takes it."""
+"""`ChatRequest`: one request to start an outbound chat, as its caller wrote it and as AWS accepts it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,13 +9,12 @@ from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._names import API_NAMES, STORED_NAMES, Names, step, written
 from outbound_chat.request._reading import read_call, read_options
-from outbound_chat.request._rules import check_beside, check_body
+from outbound_chat.request._rules import check_body, check_extra
 from outbound_chat.request._sms import sms_parts
 from outbound_chat.request._walk import MOST_FINDINGS
-from outbound_chat.request._writing import api_call
 from outbound_chat_config import Channel, Sender
 
-# Members that a row's own members push out of the shared part of its batch: they say the same.
+# A row's own member (first) replaces the other one in the shared part of its batch, which gives the same value.
 _DISPLACED = (
     ("to", "DestinationEndpoint"),
     ("DestinationEndpoint", "to"),
@@ -31,8 +30,8 @@ _BY_KEY = ("Attributes", "SegmentAttributes")
 class ChatRequest:
     """What a job asks Amazon Connect for. Two requests are equal when they ask for the same in the same form.
 
-    Made by `from_short`, `from_api` or `from_stored`, none of which validates: `errors` does. Its `repr` shows the
-    names of its members, never their values.
+    Create it with `from_short`, `from_api` or `from_stored`, none of which validates: `errors` does. Its `repr` shows
+    the names of its members, never their values.
     """
 
     body: Mapping[str, Any]
@@ -40,8 +39,8 @@ class ChatRequest:
     that is a phone number and `text` for an InitialSystemMessage in plain text. Not to be changed."""
     names: Names = field(default_factory=lambda: STORED_NAMES, compare=False)
     """What the caller calls the members, where that differs from the API."""
-    beside: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    """What a raw request had besides: the sender's own members, kept for comparing, and unknown names. Not stored."""
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """What else a raw request had: the sender's own members, kept for comparing, and unknown names. Not stored."""
 
     def __repr__(self) -> str:
         members = ", ".join(step(member, position) for position, member in enumerate(self.body, start=1))
@@ -49,79 +48,98 @@ class ChatRequest:
 
     @classmethod
     def from_short(cls, options: Mapping[str, Any]) -> Self:
-        """A request from `to`, `text` and the optional parameters of the API in snake case.
+        """Creates a request from `to`, `text` and the optional parameters of the API in snake case.
 
         Nested values have the shape of the API, but a value of `segment_attributes` may be a plain text or whole
         number. `display_name` is the DisplayName of ParticipantDetails. None means not given.
 
         Raises:
-            InvalidJob: an option is unknown, or two options say the same.
+            InvalidJob: an option is unknown, or two options give the same value.
         """
         body, names = read_options(options)
         return cls(body, names)
 
     @classmethod
     def from_api(cls, kwargs: Mapping[str, Any]) -> Self:
-        """A request from exactly what boto3's `start_outbound_chat_contact` takes, right or wrong.
+        """Creates a request from exactly what boto3's `start_outbound_chat_contact` takes, valid or not.
 
-        InstanceId and SourceEndpoint are for comparing with the sender, whose own are sent; both may be left out.
+        InstanceId and SourceEndpoint are compared with the sender, whose own are sent; both may be left out.
         """
-        body, beside = read_call(kwargs)
-        return cls(body, API_NAMES, beside)
+        body, extra = read_call(kwargs)
+        return cls(body, API_NAMES, extra)
 
     @classmethod
     def from_stored(cls, body: Mapping[str, Any]) -> Self:
-        """The request of which `body` is the stored form. Its errors use short names."""
+        """Creates the request whose stored form is `body`. Its errors use short names."""
         return cls(body)
 
     def stored(self) -> dict[str, Any]:
-        """The stored form, JSON once the request has no errors. `from_stored` makes an equal request of it."""
+        """Returns the stored form, JSON if the request has no errors. `from_stored` makes an equal request from it."""
         return dict(self.body)
 
     def api(self, sender: Sender, token: str) -> dict[str, Any]:
-        """All keyword arguments of `start_outbound_chat_contact`: the job's members, else those of the sender.
+        """Returns all keyword arguments of `start_outbound_chat_contact`: the job's members, else those of the sender.
 
-        Attributes and segment attributes of both are merged, the job's winning. `token` is used unless the job has a
-        ClientToken of its own. Right only for a request without errors.
+        Attributes and segment attributes of both are merged; the job's win. `token` is used unless the job has its own
+        ClientToken. Valid only for a request without errors.
         """
-        return api_call(self.body, sender, token)
+        body = self.body
+        call = {member: value for member, value in body.items() if member not in ("to", "text")}
+        if "to" in body:
+            call["DestinationEndpoint"] = {"Type": "TELEPHONE_NUMBER", "Address": body["to"]}
+        if "text" in body:
+            call["InitialSystemMessage"] = {"ContentType": "text/plain", "Content": body["text"]}
+        call["InstanceId"] = sender.instance_id
+        call["SourceEndpoint"] = {"Type": "CONNECT_PHONENUMBER_ARN", "Address": sender.source}
+        call.setdefault("ContactFlowId", sender.contact_flow_id)
+        call.setdefault("ClientToken", token)
+        call["SegmentAttributes"] = {
+            **{key: {"ValueString": text} for key, text in sender.segment_attributes.items()},
+            **body.get("SegmentAttributes", {}),
+            "connect:Subtype": {"ValueString": sender.channel.subtype},
+        }
+        if sender.attributes:
+            call["Attributes"] = {**sender.attributes, **body.get("Attributes", {})}
+        if sender.display_name is not None:
+            call.setdefault("ParticipantDetails", {"DisplayName": sender.display_name})
+        if sender.chat_duration_minutes is not None:
+            call.setdefault("ChatDurationInMinutes", sender.chat_duration_minutes)
+        return call
 
     def errors(self, sender: Sender, *, checked: "ChatRequest | None" = None) -> tuple[FieldError, ...]:
-        """All that is wrong with the request for this sender, in the caller's own names; empty when it may be sent.
+        """Returns all that is wrong with the request for this sender, in the caller's names; empty if it may be sent.
 
-        `checked`: what the rows of its batch share, found right for this sender; its values are not looked at again.
+        `checked`: what the rows of its batch share, found valid for this sender; its values are not checked again.
         """
         found = check_body(self.body, sender, checked.body if checked else _NOTHING)
-        beside = check_beside(self.beside, sender) if self.beside else []
-        if not found and not beside:
+        extra = check_extra(self.extra, sender) if self.extra else []
+        if not found and not extra:
             return ()
         return tuple(
             FieldError(written(path, names), code.value, message)
-            for findings, names in ((found, self.names), (beside, {}))
+            for findings, names in ((found, self.names), (extra, {}))
             for path, code, message in findings[:MOST_FINDINGS]
         )
 
     @property
     def number(self) -> str:
-        """The phone number that it goes to, once it has no errors; else it may be empty."""
+        """The phone number of the customer; may be empty if the request has errors."""
         number = self.body.get("to")
         if number is None and isinstance(endpoint := self.body.get("DestinationEndpoint"), dict):
             number = endpoint.get("Address")
         return number if isinstance(number, str) else ""
 
     def merged(self, shared: "ChatRequest") -> "ChatRequest":
-        """This row of a batch, over what the rows of the batch share.
+        """Returns this row of a batch, merged with what the rows of the batch share.
 
-        The row's members win; attributes and segment attributes are merged key by key. Equal however often it is done.
+        The row's members win; attributes and segment attributes are merged key by key. Merging again changes nothing.
 
         Raises:
-            InvalidJob: the shared part has a ClientToken, with which all rows would become one contact.
+            InvalidJob: the shared part has a ClientToken, which would make one contact of all rows.
         """
         if "ClientToken" in shared.body:
             message = "would make one contact of all rows; give each row its own or leave it out"
-            raise InvalidJob(
-                [FieldError(written(("ClientToken",), shared.names), FieldCode.NOT_SHAREABLE.value, message)]
-            )
+            raise InvalidJob([FieldError(written(("ClientToken",), shared.names), FieldCode.NOT_SHAREABLE, message)])
         body = {**shared.body, **self.body}
         for own, other in _DISPLACED:
             if own in self.body and other not in self.body:
@@ -131,16 +149,16 @@ class ChatRequest:
             if isinstance(ours, dict) and isinstance(theirs, dict):
                 body[member] = {**theirs, **ours}
         names = self.names if self.names is shared.names else {**self.names, **shared.names}
-        return ChatRequest(body, names, {**shared.beside, **self.beside})
+        return ChatRequest(body, names, {**shared.extra, **self.extra})
 
     def has_message_of(self, shared: "ChatRequest") -> bool:
-        """Whether its message is that of the shared part it was merged with, and no other that says the same."""
+        """Whether its message is the very one of the shared part that it was merged with."""
         return all(self.body.get(member) is shared.body.get(member) for member in _MESSAGES)
 
     def parts(self, sender: Sender) -> int:
-        """Message parts that the initial message takes on the air; 0 when the chat starts silent.
+        """Returns how many message parts the initial message is sent as; 0 if the chat starts silent.
 
-        On WhatsApp a message is one part. A template on SMS counts as one, since its text is not known here.
+        On WhatsApp a message is one part. A template on SMS counts as one, because its text is not known here.
         https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html
         """
         text = self.body.get("text")

@@ -1,7 +1,7 @@
-"""What the documentation demands beyond the shapes of the model: a member and its rules, each with its source.
+"""What the documentation demands beyond the shapes of the model: each member with its rules, each rule with its source.
 
-Two documented things need no rule: content of 16,384 UTF-8 bytes at most, since the 4,096 characters that WhatsApp
-carries never take more; and either initial message, both or none may be given, since nothing says otherwise.
+Two documented points need no rule: content has at most 16,384 UTF-8 bytes, and the 4,096 characters that WhatsApp
+carries never take more; and either initial message, both or none may be given, because nothing says otherwise.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,11 +40,17 @@ class FieldRule:
 RULES: Mapping[str, tuple[FieldRule, ...]] = MappingProxyType(
     {
         "SourceEndpoint": (
-            FieldRule(messages.source_type, "Type is CONNECT_PHONENUMBER_ARN", (_OPERATION, _FLOW_ACTION)),
+            FieldRule(
+                messages.endpoint_type("CONNECT_PHONENUMBER_ARN"),
+                "Type is CONNECT_PHONENUMBER_ARN",
+                (_OPERATION, _FLOW_ACTION),
+            ),
             FieldRule(messages.source_address, "the ARN of the sender's number, in any partition", (_OPERATION,)),
         ),
         "DestinationEndpoint": (
-            FieldRule(messages.destination_type, "Type is TELEPHONE_NUMBER", (_OPERATION, _FLOW_ACTION)),
+            FieldRule(
+                messages.endpoint_type("TELEPHONE_NUMBER"), "Type is TELEPHONE_NUMBER", (_OPERATION, _FLOW_ACTION)
+            ),
             FieldRule(messages.destination_address, "a possible E.164 number", (_OPERATION, _FLOW_ACTION)),
         ),
         "InstanceId": (FieldRule(messages.instance, "the instance of the sender", (_OPERATION,)),),
@@ -79,7 +85,7 @@ _CONTENT = _MESSAGE.members["Content"] if isinstance(_MESSAGE, Structure) else T
 
 
 def check_member(member: str, value: Any, sender: Sender, found: Found) -> None:
-    """Adds to `found` what is wrong with one member in API form: its shape, then its rules."""
+    """Checks one member in API form, its shape and then its rules; adds what is wrong to `found`."""
     path = (member,)
     walk(SPEC.members[member], value, path, found)
     for rule in RULES.get(member, ()):
@@ -98,13 +104,13 @@ def _check_text(value: Any, sender: Sender, found: Found) -> None:
     messages.content(value, ("text",), sender, found)
 
 
-# The two members that are kept under a short name have the rules of the members they stand for.
+# The two members that are kept under a short name have the rules of the members that they replace.
 _SHORT: Mapping[str, Callable[[Any, Sender, Found], None]] = MappingProxyType({"to": _check_to, "text": _check_text})
 _TWICE = (("to", "DestinationEndpoint"), ("text", "InitialSystemMessage"))
 
 
 def check_body(body: Mapping[str, Any], sender: Sender, checked: Mapping[str, Any]) -> Found:
-    """All that is wrong with the stored form of a request. `checked`: has values that were found right before."""
+    """Returns all that is wrong with the stored form of a request. `checked`: has values found valid before."""
     found: Found = []
     for position, (member, value) in enumerate(body.items(), start=1):
         if checked and value is checked.get(member):
@@ -131,10 +137,10 @@ def check_body(body: Mapping[str, Any], sender: Sender, checked: Mapping[str, An
     return found
 
 
-def check_beside(beside: Mapping[str, Any], sender: Sender) -> Found:
-    """All that is wrong with the rest of a raw request: the sender's own members, and unknown names."""
+def check_extra(extra: Mapping[str, Any], sender: Sender) -> Found:
+    """Returns all that is wrong with the rest of a raw request: the sender's own members, and unknown names."""
     found: Found = []
-    for position, (member, value) in enumerate(beside.items(), start=1):
+    for position, (member, value) in enumerate(extra.items(), start=1):
         if len(found) >= MOST_FINDINGS:
             break
         if member in SPEC.members:

@@ -1,4 +1,4 @@
-"""The operation's input as AWS's own model declares it, and nothing stricter: a test holds it against botocore's model.
+"""The operation's input as AWS's own model declares it, and nothing stricter: a test compares it with botocore's model.
 
 What the documentation demands beyond the model is in `_rules`.
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string of `min` to `max` characters (Unicode code points), one of `choices` where there are any.
+    """A string of `min` to `max` characters (Unicode code points), one of `choices` if there are any.
 
     https://smithy.io/2.0/spec/constraint-traits.html#length-trait
     """

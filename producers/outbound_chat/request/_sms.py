@@ -1,4 +1,4 @@
-"""How long a text is on the air: units of the GSM alphabet or of UTF-16, and the message parts they fill.
+"""Measures texts as they are sent: units of the GSM alphabet or of UTF-16, and the message parts that they fill.
 
 https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html
 The alphabet is that of 3GPP TS 23.038, section 6.2.1: https://www.3gpp.org/dynareport/23038.htm
@@ -28,14 +28,14 @@ def is_gsm(text: str) -> bool:
 
 
 def utf16_units(text: str) -> int:
-    """Length in UTF-16 code units: most emoji count twice."""
+    """Returns the length in UTF-16 code units: most emoji count twice."""
     return len(text) if text.isascii() else len(text) + sum(map(_LAST_BMP.__lt__, text))
 
 
 def sms_parts(text: str) -> int:
-    """Message parts that carry the text: 160 GSM or 70 UCS-2 units alone, 153 or 67 in each of several.
+    """Returns how many message parts the text takes: 160 GSM or 70 UCS-2 units in one, 153 or 67 in each of several.
 
-    A character that takes two units is never split over two parts.
+    A character of two units is never split over two parts.
     """
     if len(text) <= _UCS2_SINGLE and text.isascii():
         return 1 if text else 0

@@ -1,7 +1,7 @@
-"""Checks a value against a shape of the operation, whatever the shape: types, lengths, ranges, choices, names.
+"""Checks a value against any shape of the operation: types, lengths, ranges, choices, names.
 
-Two things hold for every text, wherever it stands: no control characters but line breaks and tabs, which break logs,
-carriers and JSON readers, and no half surrogate pair, which no UTF-8 can carry.
+Two rules apply to every text: no control characters but line breaks and tabs, because others break logs, carriers and
+JSON readers, and no half surrogate pair, which UTF-8 can't encode.
 """
 
 import re
@@ -25,12 +25,12 @@ class Finding(NamedTuple):
 
 Found: TypeAlias = list[Finding]
 Check: TypeAlias = Callable[[Any, Path, Sender, Found], None]
-"""Adds to `Found` what a rule has against the value at the path, for this sender."""
+"""Checks the value at the path, for this sender, and adds what is wrong to `Found`."""
 
 MOST_FINDINGS = 50
-"""Findings of one request that are told; nobody reads more, and a map may have a million wrong names."""
+"""Findings that are reported for one request; nobody reads more, and a map may have a million invalid names."""
 DEEPEST = 20
-"""Steps that a path may have. Our own bound: AWS states none, and segment attributes may nest without end."""
+"""Steps that a path may have. Our own limit: AWS states none, and segment attributes may be nested without end."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
 _SURROGATE = re.compile("[\ud800-\udfff]").search
@@ -40,13 +40,13 @@ _SMALLEST, _LARGEST = -(2**31), 2**31 - 1
 
 
 def instead(found: Found, path: Path, code: FieldCode, message: str) -> None:
-    """Adds a finding in place of a weaker one with the same code."""
+    """Adds a finding, in place of a weaker one with the same code."""
     found[:] = [other for other in found if (other.path, other.code) != (path, code)]
     found.append(Finding(path, code, message))
 
 
 def walk(shape: Shape, value: Any, path: Path, found: Found) -> None:
-    """Adds to `found` whatever keeps the value from having the shape."""
+    """Adds to `found` how the value differs from the shape."""
     if (_fits(shape, value) and len(path) <= DEEPEST) or len(found) >= MOST_FINDINGS:
         return
     if len(path) > DEEPEST:
@@ -56,7 +56,7 @@ def walk(shape: Shape, value: Any, path: Path, found: Found) -> None:
 
 
 def _fits(shape: Shape, value: Any) -> bool:
-    """Whether a text is right beyond doubt. Most are, so it is asked before a path is built that only errors need."""
+    """Whether a text is surely valid. Most are, so this comes before building a path, which only errors need."""
     return (
         shape.__class__ is Text
         and value.__class__ is str

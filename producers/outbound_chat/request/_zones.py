@@ -1,9 +1,9 @@
-"""Time zones of a phone number, as `phonenumbers` knows them, and those of its country where that is mistaken.
+"""The time zones of a phone number by `phonenumbers`, corrected by `_own_zones` where that is wrong.
 
-A number tells less than one would like: mobile numbers of many countries, and toll-free ones everywhere, may be in any
-zone of the country; and where a phone is at the moment, no number tells. The one idea: to ask of one number costs 200
-µs, and most countries have one zone, or several whose clocks agree most of the day. So what all numbers of a country
-can have is told at once, and what one number has only when it matters.
+A number does not show everything: mobile numbers of many countries, and toll-free ones everywhere, may be in any zone
+of the country, and no number shows where the phone is now. The one idea: looking up one number costs 200 µs, and most
+countries have one zone, or several whose clocks agree most of the day. So the zones of all numbers of a country are
+used first, and a single number is only looked up when it matters.
 """
 
 import re
@@ -23,18 +23,18 @@ _AREA = 5
 
 
 def zones_of_country(number: str) -> tuple[str, ...]:
-    """All zones that numbers with this one's country calling code can have; empty: none is known."""
+    """Returns all zones that numbers with this one's country calling code can have; empty if none is known."""
     return _by_country().get(calling_code(number[1:4]) or "", ())
 
 
 def zones_of(number: str) -> tuple[str, ...]:
-    """The zones that this number can have, all of them in `zones_of_country`; empty: none is known.
+    """Returns the zones that this number can have, all of them in `zones_of_country`; empty if none is known.
 
-    Numbers outside North America that `phonenumbers` takes for unused have all zones of their country.
+    Numbers outside North America that are unused according to `phonenumbers` have all zones of their country.
     """
     if calling_code(number[1:4]) == _NORTH_AMERICA and _is_of_the_mainland(number[2:_AREA]):
-        # There fixed and mobile numbers are told apart by nothing, and both have the zone of their area. All others
-        # begin with no area's code, and so have the zones of the whole country.
+        # Fixed and mobile numbers look the same there, and both have the zone of their area. All others begin with no
+        # area's code, and so have the zones of the whole country.
         data = _by_beginning()
         beginnings = (number[1:end] for end in range(len(number), 1, -1))
         return next((data[beginning] for beginning in beginnings if beginning in data), ())
@@ -46,14 +46,14 @@ def zones_of(number: str) -> tuple[str, ...]:
 
 @cache
 def _is_of_the_mainland(area: str) -> bool:
-    # Of the two dozen countries that share +1, those with area codes of their own name them.
+    # Two dozen countries share +1; the metadata of those with their own area codes has these codes.
     others = (PhoneMetadata.metadata_for_region(region) for region in COUNTRY_CODE_TO_REGION_CODE[int(_NORTH_AMERICA)])
     return not any(other and other.leading_digits and re.match(other.leading_digits, area) for other in others)
 
 
 @cache
 def _by_beginning() -> Mapping[str, tuple[str, ...]]:
-    # Loaded when first needed: most senders have no quiet hours.
+    # Loaded when first used: most senders have no quiet hours.
     from phonenumbers.tzdata import TIMEZONE_DATA  # noqa: PLC0415
 
     return TIMEZONE_DATA

@@ -1,43 +1,39 @@
-"""Encodes requests for Redis: as short as JSON can be, and encrypted where encryption is on."""
+"""Encodes requests for Redis: as short JSON, encrypted if encryption is on."""
 
 import json
 
 from outbound_chat.encryption import Damaged, RequestCipher
 from outbound_chat.request import ChatRequest
 
-# Made once: `json.dumps` would make it anew for each of 100,000 rows.
+# Created once: `json.dumps` would create one for each of 100,000 rows.
 _write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class UnreadableRequest(ValueError):
-    """What is stored as a request is not one: another program or a newer version wrote it, or it was damaged."""
+    """The stored request is invalid: another program or a newer version wrote it, or it was damaged."""
 
 
 def encode(cipher: RequestCipher, request: ChatRequest, number: str = "") -> str:
-    """Encodes a request. `number`: its destination; empty for what the rows of a batch share."""
+    """Encodes a request. `number`: its destination; empty for the part that the rows of a batch share."""
     return cipher.encrypt_if_enabled(_write(request.body), number)
 
 
 def decode(cipher: RequestCipher, text: str) -> ChatRequest:
-    """Decodes a request, also one that was written before encryption was on.
+    """Decodes a request, also one that was written before encryption was switched on.
 
     Raises:
         MissingEncryptionKey: it is encrypted, and the settings lack the key.
         UnreadableRequest: the text is not the stored form of a request.
     """
-    body = _parsed(cipher, text)
-    if isinstance(body, str):
-        # Not inside of `except`: errors of parsers hold what they were given.
-        raise UnreadableRequest(f"the stored request can't be read: {body}")
-    return ChatRequest.from_stored(body)
-
-
-def _parsed(cipher: RequestCipher, text: str) -> dict[str, object] | str:
-    """The body, or what is wrong with it."""
     try:
         body = json.loads(cipher.decrypt(text))
     except Damaged as error:
-        return str(error)
+        fault = str(error)
     except (ValueError, RecursionError):
-        return "it is not JSON"
-    return body if isinstance(body, dict) else "it is not a JSON object"
+        fault = "it is not JSON"
+    else:
+        if isinstance(body, dict):
+            return ChatRequest.from_stored(body)
+        fault = "it is not a JSON object"
+    # Not inside `except`: errors of parsers hold what they were given.
+    raise UnreadableRequest(f"the stored request can't be read: {fault}")

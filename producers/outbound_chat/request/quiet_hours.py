@@ -1,6 +1,6 @@
-"""When a job may go, where its sender has quiet hours.
+"""Computes when a job may be sent, if its sender has quiet hours.
 
-For producers, who tell it beforehand, and workers, who keep it. Not for clocks: the time is passed in, and is that of
+Producers use it to report the time, and workers to respect it. It reads no clock: the time is passed in, and is that of
 Redis. The one idea: a number may be in several time zones, and all of them must be open.
 """
 
@@ -16,10 +16,10 @@ _IT_DEPENDS = -1
 
 
 def next_open_ms(sender: Sender, priority: Priority, number: str, at_ms: int) -> int | None:
-    """The first time, `at_ms` or later, at which the sender's quiet hours let a job for this number go.
+    """Returns the first time, `at_ms` or later, at which the sender's quiet hours allow a job for this number.
 
-    `at_ms` where it has none, or where they spare this priority. None: its zones lie so far apart that they are never
-    open together within 15 days.
+    It is `at_ms` if there are none, or if they do not apply to this priority. None: its zones are so far apart that
+    they are never open together within 15 days.
     """
     hours = sender.quiet
     if hours is None or (sender.quiet_spares_urgent and priority is Priority.URGENT):
@@ -34,14 +34,14 @@ def next_open_ms(sender: Sender, priority: Priority, number: str, at_ms: int) ->
 
 @lru_cache(maxsize=1024)
 def _opening_of_all(hours: QuietHours, zones: tuple[str, ...], otherwise: str, minute: int) -> int | None:
-    """When each of the zones is open by itself; `_IT_DEPENDS` where they differ."""
+    """Returns when each of the zones is open by itself; `_IT_DEPENDS` if they differ."""
     answers = {_opening(hours, (zone,), otherwise, minute) for zone in zones or (otherwise,)}
     return answers.pop() if len(answers) == 1 else _IT_DEPENDS
 
 
 @lru_cache(maxsize=4096)
 def _opening(hours: QuietHours, zones: tuple[str, ...], otherwise: str, minute: int) -> int | None:
-    # A zone that the database of this machine lacks is as good as unknown.
+    # A zone that the database of this machine lacks is treated as unknown.
     known = {zone if find_zone(zone) else otherwise for zone in zones or (otherwise,)}
     found = hours.next_open(known, from_ms(minute * _MINUTE_MS))
     return to_ms(found) if found else None

@@ -2,11 +2,11 @@
 
     Hello {first_name|there}, your order {order} has left.
 
-A placeholder is the name of a column: letters, digits, `_`, `-` and spaces. Behind a `|` stands what is written where
-the row has nothing; without it such a row is refused. `{{` and `}}` are braces. Nothing else is understood, on purpose:
-formats and attributes, as Python has them, would let a template reach into the program.
+A placeholder is the name of a column: letters, digits, `_`, `-` and spaces. After a `|` comes the default, for rows
+without a value; without a default, such a row is refused. `{{` and `}}` are braces. Nothing else is supported, on
+purpose: formats and attributes, as Python has them, would let a template reach into the program.
 
-Nothing is None, an empty text, blanks alone, and what other libraries write for no value, such as NaN.
+No value means None, an empty text, only blanks, or what other libraries use for it, such as NaN.
 """
 
 import re
@@ -20,9 +20,9 @@ from outbound_chat.request import MOST_FINDINGS, FieldCode, is_missing
 
 FIELDS = ("text", "display_name")
 LONGEST_TEXT = 65_536
-"""Characters: four times of what the longest message may have, for the names of columns."""
+"""In characters: four times the longest message, to have room for the names of columns."""
 MOST_PLACEHOLDERS = 500
-"""Of a template: each row fills in all of them, and may lack a value for each."""
+"""Placeholders in a template: each row fills in all of them, and may lack a value for each."""
 _PIECE = re.compile(r"\{\{|\}\}|\{(?P<name>[^\W\d][\w -]*)(?:\|(?P<default>[^{}]*))?\}|(?P<other>[{}])")
 
 
@@ -39,17 +39,17 @@ _Pieces = tuple[str | _Blank, ...]
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What the rows of a batch share but for the values that each brings."""
+    """A message that all rows of a batch share, with values from each row."""
 
     fields: Mapping[str, _Pieces]
     attributes: Mapping[str, _Pieces]
 
     @classmethod
     def parse(cls, given: object) -> "Template":
-        """A template from the text of the message, or from a mapping with `text`, `display_name` and `attributes`.
+        """Parses the text of the message, or a mapping with `text`, `display_name` and `attributes`.
 
         Raises:
-            InvalidJob: it is not one; `errors` names each field.
+            InvalidJob: it is not a valid template; `errors` names each field.
         """
         parts = {"text": given} if isinstance(given, str) else given
         errors: list[FieldError] = []
@@ -78,20 +78,20 @@ class Template:
 
     @property
     def names(self) -> frozenset[str]:
-        """Columns that it names."""
+        """The columns that it names."""
         return frozenset(blank.name for blank in self._blanks())
 
     @property
     def needed(self) -> frozenset[str]:
-        """Those of them for which it has no other word."""
+        """The columns for which it has no default."""
         return frozenset(blank.name for blank in self._blanks() if blank.default is None)
 
     def sample(self) -> dict[str, Any]:
-        """What a row would ask for that has a letter everywhere."""
+        """Returns the options of a row that has one letter in each column."""
         return self.fill(dict.fromkeys(self.names, "x"), {}, [])
 
     def fill(self, row: Mapping[str, Any], own: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
-        """Options that the row did not bring itself (`own`); adds the columns that lack a value to `errors`."""
+        """Returns the options that are not among the row's `own`; adds the columns that lack a value to `errors`."""
         filled: dict[str, Any] = {
             name: _written(pieces, row, errors) for name, pieces in self.fields.items() if own.get(name) is None
         }
@@ -117,7 +117,7 @@ def _pieces(field: str, text: object, errors: list[FieldError]) -> _Pieces:
         end = found.end()
         if found["other"]:
             message = (
-                "has a brace that is no placeholder; write {name} or {name|default} with the name of a column, "
+                "has a brace that is not part of a placeholder; write {name} or {name|default} with a column's name, "
                 "without formats or dots, and {{ or }} for a brace"
             )
             errors.append(FieldError(field, FieldCode.INVALID_TEMPLATE, message))

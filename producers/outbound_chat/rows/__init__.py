@@ -1,7 +1,7 @@
-"""Reads rows of jobs from CSV or JSONL, plain or gzip, that comes part by part, from a file or from a caller over HTTP.
+"""Reads rows of jobs from CSV or JSONL, plain or gzip, that arrive part by part, from a file or over HTTP.
 
-Columns are the names of the short form: `to`, `text`, `send_at` …; `attributes.NAME` and `segment_attributes.NAME` fill
-the maps. Columns whose name begins with `_` are passed over: those of a file of rejects do.
+Columns have the names of the short form: `to`, `text`, `send_at` …; `attributes.NAME` and `segment_attributes.NAME`
+fill the maps. Columns whose name begins with `_` are ignored, such as those that a file of rejects adds.
 """
 
 from outbound_chat.rows._columns import UnusableFile

@@ -1,4 +1,4 @@
-"""What the first line of a CSV may say, and what is wrong with a row that does not fit it."""
+"""Checks the columns of a CSV, and rows that do not fit them."""
 
 import csv
 import re
@@ -8,15 +8,15 @@ from outbound_chat.request.templates import Template
 from outbound_chat.rows._values import COLUMNS, known_column
 
 _BLANK_BEFORE_QUOTE = re.compile(r'[^\S \r\n]\s*"')
-"""Tabs and the like, for spaces `csv` skips: with them the quote, and a comma behind it, would be part of the cell."""
+"""Tabs and the like: `csv` skips only spaces, and would read the quote as text and split the cell at a comma in it."""
 
 
 class UnusableFile(ValueError):
-    """Nothing more of the rows can be used; the text names the fault and the fix."""
+    """No further rows can be read; the text names the fault and the fix."""
 
 
 def checked_columns(cells: list[str], source: str, template: Template | None, *, to_send: bool = True) -> list[str]:
-    """The names of the columns, empty text for those without one.
+    """Returns the names of the columns, empty text for those without one.
 
     `to_send`: they must be those of jobs, or of the template.
 
@@ -40,7 +40,7 @@ def checked_columns(cells: list[str], source: str, template: Template | None, *,
         names = ", ".join(f'"{name[:64]}"' for name in unknown[:5]).encode("utf-8", "replace").decode()
         raise UnusableFile(
             f"{source} has unknown columns: {names}; use {', '.join(sorted(COLUMNS))}, attributes.NAME or "
-            "segment_attributes.NAME, or begin the name with _ to pass a column over"
+            "segment_attributes.NAME, or begin the name with _ to ignore a column"
         )
     if twice := [name for name, times in Counter(columns).items() if name and times > 1]:
         raise UnusableFile(f"{source} has the column {twice[0][:64]!r} twice; remove one")
@@ -48,7 +48,7 @@ def checked_columns(cells: list[str], source: str, template: Template | None, *,
 
 
 def misfit(cells: list[str], columns: list[str], line: str) -> str:
-    """Why the cells of a row don't fit the columns; empty: they do. `line`: the first line of the row as it came."""
+    """Says why the cells of a row don't fit the columns; empty if they do. `line`: the first line of the row."""
     if len(cells) != len(columns):
         return (
             f"has {len(cells)} fields where the first line names {len(columns)} columns; put a text that has commas "
@@ -64,9 +64,9 @@ def misfit(cells: list[str], columns: list[str], line: str) -> str:
 
 
 def broken(error: csv.Error, *, ran_out: bool) -> str:
-    """Our words for what `csv` says of a row. `ran_out`: the source ended in the middle of it."""
+    """Explains an error of `csv`. `ran_out`: the source ended in the middle of the row."""
     if ran_out:
-        return 'has a quote that is not closed; close it, and write a quote inside of a cell as ""'
+        return 'has a quote that is not closed; close it, and write a quote inside a cell as ""'
     if "new-line" in str(error):
-        return "has a line break outside of quotes; put the text in quotes"
-    return 'has text behind a closing quote; write a quote inside of a cell as ""'
+        return "has a line break outside quotes; put the text in quotes"
+    return 'has text after a closing quote; write a quote inside a cell as ""'

@@ -1,6 +1,6 @@
-"""Unpacks rows that come as gzip, part by part; what is not gzip comes out as it came in.
+"""Unpacks rows that arrive as gzip, part by part; other data passes unchanged.
 
-Whatever a part unpacks to, no piece is longer than 64 KiB: a few bytes may stand for gigabytes.
+No piece is longer than 64 KiB, whatever a part unpacks to: a few bytes may unpack to gigabytes.
 """
 
 import zlib
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from outbound_chat.rows._columns import UnusableFile
 
 MAGIC = b"\x1f\x8b"
-"""Bytes that gzip begins with, and no CSV or JSON does. https://www.rfc-editor.org/rfc/rfc1952#page-6"""
+"""The first bytes of gzip, which no CSV or JSON begins with. https://www.rfc-editor.org/rfc/rfc1952#page-6"""
 PIECE = 65_536
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -18,7 +18,7 @@ class Unpacker:
     """Unpacks a source, which may have several gzip files one after the other, as `cat a.gz b.gz` makes them."""
 
     def __init__(self, name: str = "the body", *, packed: bool = False) -> None:
-        """`name`: what errors call the source. `packed`: it says of itself that it is gzip."""
+        """`name`: what errors call the source. `packed`: the source claims to be gzip."""
         self._name = name
         self._packed = packed
         self._begun = b""
@@ -26,10 +26,10 @@ class Unpacker:
         self._unpacker: zlib._Decompress | None = None
 
     def unpack(self, part: bytes) -> Iterator[bytes]:
-        """What the part unpacks to; read it to its end before the next.
+        """Yields what the part unpacks to; read it to its end before the next.
 
         Raises:
-            UnusableFile: it is not gzip and says so, or is broken.
+            UnusableFile: it claims to be gzip and is not, or is broken.
         """
         if not self._known:
             part = self._begun = self._begun + part
@@ -51,7 +51,7 @@ class Unpacker:
             part = self._unpacker.unused_data if self._unpacker.eof else self._unpacker.unconsumed_tail
 
     def end(self) -> Iterator[bytes]:
-        """What is left, when no more parts come.
+        """Yields what is left, after the last part.
 
         Raises:
             UnusableFile: it ends in the middle of its gzip data.
@@ -71,4 +71,4 @@ class Unpacker:
             raise self._broken()
 
     def _broken(self) -> UnusableFile:
-        return UnusableFile(f"{self._name} is not gzip, as it says, or its gzip data is broken; pack it again")
+        return UnusableFile(f"{self._name} claims to be gzip and is not, or is broken; pack it again")

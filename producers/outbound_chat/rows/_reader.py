@@ -1,6 +1,6 @@
-"""Readers that are fed bytes and give rows: whoever has the bytes, waiting for them or not, decides when.
+"""Readers that are fed bytes and give rows, so that they serve blocking and asynchronous callers.
 
-Holds no more than the row it is in the middle of.
+Only the row in progress is in memory.
 """
 
 import csv
@@ -19,43 +19,43 @@ from outbound_chat.rows._values import Row, TooManyMembers, parse_json, refused
 # A message is at most 16,384 bytes and attributes 32,768: a row beyond that is no job.
 LONGEST_LINE = 1_000_000
 WHOLE_ROW = "_row"
-"""Cell of a row that can't be read: its text as it stands in the source. Without a `to` the row stays refused."""
+"""Cell of a row that can't be read: its text as in the source. Without a `to` the row stays refused."""
 SHORT_ROW = 16_384
-"""Bytes of a row in hand up to which it is read again with each part."""
+"""Bytes up to which an unfinished row is read again with each part."""
 
 _LINE_END = re.compile(rb"(?<!\r)(?:\r*\n|\r+(?=[^\r\n]))")
 _WIDE = re.compile(rb"\xff\xfe|\xfe\xff|\0*[^\0]\0").match
-"""How UTF-16 and UTF-32 begin, with or without a byte-order mark."""
+"""Matches the beginning of UTF-16 and UTF-32, with or without a byte-order mark."""
 _Found = tuple[int, int, dict[str, Any], InvalidJob | None]
 
 
 class RowReader(ABC):
-    """Gives rows as bytes come. `feed` each part, then `end` once; read what they give to its end before the next."""
+    """Gives rows as bytes arrive. `feed` each part, then `end` once; read what they give to its end before the next."""
 
     def __init__(self, name: str = "the body", template: Template | None = None) -> None:
         """`name`: what errors call the source. `template`: names further columns."""
         self.any_columns = False
-        """Columns are taken as they come: the rows are not to be sent."""
+        """Whether any columns are accepted, because the rows are not to be sent."""
         self._name = name
         self._template = template
         self._named = template.names if template else frozenset()
         self._held = bytearray()
-        """What came and was not looked at yet."""
+        """Bytes that were fed and not looked at yet."""
         self._rest = b""
         self._line_end = b""
-        """A line feed; a carriage return where the first line ends with one alone, as old spreadsheets write them."""
+        """A line feed; or a carriage return if the first line ends with only that, as old spreadsheets write them."""
         self._lines: deque[tuple[str, int]] = deque()
-        """Text to be read, and how many lines of the source it is."""
+        """Text to read, and how many lines of the source it is."""
         self._split = 0
         self.line = 0
-        """Lines taken so far."""
+        """Lines read so far."""
         self.rows = 0
         """Rows given so far."""
         self.columns: list[str] = []
-        """The first line of a CSV, once it came."""
+        """The first line of a CSV, once it was read."""
 
     def feed(self, part: bytes) -> Iterator[Row]:
-        """Takes a part and gives the rows that are whole now; after a long row, with the parts that follow.
+        """Takes a part and gives the rows that are whole now; a long row may come with a later part.
 
         Raises:
             UnusableFile: a line is longer than any job, or the columns are not those of jobs.
@@ -68,12 +68,12 @@ class RowReader(ABC):
 
     @property
     def _enough(self) -> int:
-        """Bytes that are waited for: the row in hand is read from its first line again, and must not be with each."""
-        in_hand = len(self._rest) + sum(len(text) for text, _ in self._lines)
-        return in_hand // 4 if in_hand > SHORT_ROW else 0
+        """Bytes to wait for: an unfinished row is read from its first line again, which would be slow for each part."""
+        unfinished = len(self._rest) + sum(len(text) for text, _ in self._lines)
+        return unfinished // 4 if unfinished > SHORT_ROW else 0
 
     def end(self) -> Iterator[Row]:
-        """Gives what is left, when no more parts come.
+        """Gives what is left, after the last part.
 
         Raises:
             UnusableFile: as `feed`.
@@ -95,7 +95,7 @@ class RowReader(ABC):
             self._take([self._rest])
 
     def _take(self, lines: Iterable[bytes]) -> None:
-        """Bytes that are not UTF-8 stay marked, so that only their own row is refused."""
+        """Decodes lines; bytes that are not UTF-8 become surrogates, so that only their own row is refused."""
         for line in lines:
             self._split += 1
             if self._split == 1 and _WIDE(line):
@@ -117,7 +117,7 @@ class RowReader(ABC):
 
     @abstractmethod
     def _found(self, *, last: bool) -> Iterator[_Found]:
-        """First line, number of lines, cells and fault of each row that is whole; `last`: no more lines come."""
+        """Yields first line, number of lines, cells and fault of each row that is whole; `last`: no more lines come."""
 
 
 class JsonReader(RowReader):
@@ -145,16 +145,17 @@ class JsonReader(RowReader):
 
 
 class _MoreWanted(Exception):
-    """The row in hand goes on in a line that has not come yet."""
+    """The row continues in a line that was not fed yet."""
 
 
 class CsvReader(RowReader):
-    """Reads CSV, whose first line names the columns. Rows without any value are none, as spreadsheets leave them."""
+    """Reads CSV, whose first line names the columns. Rows without values, as spreadsheets leave them, are skipped."""
 
     def __init__(self, name: str = "the body", template: Template | None = None) -> None:
         super().__init__(name, template)
         csv.field_size_limit(LONGEST_LINE)
-        self._reader = csv.reader(_Lines(self), strict=True, skipinitialspace=True)
+        # `csv` asks for more lines only inside a row.
+        self._reader = csv.reader(iter(self.next_line, None), strict=True, skipinitialspace=True)
         self._begun: list[str] = []
         self._begun_size = self._begun_lines = 0
         self._last = self._ran_out = False
@@ -162,7 +163,7 @@ class CsvReader(RowReader):
         """All columns; those without a name as empty text."""
 
     def next_line(self) -> str:
-        """The next line of the row in hand."""
+        """Returns the next line of the unfinished row."""
         if not self._lines:
             if self._last:
                 self._ran_out = True
@@ -174,7 +175,7 @@ class CsvReader(RowReader):
         self._begun.append(line)
         self._begun_size += len(line)
         if self._begun_size > LONGEST_LINE:
-            # Quotes let a row go on over many lines.
+            # Quotes let a row continue over many lines.
             self._too_long(self._first_line)
         return line
 
@@ -210,9 +211,9 @@ class CsvReader(RowReader):
                 return
 
     def _put_back(self) -> None:
-        """The row is read again from its first line, when more of it has come."""
+        """Has the row read again from its first line, when more of it was fed."""
         if self._begun:
-            # In one piece: every line end so far stands in quotes, or the row would have ended there.
+            # In one piece: every line end so far is inside quotes, or the row would have ended there.
             self._lines.appendleft(("".join(self._begun), self._begun_lines))
             self._begun = []
         self.line -= self._begun_lines
@@ -225,24 +226,11 @@ class CsvReader(RowReader):
         return self._first_line, self._begun_lines, row, None
 
     def _unread(self, fault: InvalidJob) -> _Found:
-        """A row whose cells can't be told: what they hold might be accepted as what it is not."""
+        """Returns a row without its cells, which are not known for sure, so that no wrong value is accepted."""
         return self._first_line, self._begun_lines, {WHOLE_ROW: "".join(self._begun).rstrip("\r\n")}, fault
 
     def _extent(self) -> str:
-        """Which lines a row takes that takes more than one: an open quote takes those of others."""
+        """Says which lines a row has, if more than one: an open quote also takes those of other rows."""
         if self._begun_lines == 1:
             return ""
         return f"; the row takes {self._begun_lines:,} lines, {self._first_line:,} to {self.line:,}"
-
-
-class _Lines:
-    """What `csv` draws its lines from; it asks for more only inside of a row."""
-
-    def __init__(self, reader: CsvReader) -> None:
-        self._reader = reader
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        return self._reader.next_line()

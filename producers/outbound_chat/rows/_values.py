@@ -21,12 +21,12 @@ JSON_ONLY = frozenset(
         "supported_messaging_content_types",
     }
 )
-"""Options that no cell of a CSV can hold."""
+"""Options that a cell of a CSV can't hold."""
 COLUMNS = ROW_OPTIONS - JSON_ONLY - set(MAPS)
 MOST_MEMBERS = 13_000
-"""Of one object: the 32,768 bytes of attributes, in names of 64 different characters and without values, are 12,330.
+"""Members of one object: the 32,768 bytes of attributes hold at most 12,330, with shortest names and no values.
 
-A megabyte has room for 100,000, each of which would be looked at.
+A megabyte has room for 100,000, each of which would be checked.
 """
 TIMES = ("send_at", "expires_at")
 NUMBERS = ("chat_duration_in_minutes",)
@@ -34,10 +34,10 @@ NUMBERS = ("chat_duration_in_minutes",)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as it came."""
+    """A row as it was read."""
 
     number: int
-    """Place among the rows, from 1."""
+    """Position among the rows, from 1."""
     line: int
     """Line that it begins on, from 1."""
     cells: Mapping[str, Any]
@@ -46,18 +46,18 @@ class Row:
     named: frozenset[str] = frozenset()
     """Columns that a template names."""
     lines: int = 1
-    """Lines that it takes: quotes let a cell have more than one."""
+    """How many lines it has: a cell in quotes may have more than one."""
 
     def job(self) -> Mapping[str, Any] | InvalidJob:
-        """The row as `enqueue_batch` takes it."""
+        """Returns the row as `enqueue_batch` takes it."""
         return self.fault or converted(self.cells, self.named)
 
 
 def parse_time(field: str, text: object) -> datetime | None:
-    """An ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00.
+    """Parses an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00.
 
     Raises:
-        InvalidJob: the text is no such time.
+        InvalidJob: the text is not such a time.
     """
     if text is None:
         return None
@@ -77,29 +77,29 @@ class TooManyMembers(ValueError):
     """An object has more members than any job; the text is a sentence without its subject."""
 
 
-def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; two values by one name are refused, since one of them would be lost."""
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Makes a JSON object; refuses two values by one name, because one of them would be lost."""
     if len(pairs) > MOST_MEMBERS:
         raise TooManyMembers(
             f"has an object with {len(pairs):,} members; no job has more than {MOST_MEMBERS:,}, so remove some"
         )
     if len(found := dict(pairs)) < len(pairs):
-        raise ValueError("a name stands there twice")
+        raise ValueError("a name is there twice")
     return found
 
 
 def parse_json(text: str) -> Any:
-    """A JSON document, and nothing else: Python would read NaN, Infinity and one name twice as well.
+    """Parses a JSON document, and nothing else: Python would also accept NaN, Infinity and one name twice.
 
     Raises:
         TooManyMembers: an object has more members than any job.
-        ValueError: it is no JSON, or has a number that is out of range.
+        ValueError: it is not JSON, or has a number that is out of range.
     """
-    return json.loads(text, parse_constant=_refuse_number, parse_float=_finite, object_pairs_hook=each_once)
+    return json.loads(text, parse_constant=_refuse_number, parse_float=_finite, object_pairs_hook=_each_once)
 
 
 def _refuse_number(text: str) -> NoReturn:
-    raise ValueError(f"{text[:64]} is no number that JSON can hold")
+    raise ValueError(f"{text[:64]} is not a JSON number")
 
 
 def _finite(text: str) -> float:
@@ -113,12 +113,12 @@ def known_column(column: str) -> bool:
 
 
 def refused(code: FieldCode, message: str) -> InvalidJob:
-    """Why a row can't be a job at all."""
+    """Returns why a row can't be a job at all."""
     return InvalidJob([FieldError("row", code, message)])
 
 
 def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> Mapping[str, Any] | InvalidJob:
-    """Cells as `enqueue_batch` takes them; an empty cell, or one of blanks alone, is an option that is not given.
+    """Returns cells as `enqueue_batch` takes them; an empty cell, or one with only blanks, is an option not given.
 
     `named`: columns that a template names, which may begin with `_` too.
     """
@@ -154,7 +154,7 @@ def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> 
 
 
 def _is_text(value: str) -> bool:
-    """Whether all bytes were UTF-8: the others came in as lone surrogates."""
+    """Whether all bytes were UTF-8: other bytes were decoded as lone surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:

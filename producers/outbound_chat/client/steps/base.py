@@ -1,4 +1,4 @@
-"""What a verb is made of: calls that it yields, and their answers that come back."""
+"""Steps: a verb yields calls, and gets their answers back."""
 
 from collections.abc import Generator
 from typing import Any, TypeAlias, TypeVar
@@ -8,10 +8,10 @@ from outbound_chat.store import ScriptCall
 T = TypeVar("T")
 
 Steps: TypeAlias = Generator[ScriptCall[Any], Any, T]
-"""Run by a client on its store; what the store raises comes out at the `yield`."""
+"""A client runs them on its store; what the store raises is raised at the `yield`."""
 
 
 def ask(call: ScriptCall[T]) -> Steps[T]:
-    """One call and its answer, typed."""
+    """Yields one call and returns its answer, typed."""
     answer: T = yield call
     return answer

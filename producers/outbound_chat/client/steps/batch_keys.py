@@ -1,4 +1,4 @@
-"""What makes a batch the same one when its producer begins again, after a crash or a lost answer."""
+"""Batch keys: by them a batch is found again when its producer repeats the call, after a crash or a lost answer."""
 
 import json
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ from outbound_chat.request import FieldCode
 
 @dataclass(frozen=True, slots=True)
 class FileKey:
-    """The batch key of a file: the same content, name and options are the same batch, others make another one.
+    """The batch key of a file: the same content, name and options are the same batch; other ones make another batch.
 
-    The batch keeps which file its rows came from, as `is_file_of` reports.
+    The batch records which file its rows came from, as `is_file_of` reports.
     """
 
     content: str
     """Hash of the file's bytes."""
     key: str | None = None
-    """A key for content, name and options together, as a batch key that is text."""
+    """A key in place of content, name and options, as a batch key that is text."""
 
 
 class KeyHashes(NamedTuple):
@@ -33,7 +33,7 @@ class KeyHashes(NamedTuple):
 
 
 def check_batch_key(value: object, errors: Errors) -> str | FileKey | None:
-    """The batch key; None where none is given."""
+    """Returns the batch key; None if none is given."""
     key = value.key if isinstance(value, FileKey) else value
     if key is None or (isinstance(key, str) and 0 < len(key) <= LONGEST_KEY):
         return value  # type: ignore[return-value]  # a key of that kind, or None
@@ -44,7 +44,7 @@ def check_batch_key(value: object, errors: Errors) -> str | FileKey | None:
 def hashes_of(
     cipher: RequestCipher, key: str | FileKey | None, *, tenant: str | None, name: str, options: Mapping[str, Any]
 ) -> KeyHashes:
-    """Hashes of a key, and of what was asked for with it. A key is known to one tenant."""
+    """Returns hashes of a key, and of what was asked for with it. A key belongs to one tenant."""
     if key is None:
         return KeyHashes()
     asked = json.dumps({**options, "name": name}, sort_keys=True)
@@ -58,7 +58,7 @@ def hashes_of(
 
 
 def is_source(cipher: RequestCipher, source: str, *, tenant: str | None, name: str, content: str) -> bool:
-    """Whether a batch's `source` is of a file with this content, be it hashed before or after encryption began."""
+    """Whether a batch's `source` is a file with this content, hashed before or after encryption was switched on."""
     return source in cipher.fingerprints(_source(tenant, name, content)).split()
 
 

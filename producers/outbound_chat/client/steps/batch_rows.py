@@ -32,7 +32,7 @@ from outbound_chat.store import Keys, scripts
 from outbound_chat.store.scripts import NewJob, Opened, ScriptCall
 
 _SURELY_VALUES = frozenset({str, int, bool, dict, list, datetime, Priority})
-"""What needs no look: few rows have anything else."""
+"""Types that are surely values, and need no check: few rows have any other."""
 _MAPS = frozenset({"attributes", "segment_attributes"})
 
 
@@ -43,7 +43,7 @@ class BatchRows:
         """`options`: sender, tenant, priority, and the part of the request that all rows share.
 
         Raises:
-            InvalidJob: an option is refused, or there are `errors` of others.
+            InvalidJob: an option is invalid, or there are `errors` of others.
         """
         self.tenant = check_tenant(options.get("tenant"), errors)
         self.priority = check_priority(options.get("priority"), Priority.BULK, errors)
@@ -62,7 +62,7 @@ class BatchRows:
         self._template = self._read_template(options.get("template"), shared, errors)
         self.shared = ChatRequest.from_short(shared)
         if sender:
-            # What the rows are still to give can't be wrong yet.
+            # What the rows will add can't be wrong yet.
             for given in (shared, self._template.sample() if self._template else {}):
                 found = ChatRequest.from_short(given).errors(sender)
                 errors += [error for error in found if error.field.partition(".")[0] in given]
@@ -82,7 +82,7 @@ class BatchRows:
         self._asked_template = given
         template = Template.parse(given)
         errors += [
-            FieldError(field, FieldCode.GIVEN_TWICE, "stands in the template too; leave one of the two out")
+            FieldError(field, FieldCode.GIVEN_TWICE, "is in the template too; leave one of the two out")
             for field in template.fields
             if shared.get(field) is not None
         ]
@@ -91,15 +91,15 @@ class BatchRows:
     def use(self, batch: str, *, began: datetime) -> None:
         """Makes them the rows of this batch, which may have begun days ago.
 
-        A `send_at` is compared with that time, so that a slow or resumed file is not refused half way; but what would
-        have expired since then is not sent.
+        A `send_at` is compared with that time, so that a slow or resumed file is not refused half way; but what has
+        expired since then is not sent.
         """
         self.batch = batch
         self._earliest = max(began, datetime.now(UTC) - self.sender.max_age) - FARTHEST_BACK
         self.lane = Lane(self.priority, self.sender_name, self.tenant or "", batch)
 
     def asked(self) -> dict[str, Any]:
-        """All that the batch asks for, without its rows and its name."""
+        """Returns all that the batch asks for, without its rows and its name."""
         limits = {"weight": self.weight, "concurrency": self.concurrency, "callback": self.callback}
         template = {"template": self._asked_template} if self._template else {}
         return {"lane": self.lane.without_batch, "request": self.shared.stored(), **limits, **template}
@@ -107,7 +107,7 @@ class BatchRows:
     def opening(
         self, keys: Keys, key: str | FileKey | None, jobs: Sequence[NewJob], *, only_find: bool
     ) -> ScriptCall[Opened]:
-        """What finds the batch of the key, and else begins one unless it shall `only_find`, or all `jobs` are known."""
+        """Returns the call to find the batch of the key, or begins one unless `only_find` or all `jobs` are known."""
         return scripts.open_batch(
             keys,
             batch=self.batch,
@@ -123,7 +123,7 @@ class BatchRows:
         )
 
     def repeated_job(self, number: int, given_row: object) -> NewJob | None:
-        """The job of a row that is refused for its times, if it has an idempotency key and nothing else is wrong."""
+        """Returns the job of a row with invalid times, if it has an idempotency key and nothing else is invalid."""
         try:
             job = self.job(number, given_row, may_have_passed=True)
         except InvalidJob:
@@ -131,10 +131,10 @@ class BatchRows:
         return job if job.idem else None
 
     def job(self, number: int, given_row: object, *, may_have_passed: bool = False) -> NewJob:
-        """The job that a row asks for.
+        """Returns the job that a row asks for.
 
         Raises:
-            InvalidJob: it is refused.
+            InvalidJob: the row is invalid.
         """
         row = _options_of(given_row)
         errors: Errors = []
@@ -179,7 +179,7 @@ class BatchRows:
         )
 
     def _parts_of(self, whole: ChatRequest) -> int:
-        """Parts of the message, which are counted once where the rows share it."""
+        """Returns the parts of the message, which are counted only once if the rows share it."""
         return self._shared_parts if whole.has_message_of(self.shared) else whole.parts(self.sender)
 
 
@@ -187,7 +187,7 @@ def _options_of(row: object) -> Mapping[str, Any]:
     """Returns the row without empty values.
 
     Raises:
-        InvalidJob: it is no row, or its reader had to refuse it.
+        InvalidJob: it is not a row, or its reader could not read it.
     """
     if isinstance(row, InvalidJob):
         raise row

@@ -1,15 +1,15 @@
-"""A batch on its way into the store, row by row, hundreds of jobs a round trip.
+"""Writes a batch into the store, row by row, hundreds of jobs a round trip.
 
-Holds one chunk of rows at a time, whatever the size of the batch.
+Only one chunk of rows is in memory, whatever the size of the batch.
 
-With a batch key, a call that was broken off goes on where it stopped: the store knows the last row that came, and rows
-up to it are never accepted again. They are read and checked once more all the same, so that the rejects and the counts
-are those of the whole batch.
+With a batch key, an interrupted call resumes where it stopped: the store knows the last row that was accepted, and rows
+up to it are never accepted again. They are still read and checked again, so that the rejections and the counts are
+those of the whole batch.
 
-The batch begins with its first job: however many rows are refused, or belong to other jobs, before the reader of a file
-fails, nothing is left.
+The batch begins with its first job: if reading the rows fails before, nothing is left, however many rows were refused
+or belong to other jobs.
 
-A row whose time has passed is refused, unless its idempotency key belongs to a job: keys are asked for once a chunk.
+A row whose time has passed is refused, unless its idempotency key belongs to a job: keys are looked up once a chunk.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,11 +35,11 @@ from outbound_chat.store.scripts import KeyUse, NewJob, NotOpen, Opened, Other
 OnStart = Callable[[BatchStart], None]
 
 MOST_ROWS = 1_000
-"""Rows read between one round trip and the next: whoever keeps the last 1,200 of them can show each rejected one."""
+"""Rows read between one round trip and the next: a caller that keeps the last 1,200 can show each rejected one."""
 
 
 class BatchWriter:
-    """Checks rows and submits them in chunks; `steps` are run by a client."""
+    """Checks rows and submits them in chunks; a client runs the steps."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class BatchWriter:
         """`options`: as `BatchRows` takes them, and `durability`.
 
         Raises:
-            InvalidJob: an option is refused; nothing was stored.
+            InvalidJob: an option is invalid; nothing was stored.
         """
         errors: Errors = []
         self._durability = DurabilityCheck(context.settings.durability, options.get("durability"), errors)
@@ -69,14 +69,14 @@ class BatchWriter:
         self._chunk: list[NewJob] = []
         self._chunk_bytes = 0
         self._doubtful: dict[int, tuple[FieldError, ...]] = {}
-        """Rows that are refused now, and that may have been taken before. One with a key is in the chunk too."""
+        """Rows that are refused now, and may have been accepted before. One with a key is in the chunk too."""
         self._passed: object = None
-        """A row whose time has passed, unless the batch began long enough ago, which nobody has asked yet."""
+        """A row whose time has passed, unless the batch began long enough ago, which is not looked up yet."""
         self._only_repeats = False
-        """The batch has not begun, since each row that came so far belongs to another job."""
+        """The batch has not begun, because each row so far belongs to another job."""
         self._rows = self._flushed_rows = self._accepted = self._duplicates = 0
         self._found = None if self._key else Opened(KeyUse.NONE, self._of_batch.batch)
-        """None: nobody has asked yet whether a batch has the key."""
+        """None: it is not looked up yet whether a batch has the key."""
 
     @property
     def id(self) -> str:
@@ -90,7 +90,7 @@ class BatchWriter:
             self._of_batch.clock.set((yield from ask(scripts.read_clock(self._keys))))
 
     def _open(self, *, only_find: bool = False) -> Steps[Opened]:
-        """Finds the batch of the key, or begins one.
+        """Finds the batch of the key, or begins a new one.
 
         Raises:
             BatchKeyConflict: the key belongs to a batch with other options.
@@ -110,17 +110,17 @@ class BatchWriter:
         return found
 
     def _find(self) -> Steps[None]:
-        """Finds the batch of the key; begins one only if there is a job for it."""
+        """Finds the batch of the key; begins a new one only if there is a job for it."""
         yield from self._open(only_find=not self._chunk)
         passed, self._passed = self._passed, None
         if passed is not None:
-            # It was the last row. Whether it is refused depends on when the batch began.
+            # It is the last row read. Whether it is refused depends on when the batch began.
             del self._doubtful[self._rows]
             self._rows -= 1
             self.add(passed)
 
     def _resume(self, found: Opened) -> None:
-        """Makes the first chunk one of the batch that began before: as long ago as that, its times had not passed."""
+        """Adds the first chunk to the batch that began before: at that time, the times of its rows had not passed."""
         self._of_batch.use(found.batch, began=from_ms(found.created_ms))
         numbered = [(_row_of(job), job) for job in self._chunk]
         self._chunk = [
@@ -137,9 +137,9 @@ class BatchWriter:
         )
 
     def add(self, row: object) -> bool:
-        """Checks one row; True: `flush` is due.
+        """Checks one row; returns whether `flush` is due.
 
-        A row may be an `InvalidJob`: what a reader of files says of a line that can't be a job.
+        A row may be an `InvalidJob`, by which a reader of files reports a line that can't be a job.
         """
         job, found = self._check(row), self._found
         if job and (found is None or found.use is not KeyUse.SAME or self._wanted(found, self._rows, job)):
@@ -154,10 +154,10 @@ class BatchWriter:
         )
 
     def _wanted(self, found: Opened, row: int, job: NewJob) -> bool:
-        """Whether the job of a row is to be submitted to a batch that began before."""
+        """Whether to submit the job of a row to a batch that began before."""
         if row > found.rows:
             return not found.closed_ms
-        # One with a key may have been known as the job of another row.
+        # One with a key may belong to the job of another row.
         self._accepted += not job.idem
         return bool(job.idem)
 
@@ -169,7 +169,7 @@ class BatchWriter:
             return self._refuse(row, error.errors)
 
     def _refuse(self, row: object, errors: tuple[FieldError, ...]) -> NewJob | None:
-        """Rejects the last row, or keeps it as doubtful; the job is for a key that may have been used."""
+        """Rejects the last row, or keeps it as doubtful; returns its job if its key may have been used."""
         found, repeated = self._found, None
         if any(error.code == FieldCode.INVALID_TIME for error in errors):
             if found is None:
@@ -200,13 +200,13 @@ class BatchWriter:
             self._on_progress(self._accepted, self._rejections.count)
 
     def _begun(self) -> Steps[Opened]:
-        """The batch, which begins now unless it has begun before, or all jobs of the chunk are known."""
+        """Returns the batch, and begins it unless it has begun before, or all jobs of the chunk are known."""
         if self._found is None or self._found.use is KeyUse.NONE:
             return (yield from self._open())
         return self._found
 
     def _settle_doubtful(self, found: Opened) -> Steps[None]:
-        """Time may have made a row wrong that was right when it was taken: only those without a job are rejected."""
+        """Rejects only rows without a job: the others were valid when they were accepted, and their time has passed."""
         doubtful, self._doubtful = self._doubtful, {}
         ids = {row: f"{found.batch}-{row}" for row in doubtful if row <= found.rows}
         jobs = (yield from ask(scripts.read_jobs(self._keys, list(ids.values())))) if ids else {}
@@ -215,7 +215,7 @@ class BatchWriter:
         self._chunk = [job for job in self._chunk if job.idem in used or _row_of(job) not in doubtful]
         for row, errors in doubtful.items():
             if keys.get(row) in used:
-                continue  # the script finds its job
+                continue  # `submit` finds its job
             if ids.get(row) in jobs:
                 self._accepted += 1
             else:
@@ -234,7 +234,7 @@ class BatchWriter:
         )
         if isinstance(reply, NotOpen):
             if self._found and self._found.use is KeyUse.NONE:
-                # Behind rows that belong to other jobs this is the first job.
+                # After rows that belong to other jobs, this is the first new job.
                 self._chunk = chunk
                 yield from self._begun()
                 return (yield from self._submit())
@@ -244,10 +244,10 @@ class BatchWriter:
         self._of_batch.clock.set(reply.now_ms)
         self._accepted += len(chunk) - len(reply.others)
         for other in reply.others:
-            self._take_other(chunk, other)
+            self._settle_other(chunk, other)
 
-    def _take_other(self, chunk: list[NewJob], other: Other) -> None:
-        """A row was not taken, since its idempotency key belongs to another job."""
+    def _settle_other(self, chunk: list[NewJob], other: Other) -> None:
+        """Counts or rejects a row that was not accepted, because its idempotency key belongs to another job."""
         if other.same:
             self._duplicates += 1
             self._durability.remember(other.local_id)
@@ -257,7 +257,7 @@ class BatchWriter:
         self._rejections.add(_row_of(chunk[other.index]), (conflict if other.local_id else UNREADABLE_KEY,))
 
     def close(self) -> Steps[BatchReceipt]:
-        """Submits what is left and says that no more rows come."""
+        """Submits what is left, and closes the batch."""
         yield from self.flush()
         found = yield from self._begun()
         batch = found.batch
@@ -278,13 +278,13 @@ class BatchWriter:
         )
 
     def explain_interruption(self, error: BaseException) -> None:
-        """Notes on an error that ended the batch half way what is stored."""
+        """Adds a note to an error that interrupted the batch: what is stored, and how to resume."""
         if self._found is None or self._found.use is KeyUse.NONE:  # nothing was stored
             return
-        on = "; begin again with the same batch key and rows, and it goes on from there" if self._key else ""
+        resume = "; repeat the call with the same batch key and rows, and it resumes there" if self._key else ""
         error.add_note(
             f"batch {self.id} was interrupted at row {self._rows}: {self._accepted} jobs are stored and will be "
-            f"sent; the batch stays open{on}"
+            f"sent; the batch stays open{resume}"
         )
 
 

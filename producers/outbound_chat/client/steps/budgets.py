@@ -1,4 +1,4 @@
-"""Notes in Redis that a budget is in use, so that `doctor` finds it when nobody's settings name it any more."""
+"""Records in Redis that a budget is in use, so that `doctor` finds it when settings no longer name it."""
 
 import logging
 
@@ -10,9 +10,9 @@ logger = logging.getLogger(__name__)
 
 
 def note_budget(keys: Keys) -> Steps[None]:
-    """Notes a budget at its first job; workers note the budgets that they start for."""
+    """Records a budget at its first job; workers record the budgets that they start for."""
     try:
         yield from ask(scripts.note_budgets(Keys(keys.prefix, ACCESS), [keys.budget]))
     except StoreError as error:
-        # The job is stored, whatever became of the note, which lies on another node of a cluster.
-        logger.warning("budget %s: that it is in use could not be noted: %s", keys.budget, error)
+        # The job is stored all the same; the record of budgets may be on another node of a cluster.
+        logger.warning("budget %s: could not record that it is in use: %s", keys.budget, error)

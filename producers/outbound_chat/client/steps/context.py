@@ -1,4 +1,4 @@
-"""What the verbs of a client have in common: settings, encryption, names of keys, senders and budgets."""
+"""What all verbs of a client use: settings, encryption, names of keys, senders and budgets."""
 
 from outbound_chat.client.steps.validation import Errors
 from outbound_chat.encryption import RequestCipher
@@ -10,19 +10,19 @@ from outbound_chat_config import Sender, Settings
 
 
 class Context:
-    """What verbs know of one client. A verb is a function `verb(context, …) -> Steps[T]` in the module of its noun."""
+    """The context of one client. A verb is a function `verb(context, …) -> Steps[T]` in the module of its noun."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises `SettingsError` where encryption is asked for and not installed."""
+        """Raises `SettingsError` if encryption is configured and not installed."""
         self.settings = settings
         self.cipher = RequestCipher(settings.encryption)
 
     def keys(self, budget: str) -> Keys:
-        """Names of a budget's keys."""
+        """Returns the names of a budget's keys."""
         return Keys(self.settings.key_prefix, budget)
 
     def find_sender(self, name: object, errors: Errors) -> tuple[str, Sender | None]:
-        """The sender of that name; an unknown one is added to `errors`."""
+        """Returns the sender of that name; adds an unknown one to `errors`."""
         try:
             if name is None:
                 known = ", ".join(sorted(self.settings.senders))
@@ -34,7 +34,7 @@ class Context:
             return str(name), None
 
     def budget(self, name: str | None) -> str:
-        """The budget of that name, or the only one there is.
+        """Returns the budget of that name, or the only one there is.
 
         Raises:
             SettingsError: there is no such budget, or none is named and there are several.
@@ -49,6 +49,6 @@ class Context:
         return name
 
     def channel(self, id_: str) -> str:
-        """Where the end of a job or batch is published. What can't be an id has none; reading it raises."""
+        """Returns where the end of a job or batch is published; for an invalid id, a channel without messages."""
         budget, local_id = split_id(id_) or ("", "")
         return self.keys(budget).done(local_id)

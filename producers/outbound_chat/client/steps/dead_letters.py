@@ -1,4 +1,4 @@
-"""Failed and uncertain jobs: lists, counts, replays."""
+"""Lists, counts and replays failed and uncertain jobs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -34,7 +34,7 @@ STATES = (JobState.FAILED, JobState.UNCERTAIN)
 
 
 def dead_letters(context: Context, options: Mapping[str, Any], limit: int, cursor: str | None) -> Steps[DeadLetters]:
-    """A page of them. `options`: budget, state, code, sender, tenant, batch."""
+    """Reads a page of them. `options`: budget, state, code, sender, tenant, batch."""
     budget = context.budget(options.get("budget"))
     state = options.get("state")
     if state is not None and state not in STATES:
@@ -60,12 +60,12 @@ def dead_letters(context: Context, options: Mapping[str, Any], limit: int, curso
 
 
 def count_dead(context: Context, budget: str | None) -> Steps[dict[tuple[JobState, str], int]]:
-    """How many there are, by state and code."""
+    """Counts them by state and code."""
     return dict((yield from ask(scripts.count_dead(context.keys(context.budget(budget))))))
 
 
 def replay(context: Context, job_id: str, *, force: bool, changes: Mapping[str, Any]) -> Steps[Job]:
-    """Sends one once more; the new job."""
+    """Sends one again; returns the new job."""
     parts = split_id(job_id)
     stored = (yield from ask(scripts.read_request(context.keys(parts[0]), parts[1]))) if parts else None
     if stored is None or parts is None:
@@ -106,18 +106,17 @@ def replay(context: Context, job_id: str, *, force: bool, changes: Mapping[str, 
 
 
 def _earlier(context: Context, stored: StoredJob, replay_id: str, changes: Mapping[str, Any]) -> Steps[Job]:
-    """The replay that there is already; one with changes must have asked for the same."""
+    """Returns the replay that exists already; with changes, it must have asked for the same."""
     if not changes:
         return (yield from status(context, replay_id))
     job_id, (budget, _, local_id) = stored.job.id, replay_id.partition(".")
-    if not stored.request or stored.lost:
-        reason = f"was replayed already, as {replay_id}, and what it asked for is kept no more, so look there"
-        raise NotReplayable(job_id, reason)
-    wanted = _request(context.cipher, job_id, stored, changes)
-    replay = yield from ask(scripts.read_request(context.keys(budget), local_id))
+    replay = None
+    if stored.request and not stored.lost:
+        wanted = _request(context.cipher, job_id, stored, changes)
+        replay = yield from ask(scripts.read_request(context.keys(budget), local_id))
     if replay is None or not replay.request:
-        reason = f"was replayed already, as {replay_id}; what that asked for is kept no more, so look there"
-        raise NotReplayable(job_id, reason)
+        reason = "its changes are not known, because a request is no longer kept; look at that job"
+        raise NotReplayable(job_id, f"was replayed already, as {replay_id}; {reason}")
     if _read(context.cipher, replay_id, replay.request) != wanted:
         raise NotReplayable(job_id, f"was replayed already, as {replay_id}, and without these changes")
     return replay.job
@@ -131,7 +130,7 @@ def _refusal(job_id: str, answer: Replayed, *, edited: bool) -> OutboundChatErro
             return WrittenByNewerVersion(job_id)
         case "gone":
             return UnknownJob(job_id)
-    return NotReplayable(job_id, f"is {answer.detail} by now")
+    return NotReplayable(job_id, f"is {answer.detail} now")
 
 
 def _fitting(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
@@ -146,7 +145,7 @@ def _request(cipher: RequestCipher, job_id: str, stored: StoredJob, changes: Map
         message = "can't be changed by a replay; enqueue a new job"
         raise InvalidJob([FieldError(name, FieldCode.NOT_ALLOWED, message) for name in unusable])
     if not stored.request or stored.lost:
-        raise NotReplayable(job_id, "has no request any more")
+        raise NotReplayable(job_id, "has no request any longer")
     request = _read(cipher, job_id, stored.request)
     if stored.shared:
         request = request.merged(_read(cipher, job_id, stored.shared))

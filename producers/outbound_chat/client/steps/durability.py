@@ -1,8 +1,8 @@
-"""`durability="fsync"`: waits, after the last write, until what a call took is on disk and with replicas.
+"""`durability="fsync"`: waits, after the last write, until what a call stored is on disk and on replicas.
 
-WAITAOF answers for the last write of its own connection. So a mark is written behind everything else, on whatever
-connection, and the wait follows on that one. The mark's script also looks whether everything is still there:
-a restart or failover of Redis in between would have the mark, and not what was taken before.
+WAITAOF reports on the last write of its own connection. So a marker is written after everything else, on any
+connection, and the wait follows on that one. The marker's script also checks that everything is still there: after a
+restart or failover of Redis in between, the marker would be there, and what was stored before would not.
 https://valkey.io/commands/waitaof/
 """
 
@@ -17,10 +17,10 @@ from outbound_chat_config import Durability, DurabilitySettings
 
 
 class DurabilityCheck:
-    """Keeps one call of a producer to the durability that was asked for."""
+    """Gives one call of a producer the durability that was asked for."""
 
     def __init__(self, settings: DurabilitySettings, wanted: object, errors: Errors) -> None:
-        """`wanted`: the caller's word, None for the default of the settings; adds to `errors` if there is no such."""
+        """`wanted`: the caller's option, None for the default of the settings; adds to `errors` if it is invalid."""
         self._settings = settings
         self._waits = (check_durability(wanted, errors) or settings.default) is Durability.FSYNC
         self._replicas = 0
@@ -28,7 +28,7 @@ class DurabilityCheck:
         self._keys: Keys | None = None
 
     def remember(self, local_id: str) -> None:
-        """Adds an earlier job, which a row of a batch repeats: it must be safe with the others."""
+        """Adds an earlier job, which a row of a batch repeats: it must be safe as well."""
         if self._waits:
             self._duplicates.append(local_id)
 
@@ -36,7 +36,7 @@ class DurabilityCheck:
         """Refuses, before anything is stored, what this server can't promise.
 
         Raises:
-            StoreError: it keeps no append-only file, is too old, or has too few replicas.
+            StoreError: it has no append-only file, is too old, or has too few replicas.
         """
         self._keys = keys
         if not self._waits:
@@ -64,17 +64,17 @@ class DurabilityCheck:
         return wanted
 
     def confirm(self, id_: str, *, batch: str = "", accepted: int = 0, local_ids: Sequence[str] = ()) -> Steps[None]:
-        """Returns when all that was written so far is safe; does nothing where that was not asked for.
+        """Returns when all that was written so far is safe; does nothing if that was not asked for.
 
         Raises:
-            NotDurable: it is not known to be.
+            NotDurable: it is not known to be safe.
         """
         if not self._waits or self._keys is None:
             return
         rest = [*local_ids, *self._duplicates]
         lost = False
         try:
-            # All but the last look only whether the jobs are there: one wait covers everything.
+            # All but the last only check that the jobs are there: one wait covers everything.
             while len(rest) > scripts.MOST_JOBS:
                 page, rest = rest[: scripts.MOST_JOBS], rest[scripts.MOST_JOBS :]
                 lost = (yield from ask(scripts.check_durable(self._keys, local_ids=page))).lost or lost
@@ -95,8 +95,7 @@ class DurabilityCheck:
     def _judge(self, id_: str, found: Standing, *, lost: bool) -> None:
         seconds = f"{self._settings.timeout.total_seconds():g} s"
         if lost:
-            reason = "Redis has lost it, or a part of it, by a restart or a failover"
-            raise NotDurable(id_, reason, missing=["store"])
+            raise NotDurable(id_, "a restart or failover of Redis lost it, or a part of it", missing=["store"])
         if found.refusal:
             raise NotDurable(id_, _why_refused(found.refusal), missing=["disk"]) from found.refusal
         reasons = {}

@@ -1,6 +1,6 @@
-"""What operators order: hold, release, cancel many jobs, and count a chat as ended."""
+"""What operators do: hold, release, cancel many jobs, and report that a chat has ended."""
 
-from dataclasses import dataclass
+from typing import TypedDict
 
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
@@ -15,55 +15,62 @@ from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(TypedDict, total=False):
     """What is held or released: exactly one of these."""
 
-    budget: str | None = None
-    sender: str | None = None
-    instance: str | None = None
-    tenant: str | None = None
-    batch: str | None = None
+    budget: str | None
+    sender: str | None
+    instance: str | None
+    tenant: str | None
+    batch: str | None
 
-    def __post_init__(self) -> None:
-        given = [
-            name for name in ("budget", "sender", "instance", "tenant", "batch") if getattr(self, name) is not None
-        ]
-        if len(given) != 1:
-            message = (
-                f"name exactly one of budget, sender, instance, tenant and batch; given: {', '.join(given) or 'none'}"
-            )
-            raise InvalidJob([FieldError("scope", FieldCode.NOT_ALLOWED, message)])
+
+def _kind_and_name(target: Target) -> tuple[str, str]:
+    given = [(kind, str(name)) for kind, name in target.items() if name is not None]
+    if unknown := target.keys() - Target.__annotations__.keys():
+        raise TypeError(f"can't hold or release by {', '.join(sorted(unknown))}")
+    if len(given) != 1:
+        names = ", ".join(kind for kind, _ in given) or "none"
+        message = f"name exactly one of budget, sender, instance, tenant and batch; given: {names}"
+        raise InvalidJob([FieldError("scope", FieldCode.NOT_ALLOWED, message)])
+    return given[0]
 
 
 def hold(context: Context, target: Target, reason: str) -> Steps[None]:
     """Stops a scope."""
+    kind, name = _kind_and_name(target)
     errors: Errors = []
     check_label("reason", reason, LONGEST_REASON, errors)
     if not errors and not reason.strip():
-        errors.append(FieldError("reason", FieldCode.REQUIRED, "is required: say why, for those who will wonder"))
+        errors.append(FieldError("reason", FieldCode.REQUIRED, "is required: say why, for others to read"))
     if errors:
         raise InvalidJob(errors)
-    for budget, scope in (*_scopes(context, target), *(yield from _before(context, target))):
+    for budget, scope in (*_scopes(context, kind, name), *(yield from _former_scopes(context, kind, name))):
         word = yield from ask(scripts.hold(context.keys(budget), scope=scope, reason=reason.strip()))
         if word == "gone":
-            raise UnknownBatch(str(target.batch))
+            raise UnknownBatch(name)
         if word == "final":
-            raise BatchClosed(str(target.batch), "is final; nothing of it can be held")
+            raise BatchClosed(name, "is final; it can't be held")
 
 
 def release(context: Context, target: Target) -> Steps[bool]:
-    """Ends a person's hold of a scope; whether there was one."""
+    """Ends a person's hold of a scope; returns whether there was one."""
+    kind, name = _kind_and_name(target)
+    if kind in {"sender", "instance"}:
+        # In all budgets: it may have been held before it was moved to another one, or removed.
+        scopes = [(budget, f"{kind}:{name}") for budget in context.settings.budgets]
+    else:
+        scopes = _scopes(context, kind, name)
     released = False
-    for budget, scope in _wherever(context, target) or _scopes(context, target):
+    for budget, scope in scopes:
         released |= (yield from ask(scripts.release(context.keys(budget), scope=scope))).ended
     if not released:
-        _scopes(context, target)  # nobody holds what the settings do not know, which may be misspelt
+        _scopes(context, kind, name)  # raises if the settings do not know it: it may be misspelt
     return released
 
 
 def holds(context: Context) -> Steps[list[Hold]]:
-    """All holds of all budgets."""
+    """Reads all holds of all budgets."""
     found: list[Hold] = []
     for budget in context.settings.budgets:
         found += yield from ask(scripts.read_holds(context.keys(budget)))
@@ -72,15 +79,15 @@ def holds(context: Context) -> Steps[list[Hold]]:
 
 def cancel_batch(context: Context, batch_id: str) -> Steps[Batch]:
     """Cancels the waiting jobs of a batch, and reads it."""
-    for budget, scope in _scopes(context, Target(batch=batch_id)):
+    for budget, scope in _scopes(context, "batch", batch_id):
         yield from _cancel(context, budget, scope, batch_id)
     return (yield from batch(context, batch_id))
 
 
 def cancel_tenant(context: Context, tenant: str) -> Steps[int]:
-    """Cancels the waiting jobs of a tenant, in all budgets; how many."""
+    """Cancels the waiting jobs of a tenant, in all budgets; returns how many."""
     ended = 0
-    for budget, scope in _scopes(context, Target(tenant=tenant)):
+    for budget, scope in _scopes(context, "tenant", tenant):
         ended += yield from _cancel(context, budget, scope, tenant)
     return ended
 
@@ -96,7 +103,7 @@ def _cancel(context: Context, budget: str, scope: str, name: str) -> Steps[int]:
 
 
 def contact_closed(context: Context, contact_id: str) -> Steps[bool]:
-    """Takes a chat off the count of its instance; whether it was counted."""
+    """Removes a chat from the count of its instance; returns whether it was counted."""
     for budget in context.settings.budgets:
         senders = [sender for sender in context.settings.senders.values() if sender.budget == budget]
         instances = sorted({sender.instance_id for sender in senders if sender.max_open_chats})
@@ -107,42 +114,38 @@ def contact_closed(context: Context, contact_id: str) -> Steps[bool]:
     return False
 
 
-def _scopes(context: Context, target: Target) -> list[tuple[str, str]]:
-    """Budgets that a scope concerns, and what it is called there."""
-    if target.budget is not None:
-        return [(context.budget(target.budget), "budget")]
-    if target.sender is not None:
-        return [(context.settings.sender(target.sender).budget, f"sender:{target.sender}")]
-    if target.instance is not None:
-        return [(budget, f"instance:{target.instance}") for budget in _budgets_of_instance(context, target.instance)]
-    if target.tenant is not None:
-        tenant = known_tenant(target.tenant)
-        return [(budget, f"tenant:{tenant}") for budget in context.settings.budgets]
-    parts = split_id(str(target.batch))
+def _scopes(context: Context, kind: str, name: str) -> list[tuple[str, str]]:
+    """Returns the budgets that a scope concerns, and what it is called there."""
+    match kind:
+        case "budget":
+            return [(context.budget(name), "budget")]
+        case "sender":
+            return [(context.settings.sender(name).budget, f"sender:{name}")]
+        case "instance":
+            return [(budget, f"instance:{name}") for budget in _budgets_of_instance(context, name)]
+        case "tenant":
+            errors: Errors = []
+            if check_tenant(name, errors) is None:
+                raise InvalidJob(errors)
+            return [(budget, f"tenant:{name}") for budget in context.settings.budgets]
+    parts = split_id(name)
     if parts is None:
-        raise UnknownBatch(str(target.batch))
+        raise UnknownBatch(name)
     return [(parts[0], f"batch:{parts[1]}")]
 
 
-def _before(context: Context, target: Target) -> Steps[list[tuple[str, str]]]:
-    """Budgets that a sender or instance had before, where jobs of it are still open."""
-    if target.sender is None and target.instance is None:
+def _former_scopes(context: Context, kind: str, name: str) -> Steps[list[tuple[str, str]]]:
+    """Returns the budgets that a sender or instance had before, where jobs of it are still open."""
+    if kind not in {"sender", "instance"}:
         return []
-    own = dict(_scopes(context, target))
-    (scope,) = set(own.values())
+    own = [budget for budget, _ in _scopes(context, kind, name)]
+    scope = f"{kind}:{name}"
     # Redis knows the instance of a sender once a worker has been started with these settings.
-    senders = [name for name, one in context.settings.senders.items() if one.instance_id == target.instance]
-    scopes = [scope, *(f"sender:{name}" for name in senders)]
-    left = yield from left_behind(context, scopes, own.keys())
+    senders = [
+        sender for sender, one in context.settings.senders.items() if kind == "instance" and one.instance_id == name
+    ]
+    left = yield from left_behind(context, [scope, *(f"sender:{sender}" for sender in senders)], own)
     return [(keys.budget, scope) for keys, one in left if one.open]
-
-
-def _wherever(context: Context, target: Target) -> list[tuple[str, str]]:
-    """All budgets for a sender or instance: it may have been held before it was given another, or removed."""
-    for kind, name in (("sender", target.sender), ("instance", target.instance)):
-        if name is not None:
-            return [(budget, f"{kind}:{name}") for budget in context.settings.budgets]
-    return []
 
 
 def _budgets_of_instance(context: Context, instance: str) -> list[str]:
@@ -152,16 +155,3 @@ def _budgets_of_instance(context: Context, instance: str) -> list[str]:
         known = ", ".join(sorted({sender.instance_id for sender in senders})) or "none is configured"
         raise SettingsError(f'no sender has the instance "{instance}"; known instances: {known}')
     return sorted(budgets)
-
-
-def known_tenant(name: object) -> str:
-    """The tenant's name, checked.
-
-    Raises:
-        InvalidJob: it can be no tenant's name.
-    """
-    errors: Errors = []
-    tenant = check_tenant(name, errors)
-    if errors or tenant is None:
-        raise InvalidJob(errors)
-    return tenant

@@ -1,4 +1,4 @@
-"""Single jobs: enqueue, read and cancel them."""
+"""Enqueues, reads and cancels single jobs."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,6 @@ from outbound_chat.client.steps.validation import (
     check_timing,
 )
 from outbound_chat.model.errors import (
-    FieldError,
     IdempotencyConflict,
     InvalidJob,
     UnknownBatch,
@@ -72,8 +71,9 @@ def _enqueue(context: Context, request: ChatRequest, name: object, options: Mapp
     keys = context.keys(sender.budget)
     if not timing.passed and sender.quiet_hours:
         timing = yield from _out_of_quiet_hours(keys, sender, priority, request, timing)
-    if timing.passed:
-        yield from _check_repeated(keys, tenant, idem, timing.passed)
+    # A call that is repeated days later, with the same key, gets its job; a new one is refused.
+    if timing.passed and not (idem and (yield from ask(scripts.used_keys(keys, tenant, [idem])))):
+        raise InvalidJob([timing.passed])
     yield from durability.prepare(keys)
     lane = Lane(priority, sender_name, tenant or "")
     job = new_job(
@@ -99,7 +99,7 @@ def _enqueue(context: Context, request: ChatRequest, name: object, options: Mapp
 
 
 def _repeated(context: Context, keys: Keys, other: Other, durability: DurabilityCheck) -> Steps[Job]:
-    """The job that holds the idempotency key of a repeated call."""
+    """Returns the job that has the idempotency key of a repeated call."""
     other_id = f"{keys.budget}.{other.local_id}"
     if not other.local_id:
         raise InvalidJob([UNREADABLE_KEY])
@@ -116,12 +116,6 @@ def _out_of_quiet_hours(
     now_ms = yield from ask(scripts.read_clock(keys))
     timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
     return replace(timing, passed=errors[0]) if errors else timing
-
-
-def _check_repeated(keys: Keys, tenant: str | None, idem: str, passed: FieldError) -> Steps[None]:
-    """A call that is repeated days later, with the same key, gets its job; a new one is refused."""
-    if not idem or not (yield from ask(scripts.used_keys(keys, tenant, [idem]))):
-        raise InvalidJob([passed])
 
 
 def status(context: Context, job_id: str) -> Steps[Job]:
@@ -160,12 +154,12 @@ def cancel(context: Context, job_id: str) -> Steps[Job]:
 
 
 def time_left(id_: str, deadline: float) -> float:
-    """Seconds that are left.
+    """Returns the seconds that are left.
 
     Raises:
-        WaitTimeout: none.
+        WaitTimeout: none are.
     """
     left = deadline - time.monotonic()
     if left <= 0:
-        raise WaitTimeout(f"{id_} is not final yet; it goes on, ask again with the same id")
+        raise WaitTimeout(f"{id_} is not final yet; it continues, wait again with the same id")
     return left

@@ -1,4 +1,4 @@
-"""What is read page by page, or of all budgets at once."""
+"""Reads pages of batches, jobs and events, and all budgets at once."""
 
 import re
 from collections.abc import Collection
@@ -18,16 +18,16 @@ from outbound_chat.store.scripts import ListedBatches, Part
 from outbound_chat_config import DEFAULT_CHAT_DURATION
 
 MOST_ASKED = 20
-"""Calls for one page, where few of many batches are wanted; each looks at 200."""
+"""Script calls for one page, if few of many batches are wanted; each looks at 200."""
 MOST_EVENTS = 500
 MOST_ROWS = 10_000
-"""Rows looked at for one page, where few of them have the state that is wanted."""
+"""Rows looked at for one page, if few of them have the state that is wanted."""
 _BATCHES_CURSOR = re.compile(r"(?P<part>open|ended)(?: (?P<score>[0-9]{1,15}) (?P<before>[A-Z0-9-]{1,40}))?")
 _ROWS_CURSOR = re.compile(r"[0-9]{1,20}")
 
 
 def budgets(context: Context) -> Steps[list[BudgetStatus]]:
-    """All budgets of the settings."""
+    """Reads all budgets of the settings."""
     found: list[BudgetStatus] = []
     for name in sorted(context.settings.budgets):
         keys = context.keys(name)
@@ -37,7 +37,7 @@ def budgets(context: Context) -> Steps[list[BudgetStatus]]:
 
 
 def lanes(context: Context, limit: int) -> Steps[Lanes]:
-    """The lanes with the most waiting jobs."""
+    """Reads the lanes with the most waiting jobs."""
     if not 0 < limit <= scripts.MOST_LANES:
         raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_LANES}")])
     found: list[LaneStatus] = []
@@ -51,7 +51,7 @@ def lanes(context: Context, limit: int) -> Steps[Lanes]:
 
 
 def events(context: Context, budget: str | None, since: int) -> Steps[Events]:
-    """What happened in a budget since a number."""
+    """Reads what happened in a budget since an event's number."""
     if since < 0:
         raise InvalidJob([FieldError("since", FieldCode.OUT_OF_RANGE, "must be the number of an event, or 0")])
     return (yield from ask(scripts.read_events(context.keys(context.budget(budget)), since=since, count=MOST_EVENTS)))
@@ -68,7 +68,7 @@ class Chosen:
 
 
 def batches(context: Context, chosen: Chosen, cursor: str | None, limit: int) -> Steps[BatchPage]:
-    """A page of a budget's batches."""
+    """Reads a page of a budget's batches."""
     part, after = _begin_batches(cursor, limit)
     keys = context.keys(context.budget(chosen.budget))
     found: list[Batch] = []
@@ -110,13 +110,13 @@ def _as_batches(budget: str, listed: ListedBatches) -> list[Batch]:
     found: list[Batch] = []
     for one in listed.batches:
         held_by = one.held_by or (NO_WORKER if one.record.waiting and not listed.workers else "")
-        # The duration of chats matters to predictions alone.
+        # The duration of chats matters only to predictions.
         found.append(batch_from_record(f"{budget}.{one.local_id}", one.record, DEFAULT_CHAT_DURATION, held_by))
     return found
 
 
 def batch_jobs(context: Context, batch_id: str, state: str | None, cursor: str | None, limit: int) -> Steps[JobPage]:
-    """A page of a batch's jobs."""
+    """Reads a page of a batch's jobs."""
     parts = split_id(batch_id)
     if parts is None:
         raise UnknownBatch(batch_id)

@@ -1,8 +1,9 @@
-"""Jobs on their way into the store: from a checked request to what `submit` takes, and back to what callers see."""
+"""Makes what `submit` takes from a checked request, and what callers see from that."""
 
 import hashlib
+import json
 
-from outbound_chat.client.steps.validation import Timing, fingerprints
+from outbound_chat.client.steps.validation import Timing
 from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.lanes import Lane
@@ -25,13 +26,13 @@ def new_job(
     callback: str,
     shared_callback: str = "",
 ) -> NewJob:
-    """A checked job, ready for `submit`. `whole`: with what its batch shares; `parts`: of that message."""
+    """Makes a checked job ready for `submit`. `whole`: with what its batch shares; `parts`: of that message."""
     callback_url = callback or shared_callback
     fingerprint = _fingerprint(cipher, whole, timing, lane, callback_url) if idem else "-"
     return NewJob(
         local_id=local_id,
         callback=callback,
-        # The fingerprint is of what was asked for: the same at any time of day.
+        # The fingerprint has the `send_at` that was asked for, so that it is the same at any time of day.
         send_at_ms=timing.opens_ms or timing.send_at_ms,
         expires_ms=timing.expires_ms,
         # A chat that starts silent counts as one: its flow is about to speak.
@@ -44,30 +45,30 @@ def new_job(
 
 
 def _fingerprint(cipher: RequestCipher, whole: ChatRequest, timing: Timing, lane: Lane, callback_url: str) -> str:
-    # A file that is given again makes another batch, and asks for the same jobs.
+    # Without the batch: a file that is given again makes another batch, and asks for the same jobs.
     asked = {"lane": lane.without_batch, "request": whole.stored()}
     content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
     if callback_url:
         content["callback_url"] = callback_url
-    return fingerprints(cipher, content)
+    return cipher.fingerprints(json.dumps(content, sort_keys=True, separators=(",", ":")))
 
 
 def _token(idem: str, fingerprint: str) -> str:
-    """The token of a job with an idempotency key: the same for the same key and content.
+    """Returns the token of a job with an idempotency key: the same for the same key and content.
 
-    A failover may forget a job that was called already, before its producer heard of it. The repeat is a new job then,
-    and only the token tells Connect that it is the same message.
+    A failover may lose a job that was already called, before its producer got the answer. The repeat is then a new job,
+    and only by the token does Connect know that it is the same message.
     """
     return hashlib.sha256(f"{idem} {fingerprint.partition(' ')[0]}".encode()).hexdigest()[:32]
 
 
 def fresh_job(budget: str, job: NewJob, lane: Lane, now_ms: int, life_ms: int) -> Job:
-    """A job that `submit` has just taken, without reading it back."""
+    """Returns a job that `submit` has just accepted, without reading it back."""
     expires = job.expires_ms or max(job.send_at_ms, now_ms) + life_ms
     head = new_head(lane=lane, created=now_ms, send_at=job.send_at_ms, expires=expires, parts=job.parts, idem=job.idem)
     return job_of_head(budget, job.local_id, lane, head, now_ms)
 
 
 def max_age_ms(sender: Sender) -> int:
-    """The sender's `max_age`, as the scripts take it."""
+    """Returns the sender's `max_age`, as the scripts take it."""
     return int(sender.max_age.total_seconds() * 1000)

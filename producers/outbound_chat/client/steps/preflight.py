@@ -1,18 +1,17 @@
-"""A batch that is only looked at: every row is checked as `enqueue_batch` does it, and nothing is stored.
+"""A dry run of a batch: every row is checked as `enqueue_batch` does it, and nothing is stored.
 
-When the last row has been read, the turn of each is predicted. A row leaves its number and times, 24 bytes, in a
-temporary file, and is counted by the time it is due; so memory stays the same however many rows come.
+After the last row, the turn of each is predicted. Of a row only its number and times are kept, 24 bytes in a temporary
+file, and rows are counted by the time they are due; so memory stays the same however many there are.
 """
 
-import heapq
 import struct
+from bisect import insort
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from math import inf
 from tempfile import TemporaryFile
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.batch_rows import BatchRows
@@ -29,9 +28,9 @@ from outbound_chat.store.scripts import PaceNow
 from outbound_chat_config import chat_duration
 
 NAMED = 10
-"""Rows that would expire and are named."""
+"""How many of the rows that would expire are named."""
 MOST_TIMES = 2_048
-"""Different times that are counted apart; with more, times that lie close together become one."""
+"""Different times that are counted separately; with more, times that are close together are counted as one."""
 PROGRESS_ROWS = 500
 FARTHEST_MS = 100 * 365 * 86_400_000
 
@@ -74,7 +73,7 @@ class _Schedule:
 
 
 class BatchPreflight:
-    """Takes rows, then makes a `Preflight` of them; `ask` is run by a client."""
+    """Takes rows, then makes a `Preflight` of them; a client runs `ask`, and calls `close` at the end."""
 
     def __init__(
         self,
@@ -86,7 +85,7 @@ class BatchPreflight:
         """`options`: as `BatchWriter` takes them.
 
         Raises:
-            InvalidJob: an option is refused.
+            InvalidJob: an option is invalid.
         """
         errors: Errors = []
         check_durability(options.get("durability"), errors)
@@ -123,11 +122,11 @@ class BatchPreflight:
         return float(given) if given else chat_duration(self._of_batch.sender) / timedelta(minutes=1)
 
     def ask(self) -> Steps[PaceNow]:
-        """What Redis says of the budget, as a batch would find it that begins now."""
+        """Reads the pace of the budget, as a batch that begins now would find it."""
         return (yield from ask(scripts.read_pace(self._keys, self._of_batch.lane)))
 
     def result(self, now_ms: int, found: Pace | None) -> Preflight:
-        """What would become of the rows. `found`: None where an idle budget is to be assumed."""
+        """Returns what would become of the rows. `found`: None to assume an idle budget."""
         pace = replace(found or self._idle_pace(), own=self._own_lane())
         chat_seconds = self._minutes * 60 / self._accepted if self._accepted else 0.0
         turns = predict(pace, self._schedule.due(now_ms), chat_seconds=chat_seconds)
@@ -135,8 +134,11 @@ class BatchPreflight:
         def time_of(turn: int) -> float:
             return now_ms + min(turns.time_of(turn) * 1_000, FARTHEST_MS)
 
-        expiring = _Expiring()
-        first = heapq.nsmallest(NAMED, expiring.count(self._timed(now_ms, time_of)))
+        expiring, first = 0, list[tuple[float, int, float]]()
+        for row in self._expiring(now_ms, time_of):
+            expiring += 1
+            insort(first, row)
+            del first[NAMED:]
         return Preflight(
             accepted=self._accepted,
             rejected=self._rejections.count,
@@ -145,15 +147,15 @@ class BatchPreflight:
             rate=rate_now(pace),
             starts_at=from_ms(time_of(1)) if self._accepted else None,
             ends_at=from_ms(time_of(self._accepted)) if self._accepted else None,
-            expiring=expiring.number,
+            expiring=expiring,
             first_expiring=tuple(ExpiringRow(row, from_ms(expires), from_ms(turn)) for expires, row, turn in first),
             assumed_idle=found is None,
             workers=pace.workers,
             held_by=pace.held_by,
         )
 
-    def _timed(self, now_ms: int, time_of: Any) -> Iterator[tuple[float, int, float]]:
-        """When each row expires, its number, and when it has its turn, in the order of the file."""
+    def _expiring(self, now_ms: int, time_of: Any) -> Iterator[tuple[float, int, float]]:
+        """Yields the rows that expire before their turn: when they expire, their number, and when their turn is."""
         turns, life_ms = self._schedule.before(), max_age_ms(self._of_batch.sender)
         self._spool.seek(0)
         while rows := self._spool.read(_AT_A_TIME * _ROW.size):
@@ -162,7 +164,9 @@ class BatchPreflight:
                 turns[slot] += 1
                 # Inside a slot that is wider than a second, a row does not go before it is due.
                 turn_ms = max(time_of(turns[slot]), send_at_ms)
-                yield expires_ms or max(send_at_ms, now_ms) + life_ms, row, turn_ms
+                expires_at_ms = expires_ms or max(send_at_ms, now_ms) + life_ms
+                if turn_ms > expires_at_ms:
+                    yield expires_at_ms, row, turn_ms
 
     def _own_lane(self) -> LaneDemand:
         sender, tenant = self._of_batch.sender, self._of_batch.tenant or ""
@@ -186,23 +190,6 @@ class BatchPreflight:
             chats=Chats(most=chats) if chats else None,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Removes the temporary file."""
         self._spool.close()
-
-
-class _Expiring:
-    """Counts the rows that expire before their turn, as they pass."""
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    def count(self, rows: Iterator[tuple[float, int, float]]) -> Iterator[tuple[float, int, float]]:
-        for expires_ms, row, turn_ms in rows:
-            if turn_ms > expires_ms:
-                self.number += 1
-                yield expires_ms, row, turn_ms

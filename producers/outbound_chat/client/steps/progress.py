@@ -1,4 +1,4 @@
-"""Batches as callers read them: counts, the rate they go at, and when they will end."""
+"""Batches as callers read them: counts, their rate, and when they will end."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,43 +16,43 @@ from outbound_chat.store.scripts import BatchRecord
 from outbound_chat_config import DEFAULT_CHAT_DURATION, chat_duration
 
 SHORTEST_MS, LATEST_MS = 1_000, 20_000
-"""A rate is measured over at least so long, and counts for so long after the last note of progress."""
+"""A rate is measured over at least the first time, and is valid for the second after the last note of progress."""
 SLOWER = 0.9
-"""Under this part of its share, while the budget has calls to spare, something else limits a batch: its measured rate
-is what it gets."""
+"""Below this part of its share, while the budget has calls to spare, something else limits a batch: its measured rate
+is then used."""
 FARTHEST_SECONDS = 100 * 365 * 86_400.0
-"""A date can't hold every end."""
+"""Later ends are cut to this: a date can't hold them all."""
 NO_WORKER = "no worker runs"
 
 
 def batch(context: Context, batch_id: str, *, with_pace: bool = True) -> Steps[Batch]:
     """Reads a batch. Without `with_pace` nothing is predicted, which matters only before its end."""
-    parts = split_id(batch_id)
-    found = (
-        (yield from ask(scripts.read_batch(context.keys(parts[0]), parts[1], with_pace=with_pace))) if parts else None
-    )
-    if found is None:
-        raise UnknownBatch(batch_id)
+    found = yield from _read(context, batch_id, with_pace=with_pace)
     sender = context.settings.senders.get(found.lane.sender)
     return batch_from_record(batch_id, found, chat_duration(sender) if sender else DEFAULT_CHAT_DURATION)
 
 
 def is_file_of(context: Context, batch_id: str, content: str) -> Steps[bool | None]:
-    """Whether all rows of the batch came from a file with this hash; None: it is not known."""
-    parts = split_id(batch_id)
-    call = scripts.read_batch(context.keys(parts[0]), parts[1], with_pace=False) if parts else None
-    found = (yield from ask(call)) if call else None
-    if found is None:
-        raise UnknownBatch(batch_id)
+    """Whether all rows of the batch came from a file with this hash; None if that is not known."""
+    found = yield from _read(context, batch_id, with_pace=False)
     if not found.source:
         return None
     return is_source(context.cipher, found.source, tenant=found.lane.tenant or None, name=found.name, content=content)
 
 
+def _read(context: Context, batch_id: str, *, with_pace: bool) -> Steps[BatchRecord]:
+    parts = split_id(batch_id)
+    call = scripts.read_batch(context.keys(parts[0]), parts[1], with_pace=with_pace) if parts else None
+    found = (yield from ask(call)) if call else None
+    if found is None:
+        raise UnknownBatch(batch_id)
+    return found
+
+
 def batch_from_record(
     batch_id: str, record: BatchRecord, chat_duration: timedelta, held_by: str | None = None
 ) -> Batch:
-    """Makes a batch of its record. `chat_duration`: of its sender's chats. `held_by`: of a record without a pace."""
+    """Makes a batch from its record. `chat_duration`: of its sender's chats. `held_by`: of a record without a pace."""
     counts = {
         JobState.SCHEDULED: record.scheduled,
         JobState.QUEUED: record.waiting - record.scheduled,
@@ -67,7 +67,7 @@ def batch_from_record(
     if waits and record.pace and not held_by:
         expected_end = _expected_end(record, record.pace, measured, chat_duration)
     elif runs and not waits:
-        # Its calls run: that of the last one ends any moment.
+        # Only calls in flight are left, and the last of them ends at any moment.
         expected_end = from_ms(record.now_ms)
     return Batch(
         id=batch_id,
@@ -88,13 +88,13 @@ def batch_from_record(
 
 
 def _held_by(pace: Pace | None) -> str:
-    if pace is None or not pace.workers:
-        return pace.held_by if pace and pace.held_by else NO_WORKER
-    return pace.held_by
+    if pace is None:
+        return NO_WORKER
+    return pace.held_by or ("" if pace.workers else NO_WORKER)
 
 
 def _measured(record: BatchRecord) -> float | None:
-    """Calls a second that ended lately; None: too few to tell."""
+    """Returns the calls a second that ended lately; None if they are too few to measure."""
     passed_ms = record.now_ms - record.mark_ms
     if not record.mark_ms or passed_ms < SHORTEST_MS or record.now_ms - record.last_ms > LATEST_MS:
         return None

@@ -1,6 +1,6 @@
-"""Moves jobs out of their sender's quiet hours before they are stored, so that they say from the start when they go.
+"""Moves jobs out of their sender's quiet hours before they are stored, so that they show from the start when they go.
 
-Workers look again at the time of the call; here nothing has to be exact but the answer to the caller.
+Workers check again at the time of the call; here only the answer to the caller has to be exact.
 """
 
 import time
@@ -16,26 +16,26 @@ from outbound_chat_config import Sender
 
 
 class ServerClock:
-    """The clock of Redis, by which quiet hours are judged, for as long as a batch is written."""
+    """Estimates the time of Redis, which decides on quiet hours, while a batch is written."""
 
     def __init__(self) -> None:
-        # Until it was asked, this machine's: good enough for a dry run.
+        # Until it is set, this machine's clock is good enough, also for a dry run.
         self.set(int(time.time() * 1000))
 
     def set(self, now_ms: int) -> None:
-        """What it shows now."""
+        """Sets the time that Redis has now."""
         self._ahead_ms = now_ms - time.monotonic() * 1000
 
     @property
     def now_ms(self) -> int:
-        """What it shows now."""
+        """The time that Redis has now."""
         return int(time.monotonic() * 1000 + self._ahead_ms)
 
 
 def out_of_quiet_hours(
     timing: Timing, sender: Sender, priority: Priority, number: str, *, now_ms: int, errors: Errors
 ) -> Timing:
-    """The times of a job that goes once the quiet hours allow it; adds to `errors` where they never do in time."""
+    """Moves a job's times to when the quiet hours allow it; adds to `errors` if they never do in time."""
     due_ms = max(timing.send_at_ms, now_ms)
     opens_ms = next_open_ms(sender, priority, number, due_ms)
     if opens_ms is None:

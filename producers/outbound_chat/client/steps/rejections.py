@@ -1,4 +1,4 @@
-"""What becomes of rows and numbers that are refused."""
+"""Reports and counts rows and numbers that are refused."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ OnProgress = Callable[[int, int], None]
 
 
 class Rejections:
-    """Counts what is refused, and keeps it where no `on_rejected` takes it."""
+    """Counts what is refused, and keeps it if there is no `on_rejected`."""
 
     def __init__(self, on_rejected: OnRejected | None) -> None:
         self.count = 0

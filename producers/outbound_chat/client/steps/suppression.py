@@ -1,6 +1,6 @@
-"""Suppression lists: numbers are checked one by one, and stored hundreds a round trip.
+"""Suppression lists: numbers are checked one by one, and stored in chunks of hundreds, one round trip each.
 
-Holds one chunk of numbers at a time, however many there are.
+Only one chunk is in memory, however many numbers there are.
 """
 
 import re
@@ -22,7 +22,7 @@ from outbound_chat.store import scripts
 from outbound_chat.store.scripts import FIRST_PAGE
 
 KEPT_FAULTS = 100
-"""Faults that an exception names; a file of another kind would have one a line."""
+"""Faults that an exception names; a file of another kind would have one on each line."""
 
 LONGEST_REASON = 200
 _CURSOR = re.compile(rf"{MARKED}?[0-9]{{1,20}}")
@@ -31,7 +31,7 @@ Given = TypeVar("Given")
 
 
 def not_text(numbers: Given) -> Given:
-    """The numbers as they are given; a single one would be taken for many, a character each."""
+    """Returns the numbers; refuses a single text, which would be read as many numbers of one character each."""
     if isinstance(numbers, str):
         raise TypeError("numbers must be several; put a single one in a list")
     return numbers
@@ -47,7 +47,7 @@ class Chunk:
         self._faults: list[FieldError] = []
 
     def add(self, number: object) -> bool:
-        """Takes a number if it is one; True: the chunk is full."""
+        """Adds a number if it is valid; returns whether the chunk is full."""
         self._given += 1
         if fault := number_fault(number):
             field = f"numbers.#{self._given}"
@@ -57,13 +57,13 @@ class Chunk:
         return len(self._numbers) >= scripts.MOST_JOBS
 
     def take(self) -> list[str]:
-        """Empties the chunk."""
+        """Empties the chunk and returns its numbers."""
         numbers, self._numbers = self._numbers, []
         self.taken += len(numbers)
         return numbers
 
     def check(self) -> None:
-        """Raises `InvalidNumbers` when some were invalid and no `on_rejected` got them."""
+        """Raises `InvalidNumbers` if some were invalid and no `on_rejected` got them."""
         if self._faults:
             raise InvalidNumbers(self._faults, rejected=self.rejections.count)
 
@@ -73,7 +73,7 @@ class Chunk:
 
 
 class NumberWriter:
-    """Numbers on their way to a list, or off it; `steps` are run by a client."""
+    """Adds numbers to a list or removes them, in chunks; a client runs the steps."""
 
     def __init__(
         self,
@@ -81,14 +81,14 @@ class NumberWriter:
         on_rejected: OnRejected | None,
         on_progress: OnProgress | None,
     ) -> None:
-        """`write`: takes the numbers of a chunk, and says how many the list has gained or lost."""
+        """`write`: takes the numbers of a chunk, and returns how many the list has gained or lost."""
         self._write = write
         self._chunk = Chunk(on_rejected)
         self._on_progress = on_progress
         self._changed = 0
 
     def add(self, number: object) -> bool:
-        """Checks one number; True: a chunk is full and `flush` is due."""
+        """Checks one number; returns whether a chunk is full and `flush` is due."""
         return self._chunk.add(number)
 
     def flush(self) -> Steps[None]:
@@ -99,7 +99,7 @@ class NumberWriter:
             self._on_progress(self._chunk.taken, self._chunk.rejections.count)
 
     def close(self) -> Steps[int]:
-        """Stores the rest; how many numbers the list has gained or lost."""
+        """Stores the rest; returns how many numbers the list has gained or lost."""
         yield from self.flush()
         self._chunk.check()
         return self._changed
@@ -108,7 +108,7 @@ class NumberWriter:
 def suppress(
     context: Context, sender: str, reason: str, on_rejected: OnRejected | None, on_progress: OnProgress | None
 ) -> NumberWriter:
-    """What puts numbers on a sender's list."""
+    """Returns a writer that adds numbers to a sender's list."""
     listed, errors = SenderList(context, sender), Errors()
     check_label("reason", reason, LONGEST_REASON, errors)
     if errors:
@@ -119,13 +119,13 @@ def suppress(
 def unsuppress(
     context: Context, sender: str, on_rejected: OnRejected | None, on_progress: OnProgress | None
 ) -> NumberWriter:
-    """What takes numbers off a sender's list."""
+    """Returns a writer that removes numbers from a sender's list."""
     return NumberWriter(SenderList(context, sender).remove, on_rejected, on_progress)
 
 
 def suppressed_page(context: Context, sender: str, cursor: str | None) -> Steps[SuppressedPage]:
-    """A page of a sender's list."""
+    """Reads a page of a sender's list."""
     if cursor is not None and not _CURSOR.fullmatch(cursor):
         raise InvalidJob([INVALID_CURSOR])
-    following, numbers = yield from SenderList(context, sender).page(cursor or FIRST_PAGE)
+    following, numbers = yield from SenderList(context, sender).own.page(cursor or FIRST_PAGE)
     return SuppressedPage(numbers=tuple(numbers), cursor=None if following == FIRST_PAGE else following)

@@ -1,6 +1,6 @@
-"""A suppression list of one sender in one budget, whether its numbers are stored as they are or encrypted.
+"""The suppression list of one sender in one budget, whether its numbers are stored as they are or encrypted.
 
-Where encryption is switched on or off, a sender has two lists until `rewrite` makes them one; here they look like one.
+After encryption is switched on or off, a sender has two lists until `rewrite` makes them one; here they look like one.
 """
 
 import json
@@ -24,14 +24,14 @@ MARKED = "m"
 
 @dataclass(frozen=True, slots=True)
 class NumberList:
-    """What a sender must not contact."""
+    """The numbers that a sender must not contact."""
 
     keys: Keys
     sender: str
     cipher: RequestCipher = field(repr=False)
 
     def add(self, entries: Sequence[tuple[str, int, str]]) -> Steps[int]:
-        """Puts numbers on it, each with since when, in ms, and why. 0: from now on, unless they are there already."""
+        """Adds numbers, each with the time since when, in ms, and a reason. 0: from now on, unless already listed."""
         cipher, key_id = self.cipher, ""
         if cipher.encrypts:
             key_id = cipher.number_key_id
@@ -43,9 +43,9 @@ class NumberList:
         return self._of_our_key((yield from ask(call)))
 
     def rewrite(self, on_progress: Callable[[int], None] | None = None) -> Steps[int]:
-        """Writes it again, encrypted with the newest key, or plain, as the settings say now; how many entries.
+        """Rewrites it, encrypted with the newest key or plain, as the settings say now; returns how many entries.
 
-        Each is written in its new place before it leaves the old one, so the list holds all the while.
+        Each entry is written in its new place before it leaves the old one, so the list stays in force.
         """
         cursor, written = "", 0
         while cursor != FIRST_PAGE:
@@ -63,12 +63,12 @@ class NumberList:
         return written
 
     def remove(self, numbers: Sequence[str]) -> Steps[int]:
-        """Takes numbers off it; how many were on it."""
+        """Removes numbers; returns how many were on it."""
         indexes = [self.cipher.blind_index(number) for number in numbers] if self.cipher.number_key_id else []
         if not indexes:
-            # Before anything is done: what is encrypted can't be taken off without its key.
+            # Raises before anything is done: encrypted entries can't be removed without their key.
             yield from self.among(numbers)
-        # First by blind indexes: a number goes to the server only where the server has it.
+        # First by blind indexes: a number is sent to the server only if the server has it.
         removed, other = yield from self._remove(self.cipher.number_key_id, indexes or numbers)
         if indexes and other:
             plain, _ = yield from self._remove("", numbers)
@@ -81,7 +81,7 @@ class NumberList:
         return answer.removed, answer.other
 
     def among(self, numbers: Sequence[str]) -> Steps[list[SuppressedNumber]]:
-        """Those of the numbers that are on it, in their order."""
+        """Returns those of the numbers that are on it, in their order."""
         if not numbers:
             return []
         key_id = self.cipher.number_key_id
@@ -96,10 +96,10 @@ class NumberList:
         return [found[number] for number in dict.fromkeys(numbers) if number in found]
 
     def page(self, cursor: str) -> Steps[tuple[str, list[SuppressedNumber]]]:
-        """A page of it, and where the next begins; `FIRST_PAGE` again when none is left."""
+        """Returns where the next page begins, and this page; `FIRST_PAGE` again when none is left."""
         marked = cursor.startswith(MARKED)
         if marked:
-            # Its reader had a key. Without it the other list would be read, and this one left out in silence.
+            # Its reader had a key. Without it the other list would be read, and this one silently left out.
             self._need_number_key()
         key_id = self.cipher.number_key_id if marked else ""
         answer = yield from ask(

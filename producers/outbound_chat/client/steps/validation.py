@@ -1,14 +1,12 @@
-"""Checks of our own options; the request itself is checked by `outbound_chat.request`."""
+"""Checks our own options; `outbound_chat.request` checks the request itself."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.times import to_ms
@@ -17,7 +15,7 @@ from outbound_chat_config import Durability, WebhookSettings, check_callback_url
 
 FARTHEST = timedelta(days=365)
 FARTHEST_BACK = timedelta(minutes=5)
-"""How far back a `send_at` may lie: a clock may be wrong, and a call slow. More is a slip, such as last year's date."""
+"""How far in the past a `send_at` may be: a clock may be wrong, and a call slow. More is a slip, such as last year."""
 LONGEST_KEY = 255
 LONGEST_NAME = 255
 LONGEST_REASON = 1_000
@@ -27,11 +25,11 @@ _SURROGATE = re.compile("[\ud800-\udfff]").search
 
 Errors = list[FieldError]
 
-INVALID_CURSOR = FieldError("cursor", FieldCode.NOT_ALLOWED, "must be the cursor of a page, as it was given")
+INVALID_CURSOR = FieldError("cursor", FieldCode.NOT_ALLOWED, "must be the cursor that a page returned")
 UNREADABLE_KEY = FieldError(
     "idempotency_key",
     FieldCode.IDEMPOTENCY_CONFLICT,
-    "was written over in Redis by another program, so nobody knows whether it was used; use another key",
+    "was overwritten in Redis by another program, so it is not known whether it was used; use another key",
 )
 
 
@@ -42,9 +40,9 @@ class Timing:
     send_at_ms: int
     expires_ms: int
     opens_ms: int = 0
-    """When the quiet hours are over that it would else be due in."""
+    """When the quiet hours end that it would otherwise be due in; 0: it is due outside of them."""
     passed: FieldError | None = None
-    """Why it is refused unless it was taken before: a time of it has passed since."""
+    """Why it is refused unless it was accepted before: one of its times has passed."""
 
 
 AT_ONCE = Timing(send_at_ms=0, expires_ms=0)
@@ -53,10 +51,10 @@ AT_ONCE = Timing(send_at_ms=0, expires_ms=0)
 def check_timing(
     options: Mapping[str, Any], errors: Errors, *, earliest: datetime | None = None, is_repeatable: bool = False
 ) -> Timing:
-    """`send_at` and `expires_at`; adds what is wrong to `errors`.
+    """Checks `send_at` and `expires_at`; adds what is wrong to `errors`.
 
-    `earliest`: of `send_at`, where it is not `FARTHEST_BACK` from now. `is_repeatable`: the job may have been taken
-    before, so a time that has passed is in the answer and not in `errors`.
+    `earliest`: the earliest `send_at`, by default `FARTHEST_BACK` before now. `is_repeatable`: the job may have been
+    accepted before, so a time that has passed is in the result and not in `errors`.
     """
     if options.get("send_at") is None and options.get("expires_at") is None:
         return AT_ONCE
@@ -67,16 +65,16 @@ def check_timing(
     if send_at and send_at > now + FARTHEST:
         errors.append(FieldError("send_at", FieldCode.INVALID_TIME, "is more than a year ahead; give an earlier time"))
     if send_at and send_at < (earliest or now - FARTHEST_BACK):
-        message = "has passed; give a time ahead, or leave it out to send at once"
+        message = "has passed; give a future time, or leave it out to send at once"
         passed = FieldError("send_at", FieldCode.INVALID_TIME, message)
     if expires_at and expires_at > now + 2 * FARTHEST:
         errors.append(
             FieldError("expires_at", FieldCode.INVALID_TIME, "is more than two years ahead; leave it out instead")
         )
     if expires_at and send_at and expires_at <= send_at:
-        errors.append(FieldError("expires_at", FieldCode.INVALID_TIME, "must lie ahead, and after send_at"))
+        errors.append(FieldError("expires_at", FieldCode.INVALID_TIME, "must be in the future, and after send_at"))
     elif expires_at and expires_at <= now:
-        passed = FieldError("expires_at", FieldCode.INVALID_TIME, "must lie ahead, and after send_at")
+        passed = FieldError("expires_at", FieldCode.INVALID_TIME, "must be in the future, and after send_at")
     if passed and not is_repeatable:
         errors.append(passed)
     return Timing(
@@ -95,7 +93,7 @@ def _instant(field: str, value: object, errors: Errors) -> datetime | None:
 
 
 def check_priority(value: object, default: Priority, errors: Errors) -> Priority:
-    """The priority, by its member or its name in small letters."""
+    """Returns the priority, given as its member or its lower-case name."""
     if value is None:
         return default
     if isinstance(value, Priority):
@@ -107,7 +105,7 @@ def check_priority(value: object, default: Priority, errors: Errors) -> Priority
 
 
 def check_tenant(value: object, errors: Errors) -> str | None:
-    """The tenant's name, which becomes part of keys."""
+    """Returns the tenant's name, which becomes part of keys."""
     if value is None:
         return None
     try:
@@ -118,7 +116,7 @@ def check_tenant(value: object, errors: Errors) -> str | None:
 
 
 def check_label(field: str, value: object, most: int, errors: Errors) -> None:
-    """A name or reason that people read, of at most so many characters."""
+    """Checks a name or reason that people read, of at most so many characters."""
     if not isinstance(value, str):
         errors.append(FieldError(field, FieldCode.WRONG_TYPE, "must be text"))
     elif len(value) > most:
@@ -130,7 +128,7 @@ def check_label(field: str, value: object, most: int, errors: Errors) -> None:
 
 
 def check_durability(value: object, errors: Errors) -> Durability | None:
-    """The durability, by its member or its name; None where none is given."""
+    """Returns the durability, given as its member or its name; None if none is given."""
     try:
         return None if value is None else Durability(str(value))
     except ValueError:
@@ -139,7 +137,7 @@ def check_durability(value: object, errors: Errors) -> Durability | None:
 
 
 def check_weight(value: object, errors: Errors) -> float | None:
-    """How many turns a batch gets where others get one."""
+    """Returns how many turns a batch gets where others get one."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0.01 <= value <= 100):  # noqa: PLR2004
         return value
     errors.append(FieldError("weight", FieldCode.OUT_OF_RANGE, "must be a number from 0.01 to 100"))
@@ -147,7 +145,7 @@ def check_weight(value: object, errors: Errors) -> float | None:
 
 
 def check_concurrency(value: object, errors: Errors) -> int | None:
-    """How many calls of a batch may run at the same time."""
+    """Returns how many calls of a batch may run at the same time."""
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
     errors.append(FieldError("concurrency", FieldCode.OUT_OF_RANGE, "must be a whole number of calls, 1 or more"))
@@ -155,7 +153,7 @@ def check_concurrency(value: object, errors: Errors) -> int | None:
 
 
 def check_callback(value: object, settings: WebhookSettings, errors: Errors) -> str:
-    """The URL for webhooks; empty where none is given."""
+    """Returns the URL for webhooks; empty if none is given."""
     if value is None:
         return ""
     try:
@@ -168,7 +166,7 @@ def check_callback(value: object, settings: WebhookSettings, errors: Errors) -> 
 
 
 def check_key(value: object, errors: Errors) -> str:
-    """Hash of the idempotency key; empty where none is given."""
+    """Returns a hash of the idempotency key; empty if none is given."""
     if value is None:
         return ""
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_KEY:
@@ -176,13 +174,4 @@ def check_key(value: object, errors: Errors) -> str:
             FieldError("idempotency_key", FieldCode.TOO_LONG, f"must be text of 1 to {LONGEST_KEY} characters")
         )
         return ""
-    return _hash(value)[:24]
-
-
-def fingerprints(cipher: RequestCipher, content: Mapping[str, Any]) -> str:
-    """Short hashes of what a caller asked for, each the same for the same content; the first is the one to be kept."""
-    return cipher.fingerprints(json.dumps(content, sort_keys=True, separators=(",", ":")))
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:24]

@@ -1,4 +1,4 @@
-"""Webhooks: the hosts that they wait for, those that were given up, and posting them again."""
+"""Reads the hosts that webhooks wait for, and the webhooks that were given up; posts these again."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _ID = re.compile(r"(?P<budget>[A-Za-z0-9_-]{1,32})\.(?P<name>[A-Z0-9]{1,40}(-[0-
 
 
 def webhook_hosts(context: Context) -> Steps[list[WebhookHost]]:
-    """The hosts of all budgets."""
+    """Reads the hosts of all budgets."""
     found: list[WebhookHost] = []
     for budget in context.settings.budgets:
         found += yield from ask(scripts.read_webhook_hosts(context.keys(budget)))
@@ -22,7 +22,7 @@ def webhook_hosts(context: Context) -> Steps[list[WebhookHost]]:
 
 
 def dead_webhooks(context: Context, budget: str | None, skip: int, limit: int) -> Steps[list[DeadWebhook]]:
-    """Webhooks of a budget that were given up."""
+    """Reads the webhooks of a budget that were given up."""
     if not 0 < limit <= scripts.MOST_JOBS or skip < 0:
         message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `skip`"
         raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, message)])
@@ -30,7 +30,7 @@ def dead_webhooks(context: Context, budget: str | None, skip: int, limit: int) -
 
 
 def replay_webhooks(context: Context, ids: Sequence[str]) -> Steps[dict[str, bool]]:
-    """Has dead webhooks posted once more; whether each was dead."""
+    """Posts dead webhooks again; returns whether each was dead."""
     by_budget: dict[str, list[str]] = {}
     for id_ in ids:
         if found := _ID.fullmatch(id_):
@@ -45,12 +45,12 @@ def replay_webhooks(context: Context, ids: Sequence[str]) -> Steps[dict[str, boo
 
 
 def replay_all_webhooks(context: Context, budget: str | None) -> Steps[int]:
-    """Has all dead webhooks of a budget posted once more; how many."""
+    """Posts all dead webhooks of a budget again; returns how many."""
     name, done = context.budget(budget), 0
     while True:
         dead = yield from dead_webhooks(context, name, 0, scripts.MOST_JOBS)
         again = sum((yield from replay_webhooks(context, [one.id for one in dead])).values())
         done += again
-        # Of some, another program may have written over what is known; they are listed until their time is over.
+        # Some can't be posted if another program overwrote their records; they are listed until these expire.
         if not again:
             return done

@@ -1,4 +1,4 @@
-"""From the facts of a job to what it waits for: its place, its times, and the first of the rules that would stop it.
+"""Says what a job waits for: its position, its times, and the first of the rules that would stop it.
 
 The server reports the facts; `why_rules` says what they mean.
 """
@@ -33,11 +33,11 @@ _MENTIONED = frozenset(
         WaitReason.PROVIDER_PAUSE,
     }
 )
-"""What is worth a word behind another reason. The others come and go with every call."""
+"""Reasons that are mentioned after another one. The rest come and go with every call."""
 
 
 def why(context: Context, job_id: str) -> Steps[Why]:
-    """What a job waits for."""
+    """Returns what a job waits for."""
     parts = split_id(job_id)
     found = (yield from ask(scripts.why(context.keys(parts[0]), parts[1]))) if parts else None
     if parts is None or found is None:
@@ -90,9 +90,9 @@ def _expected(stops: Sequence[Stop], now: datetime, line: Line | None, job: Job)
 
 
 def _line(waiting: WaitFacts) -> Line:
-    """Others of its priority go before it in the ring and behind its gate; of all calls its priority gets a share.
+    """Estimates how many jobs go first: those of its priority, and those of others, as its priority gets a share.
 
-    More jobs of other priorities than there are, or more than wait in all, never go first.
+    These are at most the jobs of other priorities that there are, and at most all that wait.
     """
     position, behind_gate = waiting.position, waiting.behind_gate
     of_its_priority = position + waiting.in_ring + behind_gate

@@ -1,6 +1,6 @@
-"""The rules that would stop a job, each with its sentence, in the order in which they are looked at.
+"""The rules that would stop a job, each with its sentence, in the order in which they are checked.
 
-Where a rule ends with an event and not with time, nothing is estimated.
+If a rule ends with an event and not with time, nothing is estimated.
 """
 
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ from outbound_chat.model.why import WaitReason
 from outbound_chat.store.scripts import WaitFacts
 
 ASKED_TOO_OFTEN = 3
-"""Requests for a pump without an answer, 6 seconds after the first: a message of Celery takes milliseconds."""
+"""Requests for a pump without an answer; reached after 6 seconds, when a message of Celery takes milliseconds."""
 HAIR = 1e-6
-"""As in the scripts: a sum of many small refills may end so much below one."""
+"""As in the scripts: a sum of many small refills may fall short of one by this much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Stop:
     sentence: str
     until: datetime | None = None
     ends: bool = False
-    """It ends at `until`, or with the job's turn, whatever happens."""
+    """Whether it ends at `until`, or with the job's turn, whatever happens."""
     scope: str | None = None
     held_by: str | None = None
     held_reason: str | None = None
@@ -43,7 +43,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The job's place among those that wait, and how fast they go."""
+    """The job's position among those that wait, and how fast they are sent."""
 
     position: int
     ahead: int
@@ -54,19 +54,19 @@ class Line:
 
 
 def end_or_call(job: Job) -> Stop:
-    """The reason of a job that is final or being called."""
+    """Returns the reason for a job that is final or being called."""
     if job.final:
         return Stop(reason=WaitReason.FINAL, sentence=end_of(job))
     if job.cancel_requested:
-        sentence = "A worker calls Connect for it; it was cancelled meanwhile, and the answer to that call decides."
+        sentence = "A worker is calling Connect for it; it was cancelled meanwhile, and that answer decides."
         return Stop(reason=WaitReason.CANCELLING, sentence=sentence)
-    return Stop(reason=WaitReason.SENDING, sentence="A worker calls Connect for it, and the answer decides.")
+    return Stop(reason=WaitReason.SENDING, sentence="A worker is calling Connect for it, and the answer decides.")
 
 
 def stops_of(
     job: Job, waiting: WaitFacts, now: datetime, budget: str, line: Line, *, quiet: bool = False
 ) -> Iterator[Stop]:
-    """`quiet`: its sender has quiet hours, whose end may be why it was scheduled."""
+    """Yields the rules that would stop it now. `quiet`: its sender has quiet hours, whose end may be its `send_at`."""
     yield from _own_time(job, now, quiet=quiet)
     yield from _workers(waiting, budget)
     yield from _gate(waiting, now, budget, first=line.position == 0)
@@ -79,13 +79,13 @@ def _own_time(job: Job, now: datetime, *, quiet: bool) -> Iterator[Stop]:
         yield Stop(reason=WaitReason.EXPIRING, sentence="Its time has passed: it ends without a call, within seconds.")
     elif job.state is JobState.SCHEDULED:
         ends = ", or when its sender's quiet hours are over where its number is" if quiet else ""
-        sentence = f"It is to go {after(due - now)}, at its send_at{ends}."
+        sentence = f"It is due {after(due - now)}, at its send_at{ends}."
         yield Stop(reason=WaitReason.SCHEDULED, sentence=sentence, until=due, ends=True)
     elif due > now and not job.history and not quiet:
         sentence = f"A worker gave it back without a call; the next attempt is due {after(due - now)}."
         yield Stop(reason=WaitReason.BACKOFF, sentence=sentence, until=due, ends=True)
     elif due > now and not job.history:
-        sentence = f"Quiet hours of its sender hold where its number is; it is to go {after(due - now)}."
+        sentence = f"Its sender has quiet hours where its number is; it is due {after(due - now)}."
         yield Stop(reason=WaitReason.QUIET_HOURS, sentence=sentence, until=due, ends=True)
     elif due > now:
         sentence = f"Its last call led to no contact{last_error(job)}; the next attempt is due {after(due - now)}."
@@ -103,7 +103,7 @@ def _workers(waiting: WaitFacts, budget: str) -> Iterator[Stop]:
     elif name := waiting.lacking:
         sentence = (
             f"It is encrypted with the key {name}, which no worker of the budget {budget} has "
-            "(encryption.keys; outbound-chat encryption-keys tells what needs which key)."
+            "(encryption.keys; outbound-chat encryption-keys shows where each key is needed)."
         )
         yield Stop(reason=WaitReason.NO_KEY, sentence=sentence, scope=scope)
     if kept := waiting.budget_hold:
@@ -135,12 +135,12 @@ def _gate(waiting: WaitFacts, now: datetime, budget: str, *, first: bool) -> Ite
             yield Stop(reason=WaitReason.OPEN_CHATS, sentence=sentence, scope=scope, until=until, ends=ends)
         case "number":
             rate = limits["number_rate"]
-            sentence = f"Its source number sends {rate:g} message parts a second, and has none to spend now."
+            sentence = f"Its source number sends {rate:g} message parts a second, and has none left now."
             yield Stop(reason=WaitReason.NUMBER_PACE, sentence=sentence, scope=scope, until=until, ends=True)
 
 
 NEVER_ASKED = frozenset({"unknown_sender", "no_key", "foreign_answer"})
-"""Codes of holds that say nothing of AWS: it was not asked, or did not answer."""
+"""Codes of holds that say nothing about AWS: it was not called, or did not answer."""
 
 
 def _hold(waiting: WaitFacts, now: datetime, scope: str, until: datetime | None) -> Stop:
@@ -158,9 +158,7 @@ def _hold(waiting: WaitFacts, now: datetime, scope: str, until: datetime | None)
         until = None if probing else until or now
         when = after(until - now) if until else "at this moment"
         cause = "Workers can't send for" if kept["code"] in NEVER_ASKED else "AWS refuses"
-        sentence = (
-            f"{cause} the {spoken(scope)} ({words}); one job is tried {when}, and what becomes of it decides for all."
-        )
+        sentence = f"{cause} the {spoken(scope)} ({words}); one job is tried {when}, and its result decides for all."
     return Stop(reason=reason, sentence=sentence, until=until, scope=scope, held_by=owner, held_reason=words)
 
 
@@ -171,8 +169,8 @@ def _pace(waiting: WaitFacts, now: datetime, budget: str, line: Line) -> Iterato
     tokens, scope = waiting.tokens or 0.0, f"budget:{budget}"
     if waiting.pumps == 0 and waiting.asked >= ASKED_TOO_OFTEN:
         sentence = (
-            f"Workers have asked {waiting.asked} times for a pump, and none came: Celery's broker is away, "
-            "its workers do not consume the queue, or all of them are busy (outbound-chat doctor looks)."
+            f"Workers have asked {waiting.asked} times for a pump, and none started: Celery's broker is unreachable, "
+            "its workers do not consume the queue, or all of them are busy (outbound-chat doctor checks this)."
         )
         yield Stop(reason=WaitReason.NO_PUMP, sentence=sentence, scope=scope)
     if tokens < -HAIR:
@@ -184,7 +182,7 @@ def _pace(waiting: WaitFacts, now: datetime, budget: str, line: Line) -> Iterato
         sentence = pace_sentence(line.ahead, line.position, rate, ceiling, budget)
         yield Stop(reason=WaitReason.PACED, sentence=sentence, until=until, ends=True, scope=scope)
     else:
-        sentence = "Nothing stops it: it goes with one of the next claims."
+        sentence = "Nothing stops it: one of the next claims takes it."
         if waiting.pumps == 0:
-            sentence = "Nothing stops it: a worker is on its way to it."
+            sentence = "Nothing stops it: a worker is about to start on it."
         yield Stop(reason=WaitReason.NEXT, sentence=sentence, until=now, ends=True)

@@ -3,31 +3,31 @@
 from outbound_chat.model.jobs import Job, JobState
 
 _ENDS = {
-    JobState.SENT: "It waits for nothing: Connect accepted it.",
-    JobState.EXPIRED: "It waits for nothing: its time passed before it could be sent.",
-    JobState.CANCELLED: "It waits for nothing: it was cancelled.",
-    JobState.UNCERTAIN: "It waits for nothing: a call may have reached Connect, and another can't be made safely.",
+    JobState.SENT: "Done: Connect accepted it.",
+    JobState.EXPIRED: "Done: it expired before it could be sent.",
+    JobState.CANCELLED: "Done: it was cancelled.",
+    JobState.UNCERTAIN: "Done: a call may have reached Connect, and another can't be made safely.",
 }
 
 
 def named(scope: str, budget: str) -> str:
-    """A scope as callers know it: batches have the budget before their id."""
+    """Returns a scope as callers know it: batches have the budget before their id."""
     kind, _, name = scope.partition(":")
     return f"batch:{budget}.{name}" if kind == "batch" else scope
 
 
 def spoken(scope: str) -> str:
-    """`sender:support` as `sender support`."""
+    """Returns `sender:support` as `sender support`."""
     return scope.replace(":", " ", 1)
 
 
 def hold_sentence(scope: str, reason: str) -> str:
-    """What a person's hold means, and how it ends."""
+    """Says what a person's hold means, and how it ends."""
     return f'A person holds the {spoken(scope)}: "{reason}" (outbound-chat release --{spoken(scope)} ends it).'
 
 
 def pace_sentence(ahead: int, position: int, rate: float, ceiling: float, budget: str) -> str:
-    """Who goes first, and how fast."""
+    """Says how many go first, and how fast."""
     pace = f"{rate:.3g} calls a second"
     if rate < ceiling:
         pace += f" (of {ceiling:g} configured, since AWS throttled more)"
@@ -38,14 +38,14 @@ def pace_sentence(ahead: int, position: int, rate: float, ceiling: float, budget
 
 
 def end_of(job: Job) -> str:
-    """How a final job ended."""
+    """Says how a final job ended."""
     if job.state is JobState.FAILED:
-        return f"It waits for nothing: it failed{last_error(job)}."
+        return f"Done: it failed{last_error(job)}."
     return _ENDS[job.state]
 
 
 def last_error(job: Job) -> str:
-    """What its last attempt led to, in brackets; empty: there is none."""
+    """Returns the error of its last attempt, in brackets; empty if there is none."""
     if job.error is None:
         return ""
     return f" ({': '.join(word for word in (job.error.code, job.error.message) if word)})"
