@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from outbound_chat_config import WebhookSettings
-from outbound_chat_worker.webhooks import Answer, Poster, rule_of
+from outbound_chat_worker.webhooks.answers import Answer, rule_of
+from outbound_chat_worker.webhooks.posting import Poster
 from tests.support.receiver import Receiver
 from tests.support.tls import make_certificates
 

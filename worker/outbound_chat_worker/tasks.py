@@ -7,7 +7,7 @@ from collections import defaultdict
 from outbound_chat_worker.celery import PUMP_TASK, WEBHOOKS_TASK, app, courier_publisher, publisher, threads_pool
 from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import get_runtime, stopping
-from outbound_chat_worker.webhooks import Courier
+from outbound_chat_worker.webhooks.courier import Courier
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from outbound_chat.store.scripts import ClaimedWebhook, WebhookResult
 from outbound_chat.webhooks import sign
 from outbound_chat_config import WebhookSettings
 from outbound_chat_worker.runtime import Runtime
-from outbound_chat_worker.webhooks._answers import FEW, Answer, Then, rule_of, wait_after
-from outbound_chat_worker.webhooks._posting import Post, Poster
+from outbound_chat_worker.webhooks.answers import FEW, Answer, Then, rule_of, wait_after
+from outbound_chat_worker.webhooks.posting import Post, Poster
 
 logger = logging.getLogger(__name__)
 

@@ -20,9 +20,9 @@ from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import ClaimedWebhook, ClaimedWebhooks, WebhookResult
 from outbound_chat_worker.runtime import Runtime
-from outbound_chat_worker.webhooks._answers import Answer
-from outbound_chat_worker.webhooks._delivery import Delivery
-from outbound_chat_worker.webhooks._posting import Post
+from outbound_chat_worker.webhooks.answers import Answer
+from outbound_chat_worker.webhooks.delivery import Delivery
+from outbound_chat_worker.webhooks.posting import Post
 
 logger = logging.getLogger(__name__)
 

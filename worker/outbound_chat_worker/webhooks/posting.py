@@ -19,7 +19,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from outbound_chat_config import SettingsError, WebhookSettings, check_callback_url, is_public, whole_number
-from outbound_chat_worker.webhooks._answers import LONGEST_PAUSE, Answer
+from outbound_chat_worker.webhooks.answers import LONGEST_PAUSE, Answer
 
 USER_AGENT = f"outbound-chat/{version('outbound-chat')}"
 READ_BYTES = 4_096
