@@ -1,7 +1,7 @@
-"""The jobs that a pump has in flight: one a thread, and as many again in stock while calls are quick (prefetch).
+"""The jobs that a pump has in flight: one a thread, and as many again prefetched while calls are quick.
 
-The stock is there so that no thread waits while the pump talks to Redis, and so that one script serves several jobs:
-with calls of 50 ms on 16 threads that is a quarter of a script a job, where it would be two.
+With prefetched jobs no thread waits while the pump talks to Redis, and one script serves several jobs: with calls of
+50 ms on 16 threads that is a quarter of a script a job, instead of two.
 """
 
 import time
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 QUICK_SECONDS = 0.1
-"""Calls that take no longer are quick: a job that waits for a thread then leaves long before it is too late."""
+"""Calls that take no longer are quick: then a job that waits for a thread leaves long before it is too late."""
 SLOW_SECONDS = 10 * QUICK_SECONDS
-"""What calls are taken to last before they were seen to be quick: a dozen of them show it."""
+"""Assumed duration of calls at first; after about a dozen quick ones they count as quick."""
 PREFETCH = 1.0
-"""Jobs in stock, at most, as a share of the number of threads."""
+"""Most prefetched jobs, as a share of the number of threads."""
 _MEMORY = 0.8
-"""Weight of the latencies before, against that of the last call."""
+"""Weight of earlier latencies against that of the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class InFlight:
         return {local_id: held.claim_id for local_id, held in self._held.items()}
 
     def add(self, local_id: str, claim_id: str, call: "Future[None] | None") -> None:
-        """Adds a job whose call was given to the threads; None: they take none any more."""
+        """Adds a job whose call was submitted to the threads; None: they accept no more calls."""
         self._held[local_id] = _Held(claim_id, time.monotonic(), call)
 
     def remove(self, local_id: str) -> None:
@@ -66,19 +66,19 @@ class InFlight:
 
     @property
     def capacity(self) -> int:
-        """Jobs that may be claimed now."""
+        """Number of jobs that may be claimed now."""
         return max(0, self._threads + self._prefetch - len(self._held))
 
     def has_stock(self, ended: int) -> bool:
-        """Whether threads still find jobs for a while, although so many of those in flight have ended."""
+        """Whether the threads have jobs for a while, although `ended` of those in flight have ended."""
         return len(self._held) - ended > self._threads + self._prefetch // 4
 
     def reclaim_late(self) -> Iterator[tuple[str, str]]:
-        """Cancels jobs that found no thread in time, since calls became slow, and yields their local and claim ids."""
+        """Cancels jobs that got no thread in time because calls became slow, and yields their local and claim ids."""
         latest = time.monotonic() - LATEST_SECONDS
         for local_id, held in self._held.items():
             if held.call and held.since < latest and held.call.cancel():
-                # Calls that run now have not reported yet how long they take.
+                # The running calls have not reported yet how long they take.
                 self._call_seconds = SLOW_SECONDS
                 yield local_id, held.claim_id
 
