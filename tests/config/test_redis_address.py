@@ -41,7 +41,7 @@ CELERY = {"broker_url": "amqp://h"}
             for no in ("false", "False", "0", "no", "")
         ),
         ("rediss://h?ssl_keyfile=/k", "names a file in ssl_keyfile that can't be read: No such file"),
-        ("rediss://h?ssl_ca_path=/nowhere", "names in ssl_ca_path what is no folder; correct the path"),
+        ("rediss://h?ssl_ca_path=/nowhere", "names in ssl_ca_path something that is not a folder; correct the path"),
         ("rediss://h?ssl_password=x", "has the option ssl_password without ssl_certfile"),
     ],
 )
