@@ -135,8 +135,7 @@ class Connect:
         with self._lock:
             made = _session(sender).client("sts", config=self._config)
         with closing(made) as client:
-            arn: str = client.get_caller_identity()["Arn"]
-        return arn
+            return str(client.get_caller_identity()["Arn"])
 
     def allowed_rate(self, sender: Sender) -> float | None:
         """Calls a second that AWS allows the sender's account in its Region; None: no value is applied there.
@@ -166,21 +165,18 @@ class Connect:
             with self._lock:
                 found = self._clients.get(identity)
                 if found is None:
-                    found = self._clients[identity] = self._find_client(sender), time.monotonic()
+                    found = self._clients[identity] = self._make_client(sender), time.monotonic()
         return found[0]
 
-    def _find_client(self, sender: Sender) -> Any:
+    def _make_client(self, sender: Sender) -> Any:
         # Asking a machine for its role can take a second, and every job of the sender would ask.
         if time.monotonic() < self._missing_until.get(identity_of(sender), 0.0):
             raise NoCredentialsError
         try:
-            return self._make_client(sender)
+            client = _session(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
         except NoCredentialsError:
             self._missing_until[identity_of(sender)] = time.monotonic() + _MISSING_SECONDS
             raise
-
-    def _make_client(self, sender: Sender) -> Any:
-        client = _session(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
         # The last moment before the signed bytes leave: https://docs.aws.amazon.com/boto3/latest/guide/events.html
         client.meta.events.register("before-send.connect.StartOutboundChatContact", self._leave)
         client.meta.events.register("before-parse.connect.StartOutboundChatContact", make_readable)

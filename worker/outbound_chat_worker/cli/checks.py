@@ -59,12 +59,7 @@ def _strangers(settings: Settings) -> Iterator[Check]:
     except StoreError:
         return  # the checks of Redis report it
     except ValueError:
-        yield Check(
-            "queue",
-            Level.FAULT,
-            f"{queue} holds something that is not a Celery message",
-            "find what writes to that key",
-        )
+        yield Check("queue", Level.FAULT, f"{queue} has more than Celery messages", "find what else writes to that key")
         return
     others = {message.get("headers", {}).get("task") for message in messages} - {PUMP_TASK, WEBHOOKS_TASK}
     if others:

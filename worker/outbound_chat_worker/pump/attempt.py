@@ -134,12 +134,14 @@ class AttemptRunner:
         logger.log(level, "job %s: %s, %s (%s) attempt %d", self._id(job), word, code, verdict.aws_code, job.attempts)
         pause = backoff(max(job.attempts, job.snoozes + 1), retry)
         delay_ms = in_ms(max(verdict.retry_after, rule.wait or pause))
+        # When quiet hours let the job go, so that it can report it; they are checked once more at that time.
+        due_ms = _opening(job, prepared, job.claimed_ms + delay_ms) if prepared and outcome in _AGAIN else None
         return Result(
             local_id=job.local_id,
             claim=claim,
             outcome=outcome,
             delay_ms=delay_ms,
-            not_before_ms=_after_delay(job, prepared, delay_ms) if outcome in _AGAIN else 0,
+            not_before_ms=due_ms or 0,
             pause_ms=in_ms(verdict.retry_after),
             scope=_scope(rule, job, prepared) if outcome is Outcome.HOLD else "",
             maybe_sent=rule.maybe_sent,
@@ -186,11 +188,6 @@ class _Prepared:
 
 def _opening(job: ClaimedJob, prepared: _Prepared, at_ms: int) -> int | None:
     return next_open_ms(prepared.sender, job.priority, prepared.number, at_ms)
-
-
-def _after_delay(job: ClaimedJob, prepared: _Prepared | None, delay_ms: int) -> int:
-    """When a job that is tried again is due, after quiet hours; they are checked once more at that time."""
-    return (_opening(job, prepared, job.claimed_ms + delay_ms) or 0) if prepared else 0
 
 
 def _quiet(job: ClaimedJob, claim: str, prepared: _Prepared) -> Result | None:

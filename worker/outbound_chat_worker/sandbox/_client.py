@@ -69,8 +69,7 @@ class SandboxClient:
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310  # the user's own
         try:
             with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
-                answer: bytes = response.read()
-                return answer
+                return bytes(response.read())
         except urllib.error.HTTPError as error:
             with error:
                 raise SandboxError(error.read().decode(errors="replace")) from None

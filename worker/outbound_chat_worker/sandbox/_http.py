@@ -153,15 +153,13 @@ class _Reader:
             except httptools.HttpParserError as error:
                 # What a callback raises arrives as the context of the parser's own error.
                 cause = error.__context__
-                self._refuse(cause.status if isinstance(cause, _BadRequestError) else HTTPStatus.BAD_REQUEST)
+                status = cause.status if isinstance(cause, _BadRequestError) else HTTPStatus.BAD_REQUEST
+                self.complete.append((status, False))
                 return
             self._head_bytes = self._head_bytes + len(piece) if self._in_head else 0
             if self._head_bytes > _MAX_HEAD_BYTES:
-                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+                self.complete.append((HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, False))
                 return
-
-    def _refuse(self, status: HTTPStatus) -> None:
-        self.complete.append((status, False))
 
     def awaits_continue(self) -> bool:
         """Returns, once a request, whether its client waits for `100 Continue` before it sends the body."""

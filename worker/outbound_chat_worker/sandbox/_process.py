@@ -47,5 +47,4 @@ def _address(stdout: IO[bytes]) -> str:
         line = stdout.readline() if selector.select(_START_WITHIN_SECONDS) else b""
     if not line:
         raise SandboxError("the sandbox did not start; its own message is on stderr")
-    url: str = json.loads(line)["url"]
-    return url
+    return str(json.loads(line)["url"])

@@ -7,7 +7,6 @@ Source: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_Ge
 """
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -58,7 +57,9 @@ def _quota(call: HttpRequest, options: SandboxOptions, now: datetime) -> dict[st
         raise Refusal("AccessDeniedException", "Not authorized to perform: servicequotas:GetServiceQuota (sandbox)")
     asked = _asked(call)
     code = asked["QuotaCode"]
-    value = _values(options).get(code) if asked["ServiceCode"] == _SERVICE else None
+    # No limit is no quota: a made-up huge value would end up in somebody's sums.
+    values: dict[str, float | None] = {_RATE: options.rate, _OPEN_CHATS: float(options.max_chats)}
+    value = values.get(code) if asked["ServiceCode"] == _SERVICE else None
     if value is None:
         raise Refusal("NoSuchResourceException", "The sandbox keeps no such quota, or keeps it without a limit.")
     quota = {
@@ -77,11 +78,6 @@ def _quota(call: HttpRequest, options: SandboxOptions, now: datetime) -> dict[st
     else:
         quota["QuotaAppliedAtLevel"] = "RESOURCE"
     return {"Quota": quota}
-
-
-def _values(options: SandboxOptions) -> Mapping[str, float | None]:
-    """The present limits. No limit is no quota: a made-up huge value would end up in somebody's sums."""
-    return {_RATE: options.rate, _OPEN_CHATS: float(options.max_chats)}
 
 
 def _asked(call: HttpRequest) -> dict[str, str]:

@@ -35,14 +35,13 @@ class _Checks:
     def check(self, shape: Shape) -> Check:
         # Only the name is kept: a shape refers to the whole model of the service, some 20 MB.
         name = shape.name
-        if name in self._made:
-            return self._made[name]
+        if name not in self._made:
 
-        def check_itself(value: object, path: str) -> None:
-            self._made[name](value, path)
+            def check_later(value: object, path: str) -> None:
+                self._made[name](value, path)
 
-        self._made[name] = check_itself
-        self._made[name] = self._build(shape)
+            self._made[name] = check_later
+            self._made[name] = self._build(shape)
         return self._made[name]
 
     def _build(self, shape: Shape) -> Check:

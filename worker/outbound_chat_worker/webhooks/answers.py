@@ -10,8 +10,6 @@ FEW = 5
 LONGEST_PAUSE = timedelta(minutes=5)
 """A receiver that asks for a longer pause gets this one."""
 
-_SUCCESS, _REDIRECT, _REFUSED, _SERVER = 2, 3, 4, 5
-
 
 class Then(StrEnum):
     """What happens to the webhook."""
@@ -54,13 +52,12 @@ REDIRECT = AnswerRule(Then.FEW, "redirects are not followed; the URL must be the
 GONE = AnswerRule(Then.DEAD, "the receiver wants no more of them")
 OTHER_ANSWER = AnswerRule(Then.FEW, "the receiver refuses it")
 SERVER_ERROR = AnswerRule(Then.RETRY, "the receiver is broken for now", host_answers=False)
-_BUSY = AnswerRule(Then.RETRY, "the receiver is busy; it is left alone for its Retry-After")
 
 BY_STATUS: Mapping[int, AnswerRule] = {
     410: GONE,
     408: AnswerRule(Then.RETRY, "the receiver gave up waiting"),
     425: AnswerRule(Then.RETRY, "the receiver will not take it so early"),
-    429: _BUSY,
+    429: AnswerRule(Then.RETRY, "the receiver is busy; it is left alone for its Retry-After"),
 }
 
 BY_ERROR: Mapping[str, AnswerRule] = {
@@ -82,6 +79,5 @@ def rule_of(answer: Answer) -> AnswerRule:
     """The row for an answer."""
     if answer.error:
         return BY_ERROR[answer.error]
-    found = BY_STATUS.get(answer.status)
-    kinds = {_SUCCESS: SUCCESS, _REDIRECT: REDIRECT, _SERVER: SERVER_ERROR}
-    return found or kinds.get(answer.status // 100, OTHER_ANSWER)
+    classes = {2: SUCCESS, 3: REDIRECT, 5: SERVER_ERROR}
+    return BY_STATUS.get(answer.status) or classes.get(answer.status // 100, OTHER_ANSWER)

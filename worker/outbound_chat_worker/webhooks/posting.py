@@ -48,7 +48,6 @@ class Post:
         self._socket: socket.socket | None = None
         self._ended = False
 
-    @property
     def left(self) -> float:
         """Seconds left. Raises `TimeoutError` if the time is over."""
         left = self.ends - time.monotonic()
@@ -56,14 +55,10 @@ class Post:
             raise TimeoutError
         return left
 
-    def check(self) -> None:
-        """Raises `TimeoutError` if the time is over: headers cut off in the middle look complete."""
-        self.left  # noqa: B018  # it raises
-
     def holds(self, connected: socket.socket) -> None:
         """Makes `end` cut this connection."""
         self._socket = connected
-        connected.settimeout(self.left)
+        connected.settimeout(self.left())
 
     def end(self) -> None:
         """Cuts the connection: socket time-outs bound each read only, and a receiver may send a byte now and then."""
@@ -170,7 +165,7 @@ def _connect(addresses: list[str], port: int, running: Post) -> socket.socket:
     for address in addresses:
         try:
             # An address, so nothing is resolved here.
-            return socket.create_connection((address, port), running.left)
+            return socket.create_connection((address, port), running.left())
         except OSError as failed:
             error = failed
     raise error
@@ -184,7 +179,7 @@ def _exchange(
     connection.sock, connection.auto_open = connected, 0
     connection.request("POST", where.target, body, dict(headers))
     with connection.getresponse() as response:
-        running.check()
+        running.left()  # raises if the time is over: headers that were cut off look complete
         answer = Answer(status=response.status, retry_after=_retry_after(response))
         with contextlib.suppress(OSError, HTTPException, ValueError):
             connected.settimeout(READ_SECONDS)
