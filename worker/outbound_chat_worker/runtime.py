@@ -33,7 +33,7 @@ class Runtime:
         self.store = Store.from_settings(settings, seconds=settings.worker.redis_timeout.total_seconds())
         self.connect = Connect(settings.worker, budgets=len(settings.budgets))
         self.clock = ClockSkew()
-        self._told_newer: set[str] = set()
+        self._warned_newer: set[str] = set()
         self.shared_request = lru_cache(maxsize=256)(self._read_shared_request)
         """Reads the part of the request that the jobs of a batch share, by budget and batch."""
 
@@ -86,8 +86,8 @@ class Runtime:
 
     def warn_newer_version(self, budget: str, jobs: int) -> None:
         """Warns once that jobs of the budget were written by a newer version."""
-        if jobs and budget not in self._told_newer:
-            self._told_newer.add(budget)
+        if jobs and budget not in self._warned_newer:
+            self._warned_newer.add(budget)
             logger.warning(
                 "budget %s: %d due jobs were written by a newer version of outbound-chat and are left to its workers; "
                 "upgrade this one. This is logged once",
