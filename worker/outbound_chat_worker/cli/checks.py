@@ -59,7 +59,7 @@ def _strangers(settings: Settings) -> Iterator[Check]:
     except StoreError:
         return  # the checks of Redis report it
     except ValueError:
-        yield Check("queue", Level.FAULT, f"{queue} has more than Celery messages", "find what else writes to that key")
+        yield Check("queue", Level.FAULT, f"{queue} holds more than Celery messages", "find what else writes to it")
         return
     others = {message.get("headers", {}).get("task") for message in messages} - {PUMP_TASK, WEBHOOKS_TASK}
     if others:
