@@ -1,8 +1,8 @@
 """Settings of outbound-chat: budgets, senders, and how workers behave.
 
-Not for anything that talks to Redis or AWS: this package only reads, checks and holds values, and imports nothing of
+Not for anything that talks to Redis or AWS: this package only reads, checks and holds values, and imports nothing from
 the other packages. The one idea: a *sender* is a named identity that sends, a *budget* is the allowance of one AWS
-account and Region that many senders may share.
+account and Region, which many senders may share.
 """
 
 from outbound_chat_config._digits import is_number, whole_number

@@ -1,4 +1,4 @@
-"""How safe a job must be before the call that enqueued it returns."""
+"""How safely a job must be stored before the call that enqueues it returns."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -10,19 +10,19 @@ from outbound_chat_config._values import Duration
 
 
 class Durability(StrEnum):
-    """What stands when `enqueue` returns."""
+    """What is guaranteed when `enqueue` returns."""
 
     MEMORY = "memory"
-    """Redis has the job in memory; when it is on disk is up to the server's `appendfsync`."""
+    """Redis has the job in memory; the server's `appendfsync` decides when it is on disk."""
     FSYNC = "fsync"
-    """The job is on the disk of the primary too, and replicas have it where there are any."""
+    """The job is on the primary's disk too, and on replicas if there are any."""
 
 
 class DurabilitySettings(Model):
     """What `durability="fsync"` waits for, and for how long."""
 
     default: Durability = Durability.MEMORY
-    """For calls that say nothing."""
+    """Durability of calls that do not choose one."""
     timeout: Duration = Field(default=timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(seconds=8))
     """How long to wait for the disk, and then for replicas."""
     replicas: int | None = Field(default=None, ge=0, le=10)

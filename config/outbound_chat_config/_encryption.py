@@ -1,4 +1,4 @@
-"""Keys that stored requests are encrypted with."""
+"""Settings of the keys that encrypt stored requests."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ def _check_key(key: SecretStr) -> SecretStr:
         raw = b""
     if len(raw) != KEY_BYTES:
         raise ValueError(
-            f"is no key: {KEY_BYTES} random bytes as URL-safe base64; `outbound-chat new-key` prints one, take that"
+            f"must be {KEY_BYTES} random bytes as URL-safe base64; use the output of `outbound-chat new-key`"
         )
     return key
 
@@ -32,16 +32,14 @@ class EncryptionSettings(Model):
     keys: tuple[Key, ...] = ()
     """Fernet keys, newest first: the first encrypts, all decrypt. https://github.com/fernet/spec/blob/master/Spec.md"""
     number_key: Key | None = None
-    """Key of the blind indexes by which numbers are compared without being seen. It stays when `keys` change."""
+    """Key of the blind indexes that compare numbers without showing them. It stays when `keys` change."""
     write_plain: bool = False
-    """What is new is stored as if there were no keys; they go on to decrypt what is there: the way to switch it off."""
+    """Whether new requests are stored without encryption; keys still decrypt the old ones. To switch encryption off."""
 
     @model_validator(mode="after")
     def _numbers_can_be_compared(self) -> Self:
         if self.keys and self.number_key is None:
-            raise ValueError(
-                "number_key is required with keys: suppression lists are looked up by it; take another key of its own"
-            )
+            raise ValueError("number_key is required with keys, to look up suppression lists; make another key for it")
         if self.number_key and self.number_key.get_secret_value() in {key.get_secret_value() for key in self.keys}:
             raise ValueError("number_key must differ from all keys, since it stays when they change; make another one")
         return self

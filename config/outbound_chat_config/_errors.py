@@ -1,4 +1,4 @@
-"""Turns what pydantic reports into one readable error: a line a field, each naming the field and the fix."""
+"""Turns what pydantic reports into one readable error, with a line for each field that names the fix."""
 
 import json
 import re
@@ -28,18 +28,18 @@ _SENTENCES: Mapping[str, str] = {
 
 
 class SettingsError(ValueError):
-    """The settings can't be used. Its text has a line for each fault, with the field and what to do about it.
+    """The settings can't be used. The text has a line for each fault, with the field and the fix.
 
-    Never holds a value that was refused, since that may be a password.
+    It never has a refused value, which may be a password.
     """
 
 
 def explain(
     error: ValidationError, source: str, nearest: Callable[[str], str | None] = lambda _: None
 ) -> SettingsError:
-    """The same faults as sentences.
+    """Returns the same faults as sentences.
 
-    `source`: where the values came from. `nearest`: the name that was meant by one that is unknown; None: none is near.
+    `source`: where the values came from. `nearest`: suggests a name for an unknown one; None: none is similar.
     """
     lines = [f"{_path(fault['loc'])} {_sentence(fault, nearest)}".lstrip() for fault in error.errors(include_url=False)]
     if len(lines) > _MOST_FAULTS:
@@ -48,7 +48,7 @@ def explain(
 
 
 def _path(location: Iterable[int | str]) -> str:
-    # As TOML would write it; "[key]" is what pydantic adds where the last name itself is at fault.
+    # As TOML would write it; pydantic adds "[key]" if the last name itself is at fault.
     steps = [str(step) for step in location if step != "[key]"]
     return ".".join(step if _BARE_KEY.fullmatch(step) else json.dumps(step, ensure_ascii=False) for step in steps)
 

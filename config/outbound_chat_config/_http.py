@@ -9,7 +9,7 @@ from outbound_chat_config._values import Duration
 
 
 class HttpSettings(Model):
-    """How `outbound-chat http` listens, and what it takes."""
+    """How `outbound-chat http` listens, and which requests it accepts."""
 
     host: str = Field(default="127.0.0.1", min_length=1)
     """Address to listen on."""
@@ -19,6 +19,6 @@ class HttpSettings(Model):
     max_header_bytes: int = Field(default=32_768, ge=1_024, le=1_000_000)
     """Longest request line and headers together."""
     body_timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0), le=timedelta(hours=1))
-    """Silence in the middle of a request after which it is given up."""
+    """Silence in the middle of a request after which it is cancelled."""
     grace: Duration = Field(default=timedelta(seconds=10), ge=timedelta(seconds=1), le=timedelta(minutes=10))
-    """How long requests may go on after the service was told to end; waiting ones are answered at once."""
+    """How long requests may continue after the service was asked to stop; waiting ones are answered at once."""

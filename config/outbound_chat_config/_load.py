@@ -3,7 +3,8 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -21,25 +22,25 @@ ENV_FILE = Path(".env")
 PREFIX = "OUTBOUND_CHAT_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 LARGEST_FILE = 262_144
-"""Bytes; a thousand senders take 250,000. What is read is bounded, since a name may lead to anything."""
+"""Bytes; a thousand senders take 250,000. Bounded, since the path may lead to any file."""
 
 _DEEPEST_KEY = 30
-# `tomllib` takes time by the square of a key's names: hours for one that fills a file.
+# The time of `tomllib` grows by the square of a key's names: hours for a key that fills a file.
 _NAME = rb"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*"""
 _DEEP_KEY = re.compile(rb"(?:%b\.[ \t]*){%d}" % (_NAME, _DEEPEST_KEY))
 
 _OF_CLIENTS = frozenset({f"{PREFIX}URL", f"{PREFIX}KEY"})
-"""Where programs that call the HTTP service find it, such as those in examples/; no settings."""
+"""For programs that call the HTTP service, such as those in examples/; not settings."""
 
-# Kubernetes tells each container the address of every service, such as one named outbound-chat-redis. Its
-# ..._PORT could be a setting of ours that is misspelt, such as HTTP_PORT, so there the value decides.
+# Kubernetes gives each container the address of every service, such as one named outbound-chat-redis. A ..._PORT could
+# also be a misspelt setting of ours, such as HTTP_PORT, so there the value decides.
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _OF_A_SERVICE = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)", re.ASCII)
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.+")
 
 
 class _KnownInDotEnv(DotEnvSettingsSource):
-    """Passes over what a `.env` holds for other programs; `_unknown` finds our own misspelt names."""
+    """Ignores variables of other programs in a `.env`; `_unknown` finds our own misspelt names."""
 
     def __call__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__call__().items() if name in self.settings_cls.model_fields}
@@ -65,28 +66,29 @@ class _Sources(BaseSettings, Settings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the name is pydantic's
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the name is pydantic's
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        # The TOML file comes in as init values, which is why they stand last here.
+        # The TOML file is passed as init values, so these come last.
         return env_settings, _KnownInDotEnv(settings_cls), init_settings
 
 
 def load_settings(config: str | Path | None = None) -> Settings:
-    """Settings from the environment (`OUTBOUND_CHAT_*`), then `.env`, then a TOML file; the first with a value wins.
+    """Loads settings from the environment (`OUTBOUND_CHAT_*`), `.env` and a TOML file; the first with a value wins.
 
-    The file is `config`, else what `OUTBOUND_CHAT_CONFIG` names, else `outbound-chat.toml` in the working directory if
-    it is there. In the name of a variable, `__` leads into a table, as in `OUTBOUND_CHAT_WORKER__THREADS`. Reads anew
-    at each call.
+    The file is `config`, else the one that `OUTBOUND_CHAT_CONFIG` names, else `outbound-chat.toml` in the working
+    directory if it exists. In the name of a variable, `__` leads into a table, as in `OUTBOUND_CHAT_WORKER__THREADS`.
+    Each call reads them again.
 
     Raises:
         SettingsError: the file can't be read, isn't TOML, or a value is refused; the text names each field and the fix.
     """
-    dot_env = _read_dot_env()
+    with _reading(ENV_FILE):
+        dot_env = dotenv_values(ENV_FILE)
     path = _find(config, dot_env)
     values = _read_toml(path) if path else {}
     source = f"{path} and environment" if path else "environment, no TOML file"
     try:
         return _Sources(**{**values, **dict.fromkeys(_unknown({**dot_env, **os.environ}))})
     except ValidationError as error:
-        # Neither of these two is kept as the cause: they hold what was refused.
+        # Neither of these two is kept as the cause: they have the refused value.
         raise explain(error, source, _nearest) from None
     except UnreadableVariable as error:
         variable = PREFIX + str(error).split('"')[1].upper()
@@ -105,7 +107,7 @@ def _find(config: str | Path | None, dot_env: Mapping[str, str | None]) -> Path 
 
 
 def _unknown(variables: Mapping[str, str | None]) -> set[str]:
-    """Names with our prefix that lead to no setting; given on as values, they are refused with the rest."""
+    """Names with our prefix that belong to no setting; passed on as values, they are refused with the rest."""
     return {
         name
         for name, value in variables.items()
@@ -121,7 +123,7 @@ def _is_of_kubernetes(name: str, value: str) -> bool:
 
 
 def _nearest(variable: str) -> str | None:
-    """The variable that was meant by a misspelt one: most often, a single `_` stands where two lead into a table."""
+    """The variable that a misspelt one probably means: often a single `_` replaces the two before a name in a table."""
     known = {name: name for name in Settings.model_fields}
     for table, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
@@ -130,26 +132,14 @@ def _nearest(variable: str) -> str | None:
     return f"{PREFIX}{known[near[0]].upper()}" if near and variable.startswith(PREFIX) else None
 
 
-def _read_dot_env() -> Mapping[str, str | None]:
-    try:
-        return dotenv_values(ENV_FILE)
-    except OSError as error:
-        raise _unreadable(ENV_FILE, error) from error
-    except UnicodeDecodeError as error:
-        raise _not_utf8(ENV_FILE, error) from None
-
-
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        text = _bounded(path).decode("utf-8-sig")
+        with _reading(path):
+            text = _bounded(path).decode("utf-8-sig")
         # As text files are read: each kind of line end is one.
         return tomllib.loads(text.replace("\r\n", "\n").replace("\r", "\n"))
     except SettingsError:
         raise
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except UnicodeDecodeError as error:
-        raise _not_utf8(path, error) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
     except ValueError:
@@ -168,9 +158,12 @@ def _bounded(path: Path) -> bytes:
     return content
 
 
-def _unreadable(path: Path, error: OSError) -> SettingsError:
-    return SettingsError(f"{path} can't be read: {error.strerror}; check the path and its permissions")
-
-
-def _not_utf8(path: Path, error: UnicodeDecodeError) -> SettingsError:
-    return SettingsError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8")
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turns errors of reading a text file into those of settings."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}; check the path and its permissions") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None

@@ -1,4 +1,4 @@
-"""What all classes of settings have in common."""
+"""The base class of all settings."""
 
 from typing import Any, get_args
 
@@ -8,14 +8,14 @@ from outbound_chat_config._digits import is_number
 
 
 class Model(BaseModel):
-    """Takes known names alone, can't be changed, and shows no value that it refuses."""
+    """Accepts known names only, can't be changed, and shows no refused value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @field_validator("*", mode="before")
     @classmethod
     def _written_as_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        # A variable of the environment holds text, which pydantic would read as Python does: `1_0` would be 10.
+        # An environment variable is text, which pydantic would read as Python does: `1_0` would be 10.
         kind = cls.model_fields[info.field_name or ""].annotation
         kinds = {kind, *get_args(kind)}
         if isinstance(value, str) and kinds & {int, float} and not is_number(value, whole=float not in kinds):

@@ -1,7 +1,7 @@
-"""What an instance carries when every chat keeps its place until its duration is over.
+"""Computes what an instance can carry if every chat stays open until its duration is over.
 
-That is the worst case, and the usual one of a flow that does not end its contacts. Only arithmetic: nothing is counted
-or enforced here.
+That is the worst case, and usual for a flow that does not end its contacts. Only arithmetic: nothing is counted or
+enforced here.
 """
 
 import math
@@ -27,9 +27,9 @@ class OpenChats:
 
     @classmethod
     def of(cls, senders: Iterable[Sender], duration: timedelta | None = None) -> Self:
-        """For senders of one instance: the least `max_open_chats` and the longest duration among them.
+        """The least `max_open_chats` and the longest duration among senders of one instance.
 
-        AWS's defaults, 500 chats and 25 hours, where nothing is set. `duration` replaces that of the senders.
+        Without settings these are AWS's defaults, 500 chats and 25 hours. `duration` replaces that of the senders.
         """
         senders = tuple(senders)
         most = [sender.max_open_chats for sender in senders if sender.max_open_chats is not None]
@@ -40,11 +40,11 @@ class OpenChats:
 
     @property
     def contacts_an_hour(self) -> float:
-        """Contacts that may be started in an hour, for good: 500 chats of 25 hours carry 20, of 1 hour 500."""
+        """Contacts that may start in an hour, in the long run: 20 with 500 chats of 25 hours, 500 with 1 hour."""
         return self.most * (timedelta(hours=1) / self.duration)
 
     def needed_at(self, rate: float) -> int:
-        """Chats that are open at once when `rate` contacts are started a second: at 2, of 25 hours each, 180,000."""
+        """Chats that are open at once if `rate` contacts start a second: 180,000 at 2 a second and 25 hours each."""
         return math.ceil(rate * self.duration.total_seconds())
 
     def last_of(self, contacts: int) -> timedelta:
@@ -53,6 +53,6 @@ class OpenChats:
 
 
 def chat_duration(sender: Sender) -> timedelta:
-    """Life of the sender's chats, where a job gives none."""
+    """Life of the sender's chats unless a job sets it."""
     minutes = sender.chat_duration_minutes
     return DEFAULT_CHAT_DURATION if minutes is None else timedelta(minutes=minutes)

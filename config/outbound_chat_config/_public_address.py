@@ -1,6 +1,6 @@
-"""Which IP addresses lie in the public internet, so that a URL from outside leads to nobody inside.
+"""Decides which IP addresses are in the public internet, so that a URL from outside reaches nothing inside.
 
-The rule: an address that carries an IPv4 address inside is judged by that one too, whatever carries it.
+The rule: an IPv6 address that contains an IPv4 address is judged by that one, whatever the prefix.
 https://www.iana.org/assignments/iana-ipv4-special-registry/
 https://www.iana.org/assignments/iana-ipv6-special-registry/
 """
@@ -29,7 +29,7 @@ _CLOSED = tuple(
     )
 )
 _GLOBAL = ipaddress.ip_network("2000::/3")
-# IPv6 addresses that lead to the IPv4 address in them, and the bits behind that one.
+# IPv6 addresses that lead to the IPv4 address in them, and the number of bits after that one.
 _CARRIERS = (
     (ipaddress.ip_network("64:ff9b::/96"), 0),  # NAT64, https://www.rfc-editor.org/rfc/rfc6052
     (ipaddress.ip_network("2002::/16"), 80),  # 6to4, https://www.rfc-editor.org/rfc/rfc3056
@@ -40,7 +40,7 @@ _TEREDO = ipaddress.ip_network("2001::/32")
 
 
 def is_public(address: Address) -> bool:
-    """Whether anybody may reach it. Closed are private, loopback, link-local, shared, reserved and multicast ones."""
+    """Whether an address is public: not private, loopback, link-local, shared, reserved or multicast."""
     if isinstance(address, ipaddress.IPv6Address):
         carried = list(_carried(address))
         if carried:

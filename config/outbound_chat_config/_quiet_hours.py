@@ -1,9 +1,8 @@
 """Quiet hours: times of the week, by the clocks of the recipient, at which nothing is sent.
 
-Only arithmetic on clocks; which time zones a phone number has, `outbound_chat.request.quiet_hours` knows. The one idea:
-a range lasts from the first time that the clocks of a zone show its beginning until the last time that they show its
-end. Where they skip one of the two, it is the instant of the skip. So clocks that are put forward or back never end it
-early.
+Only arithmetic on clocks: `outbound_chat.request.quiet_hours` knows the time zones of phone numbers. The one idea: a
+range lasts from the first time that the clocks of a zone show its start until the last time that they show its end. If
+they skip one of the two, the instant of the skip counts. So clocks that go forward or back never end it early.
 """
 
 import re
@@ -22,7 +21,7 @@ _RANGE = re.compile(
 )
 _DAY_MINUTES = 24 * 60
 _FARTHEST = timedelta(days=15)
-"""How far to look: hours repeat every week, and clocks may be changed between."""
+"""How far ahead to look: hours repeat every week, and clocks may change in between."""
 
 _MOST_RANGES = 50
 
@@ -34,7 +33,7 @@ _FORM = (
 
 @dataclass(frozen=True, slots=True)
 class QuietRange:
-    """One range. It may go on past midnight, into the day after the one on which it begins."""
+    """One range. It may continue past midnight, into the day after the one on which it begins."""
 
     days: frozenset[int]
     """Days on which it begins; Monday is 0."""
@@ -45,10 +44,10 @@ class QuietRange:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """A range from `21:00-08:00` or `sat-sun 00:00-24:00`.
+        """Reads a range such as `21:00-08:00` or `sat-sun 00:00-24:00`.
 
         Raises:
-            ValueError: the text has another form, or the range no length.
+            ValueError: the text has another form, or the range has no length.
         """
         found = _RANGE.fullmatch(text.lower())
         if not found:
@@ -72,7 +71,7 @@ class QuietHours:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Quiet hours from ranges with commas between them.
+        """Reads quiet hours from ranges with commas between them.
 
         Raises:
             ValueError: a range has another form, or the whole week would be quiet.
@@ -85,12 +84,12 @@ class QuietHours:
         return hours
 
     def next_open(self, zones: Iterable[str], at: datetime) -> datetime | None:
-        """The first instant, `at` or later, at which it is quiet in none of the zones.
+        """The first instant, `at` or later, at which no zone has quiet hours.
 
-        None: there is none within the next 15 days, since the zones lie too far apart.
+        None: there is none within the next 15 days, since the zones are too far apart.
 
         Raises:
-            ValueError: a zone is not known to this machine; `find_zone` tells beforehand.
+            ValueError: this machine does not know a zone; check with `find_zone` first.
         """
         zones = tuple(zones)
         opening = at
@@ -102,9 +101,9 @@ class QuietHours:
         return None
 
     def _quiet_until(self, zone: str, at: datetime) -> datetime:
-        """When the range ends that holds this instant; the instant itself if none does."""
+        """The end of the range that contains this instant; the instant itself if none does."""
         today = at.astimezone(_clock(zone)).date()
-        # The next day too: its first minutes may be shown twice, and today's last ones between.
+        # The next day too: clocks may show its first minutes twice, with today's last ones in between.
         days = (today - timedelta(days=1), today, today + timedelta(days=1))
         spans = [span for day in days for span in _spans(self, zone, day)]
         return max((ends for begins, ends in spans if begins <= at < ends), default=at)
@@ -123,7 +122,7 @@ class QuietHours:
 @lru_cache(maxsize=4096)
 def _spans(hours: QuietHours, zone: str, day: date) -> tuple[tuple[datetime, datetime], ...]:
     """The ranges that begin on that day by the clocks of the zone, as instants."""
-    midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001  # what a clock shows, without its zone
+    midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001  # what a clock shows, in no zone
     return tuple(
         (
             _shown(midnight + timedelta(minutes=one.begins), zone, last=False),
@@ -135,13 +134,13 @@ def _spans(hours: QuietHours, zone: str, day: date) -> tuple[tuple[datetime, dat
 
 
 def _shown(wall: datetime, zone: str, *, last: bool) -> datetime:
-    """The first or last instant at which the clocks of the zone show this; the instant at which they skip it."""
+    """The first or last instant at which the clocks of the zone show this time, or that at which they skip it."""
     clock = _clock(zone)
     first_time = wall.replace(tzinfo=clock).astimezone(UTC)
     last_time = wall.replace(tzinfo=clock, fold=1).astimezone(UTC)
     if first_time <= last_time:
         return last_time if last else first_time
-    # In a gap the two stand on the wrong sides of it: https://peps.python.org/pep-0495/#the-fold-attribute
+    # In a gap the two are on the wrong sides of it: https://peps.python.org/pep-0495/#the-fold-attribute
     before, after = last_time, first_time
     offset = before.astimezone(clock).utcoffset()
     while after - before > timedelta(seconds=1):
@@ -155,7 +154,7 @@ def _shown(wall: datetime, zone: str, *, last: bool) -> datetime:
 
 @cache
 def find_zone(name: str) -> ZoneInfo | None:
-    """The time zone of that name in the database of this machine; None: it has none."""
+    """Finds the time zone of that name in the database of this machine; None: there is none."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -175,17 +174,17 @@ def _minutes(clock: str) -> int:
 
 
 def check_quiet_hours(text: str) -> str:
-    """The text, if it is that of quiet hours.
+    """Returns the text if it is valid quiet hours.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is invalid.
     """
     quiet_hours(text)
     return text
 
 
 def check_zone(name: str) -> str:
-    """The name, if it is that of a time zone.
+    """Returns the name if it is that of a time zone.
 
     Raises:
         ValueError: it is not.
@@ -199,4 +198,4 @@ def check_zone(name: str) -> str:
 
 
 quiet_hours = cache(QuietHours.parse)
-"""`QuietHours.parse`, remembered: senders keep the text."""
+"""`QuietHours.parse` with a cache, since senders keep the text."""

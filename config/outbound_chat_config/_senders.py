@@ -1,4 +1,4 @@
-"""Budgets and senders, as an operator writes them down."""
+"""Settings of budgets and senders."""
 
 import math
 from datetime import timedelta
@@ -42,7 +42,7 @@ class Channel(StrEnum):
 
 
 LATEST_SECONDS = 0.5
-"""A call leaves at most this long after its claim, or is handed back."""
+"""A call leaves within this time after its claim, or its job is handed back."""
 
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 LEAST_CHAT_MINUTES, MOST_CHAT_MINUTES = 60, 10_080
@@ -59,9 +59,9 @@ class Budget(Model):
     max_pumps: int = Field(default=8, ge=1, le=1_000)
     """Pumps that may work for this budget at the same time, over all machines."""
     reserve: float = Field(default=0.0, ge=0)
-    """Calls a second, of `rate`, that are left to agents and other programs of the same account and Region."""
+    """Calls a second, of `rate`, that are left for agents and other programs of the same account and Region."""
     weights: dict[Name, Weight] = Field(default_factory=dict)
-    """Tenant → how many turns it gets where others get one (0.01 to 100). A tenant that is not named has 1."""
+    """Tenant → its turns for each turn of the others (0.01 to 100). A tenant that is not named has 1."""
 
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:
@@ -73,12 +73,12 @@ class Budget(Model):
 
     @property
     def own_rate(self) -> float:
-        """Calls a second that workers allow themselves: `rate` without `reserve`."""
+        """Calls a second that workers may make: `rate` without `reserve`."""
         return self.rate - self.reserve
 
     @property
     def own_burst(self) -> int:
-        """Burst that workers allow themselves: `burst` without the calls that may come late.
+        """Burst that workers may make: `burst` without the calls that may arrive late.
 
         AWS counts a call when it arrives, up to `LATEST_SECONDS` after its claim, so calls can come closer together
         than they were claimed, by as many as the rate gives in that time. Rate 2, burst 5: 4; rate 20, burst 20: 10.
@@ -96,38 +96,38 @@ class Sender(Model):
     region: Region
     """AWS Region of the Connect instance."""
     instance_id: InstanceId = Field(min_length=1, max_length=100)
-    """Connect instance: its id, or its ARN, of which the id is taken."""
+    """Connect instance: its id, or its ARN, which contains the id."""
     contact_flow_id: FlowId = Field(min_length=1, max_length=500)
-    """Flow that handles the contact: its id, or its ARN, of which the id is taken."""
+    """Flow that handles the contact: its id, or its ARN, which contains the id."""
     source: NumberArn
     """ARN of the number that sends."""
     channel: Channel
     """`sms` or `whatsapp`."""
 
     profile: str | None = Field(default=None, min_length=1)
-    """AWS profile to take credentials from; without it boto3 looks where it always looks."""
+    """AWS profile with the credentials; without it boto3 searches its usual places."""
     role_arn: RoleArn | None = None
     """Role to assume for the calls."""
     external_id: SecretStr | None = None
-    """External id that the role's trust policy asks for."""
+    """External id that the role's trust policy requires."""
     endpoint_url: Url | None = None
     """Another server that speaks the operation, such as the sandbox. `AWS_ENDPOINT_URL_CONNECT` serves as well."""
 
     display_name: str | None = Field(default=None, min_length=1, max_length=256)
-    """Display name of the customer in the chat, where a job gives none."""
+    """Display name of the customer in the chat, unless a job sets one."""
     chat_duration_minutes: int | None = Field(default=None, ge=LEAST_CHAT_MINUTES, le=MOST_CHAT_MINUTES)
-    """Life of a chat, where a job gives none. AWS takes 25 hours by default."""
+    """Life of a chat, unless a job sets it. AWS's default is 25 hours."""
     attributes: Attributes = Field(default_factory=dict)
     """Contact attributes of every job; a job's own win. At most 32,768 UTF-8 bytes, names and values together."""
     segment_attributes: SegmentAttributes = Field(default_factory=dict)
     """Segment attributes of every job, as text values; a job's own win."""
 
     number_rate: float | None = Field(default=None, gt=0, le=10_000)
-    """Message parts a second that the number carries (US long code 1, toll-free 3, short code 100).
+    """Message parts a second that the number can send (US long code 1, toll-free 3, short code 100).
     https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-mps.html"""
     max_open_chats: int | None = Field(default=None, ge=1)
-    """Chats that may be open on the instance; a contact of ours counts for its chat's duration. AWS gives 500 by
-    default. Without it nothing is counted, and a full instance is held once AWS says so."""
+    """Chats that may be open on the instance; a contact of ours counts for its chat's duration. AWS's default is 500.
+    Without it nothing is counted, and a full instance is held once AWS reports it."""
     concurrency: int | None = Field(default=None, ge=1, le=100_000)
     """Calls of this sender that may run at the same time, over all workers."""
     max_age: Duration = Field(default=timedelta(days=3), gt=timedelta(0), le=timedelta(days=365))
@@ -137,7 +137,7 @@ class Sender(Model):
     """Times of day at which nothing is sent, by the recipient's clocks, such as `21:00-08:00`; also with days of the
     week: `21:00-08:00, sat-sun 00:00-24:00`. Days are those on which a range begins."""
     quiet_zone: Zone = "UTC"
-    """Time zone by which the quiet hours hold for numbers whose own is not known."""
+    """Time zone of the quiet hours for numbers whose own zone is unknown."""
     quiet_spares_urgent: bool = False
     """Whether urgent jobs, such as one-time codes, are sent in quiet hours too."""
 
@@ -146,7 +146,7 @@ class Sender(Model):
 
     @property
     def quiet(self) -> QuietHours | None:
-        """The quiet hours, read; None: it has none."""
+        """The parsed quiet hours; None: the sender has none."""
         return quiet_hours(self.quiet_hours) if self.quiet_hours else None
 
     @property
@@ -164,7 +164,7 @@ class Sender(Model):
     @model_validator(mode="after")
     def _zones_are_known(self) -> Self:
         if self.quiet_hours:
-            # The default is not checked where it stands, and even UTC needs the database.
+            # Pydantic does not check the default, and even UTC needs the database.
             try:
                 check_zone(self.quiet_zone)
             except ValueError as error:

@@ -1,4 +1,4 @@
-"""All settings, one small class for each part that reads them."""
+"""All settings, with a small class for each part that reads them."""
 
 from datetime import timedelta
 from typing import Any, Self
@@ -24,7 +24,7 @@ from outbound_chat_config.redis_url.sentinel import (
     parse_sentinel_url,
 )
 
-# AWS refuses a signature more than 5 minutes off; a minute is kept, for the clock of Redis may be off the other way.
+# AWS refuses a signature more than 5 minutes off; a minute is left for the clock of Redis, which may be off too.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
 MOST_SKEW = timedelta(minutes=4)
 
@@ -32,16 +32,16 @@ _URL_SCHEMES = ("redis://", "rediss://", "unix://", *CLUSTER_SCHEMES, *SENTINEL_
 
 
 class Settings(Model):
-    """Everything that outbound-chat can be told, from plain values; `load_settings` reads files and environment."""
+    """All settings of outbound-chat, from plain values; `load_settings` reads files and environment."""
 
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     """The store: `redis://`, `rediss://` (TLS), `unix://`, or `redis+cluster://`, or `redis+sentinel://`."""
     redis_timeout: Duration = Field(
         default=timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(seconds=60)
     )
-    """Time for a whole call of a client, the command line or the HTTP service to Redis, all tries included."""
+    """Time for a whole call of a client, the command line or the HTTP service to Redis, retries included."""
     broker_url: SecretStr | None = None
-    """Celery's broker; the same server as the store where nothing else is said."""
+    """Celery's broker; by default the same server as the store."""
     key_prefix: Name = "oc"
     """First part of every key in Redis."""
     budgets: dict[Name, Budget] = Field(default_factory=lambda: {"main": Budget()})
@@ -121,7 +121,7 @@ class Settings(Model):
 
     @classmethod
     def from_values(cls, **values: Any) -> Self:
-        """Settings from plain values; neither files nor the environment are read.
+        """Makes settings from plain values; reads neither files nor the environment.
 
         Raises:
             SettingsError: a value is refused; the text names each field and the fix.
@@ -138,13 +138,13 @@ class Settings(Model):
         if address := self.broker_sentinel:
             return address.broker
         if url.startswith("rediss://") and "ssl_cert_reqs" not in url:
-            # Celery's transport would take any certificate where nothing is said.
+            # By default Celery's transport would accept any certificate.
             url += ("&" if "?" in url else "?") + "ssl_cert_reqs=required"
         return _celerys_spelling(url)
 
     @property
     def broker_sentinel(self) -> SentinelAddress | None:
-        """The sentinels that know Celery's broker; None: there are none."""
+        """The sentinels of Celery's broker; None: there are none."""
         return parse_sentinel_url(self._broker_url) if is_sentinel(self._broker_url) else None
 
     @property
@@ -160,7 +160,7 @@ class Settings(Model):
         if found := self.senders.get(name):
             return found
         known = ", ".join(sorted(self.senders)) or "none is configured"
-        # What can be no name may be a phone number, or written for a terminal to obey.
+        # An invalid name may be a phone number, or contain codes that a terminal would obey.
         which = f'sender "{name}"' if is_name(name) else "a sender of this name"
         raise SettingsError(f"{which} is not configured; known senders: {known}")
 
@@ -170,9 +170,9 @@ def _shown(limit: float | None) -> str:
 
 
 def _celerys_spelling(url: str) -> str:
-    """A URL of redis-py as Celery's transport reads it, which has other places for a database and credentials.
+    """Returns a URL of redis-py as Celery's transport writes it, with database and credentials in other places.
 
-    What redis-py takes from the query would there be unknown, or worse: the messages would go to database 0.
+    The transport would refuse the query of redis-py, or ignore it and send the messages to database 0.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"unix", "redis", "rediss"}:
@@ -180,14 +180,12 @@ def _celerys_spelling(url: str) -> str:
     query = dict(parse_qsl(parts.query))
     db, path = query.pop("db", ""), parts.path
     user, password = query.pop("username", ""), query.pop("password", "")
-    host = parts.netloc if "@" in parts.netloc else _login(user, password) + parts.netloc
+    host = parts.netloc
+    if (user or password) and "@" not in host:
+        host = f"{quote(user, safe='')}:{quote(password, safe='')}@{host}"
     scheme = "redis+socket" if parts.scheme == "unix" else parts.scheme
     if db and parts.scheme == "unix":
         query["virtual_host"] = db
     elif db:
         path = f"/{db}"
     return f"{scheme}://{host}{path}" + (f"?{urlencode(query)}" if query else "")
-
-
-def _login(user: str, password: str) -> str:
-    return f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""

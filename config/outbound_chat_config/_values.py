@@ -1,4 +1,4 @@
-"""Checks of single values: names, ARNs, Regions, durations, attributes. Each refusal is the rest of a sentence."""
+"""Checks single values: names, ARNs, Regions, durations, attributes. Each error text is the rest of a sentence."""
 
 import re
 from datetime import timedelta
@@ -30,15 +30,15 @@ _ATTRIBUTE_BYTES = 32_768
 
 
 def is_name(name: str) -> bool:
-    """Whether it can stand in Redis keys and job ids."""
+    """Whether the name can be used in Redis keys and job ids."""
     return _NAME.fullmatch(name) is not None
 
 
 def check_name(name: str) -> str:
-    """The name, if it can stand in Redis keys and job ids.
+    """Returns the name if it can be used in Redis keys and job ids.
 
     Raises:
-        ValueError: it holds other characters than letters, digits, `_` and `-`, or more than 32.
+        ValueError: it has characters other than letters, digits, `_` and `-`, or more than 32.
     """
     if not is_name(name):
         raise ValueError(
@@ -48,7 +48,7 @@ def check_name(name: str) -> str:
 
 
 def number_region(arn: str) -> str:
-    """Region of the number with this ARN, the fourth of its parts."""
+    """The Region of the number with this ARN, which is its fourth part."""
     return arn.split(":")[3]
 
 
@@ -62,7 +62,7 @@ def _fits(pattern: re.Pattern[str], refusal: str) -> AfterValidator:
 
 
 def _id_of(pattern: re.Pattern[str], refusal: str) -> AfterValidator:
-    # The API takes ids where the console shows ARNs: the id is the last part of the ARN.
+    # The API takes ids and the console shows ARNs: the id is the last part of the ARN.
     # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
     def check(value: str) -> str:
         if not value.startswith("arn:"):
@@ -76,7 +76,7 @@ def _id_of(pattern: re.Pattern[str], refusal: str) -> AfterValidator:
 
 
 def _seconds(value: object) -> object:
-    # All that a variable of the environment holds is text; pydantic takes seconds as a number only.
+    # Environment variables are text; pydantic takes seconds only as a number.
     return float(value) if isinstance(value, str) and _SECONDS.fullmatch(value) else value
 
 

@@ -1,6 +1,6 @@
-"""Webhooks: where the end of a job may be told, and how workers tell it.
+"""Settings of webhooks, and checks of the URLs that they are posted to.
 
-Only what can be said of a URL by looking at it: the addresses that its host has are checked when a webhook is posted.
+The checks look at the URL only: the addresses of its host are checked when a webhook is posted.
 """
 
 import base64
@@ -18,7 +18,7 @@ from outbound_chat_config._public_address import is_public
 from outbound_chat_config._values import Duration
 
 LONGEST_URL = 2_000
-SECRET_PREFIX = "whsec_"  # noqa: S105  # what every secret begins with
+SECRET_PREFIX = "whsec_"  # noqa: S105  # not a secret
 # https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 LEAST_SECRET_BYTES, MOST_SECRET_BYTES = 24, 64
 
@@ -30,10 +30,10 @@ _LONGEST_NAME = 253
 
 
 def check_callback_url(url: str, *, allow_private: bool) -> str:
-    """The URL, if webhooks may be posted to it.
+    """Returns the URL if webhooks may be posted to it.
 
     Raises:
-        ValueError: it may not; the text is the rest of a sentence and never holds the URL, which may be secret.
+        ValueError: they may not; the text is the rest of a sentence without the URL, which may be secret.
     """
     if len(url) > LONGEST_URL:
         raise ValueError(f"must be at most {LONGEST_URL:,} characters; shorten it")
@@ -49,9 +49,9 @@ def check_callback_url(url: str, *, allow_private: bool) -> str:
     if parts.scheme not in _USUAL_PORT or not url.startswith(("https://", "http://")):
         raise ValueError("must begin with https://")
     if "@" in parts.netloc:
-        raise ValueError("must have no user or password; put what is secret into the path")
+        raise ValueError("must have no user or password; put secrets into the path")
     if "#" in url:
-        raise ValueError("must have no part behind #, which is never sent")
+        raise ValueError("must have no part after #, which is never sent")
     _check_port(port, parts.scheme, allow_private=allow_private)
     _check_host(host, allow_private=allow_private)
     return url
@@ -61,7 +61,9 @@ def _check_port(port: int | None, scheme: str, *, allow_private: bool) -> None:
     if port is None or port == _USUAL_PORT[scheme] or _FIRST_FREE_PORT <= port <= _LAST_PORT:
         return
     if not allow_private or not port:
-        raise ValueError(f"must have port 443, or one from {_FIRST_FREE_PORT:,} on: the others serve other things")
+        raise ValueError(
+            f"must have port 443, or one from {_FIRST_FREE_PORT:,} on: lower ones belong to other services"
+        )
 
 
 def _check_host(host: str, *, allow_private: bool) -> None:
@@ -72,7 +74,7 @@ def _check_host(host: str, *, allow_private: bool) -> None:
         return
     if not allow_private and not is_public(address):
         raise ValueError("must have a public host; private ones are for tests (webhooks.allow_private)")
-    # One spelling, or each would be another host to the limits of hosts. https://www.rfc-editor.org/rfc/rfc5952
+    # One spelling, since the limits of hosts would count each as another host. https://www.rfc-editor.org/rfc/rfc5952
     if host != str(address) or getattr(address, "ipv4_mapped", None):
         raise ValueError("must have an IP address in its shortest form, such as [2001:db8::1]; write IPv4 as 192.0.2.1")
 
@@ -82,16 +84,16 @@ def _check_name(host: str, *, allow_private: bool) -> None:
     if len(host) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError("must have a host, such as hooks.example.com")
     if not allow_private and (len(labels) == 1 or labels[-1] in {"localhost", "local", "internal"}):
-        raise ValueError("must have a public host, such as hooks.example.com; it is known inside a network only")
+        raise ValueError("must have a public host, such as hooks.example.com; this one is known inside a network only")
     if labels[-1].isdigit() or labels[-1].startswith("0x"):
         raise ValueError("must have a host that is a name, or an IP address in its usual form")
 
 
 def callback_host(url: str) -> str:
-    """Host of a URL that was checked, by which its posts are limited, in one form whatever the spelling.
+    """The host of a checked URL, to which posts are limited, in one form whatever the spelling.
 
-    In small letters, without a dot at its end; the port without leading zeros, and only where it is not the scheme's.
-    The script library `webhooks` does the same.
+    In lower case, without a dot at its end; the port without leading zeros, and only if it is not the scheme's. The
+    script library `webhooks` does the same.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").removesuffix(".")
@@ -100,10 +102,10 @@ def callback_host(url: str) -> str:
 
 
 def secret_bytes(secret: str) -> bytes:
-    """The key that a secret stands for.
+    """The key in a secret.
 
     Raises:
-        ValueError: it is no secret; the text is the rest of a sentence.
+        ValueError: the secret is invalid; the text is the rest of a sentence.
     """
     try:
         key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
@@ -112,7 +114,7 @@ def secret_bytes(secret: str) -> bytes:
     if not secret.startswith(SECRET_PREFIX) or not LEAST_SECRET_BYTES <= len(key) <= MOST_SECRET_BYTES:
         raise ValueError(
             f"must be {SECRET_PREFIX} and {LEAST_SECRET_BYTES} to {MOST_SECRET_BYTES} bytes in base64; "
-            "outbound-chat webhooks secret makes one"
+            "outbound-chat webhooks secret prints one"
         )
     return key
 
@@ -126,7 +128,7 @@ class WebhookSettings(Model):
     """How webhooks are posted. Without a secret no worker posts any."""
 
     secrets: tuple[Annotated[SecretStr, AfterValidator(_check_secret)], ...] = Field(default=(), max_length=5)
-    """Each webhook is signed with all of them, newest first, so that receivers can change from one to the next."""
+    """Keys, newest first. Each webhook is signed with all of them, so that receivers can change to the next one."""
     timeout: Duration = Field(default=timedelta(seconds=10), ge=timedelta(milliseconds=100), le=timedelta(minutes=1))
     """Time for a whole post, from the connection to the status of the answer."""
     retry_for: Duration = Field(default=timedelta(hours=24), ge=timedelta(0), le=timedelta(days=7))
@@ -138,11 +140,11 @@ class WebhookSettings(Model):
     concurrency: int = Field(default=32, ge=1, le=256)
     """Posts of a budget that run at the same time."""
     per_host: int = Field(default=4, ge=1, le=256)
-    """Of these, posts to one host."""
+    """Posts to one host that run at the same time."""
     allow_private: bool = False
     """Whether `http://`, private addresses and any port are allowed: for tests and development."""
     ca_file: str | None = Field(default=None, min_length=1)
-    """File of a certificate authority, in PEM form, that is trusted beside those of the machine."""
+    """PEM file of a certificate authority to trust in addition to those of the machine."""
 
     @model_validator(mode="after")
     def _hosts_leave_each_other_room(self) -> Self:

@@ -1,4 +1,4 @@
-"""Settings of workers: how they work, how they retry, and how long results are kept."""
+"""Settings of workers, retries and results."""
 
 from datetime import timedelta
 from typing import Self
@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from outbound_chat_config._model import Model
 from outbound_chat_config._values import Duration
 
-# A ClientToken protects a repeat for 7 days; half a day is kept for clocks, leases and the call itself.
+# A ClientToken protects a repeat for 7 days; half a day is left for clocks, leases and the call itself.
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
 TOKEN_HORIZON = timedelta(days=6, hours=12)
 
@@ -21,20 +21,20 @@ class WorkerSettings(Model):
     pumps: int = Field(default=4, ge=2, le=64)
     """Pumps that one worker process runs side by side for one budget; Celery's concurrency is this times the budgets.
 
-    At least two: one that ends its last calls must not keep its successor waiting.
+    At least two, so that a pump that ends its last calls does not delay its successor.
     """
     connect_timeout: Duration = Field(default=timedelta(seconds=3), gt=timedelta(0), le=timedelta(days=1))
-    """Time for a connection to AWS to stand."""
+    """Time to connect to AWS."""
     read_timeout: Duration = Field(default=timedelta(seconds=15), gt=timedelta(0), le=timedelta(days=1))
-    """Silence of AWS after which a call is given up. It bounds each read, not the whole call."""
+    """Silence of AWS after which a call is cancelled. It bounds each read, not the whole call."""
     lease: Duration = Field(default=timedelta(seconds=30), ge=timedelta(seconds=1), le=timedelta(days=1))
-    """Time a worker may keep a job it claimed before another may claim it; renewed while the call runs."""
+    """How long a worker keeps a claimed job before another may claim it; renewed while the call runs."""
     slice: Duration = Field(default=timedelta(seconds=5), ge=timedelta(milliseconds=100), le=timedelta(minutes=5))
     """How long a pump works before it makes room for another."""
     linger: Duration = Field(default=timedelta(seconds=1), ge=timedelta(0), le=timedelta(seconds=5))
     """How long an idle pump waits for the next job before it leaves."""
     redis_timeout: Duration = Field(default=timedelta(seconds=10), ge=timedelta(seconds=1), le=timedelta(seconds=60))
-    """Time for a whole call of a worker to Redis, all tries included; after it the worker makes the call again."""
+    """Time for a whole call of a worker to Redis, retries included; then the worker makes the call again."""
 
     @model_validator(mode="after")
     def _calls_end_before_the_lease(self) -> Self:
@@ -48,7 +48,7 @@ class WorkerSettings(Model):
 
 
 class RetrySettings(Model):
-    """How a job that failed for a passing reason is tried again: full jitter, `random(0, min(cap, base * 2**n))`."""
+    """How jobs with temporary failures are retried: full jitter, `random(0, min(cap, base * 2**n))`."""
 
     max_attempts: int = Field(default=10, ge=1, le=100)
     """Calls for one job. Waiting for pace and provider throttles do not count."""
@@ -71,9 +71,9 @@ class RetrySettings(Model):
 
 
 class ResultSettings(Model):
-    """How long Redis keeps what became of a job."""
+    """How long Redis keeps the results of jobs."""
 
     keep: Duration = Field(default=timedelta(days=7), ge=timedelta(minutes=1), le=timedelta(days=365))
     """Life of a job's record, and of its batch and idempotency key, after the job is final."""
     keep_requests: Duration = Field(default=timedelta(days=7), ge=timedelta(0), le=timedelta(days=365))
-    """How long failed and uncertain jobs keep what was asked for, so that they can be replayed; at most `keep`."""
+    """How long failed and uncertain jobs keep their request, so that they can be replayed; at most `keep`."""

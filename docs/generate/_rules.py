@@ -66,7 +66,7 @@ def of_status(status: int, request_id: str = "1b2c3d4e") -> RetryRule:
 
 def _rule(column: str, first: str, rule: RetryRule) -> dict[str, str]:
     seconds = rule.wait.total_seconds() if rule.wait else 0
-    wait = f"{rule.stops.value}: {seconds:g} s" if seconds else "backoff"
+    wait = f"{rule.stops}: {seconds:g} s" if seconds else "backoff"
     return {
         column: first,
         "code": f"`{rule.code}`",

@@ -7,7 +7,7 @@ from outbound_chat_config import Settings, parse_sentinel_url
 from .given import refused
 
 OPTIONS = "sentinel_username, sentinel_password"
-PERCENT = "and write a ? of a password as %3F"
+PERCENT = "and write a ? in a password as %3F"
 SPELLING = "redis+sentinel://host:26379,host:26379/service, or …/service/2 for database 2"
 
 
@@ -70,7 +70,7 @@ def test_the_broker_is_told_in_celerys_spelling(values: dict[str, str], broker: 
         ),
         (
             "redis+sentinel://:pass/w?ord@a/s",
-            f"has an option behind the ? that is not one of {OPTIONS}; correct or remove it, {PERCENT}",
+            f"has an option after the ? that is not one of {OPTIONS}; correct or remove it, {PERCENT}",
         ),
         (
             "redis+sentinel://a/s?ssl_ca_certs=x",

@@ -8,7 +8,7 @@ from typing import Any
 
 from outbound_chat.model.jobs import FINAL, WebhookState
 from outbound_chat.webhooks import sign
-from outbound_chat_worker.webhooks import (
+from outbound_chat_worker.webhooks.answers import (
     BY_ERROR,
     BY_STATUS,
     FEW,

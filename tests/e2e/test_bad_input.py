@@ -394,7 +394,7 @@ def test_doctor_finds_another_program_in_our_queue(idle: Harness) -> None:
     with Store(idle.server.url) as store:
         for message, said in (
             (json.dumps({"headers": {"task": "shop.send_invoice"}}), "['shop.send_invoice']"),
-            ("not a message", "no Celery message"),
+            ("not a message", "more than Celery messages"),
         ):
             store.redis.lpush(queue, message)
             done = idle.run("doctor")

@@ -105,8 +105,8 @@ def test_without_the_permission_it_says_how_to_give_it_and_finds_no_fault(idle: 
 
     assert line["level"] == "ok"
     assert line["finding"].startswith(
-        "budgets.main.rate is 2, not compared with AWS. support: not allowed to ask Service Quotas; to compare, let "
-        "these credentials call servicequotas:GetServiceQuota"
+        "budgets.main.rate is 2, not compared with AWS. support: not allowed to ask Service Quotas; to compare, allow "
+        "these credentials servicequotas:GetServiceQuota"
     )
 
 
@@ -185,7 +185,17 @@ def server_that_says(status: int, body: bytes) -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.mark.parametrize(("status", "body"), [(200, b"<html>"), (404, b"<html>"), (403, b""), (200, b"{}")])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<html>"),
+        (404, b"<html>"),
+        (403, b""),
+        (200, b"{}"),
+        (200, b'{"Quota":{"Value":2.0,"Period":{"PeriodValue":0,"PeriodUnit":"SECOND"}}}'),
+        (200, b'{"Quota":{"Value":2.0,"Period":{"PeriodValue":1,"PeriodUnit":"FORTNIGHT"}}}'),
+    ],
+)
 def test_a_server_that_is_no_service_quotas_is_no_fault(idle: Harness, status: int, body: bytes) -> None:
     """`endpoint_url` may be a private endpoint for Connect alone, or a stand-in of the user's own."""
     with server_that_says(status, body) as url:

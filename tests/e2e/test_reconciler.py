@@ -187,8 +187,8 @@ def test_counts_that_do_not_add_up_are_reported_and_left_alone(
     later = chat.enqueue(sender="support", to=number(1), text="Hello")
     assert chat.wait(later.id, timeout=60).state is JobState.SENT
 
-    wait_until(lambda: f"does not add up ({kind})" in stack.logs(), timeout=30, what="the line in the log")
-    assert stack.logs().count(f"does not add up ({kind})") == 1
+    wait_until(lambda: f"inconsistent ({kind})" in stack.logs(), timeout=30, what="the line in the log")
+    assert stack.logs().count(f"inconsistent ({kind})") == 1
     assert (event_codes := [event.code for event in chat.events(since=0).events if event.kind == "fault"])
     assert kind in event_codes
     audited = stack.run("audit", "--json")

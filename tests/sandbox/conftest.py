@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from outbound_chat_worker.sandbox import (
     SANDBOX_ACCESS_KEY_ID,
     SANDBOX_SECRET_ACCESS_KEY,
+    Clock,
     SandboxClient,
     SandboxOptions,
     running_sandbox,
@@ -163,7 +164,7 @@ def signed_call(sandbox: SandboxClient) -> Callable[..., tuple[int, str | None, 
     return call
 
 
-class _ManualClock:
+class _ManualClock(Clock):
     def __init__(self) -> None:
         self.passed = timedelta(0)
         self._started = datetime.now(UTC)

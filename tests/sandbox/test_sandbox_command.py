@@ -85,4 +85,4 @@ def test_a_port_that_is_taken_ends_with_exit_code_1() -> None:
         process.communicate(timeout=60)
 
     assert done.exit_code == 1
-    assert done.stderr.startswith("cannot listen on 127.0.0.1")
+    assert done.stderr.startswith("can't listen on 127.0.0.1")

@@ -97,7 +97,7 @@ def test_impossible_changes_are_refused_and_change_nothing(sandbox: SandboxClien
     """With the sentence the options themselves would give."""
     with pytest.raises(SandboxError, match="rate is above 0"):
         sandbox.configure(rate=0)
-    with pytest.raises(SandboxError, match="port cannot be changed"):
+    with pytest.raises(SandboxError, match="port can't be changed"):
         sandbox.configure(port=1)  # type: ignore[call-arg]  # what the type checker refuses, the server must too
 
 
@@ -230,3 +230,15 @@ def test_a_body_is_as_large_as_the_limit_and_the_connection_lives_on(sandbox: Sa
     connection.close()
 
     assert statuses == [404, 404]
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=-1", "after=1_0", "after=" + "9" * 19, "since=1"])
+def test_a_page_that_begins_at_no_number_is_refused_in_plain_words(sandbox: SandboxClient, query: str) -> None:
+    """Whoever reads the pages by hand learns the form of the query."""
+    connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=60)
+    connection.request("GET", f"/_sandbox/contacts?{query}")
+    with connection.getresponse() as response:
+        found = response.status, response.read()
+    connection.close()
+
+    assert found == (400, b"the query must be after=N, the number of rows to skip, in at most 18 digits")

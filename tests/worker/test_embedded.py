@@ -34,7 +34,7 @@ def test_a_second_dev_in_one_folder_or_on_one_port_is_one_clear_error(stack: Har
     finally:
         running.stop()
 
-    for done, said in ((same_folder, "another server works on"), (same_port, f"port {running.port} is in use")):
+    for done, said in ((same_folder, "another server uses"), (same_port, f"port {running.port} is in use")):
         assert done.returncode == 2
         assert said in done.stderr
         assert len(done.stderr.splitlines()) == 1, done.stderr

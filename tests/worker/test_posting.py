@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from outbound_chat_config import WebhookSettings
-from outbound_chat_worker.webhooks import Answer, Poster, rule_of
+from outbound_chat_worker.webhooks.answers import Answer, rule_of
+from outbound_chat_worker.webhooks.posting import Post, Poster
 from tests.support.receiver import Receiver
 from tests.support.tls import make_certificates
 
@@ -25,12 +26,12 @@ def receiver() -> Iterator[Receiver]:
 
 
 def poster(resolve: Any = None, **values: Any) -> Poster:
-    settings = WebhookSettings(**{"allow_private": True, "timeout": 5, **values})
+    settings = WebhookSettings(**{"allow_private": True, **values})
     return Poster(settings, resolve) if resolve else Poster(settings)
 
 
-def post(one: Poster, url: str) -> Answer:
-    return one.post(url, ID, BODY, one.begin())
+def post(one: Poster, url: str, *, timeout: float = 5) -> Answer:
+    return one.post(url, ID, BODY, Post(timedelta(seconds=timeout)))
 
 
 def test_a_post_brings_headers_and_body_to_the_url(receiver: Receiver) -> None:
@@ -142,7 +143,7 @@ def test_a_receiver_that_hangs_ends_with_the_time_out(receiver: Receiver) -> Non
     receiver.respond = receiver.hang
 
     # It hangs until it is let go, so that only the time-out can end this.
-    assert post(poster(timeout=0.3), receiver.url).error == "no_answer"
+    assert post(poster(), receiver.url, timeout=0.3).error == "no_answer"
 
 
 def test_a_receiver_that_drips_is_cut_off_from_outside() -> None:
@@ -169,8 +170,8 @@ def _answered_by(text: bytes, *, timeout: float, drips: bool = False) -> Answer:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        one = poster(timeout=timeout)
-        running = one.begin()
+        one = poster()
+        running = Post(timedelta(seconds=timeout))
         ender = threading.Timer(timeout, running.end)
         ender.start()
         try:

@@ -237,7 +237,7 @@ def test_a_process_that_ends_takes_its_pump_along(stack: Harness, runtime: Runti
     process = stack.start([sys.executable, "-c", _ENDS_MEANWHILE])
 
     assert process.wait(PATIENCE) == 0
-    assert "no call can begin" in stack.logs()
+    assert "no call can start" in stack.logs()
     counts = inspection.counts(runtime.store, runtime.keys("main"))
     assert counts.get("sent", 0) == stack.sandbox.stats().accepted
     assert (counts["leased"], counts["waiting"] + counts.get("sent", 0)) == (0, 10)

@@ -21,7 +21,6 @@ from outbound_chat_worker.pump.retry import (
     BY_EXCEPTION,
     BY_STATUS,
     UNFORESEEN_ERROR,
-    Stops,
     Verdict,
     judge,
 )
@@ -497,7 +496,7 @@ def test_full_chats_hold_the_instance() -> None:
     """All senders of the instance share its chats; it is not the pace that is wrong."""
     rule = BY_AWS_CODE["LimitExceededException"]
 
-    assert rule.stops is Stops.INSTANCE
+    assert rule.stops == "instance"
     assert rule.wait
     assert rule.wait >= timedelta(minutes=1)
 

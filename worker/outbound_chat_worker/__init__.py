@@ -2,6 +2,6 @@
 
     celery -A outbound_chat_worker worker          # or: outbound-chat worker --processes 2
 
-Redis holds the jobs, Celery only carries "budget B has work": a lost message loses nothing, a doubled one is harmless.
+Redis holds the jobs; Celery only carries "budget B has work". A lost message loses nothing, a duplicate is harmless.
 Importing this package reads no settings and connects to nothing.
 """

@@ -1,13 +1,13 @@
 """One worker process: `python -m outbound_chat_worker`, with the options of `celery worker`.
 
-It is Celery's own worker command with our app, without its other commands and the plugins that are installed beside it
-(Flower brings a web server): no worker uses them, and loading them is a good part of its start.
+This is Celery's own worker command with our app, without its other commands and installed plugins (Flower brings a web
+server): no worker uses them, and loading them is a good part of its start.
 """
 
 import os
 import sys
 
-# Variables by which other programs set Celery up are not meant for us. Some are read while it is imported.
+# Variables that configure Celery for other programs are not meant for us. Some are read while it is imported.
 for name in list(os.environ):
     if name.startswith(
         ("AUTOSCALE_", "CELERY_", "C_", "DJANGO_", "FORKED_BY_", "KOMBU_", "MP_", "PICKLE_PROTOCOL", "REMAP_SIGTERM")
@@ -25,6 +25,6 @@ from celery.bin.worker import worker  # noqa: E402
 from outbound_chat_worker.celery import app  # noqa: E402
 
 if __name__ == "__main__":
-    # No answer to whether colours are wanted leaves it to whether a terminal reads them.
+    # None: colours if the output is a terminal.
     context = CLIContext(app=app, no_color=None, workdir=None, quiet=True)  # type: ignore[arg-type]  # as Celery does
     worker.main(args=sys.argv[1:], prog_name="outbound_chat_worker", obj=context)

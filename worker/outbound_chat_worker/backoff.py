@@ -1,13 +1,13 @@
-"""How long a job waits for its next call, where the provider does not say."""
+"""How long a job waits for its next call, and a webhook for its next post, when the other side does not say."""
 
 import random
 from datetime import timedelta
 
-from outbound_chat_config import RetrySettings
+from outbound_chat_config import RetrySettings, WebhookSettings
 
 
-def backoff(attempts: int, settings: RetrySettings) -> timedelta:
-    """Time to the next call after the given number of attempts: a random part of `min(cap, base * 2**(attempts - 1))`.
+def backoff(attempts: int, settings: RetrySettings | WebhookSettings) -> timedelta:
+    """Time to the next attempt after the given number of them: a random part of `min(cap, base * 2**(attempts - 1))`.
 
     With base 1 s and cap 600 s: up to 1, 2, 4, 8, … 600 s. "Full jitter" keeps many workers from coming back at once.
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/

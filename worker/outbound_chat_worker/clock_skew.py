@@ -1,8 +1,8 @@
-"""Whether this machine's clock is right, as far as Redis can tell.
+"""Measures the skew of this machine's clock against that of Redis.
 
-Pace, leases and due times go by the clock of Redis alone. But a call is signed with the time of this machine, and AWS
-refuses it when that is more than 5 minutes off: the whole sender would be held for what is wrong with one machine. So
-a worker whose clock is more than `MOST_SKEW` off claims nothing; others go on.
+Pace, leases and due times use the clock of Redis alone. But a call is signed with the time of this machine, and AWS
+refuses it when that is more than 5 minutes off: the clock of one machine would put the whole sender on hold. So a
+worker whose clock is more than `MOST_SKEW` off claims nothing; others continue.
 """
 
 import logging
@@ -16,36 +16,36 @@ logger = logging.getLogger(__name__)
 
 _SAY_SECONDS = 60.0
 _TRUST_SECONDS = 60.0
-"""What was seen of a clock that was right holds so long; of one that was wrong, it is looked at again each time."""
+"""How long a clock that was right counts as right; one that was wrong is measured each time."""
 
 
 class ClockSkew:
-    """What is known of this machine's clock. Safe to share between threads."""
+    """The skew of this machine's clock. Safe to share between threads."""
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         """`now`: this machine's clock, in seconds since 1970."""
         self._now = now
         self._lock = threading.Lock()
         self._seen_at: float | None = None
-        """`time.monotonic()` of the last look."""
+        """`time.monotonic()` of the last measurement."""
         self._said_at: float | None = None
         self.skew = 0.0
-        """Seconds that this machine was ahead of Redis when last seen, negative: behind."""
+        """Seconds that this machine was ahead of Redis when last measured; negative: behind."""
 
     @property
     def is_wrong(self) -> bool:
-        """Whether it was too far off when last seen."""
+        """Whether the clock was too far off when last measured."""
         return abs(self.skew) > MOST_SKEW.total_seconds()
 
     @property
     def is_known(self) -> bool:
-        """Whether it was right a short while ago, so that nobody need look."""
+        """Whether the clock was right a short while ago, so that it need not be measured."""
         return self._seen_at is not None and time.monotonic() - self._seen_at < _TRUST_SECONDS and not self.is_wrong
 
     def note(self, server_ms: int, asked_at: float) -> None:
-        """Takes the server's time from an answer; `asked_at`: `time.monotonic()` before it was asked.
+        """Measures the skew by the server's time in an answer; `asked_at`: `time.monotonic()` before the question.
 
-        How long the answer took is no skew: the server may have looked at its clock at any moment of that time.
+        The time that the answer took is not skew: the server may have read its clock at any moment of it.
         """
         now = time.monotonic()
         ahead = self._now() - server_ms / 1000
@@ -57,11 +57,11 @@ class ClockSkew:
                 logger.error("%s; set it by NTP. This worker claims nothing until it is right", self.finding)
             elif was_wrong and not self.is_wrong:
                 self._said_at = None
-                logger.warning("this machine's clock is right again, and this worker goes on")
+                logger.warning("this machine's clock is right again; this worker continues")
 
     @property
     def finding(self) -> str:
-        """The clock in words."""
+        """The skew in words."""
         return (
             f"this machine's clock is {abs(self.skew):.0f} s {'ahead of' if self.skew > 0 else 'behind'} that of Redis"
         )

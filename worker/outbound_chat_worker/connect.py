@@ -1,13 +1,14 @@
 """Calls `StartOutboundChatContact` through boto3: one attempt, no retries of its own.
 
-Not for policy: an error is judged by `retry`. The one idea: clients are made once a process and after any fork, since
-a client that was carried over a fork mixes up the answers of two processes.
+Not for policy: `retry` judges errors. The one idea: clients are made once a process and after any fork, since a client
+that two processes share after a fork mixes up their answers.
 """
 
 import math
 import threading
 import time
 from contextlib import closing
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -26,63 +27,55 @@ RATE_QUOTA = "L-408DD6C6"
 """Code of "Rate of StartOutboundChatContact API requests".
 https://docs.aws.amazon.com/connect/latest/adminguide/amazon-connect-service-limits.html"""
 
-UNANSWERED = (BotoCoreError, ClientError, ResponseParserError, OSError, ValueError, AttributeError, TypeError)
-"""What a question to AWS can raise; programs and files that a profile names, and servers that are no AWS, included."""
-
-# https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_QuotaPeriod.html
-_SECONDS = {
-    "MICROSECOND": 1e-6,
-    "MILLISECOND": 1e-3,
-    "SECOND": 1.0,
-    "MINUTE": 60.0,
-    "HOUR": 3_600.0,
-    "DAY": 86_400.0,
-    "WEEK": 604_800.0,
-}
+UNANSWERED = (
+    *(BotoCoreError, ClientError, ResponseParserError),
+    *(OSError, ValueError, AttributeError, TypeError, ArithmeticError),
+)
+"""What a question to AWS can raise, also through programs and files that a profile names, and other servers."""
 
 
 def identity_of(sender: Sender) -> tuple[str | None, ...]:
-    """What decides who calls and where: senders that agree in it share a client."""
+    """Who calls, and where: senders with the same identity share a client."""
     secret = sender.external_id.get_secret_value() if sender.external_id else None
     return sender.region, sender.profile, sender.role_arn, secret, sender.endpoint_url
 
 
 class NoContactId(HTTPClientError):
-    """The answer was a success without a ContactId: nothing can be said of the contact."""
+    """The answer was a success without a ContactId, so nothing is known of the contact."""
 
     fmt = "The answer had no ContactId"
 
 
 class NotOfAws(BotoCoreError):
-    """The answer was a success that has neither a ContactId nor a request id, as all answers of AWS have."""
+    """The answer was a success with neither a ContactId nor a request id, which all answers of AWS have."""
 
     fmt = "The answer had no request id of AWS"
 
 
 class TooLate(Exception):
-    """The call was not sent: its place in the budget's pace had passed before it could leave."""
+    """The call was not sent, since its place in the budget's pace had passed."""
 
 
 class ThreadsCall(threading.local):
-    """What is known of the call that a thread makes."""
+    """The state of the call that a thread makes."""
 
     leaves_by: float = math.inf
     left: bool = False
-    """Whether it left: from then on nobody but AWS knows what became of it, and before that nothing was sent."""
+    """Whether it left. Before that nothing was sent; from then on only AWS knows its outcome."""
     client: Any = None
 
 
 _MISSING_SECONDS = 5.0
-"""Where no credentials were found, nobody looks again for so long."""
+"""How long an identity without credentials is not looked up again."""
 _YOUNG_SECONDS = 1.0
-"""A client that is younger is kept whatever its credentials are: many jobs may fail at once, and making one is slow."""
+"""A younger client is kept whatever its credentials: many jobs may fail at once, and making a client is slow."""
 
 
 class Connect:
     """Amazon Connect as senders reach it. Safe to share between threads; not between processes."""
 
     def __init__(self, settings: WorkerSettings, *, budgets: int = 1) -> None:
-        """`budgets`: how many may share a client."""
+        """`budgets`: the number of budgets that may share a client."""
         silence_debug_logs()
         self._config = Config(
             retries={"total_max_attempts": 1, "mode": "standard"},
@@ -91,15 +84,15 @@ class Connect:
             # A pool smaller than the threads would throw connections away and pay a TLS handshake a call.
             max_pool_connections=settings.threads * settings.pumps * budgets,
             tcp_keepalive=True,
-            # botocore would build its own name anew twice a call, and check once more what `ChatRequest.errors` has
-            # checked by the same model: a good part of what a call costs (docs/benchmarks.md).
+            # botocore would build its own name twice a call, and check what `ChatRequest.errors` has checked by the
+            # same model: a good part of the cost of a call (docs/benchmarks.md).
             user_agent=f"{botocore.session.get_session().user_agent()} outbound-chat/{version('outbound-chat')}",
             parameter_validation=False,
         )
         self._clients: dict[tuple[str | None, ...], tuple[Any, float]] = {}
-        """Client of each identity, and `time.monotonic()` when it was made."""
+        """The client of each identity, and `time.monotonic()` when it was made."""
         self._missing_until: dict[tuple[str | None, ...], float] = {}
-        # boto3 sessions are not safe to use from several threads; the clients they make are.
+        # boto3 sessions are not thread-safe; the clients that they make are.
         self._lock = threading.Lock()
         self.call = ThreadsCall()
 
@@ -107,7 +100,7 @@ class Connect:
         """Makes the sender's client, so that its first call does not pay for it.
 
         Raises:
-            botocore.exceptions.BotoCoreError: no client can be made; `start_chat` will say the same.
+            botocore.exceptions.BotoCoreError: no client can be made; `start_chat` will raise the same.
         """
         self._client(sender)
 
@@ -127,28 +120,27 @@ class Connect:
         return contact_id
 
     def forget_credentials(self, sender: Sender) -> None:
-        """Has the sender's next call look for credentials anew; after a call of this thread that failed for them.
+        """Makes the sender's next call look for credentials again, after they made a call of this thread fail.
 
-        A client keeps what it found when it was made.
+        A client keeps the credentials that it found when it was made.
         """
         with self._lock:
             client, made_at = self._clients.get(identity_of(sender), (None, 0.0))
-            # Not that of another thread, which may have found better ones since.
+            # Another thread may have replaced the client since, with better credentials.
             if client is self.call.client and time.monotonic() - made_at > _YOUNG_SECONDS:
                 self._clients.pop(identity_of(sender), None)
 
     def identity(self, sender: Sender) -> str:
-        """ARN that AWS knows the sender's credentials by; asks STS. Raises one of `UNANSWERED`."""
+        """The ARN of the sender's credentials; asks STS. Raises one of `UNANSWERED`."""
         with self._lock:
             made = _session(sender).client("sts", config=self._config)
         with closing(made) as client:
-            arn: str = client.get_caller_identity()["Arn"]
-        return arn
+            return str(client.get_caller_identity()["Arn"])
 
     def allowed_rate(self, sender: Sender) -> float | None:
         """Calls a second that AWS allows the sender's account in its Region; None: no value is applied there.
 
-        Asks Service Quotas: at the sender's `endpoint_url`, else where boto3 finds it, as by
+        Asks Service Quotas at the sender's `endpoint_url`, else where boto3 finds it, such as
         `AWS_ENDPOINT_URL_SERVICE_QUOTAS`. Raises one of `UNANSWERED`.
         """
         with self._lock:
@@ -162,8 +154,9 @@ class Connect:
         if "Value" not in quota:
             return None
         period = quota.get("Period", {})
-        seconds = period.get("PeriodValue", 1) * _SECONDS.get(period.get("PeriodUnit", "SECOND"), 1.0)
-        return float(quota["Value"] / seconds)
+        # Units are names such as MINUTE: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_QuotaPeriod.html
+        unit = f"{period.get('PeriodUnit', 'SECOND').lower()}s"
+        return float(quota["Value"] / timedelta(**{unit: period.get("PeriodValue", 1)}).total_seconds())
 
     def _client(self, sender: Sender) -> Any:
         identity = identity_of(sender)
@@ -172,22 +165,19 @@ class Connect:
             with self._lock:
                 found = self._clients.get(identity)
                 if found is None:
-                    found = self._clients[identity] = self._find_client(sender), time.monotonic()
+                    found = self._clients[identity] = self._make_client(sender), time.monotonic()
         return found[0]
 
-    def _find_client(self, sender: Sender) -> Any:
-        # Asking a machine for a role that it may have can take a second, and every job of the sender would.
+    def _make_client(self, sender: Sender) -> Any:
+        # Asking a machine for its role can take a second, and every job of the sender would ask.
         if time.monotonic() < self._missing_until.get(identity_of(sender), 0.0):
             raise NoCredentialsError
         try:
-            return self._make_client(sender)
+            client = _session(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
         except NoCredentialsError:
             self._missing_until[identity_of(sender)] = time.monotonic() + _MISSING_SECONDS
             raise
-
-    def _make_client(self, sender: Sender) -> Any:
-        client = _session(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
-        # The last moment before the bytes leave, signed and all: https://docs.aws.amazon.com/boto3/latest/guide/events.html
+        # The last moment before the signed bytes leave: https://docs.aws.amazon.com/boto3/latest/guide/events.html
         client.meta.events.register("before-send.connect.StartOutboundChatContact", self._leave)
         client.meta.events.register("before-parse.connect.StartOutboundChatContact", make_readable)
         return client
@@ -201,13 +191,13 @@ class Connect:
 def _session(sender: Sender) -> boto3.Session:
     session = boto3.Session(profile_name=sender.profile, region_name=sender.region)
     if session.get_credentials() is None:
-        # A client would be made all the same and never look again; one for a role would stumble over it.
+        # A client would be made nevertheless and never look again; one for a role would fail.
         raise NoCredentialsError
     return _with_role(session, sender, sender.role_arn) if sender.role_arn else session
 
 
 def _with_role(session: boto3.Session, sender: Sender, role_arn: str) -> boto3.Session:
-    """A session whose credentials come from the sender's role and renew themselves."""
+    """Returns a session whose credentials come from the sender's role and renew themselves."""
     arguments = {"RoleSessionName": "outbound-chat"}
     if sender.external_id:
         arguments["ExternalId"] = sender.external_id.get_secret_value()

@@ -1,7 +1,7 @@
-"""A Celery app that keeps apart: it goes by the settings it is given, and by no variable of a host program.
+"""An isolated Celery app: it uses the settings that it is given, and ignores the variables of other programs.
 
 Celery reads the environment before an app's own settings (`CELERY_BROKER_URL`, `CELERY_CONFIG_MODULE`,
-`DJANGO_SETTINGS_MODULE` …). Where outbound-chat runs beside another Celery program, these variables are that program's.
+`DJANGO_SETTINGS_MODULE` …). If another Celery program runs in the same environment, these variables are for that one.
 """
 
 from typing import Any
@@ -15,24 +15,24 @@ from kombu.utils.imports import symbol_by_name
 
 class _Loader(AppLoader):
     def read_configuration(self, *_: str) -> dict[str, Any]:
-        """Nothing: a variable would lead to a file of another program."""
+        """Reads nothing: a variable would lead to a file of another program."""
         return {}
 
 
 class ApartApp(Celery):
-    """`conf["broker_url"]` is its broker; the properties of `conf`, as `conf.broker_url`, ask the environment first."""
+    """Uses `conf["broker_url"]`, since the properties of `conf`, such as `conf.broker_url`, prefer the environment."""
 
     backend_cls = "disabled://"
 
     def __init__(self, name: str, **options: Any) -> None:
         """`options`: those of `Celery`."""
         super().__init__(name, loader=_Loader, fixups=[], set_as_current=False, **options)
-        # While `celery -A` loads the app its subcommand has not been parsed: CELERY_WORKER_QUEUES would be its option.
+        # `celery -A` loads the app before it parses the subcommand, whose option CELERY_WORKER_QUEUES would be.
         if context := click.get_current_context(silent=True):
             context.auto_envvar_prefix = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A process of the pool that Celery spawns, instead of forking it, has its app from where it is made."""
+        """Makes a pool process that Celery spawns instead of forking import the app from its module."""
         return symbol_by_name, ("outbound_chat_worker.celery:app",)
 
     def connection(self, hostname: str | None = None, *rest: Any, **options: Any) -> Connection:

@@ -1,7 +1,7 @@
-"""Hands requests for pumps to the broker, in a thread of its own.
+"""Publishes requests for pumps to the broker, in a thread of its own.
 
-A broker that hangs holds whoever sends to it for many seconds. Meanwhile pumps must renew leases and wakers must look
-after their budgets: so they only hand over here, and go on.
+A broker that hangs blocks its senders for many seconds. Meanwhile pumps must renew leases and wakers must look after
+their budgets, so they only queue a request here and continue.
 """
 
 import logging
@@ -13,9 +13,9 @@ from collections.abc import Callable
 logger = logging.getLogger(__name__)
 
 HANGS_SECONDS = 1.0
-"""A broker that has not taken a message for this long is said to hang."""
+"""A broker that has not taken a message for this long counts as hanging."""
 PASS_ON_SECONDS = 0.1
-"""Time between a request that this process can't serve and its next one to other processes."""
+"""Delay before a request that this process can't serve goes to other processes."""
 
 
 class PumpPublisher:
@@ -25,9 +25,9 @@ class PumpPublisher:
     """
 
     def __init__(self, send: Callable[[str, str], object], work: Callable[[str, str], object] | None = None) -> None:
-        """`send`: takes a budget and the nonce of the request to the broker; may block, and raises if it can't.
+        """`send`: sends a budget and the nonce of the request to the broker; may block, and raises if it fails.
 
-        `work`: does in this process what the message is to lead to.
+        `work`: does in this process what the receiver of the message would do.
         """
         self._send = send
         self._work = work
@@ -36,7 +36,7 @@ class PumpPublisher:
 
     def _start_anew(self) -> None:
         self._waiting: dict[str, str] = {}
-        """Budget → nonce of the newest request: the store would dismiss a pump that came on an older one."""
+        """Budget → nonce of the newest request: the store dismisses a pump that answers an older one."""
         self._untaken: dict[str, str] = {}
         """Budget → nonce of the newest request that the broker has not taken."""
         self._thread: threading.Thread | None = None
@@ -46,7 +46,7 @@ class PumpPublisher:
         self._changed = threading.Condition()
 
     def publish(self, budget: str, nonce: str) -> None:
-        """Asks for a pump; returns at once. A request that the broker does not take is made again by the wakers."""
+        """Requests a pump; returns at once. If the broker does not take the request, the wakers make it again."""
         with self._changed:
             self._waiting[budget] = self._untaken[budget] = nonce
             if self._thread is None and not self._start():
@@ -67,14 +67,14 @@ class PumpPublisher:
         return True
 
     def work_here(self, budget: str, nonce: str) -> None:
-        """Does in a thread of this process what the message would lead to; returns at once.
+        """Does in a thread of this process what the receiver of the message would do; returns at once.
 
-        The thread outlives the main thread: calls in flight are ended and recorded.
+        The thread outlives the main thread, so that calls in flight end and are recorded.
         """
         threading.Thread(target=self._do, args=(budget, nonce), name=f"here-{budget}").start()
 
     def stand_in(self) -> None:
-        """While the broker does not work, does here what it was asked for; each request once."""
+        """While the broker does not work, serves its requests in this process, each once."""
         if self.works:
             return
         with self._changed:
@@ -87,12 +87,12 @@ class PumpPublisher:
             if self._work:
                 self._work(budget, nonce)
         except Exception:
-            logger.exception("budget %s: what was begun without the broker ended with an error", budget)
+            logger.exception("budget %s: work that began without the broker ended with an error", budget)
 
     def pass_on(self, budget: str, nonce: str) -> None:
-        """Leaves a request that came here to another process; after a moment, since it may come here again.
+        """Passes a request that arrived here on to another process, after a moment, since it may arrive here again.
 
-        Of many requests for a budget that come together one is passed on: it is all that another needs.
+        Of many requests for a budget at the same time it passes on one, which is enough.
         """
         now = time.monotonic()
         with self._changed:
@@ -104,12 +104,12 @@ class PumpPublisher:
 
     @property
     def works(self) -> bool:
-        """Whether the broker takes messages, as far as is known: it took the last one, and none hangs."""
+        """Whether the broker seems to take messages: it took the last one, and none hangs."""
         since = self._sending_since
         return not self._failed and (since is None or time.monotonic() - since < HANGS_SECONDS)
 
     def drain(self, timeout: float = 1.0) -> bool:
-        """Waits until nothing is left to send, `timeout` seconds at most; whether it came to that."""
+        """Waits until nothing is left to send, at most `timeout` seconds; returns whether that is so."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and self._sending_since is None, timeout)
 
@@ -125,7 +125,7 @@ class PumpPublisher:
                 self._send(budget, nonce)
             except Exception as error:  # noqa: BLE001  # each broker's library has errors of its own
                 failed = True
-                logger.warning("budget %s: the broker took no message, so no pump comes yet: %r", budget, error)
+                logger.warning("budget %s: the broker took no message, so no pump starts yet: %r", budget, error)
             with self._changed:
                 self._sending_since, self._failed = None, failed
                 if not failed and self._untaken.get(budget) == nonce:

@@ -1,6 +1,6 @@
 """Keeps phone numbers and texts out of what is logged and recorded about a call.
 
-Not for our own sentences, which hold none: this is about libraries and servers, which may repeat what they were given.
+Not for our own sentences, which hold none, but for those of libraries and servers, which may repeat what they got.
 """
 
 import logging
@@ -14,7 +14,7 @@ REDACTED = "[hidden]"
 
 # At DEBUG they write whole requests and answers; at INFO and above they don't.
 _TELL_ALL = ("boto3", "botocore", "urllib3")
-# Members of a request that say nothing of the recipient: ids of ours and of AWS, and what kinds of things there are.
+# Members of a request that say nothing about the recipient: ids of ours and of AWS, and kinds of things.
 _SHOWN = frozenset(
     {"InstanceId", "SourceEndpoint", "ContactFlowId", "ClientToken", "ContentType", "Type", "connect:Subtype"}
     | {"SupportedMessagingContentTypes", "KnowledgeBaseId", "MessageTemplateId", "RelatedContactId"}
@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"\+\s?\d[\d\s().-]{5,}\d|\d{9,}")
 def silence_debug_logs() -> None:
     """Keeps the libraries that make calls from logging requests when everything else logs at DEBUG.
 
-    One whose logger was given a level of its own is left alone: somebody wants to see it.
+    A logger with a level of its own keeps it: somebody set it on purpose.
     """
     for name in _TELL_ALL:
         logger = logging.getLogger(name)
@@ -35,7 +35,7 @@ def silence_debug_logs() -> None:
 
 
 def personal_texts(arguments: Mapping[str, Any]) -> tuple[str, ...]:
-    """All texts of a call that may be personal, the longest first."""
+    """Returns all texts of a call that may be personal, the longest first."""
     found = {text for text in _texts(arguments) if len(text) >= _SHORTEST}
     return tuple(sorted(found, key=len, reverse=True))
 
@@ -53,7 +53,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def redact(text: str, personal: Sequence[str] = ()) -> str:
-    """The text without those texts and without phone numbers, cut to `MOST_CHARACTERS`."""
+    """Returns the text without those texts and without phone numbers, cut to `MOST_CHARACTERS`."""
     for content in personal:
         # A server that repeats it may do so as JSON does, a library as Python does.
         for form in (content, ascii(content)[1:-1], content.replace("\n", "\\n")):
@@ -62,7 +62,7 @@ def redact(text: str, personal: Sequence[str] = ()) -> str:
 
 
 def origin_of(error: BaseException) -> str:
-    """Where an error came from: kinds and lines of code of it and of those behind it, and none of their words."""
+    """Returns where an error came from: the kinds and lines of code of it and its causes, without their messages."""
     parts: list[str] = []
     current: BaseException | None = error
     while current is not None:

@@ -1,4 +1,4 @@
-"""What a worker process needs to work: settings, store, and the way to Connect. Made once a process, after any fork."""
+"""What a worker process works with: settings, store, and Connect. Made once a process, after any fork."""
 
 import hashlib
 import logging
@@ -10,6 +10,7 @@ from typing import Any
 
 from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.errors import StoreError
+from outbound_chat.model.times import in_ms
 from outbound_chat.request import ChatRequest, codec
 from outbound_chat.request.codec import UnreadableRequest
 from outbound_chat.store import ACCESS, Keys, Store, scripts
@@ -20,7 +21,7 @@ from outbound_chat_worker.connect import Connect
 logger = logging.getLogger(__name__)
 
 stopping = threading.Event()
-"""Set when this process is to stop: pumps claim nothing more and end with their calls in flight."""
+"""Set when this process is to stop: pumps claim no more jobs and end with their calls in flight."""
 
 
 class Runtime:
@@ -32,14 +33,14 @@ class Runtime:
         self.store = Store.from_settings(settings, seconds=settings.worker.redis_timeout.total_seconds())
         self.connect = Connect(settings.worker, budgets=len(settings.budgets))
         self.clock = ClockSkew()
-        self._told_newer: set[str] = set()
+        self._warned_newer: set[str] = set()
         self.shared_request = lru_cache(maxsize=256)(self._read_shared_request)
-        """The part of the request that the jobs of a batch share, by budget and batch."""
+        """Reads the part of the request that the jobs of a batch share, by budget and batch."""
 
     def _read_shared_request(self, budget: str, batch: str) -> ChatRequest:
         shared = self.store.run(scripts.read_shared(self.store.keys(budget), batch))
         if shared is None:
-            # Without what the rows share, customers would get a part of their message, or none.
+            # Without the shared part, customers would get only a part of their message, or none.
             raise UnreadableRequest("what the rows of its batch share is gone, or another program wrote over it")
         return codec.decode(self.cipher, shared)
 
@@ -54,20 +55,20 @@ class Runtime:
                     logger.exception("sender %s: no client can be made", name)
 
     def settings_version(self, budget: str) -> str:
-        """Short hash of the budget's settings: two workers with different files differ in it."""
+        """Short hash of the budget's settings, which differs between workers with different files."""
         what = (self._budget_settings(budget), self.cipher.key_ids)
         return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
 
     def configure(self, budget: str) -> str:
-        """Writes the budget's settings to the store; the version that stood before, empty for none."""
+        """Writes the budget's settings to the store; returns the version that was there before, empty for none."""
         settings = self._budget_settings(budget)
         call = scripts.configure(self.keys(budget), version=self.settings_version(budget), **settings)
         before = self.store.run(call)
         try:
             self.store.run(scripts.note_budgets(self.keys(ACCESS), [budget]))
         except StoreError as error:
-            # On a cluster another node has it, and a budget can be worked for without.
-            logger.warning("budget %s: that it is in use could not be noted: %s", budget, error)
+            # On a cluster another node has that key, and a budget works without it.
+            logger.warning("budget %s: can't note that it is in use: %s", budget, error)
         return before
 
     def _budget_settings(self, budget: str) -> dict[str, Any]:
@@ -76,31 +77,31 @@ class Runtime:
             "rate": chosen.own_rate,
             "burst": chosen.own_burst,
             "max_pumps": chosen.max_pumps,
-            "keep_ms": int(self.settings.results.keep.total_seconds() * 1000),
-            "keep_requests_ms": int(self.settings.results.keep_requests.total_seconds() * 1000),
-            # Those of other budgets too: one that was moved keeps its limits for the jobs that wait where it was.
+            "keep_ms": in_ms(self.settings.results.keep),
+            "keep_requests_ms": in_ms(self.settings.results.keep_requests),
+            # Those of other budgets too: a sender that moved keeps its limits for the jobs that wait in its old budget.
             "senders": {name: _limits(sender, senders) for name, sender in senders.items()},
             "weights": chosen.weights,
         }
 
     def warn_newer_version(self, budget: str, jobs: int) -> None:
-        """Says once that jobs of the budget are of a newer version."""
-        if jobs and budget not in self._told_newer:
-            self._told_newer.add(budget)
+        """Warns once that jobs of the budget were written by a newer version."""
+        if jobs and budget not in self._warned_newer:
+            self._warned_newer.add(budget)
             logger.warning(
                 "budget %s: %d due jobs were written by a newer version of outbound-chat and are left to its workers; "
-                "upgrade this one. This is said once",
+                "upgrade this one. This is logged once",
                 budget,
                 jobs,
             )
 
     def keys(self, budget: str) -> Keys:
-        """Names of the budget's keys."""
+        """The names of the budget's keys."""
         return self.store.keys(budget)
 
 
 def _limits(sender: Sender, senders: Mapping[str, Sender]) -> dict[str, Any]:
-    """What the scripts must know of a sender; limits that are not set are left out."""
+    """What the scripts need to know of a sender, without limits that are not set."""
     limits = {
         "number_rate": sender.number_rate,
         "concurrency": sender.concurrency,

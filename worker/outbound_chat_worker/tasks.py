@@ -1,4 +1,4 @@
-"""The two Celery tasks: a pump at work, and a courier."""
+"""The two Celery tasks: a pump, and a courier."""
 
 import logging
 import threading
@@ -7,7 +7,7 @@ from collections import defaultdict
 from outbound_chat_worker.celery import PUMP_TASK, WEBHOOKS_TASK, app, courier_publisher, publisher, threads_pool
 from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import get_runtime, stopping
-from outbound_chat_worker.webhooks import Courier
+from outbound_chat_worker.webhooks.courier import Courier
 
 logger = logging.getLogger(__name__)
 
@@ -19,9 +19,9 @@ _posting: set[str] = set()
 
 
 def _budget(task: str, budget: object, *, unknown: bool) -> str | None:
-    """The budget that a message names; None, and logged: another program or another version wrote the message."""
+    """Returns the budget that a message names; None, and logs it, if another program or version wrote the message."""
     if unknown or not isinstance(budget, str):
-        logger.error("a message in the queue is no request for %s; look for another program that writes there", task)
+        logger.error("a message in the queue is not a request for %s; look for another program that writes there", task)
         return None
     if budget not in get_runtime().settings.budgets:
         logger.error("budget %.40r is not in this worker's settings; give all workers the same file", budget)
@@ -31,7 +31,7 @@ def _budget(task: str, budget: object, *, unknown: bool) -> str | None:
 
 @app.task(name=PUMP_TASK, ignore_result=True)
 def pump(budget: object = "", nonce: object = "", *unknown: object, **unknown_too: object) -> None:
-    """Works for a budget for a few seconds. `nonce`: of the request that the message answers, where there was one."""
+    """Works for a budget for a few seconds. `nonce`: of the request that this message carries, if there was one."""
     known = _budget("a pump", budget, unknown=bool(unknown or unknown_too) or not isinstance(nonce, str))
     if known is None:
         return
@@ -40,8 +40,8 @@ def pump(budget: object = "", nonce: object = "", *unknown: object, **unknown_to
     with _lock:
         others = _at_work[known]
         if len(others) >= runtime.settings.worker.pumps or any(other.keeps_up for other in others):
-            # The message was meant for another process; if none takes it, it is sent again. Past its number of pumps,
-            # a budget whose calls hang would take the places of others.
+            # Another process should have got the message; if none does, it is sent again. With more pumps, a budget
+            # whose calls hang would take the places of others.
             return
         others.append(one)
     try:
@@ -53,7 +53,7 @@ def pump(budget: object = "", nonce: object = "", *unknown: object, **unknown_to
 
 @app.task(name=WEBHOOKS_TASK, ignore_result=True)
 def webhooks(budget: object = "", *_: object, **unknown: object) -> None:
-    """Posts a budget's webhooks while there are some. What follows the budget does not matter."""
+    """Posts a budget's webhooks while there are any. Further arguments are ignored."""
     known = _budget("a courier", budget, unknown=bool(unknown))
     if known is None:
         return

@@ -1,4 +1,4 @@
-"""Addresses of servers: whether they can be taken apart, and whether what they ask for is known."""
+"""Checks the URLs of servers: whether they can be parsed, and whether their options are known."""
 
 from urllib.parse import urlsplit
 
@@ -12,12 +12,12 @@ _OF_REDIS = ("redis://", "rediss://", "redis+", "rediss+", "unix://")
 
 
 def check_address(url: SecretStr | None) -> SecretStr | None:
-    """The URL, if every library will find host and port in it, and knows its options.
+    """Returns the URL if every library can read its host, port and options.
 
-    Found out later, by the first connection, it would be said in words that repeat a part of the password.
+    Later, at the first connection, the error would repeat a part of the password.
 
     Raises:
-        ValueError: it has no readable host or port, names sentinels and not what they watch, or has a wrong option.
+        ValueError: the host, port or an option is invalid, or sentinels have no service.
     """
     text = url.get_secret_value() if url else ""
     if is_sentinel(text):
@@ -30,8 +30,8 @@ def check_address(url: SecretStr | None) -> SecretStr | None:
         raise ValueError("must name the service too: redis+sentinel://host:26379,host:26379/service")
     elif not _readable(text):
         raise ValueError(
-            "can't be read as a URL: the port must be a number, and of a password percent-encode what is not a letter "
-            "or digit, such as %2F for / and %40 for @"
+            "can't be read as a URL: the port must be a number; in a password, percent-encode what is not a letter or "
+            "digit, such as %2F for / and %40 for @"
         )
     elif text.startswith(_OF_REDIS) and ";" not in text:
         check_options(text)

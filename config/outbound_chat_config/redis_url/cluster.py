@@ -1,4 +1,4 @@
-"""Addresses of Redis Cluster: `redis+cluster://[user:password@]host[:port],host[:port]…[?option=…]`.
+"""Reads URLs of Redis Cluster: `redis+cluster://[user:password@]host[:port],host[:port]…[?option=…]`.
 
 Any node knows the others; several are named so that the cluster is found while one of them is down.
 """
@@ -15,10 +15,10 @@ def is_cluster(url: str) -> bool:
 
 
 def parse_cluster_url(url: str) -> tuple[str, list[tuple[str, int]]]:
-    """The URL of the first node as redis-py reads it, with the options for all, and host and port of the others.
+    """Returns the URL of the first node as redis-py reads it, with the options, and host and port of the others.
 
     Raises:
-        ValueError: it can't be read; the text is the rest of a sentence and holds nothing of the address.
+        ValueError: it can't be read; the text is the rest of a sentence, without any part of the URL.
     """
     found = parse_hosts(url, DEFAULT_PORT)
     if not found:

@@ -1,4 +1,4 @@
-"""Takes apart the URLs that list several servers, which are no URLs to the standard library."""
+"""Parses URLs with several servers, which the standard library does not accept."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ _URL = re.compile(r"(?P<scheme>[^:/?#]+)://(?P<place>[^/?#]*)(?P<path>[^?#]*)(\?
 
 @dataclass(frozen=True, slots=True)
 class HostList:
-    """The parts of such a URL, percent-encoded as they were."""
+    """The parts of such a URL, still percent-encoded."""
 
     scheme: str
     login: str = field(repr=False)
-    """What stands before the `@`."""
+    """The part before the `@`."""
     hosts: tuple[tuple[str, int], ...]
     path: str
     query: str = field(repr=False)
@@ -42,5 +42,5 @@ def _host(text: str, default_port: int) -> tuple[str, int] | None:
 
 
 def bracketed(host: str) -> str:
-    """The host as it stands in a URL."""
+    """The host as a URL writes it."""
     return f"[{host}]" if ":" in host else host

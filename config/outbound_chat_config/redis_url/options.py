@@ -1,4 +1,4 @@
-"""Checks the options of an address of Redis, which libraries would refuse at the first command, or take and forget."""
+"""Checks the options of a Redis URL, which libraries would refuse at the first command, or ignore."""
 
 import re
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ from outbound_chat_config.redis_url.tls import TLS_OPTIONS, check_tls
 _LOGIN = ("username", "password")
 _SENTINEL_LOGIN = ("sentinel_username", "sentinel_password")
 _SOCKET = ("virtual_host",)
-"""The database, as Celery's transport names it behind the path of a socket."""
+"""The database, as Celery's transport names it after the path of a socket."""
 _TIMES = frozenset({"timeout", "socket_timeout", "socket_connect_timeout", "retry_on_timeout", "health_check_interval"})
 _SHOWN = re.compile(r"[a-z_]{1,40}")
 
 
 def check_options(url: str) -> None:
-    """Returns if the options of the address can be used.
+    """Checks that the options of the URL can be used.
 
     Raises:
-        ValueError: one can't; the text is the rest of a sentence and holds nothing secret.
+        ValueError: one can't; the text is the rest of a sentence without secrets.
     """
     scheme = url.partition(":")[0]
-    # The servers are no matter here, and several of them are no network location to the standard library.
+    # Servers are not checked here, and the standard library does not accept several of them.
     _, _, query = url.partition("?")
     pairs = parse_qsl(query.partition("#")[0], keep_blank_values=True)
     options = dict(pairs)
@@ -41,8 +41,8 @@ def _check_names(scheme: str, query: str, names: list[str]) -> None:
         if "@" in query or not _SHOWN.fullmatch(name):
             # It may be the rest of a password, which must not be shown.
             raise ValueError(
-                f"has an option behind the ? that is not one of {', '.join(_known(scheme))}; correct or remove it, and "
-                "write a ? of a password as %3F"
+                f"has an option after the ? that is not one of {', '.join(_known(scheme))}; correct or remove it, and "
+                "write a ? in a password as %3F"
             )
         if name in TLS_OPTIONS:
             fix = "remove it" if scheme == "unix" else f"begin it with {scheme.replace('redis', 'rediss')}://"

@@ -1,4 +1,4 @@
-"""Addresses of Sentinel: `redis+sentinel://[user:password@]host[:port],host[:port]…/service[/db][?option=…]`.
+"""Reads URLs of Sentinel: `redis+sentinel://[user:password@]host[:port],host[:port]…/service[/db][?option=…]`.
 
 Sentinels are asked which server is the primary of a service; user, password and database are those of that server.
 """
@@ -18,36 +18,36 @@ _NO_HOSTS = f"must list the sentinels as host or host:port, separated by commas:
 
 @dataclass(frozen=True, slots=True)
 class SentinelAddress:
-    """Where to ask for the primary, and how to enter both."""
+    """Where to ask for the primary, and how to log in to both."""
 
     hosts: tuple[tuple[str, int], ...]
     service: str
     db: int
     login: Mapping[str, str] = field(repr=False)
-    """`username` and `password` at the primary, as far as they are given."""
+    """`username` and `password` at the primary, if given."""
     sentinel_login: Mapping[str, str] = field(repr=False)
     """The same at the sentinels."""
     tls: Mapping[str, str] | None
-    """The names of redis-py, for sentinels and primary alike; None: no TLS."""
+    """Options of redis-py, for sentinels and primary alike; None: no TLS."""
 
     @property
     def broker(self) -> str:
-        """The sentinels as kombu's transport writes them: a whole URL each."""
+        """The sentinels as kombu's transport writes them, each as a whole URL."""
         user, password = (quote(self.login.get(part, ""), safe="") for part in ("username", "password"))
         login = f"{user}:{password}@" if self.login else ""
         return ";".join(f"sentinel://{login}{bracketed(host)}:{port}/{self.db}" for host, port in self.hosts)
 
 
 def is_sentinel(url: str) -> bool:
-    """Whether sentinels are to be asked."""
+    """Whether the URL names sentinels."""
     return url.startswith(SCHEMES)
 
 
 def parse_sentinel_url(url: str) -> SentinelAddress:
-    """The parts of the address.
+    """Returns the parts of the URL.
 
     Raises:
-        ValueError: it can't be read; the text is the rest of a sentence and holds nothing of the address.
+        ValueError: it can't be read; the text is the rest of a sentence, without any part of the URL.
     """
     parts = parse_hosts(url, DEFAULT_PORT)
     if not parts:

@@ -1,4 +1,4 @@
-"""Checks what an address of Redis says about TLS: words, files, and whether they fit each other."""
+"""Checks the TLS options of a Redis URL: words, files, and whether they fit together."""
 
 import ssl
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _YES = ("1", "true", "yes")
 
 
 def check_tls(options: Mapping[str, str]) -> None:
-    """Returns if a connection can be secured with these options.
+    """Checks that a connection can be secured with these options.
 
     Raises:
         ValueError: it can't; the text is the rest of a sentence.
@@ -23,14 +23,14 @@ def check_tls(options: Mapping[str, str]) -> None:
         raise ValueError(f"has the option ssl_cert_reqs, which must be one of {', '.join(_REQUIREMENTS)}")
     if options.get("ssl_check_hostname", "true").lower() not in _YES:
         raise ValueError(
-            "has the option ssl_check_hostname, which must be true: else whoever has any certificate of this authority "
-            "could pass for the server; name the host as its certificate does"
+            "has the option ssl_check_hostname, which must be true: else any certificate of this authority could pass "
+            "for the server; name the host as its certificate does"
         )
     for name in _FILES:
         if name in options:
             _check_readable(name, Path(options[name]))
     if "ssl_ca_path" in options and not Path(options["ssl_ca_path"]).is_dir():
-        raise ValueError("names in ssl_ca_path what is no folder; correct the path")
+        raise ValueError("names in ssl_ca_path something that is not a folder; correct the path")
     _check_authorities(options)
     _check_own(options)
 
@@ -52,7 +52,7 @@ def _check_authorities(options: Mapping[str, str]) -> None:
 
 
 def _check_own(options: Mapping[str, str]) -> None:
-    """The certificate that the client shows, and its key."""
+    """Checks the certificate that the client presents, and its key."""
     file = options.get("ssl_certfile")
     if not file:
         if needless := next((name for name in ("ssl_keyfile", "ssl_password") if name in options), ""):

@@ -1,6 +1,6 @@
 """Converts between instants and milliseconds since 1970, as Redis has them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999: `datetime` has no later time."""
@@ -14,3 +14,8 @@ def to_ms(instant: datetime) -> int:
 def from_ms(ms: float) -> datetime:
     """Returns the instant in UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def in_ms(duration: timedelta) -> int:
+    """Milliseconds of a duration, rounded down."""
+    return int(duration.total_seconds() * 1000)

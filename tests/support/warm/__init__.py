@@ -89,14 +89,13 @@ def _content(file: IO[bytes]) -> str:
 def running_sandbox(options: SandboxOptions) -> Iterator[SandboxClient]:
     """A sandbox in a process of its own for the length of a block, as the product's function of this name."""
     read, write = os.pipe()
-    with os.fdopen(read, "rb") as answers, tempfile.TemporaryFile() as asked:
-        asked.write(TypeAdapter(SandboxOptions).dump_json(options) + b"\n")
-        asked.seek(0)
+    own = TypeAdapter(SandboxOptions).dump_json(options).decode()
+    with os.fdopen(read, "rb") as answers:
         forked_from = server()
-        command = [sys.executable, "-m", "outbound_chat_worker.sandbox", str(forked_from.pid if forked_from else 0)]
+        parent = str(forked_from.pid if forked_from else 0)
+        command = [sys.executable, "-m", "outbound_chat_worker.sandbox", parent, own]
         try:
-            standard = (asked.fileno(), write, 2)
-            process = start(command, environment=os.environ, folder=Path.cwd(), descriptors=standard)
+            process = start(command, environment=os.environ, folder=Path.cwd(), descriptors=(0, write, 2))
         finally:
             os.close(write)
         if process is None:

@@ -1,1 +1,1 @@
-"""Commands that need the worker's extras; each is registered as an entry point of `outbound_chat.commands`."""
+"""Commands that need the worker's extras, registered as entry points of `outbound_chat.commands`."""

@@ -1,4 +1,4 @@
-"""What a worker's machine adds to `outbound-chat doctor`: the broker, who we are to AWS, and what AWS allows."""
+"""Checks that a worker's machine adds to `outbound-chat doctor`: broker, AWS identity and AWS quotas."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ MOST_MESSAGES = 100
 
 
 def worker_checks(settings: Settings) -> Iterator[Check]:
-    """The broker once, AWS once for each identity that senders use, its quota once for each budget."""
+    """Checks the broker once, the AWS identity once for each that senders use, and the quota once for each budget."""
     yield _broker(settings.broker, of_its_own=settings.broker_url is not None)
     if settings.broker_url is None:
         yield from _strangers(settings)
@@ -35,7 +35,7 @@ def worker_checks(settings: Settings) -> Iterator[Check]:
 
 def _broker(url: str, *, of_its_own: bool) -> Check:
     try:
-        # The app by itself would go to the broker of the settings that it read first in this process.
+        # By default the app uses the broker of the settings that it read first in this process.
         with app.connection_for_write(url, connect_timeout=BROKER_SECONDS) as connection:
             connection.ensure_connection(max_retries=1, timeout=BROKER_SECONDS)
             where = connection.as_uri()
@@ -47,7 +47,7 @@ def _broker(url: str, *, of_its_own: bool) -> Check:
 
 
 def _strangers(settings: Settings) -> Iterator[Check]:
-    """Others in our queue: Celery programs that share one eat each other's messages."""
+    """Finds messages of others in our queue: Celery programs that share one consume each other's messages."""
     queue = f"{settings.key_prefix}:celery:{QUEUE}"
     try:
         with Store.from_settings(settings) as store:
@@ -57,9 +57,9 @@ def _strangers(settings: Settings) -> Iterator[Check]:
         yield Check("queue", Level.OK, f"unknown: {error}")
         return
     except StoreError:
-        return  # the checks of Redis have said it
+        return  # the checks of Redis report it
     except ValueError:
-        yield Check("queue", Level.FAULT, f"{queue} holds what is no Celery message", "find who writes to that key")
+        yield Check("queue", Level.FAULT, f"{queue} holds more than Celery messages", "find what else writes to it")
         return
     others = {message.get("headers", {}).get("task") for message in messages} - {PUMP_TASK, WEBHOOKS_TASK}
     if others:

@@ -1,4 +1,4 @@
-"""The command `outbound-chat demo`: the whole path of 300 jobs, real, in under a minute."""
+"""The command `outbound-chat demo`: 300 jobs take the whole real path in under a minute."""
 
 import tempfile
 from collections import Counter
@@ -26,13 +26,13 @@ FAULTS = (Fault(FaultKind.INTERNAL_ERROR, share=0.03),)
 SENDER = "demo"
 THROTTLED = "ThrottlingException"
 
-# In a wheel the file lies beside this one, in a checkout in `examples/`.
+# In a wheel the file is in this folder, in a checkout in `examples/`.
 FILES = (Path(__file__).with_name("demo.csv"), Path(__file__).parents[3] / "examples" / "demo.csv")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What became of the demo's jobs, by our counts and by the sandbox's."""
+    """The outcome of the demo's jobs, by our counts and by the sandbox's."""
 
     receipt: BatchReceipt
     batch: Batch
@@ -43,14 +43,14 @@ class Report:
     seconds: float
     """From the first call to the last."""
     share_of_allowance: float
-    """Calls that were not throttled, of those that the sandbox allows, while jobs waited for their first call."""
+    """Unthrottled calls, as a share of those that the sandbox allows, while jobs waited for their first call."""
     sandbox: SandboxStats
     destinations: int
-    """Different numbers that got a contact."""
+    """Number of different phone numbers that got a contact."""
 
     @property
     def faults(self) -> list[str]:
-        """Where the counts do not add up; empty when they do."""
+        """The counts that do not add up; empty when all do."""
         ends = sum(self.batch.counts.values()) - self.batch.remaining
         claims = {
             f"{self.batch.accepted} jobs accepted, {ends} final": self.batch.accepted == ends,
@@ -63,8 +63,8 @@ class Report:
 def demo(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False) -> None:
     """Watch 300 messages go out, in a minute.
 
-    Real workers send them to a sandbox on this machine that throttles and fails. Nothing leaves the machine and nothing
-    is left behind.
+    Real workers send them to a sandbox on this machine that throttles and fails. Nothing leaves the machine or
+    stays on it afterwards.
     """
     path = next(file for file in FILES if file.exists())
     options = SandboxOptions(rate=RATE, burst=BURST, max_chats=1_000, faults=FAULTS)

@@ -27,21 +27,21 @@ In another terminal:
 More workers need the sandbox's credentials too:
   export AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret}
 
-Ctrl-C ends everything; the data stays in {folder}.
+Ctrl-C stops everything; the data stays in {folder}.
 """
 
 
 CHATS = 1_000_000
-"""Open chats of the sandbox: chats live for 25 hours there too, and who tries things out must not run into 500."""
+"""Open chats of the sandbox: chats last 25 hours there too, and experiments must not hit the default of 500."""
 
 
 def dev(
     *,
-    folder: Annotated[Path, typer.Option(help="Where data, log and settings are kept.")] = FOLDER,
+    folder: Annotated[Path, typer.Option(help="Folder for data, log and settings.")] = FOLDER,
     processes: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of Valkey; a free one by default.")] = None,
     rate: Annotated[float, typer.Option(min=0.01, help="Calls a second of sandbox and budget.")] = 2.0,
-    burst: Annotated[int, typer.Option(min=1, help="Calls that may follow each other at once.")] = 5,
+    burst: Annotated[int, typer.Option(min=1, help="Calls that may come at once.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as one JSON line.")] = False,
 ) -> None:
     """Run a whole stack on this machine.
@@ -55,7 +55,7 @@ def dev(
         while not ending.signal:
             stack.supervisor.look()
             time.sleep(LOOK_SECONDS)
-        typer.echo("Ending …", err=True)
+        typer.echo("Stopping …", err=True)
 
 
 def _print(stack: Stack, folder: Path, processes: int, as_json: bool) -> None:

@@ -1,6 +1,6 @@
-"""What `outbound-chat doctor` says of each budget's rate beside the quota that AWS applies.
+"""Compares each budget's rate with the quota that AWS applies, for `outbound-chat doctor`.
 
-Never a fault: many who may send may not read quotas, and sending does not depend on it.
+The result is never a fault: many who may send may not read quotas, and sending does not depend on it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,17 +12,17 @@ from outbound_chat_config import Sender, Settings
 from outbound_chat_worker.connect import RATE_QUOTA, UNANSWERED, Connect, identity_of
 
 WELL_BELOW = 0.8
-"""Under this part of the quota a rate leaves something unused that is worth a line."""
+"""A rate below this part of the quota leaves enough unused to mention it."""
 
 _TO_COMPARE = (
-    f"to compare, let these credentials call servicequotas:GetServiceQuota, or look {RATE_QUOTA} up in the AWS console"
+    f"to compare, allow these credentials servicequotas:GetServiceQuota, or look up {RATE_QUOTA} in the AWS console"
 )
 
 
 def quota_checks(settings: Settings, connect: Connect) -> Iterator[Check]:
-    """A line for each budget that has senders; the first of them that gets an answer asks for all.
+    """Yields a check for each budget that has senders; the first sender that gets an answer answers for all.
 
-    Senders of a stand-in are asked last: where there are others, what AWS allows is what counts.
+    Senders of a stand-in are asked last, since what AWS itself allows counts more.
     """
     for name, budget in settings.budgets.items():
         own = ((called, sender) for called, sender in settings.senders.items() if sender.budget == name)

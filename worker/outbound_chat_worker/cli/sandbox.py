@@ -45,26 +45,26 @@ def sandbox(
     latency_ms: Annotated[int, typer.Option(min=0, help="Milliseconds before every answer.")] = 0,
     fault: Annotated[
         list[str] | None,
-        typer.Option(metavar="KIND[:SHARE][:NAME=VALUE]", help="What goes wrong, as late:0.1:delay=2.5; repeatable."),
+        typer.Option(metavar="KIND[:SHARE][:NAME=VALUE]", help="Fault, such as late:0.1:delay=2.5; repeatable."),
     ] = None,
     deny_quotas: Annotated[
         bool, typer.Option("--deny-quotas", help="Refuse GetServiceQuota with AccessDeniedException.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the draw that faults are taken by.")] = _DEFAULTS.seed,
+    seed: Annotated[int, typer.Option(help="Seed of the draw that decides which calls fail.")] = _DEFAULTS.seed,
     as_json: Annotated[bool, typer.Option("--json", help='Print one line, {"url": ...}, and no example.')] = False,
-    allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Allow a --host others can reach.")] = False,
+    allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Allow a --host that others can reach.")] = False,
 ) -> None:
     """Stand in for Amazon Connect, to try a flow without sending anything to anybody.
 
     Takes the real StartOutboundChatContact request of boto3 or the aws
     command, checks it strictly, and keeps the rate, the tokens and the
-    quota of open chats. GetServiceQuota of Service Quotas tells what it
+    quota of open chats. GetServiceQuota of Service Quotas reports what it
     allows. Magic numbers such as +12025550142 fail, each in
     its own way; docs/sandbox.md lists them and the kinds of --fault.
 
     Runs until Ctrl-C or SIGTERM. Data goes to stdout, a line of totals to
-    stderr at the end. Exit codes: 0 ended when asked; 1 the port cannot
-    be had; 2 an option is wrong.
+    stderr at the end. Exit codes: 0 ended when asked; 1 can't listen on
+    the port; 2 an option is invalid.
     """
     if not allow_remote and not _is_loopback(host):
         raise typer.BadParameter("others could reach this address and read every message; add --allow-remote")
@@ -82,7 +82,7 @@ def sandbox(
     try:
         stats = asyncio.run(_serve_until_signal(options, as_json=as_json))
     except OSError as error:
-        typer.echo(f"cannot listen on {host} port {port}: {error.strerror}", err=True)
+        typer.echo(f"can't listen on {host} port {port}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
     typer.echo(_totals(stats), err=True)
 

@@ -14,17 +14,17 @@ def worker(
     *,
     processes: Annotated[int, typer.Option(min=1, max=64, help="Worker processes; each uses one core.")] = 1,
     name: Annotated[
-        str | None, typer.Option(help="Name of the Celery nodes: NAME-1@host, NAME-2@host …; else one made by chance.")
+        str | None, typer.Option(help="Name of the Celery nodes: NAME-1@host, NAME-2@host …; random by default.")
     ] = None,
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
 ) -> None:
     """Run workers until Ctrl-C or SIGTERM.
 
-    A worker that dies is started again. At the end, calls in flight are finished first.
+    Restarts workers that die. On exit, calls in flight finish first.
     """
     if log_level.upper() not in logging.getLevelNamesMapping():
         raise typer.BadParameter("use DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")
     ending = Ending()
-    load_settings()  # what is wrong with them is said once, here, and not by each process
+    load_settings()  # reports invalid settings once, here, and not from each process
     logging.basicConfig(level=log_level.upper(), format="[%(asctime)s: %(levelname)s/supervisor] %(message)s")
     supervised_workers(processes, name=name, log_level=log_level.upper()).run(ending)

@@ -1,1 +1,1 @@
-"""What `dev`, `demo` and `worker --processes` start on this machine."""
+"""Starts what `dev`, `demo` and `worker --processes` run on this machine."""

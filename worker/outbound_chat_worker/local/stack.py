@@ -1,4 +1,4 @@
-"""A whole stack on this machine for `demo` and `dev`: Valkey, sandbox, workers, and settings that join them."""
+"""Runs a whole stack on this machine for `demo` and `dev`: Valkey, sandbox, workers, and settings that join them."""
 
 import json
 import os
@@ -43,7 +43,7 @@ endpoint_url = {sandbox}
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What runs, and how to reach it."""
+    """The parts of a running stack, and how to reach them."""
 
     settings: Settings
     settings_file: Path
@@ -57,10 +57,10 @@ class Stack:
 def running_stack(
     folder: Path, *, sandbox: SandboxOptions, processes: int, log_level: str, port: int | None = None
 ) -> Iterator[Stack]:
-    """Starts everything, and ends everything with the block, workers first.
+    """Starts everything, and stops everything at the end of the block, workers first.
 
-    Data, log and settings are in `folder`. The workers' budget is the sandbox's allowance. Neither settings nor AWS
-    credentials of the caller's environment play a part.
+    Data, log and settings are in `folder`. The workers' budget is the sandbox's allowance. Settings and AWS credentials
+    of the caller's environment are ignored.
     """
     with ExitStack() as stack:
         server = stack.enter_context(embedded_server(folder / "valkey", port))
@@ -71,7 +71,7 @@ def running_stack(
         with writing_to(folder):
             settings_file.write_text(text, encoding="utf-8")
             log = stack.enter_context(log_file.open("ab"))
-        # The workers work in the folder, where no `.env` of the caller lies.
+        # The workers run in the folder, where they do not read a `.env` of the caller.
         supervisor = supervised_workers(
             processes, log_level=log_level, environment=_environment(settings_file), folder=folder, output=log
         )

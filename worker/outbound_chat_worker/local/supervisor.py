@@ -1,6 +1,6 @@
-"""Runs several Celery workers and starts one again that dies. One process uses one core, so one a core is right.
+"""Runs several Celery workers and restarts those that die. A process uses one core, so run one for each core.
 
-Not for more than one machine: there, start this command on each.
+Not for more than one machine: run the command on each.
 """
 
 import secrets
@@ -21,11 +21,11 @@ def supervised_workers(
     folder: Path | None = None,
     output: int | IO[bytes] | None = None,
 ) -> Supervisor:
-    """Starts the workers, Celery nodes `name-1@host` and so on; `name` is one that no other has, if none is given.
+    """Starts the workers as Celery nodes `name-1@host` and so on; `name` is unique by default.
 
-    `environment`, `folder` and `output` are theirs, as `spawn` takes them. At the end each finishes its calls.
+    `environment`, `folder` and `output` are as in `spawn`. When stopped, each worker finishes its calls.
     """
-    # By chance: cloned machines have the same host name.
+    # Random, since cloned machines have the same host name.
     name = name or f"outbound-chat-{secrets.token_hex(3)}"
     command = [sys.executable, "-m", "outbound_chat_worker", "--loglevel", log_level]
     command += ["--without-gossip", "--without-mingle", "--hostname"]

@@ -1,1 +1,1 @@
-"""The pump: claims jobs of one budget, calls Connect, and records what came of it."""
+"""The pump: claims jobs of one budget, calls Connect, and records the results."""

@@ -1,7 +1,7 @@
-"""Makes the answers of strangers readable for botocore, which expects those of AWS.
+"""Makes answers of other servers readable for botocore, which expects those of AWS.
 
-A proxy may answer with JSON that is no object, with members of other types, or with bytes that are no UTF-8. Parsing
-these, botocore raises whatever Python does, and the status of the answer is lost. Not for what an answer means: see
+A proxy may answer with JSON that is not an object, with members of other types, or with bytes that are not UTF-8. For
+these, botocore raises whatever Python does, and the status of the answer is lost. For the meaning of answers, see
 `retry`.
 """
 
@@ -9,15 +9,15 @@ import json
 from typing import Any
 
 _READ = ("__type", "code", "Code", "message", "Message", "ContactId")
-"""The members that are read of an answer, of an error and of a success; all are texts."""
+"""The members of errors and successes that are read; all are texts."""
 _SHORT = 500
-"""Bytes. Nothing that is shorter nests too deep for the parser of JSON."""
+"""Bytes. A shorter body can't be nested too deeply for the JSON parser."""
 
 
 def make_readable(response_dict: dict[str, Any], **_: object) -> None:
-    """Replaces a body that botocore can't parse: an object keeps the texts that are read, all else is a message.
+    """Replaces a body that botocore can't parse: an object keeps the texts that are read, anything else is a message.
 
-    A page that is no JSON stays as it is, since botocore takes that for a message by itself. For the event
+    A page that is not JSON stays as it is, since botocore treats it as a message itself. For the event
     `before-parse`: https://docs.aws.amazon.com/boto3/latest/guide/events.html
     """
     body: bytes = response_dict["body"]
@@ -39,5 +39,5 @@ def make_readable(response_dict: dict[str, Any], **_: object) -> None:
 
 
 def _encodable(text: str) -> str:
-    """The text without half surrogate pairs, which JSON can name and no UTF-8 can carry."""
+    """Replaces lone surrogates, which JSON can express and UTF-8 can't."""
     return text.encode(errors="replace").decode()

@@ -1,12 +1,13 @@
-"""One attempt: from a claimed job to a result. Runs in the threads of a pump."""
+"""Makes one attempt, from a claimed job to a result. Runs in the threads of a pump."""
 
 import logging
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from outbound_chat.model.errors import InvalidJob, MissingEncryptionKey, StoreError
+from outbound_chat.model.times import in_ms
 from outbound_chat.request import ChatRequest, codec
 from outbound_chat.request.codec import UnreadableRequest
 from outbound_chat.request.quiet_hours import next_open_ms
@@ -14,7 +15,7 @@ from outbound_chat.store.scripts import ClaimedJob, Outcome, Result
 from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
 from outbound_chat_worker.backoff import backoff
 from outbound_chat_worker.connect import TooLate
-from outbound_chat_worker.pump.retry import NOT_FOUND_OF_JOB, RetryRule, Stops, Verdict, judge
+from outbound_chat_worker.pump.retry import NOT_FOUND_OF_JOB, RetryRule, Verdict, judge
 from outbound_chat_worker.pump.suppression import is_suppressed, without_key
 from outbound_chat_worker.redaction import origin_of, personal_texts
 from outbound_chat_worker.runtime import Runtime
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 UNKNOWN_SENDER_WAIT = timedelta(seconds=30)
 DEFAULT_CHAT_MINUTES = 25 * 60
-"""Life of a chat where nothing else is asked for.
+"""Life of a chat unless the request says otherwise.
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html"""
 
 NamedBy = Literal["job", "batch", "sender"]
@@ -38,17 +39,17 @@ class AttemptRunner:
         self._budget = budget
 
     def attempt(self, job: ClaimedJob, claim: str, claimed_at: float) -> Result:
-        """Calls Connect for the job, once, and says what came of it. Never raises.
+        """Calls Connect for the job once, and returns the result. Never raises.
 
-        `claimed_at`: `time.monotonic()` before the claim was asked for.
+        `claimed_at`: `time.monotonic()` before the claim was sent.
         """
         self._runtime.connect.call.left = False
         try:
             return self._attempt(job, claim, claimed_at)
         except Exception as error:  # noqa: BLE001  # logged and judged
             # Every job must end in a result, or it would be stuck until its lease ran out.
-            # Where it came from, not its words: nobody knows what they repeat.
-            logger.error("job %s: unforeseen error\n%s", self._id(job), origin_of(error))  # noqa: TRY400  # as said
+            # The log has the origin of the error and not its message, which may repeat anything.
+            logger.error("job %s: unexpected error\n%s", self._id(job), origin_of(error))  # noqa: TRY400  # as said
             return self._judged(job, claim, judge(error, left=self._runtime.connect.call.left, personal=None))
 
     def _attempt(self, job: ClaimedJob, claim: str, claimed_at: float) -> Result:
@@ -64,7 +65,7 @@ class AttemptRunner:
             contact_id = self._runtime.connect.start_chat(prepared.sender, prepared.arguments, leaves_by=leaves_by)
         except TooLate:
             return Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED)
-        except Exception as error:  # noqa: BLE001  # judged by a table that ends in a loud row
+        except Exception as error:  # noqa: BLE001  # judged by a table whose last row is logged as an error
             personal = personal_texts(prepared.arguments)
             verdict = judge(error, left=self._runtime.connect.call.left, personal=personal)
             if verdict.rule.refresh_credentials:
@@ -75,7 +76,7 @@ class AttemptRunner:
         )
 
     def _prepare(self, job: ClaimedJob, claim: str) -> "_Prepared | Result":
-        """What the call needs, or the result of a job for which no call can be made."""
+        """Returns what the call needs, or the result if no call can be made."""
         shared = ChatRequest.from_stored({})
         try:
             sender = self._runtime.settings.sender(job.sender)
@@ -99,7 +100,7 @@ class AttemptRunner:
         return self._suppressed(job, claim, request.number) or _quiet(job, claim, prepared) or prepared
 
     def _suppressed(self, job: ClaimedJob, claim: str, number: str) -> Result | None:
-        """The result of a job whose number is on a list in which the store could not look it up; None: call it."""
+        """The result if the number is on a list that the store could not check itself; None: call it."""
         try:
             if job.look and is_suppressed(self._runtime, self._budget, job.sender, number):
                 return _failed(job, claim, "suppressed", "the number is on the suppression list of the sender")
@@ -110,7 +111,7 @@ class AttemptRunner:
     def _waits(
         self, job: ClaimedJob, claim: str, error: MissingEncryptionKey | StoreError, what: str, *, holds: bool
     ) -> Result:
-        """The result of a job that can't be called now by no fault of its own: a key is missing, or Redis failed."""
+        """The result of a job that must wait because a key is missing or Redis failed."""
         if isinstance(error, MissingEncryptionKey):
             logger.error("job %s waits: %s", self._id(job), error)
             return without_key(job, claim, error, holds=holds)
@@ -132,14 +133,16 @@ class AttemptRunner:
             level = logging.ERROR
         logger.log(level, "job %s: %s, %s (%s) attempt %d", self._id(job), word, code, verdict.aws_code, job.attempts)
         pause = backoff(max(job.attempts, job.snoozes + 1), retry)
-        delay_ms = _ms(max(verdict.retry_after, rule.wait or pause))
+        delay_ms = in_ms(max(verdict.retry_after, rule.wait or pause))
+        # When quiet hours let the job go, so that it can report it; they are checked once more at that time.
+        due_ms = _opening(job, prepared, job.claimed_ms + delay_ms) if prepared and outcome in _AGAIN else None
         return Result(
             local_id=job.local_id,
             claim=claim,
             outcome=outcome,
             delay_ms=delay_ms,
-            not_before_ms=_after_delay(job, prepared, delay_ms) if outcome in _AGAIN else 0,
-            pause_ms=_ms(verdict.retry_after),
+            not_before_ms=due_ms or 0,
+            pause_ms=in_ms(verdict.retry_after),
             scope=_scope(rule, job, prepared) if outcome is Outcome.HOLD else "",
             maybe_sent=rule.maybe_sent,
             code=code,
@@ -149,13 +152,13 @@ class AttemptRunner:
         )
 
     def _unknown_sender(self, job: ClaimedJob, claim: str, error: SettingsError) -> Result:
-        # The producer's settings know the sender and ours do not: a person must bring them together.
+        # The producer's settings have the sender and ours do not: a person must make them agree.
         logger.error("job %s waits: %s", self._id(job), error)
         return Result(
             local_id=job.local_id,
             claim=claim,
             outcome=Outcome.HOLD,
-            delay_ms=_ms(UNKNOWN_SENDER_WAIT),
+            delay_ms=in_ms(UNKNOWN_SENDER_WAIT),
             scope=f"sender:{job.sender}",
             code="unknown_sender",
             called=False,
@@ -168,13 +171,13 @@ class AttemptRunner:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A call ready to be made."""
+    """A call that is ready to be made."""
 
     sender: Sender
     number: str = field(repr=False)
     arguments: dict[str, Any] = field(repr=False)
     named_by: NamedBy
-    """Who named the flow or template: of the job alone, one that does not exist says nothing of other jobs."""
+    """Who named the flow or template. If only the job did, other jobs may be fine although it does not exist."""
 
     @property
     def chat_ms(self) -> int:
@@ -187,14 +190,9 @@ def _opening(job: ClaimedJob, prepared: _Prepared, at_ms: int) -> int | None:
     return next_open_ms(prepared.sender, job.priority, prepared.number, at_ms)
 
 
-def _after_delay(job: ClaimedJob, prepared: _Prepared | None, delay_ms: int) -> int:
-    """When a job that is tried again goes, for it to say so; at that time the hours are looked at once more."""
-    return (_opening(job, prepared, job.claimed_ms + delay_ms) or 0) if prepared else 0
-
-
 def _quiet(job: ClaimedJob, claim: str, prepared: _Prepared) -> Result | None:
-    """The result of a job that may not be called in the quiet hours; None: it may be called now."""
-    # Both the earliest and the latest time at which the call can leave, by the clock of Redis.
+    """The result if the job may not be called in quiet hours; None: call it now."""
+    # The earliest and the latest time at which the call can leave, by the clock of Redis.
     for at_ms in (job.claimed_ms, job.claimed_ms + int(LATEST_SECONDS * 1000)):
         opening = _opening(job, prepared, at_ms)
         if opening is None:
@@ -206,25 +204,21 @@ def _quiet(job: ClaimedJob, claim: str, prepared: _Prepared) -> Result | None:
 
 
 def _named_by(own: ChatRequest, shared: ChatRequest, sender: Sender) -> NamedBy:
-    for request, who in ((own, "job"), (shared, "batch")):
+    def names(request: ChatRequest) -> bool:
         flow = request.body.get("ContactFlowId", sender.contact_flow_id)
-        if flow != sender.contact_flow_id or "InitialTemplatedSystemMessage" in request.body:
-            return cast("NamedBy", who)
-    return "sender"
+        return flow != sender.contact_flow_id or "InitialTemplatedSystemMessage" in request.body
+
+    return "job" if names(own) else "batch" if names(shared) else "sender"
 
 
 def _scope(rule: RetryRule, job: ClaimedJob, prepared: _Prepared | None) -> str:
-    """What a hold by this rule stops."""
+    """The scope that a hold by this rule stops."""
     if prepared and rule.blames_whoever_named_it and prepared.named_by == "batch":
         return f"batch:{job.batch}"
-    if prepared and rule.stops is Stops.INSTANCE:
+    if prepared and rule.stops == "instance":
         return f"instance:{prepared.sender.instance_id}"
     return f"sender:{job.sender}"
 
 
 def _failed(job: ClaimedJob, claim: str, code: str, message: str) -> Result:
     return Result(local_id=job.local_id, claim=claim, outcome=Outcome.FAILED, code=code, message=message, called=False)
-
-
-def _ms(duration: timedelta) -> int:
-    return int(duration.total_seconds() * 1000)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from outbound_chat_config import LATEST_SECONDS
 
 QUICK_SECONDS = 0.1
-"""Calls that take no longer are quick: a job that waits for a thread then leaves long before it is too late."""
+"""Calls that take no longer are quick: then a job that waits for a thread leaves long before it is too late."""
 SLOW_SECONDS = 10 * QUICK_SECONDS
-"""What calls are taken to last before they were seen to be quick: a dozen of them show it."""
+"""Assumed duration of calls at first; after about a dozen quick ones they count as quick."""
 PREFETCH = 1.0
-"""Jobs in stock, at most, as a share of the number of threads."""
+"""Most prefetched jobs, as a share of the number of threads."""
 _MEMORY = 0.8
-"""Weight of the latencies before, against that of the last call."""
+"""Weight of earlier latencies against that of the last call."""
 
 
 @dataclass(frozen=True, slots=True)

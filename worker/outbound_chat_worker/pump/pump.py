@@ -1,8 +1,8 @@
 """The pump: works for one budget for a few seconds: claim, send, record, repeat.
 
-Not for deciding what may be sent (the claim script does) nor what an error means (`retry` does). The one idea: its main
-thread alone talks to Redis; results of calls and the wake signal reach it through one local queue, so it always
-knows what to do next and never polls.
+Not for deciding what may be sent (the claim script does) or what an error means (`retry` does). The one idea: only its
+main thread talks to Redis; results of calls and the wake signal reach it through one local queue, so it always knows
+what to do next and never polls.
 """
 
 import logging
@@ -26,7 +26,7 @@ from outbound_chat_worker.runtime import Runtime
 logger = logging.getLogger(__name__)
 
 RENEW_SECONDS = 1.0
-"""A pump at work says this often that it lives, and renews the leases of calls that still run."""
+"""A working pump reports this often that it is alive, and renews the leases of its running calls."""
 STORE_RETRY_SECONDS = 0.5
 REST_SECONDS = 0.02
 """Longest time for which a result waits for others, so that one script records them all."""
@@ -40,11 +40,11 @@ class Phase(StrEnum):
     """What a pump is doing."""
 
     WORKING = auto()
-    """It claims jobs as long as it has room for them."""
+    """It claims jobs while it has room for them."""
     LISTENING = auto()
     """It found no work, and waits to be poked."""
     DRAINING = auto()
-    """It claims no more, and ends with its calls in flight."""
+    """It claims no more jobs, and ends with its calls in flight."""
 
 
 class Pump:
@@ -76,17 +76,16 @@ class Pump:
 
     @property
     def keeps_up(self) -> bool:
-        """Whether it takes more jobs: a second pump beside it, on the same core, would only be in its way."""
+        """Whether it can take more jobs: then a second pump on the same core would only be in its way."""
         now = time.monotonic()
         if self._is_draining or now - self._last_turn > 2 * RENEW_SECONDS:
             return False
         return not self._in_flight.is_full or now - self._last_result < RENEW_SECONDS
 
     def work(self) -> int:
-        """Works until the slice is over, no work came for a while, or the process stops; how many results it recorded.
+        """Works until its slice is over, no work came for a while, or the process stops; returns the number of results.
 
-        Returns only when every call that it started has ended and is recorded. An error that nobody foresaw is raised
-        only then, too.
+        Returns only when every call that it started has ended and is recorded; an unexpected error is raised then, too.
         """
         self._runtime.prepare_clients(self._budget)
         ends = time.monotonic() + self._settings.slice.total_seconds()
@@ -95,7 +94,7 @@ class Pump:
                 while self._has_something_to_do:
                     self._turn(ends)
             except Exception:
-                logger.exception("budget %s: the pump only ends its calls in flight", self._budget)
+                logger.exception("budget %s: unexpected error; the pump only ends its calls in flight", self._budget)
                 self._drain()
                 raise
         return self._recorded
@@ -137,7 +136,7 @@ class Pump:
         return self._phase is Phase.WORKING and self._in_flight.capacity > 0
 
     def _next_step(self) -> float:
-        """When to look again although nothing came."""
+        """When to take the next turn although nothing arrived."""
         steps = [
             self._next_renewal,
             self._next_claim if self._may_claim else None,
@@ -157,7 +156,7 @@ class Pump:
             case Paced(pace_ms, pumps):
                 self._next_claim = asked_at + pace_ms / 1000
                 if not self._in_flight and (pumps > 1 or pace_ms > RENEW_SECONDS * 1000):
-                    # The others keep the pace; or it is so slow that the waker brings a pump in time.
+                    # The others keep the pace; or it is so slow that the waker requests a pump in time.
                     self._leave()
             case Empty(waiting=True, until_ms=until_ms):
                 seconds = min(linger, until_ms / 1000) if until_ms >= 0 else linger
@@ -167,7 +166,7 @@ class Pump:
                     self._leave()
             case Empty() | Held():
                 # Another pump waits for new work, or none came for a while: this one only ends its calls. Or a person
-                # holds the budget; whoever releases it requests a pump.
+                # holds the budget; its release requests a pump.
                 self._leave()
             case Dismissed():
                 self._phase = Phase.DRAINING
@@ -182,7 +181,7 @@ class Pump:
         self._next_claim = asked_at + claimed.pace_ms / 1000 if claimed.pace_ms else 0.0
         has_threads = True
         for job in claimed.jobs:
-            # A repeated answer gives jobs that were claimed a while ago.
+            # A repeated answer has jobs that were claimed a while ago.
             claimed_at = asked_at - (claimed.now_ms - job.claimed_ms) / 1000
             self._in_flight.add(job.local_id, claim_id)
             has_threads = has_threads and self._start(self._callers, self._attempt, job, claim_id, claimed_at)
@@ -194,11 +193,11 @@ class Pump:
         self._session.publish(claimed.wakeup)
 
     def _start(self, pool: ThreadPoolExecutor, work: Callable[..., None], *given: object) -> bool:
-        """Has it done in a thread. False: no thread can be had, since the main thread or memory has come to its end."""
+        """Runs work in a thread; returns False if Python starts none, since the process ends or has too many."""
         try:
             pool.submit(work, *given)
         except RuntimeError as error:
-            logger.warning("budget %s: no call can begin, and the pump leaves: %s", self._budget, error)
+            logger.warning("budget %s: no call can start, and the pump leaves: %s", self._budget, error)
             return False
         return True
 
@@ -220,7 +219,7 @@ class Pump:
             self._arrived.put(_WaitOver())
 
     def _gather(self, until: float) -> None:
-        """Takes what arrived, after waiting until that time at most; for more of it while nobody misses it."""
+        """Collects what arrived, waiting until that time at most, then a moment longer while the threads have jobs."""
         try:
             self._take_in(self._arrived.get(timeout=max(0.0, until - time.monotonic())))
             rests_until = time.monotonic() + REST_SECONDS
@@ -245,25 +244,25 @@ class Pump:
             self._recorded += 1
 
     def _end_slice(self) -> None:
-        """Leaves at the end of its slice. If the broker does not take the message for its successor, it works on."""
+        """Leaves at the end of its slice. If the broker does not take the message for its successor, it continues."""
         if self._leave() and not (self._publisher.drain(HANGS_SECONDS) and self._publisher.works):
             self._phase = Phase.WORKING
 
     def _hand_over(self) -> None:
-        """Leaves the work to a machine whose clock is right."""
+        """Leaves the work to another machine, whose clock is right."""
         if self._session.pass_on():
             self._phase = Phase.DRAINING
         else:
             self._leave()
 
     def _leave(self) -> bool:
-        """Claims no more, and asks for a successor at once: calls in flight may take long. Whether it needs one."""
+        """Claims no more, and requests a successor at once, since calls may take long; returns whether it needs one."""
         self._phase = Phase.DRAINING
         recent = time.monotonic() - self._last_work < self._settings.linger.total_seconds()
         return self._session.leave(warm=self._had_work and recent and not self._stopping.is_set())
 
     def _drain(self) -> None:
-        """Records what the calls in flight lead to, and does nothing else, since something is wrong."""
+        """Records the results of the calls in flight, and does nothing else, since something is wrong."""
         self._phase = Phase.DRAINING
         while self._in_flight:
             self._gather(self._recorder.next_try or time.monotonic() + RENEW_SECONDS)

@@ -1,7 +1,7 @@
 """Keeps the results of a pump's calls until Redis has them.
 
-A call that Connect accepted must not be forgotten because Redis was away when its answer came. Without the result, its
-lease runs out and the call is repeated with the same token, which gives the same contact: safe, but slow and uncertain.
+A call that Connect accepted must not be lost because Redis was down when its answer came. Without the result, its
+lease runs out and the call is repeated with the same token, which returns the same contact: safe, but slow.
 """
 
 import logging
@@ -15,12 +15,12 @@ from outbound_chat.store.scripts import Result
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 60.0
-"""How long results that Redis can't take are kept, before they are written to the log instead."""
+"""How long results are kept while Redis can't take them, before they are written to the log instead."""
 RETRY_SECONDS = 0.5
 
 
 class Recorder:
-    """The results of one pump on their way to the store. For one thread."""
+    """Records the results of one pump in the store. For one thread."""
 
     def __init__(self, store: Store, keys: Keys) -> None:
         self._store = store
@@ -30,12 +30,12 @@ class Recorder:
         self._next_try = 0.0
 
     def add(self, result: Result) -> None:
-        """Takes a result; `record` brings it to Redis."""
+        """Adds a result, for `record` to write to Redis."""
         self._kept.append(result)
 
     @property
     def kept(self) -> int:
-        """Results that Redis has not."""
+        """Number of results that are not recorded yet."""
         return len(self._kept)
 
     @property
@@ -44,14 +44,14 @@ class Recorder:
         return self._next_try if self._kept else None
 
     def record(self) -> list[Result]:
-        """Records what it can, and gives what it is done with; while Redis is away it does nothing and tries later."""
+        """Records results and returns those that are done; while Redis is down it does nothing and retries later."""
         done: list[Result] = []
         while self._kept and time.monotonic() >= self._next_try:
             chunk = self._kept[: scripts.MOST_JOBS]
             try:
                 states = self._store.run(scripts.finish(self._keys, chunk))
             except StoreError as error:
-                if not self._goes_on(chunk, error):
+                if not self._gives_up(chunk, error):
                     return done
             else:
                 self._away_since = None
@@ -60,8 +60,8 @@ class Recorder:
             done += chunk
         return done
 
-    def _goes_on(self, chunk: list[Result], error: StoreError) -> bool:
-        """Whether these results are given up."""
+    def _gives_up(self, chunk: list[Result], error: StoreError) -> bool:
+        """Whether these results are given up, and logged instead."""
         now = time.monotonic()
         self._away_since = self._away_since or now
         if now - self._away_since > PATIENCE_SECONDS:
@@ -79,7 +79,7 @@ class Recorder:
     def _log_unrecorded(self, chunk: list[Result], error: StoreError) -> None:
         for result in chunk:
             logger.error(
-                "job %s.%s: %s %s could not be recorded: %s",
+                "job %s.%s: result %s %s can't be recorded: %s",
                 self._keys.budget,
                 result.local_id,
                 result.outcome,

@@ -1,14 +1,14 @@
-"""What to do after a call to Connect that gave no contact: one table, error → outcome.
+"""Decides what happens after a call to Connect that returned no contact: one table, error → outcome.
 
-Not for waiting or counting: the store does that. The rules of the operation's errors and their sources:
+Not for waiting or counting, which the store does. The errors of the operation:
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html#API_StartOutboundChatContact_Errors
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from enum import StrEnum
 from ssl import SSLCertVerificationError
+from typing import Literal
 
 from botocore import exceptions as botocore_errors
 from botocore.parsers import ResponseParserError
@@ -20,37 +20,30 @@ from outbound_chat_worker.connect import NotOfAws
 from outbound_chat_worker.redaction import redact
 
 
-class Stops(StrEnum):
-    """What a hold stops."""
-
-    SENDER = "sender"
-    INSTANCE = "instance"
-
-
 @dataclass(frozen=True, slots=True)
 class RetryRule:
     """A row of the table."""
 
     outcome: Outcome
     code: str
-    """Our stable code; operators look for it."""
+    """Our stable code, which operators see."""
     reason: str
     maybe_sent: bool = False
     """A contact may exist although the answer was an error, or none came."""
     most_attempts: int | None = None
-    """Fewer attempts than the settings allow, where more have no hope."""
+    """Fewer attempts than the settings allow, if more would not help."""
     wait: timedelta | None = None
     """Of a hold: time to the first probe. It doubles with each probe that fails, up to 5 minutes."""
-    stops: Stops = Stops.SENDER
+    stops: Literal["sender", "instance"] = "sender"
     """Of a hold: what it stops."""
     refresh_credentials: bool = False
-    """Those that were used are no good."""
+    """The credentials of the call are no good."""
     blames_whoever_named_it: bool = False
-    """What the job or its batch named does not exist, so other jobs may be sent: only that one fails or is held."""
+    """If the job or its batch named what does not exist, only that fails or is held: others may be sent."""
     unforeseen: bool = False
-    """A bug, of ours or of a library: it is logged as an error."""
+    """A bug of ours or of a library, which is logged as an error."""
     foreign: bool = False
-    """It was not AWS that answered, and such an answer may repeat anything."""
+    """The answer is not from AWS, and may repeat anything."""
 
 
 FIRST_PROBE = timedelta(seconds=5)
@@ -60,7 +53,7 @@ _SERVICE = RetryRule(
     Outcome.RETRY, "service_error", "a fault at AWS; the contact may have been started", maybe_sent=True
 )
 _NO_ANSWER = RetryRule(Outcome.RETRY, "no_answer", "the call left and no answer came back", maybe_sent=True)
-_UNREACHABLE = RetryRule(Outcome.RETRY, "unreachable", "no connection to AWS stood, so nothing was sent")
+_UNREACHABLE = RetryRule(Outcome.RETRY, "unreachable", "no connection to AWS could be made, so nothing was sent")
 _KEYS = "AWS credentials are missing, expired or refused"
 _CREDENTIALS = RetryRule(Outcome.HOLD, "credentials", _KEYS, wait=FIRST_PROBE, refresh_credentials=True)
 _DENIED = RetryRule(Outcome.HOLD, "access_denied", "IAM or an SCP forbids the call", wait=FIRST_PROBE)
@@ -68,7 +61,7 @@ _MISSING = "instance, flow, number or template does not exist"
 _NOT_FOUND = RetryRule(Outcome.HOLD, "not_found", _MISSING, wait=FIRST_PROBE, blames_whoever_named_it=True)
 NOT_FOUND_OF_JOB = RetryRule(Outcome.FAILED, "not_found", "the flow or template that the job names does not exist")
 _QUOTA = RetryRule(Outcome.HOLD, "quota", "a quota must be raised by AWS", wait=timedelta(minutes=5))
-_FOREIGN = "not Amazon Connect answered, but a proxy or what endpoint_url leads to"
+_FOREIGN = "the answer is not from Amazon Connect, but from a proxy or another server at endpoint_url"
 _STRANGER = RetryRule(Outcome.HOLD, "foreign_answer", _FOREIGN, wait=FIRST_PROBE, foreign=True)
 _CONTENT_STRANGER = replace(_STRANGER, maybe_sent=True)
 _UNFORESEEN = RetryRule(Outcome.FAILED, "unexpected_answer", "an answer that this version does not know")
@@ -93,7 +86,7 @@ _THROTTLING_CODES = (
     "TransactionInProgressException",
     "PriorRequestNotComplete",
 )
-"""All that botocore takes for throttling, but `LimitExceededException`, which has a meaning of its own in Connect.
+"""All that botocore treats as throttling, without `LimitExceededException`, which means something else in Connect.
 
 https://docs.aws.amazon.com/boto3/latest/guide/retries.html
 """
@@ -101,14 +94,14 @@ https://docs.aws.amazon.com/boto3/latest/guide/retries.html
 BY_AWS_CODE: Mapping[str, RetryRule] = {
     # Some AWS pages list throttling with HTTP 400, so the code decides and not the status.
     **dict.fromkeys(_THROTTLING_CODES, _THROTTLED),
-    # The service waited for the rest of the request, or for something behind it; nobody says which.
+    # The service waited for the rest of the request, or for another service; AWS does not say which.
     **dict.fromkeys(("RequestTimeout", "RequestTimeoutException", "RequestAbortedException"), _SERVICE),
     "LimitExceededException": RetryRule(
         Outcome.HOLD,
         "chats_full",
         "the instance has no room for another open chat",
         wait=timedelta(minutes=1),
-        stops=Stops.INSTANCE,
+        stops="instance",
     ),
     "ServiceQuotaExceededException": _QUOTA,
     "ConflictException": RetryRule(
@@ -166,17 +159,17 @@ BY_EXCEPTION: tuple[tuple[type[Exception], RetryRule], ...] = (
 )
 
 _REPEAT = (botocore_errors.ParamValidationError, ResponseParserError)
-"""Errors whose words repeat what was sent or answered; their rules say enough."""
+"""Errors whose messages repeat what was sent or answered; their rules say enough."""
 
 LONGEST_PAUSE = timedelta(minutes=1)
-"""A provider that asks for more is asked again after this, lest a slip of its own stops us for hours."""
+"""A provider that asks for a longer pause gets this one, so that its mistake can't stop us for hours."""
 _LONGEST_NUMBER = 10**6
-"""Of milliseconds or seconds: more than the longest pause, and no more than a `timedelta` holds."""
+"""Milliseconds or seconds: more than the longest pause, and no more than a `timedelta` can hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A rule, and what the provider said."""
+    """A rule, and details of the provider's answer."""
 
     rule: RetryRule
     aws_code: str = ""
@@ -184,14 +177,14 @@ class Verdict:
     """Without anything that looks like a phone number."""
     request_id: str = ""
     retry_after: timedelta = timedelta(0)
-    """How long the provider asks everybody to wait, at most `LONGEST_PAUSE`."""
+    """How long the provider asks all callers to wait, at most `LONGEST_PAUSE`."""
 
 
 def judge(error: Exception, *, left: bool = True, personal: Sequence[str] | None = ()) -> Verdict:
-    """The rule for an error of a call, with what the provider said of it.
+    """Returns the rule for an error of a call, with details of the provider's answer.
 
-    `left`: whether the call left. Before that the sender's role may have been asked for, and nothing was sent.
-    `personal`: texts that no message may repeat; None: unknown, so an unforeseen error says its kind alone.
+    `left`: whether the call left. Before that only STS may have been asked for the sender's role.
+    `personal`: texts that no message may repeat; None: unknown, so an unforeseen error is reported by its kind alone.
     """
     verdict = _judge(error, personal)
     return verdict if left else replace(verdict, rule=_before_it_left(error, verdict.rule))
@@ -201,7 +194,7 @@ def _before_it_left(error: Exception, rule: RetryRule) -> RetryRule:
     if rule.unforeseen:
         return UNFORESEEN_BEFORE
     if rule.outcome is Outcome.FAILED and isinstance(error, botocore_errors.ClientError):
-        # It was STS that refused, and so the role and not the job.
+        # STS refused, and so the role is at fault and not the job.
         return _CREDENTIALS
     return replace(rule, maybe_sent=False) if rule.maybe_sent else rule
 
@@ -211,7 +204,7 @@ def _judge(error: Exception, personal: Sequence[str] | None) -> Verdict:
         return _judge_answer(error, personal or ())
     cause = error.__context__
     if isinstance(cause, UrllibSSLError) and isinstance(cause.args[0], SSLCertVerificationError):
-        # Of all faults of TLS, this one is met before anything is sent.
+        # Of all TLS errors, only this one is raised before anything is sent.
         return Verdict(_UNREACHABLE, message=redact(str(error), personal or ()))
     for kind, rule in BY_EXCEPTION:
         if isinstance(error, kind):
@@ -241,10 +234,10 @@ def _by_status(status: int, *, is_aws: bool) -> RetryRule:
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta:
-    """What the provider asks for: milliseconds in `x-amz-retry-after`, or whole seconds in `Retry-After`."""
+    """The pause that the provider asks for: milliseconds in `x-amz-retry-after`, or seconds in `Retry-After`."""
     for name, unit in (("x-amz-retry-after", timedelta(milliseconds=1)), ("retry-after", timedelta(seconds=1))):
         value = whole_number(headers.get(name, "").strip())
-        # A date, the other form of Retry-After, would be read by a clock that may be wrong; backoff serves then.
+        # A date, the other form of Retry-After, depends on a clock that may be wrong; then backoff applies.
         if value is not None:
             return min(LONGEST_PAUSE, unit * min(value, _LONGEST_NUMBER))
     return timedelta(0)

@@ -1,4 +1,4 @@
-"""What one pump tells the store, and what it does when no answer comes. `pump` decides when."""
+"""One pump's session with the store: claims, renewals and sign-off, also when no answer comes. `pump` decides when."""
 
 import logging
 import time
@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.ids import new_local_id
+from outbound_chat.model.times import in_ms
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Claimed, Dismissed, Empty, Held, Paced, Unconfigured
 from outbound_chat_worker.publisher import PumpPublisher
@@ -17,12 +18,12 @@ logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
 LEAVE_PATIENCE_SECONDS = 5.0
-"""How long a pump tries to hand back jobs that it was never told of, while Redis is away."""
+"""How long a pump tries to hand back jobs of an unanswered claim, while Redis is down."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrongClock:
-    """Nothing may be claimed here: AWS would refuse the calls. What a claim took goes back when the pump leaves."""
+    """Nothing may be claimed here: AWS would refuse the calls. Claimed jobs go back when the pump leaves."""
 
 
 Load: TypeAlias = Literal["idle", "full", "left"]
@@ -30,30 +31,30 @@ Load: TypeAlias = Literal["idle", "full", "left"]
 
 
 class PumpSession:
-    """One pump in the store of its budget. For one thread."""
+    """The session of one pump. For one thread."""
 
     def __init__(self, runtime: Runtime, budget: str, nonce: str, publisher: PumpPublisher) -> None:
         """`nonce`: of the request for this pump."""
         self._runtime = runtime
         self._budget = budget
         self._keys = runtime.keys(budget)
-        self._lease_ms = int(runtime.settings.worker.lease.total_seconds() * 1000)
+        self._lease_ms = in_ms(runtime.settings.worker.lease)
         self._nonce = nonce
         self._publisher = publisher
         self._pump = new_local_id()
         self._claims = 0
         self._unanswered = ""
-        """Id of the claim that was made and not answered: it may have taken jobs."""
+        """Id of a claim without an answer, which may have taken jobs."""
         self._left_at: float | None = None
         self._next_leave = 0.0
 
     @property
     def next_claim_id(self) -> str:
-        """Id that the next claim has; it changes with each answer."""
+        """The id of the next claim, which changes with each answer."""
         return f"{self._pump}:{self._claims}"
 
     def claim(self, wanted: int, linger_ms: int) -> Claimed | Empty | Paced | Held | Dismissed | WrongClock | None:
-        """Asks for jobs. None: there was no answer; the next claim, in a while, gives what this one may have taken."""
+        """Claims jobs. None: there was no answer; the next claim returns what this one may have taken."""
         if self._clock_is_wrong():
             return WrongClock()
         asked_at = time.monotonic()
@@ -70,7 +71,7 @@ class PumpSession:
         try:
             answer = self._runtime.store.run(call)
             if isinstance(answer, Unconfigured):
-                logger.info("budget %s: writing its settings, Redis has none", self._budget)
+                logger.info("budget %s: Redis has no settings of it; writing them", self._budget)
                 self._runtime.configure(self._budget)
                 answer = self._runtime.store.run(call)
         except StoreError as error:
@@ -95,19 +96,19 @@ class PumpSession:
             try:
                 clock.note(self._runtime.store.run(scripts.read_clock(self._keys)), asked_at)
             except StoreError as error:
-                # The claim will say so too, unless the clock is known to be wrong.
+                # The claim will report it too, unless the clock is known to be wrong.
                 logger.warning("budget %s: the clock of Redis can't be read: %s", self._budget, error)
         return clock.is_wrong
 
     def pass_on(self) -> bool:
-        """Passes the request for this pump on to another worker; returns whether it was still unanswered."""
+        """Passes the request for this pump on to another worker; returns whether there was one to pass on."""
         nonce, self._nonce = self._nonce, ""
         if nonce:
             self._publisher.pass_on(self._budget, nonce)
         return bool(nonce)
 
     def renew(self, load: Load, in_flight: Mapping[str, str]) -> None:
-        """Says that the pump lives, and renews the leases of its calls."""
+        """Reports that the pump is alive, and renews the leases of its calls."""
         leased = list(in_flight.items())
         try:
             call = scripts.renew(self._keys, pump=self._pump, load=load, lease_ms=self._lease_ms, leased=leased)
@@ -116,7 +117,7 @@ class PumpSession:
             logger.warning("budget %s: leases can't be renewed: %s", self._budget, error)
 
     def leave(self, *, warm: bool) -> bool:
-        """Signs off; returns whether it needs, and so requested, a successor. `next_leave`: whether to say it again."""
+        """Signs off; returns whether it needed, and so requested, a successor. `next_leave`: whether to repeat it."""
         now = time.monotonic()
         self._left_at = self._left_at or now
         self._next_leave = now + RETRY_SECONDS
@@ -124,8 +125,8 @@ class PumpSession:
         try:
             nonce = self._runtime.store.run(call)
         except StoreError as error:
-            # The wakers find due work without a pump by themselves.
-            logger.warning("budget %s: pump left without a word: %s", self._budget, error)
+            # The wakers find due work without a pump themselves.
+            logger.warning("budget %s: the pump can't sign off: %s", self._budget, error)
             if now - self._left_at > LEAVE_PATIENCE_SECONDS:
                 self._unanswered = ""
             return False
@@ -135,7 +136,7 @@ class PumpSession:
 
     @property
     def next_leave(self) -> float | None:
-        """`time.monotonic()` at which `leave` is to be said again, since jobs may have to go back; None: never."""
+        """`time.monotonic()` at which to repeat `leave`, since jobs may have to go back; None: never."""
         return self._next_leave if self._unanswered else None
 
     def publish(self, nonce: str) -> None:

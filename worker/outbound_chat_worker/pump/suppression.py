@@ -1,11 +1,12 @@
-"""What a worker does about jobs that it can't decrypt, and suppression checks that the claim could not make.
+"""Handles jobs that this worker can't decrypt, and suppression checks that the claim could not make.
 
-The one idea: a key that is missing is a fault of this worker and not of the job, so no job fails for it.
+The one idea: a missing key is a fault of this worker and not of the job, so no job fails for it.
 """
 
 from datetime import timedelta
 
 from outbound_chat.model.errors import MissingEncryptionKey
+from outbound_chat.model.times import in_ms
 from outbound_chat.store.scripts import ClaimedJob, OtherKey, Outcome, Result, read_suppressed
 from outbound_chat_worker.pump.retry import FIRST_PROBE
 from outbound_chat_worker.runtime import Runtime
@@ -17,15 +18,15 @@ LONGEST_WAIT = timedelta(minutes=5)
 def without_key(job: ClaimedJob, claim: str, error: MissingEncryptionKey, *, holds: bool) -> Result:
     """The result of a job that can't be called without a key; it costs no attempt and no place in the pace.
 
-    `holds`: no job of the sender can be called by this worker: the sender is held, and probed after 5, 10, 20 … 300 s.
-    Else only this job waits, 5, 10, 20 … 160 s: others may have keys that are here, and this key may be elsewhere.
+    `holds`: this worker can call no job of the sender, so the sender is held, and probed after 5, 10, 20 … 300 s.
+    Else only this job waits, 5, 10, 20 … 160 s: other jobs may use keys that are here, and other workers may have its.
     """
     wait = FIRST_PROBE if holds else min(LONGEST_WAIT, FIRST_PROBE * 2**job.snoozes)
     return Result(
         local_id=job.local_id,
         claim=claim,
         outcome=Outcome.HOLD if holds else Outcome.SNOOZE,
-        delay_ms=int(wait.total_seconds() * 1000),
+        delay_ms=in_ms(wait),
         scope=f"sender:{job.sender}" if holds else "",
         code=CODE,
         called=False,
@@ -38,7 +39,7 @@ def is_suppressed(runtime: Runtime, budget: str, sender: str, number: str) -> bo
 
     Raises:
         MissingEncryptionKey: the list is encrypted, and the settings lack its key.
-        StoreError: Redis gives no answer.
+        StoreError: Redis does not answer.
     """
     keys, cipher = runtime.keys(budget), runtime.cipher
     plain = runtime.store.run(read_suppressed(keys, sender=sender, names=[number]))
@@ -52,6 +53,6 @@ def is_suppressed(runtime: Runtime, budget: str, sender: str, number: str) -> bo
     marked = runtime.store.run(call)
     if isinstance(marked, OtherKey):
         raise MissingEncryptionKey(
-            f"the suppression list of {sender} was written with another encryption.number_key; use that"
+            f"the suppression list of {sender} was written with another encryption.number_key; use that one"
         )
     return bool(marked.entries)

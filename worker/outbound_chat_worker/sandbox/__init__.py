@@ -1,22 +1,22 @@
 """A stand-in for Amazon Connect's `StartOutboundChatContact`, to test a flow against before it costs money.
 
 It is a real HTTP server for the real signed request of boto3 or of the `aws` command. It checks signature, shape and
-rules, keeps 7-day tokens, a rate bucket and the quota of open chats, and can be told to throttle, fail, hang up or
-answer late. What it allows can be asked by `GetServiceQuota` of Service Quotas. It sends nothing to anybody. It is not
-a stand-in for any other operation.
+rules, keeps 7-day tokens, a rate bucket and the quota of open chats, and throttles, fails, hangs up or answers late
+when asked to. `GetServiceQuota` of Service Quotas reports what it allows. It sends nothing to anybody, and stands in
+for no other operation.
 
 The one idea: it is stricter than botocore and knows what *really* started, so that a test can compare the counts of a
 sender with the contacts that exist. It shares no code with that sender: two witnesses are better than one.
 """
 
-from ._client import SandboxClient, SandboxError
-from ._clock import Clock, SystemClock
-from ._faults import MAGIC_DESTINATIONS, Fault, FaultKind, MagicDestination
-from ._options import SandboxChanges, SandboxOptions
-from ._process import running_sandbox
-from ._reports import SandboxArrival, SandboxContact, SandboxStats
-from ._server import serve
-from ._signature import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
+from outbound_chat_worker.sandbox._client import SandboxClient, SandboxError
+from outbound_chat_worker.sandbox._clock import Clock
+from outbound_chat_worker.sandbox._faults import MAGIC_DESTINATIONS, Fault, FaultKind, MagicDestination
+from outbound_chat_worker.sandbox._options import SandboxChanges, SandboxOptions
+from outbound_chat_worker.sandbox._process import running_sandbox
+from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxContact, SandboxStats
+from outbound_chat_worker.sandbox._server import serve
+from outbound_chat_worker.sandbox._signature import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
 
 __all__ = [
     "MAGIC_DESTINATIONS",
@@ -33,7 +33,6 @@ __all__ = [
     "SandboxError",
     "SandboxOptions",
     "SandboxStats",
-    "SystemClock",
     "running_sandbox",
     "serve",
 ]

@@ -6,19 +6,18 @@ import os
 import signal
 import sys
 
-from ._options import OPTIONS_AS_JSON, SandboxOptions
-from ._server import serve
+from outbound_chat_worker.sandbox._options import OPTIONS_AS_JSON, SandboxOptions
+from outbound_chat_worker.sandbox._server import serve
 
-_LOOK_FOR_PARENT_S = 0.2
+_LOOK_FOR_PARENT_SECONDS = 0.2
 
 
-def _run(parent_pid: int) -> None:
-    """Be the child: serve until SIGTERM, SIGINT, or the end of the parent."""
-    options = OPTIONS_AS_JSON.validate_json(sys.stdin.readline())
+def _run(parent_pid: int, options: SandboxOptions) -> None:
+    """Serves until SIGTERM, SIGINT, or the end of the parent."""
     try:
         asyncio.run(_serve_for(parent_pid, options))
     except OSError as error:
-        sys.exit(f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror}")
+        sys.exit(f"the sandbox can't listen on {options.host} port {options.port}: {error.strerror}")
 
 
 async def _serve_for(parent_pid: int, options: SandboxOptions) -> None:
@@ -28,9 +27,9 @@ async def _serve_for(parent_pid: int, options: SandboxOptions) -> None:
         loop.add_signal_handler(number, stop.set)
 
     def look_for_parent() -> None:
-        # Looked for, as PR_SET_PDEATHSIG is for Linux only, and fires when the *thread* that started us ends.
+        # PR_SET_PDEATHSIG is for Linux only, and fires when the *thread* that started us ends.
         if os.getppid() == parent_pid:
-            loop.call_later(_LOOK_FOR_PARENT_S, look_for_parent)
+            loop.call_later(_LOOK_FOR_PARENT_SECONDS, look_for_parent)
         else:
             stop.set()
 
@@ -44,4 +43,4 @@ def _announce(url: str) -> None:
 
 
 if __name__ == "__main__":
-    _run(int(sys.argv[1]))
+    _run(int(sys.argv[1]), OPTIONS_AS_JSON.validate_json(sys.argv[2]))

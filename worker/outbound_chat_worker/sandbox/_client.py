@@ -1,4 +1,4 @@
-"""The control client: asks a running sandbox what happened and changes what happens."""
+"""The control client: asks a running sandbox what happened, and changes what it does next."""
 
 import json
 import urllib.error
@@ -9,18 +9,18 @@ from typing import Any, Unpack
 
 from pydantic_core import to_jsonable_python
 
-from ._options import SandboxChanges
-from ._reports import SandboxArrival, SandboxContact, SandboxStats
+from outbound_chat_worker.sandbox._options import SandboxChanges
+from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxContact, SandboxStats
 
-_TIMEOUT_S = 30
+_TIMEOUT_SECONDS = 30
 
 
 class SandboxError(Exception):
-    """A control request was refused; the text says why."""
+    """The sandbox refused a control request; the text says why."""
 
 
 class SandboxClient:
-    """Controls the sandbox at `url`. Keeps no connection, so it may be shared between threads."""
+    """Controls the sandbox at `url`. Keeps no connection, so threads may share it."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -28,54 +28,48 @@ class SandboxClient:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def stats(self) -> SandboxStats:
-        """Return the totals since the start or the last reset."""
-        return SandboxStats(**json.loads(self._get("stats")))
+        """Returns the totals since the start or the last reset."""
+        return SandboxStats(**json.loads(self._ask("stats")))
 
     def contacts(self) -> Iterator[SandboxContact]:
-        """Yield every started contact in the order of starting, also those that end meanwhile."""
+        """Yields every contact in the order in which they were started, ended ones too."""
         for row in self._rows("contacts"):
             yield SandboxContact(**{**row, "started_at": datetime.fromisoformat(row["started_at"])})
 
     def arrivals(self) -> Iterator[SandboxArrival]:
-        """Yield every call in the order of arrival, refused ones too: what pacing is checked with."""
+        """Yields every call in the order of arrival, refused ones too, so that pacing can be checked."""
         for row in self._rows("arrivals"):
             yield SandboxArrival(**row)
 
     def configure(self, **changes: Unpack[SandboxChanges]) -> None:
-        """Change options while the sandbox runs, until the next reset; what is not named stays.
+        """Changes options of the running sandbox until the next reset; the others stay.
 
-        `faults` replaces all faults, and their `times` begin anew. Raises `SandboxError` for impossible values.
+        `faults` replaces all faults, and their `times` start again. Raises `SandboxError` for invalid values.
         """
-        self._post("configure", to_jsonable_python(changes))
+        self._ask("configure", to_jsonable_python(changes))
 
     def close_chat(self, contact_id: str) -> None:
-        """End a chat, as its flow would, and free its place; raises `SandboxError` when it is not open."""
-        self._post("close", {"contact_id": contact_id})
+        """Ends a chat, as its flow would, and frees its place; raises `SandboxError` if it is not open."""
+        self._ask("close", {"contact_id": contact_id})
 
     def reset(self) -> None:
-        """Forget contacts, tokens, rates, arrivals and changes: as after the start. Safe to repeat."""
-        self._post("reset", {})
+        """Forgets contacts, tokens, rates, arrivals and changes, as if just started. Safe to repeat."""
+        self._ask("reset", {})
 
     def _rows(self, route: str) -> Iterator[dict[str, Any]]:
         seen = 0
-        while lines := self._get(f"{route}?after={seen}").splitlines():
+        while lines := self._ask(f"{route}?after={seen}").splitlines():
             seen += len(lines)
             yield from map(json.loads, lines)
 
-    def _get(self, route: str) -> bytes:
-        return self._send(urllib.request.Request(f"{self.url}/_sandbox/{route}"))  # noqa: S310 - the user's own address
-
-    def _post(self, route: str, document: dict[str, Any]) -> None:
-        body = json.dumps(document).encode()
-        headers = {"Content-Type": "application/json"}
+    def _ask(self, route: str, document: dict[str, Any] | None = None) -> bytes:
+        """GET, or POST with a document."""
+        body = None if document is None else json.dumps(document).encode()
         url = f"{self.url}/_sandbox/{route}"
-        self._send(urllib.request.Request(url, data=body, headers=headers, method="POST"))  # noqa: S310 - as above
-
-    def _send(self, request: urllib.request.Request) -> bytes:
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310  # the user's own
         try:
-            with self._opener.open(request, timeout=_TIMEOUT_S) as response:
-                answer: bytes = response.read()
-                return answer
+            with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
+                return bytes(response.read())
         except urllib.error.HTTPError as error:
             with error:
                 raise SandboxError(error.read().decode(errors="replace")) from None

@@ -1,25 +1,27 @@
-"""The routes under `/_sandbox/`, by which a test asks what happened and changes what happens.
+"""The routes under `/_sandbox/`, by which a test asks what happened and changes what happens next.
 
 Lists come in pages of NDJSON, so that 100,000 contacts neither stop the server nor fill its memory.
 """
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from ._engine import Engine
-from ._http import HttpRequest, HttpResponse
-from ._ledger import Contact
+from outbound_chat_worker.sandbox._engine import Engine
+from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
+from outbound_chat_worker.sandbox._ledger import Contact
 
 PREFIX = "/_sandbox/"
 _MAX_PAGE = 1000
+_AFTER = re.compile(r"[0-9]{1,18}")
 
 _Row = TypeVar("_Row")
 
 
 def control(engine: Engine, request: HttpRequest) -> HttpResponse:
-    """Answer a control request; what goes wrong is a sentence in plain text with status 400 or 404."""
+    """Answers a control request; an error is a sentence in plain text with status 400 or 404."""
     route = request.path.removeprefix(PREFIX)
     try:
         return _read(engine, route, request.query) if request.method == "GET" else _change(engine, route, request.body)
@@ -38,7 +40,7 @@ def _read(engine: Engine, route: str, query: str) -> HttpResponse:
         case "arrivals":
             return _page(dataclasses.asdict(arrival) for arrival in _slice(engine.ledger.arrivals, query))
         case _:
-            raise LookupError("the sandbox has no such control route to read")
+            raise LookupError("the sandbox has no such control route for GET")
 
 
 def _change(engine: Engine, route: str, body: bytes) -> HttpResponse:
@@ -51,7 +53,7 @@ def _change(engine: Engine, route: str, body: bytes) -> HttpResponse:
             if not engine.ledger.close_chat(str(_object(body).get("contact_id"))):
                 raise LookupError("no open chat has this contact id")
         case _:
-            raise LookupError("the sandbox has no such control route to change")
+            raise LookupError("the sandbox has no such control route for POST")
     return _json({})
 
 
@@ -61,13 +63,15 @@ def _object(body: bytes) -> dict[str, Any]:
     except RecursionError:
         raise ValueError("the body is nested too deeply") from None
     if not isinstance(document, dict):
-        raise ValueError("the body must be a JSON object")  # noqa: TRY004 - answered like other bad values
+        raise ValueError("the body must be a JSON object")  # noqa: TRY004  # answered like other bad values
     return document
 
 
 def _slice(rows: Sequence[_Row], query: str) -> Sequence[_Row]:
-    start = max(0, int(query.removeprefix("after=") or 0))
-    return rows[start : start + _MAX_PAGE]
+    after = query.removeprefix("after=") or "0"
+    if not _AFTER.fullmatch(after):
+        raise ValueError("the query must be after=N, the number of rows to skip, in at most 18 digits")
+    return rows[int(after) : int(after) + _MAX_PAGE]
 
 
 def _page(rows: Iterable[dict[str, Any]]) -> HttpResponse:

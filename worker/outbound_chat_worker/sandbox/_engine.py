@@ -1,12 +1,12 @@
-"""Decides what a call is answered. No sockets here: a request goes in, an `Answer` comes out.
+"""Decides how a call is answered. No sockets here: a request goes in, an `Answer` comes out.
 
 The order of the checks is the order in which a caller must put things right:
 
-1. signature: whoever is not known has no rate;
+1. signature: an unknown caller has no rate;
 2. rate: AWS throttles before it looks at the request, so a bad request uses up the rate too;
 3. shape and rules: a bad request is bad under every token, and starts nothing;
-4. magic destinations and faults: they strike calls that are in order, so that they hide no mistake of the caller;
-5. token: a repeat is answered even when the chats are full, for it opens none;
+4. magic destinations and faults: they strike only valid calls, so that they hide no mistake of the caller;
+5. token: a repeat is answered even when the chats are full, since it opens none;
 6. chats.
 """
 
@@ -16,16 +16,16 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from ._clock import Clock
-from ._faults import MAGIC_DESTINATIONS, Fault, FaultKind
-from ._http import HttpRequest, HttpResponse
-from ._ledger import Ledger
-from ._options import SandboxOptions
-from ._quotas import answer_quota, is_quota_call
-from ._refusal import Refusal, invalid
-from ._rules import check_rules
-from ._shapes import check_of_request
-from ._signature import Account, check_signature
+from outbound_chat_worker.sandbox._clock import Clock
+from outbound_chat_worker.sandbox._faults import MAGIC_DESTINATIONS, Fault, FaultKind
+from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
+from outbound_chat_worker.sandbox._ledger import Ledger
+from outbound_chat_worker.sandbox._options import SandboxOptions
+from outbound_chat_worker.sandbox._quotas import answer_quota, is_quota_call
+from outbound_chat_worker.sandbox._refusal import Refusal, invalid
+from outbound_chat_worker.sandbox._rules import check_rules
+from outbound_chat_worker.sandbox._shapes import check_of_request
+from outbound_chat_worker.sandbox._signature import Account, check_signature
 
 _OPERATION = ("PUT", "/contact/outbound-chat")
 _MEDIA_TYPES = frozenset({"application/json", "application/x-amz-json-1.1"})
@@ -40,7 +40,7 @@ _OTHER_HALF = 42
 
 @dataclass(slots=True, kw_only=True)
 class Answer(HttpResponse):
-    """What a call is answered, and `code`, by which the counts know it."""
+    """The answer to a call, and the `code` under which it is counted."""
 
     code: str
 
@@ -55,30 +55,30 @@ class Engine:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything, also changes of the options: as after the start."""
+        """Forgets everything, changes of the options included, as if just started."""
         self.ledger = Ledger(self._at_start, self._clock)
         self._faults = _FaultDraw(self._at_start)
         self._request_id_start = str(uuid.uuid4())[:-12]
         self._met: set[tuple[Account, str, str]] = set()
 
     def configure(self, changes: dict[str, Any]) -> None:
-        """Change options by their JSON form; new faults begin their `times` anew. Raises `ValueError`."""
+        """Changes options by their JSON form; new faults start their `times` again. Raises `ValueError`."""
         self.ledger.options = self.ledger.options.changed(changes)
         if "faults" in changes:
             self._faults = _FaultDraw(self.ledger.options)
 
     def respond(self, call: HttpRequest) -> HttpResponse:
-        """Return what a call of any kind is answered."""
+        """Answers a call of any kind."""
         if is_quota_call(call):
             return answer_quota(call, self.ledger.options, now=self._clock.now(), request_id=str(uuid.uuid4()))
         return self._answer(call)
 
     def _answer(self, call: HttpRequest) -> Answer:
-        """Return what a call for Amazon Connect is answered, and record it."""
+        """Answers a call for Amazon Connect, and records it."""
         arrived = self._clock.monotonic()
         body: dict[str, Any] = {}
         unreadable: Refusal | None = None
-        # Read before the rate is checked, only so that the counts can say for whom a throttled call was.
+        # Read before the rate is checked only so that a throttled call is counted with its destination.
         try:
             body = _read_body(call)
         except Refusal as refusal:
@@ -89,8 +89,8 @@ class Engine:
             answer = _error(refusal.status, refusal.code, refusal.message)
         answer.headers["Content-Type"] = "application/json"
         answer.headers["x-amzn-RequestId"] = f"{self._request_id_start}{len(self.ledger.arrivals):012x}"
-        answer.delay_s += self.ledger.options.latency.total_seconds()
-        refused = answer.status is not None and answer.status >= 400  # noqa: PLR2004 - the range of HTTP errors
+        answer.delay_seconds += self.ledger.options.latency.total_seconds()
+        refused = answer.status is not None and answer.status >= 400  # noqa: PLR2004  # the range of HTTP errors
         self.ledger.record(
             arrived, answer.code, _destination(body), refused=refused, throttled=answer.code in _THROTTLES
         )
@@ -111,9 +111,9 @@ class Engine:
         contact_id, repeated = self.ledger.start_contact(account, body, channel, call.body)
         if fault and fault.kind is not FaultKind.LATE:
             return _struck(fault)
-        delay_s = fault.delay.total_seconds() if fault and fault.delay else 0.0
+        delay = fault.delay.total_seconds() if fault and fault.delay else 0.0
         code = "repeated" if repeated else "accepted"
-        return Answer(code=code, body=b'{"ContactId":"%b"}' % contact_id.encode(), delay_s=delay_s)
+        return Answer(code=code, body=b'{"ContactId":"%b"}' % contact_id.encode(), delay_seconds=delay)
 
     def _checked(self, body: dict[str, Any]) -> str:
         try:
@@ -136,10 +136,10 @@ class Engine:
 
 
 class _FaultDraw:
-    """Which fault strikes the next call; the same seed and the same calls give the same faults."""
+    """Draws the fault that strikes the next call; the same seed and the same calls give the same faults."""
 
     def __init__(self, options: SandboxOptions) -> None:
-        self._random = random.Random(options.seed)  # noqa: S311 - reproducible, and nothing secret
+        self._random = random.Random(options.seed)  # noqa: S311  # reproducible, and nothing secret
         self._left: list[int | None] = [fault.times for fault in options.faults]
         self._faults = options.faults
 

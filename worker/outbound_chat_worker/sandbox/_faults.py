@@ -1,11 +1,11 @@
-"""Faults: what the sandbox can be told to do wrong, how often, and the numbers that always go wrong.
+"""Faults: what the sandbox can be asked to do wrong, how often, and the numbers that always fail.
 
-`_EFFECTS` is the whole behaviour: one row a kind. A fault strikes only a call that is otherwise in order (signed,
-within the rate, valid), so that it never hides a mistake of the caller.
+`_EFFECTS` is the whole behaviour: one row a kind. A fault strikes only a call that is otherwise right (signed, within
+the rate, valid), so that it never hides a mistake of the caller.
 
 Magic destinations are like the test cards of payment providers. They lie in the range +1 202 555 0100 to 0199, which is
-kept for fiction: no phone rings, should one ever slip into a real campaign (https://nationalnanpa.com, "555 line
-numbers"). Any other number is accepted.
+reserved for fiction: no phone rings if one slips into a real campaign (https://nationalnanpa.com, "555 line numbers").
+Any other number is accepted.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TypeVar
-
-_Number = TypeVar("_Number", int, float)
+from typing import Any
 
 
 class FaultKind(StrEnum):
@@ -32,7 +30,7 @@ class FaultKind(StrEnum):
     LIMIT_EXCEEDED = "limit_exceeded"
     """429 `LimitExceededException`: the instance holds as many open chats as it may."""
     CONFLICT = "conflict"
-    """409 `ConflictException`: another operation stands in the way."""
+    """409 `ConflictException`: another operation is in progress."""
     INTERNAL_ERROR = "internal_error"
     """500 `InternalServiceException`, and no contact was started."""
     INTERNAL_ERROR_AFTER_ACCEPTING = "internal_error_after_accepting"
@@ -55,7 +53,7 @@ class FaultKind(StrEnum):
     """403 `AccessDeniedException`: the caller lacks the permission."""
     NOT_FOUND = "not_found"
     """404 `ResourceNotFoundException`: the instance, flow or number does not exist."""
-    EXPIRED_TOKEN = "expired_token"  # noqa: S105 - the name of a fault
+    EXPIRED_TOKEN = "expired_token"  # noqa: S105  # the name of a fault
     """403 `ExpiredTokenException`: the session credentials ran out."""
     INVALID_SIGNATURE = "invalid_signature"
     """403 `InvalidSignatureException`: the secret key or the clock is wrong."""
@@ -107,13 +105,13 @@ _EFFECTS: Mapping[FaultKind, Effect] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong with a share of the calls."""
+    """One thing that goes wrong in a share of the calls."""
 
     kind: FaultKind
     share: float = 1.0
-    """0 to 1: the part of the calls it strikes, drawn with the sandbox's `seed`."""
+    """0 to 1: the part of the calls that it strikes, drawn with the sandbox's `seed`."""
     times: int | None = None
-    """How often it strikes at most; None: without end."""
+    """How often it strikes at most; None: no limit."""
     delay: timedelta | None = None
     """Only for `late`, which needs it: how long the answer takes."""
     destination: str | None = None
@@ -127,7 +125,7 @@ class Fault:
         return _EFFECTS[self.kind]
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense, with a sentence."""
+        """Raises `ValueError` with a sentence for an invalid value."""
         if not 0 <= self.share <= 1:
             raise ValueError("the share of a fault lies between 0 and 1")
         if self.times is not None and self.times < 1:
@@ -141,55 +139,47 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> "Fault":
-        """Read a fault from `KIND[:SHARE][:NAME=VALUE]...`, as in `internal_error:0.1` or `late:1.0:delay=2.5`.
+        """Reads a fault from `KIND[:SHARE][:NAME=VALUE]...`, as in `internal_error:0.1` or `late:1.0:delay=2.5`.
 
-        Names: `times`, `delay` (seconds), `destination`, `retry_after_ms`. Raises `ValueError` whose one sentence names
-        the part that is wrong.
+        Names: `times`, `delay` (seconds), `destination`, `retry_after_ms`. Raises `ValueError` with one sentence that
+        names the invalid part.
         """
         kind_name, *parts = text.split(":")
         try:
             kind = FaultKind(kind_name)
         except ValueError:
             raise ValueError(f"no fault is called {kind_name!r}; there are: {', '.join(FaultKind)}") from None
-        share = 1.0
         if parts and "=" not in parts[0]:
-            share = _number(float, "the share", parts.pop(0))
-        options: dict[str, str] = {}
+            parts[0] = f"share={parts[0]}"
+        options: dict[str, Any] = {}
         for part in parts:
             name, separator, value = part.partition("=")
-            if not separator or name not in _OPTION_NAMES or name in options:
-                raise ValueError(f"{part!r} in fault {text!r} is not one of {', '.join(_OPTION_NAMES)}, once, with =")
-            options[name] = value
-        return cls(
-            kind=kind,
-            share=share,
-            times=_number(int, "times", options["times"]) if "times" in options else None,
-            delay=timedelta(seconds=_number(float, "the delay", options["delay"])) if "delay" in options else None,
-            destination=options.get("destination"),
-            retry_after_ms=(
-                _number(int, "retry_after_ms", options["retry_after_ms"]) if "retry_after_ms" in options else None
-            ),
-        )
+            if not separator or name not in _OPTIONS or name in options:
+                raise ValueError(f"{part!r} in fault {text!r} is not one of {', '.join(_OPTIONS)}, once, with =")
+            try:
+                options[name] = _OPTIONS[name](value)
+            except (ValueError, OverflowError):
+                raise ValueError(f"the {name} of a fault must be a number, not {value!r}") from None
+        return cls(kind, **options)
 
 
-_OPTION_NAMES = ("times", "delay", "destination", "retry_after_ms")
-
-
-def _number(convert: Callable[[str], _Number], name: str, text: str) -> _Number:
-    try:
-        return convert(text)
-    except ValueError:
-        raise ValueError(f"{name} of a fault is a number, not {text!r}") from None
+_OPTIONS: Mapping[str, Callable[[str], object]] = {
+    "share": float,
+    "times": int,
+    "delay": lambda seconds: timedelta(seconds=float(seconds)),
+    "destination": str,
+    "retry_after_ms": int,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class MagicDestination:
-    """A number and what happens to calls for it."""
+    """A number, and what happens to calls for it."""
 
     number: str
     fault: Fault
     first_call_only: bool = False
-    """Only the first call with a given ClientToken goes wrong; a repeat with that token does not."""
+    """Only the first call with a given ClientToken fails; a repeat with that token does not."""
 
 
 def _always(last_two: str, kind: FaultKind) -> MagicDestination:

@@ -1,9 +1,10 @@
-"""Just enough HTTP/1.1 for one operation, without a task or an allocation too many for each request.
+"""Just enough HTTP/1.1 for one operation, without a needless task or allocation for each request.
 
-httptools (the parser of Node.js) reads; here is what it leaves to its user: limits, keep-alive, answers in the order of
-the requests, `Expect: 100-continue`. A web framework on top costs about twice what the whole check of a call costs, and
-benchmarks run against the sandbox on the cores they measure. Bodies have a Content-Length of up to 1 MiB; there are no
-chunked bodies (411), no upgrades (501), no TLS. The handler is a plain function; an answer that is late is a timer.
+httptools (the parser of Node.js) reads; this module adds what it leaves to its user: limits, keep-alive, answers in
+the order of the requests, `Expect: 100-continue`. A web framework would cost about twice as much as the whole check of
+a call, and benchmarks run against the sandbox on the cores they measure. Bodies have a Content-Length of up to 1 MiB;
+chunked bodies (411), upgrades (501) and TLS are not supported. The handler is a plain function; a late answer is a
+timer.
 """
 
 import asyncio
@@ -36,18 +37,18 @@ class HttpRequest(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class HttpResponse:
-    """What to send back after `delay_s`; `status` None means to cut the connection instead."""
+    """What to send back after `delay_seconds`; `status` None means to cut the connection instead."""
 
     status: int | None = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
-    delay_s: float = 0.0
+    delay_seconds: float = 0.0
     missing: int = 0
     """Bytes that the head promises behind `body` and that never come, since the connection is closed before them."""
 
 
 class _BadRequestError(Exception):
-    """What the parser takes and this server does not."""
+    """The parser accepts the request, and this server does not."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
@@ -65,25 +66,25 @@ class HttpConnection(asyncio.Protocol):
         self._late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: asyncio calls this once."""
+        """Registers the connection; asyncio calls this once."""
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
         self._connections.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature; a cut is no error here
-        """End: a late answer has nobody left to go to."""
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature; a cut is no error here
+        """Forgets the connection, and drops a late answer."""
         self._transport = None
         self._connections.discard(self)
         if self._late is not None:
             self._late.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, and answer every request that is complete."""
+        """Reads bytes, and answers every request that is complete."""
         self._reader.feed(data)
         self._advance()
 
     def abort(self) -> None:
-        """End at once; a late answer is dropped."""
+        """Cuts the connection at once; a late answer is dropped."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -98,13 +99,13 @@ class HttpConnection(asyncio.Protocol):
         if self._transport is None:
             return
         if complete:
-            # A client that sends on while an answer is late must not fill the memory.
+            # A client that keeps sending while an answer is late must not fill the memory.
             self._transport.pause_reading()
         elif self._late is None and self._reader.awaits_continue():
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _send(self, response: HttpResponse, *, keep_alive: bool) -> None:
-        if response.delay_s <= 0:
+        if response.delay_seconds <= 0:
             self._write(response, keep_alive=keep_alive)
             return
 
@@ -115,7 +116,7 @@ class HttpConnection(asyncio.Protocol):
                 self._transport.resume_reading()
             self._advance()
 
-        self._late = asyncio.get_running_loop().call_later(response.delay_s, write_late)
+        self._late = asyncio.get_running_loop().call_later(response.delay_seconds, write_late)
 
     def _write(self, response: HttpResponse, *, keep_alive: bool) -> None:
         transport = self._transport
@@ -143,8 +144,8 @@ class _Reader:
         self._wants_continue = False
 
     def feed(self, data: bytes) -> None:
-        """Take bytes; after a status nothing more is understood."""
-        # The parser does not tell how long an unfinished head is, so bytes are counted by the piece.
+        """Reads bytes; what follows an invalid request is ignored."""
+        # The parser does not report the length of an unfinished head, so bytes are counted piece by piece.
         for start in range(0, len(data), _PIECE_BYTES):
             piece = data[start : start + _PIECE_BYTES]
             try:
@@ -152,18 +153,16 @@ class _Reader:
             except httptools.HttpParserError as error:
                 # What a callback raises arrives as the context of the parser's own error.
                 cause = error.__context__
-                self._refuse(cause.status if isinstance(cause, _BadRequestError) else HTTPStatus.BAD_REQUEST)
+                status = cause.status if isinstance(cause, _BadRequestError) else HTTPStatus.BAD_REQUEST
+                self.complete.append((status, False))
                 return
             self._head_bytes = self._head_bytes + len(piece) if self._in_head else 0
             if self._head_bytes > _MAX_HEAD_BYTES:
-                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+                self.complete.append((HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, False))
                 return
 
-    def _refuse(self, status: HTTPStatus) -> None:
-        self.complete.append((status, False))
-
     def awaits_continue(self) -> bool:
-        """Tell, once a request, whether its client waits for `100 Continue` before it sends the body."""
+        """Returns, once a request, whether its client waits for `100 Continue` before it sends the body."""
         awaits, self._wants_continue = self._wants_continue, False
         return awaits
 

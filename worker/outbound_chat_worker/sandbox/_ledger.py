@@ -1,6 +1,6 @@
-"""What the sandbox remembers: buckets, tokens, open chats, contacts, arrivals.
+"""The sandbox's memory: buckets, tokens, open chats, contacts, arrivals.
 
-Everything is kept in memory until a reset: a run of 100,000 contacts takes about 100 MB.
+Everything is kept until a reset: a run of 100,000 contacts takes about 100 MB.
 """
 
 import heapq
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from ._clock import Clock
-from ._options import SandboxOptions
-from ._refusal import Refusal
-from ._reports import SandboxArrival, SandboxStats
-from ._signature import Account
+from outbound_chat_worker.sandbox._clock import Clock
+from outbound_chat_worker.sandbox._options import SandboxOptions
+from outbound_chat_worker.sandbox._refusal import Refusal
+from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxStats
+from outbound_chat_worker.sandbox._signature import Account
 
-_TOKEN_LIFETIME_S = timedelta(days=7).total_seconds()
+_TOKEN_LIFETIME_SECONDS = timedelta(days=7).total_seconds()
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html: 25 hours
 _DEFAULT_CHAT_MINUTES = 1500
 
@@ -60,7 +60,7 @@ class Ledger:
         self._repeated = 0
 
     def take_call(self, account: Account) -> None:
-        """Take one call from the bucket of `account`; raises `Refusal`, and then takes nothing."""
+        """Takes one call from the bucket of `account`; if it is empty, raises `Refusal`."""
         rate, burst = self.options.rate, self.options.burst
         if rate is None:
             return
@@ -73,11 +73,11 @@ class Ledger:
         bucket.calls -= 1
 
     def start_contact(self, account: Account, body: dict[str, Any], channel: str, raw: bytes) -> tuple[str, bool]:
-        """Return the ContactId for a valid request, and whether its token was seen before (then nothing starts).
+        """Returns the ContactId for a valid request, and whether its token was seen before (then nothing starts).
 
-        AWS documents that a token is valid for 7 days and gives the contact that was started, but neither its scope nor
-        what other parameters under the same token do. Here it belongs to the account and Region, like the rate, and
-        other parameters are not looked at: the first contact is the answer. Raises `Refusal` when the chats are full.
+        AWS documents that a token is valid for 7 days and returns the contact that was started, but neither its scope
+        nor the effect of other parameters under the same token. Here it belongs to the account and Region, like the
+        rate, and the answer is the first contact whatever the parameters. Raises `Refusal` when the chats are full.
         """
         self._forget_old_tokens()
         token: str = body.get("ClientToken", "")
@@ -97,14 +97,14 @@ class Ledger:
         heapq.heappush(self._ends, (now + minutes * 60, instance_id, contact_id))
         if token:
             self._contact_of_token[key] = contact_id
-            self._tokens_by_age.append((now + _TOKEN_LIFETIME_S, key))
+            self._tokens_by_age.append((now + _TOKEN_LIFETIME_SECONDS, key))
         destination = body["DestinationEndpoint"]["Address"]
         started_at = self._clock.now()
         self.contacts.append(Contact(contact_id, instance_id, destination, channel, token or None, started_at, raw))
         return contact_id, False
 
     def close_chat(self, contact_id: str) -> bool:
-        """End a chat as a flow or an agent does; False when no open chat has this id."""
+        """Ends a chat as a flow or an agent does; returns False when no open chat has this id."""
         self._end_old_chats()
         for chats in self._open.values():
             if contact_id in chats:
@@ -113,14 +113,14 @@ class Ledger:
         return False
 
     def record(self, seconds: float, code: str, destination: str | None, *, refused: bool, throttled: bool) -> None:
-        """Record the end of a call."""
+        """Records the end of a call."""
         self.arrivals.append(SandboxArrival(seconds, code, destination))
         self._by_code[code] += 1
         self._refused += refused
         self._throttled += throttled
 
     def stats(self) -> SandboxStats:
-        """Return the totals."""
+        """Returns the totals."""
         self._end_old_chats()
         return SandboxStats(
             calls=len(self.arrivals),
@@ -133,7 +133,7 @@ class Ledger:
         )
 
     def _forget_old_tokens(self) -> None:
-        # All tokens live equally long, so the oldest is always at the front.
+        # All tokens have the same life, so the oldest is always at the front.
         now = self._clock.monotonic()
         while self._tokens_by_age and self._tokens_by_age[0][0] <= now:
             _, key = self._tokens_by_age.popleft()

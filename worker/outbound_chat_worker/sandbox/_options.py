@@ -1,4 +1,4 @@
-"""How a sandbox behaves, and the same as JSON, for its child process and for changes while it runs."""
+"""Options of a sandbox, and their JSON form for its child process and for changes while it runs."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,12 +6,12 @@ from typing import Any, TypedDict
 
 from pydantic import TypeAdapter, ValidationError
 
-from ._faults import Fault
+from outbound_chat_worker.sandbox._faults import Fault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SandboxOptions:
-    """How a sandbox behaves. Unchanged, it has the default quotas of a new AWS account.
+    """Options of a sandbox. The defaults are the quotas of a new AWS account.
 
     Quotas: https://docs.aws.amazon.com/connect/latest/adminguide/amazon-connect-service-limits.html
     """
@@ -20,24 +20,24 @@ class SandboxOptions:
     port: int = 0
     """0: a free port, chosen by the operating system."""
     rate: float | None = 2.0
-    """Calls a second of one account and Region, that is of one access key id and Region; None: unlimited."""
+    """Calls a second of one access key id and Region, which stand for an account and Region; None: unlimited."""
     burst: int = 5
     """Calls that may come at once after a quiet time."""
     max_chats: int = 500
-    """Open chats an InstanceId may have."""
+    """Open chats that an InstanceId may have."""
     latency: timedelta = timedelta(0)
-    """Waited before every answer; the contact has started by then."""
+    """Delay of every answer; the contact has started by then."""
     verify_signatures: bool = True
     """False: only the shape of the Authorization header is checked, neither its signature nor its date."""
     quotas_denied: bool = False
-    """True: Service Quotas refuses to be asked, as where the policy lacks `servicequotas:GetServiceQuota`."""
+    """True: Service Quotas refuses to answer, as it does when the policy lacks `servicequotas:GetServiceQuota`."""
     seed: int = 0
-    """Of the draw that decides which calls a fault strikes."""
+    """Seed of the draw that decides which calls a fault strikes."""
     faults: tuple[Fault, ...] = ()
-    """The first that applies to a call strikes."""
+    """Faults; the first that applies to a call strikes."""
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense, with a sentence."""
+        """Raises `ValueError` with a sentence for an invalid value."""
         if self.rate is not None and not self.rate > 0:
             raise ValueError("rate is above 0 calls a second, or None for no limit")
         if self.burst < 1:
@@ -48,10 +48,10 @@ class SandboxOptions:
             raise ValueError("latency is not negative")
 
     def changed(self, changes: dict[str, Any]) -> "SandboxOptions":
-        """Return these options with `changes` as JSON; raises `ValueError` for what cannot change while running."""
+        """Returns these options with `changes` as JSON; raises `ValueError` for what can't change while running."""
         known = SandboxChanges.__annotations__.keys()
         if unknown := changes.keys() - known:
-            raise ValueError(f"{', '.join(sorted(unknown))} cannot be changed; what can: {', '.join(known)}")
+            raise ValueError(f"{', '.join(sorted(unknown))} can't be changed; what can: {', '.join(known)}")
         try:
             return OPTIONS_AS_JSON.validate_python({**OPTIONS_AS_JSON.dump_python(self, mode="json"), **changes})
         except ValidationError as error:

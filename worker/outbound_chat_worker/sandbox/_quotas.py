@@ -1,20 +1,19 @@
 """Answers `GetServiceQuota` of AWS Service Quotas, for the two quotas that the sandbox keeps.
 
-So that a program can compare its pace with what it is allowed. It is asked beside the calls and not booked: it takes
-nothing from the rate, and totals and arrivals stay those of `StartOutboundChatContact`.
+A program can then compare its pace with what it is allowed. These calls are not counted: they take nothing from the
+rate, and totals and arrivals are those of `StartOutboundChatContact` alone.
 
 Source: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html
 """
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ._http import HttpRequest, HttpResponse
-from ._options import SandboxOptions
-from ._refusal import Refusal
-from ._signature import check_signature
+from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
+from outbound_chat_worker.sandbox._options import SandboxOptions
+from outbound_chat_worker.sandbox._refusal import Refusal
+from outbound_chat_worker.sandbox._signature import check_signature
 
 _TARGET_PREFIX = "ServiceQuotasV20190624."
 _OPERATION = f"{_TARGET_PREFIX}GetServiceQuota"
@@ -31,22 +30,22 @@ _NAMES = {
 
 
 def is_quota_call(call: HttpRequest) -> bool:
-    """Tell whether `call` is for Service Quotas."""
+    """Whether `call` is for Service Quotas."""
     return call.headers.get("x-amz-target", "").startswith(_TARGET_PREFIX)
 
 
 def answer_quota(call: HttpRequest, options: SandboxOptions, *, now: datetime, request_id: str) -> HttpResponse:
-    """Return what a call for Service Quotas is answered."""
+    """Answers a call for Service Quotas."""
     try:
         status, document = 200, _quota(call, options, now)
     except Refusal as refusal:
-        # This protocol has one status for all that the caller did wrong; the code is in the body.
+        # This protocol has one status for all mistakes of the caller; the code is in the body.
         status, document = 400, {"__type": refusal.code, "Message": refusal.message}
     return HttpResponse(
         status=status,
         body=json.dumps(document).encode(),
         headers={"Content-Type": _MEDIA_TYPE, "x-amzn-RequestId": request_id},
-        delay_s=options.latency.total_seconds(),
+        delay_seconds=options.latency.total_seconds(),
     )
 
 
@@ -58,7 +57,9 @@ def _quota(call: HttpRequest, options: SandboxOptions, now: datetime) -> dict[st
         raise Refusal("AccessDeniedException", "Not authorized to perform: servicequotas:GetServiceQuota (sandbox)")
     asked = _asked(call)
     code = asked["QuotaCode"]
-    value = _values(options).get(code) if asked["ServiceCode"] == _SERVICE else None
+    # No limit is no quota: a made-up huge value would end up in somebody's sums.
+    values: dict[str, float | None] = {_RATE: options.rate, _OPEN_CHATS: float(options.max_chats)}
+    value = values.get(code) if asked["ServiceCode"] == _SERVICE else None
     if value is None:
         raise Refusal("NoSuchResourceException", "The sandbox keeps no such quota, or keeps it without a limit.")
     quota = {
@@ -79,11 +80,6 @@ def _quota(call: HttpRequest, options: SandboxOptions, now: datetime) -> dict[st
     return {"Quota": quota}
 
 
-def _values(options: SandboxOptions) -> Mapping[str, float | None]:
-    """What is kept now. No limit is no quota: a made-up huge value would end in somebody's sums."""
-    return {_RATE: options.rate, _OPEN_CHATS: float(options.max_chats)}
-
-
 def _asked(call: HttpRequest) -> dict[str, str]:
     try:
         body = json.loads(call.body)
@@ -93,5 +89,5 @@ def _asked(call: HttpRequest) -> dict[str, str]:
         raise Refusal("SerializationException", "The body must be a JSON object.")
     for name in ("ServiceCode", "QuotaCode"):
         if not isinstance(body.get(name), str) or not body[name]:
-            raise Refusal("IllegalArgumentException", f"{name} is required, as text.")
+            raise Refusal("IllegalArgumentException", f"{name} is required and must be text.")
     return body

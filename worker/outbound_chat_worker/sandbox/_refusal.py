@@ -1,8 +1,8 @@
-"""A call that is not granted: what its answer says. Refusals name fields, never what a field holds."""
+"""The error answer to a refused call. Refusals name fields, never what a field holds."""
 
 from http import HTTPStatus
 
-# What the sandbox answers to a code, where that is always the same. The modelled codes follow
+# The status of each code. The modelled codes follow
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html#API_StartOutboundChatContact_Errors
 # and the others https://docs.aws.amazon.com/connect/latest/APIReference/CommonErrors.html
 _STATUS_OF_CODE = {
@@ -23,7 +23,7 @@ _STATUS_OF_CODE = {
 
 
 class Refusal(Exception):
-    """The answer to a call that is not granted: an AWS error code and a sentence."""
+    """The call is refused, with an AWS error code and a sentence."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -33,5 +33,5 @@ class Refusal(Exception):
 
 
 def invalid(message: str) -> Refusal:
-    """Return the refusal of a request body: HTTP 400, `InvalidRequestException`."""
+    """The refusal of a request body: HTTP 400, `InvalidRequestException`."""
     return Refusal("InvalidRequestException", message)

@@ -1,4 +1,4 @@
-"""What a sandbox tells about itself when it is asked: totals, contacts, arrivals."""
+"""What a sandbox reports: totals, contacts, arrivals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,26 +8,26 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SandboxStats:
-    """The totals since the start or the last reset; always `calls == sum(by_code.values())`."""
+    """Totals since the start or the last reset; `calls` is always the sum of `by_code`."""
 
     calls: int
     accepted: int
     """Contacts that were started, also those whose answer was withheld by a fault."""
     repeated: int
-    """Calls with a ClientToken that already had its contact; they started nothing."""
+    """Calls whose ClientToken already had a contact; they started nothing."""
     throttled: int
     """Calls refused for their rate, by the bucket or by a fault."""
     refused: int
     """Calls that were answered with an error, throttled ones included."""
     by_code: Mapping[str, int]
-    """How calls ended: `accepted`, `repeated`, an AWS error code, or the kind of a fault that has no code."""
+    """How many calls ended as `accepted`, `repeated`, an AWS error code, or the kind of a fault without a code."""
     open_chats: int
     """Contacts that are neither closed nor past their duration, over all instances."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxContact:
-    """A contact the sandbox started. Its `repr` shows neither number nor text."""
+    """A contact that the sandbox started. Its `repr` shows neither number nor text."""
 
     contact_id: str
     instance_id: str
@@ -43,7 +43,7 @@ class SandboxContact:
 
 @dataclass(frozen=True, slots=True)
 class SandboxArrival:
-    """A call as it came in. Its `repr` does not show the number."""
+    """A call that arrived. Its `repr` does not show the number."""
 
     seconds: float
     """On the sandbox's monotonic clock; only differences mean something."""

@@ -1,8 +1,8 @@
-"""The rules of `StartOutboundChatContact` that stand in its documentation and not in its model.
+"""The rules of `StartOutboundChatContact` that its documentation has and its model lacks.
 
 Main source, where a rule names no other:
 https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
-Each function gets a body that has passed `_shapes` and raises `Refusal`. Texts of refusals name fields only.
+Each function takes a body that has passed `_shapes`, and raises `Refusal`. Texts of refusals name fields only.
 """
 
 import json
@@ -10,7 +10,7 @@ import re
 import string
 from typing import Any
 
-from ._refusal import invalid
+from outbound_chat_worker.sandbox._refusal import invalid
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _PHONE_NUMBER_ARN = re.compile(r"arn:aws[a-z-]*:connect:[a-z0-9-]+:[0-9]{12}:phone-number/[A-Za-z0-9-]+")
@@ -49,7 +49,7 @@ _CONTENT_TYPES = frozenset(
 
 
 def check_rules(body: dict[str, Any]) -> str:
-    """Return the channel of a request, `SMS` or `WhatsApp`, when it keeps every rule; raises `Refusal`."""
+    """Returns the channel of a request, `SMS` or `WhatsApp`; raises `Refusal` if the request breaks a rule."""
     _check_endpoint(body["SourceEndpoint"], "SourceEndpoint", "CONNECT_PHONENUMBER_ARN")
     if not _PHONE_NUMBER_ARN.fullmatch(body["SourceEndpoint"]["Address"]):
         raise invalid("SourceEndpoint.Address must be the ARN of a phone number of Amazon Connect.")
@@ -80,7 +80,9 @@ def _check_endpoint(endpoint: dict[str, str], path: str, wanted_type: str) -> No
 def _channel(segment_attributes: dict[str, Any]) -> str:
     for name, value in segment_attributes.items():
         if not _SEGMENT_NAME.fullmatch(name):
-            raise invalid("A key of SegmentAttributes may have letters, digits, - and _ only, after connect: or not.")
+            raise invalid(
+                "A key of SegmentAttributes may have letters, digits, - and _ only, after an optional connect:."
+            )
         _check_segment_value(value, from_system=name.startswith("connect:"))
     subtype = segment_attributes.get(_SUBTYPE)
     if subtype is None:
@@ -98,7 +100,7 @@ def _check_segment_value(value: dict[str, Any], *, from_system: bool) -> None:
         raise invalid("ValueList and ValueArn are for system-defined SegmentAttributes only.")
     for name, inner in value.get("ValueMap", {}).items():
         if not _SEGMENT_NAME.fullmatch(name):
-            raise invalid("A key of a ValueMap may have letters, digits, - and _ only, after connect: or not.")
+            raise invalid("A key of a ValueMap may have letters, digits, - and _ only, after an optional connect:.")
         _check_segment_value(inner, from_system=from_system)
     for inner in value.get("ValueList", ()):
         _check_segment_value(inner, from_system=from_system)
@@ -134,7 +136,7 @@ def _check_sms(content: str) -> None:
     parts, room = 0, 0
     for character in content:
         size = 2 if character in _GSM_EXTENDED else 1
-        if size > room:  # an escape and its character are never sent in two parts
+        if size > room:  # an escape and its character are never split between parts
             parts, room = parts + 1, _GSM_PART
         room -= size
     if parts > _MAX_PARTS:

@@ -1,14 +1,14 @@
-"""The server: one port for the operation and for the control routes, so that one address is all a user needs."""
+"""The server. The operation and the control routes share one port, so that a user needs one address only."""
 
 import asyncio
 from collections.abc import Callable
 
-from ._clock import Clock, SystemClock
-from ._control import PREFIX, control
-from ._engine import Engine
-from ._http import HttpConnection, HttpRequest, HttpResponse
-from ._options import SandboxOptions
-from ._reports import SandboxStats
+from outbound_chat_worker.sandbox._clock import Clock
+from outbound_chat_worker.sandbox._control import PREFIX, control
+from outbound_chat_worker.sandbox._engine import Engine
+from outbound_chat_worker.sandbox._http import HttpConnection, HttpRequest, HttpResponse
+from outbound_chat_worker.sandbox._options import SandboxOptions
+from outbound_chat_worker.sandbox._reports import SandboxStats
 
 _BACKLOG = 1024
 
@@ -20,12 +20,12 @@ async def serve(
     stop: asyncio.Event,
     clock: Clock | None = None,
 ) -> SandboxStats:
-    """Run a sandbox until `stop` is set, then return its totals.
+    """Runs a sandbox until `stop` is set, then returns its totals.
 
-    `ready` is called once with the address, as in `http://127.0.0.1:41234`, when connections are accepted. Raises
-    `OSError` when the port cannot be had.
+    `ready` is called once with the address, such as `http://127.0.0.1:41234`, when connections are accepted. Raises
+    `OSError` when it can't listen on the port.
     """
-    engine = Engine(options, clock or SystemClock())
+    engine = Engine(options, clock or Clock())
     connections: set[HttpConnection] = set()
 
     def handle(request: HttpRequest) -> HttpResponse:

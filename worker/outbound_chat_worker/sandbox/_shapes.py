@@ -1,7 +1,7 @@
 """Checks a request body against botocore's own model of the operation: names, types, lengths, values.
 
 botocore on the caller's side checks less: it sends strings that are too long, numbers that are too high and values that
-are no member of their enum. The model is read once and turned into plain functions.
+their enum lacks. The model is read once and turned into plain functions.
 """
 
 import functools
@@ -11,7 +11,7 @@ from typing import cast
 from botocore.loaders import create_loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
 
-from ._refusal import invalid
+from outbound_chat_worker.sandbox._refusal import invalid
 
 Check = Callable[[object, str], None]
 
@@ -20,29 +20,28 @@ _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 
 @functools.cache
 def check_of_request() -> Check:
-    """Return the check of a `StartOutboundChatContact` body; it raises `Refusal` and says which field is wrong."""
+    """Returns the check of a `StartOutboundChatContact` body; it raises a `Refusal` that names the invalid field."""
     model = ServiceModel(create_loader().load_service_model("connect", "service-2"), "connect")
     operation = model.operation_model("StartOutboundChatContact")
     return _Checks().check(cast("StructureShape", operation.input_shape))
 
 
 class _Checks:
-    """The checks made so far by shape name: `SegmentAttributeValue` contains itself."""
+    """Builds checks, each once by the name of its shape, since `SegmentAttributeValue` contains itself."""
 
     def __init__(self) -> None:
         self._made: dict[str, Check] = {}
 
     def check(self, shape: Shape) -> Check:
-        # The name alone is kept: a shape holds on to the whole model of the service, some 20 MB.
+        # Only the name is kept: a shape refers to the whole model of the service, some 20 MB.
         name = shape.name
-        if name in self._made:
-            return self._made[name]
+        if name not in self._made:
 
-        def check_itself(value: object, path: str) -> None:
-            self._made[name](value, path)
+            def check_later(value: object, path: str) -> None:
+                self._made[name](value, path)
 
-        self._made[name] = check_itself
-        self._made[name] = self._build(shape)
+            self._made[name] = check_later
+            self._made[name] = self._build(shape)
         return self._made[name]
 
     def _build(self, shape: Shape) -> Check:
@@ -58,7 +57,7 @@ class _Checks:
             case "integer":
                 return _integer(shape)
             case other:
-                raise NotImplementedError(f"the model has a shape of type {other}, which the sandbox does not know")
+                raise NotImplementedError(f"the model has a shape of type {other}, which the sandbox can't check")
 
     def _structure(self, shape: StructureShape) -> Check:
         members = {name: self.check(member) for name, member in shape.members.items()}
@@ -74,7 +73,7 @@ class _Checks:
             for name, member in value.items():
                 member_check = members.get(name)
                 if member_check is None:
-                    raise invalid(f"{path or 'The body'} has a member that is unknown; known: {', '.join(members)}.")
+                    raise invalid(f"{path or 'The body'} has an unknown member; known: {', '.join(members)}.")
                 member_check(member, prefix + name)
 
         return check
@@ -129,6 +128,6 @@ def _integer(shape: Shape) -> Check:
         if not isinstance(value, int) or isinstance(value, bool):
             raise invalid(f"{path} must be a whole number.")
         if not lowest <= value <= highest:
-            raise invalid(f"{path} must lie between {lowest} and {highest}.")
+            raise invalid(f"{path} must be between {lowest} and {highest}.")
 
     return check

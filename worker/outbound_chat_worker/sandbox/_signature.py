@@ -1,7 +1,7 @@
 """AWS Signature Version 4, as a server checks it.
 
-Written out instead of calling botocore's signer: that one decides by itself which headers to sign, while a server must
-take the list the caller sent, and it costs more than the rest of a call. Rules:
+Written out instead of calling botocore's signer: that one chooses itself which headers to sign, while a server must
+use the list that the caller sent, and it costs more than the rest of a call. Rules:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -12,11 +12,11 @@ import re
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ._http import HttpRequest
-from ._refusal import Refusal
+from outbound_chat_worker.sandbox._http import HttpRequest
+from outbound_chat_worker.sandbox._refusal import Refusal
 
 SANDBOX_ACCESS_KEY_ID = "SANDBOXACCESSKEYID00"
-SANDBOX_SECRET_ACCESS_KEY = "sandbox/not-a-secret/0000000000000000000"  # noqa: S105 - published, opens only a sandbox
+SANDBOX_SECRET_ACCESS_KEY = "sandbox/not-a-secret/0000000000000000000"  # noqa: S105  # published, opens only a sandbox
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 +Credential=(?P<key>[\w-]{1,128})/(?P<date>[0-9]{8})/(?P<region>[a-z0-9-]+)/(?P<service>[\w-]+)"
@@ -28,17 +28,17 @@ _MAX_SKEW = timedelta(minutes=5)
 
 
 class Account(NamedTuple):
-    """What a rate and a ClientToken belong to: an access key id stands for its AWS account."""
+    """The owner of a rate and of ClientTokens: an access key id stands for its AWS account."""
 
     access_key_id: str
     region: str
 
 
 def check_signature(call: HttpRequest, *, now: datetime, verify: bool, service: str = "connect") -> Account:
-    """Return who signed `call` for `service`; raises `Refusal`.
+    """Returns who signed `call` for `service`; raises `Refusal` if the signature is invalid.
 
-    The signature itself is computed for `SANDBOX_ACCESS_KEY_ID` only, as no other secret key is known here. Without
-    `verify` neither signature nor date are checked.
+    The signature itself is checked for `SANDBOX_ACCESS_KEY_ID` only, since no other secret key is known here. Without
+    `verify` neither signature nor date is checked.
     """
     header = call.headers.get("authorization")
     if header is None:

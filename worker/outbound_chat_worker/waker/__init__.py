@@ -1,1 +1,1 @@
-"""The waker: finds what time alone brings about, and repairs what does not belong together."""
+"""The waker: starts pumps for due work, and checks and repairs the store."""

@@ -1,7 +1,7 @@
-"""The waker's second look: is every job where somebody will come to it, and do the counts agree.
+"""Checks, a little at a time, that every job can still be found and that the counts agree, and repairs them.
 
-Not for leases that ran out or lanes without a pump, which `maintain` sees to every second. The one idea: a look costs
-little, however much waits, and many wakers share the walk through lanes and jobs; missing ones are looked for in haste.
+Not for leases that ran out or lanes without a pump: `maintain` handles those every second. The one idea: a step costs
+little, however much waits, and many wakers share the walk through lanes and jobs; if jobs are missing, it hurries.
 """
 
 import logging
@@ -9,26 +9,27 @@ import time
 
 from outbound_chat.model.consistency import sentence
 from outbound_chat.model.errors import StoreError, StoreUnavailable
+from outbound_chat.model.times import in_ms
 from outbound_chat.store import scripts
 from outbound_chat_worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
 REFUSED_SECONDS = 30.0
-"""Time until the next look at a budget that Redis refused a look at."""
+"""Time until the next step for a budget after Redis refused one."""
 
 
 class Reconciler:
-    """Looks through budgets, a little with each look. For one thread."""
+    """Checks budgets, a little with each step. For one thread."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._lease_ms = int(runtime.settings.worker.lease.total_seconds() * 1000)
+        self._lease_ms = in_ms(runtime.settings.worker.lease)
         self._next: dict[str, float] = {}
-        """When each budget's next look is due, by `time.monotonic()`."""
+        """`time.monotonic()` at which each budget's next step is due."""
 
-    def look(self, budget: str) -> float:
-        """Looks if it is time to; seconds until the next look.
+    def step(self, budget: str) -> float:
+        """Takes the next step if it is due; returns the seconds until the one after.
 
         Raises:
             StoreUnavailable: Redis can't be reached.
@@ -41,8 +42,8 @@ class Reconciler:
         except StoreUnavailable:
             raise
         except StoreError as error:
-            # A key of another type, say: it must not keep the waker from bringing pumps.
-            logger.error("budget %s: its jobs and lanes can't be looked through: %s", budget, error)  # noqa: TRY400
+            # A key of another type, say: it must not keep the waker from requesting pumps.
+            logger.error("budget %s: its jobs and lanes can't be checked: %s", budget, error)  # noqa: TRY400
             self._next[budget] = now + REFUSED_SECONDS
             return REFUSED_SECONDS
         self._next[budget] = now + done.next_ms / 1000
@@ -57,9 +58,9 @@ def _report(budget: str, done: scripts.Reconciled) -> None:
             case "repaired":
                 logger.error("budget %s: repaired (%s): %s", budget, one.kind, text)
             case "fault":
-                logger.error("budget %s: does not add up (%s): %s; see outbound-chat audit", budget, one.kind, text)
+                logger.error("budget %s: inconsistent (%s): %s; see outbound-chat audit", budget, one.kind, text)
             case "cleared":
-                logger.warning("budget %s: adds up again (%s): %s", budget, one.kind, one.of or "the budget")
+                logger.warning("budget %s: consistent again (%s): %s", budget, one.kind, one.of or "the budget")
     named = sum(one.word == "repaired" for one in done.found)
     if done.repairs > named:
         logger.error("budget %s: repaired: %d more like these", budget, done.repairs - named)

@@ -1,9 +1,8 @@
-"""The waker: a thread in every worker that brings pumps to the work.
+"""The waker: a thread in every worker that requests pumps for due work.
 
 Not for sending. The one idea: it blocks on the wake signal and, since a signal may be lost, looks once a second for due
-work without a pump, leases that ran out and jobs that expired; and, a little with each look, for jobs that would be
-stuck for ever. Many wakers are harmless: the store lets one of them
-ask.
+work without a pump, leases that ran out and expired jobs; and, a little each time, for jobs that would be stuck for
+ever. Many wakers are harmless: the store lets only one of them make a request.
 """
 
 import logging
@@ -24,9 +23,9 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 STORE_RETRY_SECONDS = 0.5
 CUT_OFF_SECONDS = 3.0
-"""A process that has had no connection to the broker for this long gets no messages, and works without them."""
+"""A process without a connection to the broker for this long gets no messages, and works without them."""
 TWIN_SECONDS = 5.0
-"""Time after which a worker looks whether another one has its name."""
+"""Time after which a worker checks whether another one has its name."""
 
 
 class Waker:
@@ -41,7 +40,7 @@ class Waker:
         node: str,
         connected: Callable[[], bool],
     ) -> None:
-        """`node`: Celery's name of the worker. `connected`: whether it has a connection on which messages come."""
+        """`node`: Celery's name of the worker. `connected`: whether it is connected to the broker."""
         self._runtime = runtime
         self._node = node
         self._connected = connected
@@ -50,9 +49,9 @@ class Waker:
         self._couriers = couriers
         self._posts = bool(runtime.settings.webhooks.secrets)
         self._stop = threading.Event()
-        # Machines that were cloned have one host name, and containers the same process ids.
+        # Cloned machines have the same host name, and containers the same process ids.
         self._worker = f"{node}:{secrets.token_hex(3)}:{os.getpid()}"
-        # A blocking read names keys of one slot only, so on a cluster each budget needs a thread of its own.
+        # A blocking read takes keys of one slot only, so on a cluster each budget needs a thread of its own.
         budgets = list(runtime.settings.budgets)
         groups = [[budget] for budget in budgets] if runtime.store.clustered else [budgets]
         self._threads = [
@@ -60,12 +59,12 @@ class Waker:
         ]
 
     def start(self) -> None:
-        """Begins; returns at once."""
+        """Starts the threads; returns at once."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Ends; returns when all threads have ended, within about a second."""
+        """Stops; returns when all threads have ended, within about a second."""
         self._stop.set()
         for thread in self._threads:
             thread.join(LOOK_SECONDS + STORE_RETRY_SECONDS + self._runtime.store.seconds)
@@ -80,7 +79,7 @@ class Waker:
                     self._runtime.cipher.decrypting_key_ids,
                 )
         except StoreError as error:
-            logger.warning("waker: signed off without a word: %s", error)
+            logger.warning("waker: can't sign off: %s", error)
 
     def _run(self, budgets: Sequence[str]) -> None:
         configured = looked_for_twin = False
@@ -95,19 +94,19 @@ class Waker:
                 if not looked_for_twin and time.monotonic() - self._started_at > TWIN_SECONDS:
                     self._look_for_twin(budgets[0])
                     looked_for_twin = True
-                pause = min(min(self._tend(budget), reconciler.look(budget)) for budget in budgets)
+                pause = min(min(self._maintain(budget), reconciler.step(budget)) for budget in budgets)
                 self._listen(budgets, pause)
             except StoreError as error:
                 logger.warning("waker: %s", error)
                 self._stop.wait(STORE_RETRY_SECONDS)
             except Exception:
-                # The thread must outlive what nobody foresaw, else its budgets would stand still.
-                logger.exception("waker: unforeseen error")
+                # The thread must survive an unexpected error, or its budgets would stop.
+                logger.exception("waker: unexpected error")
                 self._stop.wait(LOOK_SECONDS)
 
     def _configure(self, budgets: Sequence[str]) -> None:
         for budget in budgets:
-            # Here and not at the first job: making clients takes a tenth of a second.
+            # Not at the first job, since making clients takes a tenth of a second.
             self._runtime.prepare_clients(budget)
             before = self._runtime.configure(budget)
             if before not in {"", self._runtime.settings_version(budget)}:
@@ -118,7 +117,7 @@ class Waker:
             logger.warning("another worker has the node name %s; give each a name of its own (--name, -n)", self._node)
 
     def _publish(self, publisher: PumpPublisher, budget: str, nonce: str) -> None:
-        """Requests a pump. Without a connection to the broker none would come here, so one begins at once."""
+        """Requests a pump. Without a connection to the broker none would start here, so it starts one itself."""
         publisher.publish(budget, nonce)
         now = time.monotonic()
         if self._connected():
@@ -126,8 +125,8 @@ class Waker:
         if now - self._connected_at > CUT_OFF_SECONDS:
             publisher.work_here(budget, nonce)
 
-    def _tend(self, budget: str) -> float:
-        """Looks after one budget; seconds until the next look is due."""
+    def _maintain(self, budget: str) -> float:
+        """Looks after one budget; returns the seconds until it is due again."""
         clock, asked_at = self._runtime.clock, time.monotonic()
         call = scripts.maintain(
             self._runtime.keys(budget),
@@ -140,7 +139,7 @@ class Waker:
         found = self._runtime.store.run(call)
         clock.note(found.now_ms, asked_at)
         if not found.configured:
-            logger.warning("budget %s: Redis lost its settings; they are written again", budget)
+            logger.warning("budget %s: Redis lost its settings; writing them again", budget)
             self._runtime.configure(budget)
         if found.lost:
             logger.warning("budget %s: %d leases ran out; their jobs wait again", budget, found.lost)
@@ -151,7 +150,7 @@ class Waker:
         return LOOK_SECONDS if found.next_ms < 0 else min(LOOK_SECONDS, found.next_ms / 1000)
 
     def _listen(self, budgets: Sequence[str], seconds: float) -> None:
-        """Waits for the wake signal for some seconds, and brings pumps to those who call."""
+        """Waits for the wake signal for some seconds, and requests pumps and couriers as it asks."""
         keys = {self._runtime.keys(budget).wake: (budget, self._publisher) for budget in budgets}
         if self._posts:
             keys |= {self._runtime.keys(budget).hook_wake: (budget, self._couriers) for budget in budgets}

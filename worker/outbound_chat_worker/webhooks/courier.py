@@ -1,7 +1,7 @@
 """The courier: posts a budget's webhooks for a few seconds: claim, post, record, repeat.
 
-One works for a budget at a time, beside its pumps and with threads of its own, so it takes nothing from them. Its main
-thread alone talks to the store; the store sees that no host has more than its share of the posts.
+One courier at a time works for a budget, beside its pumps and with threads of its own, so it takes nothing from them.
+Only its main thread talks to the store; the store limits the posts to each host.
 """
 
 import logging
@@ -17,23 +17,24 @@ from threading import Event
 
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.ids import new_local_id
+from outbound_chat.model.times import in_ms
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import ClaimedWebhook, ClaimedWebhooks, WebhookResult
 from outbound_chat_worker.runtime import Runtime
-from outbound_chat_worker.webhooks._answers import Answer
-from outbound_chat_worker.webhooks._delivery import Delivery
-from outbound_chat_worker.webhooks._posting import Post
+from outbound_chat_worker.webhooks.answers import Answer
+from outbound_chat_worker.webhooks.delivery import Delivery
+from outbound_chat_worker.webhooks.posting import Post
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=10)
-"""On top of the time of a post; renewed while it runs."""
+"""Added to the timeout of a post; renewed while the post runs."""
 LOOK_SECONDS = 1.0
 LINGER_SECONDS = 1.0
 """How long a courier without work waits for more."""
 STORE_RETRY_SECONDS = 0.5
 PATIENCE_SECONDS = 60.0
-"""How long results that Redis can't take are kept; after that, their webhooks are posted again."""
+"""How long results are kept while Redis can't take them; after that, their webhooks are posted again."""
 
 
 @dataclass(slots=True)
@@ -49,8 +50,8 @@ class Courier:
     """One run of work for one budget."""
 
     def __init__(self, runtime: Runtime, budget: str, *, stopping: Event, endless: bool) -> None:
-        """`stopping`: set when the process is to end. `endless`: it works as long as there is work, since it is in
-        nobody's place; else for a slice, after which posts that run end before another courier comes.
+        """`stopping`: set when the process is to end. `endless`: it works as long as there is work, since it takes no
+        pump's place; else for a slice, after which its running posts end before another courier starts.
         """
         self._runtime = runtime
         self._settings = runtime.settings.webhooks
@@ -66,10 +67,10 @@ class Courier:
         self._kept_since = 0.0
         self._posted = 0
         self.has_more = False
-        """After `work`: there is something left to post."""
+        """After `work`: whether there are webhooks left to post."""
 
     def work(self) -> int:
-        """Works until nothing is left to do for a while, its time is over, or the process stops; how many it posted.
+        """Works until nothing came for a while, its time is over, or the process stops; returns the number of posts.
 
         Returns once every post that it started has ended and is recorded.
         """
@@ -85,7 +86,7 @@ class Courier:
                 except StoreError as error:
                     logger.warning("budget %s: webhooks wait for Redis: %s", self._budget, error)
                     if not self._running and self._gives_up():
-                        # The wakers bring another once Redis is back.
+                        # The wakers request another courier once Redis is back.
                         return self._posted
                     self._gather(STORE_RETRY_SECONDS)
                     continue
@@ -103,9 +104,9 @@ class Courier:
             self._keys,
             courier=self._courier,
             wanted=room,
-            lease_ms=_ms(self._settings.timeout + LEASE),
+            lease_ms=in_ms(self._settings.timeout + LEASE),
             per_host=self._settings.per_host,
-            give_up_ms=_ms(self._settings.retry_for),
+            give_up_ms=in_ms(self._settings.retry_for),
             leaving=leaving and not self._running,
             posting=[(one.webhook.host, name) for name, one in self._running.items()],
         )
@@ -116,7 +117,7 @@ class Courier:
         return found
 
     def _wait(self, found: ClaimedWebhooks | None, idle: bool) -> None:
-        """Until something came of a post, or there is more to post."""
+        """Waits until a post has ended, or there is more to post."""
         next_seconds = found.next_ms / 1000 if found and found.next_ms >= 0 else LOOK_SECONDS
         if idle:
             try:
@@ -129,7 +130,7 @@ class Courier:
         self._gather(LOOK_SECONDS if full or found is None else max(0.05, min(0.2, next_seconds)))
 
     def _gather(self, seconds: float) -> None:
-        """Takes what came of posts, for which it waits so long, and ends those whose time is over."""
+        """Collects the results of posts, waiting for the first at most `seconds`, and ends posts whose time is over."""
         now = time.monotonic()
         for running in self._running.values():
             if now >= running.post.ends:
@@ -154,28 +155,24 @@ class Courier:
         self._kept_since = 0.0
 
     def _gives_up(self) -> bool:
-        """Whether what Redis can't take is left to be posted again."""
+        """Whether results that Redis can't take are dropped, so that their webhooks are posted again."""
         return not self._kept or time.monotonic() - self._kept_since > PATIENCE_SECONDS
 
     def _start(self, pool: ThreadPoolExecutor, webhook: ClaimedWebhook) -> None:
-        running = self._running[webhook.name] = _Running(webhook, self._delivery.begin())
+        running = self._running[webhook.name] = _Running(webhook, Post(self._settings.timeout))
         pool.submit(self._deliver, running)
 
     def _deliver(self, running: _Running) -> None:
-        """In a thread: posts, and brings the result back."""
+        """Posts, and hands the result to the main thread. Runs in a thread."""
         webhook = running.webhook
         try:
             running.result = self._delivery.deliver(webhook, running.post)
         except StoreError as error:
-            # Its lease runs out, and it is posted then.
-            logger.warning("webhook %s.%s: can't be made: %s", self._budget, webhook.name, error)
+            # Its lease runs out, and then it is posted again.
+            logger.warning("webhook %s.%s: can't be read from Redis: %s", self._budget, webhook.name, error)
         except Exception:
-            # Nothing that was not foreseen may lose it, nor end the courier.
-            logger.exception("webhook %s.%s: unforeseen error", self._budget, webhook.name)
+            # An unexpected error must neither lose the webhook nor end the courier.
+            logger.exception("webhook %s.%s: unexpected error", self._budget, webhook.name)
             running.result = self._delivery.result(webhook, Answer(error="unexpected_error"))
         finally:
             self._arrived.put(running)
-
-
-def _ms(duration: timedelta) -> int:
-    return int(duration.total_seconds() * 1000)

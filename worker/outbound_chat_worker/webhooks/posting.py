@@ -1,7 +1,7 @@
-"""One post: resolve the host, check every address it has, connect to one of those, send, read the status.
+"""One post: resolve the host, check all its addresses, connect to one of them, send, read the status.
 
-Not for retries. The one idea: the address that was checked is the address that is connected to; nothing is resolved
-twice, no redirect is followed and no proxy asked, so that a URL from outside leads to nobody inside.
+Not for retries. The one idea: a post connects to the address that was checked; nothing is resolved twice, no redirect
+is followed and no proxy used, so that a URL from outside reaches nothing inside.
 https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
 """
 
@@ -19,11 +19,11 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from outbound_chat_config import SettingsError, WebhookSettings, check_callback_url, is_public, whole_number
-from outbound_chat_worker.webhooks._answers import LONGEST_PAUSE, Answer
+from outbound_chat_worker.webhooks.answers import LONGEST_PAUSE, Answer
 
 USER_AGENT = f"outbound-chat/{version('outbound-chat')}"
 READ_BYTES = 4_096
-"""Bytes read of an answer's body, so that its sender sees no broken connection; none is kept."""
+"""Bytes read of an answer's body, so that its sender sees no broken connection; they are dropped."""
 READ_SECONDS = 1.0
 _SECURE_PORT, _PLAIN_PORT = 443, 80
 
@@ -41,36 +41,31 @@ def resolve_host(host: str, port: int) -> list[str]:
 
 
 class Post:
-    """A post that runs, so that another thread can end it."""
+    """A running post, which another thread can end."""
 
     def __init__(self, timeout: timedelta) -> None:
         self.ends = time.monotonic() + timeout.total_seconds()
         self._socket: socket.socket | None = None
         self._ended = False
 
-    @property
     def left(self) -> float:
-        """Seconds left. Raises `TimeoutError` where there are none."""
+        """Seconds left. Raises `TimeoutError` if the time is over."""
         left = self.ends - time.monotonic()
         if left <= 0 or self._ended:
             raise TimeoutError
         return left
 
-    def check(self) -> None:
-        """Raises `TimeoutError` where it is over: headers that ended since the connection was cut look whole."""
-        self.left  # noqa: B018  # it raises
-
     def holds(self, connected: socket.socket) -> None:
-        """From now on `end` cuts this connection."""
+        """Makes `end` cut this connection."""
         self._socket = connected
-        connected.settimeout(self.left)
+        connected.settimeout(self.left())
 
     def end(self) -> None:
-        """Cuts the connection: time-outs of sockets bound each read, and a receiver may send a byte now and then."""
+        """Cuts the connection: socket time-outs bound each read only, and a receiver may send a byte now and then."""
         self._ended = True
         if self._socket is not None:
             with contextlib.suppress(OSError):
-                # That of an SSL socket would take away the state which its own thread is reading with.
+                # `shutdown` of an SSL socket would drop the state that its own thread is reading with.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
@@ -78,7 +73,7 @@ class Poster:
     """Posts to receivers. Safe to share between threads."""
 
     def __init__(self, settings: WebhookSettings, resolve: Resolve = resolve_host) -> None:
-        """`resolve`: how the addresses of a host are found.
+        """`resolve`: finds the addresses of a host.
 
         Raises:
             SettingsError: `ca_file` can't be read.
@@ -92,16 +87,12 @@ class Poster:
             except OSError as error:
                 raise SettingsError(f"webhooks.ca_file can't be read: {error.strerror}; correct the path") from error
 
-    def begin(self) -> Post:
-        """Starts the clock of a post."""
-        return Post(self._settings.timeout)
-
     def post(self, url: str, headers: Mapping[str, str], body: bytes, running: Post) -> Answer:
-        """Posts once. Whatever the receiver does, it is over soon after `running` is."""
+        """Posts once. Whatever the receiver does, it returns soon after the time of `running` is over."""
         try:
             check_callback_url(url, allow_private=self._settings.allow_private)
         except ValueError:
-            # What was allowed when it was enqueued is not any more.
+            # It was allowed when the job was enqueued, and no longer is.
             return Answer(error="invalid_url")
         where = _Where.of(url)
         try:
@@ -146,7 +137,7 @@ class Poster:
 
 @dataclass(frozen=True, slots=True)
 class _Where:
-    """A URL, taken apart."""
+    """The parts of a URL."""
 
     secure: bool
     host: str
@@ -173,8 +164,8 @@ def _connect(addresses: list[str], port: int, running: Post) -> socket.socket:
     error: OSError = OSError("the host has no address")
     for address in addresses:
         try:
-            # An address and no name: nothing is resolved here.
-            return socket.create_connection((address, port), running.left)
+            # An address, so nothing is resolved here.
+            return socket.create_connection((address, port), running.left())
         except OSError as failed:
             error = failed
     raise error
@@ -184,11 +175,11 @@ def _exchange(
     connected: socket.socket, where: _Where, headers: Mapping[str, str], body: bytes, running: Post
 ) -> Answer:
     connection = HTTPConnection(where.host, where.port)
-    # It speaks on this connection, and opens none itself.
+    # It uses this connection, and opens none itself.
     connection.sock, connection.auto_open = connected, 0
     connection.request("POST", where.target, body, dict(headers))
     with connection.getresponse() as response:
-        running.check()
+        running.left()  # raises if the time is over: headers that were cut off look complete
         answer = Answer(status=response.status, retry_after=_retry_after(response))
         with contextlib.suppress(OSError, HTTPException, ValueError):
             connected.settimeout(READ_SECONDS)
@@ -198,5 +189,5 @@ def _exchange(
 
 def _retry_after(response: HTTPResponse) -> timedelta:
     seconds = whole_number((response.getheader("Retry-After") or "").strip()) or 0
-    # A date, its other form, would be read by a clock that may be wrong; the usual wait serves then.
+    # Its other form, a date, depends on a clock that may be wrong; then the usual wait applies.
     return timedelta(seconds=min(LONGEST_PAUSE.total_seconds(), seconds))
