@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from tests.support.harness import number
+from tests.support.harness import Harness, number
 
-from .conftest import Service
+from .conftest import start_service
 from .keyring import make_key
 from .problems import problem
 
@@ -39,9 +39,9 @@ def test_this_machines_programs_and_its_own_page_are_served(http: httpx.Client, 
     assert http.post("/v1/jobs", json=JOB, headers=headers).status_code == 201
 
 
-def test_with_a_key_any_name_and_any_page_will_do(service: Service) -> None:
+def test_with_a_key_any_name_and_any_page_will_do(stack: Harness) -> None:
     """A browser does not add the key by itself, and a proxy has a public name."""
-    key = make_key(service.stack)
-    with service.client() as http:
+    key = make_key(stack)
+    with start_service(stack).client() as http:
         for headers in EVIL.values():
             assert http.get("/v1/senders", headers={**headers, **key.headers}).status_code == 200
