@@ -7,9 +7,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from outbound_chat.cli.commands.replays import Replays
 from outbound_chat.cli.options import Budget, Cursor, Json
 from outbound_chat.cli.output import out, print_jobs, print_json, talk
+from outbound_chat.cli.replays import Replays
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.model.jobs import JobState

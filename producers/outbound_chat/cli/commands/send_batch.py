@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from outbound_chat.cli.commands.dry_run import show_preflight
 from outbound_chat.cli.doctor.open_chats import batch_warning
+from outbound_chat.cli.dry_run import show_preflight
 from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, UnusableFile, unpacked_name
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.files.writing import CannotWrite, check_writable

@@ -12,9 +12,9 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
-from outbound_chat.cli.commands.watch_snapshot import Snapshot, Watcher
-from outbound_chat.cli.commands.watch_tables import snapshot_tables
 from outbound_chat.cli.output import out, print_json
+from outbound_chat.cli.watch_snapshot import Snapshot, Watcher
+from outbound_chat.cli.watch_tables import snapshot_tables
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.json import json_default

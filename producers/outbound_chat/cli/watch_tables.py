@@ -6,9 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from outbound_chat.cli.commands.watch_snapshot import Snapshot
 from outbound_chat.cli.output import batch_state, clock_time
 from outbound_chat.cli.show_holds import HELD_BY
+from outbound_chat.cli.watch_snapshot import Snapshot
 from outbound_chat.model.jobs import Batch
 from outbound_chat.model.operations import BudgetStatus, LaneStatus
 from outbound_chat.model.why import WaitReason
