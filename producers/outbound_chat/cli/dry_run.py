@@ -32,7 +32,7 @@ def show_preflight(
         rejects.close()
     path = str(rejects.path) if flight.rejected else None
     for warning in _warnings(flight, settings.senders[sender], rows):
-        talk.print(f"warning: {warning}", style="yellow", markup=False)
+        talk.print(f"warning: {warning}", style="yellow")
     if as_json:
         expiring = [{"line": lines[one.row], **json_default(one)} for one in flight.first_expiring]
         found = {**json_default(flight), "rejections": rejects.first, "first_expiring": expiring}
@@ -58,19 +58,19 @@ def _warnings(flight: Preflight, sender: Sender, rows: JobFile) -> list[str]:
 
 
 def _print(flight: Preflight, named: list[dict[str, Any]], lines: dict[int, int], path: str | None) -> None:
-    out.print(f"{flight.accepted:,} accepted, {flight.rejected:,} rejected; nothing was stored", markup=False)
+    out.print(f"{flight.accepted:,} accepted, {flight.rejected:,} rejected; nothing was stored")
     for one in named:
         for error in one["errors"]:
-            out.print(f"  line {one['line']}: {error}", markup=False)
+            out.print(f"  line {one['line']}: {error}")
     if path:
         more = f"{flight.rejected - len(named):,} more; " if flight.rejected > len(named) else ""
-        out.print(f"  {more}all rejected rows are in {path}", markup=False)
+        out.print(f"  {more}all rejected rows are in {path}")
     if flight.starts_at and flight.ends_at:
         lasts = span(timedelta(seconds=round((flight.ends_at - flight.starts_at).total_seconds())))
         rate = f", at {flight.rate:.3g}/s" if flight.rate else ""
-        out.print(f"  starts    {clock_time(flight.starts_at)}{rate}", markup=False)
-        out.print(f"  ends      {clock_time(flight.ends_at)}, {lasts} later", markup=False)
-        out.print(f"  expire    {flight.expiring:,} before their turn", markup=False)
+        out.print(f"  starts    {clock_time(flight.starts_at)}{rate}")
+        out.print(f"  ends      {clock_time(flight.ends_at)}, {lasts} later")
+        out.print(f"  expire    {flight.expiring:,} before their turn")
     for expiring in flight.first_expiring:
         turn, expires = clock_time(expiring.expected_turn), clock_time(expiring.expires_at)
-        out.print(f"    line {lines[expiring.row]}: expires {expires}, its turn is {turn}", markup=False)
+        out.print(f"    line {lines[expiring.row]}: expires {expires}, its turn is {turn}")

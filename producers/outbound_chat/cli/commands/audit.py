@@ -50,7 +50,7 @@ def _audited(settings: Settings, budget: str) -> Audited:
 
 def _print(budget: str, found: Audited) -> None:
     verdict = f"{len(found.findings):,} findings" if found.findings else "all adds up"
-    out.print(f"{budget}: {found.jobs:,} records, {found.lanes:,} lanes: {verdict}", markup=False)
+    out.print(f"{budget}: {found.jobs:,} records, {found.lanes:,} lanes: {verdict}")
     for one in found.findings:
         text = sentence(one.kind, one.of, one.number)
-        out.print(f"  {one.kind:<11} {text}", soft_wrap=True, markup=False)
+        out.print(f"  {one.kind:<11} {text}", soft_wrap=True)

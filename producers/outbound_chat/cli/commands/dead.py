@@ -51,13 +51,13 @@ def dead(
         return
     print_jobs(page.jobs)
     if not page.jobs:
-        talk.print("no failed or uncertain job fits", markup=False)
+        talk.print("no failed or uncertain job fits")
         if sender and sender not in settings.senders:
             # It may have been one once, so its jobs are looked for all the same.
             known = ", ".join(sorted(settings.senders))
-            talk.print(f'sender "{sender}" is not configured; known senders: {known}', style="yellow", markup=False)
+            talk.print(f'sender "{sender}" is not configured; known senders: {known}', style="yellow")
     if page.cursor:
-        talk.print(f'there are more: --cursor "{page.cursor}"', markup=False)
+        talk.print(f'there are more: --cursor "{page.cursor}"')
 
 
 def _print_counts(found: dict[tuple[JobState, str], int], as_json: bool) -> None:
@@ -105,7 +105,7 @@ def replay(
     if replays.code:
         raise typer.Exit(replays.code)
     if every and not ids:
-        talk.print("no failed or uncertain job fits", markup=False)
+        talk.print("no failed or uncertain job fits")
 
 
 def events(
@@ -120,7 +120,7 @@ def events(
         while True:
             found = _ask(chat, since, budget, FOLLOW_SECONDS if follow else 0.0)
             if found.missed:
-                talk.print(f"{found.missed:,} events were trimmed before they were read", style="yellow", markup=False)
+                talk.print(f"{found.missed:,} events were trimmed before they were read", style="yellow")
             for event in found.events:
                 _print_event(event, as_json)
             since = found.next
@@ -146,4 +146,4 @@ def _print_event(event: Event, as_json: bool) -> None:
     word = event.state or ""
     code = f"  {event.code}" if event.code else ""
     line = f"{event.number:>8}  {event.at.astimezone():%Y-%m-%d %H:%M:%S%z}  {event.kind:<14}  {event.id}  {word}{code}"
-    out.print(line.rstrip(), markup=False)
+    out.print(line.rstrip())

@@ -39,4 +39,4 @@ def rewrite_suppressed(
         print_json(written)
         return
     for name, entries in written.items():
-        out.print(f"{name}: {entries:,} numbers written", markup=False)
+        out.print(f"{name}: {entries:,} numbers written")

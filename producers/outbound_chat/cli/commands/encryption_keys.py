@@ -55,7 +55,7 @@ def encryption_keys(*, as_json: Json = False) -> None:
     if as_json:
         print_json(uses)
     for line in [] if as_json else map(str, uses) if uses else ["these settings have no key, and no job needs one"]:
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
 
 
 def _uses(store: Store, budget: str, here: tuple[str, ...], progress: Progress) -> list[Use]:

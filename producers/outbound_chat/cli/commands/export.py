@@ -50,7 +50,7 @@ def export(
             writer.write(job)
             show(_row_of(job), writer.written)
         file.flush()
-    talk.print(f"{writer.written:,} written{f' to {output}' if output else ''}", markup=False)
+    talk.print(f"{writer.written:,} written{f' to {output}' if output else ''}")
 
 
 def _joined(chat: OutboundChat, batch: str, path: Path) -> JobFile:

@@ -18,6 +18,6 @@ def http(
     try:
         from outbound_chat.http import serve  # noqa: PLC0415  # the extra may be missing
     except ModuleNotFoundError as error:
-        talk.print(f"error: 'http' needs {error.name}; run: pip install 'outbound-chat[http]'", markup=False)
+        talk.print(f"error: 'http' needs {error.name}; run: pip install 'outbound-chat[http]'")
         raise typer.Exit(Exit.WRONG_INPUT) from error
     serve(load_settings(), host=host, port=port, workers=workers)

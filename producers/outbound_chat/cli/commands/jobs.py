@@ -93,7 +93,7 @@ def send(
         options: Any = {**ours, **(raw if raw is not None else short)}
         job = chat.enqueue_request(**options) if raw is not None else chat.enqueue(**options)
         if wait > 0:
-            talk.print(f"job {job.id} is {job.state}, waiting …", markup=False)
+            talk.print(f"job {job.id} is {job.state}, waiting …")
             job = chat.wait(job.id, timeout=wait)
     _print([job], as_json, single=True)
     if job.final and job.state is not JobState.SENT:
@@ -120,13 +120,11 @@ def _hint(waiting: list[Job], holds: list[Hold], settings: Settings) -> None:
         if found := holds_of(job, holds, settings):
             hold = found[0]
             talk.print(
-                f"held: {hold.scope} {hold.name}, {held_by(hold)}; see outbound-chat why {job.id}",
-                style="yellow",
-                markup=False,
+                f"held: {hold.scope} {hold.name}, {held_by(hold)}; see outbound-chat why {job.id}", style="yellow"
             )
             return
     if waiting and talk.is_terminal:
-        talk.print(f"what it waits for: outbound-chat why {waiting[0].id}", style="dim", markup=False)
+        talk.print(f"what it waits for: outbound-chat why {waiting[0].id}", style="dim")
 
 
 def _refuse(unknown: list[str]) -> NoReturn:
@@ -192,7 +190,7 @@ def _print_cancelled(tenant: str, cancelled: int, as_json: bool) -> None:
     if as_json:
         print_json({"tenant": tenant, "cancelled": cancelled})
     else:
-        talk.print(f"{number_of(cancelled, 'job', 'jobs')} of {tenant} cancelled", markup=False)
+        talk.print(f"{number_of(cancelled, 'job', 'jobs')} of {tenant} cancelled")
 
 
 def _read(chat: OutboundChat, ids: list[str]) -> tuple[list[Job | Batch], list[str]]:

@@ -58,7 +58,7 @@ def create(
         print_json({"key": token, **_plain(key)})
         return
     typer.echo(token)
-    talk.print("Keep it now: it is not shown again. Send it as the header  Authorization: Bearer …", markup=False)
+    talk.print("Keep it now: it is not shown again. Send it as the header  Authorization: Bearer …")
 
 
 def show(*, as_json: Json = False) -> None:
@@ -83,12 +83,12 @@ def revoke(
     with _api_keys(load_settings()) as keys:
         known = keys.revoke(key_id)
     if not known:
-        talk.print("no API key has this id; see: outbound-chat keys list", markup=False)
+        talk.print("no API key has this id; see: outbound-chat keys list")
         raise typer.Exit(Exit.UNKNOWN_ID)
     if as_json:
         print_json({"id": key_id, "state": KeyState.REVOKED})
     else:
-        out.print(f"{key_id} is revoked", markup=False)
+        out.print(f"{key_id} is revoked")
 
 
 @contextmanager

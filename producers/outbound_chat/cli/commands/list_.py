@@ -57,9 +57,9 @@ def _check(batch: str | None, state: str | None, *, of_lists: bool) -> None:
 def _end(shown: int, cursor: str | None, nothing: str) -> None:
     """Whether there is more, or nothing; of many rows few may fit, so that a page may be empty and not the last."""
     if cursor:
-        talk.print(f'there {"may be " if not shown else "is "}more: --cursor "{cursor}"', markup=False)
+        talk.print(f'there {"may be " if not shown else "is "}more: --cursor "{cursor}"')
     elif not shown:
-        talk.print(nothing, markup=False)
+        talk.print(nothing)
 
 
 def print_line(batch: Batch) -> None:

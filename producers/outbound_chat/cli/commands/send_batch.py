@@ -106,38 +106,33 @@ def tell_start(found: BatchStart) -> None:
     if found.created_at and found.repeated:
         talk.print(
             f"this was enqueued as batch {found.id}, begun {clock_time(found.created_at)}: nothing new is taken; to "
-            "send it once more, give it another --name",
-            markup=False,
+            "send it once more, give it another --name"
         )
     elif found.created_at:
-        talk.print(
-            f"batch {found.id}, begun {clock_time(found.created_at)}, goes on behind row {found.resumed_rows:,}",
-            markup=False,
-        )
+        talk.print(f"batch {found.id}, begun {clock_time(found.created_at)}, goes on behind row {found.resumed_rows:,}")
     if found.unfinished_id:
         talk.print(
             f"warning: this file was begun under the same name as batch {found.unfinished_id}, with other options, and "
             "not finished; what follows is another batch, whose numbers that one may have texted already",
             style="yellow",
-            markup=False,
         )
 
 
 def tell_interruption(error: BaseException) -> None:
     """Says after Ctrl-C what stands, and how to go on."""
     for note in getattr(error, "__notes__", []):
-        talk.print(note, markup=False)
-    talk.print("to go on, run the same command again", markup=False)
+        talk.print(note)
+    talk.print("to go on, run the same command again")
 
 
 def _tell_end(receipt: BatchReceipt, rows: JobFile, rejected: Rejects, chats: str | None) -> None:
     """Says where the rejected rows are, and what to look at among the accepted ones."""
     if receipt.rejected:
         rows_were = number_of(receipt.rejected, "row was", "rows were")
-        talk.print(f"{rows_were} rejected; see {rejected.path}", style="yellow", markup=False)
+        talk.print(f"{rows_were} rejected; see {rejected.path}", style="yellow")
     for warning in (rows.warning, chats):
         if warning:
-            talk.print(f"warning: {warning}", style="yellow", markup=False)
+            talk.print(f"warning: {warning}", style="yellow")
 
 
 def _rejects_path(file: Path, wanted: Path | None, ending: str) -> Path:

@@ -97,11 +97,11 @@ class _Faults:
     def show(self) -> None:
         word = "line" if self.file else "number"
         for place, error in self.shown:
-            talk.print(f"{word} {place}: {error.message} [{error.code}]", markup=False)
+            talk.print(f"{word} {place}: {error.message} [{error.code}]")
         if self.count > len(self.shown):
-            talk.print(f"and {self.count - len(self.shown):,} more", markup=False)
+            talk.print(f"and {self.count - len(self.shown):,} more")
         if self.file and (warning := swallow_warning(self.file.swallowers)):
-            talk.print(f"warning: {warning}", style="yellow", markup=False)
+            talk.print(f"warning: {warning}", style="yellow")
 
 
 def _change(

@@ -69,7 +69,7 @@ def _print_hosts(chat: OutboundChat, as_json: bool) -> None:
     if found:
         out.print(table)
     else:
-        talk.print("no webhook waits", markup=False)
+        talk.print("no webhook waits")
 
 
 def _print_dead(chat: OutboundChat, budget: str | None, limit: int, skip: int, as_json: bool) -> None:
@@ -81,9 +81,9 @@ def _print_dead(chat: OutboundChat, budget: str | None, limit: int, skip: int, a
         line = f"{one.id}  {one.host}  attempts {one.attempts}  {one.code}  given up {clock_time(one.dead_at)}"
         out.print(Text(line))
     if not found:
-        talk.print("no webhook was given up", markup=False)
+        talk.print("no webhook was given up")
     elif len(found) == limit:
-        talk.print(f"there may be more: --skip {skip + limit}", markup=False)
+        talk.print(f"there may be more: --skip {skip + limit}")
 
 
 def _replay(chat: OutboundChat, ids: list[str], every: bool, budget: str | None, as_json: bool) -> None:
@@ -98,7 +98,7 @@ def _replay(chat: OutboundChat, ids: list[str], every: bool, budget: str | None,
     if as_json:
         print_json({"replayed": count, "not_dead": unknown})
     else:
-        talk.print(f"{number_of(count, 'webhook')} to be posted once more", markup=False)
+        talk.print(f"{number_of(count, 'webhook')} to be posted once more")
     for id_ in unknown:
         print_error(LookupError(f"no dead webhook has the id {id_!r}; `outbound-chat webhooks dead` lists them"))
     if unknown:
