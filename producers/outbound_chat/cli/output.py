@@ -46,9 +46,9 @@ class _Console(Console):
 
 
 # On a terminal lines are broken between words; into files and pipes they go whole, so that they can be searched.
-# Names and reasons may have brackets, which are no markup.
-out = _Console(markup=False, highlight=False, soft_wrap=not sys.stdout.isatty())
-talk = _Console(stderr=True, markup=False, highlight=False, soft_wrap=not sys.stderr.isatty())
+# Brackets and colons in names and reasons are text, not markup or emoji.
+out = _Console(markup=False, emoji=False, highlight=False, soft_wrap=not sys.stdout.isatty())
+talk = _Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 class Exit(IntEnum):

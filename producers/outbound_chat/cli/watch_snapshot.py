@@ -1,4 +1,4 @@
-"""What `watch` reads: a snapshot of all budgets, their longest lanes and their open batches."""
+"""Takes the snapshots that `watch` shows: all budgets, their longest lanes and their open batches."""
 
 import time
 from collections import deque
@@ -13,7 +13,7 @@ from outbound_chat.model.operations import BudgetStatus, Lanes
 from outbound_chat_config import Settings
 
 MEASURED_SECONDS = 5.0
-"""The rate of sent jobs is measured over so long: at 2 calls a second, one second says nothing."""
+"""The rate of sent jobs is measured over this time: at 2 calls a second, one second says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,15 @@ class Snapshot:
     """By budget; None in the first snapshot."""
     lanes: Lanes
     batches: list[Batch]
-    """Those that are not final, with their expected ends."""
+    """Batches that are not final, with their expected ends."""
     more_batches: bool
 
 
 class Watcher:
-    """Takes one snapshot after the other, and measures how fast jobs are sent between them."""
+    """Takes snapshots, and measures how fast jobs were sent between them."""
 
     def __init__(self, chat: OutboundChat, settings: Settings, limit: int) -> None:
-        """`limit`: of lanes, and of batches of each budget."""
+        """`limit`: the most lanes, and the most batches of each budget."""
         self._chat = chat
         self._budgets = sorted(settings.budgets)
         self._limit = limit
@@ -59,7 +59,7 @@ class Watcher:
         )
 
     def _predicted(self, listed: Batch) -> Batch | None:
-        """The batch with its expected end; None: it has gone since it was listed."""
+        """Returns the batch with its expected end; None if it has gone since it was listed."""
         try:
             return self._chat.batch(listed.id)
         except UnknownBatch:

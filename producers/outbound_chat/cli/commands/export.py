@@ -1,4 +1,4 @@
-"""The command for results: export, what became of the jobs of a batch, in a file."""
+"""The command that writes what became of the jobs of a batch to a file: export."""
 
 import json
 import sys
@@ -54,17 +54,16 @@ def export(
 
 
 def _joined(chat: OutboundChat, batch: str, path: Path) -> JobFile:
-    """The file that was sent, byte by byte: in another, even a sorted one, the rows would be those of other people."""
+    """Opens the file that was sent, byte by byte: in any other, even a sorted one, rows belong to other people."""
     try:
         rows = JobFile(path, any_columns=True)
     except UnusableFile as error:
         raise typer.BadParameter(str(error), param_hint="--join") from error
-    is_its_file = chat.is_file_of(batch, FileKey(rows.content_hash()))
-    if is_its_file:
+    if is_its_file := chat.is_file_of(batch, FileKey(rows.content_hash())):
         return rows
     rows.close()
     reason = (
-        "this batch did not come from one file of send-batch, so nobody knows whose row is whose; leave it out"
+        "this batch did not come from one file of send-batch, so its jobs can't be matched to rows; leave it out"
         if is_its_file is None
         else f"{path} is not the file of this batch, or it was sorted, edited or unpacked since; give it as it was sent"
     )
@@ -72,7 +71,7 @@ def _joined(chat: OutboundChat, batch: str, path: Path) -> JobFile:
 
 
 def _jobs(chat: OutboundChat, batch: str, state: JobState | None) -> Iterator[Job]:
-    """The jobs that are wanted, by row, a page at a time."""
+    """Yields the jobs by row, a page at a time."""
     cursor: str | None = None
     while True:
         page = chat.batch_jobs(batch, state, cursor, PAGE)
@@ -87,14 +86,14 @@ def _row_of(job: Job) -> int:
 
 
 class _Writer:
-    """Writes jobs, with the rows of their file where it is given: those are read along, so both come in order."""
+    """Writes jobs, with the rows of their file if it is given, which come in the same order."""
 
     def __init__(self, file: IO[str], format_: Format, rows: JobFile | None) -> None:
         self.written = 0
         self._file = file
         self._rows = rows
         self._unread = rows.rows() if rows else iter(())
-        # Columns that begin with _ are passed over where the file is sent again, and hide none of its own.
+        # Columns that begin with _ are ignored if the file is sent again, and hide none of its own.
         self._columns = [f"_{name}" if rows else name for name in COLUMNS]
         self._theirs = [name for name in rows.columns if name not in self._columns] if rows else []
         self._csv = CsvWriter(file) if format_ == "csv" else None
@@ -117,7 +116,7 @@ class _Writer:
     def _cells_of(self, number: int) -> dict[str, Any]:
         found = next((row for row in self._unread if row.number == number), None)
         if found is None:
-            raise typer.BadParameter(f"has no row {number}: it was changed just now", param_hint="--join")
+            raise typer.BadParameter(f"has no row {number}: the file changed while it was read", param_hint="--join")
         return dict(found.cells)
 
 

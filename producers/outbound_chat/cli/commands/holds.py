@@ -45,7 +45,7 @@ def release(
     """End the hold of a budget, sender, instance, tenant or batch; print the holds that are left."""
     with OutboundChat.from_settings() as chat:
         if not chat.release(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch):
-            talk.print("nobody held it; a hold of the system, if there is one, is probed now")
+            talk.print("Nothing to release. If the system paused it, it is retried now.")
         _print(chat.holds(), as_json)
 
 

@@ -29,7 +29,7 @@ _STYLES = {KeyState.ACTIVE: "green", KeyState.EXPIRED: "yellow"}
 
 
 def create(
-    name: Annotated[str, typer.Argument(help="Who has it, for people.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Who has it; only shown to people.", show_default=False)],
     *,
     scope: Annotated[list[Scope], typer.Option(help="What it may do; repeatable.", show_default=False)],
     sender: Annotated[
@@ -42,7 +42,7 @@ def create(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make an API key, and print it. It can't be shown again: only its hash is kept."""
+    """Create an API key, and print it. It can't be shown again: only its hash is kept."""
     settings = load_settings()
     wanted = NewApiKey(
         name=_checked_name(name),
@@ -58,11 +58,11 @@ def create(
         print_json({"key": token, **_plain(key)})
         return
     typer.echo(token)
-    talk.print("Keep it now: it is not shown again. Send it as the header  Authorization: Bearer …")
+    talk.print("Save it now: it is not shown again. Send it as the header  Authorization: Bearer …")
 
 
 def show(*, as_json: Json = False) -> None:
-    """Print all API keys: what they allow, when they were used last, and whether they are taken."""
+    """Print all API keys: what they allow, when they were last used, and whether they are active."""
     with _api_keys(load_settings()) as keys:
         found = keys.all()
     if as_json:
@@ -77,8 +77,8 @@ def revoke(
     *,
     as_json: Json = False,
 ) -> None:
-    """End an API key for good. Within a second no process of the service takes it."""
-    # Whoever found a key in a log has all of it at hand.
+    """Revoke an API key for good. Within a second no process of the service accepts it."""
+    # Somebody who found a key in a log has the whole key at hand.
     key_id = id_of(key) or key
     with _api_keys(load_settings()) as keys:
         known = keys.revoke(key_id)

@@ -1,11 +1,12 @@
 """Commands for numbers that must not be contacted: suppress, unsuppress, suppressed."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -13,14 +14,14 @@ from rich.text import Text
 from outbound_chat.cli.files.job_file import UnusableFile, swallow_warning
 from outbound_chat.cli.files.number_file import NumberFile
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import Exit, number_of, out, print_json, talk, to_json
+from outbound_chat.cli.output import Exit, number_of, out, print_json, talk, to_json, warn
 from outbound_chat.cli.progress import file_progress
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Rejection
 
 SHOWN_FAULTS = 20
-"""Rejected numbers that are named, line by line; a file of another kind would fill the screen."""
+"""Rejected numbers that are shown, a line each; otherwise a file of another kind would fill the screen."""
 
 Sender = Annotated[str, typer.Option(help="Sender in the settings.")]
 Numbers = Annotated[list[str] | None, typer.Argument(help="Phone numbers, such as +12025550123.", show_default=False)]
@@ -37,12 +38,9 @@ def suppress(
     reason: Annotated[str, typer.Option(help="Why; kept with the numbers.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Put numbers on a sender's suppression list: no call is made for them any more. Print how many are new."""
+    """Put numbers on a sender's suppression list: they are no longer contacted. Print how many are new."""
     with OutboundChat.from_settings() as chat:
-
-        def add(given: Iterable[str], **callbacks: Any) -> int:
-            return chat.suppress(given, sender=sender, reason=reason, **callbacks)
-
+        add = partial(chat.suppress, sender=sender, reason=reason)
         _change(add, numbers, file, verb="suppress", changed="added", as_json=as_json)
 
 
@@ -53,12 +51,9 @@ def unsuppress(
     file: File = None,
     as_json: Json = False,
 ) -> None:
-    """Take numbers off a sender's suppression list: they may be called again. Print how many were on it."""
+    """Take numbers off a sender's suppression list: they may be contacted again. Print how many were on it."""
     with OutboundChat.from_settings() as chat:
-
-        def remove(given: Iterable[str], **callbacks: Any) -> int:
-            return chat.unsuppress(given, sender=sender, **callbacks)
-
+        remove = partial(chat.unsuppress, sender=sender)
         _change(remove, numbers, file, verb="unsuppress", changed="removed", as_json=as_json)
 
 
@@ -67,7 +62,7 @@ def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False
     with OutboundChat.from_settings() as chat:
         found = chat.suppressed(numbers or None, sender=sender)
         if as_json:
-            # One document, written as it is read: a list may be longer than memory should be.
+            # Written as it is read: a list may be too long for memory.
             between = "["
             for entry in found:
                 row = {"number": entry.number, "since": entry.since.isoformat(timespec="milliseconds")}
@@ -101,7 +96,7 @@ class _Faults:
         if self.count > len(self.shown):
             talk.print(f"and {self.count - len(self.shown):,} more")
         if self.file and (warning := swallow_warning(self.file.swallowers)):
-            talk.print(f"warning: {warning}", style="yellow")
+            warn(warning)
 
 
 def _change(
@@ -141,7 +136,7 @@ def _change(
 
 @contextmanager
 def _progress(verb: str, source: NumberFile | None) -> Iterator[Callable[[int, int], None]]:
-    """A bar while a file is read; closes the file."""
+    """Shows a bar while a file is read, and closes the file."""
     if source is None:
         yield lambda _taken, _rejected: None
         return
