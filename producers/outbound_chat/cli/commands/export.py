@@ -9,12 +9,13 @@ from typing import IO, Annotated, Any, Literal
 
 import typer
 
-from outbound_chat.cli.files.job_file import JobFile, UnusableFile
+from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.writing import CsvWriter, replacing
 from outbound_chat.cli.output import shown, talk
 from outbound_chat.cli.progress import rows_progress
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.rows import UnusableFile
 
 PAGE = 500
 COLUMNS = ("id", "row", "state", "code", "contact_id", "attempts", "created_at", "finished_at")

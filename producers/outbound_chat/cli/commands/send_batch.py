@@ -7,7 +7,7 @@ import typer
 
 from outbound_chat.cli.doctor.open_chats import batch_warning
 from outbound_chat.cli.dry_run import show_preflight
-from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, UnusableFile, unpacked_name
+from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, unpacked_name
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.files.writing import CannotWrite, check_writable
 from outbound_chat.cli.options import CallbackUrl, Durability, Json, Tenant, pairs
@@ -17,6 +17,7 @@ from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import BatchReceipt, BatchStart, JobState
 from outbound_chat.model.json import json_default
 from outbound_chat.request.templates import Template
+from outbound_chat.rows import UnusableFile
 from outbound_chat_config import load_settings
 
 

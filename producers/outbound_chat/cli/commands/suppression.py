@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from outbound_chat.cli.files.job_file import UnusableFile, swallow_warning
+from outbound_chat.cli.files.job_file import swallow_warning
 from outbound_chat.cli.files.number_file import NumberFile
 from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import Exit, number_of, out, print_json, talk, to_json, warn
@@ -19,6 +19,7 @@ from outbound_chat.cli.progress import file_progress
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Rejection
+from outbound_chat.rows import UnusableFile
 
 SHOWN_FAULTS = 20
 """Rejected numbers that are shown, a line each; otherwise a file of another kind would fill the screen."""

@@ -1,4 +1,4 @@
-"""Reads phone numbers from CSV files, row by row. Columns other than that of the numbers are passed over."""
+"""Reads phone numbers from CSV files, row by row. Ignores all columns but that of the numbers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ COLUMNS = ("to", "number")
 
 
 class NumberFile:
-    """A CSV file of numbers, plain or gzip. Iterating gives each as it is written; empty text where a row has none."""
+    """A CSV file of numbers, plain or gzip. Iterating yields each as it is written; empty text if a row has none."""
 
     def __init__(self, path: Path) -> None:
         """Opens the file and reads its header.
@@ -29,11 +29,11 @@ class NumberFile:
         except OSError as error:
             raise UnusableFile(f"{path} can't be read: {error.strerror}") from error
         self.line = 1
-        """Line on which the row that was read last begins: a quote that is never closed swallows those behind it."""
+        """Line on which the last row begins: a quote that is never closed swallows those after it."""
         self.fault: FieldError | None = None
-        """Why that row can't be read; none: it can."""
+        """Why that row can't be read, if it can't."""
         self.swallowers: dict[int, int] = {}
-        """The first rows that seem to hold other rows in a cell, each with the line on which it begins."""
+        """The first rows that seem to have other rows in a cell, each with the line on which it begins."""
         self._reader = CsvReader(str(path))
         self._reader.any_columns = True
         self._rows = self._read(path)
