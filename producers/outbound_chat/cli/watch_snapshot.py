@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -47,23 +48,19 @@ class Watcher:
         more = False
         for name in self._budgets:
             page = self._chat.batches(budget=name, open=True, limit=self._limit)
-            batches += page.batches
             more = more or page.cursor is not None
+            for listed in page.batches:
+                # Listed batches have no expected end, and may have gone since.
+                with suppress(UnknownBatch):
+                    batches.append(self._chat.batch(listed.id))
         return Snapshot(
             at=datetime.now(UTC),
             budgets=budgets,
             sent_per_second=self._measured(budgets),
             lanes=self._chat.lanes(limit=self._limit),
-            batches=[batch for one in batches if (batch := self._predicted(one))],
+            batches=batches,
             more_batches=more,
         )
-
-    def _predicted(self, listed: Batch) -> Batch | None:
-        """Returns the batch with its expected end; None if it has gone since it was listed."""
-        try:
-            return self._chat.batch(listed.id)
-        except UnknownBatch:
-            return None
 
     def _measured(self, budgets: list[BudgetStatus]) -> dict[str, float | None]:
         now = time.monotonic()

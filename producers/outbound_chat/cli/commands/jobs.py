@@ -169,7 +169,11 @@ def cancel(
         raise typer.BadParameter("give ids of jobs or batches, or --tenant", param_hint="IDS")
     with OutboundChat.from_settings() as chat:
         if tenant:
-            _print_cancelled(tenant, chat.cancel_tenant(tenant), as_json)
+            cancelled = chat.cancel_tenant(tenant)
+            if as_json:
+                print_json({"tenant": tenant, "cancelled": cancelled})
+            else:
+                talk.print(f"{number_of(cancelled, 'job')} of {tenant} cancelled")
             return
         found, unknown = _read(chat, ids or [])
         if unknown:
@@ -178,13 +182,6 @@ def cancel(
     _print(ends, as_json, single=len(found) == 1)
     if not all(_all_in(one, JobState.CANCELLED) for one in ends):
         raise typer.Exit(Exit.NOT_ALL_SENT)
-
-
-def _print_cancelled(tenant: str, cancelled: int, as_json: bool) -> None:
-    if as_json:
-        print_json({"tenant": tenant, "cancelled": cancelled})
-    else:
-        talk.print(f"{number_of(cancelled, 'job')} of {tenant} cancelled")
 
 
 def _read(chat: OutboundChat, ids: list[str]) -> tuple[list[Job | Batch], list[str]]:

@@ -1,8 +1,6 @@
 """Commands for API keys of the HTTP service: keys create, keys list, keys revoke."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -52,8 +50,8 @@ def create(
         rate=_rate(rate),
     )
     lives, until = _end(expires)
-    with _api_keys(settings) as keys:
-        token, key = keys.create(wanted, lives=lives, until=until)
+    with Store.from_settings(settings) as store:
+        token, key = ApiKeys(store).create(wanted, lives=lives, until=until)
     if as_json:
         print_json({"key": token, **_plain(key)})
         return
@@ -63,8 +61,8 @@ def create(
 
 def show(*, as_json: Json = False) -> None:
     """Print all API keys: what they allow, when they were last used, and whether they are active."""
-    with _api_keys(load_settings()) as keys:
-        found = keys.all()
+    with Store.from_settings(load_settings()) as store:
+        found = ApiKeys(store).all()
     if as_json:
         print_json([_plain(key) for key in found])
         return
@@ -80,8 +78,8 @@ def revoke(
     """Revoke an API key for good. Within a second no process of the service accepts it."""
     # Somebody who found a key in a log has the whole key at hand.
     key_id = id_of(key) or key
-    with _api_keys(load_settings()) as keys:
-        known = keys.revoke(key_id)
+    with Store.from_settings(load_settings()) as store:
+        known = ApiKeys(store).revoke(key_id)
     if not known:
         talk.print("no API key has this id; see: outbound-chat keys list")
         raise typer.Exit(Exit.UNKNOWN_ID)
@@ -89,12 +87,6 @@ def revoke(
         print_json({"id": key_id, "state": KeyState.REVOKED})
     else:
         out.print(f"{key_id} is revoked")
-
-
-@contextmanager
-def _api_keys(settings: Settings) -> Iterator[ApiKeys]:
-    with Store.from_settings(settings) as store:
-        yield ApiKeys(store)
 
 
 def _line(key: ApiKey) -> Text:

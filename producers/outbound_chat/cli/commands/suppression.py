@@ -1,8 +1,8 @@
 """Commands for numbers that must not be contacted: suppress, unsuppress, suppressed."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from outbound_chat.cli.files.job_file import swallow_warning
 from outbound_chat.cli.files.number_file import NumberFile
 from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import Exit, number_of, out, print_json, talk, to_json, warn
@@ -96,8 +95,8 @@ class _Faults:
             talk.print(f"{word} {place}: {error.message} [{error.code}]")
         if self.count > len(self.shown):
             talk.print(f"and {self.count - len(self.shown):,} more")
-        if self.file and (warning := swallow_warning(self.file.swallowers)):
-            warn(warning)
+        if self.file and self.file.warning:
+            warn(self.file.warning)
 
 
 def _change(
@@ -114,8 +113,9 @@ def _change(
     try:
         source = NumberFile(file) if file else None
         faults = _Faults(source)
-        with _progress(verb, source) as show:
-            total = 0
+        total = 0
+        bar = file_progress(verb, source, "numbers") if source else nullcontext(lambda _taken, _rejected: None)
+        with closing(source) if source else nullcontext(), bar as show:
 
             def progress(taken: int, rejected: int) -> None:
                 nonlocal total
@@ -133,16 +133,3 @@ def _change(
         out.print(f"{number_of(total, 'number')}, {count:,} {changed}, {faults.count:,} rejected")
     if faults.count:
         raise typer.Exit(Exit.NOT_ALL_SENT)
-
-
-@contextmanager
-def _progress(verb: str, source: NumberFile | None) -> Iterator[Callable[[int, int], None]]:
-    """Shows a bar while a file is read, and closes the file."""
-    if source is None:
-        yield lambda _taken, _rejected: None
-        return
-    try:
-        with file_progress(verb, source, "numbers") as show:
-            yield show
-    finally:
-        source.close()

@@ -27,7 +27,42 @@ _SWALLOWED = re.compile(r'[\r\n](?:[^\r\n]*[,;"])?\s*\+[1-9][0-9]{6,14}(?![0-9])
 _ENDINGS = (".csv", ".jsonl", ".ndjson")
 
 
-class JobFile:
+class RowFile:
+    """A file that is read row by row."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._bytes, self.size = file, size
+        self.swallowers: dict[int, int] = {}
+        """The first rows that seem to have other rows in a cell, each with the line on which it begins."""
+
+    @property
+    def position(self) -> int:
+        """Bytes read so far."""
+        return self._bytes.tell()
+
+    @property
+    def warning(self) -> str | None:
+        """A warning about rows that seem to have others in a cell, because of a stray quote; None if there are none."""
+        lines = [f"{line:,}" for line in self.swallowers.values()]
+        if not lines:
+            return None
+        more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""  # noqa: PLR2004  # as many as fit a line
+        return (
+            "accepted rows have a line with a phone number inside a cell, as if a quote swallowed the rows after it; "
+            f"check the rows that begin on line {', '.join(lines[:10])}{more}"
+        )
+
+    def _note_swallower(self, row: Row) -> None:
+        several = row.lines > 1 and not row.fault and len(self.swallowers) < KEPT_SWALLOWERS
+        if several and any(map(_SWALLOWED, row.cells.values())):
+            self.swallowers[row.number] = row.line
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._bytes.close()
+
+
+class JobFile(RowFile):
     """A file of jobs. Iterating yields a job for each row, or the `InvalidJob` that says why it is none."""
 
     def __init__(self, path: Path, template: Template | None = None, *, any_columns: bool = False) -> None:
@@ -43,7 +78,7 @@ class JobFile:
             raise UnusableFile(f"{path}: the name must end with .csv or .jsonl, followed by .gz if the file is packed")
         self.path = path
         self._template, self._any_columns = template, any_columns
-        self._bytes, self.size = _spooled(sys.stdin.buffer) if path == STANDARD_INPUT else _opened(path)
+        super().__init__(*(_spooled(sys.stdin.buffer) if path == STANDARD_INPUT else _opened(path)))
         try:
             self.is_csv = ending == ".csv" if ending else not self._begins_with_an_object()
             self._reader, self._begun = self._rewound()
@@ -51,8 +86,6 @@ class JobFile:
             """The last rows by their number, from 1."""
             self.own_minutes: Counter[int] = Counter()
             """The number of rows so far by their own `chat_duration_in_minutes`."""
-            self.swallowers: dict[int, int] = {}
-            """The first rows that seem to have other rows in a cell, each with the line on which it begins."""
             self._first = next(self._begun, None)
         except UnusableFile:
             self.close()
@@ -98,11 +131,6 @@ class JobFile:
         """The first line of a CSV."""
         return self._reader.columns
 
-    @property
-    def position(self) -> int:
-        """Bytes read so far."""
-        return self._bytes.tell()
-
     def rows(self) -> Iterator[Row]:
         """Yields each row as the file has it."""
         if self._first is not None:
@@ -116,13 +144,8 @@ class JobFile:
             job = row.job()
             if not isinstance(job, InvalidJob) and isinstance(minutes := job.get("chat_duration_in_minutes"), int):
                 self.own_minutes[minutes] += 1
-            note_swallower(row, self.swallowers)
+            self._note_swallower(row)
             yield job
-
-    @property
-    def warning(self) -> str | None:
-        """A warning about accepted rows that seem to have others in a cell, because of a stray quote."""
-        return swallow_warning(self.swallowers)
 
     def lines_of(self, rows: Collection[int]) -> dict[int, int]:
         """Returns the lines of rows by their number. Reads the file again, which ends any iteration."""
@@ -134,28 +157,6 @@ class JobFile:
                 if row.number >= max(rows):
                     break
         return found
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._bytes.close()
-
-
-def note_swallower(row: Row, noted: dict[int, int]) -> None:
-    """Notes the line of a row that seems to have other rows in a cell, by the number of the row."""
-    if row.lines > 1 and not row.fault and len(noted) < KEPT_SWALLOWERS and any(map(_SWALLOWED, row.cells.values())):
-        noted[row.number] = row.line
-
-
-def swallow_warning(noted: Mapping[int, int]) -> str | None:
-    """Returns a warning about the rows that were noted; None if there are none."""
-    lines = [f"{line:,}" for line in noted.values()]
-    if not lines:
-        return None
-    more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""  # noqa: PLR2004  # as many as fit a line
-    return (
-        "accepted rows have a line with a phone number inside a cell, as if a quote swallowed the rows after it; "
-        f"check the rows that begin on line {', '.join(lines[:10])}{more}"
-    )
 
 
 def unpacked_name(path: Path) -> Path:

@@ -6,7 +6,6 @@ that was revoked is refused within a second. As long as there is no key, each re
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 
 from outbound_chat.model.api_keys import ApiKey
 from outbound_chat.model.errors import StoreError, StoreUnavailable
@@ -23,12 +22,6 @@ MOST_KNOWN = 10_000
 _NOBODY = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    found: FoundKey
-    at: float
-
-
 class Keyring:
     """Reads and caches API keys for one process and event loop."""
 
@@ -37,7 +30,7 @@ class Keyring:
         self._store = store
         self._keys = store.keys(ACCESS)
         self._must_ask = not local
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, tuple[FoundKey, float]] = {}
         self._noted: dict[str, float] = {}
 
     async def prepare(self) -> None:
@@ -76,15 +69,15 @@ class Keyring:
             raise
 
     def _found_within(self, key_id: str, seconds: float) -> FoundKey | None:
-        known = self._known.get(key_id)
-        return known.found if known and time.monotonic() - known.at < seconds else None
+        found, read_at = self._known.get(key_id, (None, 0.0))
+        return found if time.monotonic() - read_at < seconds else None
 
     async def _read(self, key_id: str) -> FoundKey:
         began = time.monotonic()
         found = await self._store.run(scripts.read_key(self._keys, key_id))
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
-        self._known[key_id] = _Known(found, began)
+        self._known[key_id] = (found, began)
         return found
 
     async def count(self, key: ApiKey) -> Spent | None:

@@ -63,17 +63,13 @@ async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
             for unpacked in unpacker.unpack(part):
                 came += len(unpacked)
                 if came > max(FREE_BYTES, MOST_UNPACKED * sent):
-                    raise _too_packed()
+                    detail = f"The body unpacks to more than {MOST_UNPACKED} times its length; send it unpacked."
+                    raise Problem(ProblemCode.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
                 yield unpacked
         for unpacked in unpacker.end():
             yield unpacked
     except UnusableFile as error:
         raise Problem(ProblemCode.UNUSABLE_FILE, f"{str(error)[0].upper()}{str(error)[1:]}.") from None
-
-
-def _too_packed() -> Problem:
-    detail = f"The body unpacks to more than {MOST_UNPACKED} times its length; send it unpacked."
-    return Problem(ProblemCode.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
 
 
 async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[str, Any]:
