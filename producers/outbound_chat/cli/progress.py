@@ -112,7 +112,7 @@ def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
         return _follow(chat, batch_id, timeout)
     except KeyboardInterrupt:
         # The command has a line of its own, so that a narrow terminal does not break it.
-        talk.print(f"batch {batch_id} goes on; follow it again:\n  outbound-chat wait {batch_id}")
+        talk.print(f"batch {batch_id} continues; follow it again:\n  outbound-chat wait {batch_id}")
         raise
 
 

@@ -43,7 +43,7 @@ def export(
         last = chat.batch(batch)
         rows = stack.enter_context(closing(_joined(chat, batch, join))) if join else None
         if rows and format_ == "csv" and not rows.is_csv:
-            raise typer.BadParameter("holds JSON, of which no CSV can be made; add --format jsonl", param_hint="--join")
+            raise typer.BadParameter("is JSON, which can't be written as CSV; add --format jsonl", param_hint="--join")
         file = stack.enter_context(replacing(output)) if output else sys.stdout
         writer = _Writer(file, format_, rows)
         show = stack.enter_context(rows_progress("export", last.accepted + last.rejected, quiet=output is None))

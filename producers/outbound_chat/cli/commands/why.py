@@ -37,7 +37,7 @@ def _refuse_batch(chat: OutboundChat, unknown: UnknownJob) -> NoReturn:
     except UnknownBatch:
         print_unknown([unknown.job_id])
         raise typer.Exit(Exit.UNKNOWN_ID) from None
-    raise typer.BadParameter(f"is a batch; ask for one of its jobs, such as {unknown.job_id}-1", param_hint="JOB")
+    raise typer.BadParameter(f"is a batch; give one of its jobs, such as {unknown.job_id}-1", param_hint="JOB")
 
 
 def _print(found: Why) -> None:

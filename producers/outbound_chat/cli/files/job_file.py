@@ -63,7 +63,7 @@ class RowFile:
 
 
 class JobFile(RowFile):
-    """A file of jobs. Iterating yields a job for each row, or the `InvalidJob` that says why it is none."""
+    """A file of jobs. Iterating yields a job for each row, or the `InvalidJob` that says what is wrong with it."""
 
     def __init__(self, path: Path, template: Template | None = None, *, any_columns: bool = False) -> None:
         """Opens the file and reads its header. `-`: standard input, which is copied to a temporary file first.

@@ -20,7 +20,7 @@ FINISHED = "finished"
 
 
 class ScopedClient:
-    """A part for each noun, each with the client and the restrictions of the key."""
+    """Has a part for each noun, each with the client and the restrictions of the key."""
 
     def __init__(self, client: AsyncOutboundChat, restrictions: Restrictions) -> None:
         self.jobs = ScopedJobs(client, restrictions)
@@ -66,9 +66,7 @@ class ScopedHolds(Scoped):
         if scope == "batch":
             await self._batches.check(name)
         elif not self._restrictions.has_scope(scope, name):
-            raise Problem(
-                ProblemCode.FORBIDDEN, "The API key is restricted, and this would stop more than its own jobs."
-            )
+            raise Problem(ProblemCode.FORBIDDEN, "The API key is restricted, and this would stop other jobs too.")
         if scope == "budget":
             self._restrictions.budget(name)
         senders = self._restrictions.settings.senders
