@@ -44,6 +44,7 @@ class Watcher:
     def snapshot(self) -> Snapshot:
         """Takes a snapshot."""
         budgets = self._chat.budgets()
+        sent_per_second = self._measured(budgets)
         batches: list[Batch] = []
         more = False
         for name in self._budgets:
@@ -56,7 +57,7 @@ class Watcher:
         return Snapshot(
             at=datetime.now(UTC),
             budgets=budgets,
-            sent_per_second=self._measured(budgets),
+            sent_per_second=sent_per_second,
             lanes=self._chat.lanes(limit=self._limit),
             batches=batches,
             more_batches=more,

@@ -53,7 +53,7 @@ def encryption_keys(*, as_json: Json = False) -> None:
     if as_json:
         print_json(uses)
         return
-    for text in uses or ["these settings have no key, and no job needs one"]:
+    for text in map(str, uses) if uses else ["these settings have no key, and no job needs one"]:
         out.print(text, soft_wrap=True)
 
 
