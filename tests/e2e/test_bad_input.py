@@ -153,7 +153,7 @@ def test_workers_do_not_start_with_settings_that_can_not_be_used(idle: Harness) 
         (["--sender", "support", "--to", number(1), "--send-at", "2027-01-01"], 2, "send_at: must be an ISO 8601 time"),
         (["--sender", "support", "--to", number(1), "--send-at", "2016-12-01T09:00:00Z"], 2, "send_at: has passed"),
         (["--sender", "support", "--to", number(1), "--attribute", "x"], 2, "name=value"),
-        (["--sender", "support", "--to", number(1), *2 * ("--attribute", "x=1")], 2, '"x" is given twice'),
+        (["--sender", "support", "--to", number(1), *2 * ("--attribute", "x=1")], 2, 'gives "x" twice'),
         (["--request", "missing.json"], 2, "missing.json can't be read"),
         (["--sender", "support"], 2, "to: is required"),
     ],
