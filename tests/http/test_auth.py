@@ -114,7 +114,7 @@ def test_on_an_address_that_others_reach_everybody_needs_a_key_to_the_end(fresh:
             chat._store.redis.delete("oc:{@access}:api_keys")
         assert is_refused(http)
     ended = fresh.run("http", "--host", ANY_ADDRESS, "--port", str(free_port()))
-    assert (ended.returncode, "no API key" in ended.stderr) == (2, True)
+    assert (ended.returncode, "no active API key" in ended.stderr) == (2, True)
 
 
 def _refused_anew(service: Service, key: Key) -> bool:

@@ -55,7 +55,7 @@ SERVING = (
 )
 MOMENTS = {
     "service": ("check_binding", "_listener", *SERVING),
-    "parent": ("check_binding", "Processes.run", "Processes._start", "mkdtemp"),
+    "parent": ("check_binding", "Supervisor.run", "Supervisor.look", "mkdtemp"),
     "child": ("end_with_parent", "load_settings", *SERVING),
 }
 
