@@ -23,7 +23,7 @@ _BUDGET = BudgetStatus(
 def table() -> Table:
     """Every metric; labels and meaning are kept as the page words them."""
     own = Metrics()
-    own.answered("GET", "/", 200, 0.1)
+    own.count_request("GET", "/", 200, 0.1)
     lines = (own.text() + store_text([_BUDGET])).decode().splitlines()
     helps = [line.split(maxsplit=3)[2:] for line in lines if line.startswith("# HELP") and "_created" not in line]
     rows = [{"metric": f"`{name}`", "labels": "", "meaning": said} for name, said in helps]

@@ -153,7 +153,7 @@ def test_workers_do_not_start_with_settings_that_can_not_be_used(idle: Harness) 
         (["--sender", "support", "--to", number(1), "--send-at", "2027-01-01"], 2, "send_at: must be an ISO 8601 time"),
         (["--sender", "support", "--to", number(1), "--send-at", "2016-12-01T09:00:00Z"], 2, "send_at: has passed"),
         (["--sender", "support", "--to", number(1), "--attribute", "x"], 2, "name=value"),
-        (["--sender", "support", "--to", number(1), *2 * ("--attribute", "x=1")], 2, '"x" is given twice'),
+        (["--sender", "support", "--to", number(1), *2 * ("--attribute", "x=1")], 2, 'gives "x" twice'),
         (["--request", "missing.json"], 2, "missing.json can't be read"),
         (["--sender", "support"], 2, "to: is required"),
     ],
@@ -176,7 +176,7 @@ def test_a_job_that_can_not_be_sent_is_refused_with_the_reason(
         ("rows.csv", "to,message\n+1,Hello\n", 'unknown columns: "message"'),
         ("rows.csv", "to,to\n+1,+2\n", "twice"),
         ("rows.csv", "", 'no column "to"'),
-        ("rows.txt", "to\n", "name the kind of file by its ending"),
+        ("rows.txt", "to\n", "the name must end with .csv or .jsonl"),
     ],
 )
 def test_a_file_that_is_no_file_of_jobs_is_refused_as_a_whole(
@@ -267,10 +267,10 @@ def test_rows_that_a_quote_may_have_taken_are_warned_of(stack: Harness) -> None:
     for option in (["--dry-run"], []):
         done = stack.run("send-batch", "rows.csv", "--sender", "support", *option)
         assert done.returncode == 0, done.stderr
-        assert "a line with a phone number inside of a cell" in done.stderr
+        assert "a line with a phone number inside a cell" in done.stderr
         assert "begin on line 2\n" in done.stderr
     (stack.folder / "fine.csv").write_text(f'to,text\n{number(4)},"Hello\nCall +12025550100."\n', encoding="utf-8")
-    assert "inside of a cell" not in stack.run("send-batch", "fine.csv", "--sender", "support").stderr
+    assert "inside a cell" not in stack.run("send-batch", "fine.csv", "--sender", "support").stderr
 
 
 def test_rejects_that_can_not_be_written_are_said_before_anything_is_stored(idle: Harness) -> None:
@@ -286,7 +286,7 @@ def test_rejects_that_can_not_be_written_are_said_before_anything_is_stored(idle
     assert json.loads(idle.run("list", "--json").stdout)["batches"] == []
     full = idle.run("send-batch", "rows.csv", "--sender", "support", "--rejects", "/dev/full", "--dry-run")
     assert (full.returncode, "Traceback" in full.stderr) == (2, False)
-    assert "/dev/full can't be written: No space left on device; once it can, run the same command" in full.stderr
+    assert "/dev/full can't be written: No space left on device; fix that, then run the same command" in full.stderr
 
 
 def test_bad_rows_of_a_jsonl_file_are_named_by_line(stack: Harness) -> None:
@@ -356,7 +356,7 @@ def test_the_verbs_of_the_command_line_follow_a_job_to_its_end(stack: Harness) -
     raw = json.loads(stack.run("send", "--sender", "support", "--request", "request.json", "--json").stdout)
     cancelled = stack.run("cancel", dropped["id"], "--json")
     assert (cancelled.returncode, json.loads(cancelled.stdout)["state"]) == (0, "cancelled")
-    assert "none runs" in stack.run("doctor").stdout
+    assert "none is running" in stack.run("doctor").stdout
     late = stack.run("wait", queued["id"], "--timeout", "0.1")
     assert late.returncode == 4
     stack.start_worker()

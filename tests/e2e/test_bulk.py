@@ -93,7 +93,7 @@ def test_a_file_whose_producer_is_killed_again_and_again_is_sent_once(stack: Har
     receipt = send(stack, str(path), "--sender", "support")
     assert (receipt["accepted"], receipt["rejected"], receipt["duplicates"]) == (GOOD, ROWS // EVERY, 0)
     assert receipt["resumed_rows"] > 0
-    assert "goes on behind row" in receipt["said"]
+    assert "resumes after row" in receipt["said"]
     assert rejected_rows(stack.folder / "parcels.rejects.csv") == list(range(EVERY, ROWS + 1, EVERY))
 
     batch = stack.chat().wait_batch(receipt["id"], timeout=120)
@@ -105,7 +105,7 @@ def test_a_file_whose_producer_is_killed_again_and_again_is_sent_once(stack: Har
 
     again = send(stack, str(path), "--sender", "support", code=0)
     assert (again["id"], again["repeated"], again["accepted"]) == (receipt["id"], True, GOOD)
-    assert "nothing new is taken" in again["said"]
+    assert "nothing new is added" in again["said"]
     assert accepted(stack) == GOOD
 
 
@@ -144,7 +144,7 @@ def test_ctrl_c_says_what_stands_and_how_to_go_on(stack: Harness) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130, stack.logs()
     assert "jobs are stored and will be sent" in stack.logs()
-    assert "to go on, run the same command again" in stack.logs()
+    assert "to resume, run the same command again" in stack.logs()
     assert send(stack, str(path), "--sender", "support", code=0)["accepted"] == 60_000
 
 

@@ -114,7 +114,7 @@ def test_a_job_that_quiet_hours_may_have_moved_is_not_said_to_wait_for_its_send_
 
 def test_dead_letters_of_a_sender_that_is_not_configured_are_named_as_such(idle: Harness) -> None:
     """A typing error looks like good news."""
-    assert idle.run("dead", "--budget", "main", "--sender", "support").stderr == "no failed or uncertain job fits\n"
+    assert idle.run("dead", "--budget", "main", "--sender", "support").stderr == "no matching jobs\n"
     told = idle.run("dead", "--budget", "main", "--sender", "suport").stderr
     assert 'sender "suport" is not configured; known senders: far, held, night, support' in told
 
@@ -160,7 +160,7 @@ def test_ctrl_c_ends_the_looking_and_not_the_batch_and_says_how_to_look_again(st
     assert process.wait(60) == 130
 
     said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stack.logs())
-    again = re.search(r"batch (\S+) goes on; follow it again:\s+outbound-chat wait (\S+)\s", said)
+    again = re.search(r"batch (\S+) continues; follow it again:\s+outbound-chat wait (\S+)\s", said)
     assert again
     assert again[1] == again[2]
     assert max(line.count("━") for line in said.splitlines()) >= 30, "the words leave the bar its room"

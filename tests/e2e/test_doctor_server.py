@@ -113,7 +113,7 @@ def test_replicas_are_looked_at_from_both_sides(start: Start) -> None:
         wait_until(lambda: bare.info("replication")["master_link_status"] == "up", what="the replication")
     wait_until(lambda: told(primary.url)["replication"].level is Level.OK, what="the replica to be online")
 
-    assert "takes no jobs" in told(replica.url)["replication"].finding
+    assert "accepts no jobs" in told(replica.url)["replication"].finding
 
     with Store(primary.url) as store:
         (server,) = read_servers(store)

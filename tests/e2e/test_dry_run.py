@@ -59,7 +59,7 @@ def test_a_dry_run_tells_when_a_file_would_be_sent_and_what_would_expire(stack: 
     assert 47 * 64 <= (ends - starts).total_seconds() <= 49 * 64
     assert (found["rate"], found["expiring"], found["assumed_idle"]) == (1 / 32, 1, True)
     assert [(one["line"], one["row"]) for one in found["first_expiring"]] == [(200, 100)]
-    assert "1 before their turn" in told.stdout
+    assert "1 before they are sent" in told.stdout
     assert "line 200: expires" in told.stdout
     assert "no worker of this budget was ever started" in told.stderr
 
@@ -79,7 +79,7 @@ def test_a_dry_run_counts_what_waits_and_says_what_is_held(stack: Harness) -> No
 
     found = beside["preflight"]
     assert (found["rate"], found["workers"], found["held_by"], found["assumed_idle"]) == (10.0, 1, "", False)
-    assert "a person holds sender chat: number is being ported; the times are those if it ended now" in held.stderr
+    assert "a person holds sender chat: number is being ported; times assume that the hold ends now" in held.stderr
     assert held.returncode == 0
     chat.wait_batch(backlog.id)
 

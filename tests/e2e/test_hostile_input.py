@@ -16,8 +16,9 @@ import pytest
 import redis
 
 from outbound_chat import InvalidJob
-from outbound_chat.cli.files.job_file import JobFile, UnusableFile
+from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.number_file import NumberFile
+from outbound_chat.rows import UnusableFile
 from tests.support.harness import Harness, number, running_harness
 
 RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -212,7 +213,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "zero.csv").symlink_to("/dev/zero")
     (tmp_path / "folder.csv").mkdir()
     for name in ("pipe", "zero", "folder"):
-        with pytest.raises(UnusableFile, match="is no file; write the rows to one first"):
+        with pytest.raises(UnusableFile, match="is not a regular file; write the rows to one first"):
             JobFile(tmp_path / f"{name}.csv")
 
 

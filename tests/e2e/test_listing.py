@@ -58,7 +58,7 @@ def test_list_finds_a_batch_by_its_tenant_and_its_jobs_by_state(idle: Harness) -
     assert page.stderr == 'there is more: --cursor "2"\n'
     rest = json.loads(idle.run("list", "--batch", batch, "--cursor", "2", "--json").stdout)
     assert ([job["id"] for job in rest["jobs"]], rest["cursor"]) == ([f"{batch}-{row}" for row in (3, 4, 5)], None)
-    assert idle.run("list", "--sender", "nobody").stderr == "no batch fits\n"
+    assert idle.run("list", "--sender", "nobody").stderr == "no matching batches\n"
 
 
 @pytest.mark.parametrize(
@@ -182,5 +182,5 @@ def test_replay_goes_on_past_jobs_that_can_not_be_replayed(stack: Harness) -> No
     done = stack.run("replay", "--all", "--batch", batch)
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 3), done.stderr
     done = stack.run("replay", "--all", "--batch", batch)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "no failed or uncertain job fits\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "no matching jobs\n")
     wait_until(lambda: stack.sandbox.stats().accepted == 5, timeout=TIMEOUT, what="the replays")

@@ -46,7 +46,7 @@ def test_doctor_counts_each_instance_by_its_own_settings() -> None:
 
     assert (first.subject, first.level) == ("open chats of a", Level.WARNING)
     assert "keep 540 chats open at 90 min each; 100 may be open, which carries 67 contacts an hour" in first.finding
-    assert first.finding.endswith("unless they end sooner and contact_closed tells so")
+    assert first.finding.endswith("unless they end sooner and contact_closed reports it")
     assert "AWS gives 500" not in first.finding
     assert (second.subject, second.level, second.advice) == ("open chats of b", Level.OK, "")
 
@@ -123,5 +123,5 @@ def test_send_batch_warns_on_stderr_and_enqueues_all_the_same(stack: Harness) ->
     assert json.loads(many.stdout)["receipt"]["accepted"] == 5
     assert (
         "warning: 5 messages open 5 chats for 1 h each, the instance holds 2: after these 2 an hour go out, "
-        "the last 2 h after the first, unless they end sooner and contact_closed tells so." in many.stderr
+        "the last 2 h after the first, unless they end sooner and contact_closed reports it." in many.stderr
     )

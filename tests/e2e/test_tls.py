@@ -174,7 +174,7 @@ def test_doctor_warns_where_any_certificate_is_taken(stack: Harness, port: int) 
     stack.configure(redis_url=f"rediss://127.0.0.1:{port}/0?ssl_cert_reqs=none")
     report = stack.run("doctor").stdout
 
-    assert "redis_url takes any certificate (ssl_cert_reqs=none)" in " ".join(report.split())
+    assert "redis_url accepts any certificate (ssl_cert_reqs=none)" in " ".join(report.split())
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def test_the_first_key_closes_a_service_that_runs_and_to_revoke_it_does_not_open
         assert is_refused(http), "from the first key on, and not a moment later"
         problem(http.post("/v1/jobs", json=JOB), 401, "unauthorized")
         problem(http.get("/metrics"), 401, "unauthorized")
-        assert ": the API key is good no more" in list(lines), "also of what was begun before"
+        assert ": the API key is no longer valid" in list(lines), "also of what was begun before"
         key = make_key(fresh)
         assert http.get("/v1/senders", headers=key.headers).status_code == 200
         revoke(fresh, key)
@@ -114,7 +114,7 @@ def test_on_an_address_that_others_reach_everybody_needs_a_key_to_the_end(fresh:
             chat._store.redis.delete("oc:{@access}:api_keys")
         assert is_refused(http)
     ended = fresh.run("http", "--host", ANY_ADDRESS, "--port", str(free_port()))
-    assert (ended.returncode, "no API key" in ended.stderr) == (2, True)
+    assert (ended.returncode, "no active API key" in ended.stderr) == (2, True)
 
 
 def _refused_anew(service: Service, key: Key) -> bool:
@@ -273,7 +273,7 @@ def test_what_goes_on_for_long_ends_when_its_key_is_revoked(service: Service, st
             lines = stream.iter_lines()
             assert next(lines).startswith("retry")
             revoke(stack, following)
-            assert ": the API key is good no more" in list(lines)
+            assert ": the API key is no longer valid" in list(lines)
         is_cut_off(http, rows(), headers)
         wait_until(lambda: "POST /v1/batches 401" in stack.logs(), timeout=TIMEOUT, what="the body to be given up")
 

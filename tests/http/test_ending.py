@@ -55,7 +55,7 @@ SERVING = (
 )
 MOMENTS = {
     "service": ("check_binding", "_listener", *SERVING),
-    "parent": ("check_binding", "run_processes", "Supervisor.run", "spawn", "mkdtemp"),
+    "parent": ("check_binding", "run_processes", "Supervisor.run", "Supervisor.look", "spawn", "mkdtemp"),
     "child": ("end_with_parent", "load_settings", *SERVING),
 }
 

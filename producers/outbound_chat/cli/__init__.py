@@ -1,4 +1,4 @@
-"""The command line, `outbound-chat` (extra `[cli]`): each command parses, makes one call of the client, and prints.
+"""The command line, `outbound-chat` (extra `[cli]`): each command parses, calls the client once, and prints.
 
 Exit codes: 0 done; 1 done, but something ended other than sent, or rows were rejected; 2 wrong input or settings;
 3 Redis can't be reached or refuses; 4 no result in time; 5 no such job or batch; 6 the output can't be written.
@@ -19,6 +19,6 @@ def main() -> None:
             raise
         sys.exit("outbound-chat: the command line needs its extra; run: pip install 'outbound-chat[cli]'")
     except KeyboardInterrupt:
-        # Nothing has begun. Ctrl-C later on is the command's own matter, and ends with the same code.
+        # Nothing has begun. Later each command handles Ctrl-C itself, and ends with the same code.
         sys.exit(130)
     run()

@@ -1,4 +1,4 @@
-"""Puts the commands together: ours, and those that the worker's package brings when it is installed."""
+"""Puts the commands together: ours, and those of the worker's package if it is installed."""
 
 import os
 import re
@@ -46,9 +46,9 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
 
 
 class _Strict:
-    """Refuses an option that takes one value and is given two, and a number that Python alone would read as one.
+    """Refuses an option that takes one value and is given twice, and a number that only Python accepts.
 
-    The parser would drop the first value without a word.
+    The parser would silently drop the first value.
     """
 
     callback: Any
@@ -89,16 +89,16 @@ class _Group(_Strict, TyperGroup):
 
 
 class _Typer(typer.Typer):
-    """Makes each of its commands a `_Command`."""
+    """Makes each of its commands a `_Command` whose help ends with the exit codes."""
 
     def command(self, name: str | None = None, **options: Any) -> Any:
-        return super().command(name, cls=_Command, **options)
+        return super().command(name, cls=_Command, epilog=EPILOG, **options)
 
 
 class _Commands(_Group):
-    """Our commands, and those of the worker's package, which are loaded only when they are asked for.
+    """Our commands, and those of the worker's package, which are loaded only when one is run.
 
-    They bring Celery and boto3 with them, half a second that `status` need not pay.
+    They import Celery and boto3, which takes half a second that `status` need not pay.
     """
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -110,7 +110,7 @@ class _Commands(_Group):
         return _loaded(points[0]) if found is None and points else found
 
 
-@cache  # to find them, the description of each installed package is read
+@cache  # finding them reads the metadata of every installed package
 def _entry_points() -> list[EntryPoint]:
     return sorted(entry_points(group="outbound_chat.commands"))
 
@@ -121,13 +121,13 @@ def _loaded(point: EntryPoint) -> Any:
         function = point.load()
     except ModuleNotFoundError as error:
         function = _missing(point.name, error.name or "a package")
-    holder.command(point.name, epilog=EPILOG)(function)
+    holder.command(point.name)(function)
     return typer.main.get_command(holder)
 
 
 def _missing(name: str, module: str) -> Callable[[], None]:
     def explain() -> None:
-        talk.print(f"error: '{name}' needs {module}; run: pip install 'outbound-chat[all]'", markup=False)
+        talk.print(f"error: '{name}' needs {module}; run: pip install 'outbound-chat[all]'")
         raise typer.Exit(Exit.WRONG_INPUT)
 
     explain.__doc__ = "Not installed: pip install 'outbound-chat[all]'."
@@ -145,36 +145,36 @@ app = _Typer(
     rich_markup_mode=None,
 )
 
-app.command("send", epilog=EPILOG)(jobs.send)
-app.command("send-batch", epilog=EPILOG)(send_batch.send_batch)
-app.command("status", epilog=EPILOG)(jobs.status)
-app.command("why", epilog=EPILOG)(why.why)
-app.command("list", epilog=EPILOG)(list_.show)
-app.command("watch", epilog=EPILOG)(watch.watch)
-app.command("wait", epilog=EPILOG)(jobs.wait)
-app.command("cancel", epilog=EPILOG)(jobs.cancel)
-app.command("hold", epilog=EPILOG)(holds.hold)
-app.command("release", epilog=EPILOG)(holds.release)
-app.command("holds", epilog=EPILOG)(holds.holds)
-app.command("dead", epilog=EPILOG)(dead.dead)
-app.command("replay", epilog=EPILOG)(dead.replay)
-app.command("events", epilog=EPILOG)(dead.events)
-app.command("export", epilog=EPILOG)(export.export)
-app.command("suppress", epilog=EPILOG)(suppression.suppress)
-app.command("unsuppress", epilog=EPILOG)(suppression.unsuppress)
-app.command("suppressed", epilog=EPILOG)(suppression.suppressed)
-app.command("webhooks", epilog=EPILOG)(webhooks.webhooks)
-app.command("new-key", epilog=EPILOG)(encryption.new_key)
-app.command("encryption-keys", epilog=EPILOG)(encryption_keys.encryption_keys)
-app.command("rewrite-suppressed", epilog=EPILOG)(encryption.rewrite_suppressed)
-app.command("audit", epilog=EPILOG)(audit.audit)
-app.command("doctor", epilog=EPILOG)(doctor.doctor)
-app.command("http", epilog=EPILOG)(http.http)
+app.command("send")(jobs.send)
+app.command("send-batch")(send_batch.send_batch)
+app.command("status")(jobs.status)
+app.command("why")(why.why)
+app.command("list")(list_.show)
+app.command("watch")(watch.watch)
+app.command("wait")(jobs.wait)
+app.command("cancel")(jobs.cancel)
+app.command("hold")(holds.hold)
+app.command("release")(holds.release)
+app.command("holds")(holds.holds)
+app.command("dead")(dead.dead)
+app.command("replay")(dead.replay)
+app.command("events")(dead.events)
+app.command("export")(export.export)
+app.command("suppress")(suppression.suppress)
+app.command("unsuppress")(suppression.unsuppress)
+app.command("suppressed")(suppression.suppressed)
+app.command("webhooks")(webhooks.webhooks)
+app.command("new-key")(encryption.new_key)
+app.command("encryption-keys")(encryption_keys.encryption_keys)
+app.command("rewrite-suppressed")(encryption.rewrite_suppressed)
+app.command("audit")(audit.audit)
+app.command("doctor")(doctor.doctor)
+app.command("http")(http.http)
 
 _keys = _Typer(cls=_Group, help="API keys of the HTTP service.", no_args_is_help=True, rich_markup_mode=None)
-_keys.command("create", epilog=EPILOG)(keys.create)
-_keys.command("list", epilog=EPILOG)(keys.show)
-_keys.command("revoke", epilog=EPILOG)(keys.revoke)
+_keys.command("create")(keys.create)
+_keys.command("list")(keys.show)
+_keys.command("revoke")(keys.revoke)
 app.add_typer(_keys, name="keys")
 
 
@@ -202,8 +202,8 @@ def run() -> None:
     """Runs the command line, and ends the process with its exit code."""
     for position, argument in enumerate(sys.argv[1:], start=1):
         if _CONTROL(argument):
-            # Click would repeat it as it is, to a terminal that obeys.
-            talk.print(f"error: argument {position} has control characters; remove them", markup=False)
+            # Click would repeat it unescaped, to a terminal that obeys.
+            talk.print(f"error: argument {position} has control characters; remove them")
             sys.exit(Exit.WRONG_INPUT)
     try:
         try:
@@ -211,7 +211,7 @@ def run() -> None:
         finally:
             sys.stdout.flush()
     except OutputLost as error:
-        # Where its reader has gone, as in `outbound-chat status … | head`, there is nobody to tell.
+        # If its reader has gone, as in `outbound-chat status … | head`, there is nobody to report to.
         if str(error):
             print_error(error)
         sys.exit(Exit.OUTPUT_LOST)

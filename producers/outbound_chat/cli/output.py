@@ -1,4 +1,4 @@
-"""How the command line speaks: data to standard output, talk to standard error, one exit code for each kind of end."""
+"""What commands print: data goes to standard output, messages to standard error; and their exit codes."""
 
 import json
 import re
@@ -24,21 +24,21 @@ from outbound_chat.model.errors import (
 from outbound_chat.model.jobs import Batch, Job, JobState, Webhook
 from outbound_chat.model.json import json_default
 
-# What a terminal obeys and does not show: control characters but tabs and line ends, what turns the direction of a line
-# (https://www.unicode.org/reports/tr9/), and halves of characters, which no stream can encode.
+# What a terminal obeys instead of showing it: control characters other than tabs and line ends, characters that change
+# the direction of a line (https://www.unicode.org/reports/tr9/), and lone surrogates, which no stream can encode.
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def shown(text: str) -> str:
-    """The text as a terminal may have it: what it would obey is written in escapes, and line ends stay.
+    """Returns the text in a form that is safe for a terminal: what it would obey is escaped, and line ends stay.
 
-    Names, reasons and messages come from Redis and from callers; one must not clear a screen or hide another line.
+    Names, reasons and messages come from Redis and from callers; none may clear the screen or hide another line.
     """
     return _OBEYED.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
 
 
 class _Console(Console):
-    """Shows all text, whatever prints it, as `shown` has it; only Rich's own control codes reach the terminal."""
+    """Applies `shown` to all text, whatever prints it; only Rich's own control codes reach the terminal."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
@@ -46,8 +46,9 @@ class _Console(Console):
 
 
 # On a terminal lines are broken between words; into files and pipes they go whole, so that they can be searched.
-out = _Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-talk = _Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+# Brackets and colons in names and reasons are text, not markup or emoji.
+out = _Console(markup=False, emoji=False, highlight=False, soft_wrap=not sys.stdout.isatty())
+talk = _Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 class Exit(IntEnum):
@@ -72,7 +73,7 @@ COLOURS = {
 
 
 def exit_code(error: OutboundChatError | SettingsError) -> Exit:
-    """The exit code for an error of ours."""
+    """Returns the exit code for an error of ours."""
     match error:
         case WaitTimeout():
             return Exit.TIMEOUT
@@ -85,15 +86,20 @@ def exit_code(error: OutboundChatError | SettingsError) -> Exit:
 
 
 def print_error(error: Exception) -> None:
-    """An error of ours as people read it: a line for each fault."""
+    """Prints an error of ours for people: a line for each fault."""
     lines = [f"  {fault}" for fault in error.errors] if isinstance(error, InvalidJob) else []
     head = "this is refused:" if lines else str(error)
     text = "\n".join([head, *lines, *getattr(error, "__notes__", [])])
     talk.print(Text("error: ", style="bold red") + Text(text))
 
 
+def warn(text: str) -> None:
+    """Prints a warning."""
+    talk.print(f"warning: {text}", style="yellow")
+
+
 def print_unknown(ids: Sequence[str]) -> None:
-    """Ids that neither a job nor a batch has, a line each."""
+    """Prints a line for each id that neither a job nor a batch has."""
     for id_ in ids:
         print_error(
             LookupError(f"no job or batch has the id {id_!r}; results are kept for a while only (results.keep)")
@@ -101,18 +107,18 @@ def print_unknown(ids: Sequence[str]) -> None:
 
 
 def print_json(value: Any) -> None:
-    """A value as one JSON document on one line of standard output: records as objects, times as ISO 8601."""
+    """Prints a value as JSON on one line of standard output: records as objects, times as ISO 8601."""
     sys.stdout.write(to_json(value) + "\n")
 
 
 def to_json(value: Any) -> str:
-    """The same as text. What a terminal would obey is escaped, so that a reader of JSON gets it back as it was."""
+    """Returns that line. What a terminal would obey is escaped as JSON, so that a parser gets it back as it was."""
     text = json.dumps(value, ensure_ascii=False, default=json_default)
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:
-    """Jobs, a line each."""
+    """Prints a line for each job."""
     width = max((len(job.id) for job in jobs), default=0)
     for job in jobs:
         line = Text(f"{job.id:<{width}}  ") + Text(f"{job.state:<9}", style=COLOURS.get(job.state, ""))
@@ -134,13 +140,13 @@ def print_jobs(jobs: Sequence[Job]) -> None:
 
 
 def webhook_words(webhook: Webhook) -> str:
-    """What became of a webhook, behind the word itself."""
+    """Describes the state of a webhook, such as `delivered 2026-05-01 09:00:00+0200`."""
     when = f" {webhook.at.astimezone():%Y-%m-%d %H:%M:%S%z}" if webhook.at else ""
     return f"{webhook.state}{when}" + (f": {webhook.code}" if webhook.code else "")
 
 
 def print_batch(batch: Batch) -> None:
-    """A batch and its counts."""
+    """Prints a batch and its counts."""
     name = f" {batch.name}" if batch.name else ""
     counts = f"{batch.accepted} accepted, {batch.rejected} rejected"
     out.print(Text(f"batch {batch.id}{name}: {batch_state(batch)}, {counts}"))
@@ -152,27 +158,27 @@ def print_batch(batch: Batch) -> None:
 
 
 def batch_state(batch: Batch) -> str:
-    """`open` while its producer adds rows, `closed` while jobs of it wait or run, `final`."""
+    """Returns `open` while its producer adds rows, `closed` while any of its jobs waits or runs, then `final`."""
     return "final" if batch.final else "closed" if batch.closed else "open"
 
 
 def outlook_of(batch: Batch) -> str:
-    """How fast a batch goes, and until when; empty when nothing of it is left."""
+    """Describes the rate and the expected end of a batch; empty when nothing of it is left."""
     if batch.held_by:
         return f"held, no end known: {batch.held_by}"
     if batch.expected_end is None:
         return ""
-    # Where nothing is due yet, there is no rate to tell.
+    # While nothing is due, there is no rate.
     rate = f"{batch.rate:.3g}/s, " if batch.rate else ""
     return f"{rate}expected to end {clock_time(batch.expected_end)}"
 
 
 def number_of(count: int, noun: str, plural: str = "") -> str:
-    """`1 job`, `2 jobs`, `1,000 jobs`."""
+    """Returns `1 job`, `2 jobs` or `1,000 jobs`."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def clock_time(instant: datetime) -> str:
-    """A time as people here read it: with the date unless it is today's."""
+    """Formats a time in the local zone: with the date, unless it is today."""
     local = instant.astimezone()
     return f"{local:%H:%M:%S}" if local.date() == datetime.now(UTC).astimezone().date() else f"{local:%Y-%m-%d %H:%M}"

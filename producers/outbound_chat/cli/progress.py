@@ -1,4 +1,4 @@
-"""What a command shows while it takes its time: a bar on standard error, and below it what there is to say."""
+"""What a command shows while it runs: a bar on standard error, with a line of words below it."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from rich.console import RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.text import Text
 
 from outbound_chat.cli.output import clock_time, outlook_of, talk
@@ -19,7 +27,7 @@ T = TypeVar("T", BatchReceipt, Preflight)
 
 LOOK_SECONDS = 0.25
 RATE_AFTER_SECONDS = 1.0
-"""Before that a rate would tell of the start alone."""
+"""Before that a rate would only show how the command started."""
 
 
 class _Source(Protocol):
@@ -33,13 +41,13 @@ class _Source(Protocol):
 
 
 class _Bar(Progress):
-    """A bar with a line of words below it: beside it they would leave it no room on a narrow terminal."""
+    """A bar with a line of words below it: next to it they would leave it no room on a narrow terminal."""
 
     def __init__(self, verb: str, amount: ProgressColumn) -> None:
         super().__init__(TextColumn(f"{verb:<7}"), BarColumn(), amount, TimeElapsedColumn(), console=talk)
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """The bar, and the words of it."""
+        """Returns the bar and its words."""
         yield from super().get_renderables()
         for task in self.tasks:
             if words := task.fields["words"]:
@@ -48,9 +56,9 @@ class _Bar(Progress):
 
 @contextmanager
 def file_progress(verb: str, source: _Source, taken_are: str = "accepted") -> Iterator[Callable[[int, int], None]]:
-    """A bar while a file is read, with rows a second and the end to expect.
+    """Shows a bar while a file is read, with rows a second and the expected end.
 
-    It moves by being told how many rows were taken and rejected so far.
+    Yields a function that moves it; it takes the numbers of rows accepted and rejected so far.
     """
     began = time.monotonic()
     with _Bar(verb, TextColumn("{task.percentage:>3.0f}%")) as progress:
@@ -69,16 +77,23 @@ def file_progress(verb: str, source: _Source, taken_are: str = "accepted") -> It
 
 
 def read_file(call: Callable[..., T], verb: str, rows: _Source, **options: Any) -> T:
-    """What a call of the client that reads a file of jobs returns, with a bar meanwhile."""
+    """Calls a method of the client that reads a file of jobs, shows a bar meanwhile, and returns its result."""
     with file_progress(verb, rows) as show:
         found = call(rows, on_progress=show, **options)
         show(found.accepted, found.rejected)
     return found
 
 
+def spinner(words: str, *, transient: bool = True) -> Progress:
+    """Returns a line that shows how far something has come whose end is not known."""
+    return Progress(SpinnerColumn(), TextColumn(words), TimeElapsedColumn(), console=talk, transient=transient)
+
+
 @contextmanager
 def rows_progress(verb: str, total: int, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar over the rows of a batch; it moves by being told the last row and how many were written. `quiet`: none."""
+    """Shows a bar over the rows of a batch, unless `quiet`. Yields a function that moves it; it takes the number of the
+    last row and how many were written.
+    """
     if quiet:
         yield lambda _row, _written: None
         return
@@ -88,7 +103,7 @@ def rows_progress(verb: str, total: int, *, quiet: bool) -> Iterator[Callable[[i
 
 
 def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
-    """Shows a batch until it is final. Ctrl-C ends the looking and not the batch, which it says.
+    """Shows a batch until it is final. Ctrl-C stops following, not the batch, and says so.
 
     Raises:
         WaitTimeout: it was not final after `timeout` seconds.
@@ -97,7 +112,7 @@ def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
         return _follow(chat, batch_id, timeout)
     except KeyboardInterrupt:
         # The command has a line of its own, so that a narrow terminal does not break it.
-        talk.print(f"batch {batch_id} goes on; follow it again:\n  outbound-chat wait {batch_id}", markup=False)
+        talk.print(f"batch {batch_id} continues; follow it again:\n  outbound-chat wait {batch_id}")
         raise
 
 

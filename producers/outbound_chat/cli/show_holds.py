@@ -1,4 +1,4 @@
-"""Holds in words: who stops what, and which of them stop a job."""
+"""Describes holds: who stops what, and which of them stop a job."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,21 +14,21 @@ HELD_BY = {"person": "held by a person", "system": "held by the system", "cancel
 
 
 def held_by(hold: Hold) -> str:
-    """`held by a person since 2026-05-01 09:00:00+0200`."""
+    """Returns `held by a person since 2026-05-01 09:00:00+0200`."""
     return f"{HELD_BY[hold.owner]} since {hold.since.astimezone():%Y-%m-%d %H:%M:%S%z}"
 
 
 def release_command(hold: Hold) -> str:
-    """What ends it, or has its probe go at once."""
+    """Returns the command that ends the hold, or probes it at once."""
     return f"outbound-chat release --{hold.scope} {hold.name}"
 
 
 def print_holds(holds: Sequence[Hold]) -> None:
-    """A line each; one that stands in several budgets is told with each of them."""
-    stands_in = Counter((hold.owner, hold.scope, hold.name) for hold in holds)
+    """Prints a line for each hold; one that exists in several budgets is printed with each of them."""
+    counts = Counter((hold.owner, hold.scope, hold.name) for hold in holds)
     for hold in holds:
         line = Text(f"{hold.scope} {hold.name}", style="bold")
-        if stands_in[hold.owner, hold.scope, hold.name] > 1:
+        if counts[hold.owner, hold.scope, hold.name] > 1:
             line += Text(f"  in budget {hold.budget}")
         line += Text(f"  {held_by(hold)}", style="yellow")
         if hold.probe_at:
@@ -37,7 +37,7 @@ def print_holds(holds: Sequence[Hold]) -> None:
 
 
 def holds_of(job: Job, holds: Iterable[Hold], settings: Settings) -> list[Hold]:
-    """Those that keep the job back."""
+    """Returns the holds that stop the job."""
     sender = settings.senders.get(job.sender)
     names = {
         "budget": job.id.partition(".")[0],

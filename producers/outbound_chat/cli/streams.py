@@ -1,4 +1,4 @@
-"""Standard output and error as terminals, pipes and disks take them: no letter ends a command half way."""
+"""Standard output and error that no character and no lost reader breaks half way through a command."""
 
 import codecs
 import errno
@@ -13,13 +13,13 @@ _ESCAPED = "outbound_chat.escaped"
 
 
 class OutputLost(OutboundChatError):
-    """Standard output can't be written any more; the text says why, empty: nobody reads it."""
+    """Standard output can't be written any more. The text says why; it is empty if the reader has gone."""
 
 
 class _Stream(io.TextIOWrapper):
-    """A stream over the same bytes that escapes what its encoding does not have.
+    """Escapes characters that the stream's encoding does not have, and notices when the stream is lost.
 
-    Where it is lost, standard output says so by an error of ours. Standard error is talk: the command goes on without.
+    Losing standard output raises `OutputLost`. Standard error only has messages: the command continues without it.
     """
 
     def __init__(self, stream: io.TextIOWrapper, *, needed: bool) -> None:
@@ -47,14 +47,14 @@ class _Stream(io.TextIOWrapper):
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:
-    """As JSON has it, so that JSON stays JSON."""
+    """Escapes as JSON does, so that JSON stays valid."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def take_streams() -> None:
-    """Puts ours in the place of those of Python; closed ones lead nowhere."""
+    """Replaces Python's streams by ours; a closed one is replaced by one that discards everything."""
     codecs.register_error(_ESCAPED, _escape)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)

@@ -1,4 +1,4 @@
-"""One of several processes of a service: `python -m outbound_chat.http LISTENER PIPE`, started by `_processes`."""
+"""Runs one of several processes of a service: `python -m outbound_chat.http LISTENER PIPE`, see `processes`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Puts the app together."""
+"""Builds the app."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,15 +19,15 @@ from outbound_chat_config import Settings
 
 ROUTERS = tuple(part.router for part in (jobs, batches, dead_letters, webhooks, budgets, suppression, events, system))
 DESCRIPTION = (
-    "Enqueue SMS and WhatsApp messages for Amazon Connect, and ask what became of them. "
+    "Enqueue SMS and WhatsApp messages for Amazon Connect, and look up what became of them. "
     "Errors are `application/problem+json` (RFC 9457) with stable codes."
 )
 
 
 def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
-    """The HTTP service for these settings. Connects to Redis when it starts, in the loop that serves it.
+    """Builds the HTTP service for these settings. It connects to Redis when it starts, in its event loop.
 
-    `local`: only this machine reaches it, so that nobody need have an API key as long as none was ever made.
+    `local`: only this machine reaches it, so nobody needs an API key until the first one is made.
     """
 
     @asynccontextmanager
@@ -47,7 +47,7 @@ def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        # Behind a proxy that ends TLS a redirection would lead to http://, and the key with it.
+        # Behind a proxy that terminates TLS a redirect would lead to http://, and send the key there.
         redirect_slashes=False,
     )
     add_problems(app)

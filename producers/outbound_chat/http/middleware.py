@@ -1,6 +1,6 @@
-"""What every request gets: an id, the access log, counters, HEAD, and an end for bodies that do not come.
+"""Handles what all requests have in common: ids, the access log, counters, HEAD, and a timeout for bodies.
 
-The log has method, route and status, never a query, a body, or the path itself, in which a caller may put anything.
+The log has method, route and status, never a query, a body, or the path itself, which a caller may fill with anything.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _ONE_VALUE = {
     name.lower().encode(): name for name in ("Idempotency-Key", "Content-Type", "Content-Encoding", "Last-Event-ID")
 }
-"""Headers that are read here: of two values each reader would take another."""
+"""Headers that must have one value: with two, different readers would use different ones."""
 _log = logging.getLogger("outbound_chat.http")
 _access = logging.getLogger("outbound_chat.http.access")
 
@@ -51,21 +51,19 @@ class RequestMiddleware:
         except Problem as refused:
             await refused.response()(scope, context.receive, context.send)
         except ClientDisconnect:
-            pass  # nobody is there to be answered; `end` counts and logs it
-        except Exception:  # the last one who can answer; nothing is hidden, the log has all of it
+            pass  # there is nobody to respond to; `end` counts and logs it
+        except Exception:  # the last handler that can respond; the log has the whole error
             _log.exception("request %s failed", context.id)
             if context.status:
                 raise
-            problem = Problem(
-                ProblemCode.INTERNAL_ERROR, "An error of the service; its log says more, by X-Request-Id."
-            )
-            await problem.response()(scope, context.receive, context.send)
+            detail = "An error of the service; look for the X-Request-Id in its log."
+            await Problem(ProblemCode.INTERNAL_ERROR, detail).response()(scope, context.receive, context.send)
         finally:
             context.end()
 
 
 class _RequestContext:
-    """One request and its answer."""
+    """One request and its response."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
@@ -81,13 +79,13 @@ class _RequestContext:
         self._ahead: asyncio.Task[Message] | None = None
 
     def check_head(self) -> None:
-        """Refuses a head that is too long, also one that came at once, which the parser lets pass, keys in the address,
-        and headers of which it is not clear which one counts.
+        """Refuses a head that is too long, which the parser accepts if it comes at once; API keys in the address; and
+        headers with two different values.
         """
         most = self._service.settings.http.max_header_bytes
         long = len(self.scope["raw_path"]) + len(self.scope["query_string"])
         if long + sum(len(name) + len(value) for name, value in self.scope["headers"]) > most:
-            raise Problem(ProblemCode.HEAD_TOO_LARGE, f"Address and headers have at most {most:,} bytes together.")
+            raise Problem(ProblemCode.HEAD_TOO_LARGE, f"Address and headers may have {most:,} bytes together.")
         refuse_exposed_key(self.scope["raw_path"], self.scope["query_string"])
         values: dict[bytes, bytes] = {}
         for name, value in self.scope["headers"]:
@@ -96,14 +94,14 @@ class _RequestContext:
                 raise Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=[fault])
 
     async def receive(self) -> Message:
-        """The next part of the body, or that the caller has gone."""
+        """Returns the next part of the body, or that the caller has gone."""
         ahead, self._ahead = self._ahead, None
         message = await (ahead or self._next())
         self._gone = message["type"] == "http.disconnect"
         return message
 
     def _has_gone(self) -> bool:
-        """Whether the caller has hung up. Reads one part of the body ahead: there is no other way to learn it."""
+        """Whether the caller has hung up. Reads one part of the body ahead, the only way to find out."""
         self._ahead = self._ahead or asyncio.ensure_future(self._next())
         return self._ahead.done() and self._ahead.result()["type"] == "http.disconnect"
 
@@ -116,13 +114,13 @@ class _RequestContext:
                 message = await self._receive()
         except TimeoutError:
             self._whole = True
-            detail = f"Nothing came for {seconds:g} seconds. What came before may have been stored."
+            detail = f"Nothing was received for {seconds:g} seconds. What came before may have been stored."
             raise Problem(ProblemCode.BODY_TOO_SLOW, detail, headers={"Connection": "close"}) from None
         self._whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
     async def send(self, message: Message) -> None:
-        """Sends on, with the id of the request."""
+        """Forwards a message, with the request id."""
         if self._gone and not self.status:
             return
         if message["type"] == "http.response.start":
@@ -130,35 +128,35 @@ class _RequestContext:
             own = ((b"x-request-id", self.id.encode()), *self.scope.get(ANSWER_HEADERS, ()))
             message["headers"] = [*message.get("headers", ()), *own]
             if not self._whole and self._is_long():
-                # Who is refused in the middle of a long body would go on sending it, to nobody.
+                # A caller that is refused in the middle of a long body would keep sending it, to nobody.
                 message["headers"].append((b"connection", b"close"))
             await self._send(message)
             if self._method != "HEAD":
                 return
             message = {"type": "http.response.body"}
         elif self._method == "HEAD":
-            return  # the answer was complete with its head, also one that would never end
+            return  # the head was the whole response, even if the body would never end
         await self._send(message)
         if message.get("more_body"):
-            # A server that is never waited for does not see that the reader has gone, and writes on.
+            # Without a pause the server does not notice that the reader has gone, and keeps writing.
             await asyncio.sleep(0)
 
     def _is_long(self) -> bool:
-        """Whether the body has no known end, or is longer than any that is read as a whole."""
+        """Whether the body has no known length, or is longer than any that is read as a whole."""
         given = dict(self.scope["headers"])
         length = given.get(b"content-length", b"0")
         return b"transfer-encoding" in given or int(length) > self._service.settings.http.max_body_bytes
 
     def end(self) -> None:
-        """Counts and logs."""
+        """Counts and logs the request."""
         if self._ahead:
-            # What it ended with no longer matters, and asyncio would complain of an error that nobody looked at.
+            # Its outcome no longer matters, but asyncio would log an exception that was never retrieved.
             self._ahead.add_done_callback(lambda task: task.cancelled() or task.exception())
             self._ahead.cancel()
         route: Any = self.scope.get("route")
         path = getattr(route, "path", "-")
         method = self._method if self._method in _METHODS else "-"
         seconds = time.perf_counter() - self._began
-        status = self.status or 499  # the caller had gone before there was an answer
-        self._service.metrics.answered(method, path, status, seconds)
+        status = self.status or 499  # the caller had gone before the response
+        self._service.metrics.count_request(method, path, status, seconds)
         _access.info("%s %s %d %.1f ms %s", method, path, status, seconds * 1000, self.id)

@@ -1,4 +1,4 @@
-"""Prints the OpenAPI document: `python -m outbound_chat.http.openapi`, of which `docs/openapi.json` is made."""
+"""Prints the OpenAPI document: `python -m outbound_chat.http.openapi` writes `docs/openapi.json`."""
 
 import json
 import sys

@@ -1,6 +1,6 @@
-"""Several processes behind one address: they share the socket, and one that dies is started again.
+"""Runs several processes behind one address: they share the socket, and one that dies is restarted.
 
-Each ends with this one, even where this one is killed: it watches a pipe that only this one holds.
+Each ends with this process, even if it is killed: they watch a pipe whose other end only this process has open.
 """
 
 import os
@@ -32,7 +32,7 @@ def run_processes(listener: socket.socket, number: int, grace_seconds: float, en
 
 
 def end_with_parent(alive: int) -> None:
-    """Ends this process in order when the one that holds the other end of the pipe is gone."""
+    """Shuts this process down when the one that has the other end of the pipe is gone."""
 
     def watch() -> None:
         while os.read(alive, 1):

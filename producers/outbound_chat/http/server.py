@@ -20,31 +20,31 @@ _log = logging.getLogger("outbound_chat.http")
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which tells the app at once when it is to end, not only after all requests have ended."""
+    """uvicorn's server; it notifies the app as soon as it is told to end, not only after all requests have ended."""
 
     def __init__(self, config: uvicorn.Config, ending: Ending) -> None:
         super().__init__(config)
         self._ending = ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts to serve, unless it was told to end before: from here on uvicorn itself hears of signals."""
+        """Starts to serve unless it was already told to end; from here on uvicorn itself handles signals."""
         if self._ending.signal:
             self.should_exit = True
         else:
             await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answers what waits, then ends as uvicorn does."""
+        """Has long polls respond, then ends as uvicorn does."""
         self.config.loaded_app.state.service.stopping.set()
         await super().shutdown(sockets)
 
 
 def check_binding(settings: Settings, host: str) -> None:
-    """Refuses an address that other machines reach while there is no API key, and warns where nobody needs one.
+    """Refuses an address that other machines reach while there is no API key, and warns if nobody needs one.
 
     Raises:
-        SettingsError: the address is not one of this machine alone, and no key lets anybody in.
-        StoreError: whether there are keys can't be known, at such an address.
+        SettingsError: other machines reach the address, and there is no active API key.
+        StoreError: other machines reach the address, and the API keys can't be read.
     """
     local = is_loopback(host)
     try:
@@ -53,22 +53,22 @@ def check_binding(settings: Settings, host: str) -> None:
     except StoreError as error:
         if not local:
             raise
-        _log.warning("whether there are API keys is not known yet: %s", error)
+        _log.warning("can't check for API keys yet: %s", error)
         return
     if not local and not any(key.state is KeyState.ACTIVE for key in keys):
         raise SettingsError(
-            f"http.host {host} can be reached from other machines, and there is no API key that lets anybody in; "
+            f"http.host {host} can be reached from other machines, and there is no active API key; "
             f"make one with '{MAKE_KEY}', or listen on 127.0.0.1"
         )
     if not keys:
-        _log.warning("unprotected: all programs of this machine may do everything; make an API key: %s", MAKE_KEY)
+        _log.warning("unprotected: every program on this machine may do everything; make an API key: %s", MAKE_KEY)
 
 
 def serve(settings: Settings, *, host: str | None = None, port: int | None = None, workers: int = 1) -> None:
-    """Serves until it is told to end (SIGTERM, SIGINT): waiting requests are answered, running ones may end.
+    """Serves until SIGTERM or SIGINT: then long polls respond at once, and running requests may finish.
 
     Raises:
-        SettingsError: other machines could reach it without an API key, or the address can't be had.
+        SettingsError: other machines could reach it without an API key, or the address can't be listened on.
     """
     ending = Ending()
     address = (host or settings.http.host, port or settings.http.port)
@@ -86,7 +86,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
 
 
 def serve_on(listener: int, alive: int) -> None:
-    """Serves as one of several processes: on an open socket, until told to end or `alive` is closed."""
+    """Serves as one of several processes: on an open socket, until SIGTERM, SIGINT, or the end of the pipe `alive`."""
     ending = Ending()
     _log_to_stderr()
     end_with_parent(alive)
@@ -100,15 +100,15 @@ def _listener(host: str, port: int) -> socket.socket:
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise SettingsError(f"http.port {port} at {host} can't be listened on: {error.strerror}") from error
-    # asyncio turns Nagle's algorithm off only where the socket says that it is one of TCP, as this one does not yet;
-    # with it each answer on a connection that stands would wait 40 ms for the caller's acknowledgement.
+    # asyncio disables Nagle's algorithm only if the socket says it is TCP, which this one does not yet. With it each
+    # response on a kept connection would wait 40 ms for the caller's acknowledgement.
     return socket.socket(fileno=listener.detach())
 
 
 def _config(settings: Settings, listener: socket.socket) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(settings, local=is_loopback(listener.getsockname()[0])),
-        # h11, since it is the one that bounds heads.
+        # Only h11 limits the size of heads.
         http="h11",
         h11_max_incomplete_event_size=settings.http.max_header_bytes,
         ws="none",

@@ -1,4 +1,4 @@
-"""What all requests of one process share; made when the app starts, in the event loop that it serves."""
+"""What all requests of one process share; made when the app starts, in the event loop that serves it."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -24,25 +24,30 @@ class Service:
     metrics: Metrics
     keyring: Keyring
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the service was told to end: what waits answers now."""
+    """Set when the service is told to end: long polls then respond at once."""
 
 
 def service_of(request: Request) -> Service:
-    """The service that the request came to."""
+    """Returns the service that received the request."""
     return cast("Service", request.app.state.service)
 
 
 async def unless_over(request: Request, waiting: Coroutine[Any, Any, T]) -> T | None:
-    """What `waiting` gives; None as soon as the caller has gone or the service ends. Right only after the body."""
+    """Returns the result of `waiting`, or None once the caller has gone or the service ends. Only after the body."""
     return await _first_of(waiting, _gone(request), _stopped(service_of(request)))
 
 
+async def unless_stopping(service: Service, waiting: Coroutine[Any, Any, T]) -> T | None:
+    """Returns the result of `waiting`, or None once the service ends."""
+    return await _first_of(waiting, _stopped(service))
+
+
 async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` gives, which may take any number of round trips. Right only after the body, and for work that may end
-    between any two of them.
+    """Returns the result of `work`, which may take any number of round trips. Only after the body, and for work that
+    may end between any two of them.
 
     Raises:
-        ClientDisconnect: the caller has gone, and the work was ended; nobody would read the answer.
+        ClientDisconnect: the caller has gone, so the work was cancelled.
     """
 
     async def has_left() -> NoReturn:
@@ -53,7 +58,7 @@ async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _first_of(*several: Coroutine[Any, Any, T]) -> T:
-    """What the first that ends gives or raises; the others are cancelled."""
+    """Returns or raises the outcome of the first that ends, and cancels the others."""
     tasks = [asyncio.ensure_future(one) for one in several]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

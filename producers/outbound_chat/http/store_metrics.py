@@ -1,4 +1,4 @@
-"""What the store knows of each budget, for Prometheus: read when it is asked for."""
+"""Metrics of each budget from the store, for Prometheus: read at each request."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -13,13 +13,13 @@ WAITING = ("waiting", "leased")
 
 
 class _Snapshot:
-    """Budgets as they were a moment ago."""
+    """The status of budgets when it was read."""
 
     def __init__(self, budgets: Iterable[BudgetStatus] | None) -> None:
         self._budgets = budgets
 
     def collect(self) -> Iterator[Metric]:
-        """Their metrics."""
+        """Yields their metrics."""
         yield GaugeMetricFamily("outbound_chat_store_up", "1: Redis answered.", value=int(self._budgets is not None))
         if self._budgets is not None:
             yield from _metrics(list(self._budgets))
@@ -29,7 +29,7 @@ def _metrics(budgets: list[BudgetStatus]) -> Iterator[Metric]:
     now = datetime.now(UTC)
     jobs = GaugeMetricFamily("outbound_chat_jobs", "Jobs that are not final.", labels=("budget", "place"))
     ended = CounterMetricFamily("outbound_chat_jobs_ended", "Jobs that ended, by state.", labels=("budget", "state"))
-    accepted = CounterMetricFamily("outbound_chat_jobs_accepted", "Jobs taken.", labels=("budget",))
+    accepted = CounterMetricFamily("outbound_chat_jobs_accepted", "Jobs accepted.", labels=("budget",))
     holds = GaugeMetricFamily("outbound_chat_holds", "What is stopped, by owner.", labels=("budget", "owner"))
     webhooks = GaugeMetricFamily("outbound_chat_webhooks", "Webhooks not delivered.", labels=("budget", "place"))
     for budget in budgets:
@@ -49,7 +49,7 @@ def _metrics(budgets: list[BudgetStatus]) -> Iterator[Metric]:
         budget.name: max(0.0, (now - budget.oldest_due).total_seconds()) if budget.oldest_due else 0.0
         for budget in budgets
     }
-    yield _gauge("oldest_due_seconds", "How long the first job in turn has been due; 0: none is due.", ages)
+    yield _gauge("oldest_due_seconds", "How long the first job in turn has been due; 0 if none is due.", ages)
 
 
 def _gauge(name: str, documentation: str, values: dict[str, float]) -> Metric:
@@ -60,7 +60,7 @@ def _gauge(name: str, documentation: str, values: dict[str, float]) -> Metric:
 
 
 def store_text(budgets: Iterable[BudgetStatus] | None) -> bytes:
-    """The metrics as Prometheus reads them; None: Redis did not answer."""
+    """Returns the metrics in the text format of Prometheus. `budgets`: None if Redis did not answer."""
     registry = CollectorRegistry()
     registry.register(_Snapshot(budgets))
     return generate_latest(registry)

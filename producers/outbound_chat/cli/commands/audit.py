@@ -1,12 +1,12 @@
-"""The command that reads a whole budget and says what does not belong together: audit."""
+"""The command that reads a whole budget and reports what does not add up: audit."""
 
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import Exit, out, print_json, talk
+from outbound_chat.cli.output import Exit, out, print_json
+from outbound_chat.cli.progress import spinner
 from outbound_chat.model.consistency import sentence
 from outbound_chat.store import Store
 from outbound_chat.store.inspection import Audited, audit_budget
@@ -16,7 +16,7 @@ Budget = Annotated[str | None, typer.Option(help="Name of a budget; all of them 
 
 
 def audit(*, budget: Budget = None, as_json: Json = False) -> None:
-    """Read all that Redis holds and say what does not add up. Exits with 1 when something does not."""
+    """Read all that Redis holds and report what does not add up. Exits with 1 when something does not."""
     settings = load_settings()
     found = {name: _audited(settings, name) for name in _chosen(settings, budget)}
     if as_json:
@@ -36,12 +36,8 @@ def _chosen(settings: Settings, budget: str | None) -> list[str]:
 
 
 def _audited(settings: Settings, budget: str) -> Audited:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     found = Audited()
-    with (
-        Store.from_settings(settings) as store,
-        Progress(*columns, console=talk, transient=True) as progress,
-    ):
+    with Store.from_settings(settings) as store, spinner("{task.description}") as progress:
         bar = progress.add_task(budget, total=None)
         for found in audit_budget(store, store.keys(budget)):
             progress.update(bar, description=f"{budget}: {found.jobs:,} records, {found.lanes:,} lanes")
@@ -50,7 +46,6 @@ def _audited(settings: Settings, budget: str) -> Audited:
 
 def _print(budget: str, found: Audited) -> None:
     verdict = f"{len(found.findings):,} findings" if found.findings else "all adds up"
-    out.print(f"{budget}: {found.jobs:,} records, {found.lanes:,} lanes: {verdict}", markup=False)
+    out.print(f"{budget}: {found.jobs:,} records, {found.lanes:,} lanes: {verdict}")
     for one in found.findings:
-        text = sentence(one.kind, one.of, one.number)
-        out.print(f"  {one.kind:<11} {text}", soft_wrap=True, markup=False)
+        out.print(f"  {one.kind:<11} {sentence(one.kind, one.of, one.number)}", soft_wrap=True)

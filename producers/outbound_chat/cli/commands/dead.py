@@ -1,4 +1,4 @@
-"""Commands for what failed: dead, replay. And for those who follow: events."""
+"""Commands for what failed: dead and replay; and for following what happens: events."""
 
 import time
 from typing import Annotated, Any, cast
@@ -7,9 +7,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from outbound_chat.cli.commands.replays import Replays
 from outbound_chat.cli.options import Budget, Cursor, Json
 from outbound_chat.cli.output import out, print_jobs, print_json, talk
+from outbound_chat.cli.replays import Replays
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.model.jobs import JobState
@@ -35,7 +35,7 @@ def dead(
     batch: Batch = None,
     limit: Annotated[int, typer.Option(help="Jobs a page, 1 to 500.")] = 50,
     cursor: Cursor = None,
-    counts: Annotated[bool, typer.Option("--counts", help="Only how many there are by state and code.")] = False,
+    counts: Annotated[bool, typer.Option("--counts", help="Only count them, by state and code.")] = False,
     as_json: Json = False,
 ) -> None:
     """List failed and uncertain jobs that were not replayed, the newest first."""
@@ -51,13 +51,13 @@ def dead(
         return
     print_jobs(page.jobs)
     if not page.jobs:
-        talk.print("no failed or uncertain job fits", markup=False)
+        talk.print("no matching jobs")
         if sender and sender not in settings.senders:
-            # It may have been one once, so its jobs are looked for all the same.
+            # It may have been configured once, so its jobs are looked for anyway.
             known = ", ".join(sorted(settings.senders))
-            talk.print(f'sender "{sender}" is not configured; known senders: {known}', style="yellow", markup=False)
+            talk.print(f'sender "{sender}" is not configured; known senders: {known}', style="yellow")
     if page.cursor:
-        talk.print(f'there are more: --cursor "{page.cursor}"', markup=False)
+        talk.print(f'there are more: --cursor "{page.cursor}"')
 
 
 def _print_counts(found: dict[tuple[JobState, str], int], as_json: bool) -> None:
@@ -75,7 +75,7 @@ def replay(
         list[str] | None, typer.Argument(help="Ids of failed or uncertain jobs.", show_default=False)
     ] = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="Replay all that fit the options below.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Replay all that match the options below.")] = False,
     budget: Budget = None,
     state: State = None,
     code: AttemptCode = None,
@@ -83,10 +83,10 @@ def replay(
     tenant: Tenant = None,
     batch: Batch = None,
     text: Annotated[str | None, typer.Option(help="Send this message instead; needs a new token.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Even where the customer may be texted twice.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if the customer may be texted twice.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Send failed or uncertain jobs once more, as new jobs; print them. Exits with 1 when one could not be replayed."""
+    """Send failed or uncertain jobs again, as new jobs; print them. Exits with 1 when one could not be replayed."""
     if bool(ids) is every:
         raise typer.BadParameter("name ids, or --all with what they have in common", param_hint="IDS")
     replays = Replays({"force": force, **({} if text is None else {"text": text})})
@@ -97,7 +97,7 @@ def replay(
         try:
             replays.make(chat, ids or [])
         finally:
-            # Also where Redis went away, or somebody pressed Ctrl-C: what was replayed is known by these ids alone.
+            # Also if Redis went away or somebody pressed Ctrl-C: these ids are all that is known of what was replayed.
             if as_json:
                 print_json(replays.new)
             else:
@@ -105,14 +105,14 @@ def replay(
     if replays.code:
         raise typer.Exit(replays.code)
     if every and not ids:
-        talk.print("no failed or uncertain job fits", markup=False)
+        talk.print("no matching jobs")
 
 
 def events(
     *,
     since: Annotated[int, typer.Option(help="Number of the last event known; 0: from the first that is kept.")] = 0,
     budget: Budget = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Stay, and print what happens until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep printing what happens until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print what happened: batches accepted, batches final, jobs final. With --json a line each."""
@@ -120,7 +120,7 @@ def events(
         while True:
             found = _ask(chat, since, budget, FOLLOW_SECONDS if follow else 0.0)
             if found.missed:
-                talk.print(f"{found.missed:,} events were trimmed before they were read", style="yellow", markup=False)
+                talk.print(f"{found.missed:,} events were trimmed before they were read", style="yellow")
             for event in found.events:
                 _print_event(event, as_json)
             since = found.next
@@ -132,7 +132,7 @@ def _ask(chat: OutboundChat, since: int, budget: str | None, wait: float) -> Any
     try:
         return chat.events(since=since, budget=budget, wait=wait)
     except OutboundChatError:
-        # One that follows outlives a restart of Redis, but says so if it lasts.
+        # Following survives a restart of Redis, but an outage that lasts is reported.
         if not wait:
             raise
         time.sleep(1)
@@ -146,4 +146,4 @@ def _print_event(event: Event, as_json: bool) -> None:
     word = event.state or ""
     code = f"  {event.code}" if event.code else ""
     line = f"{event.number:>8}  {event.at.astimezone():%Y-%m-%d %H:%M:%S%z}  {event.kind:<14}  {event.id}  {word}{code}"
-    out.print(line.rstrip(), markup=False)
+    out.print(line.rstrip())

@@ -3,10 +3,11 @@
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import out, print_json, talk
+from outbound_chat.cli.output import out, print_json
+from outbound_chat.cli.progress import spinner
 from outbound_chat.client import OutboundChat
 from outbound_chat.encryption import new_key as make_key
 from outbound_chat_config import load_settings
@@ -23,20 +24,18 @@ def rewrite_suppressed(
     sender: Annotated[str | None, typer.Option(help="Only the list of this sender.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write suppression lists anew, encrypted or plain, as the settings say now. Lists hold all the while."""
+    """Rewrite suppression lists, encrypted or plain, as the settings say now. They stay in force meanwhile."""
     settings = load_settings()
-    written: dict[str, int] = {}
-    columns = (SpinnerColumn(), TextColumn("{task.description}  {task.completed:,.0f} numbers"), TimeElapsedColumn())
-    with OutboundChat.from_settings(settings) as chat, Progress(*columns, console=talk) as progress:
-        for name in [sender] if sender else settings.senders:
-            bar = progress.add_task(name, total=None)
-
-            def show(entries: int, bar: object = bar) -> None:
-                progress.update(bar, completed=entries)  # type: ignore[arg-type]  # rich has no public name for its id
-
-            written[name] = chat.rewrite_suppressed(sender=name, on_progress=show)
+    line = spinner("{task.description}  {task.completed:,.0f} numbers", transient=False)
+    with OutboundChat.from_settings(settings) as chat, line as progress:
+        written = {name: _rewrite(chat, name, progress) for name in ([sender] if sender else settings.senders)}
     if as_json:
         print_json(written)
         return
     for name, entries in written.items():
-        out.print(f"{name}: {entries:,} numbers written", markup=False)
+        out.print(f"{name}: {entries:,} numbers written")
+
+
+def _rewrite(chat: OutboundChat, sender: str, progress: Progress) -> int:
+    bar = progress.add_task(sender, total=None)
+    return chat.rewrite_suppressed(sender=sender, on_progress=lambda done: progress.update(bar, completed=done))

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import number_of, out, print_json, talk
+from outbound_chat.cli.output import number_of, out, print_json
+from outbound_chat.cli.progress import spinner
 from outbound_chat.encryption import RequestCipher
 from outbound_chat.store import Keys, Store
 from outbound_chat.store.encryption_keys import Needed, dead_jobs, open_jobs, openers
@@ -18,18 +19,18 @@ Walk = Callable[[Store, Keys], Iterator[Needed]]
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a key is for in a budget. Only the name of the key: nobody is shown a key."""
+    """What a key is used for in a budget. It has only the name of the key: no key is ever shown."""
 
     budget: str
     key: str
     open: int
     """Jobs that are not final and can't be read without it."""
     ended: int
-    """Failed and uncertain ones, which can be replayed."""
+    """Failed and uncertain jobs that can't be read without it; they can be replayed."""
     workers: int
     """Workers that have it."""
     here: bool
-    """These settings have it."""
+    """Whether these settings have it."""
 
     def __str__(self) -> str:
         if self.open or self.ended:
@@ -43,19 +44,17 @@ class Use:
 
 
 def encryption_keys(*, as_json: Json = False) -> None:
-    """Count the jobs that need each encryption key. A key that no job needs can be taken away."""
+    """Count the jobs that need each encryption key. A key that no job needs can be removed."""
     settings = load_settings()
     here = RequestCipher(settings.encryption).decrypting_key_ids
-    columns = (SpinnerColumn(), TextColumn("{task.description}  {task.completed:,.0f} jobs"), TimeElapsedColumn())
-    with (
-        Store(settings.redis_url.get_secret_value(), settings.key_prefix) as store,
-        Progress(*columns, console=talk, transient=True) as progress,
-    ):
+    line = spinner("{task.description}  {task.completed:,.0f} jobs")
+    with Store.from_settings(settings) as store, line as progress:
         uses = [use for budget in settings.budgets for use in _uses(store, budget, here, progress)]
     if as_json:
         print_json(uses)
-    for line in [] if as_json else map(str, uses) if uses else ["these settings have no key, and no job needs one"]:
-        out.print(line, markup=False, soft_wrap=True)
+        return
+    for text in map(str, uses) if uses else ["these settings have no key, and no job needs one"]:
+        out.print(text, soft_wrap=True)
 
 
 def _uses(store: Store, budget: str, here: tuple[str, ...], progress: Progress) -> list[Use]:

@@ -1,4 +1,4 @@
-"""The command for results: export, what became of the jobs of a batch, in a file."""
+"""The command that writes what became of the jobs of a batch to a file: export."""
 
 import json
 import sys
@@ -9,12 +9,13 @@ from typing import IO, Annotated, Any, Literal
 
 import typer
 
-from outbound_chat.cli.files.job_file import JobFile, UnusableFile
+from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.writing import CsvWriter, replacing
 from outbound_chat.cli.output import shown, talk
 from outbound_chat.cli.progress import rows_progress
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.rows import UnusableFile
 
 PAGE = 500
 COLUMNS = ("id", "row", "state", "code", "contact_id", "attempts", "created_at", "finished_at")
@@ -42,7 +43,7 @@ def export(
         last = chat.batch(batch)
         rows = stack.enter_context(closing(_joined(chat, batch, join))) if join else None
         if rows and format_ == "csv" and not rows.is_csv:
-            raise typer.BadParameter("holds JSON, of which no CSV can be made; add --format jsonl", param_hint="--join")
+            raise typer.BadParameter("is JSON, which can't be written as CSV; add --format jsonl", param_hint="--join")
         file = stack.enter_context(replacing(output)) if output else sys.stdout
         writer = _Writer(file, format_, rows)
         show = stack.enter_context(rows_progress("export", last.accepted + last.rejected, quiet=output is None))
@@ -50,21 +51,20 @@ def export(
             writer.write(job)
             show(_row_of(job), writer.written)
         file.flush()
-    talk.print(f"{writer.written:,} written{f' to {output}' if output else ''}", markup=False)
+    talk.print(f"{writer.written:,} written{f' to {output}' if output else ''}")
 
 
 def _joined(chat: OutboundChat, batch: str, path: Path) -> JobFile:
-    """The file that was sent, byte by byte: in another, even a sorted one, the rows would be those of other people."""
+    """Opens the file that was sent, byte by byte: in any other, even a sorted one, rows belong to other people."""
     try:
         rows = JobFile(path, any_columns=True)
     except UnusableFile as error:
         raise typer.BadParameter(str(error), param_hint="--join") from error
-    is_its_file = chat.is_file_of(batch, FileKey(rows.content_hash()))
-    if is_its_file:
+    if is_its_file := chat.is_file_of(batch, FileKey(rows.content_hash())):
         return rows
     rows.close()
     reason = (
-        "this batch did not come from one file of send-batch, so nobody knows whose row is whose; leave it out"
+        "this batch did not come from one file of send-batch, so its jobs can't be matched to rows; leave it out"
         if is_its_file is None
         else f"{path} is not the file of this batch, or it was sorted, edited or unpacked since; give it as it was sent"
     )
@@ -72,7 +72,7 @@ def _joined(chat: OutboundChat, batch: str, path: Path) -> JobFile:
 
 
 def _jobs(chat: OutboundChat, batch: str, state: JobState | None) -> Iterator[Job]:
-    """The jobs that are wanted, by row, a page at a time."""
+    """Yields the jobs by row, a page at a time."""
     cursor: str | None = None
     while True:
         page = chat.batch_jobs(batch, state, cursor, PAGE)
@@ -87,14 +87,14 @@ def _row_of(job: Job) -> int:
 
 
 class _Writer:
-    """Writes jobs, with the rows of their file where it is given: those are read along, so both come in order."""
+    """Writes jobs, with the rows of their file if it is given, which come in the same order."""
 
     def __init__(self, file: IO[str], format_: Format, rows: JobFile | None) -> None:
         self.written = 0
         self._file = file
         self._rows = rows
         self._unread = rows.rows() if rows else iter(())
-        # Columns that begin with _ are passed over where the file is sent again, and hide none of its own.
+        # Columns that begin with _ are ignored if the file is sent again, and hide none of its own.
         self._columns = [f"_{name}" if rows else name for name in COLUMNS]
         self._theirs = [name for name in rows.columns if name not in self._columns] if rows else []
         self._csv = CsvWriter(file) if format_ == "csv" else None
@@ -117,7 +117,7 @@ class _Writer:
     def _cells_of(self, number: int) -> dict[str, Any]:
         found = next((row for row in self._unread if row.number == number), None)
         if found is None:
-            raise typer.BadParameter(f"has no row {number}: it was changed just now", param_hint="--join")
+            raise typer.BadParameter(f"has no row {number}: the file changed while it was read", param_hint="--join")
         return dict(found.cells)
 
 

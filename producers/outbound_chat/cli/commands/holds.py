@@ -45,7 +45,7 @@ def release(
     """End the hold of a budget, sender, instance, tenant or batch; print the holds that are left."""
     with OutboundChat.from_settings() as chat:
         if not chat.release(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch):
-            talk.print("nobody held it; a hold of the system, if there is one, is probed now", markup=False)
+            talk.print("Nothing to release. If the system paused it, it is retried now.")
         _print(chat.holds(), as_json)
 
 
@@ -60,5 +60,5 @@ def _print(found: list[Hold], as_json: bool) -> None:
         print_json(found)
         return
     if not found:
-        talk.print("nothing is held", markup=False)
+        talk.print("nothing is held")
     print_holds(found)

@@ -14,10 +14,10 @@ def http(
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port; http.port by default.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve; each uses one core.")] = 1,
 ) -> None:
-    """Serve the HTTP API until it is told to end."""
+    """Serve the HTTP API until SIGTERM or Ctrl-C."""
     try:
         from outbound_chat.http import serve  # noqa: PLC0415  # the extra may be missing
     except ModuleNotFoundError as error:
-        talk.print(f"error: 'http' needs {error.name}; run: pip install 'outbound-chat[http]'", markup=False)
+        talk.print(f"error: 'http' needs {error.name}; run: pip install 'outbound-chat[http]'")
         raise typer.Exit(Exit.WRONG_INPUT) from error
     serve(load_settings(), host=host, port=port, workers=workers)

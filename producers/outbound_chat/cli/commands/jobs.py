@@ -24,31 +24,27 @@ LARGEST_REQUEST = 1_000_000
 WAITING = frozenset({JobState.SCHEDULED, JobState.QUEUED})
 
 
-def _read_request(path: Path | None) -> dict[str, Any] | None:
-    if path is None:
-        return None
+def _read_request(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_REQUEST + 1)
-        if len(content) > LARGEST_REQUEST:
-            raise typer.BadParameter(
-                f"{path} has more than {LARGEST_REQUEST:,} bytes, as no request has", param_hint="--request"
-            )
-        request = parse_json(content.decode("utf-8-sig"))
+        request = parse_json(content.decode("utf-8-sig")) if len(content) <= LARGEST_REQUEST else None
     except OSError as error:
-        raise typer.BadParameter(f"{path} can't be read: {error.strerror}", param_hint="--request") from error
+        fault = f"can't be read: {error.strerror}"
     except UnicodeDecodeError:
-        raise typer.BadParameter(f"{path} is not UTF-8 text; save it as UTF-8", param_hint="--request") from None
+        fault = "is not UTF-8 text; save it as UTF-8"
     except JSONDecodeError as error:
-        raise typer.BadParameter(f"{path} is not JSON: {error}", param_hint="--request") from None
+        fault = f"is not JSON: {error}"
     except TooManyMembers as error:
-        raise typer.BadParameter(f"{path} {error}", param_hint="--request") from None
+        fault = str(error)
     except (ValueError, RecursionError):
-        message = f"{path} is not JSON that a request may be: no name twice, no NaN or Infinity, not nested too deep"
-        raise typer.BadParameter(message, param_hint="--request") from None
-    if not isinstance(request, dict):
-        raise typer.BadParameter(f"{path} must hold one JSON object", param_hint="--request")
-    return request
+        fault = "is not JSON that a request may be: no name twice, no NaN or Infinity, not nested too deep"
+    else:
+        if isinstance(request, dict):
+            return request
+        too_long = f"has more than {LARGEST_REQUEST:,} bytes; no request is that long"
+        fault = too_long if len(content) > LARGEST_REQUEST else "must hold one JSON object"
+    raise typer.BadParameter(f"{path} {fault}", param_hint="--request")
 
 
 def send(
@@ -83,17 +79,15 @@ def send(
         "durability": durability,
         "sender": sender,
     }
-    raw = _read_request(request)
+    raw = _read_request(request) if request else None
     short = {"to": to, "text": text, "display_name": display_name, "attributes": pairs(attribute or [])}
     if raw is not None and any(value is not None for value in short.values()):
-        raise typer.BadParameter(
-            "holds the whole request; leave out the options that say the same", param_hint="--request"
-        )
+        raise typer.BadParameter("has the whole request; leave out the options for its parts", param_hint="--request")
     with OutboundChat.from_settings() as chat:
         options: Any = {**ours, **(raw if raw is not None else short)}
         job = chat.enqueue_request(**options) if raw is not None else chat.enqueue(**options)
         if wait > 0:
-            talk.print(f"job {job.id} is {job.state}, waiting …", markup=False)
+            talk.print(f"job {job.id} is {job.state}, waiting …")
             job = chat.wait(job.id, timeout=wait)
     _print([job], as_json, single=True)
     if job.final and job.state is not JobState.SENT:
@@ -101,7 +95,7 @@ def send(
 
 
 def status(ids: Ids, *, as_json: Json = False) -> None:
-    """Print jobs or batches as they stand. Exits with 5 when an id is unknown."""
+    """Print the current state of jobs or batches. Exits with 5 when an id is unknown."""
     settings = load_settings()
     with OutboundChat.from_settings(settings) as chat:
         found, unknown = _read(chat, ids)
@@ -115,18 +109,16 @@ def status(ids: Ids, *, as_json: Json = False) -> None:
 
 
 def _hint(waiting: list[Job], holds: list[Hold], settings: Settings) -> None:
-    """Whether somebody holds the first job that is held, or how to ask what the first one waits for."""
+    """Prints who holds the first held job, or how to ask what the first job waits for."""
     for job in waiting:
         if found := holds_of(job, holds, settings):
             hold = found[0]
             talk.print(
-                f"held: {hold.scope} {hold.name}, {held_by(hold)}; see outbound-chat why {job.id}",
-                style="yellow",
-                markup=False,
+                f"held: {hold.scope} {hold.name}, {held_by(hold)}; see outbound-chat why {job.id}", style="yellow"
             )
             return
     if waiting and talk.is_terminal:
-        talk.print(f"what it waits for: outbound-chat why {waiting[0].id}", style="dim", markup=False)
+        talk.print(f"what it waits for: outbound-chat why {waiting[0].id}", style="dim")
 
 
 def _refuse(unknown: list[str]) -> NoReturn:
@@ -160,7 +152,7 @@ def wait(
 
 
 def _wait_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
-    # Looking costs more than waiting for the word that it is final, so it is done for eyes only.
+    # Following reads again and again, which costs more than waiting once, so it is only done for eyes.
     return follow_batch(chat, batch_id, timeout) if talk.is_terminal else chat.wait_batch(batch_id, timeout)
 
 
@@ -170,14 +162,18 @@ def cancel(
     tenant: Annotated[str | None, typer.Option(help="Stop all waiting jobs of this tenant instead.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Stop jobs, batches or a tenant's jobs that were not sent yet; print them. Exits with 1 when a job had gone."""
+    """Stop jobs, batches or a tenant's jobs that were not sent yet; print them. Exits with 1 if one was sent."""
     if ids and tenant:
         raise typer.BadParameter("give ids or --tenant, not both: --tenant stops all its jobs", param_hint="IDS")
     if not ids and not tenant:
         raise typer.BadParameter("give ids of jobs or batches, or --tenant", param_hint="IDS")
     with OutboundChat.from_settings() as chat:
         if tenant:
-            _print_cancelled(tenant, chat.cancel_tenant(tenant), as_json)
+            cancelled = chat.cancel_tenant(tenant)
+            if as_json:
+                print_json({"tenant": tenant, "cancelled": cancelled})
+            else:
+                talk.print(f"{number_of(cancelled, 'job')} of {tenant} cancelled")
             return
         found, unknown = _read(chat, ids or [])
         if unknown:
@@ -188,15 +184,8 @@ def cancel(
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
 
-def _print_cancelled(tenant: str, cancelled: int, as_json: bool) -> None:
-    if as_json:
-        print_json({"tenant": tenant, "cancelled": cancelled})
-    else:
-        talk.print(f"{number_of(cancelled, 'job', 'jobs')} of {tenant} cancelled", markup=False)
-
-
 def _read(chat: OutboundChat, ids: list[str]) -> tuple[list[Job | Batch], list[str]]:
-    """Jobs and batches in the order of their ids, and the ids that neither has."""
+    """Returns jobs and batches in the order of the ids, and the ids that belong to none."""
     found: list[Job | Batch] = []
     unknown: list[str] = []
     for id_, job in chat.statuses(ids).items():

@@ -1,8 +1,6 @@
 """Commands for API keys of the HTTP service: keys create, keys list, keys revoke."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -29,7 +27,7 @@ _STYLES = {KeyState.ACTIVE: "green", KeyState.EXPIRED: "yellow"}
 
 
 def create(
-    name: Annotated[str, typer.Argument(help="Who has it, for people.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Who has it; only shown to people.", show_default=False)],
     *,
     scope: Annotated[list[Scope], typer.Option(help="What it may do; repeatable.", show_default=False)],
     sender: Annotated[
@@ -42,7 +40,7 @@ def create(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make an API key, and print it. It can't be shown again: only its hash is kept."""
+    """Create an API key, and print it. It can't be shown again: only its hash is kept."""
     settings = load_settings()
     wanted = NewApiKey(
         name=_checked_name(name),
@@ -52,19 +50,19 @@ def create(
         rate=_rate(rate),
     )
     lives, until = _end(expires)
-    with _api_keys(settings) as keys:
-        token, key = keys.create(wanted, lives=lives, until=until)
+    with Store.from_settings(settings) as store:
+        token, key = ApiKeys(store).create(wanted, lives=lives, until=until)
     if as_json:
         print_json({"key": token, **_plain(key)})
         return
     typer.echo(token)
-    talk.print("Keep it now: it is not shown again. Send it as the header  Authorization: Bearer …", markup=False)
+    talk.print("Save it now: it is not shown again. Send it as the header  Authorization: Bearer …")
 
 
 def show(*, as_json: Json = False) -> None:
-    """Print all API keys: what they allow, when they were used last, and whether they are taken."""
-    with _api_keys(load_settings()) as keys:
-        found = keys.all()
+    """Print all API keys: what they allow, when they were last used, and whether they are active."""
+    with Store.from_settings(load_settings()) as store:
+        found = ApiKeys(store).all()
     if as_json:
         print_json([_plain(key) for key in found])
         return
@@ -77,24 +75,18 @@ def revoke(
     *,
     as_json: Json = False,
 ) -> None:
-    """End an API key for good. Within a second no process of the service takes it."""
-    # Whoever found a key in a log has all of it at hand.
+    """Revoke an API key for good. Within a second no process of the service accepts it."""
+    # Somebody who found a key in a log has the whole key at hand.
     key_id = id_of(key) or key
-    with _api_keys(load_settings()) as keys:
-        known = keys.revoke(key_id)
+    with Store.from_settings(load_settings()) as store:
+        known = ApiKeys(store).revoke(key_id)
     if not known:
-        talk.print("no API key has this id; see: outbound-chat keys list", markup=False)
+        talk.print("no API key has this id; see: outbound-chat keys list")
         raise typer.Exit(Exit.UNKNOWN_ID)
     if as_json:
         print_json({"id": key_id, "state": KeyState.REVOKED})
     else:
-        out.print(f"{key_id} is revoked", markup=False)
-
-
-@contextmanager
-def _api_keys(settings: Settings) -> Iterator[ApiKeys]:
-    with Store.from_settings(settings) as store:
-        yield ApiKeys(store)
+        out.print(f"{key_id} is revoked")
 
 
 def _line(key: ApiKey) -> Text:

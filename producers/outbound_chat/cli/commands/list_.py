@@ -1,4 +1,4 @@
-"""The command that lists: batches of a budget, or the jobs of one."""
+"""The command that lists the batches of a budget, or the jobs of one batch: list."""
 
 from typing import Annotated
 
@@ -35,15 +35,15 @@ def show(
                 print_json(jobs)
                 return
             print_jobs(jobs.jobs)
-            _end(len(jobs.jobs), jobs.cursor, "no job of the batch fits")
+            _end(len(jobs.jobs), jobs.cursor, "no matching jobs in the batch")
             return
         page = chat.batches(budget=budget, sender=sender, tenant=tenant, open=only_open, cursor=cursor, limit=limit)
     if as_json:
         print_json(page)
         return
     for one in page.batches:
-        print_line(one)
-    _end(len(page.batches), page.cursor, "no batch fits")
+        _print_line(one)
+    _end(len(page.batches), page.cursor, "no matching batches")
 
 
 def _check(batch: str | None, state: str | None, *, of_lists: bool) -> None:
@@ -55,15 +55,15 @@ def _check(batch: str | None, state: str | None, *, of_lists: bool) -> None:
 
 
 def _end(shown: int, cursor: str | None, nothing: str) -> None:
-    """Whether there is more, or nothing; of many rows few may fit, so that a page may be empty and not the last."""
+    """Prints whether there is more, or nothing. Few of many rows may match, so an empty page need not be the last."""
     if cursor:
-        talk.print(f'there {"may be " if not shown else "is "}more: --cursor "{cursor}"', markup=False)
+        talk.print(f'there {"may be " if not shown else "is "}more: --cursor "{cursor}"')
     elif not shown:
-        talk.print(nothing, markup=False)
+        talk.print(nothing)
 
 
-def print_line(batch: Batch) -> None:
-    """A batch on a line that fits a narrow terminal, and below it what else there is to know."""
+def _print_line(batch: Batch) -> None:
+    """Prints a batch on a line that fits a narrow terminal, and details on a line below it."""
     done = batch.accepted - batch.remaining
     line = Text(f"{batch.id}  {batch_state(batch):<6}  ") + Text(f"{done:,} of {batch.accepted:,}")
     if batch.name:

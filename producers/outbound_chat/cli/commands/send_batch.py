@@ -1,22 +1,23 @@
-"""The command for files: send-batch."""
+"""The command that enqueues a file: send-batch."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from outbound_chat.cli.commands.dry_run import show_preflight
 from outbound_chat.cli.doctor.open_chats import batch_warning
-from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, UnusableFile, unpacked_name
+from outbound_chat.cli.dry_run import show_preflight
+from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, unpacked_name
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.files.writing import CannotWrite, check_writable
 from outbound_chat.cli.options import CallbackUrl, Durability, Json, Tenant, pairs
-from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, print_json, shown, talk
+from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, print_json, shown, talk, warn
 from outbound_chat.cli.progress import follow_batch, read_file
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import BatchReceipt, BatchStart, JobState
 from outbound_chat.model.json import json_default
 from outbound_chat.request.templates import Template
+from outbound_chat.rows import UnusableFile
 from outbound_chat_config import load_settings
 
 
@@ -26,7 +27,7 @@ def send_batch(
     ],
     *,
     sender: Annotated[str, typer.Option(help="Sender in the settings.")],
-    text: Annotated[str | None, typer.Option(help="The message of all rows that bring none.")] = None,
+    text: Annotated[str | None, typer.Option(help="Default message for rows without one.")] = None,
     template: Annotated[
         str | None, typer.Option(help="The message with {column} or {column|default} in it, filled in by each row.")
     ] = None,
@@ -39,7 +40,7 @@ def send_batch(
     name: Annotated[str, typer.Option(help="What to call the batch; the file's name by default.")] = "",
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "bulk",
     tenant: Tenant = None,
-    weight: Annotated[float | None, typer.Option(help="Turns it gets where other batches get one.")] = None,
+    weight: Annotated[float | None, typer.Option(help="Turns it gets for each turn of another batch.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Calls of it that may run at the same time.")] = None,
     callback_url: CallbackUrl = None,
     durability: Durability = None,
@@ -58,7 +59,7 @@ def send_batch(
 ) -> None:
     """Enqueue a file of messages as one batch. Rejected rows go to a file of their own, with the reasons.
 
-    If it breaks off, the same command goes on where it stopped; after the end it adds nothing.
+    If it is interrupted, the same command resumes where it stopped; once it has finished it adds nothing.
     """
     filled = {"text": template, "display_name": display_name, "attributes": pairs(attribute or [])}
     filled = {part: given for part, given in filled.items() if given is not None}
@@ -78,76 +79,72 @@ def send_batch(
         try:
             key = FileKey(rows.content_hash(), batch_key)
             options = {"sender": sender, "name": name or shown(rows.name), "batch_key": key, **shared}
-            options |= {"on_start": tell_start, "on_rejected": rejected.add}
+            options |= {"on_start": _print_start, "on_rejected": rejected.add}
             receipt = read_file(chat.enqueue_batch, "enqueue", rows, **options)
         except UnusableFile as error:
             raise typer.BadParameter(
                 "\n".join([str(error), *getattr(error, "__notes__", [])]), param_hint="FILE"
             ) from error
         except KeyboardInterrupt as error:
-            tell_interruption(error)
+            _print_interruption(error)
             raise
         finally:
             rows.close()
             rejected.close()
-        _tell_end(receipt, rows, rejected, batch_warning(settings.senders[sender], receipt.accepted, rows.own_minutes))
+        _print_end(receipt, rows, rejected, batch_warning(settings.senders[sender], receipt.accepted, rows.own_minutes))
         batch = follow_batch(chat, receipt.id, timeout) if follow else chat.batch(receipt.id)
     if as_json:
-        told = {**json_default(receipt), "rejections": rejected.first}
-        print_json({"receipt": told, "batch": batch, "rejects": str(rejected.path) if receipt.rejected else None})
+        shown_receipt = {**json_default(receipt), "rejections": rejected.first}
+        print_json(
+            {"receipt": shown_receipt, "batch": batch, "rejects": str(rejected.path) if receipt.rejected else None}
+        )
     else:
         print_batch(batch)
     if (receipt.rejected and not receipt.repeated) or (follow and batch.counts[JobState.SENT] < batch.accepted):
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
 
-def tell_start(found: BatchStart) -> None:
-    """Says of a batch that was begun before what stands, and of another with the same file that it is unfinished."""
+def _print_start(found: BatchStart) -> None:
+    """Prints what is known of a batch that was begun before, or of an unfinished one with the same file."""
     if found.created_at and found.repeated:
         talk.print(
-            f"this was enqueued as batch {found.id}, begun {clock_time(found.created_at)}: nothing new is taken; to "
-            "send it once more, give it another --name",
-            markup=False,
+            f"this was enqueued as batch {found.id}, begun {clock_time(found.created_at)}: nothing new is added; to "
+            "send it again, give it another --name"
         )
     elif found.created_at:
-        talk.print(
-            f"batch {found.id}, begun {clock_time(found.created_at)}, goes on behind row {found.resumed_rows:,}",
-            markup=False,
-        )
+        talk.print(f"batch {found.id}, begun {clock_time(found.created_at)}, resumes after row {found.resumed_rows:,}")
     if found.unfinished_id:
-        talk.print(
-            f"warning: this file was begun under the same name as batch {found.unfinished_id}, with other options, and "
-            "not finished; what follows is another batch, whose numbers that one may have texted already",
-            style="yellow",
-            markup=False,
+        warn(
+            f"this file was begun under the same name as batch {found.unfinished_id}, with other options, and not "
+            "finished; what follows is another batch, whose numbers that one may have texted already"
         )
 
 
-def tell_interruption(error: BaseException) -> None:
-    """Says after Ctrl-C what stands, and how to go on."""
+def _print_interruption(error: BaseException) -> None:
+    """Prints after Ctrl-C what was stored, and how to resume."""
     for note in getattr(error, "__notes__", []):
-        talk.print(note, markup=False)
-    talk.print("to go on, run the same command again", markup=False)
+        talk.print(note)
+    talk.print("to resume, run the same command again")
 
 
-def _tell_end(receipt: BatchReceipt, rows: JobFile, rejected: Rejects, chats: str | None) -> None:
-    """Says where the rejected rows are, and what to look at among the accepted ones."""
+def _print_end(receipt: BatchReceipt, rows: JobFile, rejected: Rejects, chats: str | None) -> None:
+    """Prints where the rejected rows are, and warnings about the accepted ones."""
     if receipt.rejected:
         rows_were = number_of(receipt.rejected, "row was", "rows were")
-        talk.print(f"{rows_were} rejected; see {rejected.path}", style="yellow", markup=False)
+        talk.print(f"{rows_were} rejected; see {rejected.path}", style="yellow")
     for warning in (rows.warning, chats):
         if warning:
-            talk.print(f"warning: {warning}", style="yellow", markup=False)
+            warn(warning)
 
 
 def _rejects_path(file: Path, wanted: Path | None, ending: str) -> Path:
-    """Where rejected rows go: a file that can be written and is not the one that is read."""
+    """Returns the path for rejected rows: a file that can be written and is not the one that is read."""
     unpacked = Path("stdin") if file == STANDARD_INPUT else unpacked_name(file)
     path = wanted or unpacked.with_suffix(f".rejects{unpacked.suffix or ending}")
     if path.resolve() == file.resolve():
         raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--rejects")
     if not path.parent.is_dir():
-        raise typer.BadParameter(f"{path.parent} is no folder; make it first", param_hint="--rejects")
+        raise typer.BadParameter(f"{path.parent} is not a folder; make it first", param_hint="--rejects")
     try:
         check_writable(path)
     except CannotWrite as error:

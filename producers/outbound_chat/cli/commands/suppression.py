@@ -1,26 +1,27 @@
 """Commands for numbers that must not be contacted: suppress, unsuppress, suppressed."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from outbound_chat.cli.files.job_file import UnusableFile, swallow_warning
 from outbound_chat.cli.files.number_file import NumberFile
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import Exit, number_of, out, print_json, talk, to_json
+from outbound_chat.cli.output import Exit, number_of, out, print_json, talk, to_json, warn
 from outbound_chat.cli.progress import file_progress
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Rejection
+from outbound_chat.rows import UnusableFile
 
 SHOWN_FAULTS = 20
-"""Rejected numbers that are named, line by line; a file of another kind would fill the screen."""
+"""Rejected numbers that are shown, a line each; otherwise a file of another kind would fill the screen."""
 
 Sender = Annotated[str, typer.Option(help="Sender in the settings.")]
 Numbers = Annotated[list[str] | None, typer.Argument(help="Phone numbers, such as +12025550123.", show_default=False)]
@@ -37,12 +38,9 @@ def suppress(
     reason: Annotated[str, typer.Option(help="Why; kept with the numbers.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Put numbers on a sender's suppression list: no call is made for them any more. Print how many are new."""
+    """Put numbers on a sender's suppression list: they are no longer contacted. Print how many are new."""
     with OutboundChat.from_settings() as chat:
-
-        def add(given: Iterable[str], **callbacks: Any) -> int:
-            return chat.suppress(given, sender=sender, reason=reason, **callbacks)
-
+        add = partial(chat.suppress, sender=sender, reason=reason)
         _change(add, numbers, file, verb="suppress", changed="added", as_json=as_json)
 
 
@@ -53,12 +51,9 @@ def unsuppress(
     file: File = None,
     as_json: Json = False,
 ) -> None:
-    """Take numbers off a sender's suppression list: they may be called again. Print how many were on it."""
+    """Take numbers off a sender's suppression list: they may be contacted again. Print how many were on it."""
     with OutboundChat.from_settings() as chat:
-
-        def remove(given: Iterable[str], **callbacks: Any) -> int:
-            return chat.unsuppress(given, sender=sender, **callbacks)
-
+        remove = partial(chat.unsuppress, sender=sender)
         _change(remove, numbers, file, verb="unsuppress", changed="removed", as_json=as_json)
 
 
@@ -67,7 +62,7 @@ def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False
     with OutboundChat.from_settings() as chat:
         found = chat.suppressed(numbers or None, sender=sender)
         if as_json:
-            # One document, written as it is read: a list may be longer than memory should be.
+            # Written as it is read: a list may be too long for memory.
             between = "["
             for entry in found:
                 row = {"number": entry.number, "since": entry.since.isoformat(timespec="milliseconds")}
@@ -97,11 +92,11 @@ class _Faults:
     def show(self) -> None:
         word = "line" if self.file else "number"
         for place, error in self.shown:
-            talk.print(f"{word} {place}: {error.message} [{error.code}]", markup=False)
+            talk.print(f"{word} {place}: {error.message} [{error.code}]")
         if self.count > len(self.shown):
-            talk.print(f"and {self.count - len(self.shown):,} more", markup=False)
-        if self.file and (warning := swallow_warning(self.file.swallowers)):
-            talk.print(f"warning: {warning}", style="yellow", markup=False)
+            talk.print(f"and {self.count - len(self.shown):,} more")
+        if self.file and self.file.warning:
+            warn(self.file.warning)
 
 
 def _change(
@@ -118,8 +113,9 @@ def _change(
     try:
         source = NumberFile(file) if file else None
         faults = _Faults(source)
-        with _progress(verb, source) as show:
-            total = 0
+        total = 0
+        bar = file_progress(verb, source, "numbers") if source else nullcontext(lambda _taken, _rejected: None)
+        with closing(source) if source else nullcontext(), bar as show:
 
             def progress(taken: int, rejected: int) -> None:
                 nonlocal total
@@ -137,16 +133,3 @@ def _change(
         out.print(f"{number_of(total, 'number')}, {count:,} {changed}, {faults.count:,} rejected")
     if faults.count:
         raise typer.Exit(Exit.NOT_ALL_SENT)
-
-
-@contextmanager
-def _progress(verb: str, source: NumberFile | None) -> Iterator[Callable[[int, int], None]]:
-    """A bar while a file is read; closes the file."""
-    if source is None:
-        yield lambda _taken, _rejected: None
-        return
-    try:
-        with file_progress(verb, source, "numbers") as show:
-            yield show
-    finally:
-        source.close()

@@ -1,4 +1,4 @@
-"""The command that shows what goes on: watch."""
+"""The command that shows live what is happening: watch."""
 
 import os
 import select
@@ -12,9 +12,9 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
-from outbound_chat.cli.commands.watch_snapshot import Snapshot, Watcher
-from outbound_chat.cli.commands.watch_tables import snapshot_tables
 from outbound_chat.cli.output import out, print_json
+from outbound_chat.cli.watch_snapshot import Snapshot, Watcher
+from outbound_chat.cli.watch_tables import snapshot_tables
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.json import json_default
@@ -28,10 +28,10 @@ def watch(
     limit: Annotated[
         int, typer.Option(help="Lanes, and batches of each budget, at most: 1 to 50.", min=1, max=50)
     ] = 10,
-    once: Annotated[bool, typer.Option("--once", help="Look for a second, print, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Measure for a second, print once, and exit.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables: a line a second.")] = False,
 ) -> None:
-    """Show budgets, the longest lanes and the open batches, anew each second, until q or Ctrl-C."""
+    """Live view of budgets, the longest lanes and open batches; refreshes every second, until q or Ctrl-C."""
     settings = load_settings()
     with OutboundChat.from_settings(settings) as chat:
         watcher = Watcher(chat, settings, limit)
@@ -69,8 +69,8 @@ def _show(watcher: Watcher) -> None:
             try:
                 snapshot = watcher.snapshot()
             except StoreError as error:
-                # Who watches wants to see it come back.
-                note = f"{error}; looking again"
+                # Somebody who watches wants to see it come back.
+                note = f"{error}; retrying"
             if snapshot:
                 note = f"{snapshot.at.astimezone():%H:%M:%S}  {note}"
                 live.update(snapshot_tables(snapshot, width=out.width, height=out.height, note=note), refresh=True)
@@ -82,7 +82,7 @@ def _show(watcher: Watcher) -> None:
 
 @contextmanager
 def _keys() -> Iterator[Callable[[float], bytes]]:
-    """Waits for a key for so many seconds; empty: none came. Where nobody types, it only waits."""
+    """Yields a function that waits so many seconds for a key: empty if none came. Without a terminal it only waits."""
     if not sys.stdin.isatty():
         yield _pause
         return
@@ -103,5 +103,5 @@ def _pause(seconds: float) -> bytes:
 
 
 def _key_within(seconds: float) -> bytes:
-    # Past Python's buffer, of which `select` knows nothing.
+    # Reads past Python's buffer, which `select` does not see.
     return os.read(sys.stdin.fileno(), 1) if select.select([sys.stdin], [], [], seconds)[0] else b""

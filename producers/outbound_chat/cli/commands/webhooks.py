@@ -1,4 +1,4 @@
-"""The command for webhooks: how the hosts do, what was given up, once more, and a new secret."""
+"""The command for webhooks: lists hosts and dead webhooks, replays dead ones, and makes a secret."""
 
 import base64
 import secrets
@@ -36,9 +36,9 @@ def webhooks(
     skip: Annotated[int, typer.Option(help="Of dead: how many of the newest to pass over.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """List hosts that webhooks wait for, or dead webhooks; post dead ones once more; make a secret."""
+    """List hosts that webhooks wait for, or dead webhooks; post dead ones again; make a secret."""
     if action is Action.SECRET:
-        out.print(new_secret())
+        out.print(_new_secret())
         return
     if action is not Action.REPLAY and (ids or every):
         raise typer.BadParameter("belongs to replay", param_hint="IDS or --all")
@@ -52,8 +52,7 @@ def webhooks(
                 _replay(chat, ids or [], every, budget, as_json)
 
 
-def new_secret() -> str:
-    """A secret that nobody has yet."""
+def _new_secret() -> str:
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
@@ -69,7 +68,7 @@ def _print_hosts(chat: OutboundChat, as_json: bool) -> None:
     if found:
         out.print(table)
     else:
-        talk.print("no webhook waits", markup=False)
+        talk.print("no webhooks are waiting")
 
 
 def _print_dead(chat: OutboundChat, budget: str | None, limit: int, skip: int, as_json: bool) -> None:
@@ -78,12 +77,11 @@ def _print_dead(chat: OutboundChat, budget: str | None, limit: int, skip: int, a
         print_json(found)
         return
     for one in found:
-        line = f"{one.id}  {one.host}  attempts {one.attempts}  {one.code}  given up {clock_time(one.dead_at)}"
-        out.print(Text(line))
+        out.print(f"{one.id}  {one.host}  attempts {one.attempts}  {one.code}  given up {clock_time(one.dead_at)}")
     if not found:
-        talk.print("no webhook was given up", markup=False)
+        talk.print("no dead webhooks")
     elif len(found) == limit:
-        talk.print(f"there may be more: --skip {skip + limit}", markup=False)
+        talk.print(f"there may be more: --skip {skip + limit}")
 
 
 def _replay(chat: OutboundChat, ids: list[str], every: bool, budget: str | None, as_json: bool) -> None:
@@ -98,7 +96,7 @@ def _replay(chat: OutboundChat, ids: list[str], every: bool, budget: str | None,
     if as_json:
         print_json({"replayed": count, "not_dead": unknown})
     else:
-        talk.print(f"{number_of(count, 'webhook')} to be posted once more", markup=False)
+        talk.print(f"{number_of(count, 'webhook')} will be posted again")
     for id_ in unknown:
         print_error(LookupError(f"no dead webhook has the id {id_!r}; `outbound-chat webhooks dead` lists them"))
     if unknown:

@@ -1,4 +1,4 @@
-"""The command that tells what a job waits for: why."""
+"""The command that explains what a job waits for: why."""
 
 from datetime import datetime
 from typing import Annotated, NoReturn
@@ -19,7 +19,7 @@ _MOVES_BY_ITSELF = frozenset(
 
 
 def why(job: Annotated[str, typer.Argument(help="Id of a job.", show_default=False)], *, as_json: Json = False) -> None:
-    """Tell what a job waits for: the rule that stops it, its place, its next attempt, and when it may be called."""
+    """Explain what a job waits for: the rule that stops it, its place, its next attempt, and when it may be sent."""
     with OutboundChat.from_settings() as chat:
         try:
             found = chat.why(job)
@@ -37,7 +37,7 @@ def _refuse_batch(chat: OutboundChat, unknown: UnknownJob) -> NoReturn:
     except UnknownBatch:
         print_unknown([unknown.job_id])
         raise typer.Exit(Exit.UNKNOWN_ID) from None
-    raise typer.BadParameter(f"is a batch; ask for one of its jobs, such as {unknown.job_id}-1", param_hint="JOB")
+    raise typer.BadParameter(f"is a batch; give one of its jobs, such as {unknown.job_id}-1", param_hint="JOB")
 
 
 def _print(found: Why) -> None:
@@ -47,16 +47,16 @@ def _print(found: Why) -> None:
     style = "green" if found.reason in _MOVES_BY_ITSELF else "yellow"
     out.print(Text("") + Text(found.reason, style=f"bold {style}") + Text(f": {found.explanation}"))
     if job.webhook:
-        out.print(Text(f"webhook   {webhook_words(job.webhook)}"))
+        out.print(f"webhook   {webhook_words(job.webhook)}")
     if found.ahead is None:
         return
     place = (
         f"{found.position:,} of its lane before it, about {found.ahead:,} in all" if found.ahead else "first in line"
     )
-    out.print(Text(f"place     {place}"))
-    out.print(Text(f"earliest  {_time(found.next_attempt_at, found.asked_at)}"))
-    out.print(Text(f"expected  {_time(found.expected_at, found.asked_at)}"))
-    out.print(Text(f"expires   {_time(job.expires_at, found.asked_at)}"))
+    out.print(f"place     {place}")
+    out.print(f"earliest  {_time(found.next_attempt_at, found.asked_at)}")
+    out.print(f"expected  {_time(found.expected_at, found.asked_at)}")
+    out.print(f"expires   {_time(job.expires_at, found.asked_at)}")
 
 
 def _time(time: datetime | None, now: datetime) -> str:

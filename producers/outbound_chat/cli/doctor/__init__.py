@@ -1,1 +1,1 @@
-"""What `doctor` looks at, a module for each subject."""
+"""The checks of `doctor`, a module for each subject."""

@@ -1,4 +1,4 @@
-"""What `doctor` says of each budget from its keys in Redis: settings, pace, holds, workers, counts."""
+"""Checks each budget by its keys in Redis: settings, pace, holds, workers, counts."""
 
 from collections.abc import Iterator, Mapping
 from math import isclose
@@ -12,14 +12,14 @@ from outbound_chat.store import Forbidden, Store, inspection, scripts
 from outbound_chat_config import Budget
 
 WELL_BELOW = 0.9
-"""Under this part of its ceiling the rate was cut by more than a single throttled call explains."""
+"""A rate below this part of its ceiling was cut by more than a single throttled call explains."""
 
 MOST_NAMED = 5
-"""Faults that a line of `doctor` names."""
+"""Faults that one line of `doctor` names."""
 
 
 def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
-    """Everything worth knowing of one budget."""
+    """Checks one budget."""
     keys = store.keys(name)
     strangers: list[str] = []
     try:
@@ -27,8 +27,10 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
     except Forbidden as error:
         yield Check(f"keys of {name}", Level.OK, f"unknown: {error}")
     if strangers:
-        advice = "look what is there, and delete it; workers write settings, senders and weights again by themselves"
-        finding = f"{', '.join(strangers)} hold what another program wrote"
+        advice = (
+            "look at what they hold, then delete them; workers write settings, senders and weights again by themselves"
+        )
+        finding = f"{', '.join(strangers)} were written by another program"
         yield Check(f"keys of {name}", Level.FAULT, finding, advice)
         return
     yield from _settings(name, budget, inspection.budget_settings(store, keys))
@@ -50,7 +52,7 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
 
 def _settings(name: str, budget: Budget, obeyed: Mapping[str, str]) -> Iterator[Check]:
     try:
-        # The script writes fewer digits than a difference of two rates may have.
+        # The script writes fewer digits than a Python float has.
         same = not obeyed or (
             isclose(float(obeyed["rate"]), budget.own_rate) and int(obeyed["burst"]) == budget.own_burst
         )
@@ -62,13 +64,13 @@ def _settings(name: str, budget: Budget, obeyed: Mapping[str, str]) -> Iterator[
             f"rate {budget.rate:g} and burst {budget.burst}, give them {budget.own_rate:g}/s in bursts of "
             f"{budget.own_burst}"
         )
-        yield Check(f"budget {name}", Level.WARNING, finding, "start the workers again with the file that is right")
+        yield Check(f"budget {name}", Level.WARNING, finding, "restart the workers with the right file")
 
 
 def _pace(name: str, rate: float, ceiling: float) -> Iterator[Check]:
     if rate < ceiling * WELL_BELOW:
-        finding = f"sends {rate:.3g}/s of the {ceiling:g}/s configured: AWS throttled what was faster"
-        advice = f"if it stays so, set budgets.{name}.rate to what AWS gives, or look who else calls in the account"
+        finding = f"sends {rate:.3g}/s of the {ceiling:g}/s configured: AWS throttled faster calls"
+        advice = f"if that lasts, set budgets.{name}.rate to what AWS allows, or find what else calls in the account"
         yield Check(f"pace of {name}", Level.WARNING, finding, advice)
 
 
@@ -76,32 +78,29 @@ def _hold(hold: Hold) -> Check:
     finding = f"{held_by(hold)}: {hold.reason}"
     match hold.owner:
         case "person":
-            advice = f"when it may go on: {release_command(hold)}"
+            advice = f"to continue: {release_command(hold)}"
         case "cancel":
             advice = "it ends within seconds while a worker runs"
         case _:
-            found_out = f"a probe finds out by itself, or at once after {release_command(hold)}"
-            advice = f"fix the cause ({hold.code}); {found_out}"
+            advice = f"fix the cause ({hold.code}); the next probe then ends it, or at once: {release_command(hold)}"
     return Check(f"{hold.scope} {hold.name}", Level.WARNING, finding, advice)
 
 
 def _workers(name: str, versions: Mapping[str, str], waiting: str) -> Check:
     subject = f"workers of {name}"
     if not versions:
-        return Check(subject, Level.WARNING, f"none runs; {waiting}", "start one: outbound-chat worker")
+        return Check(subject, Level.WARNING, f"none is running; {waiting}", "start one: outbound-chat worker")
     if len(set(versions.values())) > 1:
-        advice = "give all workers the same file and start them again"
+        advice = "give all workers the same file and restart them"
         finding = f"{len(versions)} run with different settings of this budget; {waiting}"
         return Check(subject, Level.FAULT, finding, advice)
     return Check(subject, Level.OK, f"{len(versions)} run; {waiting}")
 
 
 def _requests(name: str, asked: int) -> Iterator[Check]:
-    """Workers ask again after 2 s, then ever more slowly."""
+    """Reports requests without a response: workers repeat them after 2 s, then less and less often."""
     if asked >= ASKED_TOO_OFTEN:
-        finding = (
-            f"asked {asked} times for somebody to send, and nobody came: Celery brings their messages to no worker"
-        )
+        finding = f"asked {asked} times for a worker, and none came: Celery delivers the messages to no worker"
         advice = (
             "start workers without -Q, or with the queue outbound-chat; look at the broker and at the workers' log; "
             "if all workers are busy, run more"
@@ -112,7 +111,9 @@ def _requests(name: str, asked: int) -> Iterator[Check]:
 def _skewed(worker: str, skew: float) -> Check:
     side = "ahead of" if skew > 0 else "behind"
     finding = f"its clock is {abs(skew):.0f} s {side} that of Redis, so it claims nothing: AWS would refuse its calls"
-    return Check(f"worker {worker}", Level.FAULT, finding, "set the clock of its machine by NTP; it goes on by itself")
+    return Check(
+        f"worker {worker}", Level.FAULT, finding, "set the clock of its machine by NTP; it then continues by itself"
+    )
 
 
 def _counts(name: str, counts: Mapping[str, int]) -> Iterator[Check]:
@@ -127,12 +128,12 @@ def _counts(name: str, counts: Mapping[str, int]) -> Iterator[Check]:
 
 
 def _consistency(name: str, faults: Mapping[str, int], repaired: int) -> Check:
-    """What the wakers found when they looked whether everything is where somebody comes to it."""
+    """Reports what the wakers found when they checked that every job can be reached."""
     subject = f"consistency of {name}"
-    advice = f"find who edits or evicts keys; all there is: outbound-chat audit --budget {name}"
+    advice = f"find what edits or evicts keys; for the whole list: outbound-chat audit --budget {name}"
     if faults:
-        worst = ", ".join(f"{fault.rstrip(':')} {number:+,}" for fault, number in sorted(faults.items())[:MOST_NAMED])
-        return Check(subject, Level.FAULT, f"{len(faults):,} things do not add up: {worst}", advice)
+        first = ", ".join(f"{fault.rstrip(':')} {number:+,}" for fault, number in sorted(faults.items())[:MOST_NAMED])
+        return Check(subject, Level.FAULT, f"{len(faults):,} things do not add up: {first}", advice)
     if repaired:
-        return Check(subject, Level.WARNING, f"adds up, after {repaired:,} jobs or lanes had to be put right", advice)
+        return Check(subject, Level.WARNING, f"adds up, after {repaired:,} jobs or lanes had to be repaired", advice)
     return Check(subject, Level.OK, "adds up")

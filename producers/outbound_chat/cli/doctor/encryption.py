@@ -1,4 +1,4 @@
-"""What `doctor` says of encryption."""
+"""Checks encryption."""
 
 from collections.abc import Iterator
 
@@ -12,11 +12,11 @@ from outbound_chat.store.scripts import OtherKey, read_suppressed
 from outbound_chat_config import Settings
 
 MOST_LOOKED, FEW_LOOKED = 20_000, 1_000
-"""Open jobs of a budget that `doctor` looks at, with and without keys in the settings."""
+"""Open jobs of a budget that `doctor` reads, with and without keys in the settings."""
 
 
 def encryption_checks(settings: Settings, store: Store) -> Iterator[Check]:
-    """What `doctor` says where there are keys: whether what is new is encrypted, and lists are as the settings say."""
+    """Checks that workers have the keys that jobs need, and that suppression lists are written as the settings say."""
     try:
         cipher = RequestCipher(settings.encryption)
     except SettingsError as error:
@@ -26,11 +26,10 @@ def encryption_checks(settings: Settings, store: Store) -> Iterator[Check]:
         yield from _missing(store, budget, MOST_LOOKED if cipher.can_decrypt else FEW_LOOKED)
     if not cipher.number_key_id:
         return
-    said = "what is new is encrypted" if cipher.encrypts else "what is new is stored as it is"
-    yield Check("encryption", Level.OK, f"{len(settings.encryption.keys)} keys, {said}")
+    new = "new jobs are encrypted" if cipher.encrypts else "new jobs are stored in plain text"
+    yield Check("encryption", Level.OK, f"{len(settings.encryption.keys)} keys, {new}")
     for name, sender in settings.senders.items():
-        call = read_suppressed(store.keys(sender.budget), sender=name, key_id=cipher.number_key_id)
-        answer = store.run(call)
+        answer = store.run(read_suppressed(store.keys(sender.budget), sender=name, key_id=cipher.number_key_id))
         subject = f"suppression list of {name}"
         if isinstance(answer, OtherKey):
             advice = "use the number_key that it was written with; until then nothing is sent by this sender"
@@ -41,7 +40,7 @@ def encryption_checks(settings: Settings, store: Store) -> Iterator[Check]:
 
 
 def _missing(store: Store, budget: str, most: int) -> Iterator[Check]:
-    """Keys that jobs need and no worker of the budget has. Nothing where no worker runs, which is told elsewhere."""
+    """Reports keys that jobs need and no worker of the budget has. That no worker runs is reported elsewhere."""
     keys = store.keys(budget)
     if not inspection.worker_versions(store, keys):
         return
@@ -51,6 +50,6 @@ def _missing(store: Store, budget: str, most: int) -> Iterator[Check]:
         if name not in have:
             finding = f"{number_of(jobs, 'open job')} of budget {budget} can't be read: no worker has the key {name}"
             if not found.done:
-                finding += f"; {found.looked:,} were looked at"
+                finding += f"; {found.looked:,} were read"
             advice = "give encryption.keys of all workers that key too; outbound-chat encryption-keys counts them all"
             yield Check("encryption", Level.WARNING, finding, advice)

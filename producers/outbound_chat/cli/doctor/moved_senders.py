@@ -1,4 +1,4 @@
-"""What `doctor` says of senders that were given another budget: whether their suppression lists came along."""
+"""Checks that the suppression lists of senders whose budget changed were copied to the new one."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from outbound_chat_config import Settings
 
 
 def moved_checks(settings: Settings, store: Store) -> Iterator[Check]:
-    """Nothing where every sender has its list in its budget, which is so where there is one budget."""
+    """Reports senders that have a longer suppression list in another budget than in their own."""
     for budget in settings.budgets:
         names = [name for name, sender in settings.senders.items() if sender.budget != budget]
         for name, left in zip(names, _left(store, budget, names), strict=True):

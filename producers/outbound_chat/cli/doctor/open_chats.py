@@ -1,7 +1,7 @@
-"""Warns of more chats than the instance may have open: `doctor` of settings, `send-batch` of a file.
+"""Warns of more chats than the instance may have open: in `doctor` for the settings, in `send-batch` for a file.
 
-Neither knows whether the flow ends its contacts, which makes room at once; both say so. Workers that keep to
-`max_open_chats` must be told of it by `contact_closed`.
+Neither knows whether the flow ends its contacts, which makes room at once; both say so. Workers that obey
+`max_open_chats` only learn of it through `contact_closed`.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from outbound_chat_config import LEAST_CHAT_MINUTES, MOST_CHAT_MINUTES, OpenChat
 
 _DEFAULT = "AWS gives 500 by default; if your quota is higher set max_open_chats"
 _UNLESS = "unless the flow ends them sooner"
-_UNLESS_TOLD = "unless they end sooner and contact_closed tells so"
+_UNLESS_TOLD = "unless they end sooner and contact_closed reports it"
 _ADVICE = (
     "let the flow end its contacts, set a shorter chat_duration_minutes (60 is the least), "
     "or ask AWS for more open chats (Service Quotas L-D4BA6F6E) and set max_open_chats"
@@ -21,7 +21,7 @@ _ADVICE = (
 
 
 def open_chat_checks(settings: Settings) -> Iterator[Check]:
-    """A line for each instance of a budget: can it hold the chats that the budget's rate opens?"""
+    """Checks for each instance of a budget that it can hold the chats that the budget's rate opens."""
     instances: dict[tuple[str, str, str], dict[str, Sender]] = {}
     for name, sender in settings.senders.items():
         instances.setdefault((sender.budget, sender.region, sender.instance_id), {})[name] = sender
@@ -42,16 +42,16 @@ def _check(budget: str, rate: float, senders: Mapping[str, Sender]) -> Check:
         finding += f" {_UNLESS}. {_DEFAULT}"
     else:
         finding += f" {_UNLESS_TOLD}"
-    # A stand-in is no campaign: what it would mean at AWS is said, and nothing is to be done about it.
+    # A stand-in for AWS has no quota: what this would mean at AWS is reported, but there is nothing to do.
     if all(sender.endpoint_url for sender in senders.values()):
         return Check(subject, Level.OK, finding)
     return Check(subject, Level.WARNING, finding, _ADVICE)
 
 
 def batch_warning(sender: Sender, accepted: int, own_minutes: Mapping[int, int]) -> str:
-    """What to know of a batch that opens more chats than there may be; empty when they fit.
+    """Describes what happens if a batch opens more chats than the instance may have; empty if they fit.
 
-    `own_minutes`: how many rows asked for which duration of their own.
+    `own_minutes`: the number of rows by the duration that they ask for.
     """
     duration = _mean_duration(sender, accepted, own_minutes)
     chats = OpenChats.of([sender], duration)
@@ -75,7 +75,7 @@ def batch_warning(sender: Sender, accepted: int, own_minutes: Mapping[int, int])
 def _mean_duration(sender: Sender, accepted: int, own_minutes: Mapping[int, int]) -> timedelta:
     durations: Counter[timedelta] = Counter()
     for minutes, rows in own_minutes.items():
-        # Rows that ask for anything else were rejected.
+        # Rows with any other duration were rejected.
         if LEAST_CHAT_MINUTES <= minutes <= MOST_CHAT_MINUTES:
             durations[timedelta(minutes=minutes)] += rows
     durations[chat_duration(sender)] += max(0, accepted - durations.total())
@@ -84,11 +84,11 @@ def _mean_duration(sender: Sender, accepted: int, own_minutes: Mapping[int, int]
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"  # noqa: PLR2004 - where a digit after the point tells little
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"  # noqa: PLR2004 - from ten on decimals do not matter
 
 
 def span(time: timedelta) -> str:
-    """`30 s`, `90 min`, `25 h`, `9 days`: rounded, for people."""
+    """Returns `30 s`, `90 min`, `25 h` or `9 days`: rounded, for people."""
     if time < timedelta(minutes=2):
         return f"{time.total_seconds():g} s"
     minutes = round(time / timedelta(minutes=1))

@@ -1,6 +1,6 @@
-"""What `doctor` says of the Redis server: whether jobs are safe there, and for how long there is room.
+"""Checks the Redis server: whether jobs are safe there, and how much room is left.
 
-Managed services and ACL users may refuse INFO or CONFIG. What can't be known is said to be unknown, and is no fault.
+Managed services and ACL users may refuse INFO or CONFIG. What can't be read is reported as unknown, not as a fault.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,12 +18,12 @@ MOST_SKEW_SECONDS = 2.0
 FULL = 0.8
 """Part of `maxmemory` above which little time is left."""
 LAGGING_SECONDS = 10
-"""Replicas tell once a second how far they are."""
+"""Replicas report once a second how far they are."""
 GOOD = "ok"
 
 
 def server_checks(servers: Sequence[Server]) -> Iterator[Check]:
-    """What is to be said of all of them: once what holds for each, else with the names of those it is true of."""
+    """Checks all servers. A finding that several share is reported once, with their names."""
     names: dict[Check, list[str]] = {}
     for server in servers:
         for check in _checks(server):
@@ -66,11 +66,11 @@ def _version(info: Facts) -> Check:
 
 
 def _role(info: Facts) -> Iterator[Check]:
-    """What replicates to or from this server. Nothing to say of one that stands alone."""
+    """Checks what replicates to or from this server; reports nothing if it stands alone."""
     if info.get("role") == "slave":
         link = info.get("master_link_status", "unknown")
-        advice = "name the primary in redis_url, or a service that leads to it"
-        yield Check("replication", Level.FAULT, f"this is a replica, which takes no jobs; its link is {link}", advice)
+        advice = "name the primary in redis_url, or a service that finds it"
+        yield Check("replication", Level.FAULT, f"this is a replica, which accepts no jobs; its link is {link}", advice)
         return
     replicas = [info[field] for field in info if field.startswith("slave") and isinstance(info[field], dict)]
     if not replicas:
@@ -78,7 +78,7 @@ def _role(info: Facts) -> Iterator[Check]:
     bad = [one for one in replicas if one.get("state") != "online" or int(one.get("lag", 0)) > LAGGING_SECONDS]
     if bad:
         finding = f"{len(bad)} of {len(replicas)} replicas do not follow: a failover to one loses jobs"
-        advice = "look at the replicas' logs and at the line to them"
+        advice = "check the replicas' logs and the network to them"
         yield Check("replication", Level.WARNING, finding, advice)
     else:
         yield Check("replication", Level.OK, f"{len(replicas)} replicas follow")
@@ -115,7 +115,7 @@ def _persistence(info: Facts, config: Facts) -> Iterator[Check]:
 
 
 def _coverage(config: Facts) -> Iterator[Check]:
-    """Nothing to say of a server that is no cluster's."""
+    """Checks that a cluster serves the other slots while some are lost; reports nothing outside a cluster."""
     if config.get("cluster-require-full-coverage") == "yes" and config.get("cluster-enabled") == "yes":
         finding = "cluster-require-full-coverage yes: one dead primary without a replica stops all budgets"
         advice = "CONFIG SET cluster-require-full-coverage no, and the same in the configuration of every node"
@@ -123,20 +123,20 @@ def _coverage(config: Facts) -> Iterator[Check]:
 
 
 def _last_writes(info: Facts) -> Iterator[Check]:
-    """Failures of the disk; nothing to say where there was none."""
-    advice = "look for a full disk and at the server's log"
+    """Reports failed writes to disk."""
+    advice = "check for a full disk, and the server's log"
     if info.get("aof_last_write_status", GOOD) != GOOD:
-        finding = "the last write of the append-only file failed: no new jobs are taken"
+        finding = "the last write of the append-only file failed: no new jobs are accepted"
         yield Check("disk", Level.FAULT, finding, advice)
     if info.get("aof_last_bgrewrite_status", GOOD) != GOOD:
         yield Check("disk", Level.WARNING, "the append-only file could not be rewritten, and grows", advice)
     if info.get("rdb_last_bgsave_status", GOOD) != GOOD:
-        finding = "the last snapshot failed; unless stop-writes-on-bgsave-error is off, no new jobs are taken"
+        finding = "the last snapshot failed; unless stop-writes-on-bgsave-error is off, no new jobs are accepted"
         yield Check("disk", Level.FAULT, finding, advice)
 
 
 def _memory(info: Facts) -> Iterator[Check]:
-    """How much room is left; nothing to say where the server has no limit of its own."""
+    """Checks how much memory is left; reports nothing if the server has no limit of its own."""
     most, used = int(info.get("maxmemory", 0)), int(info.get("used_memory", 0))
     if most and used > FULL * most:
         advice = "raise maxmemory, or let jobs end first; a full server refuses new jobs"
@@ -150,6 +150,6 @@ def _clock(skew: float) -> Check:
         advice = "set both clocks by NTP; AWS would refuse the calls of a worker here, so it claims nothing"
         return Check("clock", Level.FAULT, f"this machine and Redis are {abs(skew):.0f} s apart", advice)
     if abs(skew) > MOST_SKEW_SECONDS:
-        advice = "set both clocks by NTP; jobs go by the clock of Redis, AWS signatures by this one"
+        advice = "set both clocks by NTP; jobs use the clock of Redis, AWS signatures this one"
         return Check("clock", Level.WARNING, f"this machine and Redis are {abs(skew):.1f} s apart", advice)
     return Check("clock", Level.OK, "this machine and Redis agree")

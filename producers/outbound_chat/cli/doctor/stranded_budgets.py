@@ -1,4 +1,4 @@
-"""What `doctor` says of budgets that hold jobs and are in no settings: they were renamed, or taken out too early."""
+"""Checks for budgets that have jobs but are not in the settings: they were renamed, or removed too early."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,11 @@ from outbound_chat_config import Settings
 
 
 def stranded_checks(settings: Settings, store: Store) -> Iterator[Check]:
-    """Nothing where all budgets that were ever used, and have open jobs, are known here or have workers."""
+    """Reports budgets with open jobs that are not in the settings and have no worker."""
     used = store.run(scripts.note_budgets(store.keys(ACCESS), []))
     if not used:
         finding = (
-            f'nothing was ever enqueued or worked for below "{settings.key_prefix}"; '
+            f'no producer or worker has used the prefix "{settings.key_prefix}" yet; '
             "jobs of another key_prefix can't be seen from here"
         )
         yield Check("key_prefix", Level.OK, finding)
@@ -24,7 +24,7 @@ def stranded_checks(settings: Settings, store: Store) -> Iterator[Check]:
         if open_jobs and not inspection.worker_versions(store, keys):
             finding = (
                 f"{number_of(open_jobs, 'open job')}, but these settings do not name it and no worker runs for it: "
-                "nothing of it is sent, and nothing expires"
+                "they are not sent, and do not expire"
             )
             advice = f"add [budgets.{name}] to the settings of the workers until its jobs have ended, or rename it back"
             yield Check(f"budget {name}", Level.FAULT, finding, advice)

@@ -1,4 +1,4 @@
-"""What `doctor` says of webhooks: whether anybody posts them, and which hosts do not take them."""
+"""Checks webhooks: whether any worker posts them, and which hosts do not accept them."""
 
 from collections.abc import Iterator
 
@@ -8,19 +8,23 @@ from outbound_chat.store import Store, scripts
 from outbound_chat_config import Settings
 
 MOST_NAMED = 5
-"""Hosts that are named."""
+"""Hosts that are reported."""
 
 
 def webhook_checks(settings: Settings, store: Store) -> Iterator[Check]:
-    """Nothing where no webhook was ever asked for."""
+    """Reports a missing secret if webhooks are wanted, and the hosts that fail most."""
     hosts = [host for name in settings.budgets for host in store.run(scripts.read_webhook_hosts(store.keys(name)))]
-    told = [name for name, sender in settings.senders.items() if sender.callback_url]
+    wanted = [name for name, sender in settings.senders.items() if sender.callback_url]
     waiting = sum(host.waiting for host in hosts)
-    if not settings.webhooks.secrets and (told or waiting):
+    if not settings.webhooks.secrets and (wanted or waiting):
         finding = f"webhooks.secrets is empty here, so workers with these settings post none; {waiting:,} wait"
-        advice = "outbound-chat webhooks secret makes one; put it into webhooks.secrets of all workers"
-        yield Check("webhooks", Level.FAULT if told else Level.WARNING, finding, advice)
+        advice = "make one with outbound-chat webhooks secret; put it into webhooks.secrets of all workers"
+        yield Check("webhooks", Level.FAULT if wanted else Level.WARNING, finding, advice)
     for host in sorted(hosts, key=lambda one: -one.failures)[:MOST_NAMED]:
         if host.failures:
-            finding = f"{host.host} took none of the last {host.failures}; {number_of(host.waiting, 'waits', 'wait')}"
-            yield Check("webhooks", Level.WARNING, finding, "look at that server; what waits is posted by itself")
+            finding = (
+                f"{host.host} accepted none of the last {host.failures}; {number_of(host.waiting, 'waits', 'wait')}"
+            )
+            yield Check(
+                "webhooks", Level.WARNING, finding, "check that server; waiting webhooks are then posted by themselves"
+            )

@@ -1,6 +1,6 @@
 """Reads files of jobs, CSV or JSONL, plain or gzip, row by row, in bounded memory.
 
-What a row is made of, `outbound_chat.rows` says.
+`outbound_chat.rows` turns rows into jobs.
 """
 
 import hashlib
@@ -17,46 +17,75 @@ from outbound_chat.model.errors import InvalidJob
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import CsvReader, JsonReader, Row, RowReader, Unpacker, UnusableFile
 
-__all__ = ["JobFile", "Row", "UnusableFile", "open_file", "unpacked", "unpacked_name"]
-
 PART = 65_536
 KEPT_ROWS = 1_200
-"""Rows remembered for the rejects: more than come between one round trip and the next."""
+"""Rows kept for the rejects: more than are read between one round trip and the next."""
 KEPT_SWALLOWERS = 100
 STANDARD_INPUT = Path("-")
 _SWALLOWED = re.compile(r'[\r\n](?:[^\r\n]*[,;"])?\s*\+[1-9][0-9]{6,14}(?![0-9])').search
-"""A line inside of a cell that begins with a phone number or has one as a cell of its own, as a row has."""
+"""Finds a line inside a cell that looks like a row: it begins with a phone number, or has one as a cell of its own."""
 _ENDINGS = (".csv", ".jsonl", ".ndjson")
 
 
-class JobFile:
-    """A file of jobs. Iterating gives each row, or the `InvalidJob` that says why it can't be one."""
+class RowFile:
+    """A file that is read row by row."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._bytes, self.size = file, size
+        self.swallowers: dict[int, int] = {}
+        """The first rows that seem to have other rows in a cell, each with the line on which it begins."""
+
+    @property
+    def position(self) -> int:
+        """Bytes read so far."""
+        return self._bytes.tell()
+
+    @property
+    def warning(self) -> str | None:
+        """A warning about rows that seem to have others in a cell, because of a stray quote; None if there are none."""
+        lines = [f"{line:,}" for line in self.swallowers.values()]
+        if not lines:
+            return None
+        more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""  # noqa: PLR2004  # as many as fit a line
+        return (
+            "accepted rows have a line with a phone number inside a cell, as if a quote swallowed the rows after it; "
+            f"check the rows that begin on line {', '.join(lines[:10])}{more}"
+        )
+
+    def _note_swallower(self, row: Row) -> None:
+        several = row.lines > 1 and not row.fault and len(self.swallowers) < KEPT_SWALLOWERS
+        if several and any(map(_SWALLOWED, row.cells.values())):
+            self.swallowers[row.number] = row.line
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._bytes.close()
+
+
+class JobFile(RowFile):
+    """A file of jobs. Iterating yields a job for each row, or the `InvalidJob` that says what is wrong with it."""
 
     def __init__(self, path: Path, template: Template | None = None, *, any_columns: bool = False) -> None:
-        """Opens the file and reads its header. `-`: standard input, which goes to a temporary file first.
+        """Opens the file and reads its header. `-`: standard input, which is copied to a temporary file first.
 
-        `template`: names columns beside those of jobs. `any_columns`: takes all, since nothing is to be sent.
+        `template`: names more columns than those of jobs. `any_columns`: accepts all, since nothing is sent.
 
         Raises:
             UnusableFile: it can't be read, or its columns are not those of jobs.
         """
         ending = unpacked_name(path).suffix.lower()
         if path != STANDARD_INPUT and ending not in _ENDINGS:
-            raise UnusableFile(
-                f"{path}: name the kind of file by its ending, .csv or .jsonl, with .gz where it is packed"
-            )
+            raise UnusableFile(f"{path}: the name must end with .csv or .jsonl, followed by .gz if the file is packed")
         self.path = path
         self._template, self._any_columns = template, any_columns
-        self._bytes, self.size = spooled(sys.stdin.buffer) if path == STANDARD_INPUT else open_file(path)
+        super().__init__(*(_spooled(sys.stdin.buffer) if path == STANDARD_INPUT else _opened(path)))
         try:
             self.is_csv = ending == ".csv" if ending else not self._begins_with_an_object()
             self._reader, self._begun = self._rewound()
             self.recent: dict[int, Row] = {}
             """The last rows by their number, from 1."""
             self.own_minutes: Counter[int] = Counter()
-            """How many rows so far brought which `chat_duration_in_minutes` of their own."""
-            self.swallowers: dict[int, int] = {}
-            """The first rows that seem to hold other rows in a cell, each with the line on which it begins."""
+            """The number of rows so far by their own `chat_duration_in_minutes`."""
             self._first = next(self._begun, None)
         except UnusableFile:
             self.close()
@@ -64,7 +93,7 @@ class JobFile:
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """What to call the file."""
         return "standard input" if self.path == STANDARD_INPUT else self.path.name
 
     def _begins_with_an_object(self) -> bool:
@@ -76,7 +105,7 @@ class JobFile:
         return unpacked(self._bytes, self.path)
 
     def _rewound(self) -> tuple[RowReader, Iterator[Row]]:
-        """A reader at the beginning of the file, and what it gives."""
+        """Returns a reader at the beginning of the file, and its rows."""
         reader = (CsvReader if self.is_csv else JsonReader)(str(self.path), self._template)
         reader.any_columns = self._any_columns
 
@@ -88,7 +117,7 @@ class JobFile:
         return reader, rows()
 
     def content_hash(self) -> str:
-        """Hash of the file's bytes, by which it is known when it is given again."""
+        """Returns a hash of the file's bytes, by which it is recognized when it is given again."""
         place = self._bytes.tell()
         self._bytes.seek(0)
         digest = hashlib.sha256()
@@ -102,13 +131,8 @@ class JobFile:
         """The first line of a CSV."""
         return self._reader.columns
 
-    @property
-    def position(self) -> int:
-        """Bytes read so far."""
-        return self._bytes.tell()
-
     def rows(self) -> Iterator[Row]:
-        """Each row as the file has it."""
+        """Yields each row as the file has it."""
         if self._first is not None:
             yield self._first
             yield from self._begun
@@ -120,16 +144,11 @@ class JobFile:
             job = row.job()
             if not isinstance(job, InvalidJob) and isinstance(minutes := job.get("chat_duration_in_minutes"), int):
                 self.own_minutes[minutes] += 1
-            note_swallower(row, self.swallowers)
+            self._note_swallower(row)
             yield job
 
-    @property
-    def warning(self) -> str | None:
-        """What to say of accepted rows that seem to hold others, behind a quote that should not be there."""
-        return swallow_warning(self.swallowers)
-
     def lines_of(self, rows: Collection[int]) -> dict[int, int]:
-        """The lines of rows by their number; reads the file again up to the last of them, and so ends any reading."""
+        """Returns the lines of rows by their number. Reads the file again, which ends any iteration."""
         found: dict[int, int] = {}
         if rows:
             for row in self._rewound()[1]:
@@ -139,54 +158,32 @@ class JobFile:
                     break
         return found
 
-    def close(self) -> None:
-        """Closes the file."""
-        self._bytes.close()
-
-
-def note_swallower(row: Row, noted: dict[int, int]) -> None:
-    """Notes the line of a row that seems to hold other rows in a cell, by the number of the row."""
-    if row.lines > 1 and not row.fault and len(noted) < KEPT_SWALLOWERS and any(map(_SWALLOWED, row.cells.values())):
-        noted[row.number] = row.line
-
-
-def swallow_warning(noted: Mapping[int, int]) -> str | None:
-    """What to say of the rows that were noted; none where there are none."""
-    lines = [f"{line:,}" for line in noted.values()]
-    if not lines:
-        return None
-    more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""  # noqa: PLR2004  # as many as fit a line
-    return (
-        "accepted rows have a line with a phone number inside of a cell, as if a quote took the rows behind it; "
-        f"look at the rows that begin on line {', '.join(lines[:10])}{more}"
-    )
-
 
 def unpacked_name(path: Path) -> Path:
-    """The path without the ending of a packed file."""
+    """Returns the path without `.gz`."""
     return path.with_suffix("") if path.suffix.lower() == ".gz" else path
 
 
 def unpacked(file: IO[bytes], path: Path) -> Iterator[bytes]:
-    """The rest of the file, unpacked where it is gzip."""
+    """Yields the rest of the file, unpacked if it is gzip."""
     unpacker = Unpacker(str(path), packed=path.suffix.lower() == ".gz")
     while part := file.read(PART):
         yield from unpacker.unpack(part)
     yield from unpacker.end()
 
 
-def spooled(source: BinaryIO) -> tuple[IO[bytes], int]:
-    """All of a source that can be read only once, in a temporary file without a name; and its size."""
+def _spooled(source: BinaryIO) -> tuple[IO[bytes], int]:
+    """Copies a source that can be read only once to a temporary file without a name; returns it and its size."""
     spool = TemporaryFile()  # noqa: SIM115  # closed by whoever has it
     shutil.copyfileobj(source, spool, PART)
     return spool, spool.tell()
 
 
-def open_file(path: Path) -> tuple[IO[bytes], int]:
-    """The file, and its size; `UnusableFile` if it can't be read or is a pipe or device without end."""
+def _opened(path: Path) -> tuple[IO[bytes], int]:
+    """Opens the file; returns it and its size. Raises `UnusableFile` if it can't be read, or is a pipe or device."""
     try:
         if path.exists() and not path.is_file():
-            raise UnusableFile(f"{path} is no file; write the rows to one first")
+            raise UnusableFile(f"{path} is not a regular file; write the rows to one first")
         return path.open("rb"), path.stat().st_size
     except OSError as error:
         raise UnusableFile(f"{path} can't be read: {error.strerror}") from error

@@ -1,10 +1,10 @@
-"""Reads phone numbers from CSV files, row by row. Columns other than that of the numbers are passed over."""
+"""Reads phone numbers from CSV files, row by row. Ignores all columns but that of the numbers."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from outbound_chat.cli.files.job_file import note_swallower, unpacked
+from outbound_chat.cli.files.job_file import RowFile, unpacked
 from outbound_chat.rows import CsvReader, Row, UnusableFile
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ COLUMNS = ("to", "number")
 """Names that the column of the numbers may have."""
 
 
-class NumberFile:
-    """A CSV file of numbers, plain or gzip. Iterating gives each as it is written; empty text where a row has none."""
+class NumberFile(RowFile):
+    """A CSV file of numbers, plain or gzip. Iterating yields each as it is written; empty text if a row has none."""
 
     def __init__(self, path: Path) -> None:
         """Opens the file and reads its header.
@@ -24,16 +24,13 @@ class NumberFile:
             UnusableFile: it can't be read, or has no column of numbers.
         """
         try:
-            self._bytes: IO[bytes] = path.open("rb")
-            self.size = path.stat().st_size
+            super().__init__(path.open("rb"), path.stat().st_size)
         except OSError as error:
             raise UnusableFile(f"{path} can't be read: {error.strerror}") from error
         self.line = 1
-        """Line on which the row that was read last begins: a quote that is never closed swallows those behind it."""
+        """Line on which the last row begins: a quote that is never closed swallows those after it."""
         self.fault: FieldError | None = None
-        """Why that row can't be read; none: it can."""
-        self.swallowers: dict[int, int] = {}
-        """The first rows that seem to hold other rows in a cell, each with the line on which it begins."""
+        """Why that row can't be read, if it can't."""
         self._reader = CsvReader(str(path))
         self._reader.any_columns = True
         self._rows = self._read(path)
@@ -56,20 +53,11 @@ class NumberFile:
             raise UnusableFile(f"{path}: {message}")
         return found[0]
 
-    @property
-    def position(self) -> int:
-        """Bytes read so far."""
-        return self._bytes.tell()
-
     def __iter__(self) -> Iterator[str]:
         row, self._first = self._first, None
         while row:
             self.line = row.line
             self.fault = row.fault.errors[0] if row.fault else None
-            note_swallower(row, self.swallowers)
+            self._note_swallower(row)
             yield row.cells.get(self._column, "")
             row = next(self._rows, None)
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._bytes.close()

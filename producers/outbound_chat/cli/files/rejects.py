@@ -1,31 +1,31 @@
-"""Writes rejected rows of a file of jobs, so that they can be repaired and sent again."""
+"""Writes the rejected rows of a file of jobs, so that they can be corrected and sent again."""
 
 import json
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from outbound_chat.cli.files.job_file import JobFile, Row
+from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.writing import CsvWriter, writing
 from outbound_chat.model.jobs import Rejection
-from outbound_chat.rows import WHOLE_ROW
+from outbound_chat.rows import WHOLE_ROW, Row
 
 NAMED = 20
 """Rejected rows that are shown."""
 OUR_COLUMNS = ("_line", "_errors", WHOLE_ROW)
-_HINT = "; once it can, run the same command again: it writes all of it, and takes no row twice"
+_HINT = "; fix that, then run the same command again: it writes the whole file, and sends no row twice"
 
 
 class Rejects:
-    """The rejected rows in a file like the one they came from, with `_line` and `_errors`; made at the first one.
+    """Writes rejected rows to a file like the one they came from, with `_line` and `_errors`; made at the first row.
 
-    A row that can't be read stands whole in `_row`, and has no other cells: as it is, it is rejected again.
+    A row that can't be read is written whole to `_row`, without other cells: unless corrected, it is rejected again.
     """
 
     def __init__(self, path: Path, source: JobFile) -> None:
         self.path = path
         self.first: list[dict[str, Any]] = []
-        """The first of them with line, row and errors, to be shown; the file has all."""
+        """The first rejected rows with line, row and errors, to be shown; the file has all."""
         self._source = source
         self._file: IO[str] | None = None
         self._columns: list[str] = []
@@ -62,7 +62,7 @@ class Rejects:
         CsvWriter(self._file).write(cells.get(name, "") for name in self._columns)
 
     def _abandon(self) -> None:
-        """Closes a file that failed: closing it properly would fail for the same reason, and hide the first one."""
+        """Closes a file after a failed write; that closing fails too must not hide the first error."""
         if self._file:
             with suppress(OSError):
                 self._file.close()
@@ -72,7 +72,7 @@ class Rejects:
         """Closes the file, if there is one.
 
         Raises:
-            CannotWrite: what was left of it can't be written.
+            CannotWrite: the rest of it can't be written.
         """
         if self._file:
             with writing(self.path, _HINT):

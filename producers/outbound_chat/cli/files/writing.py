@@ -1,4 +1,4 @@
-"""Files that commands write, so that they can be read again as they are."""
+"""Writes files that can be read back exactly."""
 
 import csv
 import re
@@ -12,7 +12,7 @@ from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.model.ids import new_local_id
 
 _NEEDS_QUOTES = re.compile(r"\s|.*[\r\n]", re.DOTALL).match
-"""Blanks at the beginning, which our reader skips outside of quotes; line ends, of which `csv` quotes only its own."""
+"""Finds leading blanks, which our reader skips outside quotes, and line ends, of which `csv` quotes only its own."""
 
 
 class CannotWrite(OutboundChatError):
@@ -21,7 +21,7 @@ class CannotWrite(OutboundChatError):
 
 @contextmanager
 def writing(path: Path, hint: str = "") -> Iterator[None]:
-    """Makes one sentence of what the system says while the file is written; `hint` is its end."""
+    """Turns errors of the system while the file is written into `CannotWrite`, whose text ends with `hint`."""
     try:
         yield
     except OSError as error:
@@ -29,10 +29,10 @@ def writing(path: Path, hint: str = "") -> Iterator[None]:
 
 
 def check_writable(path: Path) -> None:
-    """Finds out whether the file can be written, and leaves everything as it is.
+    """Checks that the file can be written, and leaves everything unchanged.
 
     Raises:
-        CannotWrite: it can't.
+        CannotWrite: it can't be written.
     """
     with writing(path, "; name another file"):
         path = path.resolve()
@@ -45,7 +45,7 @@ def check_writable(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[str]]:
-    """A file that takes the place of `path` when all was written; where anything fails, `path` stays as it was.
+    """Yields a file that replaces `path` once all of it is written; if anything fails, `path` stays unchanged.
 
     Raises:
         CannotWrite: it can't be written.
@@ -70,7 +70,7 @@ def replacing(path: Path) -> Iterator[IO[str]]:
 
 
 class CsvWriter:
-    """Writes rows of CSV that our reader reads as they were given."""
+    """Writes rows of CSV that our reader reads back exactly."""
 
     def __init__(self, file: IO[str]) -> None:
         self._plain = csv.writer(file, lineterminator="\n")

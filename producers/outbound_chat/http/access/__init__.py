@@ -1,1 +1,1 @@
-"""Who may do what: API keys, and what each of them is restricted to."""
+"""Who may do what: API keys and their restrictions."""

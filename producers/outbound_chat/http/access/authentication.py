@@ -1,7 +1,7 @@
-"""Who calls, and what they may do. Every route but the public ones takes its `ScopedClient` from `require`.
+"""Finds out who calls and what they may do. Every route but the public ones gets its `ScopedClient` from `require`.
 
-API keys come in the header `Authorization: Bearer oc_…` and nowhere else (https://www.rfc-editor.org/rfc/rfc6750): what
-stands in an address ends up in logs and histories.
+API keys come in the header `Authorization: Bearer oc_…` and nowhere else (https://www.rfc-editor.org/rfc/rfc6750):
+addresses end up in logs and histories.
 """
 
 import hmac
@@ -28,9 +28,9 @@ from outbound_chat.store.scripts import Spent
 from outbound_chat_config import is_number
 
 PUBLIC = ("/healthz", "/readyz", "/docs")
-"""The only paths that anybody may see; of `/docs` also what it is made of: `/openapi.json`, `/docs/…`."""
+"""The only paths without authentication; `/docs` includes what it loads: `/openapi.json` and `/docs/…`."""
 ANSWER_HEADERS = "outbound_chat.answer_headers"
-"""Where a request keeps headers that its answer shall have, whatever that is."""
+"""Key of the scope with headers that any response to the request gets."""
 
 _REALM = 'Bearer realm="outbound-chat"'
 _NO_DIGEST = "0" * 64
@@ -42,14 +42,14 @@ _ENDED = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who sent a request: an API key, or anybody on this machine while there is no key."""
+    """Who sent a request: the owner of an API key, or anybody on this machine while there is no key."""
 
     scopes: frozenset[Scope]
     restrictions: Restrictions
 
 
 COUNTERS = "metrics"
-"""The operation that works while Redis is unreachable too: it is needed most then."""
+"""The operation that also works while Redis is unreachable, when it is needed most."""
 
 
 def refuse_exposed_key(path: bytes, query: bytes) -> None:
@@ -60,8 +60,8 @@ def refuse_exposed_key(path: bytes, query: bytes) -> None:
         if ANY_TOKEN.search(address.decode("latin-1")):
             raise Problem(
                 ProblemCode.KEY_EXPOSED,
-                "An API key stands in the address, which proxies and browsers write down: it is exposed now. Revoke "
-                "it (outbound-chat keys revoke ID), and send the next one in the header Authorization: Bearer.",
+                "The address contains an API key. Proxies and browsers log addresses, so it is exposed now: revoke it "
+                "(outbound-chat keys revoke ID), and send the next one in the header Authorization: Bearer.",
             )
 
 
@@ -72,7 +72,7 @@ async def authenticate(request: Request) -> Principal:
     key_id = id_of(token) if token else None
     if token is None or key_id is None:
         if await keyring.requires_key(while_away=request.scope["route"].operation_id == COUNTERS):
-            raise _unauthorized("The API key is not known here.") if token else _missing_key()
+            raise _unauthorized("Unknown API key.") if token else _missing_key()
         refuse_foreign_pages(request.headers)
         # A proxy on this machine may have its own use for the header Authorization.
         return Principal(frozenset(Scope), Restrictions(settings, partial(_refuse_if_key_required, keyring)))
@@ -83,10 +83,10 @@ async def authenticate(request: Request) -> Principal:
 
 
 def _token_in(request: Request) -> str | None:
-    """What the header brings: empty where it is no bearer token, None where there is no header."""
+    """Returns the bearer token of the header: empty if it is another kind of credentials, None without the header."""
     given = request.headers.getlist("authorization")
     if len(given) > 1:
-        raise _unauthorized("The header Authorization stands there more than once; send one.", fault="invalid_request")
+        raise _unauthorized("The header Authorization was sent more than once; send one.", fault="invalid_request")
     if not given:
         return None
     scheme, _, token = given[0].partition(" ")
@@ -94,12 +94,12 @@ def _token_in(request: Request) -> str | None:
 
 
 async def _valid_key(keyring: Keyring, key_id: str, digest: str) -> ApiKey:
-    """The key, if the digest is its own, and it has not ended."""
+    """Returns the key; raises if the digest is wrong, or the key is revoked or expired."""
     stored = (await keyring.find(key_id)).stored
-    # Compared even if there is no such key, so that the time it takes reveals nothing.
+    # Compares even if there is no such key, so that the time taken reveals nothing.
     same = hmac.compare_digest(stored.digest if stored else _NO_DIGEST, digest)
     if stored is None or not same:
-        raise _unauthorized("The API key is not known here.")
+        raise _unauthorized("Unknown API key.")
     if stored.key.state is not KeyState.ACTIVE:
         raise _unauthorized(_ENDED[stored.key.state])
     return stored.key
@@ -121,7 +121,7 @@ def _unauthorized(detail: str, *, fault: str | None = "invalid_token") -> Proble
 
 
 def _obey_rate(request: Request, rate: RateLimit | None, spent: Spent | None) -> None:
-    """Refuses what is too much, and has the answer say how much is left.
+    """Refuses requests beyond the rate, and adds headers that say how much is left.
 
     https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
     """
@@ -149,38 +149,38 @@ def require(scope: Scope) -> Callable[..., Awaitable[ScopedClient]]:
         _refuse_unknown_parameters(request)
         return ScopedClient(service_of(request).client, principal.restrictions)
 
-    scoped.scope = scope  # type: ignore[attr-defined]  # by which a test finds what each route asks for
+    scoped.scope = scope  # type: ignore[attr-defined]  # a test reads the scope of each route here
     return scoped
 
 
 def _refuse_unknown_parameters(request: Request) -> None:
-    """A misspelt option must not be passed over: the message would go at the wrong time, or to the wrong queue.
+    """Refuses unknown parameters: ignoring a misspelt one could send at the wrong time, or to the wrong queue.
 
-    The same of one that is given twice, where the last would win, and of a number in other than plain digits.
+    Also refuses parameters given twice, of which the last would win, and numbers that are not in plain digits.
     """
     paths = request.app.openapi()["paths"]
     operation = paths[request.scope["route"].path_format][request.method.lower()]
     known = {one["name"]: _types(one["schema"]) for one in operation.get("parameters", ()) if one["in"] == "query"}
     names = ", ".join(sorted(known)) or "none"
     errors = [
-        FieldError(f"query.#{place}", FieldCode.UNKNOWN_FIELD, f"is no parameter of this path; known: {names}")
+        FieldError(f"query.#{place}", FieldCode.UNKNOWN_FIELD, f"is not a parameter of this path; known: {names}")
         for place, _ in enumerate(sorted(set(request.query_params) - known.keys())[:MOST_FINDINGS], start=1)
     ]
     times = Counter(name for name, _ in request.query_params.multi_items() if name in known)
     errors += [
-        FieldError(name, FieldCode.GIVEN_TWICE, "stands there twice; give it once") for name in times if times[name] > 1
+        FieldError(name, FieldCode.GIVEN_TWICE, "is given twice; give it once") for name in times if times[name] > 1
     ]
     for name in times:
         whole = "integer" in known[name]
         if (whole or "number" in known[name]) and not is_number(request.query_params[name], whole=whole):
-            # The framework would read it as Python does: `1_0` would be 10.
+            # FastAPI parses numbers as Python does: `1_0` would be 10.
             errors.append(FieldError(name, FieldCode.WRONG_TYPE, f"must be a {'whole ' * whole}number"))
     if errors:
         raise Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
 
 
 def _types(schema: Mapping[str, Any]) -> set[str]:
-    """The types of JSON that a parameter may have."""
+    """Returns the JSON types that a parameter may have."""
     return {one.get("type", "") for one in schema.get("anyOf", (schema,))}
 
 

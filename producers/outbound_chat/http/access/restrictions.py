@@ -19,15 +19,15 @@ class Restrictions:
 
     settings: Settings
     check: Callable[[], Awaitable[object]]
-    """Raises when the key is no longer valid, or when a key is required by now; what takes long calls it again."""
+    """Raises if the key is no longer valid, or a key is required by now; long requests call it repeatedly."""
     tenant: str | None = None
-    """The only tenant whose jobs it may see and enqueue; None: all."""
+    """The only tenant whose jobs the key may see and enqueue; None: all."""
     senders: frozenset[str] | None = None
-    """The only senders it may use; None: all."""
+    """The only senders that the key may use; None: all."""
 
     @classmethod
     def of(cls, key: ApiKey, settings: Settings, check: Callable[[], Awaitable[object]]) -> Self:
-        """The restrictions of an API key."""
+        """Returns the restrictions of an API key."""
         return cls(settings, check, key.tenant, None if key.senders is None else frozenset(key.senders))
 
     @property
@@ -36,16 +36,16 @@ class Restrictions:
         return self.tenant is not None or self.senders is not None
 
     def show(self, one: Job | Batch) -> bool:
-        """Whether it may see the job or batch."""
+        """Whether the key may see the job or batch."""
         of_tenant = self.tenant is None or one.tenant == self.tenant
         return of_tenant and (self.senders is None or one.sender in self.senders)
 
     def has_sender(self, name: object) -> bool:
-        """Whether it may use the sender."""
+        """Whether the key may use the sender."""
         return self.senders is None or (isinstance(name, str) and name in self.senders)
 
     def has_scope(self, scope: str, name: str) -> bool:
-        """Whether all that a hold of the scope stops is its own; of batches see `show`."""
+        """Whether a hold of the scope stops nothing but what the key may see; for batches use `show`."""
         if not self.any:
             return True
         if scope == "tenant":
@@ -53,7 +53,7 @@ class Restrictions:
         return scope == "sender" and self.tenant is None and self.has_sender(name)
 
     def own(self, options: Mapping[str, Any], sender: object) -> Any:
-        """The options with the key's tenant; refused where they name another, or a sender that it may not use."""
+        """Returns the options with the key's tenant; raises if they name another, or a sender that it may not use."""
         if not self.has_sender(sender):
             raise Problem(ProblemCode.FORBIDDEN, "The API key may not use this sender.")
         if self.tenant is None:
@@ -63,22 +63,24 @@ class Restrictions:
         return {**options, "tenant": self.tenant}
 
     def own_filter(self, chosen: Mapping[str, Any]) -> Any:
-        """The same for the filter of a list, which may leave the sender out."""
+        """Does the same for the filter of a list, which may leave the sender out."""
         sender = chosen.get("sender")
         return self.own(chosen, next(iter(self.known_senders()), None) if sender is None else sender)
 
     def require_none(self) -> None:
         """Refuses a key with restrictions."""
         if self.any:
-            raise Problem(ProblemCode.FORBIDDEN, "This needs an API key that is not limited to a tenant or to senders.")
+            raise Problem(
+                ProblemCode.FORBIDDEN, "This needs an API key that is not restricted to a tenant or to senders."
+            )
 
     def known_senders(self) -> dict[str, Sender]:
-        """The senders in the settings that it may use."""
+        """Returns the senders in the settings that the key may use."""
         known = self.settings.senders
         return {name: known[name] for name in sorted(known) if self.has_sender(name)}
 
     def budget(self, name: str | None) -> str:
-        """The budget of that name, or the only one there is."""
+        """Returns the name of the budget, or of the only one; raises if it is unknown, or missing among several."""
         known = self.settings.budgets
         if name is None and len(known) > 1:
             message = f"is required, since there are several; name one of: {', '.join(sorted(known))}"

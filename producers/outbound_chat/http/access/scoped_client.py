@@ -1,6 +1,6 @@
 """The client as one API key may use it: each part applies the key's restrictions to the calls of its noun.
 
-What a key may not see does not exist for it: the same answer as for an id that was never given out.
+What a key may not see does not exist for it: the response is the same as for an unknown id.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -8,21 +8,19 @@ from dataclasses import dataclass
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http.access.restrictions import Restrictions
-from outbound_chat.http.access.scoped_jobs import ScopedBatches, ScopedDeadLetters, ScopedJobs
+from outbound_chat.http.access.scoped_jobs import Scoped, ScopedBatches, ScopedDeadLetters, ScopedJobs
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
-from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.operations import BudgetStatus, DeadWebhook, Events, Hold, SuppressedPage, WebhookHost
-from outbound_chat.request import FieldCode
 from outbound_chat_config import Sender
 
 WEBHOOK_PAGE = 500
 FINISHED = "finished"
-"""Behind the id of a batch in that of a webhook; behind the id of a job stands its state."""
+"""Follows the id of a batch in the id of a webhook; the id of a job is followed by its state."""
 
 
 class ScopedClient:
-    """Composed of a part for each noun, with the client and the restrictions of the key."""
+    """Has a part for each noun, each with the client and the restrictions of the key."""
 
     def __init__(self, client: AsyncOutboundChat, restrictions: Restrictions) -> None:
         self.jobs = ScopedJobs(client, restrictions)
@@ -35,12 +33,10 @@ class ScopedClient:
         self.events = ScopedEvents(client, restrictions)
 
 
-@dataclass(frozen=True, slots=True)
-class ScopedHolds:
+@dataclass(frozen=True)
+class ScopedHolds(Scoped):
     """Holds of what the key may see."""
 
-    _client: AsyncOutboundChat
-    _restrictions: Restrictions
     _batches: ScopedBatches
 
     async def hold(self, target: Mapping[str, str], reason: str) -> None:
@@ -52,7 +48,7 @@ class ScopedHolds:
         return await self._client.release(**await self._checked(target))
 
     async def all(self) -> list[Hold]:
-        """All holds that stop nothing but the key's own."""
+        """Returns the holds that stop nothing but what the key may see."""
         return [hold for hold in await self._client.holds() if not self._restrictions.any or await self._shows(hold)]
 
     async def _shows(self, hold: Hold) -> bool:
@@ -61,43 +57,39 @@ class ScopedHolds:
         return self._restrictions.has_scope(hold.scope, hold.name)
 
     async def of(self, scope: str, name: str) -> list[Hold]:
-        """Those of a scope that the key has just held."""
+        """Returns the holds of a scope that the key has just held."""
         return [hold for hold in await self._client.holds() if (hold.scope, hold.name) == (scope, name)]
 
     async def _checked(self, target: Mapping[str, str]) -> Mapping[str, str]:
-        """The target; raises if the key may not stop it, or the settings do not define it."""
+        """Returns the target; raises if the key may not stop it, or the settings do not define it."""
         ((scope, name),) = target.items()
         if scope == "batch":
             await self._batches.check(name)
         elif not self._restrictions.has_scope(scope, name):
-            raise Problem(ProblemCode.FORBIDDEN, "The API key is limited, and this would stop more than its own.")
+            raise Problem(ProblemCode.FORBIDDEN, "The API key is restricted, and this would stop other jobs too.")
         if scope == "budget":
             self._restrictions.budget(name)
         senders = self._restrictions.settings.senders
         known = senders if scope == "sender" else {sender.instance_id for sender in senders.values()}
         if scope in {"sender", "instance"} and name not in known:
-            raise Problem(ProblemCode.UNKNOWN_SENDER, "The settings have no sender of this name or instance.")
+            raise Problem(ProblemCode.UNKNOWN_SENDER, "The settings have no sender with this name or instance.")
         return target
 
 
-@dataclass(frozen=True, slots=True)
-class ScopedWebhooks:
+@dataclass(frozen=True)
+class ScopedWebhooks(Scoped):
     """Webhooks that the key may see."""
 
-    _client: AsyncOutboundChat
-    _restrictions: Restrictions
     _batches: ScopedBatches
 
     async def hosts(self) -> list[WebhookHost]:
-        """The hosts that webhooks of anybody wait for."""
+        """Returns the hosts that anybody's webhooks wait for."""
         self._restrictions.require_none()
         return await self._client.webhook_hosts()
 
     async def dead(self, budget: str | None, *, skip: int, limit: int) -> list[DeadWebhook]:
-        """The dead webhooks of the key's own jobs and batches."""
+        """Returns dead webhooks of jobs and batches that the key may see."""
         name = self._restrictions.budget(budget)
-        if not 0 < limit <= WEBHOOK_PAGE or skip < 0:
-            raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, f"must be from 1 to {WEBHOOK_PAGE}")])
         if not self._restrictions.any:
             return await self._client.dead_webhooks(budget=name, skip=skip, limit=limit)
         found: list[DeadWebhook] = []
@@ -108,13 +100,13 @@ class ScopedWebhooks:
         return found[skip:]
 
     async def replay(self, ids: Sequence[str]) -> dict[str, bool]:
-        """Posts those of the key's own again; whether each was dead."""
+        """Posts webhooks that the key may see again; returns for each id whether it was dead."""
         seen = await self._seen(ids) if self._restrictions.any else set(ids)
         done = await self._client.replay_webhooks([id_ for id_ in ids if id_ in seen])
         return {id_: done.get(id_, False) for id_ in ids}
 
     async def replay_all(self, budget: str | None) -> int:
-        """Posts all of the key's own again; how many."""
+        """Posts all that the key may see again; returns how many."""
         name = self._restrictions.budget(budget)
         if not self._restrictions.any:
             return await self._client.replay_all_webhooks(name)
@@ -134,7 +126,7 @@ class ScopedWebhooks:
             skip += WEBHOOK_PAGE
 
     async def _seen(self, ids: Sequence[str]) -> set[str]:
-        """Those of jobs and batches that the key shows; none of what is no longer kept."""
+        """Returns those of jobs and batches that are still kept and that the key may see."""
         of = {id_: id_.rpartition(".")[0] for id_ in ids}
         jobs = await self._client.statuses([of[id_] for id_ in ids if not id_.endswith(f".{FINISHED}")])
         shown = {job_id for job_id, job in jobs.items() if job and self._restrictions.show(job)}
@@ -144,32 +136,24 @@ class ScopedWebhooks:
         return {id_ for id_ in ids if of[id_] in shown}
 
 
-@dataclass(frozen=True, slots=True)
-class ScopedBudgets:
+class ScopedBudgets(Scoped):
     """Budgets and senders."""
 
-    _client: AsyncOutboundChat
-    _restrictions: Restrictions
-
     async def status(self) -> list[BudgetStatus]:
-        """The status of all budgets."""
+        """Returns the status of all budgets."""
         self._restrictions.require_none()
         return await self._client.budgets()
 
     def senders(self) -> dict[str, Sender]:
-        """The senders that the key may use."""
+        """Returns the senders that the key may use."""
         return self._restrictions.known_senders()
 
 
-@dataclass(frozen=True, slots=True)
-class ScopedSuppression:
+class ScopedSuppression(Scoped):
     """Suppression lists."""
 
-    _client: AsyncOutboundChat
-    _restrictions: Restrictions
-
     async def page(self, sender: str, cursor: str | None) -> SuppressedPage:
-        """A page of a sender's list."""
+        """Returns a page of a sender's list."""
         return await self._client.suppressed_page(sender=self._checked(sender), cursor=cursor)
 
     async def add(self, numbers: AsyncIterator[str], sender: str, reason: str) -> int:
@@ -181,25 +165,21 @@ class ScopedSuppression:
         return await self._client.unsuppress(numbers, sender=self._checked(sender))
 
     def _checked(self, sender: str) -> str:
-        # A list is of a sender, whoever of its tenants' customers said STOP: no tenant may read or change it alone.
+        # All tenants of a sender share its list, so no tenant may read or change it.
         if self._restrictions.tenant is not None:
-            raise Problem(ProblemCode.FORBIDDEN, "Suppression lists are kept by keys of no tenant.")
+            raise Problem(ProblemCode.FORBIDDEN, "Suppression lists need an API key without a tenant.")
         if sender not in self._restrictions.known_senders():
             raise Problem(
-                ProblemCode.UNKNOWN_SENDER, "The settings have no such sender, or the API key does not show it."
+                ProblemCode.UNKNOWN_SENDER, "The settings have no such sender, or the API key may not use it."
             )
         return sender
 
 
-@dataclass(frozen=True, slots=True)
-class ScopedEvents:
+class ScopedEvents(Scoped):
     """Events."""
 
-    _client: AsyncOutboundChat
-    _restrictions: Restrictions
-
     async def read(self, budget: str | None, since: int, wait: float) -> Events:
-        """Reads what happened in a budget."""
+        """Returns the events of a budget."""
         self._restrictions.require_none()
         name = self._restrictions.budget(budget)
         found = await self._client.events(budget=name, since=since, wait=wait)

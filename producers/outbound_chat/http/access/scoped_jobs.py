@@ -23,19 +23,24 @@ from outbound_chat.model.jobs import Batch, BatchReceipt, Job, Rejection
 from outbound_chat.model.operations import BatchPage, DeadLetters, JobPage
 from outbound_chat.model.why import Why
 from outbound_chat.request import FieldCode, match_sender
+from outbound_chat.store.scripts import DeadCursor
 
 OnRejected = Callable[[Rejection], None]
 CHECK_SECONDS = 1.0
-"""While rows stream in, the key is checked so often; one that was revoked ends them."""
+"""How often the key is checked while rows stream in; a key that is revoked ends the stream."""
 DEAD_PAGE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class ScopedJobs:
-    """Jobs that the key may see."""
+@dataclass(frozen=True)
+class Scoped:
+    """The calls of one noun, with the restrictions of an API key."""
 
     _client: AsyncOutboundChat
     _restrictions: Restrictions
+
+
+class ScopedJobs(Scoped):
+    """Jobs that the key may see."""
 
     async def enqueue(self, options: Mapping[str, Any]) -> Job:
         """Enqueues a job in its short form."""
@@ -53,7 +58,7 @@ class ScopedJobs:
         try:
             return await call(**options)
         except IdempotencyConflict as error:
-            # Senders of one tenant share its idempotency keys, but not what became of the jobs.
+            # Senders of one tenant share its idempotency keys, but must not see each other's jobs.
             if (await self.statuses([error.job_id]))[error.job_id] is None:
                 raise Problem(
                     ProblemCode.IDEMPOTENCY_CONFLICT, "The key belongs to another job; use a new key."
@@ -61,7 +66,7 @@ class ScopedJobs:
             raise
 
     async def status(self, job_id: str) -> Job:
-        """One job."""
+        """Returns one job."""
         await self._restrictions.check()
         job = await self._client.status(job_id)
         if not self._restrictions.show(job):
@@ -69,14 +74,14 @@ class ScopedJobs:
         return job
 
     async def statuses(self, job_ids: Sequence[str]) -> dict[str, Job | None]:
-        """Many jobs; None for those that the key does not show."""
+        """Returns many jobs; None for those that the key may not see."""
         found = await self._client.statuses(job_ids)
         return {job_id: job if job and self._restrictions.show(job) else None for job_id, job in found.items()}
 
     async def wait(self, job_id: str, seconds: float) -> Job:
-        """One job, when it is final or the time is over."""
+        """Returns one job once it is final, or the time is over."""
         job = await self.status(job_id)
-        if job.final or not seconds:
+        if job.final:
             return job
         with suppress(WaitTimeout):
             await self._client.wait(job_id, seconds)
@@ -88,7 +93,7 @@ class ScopedJobs:
         return await self._client.cancel(job_id)
 
     async def why(self, job_id: str) -> Why:
-        """What one job waits for."""
+        """Explains what one job waits for."""
         await self._check(job_id)
         return await self._client.why(job_id)
 
@@ -102,12 +107,8 @@ class ScopedJobs:
             await self.status(job_id)
 
 
-@dataclass(frozen=True, slots=True)
-class ScopedBatches:
+class ScopedBatches(Scoped):
     """Batches that the key may see."""
-
-    _client: AsyncOutboundChat
-    _restrictions: Restrictions
 
     async def enqueue(
         self, rows: AsyncIterator[Any], options: Mapping[str, Any], on_rejected: OnRejected
@@ -119,7 +120,7 @@ class ScopedBatches:
         try:
             return await self._client.enqueue_batch(self._while_valid(rows), on_rejected=hidden, **own)
         except BatchKeyConflict as error:
-            # As with jobs: senders of one tenant share its keys, but not its batches.
+            # As with jobs: senders of one tenant share its keys, but must not see each other's batches.
             if await self.shows(error.batch_id):
                 raise
             raise Problem(
@@ -127,7 +128,7 @@ class ScopedBatches:
             ) from None
 
     async def _while_valid(self, rows: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        """The rows, while the key is valid: a body may come for hours."""
+        """Yields the rows while the key is valid: a body may take hours."""
         checked = time.monotonic()
         async for row in rows:
             if time.monotonic() - checked >= CHECK_SECONDS:
@@ -136,7 +137,7 @@ class ScopedBatches:
             yield row
 
     async def page(self, chosen: Mapping[str, Any], cursor: str | None, limit: int) -> BatchPage:
-        """A page of batches."""
+        """Returns a page of batches."""
         options: Any = {**chosen, "budget": self._restrictions.budget(chosen.get("budget"))}
         if not self._restrictions.any:
             return await self._client.batches(cursor=cursor, limit=limit, **options)
@@ -145,7 +146,7 @@ class ScopedBatches:
             own = {**own, "sender": self._restrictions.senders}
         found: list[Batch] = []
         while True:
-            # A cursor names the last batch looked at: of a full page, which only its own make full, that is its own.
+            # A cursor names the last batch that was read; only the key's own fill a page, so that is one of them.
             page = await self._client.batches(cursor=cursor, limit=limit - len(found), **own)
             found += page.batches
             cursor = page.cursor
@@ -153,7 +154,7 @@ class ScopedBatches:
                 return BatchPage(batches=tuple(found), cursor=cursor)
 
     async def status(self, batch_id: str) -> Batch:
-        """One batch."""
+        """Returns one batch."""
         await self._restrictions.check()
         batch = await self._client.batch(batch_id)
         if not self._restrictions.show(batch):
@@ -168,16 +169,16 @@ class ScopedBatches:
         return False
 
     async def wait(self, batch_id: str, seconds: float) -> Batch:
-        """One batch, when it is final or the time is over."""
+        """Returns one batch once it is final, or the time is over."""
         batch = await self.status(batch_id)
-        if batch.final or not seconds:
+        if batch.final:
             return batch
         with suppress(WaitTimeout):
             await self._client.wait_batch(batch_id, seconds)
         return await self.status(batch_id)
 
     async def jobs(self, batch_id: str, state: str | None, cursor: str | None, limit: int) -> JobPage:
-        """A page of one batch's jobs."""
+        """Returns a page of one batch's jobs."""
         await self.check(batch_id)
         return await self._client.batch_jobs(batch_id, state, cursor, limit)
 
@@ -187,20 +188,16 @@ class ScopedBatches:
         return await self._client.cancel_batch(batch_id)
 
     async def check(self, batch_id: str) -> None:
-        """Raises `UnknownBatch` where restrictions hide the batch."""
+        """Raises `UnknownBatch` if the key may not see the batch."""
         if self._restrictions.any:
             await self.status(batch_id)
 
 
-@dataclass(frozen=True, slots=True)
-class ScopedDeadLetters:
+class ScopedDeadLetters(Scoped):
     """Dead letters that the key may see."""
 
-    _client: AsyncOutboundChat
-    _restrictions: Restrictions
-
     async def page(self, chosen: Mapping[str, Any], *, limit: int, cursor: str | None) -> DeadLetters:
-        """A page of failed and uncertain jobs."""
+        """Returns a page of failed and uncertain jobs."""
         options = cast("Any", {**chosen, "budget": self._restrictions.budget(chosen.get("budget"))})
         if not self._restrictions.any:
             return await self._client.dead_letters(limit=limit, cursor=cursor, **options)
@@ -214,22 +211,16 @@ class ScopedDeadLetters:
             cursor = page.cursor
             if cursor is None or len(jobs) > limit:
                 break
-        # The store's cursor names the last job that it read, which may be another's.
-        following = _cursor_after(jobs[limit - 1]) if len(jobs) > limit else None
+        # The store's cursor names the last job that it read, which the key may not see.
+        following = str(DeadCursor.after(jobs[limit - 1])) if len(jobs) > limit else None
         return DeadLetters(jobs=tuple(jobs[:limit]), cursor=following)
 
 
 def _without_job(on_rejected: OnRejected) -> OnRejected:
-    """Reports rejected rows without the job that has a row's idempotency key: it may be another sender's."""
+    """Removes from rejections the id of the job that has a row's idempotency key: it may be another sender's."""
 
     def hidden(error: FieldError) -> FieldError:
         conflict = error.code == FieldCode.IDEMPOTENCY_CONFLICT
         return FieldError(error.field, error.code, "belongs to another job; use a new key") if conflict else error
 
     return lambda rejection: on_rejected(Rejection(rejection.row, tuple(map(hidden, rejection.errors))))
-
-
-def _cursor_after(job: Job) -> str:
-    """The cursor of the page that begins behind the job, which is final."""
-    ended = job.finished_at or job.created_at
-    return f"{round(ended.timestamp() * 1000)} {job.id.partition('.')[2]}"

@@ -21,7 +21,7 @@ from outbound_chat.http.wire.row_streams import CSV_TYPE, JSON_LINES_TYPES, Reje
 from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import FieldError, InvalidJob, OutboundChatError
 from outbound_chat.model.jobs import Batch, BatchReceipt, JobState, Rejection
-from outbound_chat.model.json import to_json
+from outbound_chat.model.json import json_default, to_json
 from outbound_chat.model.operations import BatchPage, JobPage
 from outbound_chat.request import ChatRequest, FieldCode
 from outbound_chat.request.options import BATCH_OPTIONS
@@ -31,7 +31,7 @@ from outbound_chat.rows import UnusableFile, converted
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 OF_ROWS = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
-"""Belong into the rows; the client says so."""
+"""Options that belong in the rows; the client reports them."""
 
 
 @router.post(
@@ -45,36 +45,36 @@ OF_ROWS = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency
 async def enqueue(
     request: Request, scoped: CanEnqueue, streamed: Annotated[StreamedOptions, Depends(StreamedOptions)]
 ) -> Response:
-    """Takes rows as JSON, or of any number as CSV or NDJSON; rows that are refused do not stop the others.
+    """Accepts rows as JSON, or any number of rows as CSV or NDJSON; rejected rows do not stop the others.
 
-    The answer begins when the whole body has come. It has every row that was refused, with its line and reasons. With
-    an `Idempotency-Key` a request that broke off is repeated, with the same rows and options: no row is taken twice.
+    The response begins when the whole body was received. It has every rejected row, with its line and reasons. With an
+    `Idempotency-Key` a request that broke off can be repeated, with the same rows and options: no row is added twice.
     """
     kind = media_type(request, JSON_TYPE, CSV_TYPE, *JSON_LINES_TYPES)
     rejections = Rejections()
     key = key_in_header(request)
     try:
         if kind == JSON_TYPE:
-            receipt = await _take_json(request, scoped, streamed.given, key, rejections)
+            receipt = await _enqueue_json(request, scoped, streamed.given, key, rejections)
         else:
             body = RowsBody(request, kind, _template(streamed.given))
-            receipt = await _take_stream(scoped, body, streamed.given, key, rejections)
+            receipt = await _enqueue_stream(scoped, body, streamed.given, key, rejections)
     except BaseException:
         rejections.close()
         raise
     if not receipt.repeated:
-        service_of(request).metrics.took(receipt.accepted, receipt.rejected)
+        service_of(request).metrics.count_jobs(receipt.accepted, receipt.rejected)
     headers = {"Location": f"/v1/batches/{receipt.id}"}
     status = 200 if receipt.repeated else 201
-    return StreamingResponse(_told(receipt, rejections), status, headers=headers, media_type=JSON_TYPE)
+    return StreamingResponse(_written(receipt, rejections), status, headers=headers, media_type=JSON_TYPE)
 
 
-async def _take_json(
+async def _enqueue_json(
     request: Request, scoped: ScopedClient, streamed: dict[str, Any], key: str | None, rejections: Rejections
 ) -> BatchReceipt:
     body = await json_object(request)
     if streamed:
-        message = "belongs into the body when that is JSON"
+        message = "belongs in the body if that is JSON"
         raise InvalidJob([FieldError(name, FieldCode.NOT_ALLOWED, message) for name in streamed])
     rows = body.pop("rows", None)
     if not isinstance(rows, list):
@@ -89,7 +89,7 @@ async def _take_json(
     )
 
 
-async def _take_stream(
+async def _enqueue_stream(
     scoped: ScopedClient, body: RowsBody, options: dict[str, Any], key: str | None, rejections: Rejections
 ) -> BatchReceipt:
     def reject(rejection: Rejection) -> None:
@@ -97,18 +97,14 @@ async def _take_stream(
 
     try:
         return await scoped.batches.enqueue(body.rows(), _checked(options, key), reject)
-    except UnusableFile as error:
-        raise _interrupted(Problem(ProblemCode.UNUSABLE_FILE, str(error)), error) from error
     except InvalidJob:
         raise
-    except (Problem, OutboundChatError) as error:
-        raise _interrupted(error if isinstance(error, Problem) else problem_of(error), error) from error
-
-
-def _interrupted(problem: Problem, error: Exception) -> Problem:
-    """The problem, with what stands of a batch that ended half way."""
-    problem.detail = " ".join([problem.detail, *(f"{note}." for note in getattr(error, "__notes__", ()))])
-    return problem
+    except (Problem, UnusableFile, OutboundChatError) as error:
+        unusable = isinstance(error, UnusableFile)
+        problem = Problem(ProblemCode.UNUSABLE_FILE, str(error)) if unusable else problem_of(error)
+        # The notes say what was stored of a batch that ended half way.
+        problem.detail = " ".join([problem.detail, *(f"{note}." for note in getattr(error, "__notes__", ()))])
+        raise problem from error
 
 
 def _template(options: dict[str, Any]) -> Template | None:
@@ -121,16 +117,14 @@ def _checked(options: dict[str, Any], key: str | None) -> dict[str, Any]:
         message = f"must be text of at most {LONGEST_NAME} characters"
         raise InvalidJob([FieldError("name", FieldCode.TOO_LONG, message)])
     if unknown := options.keys() - BATCH_OPTIONS - {"name"} - OF_ROWS:
-        # Refuses them with the names that they may have been meant as.
+        # Its error suggests the names that they may have been meant as.
         ChatRequest.from_short(dict.fromkeys(sorted(unknown), ""))
     return {**options, "batch_key": key}
 
 
-async def _told(receipt: BatchReceipt, rejections: Rejections) -> AsyncIterator[bytes]:
-    counts: dict[str, Any] = {"id": receipt.id, "accepted": receipt.accepted, "rejected": receipt.rejected}
-    counts |= {"duplicates": receipt.duplicates}
-    counts |= {"resumed_rows": receipt.resumed_rows, "repeated": receipt.repeated}
-    counts |= {"rejections_omitted": rejections.omitted}
+async def _written(receipt: BatchReceipt, rejections: Rejections) -> AsyncIterator[bytes]:
+    counts = {**json_default(receipt), "rejections_omitted": rejections.omitted}
+    del counts["rejections"]
     yield to_json(counts).removesuffix(b"}") + b',"rejections":['
     async for part in rejections.parts():
         yield part
@@ -154,8 +148,8 @@ async def page(
     cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> Response:
-    """Those that are not final, the newest first; then those that ended, the last first. A page may have few batches,
-    even none: go on until `cursor` is null.
+    """Lists batches that are not final, the newest first; then those that ended, the last first. A page may have few
+    batches, even none: continue until `cursor` is null.
     """
     chosen = {"budget": budget, "sender": sender, "tenant": tenant, "open": only_open}
     return json_response(await while_there(request, scoped.batches.page(chosen, cursor, limit)))
@@ -168,10 +162,8 @@ async def page(
     responses=responses(Batch, 404),
 )
 async def status(request: Request, scoped: CanRead, batch_id: BatchId, wait: Wait = 0.0) -> Response:
-    """Live counts, rate and expected end; with `wait` as soon as it is final, or when the time is over."""
-    if not wait:
-        return json_response(await scoped.batches.status(batch_id))
-    batch = await unless_over(request, scoped.batches.wait(batch_id, wait))
+    """Returns live counts, rate and expected end; with `wait` once it is final, or when the time is over."""
+    batch = await unless_over(request, scoped.batches.wait(batch_id, wait)) if wait else None
     return json_response(batch or await scoped.batches.status(batch_id))
 
 
@@ -190,7 +182,7 @@ async def jobs(
     cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
-    """In the order of its rows. A page may have few jobs, even none: go on until `cursor` is null."""
+    """Lists jobs in the order of the rows. A page may have few jobs, even none: continue until `cursor` is null."""
     return json_response(await while_there(request, scoped.batches.jobs(batch_id, state, cursor, limit)))
 
 
@@ -202,7 +194,7 @@ async def jobs(
     openapi_extra=REASON_BODY,
 )
 async def hold(request: Request, scoped: CanOperate, batch_id: BatchId) -> Response:
-    """Within a second no further call is made for it. Its jobs keep their places, and expire as ever."""
+    """Stops it within a second. Its jobs keep their places, and still expire."""
     reason = read_fields(await json_object(request), {"reason": str}, required=("reason",))["reason"]
     await scoped.holds.hold({"batch": batch_id}, reason)
     return json_response(await scoped.batches.status(batch_id))
@@ -211,11 +203,11 @@ async def hold(request: Request, scoped: CanOperate, batch_id: BatchId) -> Respo
 @router.post(
     "/{batch_id}/release",
     operation_id="releaseBatch",
-    summary="Let a batch go on",
+    summary="Release a batch",
     responses=responses(Batch, 404),
 )
 async def release(scoped: CanOperate, batch_id: BatchId) -> Response:
-    """Ends a person's hold of it; where there is none, nothing changes."""
+    """Ends a person's hold of it; without one, nothing changes."""
     await scoped.holds.release({"batch": batch_id})
     return json_response(await scoped.batches.status(batch_id))
 
@@ -227,5 +219,5 @@ async def release(scoped: CanOperate, batch_id: BatchId) -> Response:
     responses=responses(Batch, 404),
 )
 async def cancel(scoped: CanOperate, batch_id: BatchId) -> Response:
-    """Stops all of its jobs that were not sent yet, for good."""
+    """Cancels all of its jobs that were not sent yet."""
     return json_response(await scoped.batches.cancel(batch_id))

@@ -24,22 +24,22 @@ SCOPES = ("budget", "sender", "instance", "tenant", "batch")
 @router.get(
     "/budgets",
     operation_id="readBudgets",
-    summary="Say how all budgets are doing",
+    summary="Read the status of all budgets",
     responses=responses(BudgetList),
 )
 async def budgets(scoped: CanRead) -> Response:
-    """Pace, jobs, workers and holds of each."""
+    """Returns pace, jobs, workers and holds of each."""
     return json_response({"budgets": await scoped.budgets.status()})
 
 
 @router.get(
     "/senders",
     operation_id="readSenders",
-    summary="List the senders that may be named",
+    summary="List the senders in the settings",
     responses=responses(SenderList),
 )
 async def senders(scoped: CanRead) -> Response:
-    """Names, channels and budgets, as this service's settings have them."""
+    """Returns names, channels and budgets, from the settings of this service."""
     found = [
         {"name": name, "channel": sender.channel, "budget": sender.budget}
         for name, sender in scoped.budgets.senders().items()
@@ -49,7 +49,7 @@ async def senders(scoped: CanRead) -> Response:
 
 @router.get("/holds", operation_id="readHolds", summary="List what is stopped", responses=responses(HoldList))
 async def holds(request: Request, scoped: CanRead) -> Response:
-    """Stopped by a person or by the system, in all budgets."""
+    """Lists what a person or the system has stopped, in all budgets."""
     return json_response({"holds": await while_there(request, scoped.holds.all())})
 
 
@@ -62,7 +62,7 @@ async def holds(request: Request, scoped: CanRead) -> Response:
     openapi_extra=HOLD_BODY,
 )
 async def hold(request: Request, scoped: CanOperate) -> Response:
-    """Within a second no further call is made for its jobs, until it is released. Twice: the new reason stands."""
+    """Stops its jobs within a second, until it is released. A second hold replaces the reason."""
     given = read_fields(
         await json_object(request), {"scope": str, "name": str, "reason": str}, required=("scope", "name", "reason")
     )
@@ -75,11 +75,11 @@ async def hold(request: Request, scoped: CanOperate) -> Response:
 @router.delete(
     "/holds",
     operation_id="release",
-    summary="Let it go on",
+    summary="Release what is held",
     responses=responses(Released, 404),
 )
 async def release(
-    scoped: CanOperate, scope: Scope, name: Annotated[str, Query(description="Which one; of a batch its id.")]
+    scoped: CanOperate, scope: Scope, name: Annotated[str, Query(description="Its name; for a batch its id.")]
 ) -> Response:
-    """Ends a person's hold. A hold of the system on the same scope is probed at once."""
+    """Ends a person's hold. A hold of the system on the same scope is retried at once."""
     return json_response({"released": await scoped.holds.release({scope: name})})

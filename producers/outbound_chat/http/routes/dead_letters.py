@@ -1,12 +1,11 @@
 """Routes of failed and uncertain jobs."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from outbound_chat.http.access.authentication import CanOperate, CanRead
-from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
@@ -33,7 +32,7 @@ router = APIRouter(prefix="/v1", tags=["dead letters"])
 
 MOST = 500
 _OF_ONE_JOB = (InvalidJob, MissingEncryptionKey, WrittenByNewerVersion, NotReplayable, DuplicateRisk)
-"""What is wrong with one job, and says nothing of the others."""
+"""Errors that concern one job only."""
 _FILTER: dict[str, type] = dict.fromkeys(("budget", "state", "code", "sender", "tenant", "batch"), str)
 _KNOWN: dict[str, type] = {**_FILTER, "cursor": str, "limit": int, "force": bool}
 
@@ -57,7 +56,7 @@ async def dead_letters(
     cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:
-    """The newest first, those that were replayed left out. A page may have a few more than `limit`."""
+    """Lists them, the newest first, without those that were replayed. A page may have a few more than `limit`."""
     chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant, "batch": batch}
     return json_response(await while_there(request, scoped.dead_letters.page(chosen, limit=limit, cursor=cursor)))
 
@@ -65,12 +64,12 @@ async def dead_letters(
 @router.post(
     "/dead-letters/replay",
     operation_id="replayDeadLetters",
-    summary="Send a page of failed and uncertain jobs once more",
+    summary="Send a page of failed and uncertain jobs again",
     responses=responses(Replays, 404, *OF_BODIES),
     openapi_extra=REPLAYS_BODY,
 )
 async def replay_many(request: Request, scoped: CanOperate) -> Response:
-    """Replays those that fit, up to `limit`; one that can't be does not stop the others. Go on with `cursor`."""
+    """Replays those that match, up to `limit`; one that can't be does not stop the others. Continue with `cursor`."""
     chosen = read_fields(await json_object(request), _KNOWN)
     limit, cursor = chosen.pop("limit", 100), chosen.pop("cursor", None)
     force = chosen.pop("force", False)
@@ -92,22 +91,19 @@ async def replay_many(request: Request, scoped: CanOperate) -> Response:
 @router.post(
     "/jobs/{job_id}/replay",
     operation_id="replayJob",
-    summary="Send a failed or uncertain job once more",
+    summary="Send a failed or uncertain job again",
     tags=["jobs"],
     status_code=201,
     responses=responses(Job, 404, 409, *OF_BODIES, status=201),
     openapi_extra=REPLAY_BODY,
 )
 async def replay(request: Request, scoped: CanOperate, job_id: JobId) -> Response:
-    """Answers the new job, which points to the old one. Twice gives the same new job."""
-    job = await _replayed(scoped, job_id, await json_object(request, may_be_empty=True))
-    return json_response(job, 201, Location=f"/v1/jobs/{job.id}")
-
-
-async def _replayed(scoped: ScopedClient, job_id: str, body: dict[str, Any]) -> Job:
+    """Returns the new job, which points to the old one. A second request returns the same new job."""
+    body = await json_object(request, may_be_empty=True)
     force = body.pop("force", False)
     if not isinstance(force, bool):
         raise InvalidJob([FieldError("force", FieldCode.WRONG_TYPE, "must be true or false")])
     if unknown := body.keys() - ROW_OPTIONS:
         ChatRequest.from_short(dict.fromkeys(sorted(unknown), ""))
-    return await scoped.jobs.replay(job_id, force=force, changes=body)
+    job = await scoped.jobs.replay(job_id, force=force, changes=body)
+    return json_response(job, 201, Location=f"/v1/jobs/{job.id}")

@@ -1,6 +1,5 @@
 """The events of a budget as server-sent events. https://html.spec.whatwg.org/multipage/server-sent-events.html"""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -9,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from outbound_chat.http.access.authentication import CanRead
 from outbound_chat.http.access.scoped_client import ScopedClient
-from outbound_chat.http.service import service_of
+from outbound_chat.http.service import Service, service_of, unless_stopping
 from outbound_chat.http.wire.parameters import Budget
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.http.wire.responses import responses
@@ -22,7 +21,7 @@ from outbound_chat_config import whole_number
 router = APIRouter(prefix="/v1/events", tags=["events"])
 
 BEAT_SECONDS = 15.0
-"""A comment is sent after so much silence, so that proxies keep the connection."""
+"""A comment is sent after this much silence, so that proxies keep the connection."""
 RETRY_MS = 2_000
 FARTHEST = 10**15
 TYPE = "text/event-stream"
@@ -45,12 +44,12 @@ async def events(
     scoped: CanRead,
     budget: Budget = None,
     since: Annotated[int, Query(ge=0, le=FARTHEST, description="Number of the last event known; 0: all kept.")] = 0,
-    last_event_id: Annotated[str | None, Header(description="The same; a browser sends it when it comes back.")] = None,
+    last_event_id: Annotated[str | None, Header(description="The same; browsers send it when they reconnect.")] = None,
 ) -> Response:
-    """Goes on until the reader leaves. A `missed` event says how many were trimmed before they were read."""
+    """Streams until the reader leaves. A `missed` event says how many were trimmed before they were read."""
     number = _number(last_event_id, since)
     first = await scoped.events.read(budget, number, wait=0.0)
-    stream = _stream(scoped, budget, first, service_of(request).stopping)
+    stream = _stream(scoped, budget, first, service_of(request))
     return StreamingResponse(stream, media_type=TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
@@ -63,34 +62,23 @@ def _number(last_event_id: str | None, since: int) -> int:
     return number
 
 
-async def _stream(
-    scoped: ScopedClient, budget: str | None, found: Events, stopping: asyncio.Event
-) -> AsyncIterator[bytes]:
+async def _stream(scoped: ScopedClient, budget: str | None, first: Events, service: Service) -> AsyncIterator[bytes]:
     yield b"retry: %d\n\n" % RETRY_MS
-    ending = asyncio.ensure_future(stopping.wait())
-    try:
-        while True:
-            yield b"".join(_written(found))
-            following = asyncio.ensure_future(scoped.events.read(budget, found.next, wait=BEAT_SECONDS))
-            try:
-                await asyncio.wait({following, ending}, return_when=asyncio.FIRST_COMPLETED)
-                if ending.done():
-                    return
-                found = following.result()
-            except StoreError:
-                # The reader comes back with the number of its last event, and is told what is the matter.
-                yield b": the store can't be reached\n\n"
-                return
-            except Problem:
-                # Its key has ended; it is told so when it comes back.
-                yield b": the API key is good no more\n\n"
-                return
-            finally:
-                following.cancel()
-            if not found.events and not found.missed:
-                yield b": nothing new\n\n"
-    finally:
-        ending.cancel()
+    found: Events | None = first
+    while found:
+        yield b"".join(_written(found))
+        try:
+            found = await unless_stopping(service, scoped.events.read(budget, found.next, wait=BEAT_SECONDS))
+        except StoreError:
+            # The reader reconnects with the number of its last event, and then gets the error.
+            yield b": the store can't be reached\n\n"
+            return
+        except Problem:
+            # Its key has ended; the reader gets the error when it reconnects.
+            yield b": the API key is no longer valid\n\n"
+            return
+        if found and not found.events and not found.missed:
+            yield b": nothing new\n\n"
 
 
 def _written(found: Events) -> list[bytes]:

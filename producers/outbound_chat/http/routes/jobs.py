@@ -33,9 +33,9 @@ MOST_IDS = 500
     openapi_extra=JOB_BODY,
 )
 async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
-    """Takes one job, in the short form or as a raw StartOutboundChatContact request, and answers it.
+    """Enqueues one job, in the short form or as a raw StartOutboundChatContact request, and returns it.
 
-    With an idempotency key the same request may be repeated: it gives the same job, and the customer is texted once.
+    With an idempotency key the request may be repeated: it returns the same job, and the customer is texted once.
     """
     body = await json_object(request)
     options = _options(body, key_in_header(request))
@@ -43,9 +43,9 @@ async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
     try:
         job = await (scoped.jobs.enqueue_request(options) if _is_raw(body) else scoped.jobs.enqueue(options))
     except InvalidJob:
-        metrics.took(0, rejected=1)
+        metrics.count_jobs(0, rejected=1)
         raise
-    metrics.took(0 if job.repeated else 1)
+    metrics.count_jobs(0 if job.repeated else 1)
     return json_response(job, 200 if job.repeated else 201, Location=f"/v1/jobs/{job.id}")
 
 
@@ -56,12 +56,14 @@ async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
     responses=responses(JobsById),
 )
 async def statuses(
-    scoped: CanRead, ids: Annotated[str, Query(description=f"Ids with commas between, up to {MOST_IDS}.")]
+    scoped: CanRead, ids: Annotated[str, Query(description=f"Up to {MOST_IDS} ids, separated by commas.")]
 ) -> Response:
-    """Reads many jobs at once; null stands for an id that no job has."""
+    """Returns many jobs at once; null for an id that no job has."""
     wanted = [id_ for id_ in ids.split(",") if id_]
     if len(wanted) > MOST_IDS:
-        raise InvalidJob([FieldError("ids", FieldCode.OUT_OF_RANGE, f"has more than {MOST_IDS} ids; ask in turns")])
+        raise InvalidJob(
+            [FieldError("ids", FieldCode.OUT_OF_RANGE, f"has more than {MOST_IDS} ids; send several requests")]
+        )
     return json_response({"jobs": await scoped.jobs.statuses(wanted)})
 
 
@@ -72,10 +74,8 @@ async def statuses(
     responses=responses(Job, 404),
 )
 async def status(request: Request, scoped: CanRead, job_id: JobId, wait: Wait = 0.0) -> Response:
-    """Answers the job as it stands; with `wait` as soon as it is final, or when the time is over."""
-    if not wait:
-        return json_response(await scoped.jobs.status(job_id))
-    job = await unless_over(request, scoped.jobs.wait(job_id, wait))
+    """Returns the current state of the job; with `wait` once it is final, or when the time is over."""
+    job = await unless_over(request, scoped.jobs.wait(job_id, wait)) if wait else None
     return json_response(job or await scoped.jobs.status(job_id))
 
 
@@ -86,18 +86,18 @@ async def status(request: Request, scoped: CanRead, job_id: JobId, wait: Wait = 
     responses=responses(Job, 404),
 )
 async def cancel(scoped: CanOperate, job_id: JobId) -> Response:
-    """Stops a job that was not sent yet. While a worker calls Connect for it, the answer of that call decides."""
+    """Stops a job that was not sent yet. While a worker calls Connect for it, the result of that call decides."""
     return json_response(await scoped.jobs.cancel(job_id))
 
 
 @router.get(
     "/{job_id}/why",
     operation_id="explainJob",
-    summary="Say what a job waits for",
+    summary="Explain what a job waits for",
     responses=responses(Why, 404),
 )
 async def why(scoped: CanRead, job_id: JobId) -> Response:
-    """Names the first rule that stops the job, its place, and when it may go."""
+    """Returns the first rule that stops the job, its place, and when it may be sent."""
     return json_response(await scoped.jobs.why(job_id))
 
 
@@ -106,7 +106,7 @@ def _is_raw(body: dict[str, Any]) -> bool:
 
 
 def _options(body: dict[str, Any], key: str | None) -> dict[str, Any]:
-    """The client's options, times read, with the idempotency key of the header."""
+    """Returns the options for the client, with parsed times and the idempotency key of the header."""
     errors: list[FieldError] = []
     if _is_raw(body):
         message = "belongs to the short form, but the body has members of a raw request; use one form"

@@ -1,4 +1,4 @@
-"""Routes of suppression lists. Numbers stand in bodies only, never in a path, which others would log."""
+"""Routes of suppression lists. Numbers are sent in bodies only, never in a path, which others log."""
 
 from typing import Annotated, Any
 
@@ -27,7 +27,7 @@ Sender = Annotated[str, Path(description="Sender in the settings.", examples=["s
     responses=responses(SuppressedPage, 404),
 )
 async def read(scoped: CanOperate, sender: Sender, cursor: Cursor = None) -> Response:
-    """A page of about 500. While the list changes, a number may come twice."""
+    """Returns a page of about 500. While the list changes, a number may appear twice."""
     return json_response(await scoped.suppression.page(sender, cursor))
 
 
@@ -39,8 +39,8 @@ async def read(scoped: CanOperate, sender: Sender, cursor: Cursor = None) -> Res
     openapi_extra=SUPPRESS_BODY,
 )
 async def suppress(request: Request, scoped: CanOperate, sender: Sender) -> Response:
-    """Within a second no further call is made for them, whatever batch they are in. Numbers that are right are stored,
-    also beside others that are none.
+    """Stops messages to them within a second, whatever batch they are in. Valid numbers are stored even if others are
+    invalid.
     """
     given = _given(await json_object(request), reason=str)
     numbers = Turns(request).each(given["numbers"])
@@ -55,7 +55,7 @@ async def suppress(request: Request, scoped: CanOperate, sender: Sender) -> Resp
     openapi_extra=UNSUPPRESS_BODY,
 )
 async def unsuppress(request: Request, scoped: CanOperate, sender: Sender) -> Response:
-    """Jobs that still wait are sent; those that the list has ended stay ended."""
+    """Lets waiting jobs be sent; those that the list has already ended stay ended."""
     numbers = Turns(request).each(_given(await json_object(request))["numbers"])
     return json_response({"changed": await scoped.suppression.remove(numbers, sender)})
 

@@ -1,4 +1,4 @@
-"""Routes for those who run the service: is it alive, is it ready, what did it count."""
+"""Routes for those who run the service: liveness, readiness and metrics."""
 
 import asyncio
 
@@ -18,20 +18,20 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Health(BaseModel):
-    """That the service answers."""
+    """The health of the service."""
 
     status: str
 
 
-@router.get("/healthz", operation_id="health", summary="Say that the process answers", responses=responses(Health))
+@router.get("/healthz", operation_id="health", summary="Check that the process responds", responses=responses(Health))
 async def health() -> Response:
-    """Asks nobody: right for deciding whether to restart the process."""
+    """Depends on nothing else: right for deciding whether to restart the process."""
     return json_response({"status": "ok"})
 
 
-@router.get("/readyz", operation_id="readiness", summary="Say whether Redis answers", responses=responses(Health))
+@router.get("/readyz", operation_id="readiness", summary="Check that Redis responds", responses=responses(Health))
 async def readiness(request: Request) -> Response:
-    """Asks Redis, for at most a second: right for deciding whether to send requests here."""
+    """Waits for Redis at most a second: right for deciding whether to send requests here."""
     service = service_of(request)
     try:
         async with asyncio.timeout(READY_SECONDS):
@@ -44,17 +44,17 @@ async def readiness(request: Request) -> Response:
 @router.get(
     "/metrics",
     operation_id=COUNTERS,
-    summary="Say what was counted, for Prometheus",
+    summary="Read metrics for Prometheus",
     responses={
         **responses(Health),
-        200: {"description": "Text of Prometheus.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        200: {"description": "Text format of Prometheus.", "content": {"text/plain": {"schema": {"type": "string"}}}},
     },
 )
 async def metrics(request: Request, scoped: CanRead) -> Response:
-    """Requests of this service, and what the store knows of each budget."""
+    """Returns the requests of this service, and what the store knows of each budget."""
     try:
         store_metrics = store_text(await scoped.budgets.status())
     except StoreError:
-        # What the service counted itself is wanted most of all when Redis is away; `outbound_chat_store_up` says so.
+        # The service's own counters matter most when Redis is away, which `outbound_chat_store_up` reports.
         store_metrics = store_text(None)
     return Response(service_of(request).metrics.text() + store_metrics, media_type=CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""Routes of webhooks. Secrets have none: they are settings of workers, which no caller of this service may see."""
+"""Routes of webhooks. There is none for secrets: they are settings of workers, which no caller may see."""
 
 from typing import Annotated, Any
 
@@ -26,18 +26,18 @@ _KNOWN: dict[str, type] = {"ids": list, "all": bool, "budget": str}
 @router.get(
     "/hosts",
     operation_id="readWebhookHosts",
-    summary="Say how the hosts do that webhooks wait for",
+    summary="Status of webhook hosts",
     responses=responses(WebhookHostList),
 )
 async def hosts(scoped: CanRead) -> Response:
-    """In all budgets, at most 500 of each."""
+    """Returns the hosts of all budgets, at most 500 of each."""
     return json_response({"hosts": await scoped.webhooks.hosts()})
 
 
 @router.get(
     "/dead",
     operation_id="readDeadWebhooks",
-    summary="List webhooks that were given up",
+    summary="List dead webhooks",
     responses=responses(DeadWebhookList, 404),
 )
 async def dead(
@@ -45,10 +45,10 @@ async def dead(
     scoped: CanRead,
     *,
     budget: Budget = None,
-    skip: Annotated[int, Query(ge=0, le=FARTHEST, description="How many of the newest to pass over.")] = 0,
+    skip: Annotated[int, Query(ge=0, le=FARTHEST, description="How many of the newest to skip.")] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:
-    """The newest first. Of the URL the host alone is told: the rest may be secret."""
+    """Lists dead webhooks, the newest first. Only the host of the URL is shown: the rest may be secret."""
     found = await while_there(request, scoped.webhooks.dead(budget, skip=skip, limit=limit))
     return json_response({"webhooks": found})
 
@@ -56,16 +56,16 @@ async def dead(
 @router.post(
     "/replay",
     operation_id="replayWebhooks",
-    summary="Post dead webhooks once more",
+    summary="Post dead webhooks again",
     responses=responses(ReplayedWebhooks, 404, *OF_BODIES),
     openapi_extra=REPLAY_WEBHOOKS_BODY,
 )
 async def replay(request: Request, scoped: CanOperate) -> Response:
-    """By their ids, or all of a budget; with the ids that they had, by which receivers know repeats."""
+    """Posts those with the ids, or all of a budget, with the same ids, by which receivers recognize repeats."""
     given = read_fields(await json_object(request), _KNOWN)
     ids = _checked(given)
     if ids is None:
-        # Whoever asks once more goes on with those that are still dead.
+        # A repeated request continues with those that are still dead.
         done_of_all = await while_there(request, scoped.webhooks.replay_all(given.get("budget")))
         return json_response({"replayed": done_of_all, "not_dead": []})
     done = await while_there(request, scoped.webhooks.replay(ids))
@@ -75,16 +75,18 @@ async def replay(request: Request, scoped: CanOperate) -> Response:
 
 
 def _checked(given: dict[str, Any]) -> list[str] | None:
-    """The ids that are named; None: all are meant."""
+    """Returns the ids that are given; None for all."""
     ids: list[Any] = given.get("ids", [])
     if ("ids" in given) is given.get("all", False):
         raise InvalidJob(
             [FieldError("ids", FieldCode.REQUIRED, "give ids of dead webhooks, or all: true; one of the two")]
         )
     if "ids" in given and "budget" in given:
-        raise InvalidJob([FieldError("budget", FieldCode.NOT_ALLOWED, "belongs to all; ids name their budgets")])
+        raise InvalidJob([FieldError("budget", FieldCode.NOT_ALLOWED, "belongs to all; ids have their budgets")])
     if len(ids) > MOST:
-        raise InvalidJob([FieldError("ids", FieldCode.OUT_OF_RANGE, f"has more than {MOST} ids; ask in turns")])
+        raise InvalidJob(
+            [FieldError("ids", FieldCode.OUT_OF_RANGE, f"has more than {MOST} ids; send several requests")]
+        )
     wrong = [place for place, id_ in enumerate(ids, start=1) if not isinstance(id_, str)]
     if wrong:
         raise InvalidJob([FieldError(f"ids.#{place}", FieldCode.WRONG_TYPE, "must be text") for place in wrong])

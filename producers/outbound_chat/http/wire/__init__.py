@@ -1,1 +1,1 @@
-"""What goes over the wire: bodies, rows, responses and problems, and their schemas."""
+"""Bodies, rows, responses and problems as they go over the wire, and their schemas."""

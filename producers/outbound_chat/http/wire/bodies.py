@@ -1,4 +1,4 @@
-"""Reads bodies: parts of any length unpacked, or one JSON object of bounded length."""
+"""Reads bodies: unpacked parts of any length, or one JSON object of limited length."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -14,19 +14,19 @@ from outbound_chat.rows import TooManyMembers, Unpacker, UnusableFile, parse_jso
 
 JSON_TYPE = "application/json"
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
-"""What may stand behind `charset=`: UTF-8 and its part, by the names that clients use."""
+"""Accepted values of `charset=`: UTF-8 and its subset ASCII, by the names that clients use."""
 FREE_BYTES = 1_000_000
 MOST_UNPACKED = 300
-"""Bytes for each that was sent, beyond the free ones. Gzip reaches 1,032; rows that differ in nothing but their numbers
-give 30 with texts of 160 characters, 120 with 1,024, and less than 300 with the longest.
+"""Bytes accepted for each byte sent, once `FREE_BYTES` are used up. Gzip reaches 1,032; rows that only differ in their
+numbers give 30 with texts of 160 characters, 120 with 1,024, and less than 300 with the longest.
 """
 
 PARSED_AT_ONCE = 65_536
-"""Bytes of JSON that take a few milliseconds. Others get their turn while a longer body is parsed in another thread."""
+"""Bytes of JSON that take a few milliseconds. A longer body is parsed in another thread, so that others are served."""
 
 
 def media_type(request: Request, *known: str) -> str:
-    """The kind of body, which must be one of those known, in UTF-8."""
+    """Returns the media type of the body; raises unless it is one of `known`, in UTF-8."""
     header = Message()
     header["content-type"] = request.headers.get("content-type", "")
     (given, _), *parameters = header.get_params([("", "")])
@@ -35,22 +35,22 @@ def media_type(request: Request, *known: str) -> str:
         raise Problem(ProblemCode.UNSUPPORTED_MEDIA_TYPE, f"Content-Type must be {' or '.join(known)}.")
     for charset in (value for name, value in parameters if name.lower() == "charset"):
         if str(charset).lower() not in CHARSETS:
-            detail = f"The charset {ascii(charset)[:60]} of Content-Type is not read here; send the body as UTF-8."
+            detail = f"The charset {ascii(charset)[:60]} of Content-Type is not supported; send the body as UTF-8."
             raise Problem(ProblemCode.UNSUPPORTED_MEDIA_TYPE, detail)
     return given
 
 
 def key_in_header(request: Request) -> str | None:
-    """The idempotency key that came as a header, whatever its bytes."""
+    """Returns the idempotency key of the header, whatever its bytes."""
     raw = dict(request.headers.raw).get(b"idempotency-key")
     return None if raw is None else raw.decode("utf-8", "surrogateescape")
 
 
 async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
-    """The body part by part, unpacked where it is gzip, whether it says so or not.
+    """Yields the body part by part, unpacked if it is gzip, whether the headers say so or not.
 
-    No part is longer than what came, or 64 KiB. A few bytes of gzip may stand for gigabytes, so what they unpack to is
-    bounded by what was sent.
+    No part is longer than what was received, or 64 KiB. A few bytes of gzip may unpack to gigabytes, so the unpacked
+    length is limited by what was sent.
     """
     encoding = ", ".join(request.headers.getlist("content-encoding") or ["identity"]).strip().lower()
     if encoding not in {"identity", "gzip"}:
@@ -63,7 +63,8 @@ async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
             for unpacked in unpacker.unpack(part):
                 came += len(unpacked)
                 if came > max(FREE_BYTES, MOST_UNPACKED * sent):
-                    raise _too_packed()
+                    detail = f"The body unpacks to more than {MOST_UNPACKED} times its length; send it unpacked."
+                    raise Problem(ProblemCode.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
                 yield unpacked
         for unpacked in unpacker.end():
             yield unpacked
@@ -71,13 +72,8 @@ async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
         raise Problem(ProblemCode.UNUSABLE_FILE, f"{str(error)[0].upper()}{str(error)[1:]}.") from None
 
 
-def _too_packed() -> Problem:
-    detail = f"The body unpacks to more than {MOST_UNPACKED} times of what was sent; send it unpacked."
-    return Problem(ProblemCode.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
-
-
 async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[str, Any]:
-    """The body as one JSON object; one without members where there is no body and there may be none."""
+    """Returns the body as one JSON object, which is empty if there is no body and there may be none."""
     if may_be_empty and "content-type" not in request.headers:
         return {}
     media_type(request, JSON_TYPE)
@@ -86,7 +82,7 @@ async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[s
     async for part in parts_of(request):
         body += part
         if len(body) > most:
-            detail = f"A JSON body has at most {most:,} bytes (http.max_body_bytes); stream longer batches as CSV."
+            detail = f"A JSON body may have {most:,} bytes (http.max_body_bytes); stream longer batches as CSV."
             raise Problem(ProblemCode.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
     try:
         found = _parsed(body) if len(body) <= PARSED_AT_ONCE else await asyncio.to_thread(_parsed, body)

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 
 class ProblemCode(StrEnum):
-    """What a request was refused for."""
+    """Why a request was refused."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_JSON = "invalid_json"
@@ -38,10 +38,10 @@ class ProblemCode(StrEnum):
 
 TITLES = MappingProxyType(
     {
-        ProblemCode.INVALID_REQUEST: (400, "Something in the request is refused"),
-        ProblemCode.INVALID_JSON: (400, "The body is not the JSON that is wanted"),
+        ProblemCode.INVALID_REQUEST: (400, "The request is invalid"),
+        ProblemCode.INVALID_JSON: (400, "Malformed JSON"),
         ProblemCode.UNUSABLE_FILE: (400, "The rows can't be read"),
-        ProblemCode.KEY_EXPOSED: (400, "An API key stands in the address"),
+        ProblemCode.KEY_EXPOSED: (400, "The address contains an API key"),
         ProblemCode.UNAUTHORIZED: (401, "An API key is needed"),
         ProblemCode.FORBIDDEN: (403, "The API key does not allow this"),
         ProblemCode.NOT_FOUND: (404, "There is nothing at this path"),
@@ -53,18 +53,18 @@ TITLES = MappingProxyType(
         ProblemCode.BODY_TOO_SLOW: (408, "The body did not come in time"),
         ProblemCode.IDEMPOTENCY_CONFLICT: (409, "The idempotency key belongs to another job"),
         ProblemCode.BATCH_CLOSED: (409, "The batch is closed"),
-        ProblemCode.NOT_REPLAYABLE: (409, "The job can't be sent once more"),
+        ProblemCode.NOT_REPLAYABLE: (409, "The job can't be replayed"),
         ProblemCode.DUPLICATE_RISK: (409, "The customer might be texted twice"),
-        ProblemCode.WRITTEN_BY_NEWER_VERSION: (409, "A newer version wrote it"),
+        ProblemCode.WRITTEN_BY_NEWER_VERSION: (409, "Written by a newer version"),
         ProblemCode.BODY_TOO_LARGE: (413, "The body is too long"),
-        ProblemCode.UNSUPPORTED_MEDIA_TYPE: (415, "Bodies of this kind are not taken here"),
+        ProblemCode.UNSUPPORTED_MEDIA_TYPE: (415, "Unsupported media type"),
         ProblemCode.RATE_LIMITED: (429, "Too many requests"),
         ProblemCode.HEAD_TOO_LARGE: (431, "The address and headers are too long"),
         ProblemCode.INTERNAL_ERROR: (500, "An error of the service"),
         ProblemCode.STORE_UNAVAILABLE: (503, "The store can't be reached"),
-        ProblemCode.STORE_REFUSED: (503, "The store takes nothing now"),
-        ProblemCode.NOT_DURABLE: (503, "It was taken, and is not on disk yet"),
-        ProblemCode.MISSING_ENCRYPTION_KEY: (503, "The service lacks a key to decrypt with"),
+        ProblemCode.STORE_REFUSED: (503, "The store refuses this"),
+        ProblemCode.NOT_DURABLE: (503, "Accepted, but not known to be on disk"),
+        ProblemCode.MISSING_ENCRYPTION_KEY: (503, "The service lacks an encryption key"),
     }
 )
 """Status and title of each code."""

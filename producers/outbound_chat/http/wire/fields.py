@@ -1,4 +1,4 @@
-"""Reads the members of small JSON bodies, and names everything that is wrong with them."""
+"""Reads the members of small JSON bodies, and reports every invalid one."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -13,12 +13,12 @@ _WORDS = {str: "text", bool: "true or false", int: "a whole number", list: "a li
 def read_fields(
     body: Mapping[str, Any], known: Mapping[str, type], *, required: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """The members that are given, each of its type.
+    """Returns the members that are given, each of its type.
 
     Raises:
-        InvalidJob: with every member that is unknown, missing or of another type.
+        InvalidJob: a member is unknown, missing or of another type; `errors` has all of them.
     """
-    message = f"is not known here; known: {', '.join(sorted(known))}"
+    message = f"is not a known member; known: {', '.join(sorted(known))}"
     unknown = (place for place, name in enumerate(body, start=1) if name not in known)
     errors = [FieldError(f"#{place}", FieldCode.UNKNOWN_FIELD, message) for place in islice(unknown, MOST_FINDINGS)]
     found: dict[str, Any] = {}

@@ -1,6 +1,6 @@
-"""Every error as `application/problem+json`, with a stable code. https://www.rfc-editor.org/rfc/rfc9457
+"""Returns every error as `application/problem+json`, with a stable code. https://www.rfc-editor.org/rfc/rfc9457
 
-None of them repeats what the caller sent: that may be a phone number or a message.
+None repeats what the caller sent, which may be a phone number or a message.
 """
 
 import logging
@@ -37,10 +37,10 @@ from outbound_chat.model.json import to_json
 from outbound_chat.request import FieldCode
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_SECONDS = 5
+_RETRY = {"Retry-After": "5"}
 _log = logging.getLogger("outbound_chat.http")
 
-# What pydantic finds wrong with a parameter, in our words.
+# Our codes for what pydantic finds wrong with a parameter.
 _FIELD_CODES = {
     "missing": FieldCode.REQUIRED,
     "extra_forbidden": FieldCode.UNKNOWN_FIELD,
@@ -57,7 +57,7 @@ _FIELD_CODES = {
 
 
 class Problem(Exception):
-    """An error of the HTTP service itself, ready to be answered."""
+    """An error as the HTTP service responds to it."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Problem(Exception):
         self.headers, self.more = headers or {}, more
 
     def response(self) -> Response:
-        """The answer."""
+        """Returns the response."""
         status, title = TITLES[self.code]
         body: dict[str, Any] = {
             "type": f"/docs/errors#{self.code}",
@@ -97,9 +97,11 @@ _BY_STATE: Mapping[type[OutboundChatError], ProblemCode] = {
 _KEPT = "results are kept for a while only (results.keep)."
 
 
-def problem_of(error: OutboundChatError | SettingsError) -> Problem:  # noqa: C901, PLR0911  # a table, with a row a return
-    """An error of the client, as it is answered."""
+def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table with a return for each row
+    """Returns the problem for an error."""
     match error:
+        case Problem():
+            return error
         case InvalidJob() | InvalidNumbers():
             return Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=error.errors)
         case IdempotencyConflict():
@@ -113,28 +115,22 @@ def problem_of(error: OutboundChatError | SettingsError) -> Problem:  # noqa: C9
         case BatchClosed() | NotReplayable() | DuplicateRisk() | WrittenByNewerVersion():
             return Problem(_BY_STATE[type(error)], str(error))
         case StoreUnavailable():
-            return _store_away(error)
-        case NotDurable():
-            return Problem(
-                ProblemCode.NOT_DURABLE, str(error), headers={"Retry-After": str(RETRY_SECONDS)}, id=error.id
+            # Its text has the address of the server, which is for those who run the service, not for callers.
+            _log.error("%s", error)
+            detail = (
+                "The store can't be reached. What was being enqueued may or may not be stored: "
+                "repeat it with the same idempotency key."
             )
+            return Problem(ProblemCode.STORE_UNAVAILABLE, detail, headers=_RETRY)
+        case NotDurable():
+            return Problem(ProblemCode.NOT_DURABLE, str(error), headers=_RETRY, id=error.id)
         case StoreError() | MissingEncryptionKey():
             code = ProblemCode.STORE_REFUSED if isinstance(error, StoreError) else ProblemCode.MISSING_ENCRYPTION_KEY
-            return Problem(code, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
+            return Problem(code, str(error), headers=_RETRY)
         case SettingsError():
-            return Problem(ProblemCode.INVALID_REQUEST, "What is named is not in the settings of this service.")
+            return Problem(ProblemCode.INVALID_REQUEST, "A name in the request is not in the settings of this service.")
         case _:
             return Problem(ProblemCode.INTERNAL_ERROR, "An error of the service; its log says more.")
-
-
-def _store_away(error: StoreUnavailable) -> Problem:
-    # The text would name the address of the server to everybody; the log is for those who run it.
-    _log.error("%s", error)
-    detail = (
-        "The store can't be reached. What was being enqueued may or may not be stored: "
-        "repeat it with the same idempotency key."
-    )
-    return Problem(ProblemCode.STORE_UNAVAILABLE, detail, headers={"Retry-After": str(RETRY_SECONDS)})
 
 
 def _refused_parameters(error: RequestValidationError) -> Problem:
@@ -161,7 +157,7 @@ def _of_routing(request: Request, error: HTTPException) -> Problem:
 
 
 def _methods_here(request: Request) -> set[str]:
-    """All methods of the path: the framework names only those of the first route that has it."""
+    """Returns all methods of the path: FastAPI names only those of the first route that has it."""
     here = [route for router in request.app.state.routers for route in router.routes]
     return {
         method for route in here if route.matches(request.scope)[0] is not Match.NONE for method in route.methods or ()
@@ -169,20 +165,16 @@ def _methods_here(request: Request) -> set[str]:
 
 
 def add_problems(app: FastAPI) -> None:
-    """Lets the app answer every error as a problem."""
+    """Makes the app respond to every error with a problem."""
 
     async def problem(request: Request, error: Exception) -> Response:
         match error:
-            case Problem():
-                return error.response()
             case RequestValidationError():
                 return _refused_parameters(error).response()
             case HTTPException():
                 return _of_routing(request, error).response()
-            case OutboundChatError() | SettingsError():
-                return problem_of(error).response()
             case _:
-                return Problem(ProblemCode.INTERNAL_ERROR, "An error of the service; its log says more.").response()
+                return problem_of(error).response()
 
     for kind in (Problem, RequestValidationError, HTTPException, OutboundChatError, SettingsError, Exception):
         app.add_exception_handler(kind, problem)

@@ -1,4 +1,4 @@
-"""Rows that stream in with a request, and what is said of those that are refused: neither is ever held in memory."""
+"""Rows that stream in with a request, and reports of those that are rejected: neither is kept in memory."""
 
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -18,21 +18,21 @@ from outbound_chat.rows import CsvReader, JsonReader, RowReader, UnusableFile
 CSV_TYPE = "text/csv"
 JSON_LINES_TYPES = ("application/x-ndjson", "application/jsonl")
 KEPT_ROWS = 1_200
-"""Rows whose line is remembered: more than the jobs of one round trip, after which a row may still be refused."""
+"""Rows whose line is kept: more than the jobs of one round trip, after which a row may still be rejected."""
 IN_MEMORY = 262_144
 MOST_LISTED = 20_000_000
-"""Bytes that are kept of what is said of refused rows, some 100,000 of them: those beyond are counted."""
+"""Bytes kept of the reports of rejected rows, enough for some 100,000; the rest are only counted."""
 MOST_BLANK = 50_000_000
-"""Bytes without a row. The leftovers of a spreadsheet, a million rows of 20 empty cells, have 21 million."""
+"""Bytes accepted without a row. The leftovers of a spreadsheet, a million rows of 20 empty cells, have 21 million."""
 _PART = 65_536
 _SLICE = 16_384
-"""What is read without a rest: with blank lines alone that takes 10 ms."""
+"""Bytes read without a rest; 10 ms if they are all blank lines."""
 
 Given = Mapping[str, Any] | InvalidJob
 
 
 class RowsBody:
-    """The rows of a body, and their lines."""
+    """Reads the rows of a body, and keeps their lines."""
 
     def __init__(self, request: Request, media_type: str, template: Template | None) -> None:
         self._request = request
@@ -41,14 +41,14 @@ class RowsBody:
         self._lines: dict[int, int] = {}
 
     def line_of(self, row: int) -> int | None:
-        """The line on which one of the last rows begins."""
+        """Returns the line on which one of the last rows begins."""
         return self._lines.get(row)
 
     async def rows(self) -> AsyncIterator[Given]:
-        """Each row as it comes.
+        """Yields each row as it comes.
 
         Raises:
-            UnusableFile: nothing more of the body can be used.
+            UnusableFile: the rest of the body can't be used.
         """
         blank = 0
         async with aclosing(self._slices()) as slices:
@@ -79,16 +79,16 @@ class RowsBody:
 
 
 class Rejections:
-    """Why rows were refused, as JSON in a file that goes with the request. Holds no value of a row."""
+    """Collects why rows were rejected, as JSON in a temporary file. It has no value of a row."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # closed by whoever has it
         self._bytes = 0
         self.omitted = 0
-        """How many had no room any more."""
+        """The number of rejections that had no more room."""
 
     def add(self, rejection: Rejection, line: int | None) -> None:
-        """Notes one, while there is room."""
+        """Adds one while there is room."""
         if self._bytes >= MOST_LISTED:
             self.omitted += 1
             return
@@ -98,7 +98,7 @@ class Rejections:
         )
 
     async def parts(self) -> AsyncIterator[bytes]:
-        """All of them, with commas between; closes the file."""
+        """Yields all of them, separated by commas, and closes the file."""
         self._file.seek(0)
         with self._file:
             while part := self._file.read(_PART):

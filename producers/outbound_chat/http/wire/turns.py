@@ -1,12 +1,12 @@
-"""Work whose size a caller chooses: others get their turn in between, and it ends when the caller has gone.
+"""Lets other requests take turns with work whose size a caller chooses, and ends it when the caller has gone.
 
-A few bytes of gzip or JSON may stand for millions of rows. Rows that are all refused wait for nothing, so that without
-this nobody else would be served meanwhile, and nobody would see that the caller hung up.
+A few bytes of gzip or JSON may be millions of rows. Rows that are all rejected never wait, so without this nobody else
+would be served meanwhile, and nobody would notice that the caller hung up.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -14,13 +14,13 @@ from starlette.requests import ClientDisconnect, Request
 T = TypeVar("T")
 
 HAS_GONE = "outbound_chat.has_gone"
-"""Where a request keeps the function that says whether its caller has hung up."""
+"""Key of the scope with the function that says whether the caller has hung up."""
 TURN_SECONDS = 0.01
-"""How long others wait at most; a liveness probe of a second then passes beside a hundred such requests."""
+"""How long others wait at most; a liveness probe of one second then passes next to a hundred such requests."""
 
 
 class Turns:
-    """Of one request."""
+    """The turns of one request."""
 
     def __init__(self, request: Request) -> None:
         self._has_gone: Callable[[], bool] = request.scope[HAS_GONE]
@@ -32,28 +32,19 @@ class Turns:
         return time.monotonic() >= self._ends_at
 
     async def rest(self) -> None:
-        """Lets others have their turn.
+        """Gives others their turn.
 
         Raises:
-            ClientDisconnect: the caller has gone; nobody would read the answer.
+            ClientDisconnect: the caller has gone.
         """
         await asyncio.sleep(0)
         if self._has_gone():
             raise ClientDisconnect
         self._ends_at = time.monotonic() + TURN_SECONDS
 
-    async def each(self, items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
-        """The same items, with rests between them."""
-        async for item in _each(items):
+    async def each(self, items: Iterable[T]) -> AsyncIterator[T]:
+        """Yields the items, with rests between them."""
+        for item in items:
             yield item
             if self.over:
                 await self.rest()
-
-
-async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item
-    else:
-        for item in items:
-            yield item

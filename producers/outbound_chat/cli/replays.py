@@ -1,4 +1,4 @@
-"""Replays of many jobs, one by one: one that can't be replayed does not stop the others."""
+"""Replays many jobs one by one: one that can't be replayed does not stop the others."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,24 +20,24 @@ from outbound_chat.model.jobs import Job
 from outbound_chat_config import SettingsError
 
 MANY = 20
-"""Jobs from which on a bar is shown: each takes a few milliseconds."""
+"""From this number of jobs on a bar is shown: each takes a few milliseconds."""
 
 _OF_ONE_JOB = (InvalidJob, MissingEncryptionKey, WrittenByNewerVersion, NotReplayable, SettingsError, DuplicateRisk)
-"""What is wrong with one job, and says nothing of the others; of settings, that they lack its sender."""
+"""Errors that concern one job only; `SettingsError` means that the settings lack its sender."""
 
 
 @dataclass(slots=True)
 class Replays:
-    """What became of some jobs."""
+    """The replays of some jobs, and what became of them."""
 
     options: Mapping[str, Any]
-    """Of each replay."""
+    """Options of each replay."""
     new: list[Job] = field(default_factory=list)
     code: Exit = Exit.DONE
-    """Whether all were replayed."""
+    """`DONE` if all were replayed."""
 
     def make(self, chat: OutboundChat, ids: Sequence[str]) -> None:
-        """Replays them, and says on standard error which could not be, and why."""
+        """Replays the jobs, and prints to standard error which could not be replayed, and why."""
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=talk, transient=True, disable=len(ids) < MANY) as progress:
             for job_id in progress.track(ids):

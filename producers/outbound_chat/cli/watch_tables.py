@@ -1,4 +1,4 @@
-"""How `watch` shows a snapshot: tables that fit 80 columns, and as many lines as the terminal has."""
+"""Shows a snapshot of `watch` as tables that fit 80 columns, and the number of lines of the terminal."""
 
 from collections.abc import Iterator
 
@@ -6,17 +6,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from outbound_chat.cli.commands.watch_snapshot import Snapshot
 from outbound_chat.cli.output import batch_state, clock_time
 from outbound_chat.cli.show_holds import HELD_BY
-from outbound_chat.model.jobs import Batch
+from outbound_chat.cli.watch_snapshot import Snapshot
+from outbound_chat.model.jobs import Batch, JobState
 from outbound_chat.model.operations import BudgetStatus, LaneStatus
 from outbound_chat.model.why import WaitReason
 
 WIDE = 100
-"""Columns from which on there is room for the names of batches."""
+"""Columns of a terminal that has room for the names of batches."""
 FEWEST = 3
-"""Lines that each table gets, however low the terminal is."""
+"""Lines that each table gets at least, however low the terminal is."""
 _STOPS = {
     WaitReason.BUDGET_HELD: "budget held",
     WaitReason.HELD_BY_PERSON: "held",
@@ -31,7 +31,7 @@ _STOPS = {
 
 
 def snapshot_tables(snapshot: Snapshot, *, width: int, height: int | None = None, note: str = "") -> RenderableType:
-    """A snapshot as it is printed. `height`: lines there are; None: as many as it takes. `note`: a last line."""
+    """Returns a snapshot as it is printed. `height`: lines to use; None: as many as it needs. `note`: the last line."""
     above = list(_budgets(snapshot))
     lines = sum(1 + table.row_count if isinstance(table, Table) else 1 for table in above)
     # Two headings with their empty lines, two column heads, and the note.
@@ -43,7 +43,7 @@ def snapshot_tables(snapshot: Snapshot, *, width: int, height: int | None = None
 
 
 def _table(*columns: str, right: int) -> Table:
-    """A table whose last column takes what is left; the first `right` are numbers."""
+    """Returns a table whose last column takes the space that is left; the first `right` columns are numbers."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=False)
     for place, column in enumerate(columns):
         table.add_column(column, justify="right" if place < right else "left", no_wrap=True, overflow="ellipsis")
@@ -72,7 +72,7 @@ def _budgets(snapshot: Snapshot) -> Iterator[RenderableType]:
 
 
 def _rate(budget: BudgetStatus) -> Text:
-    """The rate now, and the ceiling where that is another."""
+    """Returns the current rate, with the ceiling if that is higher."""
     if not budget.ceiling:
         return Text("")
     if budget.rate >= budget.ceiling * 0.995:
@@ -86,7 +86,7 @@ def _lanes(snapshot: Snapshot, most: int) -> Iterator[RenderableType]:
     if snapshot.lanes.total > len(shown):
         words += f", the longest {len(shown)}"
     if snapshot.lanes.looked < snapshot.lanes.total:
-        words += f" of {snapshot.lanes.looked:,} that were looked at"
+        words += f" of {snapshot.lanes.looked:,} that were read"
     yield Text(words, style="bold")
     if not shown:
         return
@@ -116,9 +116,10 @@ def _batches(snapshot: Snapshot, most: int, *, wide: bool) -> Iterator[Renderabl
         return
     table = _table("done", "of", "failed", "rate/s", "ends", "batch", *(["name"] if wide else []), right=4)
     for batch in shown:
-        failed = batch.accepted - batch.remaining - sum(_good(batch))
+        done = batch.accepted - batch.remaining
+        failed = done - batch.counts[JobState.SENT] - batch.counts[JobState.CANCELLED]
         table.add_row(
-            f"{batch.accepted - batch.remaining:,}",
+            f"{done:,}",
             f"{batch.accepted:,}",
             Text(f"{failed:,}" if failed else "", style="red"),
             f"{batch.rate:.3g}" if batch.rate else "",
@@ -127,11 +128,6 @@ def _batches(snapshot: Snapshot, most: int, *, wide: bool) -> Iterator[Renderabl
             *([Text(batch.name)] if wide else []),
         )
     yield table
-
-
-def _good(batch: Batch) -> Iterator[int]:
-    """Jobs that ended as somebody wanted it."""
-    yield from (number for state, number in batch.counts.items() if state in {"sent", "cancelled"})
 
 
 def _end(batch: Batch) -> Text:

@@ -1,8 +1,9 @@
-"""What `watch` reads: a snapshot of all budgets, their longest lanes and their open batches."""
+"""Takes the snapshots that `watch` shows: all budgets, their longest lanes and their open batches."""
 
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +14,7 @@ from outbound_chat.model.operations import BudgetStatus, Lanes
 from outbound_chat_config import Settings
 
 MEASURED_SECONDS = 5.0
-"""The rate of sent jobs is measured over so long: at 2 calls a second, one second says nothing."""
+"""The rate of sent jobs is measured over this time: at 2 calls a second, one second says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +27,15 @@ class Snapshot:
     """By budget; None in the first snapshot."""
     lanes: Lanes
     batches: list[Batch]
-    """Those that are not final, with their expected ends."""
+    """Batches that are not final, with their expected ends."""
     more_batches: bool
 
 
 class Watcher:
-    """Takes one snapshot after the other, and measures how fast jobs are sent between them."""
+    """Takes snapshots, and measures how fast jobs were sent between them."""
 
     def __init__(self, chat: OutboundChat, settings: Settings, limit: int) -> None:
-        """`limit`: of lanes, and of batches of each budget."""
+        """`limit`: the most lanes, and the most batches of each budget."""
         self._chat = chat
         self._budgets = sorted(settings.budgets)
         self._limit = limit
@@ -43,27 +44,24 @@ class Watcher:
     def snapshot(self) -> Snapshot:
         """Takes a snapshot."""
         budgets = self._chat.budgets()
+        sent_per_second = self._measured(budgets)
         batches: list[Batch] = []
         more = False
         for name in self._budgets:
             page = self._chat.batches(budget=name, open=True, limit=self._limit)
-            batches += page.batches
             more = more or page.cursor is not None
+            for listed in page.batches:
+                # Listed batches have no expected end, and may have gone since.
+                with suppress(UnknownBatch):
+                    batches.append(self._chat.batch(listed.id))
         return Snapshot(
             at=datetime.now(UTC),
             budgets=budgets,
-            sent_per_second=self._measured(budgets),
+            sent_per_second=sent_per_second,
             lanes=self._chat.lanes(limit=self._limit),
-            batches=[batch for one in batches if (batch := self._predicted(one))],
+            batches=batches,
             more_batches=more,
         )
-
-    def _predicted(self, listed: Batch) -> Batch | None:
-        """The batch with its expected end; None: it has gone since it was listed."""
-        try:
-            return self._chat.batch(listed.id)
-        except UnknownBatch:
-            return None
 
     def _measured(self, budgets: list[BudgetStatus]) -> dict[str, float | None]:
         now = time.monotonic()
