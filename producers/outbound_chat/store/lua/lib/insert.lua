@@ -54,8 +54,8 @@ local function new_head(job, expires, order)
 end
 
 -- Add a job and return when it is due; nil: a job has its id already, and nothing changed. `job`: id, lane (the same
--- for all), batch (of the lane), send_at (0: at once), expires (0: due + max_age), max_age, parts, token, idem, request,
--- callback ('': none); for a replay also maybe_sent and replay_of. `insert.write` must follow.
+-- for all), batch (of the lane), send_at (0: at once), expires (0: due + max_age), max_age, parts, token, idem,
+-- request, callback ('': none); for a replay also maybe_sent and replay_of. `insert.write` must follow.
 function insert.job(job)
   local due = job.send_at > 0 and job.send_at or NOW
   local expires = job.expires > 0 and job.expires or math.max(due, NOW) + job.max_age
