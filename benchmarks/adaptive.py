@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from benchmarks.arrivals import settled_after, window
 from benchmarks.report import Figure, Report
 from benchmarks.stack import Allowance, Bench, running_bench
-from outbound_chat.model.jobs import Batch, JobState
+from outbound_chat.model.batches import Batch
+from outbound_chat.model.jobs import JobState
 
 WRONG_TABLE = "Adaptive: the budget is ten times the sandbox's allowance"
 CHANGE_TABLE = "Change: the sandbox's rate changes while the budget says ten times the first"

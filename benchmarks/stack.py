@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from outbound_chat.model.jobs import BatchReceipt
+from outbound_chat.model.batches import BatchReceipt
 from outbound_chat.store import Store, inspection
 from outbound_chat_worker.sandbox import SandboxArrival, SandboxOptions
 from tests.support.harness import Harness, number, running_harness

@@ -10,6 +10,7 @@ Callers install this package: it stores jobs and reads results, without Celery a
 """
 
 from outbound_chat.client import AsyncOutboundChat, FileKey, OutboundChat
+from outbound_chat.model.batches import Batch, BatchReceipt, BatchStart, ExpiringRow, Preflight, Rejection
 from outbound_chat.model.errors import (
     BatchClosed,
     BatchKeyConflict,
@@ -31,22 +32,7 @@ from outbound_chat.model.errors import (
     WaitTimeout,
     WrittenByNewerVersion,
 )
-from outbound_chat.model.jobs import (
-    ACTIVE,
-    FINAL,
-    Attempt,
-    Batch,
-    BatchReceipt,
-    BatchStart,
-    ExpiringRow,
-    Job,
-    JobState,
-    Preflight,
-    Priority,
-    Rejection,
-    Webhook,
-    WebhookState,
-)
+from outbound_chat.model.jobs import ACTIVE, FINAL, Attempt, Job, JobState, Priority, Webhook, WebhookState
 from outbound_chat.model.operations import (
     BatchPage,
     BudgetStatus,

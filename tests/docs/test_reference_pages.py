@@ -15,7 +15,8 @@ from docs.generate import of_status
 from outbound_chat.cli.doctor.open_chats import batch_warning
 from outbound_chat.http import create_app
 from outbound_chat.model import errors
-from outbound_chat.model.jobs import FINAL, MOVES, Batch, JobState, Preflight
+from outbound_chat.model.batches import Batch, Preflight
+from outbound_chat.model.jobs import FINAL, MOVES, JobState
 from outbound_chat.model.why import Why
 from outbound_chat.request.options import ROW_OPTIONS
 from outbound_chat.rows import COLUMNS, MAPS

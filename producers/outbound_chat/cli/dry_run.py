@@ -11,7 +11,7 @@ from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import Exit, clock_time, out, print_json, warn
 from outbound_chat.cli.progress import read_file
 from outbound_chat.client import OutboundChat
-from outbound_chat.model.jobs import Preflight
+from outbound_chat.model.batches import Preflight
 from outbound_chat.model.json import json_default
 from outbound_chat.rows import UnusableFile
 from outbound_chat_config import Sender, Settings

@@ -12,6 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import (
     InvalidJob,
     OutboundChatError,
@@ -21,7 +22,7 @@ from outbound_chat.model.errors import (
     UnknownJob,
     WaitTimeout,
 )
-from outbound_chat.model.jobs import Batch, Job, JobState, Webhook
+from outbound_chat.model.jobs import Job, JobState, Webhook
 from outbound_chat.model.json import json_default
 
 # What a terminal obeys instead of showing it: control characters other than tabs and line ends, characters that change

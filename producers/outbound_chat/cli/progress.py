@@ -20,8 +20,8 @@ from rich.text import Text
 
 from outbound_chat.cli.output import clock_time, outlook_of, talk
 from outbound_chat.client import OutboundChat
+from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
 from outbound_chat.model.errors import WaitTimeout
-from outbound_chat.model.jobs import Batch, BatchReceipt, Preflight
 
 T = TypeVar("T", BatchReceipt, Preflight)
 

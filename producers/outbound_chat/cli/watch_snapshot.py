@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from outbound_chat.client import OutboundChat
+from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import UnknownBatch
-from outbound_chat.model.jobs import Batch
 from outbound_chat.model.operations import BudgetStatus, Lanes
 from outbound_chat_config import Settings
 

@@ -9,7 +9,8 @@ from rich.text import Text
 from outbound_chat.cli.output import batch_state, clock_time
 from outbound_chat.cli.show_holds import HELD_BY
 from outbound_chat.cli.watch_snapshot import Snapshot
-from outbound_chat.model.jobs import Batch, JobState
+from outbound_chat.model.batches import Batch
+from outbound_chat.model.jobs import JobState
 from outbound_chat.model.operations import BudgetStatus, LaneStatus
 from outbound_chat.model.why import WaitReason
 

@@ -20,8 +20,9 @@ from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.suppression_list import NumberList
 from outbound_chat.client.steps.why import why
+from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
 from outbound_chat.model.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable
-from outbound_chat.model.jobs import Batch, BatchReceipt, Job, JobState, Preflight
+from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
     BatchPage,
     BudgetStatus,

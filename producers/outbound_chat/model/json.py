@@ -5,7 +5,8 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from outbound_chat.model.jobs import Batch, Job
+from outbound_chat.model.batches import Batch
+from outbound_chat.model.jobs import Job
 
 
 def json_default(value: Any) -> Any:

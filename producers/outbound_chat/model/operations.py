@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from outbound_chat.model.jobs import Batch, Job, JobState, Priority
+from outbound_chat.model.batches import Batch
+from outbound_chat.model.jobs import Job, JobState, Priority
 from outbound_chat.model.why import WaitReason
 
 

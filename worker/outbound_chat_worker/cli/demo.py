@@ -14,7 +14,8 @@ from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import Exit, out, print_json, talk
 from outbound_chat.cli.progress import follow_batch, read_file
 from outbound_chat.client import OutboundChat
-from outbound_chat.model.jobs import Batch, BatchReceipt, Job, JobState
+from outbound_chat.model.batches import Batch, BatchReceipt
+from outbound_chat.model.jobs import Job, JobState
 from outbound_chat_worker.local.embedded import writing_to
 from outbound_chat_worker.local.stack import Stack, running_stack
 from outbound_chat_worker.sandbox import Fault, FaultKind, SandboxArrival, SandboxOptions, SandboxStats

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from outbound_chat import OutboundChat
+from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import UnknownBatch
-from outbound_chat.model.jobs import Batch, Job
+from outbound_chat.model.jobs import Job
 from outbound_chat.model.json import to_json
 from outbound_chat.model.times import from_ms, in_ms
 from outbound_chat.store import scripts

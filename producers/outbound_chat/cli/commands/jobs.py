@@ -12,8 +12,9 @@ from outbound_chat.cli.output import Exit, number_of, print_batch, print_jobs, p
 from outbound_chat.cli.progress import follow_batch
 from outbound_chat.cli.show_holds import held_by, holds_of
 from outbound_chat.client import OutboundChat
+from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import UnknownBatch, WaitTimeout
-from outbound_chat.model.jobs import Batch, Job, JobState
+from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import Hold
 from outbound_chat.rows import TooManyMembers, parse_json, parse_time
 from outbound_chat_config import Settings, load_settings

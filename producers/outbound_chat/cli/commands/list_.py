@@ -8,7 +8,8 @@ from rich.text import Text
 from outbound_chat.cli.options import Budget, Cursor, Json
 from outbound_chat.cli.output import COLOURS, batch_state, clock_time, out, print_jobs, print_json, talk
 from outbound_chat.client import OutboundChat
-from outbound_chat.model.jobs import Batch, JobState
+from outbound_chat.model.batches import Batch
+from outbound_chat.model.jobs import JobState
 
 LIMIT = 50
 _ENDS = (JobState.SENT, JobState.FAILED, JobState.UNCERTAIN, JobState.EXPIRED, JobState.CANCELLED)

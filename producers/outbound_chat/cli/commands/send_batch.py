@@ -14,7 +14,8 @@ from outbound_chat.cli.options import CallbackUrl, Durability, Json, Tenant, pai
 from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, print_json, shown, talk, warn
 from outbound_chat.cli.progress import follow_batch, read_file
 from outbound_chat.client import FileKey, OutboundChat
-from outbound_chat.model.jobs import BatchReceipt, BatchStart, JobState
+from outbound_chat.model.batches import BatchReceipt, BatchStart
+from outbound_chat.model.jobs import JobState
 from outbound_chat.model.json import json_default
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import UnusableFile

@@ -16,8 +16,8 @@ from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import Exit, number_of, out, print_json, talk, to_json, warn
 from outbound_chat.cli.progress import file_progress
 from outbound_chat.client import OutboundChat
+from outbound_chat.model.batches import Rejection
 from outbound_chat.model.errors import FieldError
-from outbound_chat.model.jobs import Rejection
 from outbound_chat.rows import UnusableFile
 
 SHOWN_FAULTS = 20

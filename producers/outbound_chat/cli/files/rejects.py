@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.writing import CsvWriter, writing
-from outbound_chat.model.jobs import Rejection
+from outbound_chat.model.batches import Rejection
 from outbound_chat.rows import WHOLE_ROW, Row
 
 NAMED = 20

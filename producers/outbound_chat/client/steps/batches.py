@@ -25,8 +25,8 @@ from outbound_chat.client.steps.durability import DurabilityCheck
 from outbound_chat.client.steps.new_job import max_age_ms
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
 from outbound_chat.client.steps.validation import UNREADABLE_KEY, Errors
+from outbound_chat.model.batches import BatchReceipt, BatchStart
 from outbound_chat.model.errors import BatchClosed, BatchKeyConflict, FieldError, InvalidJob, UnknownBatch
-from outbound_chat.model.jobs import BatchReceipt, BatchStart
 from outbound_chat.model.times import from_ms
 from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts

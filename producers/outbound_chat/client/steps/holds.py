@@ -7,9 +7,9 @@ from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.moved_senders import left_behind
 from outbound_chat.client.steps.progress import batch
 from outbound_chat.client.steps.validation import LONGEST_REASON, Errors, check_label, check_tenant
+from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import BatchClosed, FieldError, InvalidJob, SettingsError, UnknownBatch
 from outbound_chat.model.ids import split_id
-from outbound_chat.model.jobs import Batch
 from outbound_chat.model.operations import Hold
 from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts

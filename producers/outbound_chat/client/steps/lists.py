@@ -8,9 +8,10 @@ from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.progress import NO_WORKER, batch_from_record
 from outbound_chat.client.steps.validation import INVALID_CURSOR, Errors
+from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.ids import split_id
-from outbound_chat.model.jobs import Batch, Job, JobState
+from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import BatchPage, BudgetStatus, Events, JobPage, Lanes, LaneStatus
 from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts

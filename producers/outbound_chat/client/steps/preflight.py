@@ -20,8 +20,8 @@ from outbound_chat.client.steps.new_job import max_age_ms
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
 from outbound_chat.client.steps.validation import Errors, check_durability
 from outbound_chat.forecast import Chats, LaneDemand, Pace, predict, rate_now
+from outbound_chat.model.batches import ExpiringRow, Preflight
 from outbound_chat.model.errors import InvalidJob
-from outbound_chat.model.jobs import ExpiringRow, Preflight
 from outbound_chat.model.times import from_ms
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import PaceNow

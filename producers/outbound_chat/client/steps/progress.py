@@ -7,9 +7,10 @@ from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.batch_keys import is_source
 from outbound_chat.client.steps.context import Context
 from outbound_chat.forecast import Pace, predict, rate_now
+from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import UnknownBatch
 from outbound_chat.model.ids import split_id
-from outbound_chat.model.jobs import ACTIVE, FINAL, Batch, JobState
+from outbound_chat.model.jobs import ACTIVE, FINAL, JobState
 from outbound_chat.model.times import from_ms
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import BatchRecord

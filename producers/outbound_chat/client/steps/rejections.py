@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from outbound_chat.model.batches import Rejection
 from outbound_chat.model.errors import FieldError
-from outbound_chat.model.jobs import Rejection
 
 OnRejected = Callable[[Rejection], None]
 OnProgress = Callable[[int, int], None]

@@ -14,8 +14,8 @@ from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
 from outbound_chat.client.steps.suppression_list import MARKED
 from outbound_chat.client.steps.validation import INVALID_CURSOR, Errors, check_label
+from outbound_chat.model.batches import Rejection
 from outbound_chat.model.errors import FieldError, InvalidJob, InvalidNumbers
-from outbound_chat.model.jobs import Rejection
 from outbound_chat.model.operations import SuppressedPage
 from outbound_chat.request import number_fault
 from outbound_chat.store import scripts

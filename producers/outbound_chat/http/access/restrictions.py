@@ -7,8 +7,9 @@ from typing import Any, Self
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import ApiKey
+from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.model.jobs import Batch, Job
+from outbound_chat.model.jobs import Job
 from outbound_chat.request import FieldCode
 from outbound_chat_config import Sender, Settings
 

@@ -10,6 +10,7 @@ from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http.access.restrictions import Restrictions
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
+from outbound_chat.model.batches import Batch, BatchReceipt, Rejection
 from outbound_chat.model.errors import (
     BatchKeyConflict,
     FieldError,
@@ -19,7 +20,7 @@ from outbound_chat.model.errors import (
     UnknownJob,
     WaitTimeout,
 )
-from outbound_chat.model.jobs import Batch, BatchReceipt, Job, Rejection
+from outbound_chat.model.jobs import Job
 from outbound_chat.model.operations import BatchPage, DeadLetters, JobPage
 from outbound_chat.model.why import Why
 from outbound_chat.request import FieldCode, match_sender

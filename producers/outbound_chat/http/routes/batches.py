@@ -19,8 +19,9 @@ from outbound_chat.http.wire.response_models import Receipt
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.row_streams import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody
 from outbound_chat.http.wire.turns import Turns
+from outbound_chat.model.batches import Batch, BatchReceipt, Rejection
 from outbound_chat.model.errors import FieldError, InvalidJob, OutboundChatError
-from outbound_chat.model.jobs import Batch, BatchReceipt, JobState, Rejection
+from outbound_chat.model.jobs import JobState
 from outbound_chat.model.json import json_default, to_json
 from outbound_chat.model.operations import BatchPage, JobPage
 from outbound_chat.request import ChatRequest, FieldCode

@@ -4,8 +4,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import FieldError
-from outbound_chat.model.jobs import Attempt, Batch, Job, Webhook
+from outbound_chat.model.jobs import Attempt, Job, Webhook
 from outbound_chat.model.operations import (
     BatchPage,
     BudgetStatus,

@@ -9,8 +9,8 @@ from starlette.requests import Request
 
 from outbound_chat.http.wire.bodies import parts_of
 from outbound_chat.http.wire.turns import Turns
+from outbound_chat.model.batches import Rejection
 from outbound_chat.model.errors import InvalidJob
-from outbound_chat.model.jobs import Rejection
 from outbound_chat.model.json import to_json
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import CsvReader, JsonReader, RowReader, UnusableFile
