@@ -20,7 +20,7 @@ from benchmarks.catalogue import ROOT, Contender
 from outbound_chat.children import end, spawn
 from outbound_chat.store import Keys
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
+from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
 from tests.support.harness import sender
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -128,9 +128,7 @@ class Stack:
             **kept,
             "PYTHONPATH": os.pathsep.join(map(str, _SOURCES)),
             "OUTBOUND_CHAT_CONFIG": str(settings),
-            "AWS_ACCESS_KEY_ID": SANDBOX_ACCESS_KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": SANDBOX_SECRET_ACCESS_KEY,
-            "AWS_EC2_METADATA_DISABLED": "true",
+            **SANDBOX_ENVIRONMENT,
             "BENCH_REDIS_URL": self.server.url,
             "BENCH_ENDPOINT": endpoint,
             "BENCH_RATE": str(rate),

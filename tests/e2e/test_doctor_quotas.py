@@ -14,7 +14,7 @@ from outbound_chat_config import Sender, WorkerSettings
 from outbound_chat_worker.cli.quotas import quota_checks
 from outbound_chat_worker.connect import Connect
 from outbound_chat_worker.runtime import Runtime
-from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
+from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
 from tests.support.harness import Harness, running_harness, sender
 
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
@@ -22,8 +22,8 @@ NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", SANDBOX_ACCESS_KEY_ID)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SANDBOX_SECRET_ACCESS_KEY)
+    for name, value in SANDBOX_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")

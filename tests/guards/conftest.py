@@ -7,7 +7,7 @@ import redis
 
 from outbound_chat.client import OutboundChat
 from outbound_chat_worker.runtime import Runtime
-from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
+from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
 from tests.support.harness import Harness
 
 
@@ -30,9 +30,8 @@ def chat(stack: Harness) -> OutboundChat:
 @pytest.fixture
 def runtime(stack: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """What a worker process has, with its budget configured and its clients made."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", SANDBOX_ACCESS_KEY_ID)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SANDBOX_SECRET_ACCESS_KEY)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in SANDBOX_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
     made = Runtime(stack.settings)
     made.configure("main")
     made.prepare_clients("main")

@@ -3,7 +3,6 @@
 Each test runs on both. The scripts begin with a shebang, by which the cluster refuses keys in another slot.
 """
 
-import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ from outbound_chat.store import Store
 from outbound_chat_config import is_cluster
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.support.clock import ClockedStore
+from tests.support.harness import free_port
 from tests.support.waiting import wait_until
 
 from . import invariants
@@ -37,7 +37,7 @@ def standalone_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # The bus is given its own port: by default it is 10,000 above the other, which may be past the last.
-    options = ("--cluster-enabled", "yes", "--cluster-port", str(_free_port()))
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     server = EmbeddedServer(tmp_path_factory.mktemp("cluster"), fsync="no", options=options)
     try:
         with redis.Redis(port=server.port, decode_responses=True) as client:
@@ -58,13 +58,6 @@ def standalone(standalone_url: str) -> Iterator[Store]:
 def cluster(cluster_url: str) -> Iterator[Store]:
     with Store(cluster_url, PREFIX, seconds=PATIENCE) as store:
         yield store
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(params=["standalone", "cluster"])

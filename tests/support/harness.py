@@ -19,8 +19,7 @@ from outbound_chat.store import Store, inspection
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from outbound_chat_worker.sandbox import (
-    SANDBOX_ACCESS_KEY_ID,
-    SANDBOX_SECRET_ACCESS_KEY,
+    SANDBOX_ENVIRONMENT,
     SandboxClient,
     SandboxOptions,
 )
@@ -131,9 +130,7 @@ class Harness:
         return {
             **kept,
             "OUTBOUND_CHAT_CONFIG": str(self.settings_file),
-            "AWS_ACCESS_KEY_ID": SANDBOX_ACCESS_KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": SANDBOX_SECRET_ACCESS_KEY,
-            "AWS_EC2_METADATA_DISABLED": "true",
+            **SANDBOX_ENVIRONMENT,
         }
 
     def start_worker(

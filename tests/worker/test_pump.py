@@ -22,7 +22,7 @@ from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.pump.attempt import AttemptRunner
 from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import Runtime
-from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
+from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
 from tests.support.harness import Harness, number
 from tests.support.waiting import T, wait_until
 
@@ -33,9 +33,8 @@ PATIENCE = 60.0
 @pytest.fixture
 def runtime(stack: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """Ten jobs, two threads, calls of 0.3 s, and a budget that is configured."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", SANDBOX_ACCESS_KEY_ID)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SANDBOX_SECRET_ACCESS_KEY)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in SANDBOX_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
     stack.configure(worker={"threads": 2, "slice": 3})
     stack.sandbox.configure(latency=timedelta(milliseconds=300))
     chat = stack.chat()

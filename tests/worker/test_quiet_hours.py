@@ -7,7 +7,7 @@ import pytest
 
 from outbound_chat import InvalidJob, JobState
 from outbound_chat.store import inspection
-from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY, Fault, FaultKind
+from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT, Fault, FaultKind
 from tests.support.harness import Harness
 from tests.worker.night import DAY, Night, at
 
@@ -18,9 +18,8 @@ MILLISECOND = timedelta(milliseconds=1)
 
 @pytest.fixture
 def night(stack: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", SANDBOX_ACCESS_KEY_ID)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SANDBOX_SECRET_ACCESS_KEY)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in SANDBOX_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
     made = Night(stack)
     yield made
     made.store.close()

@@ -26,8 +26,7 @@ from outbound_chat_worker.pump.retry import (
 )
 from outbound_chat_worker.redaction import redact
 from outbound_chat_worker.sandbox import (
-    SANDBOX_ACCESS_KEY_ID,
-    SANDBOX_SECRET_ACCESS_KEY,
+    SANDBOX_ENVIRONMENT,
     Fault,
     FaultKind,
     SandboxClient,
@@ -70,8 +69,8 @@ def sandbox() -> Iterator[SandboxClient]:
 
 @pytest.fixture
 def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", SANDBOX_ACCESS_KEY_ID)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SANDBOX_SECRET_ACCESS_KEY)
+    for name, value in SANDBOX_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
 
 
 SETTINGS = WorkerSettings(

@@ -13,8 +13,7 @@ from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer, embedded_server, writing_to
 from outbound_chat_worker.local.supervisor import supervised_workers
 from outbound_chat_worker.sandbox import (
-    SANDBOX_ACCESS_KEY_ID,
-    SANDBOX_SECRET_ACCESS_KEY,
+    SANDBOX_ENVIRONMENT,
     SandboxClient,
     SandboxOptions,
     running_sandbox,
@@ -93,8 +92,5 @@ def _environment(settings_file: Path) -> dict[str, str]:
     return {
         **kept,
         "OUTBOUND_CHAT_CONFIG": str(settings_file.absolute()),
-        "AWS_ACCESS_KEY_ID": SANDBOX_ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": SANDBOX_SECRET_ACCESS_KEY,
-        # Without it boto3 would look for an instance's role over the network.
-        "AWS_EC2_METADATA_DISABLED": "true",
+        **SANDBOX_ENVIRONMENT,
     }

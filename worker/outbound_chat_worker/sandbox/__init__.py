@@ -16,11 +16,16 @@ from outbound_chat_worker.sandbox._options import SandboxChanges, SandboxOptions
 from outbound_chat_worker.sandbox._process import running_sandbox
 from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxContact, SandboxStats
 from outbound_chat_worker.sandbox._server import serve
-from outbound_chat_worker.sandbox._signature import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
+from outbound_chat_worker.sandbox._signature import (
+    SANDBOX_ACCESS_KEY_ID,
+    SANDBOX_ENVIRONMENT,
+    SANDBOX_SECRET_ACCESS_KEY,
+)
 
 __all__ = [
     "MAGIC_DESTINATIONS",
     "SANDBOX_ACCESS_KEY_ID",
+    "SANDBOX_ENVIRONMENT",
     "SANDBOX_SECRET_ACCESS_KEY",
     "Clock",
     "Fault",

@@ -17,6 +17,13 @@ from outbound_chat_worker.sandbox._refusal import Refusal
 
 SANDBOX_ACCESS_KEY_ID = "SANDBOXACCESSKEYID00"
 SANDBOX_SECRET_ACCESS_KEY = "sandbox/not-a-secret/0000000000000000000"  # noqa: S105  # published, opens only a sandbox
+SANDBOX_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": SANDBOX_ACCESS_KEY_ID,
+    "AWS_SECRET_ACCESS_KEY": SANDBOX_SECRET_ACCESS_KEY,
+    # Without it boto3 would look for the role of an instance over the network.
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""Environment variables of programs that call a sandbox."""
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 +Credential=(?P<key>[\w-]{1,128})/(?P<date>[0-9]{8})/(?P<region>[a-z0-9-]+)/(?P<service>[\w-]+)"
