@@ -42,7 +42,7 @@ test-awscli: $(STAMP) .venv-awscli/.installed ## Run the tests that need the aws
 	.venv-awscli/bin/pip install --quiet --requirement tests/awscli-requirements.txt
 	@touch $@
 
-model: $(STAMP) ## Compare the ledger with its model over 3,000 new examples; another number in EXAMPLES
+model: $(STAMP) ## Compare the store with its model over 3,000 new examples; another number in EXAMPLES
 	@MODEL_EXAMPLES=$(or $(EXAMPLES),3000) $(BIN)/python -m pytest tests/store/test_model.py
 
 chaos: $(STAMP) ## Strike a running stack with 210 faults, and audit after each, within the hour; options in ARGS

@@ -86,7 +86,7 @@ def test_only_what_brings_jobs_is_refused_by_a_full_server(admin: redis.Redis) -
 
     assert {
         function["name"].removeprefix("oc_").rpartition("_")[0] for function in library if not function["flags"]
-    } == (loader.BRING_JOBS)
+    } == (loader.ADDS_JOBS)
     assert all(set(function["flags"]) <= {"allow-oom"} for function in library)
 
 

@@ -13,7 +13,7 @@ from outbound_chat.model.lanes import Lane
 from outbound_chat.store import KINDS, Keys, ScriptCall, Store, scripts
 from outbound_chat.store.records import FIELDS_OF_ALL, RECORD_VERSION, Field
 from outbound_chat.store.scripts import Outcome, Result, WebhookResult
-from outbound_chat.store.scripts._loader import BRING_JOBS, load_script
+from outbound_chat.store.scripts._loader import ADDS_JOBS, load_script
 
 from .ledger import LANE, Ledger, new_job
 
@@ -219,7 +219,7 @@ def test_every_kind_of_key_has_a_pattern_of_its_own() -> None:
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_script_begins_with_a_shebang(script: str) -> None:
     """Without one, a cluster of one node takes keys of any slot, and the suite's run on it would prove nothing."""
-    first = "#!lua" if script in BRING_JOBS else "#!lua flags=allow-oom"
+    first = "#!lua" if script in ADDS_JOBS else "#!lua flags=allow-oom"
     assert load_script(script).source.splitlines()[0] == first
 
 

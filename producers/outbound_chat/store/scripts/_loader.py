@@ -9,7 +9,7 @@ Its name and those of its functions end with a hash of its text, so that two ver
 Where functions can't be loaded each runs as a script by itself, with the same text.
 
 Both say what they need of a server. A replica refuses also those that only read, since it may be a primary of a moment
-ago with old data; a full server all that bring jobs.
+ago with old data; a full server all that add jobs.
 https://redis.io/docs/latest/develop/programmability/eval-intro/#eval-flags
 """
 
@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from redis.exceptions import NoPermissionError, NoScriptError, OutOfMemoryError, ResponseError
 
-BRING_JOBS = frozenset({"submit", "open_batch"})
+ADDS_JOBS = frozenset({"submit", "open_batch"})
 """The scripts that a full server (`maxmemory`) refuses. The others lead to fewer jobs, or need a few bytes to do so."""
 
 REFUSED_SECONDS = 60.0
@@ -56,7 +56,7 @@ def load_script(name: str, *, shebang: bool = True) -> Script:
         KeyError: the package holds no such script.
     """
     text = _read(f"{_folders()[name]}/{name}.lua")
-    first = ["#!lua" if name in BRING_JOBS else "#!lua flags=allow-oom"] if shebang else []
+    first = ["#!lua" if name in ADDS_JOBS else "#!lua flags=allow-oom"] if shebang else []
     source = "\n".join([*first, *_libraries([text]), "begin_call(KEYS)", text])
     return Script(name, source, _sha1(source))
 
@@ -90,7 +90,7 @@ def _functions() -> str:
 
 
 _REGISTER = f"""\
-local BRING_JOBS = {{ {", ".join(f"{name} = true" for name in sorted(BRING_JOBS))} }}
+local ADDS_JOBS = {{ {", ".join(f"{name} = true" for name in sorted(ADDS_JOBS))} }}
 local function register(name, libraries, script)
   local own_starts = {{}}
   for i = 1, #libraries do
@@ -98,7 +98,7 @@ local function register(name, libraries, script)
   end
   redis.register_function({{
     function_name = 'oc_' .. name .. SUFFIX,
-    flags = BRING_JOBS[name] and {{}} or {{ 'allow-oom' }},
+    flags = ADDS_JOBS[name] and {{}} or {{ 'allow-oom' }},
     callback = function(KEYS, ARGV)
       begin_call(KEYS, own_starts)
       return script(KEYS, ARGV)
