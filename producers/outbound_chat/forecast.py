@@ -119,7 +119,7 @@ class Turns:
         return 0.0
 
 
-def predict(pace: Pace, due: Iterable[tuple[float, float]] | None = None, *, chat_seconds: float = 0.0) -> Turns:
+def forecast(pace: Pace, due: Iterable[tuple[float, float]] | None = None, *, chat_seconds: float = 0.0) -> Turns:
     """Predicts the turns of the lane's jobs. `due` replaces that of the store, for a lane that does not exist yet."""
     flow = _Flow(pace, pace.due if due is None else due)
     flow.run()

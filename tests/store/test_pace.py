@@ -2,7 +2,7 @@
 
 import pytest
 
-from outbound_chat.forecast import Pace, predict
+from outbound_chat.forecast import Pace, forecast
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
@@ -104,7 +104,7 @@ def test_jobs_of_a_schedule_come_in_groups_that_end_with_the_last(ledger: Ledger
     assert sum(jobs for _, jobs in due) == 300
     assert due[-1][0] == pytest.approx(3_900)
     assert due[-1][1] == 1
-    assert predict(pace_of(ledger, name)).time_of(300) == pytest.approx(3_900)
+    assert forecast(pace_of(ledger, name)).time_of(300) == pytest.approx(3_900)
 
 
 def test_a_number_and_its_parts_and_open_chats_are_told(ledger: Ledger) -> None:

@@ -19,7 +19,7 @@ from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.new_job import max_age_ms
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
 from outbound_chat.client.steps.validation import Errors, check_durability
-from outbound_chat.forecast import Chats, LaneDemand, Pace, predict, rate_now
+from outbound_chat.forecast import Chats, LaneDemand, Pace, forecast, rate_now
 from outbound_chat.model.batches import ExpiringRow, Preflight
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.model.times import from_ms
@@ -129,7 +129,7 @@ class BatchPreflight:
         """Returns what would become of the rows. `found`: None to assume an idle budget."""
         pace = replace(found or self._idle_pace(), own=self._own_lane())
         chat_seconds = self._minutes * 60 / self._accepted if self._accepted else 0.0
-        turns = predict(pace, self._schedule.due(now_ms), chat_seconds=chat_seconds)
+        turns = forecast(pace, self._schedule.due(now_ms), chat_seconds=chat_seconds)
 
         def time_of(turn: int) -> float:
             return now_ms + min(turns.time_of(turn) * 1_000, FARTHEST_MS)

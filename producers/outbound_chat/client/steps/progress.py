@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.batch_keys import is_source
 from outbound_chat.client.steps.context import Context
-from outbound_chat.forecast import Pace, predict, rate_now
+from outbound_chat.forecast import Pace, forecast, rate_now
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import UnknownBatch
 from outbound_chat.model.ids import split_id
@@ -116,5 +116,5 @@ def _expected_end(record: BatchRecord, pace: Pace, measured: float | None, chat_
         share = rate_now(pace)
         if measured < share * SLOWER:
             pace = replace(pace, rate=pace.rate * measured / share, tokens=0.0)
-    seconds = predict(pace, chat_seconds=chat_duration.total_seconds()).time_of(record.waiting)
+    seconds = forecast(pace, chat_seconds=chat_duration.total_seconds()).time_of(record.waiting)
     return from_ms(record.now_ms + min(seconds, FARTHEST_SECONDS) * 1000)

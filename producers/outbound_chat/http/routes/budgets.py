@@ -17,7 +17,7 @@ from outbound_chat.request import FieldCode
 
 router = APIRouter(prefix="/v1", tags=["operators"])
 
-Scope = Literal["budget", "sender", "instance", "tenant", "batch"]
+HoldScope = Literal["budget", "sender", "instance", "tenant", "batch"]
 SCOPES = ("budget", "sender", "instance", "tenant", "batch")
 
 
@@ -79,7 +79,7 @@ async def hold(request: Request, scoped: CanOperate) -> Response:
     responses=responses(Released, 404),
 )
 async def release(
-    scoped: CanOperate, scope: Scope, name: Annotated[str, Query(description="Its name; for a batch its id.")]
+    scoped: CanOperate, scope: HoldScope, name: Annotated[str, Query(description="Its name; for a batch its id.")]
 ) -> Response:
     """Ends a person's hold. A hold of the system on the same scope is retried at once."""
     return json_response({"released": await scoped.holds.release({scope: name})})

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat.forecast import Chats, Curve, LaneDemand, Pace, predict, rate_now
+from outbound_chat.forecast import Chats, Curve, LaneDemand, Pace, forecast, rate_now
 
 HOUR = 3_600.0
 
@@ -21,7 +21,7 @@ def pace(*rivals: LaneDemand, own: LaneDemand | None = None, jobs: float = 0, **
 
 
 def end(given: Pace, jobs: float, chat_seconds: float = 0.0) -> float:
-    return predict(given, chat_seconds=chat_seconds).time_of(jobs)
+    return forecast(given, chat_seconds=chat_seconds).time_of(jobs)
 
 
 @pytest.mark.parametrize(("tokens", "seconds"), [(0, 15.0), (10, 14.5), (-20, 16.0)])
@@ -78,7 +78,7 @@ def test_nothing_has_its_turn_before_it_is_due() -> None:
     assert end(pace(due=slow), 100) == pytest.approx(990.0, abs=0.1)
     assert end(pace(due=[(0.0, 100.0), (60.0, 100.0)]), 200) == pytest.approx(60 + 90 / 20)
     assert end(pace(due=[(0.0, 2_000.0), (60.0, 100.0)]), 2_100) == pytest.approx(105.0)
-    assert predict(pace(due=[(60.0, 100.0)])).time_of(1) == pytest.approx(60.0)
+    assert forecast(pace(due=[(60.0, 100.0)])).time_of(1) == pytest.approx(60.0)
 
 
 def test_calls_are_saved_while_nothing_waits_but_not_while_others_send() -> None:
@@ -114,6 +114,6 @@ def test_many_lanes_and_groups_come_to_an_end() -> None:
         for place in range(60)
     ]
     given = pace(*rivals, jobs=0, rate=1 / 3, tokens=0.123456)
-    turns = predict(given, [(place * 1.1, 0.7) for place in range(1_000)])
+    turns = forecast(given, [(place * 1.1, 0.7) for place in range(1_000)])
     assert 700 * 3 <= turns.time_of(700) <= (700 + sum(rival.jobs for rival in rivals)) * 3 + 1_100
     assert turns.time_of(1) < turns.time_of(2) < inf
