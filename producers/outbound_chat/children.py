@@ -92,11 +92,21 @@ class Supervisor:
     """Keeps a number of children running until a signal ends it."""
 
     def __init__(
-        self, processes: int, start: Callable[[int], subprocess.Popen[bytes]], stop_seconds: float = STOP_SECONDS
+        self,
+        processes: int,
+        start: Callable[[int], subprocess.Popen[bytes]],
+        *,
+        stop_seconds: float = STOP_SECONDS,
+        longest_pause: float = LONGEST_PAUSE_SECONDS,
     ) -> None:
-        """Starts children 1 to `processes`. `stop_seconds`: how long one may take to end before it is killed."""
+        """Starts children 1 to `processes`.
+
+        `stop_seconds`: how long one may take to end before it is killed. `longest_pause`: in seconds, before one that
+        dies again and again restarts.
+        """
         self._start = start
         self._stop_seconds = stop_seconds
+        self._longest_pause = longest_pause
         self._children = [_Child(start(number), time.monotonic()) for number in range(1, processes + 1)]
 
     @property
@@ -114,14 +124,14 @@ class Supervisor:
             self.end()
 
     def look(self) -> None:
-        """Restarts children that died: at once, then after 1, 2, 4 … 30 s if they die soon."""
+        """Restarts children that died: at once, then after 1, 2, 4 … seconds if they die soon."""
         now = time.monotonic()
         for number, child in enumerate(self._children, start=1):
             if child.process.poll() is None:
                 continue
             if not child.start_at:
                 child.deaths = 1 if now - child.started > STEADY_SECONDS else child.deaths + 1
-                pause = 0.0 if child.deaths == 1 else min(LONGEST_PAUSE_SECONDS, 2.0 ** (child.deaths - 2))
+                pause = 0.0 if child.deaths == 1 else min(self._longest_pause, 2.0 ** (child.deaths - 2))
                 child.start_at = now + pause
                 code = child.process.returncode
                 logger.warning("process %d ended with code %d; it restarts in %g s", number, code, pause)

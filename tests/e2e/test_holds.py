@@ -180,10 +180,12 @@ def test_a_flow_that_a_batch_names_holds_that_batch_alone(stack: Harness) -> Non
         ({"instance": "nowhere"}, SettingsError, INSTANCE_ID),
         ({"batch": "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"}, UnknownBatch, "01JD2Y8Q6ZK4X0B7V5N3M1C9TR"),
         ({"batch": "x"}, UnknownBatch, "x"),
+        ({"tenant": 42}, InvalidJob, "tenant: must be text"),
+        ({"batch": None}, InvalidJob, "given: none"),
     ],
 )
 def test_a_hold_of_nothing_is_refused_with_what_there_is(
-    stack: Harness, scope: dict[str, str], error: type[Exception], names: str
+    stack: Harness, scope: dict[str, Any], error: type[Exception], names: str
 ) -> None:
     """A stop that stops nothing would be trusted."""
     chat = stack.chat()
@@ -191,6 +193,9 @@ def test_a_hold_of_nothing_is_refused_with_what_there_is(
         chat.hold(reason="because", **scope)
     with pytest.raises(InvalidJob, match="reason"):
         chat.hold(reason=" ", sender="support")
+    for cancel in (chat.cancel_batch, chat.cancel_tenant):
+        with pytest.raises(InvalidJob, match="given: none"):
+            cancel(None)  # type: ignore[arg-type]  # as from a variable that is not set
     assert chat.holds() == []
 
 

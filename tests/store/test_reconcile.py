@@ -369,3 +369,12 @@ def test_of_many_wakers_one_looks_at_a_time(ledger: Ledger) -> None:
 
     assert 0 < second.next_ms <= first.next_ms
     assert ledger.redis.hgetall(ledger.key("scan")) == looked
+
+
+def test_a_lane_that_somebody_put_into_two_places_is_left_in_the_ring(ledger: Ledger) -> None:
+    """The wakers would find it due at every look, and never rest."""
+    ledger.add(1)
+    ledger.redis.zadd(ledger.key("delayed"), {lane(): 1})
+    ledger.maintain()
+
+    assert ledger.redis.zrange(ledger.key("delayed"), 0, -1) == []

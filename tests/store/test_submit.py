@@ -52,6 +52,17 @@ def test_a_job_that_moved_on_is_not_submitted_again(ledger: Ledger) -> None:
     assert ledger.counts() == {"accepted": 1, "sent": 1}
 
 
+def test_a_repeated_job_leaves_a_key_that_was_deleted_alone(ledger: Ledger) -> None:
+    """Written again, it would have no end, and name the job when that is long forgotten."""
+    job = new_job(idem="key-1", fingerprint="print-1")
+    ledger.submit(job)
+    (name,) = ledger.redis.keys(ledger.key("idem:*"))
+    ledger.redis.delete(name)
+    ledger.submit(job)
+
+    assert not ledger.redis.exists(name)
+
+
 def test_a_full_call_of_500_jobs_is_taken_at_once(ledger: Ledger) -> None:
     """Bulk speed rests on one round trip for many jobs."""
     assert len(set(ledger.add(500, watched=False))) == 500

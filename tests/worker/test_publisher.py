@@ -63,7 +63,7 @@ def test_a_message_for_which_no_thread_can_be_had_is_not_sent(monkeypatch: pytes
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", start)
         publisher.publish("main", "needed1")
-    assert not publisher.works
+        publisher.work_here("main", "needed1")
     assert publisher.drain(0)
 
     publisher.publish("main", "needed2")

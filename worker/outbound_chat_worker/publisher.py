@@ -49,29 +49,27 @@ class PumpPublisher:
         """Requests a pump; returns at once. If the broker does not take the request, the wakers make it again."""
         with self._changed:
             self._waiting[budget] = self._untaken[budget] = nonce
-            if self._thread is None and not self._start():
-                return
+            if self._thread is None:
+                self._thread = self._start(threading.Thread(target=self._run, name="publisher", daemon=True))
+            if self._thread is None:
+                self._waiting.clear()
             self._changed.notify_all()
 
-    def _start(self) -> bool:
-        thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+    def _start(self, thread: threading.Thread) -> threading.Thread | None:
+        """Starts a thread; None: none can be had, since the process ends or has too many. The wakers ask again."""
         try:
             thread.start()
-        except RuntimeError as error:
-            # The process ends, or has all the threads it may have.
-            logger.warning("no message can be sent, so no pump comes yet: %s", error)
-            self._waiting.clear()
-            self._failed = True
-            return False
-        self._thread = thread
-        return True
+        except (RuntimeError, MemoryError) as error:
+            logger.warning("%s: no thread can start, so no pump starts yet: %s", thread.name, error)
+            return None
+        return thread
 
     def work_here(self, budget: str, nonce: str) -> None:
         """Does in a thread of this process what the receiver of the message would do; returns at once.
 
         The thread outlives the main thread, so that calls in flight end and are recorded.
         """
-        threading.Thread(target=self._do, args=(budget, nonce), name=f"here-{budget}").start()
+        self._start(threading.Thread(target=self._do, args=(budget, nonce), name=f"here-{budget}"))
 
     def stand_in(self) -> None:
         """While the broker does not work, serves its requests in this process, each once."""

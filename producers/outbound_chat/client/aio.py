@@ -17,6 +17,7 @@ from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import Context
+from outbound_chat.client.steps.holds import Target
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
@@ -234,10 +235,10 @@ class AsyncOutboundChat:
 
     # Holds, pace and events
 
-    async def hold(self, *, reason: str, **target: Unpack[holds.Target]) -> None:
+    async def hold(self, *, reason: str, **target: Unpack[Target]) -> None:
         await self._run(holds.hold(self._context, target, reason))
 
-    async def release(self, **target: Unpack[holds.Target]) -> bool:
+    async def release(self, **target: Unpack[Target]) -> bool:
         return await self._run(holds.release(self._context, target))
 
     async def holds(self) -> list[Hold]:

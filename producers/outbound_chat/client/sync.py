@@ -15,6 +15,7 @@ from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import Context
+from outbound_chat.client.steps.holds import Target
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
@@ -368,7 +369,7 @@ class OutboundChat:
 
     # Holds, pace and events
 
-    def hold(self, *, reason: str, **target: Unpack[holds.Target]) -> None:
+    def hold(self, *, reason: str, **target: Unpack[Target]) -> None:
         """Stops the one budget, sender, instance, tenant or batch that is named, until it is released.
 
         Within a second no further call is made for its jobs; calls already in flight finish. Jobs keep their places and
@@ -382,7 +383,7 @@ class OutboundChat:
         """
         self._run(holds.hold(self._context, target, reason))
 
-    def release(self, **target: Unpack[holds.Target]) -> bool:
+    def release(self, **target: Unpack[Target]) -> bool:
         """Ends a person's hold; returns False if there was none. A hold of the system there is probed at once.
 
         Raises:

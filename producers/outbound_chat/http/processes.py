@@ -14,6 +14,9 @@ from outbound_chat.children import Supervisor, spawn
 from outbound_chat.ending import Ending
 from outbound_chat.http.metrics import FOLDER_VARIABLE
 
+LONGEST_PAUSE_SECONDS = 1.0
+"""Short, since a request that ends one process may end all of them, and then nobody is served."""
+
 
 def run_processes(listener: socket.socket, number: int, grace_seconds: float, ending: Ending) -> None:
     """Keeps the processes of one service running until a signal comes, and returns when all have ended."""
@@ -24,7 +27,10 @@ def run_processes(listener: socket.socket, number: int, grace_seconds: float, en
         with tempfile.TemporaryDirectory(prefix="outbound-chat-metrics-") as folder:
             environment = {**os.environ, FOLDER_VARIABLE: folder}
             Supervisor(
-                number, lambda _: spawn(command, environment=environment, pass_fds=descriptors), grace_seconds + 5
+                number,
+                lambda _: spawn(command, environment=environment, pass_fds=descriptors),
+                stop_seconds=grace_seconds + 5,
+                longest_pause=LONGEST_PAUSE_SECONDS,
             ).run(ending)
     finally:
         os.close(alive)

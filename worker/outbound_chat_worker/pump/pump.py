@@ -196,7 +196,7 @@ class Pump:
         """Runs work in a thread; returns False if Python starts none, since the process ends or has too many."""
         try:
             pool.submit(work, *given)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             logger.warning("budget %s: no call can start, and the pump leaves: %s", self._budget, error)
             return False
         return True

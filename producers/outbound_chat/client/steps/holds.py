@@ -26,14 +26,17 @@ class Target(TypedDict, total=False):
 
 
 def _kind_and_name(target: Target) -> tuple[str, str]:
-    given = [(kind, str(name)) for kind, name in target.items() if name is not None]
+    given = [(kind, name) for kind, name in target.items() if name is not None]
     if unknown := target.keys() - Target.__annotations__.keys():
         raise TypeError(f"can't hold or release by {', '.join(sorted(unknown))}")
     if len(given) != 1:
         names = ", ".join(kind for kind, _ in given) or "none"
         message = f"name exactly one of budget, sender, instance, tenant and batch; given: {names}"
         raise InvalidJob([FieldError("scope", FieldCode.NOT_ALLOWED, message)])
-    return given[0]
+    ((kind, name),) = given
+    if not isinstance(name, str):
+        raise InvalidJob([FieldError(kind, FieldCode.WRONG_TYPE, "must be text")])
+    return kind, name
 
 
 def hold(context: Context, target: Target, reason: str) -> Steps[None]:
@@ -79,7 +82,7 @@ def holds(context: Context) -> Steps[list[Hold]]:
 
 def cancel_batch(context: Context, batch_id: str) -> Steps[Batch]:
     """Cancels the waiting jobs of a batch, and reads it."""
-    for budget, scope in _scopes(context, "batch", batch_id):
+    for budget, scope in _scopes(context, *_kind_and_name({"batch": batch_id})):
         yield from _cancel(context, budget, scope, batch_id)
     return (yield from batch(context, batch_id))
 
@@ -87,7 +90,7 @@ def cancel_batch(context: Context, batch_id: str) -> Steps[Batch]:
 def cancel_tenant(context: Context, tenant: str) -> Steps[int]:
     """Cancels the waiting jobs of a tenant, in all budgets; returns how many."""
     ended = 0
-    for budget, scope in _scopes(context, "tenant", tenant):
+    for budget, scope in _scopes(context, *_kind_and_name({"tenant": tenant})):
         ended += yield from _cancel(context, budget, scope, tenant)
     return ended
 

@@ -36,11 +36,14 @@ end
 local function take(i)
   local id, send_at, expires = ARGV[i], tonumber(ARGV[i + AT_MS]), tonumber(ARGV[i + EXPIRES_MS])
   local old = handled >= 0 and records.row_in_id(id) <= handled
-  if old and (redis.call('EXISTS', key('j:' .. id)) == 1
-      or redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + KEY])) == 0) then
+  local has_key = ARGV[i + KEY] ~= ''
+  -- Without a key `insert.job` finds out by itself.
+  if (old or has_key) and redis.call('EXISTS', key('j:' .. id)) == 1 then
+    return
+  elseif old and redis.call('EXISTS', key('idem:' .. tenant .. ':' .. ARGV[i + KEY])) == 0 then
     return
   end
-  if ARGV[i + KEY] ~= '' then
+  if has_key then
     local other, verdict = insert.other_job(tenant, id, ARGV[i + KEY], ARGV[i + FINGERPRINT])
     if other then
       reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = (i - FIRST) / WIDTH, verdict, other

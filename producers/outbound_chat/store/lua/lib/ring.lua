@@ -69,11 +69,11 @@ function ring.unblock(lane, scope)
 end
 
 -- Put the lane where it belongs after its jobs changed. A gate keeps its lanes as long as they have jobs. Return
--- whether the lane is behind one. `due`: when its next job is due, if the caller knows.
-function ring.place(lane, due)
+-- whether the lane is behind one. `known_due`: when its next job is due, if the caller knows.
+function ring.place(lane, known_due)
   local tenant, name = lanes.tenant_of(lane), ring.of(lane)
   local scope = redis.call('HGET', key('blocked'), lane)
-  due = due or lanes.next_due(lane)
+  local due = known_due or lanes.next_due(lane)
   if tenant ~= '' then
     redis.call(due and 'SADD' or 'SREM', key('lanes:' .. tenant), lane)
   end
@@ -88,6 +88,9 @@ function ring.place(lane, due)
       redis.call('ZREM', key('delayed'), lane)
       join(own, lane)
       join(name, tenant)
+    elseif not known_due then
+      -- It is there only where somebody edited keys; the wakers would look at it again and again.
+      redis.call('ZREM', key('delayed'), lane)
     end
   else
     ring.leave(name, lane)
