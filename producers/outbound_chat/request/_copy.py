@@ -8,7 +8,7 @@ from outbound_chat.request._walk import DEEPEST
 
 # Asking for these first is several times faster than asking whether a text is a Mapping.
 _LEAVES = frozenset({str, int})
-_NEVER_MISSING = _LEAVES | {bool, dict, list, tuple}
+NEVER_MISSING = _LEAVES | {bool, dict, list, tuple}
 
 
 def normalize(value: Any, depth: int = 0) -> Any:
@@ -18,10 +18,11 @@ def normalize(value: Any, depth: int = 0) -> Any:
     """
     if value.__class__ in _LEAVES or depth > DEEPEST:
         return value
-    if isinstance(value, dict | Mapping):
-        return {key: normalize(item, depth + 1) for key, item in value.items()}
+    # Leaves are most of what there is; asking here saves a call for each.
+    if value.__class__ is dict or isinstance(value, Mapping):
+        return {key: item if item.__class__ in _LEAVES else normalize(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [normalize(item, depth + 1) for item in value]
+        return [item if item.__class__ in _LEAVES else normalize(item, depth + 1) for item in value]
     return value
 
 
@@ -31,7 +32,7 @@ def is_missing(value: object) -> bool:
     NaN and NaT differ from themselves, and `NA != NA` is NA.
     https://pandas.pydata.org/docs/user_guide/missing_data.html
     """
-    if value is None or value.__class__ in _NEVER_MISSING:
+    if value is None or value.__class__ in NEVER_MISSING:
         return value is None
     if isinstance(value, Decimal):
         return value.is_nan()

@@ -5,9 +5,10 @@ from typing import Any
 
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request._codes import FieldCode
-from outbound_chat.request._copy import is_missing, last_part, normalize, segment_value
+from outbound_chat.request._copy import NEVER_MISSING, is_missing, last_part, normalize, segment_value
 from outbound_chat.request._names import DISPLAY_NAME, OF_A_JOB, OPTIONS, SHORT_NAMES, Names, closest, step
 from outbound_chat.request._shapes import SPEC
+from outbound_chat.request._surely import copy_and_check
 from outbound_chat.request._walk import MOST_FINDINGS
 
 _FROM_SENDER = frozenset({"InstanceId", "SourceEndpoint"})
@@ -16,24 +17,23 @@ _KEPT = frozenset(SPEC.members) - _FROM_SENDER
 _TWICE = (("display_name", "participant_details"), ("text", "initial_system_message"))
 
 
-def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names]:
-    """Returns the stored form of the short options, and what the caller calls its members.
+def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names, bool]:
+    """Returns the stored form of the short options, what the caller calls its members, and if they are surely valid.
 
     Raises:
         InvalidJob: an option is unknown, or two options give the same value.
     """
     body: dict[str, Any] = {}
     unknown: list[FieldError] = []
-    for position, (option, value) in enumerate(options.items(), start=1):
-        if value.__class__ is not str and is_missing(value):
+    for option, value in options.items():
+        if value.__class__ not in NEVER_MISSING and is_missing(value):
             continue
         member = OPTIONS.get(option)
-        if member is None:
-            if len(unknown) >= MOST_FINDINGS:
-                break
+        if member is not None:
+            body[member] = value
+        elif len(unknown) < MOST_FINDINGS:
+            position = list(options).index(option) + 1
             unknown.append(FieldError(step(option, position), FieldCode.UNKNOWN_FIELD, closest(option, OF_A_JOB)))
-        else:
-            body[member] = value if value.__class__ is str else normalize(value)
     if unknown or ("DisplayName" in body and "ParticipantDetails" in body) or "InitialSystemMessage" in body:
         _refuse(unknown, options)
     if "ContactFlowId" in body:
@@ -42,9 +42,12 @@ def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names]:
     if "DisplayName" in body:
         body["ParticipantDetails"] = {"DisplayName": body.pop("DisplayName")}
         names = {**names, **DISPLAY_NAME}
-    if isinstance(body.get("SegmentAttributes"), dict):
-        names = {**names, **_read_segment_attributes(body)}
-    return body, names
+    segments = body.get("SegmentAttributes")
+    if isinstance(segments, Mapping) and not all(value.__class__ is dict for value in segments.values()):
+        body["SegmentAttributes"] = {key: segment_value(value) for key, value in segments.items()}
+        names = {**names, **_names_of_plain(segments)}
+    body, sure = copy_and_check(body)
+    return body, names, sure
 
 
 def _refuse(unknown: list[FieldError], options: Mapping[str, Any]) -> None:
@@ -57,38 +60,38 @@ def _refuse(unknown: list[FieldError], options: Mapping[str, Any]) -> None:
         raise InvalidJob([*unknown, *twice])
 
 
-def _read_segment_attributes(body: dict[str, Any]) -> Names:
-    """Converts plain values to API form, and returns how the caller wrote them."""
-    given: dict[Any, Any] = body["SegmentAttributes"]
-    body["SegmentAttributes"] = {key: segment_value(value) for key, value in given.items()}
+def _names_of_plain(segments: Mapping[Any, Any]) -> Names:
+    """Returns how the caller wrote the segment attributes that are no objects."""
     return {
         f"SegmentAttributes.{step(key, position)}.{kind}": f"segment_attributes.{step(key, position)}"
-        for position, (key, value) in enumerate(given.items(), start=1)
-        if not isinstance(value, dict)
+        for position, (key, value) in enumerate(segments.items(), start=1)
+        if not isinstance(value, Mapping)
         for kind in ("ValueString", "ValueInteger")
     }
 
 
-def read_call(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the stored form of what boto3's `start_outbound_chat_contact` takes, and what is not part of it.
+def read_call(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], bool]:
+    """Returns the stored form of what boto3's `start_outbound_chat_contact` takes, the rest, and if it is surely valid.
 
-    That is the sender's own members, kept for comparing, and names that the operation does not have.
+    The rest is the sender's own members, kept for comparing, and names that the operation does not have.
     """
     body: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     for member, value in kwargs.items():
-        (body if member in _KEPT else extra)[member] = value if value.__class__ is str else normalize(value)
+        (body if member in _KEPT else extra)[member] = value
     if "ContactFlowId" in body:
         body["ContactFlowId"] = last_part(body["ContactFlowId"])
+    extra = normalize(extra)
     if "InstanceId" in extra:
         extra["InstanceId"] = last_part(extra["InstanceId"])
     _shorten(body, "to", "DestinationEndpoint", {"Type": "TELEPHONE_NUMBER"}, "Address")
     _shorten(body, "text", "InitialSystemMessage", {"ContentType": "text/plain"}, "Content")
-    return body, extra
+    body, sure = copy_and_check(body)
+    return body, extra, sure
 
 
 def _shorten(body: dict[str, Any], short: str, member: str, usual: Mapping[str, str], rest: str) -> None:
     value = body.get(member)
-    if isinstance(value, dict) and rest in value and {**usual, rest: value[rest]} == value:
+    if isinstance(value, Mapping) and rest in value and {**usual, rest: value[rest]} == {**value}:
         del body[member]
         body[short] = value[rest]

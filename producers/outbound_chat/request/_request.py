@@ -42,6 +42,9 @@ class ChatRequest:
     extra: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """What else a raw request had: the sender's own members, kept for comparing, and unknown names. Not stored."""
 
+    surely_valid: bool = field(default=False, compare=False)
+    """Whether its members were found valid when they were read; see `copy_and_check` for the exceptions."""
+
     def __repr__(self) -> str:
         members = ", ".join(step(member, position) for position, member in enumerate(self.body, start=1))
         return f"ChatRequest({members})"
@@ -56,8 +59,8 @@ class ChatRequest:
         Raises:
             InvalidJob: an option is unknown, or two options give the same value.
         """
-        body, names = read_options(options)
-        return cls(body, names)
+        body, names, sure = read_options(options)
+        return cls(body, names, surely_valid=sure)
 
     @classmethod
     def from_api(cls, kwargs: Mapping[str, Any]) -> Self:
@@ -65,8 +68,8 @@ class ChatRequest:
 
         InstanceId and SourceEndpoint are compared with the sender, whose own are sent; both may be left out.
         """
-        body, extra = read_call(kwargs)
-        return cls(body, API_NAMES, extra)
+        body, extra, sure = read_call(kwargs)
+        return cls(body, API_NAMES, extra, surely_valid=sure)
 
     @classmethod
     def from_stored(cls, body: Mapping[str, Any]) -> Self:
@@ -111,7 +114,7 @@ class ChatRequest:
 
         `checked`: what the rows of its batch share, found valid for this sender; its values are not checked again.
         """
-        found = check_body(self.body, sender, checked.body if checked else _NOTHING)
+        found = check_body(self.body, sender, checked.body if checked else _NOTHING, sure=self.surely_valid)
         extra = check_extra(self.extra, sender) if self.extra else []
         if not found and not extra:
             return ()
@@ -148,8 +151,9 @@ class ChatRequest:
             ours, theirs = self.body.get(member), shared.body.get(member)
             if isinstance(ours, dict) and isinstance(theirs, dict):
                 body[member] = {**theirs, **ours}
+        sure = self.surely_valid and shared.surely_valid
         names = self.names if self.names is shared.names else {**self.names, **shared.names}
-        return ChatRequest(body, names, {**shared.extra, **self.extra})
+        return ChatRequest(body, names, {**shared.extra, **self.extra}, surely_valid=sure)
 
     def has_message_of(self, shared: "ChatRequest") -> bool:
         """Whether its message is the very one of the shared part that it was merged with."""

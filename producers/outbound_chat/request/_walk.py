@@ -36,7 +36,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
 _SURROGATE = re.compile("[\ud800-\udfff]").search
 
 # A Smithy integer is a signed 32-bit number. https://smithy.io/2.0/spec/simple-types.html#integer
-_SMALLEST, _LARGEST = -(2**31), 2**31 - 1
+SMALLEST, LARGEST = -(2**31), 2**31 - 1
 
 
 def instead(found: Found, path: Path, code: FieldCode, message: str) -> None:
@@ -92,8 +92,8 @@ def _faults(shape: Text, value: Any) -> list[tuple[FieldCode, str]]:
 
 
 def _walk_integer(shape: Integer, value: Any, path: Path, found: Found) -> None:
-    smallest = _SMALLEST if shape.min is None else shape.min
-    largest = _LARGEST if shape.max is None else shape.max
+    smallest = SMALLEST if shape.min is None else shape.min
+    largest = LARGEST if shape.max is None else shape.max
     if not isinstance(value, int) or isinstance(value, bool):
         found.append(Finding(path, FieldCode.WRONG_TYPE, "must be a whole number"))
     elif not smallest <= value <= largest:

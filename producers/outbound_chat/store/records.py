@@ -59,18 +59,8 @@ _NUMBERS = (
     *(Field.CREATED, Field.SEND_AT, Field.DUE, Field.EXPIRES, Field.ATTEMPTS),
     *(Field.MAYBE_SENT, Field.CANCEL, Field.PARTS, Field.FINISHED, Field.ORDER),
 )
-_NEW = [{**dict.fromkeys(_TEXTS, ""), Field.STATE: "queued"}.get(field, 0) for field in Field][:FIELDS_OF_ALL]
 _ATTEMPT_TEXTS = 5
 """The number of texts in an entry of the history, after its time."""
-
-
-def new_head(*, lane: Lane, created: int, send_at: int, expires: int, parts: int, idem: str) -> list[Any]:
-    """Returns the head that `submit` writes for a new job. Times are in milliseconds; `send_at` 0: at once."""
-    head: list[Any] = [*_NEW]
-    head[Field.VERSION], head[Field.LANE], head[Field.IDEM] = RECORD_VERSION, str(lane), idem
-    head[Field.CREATED], head[Field.SEND_AT], head[Field.DUE] = created, send_at, send_at
-    head[Field.EXPIRES], head[Field.PARTS] = expires, parts
-    return head
 
 
 def read_head(raw: str) -> list[Any]:

@@ -13,6 +13,7 @@ from redis.exceptions import ResponseError
 
 from outbound_chat.store.connection import AnyRedis, any_node, connect, patience
 from outbound_chat.store.deadline import BoundedLock
+from outbound_chat.store.direct import DirectCommands, direct_commands
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.pipeline import load_functions, run_pipelined
 from outbound_chat.store.scripts import ScriptCall
@@ -52,6 +53,7 @@ class Store:
         self._url = url
         self._patience = patience(url, seconds)
         self._redis: Any = client
+        self._direct: DirectCommands | None = None
         self._connecting = BoundedLock()
         if client is None:
             _stores.add(self)
@@ -72,6 +74,7 @@ class Store:
             with self._connecting:
                 if self._redis is None:
                     self._redis = connect(self._url, self._patience.seconds)
+                    self._direct = direct_commands(self._redis)
         return self._redis
 
     def forget_connections(self) -> None:
@@ -80,8 +83,8 @@ class Store:
         self._connecting = BoundedLock()
         if self._redis is not None:
             # It is kept forever: deleting it would wait for a lock that a thread of the parent held when it forked.
-            _of_parents.append(self._redis)
-            self._redis = None
+            _of_parents.append((self._redis, self._direct))
+            self._redis = self._direct = None
 
     @property
     def seconds(self) -> float:
@@ -104,11 +107,15 @@ class Store:
                 elif call.then:
                     return run_pipelined(self.redis, call, way)
                 else:
-                    return self.redis.execute_command(*way.command, *call.script_args)
+                    return self._execute((*way.command, *call.script_args))
             except ResponseError as error:
                 if not self._ways.next_after(way, error):
                     raise
         raise AssertionError("the last way ends with a reply or an error")
+
+    def _execute(self, command: tuple[str, ...]) -> Any:
+        client = self.redis
+        return self._direct.execute(command) if self._direct else client.execute_command(*command)
 
     def ask(self, question: Callable[[Any], T]) -> T:
         """Returns what `question` returns, which is called with the client of redis-py, perhaps more than once."""

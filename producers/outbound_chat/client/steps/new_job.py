@@ -5,10 +5,10 @@ import json
 
 from outbound_chat.client.steps.validation import Timing
 from outbound_chat.encryption import RequestCipher
-from outbound_chat.model.jobs import Job
+from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.lanes import Lane
+from outbound_chat.model.times import from_ms
 from outbound_chat.request import ChatRequest, codec
-from outbound_chat.store.records import job_of_head, new_head
 from outbound_chat.store.scripts import NewJob
 from outbound_chat_config import Sender
 
@@ -63,10 +63,29 @@ def _token(idem: str, fingerprint: str) -> str:
 
 
 def fresh_job(budget: str, job: NewJob, lane: Lane, now_ms: int, life_ms: int) -> Job:
-    """Returns a job that `submit` has just accepted, without reading it back."""
-    expires = job.expires_ms or max(job.send_at_ms, now_ms) + life_ms
-    head = new_head(lane=lane, created=now_ms, send_at=job.send_at_ms, expires=expires, parts=job.parts, idem=job.idem)
-    return job_of_head(budget, job.local_id, lane, head, now_ms)
+    """Returns a job that `submit` has just accepted, without reading it back: a single job, since rows are not returned."""
+    waits = job.send_at_ms > now_ms
+    created_at = from_ms(now_ms)
+    return Job(
+        id=f"{budget}.{job.local_id}",
+        state=JobState.SCHEDULED if waits else JobState.QUEUED,
+        sender=lane.sender,
+        tenant=lane.tenant or None,
+        priority=lane.priority,
+        batch_id=None,
+        attempts=0,
+        contact_id=None,
+        created_at=created_at,
+        send_at=from_ms(job.send_at_ms) if job.send_at_ms else None,
+        expires_at=from_ms(job.expires_ms or max(job.send_at_ms, now_ms) + life_ms),
+        next_attempt_at=from_ms(job.send_at_ms) if job.send_at_ms else created_at,
+        finished_at=None,
+        cancel_requested=False,
+        maybe_sent=False,
+        replay_of=None,
+        replayed_by=None,
+        history=(),
+    )
 
 
 def max_age_ms(sender: Sender) -> int:

@@ -1,0 +1,72 @@
+"""Sends single commands to one server with little between them and the socket.
+
+redis-py's client takes a connection out of its pool for each command, looks whether it is still alive, and collects
+metrics: that costs more than the command itself. Here a connection is kept between two commands, and is only looked at
+after a pause. Everything else is redis-py's: its pool makes the connections, which pack, send and read.
+"""
+
+import time
+from collections import deque
+from typing import Any
+
+import hiredis
+import redis
+from redis.exceptions import ConnectionError as RedisConnectionError, ResponseError
+
+from outbound_chat.store.faults import RECONNECTED
+
+PAUSE_SECONDS = 1.0
+"""After so long without a command, it is checked whether the server has closed the connection."""
+
+
+def direct_commands(client: Any) -> "DirectCommands | None":
+    """Returns them for the client of one server; None for a cluster, and for sentinels, whose pool watches failovers."""
+    pool = getattr(client, "connection_pool", None)
+    return DirectCommands(pool) if type(pool) is redis.ConnectionPool else None
+
+
+class DirectCommands:
+    """Commands of all threads to one server."""
+
+    def __init__(self, pool: redis.ConnectionPool) -> None:
+        self._pool = pool
+        self._kept: deque[tuple[float, Any]] = deque()
+        """Connections that are free, with the time of their last reply."""
+
+    def execute(self, command: tuple[str, ...]) -> Any:
+        """Returns the reply; raises what redis-py raises. The parts of the command are text: see `script_args`."""
+        connection = self._take()
+        try:
+            connection.send_packed_command((hiredis.pack_command(command),), check_health=False)
+            reply = connection.read_response()
+        except BaseException as error:
+            if isinstance(error, ResponseError) and not isinstance(error, RECONNECTED):
+                self._kept.append((time.monotonic(), connection))
+            else:
+                self._drop(connection)
+            raise
+        self._kept.append((time.monotonic(), connection))
+        return reply
+
+    def _take(self) -> Any:
+        try:
+            used_at, connection = self._kept.pop()
+        except IndexError:
+            return self._pool.get_connection()
+        if time.monotonic() - used_at > PAUSE_SECONDS and _is_stale(connection):
+            self._drop(connection)
+            return self._pool.get_connection()
+        return connection
+
+    def _drop(self, connection: Any) -> None:
+        """Gives it back to the pool, which makes it again: what the server has received of a command is not known."""
+        connection.disconnect()
+        self._pool.release(connection)
+
+
+def _is_stale(connection: Any) -> bool:
+    """Whether the server closed it, or sent what nobody asked for."""
+    try:
+        return bool(connection.can_read())
+    except RedisConnectionError:
+        return True
