@@ -2,13 +2,19 @@
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
-from outbound_chat.request import ChatRequest
+from outbound_chat.encryption import RequestCipher
+from outbound_chat.model.jobs import Priority
+from outbound_chat.request import ChatRequest, codec
+from outbound_chat_config import EncryptionSettings
 
 from .senders import SMS, WHATSAPP, sender
+
+CIPHER = RequestCipher(EncryptionSettings())
 
 _texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
 # A message of blanks alone is refused.
@@ -106,3 +112,104 @@ def test_a_request_can_be_copied() -> None:
     again = copy.deepcopy(request)
     assert again == request
     assert again.errors(SMS) == request.errors(SMS)
+
+
+_odd: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        *(
+            "",
+            " ",
+            "\x00",
+            "a\x0b",
+            "\x7f",
+            "\x85",
+            "\ud800",
+            "\\u0001",
+            "\\b",
+            "é\u00a0\u200d",
+            "line\nbreak\t",
+            "connect:Subtype",
+        ),
+        *("x" * 129, "x" * 256, "x" * 257, "x" * 501, "é" * 1_025, "text/plain", "text/html", "+12062000001"),
+        *(0, 59, 60, 10_081, 2**31, -(2**31) - 1, True, 1.5, None, float("nan"), b"a", Priority.URGENT),
+        *((), [], {}, ["text/plain"], ["text/markdown"], [["text/plain"]], {"ValueString": "a", "ValueInteger": 1}),
+        *({"ValueList": []}, {"ValueString": "connect:SMS"}, {"": ""}, {1: "a"}, {f"k{i}": "v" for i in range(17)}),
+        {"CustomAttributes": {"~": "é"}},
+    ]
+)
+
+
+@st.composite
+def _spoilt(draw: st.DrawFn) -> dict[str, Any]:
+    """Valid options, some of which have a value or a name that may be wrong, at any depth."""
+    options = draw(_options)
+    for _ in range(draw(st.integers(0, 3))):
+        place: Any = options
+        while place:
+            name = draw(st.sampled_from(list(place))) if isinstance(place, dict) else 0
+            if not isinstance(place[name], dict | list) or draw(st.booleans()):
+                break
+            place = place[name]
+        if isinstance(place, list):
+            place.append(draw(_odd))
+        elif isinstance(place, dict):
+            name = draw(st.one_of(st.sampled_from(list(place) or ["a"]), _keys, st.just("é"), st.just("connect:x")))
+            if place is not options or name in options:
+                place[name] = draw(_odd)
+    return options
+
+
+@settings(max_examples=500)
+@given(_spoilt(), _senders)
+def test_the_quick_check_accepts_nothing_that_the_rules_refuse(options: dict[str, Any], by: Any) -> None:
+    """And what is stored comes back as the same request, with the same errors, however it was checked."""
+    request = ChatRequest.from_short(options)
+    errors = replace(request, surely_valid=False).errors(by)
+    assert request.errors(by) == errors
+
+    if request.surely_valid or not errors:
+        read = codec.decode(CIPHER, codec.encode(CIPHER, request))
+        assert read == request
+        assert read.surely_valid == request.surely_valid
+        assert [error.code for error in read.errors(by)] == [error.code for error in errors]
+    if request.surely_valid:
+        assert codec.encode(CIPHER, replace(request, json="")) != codec.encode(CIPHER, request)
+        assert codec.decode(CIPHER, codec.encode(CIPHER, replace(request, json=""))) == request
+
+
+@settings(max_examples=300)
+@given(_spoilt(), _spoilt(), _senders)
+def test_the_quick_check_of_a_row_accepts_nothing_that_the_rules_refuse(
+    row: dict[str, Any], common: dict[str, Any], by: Any
+) -> None:
+    common.pop("client_token", None)
+    shared = ChatRequest.from_short(common)
+    merged = ChatRequest.from_short(row).merged(shared)
+    checked = None if shared.errors(by) else shared
+    assert merged.errors(by, checked=checked) == replace(merged, surely_valid=False).errors(by, checked=checked)
+
+
+def test_most_requests_are_surely_valid() -> None:
+    """With all that the operation takes, in both dialects, so that the quick check is the one that is used."""
+    options = {
+        "to": "+12062000001",
+        "text": "Hello é",
+        "contact_flow_id": SMS.contact_flow_id,
+        "segment_attributes": {"a": "b", "connect:Subtype": {"ValueString": "connect:SMS"}},
+        "attributes": {"a": "b"},
+        "chat_duration_in_minutes": 60,
+        "display_name": "Ana",
+        "initial_templated_system_message": {
+            "KnowledgeBaseId": "a",
+            "MessageTemplateId": "b",
+            "TemplateAttributes": {"CustomAttributes": {"a": "b"}},
+        },
+        "related_contact_id": "a",
+        "supported_messaging_content_types": ["text/plain"],
+        "client_token": "a",
+    }
+    request = ChatRequest.from_short(options)
+    assert request.surely_valid
+    assert not request.errors(SMS)
+    assert ChatRequest.from_api(request.api(SMS, "")).surely_valid
+    assert request.merged(request.from_short({"text": "Hello"})).surely_valid

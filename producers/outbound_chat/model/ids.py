@@ -13,19 +13,21 @@ import time
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
-"""The two characters of each number of 10 bits."""
-_SHIFTS = ((40, 30, 20, 10, 0), (30, 20, 10, 0), (30, 20, 10, 0))
+"""The characters of each number of 10 bits."""
+_FORTY_BITS = 2**40 - 1
 _ID = re.compile(r"(?P<budget>[A-Za-z0-9][A-Za-z0-9_-]{0,31})\.(?P<local>[0-9A-HJKMNP-TV-Z]{26}(-[1-9][0-9]{0,8})?)")
 
 
 def new_local_id() -> str:
     """Returns a new ULID: 26 characters that sort by the time they were created."""
-    # Numbers of 50 and 40 bits are small ones to Python; that of all 130 would cost twice the time.
-    random = os.urandom(10)
-    parts = (time.time_ns() // 1_000_000, int.from_bytes(random[:5]), int.from_bytes(random[5:]))
-    return "".join(
-        [_PAIRS[part >> shift & 1023] for part, shifts in zip(parts, _SHIFTS, strict=True) for shift in shifts]
-    )
+    ms, random = time.time_ns() // 1_000_000, os.urandom(10)
+    high, low = int.from_bytes(random[:5]), int.from_bytes(random[5:])
+    return f"{_PAIRS[ms >> 40]}{_eight(ms & _FORTY_BITS)}{_eight(high)}{_eight(low)}"
+
+
+def _eight(number: int) -> str:
+    """Returns the characters of 40 bits. Python works with such numbers twice as fast as with one of all 130 bits."""
+    return _PAIRS[number >> 30] + _PAIRS[number >> 20 & 1023] + _PAIRS[number >> 10 & 1023] + _PAIRS[number & 1023]
 
 
 def split_id(id_: str) -> tuple[str, str] | None:

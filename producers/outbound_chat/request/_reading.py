@@ -5,10 +5,10 @@ from typing import Any
 
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request._codes import FieldCode
+from outbound_chat.request._compiled import copy_and_check
 from outbound_chat.request._copy import NEVER_MISSING, is_missing, last_part, normalize, segment_value
 from outbound_chat.request._names import DISPLAY_NAME, OF_A_JOB, OPTIONS, SHORT_NAMES, Names, closest, step
 from outbound_chat.request._shapes import SPEC
-from outbound_chat.request._surely import copy_and_check
 from outbound_chat.request._walk import MOST_FINDINGS
 
 _FROM_SENDER = frozenset({"InstanceId", "SourceEndpoint"})
@@ -17,8 +17,8 @@ _KEPT = frozenset(SPEC.members) - _FROM_SENDER
 _TWICE = (("display_name", "participant_details"), ("text", "initial_system_message"))
 
 
-def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names, bool]:
-    """Returns the stored form of the short options, what the caller calls its members, and if they are surely valid.
+def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names, str]:
+    """Returns the stored form of the short options, what the caller calls its members, and the JSON: `copy_and_check`.
 
     Raises:
         InvalidJob: an option is unknown, or two options give the same value.
@@ -46,8 +46,8 @@ def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names, boo
     if isinstance(segments, Mapping) and not all(value.__class__ is dict for value in segments.values()):
         body["SegmentAttributes"] = {key: segment_value(value) for key, value in segments.items()}
         names = {**names, **_names_of_plain(segments)}
-    body, sure = copy_and_check(body)
-    return body, names, sure
+    body, json = copy_and_check(body)
+    return body, names, json
 
 
 def _refuse(unknown: list[FieldError], options: Mapping[str, Any]) -> None:
@@ -70,8 +70,8 @@ def _names_of_plain(segments: Mapping[Any, Any]) -> Names:
     }
 
 
-def read_call(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], bool]:
-    """Returns the stored form of what boto3's `start_outbound_chat_contact` takes, the rest, and if it is surely valid.
+def read_call(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """Returns the stored form of what boto3's `start_outbound_chat_contact` takes, the rest, and the JSON of the form.
 
     The rest is the sender's own members, kept for comparing, and names that the operation does not have.
     """
@@ -86,8 +86,8 @@ def read_call(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
         extra["InstanceId"] = last_part(extra["InstanceId"])
     _shorten(body, "to", "DestinationEndpoint", {"Type": "TELEPHONE_NUMBER"}, "Address")
     _shorten(body, "text", "InitialSystemMessage", {"ContentType": "text/plain"}, "Content")
-    body, sure = copy_and_check(body)
-    return body, extra, sure
+    body, json = copy_and_check(body)
+    return body, extra, json
 
 
 def _shorten(body: dict[str, Any], short: str, member: str, usual: Mapping[str, str], rest: str) -> None:

@@ -44,6 +44,8 @@ class ChatRequest:
 
     surely_valid: bool = field(default=False, compare=False)
     """Whether its members were found valid when they were read; see `copy_and_check` for the exceptions."""
+    json: str = field(default="", compare=False)
+    """The stored form as Redis holds it, where it is known; see `codec`."""
 
     def __repr__(self) -> str:
         members = ", ".join(step(member, position) for position, member in enumerate(self.body, start=1))
@@ -59,8 +61,8 @@ class ChatRequest:
         Raises:
             InvalidJob: an option is unknown, or two options give the same value.
         """
-        body, names, sure = read_options(options)
-        return cls(body, names, surely_valid=sure)
+        body, names, json = read_options(options)
+        return cls(body, names, json=json, surely_valid=bool(json))
 
     @classmethod
     def from_api(cls, kwargs: Mapping[str, Any]) -> Self:
@@ -68,13 +70,13 @@ class ChatRequest:
 
         InstanceId and SourceEndpoint are compared with the sender, whose own are sent; both may be left out.
         """
-        body, extra, sure = read_call(kwargs)
-        return cls(body, API_NAMES, extra, surely_valid=sure)
+        body, extra, json = read_call(kwargs)
+        return cls(body, API_NAMES, extra, json=json, surely_valid=bool(json))
 
     @classmethod
-    def from_stored(cls, body: Mapping[str, Any]) -> Self:
+    def from_stored(cls, body: Mapping[str, Any], *, surely_valid: bool = False) -> Self:
         """Creates the request whose stored form is `body`. Its errors use short names."""
-        return cls(body)
+        return cls(body, surely_valid=surely_valid)
 
     def stored(self) -> dict[str, Any]:
         """Returns the stored form, JSON if the request has no errors. `from_stored` makes an equal request from it."""

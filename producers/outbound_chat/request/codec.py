@@ -1,4 +1,4 @@
-"""Encodes requests for Redis: as short JSON, encrypted if encryption is on."""
+"""Encodes requests for Redis: as JSON, mostly with short names (`_compiled`), encrypted if encryption is on."""
 
 import json
 
@@ -6,6 +6,7 @@ from pydantic_core import to_json
 
 from outbound_chat.encryption import Damaged, RequestCipher
 from outbound_chat.request import ChatRequest
+from outbound_chat.request._compiled import read_short
 
 
 class UnreadableRequest(ValueError):
@@ -14,7 +15,7 @@ class UnreadableRequest(ValueError):
 
 def encode(cipher: RequestCipher, request: ChatRequest, number: str = "") -> str:
     """Encodes a request. `number`: its destination; empty for the part that the rows of a batch share."""
-    return cipher.encrypt_if_enabled(to_json(request.body).decode(), number)
+    return cipher.encrypt_if_enabled(request.json or to_json(request.body).decode(), number)
 
 
 def decode(cipher: RequestCipher, text: str) -> ChatRequest:
@@ -25,14 +26,15 @@ def decode(cipher: RequestCipher, text: str) -> ChatRequest:
         UnreadableRequest: the text is not the stored form of a request.
     """
     try:
-        body = json.loads(cipher.decrypt(text))
+        plain = cipher.decrypt(text)
+        body, sure = read_short(plain) if plain.startswith(" ") else (json.loads(plain), False)
     except Damaged as error:
         fault = str(error)
     except (ValueError, RecursionError):
         fault = "it is not JSON"
     else:
         if isinstance(body, dict):
-            return ChatRequest.from_stored(body)
+            return ChatRequest.from_stored(body, surely_valid=sure)
         fault = "it is not a JSON object"
     # Not inside `except`: errors of parsers hold what they were given.
     raise UnreadableRequest(f"the stored request can't be read: {fault}")

@@ -18,6 +18,8 @@ UNSENT = "No command was sent: the connection could not be made."
 """A note on an error of redis-py: nothing else distinguishes it from the error of a command."""
 CLOSED = "Connection closed by server."
 """The message of redis-py, which uses it for reads only."""
+NEAR = 1.01
+"""A server may be silent for 1 % longer than its time."""
 SHORTEST = 0.001
 """Shortest time-out in seconds: with 0 a socket does not wait at all."""
 
@@ -124,23 +126,31 @@ class _Socket:
 
     def __init__(self, socket: Any) -> None:
         self._socket = socket
-        self._seconds = socket.gettimeout()
+        self._seconds = self._set = socket.gettimeout()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)
 
     def settimeout(self, seconds: float) -> None:
+        # Only noted, and set with the next operation.
         self._seconds = seconds
+
+    def _obey(self) -> None:
+        seconds = _silence(self._seconds)
+        # Python asks the system each time. From one quick call to the next the time hardly differs.
+        if self._set is None or not seconds <= self._set <= seconds * NEAR:
+            self._socket.settimeout(seconds)
+            self._set = seconds
 
     @property
     def recv_into(self) -> Callable[[bytearray], int]:
-        self._socket.settimeout(_silence(self._seconds))
+        self._obey()
         operation: Callable[[bytearray], int] = self._socket.recv_into
         return operation
 
     @property
     def sendall(self) -> Callable[[bytes], None]:
-        self._socket.settimeout(_silence(self._seconds))
+        self._obey()
         operation: Callable[[bytes], None] = self._socket.sendall
         return operation
 

@@ -20,7 +20,7 @@ PAUSE_SECONDS = 1.0
 
 
 def direct_commands(client: Any) -> "DirectCommands | None":
-    """Returns them for the client of one server; None for a cluster, and for sentinels, whose pool watches failovers."""
+    """Returns them for a client of one server; None for a cluster, and for sentinels: their pool watches failovers."""
     pool = getattr(client, "connection_pool", None)
     return DirectCommands(pool) if type(pool) is redis.ConnectionPool else None
 
@@ -35,9 +35,11 @@ class DirectCommands:
 
     def execute(self, command: tuple[str, ...]) -> Any:
         """Returns the reply; raises what redis-py raises. The parts of the command are text: see `script_args`."""
+        # hiredis has types for one argument only.
+        packed = hiredis.pack_command(command)  # type: ignore[arg-type]
         connection = self._take()
         try:
-            connection.send_packed_command((hiredis.pack_command(command),), check_health=False)
+            connection.send_packed_command((packed,), check_health=False)
             reply = connection.read_response()
         except BaseException as error:
             if isinstance(error, ResponseError) and not isinstance(error, RECONNECTED):

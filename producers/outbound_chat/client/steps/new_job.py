@@ -63,7 +63,7 @@ def _token(idem: str, fingerprint: str) -> str:
 
 
 def fresh_job(budget: str, job: NewJob, lane: Lane, now_ms: int, life_ms: int) -> Job:
-    """Returns a job that `submit` has just accepted, without reading it back: a single job, since rows are not returned."""
+    """Returns a job that `submit` has just accepted, without reading it back."""
     waits = job.send_at_ms > now_ms
     created_at = from_ms(now_ms)
     return Job(

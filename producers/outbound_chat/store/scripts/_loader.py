@@ -94,7 +94,7 @@ local ADDS_JOBS = {{ {", ".join(f"{name} = true" for name in sorted(ADDS_JOBS))}
 local function register(name, libraries, script)
   local own_starts = {{}}
   for i = 1, #libraries do
-    own_starts[libraries[i]] = starts[libraries[i]]
+    own_starts[#own_starts + 1] = starts[libraries[i]]
   end
   redis.register_function({{
     function_name = 'oc_' .. name .. SUFFIX,
@@ -158,6 +158,11 @@ class Way(NamedTuple):
     loads: bool = False
 
 
+@cache
+def _as_function(script: str) -> Way:
+    return Way(("FCALL", function_name(script)))
+
+
 class Ways:
     """How the scripts are run on one server: as functions where it knows them, else each by itself. Of one store."""
 
@@ -168,7 +173,7 @@ class Ways:
 
     def of(self, name: str) -> Iterator[Way]:
         """The ways to run the script, the quickest first. After each, its error goes to `next_after`."""
-        as_function = Way(("FCALL", function_name(name)))
+        as_function = _as_function(name)
         if not self._refused:
             yield as_function
         if not self._refused:
@@ -181,7 +186,7 @@ class Ways:
 
     @property
     def _refused(self) -> bool:
-        return time.monotonic() < self._refused_until
+        return self._refused_until > 0 and time.monotonic() < self._refused_until
 
     def next_after(self, way: Way, error: ResponseError) -> bool:
         """Whether the next way may do where this one was refused; if not, the error is that of the call."""

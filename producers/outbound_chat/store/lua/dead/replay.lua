@@ -14,7 +14,7 @@
 --         {'duplicate_risk', since_ms}: a call at that time may have led to a contact, and no token would prevent a
 --         second one: without `force` nothing was done
 -- keeps   a job has one replay; a repeat gives the same reply
--- uses: counts insert lanes pump_requests records ring transitions webhooks
+-- uses: counts insert pump_requests records ring transitions webhooks
 local old, id, edited, force = ARGV[1], ARGV[2], ARGV[7] == '1', ARGV[8] == '1'
 local head, request = records.load(old)
 if not head then
@@ -30,12 +30,10 @@ if not protected and not force then
   return { 'duplicate_risk', since }
 end
 local same_token = not edited and protected
-local batch = lanes.batch_of(ARGV[3])
-insert.job({ id = id, lane = ARGV[3], batch = batch, send_at = tonumber(ARGV[9]), expires = 0,
-  max_age = tonumber(ARGV[4]), parts = tonumber(ARGV[5]), token = same_token and ARGV[6] or '', idem = '',
-  request = ARGV[10], maybe_sent = same_token and since or 0, replay_of = old,
-  callback = webhooks.callback_of(head[LANE], head[CALLBACK]) })
-insert.write(ARGV[3])
+insert.begin(ARGV[3], tonumber(ARGV[4]))
+insert.job(id, ARGV[9], '0', ARGV[5], same_token and ARGV[6] or '', '', ARGV[10],
+  webhooks.callback_of(head[LANE], head[CALLBACK]), { of = old, maybe_sent = same_token and since or 0 })
+insert.write()
 transitions.take_from_dead(old, head)
 head[REPLAY_OF], head[REPLAYED_BY] = head[REPLAY_OF] or '', id
 records.save(old, head, request, 'KEEPTTL')

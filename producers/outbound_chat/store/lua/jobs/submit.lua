@@ -18,7 +18,7 @@
 local FIRST, WIDTH = 4, 9
 -- Where each value of a job lies behind its id.
 local AT_MS, EXPIRES_MS, JOB_PARTS, JOB_TOKEN, KEY, FINGERPRINT, REQUEST, URL = 1, 2, 3, 4, 5, 6, 7, 8
-local lane, max_age_ms = ARGV[1], tonumber(ARGV[2])
+local lane = ARGV[1]
 local _, _, tenant, batch = lanes.parts(lane)
 -- The last row that came before; -1: none of these rows did.
 local reply, earliest, handled = { 'ok', NOW }, math.huge, -1
@@ -34,7 +34,7 @@ local function all_repeated()
 end
 
 local function take(i)
-  local id, send_at, expires = ARGV[i], tonumber(ARGV[i + AT_MS]), tonumber(ARGV[i + EXPIRES_MS])
+  local id = ARGV[i]
   local old = handled >= 0 and records.row_in_id(id) <= handled
   local has_key = ARGV[i + KEY] ~= ''
   -- Without a key `insert.job` finds out by itself.
@@ -50,10 +50,11 @@ local function take(i)
       return
     end
   end
-  local due = not old and insert.job({ id = id, lane = lane, batch = batch, send_at = send_at, expires = expires,
-    max_age = max_age_ms, parts = tonumber(ARGV[i + JOB_PARTS]), token = ARGV[i + JOB_TOKEN], idem = ARGV[i + KEY],
-    request = ARGV[i + REQUEST], callback = ARGV[i + URL] })
-  earliest = math.min(earliest, due or earliest)
+  local due = not old and insert.job(id, ARGV[i + AT_MS], ARGV[i + EXPIRES_MS], ARGV[i + JOB_PARTS],
+    ARGV[i + JOB_TOKEN], ARGV[i + KEY], ARGV[i + REQUEST], ARGV[i + URL])
+  if due and due < earliest then
+    earliest = due
+  end
 end
 
 if batch ~= '' then
@@ -70,13 +71,14 @@ if batch ~= '' then
     end
   end
 end
-if handled < records.row_in_id(ARGV[FIRST] or '') then
+if batch == '' or handled < records.row_in_id(ARGV[FIRST] or '') then
   handled = -1
 end
+insert.begin(lane, tonumber(ARGV[2]))
 for i = FIRST, #ARGV, WIDTH do
   take(i)
 end
-insert.write(lane)
+insert.write()
 reply[1] = counts.write() and 'first' or 'ok'
 if earliest < math.huge then
   local is_blocked = ring.place(lane, earliest <= NOW and NOW)

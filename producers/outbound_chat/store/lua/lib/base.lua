@@ -5,9 +5,9 @@ local BASE
 local NOW, EXACT_NOW_MS
 
 -- A library is loaded once and serves many calls, so it must reset the state of one call before the next.
-local starts = {}
+local starts, all_starts = {}, {}
 local function before_each_call(library, start)
-  starts[library] = start
+  starts[library], all_starts[#all_starts + 1] = start, start
 end
 
 local function key(name)
@@ -18,16 +18,18 @@ end
 local function begin_call(KEYS, own_starts)
   BASE = KEYS[1]
   local t = redis.call('TIME')
-  EXACT_NOW_MS = tonumber(t[1]) * 1000 + tonumber(t[2]) / 1000
+  EXACT_NOW_MS = t[1] * 1000 + t[2] / 1000
   NOW = math.floor(EXACT_NOW_MS)
-  for _, start in pairs(own_starts or starts) do
-    start()
+  local to_run = own_starts or all_starts
+  for i = 1, #to_run do
+    to_run[i]()
   end
 end
 
 -- Format a number as plain digits for Redis: Lua would write large ones as 1.7e+12.
 local function digits(number)
-  return string.format('%.0f', number)
+  -- For a float, C would take twice the time.
+  return string.format('%d', math.floor(number + 0.5))
 end
 
 -- What servers answer when a key has another type or content than ours: another program wrote it.

@@ -6,10 +6,11 @@ local counts = {}
 local changes
 
 before_each_call('counts', function()
-  changes = {}
+  changes = nil
 end)
 
 function counts.add(batch, state, by)
+  changes = changes or {}
   local of_batch = changes[batch] or {}
   changes[batch] = of_batch
   of_batch[state] = (of_batch[state] or 0) + by
@@ -22,7 +23,7 @@ end
 
 -- Return the change of a batch's count that is not yet written to Redis.
 function counts.unwritten(batch, state)
-  return changes[batch] and changes[batch][state] or 0
+  return changes and changes[batch] and changes[batch][state] or 0
 end
 
 -- Write what `add`, `move` and the lanes collected; every script that counts calls it once, at its end. A count that
@@ -31,7 +32,7 @@ end
 function counts.write()
   local first = false
   lanes.write_counts()
-  for batch, by_state in pairs(changes) do
+  for batch, by_state in pairs(changes or {}) do
     for state, by in pairs(by_state) do
       if by ~= 0 then
         first = try('HINCRBY', key('counts'), state, by) == by and state == 'accepted' or first

@@ -1,18 +1,40 @@
 -- insert: adds new jobs to the store. Hundreds come at once, so what they share is built once, and their entries are
--- written together: most of a script's time goes into JSON and into calls.
+-- written together. Most of a script's time goes into calls and into making texts of numbers and tables, so numbers
+-- that come as text stay text.
 -- uses: counts lanes records
 local insert = {}
 
-local known_heads, expiries, places, last_order
+local START = '[' .. records.NEWEST_VERSION .. ',"queued",'
 
-before_each_call('insert', function()
-  known_heads, expiries, places, last_order = {}, {}, { ['lane:'] = {}, ['timed:'] = {} }, nil
-end)
--- Return the job's number in the order of acceptance: see `lanes`. `bucket` keeps the last number.
-local function next_order()
-  last_order = last_order or number_in(try('HGET', key('bucket'), 'last_order'), 0, 9e15) or 0
-  last_order = math.max(last_order + 1, math.floor(EXACT_NOW_MS * 1000 + 0.5))
-  return last_order
+-- Of this call: the lane of all jobs, its batch, what their heads begin with, and how long a job without an end lives.
+local lane, batch, start, max_age_ms
+-- What `insert.write` will write, and the last numbers in the order of acceptance; see `lanes`.
+local expiries, places, last_orders
+-- When jobs with this `send_at` end that have no end of their own: rows mostly share it.
+local known_send_at, known_end
+
+-- Begin to add jobs to a lane. `max_age`: see `insert.job`.
+function insert.begin(of_lane, max_age)
+  lane, batch, max_age_ms = of_lane, lanes.batch_of(of_lane), max_age
+  -- The lane is stored without the batch, which the id contains.
+  start = START .. cjson.encode(string.sub(lane, 1, #lane - #batch)) .. ',' .. digits(NOW) .. ','
+  expiries, places, last_orders, known_send_at = {}, { ['lane:'] = {}, ['timed:'] = {} }, {}, nil
+end
+
+-- Return the number of the last job that came before in this part of the lane; that of a timed one is in `bucket`,
+-- since they go by their times.
+local function order_before(part)
+  if part == 'timed:' then
+    return number_in(try('HGET', key('bucket'), 'last_order'), 0, 9e15) or 0
+  end
+  return tonumber(redis.call('ZRANGE', key(part .. lane), -1, -1, 'WITHSCORES')[2] or 0)
+end
+
+-- Return the job's number in the order of acceptance.
+local function next_order(part)
+  local order = math.max((last_orders[part] or order_before(part)) + 1, math.floor(EXACT_NOW_MS * 1000 + 0.5))
+  last_orders[part] = order
+  return order
 end
 
 -- Return the other job that has this idempotency key, and whether it asked for the same; nil: the key is ours now.
@@ -30,59 +52,62 @@ function insert.other_job(tenant, id, idem, fingerprint)
   end
 end
 
--- The head of a job with neither token, key, URL nor predecessor, up to its order: cjson would take longer.
-local PLAIN = '[%d,"queued",%s,%.0f,%.0f,%.0f,%.0f,0,"",0,0,%.0f,"","","",0,0,'
-
--- Return the head of a new job as JSON.
-local function new_head(job, expires, order)
-  local lane = string.sub(job.lane, 1, #job.lane - #records.batch_in_id(job.id))
-  if job.token .. job.idem .. job.callback == '' and not job.replay_of then
-    local known = known_heads[job.parts]
-    if not (known and known.send_at == job.send_at and known.expires == expires) then
-      known = { send_at = job.send_at, expires = expires, json = string.format(PLAIN, records.NEWEST_VERSION,
-        cjson.encode(lane), NOW, job.send_at, job.send_at, expires, job.parts) }
-      known_heads[job.parts] = known
-    end
-    return known.json .. digits(order - 1000 * NOW) .. ']'
+local function end_of(send_at)
+  if send_at ~= known_send_at then
+    known_send_at, known_end = send_at, digits(math.max(tonumber(send_at), NOW) + max_age_ms)
   end
-  local head = { records.NEWEST_VERSION, 'queued', lane, NOW, job.send_at, job.send_at, expires, 0, '',
-    job.maybe_sent or 0, 0, job.parts, job.token, job.idem, '', 0, 0, order - 1000 * NOW, job.replay_of }
-  if job.callback ~= '' then
-    head[REPLAY_OF], head[REPLAYED_BY], head[CALLBACK] = job.replay_of or '', '', job.callback
-  end
-  return cjson.encode(head)
+  return known_end
 end
 
--- Add a job and return when it is due; nil: a job has its id already, and nothing changed. `job`: id, lane (the same
--- for all), batch (of the lane), send_at (0: at once), expires (0: due + max_age), max_age, parts, token, idem,
--- request, callback ('': none); for a replay also maybe_sent and replay_of. `insert.write` must follow.
-function insert.job(job)
-  local due = job.send_at > 0 and job.send_at or NOW
-  local expires = job.expires > 0 and job.expires or math.max(due, NOW) + job.max_age
-  local order, part = next_order(), job.send_at > 0 and 'timed:' or 'lane:'
-  if not redis.call('SET', key('j:' .. job.id), new_head(job, expires, order) .. '\n' .. job.request, 'NX') then
+local function quoted(text)
+  return text == '' and '""' or cjson.encode(text)
+end
+
+-- Return what only some heads have.
+local function rest_of(callback, replay)
+  if callback == '' and not replay then
+    return ''
+  end
+  local rest = ',' .. quoted(replay and replay.of or '')
+  return callback == '' and rest or rest .. ',"",' .. quoted(callback)
+end
+
+-- Add a job and return when it is due; nil: a job has its id already, and nothing changed. `send_at` ('0': at once),
+-- `expires` ('0': `max_age` after it is due) and `parts` are digits; '' means none for `token`, `idem` and `callback`.
+-- `replay`: the id of the job that it sends again (`of`), and that job's `maybe_sent`; nil: none.
+-- `insert.write` must follow.
+function insert.job(id, send_at, expires, parts, token, idem, request, callback, replay)
+  local part, ends = send_at == '0' and 'lane:' or 'timed:', expires == '0' and end_of(send_at) or expires
+  local order = next_order(part)
+  if not redis.call('SET', key('j:' .. id), start .. send_at .. ',' .. send_at .. ',' .. ends .. ',0,"",'
+    .. (replay and digits(replay.maybe_sent) or '0') .. ',0,' .. parts .. ',' .. quoted(token) .. ',' .. quoted(idem)
+    .. ',"",0,0,' .. digits(order - 1000 * NOW) .. rest_of(callback, replay) .. ']\n' .. request, 'NX') then
     return nil
   end
-  local new = places[part]
-  new[#new + 1] = digits(job.send_at > 0 and job.send_at or order)
-  new[#new + 1] = job.send_at > 0 and lanes.numbered_member(job.batch, job.id, order)
-    or lanes.member_of(job.batch, job.id)
-  expiries[#expiries + 1], expiries[#expiries + 2] = digits(expires), job.id
-  return due
+  local new = expiries
+  new[#new + 1], new[#new + 2] = ends, id
+  new = places[part]
+  if part == 'lane:' then
+    new[#new + 1], new[#new + 2] = digits(order), lanes.member_of(batch, id)
+    return NOW
+  end
+  new[#new + 1], new[#new + 2] = send_at, lanes.numbered_member(batch, id, order)
+  return tonumber(send_at)
 end
 
 -- Write the entries of all new jobs, and count them.
-function insert.write(lane)
+function insert.write()
   if #expiries == 0 then
     return
   end
-  local batch = lanes.batch_of(lane)
   for part, new in pairs(places) do
     if #new > 0 then
       lanes.count(lane, redis.call('ZADD', key(part .. lane), unpack(new)))
     end
   end
-  try('HSET', key('bucket'), 'last_order', digits(last_order))
+  if last_orders['timed:'] then
+    try('HSET', key('bucket'), 'last_order', digits(last_orders['timed:']))
+  end
   redis.call('ZADD', key('expiry'), unpack(expiries))
   counts.add(batch, 'accepted', #expiries / 2)
   counts.add(batch, 'waiting', #expiries / 2)

@@ -3,28 +3,37 @@
 -- never called: id -> number in the order of acceptance; they are due whatever the clock says. `timed:<lane>` has jobs
 -- with a send_at, `retry:<lane>` jobs that wait for another call: numbered id -> due ms. Retries go first once they are
 -- due, or they would wait behind the whole backlog; the others go by time.
--- A job's number is the time of its acceptance in µs, or one more than the last number: it never goes back and is never
--- used twice, whatever the clock does. It decides the order of jobs that are due in the same ms, so it leads their
+-- A job's number is the time of its acceptance in µs, or one more than that of the job before it: it does not go
+-- back in a lane, whatever the clock does. It decides the order of jobs that are due in the same ms, so it leads their
 -- members. Inside a batch the member is the row alone, to save memory: rows come in order, so the row is a number, too.
 -- `lanes` (hash lane -> jobs) counts what these functions put in and took out: a lane that holds fewer has lost some.
 -- uses: records
 local lanes = {}
 
+-- The lane that was parsed last, and its parts: one script asks for them again and again.
+local known, priority, sender, tenant, batch
+
 -- Return priority, sender, tenant and batch; nil: it is no valid lane.
 function lanes.parts(lane)
-  return string.match(lane, '^(%d):([^:]*):([^:]*):([^:]*)$')
+  if lane ~= known then
+    known, priority, sender, tenant, batch = lane, string.match(lane, '^(%d):([^:]*):([^:]*):([^:]*)$')
+  end
+  return priority, sender, tenant, batch
 end
 
 function lanes.sender_of(lane)
-  return (string.match(lane, '^%d:([^:]*):'))
+  local _, name = lanes.parts(lane)
+  return name
 end
 
 function lanes.tenant_of(lane)
-  return (string.match(lane, '^%d:[^:]*:([^:]*):'))
+  local _, _, name = lanes.parts(lane)
+  return name
 end
 
 function lanes.batch_of(lane)
-  return (string.match(lane, '([^:]*)$'))
+  local _, _, _, name = lanes.parts(lane)
+  return name
 end
 
 function lanes.order_of(head)
@@ -82,15 +91,16 @@ end
 local changes
 
 before_each_call('lanes', function()
-  changes = {}
+  changes = nil
 end)
 
 function lanes.count(lane, by)
+  changes = changes or {}
   changes[lane] = (changes[lane] or 0) + by
 end
 
 function lanes.write_counts()
-  for lane, by in pairs(changes) do
+  for lane, by in pairs(changes or {}) do
     local jobs = by ~= 0 and try('HINCRBY', key('lanes'), lane, by)
     if type(jobs) == 'number' and jobs <= 0 then
       redis.call('HDEL', key('lanes'), lane)

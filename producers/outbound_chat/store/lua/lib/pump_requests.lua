@@ -35,14 +35,16 @@ local function ask(kind, first_ms, most_ms)
   return nonce
 end
 
+-- Whether a pump was asked for because none works.
+local function is_on_its_way()
+  local nonce = redis.call('GET', key('pump_asked'))
+  return nonce and not string.find(nonce, '^more')
+end
+
 -- Return the nonce with which the caller must start a new pump; '': one is on its way. A request for one more pump does
 -- not count: processes that have a pump ignore its message.
 function pump_requests.ask_for_pump()
-  local standing = redis.call('GET', key('pump_asked'))
-  if standing and not string.find(standing, '^more') then
-    return ''
-  end
-  return ask('needed', pump_requests.ASKED_MS, MOST_ASKED_MS)
+  return is_on_its_way() and '' or ask('needed', pump_requests.ASKED_MS, MOST_ASKED_MS)
 end
 
 -- The same for a pump beside others, up to the most there may be. It is soon repeated: a process that has a pump
@@ -86,16 +88,14 @@ end
 
 -- Announce new work: wake the waiting pump, else let the wakers start one. A busy pump finds the work by itself.
 function pump_requests.signal_work()
-  if budget_is_held() then
-    return
-  end
-  if redis.call('DEL', key('waiting')) == 1 then
-    signal_once(key('poke'), 1, POKE_MS)
-    return
-  end
-  local nonce = pump_requests.live_pumps() == 0 and pump_requests.ask_for_pump() or ''
-  if nonce ~= '' then
-    signal_once(key('wake'), nonce, WAKE_MS)
+  -- Mostly pumps are busy or one is on its way, so this is found out first.
+  if redis.call('EXISTS', key('waiting')) == 1 then
+    if not budget_is_held() then
+      redis.call('DEL', key('waiting'))
+      signal_once(key('poke'), 1, POKE_MS)
+    end
+  elseif pump_requests.live_pumps() == 0 and not is_on_its_way() and not budget_is_held() then
+    signal_once(key('wake'), pump_requests.ask_for_pump(), WAKE_MS)
   end
 end
 

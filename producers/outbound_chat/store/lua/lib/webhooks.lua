@@ -10,13 +10,14 @@ local webhooks = {}
 local batch_urls, sender_hosts, signalled
 
 before_each_call('webhooks', function()
-  batch_urls, sender_hosts, signalled = {}, {}, false
+  batch_urls, sender_hosts, signalled = nil, nil, false
 end)
 
 function webhooks.batch_url(batch)
   if batch == '' then
     return ''
   end
+  batch_urls = batch_urls or {}
   batch_urls[batch] = batch_urls[batch] or try('HGET', key('b:' .. batch), 'callback') or ''
   return batch_urls[batch]
 end
@@ -63,6 +64,7 @@ function webhooks.callback_of(lane, own)
   local _, sender, _, batch = lanes.parts(lane)
   local url = own and own ~= '' and own or webhooks.batch_url(batch)
   local host = host_of(url)
+  sender_hosts = sender_hosts or {}
   if not host and not sender_hosts[sender] then
     local limits = json_table(try('HGET', key('senders'), sender) or '')
     sender_hosts[sender] = limits and type(limits.hooks) == 'string' and limits.hooks or ''
