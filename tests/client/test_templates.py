@@ -1,6 +1,5 @@
 """Templates: what the columns of a row fill in, and what is refused before anybody is texted nonsense."""
 
-import json
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -9,7 +8,10 @@ import fakeredis
 import pytest
 
 from outbound_chat import InvalidJob, OutboundChat
+from outbound_chat.encryption import RequestCipher
+from outbound_chat.request import codec
 from outbound_chat.request.templates import Template
+from outbound_chat_config import EncryptionSettings
 from tests.support.harness import number
 
 ANN = {"to": number(1), "first_name": "Ann", "order": 17}
@@ -18,7 +20,8 @@ ANN = {"to": number(1), "first_name": "Ann", "order": 17}
 def requests_of(redis: fakeredis.FakeRedis) -> list[dict[str, Any]]:
     """What the jobs ask for, in the order of their rows."""
     records = [str(redis.get(name)) for name in sorted(redis.scan_iter("*:j:*"))]
-    return [json.loads(record.partition("\n")[2]) for record in records]
+    plain = RequestCipher(EncryptionSettings())
+    return [codec.decode(plain, record.partition("\n")[2]).stored() for record in records]
 
 
 @pytest.mark.parametrize(

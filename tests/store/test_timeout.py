@@ -378,7 +378,7 @@ def test_a_connection_that_was_forgotten_costs_one_try(line: Proxy, monkeypatch:
         # In place of half a minute; the next connection has all the time that a busy machine needs.
         silence = property(lambda _: PATIENCE if len(line._connections) > 1 else SECONDS)
         monkeypatch.setattr(Deadline, "silence", silence)
-        store.ping()
+        store.run(submit_one())
     assert line.lost == 1
 
 

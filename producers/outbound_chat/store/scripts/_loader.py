@@ -158,11 +158,6 @@ class Way(NamedTuple):
     loads: bool = False
 
 
-@cache
-def _as_function(script: str) -> Way:
-    return Way(("FCALL", function_name(script)))
-
-
 class Ways:
     """How the scripts are run on one server: as functions where it knows them, else each by itself. Of one store."""
 
@@ -170,10 +165,13 @@ class Ways:
         """`shebang`: whether scripts may begin with one."""
         self._shebang = shebang
         self._refused_until = 0.0
+        self._functions: dict[str, Way] = {}
 
     def of(self, name: str) -> Iterator[Way]:
         """The ways to run the script, the quickest first. After each, its error goes to `next_after`."""
-        as_function = _as_function(name)
+        as_function = self._functions.get(name)
+        if as_function is None:
+            as_function = self._functions[name] = Way(("FCALL", function_name(name)))
         if not self._refused:
             yield as_function
         if not self._refused:
