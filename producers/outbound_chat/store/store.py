@@ -11,10 +11,12 @@ from weakref import WeakSet
 
 from redis.exceptions import ResponseError
 
+from outbound_chat.model.errors import StoreError
 from outbound_chat.store.connection import AnyRedis, any_node, connect, patience
-from outbound_chat.store.deadline import BoundedLock
+from outbound_chat.store.deadline import BoundedLock, Deadline
+from outbound_chat.store.faults import in_our_words
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.pipeline import load_functions, run_pipelined
+from outbound_chat.store.pipeline import load_functions, run_pipelined, send_together
 from outbound_chat.store.scripts import ScriptCall
 from outbound_chat.store.scripts._loader import Ways, knows_shebang
 from outbound_chat.store.sentinel import close_sentinels
@@ -52,6 +54,9 @@ class Store:
         self._url = url
         self._patience = patience(url, seconds)
         self._redis: Any = client
+        self._listening: Any = client
+        """The client of subscriptions. redis-py closes their connections and gives them to the next call all the same,
+        which would connect again while its own open one is idle."""
         self._connecting = BoundedLock()
         if client is None:
             _stores.add(self)
@@ -74,14 +79,22 @@ class Store:
                     self._redis = connect(self._url, self._patience.seconds)
         return self._redis
 
+    def _listening_client(self) -> Any:
+        if self.clustered:
+            # Making another one would read the slots again.
+            return self.redis
+        with self._connecting:
+            if self._listening is None:
+                self._listening = connect(self._url, self._patience.seconds)
+            return self._listening
+
     def forget_connections(self) -> None:
         """Lets the next call connect again, without touching the present connections: they are the parent's."""
         # A thread of the parent may have held the old lock when it forked.
         self._connecting = BoundedLock()
-        if self._redis is not None:
-            # It is kept forever: deleting it would wait for a lock that a thread of the parent held when it forked.
-            _of_parents.append(self._redis)
-            self._redis = None
+        # They are kept forever: deleting one would wait for a lock that a thread of the parent held when it forked.
+        _of_parents.extend((self._redis, self._listening))
+        self._redis = self._listening = None
 
     @property
     def seconds(self) -> float:
@@ -110,6 +123,54 @@ class Store:
                     raise
         raise AssertionError("the last way ends with a reply or an error")
 
+    def run_together(self, calls: Sequence[ScriptCall[Any]]) -> "list[Any | StoreError]":
+        """Runs calls of one budget, one after the other, in one round trip; returns an answer, or an error, for each.
+
+        Raises:
+            StoreUnavailable: there was no answer in time.
+        """
+        if len(calls) == 1:
+            return [self._run_or_error(calls[0])]
+        return self._together(calls, [])[1]
+
+    def run_at_signal(self, key: str, timeout: float, call: ScriptCall[T]) -> "tuple[StoreError | None, T]":
+        """Blocks as `wait_for_signal` does, and runs the call then, without another round trip between.
+
+        Returns the answer, and the error if Redis would not wait for the signal.
+        """
+        # Only at the first try: a signal that was lost with its connection does not come again.
+        (signalled,), (answer,) = self._together([call], [("BLPOP", key, f"{max(timeout, 0.01):.3f}")], timeout)
+        if isinstance(answer, StoreError):
+            raise answer
+        return in_our_words(signalled) if isinstance(signalled, Exception) else None, answer
+
+    def _together(
+        self, calls: Sequence[ScriptCall[Any]], before: list[tuple[str, ...]], block: float = 0.0
+    ) -> tuple[list[Any], list[Any]]:
+        ways = [next(iter(self._ways.of(call.script))).command for call in calls]
+        commands = [(*way, *call.script_args) for way, call in zip(ways, calls, strict=True)]
+        pending, size = [*before], len(before)
+
+        def attempt(_: Deadline) -> list[Any]:
+            sent = [*pending, *commands]
+            pending.clear()
+            replies = send_together(self.redis, calls[0].keys.base, sent)
+            return [None] * (size + len(calls) - len(sent)) + replies
+
+        replies = self._patience.persist(attempt, block)
+        answers = [
+            # What the server could not run like this, it may run in another way, or another server may.
+            self._run_or_error(call) if isinstance(reply, Exception) else call.read(reply)
+            for call, reply in zip(calls, replies[size:], strict=True)
+        ]
+        return replies[:size], answers
+
+    def _run_or_error(self, call: ScriptCall[T]) -> T | StoreError:
+        try:
+            return self.run(call)
+        except StoreError as error:
+            return error
+
     def ask(self, question: Callable[[Any], T]) -> T:
         """Returns what `question` returns, which is called with the client of redis-py, perhaps more than once."""
         return self._patience.persist(lambda _: question(self.redis))
@@ -130,13 +191,14 @@ class Store:
 
     def listen(self, channel: str) -> Subscription:
         """Subscribes to a channel; nothing that is published after the block has begun is missed."""
-        return Subscription(self._patience, lambda: self.redis, channel)
+        return Subscription(self._patience, self._listening_client, channel)
 
     def close(self) -> None:
         """Closes all connections."""
-        if self._redis is not None:
-            self._redis.close()
-            close_sentinels(self._redis)
+        for client in (self._redis, self._listening):
+            if client is not None:
+                client.close()
+                close_sentinels(client)
 
     def __enter__(self) -> Self:
         return self
