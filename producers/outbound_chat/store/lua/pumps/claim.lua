@@ -112,12 +112,14 @@ local function take_turn(lane, most, probes, ids)
   return math.max(1, #due)
 end
 
+-- Take at most so many jobs. Return their ids, and whether more may be due.
 local function take_jobs(allowed)
-  local ids, handled = {}, 0
+  local ids, handled, more = {}, 0, true
   local served = number_in(try('HGET', key('bucket'), 'served'), 0, 2 * fair_share.SHARE) or 0
   while #ids < allowed and handled < MOST do
     local lane, most = fair_share.next_turn(allowed - #ids, served + #ids)
     if not lane then
+      more = false
       break
     end
     local gate = gates.of(lane)
@@ -133,7 +135,7 @@ local function take_jobs(allowed)
     end
   end
   try('HSET', key('bucket'), 'served', (served + #ids) % (2 * fair_share.SHARE))
-  return ids
+  return ids, more and ring.has_work()
 end
 
 -- Return the rule that blocks due jobs, and its scope; '' when none does.
@@ -201,9 +203,9 @@ if pace_ms > 0 then
   token_bucket.save(budget)
   return { 'paced', NOW, pace_ms, pump_requests.live_pumps() }
 end
-local ids = take_jobs(math.min(wanted, math.floor(budget.tokens + 1e-6)))
+local ids, more = take_jobs(math.min(wanted, math.floor(budget.tokens + 1e-6)))
 budget.tokens = budget.tokens - #ids
-if #ids < wanted and ring.has_work() then
+if #ids < wanted and more then
   token_bucket.note_limited(budget)
 end
 token_bucket.save(budget)
@@ -212,9 +214,9 @@ if #ids == 0 then
   return empty()
 end
 reply[3], reply[5] = token_bucket.until_token(budget), newer
-if #ids == wanted and reply[3] == 0 and ring.has_work() then
+if #ids == wanted and reply[3] == 0 and more then
   reply[4] = pump_requests.ask_for_one_more(budget.max_pumps)
-elseif #ids < wanted and not ring.has_work() then
+elseif #ids < wanted and not more then
   -- The pump waits for work while it calls these, without another claim that would find nothing.
   reply[6], reply[7] = register(), next_ms()
 end
