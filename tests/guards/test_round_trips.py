@@ -275,7 +275,9 @@ def test_a_new_client_enqueues_and_waits_in_four_round_trips(stack: Harness, run
 
     Where Redis is 50 ms away, each is as long as a call of Amazon Connect.
     """
-    with waiting_pump(runtime, server), stack.chat() as chat:
+    with waiting_pump(runtime, server), stack.chat() as chat, stack.chat() as other:
+        # The first job of a budget is noted beside the budget.
+        other.wait(other.enqueue(sender="support", to=number(0), text="Hello").id, timeout=PATIENCE)
         began, counted = _seconds(server), Commands(server)
         chat.wait(chat.enqueue(sender="support", to=number(1), text="Hello").id, timeout=PATIENCE)
         found, seconds = counted.so_far(), _seconds(server) - began
@@ -284,3 +286,19 @@ def test_a_new_client_enqueues_and_waits_in_four_round_trips(stack: Harness, run
     rereads = seconds / 2
     assert found["fcall"] <= 1 + 2 + of_pump + rereads
     assert found["hello"] == found["client|setinfo"] == found["auth"] == 0
+
+
+@pytest.mark.usefixtures("idle_pump")
+def test_a_wait_connects_once_and_leaves_the_connection_of_calls_open(
+    stack: Harness, runtime: Runtime, server: Any
+) -> None:
+    """A subscription ends with its connection; the next call must not find a closed one in the place of its own."""
+    waits = 10
+    with waiting_pump(runtime, server), stack.chat() as chat:
+        chat.wait(chat.enqueue(sender="support", to=number(0), text="Hello").id, timeout=PATIENCE)
+        before = server.info("stats")["total_connections_received"]
+        for index in range(waits):
+            chat.wait(chat.enqueue(sender="support", to=number(1 + index), text="Hello").id, timeout=PATIENCE)
+        made = server.info("stats")["total_connections_received"] - before
+    of_pump = 3
+    assert made <= waits + of_pump
