@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from benchmarks.ledger import running_side
 from outbound_chat import AsyncOutboundChat
 from outbound_chat.client import OutboundChat, waiters
+from outbound_chat.model.errors import StoreError
 from outbound_chat.store import AsyncStore, ScriptCall, Store, scripts
 from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.pump.pump import Pump
@@ -76,7 +79,7 @@ def test_a_thousand_who_wait_read_once_and_after_a_lost_connection_in_bulk(
 ) -> None:
     """As long polls of the HTTP service do: all of its process share a client, and so a subscription.
 
-    Each reads before and after it subscribes; from then on nobody asks. A lost connection may have cost a notification:
+    Each reads once it is subscribed; from then on nobody asks. A lost connection may have cost a notification:
     2 scripts read for all, where a read each would be 1,000 at once, just when the server comes back.
     """
     # The server says when it is lost, and nobody else: not a silence, nor the time for a look at all of them.
@@ -98,7 +101,7 @@ def test_a_thousand_who_wait_read_once_and_after_a_lost_connection_in_bulk(
             before = Commands(server)
             waiting = [asyncio.create_task(chat.wait(id_, timeout=PATIENCE)) for id_ in ids]
             await asyncio.to_thread(wait_until, standing, timeout=PATIENCE, what="all subscriptions")
-            read = 2 * WAITERS
+            read = WAITERS
             await asyncio.to_thread(wait_until, lambda: before.scripts() >= read, timeout=PATIENCE, what="their reads")
             assert before.scripts() == read
 
@@ -121,19 +124,33 @@ def test_a_thousand_who_wait_read_once_and_after_a_lost_connection_in_bulk(
 
 
 class CountingStore(Store):
-    """A store that counts what it is asked to run, by script."""
+    """A store that counts what it is asked to run, by script, and its round trips."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.ran: Counter[str] = Counter()
+        self.trips = 0
 
     def run(self, call: ScriptCall[T]) -> T:
-        self.ran[call.script] += 1
+        self._count(call)
         return super().run(call)
+
+    def run_together(self, calls: Sequence[ScriptCall[Any]]) -> list[Any | StoreError]:
+        if len(calls) > 1:
+            self._count(*calls)
+        return super().run_together(calls)
+
+    def run_at_signal(self, key: str, timeout: float, call: ScriptCall[T]) -> tuple[StoreError | None, T]:
+        self._count(call)
+        return super().run_at_signal(key, timeout, call)
+
+    def _count(self, *calls: ScriptCall[Any]) -> None:
+        self.ran.update(call.script for call in calls)
+        self.trips += 1
 
 
 def test_a_pump_shares_its_round_trips_among_jobs(stack: Harness, chat: OutboundChat, runtime: Runtime) -> None:
-    """0.14 scripts a job: while threads call, results gather, and places for the next claim.
+    """0.14 scripts a job in 0.08 round trips: while threads call, results gather, and places for the next claim.
 
     Two a job, one claim and one finish, is what a pump would need that took jobs one by one.
     """
@@ -143,11 +160,13 @@ def test_a_pump_shares_its_round_trips_among_jobs(stack: Harness, chat: Outbound
     with store:
         while done < JOBS:
             pump = Pump(runtime, "main", stopping=threading.Event(), publisher=PumpPublisher(lambda *_: None))
-            store.ran, before = Counter(), done
+            store.ran, store.trips, before = Counter(), 0, done
             done += pump.work()
             slice_ = int(runtime.settings.worker.slice.total_seconds())
             of_jobs = {name: store.ran.pop(name, 0) for name in ("claim", "finish")}
             assert of_jobs["claim"] + of_jobs["finish"] <= 0.5 * (done - before) + 4
+            # Results and the next claim go together.
+            assert store.trips <= 0.25 * (done - before) + THREADS + slice_ + 8
             # Each thread may ask for what the rows share, before the first has the answer.
             assert store.ran.pop("read_shared", 0) <= THREADS
             # What is left is for the slice, however many jobs it sends.
@@ -209,19 +228,77 @@ def idle_pump(stack: Harness) -> None:
     stack.configure(worker={"linger": 5, "slice": 60})
 
 
-@pytest.mark.usefixtures("idle_pump")
-def test_an_idle_pump_only_says_that_it_lives(runtime: Runtime, server: Any) -> None:
-    """It blocks until it is poked; once a second it tells the others that it is there."""
+@contextmanager
+def waiting_pump(runtime: Runtime, server: Any) -> Iterator[None]:
     stopping = threading.Event()
     pump = Pump(runtime, "main", stopping=stopping, publisher=PumpPublisher(lambda *_: None))
     working = threading.Thread(target=pump.work)
     working.start()
     try:
         wait_until(lambda: server.exists("oc:{main}:waiting"), what="a pump that waits")
-        counted, seconds = _rate(server, "fcall", 3)
+        yield
     finally:
         stopping.set()
         server.lpush("oc:{main}:poke", "stop")
         working.join(60)
+
+
+@pytest.mark.usefixtures("idle_pump")
+def test_an_idle_pump_only_says_that_it_lives(runtime: Runtime, server: Any) -> None:
+    """It blocks until it is poked; once a second it tells the others that it is there."""
+    with waiting_pump(runtime, server):
+        counted, seconds = _rate(server, "fcall", 3)
     assert counted["fcall"] <= seconds + 3
     assert counted["blpop"] <= 2
+
+
+@pytest.mark.usefixtures("idle_pump")
+def test_a_job_that_comes_alone_is_two_round_trips_of_its_pump(
+    stack: Harness, chat: OutboundChat, runtime: Runtime, server: Any
+) -> None:
+    """The poke brings the claim with it, and that claim is the next wait; the result is the other one."""
+    jobs = 20
+    runtime.store = store = CountingStore(stack.server.url)
+    with store, waiting_pump(runtime, server):
+        before, store.ran, (began, _) = store.trips, Counter(), server.time()
+        for index in range(jobs):
+            chat.wait(chat.enqueue(sender="support", to=number(index), text="Hello").id, timeout=PATIENCE)
+        # A wait that nobody ended is begun again after 5 seconds, and leases are renewed each second.
+        seconds = server.time()[0] - began + 1
+        assert store.ran["claim"] + store.ran["finish"] <= 2 * jobs + 1 + seconds / 5
+        assert store.trips - before <= 2 * jobs + 2 + seconds * 1.2
+
+
+@pytest.mark.usefixtures("idle_pump")
+def test_a_new_client_enqueues_and_waits_in_four_round_trips(stack: Harness, runtime: Runtime, server: Any) -> None:
+    """Its job, its subscription, and two looks at the record at most; no connection begins with a greeting.
+
+    Where Redis is 50 ms away, each is as long as a call of Amazon Connect.
+    """
+    with waiting_pump(runtime, server), stack.chat() as chat, stack.chat() as other:
+        # The first job of a budget is noted beside the budget.
+        other.wait(other.enqueue(sender="support", to=number(0), text="Hello").id, timeout=PATIENCE)
+        began, counted = _seconds(server), Commands(server)
+        chat.wait(chat.enqueue(sender="support", to=number(1), text="Hello").id, timeout=PATIENCE)
+        found, seconds = counted.so_far(), _seconds(server) - began
+    assert found["subscribe"] == 1
+    of_pump = 2 + seconds
+    rereads = seconds / 2
+    assert found["fcall"] <= 1 + 2 + of_pump + rereads
+    assert found["hello"] == found["client|setinfo"] == found["auth"] == 0
+
+
+@pytest.mark.usefixtures("idle_pump")
+def test_a_wait_connects_once_and_leaves_the_connection_of_calls_open(
+    stack: Harness, runtime: Runtime, server: Any
+) -> None:
+    """A subscription ends with its connection; the next call must not find a closed one in the place of its own."""
+    waits = 10
+    with waiting_pump(runtime, server), stack.chat() as chat:
+        chat.wait(chat.enqueue(sender="support", to=number(0), text="Hello").id, timeout=PATIENCE)
+        before = server.info("stats")["total_connections_received"]
+        for index in range(waits):
+            chat.wait(chat.enqueue(sender="support", to=number(1 + index), text="Hello").id, timeout=PATIENCE)
+        made = server.info("stats")["total_connections_received"] - before
+    of_pump = 3
+    assert made <= waits + of_pump

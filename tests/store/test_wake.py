@@ -1,11 +1,19 @@
 """Waking: new work finds a pump or has one brought, and signals never pile up."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from outbound_chat.cli.doctor.budgets import budget_checks
 from outbound_chat.model.diagnostics import Level
+from outbound_chat.model.errors import StoreError
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import scripts
-from outbound_chat.store.scripts import Empty
+from outbound_chat.store import ScriptCall, scripts
+from outbound_chat.store.scripts import Claimed, Empty, Outcome, Result
 from outbound_chat_config import Settings
+from tests.support.waiting import wait_until
 
 from .ledger import BUDGET, HOUR_MS, LEASE_MS, PUMP, Ledger, new_job
 
@@ -127,6 +135,91 @@ def test_a_pump_that_claims_waits_no_more(ledger: Ledger) -> None:
     ledger.take(pump="pump-1")
 
     assert "waiting" not in ledger.names()
+
+
+def test_a_claim_of_all_there_is_waits_for_more_at_once(ledger: Ledger) -> None:
+    """A second claim, which would find nothing, would only hold up the calls of these."""
+    ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
+    ledger.add(2)
+    ledger.redis.delete(ledger.keys.wake)
+    answer = ledger.claim(linger_ms=LINGER_MS)
+    assert isinstance(answer, Claimed)
+    assert answer.waiting
+    assert 0 < answer.until_ms <= HOUR_MS
+    ledger.add(1)
+    assert signals(ledger) == (1, 0)
+
+
+def test_a_claim_that_left_work_or_would_not_wait_is_not_registered(ledger: Ledger) -> None:
+    """It claims again at once; another pump may be poked meanwhile."""
+    ledger.add(3)
+    for wanted, linger_ms in ((1, LINGER_MS), (2, LINGER_MS)):
+        answer = ledger.claim(wanted=wanted, linger_ms=linger_ms)
+        assert isinstance(answer, Claimed)
+        assert not answer.waiting
+    ledger.add(1)
+    answer = ledger.claim(linger_ms=0)
+    assert isinstance(answer, Claimed)
+    assert not answer.waiting
+    assert "waiting" not in ledger.names()
+
+
+def _claim(ledger: Ledger, linger_ms: int = LINGER_MS) -> ScriptCall[Any]:
+    return scripts.claim(
+        ledger.keys,
+        pump=PUMP,
+        claim_id=new_local_id(),
+        wanted=10,
+        lease_ms=LEASE_MS,
+        linger_ms=linger_ms,
+        nonce="",
+    )
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["known", "lost"])
+def test_a_poke_is_answered_with_the_job(ledger: Ledger, *, lost: bool) -> None:
+    """The claim is sent behind the wait, and finds what ended it, also on a server that has lost the functions."""
+    ledger.claim(linger_ms=60_000)
+    with ThreadPoolExecutor(1) as pool:
+        heard = pool.submit(ledger.store.run_at_signal, ledger.keys.poke, 60.0, _claim(ledger))
+        wait_until(lambda: ledger.redis.info("clients")["blocked_clients"] == 1, what="a pump that listens")
+        (id_,) = ledger.add(1)
+        if lost:
+            ledger.redis.function_flush()
+        refused, answer = heard.result(60)
+    assert refused is None
+    assert isinstance(answer, Claimed)
+    assert [job.local_id for job in answer.jobs] == [id_]
+
+
+def test_a_wait_that_nobody_ends_claims_all_the_same(ledger: Ledger) -> None:
+    """What fell due by time has no poke."""
+    refused, answer = ledger.store.run_at_signal(ledger.keys.poke, 0.0, _claim(ledger))
+    assert (refused, answer) == (None, Empty(waiting=True, until_ms=-1))
+
+
+def test_a_wait_that_redis_refuses_is_reported_beside_the_answer(ledger: Ledger) -> None:
+    """Else a pump would claim without a pause, as long as another program's value is in the place of the list."""
+    ledger.redis.set(ledger.keys.poke, "strange")
+    refused, answer = ledger.store.run_at_signal(ledger.keys.poke, 60.0, _claim(ledger, 0))
+    assert "another type" in str(refused)
+    assert answer == Empty(waiting=False, until_ms=-1)
+    ledger.redis.delete(ledger.keys.poke)
+
+
+def test_results_and_the_next_claim_go_together(ledger: Ledger) -> None:
+    """In this order: what ends makes room. An error of one leaves the answer of the other."""
+    ledger.add(2)
+    local_id, claim_id = ledger.take_one()
+    result = Result(local_id=local_id, claim=claim_id, outcome=Outcome.SENT, contact_id="contact-1")
+    finish, claim = scripts.finish(ledger.keys, [result]), _claim(ledger, 0)
+    states, answer = ledger.store.run_together([finish, claim])
+    assert states == ["sent"]
+    assert isinstance(answer, Claimed)
+    ledger.add(1)
+    refused, answer = ledger.store.run_together([replace(claim, args=[PUMP, "claim", "many", 1, 0, ""]), claim])
+    assert isinstance(refused, StoreError)
+    assert isinstance(answer, Claimed)
 
 
 def test_the_first_claim_of_a_pump_ends_the_wait_for_it(ledger: Ledger) -> None:

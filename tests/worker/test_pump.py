@@ -12,10 +12,12 @@ from datetime import timedelta
 import pytest
 import redis
 
-from outbound_chat.model.errors import StoreUnavailable
+from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.model.ids import new_local_id
+from outbound_chat.model.jobs import JobState
 from outbound_chat.request import ChatRequest
 from outbound_chat.store import ScriptCall, Store, inspection, scripts
+from outbound_chat.store.scripts import Claimed
 from outbound_chat_config import LATEST_SECONDS
 from outbound_chat_worker.connect import TooLate
 from outbound_chat_worker.publisher import PumpPublisher
@@ -141,6 +143,97 @@ def test_jobs_that_a_pump_was_never_told_of_go_back_when_it_leaves(stack: Harnes
         ids = [key.rpartition(":")[2] for key in client.scan_iter("oc:{main}:j:*")]
     assert {chat.status(f"main.{id_}").attempts for id_ in ids} == {1}
     assert stack.sandbox.stats().calls == 10
+
+
+class LateStore(Store):
+    """What a listening pump claims, it hears of when the test says so; or never."""
+
+    def __init__(self, url: str, *, lost: bool = False) -> None:
+        super().__init__(url)
+        self.claimed, self.may_hear = threading.Event(), threading.Event()
+        self._lost = lost
+
+    def run_at_signal(self, key: str, timeout: float, call: ScriptCall[T]) -> tuple[StoreError | None, T]:
+        heard = super().run_at_signal(key, timeout, call)
+        if isinstance(heard[1], Claimed):
+            self.claimed.set()
+            self.may_hear.wait(PATIENCE)
+            if self._lost:
+                self._lost = False
+                raise StoreUnavailable("Redis can't be reached: the line was cut")
+        return heard
+
+
+@pytest.fixture
+def idle(stack: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    """No job, two threads, quick calls, and a budget that is configured."""
+    for name, value in SANDBOX_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    stack.configure(worker={"threads": 2, "slice": 60, "linger": 5})
+    made = Runtime(stack.settings)
+    made.configure("main")
+    yield made
+    made.store.close()
+
+
+@contextmanager
+def listening(runtime: Runtime, stack: Harness) -> Iterator[tuple[threading.Event, "Future[int]"]]:
+    stopping = threading.Event()
+    with redis.Redis(port=stack.server.port) as client:
+        pump = Pump(runtime, "main", stopping=stopping, publisher=PumpPublisher(lambda *_: None))
+        with at_work(pump) as done:
+            wait_until(lambda: client.exists("oc:{main}:waiting"), what="a pump that waits")
+            try:
+                yield stopping, done
+            finally:
+                stopping.set()
+                client.lpush("oc:{main}:poke", "stop")
+
+
+def test_jobs_that_a_pump_hears_of_after_it_has_left_are_not_called(stack: Harness, idle: Runtime) -> None:
+    """They went back as it left, and may be called by another pump, cancelled or held by now."""
+    idle.store = store = LateStore(stack.server.url)
+    with store, listening(idle, stack) as (stopping, done):
+        job = stack.chat().enqueue(sender="support", to=number(1), text="Hello")
+        assert store.claimed.wait(PATIENCE)
+        stopping.set()
+        wait_until(lambda: inspection.counts(store, idle.keys("main"))["waiting"] == 1, what="a job that went back")
+        store.may_hear.set()
+        assert done.result(PATIENCE) == 0
+    found = stack.chat().status(job.id)
+    assert (found.state, found.attempts) == (JobState.QUEUED, 0)
+    assert stack.sandbox.stats().calls == 0
+
+
+def test_jobs_of_an_answer_that_was_lost_while_the_pump_listened_are_called(stack: Harness, idle: Runtime) -> None:
+    """Its next claim repeats the one that was not answered."""
+    idle.store = store = LateStore(stack.server.url, lost=True)
+    store.may_hear.set()
+    with store, listening(idle, stack):
+        job = stack.chat().enqueue(sender="support", to=number(1), text="Hello")
+        assert stack.chat().wait(job.id, timeout=PATIENCE).attempts == 1
+    assert stack.sandbox.stats().calls == 1
+
+
+def test_what_the_thread_can_not_record_the_pump_records(stack: Harness, idle: Runtime) -> None:
+    """Redis may go away between a claim and its result, also while jobs come one at a time."""
+
+    class Refusing(Store):
+        refused = 0
+
+        def run(self, call: ScriptCall[T]) -> T:
+            if call.script == "finish" and not self.refused:
+                self.refused += 1
+                raise StoreUnavailable("Redis can't be reached: the line was cut")
+            return super().run(call)
+
+    idle.store = store = Refusing(stack.server.url)
+    with store, listening(idle, stack) as (stopping, done):
+        job = stack.chat().enqueue(sender="support", to=number(1), text="Hello")
+        assert stack.chat().wait(job.id, timeout=PATIENCE).state is JobState.SENT
+        stopping.set()
+        assert store.refused == 1
+    assert done.result(PATIENCE) == 1
 
 
 _ENDS_MEANWHILE = """

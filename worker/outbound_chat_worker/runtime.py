@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,7 @@ from outbound_chat.store import ACCESS, Keys, Store, scripts
 from outbound_chat_config import Sender, Settings, callback_host, load_settings
 from outbound_chat_worker.clock_skew import ClockSkew
 from outbound_chat_worker.connect import Connect
+from outbound_chat_worker.pump.durations import Durations
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ class Runtime:
         self.store = Store.from_settings(settings, seconds=settings.worker.redis_timeout.total_seconds())
         self.connect = Connect(settings.worker, budgets=len(settings.budgets))
         self.clock = ClockSkew()
+        self.durations: defaultdict[str, Durations] = defaultdict(Durations)
+        """What the process has measured, by budget."""
         self._warned_newer: set[str] = set()
         self.shared_request = lru_cache(maxsize=256)(self._read_shared_request)
         """Reads the part of the request that the jobs of a batch share, by budget and batch."""

@@ -336,9 +336,6 @@ class AsyncOutboundChat:
         of_batch: bool,
     ) -> Ending:
         deadline = time.monotonic() + timeout
-        found = await self._run(read())
-        if found.final:
-            return found
         async with self._waiters.subscribed(self._context.channel(id_), id_, of_batch=of_batch) as waiter:
             while not (found := await self._run(read())).final:
                 await waiter.woken(jobs.time_left(id_, deadline))

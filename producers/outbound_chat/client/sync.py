@@ -567,9 +567,6 @@ class OutboundChat:
 
     def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:
         deadline = time.monotonic() + timeout
-        found = self._run(read())
-        if found.final:
-            return found
         with self._store.listen(self._context.channel(id_)) as listener:
             while not (found := self._run(read())).final:
                 listener.wait(min(jobs.time_left(id_, deadline), REREAD_SECONDS))

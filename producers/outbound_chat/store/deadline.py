@@ -79,14 +79,27 @@ class BoundedLock:
         self._lock.release()
 
 
+class _Unsaid:
+    """An attribute that is None, whatever it is set to."""
+
+    def __get__(self, *_: object) -> None:
+        return None
+
+    def __set__(self, *_: object) -> None:
+        pass
+
+
 class _Bounded:
     """A connection with the time-outs of the call that uses it.
 
-    redis-py reads them before each operation of asyncio, but for threads only when it connects.
+    redis-py reads them before each operation of asyncio, but for threads only when it connects. It would also begin
+    each connection with two round trips for its own name and version (CLIENT SETINFO), which nothing here reads.
     """
 
     _socket_timeout: float
     _socket_connect_timeout: float
+    # As far as releases of redis-py ask for them.
+    driver_info = lib_name = lib_version = _Unsaid()
 
     @property
     def socket_timeout(self) -> float:

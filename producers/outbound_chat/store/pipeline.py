@@ -54,6 +54,12 @@ def run_pipelined(client: AnyRedis, call: ScriptCall[Any], way: Way) -> list[Any
     return replies
 
 
+def send_together(client: Any, base: str, commands: Commands) -> list[Any]:
+    """Sends commands for one slot in one round trip, and returns a reply, or an error, for each."""
+    replies = _send(client, base, commands)
+    return replies if len(replies) == len(commands) else replies * len(commands)
+
+
 def _send(client: Any, base: str, commands: Commands) -> list[Any]:
     clustered = isinstance(client, redis.RedisCluster)
     node = client.get_redis_connection(client.get_node_from_key(base)) if clustered else client

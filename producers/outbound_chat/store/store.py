@@ -11,13 +11,15 @@ from weakref import WeakSet
 
 from redis.exceptions import ResponseError
 
+from outbound_chat.model.errors import StoreError
 from outbound_chat.store.connection import AnyRedis, any_node, connect, patience
-from outbound_chat.store.deadline import BoundedLock
+from outbound_chat.store.deadline import BoundedLock, Deadline
 from outbound_chat.store.direct import DirectCommands, direct_commands
+from outbound_chat.store.faults import in_our_words
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.pipeline import load_functions, run_pipelined
+from outbound_chat.store.pipeline import load_functions, run_pipelined, send_together
 from outbound_chat.store.scripts import ScriptCall
-from outbound_chat.store.scripts._loader import Ways, knows_shebang
+from outbound_chat.store.scripts._loader import Way, Ways, knows_shebang
 from outbound_chat.store.sentinel import close_sentinels
 from outbound_chat.store.subscription import Subscription
 from outbound_chat_config import Settings, is_cluster
@@ -103,7 +105,7 @@ class Store:
         for way in self._ways.of(call.script):
             try:
                 if way.loads:
-                    load_functions(self.redis, call, way)
+                    self._load(call, way)
                 elif call.then:
                     return run_pipelined(self.redis, call, way)
                 else:
@@ -116,6 +118,60 @@ class Store:
     def _execute(self, command: tuple[str, ...]) -> Any:
         client = self.redis
         return self._direct.execute(command) if self._direct else client.execute_command(*command)
+
+    def _load(self, call: ScriptCall[Any], way: Way) -> None:
+        if self._direct:
+            self._direct.execute((*way.command[0].split(), *way.command[1:]))
+        else:
+            load_functions(self.redis, call, way)
+
+    def run_together(self, calls: Sequence[ScriptCall[Any]]) -> "list[Any | StoreError]":
+        """Runs calls of one budget, one after the other, in one round trip; returns an answer, or an error, for each.
+
+        Raises:
+            StoreUnavailable: there was no answer in time.
+        """
+        if len(calls) == 1:
+            return [self._run_or_error(calls[0])]
+        return self._together(calls, [])[1]
+
+    def run_at_signal(self, key: str, timeout: float, call: ScriptCall[T]) -> "tuple[StoreError | None, T]":
+        """Blocks as `wait_for_signal` does, and runs the call then, without another round trip between.
+
+        Returns the answer, and the error if Redis would not wait for the signal.
+        """
+        # Only at the first try: a signal that was lost with its connection does not come again.
+        (signalled,), (answer,) = self._together([call], [("BLPOP", key, f"{max(timeout, 0.01):.3f}")], timeout)
+        if isinstance(answer, StoreError):
+            raise answer
+        return in_our_words(signalled) if isinstance(signalled, Exception) else None, answer
+
+    def _together(
+        self, calls: Sequence[ScriptCall[Any]], before: list[tuple[str, ...]], block: float = 0.0
+    ) -> tuple[list[Any], list[Any]]:
+        ways = [next(iter(self._ways.of(call.script))).command for call in calls]
+        commands = [(*way, *call.script_args) for way, call in zip(ways, calls, strict=True)]
+        pending, size = [*before], len(before)
+
+        def attempt(_: Deadline) -> list[Any]:
+            sent = [*pending, *commands]
+            pending.clear()
+            replies = send_together(self.redis, calls[0].keys.base, sent)
+            return [None] * (size + len(calls) - len(sent)) + replies
+
+        replies = self._patience.persist(attempt, block)
+        answers = [
+            # What the server could not run like this, it may run in another way, or another server may.
+            self._run_or_error(call) if isinstance(reply, Exception) else call.read(reply)
+            for call, reply in zip(calls, replies[size:], strict=True)
+        ]
+        return replies[:size], answers
+
+    def _run_or_error(self, call: ScriptCall[T]) -> T | StoreError:
+        try:
+            return self.run(call)
+        except StoreError as error:
+            return error
 
     def ask(self, question: Callable[[Any], T]) -> T:
         """Returns what `question` returns, which is called with the client of redis-py, perhaps more than once."""

@@ -1,23 +1,23 @@
 """The jobs that a pump has in flight: one a thread, and as many again in stock while calls are quick (prefetch).
 
 The stock is there so that no thread waits while the pump talks to Redis, and so that one script serves several jobs:
-with calls of 50 ms on 16 threads that is a quarter of a script a job, where it would be two.
+with calls of 50 ms on 16 threads that is a quarter of a script a job, where it would be two. Where Redis is far, it is
+what the threads call in three round trips: one until the next claim, one until its answer, one in reserve.
 """
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from outbound_chat.store.scripts import MOST_JOBS
 from outbound_chat_config import LATEST_SECONDS
+from outbound_chat_worker.pump.durations import Durations
 
-QUICK_SECONDS = 0.1
-"""Calls that take no longer are quick: then a job that waits for a thread leaves long before it is too late."""
-SLOW_SECONDS = 10 * QUICK_SECONDS
-"""Assumed duration of calls at first; after about a dozen quick ones they count as quick."""
 PREFETCH = 1.0
 """Most prefetched jobs, as a share of the number of threads."""
-_MEMORY = 0.8
-"""Weight of earlier latencies against that of the last call."""
+ROUND_TRIPS = 3
+LONGEST_STOCK_SECONDS = LATEST_SECONDS / 2
+"""A job waits no longer in stock for its thread, however far Redis is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class _Held:
 
 
 class InFlight:
-    """Tracks the jobs in flight of one pump. For its main thread alone, except `start` and `note_latency`."""
+    """Tracks the jobs in flight of one pump. For its main thread alone, except `start` and `len`."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, durations: Durations) -> None:
         self._threads = threads
+        self._durations = durations
         self._held: dict[str, _Held] = {}
         self._unstarted: set[tuple[str, str]] = set()
         """Local and claim ids of jobs whose calls have not begun."""
-        self._call_seconds = SLOW_SECONDS
 
     def __len__(self) -> int:
         return len(self._held)
@@ -44,9 +44,10 @@ class InFlight:
         """Local id of each job → claim id."""
         return {local_id: held.claim_id for local_id, held in self._held.items()}
 
-    def add(self, local_id: str, claim_id: str) -> None:
-        """Adds a job that is about to be given to the threads."""
-        self._unstarted.add((local_id, claim_id))
+    def add(self, local_id: str, claim_id: str, *, started: bool = False) -> None:
+        """Adds a job that is about to be given to the threads, or `started` by one already."""
+        if not started:
+            self._unstarted.add((local_id, claim_id))
         self._held[local_id] = _Held(claim_id, time.monotonic())
 
     def start(self, local_id: str, claim_id: str) -> bool:
@@ -61,33 +62,35 @@ class InFlight:
         """Removes a job whose result is recorded."""
         self._held.pop(local_id, None)
 
-    def note_latency(self, seconds: float) -> None:
-        """Notes how long a call took. Safe from any thread; losing one of two concurrent updates is harmless."""
-        self._call_seconds = _MEMORY * self._call_seconds + (1 - _MEMORY) * seconds
-
     @property
     def is_full(self) -> bool:
         """Whether every thread has a job."""
         return len(self._held) >= self._threads
 
-    @property
-    def capacity(self) -> int:
-        """Jobs that may be claimed now."""
-        return max(0, self._threads + self._prefetch - len(self._held))
+    def capacity(self, ended: int) -> int:
+        """Jobs that may be claimed now, if so many of those in flight have ended."""
+        return max(0, min(MOST_JOBS, self._threads + self._prefetch - len(self._held) + ended))
 
     def has_stock(self, ended: int) -> bool:
         """Whether threads still find jobs for a while, although so many of those in flight have ended."""
-        return len(self._held) - ended > self._threads + self._prefetch // 4
+        prefetch = self._prefetch
+        reserve = max(prefetch // 4, min(prefetch, self._calls_in(self._durations.round_trip)))
+        return len(self._held) - ended > self._threads + reserve
 
     def reclaim_late(self) -> Iterator[tuple[str, str]]:
         """Takes back jobs that found no thread in time, since calls became slow; yields their local and claim ids."""
         latest = time.monotonic() - LATEST_SECONDS
         for local_id, held in self._held.items():
             if held.since < latest and self.start(local_id, held.claim_id):
-                # Calls that run now have not reported yet how long they take.
-                self._call_seconds = SLOW_SECONDS
+                self._durations.doubt_calls()
                 yield local_id, held.claim_id
+
+    def _calls_in(self, seconds: float) -> int:
+        return int(self._threads * self._durations.calls_in(seconds))
 
     @property
     def _prefetch(self) -> int:
-        return int(self._threads * PREFETCH) if self._call_seconds < QUICK_SECONDS else 0
+        if not self._durations.are_quick:
+            return 0
+        far = self._calls_in(min(ROUND_TRIPS * self._durations.round_trip, LONGEST_STOCK_SECONDS))
+        return int(max(self._threads * PREFETCH, min(far, MOST_JOBS - self._threads)))

@@ -1,26 +1,24 @@
 """The pump: works for one budget for a few seconds: claim, send, record, repeat.
 
-Not for deciding what may be sent (the claim script does) or what an error means (`retry` does). The one idea: only its
-main thread talks to Redis; results of calls and the wake signal reach it through one local queue, so it always knows
-what to do next and never polls.
+Not for deciding what may be sent (the claim script does) or what an error means (`retry` does). The one idea: its main
+thread decides everything; results of calls and new work reach it through one local queue, so it always knows what to do
+next and never polls. Results and the next claim share a round trip.
 """
 
 import logging
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from enum import StrEnum, auto
-from queue import Empty as NothingCame, SimpleQueue
+from queue import Empty as NothingCame
 from threading import Event
 
-from outbound_chat.model.errors import StoreError
-from outbound_chat.store import scripts
 from outbound_chat.store.scripts import Claimed, Dismissed, Empty, Held, Outcome, Paced, Result
 from outbound_chat_worker.publisher import HANGS_SECONDS, PumpPublisher
 from outbound_chat_worker.pump.attempt import AttemptRunner
+from outbound_chat_worker.pump.callers import Callers, Heard, Recorded
 from outbound_chat_worker.pump.in_flight import InFlight
 from outbound_chat_worker.pump.recorder import Recorder
-from outbound_chat_worker.pump.session import Load, PumpSession, WrongClock
+from outbound_chat_worker.pump.session import Answer, Load, PumpSession, WrongClock
 from outbound_chat_worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -30,10 +28,6 @@ RENEW_SECONDS = 1.0
 STORE_RETRY_SECONDS = 0.5
 REST_SECONDS = 0.02
 """Longest time for which a result waits for others, so that one script records them all."""
-
-
-class _WaitOver:
-    """The wait for work ended: by a poke, or by time."""
 
 
 class Phase(StrEnum):
@@ -61,14 +55,22 @@ class Pump:
         self._stopping = stopping
         self._publisher = publisher
         self._session = PumpSession(runtime, budget, nonce, publisher)
-        self._attempts = AttemptRunner(runtime, budget)
         self._recorder = Recorder(runtime.store, runtime.keys(budget))
-        self._in_flight = InFlight(self._settings.threads)
-        self._callers = ThreadPoolExecutor(self._settings.threads, f"pump-{budget}")
-        self._listener = ThreadPoolExecutor(1, f"pump-{budget}-listener")
-        self._arrived: SimpleQueue[Result | _WaitOver] = SimpleQueue()
+        self._in_flight = InFlight(self._settings.threads, runtime.durations[budget])
+        self._callers = Callers(
+            self._settings.threads,
+            f"pump-{budget}",
+            attempts=AttemptRunner(runtime, budget),
+            session=self._session,
+            recorder=self._recorder,
+            in_flight=self._in_flight,
+            durations=runtime.durations[budget],
+        )
+        self._arrived = self._callers.arrived
         self._phase = Phase.WORKING
         self._next_claim = 0.0
+        self._ends = now
+        """When its slice is over."""
         self._next_renewal = now + RENEW_SECONDS
         self._last_turn = self._last_work = self._last_result = now
         self._had_work = False
@@ -88,11 +90,11 @@ class Pump:
         Returns only when every call that it started has ended and is recorded; an unexpected error is raised then, too.
         """
         self._runtime.prepare_clients(self._budget)
-        ends = time.monotonic() + self._settings.slice.total_seconds()
-        with self._callers, self._listener:
+        self._ends = time.monotonic() + self._settings.slice.total_seconds()
+        with self._callers:
             try:
                 while self._has_something_to_do:
-                    self._turn(ends)
+                    self._turn()
             except Exception:
                 logger.exception("budget %s: unexpected error; the pump only ends its calls in flight", self._budget)
                 self._drain()
@@ -101,31 +103,42 @@ class Pump:
 
     @property
     def _has_something_to_do(self) -> bool:
-        return not self._is_draining or bool(self._in_flight) or self._session.next_leave is not None
+        expects = bool(self._in_flight) or self._callers.listens
+        return expects or not self._is_draining or self._session.next_leave is not None
 
     @property
     def _is_draining(self) -> bool:
         return self._phase is Phase.DRAINING
 
-    def _turn(self, ends: float) -> None:
+    def _turn(self) -> None:
         now = self._last_turn = time.monotonic()
         if now >= self._next_renewal:
             self._next_renewal = now + RENEW_SECONDS
             for late, claim_id in self._in_flight.reclaim_late():
                 self._arrived.put(Result(local_id=late, claim=claim_id, outcome=Outcome.NOT_CALLED))
             self._session.renew(self._load, self._in_flight.claims)
+        if self._may_claim and not self._is_over and now >= self._next_claim:
+            self._claim()
+        else:
+            self._record()
+            self._end()
+        if self._has_something_to_do:
+            self._gather(self._next_step())
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether it should claim no more: its slice is over and a successor can be requested, or the process stops."""
+        return self._stopping.is_set() or (time.monotonic() >= self._ends and self._publisher.works)
+
+    def _end(self) -> None:
+        """Leaves if its time is over, or tries again to leave."""
         if self._is_draining:
-            if self._session.next_leave is not None and now >= self._session.next_leave:
+            if self._session.next_leave is not None and time.monotonic() >= self._session.next_leave:
                 self._leave()
         elif self._stopping.is_set():
             self._leave()
-        elif now >= ends and self._phase is Phase.WORKING and self._publisher.works:
+        elif self._is_over and self._phase is Phase.WORKING:
             self._end_slice()
-        elif self._may_claim and now >= self._next_claim:
-            self._claim()
-        if self._has_something_to_do:
-            self._gather(self._next_step())
-            self._record()
 
     @property
     def _load(self) -> Load:
@@ -133,7 +146,7 @@ class Pump:
 
     @property
     def _may_claim(self) -> bool:
-        return self._phase is Phase.WORKING and self._in_flight.capacity > 0
+        return self._phase is Phase.WORKING and self._in_flight.capacity(self._recorder.kept) > 0
 
     def _next_step(self) -> float:
         """When to take the next turn although nothing arrived."""
@@ -146,24 +159,36 @@ class Pump:
         return min(step for step in steps if step is not None)
 
     def _claim(self) -> None:
+        """Records results and claims jobs."""
         asked_at = time.monotonic()
-        linger = self._settings.linger.total_seconds()
-        idled_out = asked_at - self._last_work > linger and not self._in_flight
+        wanted = self._in_flight.capacity(self._recorder.kept)
+        linger_ms = 0 if self._has_idled(asked_at) else self._linger_ms
         claim_id = self._session.next_claim_id
-        match self._session.claim(self._in_flight.capacity, 0 if idled_out else int(linger * 1000)):
+        answer, recorded = self._session.claim(wanted, linger_ms, self._recorder.next_call())
+        if recorded is not None:
+            self._note_recorded(self._recorder.settle(recorded))
+        self._go_by(answer, claim_id, asked_at)
+
+    @property
+    def _linger_ms(self) -> int:
+        return int(self._settings.linger.total_seconds() * 1000)
+
+    def _has_idled(self, now: float) -> bool:
+        """Whether it has had no work for so long that it leaves."""
+        return now - self._last_work > self._settings.linger.total_seconds() and not self._in_flight
+
+    def _go_by(self, answer: Answer, claim_id: str, asked_at: float, *, heard: bool = False) -> None:
+        """Does what the answer to a claim leads to. `heard`: by a thread that has begun to call the first job."""
+        match answer:
             case Claimed() as claimed:
-                self._begin(claimed, claim_id, asked_at)
+                self._begin(claimed, claim_id, asked_at, heard=heard)
             case Paced(pace_ms, pumps):
                 self._next_claim = asked_at + pace_ms / 1000
                 if not self._in_flight and (pumps > 1 or pace_ms > RENEW_SECONDS * 1000):
                     # The others keep the pace; or it is so slow that the waker requests a pump in time.
                     self._leave()
-            case Empty(waiting=True, until_ms=until_ms):
-                seconds = min(linger, until_ms / 1000) if until_ms >= 0 else linger
-                if self._start(self._listener, self._listen, seconds):
-                    self._phase = Phase.LISTENING
-                else:
-                    self._leave()
+            case Empty(waiting=True, until_ms=until_ms) if not (heard and self._has_idled(asked_at)):
+                self._listen(until_ms)
             case Empty() | Held():
                 # Another pump waits for new work, or none came for a while: this one only ends its calls. Or a person
                 # holds the budget; its release requests a pump.
@@ -175,48 +200,42 @@ class Pump:
             case None:
                 self._next_claim = asked_at + STORE_RETRY_SECONDS
 
-    def _begin(self, claimed: Claimed, claim_id: str, asked_at: float) -> None:
+    def _begin(self, claimed: Claimed, claim_id: str, asked_at: float, *, heard: bool) -> None:
         self._last_work = asked_at
         self._had_work = True
         self._next_claim = asked_at + claimed.pace_ms / 1000 if claimed.pace_ms else 0.0
         has_threads = True
         for job in claimed.jobs:
+            if heard and job is claimed.jobs[0]:
+                self._in_flight.add(job.local_id, claim_id, started=True)
+                continue
             # A repeated answer has jobs that were claimed a while ago.
             claimed_at = asked_at - (claimed.now_ms - job.claimed_ms) / 1000
             self._in_flight.add(job.local_id, claim_id)
-            has_threads = has_threads and self._start(self._callers, self._attempt, job, claim_id, claimed_at)
+            has_threads = has_threads and self._callers.call(job, claim_id, claimed_at)
             # The pool may keep a job for which it could start no thread, and give it to another thread.
             if not has_threads and self._in_flight.start(job.local_id, claim_id):
                 self._arrived.put(Result(local_id=job.local_id, claim=claim_id, outcome=Outcome.NOT_CALLED))
+        if not self._is_draining:
+            self._session.publish(claimed.wakeup)
         if not has_threads:
             self._leave()
-        self._session.publish(claimed.wakeup)
+        elif claimed.waiting and self._may_claim:
+            self._listen(claimed.until_ms)
 
-    def _start(self, pool: ThreadPoolExecutor, work: Callable[..., None], *given: object) -> bool:
-        """Runs work in a thread; returns False if Python starts none, since the process ends or has too many."""
-        try:
-            pool.submit(work, *given)
-        except (RuntimeError, MemoryError) as error:
-            logger.warning("budget %s: no call can start, and the pump leaves: %s", self._budget, error)
-            return False
-        return True
-
-    def _attempt(self, job: scripts.ClaimedJob, claim_id: str, claimed_at: float) -> None:
-        if not self._in_flight.start(job.local_id, claim_id):
+    def _listen(self, until_ms: int) -> None:
+        """Has a thread wait for work, unless the pump is to end."""
+        if self._is_over:
             return
-        began = time.monotonic()
-        result = self._attempts.attempt(job, claim_id, claimed_at)
-        self._in_flight.note_latency(time.monotonic() - began)
-        self._arrived.put(result)
-
-    def _listen(self, seconds: float) -> None:
-        try:
-            self._runtime.store.wait_for_signal([self._runtime.keys(self._budget).poke], seconds)
-        except StoreError as error:
-            logger.warning("budget %s: can't wait for work: %s", self._budget, error)
-            self._stopping.wait(STORE_RETRY_SECONDS)
-        finally:
-            self._arrived.put(_WaitOver())
+        most = self._settings.linger.total_seconds()
+        claim_id = self._session.next_claim_id
+        call = self._session.begin_listening(self._in_flight.capacity(self._recorder.kept), self._linger_ms)
+        if call is None:
+            self._hand_over()
+        elif self._callers.listen(call, claim_id, min(most, until_ms / 1000) if until_ms >= 0 else most):
+            self._phase = Phase.LISTENING
+        else:
+            self._leave()
 
     def _gather(self, until: float) -> None:
         """Collects what arrived, waiting until that time at most, then a moment longer while the threads have jobs."""
@@ -229,17 +248,29 @@ class Pump:
         except NothingCame:
             return
 
-    def _take_in(self, arrived: Result | _WaitOver) -> None:
-        if isinstance(arrived, Result):
-            self._recorder.add(arrived)
-            self._last_result = time.monotonic()
-            return
-        if self._phase is Phase.LISTENING:
-            self._phase = Phase.WORKING
-        self._next_claim = 0.0
+    def _take_in(self, arrived: Result | Heard | Recorded) -> None:
+        match arrived:
+            case Result():
+                self._recorder.add(arrived)
+                self._last_result = time.monotonic()
+            case Recorded(local_id):
+                self._in_flight.remove(local_id)
+                self._recorded += 1
+                self._last_result = time.monotonic()
+            case Heard(answer, claim_id):
+                self._callers.listens = False
+                if self._phase is Phase.LISTENING:
+                    self._phase = Phase.WORKING
+                if not self._is_draining or isinstance(answer, Claimed):
+                    now = time.monotonic()
+                    at = self._session.claimed_at(answer.now_ms) if isinstance(answer, Claimed) else now
+                    self._go_by(answer, claim_id, at, heard=True)
 
     def _record(self) -> None:
-        for result in self._recorder.record():
+        self._note_recorded(self._recorder.record())
+
+    def _note_recorded(self, results: Sequence[Result]) -> None:
+        for result in results:
             self._in_flight.remove(result.local_id)
             self._recorded += 1
 
@@ -264,7 +295,7 @@ class Pump:
     def _drain(self) -> None:
         """Records the results of the calls in flight, and does nothing else, since something is wrong."""
         self._phase = Phase.DRAINING
-        while self._in_flight:
+        while self._in_flight or self._callers.listens:
             self._gather(self._recorder.next_try or time.monotonic() + RENEW_SECONDS)
             self._record()
         self._leave()

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from outbound_chat.model.errors import StoreError
 from outbound_chat.store import Keys, Store, scripts
 from outbound_chat.store.scripts import Result
+from outbound_chat_worker.pump.session import Finish
 
 logger = logging.getLogger(__name__)
 
@@ -20,12 +21,14 @@ RETRY_SECONDS = 0.5
 
 
 class Recorder:
-    """Records the results of one pump in the store. For one thread."""
+    """Records the results of one pump in the store. For one thread, except `record_now`."""
 
     def __init__(self, store: Store, keys: Keys) -> None:
         self._store = store
         self._keys = keys
         self._kept: list[Result] = []
+        self._asked: list[Result] = []
+        """Those of `next_call`."""
         self._away_since: float | None = None
         self._next_try = 0.0
 
@@ -43,22 +46,44 @@ class Recorder:
         """`time.monotonic()` at which `record` has something to do; None: it has nothing."""
         return self._next_try if self._kept else None
 
+    def next_call(self) -> Finish | None:
+        """The call that records the next results; None: there are none, or Redis did not take them a moment ago.
+
+        What comes of it goes to `settle`.
+        """
+        self._asked = self._kept[: scripts.MOST_JOBS] if time.monotonic() >= self._next_try else []
+        return scripts.finish(self._keys, self._asked) if self._asked else None
+
+    def settle(self, states: list[str] | StoreError) -> list[Result]:
+        """Returns the results that are done with; if Redis did not take them, they are kept for a later try."""
+        done = self._asked
+        if isinstance(states, StoreError):
+            if not self._gives_up(done, states):
+                return []
+        else:
+            self._away_since = None
+            self._log_late(done, states)
+        del self._kept[: len(done)]
+        return done
+
     def record(self) -> list[Result]:
         """Records results and returns those that are done; while Redis is down it does nothing and retries later."""
         done: list[Result] = []
-        while self._kept and time.monotonic() >= self._next_try:
-            chunk = self._kept[: scripts.MOST_JOBS]
-            try:
-                states = self._store.run(scripts.finish(self._keys, chunk))
-            except StoreError as error:
-                if not self._gives_up(chunk, error):
-                    return done
-            else:
-                self._away_since = None
-                self._log_late(chunk, states)
-            del self._kept[: len(chunk)]
-            done += chunk
+        while call := self.next_call():
+            settled = self.settle(self._store.run_together([call])[0])
+            if not settled:
+                break
+            done += settled
         return done
+
+    def record_now(self, result: Result) -> bool:
+        """Records one result, in any thread; returns whether Redis took it. If not, `add` it."""
+        try:
+            states = self._store.run(scripts.finish(self._keys, [result]))
+        except StoreError:
+            return False
+        self._log_late([result], states)
+        return True
 
     def _gives_up(self, chunk: list[Result], error: StoreError) -> bool:
         """Whether these results are given up, and logged instead."""

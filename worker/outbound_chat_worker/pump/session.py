@@ -1,15 +1,16 @@
 """One pump's session with the store: claims, renewals and sign-off, also when no answer comes. `pump` decides when."""
 
 import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.times import in_ms
-from outbound_chat.store import scripts
+from outbound_chat.store import ScriptCall, scripts
 from outbound_chat.store.scripts import Claimed, Dismissed, Empty, Held, Paced, Unconfigured
 from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.runtime import Runtime
@@ -26,6 +27,12 @@ class WrongClock:
     """Nothing may be claimed here: AWS would refuse the calls. Claimed jobs go back when the pump leaves."""
 
 
+Finish: TypeAlias = ScriptCall[Any]
+Recorded: TypeAlias = list[str] | StoreError | None
+"""What became of the results: the states of their jobs."""
+_Claim: TypeAlias = Claimed | Empty | Paced | Held | Dismissed | Unconfigured
+ClaimCall: TypeAlias = ScriptCall[_Claim]
+Answer: TypeAlias = Claimed | Empty | Paced | Held | Dismissed | WrongClock | None
 Load: TypeAlias = Literal["idle", "full", "left"]
 """Whether the pump has room for more jobs, has none, or has signed off."""
 
@@ -43,8 +50,13 @@ class PumpSession:
         self._publisher = publisher
         self._pump = new_local_id()
         self._claims = 0
+        self._open: list[str] = []
+        """Id of the claim that is under way."""
         self._unanswered = ""
-        """Id of a claim without an answer, which may have taken jobs."""
+        """Id of a claim that was under way when the pump left, and may have taken jobs."""
+        self._redis_at_0 = -math.inf
+        """`time.monotonic()` when the clock of Redis was 0, or a little earlier."""
+        self._listens_since = 0.0
         self._left_at: float | None = None
         self._next_leave = 0.0
 
@@ -53,13 +65,33 @@ class PumpSession:
         """The id of the next claim, which changes with each answer."""
         return f"{self._pump}:{self._claims}"
 
-    def claim(self, wanted: int, linger_ms: int) -> Claimed | Empty | Paced | Held | Dismissed | WrongClock | None:
-        """Claims jobs. None: there was no answer; the next claim returns what this one may have taken."""
+    def claim(self, wanted: int, linger_ms: int, finish: Finish | None = None) -> tuple[Answer, Recorded]:
+        """Claims jobs, after it has recorded results in the same round trip. The answer is None if there was none: the
+        next claim returns what this one may have taken.
+        """
         if self._clock_is_wrong():
-            return WrongClock()
+            return WrongClock(), self._record(finish)
         asked_at = time.monotonic()
-        self._unanswered, self._left_at = self.next_claim_id, None
-        call = scripts.claim(
+        call = self._call(wanted, linger_ms)
+        try:
+            *recorded, answer = self._runtime.store.run_together([finish, call] if finish else [call])
+        except StoreError as error:
+            recorded, answer = [error], error
+        answered_at = time.monotonic()
+        self._runtime.durations[self._budget].note_round_trip(answered_at - asked_at)
+        if isinstance(answer, Unconfigured):
+            answer = self._configure(call)
+        read = self._read(answer, asked_at)
+        if isinstance(read, Claimed | Empty):
+            self._redis_at_0 = asked_at - read.now_ms / 1000
+        return read, recorded[0] if finish else None
+
+    def _record(self, finish: Finish | None) -> Recorded:
+        return self._runtime.store.run_together([finish])[0] if finish else None
+
+    def _call(self, wanted: int, linger_ms: int) -> ClaimCall:
+        self._open, self._left_at = [self.next_claim_id], None
+        return scripts.claim(
             self._keys,
             pump=self._pump,
             claim_id=self.next_claim_id,
@@ -68,14 +100,19 @@ class PumpSession:
             linger_ms=linger_ms,
             nonce=self._nonce,
         )
+
+    def _configure(self, call: ClaimCall) -> _Claim | StoreError:
+        logger.info("budget %s: Redis has no settings of it; writing them", self._budget)
         try:
-            answer = self._runtime.store.run(call)
-            if isinstance(answer, Unconfigured):
-                logger.info("budget %s: Redis has no settings of it; writing them", self._budget)
-                self._runtime.configure(self._budget)
-                answer = self._runtime.store.run(call)
+            self._runtime.configure(self._budget)
+            return self._runtime.store.run(call)
         except StoreError as error:
-            logger.warning("budget %s: nothing can be claimed: %s", self._budget, error)
+            return error
+
+    def _read(self, answer: _Claim | StoreError, asked_at: float | None) -> Answer:
+        """Returns what the pump may go by. `asked_at`: `time.monotonic()` if the claim was asked for just now."""
+        if isinstance(answer, StoreError):
+            logger.warning("budget %s: nothing can be claimed: %s", self._budget, answer)
             return None
         if isinstance(answer, Unconfigured):
             return None
@@ -84,11 +121,47 @@ class PumpSession:
         if isinstance(answer, Claimed | Empty):
             self._runtime.warn_newer_version(self._budget, answer.newer)
         if isinstance(answer, Claimed):
-            self._runtime.clock.note(answer.now_ms, asked_at)
+            if asked_at is not None:
+                self._runtime.clock.note(answer.now_ms, asked_at)
             if self._runtime.clock.is_wrong:
                 return WrongClock()
-        self._unanswered = ""
-        return answer
+        return answer if self._take_open() else None
+
+    def _take_open(self) -> str:
+        """The id of the claim that is under way, for the first who asks: its answer, or the end of the session."""
+        try:
+            return self._open.pop()
+        except IndexError:
+            return ""
+
+    def begin_listening(self, wanted: int, linger_ms: int) -> ClaimCall | None:
+        """Begins the wait for work, which `listen` does in another thread; None: this machine's clock is wrong.
+
+        Until its answer is there, the session may do nothing but `renew` and `leave`.
+        """
+        if self._clock_is_wrong():
+            return None
+        self._listens_since = time.monotonic()
+        return self._call(wanted, linger_ms)
+
+    def listen(self, call: ClaimCall, seconds: float) -> Answer:
+        """Waits to be poked, and claims at once. None: there was no answer, or the session was left meanwhile."""
+        key = self._runtime.keys(self._budget).poke
+        try:
+            refused, answer = self._runtime.store.run_at_signal(key, seconds, call)
+        except StoreError as error:
+            return self._read(error, None)
+        read = self._read(answer, None)
+        if refused:
+            logger.warning("budget %s: can't wait for work: %s", self._budget, refused)
+        return None if refused and not isinstance(read, Claimed) else read
+
+    def claimed_at(self, now_ms: int) -> float:
+        """`time.monotonic()` of a time of Redis at which it answered `listen`; in doubt an earlier one.
+
+        The answer may have been long under way, and the question was sent long before.
+        """
+        return max(self._listens_since, min(time.monotonic(), self._redis_at_0 + now_ms / 1000))
 
     def _clock_is_wrong(self) -> bool:
         clock, asked_at = self._runtime.clock, time.monotonic()
@@ -119,6 +192,7 @@ class PumpSession:
     def leave(self, *, warm: bool) -> bool:
         """Signs off; returns whether it needed, and so requested, a successor. `next_leave`: whether to repeat it."""
         now = time.monotonic()
+        self._unanswered = self._take_open() or self._unanswered
         self._left_at = self._left_at or now
         self._next_leave = now + RETRY_SECONDS
         call = scripts.leave(self._keys, pump=self._pump, warm=warm, unanswered=self._unanswered)

@@ -48,6 +48,10 @@ class Claimed:
     """Nonce with which the caller must request one more pump; empty: none is needed."""
     newer: int = 0
     """Due jobs that a newer version wrote, which are left to its workers."""
+    waiting: bool = False
+    """True: these were all, and the pump is registered and waits to be poked."""
+    until_ms: int = -1
+    """The same as in `Empty`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Empty:
     `concurrency batch:…`; empty: nothing does."""
     newer: int = 0
     """The same as in `Claimed`."""
+    now_ms: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +174,11 @@ def claim(
     def read(reply: list[Any]) -> Claimed | Empty | Paced | Held | Dismissed | Unconfigured:
         match reply[0]:
             case "claimed":
-                jobs = tuple(_claimed_job(*job) for job in rows(reply, 5, 4))
-                return Claimed(jobs, int(reply[1]), int(reply[2]), reply[3], int(reply[4]))
+                jobs = tuple(_claimed_job(*job) for job in rows(reply, 7, 4))
+                now_ms, pace_ms = int(reply[1]), int(reply[2])
+                return Claimed(jobs, now_ms, pace_ms, reply[3], int(reply[4]), reply[5] == 1, int(reply[6]))
             case "empty":
-                return Empty(reply[2] == 1, int(reply[3]), reply[4], int(reply[5]))
+                return Empty(reply[2] == 1, int(reply[3]), reply[4], int(reply[5]), int(reply[1]))
             case "paced":
                 return Paced(int(reply[2]), int(reply[3]))
             case "held":

@@ -6,10 +6,11 @@
 -- ARGV[4] lease_ms: time until another may claim them
 -- ARGV[5] linger_ms: how long the pump waits for work if there is none; 0: it leaves
 -- ARGV[6] nonce: of the request that started the pump, until its first claim is answered; '': there was none
--- reply   {'claimed', now_ms, pace_ms, wakeup, newer, then id, head, request, look of each job}; pace_ms: time to the
---         next token, 0: there were enough; wakeup: nonce with which the caller must start one more pump, '': none;
---         newer: due jobs of a newer version that were left to its workers; look: 1 if the caller must check whether
---         the number is on a suppression list, since this script can't read it
+-- reply   {'claimed', now_ms, pace_ms, wakeup, newer, waiting, until_ms, then id, head, request, look of each job};
+--         pace_ms: time to the next token, 0: there were enough; wakeup: nonce with which the caller must start one
+--         more pump, '': none; newer: due jobs of a newer version that were left to its workers; waiting: 1 if these
+--         were all and the pump was registered, as after 'empty'; until_ms: as there; look: 1 if the caller must check
+--         whether the number is on a suppression list, since this script can't read it
 --         {'empty', now_ms, waiting, until_ms, rule, newer}; waiting: 1 if the pump was registered and must wait on
 --         `poke`; until_ms: time to the next due job, or until a rule may open, -1: neither is known; rule: the rule
 --         that blocks due jobs and its scope, such as 'hold sender:sms', '' if there is none
@@ -26,7 +27,7 @@ local MOST = 500
 local CLAIM_MEMORY_MS = 60000
 local PUT_OFF_MS, PUT_OFF_MANY_MS = 1000, 100
 
-local reply, newer = { 'claimed', NOW, 0, '', 0 }, 0
+local reply, newer = { 'claimed', NOW, 0, '', 0, 0, -1 }, 0
 
 local function add_to_reply(id, head, request, look)
   reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = id, cjson.encode(head), request
@@ -111,12 +112,14 @@ local function take_turn(lane, most, probes, ids)
   return math.max(1, #due)
 end
 
+-- Take at most so many jobs. Return their ids, and whether more may be due.
 local function take_jobs(allowed)
-  local ids, handled = {}, 0
+  local ids, handled, more = {}, 0, true
   local served = number_in(try('HGET', key('bucket'), 'served'), 0, 2 * fair_share.SHARE) or 0
   while #ids < allowed and handled < MOST do
     local lane, most = fair_share.next_turn(allowed - #ids, served + #ids)
     if not lane then
+      more = false
       break
     end
     local gate = gates.of(lane)
@@ -132,7 +135,7 @@ local function take_jobs(allowed)
     end
   end
   try('HSET', key('bucket'), 'served', (served + #ids) % (2 * fair_share.SHARE))
-  return ids
+  return ids, more and ring.has_work()
 end
 
 -- Return the rule that blocks due jobs, and its scope; '' when none does.
@@ -145,21 +148,30 @@ local function blocking_rule()
   return gate.scope and gate.rule .. ' ' .. gate.scope or ''
 end
 
-local function empty()
+-- Return the time to the next due job, or until a rule may open; -1: neither is known.
+local function next_ms()
   local later = redis.call('ZRANGE', key('delayed'), 0, 0, 'WITHSCORES')
-  local until_ms = later[2] and math.max(0, tonumber(later[2]) - NOW) or -1
+  return later[2] and math.max(0, tonumber(later[2]) - NOW) or -1
+end
+
+-- Register the pump as waiting if it would and no other waits. Return 1 if it must wait.
+local function register()
+  if tonumber(ARGV[5]) > 0 and redis.call('SET', key('waiting'), pump, 'NX', 'PX', ARGV[5] + 500) then
+    pump_requests.keep_alive(pump, tonumber(ARGV[5]))
+    return 1
+  end
+  return 0
+end
+
+local function empty()
+  local until_ms = next_ms()
   local rule = blocking_rule()
   if ring.has_work() then
     -- All jobs that this claim read had expired, and more are due; or a newer version wrote them, and more of its jobs
     -- may be due.
     until_ms = newer > 0 and PUT_OFF_MANY_MS or 0
   end
-  local waiting = 0
-  if tonumber(ARGV[5]) > 0 and redis.call('SET', key('waiting'), pump, 'NX', 'PX', ARGV[5] + 500) then
-    waiting = 1
-    pump_requests.keep_alive(pump, tonumber(ARGV[5]))
-  end
-  return { 'empty', NOW, waiting, until_ms, rule, newer }
+  return { 'empty', NOW, register(), until_ms, rule, newer }
 end
 
 local earlier = last_answer()
@@ -191,9 +203,9 @@ if pace_ms > 0 then
   token_bucket.save(budget)
   return { 'paced', NOW, pace_ms, pump_requests.live_pumps() }
 end
-local ids = take_jobs(math.min(wanted, math.floor(budget.tokens + 1e-6)))
+local ids, more = take_jobs(math.min(wanted, math.floor(budget.tokens + 1e-6)))
 budget.tokens = budget.tokens - #ids
-if #ids < wanted and ring.has_work() then
+if #ids < wanted and more then
   token_bucket.note_limited(budget)
 end
 token_bucket.save(budget)
@@ -202,8 +214,11 @@ if #ids == 0 then
   return empty()
 end
 reply[3], reply[5] = token_bucket.until_token(budget), newer
-if #ids == wanted and reply[3] == 0 and ring.has_work() then
+if #ids == wanted and reply[3] == 0 and more then
   reply[4] = pump_requests.ask_for_one_more(budget.max_pumps)
+elseif #ids < wanted and not more then
+  -- The pump waits for work while it calls these, without another claim that would find nothing.
+  reply[6], reply[7] = register(), next_ms()
 end
 redis.call('SET', key('claims:' .. pump), cjson.encode({ claim, ids, reply[3], reply[4] }), 'PX', CLAIM_MEMORY_MS)
 return reply
