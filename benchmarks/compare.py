@@ -57,14 +57,15 @@ class Comparison:
         """How many: fewer for a quick run."""
         return quick if self.options.quick else count
 
-    def without_allowance(self) -> list[Contender]:
-        """Those who are measured where no allowance is in the way."""
-        return [one for one in self.contenders if not one.without_allowance]
+    def taking_part(self, part: str) -> list[Contender]:
+        """Those who do not skip this part."""
+        return [one for one in self.contenders if part not in one.skips]
 
-    def side_by_side(self) -> list[list[Contender]]:
+    def side_by_side(self, part: str) -> list[list[Contender]]:
         """Who is measured under an allowance at the same time: those who keep to it; each of the others alone."""
-        paced = [one for one in self.contenders if one.paces]
-        return [*([paced] if paced else []), *([one] for one in self.contenders if not one.paces)]
+        contenders = self.taking_part(part)
+        paced = [one for one in contenders if one.paces]
+        return [*([paced] if paced else []), *([one] for one in contenders if not one.paces)]
 
     def ready(self, stacks: Sequence[Stack]) -> list[Stack]:
         """Starts the workers of all; those that work. Why the others don't is what their cells say."""
@@ -82,16 +83,19 @@ def speed(run: Comparison) -> None:
     """Enqueue, drain, idle latency, polls: against an endpoint that is faster than any sender."""
     with tempfile.TemporaryDirectory(prefix="outbound-chat-bench-") as folder, running_endpoint() as url:
         endpoint = Endpoint(url)
-        contenders = run.without_allowance()
+        contenders = run.taking_part("speed")
         with running_stacks(contenders, Path(folder), {one.name: url for one in contenders}) as stacks:
             rounds = run.scaled(3, 1)
-            single, bulk = run.scaled(1_000, 100), run.scaled(2_000, 300)
-            measure_enqueue(run.report, run.figures, stacks, single=single, bulk=bulk, rounds=rounds)
+            # 10,000 requests that differ, in three rounds.
+            single, bulk = run.scaled(3_400, 100), run.scaled(3_400, 300)
+            producers = [stack for stack in stacks if "enqueue" not in stack.contender.skips]
+            measure_enqueue(run.report, run.figures, producers, single=single, bulk=bulk, rounds=rounds)
             measure_floors(run.figures, stacks[0], count=run.scaled(5_000, 500), rounds=rounds)
             working = run.ready(stacks)
             warm, cold = run.scaled(100, 10), run.scaled(15, 3)
             measure_latency(run.report, run.figures, working, warm=warm, cold=cold)
-            measure_polls(run.report, run.figures, working, count=run.scaled(2_000, 200), rounds=rounds)
+            readers = [one for one in working if one in producers]
+            measure_polls(run.report, run.figures, readers, count=run.scaled(2_000, 200), rounds=rounds)
             jobs = run.scaled(2_000, 300)
             measure_drain(run.report, run.figures, working, endpoint, jobs=jobs, rounds=rounds)
             for stack in working:
@@ -139,7 +143,7 @@ def allowance(run: Comparison) -> None:
     options = SandboxOptions(rate=RATE, burst=BURST, max_chats=10_000_000)
     backlog, ours = run.scaled(10_000, 2_000), run.scaled(100_000, 10_000)
     run.report.say(f"allowance: {backlog:,} jobs ({ours:,} of ours) at {RATE:g} a second")
-    for contenders in run.side_by_side():
+    for contenders in run.side_by_side("allowance"):
         run.report.say(f"  {', '.join(one.name for one in contenders)}")
         with _before_sandboxes(contenders, options, RATE, BURST) as pairs:
             working = _with_backlog(run, pairs, backlog, ours)
@@ -154,7 +158,7 @@ def change(run: Comparison) -> None:
     count = int(1.5 * sum(CHANGED_RATES) * seconds) + 500
     run.timeline.seconds = seconds
     run.report.say(f"change: {' -> '.join(f'{rate:g}' for rate in CHANGED_RATES)} a second, {seconds:g} s each")
-    for contenders in run.side_by_side():
+    for contenders in run.side_by_side("change"):
         run.report.say(f"  {', '.join(one.name for one in contenders)}")
         with _before_sandboxes(contenders, options, most, int(most)) as pairs:
             measure_change(run.timeline, _with_backlog(run, pairs, count, count))
@@ -163,7 +167,7 @@ def change(run: Comparison) -> None:
 def recovery(run: Comparison) -> None:
     """kill -9 of a worker at work."""
     options = SandboxOptions(rate=None, max_chats=10_000_000)
-    with _before_sandboxes(run.without_allowance(), options) as pairs:
+    with _before_sandboxes(run.taking_part("recovery"), options) as pairs:
         sandboxes = {stack.contender.name: sandbox for stack, sandbox in pairs}
         working = [(stack, sandboxes[stack.contender.name]) for stack in run.ready([stack for stack, _ in pairs])]
         measure_recovery(run.report, run.figures, working, jobs=run.scaled(900, 300), timeout=run.scaled(90, 75))
@@ -198,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     chosen = [CONTENDERS[name] for name in options.contenders]
     comparison = Comparison(report, options, [one for one in chosen if not one.missing])
     comparison.figures.reasons.update({(EVERYTHING, one.name): one.missing for one in chosen if one.missing})
-    comparison.figures.alike.update({one.name: one.without_allowance for one in chosen if one.without_allowance})
+    comparison.figures.alike.update({one.name: f"as {one.like}" for one in chosen if one.like})
 
     def measure() -> None:
         try:

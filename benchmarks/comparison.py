@@ -87,7 +87,7 @@ def _cell(figures: Figures, column: Column, name: str, *, floor: bool) -> str:
     value = p99(figures, column.figure, name) if column.worst else figures.median(column.figure, name)
     if math.isnan(value):
         if floor:
-            return "floor: only what it does"
+            return "only what it says"
         return _reason(figures, column, name) or figures.alike.get(name, ABSENT)
     text = f"{value:,.{column.digits}f}"
     reason = _reason(figures, column, name)

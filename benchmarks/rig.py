@@ -75,19 +75,25 @@ class Producer:
     def begin(self, verb: str, **arguments: Any) -> None:
         """Has it begin; `answer` waits for the end."""
         assert self.process.stdin is not None  # noqa: S101  # it is a pipe
-        self.process.stdin.write(json.dumps([verb, arguments]) + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(json.dumps([verb, arguments]) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise self._ended() from None
 
     def answer(self) -> dict[str, Any]:
         """What the command begun led to."""
         assert self.process.stdout is not None  # noqa: S101  # it is a pipe
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the producer ended with code {self.process.wait(30)}; its errors stand above")
+            raise self._ended()
         answer: dict[str, Any] = json.loads(line)
         if "timeout" in answer:
             raise TimeoutError(answer["timeout"])
         return answer
+
+    def _ended(self) -> RuntimeError:
+        return RuntimeError(f"the producer ended with code {self.process.wait(30)}; its errors stand above")
 
     def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
         """Has it done."""

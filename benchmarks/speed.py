@@ -20,6 +20,7 @@ from functools import partial
 from benchmarks.arrivals import percentile
 from benchmarks.catalogue import ROOT
 from benchmarks.endpoint import Endpoint
+from benchmarks.peers.work import job_of
 from benchmarks.report import Report
 from benchmarks.rig import Peak, Stack, await_count, cpu_seconds
 
@@ -27,6 +28,8 @@ PATIENCE_SECONDS = 300.0
 LATENCIES_MS = (0, 50)
 BARE = "bare boto3 loop"
 BARE_POOL = "bare boto3, 2 x 16 threads"
+UNSHARED = "outbound-chat, nothing shared"
+"""Its bulk where each row has all options, and the batch none."""
 EVERYTHING = "*"
 """Stands for all figures of a contender that did not start."""
 SETTLE_SECONDS = 0.3
@@ -82,25 +85,28 @@ def measure_enqueue(
     report: Report, figures: Figures, stacks: Sequence[Stack], *, single: int, bulk: int, rounds: int
 ) -> None:
     """Without workers: what goes in stays, and is weighed."""
-    for stack, verb in itertools.product(stacks, ("single", "bulk")):
+    counts = {"single": single, "bulk": bulk, "unshared": bulk}
+    todo = [(stack, verb) for stack in stacks for verb in counts if verb != "unshared" or stack.contender.ours]
+    for stack, verb in todo:
         # What is there once, however many jobs come (scripts, connections, a queue's own keys), is no cost of a job.
-        stack.producer.ask(verb, first=fresh(10), count=10)
+        with figures.excused(report, EVERYTHING, stack.contender.name):
+            stack.producer.ask(verb, first=fresh(10), count=10)
     for turn in range(rounds):
         report.say(f"enqueue: round {turn + 1} of {rounds}")
-        for stack, (verb, count) in itertools.product(stacks, (("single", single), ("bulk", bulk))):
-            name = stack.contender.name
-            with figures.excused(report, f"enqueue {verb}", name):
-                before = stack.used_memory()
+        for stack, verb in todo:
+            name, kind = (UNSHARED, "bulk") if verb == "unshared" else (stack.contender.name, verb)
+            with figures.excused(report, f"enqueue {kind}", name):
+                before, count = stack.used_memory(), counts[verb]
                 seconds = stack.producer.ask(verb, first=fresh(count), count=count)["seconds"]
-                figures.add(f"enqueue {verb}", name, count / seconds)
-                figures.add(f"waiting bytes {verb}", name, (stack.used_memory() - before) / count)
+                figures.add(f"enqueue {kind}", name, count / seconds)
+                figures.add(f"waiting bytes {kind}", name, (stack.used_memory() - before) / count)
     for stack in stacks:
         stack.redis.flushall()
 
 
 def measure_floors(figures: Figures, stack: Stack, *, count: int, rounds: int) -> None:
     """redis-py alone: LPUSH one by one, and EVALSHA by the 500 in a pipeline, with what a job's request takes."""
-    payload = json.dumps({"to": "+12122000000", "text": "x" * 500})
+    payload = json.dumps(job_of(0))
     script = stack.redis.script_load("return redis.call('LPUSH', KEYS[1], ARGV[1])")
     for _ in range(rounds):
         began = time.monotonic()
