@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -10,7 +10,7 @@ SAQ_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 """SAQ and aiobotocore want older releases of redis-py and botocore than ours: their environment is their own."""
 
 _CELERY = ("-m", "celery", "-A", "benchmarks.peers.celery_app", "worker", "-Q", "urgent,bulk", "-l", "WARNING")
-_WITHOUT_ALLOWANCE = ("enqueue", "speed", "recovery")
+_WITHOUT_ALLOWANCE = ("enqueue", "speed", "memory", "recovery")
 _THREADS = ("-P", "threads", "-c", "16")
 _PREFORK = ("-P", "prefork", "-c", "16")
 
@@ -70,12 +70,15 @@ OURS = Contender(
     ),
 )
 
+SUPERVISED = replace(OURS, workers=(("-m", "outbound_chat.cli", "worker", "--processes", "2"),))
+"""The same as one command starts it: two workers and their supervisor."""
+
 CONTENDERS = {
     contender.name: contender
     for contender in (
         OURS,
         _celery("celery-threads", _THREADS),
-        _celery("celery-prefork", _PREFORK, like="celery-threads", skips=("enqueue", "allowance", "change")),
+        _celery("celery-prefork", _PREFORK, like="celery-threads", skips=("enqueue", "memory", "allowance", "change")),
         _celery("celery-rate-limit", _PREFORK, like="celery-prefork", skips=_WITHOUT_ALLOWANCE, BENCH_RATE_LIMIT="1"),
         _celery("celery-adaptive", _THREADS, like="celery-threads", skips=_WITHOUT_ALLOWANCE, BENCH_ADAPTIVE="1"),
         Contender(

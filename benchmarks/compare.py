@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from benchmarks.backlog_cost import measure_backlog_cost
-from benchmarks.catalogue import CONTENDERS, Contender
+from benchmarks.catalogue import CONTENDERS, SUPERVISED, Contender
 from benchmarks.comparison import fill, hold_bars
 from benchmarks.endpoint import Endpoint
+from benchmarks.far import measure_far
 from benchmarks.paced import (
     BURST,
     CHANGED_RATES,
@@ -28,6 +29,7 @@ from benchmarks.paced import (
 from benchmarks.page import write_page
 from benchmarks.report import Figure, Report, run
 from benchmarks.rig import READY_SECONDS, Stack, await_count, running_endpoint, running_stacks
+from benchmarks.routes import measure_routes
 from benchmarks.speed import (
     EVERYTHING,
     Figures,
@@ -36,8 +38,10 @@ from benchmarks.speed import (
     measure_enqueue,
     measure_floors,
     measure_latency,
+    measure_memory,
     measure_one_process,
     measure_polls,
+    measure_statuses,
 )
 from outbound_chat_worker.sandbox import SandboxClient, SandboxOptions, running_sandbox
 
@@ -92,15 +96,42 @@ def speed(run: Comparison) -> None:
             measure_enqueue(run.report, run.figures, producers, single=single, bulk=bulk, rounds=rounds)
             measure_floors(run.figures, stacks[0], count=run.scaled(5_000, 500), rounds=rounds)
             working = run.ready(stacks)
-            warm, cold = run.scaled(100, 10), run.scaled(15, 3)
-            measure_latency(run.report, run.figures, working, warm=warm, cold=cold)
+            warm, cold = run.scaled(200, 10), run.scaled(15, 3)
+            measure_latency(run.report, run.figures, working, warm=warm, cold=cold, rounds=rounds)
             readers = [one for one in working if one in producers]
             measure_polls(run.report, run.figures, readers, count=run.scaled(2_000, 200), rounds=rounds)
             jobs = run.scaled(2_000, 300)
             measure_drain(run.report, run.figures, working, endpoint, jobs=jobs, rounds=rounds)
             for stack in working:
                 if stack.contender.ours:
+                    calls, waiting = run.scaled(20, 3), run.scaled(10_000, 1_000)
+                    measure_statuses(
+                        run.report, run.figures, stack, endpoint, calls=calls, waiting=waiting, rounds=rounds
+                    )
                     measure_one_process(run.report, run.figures, stack, endpoint, jobs=jobs, rounds=rounds)
+
+
+def memory(run: Comparison) -> None:
+    """Of the workers of each, one contender after the other, so that nobody shares pages with another."""
+    with tempfile.TemporaryDirectory(prefix="outbound-chat-bench-") as folder, running_endpoint() as url:
+        for contender in run.taking_part("memory"):
+            started = SUPERVISED if contender.ours else contender
+            with running_stacks([started], Path(folder), {started.name: url}) as (stack,):
+                measure_memory(run.report, run.figures, stack, Endpoint(url))
+
+
+def far(run: Comparison) -> None:
+    """outbound-chat alone, with a Redis far away."""
+    with tempfile.TemporaryDirectory(prefix="outbound-chat-bench-") as folder, running_endpoint() as url:
+        jobs, waits, rounds = run.scaled(2_000, 300), run.scaled(30, 5), run.scaled(3, 1)
+        measure_far(run.report, run.figures, Endpoint(url), Path(folder), jobs=jobs, waits=waits, rounds=rounds)
+
+
+def http(run: Comparison) -> None:
+    """One process of the service beside bare routes."""
+    with tempfile.TemporaryDirectory(prefix="outbound-chat-bench-") as folder:
+        count, rounds = run.scaled(4_000, 300), run.scaled(3, 1)
+        measure_routes(run.report, run.figures, Path(folder), count=count, rounds=rounds)
 
 
 @contextmanager
@@ -180,7 +211,7 @@ def growth(run: Comparison) -> None:
 
 
 PARTS: dict[str, Callable[[Comparison], None]] = {
-    part.__name__: part for part in (speed, allowance, change, recovery, growth)
+    part.__name__: part for part in (speed, memory, far, http, allowance, change, recovery, growth)
 }
 
 

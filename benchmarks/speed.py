@@ -22,7 +22,7 @@ from benchmarks.catalogue import ROOT
 from benchmarks.endpoint import Endpoint
 from benchmarks.peers.work import job_of
 from benchmarks.report import Report
-from benchmarks.rig import Peak, Stack, await_count, cpu_seconds
+from benchmarks.rig import Peak, Stack, await_count, cpu_seconds, resident_mib
 
 PATIENCE_SECONDS = 300.0
 LATENCIES_MS = (0, 50)
@@ -32,6 +32,7 @@ UNSHARED = "outbound-chat, nothing shared"
 """Its bulk where each row has all options, and the batch none."""
 EVERYTHING = "*"
 """Stands for all figures of a contender that did not start."""
+MEMORY_JOBS = 500
 SETTLE_SECONDS = 0.3
 """Results of the last calls are written within it."""
 
@@ -67,9 +68,11 @@ class Figures:
 
     def ratio(self, figure: str, contender: str, other: str) -> float:
         """Median of the rounds' ratios: each round has its own noise."""
-        ours, theirs = self.values[figure].get(contender, []), self.values[figure].get(other, [])
-        ratios = [mine / its for mine, its in zip(ours, theirs, strict=False) if its]
-        return statistics.median(ratios) if ratios else float("nan")
+        return _ratio(self.values[figure].get(contender, []), self.values[figure].get(other, []))
+
+    def within(self, figure: str, other: str, contender: str) -> float:
+        """The same for two figures of one contender."""
+        return _ratio(self.values[figure].get(contender, []), self.values[other].get(contender, []))
 
     @contextmanager
     def excused(self, report: Report, figure: str, contender: str) -> Iterator[None]:
@@ -79,6 +82,11 @@ class Figures:
         except (OSError, RuntimeError) as error:
             self.reasons[figure, contender] = str(error)
             report.say(f"  {contender}: {figure} could not be measured: {error}")
+
+
+def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    ratios = [mine / its for mine, its in zip(ours, theirs, strict=False) if its]
+    return statistics.median(ratios) if ratios else float("nan")
 
 
 def measure_enqueue(
@@ -133,7 +141,7 @@ def measure_drain(
         for stack in stacks:
             name = stack.contender.name
             with figures.excused(report, f"drain {latency} ms", name):
-                _drain(figures, stack, endpoint, jobs, latency)
+                drain(figures, stack, endpoint, jobs, latency)
 
 
 def measure_one_process(
@@ -146,12 +154,13 @@ def measure_one_process(
         aside = Figures()
         with figures.excused(report, "drain one process", stack.contender.name):
             _measure_bare(aside, endpoint, jobs, 0, floors=(BARE,))
-            _drain(aside, stack, endpoint, jobs, 0)
+            drain(aside, stack, endpoint, jobs, 0)
             for name in (stack.contender.name, BARE):
                 figures.add("drain one process", name, aside.median("drain 0 ms", name))
 
 
-def _drain(figures: Figures, stack: Stack, endpoint: Endpoint, jobs: int, latency: int) -> None:
+def drain(figures: Figures, stack: Stack, endpoint: Endpoint, jobs: int, latency: int) -> None:
+    """Of one contender, once."""
     name, which = stack.contender.name, f"{latency} ms"
     memory = stack.used_memory()
     endpoint.set(closed=True)
@@ -204,16 +213,23 @@ def bare(url: str, calls: int, *, processes: int = 1, threads: int = 1) -> list[
         return [json.loads(done.stdout) for done in pool.map(run, [command] * processes)]
 
 
-def measure_latency(report: Report, figures: Figures, stacks: Sequence[Stack], *, warm: int, cold: int) -> None:
+def measure_latency(
+    report: Report, figures: Figures, stacks: Sequence[Stack], *, warm: int, cold: int, rounds: int
+) -> None:
     """One job at a time on idle workers, contender by contender: warm with little between, cold with 2.5 s between."""
-    for kind, count, pause in (("warm", warm, 0.0), ("cold", cold, 2.5)):
+    for kind, count, pause in (*[("warm", warm, 0.0)] * rounds, ("cold", cold, 2.5)):
         report.say(f"idle latency: {kind}, {count} jobs each")
+        taken: dict[str, list[float]] = {stack.contender.name: [] for stack in stacks}
         for _, stack in itertools.product(range(count), stacks):
             name = stack.contender.name
             with figures.excused(report, f"idle {kind}", name):
                 seconds = stack.producer.ask("visible", first=fresh(1), timeout=30)["seconds"]
-                figures.add(f"idle {kind}", name, 1000 * seconds)
+                taken[name].append(1000 * seconds)
             time.sleep(pause / len(stacks))
+        for name, values in taken.items():
+            figures.values[f"idle {kind}"][name] += values
+            for share in (50, 99):
+                figures.add(f"idle {kind} p{share}", name, percentile(values, share / 100))
 
 
 def measure_polls(report: Report, figures: Figures, stacks: Sequence[Stack], *, count: int, rounds: int) -> None:
@@ -223,6 +239,38 @@ def measure_polls(report: Report, figures: Figures, stacks: Sequence[Stack], *, 
         with figures.excused(report, "polls", name):
             id_ = stack.producer.ask("visible", first=fresh(1), timeout=30)["id"]
             figures.add("polls", name, count / stack.producer.ask("polls", id=id_, count=count)["seconds"])
+
+
+def measure_statuses(
+    report: Report, figures: Figures, stack: Stack, endpoint: Endpoint, *, calls: int, waiting: int, rounds: int
+) -> None:
+    """outbound-chat alone: reads of 1,000 statuses, and one client that waits for many jobs while they are sent."""
+    name, ids = stack.contender.name, 1_000
+    last = stack.producer.ask("bulk", first=fresh(ids), count=ids)["id"]
+    stack.producer.ask("await_sent", id=last, timeout=PATIENCE_SECONDS)
+    for turn in range(rounds):
+        report.say(f"statuses: round {turn + 1} of {rounds}")
+        seconds = stack.producer.ask("statuses", last=last, count=ids, calls=calls)["seconds"]
+        figures.add("statuses of 1,000", name, calls / seconds)
+        figures.add("us a status", name, 1e6 * seconds / calls / ids)
+        endpoint.set(closed=True)
+        newest = stack.producer.ask("bulk", first=fresh(waiting), count=waiting)["id"]
+        stack.producer.begin("wait_for", last=newest, count=waiting, timeout=PATIENCE_SECONDS)
+        time.sleep(SETTLE_SECONDS)
+        endpoint.set()
+        answer = stack.producer.answer()
+        figures.add("wait for many, s", name, answer["seconds"])
+        figures.add("wait for many, CPU s", name, answer["cpu"])
+
+
+def measure_memory(report: Report, figures: Figures, stack: Stack, endpoint: Endpoint) -> None:
+    """Of its workers, once all of their threads have made calls."""
+    report.say(f"memory: {stack.contender.name}")
+    with figures.excused(report, "idle MiB", stack.contender.name):
+        stack.start_workers()
+        stack.await_ready(fresh(1_000))
+        drain(Figures(), stack, endpoint, MEMORY_JOBS, 50)
+        figures.add("idle MiB", stack.contender.name, resident_mib(stack.pids))
 
 
 def p99(figures: Figures, figure: str, contender: str) -> float:

@@ -1,10 +1,11 @@
 """outbound-chat itself, seen from its client; its settings are those of the rig."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.peers import work
-from outbound_chat.client import OutboundChat
+from outbound_chat.client import AsyncOutboundChat, OutboundChat
 from outbound_chat.model.jobs import JobState, Priority
 
 SENDER = "support"
@@ -80,3 +81,16 @@ class Producer:
     def is_sent(self, job_id: str) -> bool:
         """Reads the status."""
         return self._chat.status(job_id).state is JobState.SENT
+
+    def statuses(self, job_ids: Sequence[str]) -> None:
+        """Reads them at once."""
+        self._chat.statuses(job_ids)
+
+    def wait(self, job_id: str, timeout: float) -> None:
+        """Until it is final."""
+        self._chat.wait(job_id, timeout)
+
+    async def wait_for(self, job_ids: Sequence[str], timeout: float) -> None:  # noqa: ASYNC109  # the client's own
+        """Until all are."""
+        async with AsyncOutboundChat.from_settings() as chat:
+            await asyncio.gather(*(chat.wait(job_id, timeout) for job_id in job_ids))

@@ -4,6 +4,7 @@
 and must not warm each other's caches.
 """
 
+import asyncio
 import gc
 import importlib
 import json
@@ -95,6 +96,38 @@ class Commands:
         for _ in range(count):
             self._peer.is_sent(id)
         return {"seconds": time.monotonic() - began}
+
+    # What outbound-chat alone is asked.
+
+    def waited(self, first: int, timeout: float) -> dict[str, Any]:
+        """From before enqueue until `wait` returns."""
+        peer: Any = self._peer
+        job = self._job_of(first)
+        began = time.monotonic()
+        peer.wait(self._peer.enqueue(job, urgent=False), timeout)
+        return {"seconds": time.monotonic() - began}
+
+    def statuses(self, last: str, count: int, calls: int) -> dict[str, Any]:
+        """Reads the statuses of a whole batch so many times."""
+        peer: Any = self._peer
+        ids = _ids(last, count)
+        began = time.monotonic()
+        for _ in range(calls):
+            peer.statuses(ids)
+        return {"seconds": time.monotonic() - began}
+
+    def wait_for(self, last: str, count: int, timeout: float) -> dict[str, Any]:
+        """Waits for all jobs of a batch, each by itself, in one event loop."""
+        peer: Any = self._peer
+        began, cpu = time.monotonic(), time.process_time()
+        asyncio.run(peer.wait_for(_ids(last, count), timeout))
+        return {"seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
+
+
+def _ids(last: str, count: int) -> list[str]:
+    """The batch's, of which this is the last."""
+    batch = last.rpartition("-")[0]
+    return [f"{batch}-{row}" for row in range(1, count + 1)]
 
 
 def main() -> None:

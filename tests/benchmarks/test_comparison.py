@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.comparison import CELERY, OURS, fill, hold_bars
+from benchmarks.comparison import CELERY, DRAMATIQ, OURS, fill, hold_bars
 from benchmarks.page import BEGIN, END, as_markdown, between_marks
 from benchmarks.report import Report
 from benchmarks.speed import BARE, EVERYTHING, Figures
@@ -25,10 +25,10 @@ def test_a_ratio_is_the_median_of_the_rounds_ratios_for_each_round_has_its_own_n
 def test_a_ratio_to_what_was_not_measured_is_no_number_and_misses_its_bar() -> None:
     figures = Figures()
     figures.add("enqueue single", OURS, 10_000.0)
-    assert math.isnan(figures.ratio("enqueue single", OURS, CELERY))
+    assert math.isnan(figures.ratio("enqueue single", OURS, DRAMATIQ))
     report = Report("comparison")
     hold_bars(report, figures, {})
-    assert [bar.name for bar in report.missed] == ["enqueue single, of Celery"]
+    assert [bar.name for bar in report.missed] == ["enqueue single, of dramatiq"]
 
 
 def test_an_empty_cell_says_why_it_is_empty() -> None:
