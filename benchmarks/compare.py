@@ -5,6 +5,7 @@ See docs/benchmarks.md. Takes about half an hour on two cores that have nothing 
 
 import argparse
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -238,7 +239,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     def measure() -> None:
         try:
             for name in options.only:
+                began = time.monotonic()
                 PARTS[name](comparison)
+                report.say(f"{name}: took {time.monotonic() - began:.0f} s")
         finally:
             # What was measured before an end by Ctrl-C is worth telling.
             fill(report, comparison.figures, options.contenders)

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.comparison import CELERY, DRAMATIQ, OURS, fill, hold_bars
 from benchmarks.page import BEGIN, END, as_markdown, between_marks
 from benchmarks.report import Report
+from benchmarks.routes import BARE_ROUTE, POST
 from benchmarks.speed import BARE, EVERYTHING, Figures
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,22 @@ def test_a_figure_that_was_still_growing_says_so() -> None:
     fill(report, figures, [CELERY])
     (rows,) = report.tables.values()
     assert rows[0]["contacts before another tenant's job"] == "≥ 310 (not called)"
+
+
+def test_a_table_without_peers_has_rows_for_those_that_were_asked_alone() -> None:
+    figures = Figures()
+    figures.add(POST, BARE_ROUTE, 2_700.0)
+    figures.reasons[POST, OURS] = "it did not start"
+    report = Report("comparison")
+    fill(report, figures, [OURS, CELERY])
+    hold_bars(report, figures, {})
+    (rows,) = report.tables.values()
+    assert [(row[""], row["POST /v1/jobs, a second"]) for row in rows] == [
+        (BARE_ROUTE, "2,700"),
+        (OURS, "it did not start"),
+    ]
+    # What failed is a missed bar, too.
+    assert [bar.name for bar in report.missed] == [f"{POST}, of {BARE_ROUTE}"]
 
 
 def test_growth_is_held_to_its_bar_at_the_largest_size() -> None:

@@ -1,8 +1,11 @@
 """The endpoint of the benchmarks is one that boto3 takes for Amazon Connect, and what all peers send is in order."""
 
 import os
+import socket
+import time
 
 from benchmarks.endpoint import Endpoint
+from benchmarks.line import running_line
 from benchmarks.peers import outbound
 from benchmarks.peers.work import SHARED, job_of
 from benchmarks.rig import cpu_seconds, family, resident_mib, running_endpoint
@@ -43,6 +46,25 @@ def test_all_peers_send_the_same_full_request_and_no_two_are_alike() -> None:
     assert whole.errors(our_sender) == ()
     assert whole.api(our_sender, "unused") == request
     assert row.merged(ChatRequest.from_short(outbound.SHARED)).api(our_sender, "unused") == request
+
+
+def test_a_line_takes_more_while_it_carries_and_keeps_the_order() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        running_line(listener.getsockname()[1], 0.05) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as near,
+    ):
+        far, _ = listener.accept()
+        with far:
+            began = time.monotonic()
+            near.sendall(b"first ")
+            near.sendall(b"second")
+            assert far.recv(12, socket.MSG_WAITALL) == b"first second"
+            far.sendall(b"answer")
+            assert near.recv(6, socket.MSG_WAITALL) == b"answer"
+            assert time.monotonic() - began >= 2 * 0.05
+        # The end of one side reaches the other.
+        assert near.recv(1) == b""
 
 
 def test_cpu_and_memory_are_those_of_this_process_and_its_family() -> None:
