@@ -250,17 +250,24 @@ def measure_statuses(
     stack.producer.ask("await_sent", id=last, timeout=PATIENCE_SECONDS)
     for turn in range(rounds):
         report.say(f"statuses: round {turn + 1} of {rounds}")
-        seconds = stack.producer.ask("statuses", last=last, count=ids, calls=calls)["seconds"]
-        figures.add("statuses of 1,000", name, calls / seconds)
-        figures.add("us a status", name, 1e6 * seconds / calls / ids)
-        endpoint.set(closed=True)
-        newest = stack.producer.ask("bulk", first=fresh(waiting), count=waiting)["id"]
-        stack.producer.begin("wait_for", last=newest, count=waiting, timeout=PATIENCE_SECONDS)
-        time.sleep(SETTLE_SECONDS)
+        with figures.excused(report, "statuses of 1,000", name):
+            seconds = stack.producer.ask("statuses", last=last, count=ids, calls=calls)["seconds"]
+            figures.add("statuses of 1,000", name, calls / seconds)
+            figures.add("us a status", name, 1e6 * seconds / calls / ids)
+        with figures.excused(report, "wait for many, s", name):
+            answer = _wait_for_many(stack, endpoint, waiting)
+            figures.add("wait for many, s", name, answer["seconds"])
+            figures.add("wait for many, CPU s", name, answer["cpu"])
+
+
+def _wait_for_many(stack: Stack, endpoint: Endpoint, count: int) -> dict[str, float]:
+    endpoint.set(closed=True)
+    try:
+        last = stack.producer.ask("bulk", first=fresh(count), count=count)["id"]
+        stack.producer.begin("wait_for", last=last, count=count, timeout=PATIENCE_SECONDS)
+    finally:
         endpoint.set()
-        answer = stack.producer.answer()
-        figures.add("wait for many, s", name, answer["seconds"])
-        figures.add("wait for many, CPU s", name, answer["cpu"])
+    return stack.producer.answer()
 
 
 def measure_memory(report: Report, figures: Figures, stack: Stack, endpoint: Endpoint) -> None:

@@ -139,8 +139,8 @@ def main() -> None:
         verb, arguments = json.loads(line)
         try:
             answer = getattr(commands, verb)(**arguments)
-        except TimeoutError as error:
-            answer = {"timeout": str(error)}
+        except Exception as error:  # noqa: BLE001  # whatever goes wrong with a peer is the reason for its empty cell
+            answer = {"error": f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
