@@ -29,7 +29,9 @@ class Column:
 TABLES: dict[str, tuple[Column, ...]] = {
     "Enqueue and Redis": (
         Column("single/s", "enqueue single"),
+        Column("CPU us a single", "enqueue cpu single"),
         Column("bulk/s", "enqueue bulk"),
+        Column("CPU us a row", "enqueue cpu bulk"),
         Column("bytes waiting, single", "waiting bytes single"),
         Column("bytes waiting, bulk", "waiting bytes bulk"),
         Column("bytes finished", "finished bytes"),
@@ -114,7 +116,7 @@ def _cell(figures: Figures, column: Column, name: str, *, floor: bool) -> str:
     value = p99(figures, column.figure, name) if column.worst else figures.median(column.figure, name)
     if math.isnan(value):
         if floor and not _why_not(figures, column.figure, name):
-            return "only what it says"
+            return "-"
         return _why_not(figures, column.figure, name) or figures.alike.get(name, ABSENT)
     text = f"{value:,.{column.digits}f}"
     reason = _why_not(figures, column.figure, name)

@@ -45,9 +45,9 @@ class Commands:
         """One after the other."""
         jobs = [self._job_of(index) for index in range(first, first + count)]
         gc.collect()
-        began = time.monotonic()
+        began, cpu = time.monotonic(), time.process_time()
         ids = [self._peer.enqueue(job, urgent=urgent) for job in jobs]
-        return {"began": began, "seconds": time.monotonic() - began, "id": ids[-1]}
+        return _taken(began, cpu) | {"began": began, "id": ids[-1]}
 
     def other(self, first: int) -> dict[str, Any]:
         """One job that has nothing to do with the others: of another tenant, where a peer knows tenants."""
@@ -70,9 +70,9 @@ class Commands:
     ) -> dict[str, Any]:
         jobs = [row_of(index) for index in range(first, first + count)]
         gc.collect()
-        began = time.monotonic()
+        began, cpu = time.monotonic(), time.process_time()
         last = enqueue(jobs)
-        return {"began": began, "seconds": time.monotonic() - began, "id": last}
+        return _taken(began, cpu) | {"began": began, "id": last}
 
     def visible(self, first: int, timeout: float) -> dict[str, Any]:
         """From before enqueue until a poll says sent."""
@@ -121,7 +121,11 @@ class Commands:
         peer: Any = self._peer
         began, cpu = time.monotonic(), time.process_time()
         asyncio.run(peer.wait_for(_ids(last, count), timeout))
-        return {"seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
+        return _taken(began, cpu)
+
+
+def _taken(began: float, cpu: float) -> dict[str, Any]:
+    return {"seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
 
 
 def _ids(last: str, count: int) -> list[str]:
