@@ -154,12 +154,15 @@ def _with_backlog(
     for stack, _ in pairs:
         count = our_backlog if stack.contender.ours else backlog
         stack.producer.begin("bulk", first=fresh(count), count=count)
-    for stack, _ in pairs:
-        stack.producer.answer()
-    for stack, _ in pairs:
+    filled = []
+    for stack, sandbox in pairs:
+        with run.figures.excused(run.report, EVERYTHING, stack.contender.name):
+            stack.producer.answer()
+            filled.append((stack, sandbox))
+    for stack, _ in filled:
         stack.start_workers()
     working = []
-    for stack, sandbox in pairs:
+    for stack, sandbox in filled:
         with run.figures.excused(run.report, EVERYTHING, stack.contender.name):
             await_count(BURST + 1, partial(_accepted, sandbox), READY_SECONDS)
             working.append((stack, sandbox))

@@ -100,8 +100,9 @@ def fill(report: Report, figures: Figures, names: Sequence[str]) -> None:
             continue
         floors = [name for name in _measured(figures, columns) if title in OF_FEW or name not in names]
         for name in (*([] if title in OF_FEW else names), *floors):
+            empty = _empty(figures, columns, name, floor=name in floors)
             row: dict[str, Figure] = {"": name}
-            row |= {column.title: _cell(figures, column, name, floor=name in floors) for column in columns}
+            row |= {column.title: _cell(figures, column, name) or empty for column in columns}
             report.row(title, row)
 
 
@@ -112,15 +113,20 @@ def _measured(figures: Figures, columns: Sequence[Column]) -> list[str]:
     return list(dict.fromkeys([*found, *(name for figure, name in figures.reasons if figure in asked)]))
 
 
-def _cell(figures: Figures, column: Column, name: str, *, floor: bool) -> str:
+def _cell(figures: Figures, column: Column, name: str) -> str:
+    """The figure, or why it is missing; '' if that is not known."""
     value = p99(figures, column.figure, name) if column.worst else figures.median(column.figure, name)
-    if math.isnan(value):
-        if floor and not _why_not(figures, column.figure, name):
-            return "-"
-        return _why_not(figures, column.figure, name) or figures.alike.get(name, ABSENT)
-    text = f"{value:,.{column.digits}f}"
     reason = _why_not(figures, column.figure, name)
+    if math.isnan(value):
+        return reason
+    text = f"{value:,.{column.digits}f}"
     return f"≥ {text} ({reason})" if reason else text
+
+
+def _empty(figures: Figures, columns: Sequence[Column], name: str, *, floor: bool) -> str:
+    """What a cell says that has neither: what failed beside it failed there, too."""
+    beside = [reason for column in columns if (reason := _why_not(figures, column.figure, name))]
+    return next(iter(beside), "-" if floor else figures.alike.get(name, ABSENT))
 
 
 def _why_not(figures: Figures, figure: str, name: str) -> str:

@@ -223,11 +223,13 @@ def measure_latency(
         taken: dict[str, list[float]] = {stack.contender.name: [] for stack in stacks}
         for _, stack in itertools.product(range(count), stacks):
             name = stack.contender.name
-            with figures.excused(report, f"idle {kind}", name):
+            with figures.excused(report, f"idle {kind} p50", name):
                 seconds = stack.producer.ask("visible", first=fresh(1), timeout=30)["seconds"]
                 taken[name].append(1000 * seconds)
             time.sleep(pause / len(stacks))
         for name, values in taken.items():
+            if not values:
+                continue
             figures.values[f"idle {kind}"][name] += values
             for share in (50, 99):
                 figures.add(f"idle {kind} p{share}", name, percentile(values, share / 100))

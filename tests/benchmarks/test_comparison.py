@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.comparison import CELERY, DRAMATIQ, OURS, fill, hold_bars
+from benchmarks.comparison import CELERY, DRAMATIQ, HUEY, OURS, fill, hold_bars
 from benchmarks.page import BEGIN, END, as_markdown, between_marks
 from benchmarks.report import Report
 from benchmarks.routes import BARE_ROUTE, POST
@@ -46,6 +46,16 @@ def test_an_empty_cell_says_why_it_is_empty() -> None:
         "0 of 1 after 30 s",
         "not measured in this run",
     ]
+
+
+def test_what_failed_is_the_reason_of_the_cells_beside_it() -> None:
+    figures = Figures()
+    figures.add("drain 0 ms", OURS, 1_000.0)
+    figures.reasons["drain 0 ms", HUEY] = "0 of 1 after 30 s"
+    report = Report("comparison")
+    fill(report, figures, [OURS, HUEY])
+    rows = report.tables["Drain"]
+    assert rows[1]["0 ms: CPU s a 1,000"] == "0 of 1 after 30 s"
 
 
 def test_a_figure_that_was_still_growing_says_so() -> None:
