@@ -116,10 +116,9 @@ def _measured(figures: Figures, columns: Sequence[Column]) -> list[str]:
 def _cell(figures: Figures, column: Column, name: str) -> str:
     """The figure, or why it is missing; '' if that is not known."""
     value = p99(figures, column.figure, name) if column.worst else figures.median(column.figure, name)
-    reason = _why_not(figures, column.figure, name)
     if math.isnan(value):
-        return reason
-    text = f"{value:,.{column.digits}f}"
+        return _why_not(figures, column.figure, name)
+    text, reason = f"{value:,.{column.digits}f}", figures.reasons.get((column.figure, name))
     return f"≥ {text} ({reason})" if reason else text
 
 

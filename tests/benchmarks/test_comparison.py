@@ -58,6 +58,16 @@ def test_what_failed_is_the_reason_of_the_cells_beside_it() -> None:
     assert rows[1]["0 ms: CPU s a 1,000"] == "0 of 1 after 30 s"
 
 
+def test_a_figure_stands_though_its_contender_did_not_start_again_in_a_later_part() -> None:
+    figures = Figures()
+    figures.add("polls", HUEY, 20_000.0)
+    figures.reasons[EVERYTHING, HUEY] = "it did not start"
+    report = Report("comparison")
+    fill(report, figures, [HUEY])
+    (rows,) = report.tables.values()
+    assert (rows[0]["polls/s"], rows[0]["idle warm p50 ms"]) == ("20,000", "it did not start")
+
+
 def test_a_figure_that_was_still_growing_says_so() -> None:
     figures = Figures()
     figures.add("before other tenant", CELERY, 310)
