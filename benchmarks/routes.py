@@ -21,6 +21,7 @@ KEYED, OPEN, BARE_ROUTE = "outbound-chat", "outbound-chat, no API key", "bare Fa
 POST, GET = "POST /v1/jobs", "GET /v1/jobs/{id}"
 CONNECTIONS = 16
 READ_JOBS = 64
+WARM_UP = 200
 START_SECONDS = 60.0
 
 
@@ -42,6 +43,9 @@ def measure_routes(report: Report, figures: Figures, folder: Path, *, count: int
     """Each serves alone what 16 connections ask, one request after the other each; in turn, round by round."""
     with running_harness(folder) as stack, figures.excused(report, POST, KEYED):
         services = _started(stack)
+        for service in services:
+            # What is loaded and connected with the first requests is no cost of the others.
+            _measure(Figures(), service, WARM_UP)
         for turn in range(rounds):
             report.say(f"http: round {turn + 1} of {rounds}")
             for service in services:
