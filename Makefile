@@ -83,7 +83,7 @@ $(VENV)/.bench: $(STAMP)
 	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --editable '.[bench]'
 	@touch $@
 
-bench: $(VENV)/.bench .venv-bench/.installed ## Measure beside Celery, dramatiq and SAQ, in half an hour, and write docs/benchmarks.md
+bench: $(VENV)/.bench .venv-bench/.installed ## Measure beside Celery, dramatiq, huey and SAQ, in half an hour, and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.compare --page docs $(ARGS)
 
 bench-pacing: $(STAMP) ## Measure pacing on real workers, in half an hour; options in ARGS

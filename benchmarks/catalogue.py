@@ -1,7 +1,8 @@
 """Who is measured, and how each is started: two worker processes with 16 calls each in flight, wherever that can be."""
 
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -9,6 +10,7 @@ SAQ_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 """SAQ and aiobotocore want older releases of redis-py and botocore than ours: their environment is their own."""
 
 _CELERY = ("-m", "celery", "-A", "benchmarks.peers.celery_app", "worker", "-Q", "urgent,bulk", "-l", "WARNING")
+_WITHOUT_ALLOWANCE = ("enqueue", "speed", "memory", "recovery")
 _THREADS = ("-P", "threads", "-c", "16")
 _PREFORK = ("-P", "prefork", "-c", "16")
 
@@ -27,8 +29,10 @@ class Contender:
     in_flight: int = 32
     paces: bool = False
     """Keeps to an allowance by itself. Who does not storms the sandbox, and is measured with nobody beside it."""
-    without_allowance: str = ""
-    """What it is the same as where no allowance is in the way, so that it is measured under one alone; '': measured."""
+    like: str = ""
+    """Whom it is the same as in the parts that it skips."""
+    skips: frozenset[str] = frozenset()
+    """Parts of the comparison, and `enqueue`, which is one of `speed`."""
 
     @property
     def ours(self) -> bool:
@@ -42,7 +46,7 @@ class Contender:
 
 
 def _celery(
-    name: str, pool: tuple[str, ...], *, paces: bool = False, without_allowance: str = "", **environment: str
+    name: str, pool: tuple[str, ...], *, like: str = "", skips: Sequence[str] = (), **environment: str
 ) -> Contender:
     workers = tuple((*_CELERY, *pool, "-n", f"{name}-{index}@%h") for index in range(2))
     return Contender(
@@ -50,8 +54,9 @@ def _celery(
         module="celery_app",
         workers=workers,
         environment=environment,
-        paces=paces,
-        without_allowance=without_allowance,
+        paces=bool(environment),
+        like=like,
+        skips=frozenset(skips),
     )
 
 
@@ -65,20 +70,28 @@ OURS = Contender(
     ),
 )
 
+SUPERVISED = replace(OURS, workers=(("-m", "outbound_chat.cli", "worker", "--processes", "2"),))
+"""The same as one command starts it: two workers and their supervisor."""
+
 CONTENDERS = {
     contender.name: contender
     for contender in (
         OURS,
         _celery("celery-threads", _THREADS),
-        _celery("celery-prefork", _PREFORK),
-        _celery("celery-rate-limit", _PREFORK, paces=True, without_allowance="as celery-prefork", BENCH_RATE_LIMIT="1"),
-        _celery("celery-adaptive", _THREADS, paces=True, BENCH_ADAPTIVE="1"),
+        _celery("celery-prefork", _PREFORK, like="celery-threads", skips=("enqueue", "memory", "allowance", "change")),
+        _celery("celery-rate-limit", _PREFORK, like="celery-prefork", skips=_WITHOUT_ALLOWANCE, BENCH_RATE_LIMIT="1"),
+        _celery("celery-adaptive", _THREADS, like="celery-threads", skips=_WITHOUT_ALLOWANCE, BENCH_ADAPTIVE="1"),
         Contender(
             name="dramatiq",
             paces=True,
             module="dramatiq_app",
             # `--processes 2` would put a parent above them; two commands are what two machines would run.
             workers=(("-m", "dramatiq", "benchmarks.peers.dramatiq_app", "--processes", "1", "--threads", "16"),) * 2,
+        ),
+        Contender(
+            name="huey",
+            module="huey_app",
+            workers=(("-m", "huey.bin.huey_consumer", "benchmarks.peers.huey_app.huey", "-w", "16", "-q"),) * 2,
         ),
         Contender(
             name="saq-aio",

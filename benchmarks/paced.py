@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from benchmarks.arrivals import ACCEPTED, THROTTLED, percentile, window, worst_window
-from benchmarks.peers.work import job_of
+from benchmarks.peers.work import number_of
 from benchmarks.report import Report
 from benchmarks.rig import Stack
 from benchmarks.speed import Figures, fresh
@@ -64,13 +64,13 @@ def _measure_urgent(figures: Figures, stacks: Sequence[tuple[Stack, SandboxClien
     others: dict[str, tuple[str, float]] = {}
     for stack, _ in stacks:
         first = fresh(1)
-        others[stack.contender.name] = job_of(first)["to"], stack.producer.ask("other", first=first)["began"]
+        others[stack.contender.name] = number_of(first), stack.producer.ask("other", first=first)["began"]
     for _ in range(count):
         time.sleep(phases.uniform(0.5, 1.0))
         for stack, _ in stacks:
             first = fresh(1)
             began = stack.producer.ask("single", first=first, count=1, urgent=True)["began"]
-            enqueued[stack.contender.name][job_of(first)["to"]] = began
+            enqueued[stack.contender.name][number_of(first)] = began
     time.sleep(2.0)
     over = time.monotonic()
     for stack, sandbox in stacks:
@@ -145,7 +145,7 @@ def _kill_each(stacks: Sequence[tuple[Stack, SandboxClient]], at: dict[str, int]
 
 
 def _numbers(first: int, jobs: int) -> set[str]:
-    return {job_of(index)["to"] for index in range(first, first + jobs)}
+    return {number_of(index) for index in range(first, first + jobs)}
 
 
 def _done(stack: Stack, sandbox: SandboxClient, firsts: dict[str, int], jobs: int) -> bool:

@@ -65,7 +65,7 @@ def between_marks(text: str, new: str) -> str:
 
 def as_markdown(report: Report, pictures: Sequence[str] = ()) -> str:
     """All tables, the bars with what was reached, and the pictures."""
-    versions = ", ".join(f"{label} {_version(label.lower())}" for label in ("boto3", "Celery", "dramatiq"))
+    versions = ", ".join(f"{label} {_version(label.lower())}" for label in ("boto3", "Celery", "dramatiq", "huey"))
     machine = f"Measured with Python {platform.python_version()}, {versions} on {os.cpu_count()} cores."
     parts = [machine]
     for title, rows in report.tables.items():

@@ -14,7 +14,7 @@ from benchmarks.paced import BUCKET_SECONDS, CHANGED_RATES, Timeline  # as above
 from benchmarks.speed import Figures  # as above
 
 OURS = "outbound-chat"
-_INK, _PEERS = "#1f4e9c", ("#c4671d", "#8c6d1f", "#a23b72", "#4d7c57", "#6b6b6b")
+_INK, _PEERS = "#1f4e9c", ("#e07b1a", "#8a8a8a", "#a8326e", "#2f9e5b", "#1fa3b8", "#9c7a00")
 _SMOOTH_BUCKETS = 3
 _TOP = 1.6 * max(CHANGED_RATES)
 
@@ -113,7 +113,7 @@ def draw_cost(curves: Mapping[str, Sequence[tuple[int, float, float]]], path: Pa
     for position, (call, points) in enumerate(curves.items()):
         sizes, ratios = [size for size, _, _ in points], [ratio for _, _, ratio in points]
         label = f"{call} ({points[0][1]:.0f} µs)"
-        panel.plot(sizes, ratios, marker="o", color=(_INK, *_PEERS)[position % 6], label=label)
+        panel.plot(sizes, ratios, marker="o", color=(_INK, *_PEERS)[position % 7], label=label)
     panel.axhline(1.5, color="black", linestyle="--", linewidth=1)
     panel.text(1_000, 1.52, "bar", fontsize=8)
     panel.set_xscale("log")

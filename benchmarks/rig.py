@@ -17,6 +17,7 @@ import redis
 import tomlkit
 
 from benchmarks.catalogue import ROOT, Contender
+from benchmarks.line import running_line
 from outbound_chat.children import end, spawn
 from outbound_chat.store import Keys
 from outbound_chat_worker.local.embedded import EmbeddedServer
@@ -27,7 +28,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 READY_SECONDS = 120.0
 SAMPLE_SECONDS = 0.5
 MEMORY_SETTLES_SECONDS = 0.3
-_SOURCES = (ROOT, ROOT / "config", ROOT / "producers", ROOT / "worker")
+SOURCES = (ROOT, ROOT / "config", ROOT / "producers", ROOT / "worker")
 
 
 def family(pid: int) -> list[int]:
@@ -75,19 +76,25 @@ class Producer:
     def begin(self, verb: str, **arguments: Any) -> None:
         """Has it begin; `answer` waits for the end."""
         assert self.process.stdin is not None  # noqa: S101  # it is a pipe
-        self.process.stdin.write(json.dumps([verb, arguments]) + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(json.dumps([verb, arguments]) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise self._ended() from None
 
     def answer(self) -> dict[str, Any]:
         """What the command begun led to."""
         assert self.process.stdout is not None  # noqa: S101  # it is a pipe
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the producer ended with code {self.process.wait(30)}; its errors stand above")
+            raise self._ended()
         answer: dict[str, Any] = json.loads(line)
-        if "timeout" in answer:
-            raise TimeoutError(answer["timeout"])
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
         return answer
+
+    def _ended(self) -> RuntimeError:
+        return RuntimeError(f"the producer ended with code {self.process.wait(30)}; its errors stand above")
 
     def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
         """Has it done."""
@@ -104,8 +111,20 @@ def _end_producer(process: "subprocess.Popen[str]") -> None:
 class Stack:
     """A contender with all its processes. Made in the main thread; see `spawn`."""
 
-    def __init__(self, contender: Contender, folder: Path, endpoint: str, rate: float = 0.0, burst: int = 0) -> None:
-        """`rate`: the account's calls a second as its owner would configure them; 0: no limit."""
+    def __init__(
+        self,
+        contender: Contender,
+        folder: Path,
+        endpoint: str,
+        rate: float = 0.0,
+        burst: int = 0,
+        *,
+        away: float = 0.0,
+    ) -> None:
+        """`rate`: the account's calls a second as its owner would configure them; 0: no limit.
+
+        `away`: seconds that each way to Redis takes its producer and workers.
+        """
         self.contender = contender
         self._folder = folder
         self._stack = ExitStack()
@@ -113,6 +132,10 @@ class Stack:
         self.server = EmbeddedServer(folder / "valkey")
         self._stack.callback(self.server.stop)
         self.redis = self._stack.enter_context(redis.Redis.from_url(self.server.url))
+        self._url = self.server.url
+        if away:
+            port = self._stack.enter_context(running_line(int(self._url.rpartition(":")[2].partition("/")[0]), away))
+            self._url = f"redis://127.0.0.1:{port}/0"
         self._environment = self._make_environment(endpoint, rate, burst)
         self.workers: list[subprocess.Popen[bytes]] = []
         self.producer = self._start_producer()
@@ -121,15 +144,21 @@ class Stack:
         settings = self._folder / "outbound-chat.toml"
         budget = {"rate": rate or 10_000.0, "burst": burst or 1_000}
         support = sender(endpoint_url=endpoint)
-        values = {"redis_url": self.server.url, "budgets": {"main": budget}, "senders": {"support": support}}
+        values = {
+            "redis_url": self._url,
+            "budgets": {"main": budget},
+            "senders": {"support": support},
+            # 10,000 reads that begin at once take longer than the 5 s of a fresh installation.
+            "redis_timeout": 60,
+        }
         settings.write_text(tomlkit.dumps(values), encoding="utf-8")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("OUTBOUND_CHAT_", "AWS_"))}
         return {
             **kept,
-            "PYTHONPATH": os.pathsep.join(map(str, _SOURCES)),
+            "PYTHONPATH": os.pathsep.join(map(str, SOURCES)),
             "OUTBOUND_CHAT_CONFIG": str(settings),
             **SANDBOX_ENVIRONMENT,
-            "BENCH_REDIS_URL": self.server.url,
+            "BENCH_REDIS_URL": self._url,
             "BENCH_ENDPOINT": endpoint,
             "BENCH_RATE": str(rate),
             "BENCH_PROCESSES": str(len(self.contender.workers)),

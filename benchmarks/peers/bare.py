@@ -3,7 +3,6 @@
 Prints as JSON how many they were, how many seconds they took, and their CPU time.
 """
 
-import itertools
 import json
 import sys
 import time
@@ -12,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 from botocore.config import Config
 
-from benchmarks.peers.work import ENDPOINT, call_arguments, job_of
+from benchmarks.peers.work import ENDPOINT, job_of
 
 WARM_UP = 20
 
@@ -23,20 +22,19 @@ def main() -> None:
     config = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=threads)
     client = boto3.Session(region_name="us-east-1").client("connect", endpoint_url=ENDPOINT, config=config)
 
-    indexes = itertools.count()
+    share = count // threads
+    jobs = iter([job_of(index) for index in range(threads * (WARM_UP + share))])
 
-    def call(times: range) -> None:
-        for _ in times:
-            index = next(indexes)
-            client.start_outbound_chat_contact(**call_arguments(job_of(index), str(index)))
+    def call(times: int) -> None:
+        for _ in range(times):
+            client.start_outbound_chat_contact(**next(jobs))
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(call, [range(WARM_UP)] * threads))
+        list(pool.map(call, [WARM_UP] * threads))
         began, cpu = time.monotonic(), time.process_time()
-        share = range(count // threads)
         list(pool.map(call, [share] * threads))
         seconds, spent = time.monotonic() - began, time.process_time() - cpu
-        print(json.dumps({"calls": threads * len(share), "seconds": seconds, "cpu": spent}))
+        print(json.dumps({"calls": threads * share, "seconds": seconds, "cpu": spent}))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from celery import Celery, Task, group
+from celery import Celery, group
 
 from benchmarks.peers.work import (
     ENDPOINT,
@@ -22,7 +22,6 @@ from benchmarks.peers.work import (
     RECOVERY_SECONDS,
     REDIS_URL,
     THROTTLES,
-    call_arguments,
     once,
 )
 
@@ -58,7 +57,6 @@ def _client() -> Any:
 
 
 @app.task(
-    bind=True,
     autoretry_for=(Throttled, BotoCoreError),
     retry_backoff=True,
     retry_backoff_max=LONGEST_PAUSE_SECONDS,
@@ -66,10 +64,10 @@ def _client() -> Any:
     max_retries=MAX_ATTEMPTS,
     rate_limit=RATE_LIMIT,
 )
-def send(self: "Task[Any, Any]", job: dict[str, str]) -> str:
+def send(job: dict[str, Any]) -> str:
     """Makes the call; the ContactId."""
     try:
-        answer = _client().start_outbound_chat_contact(**call_arguments(job, self.request.id or ""))
+        answer = _client().start_outbound_chat_contact(**job)
     except ClientError as error:
         if error.response["Error"]["Code"] in THROTTLES:
             raise Throttled from error
@@ -80,11 +78,11 @@ def send(self: "Task[Any, Any]", job: dict[str, str]) -> str:
 class Producer:
     """See `producer.Peer`."""
 
-    def enqueue(self, job: dict[str, str], *, urgent: bool) -> str:
+    def enqueue(self, job: dict[str, Any], *, urgent: bool) -> str:
         """Sends a message."""
         return str(send.apply_async((job,), queue="urgent" if urgent else "bulk").id)
 
-    def enqueue_bulk(self, jobs: Sequence[dict[str, str]]) -> str:
+    def enqueue_bulk(self, jobs: Sequence[dict[str, Any]]) -> str:
         """Sends a group; the id of its last message."""
         sent: Any = group(send.s(job) for job in jobs).apply_async()
         return str(sent.results[-1].id)

@@ -8,7 +8,6 @@ import dramatiq
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.middleware import CurrentMessage
 from dramatiq.rate_limits import WindowRateLimiter
 from dramatiq.rate_limits.backends import RedisBackend as LimiterBackend
 from dramatiq.results import Results
@@ -23,7 +22,6 @@ from benchmarks.peers.work import (
     RECOVERY_SECONDS,
     REDIS_URL,
     THROTTLES,
-    call_arguments,
     once,
 )
 
@@ -32,7 +30,6 @@ WEEK_MS = 7 * 24 * 3_600_000
 broker = RedisBroker(url=REDIS_URL, heartbeat_timeout=RECOVERY_SECONDS * 1000)
 results = RedisBackend(url=REDIS_URL)
 broker.add_middleware(Results(backend=results, result_ttl=WEEK_MS))
-broker.add_middleware(CurrentMessage())
 dramatiq.set_broker(broker)
 _limiter = WindowRateLimiter(LimiterBackend(url=REDIS_URL), "connect", limit=int(RATE), window=1) if RATE else None
 
@@ -51,14 +48,13 @@ def _should_retry(retries: int, error: Exception) -> bool:
     return retries < MAX_ATTEMPTS and isinstance(error, Throttled | BotoCoreError)
 
 
-def _send(job: dict[str, str]) -> str:
-    message = CurrentMessage.get_current_message()
+def _send(job: dict[str, Any]) -> str:
     if _limiter is not None:
         with _limiter.acquire(raise_on_failure=False) as acquired:
             if not acquired:
                 raise Throttled
     try:
-        answer = _client().start_outbound_chat_contact(**call_arguments(job, message.message_id))
+        answer = _client().start_outbound_chat_contact(**job)
     except ClientError as error:
         if error.response["Error"]["Code"] in THROTTLES:
             raise Throttled from error
@@ -80,12 +76,12 @@ send_urgent = dramatiq.actor(_send, actor_name="send_urgent", queue_name="urgent
 class Producer:
     """See `producer.Peer`. An id carries the queue, which dramatiq's results are kept under."""
 
-    def enqueue(self, job: dict[str, str], *, urgent: bool) -> str:
+    def enqueue(self, job: dict[str, Any], *, urgent: bool) -> str:
         """Sends a message."""
         message = (send_urgent if urgent else send).send(job)
         return str(message.encode().decode())
 
-    def enqueue_bulk(self, jobs: Sequence[dict[str, str]]) -> str:
+    def enqueue_bulk(self, jobs: Sequence[dict[str, Any]]) -> str:
         """Sends a group; the last message."""
         group = dramatiq.group([send.message(job) for job in jobs]).run()
         return str(group.children[-1].encode().decode())

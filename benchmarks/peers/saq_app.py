@@ -15,7 +15,6 @@ from benchmarks.peers.work import (
     MAX_ATTEMPTS,
     RECOVERY_SECONDS,
     REDIS_URL,
-    call_arguments,
 )
 
 CONCURRENCY = 16
@@ -43,10 +42,9 @@ async def _stop(context: dict[str, Any]) -> None:
     await context["stack"].aclose()
 
 
-async def send(context: dict[str, Any], *, to: str, text: str) -> str:
+async def send(context: dict[str, Any], *, job: dict[str, Any]) -> str:
     """Makes the call; the ContactId. Any error is tried again by SAQ."""
-    arguments = call_arguments({"to": to, "text": text}, context["job"].id)
-    answer = await context["client"].start_outbound_chat_contact(**arguments)
+    answer = await context["client"].start_outbound_chat_contact(**job)
     return str(answer["ContactId"])
 
 
@@ -72,20 +70,20 @@ class Producer:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
 
-    def enqueue(self, job: dict[str, str], *, urgent: bool) -> str:
+    def enqueue(self, job: dict[str, Any], *, urgent: bool) -> str:
         """Sends a message."""
         queue = urgent_queue if urgent else bulk
-        sent = self._loop.run_until_complete(queue.enqueue("send", **job, **_OPTIONS))
+        sent = self._loop.run_until_complete(queue.enqueue("send", job=job, **_OPTIONS))
         return f"{queue.name} {sent.key}"
 
-    def enqueue_bulk(self, jobs: Sequence[dict[str, str]]) -> str:
+    def enqueue_bulk(self, jobs: Sequence[dict[str, Any]]) -> str:
         """Sends 500 at a time; the id of the last."""
 
         async def run() -> str:
             sent = None
             for start in range(0, len(jobs), 500):
                 chunk = jobs[start : start + 500]
-                sent = (await asyncio.gather(*(bulk.enqueue("send", **job, **_OPTIONS) for job in chunk)))[-1]
+                sent = (await asyncio.gather(*(bulk.enqueue("send", job=job, **_OPTIONS) for job in chunk)))[-1]
             return f"bulk {sent.key}" if sent else ""
 
         return self._loop.run_until_complete(run())

@@ -1,14 +1,19 @@
 """The endpoint of the benchmarks is one that boto3 takes for Amazon Connect, and what all peers send is in order."""
 
 import os
-
-import pytest
+import socket
+import time
 
 from benchmarks.endpoint import Endpoint
-from benchmarks.peers.work import call_arguments, job_of
+from benchmarks.line import running_line
+from benchmarks.peers import outbound
+from benchmarks.peers.work import SHARED, job_of
 from benchmarks.rig import cpu_seconds, family, resident_mib, running_endpoint
 from benchmarks.speed import bare
+from outbound_chat.request import SPEC, ChatRequest
+from outbound_chat_config import Sender
 from outbound_chat_worker.sandbox import SandboxOptions, running_sandbox
+from tests.support.harness import sender
 
 
 def test_the_endpoint_counts_each_call_of_a_real_boto3_client() -> None:
@@ -30,16 +35,36 @@ def test_the_sandbox_accepts_what_peers_send() -> None:
         assert (stats.accepted, stats.refused) == (25, 0)
 
 
-def test_a_bad_job_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="to is a number"):
-        call_arguments({"to": "12025550123", "text": "Hello"}, "1")
-    with pytest.raises(ValueError, match="text has 1 to"):
-        call_arguments({**job_of(0), "text": ""}, "1")
+def test_all_peers_send_the_same_full_request_and_no_two_are_alike() -> None:
+    request, other = job_of(7), job_of(8)
+    assert request.keys() == SPEC.members.keys()
+    alike = {*SHARED, "InstanceId", "SourceEndpoint"}
+    assert {name for name, value in request.items() if value == other[name]} == alike
+    values = sender(instance_id=request["InstanceId"], source=request["SourceEndpoint"]["Address"])
+    our_sender = Sender.model_validate(values)
+    whole, row = ChatRequest.from_short(outbound.job_of(7)), ChatRequest.from_short(outbound.row_of(7))
+    assert whole.errors(our_sender) == ()
+    assert whole.api(our_sender, "unused") == request
+    assert row.merged(ChatRequest.from_short(outbound.SHARED)).api(our_sender, "unused") == request
 
 
-def test_the_token_is_that_of_the_job_whatever_the_attempt() -> None:
-    tokens = [call_arguments(job_of(0), job_id)["ClientToken"] for job_id in ("a", "a", "b")]
-    assert tokens[0] == tokens[1] != tokens[2]
+def test_a_line_takes_more_while_it_carries_and_keeps_the_order() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        running_line(listener.getsockname()[1], 0.05) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as near,
+    ):
+        far, _ = listener.accept()
+        with far:
+            began = time.monotonic()
+            near.sendall(b"first ")
+            near.sendall(b"second")
+            assert far.recv(12, socket.MSG_WAITALL) == b"first second"
+            far.sendall(b"answer")
+            assert near.recv(6, socket.MSG_WAITALL) == b"answer"
+            assert time.monotonic() - began >= 2 * 0.05
+        # The end of one side reaches the other.
+        assert near.recv(1) == b""
 
 
 def test_cpu_and_memory_are_those_of_this_process_and_its_family() -> None:
