@@ -18,10 +18,12 @@ from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 from botocore.parsers import ResponseParserError
+from botocore.utils import get_environ_proxies
 
 from outbound_chat_config import Sender, WorkerSettings
 from outbound_chat_worker.pump.answers import make_readable
 from outbound_chat_worker.redaction import silence_debug_logs
+from outbound_chat_worker.transport import Transport, trusted_certificates
 
 RATE_QUOTA = "L-408DD6C6"
 """Code of "Rate of StartOutboundChatContact API requests".
@@ -77,10 +79,12 @@ class Connect:
     def __init__(self, settings: WorkerSettings, *, budgets: int = 1) -> None:
         """`budgets`: the number of budgets that may share a client."""
         silence_debug_logs()
+        self._connect_timeout = settings.connect_timeout.total_seconds()
+        self._read_timeout = settings.read_timeout.total_seconds()
         self._config = Config(
             retries={"total_max_attempts": 1, "mode": "standard"},
-            connect_timeout=settings.connect_timeout.total_seconds(),
-            read_timeout=settings.read_timeout.total_seconds(),
+            connect_timeout=self._connect_timeout,
+            read_timeout=self._read_timeout,
             # A pool smaller than the threads would throw connections away and pay a TLS handshake a call.
             max_pool_connections=settings.threads * settings.pumps * budgets,
             tcp_keepalive=True,
@@ -173,12 +177,17 @@ class Connect:
         if time.monotonic() < self._missing_until.get(identity_of(sender), 0.0):
             raise NoCredentialsError
         try:
-            client = _session(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
+            session = _session(sender)
+            trusted = trusted_certificates(session)
+            client = session.client("connect", config=self._config, endpoint_url=sender.endpoint_url, verify=trusted)
         except NoCredentialsError:
             self._missing_until[identity_of(sender)] = time.monotonic() + _MISSING_SECONDS
             raise
         # The last moment before the signed bytes leave: https://docs.aws.amazon.com/boto3/latest/guide/events.html
         client.meta.events.register("before-send.connect.StartOutboundChatContact", self._leave)
+        if not get_environ_proxies(client.meta.endpoint_url):
+            transport = Transport(trusted, self._connect_timeout, self._read_timeout)
+            client.meta.events.register_last("before-send.connect.StartOutboundChatContact", transport.answer)
         client.meta.events.register("before-parse.connect.StartOutboundChatContact", make_readable)
         return client
 
