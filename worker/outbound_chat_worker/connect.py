@@ -23,6 +23,7 @@ from botocore.utils import get_environ_proxies
 from outbound_chat_config import Sender, WorkerSettings
 from outbound_chat_worker.pump.answers import make_readable
 from outbound_chat_worker.redaction import silence_debug_logs
+from outbound_chat_worker.signing import choose_signer
 from outbound_chat_worker.transport import Transport, trusted_certificates
 
 RATE_QUOTA = "L-408DD6C6"
@@ -183,6 +184,7 @@ class Connect:
         except NoCredentialsError:
             self._missing_until[identity_of(sender)] = time.monotonic() + _MISSING_SECONDS
             raise
+        client.meta.events.register("choose-signer.connect.StartOutboundChatContact", choose_signer)
         # The last moment before the signed bytes leave: https://docs.aws.amazon.com/boto3/latest/guide/events.html
         client.meta.events.register("before-send.connect.StartOutboundChatContact", self._leave)
         if not get_environ_proxies(client.meta.endpoint_url):
