@@ -184,7 +184,7 @@ class Connect:
         except NoCredentialsError:
             self._missing_until[identity_of(sender)] = time.monotonic() + _MISSING_SECONDS
             raise
-        client.meta.events.register("choose-signer.connect.StartOutboundChatContact", choose_signer)
+        client.meta.events.register_last("choose-signer.connect.StartOutboundChatContact", choose_signer)
         # The last moment before the signed bytes leave: https://docs.aws.amazon.com/boto3/latest/guide/events.html
         client.meta.events.register("before-send.connect.StartOutboundChatContact", self._leave)
         if not get_environ_proxies(client.meta.endpoint_url):
