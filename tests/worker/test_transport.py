@@ -1,12 +1,15 @@
 """The transport of calls to Connect, beside botocore's own: same bytes out, same answers and errors in."""
 
+import gc
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from botocore.awsrequest import AWSRequest
@@ -35,6 +38,10 @@ class _Scripted:
     def __init__(self) -> None:
         self.pieces: tuple[bytes, ...] = (OK,)
         self.closes = False
+        self.echoes = False
+        """Answers with the body of the request instead."""
+        self.left = threading.Event()
+        """Set once a client has closed a connection."""
         self.requests: list[bytes] = []
         self.connections: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -51,21 +58,27 @@ class _Scripted:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as lines, suppress(OSError):
-            while head := list(iter(lines.readline, b"\r\n")):
-                if not head[-1]:
-                    return
+            while head := _head(lines):
                 lengths = [int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length:")]
-                self.requests.append(b"".join(head) + b"\r\n" + lines.read(*lengths))
-                for piece in self.pieces:
+                body = lines.read(*lengths)
+                self.requests.append(b"".join(head) + b"\r\n" + body)
+                echo = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+                for piece in (echo,) if self.echoes else self.pieces:
                     connection.sendall(piece)
                 if self.closes:
                     return
+            self.left.set()
 
     def close(self) -> None:
         for each in (self._listener, *self.connections):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
+
+
+def _head(lines: BinaryIO) -> list[bytes]:
+    """The lines before the empty one; none: the connection has ended."""
+    return list(takewhile(lambda line: line not in {b"", b"\r\n"}, iter(lines.readline, None)))
 
 
 @pytest.fixture
@@ -80,10 +93,8 @@ def transport() -> Transport:
     return Transport("", SECONDS, SECONDS)
 
 
-def _request(url: str, **headers: str) -> Any:
-    made: Any = AWSRequest(
-        "PUT", f"{url}/contact/outbound-chat?a=b", {"User-Agent": "u", **headers}, b'{"A":"\xc3\xbc"}'
-    )
+def _request(url: str, body: bytes = b'{"A":"\xc3\xbc"}', **headers: str) -> Any:
+    made: Any = AWSRequest("PUT", f"{url}/contact/outbound-chat?a=b", {"User-Agent": "u", **headers}, body)
     made.headers["X-Two"] = b"2"
     return made.prepare()
 
@@ -190,6 +201,27 @@ def test_a_connection_serves_many_calls_until_somebody_closes_it(server: _Script
     for _ in range(2):
         transport.answer(_request(server.url))
     assert len(server.connections) == 3
+
+
+def test_each_thread_gets_the_answer_to_its_own_call(server: _Scripted, transport: Transport) -> None:
+    """A contact id of another call would be recorded for the wrong customer."""
+    server.echoes = True
+    bodies = [str(index).encode() for index in range(400)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda body: transport.answer(_request(server.url, body)).content, bodies)
+
+    assert list(answers) == bodies
+    assert len(server.connections) <= 8
+
+
+def test_connections_end_with_their_client(server: _Scripted) -> None:
+    """A client is replaced whenever its credentials fail; its connections must not pile up."""
+    transport = Transport("", SECONDS, SECONDS)
+    transport.answer(_request(server.url))
+    del transport
+    gc.collect()
+
+    assert server.left.wait(SECONDS)
 
 
 @pytest.mark.parametrize("extra", [b"x", OK])
