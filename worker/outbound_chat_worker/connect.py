@@ -22,6 +22,7 @@ from botocore.parsers import ResponseParserError
 from outbound_chat_config import Sender, WorkerSettings
 from outbound_chat_worker.pump.answers import make_readable
 from outbound_chat_worker.redaction import silence_debug_logs
+from outbound_chat_worker.signing import choose_signer
 
 RATE_QUOTA = "L-408DD6C6"
 """Code of "Rate of StartOutboundChatContact API requests".
@@ -177,6 +178,7 @@ class Connect:
         except NoCredentialsError:
             self._missing_until[identity_of(sender)] = time.monotonic() + _MISSING_SECONDS
             raise
+        client.meta.events.register_last("choose-signer.connect.StartOutboundChatContact", choose_signer)
         # The last moment before the signed bytes leave: https://docs.aws.amazon.com/boto3/latest/guide/events.html
         client.meta.events.register("before-send.connect.StartOutboundChatContact", self._leave)
         client.meta.events.register("before-parse.connect.StartOutboundChatContact", make_readable)
