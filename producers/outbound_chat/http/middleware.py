@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from outbound_chat.http.access.authentication import ANSWER_HEADERS, refuse_exposed_key
 from outbound_chat.http.wire.codes import ProblemCode
-from outbound_chat.http.wire.problems import Problem
+from outbound_chat.http.wire.problems import EXPECTED, Problem, problem_of
 from outbound_chat.http.wire.turns import HAS_GONE
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.ids import new_local_id
@@ -48,16 +48,14 @@ class RequestMiddleware:
         try:
             context.check_head()
             await self._app(context.scope, context.receive, context.send)
-        except Problem as refused:
-            await refused.response()(scope, context.receive, context.send)
         except ClientDisconnect:
             pass  # there is nobody to respond to; `end` counts and logs it
-        except Exception:  # the last handler that can respond; the log has the whole error
-            _log.exception("request %s failed", context.id)
+        except Exception as error:
+            if not isinstance(error, EXPECTED):
+                _log.exception("request %s failed", context.id)
             if context.status:
                 raise
-            detail = "An error of the service; look for the X-Request-Id in its log."
-            await Problem(ProblemCode.INTERNAL_ERROR, detail).response()(scope, context.receive, context.send)
+            await problem_of(error).response()(scope, context.receive, context.send)
         finally:
             context.end()
 

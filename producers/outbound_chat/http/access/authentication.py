@@ -5,11 +5,10 @@ addresses end up in logs and histories.
 """
 
 import hmac
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request
@@ -22,10 +21,7 @@ from outbound_chat.http.service import service_of
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import ANY_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
-from outbound_chat.model.errors import FieldError
-from outbound_chat.request import MOST_FINDINGS, FieldCode
 from outbound_chat.store.scripts import Spent
-from outbound_chat_config import is_number
 
 PUBLIC = ("/healthz", "/readyz", "/docs")
 """The only paths without authentication; `/docs` includes what it loads: `/openapi.json` and `/docs/…`."""
@@ -142,46 +138,15 @@ def _seconds(ms: int) -> int:
 def require(scope: Scope) -> Callable[..., Awaitable[ScopedClient]]:
     """A dependency that returns the client of whoever sent the request, if they have the scope."""
 
-    async def scoped(request: Request, principal: Annotated[Principal, Depends(authenticate)]) -> ScopedClient:
+    async def scoped(request: Request) -> ScopedClient:
+        principal = await authenticate(request)
         if scope not in principal.scopes:
             headers = {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'}
             raise Problem(ProblemCode.FORBIDDEN, f'The API key has no scope "{scope}".', headers=headers)
-        _refuse_unknown_parameters(request)
         return ScopedClient(service_of(request).client, principal.restrictions)
 
-    scoped.scope = scope  # type: ignore[attr-defined]  # a test reads the scope of each route here
+    scoped.scope = scope  # type: ignore[attr-defined]  # by this `Endpoint` and a test know it
     return scoped
-
-
-def _refuse_unknown_parameters(request: Request) -> None:
-    """Refuses unknown parameters: ignoring a misspelt one could send at the wrong time, or to the wrong queue.
-
-    Also refuses parameters given twice, of which the last would win, and numbers that are not in plain digits.
-    """
-    paths = request.app.openapi()["paths"]
-    operation = paths[request.scope["route"].path_format][request.method.lower()]
-    known = {one["name"]: _types(one["schema"]) for one in operation.get("parameters", ()) if one["in"] == "query"}
-    names = ", ".join(sorted(known)) or "none"
-    errors = [
-        FieldError(f"query.#{place}", FieldCode.UNKNOWN_FIELD, f"is not a parameter of this path; known: {names}")
-        for place, _ in enumerate(sorted(set(request.query_params) - known.keys())[:MOST_FINDINGS], start=1)
-    ]
-    times = Counter(name for name, _ in request.query_params.multi_items() if name in known)
-    errors += [
-        FieldError(name, FieldCode.GIVEN_TWICE, "is given twice; give it once") for name in times if times[name] > 1
-    ]
-    for name in times:
-        whole = "integer" in known[name]
-        if (whole or "number" in known[name]) and not is_number(request.query_params[name], whole=whole):
-            # FastAPI parses numbers as Python does: `1_0` would be 10.
-            errors.append(FieldError(name, FieldCode.WRONG_TYPE, f"must be a {'whole ' * whole}number"))
-    if errors:
-        raise Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
-
-
-def _types(schema: Mapping[str, Any]) -> set[str]:
-    """Returns the JSON types that a parameter may have."""
-    return {one.get("type", "") for one in schema.get("anyOf", (schema,))}
 
 
 CanEnqueue = Annotated[ScopedClient, Depends(require(Scope.ENQUEUE))]
