@@ -12,12 +12,14 @@ from collections.abc import Callable
 from contextvars import ContextVar, Token
 from typing import Any, Self
 
+from redis.connection import HiredisRespSerializer
 from redis.exceptions import ConnectionError as RedisConnectionError, RedisError, TimeoutError as RedisTimeoutError
 
 UNSENT = "No command was sent: the connection could not be made."
 """A note on an error of redis-py: nothing else distinguishes it from the error of a command."""
 CLOSED = "Connection closed by server."
 """The message of redis-py, which uses it for reads only."""
+_serializer = HiredisRespSerializer()
 SHORTEST = 0.001
 """Shortest time-out in seconds: with 0 a socket does not wait at all."""
 
@@ -148,10 +150,20 @@ class _Socket:
 class _BoundedOfTasks(_Bounded):
     """Also ends when its task is cancelled while a command is sent, and reports a connection lost before that.
 
+    Commands are packed by hiredis, as redis-py does it for threads.
+
     redis-py sends under `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes as it ends; the
     task would then wait for the answer, or forever if it is a subscription.
     https://github.com/python/cpython/issues/86296
     """
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        packed: list[bytes]
+        try:
+            packed = _serializer.pack(*args)
+        except UnicodeEncodeError:  # a lone surrogate, which hiredis does not replace
+            packed = super().pack_command(*args)  # type: ignore[misc]  # the other base has it
+        return packed
 
     async def connect(self) -> None:
         try:
