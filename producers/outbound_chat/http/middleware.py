@@ -7,6 +7,7 @@ import asyncio
 import logging
 import re
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect
@@ -82,7 +83,7 @@ class _RequestContext:
         """
         most = self._service.settings.http.max_header_bytes
         long = len(self.scope["raw_path"]) + len(self.scope["query_string"])
-        if long + sum(len(name) + len(value) for name, value in self.scope["headers"]) > most:
+        if long + sum(map(len, chain.from_iterable(self.scope["headers"]))) > most:
             raise Problem(ProblemCode.HEAD_TOO_LARGE, f"Address and headers may have {most:,} bytes together.")
         refuse_exposed_key(self.scope["raw_path"], self.scope["query_string"])
         values: dict[bytes, bytes] = {}

@@ -20,7 +20,7 @@ from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
-from outbound_chat.model.api_keys import ANY_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
+from outbound_chat.model.api_keys import ANY_TOKEN, SHORTEST_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
 from outbound_chat.store.scripts import Spent
 
 PUBLIC = ("/healthz", "/readyz", "/docs")
@@ -51,6 +51,8 @@ COUNTERS = "metrics"
 def refuse_exposed_key(path: bytes, query: bytes) -> None:
     """Refuses a request whose address has an API key in it, percent-encoded or not."""
     address = path + b"?" + query
+    if len(address) < SHORTEST_TOKEN:
+        return
     for _ in range(2):
         address = unquote_to_bytes(address)
         if ANY_TOKEN.search(address.decode("latin-1")):
@@ -71,11 +73,27 @@ async def authenticate(request: Request) -> Principal:
             raise _unauthorized("Unknown API key.") if token else _missing_key()
         refuse_foreign_pages(request.headers)
         # A proxy on this machine may have its own use for the header Authorization.
-        return Principal(frozenset(Scope), Restrictions(settings, partial(_refuse_if_key_required, keyring)))
+        return Principal(
+            frozenset(Scope), Restrictions(settings, partial(_refuse_if_key_required, keyring), _unlimited)
+        )
     check = partial(_valid_key, keyring, key_id, digest_of(token))
     key = await check()
     _obey_rate(request, key.rate, await keyring.count(key))
-    return Principal(frozenset(key.scopes), Restrictions.of(key, settings, check))
+    return Principal(
+        frozenset(key.scopes), Restrictions.of(key, settings, check, partial(_spend, request, keyring, key))
+    )
+
+
+async def _unlimited(requests: int) -> int:
+    return requests
+
+
+async def _spend(request: Request, keyring: Keyring, key: ApiKey, requests: int) -> int:
+    spent = await keyring.spend(key, requests) if key.rate else None
+    if key.rate is None or spent is None:
+        return requests
+    _tell_rate(request, key.rate, spent)
+    return spent.passed
 
 
 def _token_in(request: Request) -> str | None:
@@ -123,12 +141,16 @@ def _obey_rate(request: Request, rate: RateLimit | None, spent: Spent | None) ->
     """
     if rate is None or spent is None:
         return
-    policy = f'"key";q={rate.requests};w={rate.per.total_seconds():.0f}'
-    left = f'"key";r={spent.left};t={_seconds(spent.full_ms)}'
-    request.scope[ANSWER_HEADERS] = ((b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode()))
+    _tell_rate(request, rate, spent)
     if spent.wait_ms:
         headers = {"Retry-After": str(max(1, _seconds(spent.wait_ms)))}
         raise Problem(ProblemCode.RATE_LIMITED, f"The API key may make {rate} requests; wait.", headers=headers)
+
+
+def _tell_rate(request: Request, rate: RateLimit, spent: Spent) -> None:
+    policy = f'"key";q={rate.requests};w={rate.per.total_seconds():.0f}'
+    left = f'"key";r={spent.left};t={_seconds(spent.full_ms)}'
+    request.scope[ANSWER_HEADERS] = ((b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode()))
 
 
 def _seconds(ms: int) -> int:

@@ -55,8 +55,13 @@ class Problem(Exception):
         self.code, self.detail, self.errors = code, detail, errors
         self.headers, self.more = headers or {}, more
 
-    def response(self) -> Response:
-        """Returns the response."""
+    @property
+    def status(self) -> int:
+        """The status code of the response."""
+        return TITLES[self.code][0]
+
+    def body(self) -> dict[str, Any]:
+        """Returns the body of the response."""
         status, title = TITLES[self.code]
         body: dict[str, Any] = {
             "type": f"/docs/errors#{self.code}",
@@ -68,7 +73,11 @@ class Problem(Exception):
         }
         if self.errors:
             body["errors"] = self.errors
-        return Response(to_json(body), status, headers=self.headers, media_type=MEDIA_TYPE)
+        return body
+
+    def response(self) -> Response:
+        """Returns the response."""
+        return Response(to_json(self.body()), self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
 EXPECTED = (Problem, OutboundChatError, SettingsError)
