@@ -103,7 +103,14 @@ _JOB_EXAMPLES = {
         ],
     },
 }
-JOB_LIST = {"title": "List", "type": "array", "maxItems": 500, "items": {"oneOf": [SHORT_JOB, RAW_JOB]}}
+JOB_LIST = {
+    "title": "List",
+    "type": "array",
+    "maxItems": 500,
+    "description": "Jobs in either form.",
+    # Nothing in them makes the whole request invalid.
+    "items": {"description": "What is wrong with a job is answered for that job alone."},
+}
 JOB_BODY = body_of(
     {"application/json": {"schema": {"oneOf": [SHORT_JOB, RAW_JOB, JOB_LIST]}, "examples": _JOB_EXAMPLES}},
     _idempotency_key("The same as `idempotency_key` in the body; not for a list."),
