@@ -19,7 +19,6 @@ UNSENT = "No command was sent: the connection could not be made."
 """A note on an error of redis-py: nothing else distinguishes it from the error of a command."""
 CLOSED = "Connection closed by server."
 """The message of redis-py, which uses it for reads only."""
-_serializer = HiredisRespSerializer()
 SHORTEST = 0.001
 """Shortest time-out in seconds: with 0 a socket does not wait at all."""
 
@@ -145,6 +144,9 @@ class _Socket:
         self._socket.settimeout(_silence(self._seconds))
         operation: Callable[[bytes], None] = self._socket.sendall
         return operation
+
+
+_serializer = HiredisRespSerializer()
 
 
 class _BoundedOfTasks(_Bounded):
