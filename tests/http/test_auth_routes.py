@@ -29,6 +29,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
         "json": {"sender": "{sender}", "text": TEXT, "rows": [{"to": number(1)}], "tenant": "{tenant}"}
     },
     ("GET", "/v1/jobs"): {"params": {"ids": "{job}"}},
+    ("POST", "/v1/statuses"): {"json": {"ids": ["{job}"]}},
     ("GET", "/v1/batches"): {"params": {"sender": "{sender}", "tenant": "{tenant}"}},
     ("POST", "/v1/batches/{batch_id}/hold"): {"json": {"reason": "r"}},
     ("GET", "/v1/dead-letters"): {"params": {"sender": "{sender}", "tenant": "{tenant}"}},
@@ -39,7 +40,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/senders/{sender}/suppressed"): {"json": {"numbers": [number(1)]}},
     ("DELETE", "/v1/senders/{sender}/suppressed"): {"json": {"numbers": [number(1)]}},
 }
-ECHOES = {("GET", "/v1/jobs"), ("POST", "/v1/webhooks/replay")}
+ECHOES = {("GET", "/v1/jobs"), ("POST", "/v1/statuses"), ("POST", "/v1/webhooks/replay")}
 """Routes that repeat the ids which they were asked for."""
 SCOPES = ("enqueue", "read", "operate")
 

@@ -88,7 +88,7 @@ def test_many_jobs_are_read_at_once(http: httpx.Client) -> None:
     job = http.post("/v1/jobs", json=JOB).json()
     found = http.get("/v1/jobs", params={"ids": f"{job['id']},{UNKNOWN}"}).json()["jobs"]
     assert found == {job["id"]: job, UNKNOWN: None}
-    problem(http.get("/v1/jobs", params={"ids": ",".join([UNKNOWN] * 501)}), 400, "invalid_request")
+    problem(http.get("/v1/jobs", params={"ids": ",".join(["x"] * 1_001)}), 400, "invalid_request")
 
 
 def test_a_job_is_cancelled_and_explained(http: httpx.Client) -> None:

@@ -26,7 +26,7 @@ from outbound_chat.cli import main
 sys.argv[0] = "outbound-chat"
 sys.exit(main())
 """
-SHOWING = {"readSuppressed", "readJobs", "replayWebhooks"}
+SHOWING = {"readSuppressed", "readJobs", "readManyJobs", "replayWebhooks"}
 """Whose answers may: one lists numbers, the others say of each id, whatever it is, what it is the id of."""
 JOB = {"sender": "support", "to": NUMBER, "text": TEXT, "attributes": {"name": TEXT}}
 RAW = {"DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": NUMBER}, "Attributes": {"a": TEXT}}
@@ -55,11 +55,13 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
             ("POST", "/v1/jobs", {"json": JOB, "headers": {"Idempotency-Key": "once"}}),
             ("POST", "/v1/jobs", {"json": {**JOB, "to": OTHER}, "headers": {"Idempotency-Key": "once"}}),
             ("POST", "/v1/jobs", {"json": {**JOB, **RAW}}),
+            ("POST", "/v1/jobs", {"json": [JOB, {**JOB, **RAW}, {**JOB, "to": TEXT, TEXT: 1}, TEXT, {"to": [NUMBER]}]}),
             ("POST", "/v1/jobs", {"json": {**RAW, "sender": TEXT, TEXT: NUMBER}}),
             ("POST", "/v1/jobs", {"json": {**JOB, "to": TEXT, "text": [NUMBER], TEXT: 1, "send_at": TEXT}}),
             ("POST", "/v1/jobs", {"content": f'{{"to": "{NUMBER}", {TEXT}'.encode(), "headers": _kind("json")}),
         ],
         "readJobs": _asked("/v1/jobs", "ids", "nosuch"),
+        "readManyJobs": _told("/v1/statuses", {"ids": [job, NUMBER]}, "ids", TEXT),
         "readJob": [("GET", one, {}), ("GET", f"/v1/jobs/{NUMBER}", {}), *_asked(one, "wait", TEXT)],
         "cancelJob": [("POST", f"/v1/jobs/{NUMBER}/cancel", {}), ("POST", f"{one}/cancel", {"params": {TEXT: NUMBER}})],
         "explainJob": [("GET", f"{one}/why", {}), ("GET", f"/v1/jobs/{NUMBER}/why", {})],

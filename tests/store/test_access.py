@@ -99,6 +99,18 @@ def test_requests_beyond_the_rate_wait(clocked: ClockedLedger) -> None:
     assert listed.last_used_at is not None
 
 
+def test_requests_that_are_counted_together_spend_what_they_would_alone(clocked: ClockedLedger) -> None:
+    """The first of them pass, and each is told for itself."""
+    _, key = made(clocked)
+    keys = clocked.store.keys(ACCESS)
+    spent = clocked.store.run(scripts.spend_key(keys, key.id, WANTED.rate, 2))
+    assert (spent.passed, spent.wait_ms, spent.left) == (2, 0, 1)
+    spent = clocked.store.run(scripts.spend_key(keys, key.id, WANTED.rate, 4))
+    assert (spent.passed, spent.wait_ms, spent.left) == (1, 1_200_000, 0)
+    assert [spent.of_request(place).wait_ms for place in range(4)] == [0, 1_200_000, 1_200_000, 1_200_000]
+    assert clocked.store.run(scripts.spend_key(keys, key.id, None, 9)).passed == 9
+
+
 def test_all_that_is_kept_is_in_the_list_of_keys(ledger: Ledger) -> None:
     _, key = made(ledger)
     ledger.store.run(scripts.spend_key(ledger.store.keys(ACCESS), key.id, WANTED.rate))

@@ -18,6 +18,7 @@ from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.holds import Target
+from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
@@ -26,7 +27,14 @@ from outbound_chat.client.steps.why import why
 from outbound_chat.client.sync import DEAD_PAGE, POLL_SECONDS, Ending, OutboundChat
 from outbound_chat.client.waiters import Waiter, WaiterHub
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
-from outbound_chat.model.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable, UnknownBatch
+from outbound_chat.model.errors import (
+    InvalidJob,
+    NotDurable,
+    OutboundChatError,
+    StoreError,
+    StoreUnavailable,
+    UnknownBatch,
+)
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
     BatchPage,
@@ -102,6 +110,17 @@ class AsyncOutboundChat:
 
     async def enqueue_request(self, /, **request: Unpack[ApiOptions]) -> Job:
         return await self._run(jobs.enqueue_request(self._context, request))
+
+    async def enqueue_many(
+        self, jobs: Iterable[JobOptions | ApiOptions] | AsyncIterable[JobOptions | ApiOptions]
+    ) -> list[Job | OutboundChatError]:
+        """As `OutboundChat.enqueue_many`; `jobs` may be an asynchronous iterable too."""
+        writer = JobWriter(self._context)
+        async for job in _each(jobs):
+            if writer.add(job):
+                await self._run(writer.flush())
+        await self._run(writer.flush())
+        return writer.outcomes
 
     async def status(self, job_id: str) -> Job:
         return await self._run(jobs.status(self._context, job_id))

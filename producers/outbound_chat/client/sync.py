@@ -16,13 +16,14 @@ from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.holds import Target
+from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.suppression_list import NumberList
 from outbound_chat.client.steps.why import why
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
-from outbound_chat.model.errors import InvalidJob, NotDurable, StoreError, StoreUnavailable
+from outbound_chat.model.errors import InvalidJob, NotDurable, OutboundChatError, StoreError, StoreUnavailable
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
     BatchPage,
@@ -109,6 +110,19 @@ class OutboundChat:
             IdempotencyConflict: the key belongs to a job that asked for something else. Nothing was stored.
         """
         return self._run(jobs.enqueue_request(self._context, request))
+
+    def enqueue_many(self, jobs: Iterable[JobOptions | ApiOptions]) -> list[Job | OutboundChatError]:
+        """Accepts any number of single jobs, each as `enqueue` or `enqueue_request` does, 500 in a few round trips.
+
+        Returns for each job, in their order, the job or the error that the single call would raise: the others are
+        accepted all the same. Jobs of one sender, tenant and priority go in one round trip.
+        """
+        writer = JobWriter(self._context)
+        for job in jobs:
+            if writer.add(job):
+                self._run(writer.flush())
+        self._run(writer.flush())
+        return writer.outcomes
 
     def status(self, job_id: str) -> Job:
         """Returns the job in its present state.

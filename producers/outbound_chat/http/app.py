@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http import docs_page
 from outbound_chat.http.access.keyring import Keyring
+from outbound_chat.http.endpoints import Endpoints
 from outbound_chat.http.metrics import Metrics
 from outbound_chat.http.middleware import RequestMiddleware
 from outbound_chat.http.routes import batches, budgets, dead_letters, events, jobs, suppression, system, webhooks
@@ -22,6 +25,18 @@ DESCRIPTION = (
     "Enqueue SMS and WhatsApp messages for Amazon Connect, and look up what became of them. "
     "Errors are `application/problem+json` (RFC 9457) with stable codes."
 )
+
+
+class App(FastAPI):
+    """Serves our routes, and has FastAPI describe them and serve the rest: the documentation, and other paths."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles a request, or the server's start and end."""
+        if scope["type"] == "http":
+            scope["app"] = self
+            await self.state.requests(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
@@ -39,7 +54,7 @@ def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
             app.state.service = Service(settings, client, Metrics(), keyring)
             yield
 
-    app = FastAPI(
+    app = App(
         title="outbound-chat",
         version=version("outbound-chat"),
         description=DESCRIPTION,
@@ -55,5 +70,5 @@ def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     docs_page.add_docs(app)
-    app.add_middleware(RequestMiddleware)
+    app.state.requests = RequestMiddleware(Endpoints(ROUTERS, otherwise=partial(FastAPI.__call__, app)))
     return app

@@ -5,6 +5,7 @@ Several processes of one service count together if `PROMETHEUS_MULTIPROC_DIR` na
 """
 
 import os
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -30,6 +31,8 @@ class Metrics:
         )
         self._accepted = Counter("outbound_chat_http_jobs_accepted", "Jobs accepted over HTTP.", registry=own)
         self._rejected = Counter("outbound_chat_http_jobs_rejected", "Jobs and rows rejected over HTTP.", registry=own)
+        self._of = cache(self._made)
+        """Finds the counters of a method, route and status, of which there are few."""
         if FOLDER_VARIABLE in os.environ:
             self._registry = CollectorRegistry()
             MultiProcessCollector(self._registry)  # type: ignore[no-untyped-call]  # prometheus_client has no types here
@@ -38,8 +41,12 @@ class Metrics:
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts a request."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        counter, histogram = self._of(method, route, status)
+        counter.inc()
+        histogram.observe(seconds)
+
+    def _made(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        return self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
 
     def count_jobs(self, accepted: int, rejected: int = 0) -> None:
         """Counts accepted and rejected jobs and rows."""

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import re
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from outbound_chat.http.access.authentication import ANSWER_HEADERS, refuse_exposed_key
 from outbound_chat.http.wire.codes import ProblemCode
-from outbound_chat.http.wire.problems import Problem
+from outbound_chat.http.wire.problems import EXPECTED, Problem, problem_of
 from outbound_chat.http.wire.turns import HAS_GONE
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.ids import new_local_id
@@ -48,16 +49,14 @@ class RequestMiddleware:
         try:
             context.check_head()
             await self._app(context.scope, context.receive, context.send)
-        except Problem as refused:
-            await refused.response()(scope, context.receive, context.send)
         except ClientDisconnect:
             pass  # there is nobody to respond to; `end` counts and logs it
-        except Exception:  # the last handler that can respond; the log has the whole error
-            _log.exception("request %s failed", context.id)
+        except Exception as error:
+            if not isinstance(error, EXPECTED):
+                _log.exception("request %s failed", context.id)
             if context.status:
                 raise
-            detail = "An error of the service; look for the X-Request-Id in its log."
-            await Problem(ProblemCode.INTERNAL_ERROR, detail).response()(scope, context.receive, context.send)
+            await problem_of(error).response()(scope, context.receive, context.send)
         finally:
             context.end()
 
@@ -84,7 +83,7 @@ class _RequestContext:
         """
         most = self._service.settings.http.max_header_bytes
         long = len(self.scope["raw_path"]) + len(self.scope["query_string"])
-        if long + sum(len(name) + len(value) for name, value in self.scope["headers"]) > most:
+        if long + sum(map(len, chain.from_iterable(self.scope["headers"]))) > most:
             raise Problem(ProblemCode.HEAD_TOO_LARGE, f"Address and headers may have {most:,} bytes together.")
         refuse_exposed_key(self.scope["raw_path"], self.scope["query_string"])
         values: dict[bytes, bytes] = {}

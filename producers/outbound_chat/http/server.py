@@ -122,4 +122,10 @@ def _config(settings: Settings, listener: socket.socket) -> uvicorn.Config:
 
 
 def _log_to_stderr() -> None:
+    """Logs without what the format has no place for: of each record Python would look up its caller and thread.
+
+    https://docs.python.org/3/howto/logging.html#optimization
+    """
+    logging._srcfile = None  # noqa: SLF001  # as the page says
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

@@ -13,6 +13,8 @@ from enum import StrEnum
 
 ANY_TOKEN = re.compile(r"oc_(?P<id>[0-9a-z]{12})_[0-9a-f]{64}")
 """Matches a key, also for scanners of repositories and logs."""
+SHORTEST_TOKEN = len("oc_") + 12 + len("_") + 64
+"""Bytes that an address with a key in it has at least, percent-encoded or not."""
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 12
 _SECRET_BYTES = 32

@@ -3,6 +3,7 @@
 import json
 from dataclasses import fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from outbound_chat.model.batches import Batch
@@ -13,7 +14,8 @@ def json_default(value: Any) -> Any:
     """The `default` of `json.dumps`: returns one record as a dict, which may hold further records."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")
-    record = {field.name: getattr(value, field.name) for field in fields(value)}
+    kind: Any = type(value)
+    record = {name: getattr(value, name) for name in _names_of(kind)}
     if isinstance(value, Job):
         del record["repeated"]
         record |= {"priority": value.priority.name.lower(), "final": value.final, "error": value.error}
@@ -22,6 +24,14 @@ def json_default(value: Any) -> Any:
     return record
 
 
+@cache
+def _names_of(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+_encode = json.JSONEncoder(default=json_default, separators=(",", ":")).encode
+
+
 def to_json(value: Any) -> bytes:
     """Returns the value as JSON in ASCII: lone surrogates come out escaped, as they came in."""
-    return json.dumps(value, default=json_default, separators=(",", ":")).encode("ascii")
+    return _encode(value).encode("ascii")

@@ -3,7 +3,7 @@
 What has a form of its own, such as an option of the command line or a schema, is compared with these in tests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Required, TypedDict
 
@@ -145,5 +145,11 @@ ROW_OPTIONS = frozenset(JobOptions.__annotations__) - SafetyOptions.__annotation
 """Names that a row of a batch may have."""
 BATCH_OPTIONS = frozenset({"sender", *BatchOptions.__annotations__})
 """Names of what the rows of a batch may share, and of its own options."""
+_SHORT_OR_OWN = frozenset(JobOptions.__annotations__)
 BATCH_ONLY = BATCH_OPTIONS - JobOptions.__annotations__.keys()
 JOB_ONLY = frozenset(JobOptions.__annotations__) - BATCH_OPTIONS
+
+
+def is_raw(options: Iterable[str]) -> bool:
+    """Whether these are names of a raw API request, with our options or not: its members begin with a capital."""
+    return any(name[:1].isupper() for name in options if name not in _SHORT_OR_OWN)

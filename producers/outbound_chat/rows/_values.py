@@ -95,7 +95,7 @@ def parse_json(text: str) -> Any:
         TooManyMembers: an object has more members than any job.
         ValueError: it is not JSON, or has a number that is out of range.
     """
-    return json.loads(text, parse_constant=_refuse_number, parse_float=_finite, object_pairs_hook=_each_once)
+    return _decode(text)
 
 
 def _refuse_number(text: str) -> NoReturn:
@@ -104,6 +104,9 @@ def _refuse_number(text: str) -> NoReturn:
 
 def _finite(text: str) -> float:
     return found if isfinite(found := float(text)) else _refuse_number(text)
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_number, parse_float=_finite, object_pairs_hook=_each_once).decode
 
 
 def known_column(column: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextvars import ContextVar, Token
 from typing import Any, Self
 
+from redis.connection import HiredisRespSerializer
 from redis.exceptions import ConnectionError as RedisConnectionError, RedisError, TimeoutError as RedisTimeoutError
 
 UNSENT = "No command was sent: the connection could not be made."
@@ -168,13 +169,26 @@ class _Socket:
         return operation
 
 
+_serializer = HiredisRespSerializer()
+
+
 class _BoundedOfTasks(_Bounded):
     """Also ends when its task is cancelled while a command is sent, and reports a connection lost before that.
+
+    Commands are packed by hiredis, as redis-py does it for threads.
 
     redis-py sends under `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes as it ends; the
     task would then wait for the answer, or forever if it is a subscription.
     https://github.com/python/cpython/issues/86296
     """
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        packed: list[bytes]
+        try:
+            packed = _serializer.pack(*args)
+        except UnicodeEncodeError:  # a lone surrogate, which hiredis does not replace
+            packed = super().pack_command(*args)  # type: ignore[misc]  # the other base has it
+        return packed
 
     async def connect(self) -> None:
         try:

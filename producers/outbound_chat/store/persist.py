@@ -52,7 +52,7 @@ class Patience:
     async def persist_async(self, attempt: Callable[[Deadline], Awaitable[T]], block: float = 0.0) -> T:
         """Does the same for asyncio."""
         with Deadline(self.seconds, block) as deadline:
-            tries = _Tries(self, deadline)
+            tries = None
             try:
                 # Connections obey the deadline themselves; locks of redis-py and look-ups of names do not.
                 async with asyncio.timeout(deadline.left) as limit:
@@ -60,11 +60,12 @@ class Patience:
                         try:
                             return await attempt(deadline)
                         except FAULTS as error:
+                            tries = tries or _Tries(self, deadline)
                             await asyncio.sleep(tries.pause_after(error))
             except TimeoutError as error:
                 if not limit.expired():
                     raise
-                raise tries.timed_out() from error
+                raise (tries or _Tries(self, deadline)).timed_out() from error
 
 
 class _Tries:

@@ -21,7 +21,7 @@ from outbound_chat.store.faults import RECONNECTED
 from outbound_chat.store.scripts import ScriptCall
 from outbound_chat.store.scripts._loader import Way
 
-_ELSEWHERE = (*RECONNECTED, AskError, TryAgainError)
+ELSEWHERE = (*RECONNECTED, AskError, TryAgainError)
 """The script was sent to a server that can't run it; the client finds the right one when it sends a single command."""
 
 Commands = Sequence[tuple[str | int | float, ...]]
@@ -47,7 +47,7 @@ def run_pipelined(client: AnyRedis, call: ScriptCall[Any], way: Way) -> list[Any
     """Returns the replies of the script and of the commands after it; those of the commands may be errors."""
     first = (*way.command, *call.script_args)
     replies = _send(client, call.keys.base, [first, *call.then])
-    if isinstance(replies[0], _ELSEWHERE):
+    if isinstance(replies[0], ELSEWHERE):
         client.execute_command(*first)  # type: ignore[no-untyped-call]  # redis-py has no types for it
     if isinstance(replies[0], Exception):
         raise replies[0]
@@ -78,7 +78,7 @@ async def run_pipelined_async(client: AnyAsyncRedis, call: ScriptCall[Any], way:
     """Does the same for asyncio."""
     first = (*way.command, *call.script_args)
     replies = await _send_async(client, call.keys.base, [first, *call.then])
-    if isinstance(replies[0], _ELSEWHERE):
+    if isinstance(replies[0], ELSEWHERE):
         await client.execute_command(*first)
     if isinstance(replies[0], Exception):
         raise replies[0]

@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 from redis.exceptions import ResponseError
 
 from outbound_chat.store.connection import AnyAsyncRedis, any_node, connect_async, patience
+from outbound_chat.store.deadline import Deadline
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.pipeline import load_functions_async, run_pipelined_async
 from outbound_chat.store.scripts import ScriptCall
@@ -15,13 +16,13 @@ from outbound_chat.store.scripts._loader import Ways, knows_shebang
 from outbound_chat.store.sentinel import close_sentinels_async
 from outbound_chat.store.store import SECONDS
 from outbound_chat.store.subscription import AsyncSubscription
-from outbound_chat_config import Settings
+from outbound_chat.store.together import Together
+from outbound_chat_config import Settings, is_cluster
 
 T = TypeVar("T")
 
 MOST_CALLS = 100
-"""Scripts of one budget that a client of asyncio runs at the same time. Each needs a connection, and making one costs
-as much as four calls: a thousand callers at once would spend their time on that."""
+"""Scripts of one budget that a client of a cluster runs at the same time, each on a connection of its own."""
 
 
 class AsyncStore:
@@ -33,6 +34,7 @@ class AsyncStore:
         """Takes the same arguments as `Store`."""
         self.redis: Any = client or connect_async(url, seconds)
         self._any_node = any_node(url)
+        self._together = None if is_cluster(url) else Together(self.redis)
         # One for each budget: in a cluster, the node of another budget may hang.
         self._rooms: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(MOST_CALLS))
         self._patience = patience(url, seconds)
@@ -56,15 +58,19 @@ class AsyncStore:
 
     async def run(self, call: ScriptCall[T]) -> T:
         """Does the same as `Store.run`."""
-        return call.read(await self._patience.persist_async(lambda _: self._send(call), call.block_seconds))
+        return call.read(
+            await self._patience.persist_async(lambda deadline: self._send(call, deadline), call.block_seconds)
+        )
 
-    async def _send(self, call: ScriptCall[Any]) -> Any:
+    async def _send(self, call: ScriptCall[Any], deadline: Deadline) -> Any:
         for way in self._ways.of(call.script):
             try:
                 if way.loads:
                     await load_functions_async(self.redis, call, way)
                 elif call.then:
                     return await run_pipelined_async(self.redis, call, way)
+                elif self._together:
+                    return await self._together.run((*way.command, *call.script_args), deadline)
                 else:
                     async with self._rooms[call.keys.base]:
                         return await self.redis.execute_command(*way.command, *call.script_args)

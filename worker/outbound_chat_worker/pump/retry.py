@@ -203,9 +203,7 @@ def _judge(error: Exception, personal: Sequence[str] | None) -> Verdict:
     if isinstance(error, botocore_errors.ClientError):
         return _judge_answer(error, personal or ())
     cause = error.__context__
-    if isinstance(cause, UrllibSSLError):
-        cause = cause.args[0]
-    if isinstance(cause, SSLCertVerificationError):
+    if isinstance(cause, UrllibSSLError) and isinstance(cause.args[0], SSLCertVerificationError):
         # Of all TLS errors, only this one is raised before anything is sent.
         return Verdict(_UNREACHABLE, message=redact(str(error), personal or ()))
     for kind, rule in BY_EXCEPTION:

@@ -5,11 +5,10 @@ addresses end up in logs and histories.
 """
 
 import hmac
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request
@@ -21,11 +20,8 @@ from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
-from outbound_chat.model.api_keys import ANY_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
-from outbound_chat.model.errors import FieldError
-from outbound_chat.request import MOST_FINDINGS, FieldCode
+from outbound_chat.model.api_keys import ANY_TOKEN, SHORTEST_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
 from outbound_chat.store.scripts import Spent
-from outbound_chat_config import is_number
 
 PUBLIC = ("/healthz", "/readyz", "/docs")
 """The only paths without authentication; `/docs` includes what it loads: `/openapi.json` and `/docs/…`."""
@@ -55,6 +51,8 @@ COUNTERS = "metrics"
 def refuse_exposed_key(path: bytes, query: bytes) -> None:
     """Refuses a request whose address has an API key in it, percent-encoded or not."""
     address = path + b"?" + query
+    if len(address) < SHORTEST_TOKEN:
+        return
     for _ in range(2):
         address = unquote_to_bytes(address)
         if ANY_TOKEN.search(address.decode("latin-1")):
@@ -75,11 +73,27 @@ async def authenticate(request: Request) -> Principal:
             raise _unauthorized("Unknown API key.") if token else _missing_key()
         refuse_foreign_pages(request.headers)
         # A proxy on this machine may have its own use for the header Authorization.
-        return Principal(frozenset(Scope), Restrictions(settings, partial(_refuse_if_key_required, keyring)))
+        return Principal(
+            frozenset(Scope), Restrictions(settings, partial(_refuse_if_key_required, keyring), _unlimited)
+        )
     check = partial(_valid_key, keyring, key_id, digest_of(token))
     key = await check()
     _obey_rate(request, key.rate, await keyring.count(key))
-    return Principal(frozenset(key.scopes), Restrictions.of(key, settings, check))
+    return Principal(
+        frozenset(key.scopes), Restrictions.of(key, settings, check, partial(_spend, request, keyring, key))
+    )
+
+
+async def _unlimited(requests: int) -> int:
+    return requests
+
+
+async def _spend(request: Request, keyring: Keyring, key: ApiKey, requests: int) -> int:
+    spent = await keyring.spend(key, requests) if key.rate else None
+    if key.rate is None or spent is None:
+        return requests
+    _tell_rate(request, key.rate, spent)
+    return spent.passed
 
 
 def _token_in(request: Request) -> str | None:
@@ -127,12 +141,16 @@ def _obey_rate(request: Request, rate: RateLimit | None, spent: Spent | None) ->
     """
     if rate is None or spent is None:
         return
-    policy = f'"key";q={rate.requests};w={rate.per.total_seconds():.0f}'
-    left = f'"key";r={spent.left};t={_seconds(spent.full_ms)}'
-    request.scope[ANSWER_HEADERS] = ((b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode()))
+    _tell_rate(request, rate, spent)
     if spent.wait_ms:
         headers = {"Retry-After": str(max(1, _seconds(spent.wait_ms)))}
         raise Problem(ProblemCode.RATE_LIMITED, f"The API key may make {rate} requests; wait.", headers=headers)
+
+
+def _tell_rate(request: Request, rate: RateLimit, spent: Spent) -> None:
+    policy = f'"key";q={rate.requests};w={rate.per.total_seconds():.0f}'
+    left = f'"key";r={spent.left};t={_seconds(spent.full_ms)}'
+    request.scope[ANSWER_HEADERS] = ((b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode()))
 
 
 def _seconds(ms: int) -> int:
@@ -142,46 +160,15 @@ def _seconds(ms: int) -> int:
 def require(scope: Scope) -> Callable[..., Awaitable[ScopedClient]]:
     """A dependency that returns the client of whoever sent the request, if they have the scope."""
 
-    async def scoped(request: Request, principal: Annotated[Principal, Depends(authenticate)]) -> ScopedClient:
+    async def scoped(request: Request) -> ScopedClient:
+        principal = await authenticate(request)
         if scope not in principal.scopes:
             headers = {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'}
             raise Problem(ProblemCode.FORBIDDEN, f'The API key has no scope "{scope}".', headers=headers)
-        _refuse_unknown_parameters(request)
         return ScopedClient(service_of(request).client, principal.restrictions)
 
-    scoped.scope = scope  # type: ignore[attr-defined]  # a test reads the scope of each route here
+    scoped.scope = scope  # type: ignore[attr-defined]  # by this `Endpoint` and a test know it
     return scoped
-
-
-def _refuse_unknown_parameters(request: Request) -> None:
-    """Refuses unknown parameters: ignoring a misspelt one could send at the wrong time, or to the wrong queue.
-
-    Also refuses parameters given twice, of which the last would win, and numbers that are not in plain digits.
-    """
-    paths = request.app.openapi()["paths"]
-    operation = paths[request.scope["route"].path_format][request.method.lower()]
-    known = {one["name"]: _types(one["schema"]) for one in operation.get("parameters", ()) if one["in"] == "query"}
-    names = ", ".join(sorted(known)) or "none"
-    errors = [
-        FieldError(f"query.#{place}", FieldCode.UNKNOWN_FIELD, f"is not a parameter of this path; known: {names}")
-        for place, _ in enumerate(sorted(set(request.query_params) - known.keys())[:MOST_FINDINGS], start=1)
-    ]
-    times = Counter(name for name, _ in request.query_params.multi_items() if name in known)
-    errors += [
-        FieldError(name, FieldCode.GIVEN_TWICE, "is given twice; give it once") for name in times if times[name] > 1
-    ]
-    for name in times:
-        whole = "integer" in known[name]
-        if (whole or "number" in known[name]) and not is_number(request.query_params[name], whole=whole):
-            # FastAPI parses numbers as Python does: `1_0` would be 10.
-            errors.append(FieldError(name, FieldCode.WRONG_TYPE, f"must be a {'whole ' * whole}number"))
-    if errors:
-        raise Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
-
-
-def _types(schema: Mapping[str, Any]) -> set[str]:
-    """Returns the JSON types that a parameter may have."""
-    return {one.get("type", "") for one in schema.get("anyOf", (schema,))}
 
 
 CanEnqueue = Annotated[ScopedClient, Depends(require(Scope.ENQUEUE))]

@@ -1,12 +1,14 @@
 """The API keys that one process has cached.
 
 Each is read from Redis at most once a second: a request needs no extra round trip unless its key has a rate, and a key
-that was revoked is refused within a second. As long as there is no key, each request needs one.
+that was revoked is refused within a second. As long as there is no key, each request needs one; requests that come at
+the same time share it.
 """
 
 import time
 from contextlib import suppress
 
+from outbound_chat.http.access.sharing import Sharing
 from outbound_chat.model.api_keys import ApiKey
 from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.store import ACCESS, AsyncStore, scripts
@@ -32,6 +34,8 @@ class Keyring:
         self._must_ask = not local
         self._known: dict[str, tuple[FoundKey, float]] = {}
         self._noted: dict[str, float] = {}
+        self._reads = Sharing[FoundKey]()
+        self._spends = Sharing[Spent]()
 
     async def prepare(self) -> None:
         """Reads whether there are keys, in case Redis is unreachable when the first request comes."""
@@ -73,6 +77,9 @@ class Keyring:
         return found if time.monotonic() - read_at < seconds else None
 
     async def _read(self, key_id: str) -> FoundKey:
+        return (await self._reads.ask(key_id, lambda _: self._read_now(key_id)))[1]
+
+    async def _read_now(self, key_id: str) -> FoundKey:
         began = time.monotonic()
         found = await self._store.run(scripts.read_key(self._keys, key_id))
         if len(self._known) >= MOST_KNOWN:
@@ -87,9 +94,15 @@ class Keyring:
             return None
         self._noted[key.id] = now
         try:
-            spent = await self._store.run(scripts.spend_key(self._keys, key.id, key.rate))
+            place, spent = await self._spends.ask(
+                key.id, lambda requests: self._store.run(scripts.spend_key(self._keys, key.id, key.rate, requests))
+            )
         except StoreUnavailable:
             if key.rate:
                 raise
             return None
-        return spent if key.rate else None
+        return spent.of_request(place) if key.rate else None
+
+    async def spend(self, key: ApiKey, requests: int) -> Spent:
+        """Counts so many requests of a key at once."""
+        return await self._store.run(scripts.spend_key(self._keys, key.id, key.rate, requests))

@@ -21,15 +21,23 @@ class Restrictions:
     settings: Settings
     check: Callable[[], Awaitable[object]]
     """Raises if the key is no longer valid, or a key is required by now; long requests call it repeatedly."""
+    spend: Callable[[int], Awaitable[int]]
+    """Counts so many more requests of the key, and returns how many of them its rate lets pass."""
     tenant: str | None = None
     """The only tenant whose jobs the key may see and enqueue; None: all."""
     senders: frozenset[str] | None = None
     """The only senders that the key may use; None: all."""
 
     @classmethod
-    def of(cls, key: ApiKey, settings: Settings, check: Callable[[], Awaitable[object]]) -> Self:
+    def of(
+        cls,
+        key: ApiKey,
+        settings: Settings,
+        check: Callable[[], Awaitable[object]],
+        spend: Callable[[int], Awaitable[int]],
+    ) -> Self:
         """Returns the restrictions of an API key."""
-        return cls(settings, check, key.tenant, None if key.senders is None else frozenset(key.senders))
+        return cls(settings, check, spend, key.tenant, None if key.senders is None else frozenset(key.senders))
 
     @property
     def any(self) -> bool:

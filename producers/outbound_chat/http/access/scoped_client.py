@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http.access.restrictions import Restrictions
-from outbound_chat.http.access.scoped_jobs import Scoped, ScopedBatches, ScopedDeadLetters, ScopedJobs
+from outbound_chat.http.access.scoped_dead_letters import ScopedDeadLetters
+from outbound_chat.http.access.scoped_jobs import Scoped, ScopedBatches, ScopedJobs
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.operations import BudgetStatus, DeadWebhook, Events, Hold, SuppressedPage, WebhookHost
@@ -23,14 +24,47 @@ class ScopedClient:
     """Has a part for each noun, each with the client and the restrictions of the key."""
 
     def __init__(self, client: AsyncOutboundChat, restrictions: Restrictions) -> None:
-        self.jobs = ScopedJobs(client, restrictions)
-        self.batches = ScopedBatches(client, restrictions)
-        self.holds = ScopedHolds(client, restrictions, self.batches)
-        self.dead_letters = ScopedDeadLetters(client, restrictions)
-        self.webhooks = ScopedWebhooks(client, restrictions, self.batches)
-        self.budgets = ScopedBudgets(client, restrictions)
-        self.suppression = ScopedSuppression(client, restrictions)
-        self.events = ScopedEvents(client, restrictions)
+        self._parts = (client, restrictions)
+
+    @property
+    def jobs(self) -> "ScopedJobs":
+        """Jobs."""
+        return ScopedJobs(*self._parts)
+
+    @property
+    def batches(self) -> "ScopedBatches":
+        """Batches."""
+        return ScopedBatches(*self._parts)
+
+    @property
+    def holds(self) -> "ScopedHolds":
+        """Holds."""
+        return ScopedHolds(*self._parts, self.batches)
+
+    @property
+    def dead_letters(self) -> "ScopedDeadLetters":
+        """Dead letters."""
+        return ScopedDeadLetters(*self._parts)
+
+    @property
+    def webhooks(self) -> "ScopedWebhooks":
+        """Webhooks."""
+        return ScopedWebhooks(*self._parts, self.batches)
+
+    @property
+    def budgets(self) -> "ScopedBudgets":
+        """Budgets."""
+        return ScopedBudgets(*self._parts)
+
+    @property
+    def suppression(self) -> "ScopedSuppression":
+        """Suppression."""
+        return ScopedSuppression(*self._parts)
+
+    @property
+    def events(self) -> "ScopedEvents":
+        """Events."""
+        return ScopedEvents(*self._parts)
 
 
 @dataclass(frozen=True)

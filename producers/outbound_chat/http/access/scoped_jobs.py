@@ -1,7 +1,7 @@
-"""Jobs, batches and dead letters within the restrictions of an API key."""
+"""Jobs and batches within the restrictions of an API key."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -21,15 +21,14 @@ from outbound_chat.model.errors import (
     WaitTimeout,
 )
 from outbound_chat.model.jobs import Job
-from outbound_chat.model.operations import BatchPage, DeadLetters, JobPage
+from outbound_chat.model.operations import BatchPage, JobPage
 from outbound_chat.model.why import Why
 from outbound_chat.request import FieldCode, match_sender
-from outbound_chat.store.scripts import DeadCursor
+from outbound_chat.request.options import is_raw
 
 OnRejected = Callable[[Rejection], None]
 CHECK_SECONDS = 1.0
 """How often the key is checked while rows stream in; a key that is revoked ends the stream."""
-DEAD_PAGE = 500
 
 
 @dataclass(frozen=True)
@@ -44,27 +43,52 @@ class ScopedJobs(Scoped):
     """Jobs that the key may see."""
 
     async def enqueue(self, options: Mapping[str, Any]) -> Job:
-        """Enqueues a job in its short form."""
-        return await self._enqueued(self._client.enqueue, self._restrictions.own(options, options.get("sender")))
-
-    async def enqueue_request(self, request: Mapping[str, Any]) -> Job:
-        """Enqueues a job as a raw API request."""
-        sender = request.get("sender")
-        if sender is None and self._restrictions.senders is not None:
-            sender = match_sender(request, self._restrictions.known_senders())
-            request = {**request, "sender": sender}
-        return await self._enqueued(self._client.enqueue_request, self._restrictions.own(request, sender))
-
-    async def _enqueued(self, call: Callable[..., Awaitable[Job]], options: Mapping[str, Any]) -> Job:
+        """Enqueues a job in its short form or as a raw API request."""
+        enqueue = self._client.enqueue_request if is_raw(options) else self._client.enqueue
         try:
-            return await call(**options)
+            return await enqueue(**self._own(options))
         except IdempotencyConflict as error:
-            # Senders of one tenant share its idempotency keys, but must not see each other's jobs.
-            if (await self.statuses([error.job_id]))[error.job_id] is None:
-                raise Problem(
-                    ProblemCode.IDEMPOTENCY_CONFLICT, "The key belongs to another job; use a new key."
-                ) from None
-            raise
+            raise (await self._hide(error))[0] from None
+
+    async def enqueue_many(self, jobs: AsyncIterator[Mapping[str, Any] | InvalidJob]) -> list[Job | Exception]:
+        """Enqueues many; returns for each, in their order, the job or the error that `enqueue` would raise."""
+        refused: dict[int, Exception] = {}
+        number = 0
+
+        async def own() -> AsyncIterator[Any]:
+            nonlocal number
+            async for options in jobs:
+                try:
+                    if isinstance(options, InvalidJob):
+                        raise options
+                    mine = self._own(options)
+                except (Problem, InvalidJob) as error:
+                    refused[number] = error
+                else:
+                    yield mine
+                number += 1
+
+        found = await self._client.enqueue_many(own())
+        conflicts = iter(await self._hide(*(one for one in found if isinstance(one, IdempotencyConflict))))
+        outcomes = (next(conflicts) if isinstance(one, IdempotencyConflict) else one for one in found)
+        return [refused[place] if place in refused else next(outcomes) for place in range(number)]
+
+    async def among_rate(self, number: int) -> int:
+        """Returns how many of so many jobs the rate of the key lets pass; this request itself stands for the first."""
+        return 1 + await self._restrictions.spend(number - 1) if number > 1 else number
+
+    def _own(self, options: Mapping[str, Any]) -> Any:
+        sender = options.get("sender")
+        if sender is None and self._restrictions.senders is not None and is_raw(options):
+            sender = match_sender(options, self._restrictions.known_senders())
+            options = {**options, "sender": sender}
+        return self._restrictions.own(options, sender)
+
+    async def _hide(self, *conflicts: IdempotencyConflict) -> list[Exception]:
+        """Hides jobs that the key may not see: senders of one tenant share its idempotency keys, but not their jobs."""
+        seen = await self.statuses([one.job_id for one in conflicts]) if conflicts else {}
+        other = Problem(ProblemCode.IDEMPOTENCY_CONFLICT, "The key belongs to another job; use a new key.")
+        return [one if seen[one.job_id] else other for one in conflicts]
 
     async def status(self, job_id: str) -> Job:
         """Returns one job."""
@@ -192,29 +216,6 @@ class ScopedBatches(Scoped):
         """Raises `UnknownBatch` if the key may not see the batch."""
         if self._restrictions.any:
             await self.status(batch_id)
-
-
-class ScopedDeadLetters(Scoped):
-    """Dead letters that the key may see."""
-
-    async def page(self, chosen: Mapping[str, Any], *, limit: int, cursor: str | None) -> DeadLetters:
-        """Returns a page of failed and uncertain jobs."""
-        options = cast("Any", {**chosen, "budget": self._restrictions.budget(chosen.get("budget"))})
-        if not self._restrictions.any:
-            return await self._client.dead_letters(limit=limit, cursor=cursor, **options)
-        if not 0 < limit <= DEAD_PAGE:
-            raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, f"must be from 1 to {DEAD_PAGE}")])
-        options = self._restrictions.own_filter(options)
-        jobs: list[Job] = []
-        while True:
-            page = await self._client.dead_letters(limit=DEAD_PAGE, cursor=cursor, **options)
-            jobs += filter(self._restrictions.show, page.jobs)
-            cursor = page.cursor
-            if cursor is None or len(jobs) > limit:
-                break
-        # The store's cursor names the last job that it read, which the key may not see.
-        following = str(DeadCursor.after(jobs[limit - 1])) if len(jobs) > limit else None
-        return DeadLetters(jobs=tuple(jobs[:limit]), cursor=following)
 
 
 def _without_job(on_rejected: OnRejected) -> OnRejected:

@@ -1,47 +1,61 @@
 """Routes of single jobs."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, CanRead
+from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of, unless_over
-from outbound_chat.http.wire.bodies import json_object, key_in_header
+from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, json_value, key_in_header
+from outbound_chat.http.wire.codes import ProblemCode
+from outbound_chat.http.wire.fields import read_fields
 from outbound_chat.http.wire.parameters import JobId, Wait
-from outbound_chat.http.wire.request_schemas import JOB_BODY
-from outbound_chat.http.wire.response_models import JobsById
-from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
-from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat.http.wire.problems import Problem, problem_of
+from outbound_chat.http.wire.request_schemas import IDS_BODY, JOB_BODY
+from outbound_chat.http.wire.response_models import JobOutcomes, JobsById
+from outbound_chat.http.wire.responses import OF_BODIES, json_response, keyed, listed, responses
+from outbound_chat.http.wire.turns import Turns
+from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.why import Why
 from outbound_chat.request import FieldCode
-from outbound_chat.request.options import OWN_OPTIONS, ROW_OPTIONS
+from outbound_chat.request.options import OWN_OPTIONS, ROW_OPTIONS, is_raw
 from outbound_chat.rows import TIMES, parse_time
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1", tags=["jobs"])
 
-MOST_IDS = 500
+MOST_IDS = 1_000
+MOST_JOBS = 500
 
 
 @router.post(
-    "",
+    "/jobs",
     operation_id="enqueueJob",
-    summary="Enqueue one message",
+    summary="Enqueue one message, or a list",
     status_code=201,
-    responses=responses(Job, 409, *OF_BODIES, status=201, _200="The job that an earlier request made."),
+    responses={
+        **responses(Job, 409, *OF_BODIES, status=201, _200="The job that an earlier request made."),
+        207: {"model": JobOutcomes, "description": "Of a list: what became of each of its jobs."},
+    },
     openapi_extra=JOB_BODY,
 )
 async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
     """Enqueues one job, in the short form or as a raw StartOutboundChatContact request, and returns it.
 
-    With an idempotency key the request may be repeated: it returns the same job, and the customer is texted once.
+    With an idempotency key the request may be repeated: it returns the same job, and the customer is texted once. A
+    list has up to 500 jobs, each accepted or refused by itself; each counts as a request toward the rate of the key.
     """
-    body = await json_object(request)
+    body = await json_value(request)
+    if isinstance(body, list):
+        return await _enqueue_list(request, scoped, body)
+    if not isinstance(body, dict):
+        raise Problem(ProblemCode.INVALID_JSON, "The body must be one JSON object, or a list of them.")
     options = _options(body, key_in_header(request))
     metrics = service_of(request).metrics
     try:
-        job = await (scoped.jobs.enqueue_request(options) if _is_raw(body) else scoped.jobs.enqueue(options))
+        job = await scoped.jobs.enqueue(options)
     except InvalidJob:
         metrics.count_jobs(0, rejected=1)
         raise
@@ -49,26 +63,84 @@ async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
     return json_response(job, 200 if job.repeated else 201, Location=f"/v1/jobs/{job.id}")
 
 
+async def _enqueue_list(request: Request, scoped: ScopedClient, jobs: list[Any]) -> Response:
+    if key_in_header(request) is not None:
+        message = "belongs to one job; give each job of a list its own idempotency_key"
+        raise InvalidJob([FieldError("Idempotency-Key", FieldCode.NOT_ALLOWED, message)])
+    if len(jobs) > MOST_JOBS:
+        message = f"has more than {MOST_JOBS} jobs; send several requests, or one batch"
+        raise InvalidJob([FieldError("body", FieldCode.OUT_OF_RANGE, message)])
+    turns = Turns(request)
+    passing = await scoped.jobs.among_rate(len(jobs))
+    outcomes = await scoped.jobs.enqueue_many(turns.each(map(_options_of, jobs[:passing])))
+    if outcomes and all(isinstance(one, StoreError) for one in outcomes):
+        raise cast("StoreError", outcomes[0])
+    outcomes += [Problem(ProblemCode.RATE_LIMITED, "The rate of the API key is used up; wait.")] * (len(jobs) - passing)
+    service_of(request).metrics.count_jobs(
+        sum(isinstance(one, Job) and not one.repeated for one in outcomes),
+        sum(isinstance(one, InvalidJob) for one in outcomes),
+    )
+    return Response(await listed("jobs", map(_outcome, outcomes), turns), 207, media_type=JSON_TYPE)
+
+
+def _options_of(job: Any) -> dict[str, Any] | InvalidJob:
+    try:
+        if not isinstance(job, dict):
+            raise InvalidJob([FieldError("job", FieldCode.WRONG_TYPE, "must be a JSON object")])  # noqa: TRY301  # as others
+        return _options(job, None)
+    except InvalidJob as error:
+        return error
+
+
+def _outcome(one: Job | Exception) -> dict[str, Any]:
+    if isinstance(one, Job):
+        return {"status": 200 if one.repeated else 201, "job": one, "problem": None}
+    problem = problem_of(one)
+    return {"status": problem.status, "job": None, "problem": problem.body()}
+
+
 @router.get(
-    "",
+    "/jobs",
     operation_id="readJobs",
     summary="Read many jobs",
     responses=responses(JobsById),
 )
 async def statuses(
-    scoped: CanRead, ids: Annotated[str, Query(description=f"Up to {MOST_IDS} ids, separated by commas.")]
+    request: Request,
+    scoped: CanRead,
+    ids: Annotated[
+        str, Query(description=f"Up to {MOST_IDS:,} ids, separated by commas, as far as the address has room for them.")
+    ],
 ) -> Response:
     """Returns many jobs at once; null for an id that no job has."""
-    wanted = [id_ for id_ in ids.split(",") if id_]
-    if len(wanted) > MOST_IDS:
-        raise InvalidJob(
-            [FieldError("ids", FieldCode.OUT_OF_RANGE, f"has more than {MOST_IDS} ids; send several requests")]
-        )
-    return json_response({"jobs": await scoped.jobs.statuses(wanted)})
+    return await _statuses(request, scoped, [id_ for id_ in ids.split(",") if id_])
+
+
+@router.post(
+    "/statuses",
+    operation_id="readManyJobs",
+    summary="Read many jobs by ids in the body",
+    responses=responses(JobsById, *OF_BODIES),
+    openapi_extra=IDS_BODY,
+)
+async def statuses_of_body(request: Request, scoped: CanRead) -> Response:
+    """Returns up to 1,000 jobs at once, whose ids would be too long for an address; null for an id that no job has."""
+    ids = read_fields(await json_object(request), {"ids": list}, required=("ids",))["ids"]
+    if not all(isinstance(id_, str) for id_ in ids):
+        raise InvalidJob([FieldError("ids", FieldCode.WRONG_TYPE, "must be a list of texts")])
+    return await _statuses(request, scoped, ids)
+
+
+async def _statuses(request: Request, scoped: ScopedClient, ids: list[str]) -> Response:
+    if len(ids) > MOST_IDS:
+        message = f"has more than {MOST_IDS:,} ids; send several requests"
+        raise InvalidJob([FieldError("ids", FieldCode.OUT_OF_RANGE, message)])
+    found = await scoped.jobs.statuses(ids)
+    return Response(await keyed("jobs", found, Turns(request)), media_type=JSON_TYPE)
 
 
 @router.get(
-    "/{job_id}",
+    "/jobs/{job_id}",
     operation_id="readJob",
     summary="Read a job, or wait for its end",
     responses=responses(Job, 404),
@@ -80,7 +152,7 @@ async def status(request: Request, scoped: CanRead, job_id: JobId, wait: Wait = 
 
 
 @router.post(
-    "/{job_id}/cancel",
+    "/jobs/{job_id}/cancel",
     operation_id="cancelJob",
     summary="Cancel a job",
     responses=responses(Job, 404),
@@ -91,7 +163,7 @@ async def cancel(scoped: CanOperate, job_id: JobId) -> Response:
 
 
 @router.get(
-    "/{job_id}/why",
+    "/jobs/{job_id}/why",
     operation_id="explainJob",
     summary="Explain what a job waits for",
     responses=responses(Why, 404),
@@ -101,14 +173,10 @@ async def why(scoped: CanRead, job_id: JobId) -> Response:
     return json_response(await scoped.jobs.why(job_id))
 
 
-def _is_raw(body: dict[str, Any]) -> bool:
-    return any(name[:1].isupper() for name in body)
-
-
 def _options(body: dict[str, Any], key: str | None) -> dict[str, Any]:
     """Returns the options for the client, with parsed times and the idempotency key of the header."""
     errors: list[FieldError] = []
-    if _is_raw(body):
+    if is_raw(body):
         message = "belongs to the short form, but the body has members of a raw request; use one form"
         short = sorted(body.keys() & (ROW_OPTIONS - OWN_OPTIONS))
         errors += [FieldError(name, FieldCode.NOT_ALLOWED, message) for name in short]

@@ -27,8 +27,11 @@ PARSED_AT_ONCE = 65_536
 
 def media_type(request: Request, *known: str) -> str:
     """Returns the media type of the body; raises unless it is one of `known`, in UTF-8."""
+    said = request.headers.get("content-type", "")
+    if said in known:  # as nearly all callers say it
+        return said
     header = Message()
-    header["content-type"] = request.headers.get("content-type", "")
+    header["content-type"] = said
     (given, _), *parameters = header.get_params([("", "")])
     given = given.strip().lower()
     if given not in known:
@@ -76,6 +79,14 @@ async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[s
     """Returns the body as one JSON object, which is empty if there is no body and there may be none."""
     if may_be_empty and "content-type" not in request.headers:
         return {}
+    found = await json_value(request)
+    if not isinstance(found, dict):
+        raise Problem(ProblemCode.INVALID_JSON, "The body must be one JSON object.")
+    return found
+
+
+async def json_value(request: Request) -> Any:
+    """Returns the body as JSON."""
     media_type(request, JSON_TYPE)
     most = service_of(request).settings.http.max_body_bytes
     body = bytearray()
@@ -85,15 +96,12 @@ async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[s
             detail = f"A JSON body may have {most:,} bytes (http.max_body_bytes); stream longer batches as CSV."
             raise Problem(ProblemCode.BODY_TOO_LARGE, detail, headers={"Connection": "close"})
     try:
-        found = _parsed(body) if len(body) <= PARSED_AT_ONCE else await asyncio.to_thread(_parsed, body)
+        return _parsed(body) if len(body) <= PARSED_AT_ONCE else await asyncio.to_thread(_parsed, body)
     except TooManyMembers as error:
         raise Problem(ProblemCode.BODY_TOO_LARGE, f"The body {error}.") from None
     except (ValueError, RecursionError):
-        detail = "The body must be one JSON object in UTF-8, with no name twice, NaN or Infinity."
+        detail = "The body must be JSON in UTF-8, with no name twice, NaN or Infinity."
         raise Problem(ProblemCode.INVALID_JSON, detail) from None
-    if not isinstance(found, dict):
-        raise Problem(ProblemCode.INVALID_JSON, "The body must be one JSON object.")
-    return found
 
 
 def _parsed(body: bytearray) -> Any:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
@@ -34,26 +33,10 @@ from outbound_chat.model.errors import (
     WrittenByNewerVersion,
 )
 from outbound_chat.model.json import to_json
-from outbound_chat.request import FieldCode
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY = {"Retry-After": "5"}
 _log = logging.getLogger("outbound_chat.http")
-
-# Our codes for what pydantic finds wrong with a parameter.
-_FIELD_CODES = {
-    "missing": FieldCode.REQUIRED,
-    "extra_forbidden": FieldCode.UNKNOWN_FIELD,
-    "enum": FieldCode.NOT_ALLOWED,
-    "literal_error": FieldCode.NOT_ALLOWED,
-    "greater_than": FieldCode.OUT_OF_RANGE,
-    "greater_than_equal": FieldCode.OUT_OF_RANGE,
-    "less_than": FieldCode.OUT_OF_RANGE,
-    "less_than_equal": FieldCode.OUT_OF_RANGE,
-    "finite_number": FieldCode.OUT_OF_RANGE,
-    "string_too_long": FieldCode.TOO_LONG,
-    "string_too_short": FieldCode.TOO_SHORT,
-}
 
 
 class Problem(Exception):
@@ -72,8 +55,13 @@ class Problem(Exception):
         self.code, self.detail, self.errors = code, detail, errors
         self.headers, self.more = headers or {}, more
 
-    def response(self) -> Response:
-        """Returns the response."""
+    @property
+    def status(self) -> int:
+        """The status code of the response."""
+        return TITLES[self.code][0]
+
+    def body(self) -> dict[str, Any]:
+        """Returns the body of the response."""
         status, title = TITLES[self.code]
         body: dict[str, Any] = {
             "type": f"/docs/errors#{self.code}",
@@ -85,9 +73,15 @@ class Problem(Exception):
         }
         if self.errors:
             body["errors"] = self.errors
-        return Response(to_json(body), status, headers=self.headers, media_type=MEDIA_TYPE)
+        return body
+
+    def response(self) -> Response:
+        """Returns the response."""
+        return Response(to_json(self.body()), self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
+EXPECTED = (Problem, OutboundChatError, SettingsError)
+"""Errors that need no look into the log."""
 _BY_STATE: Mapping[type[OutboundChatError], ProblemCode] = {
     BatchClosed: ProblemCode.BATCH_CLOSED,
     NotReplayable: ProblemCode.NOT_REPLAYABLE,
@@ -130,19 +124,8 @@ def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table w
         case SettingsError():
             return Problem(ProblemCode.INVALID_REQUEST, "A name in the request is not in the settings of this service.")
         case _:
-            return Problem(ProblemCode.INTERNAL_ERROR, "An error of the service; its log says more.")
-
-
-def _refused_parameters(error: RequestValidationError) -> Problem:
-    errors = [
-        FieldError(
-            ".".join(map(str, fault["loc"][1:])) or str(fault["loc"][0]),
-            _FIELD_CODES.get(fault["type"], FieldCode.WRONG_TYPE),
-            fault["msg"][0].lower() + fault["msg"][1:],
-        )
-        for fault in error.errors()
-    ]
-    return Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
+            detail = "An error of the service; look for the X-Request-Id in its log."
+            return Problem(ProblemCode.INTERNAL_ERROR, detail)
 
 
 _OF_ROUTING = {404: ProblemCode.NOT_FOUND, 405: ProblemCode.METHOD_NOT_ALLOWED}
@@ -165,16 +148,10 @@ def _methods_here(request: Request) -> set[str]:
 
 
 def add_problems(app: FastAPI) -> None:
-    """Makes the app respond to every error with a problem."""
+    """Makes FastAPI respond with problems to what it serves itself, which no route of ours is for."""
 
     async def problem(request: Request, error: Exception) -> Response:
-        match error:
-            case RequestValidationError():
-                return _refused_parameters(error).response()
-            case HTTPException():
-                return _of_routing(request, error).response()
-            case _:
-                return problem_of(error).response()
+        return (_of_routing(request, error) if isinstance(error, HTTPException) else problem_of(error)).response()
 
-    for kind in (Problem, RequestValidationError, HTTPException, OutboundChatError, SettingsError, Exception):
+    for kind in (Problem, HTTPException, Exception):
         app.add_exception_handler(kind, problem)

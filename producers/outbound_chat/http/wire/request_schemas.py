@@ -95,11 +95,28 @@ _JOB_EXAMPLES = {
             "InitialSystemMessage": {"ContentType": "text/plain", "Content": "Your parcel arrives today"},
         },
     },
+    "list": {
+        "summary": "List",
+        "value": [
+            {"sender": "support", "to": "+12025550123", "text": "Your parcel arrives today", "idempotency_key": "A-1"},
+            {"sender": "support", "to": "+12025550124", "text": "Your parcel is late", "idempotency_key": "A-2"},
+        ],
+    },
+}
+JOB_LIST = {
+    "title": "List",
+    "type": "array",
+    "maxItems": 500,
+    "description": "Jobs in either form.",
+    # Nothing in them makes the whole request invalid.
+    "items": {"description": "What is wrong with a job is answered for that job alone."},
 }
 JOB_BODY = body_of(
-    {"application/json": {"schema": {"oneOf": [SHORT_JOB, RAW_JOB]}, "examples": _JOB_EXAMPLES}},
-    _idempotency_key("The same as `idempotency_key` in the body."),
+    {"application/json": {"schema": {"oneOf": [SHORT_JOB, RAW_JOB, JOB_LIST]}, "examples": _JOB_EXAMPLES}},
+    _idempotency_key("The same as `idempotency_key` in the body; not for a list."),
 )
+_IDS = {"ids": {"type": "array", "items": _TEXT, "maxItems": 1_000, "description": "Of jobs."}}
+IDS_BODY = json_body("Ids", {"ids": ["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"]}, _IDS, "ids")
 
 _SHARED = {
     **OWN,

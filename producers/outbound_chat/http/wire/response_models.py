@@ -55,6 +55,24 @@ class JobsById(_Model):
     """Every id that was asked for; null where no job has it."""
 
 
+class JobOutcome(_Model):
+    """What became of a job of a list."""
+
+    status: int
+    """The status code that a request for this job alone would have had: 201, or 200 if it was there before."""
+    job: Job | None
+    """The job; null if it was not accepted."""
+    problem: "ProblemDetails | None"
+    """Why it was not accepted; null if it was."""
+
+
+class JobOutcomes(_Model):
+    """What became of a list of jobs."""
+
+    jobs: list[JobOutcome]
+    """One for each job, in their order."""
+
+
 class RejectedRow(_Model):
     """A row that was refused; nothing of it was stored."""
 

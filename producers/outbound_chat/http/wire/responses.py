@@ -1,5 +1,6 @@
 """Makes and documents responses: JSON of our records, and the problems that a route may return."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -7,6 +8,7 @@ from starlette.responses import Response
 from outbound_chat.http.wire.codes import TITLES
 from outbound_chat.http.wire.problems import MEDIA_TYPE
 from outbound_chat.http.wire.response_models import ProblemDetails
+from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.json import to_json
 
 Responses = dict[int | str, dict[str, Any]]
@@ -26,6 +28,18 @@ OF_BODIES = (408, 413, 415)
 def json_response(value: Any, status: int = 200, **headers: str) -> Response:
     """Returns a response with a record of ours as JSON."""
     return Response(to_json(value), status, headers=headers, media_type="application/json")
+
+
+async def listed(name: str, items: Iterable[Any], turns: Turns) -> bytes:
+    """Returns an object with one list as JSON, and lets others take turns with that."""
+    parts = [to_json(item) async for item in turns.each(items)]
+    return b'{"%b":[%b]}' % (name.encode(), b",".join(parts))
+
+
+async def keyed(name: str, items: Mapping[str, Any], turns: Turns) -> bytes:
+    """Does the same for an object in place of the list."""
+    parts = [b"%b:%b" % (to_json(key), to_json(value)) async for key, value in turns.each(items.items())]
+    return b'{"%b":{%b}}' % (name.encode(), b",".join(parts))
 
 
 def responses(answer: type, *problems: int, status: int = 200, **others: str) -> Responses:

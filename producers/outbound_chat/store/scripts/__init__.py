@@ -68,6 +68,7 @@ from outbound_chat.store.scripts.jobs import (
 )
 from outbound_chat.store.scripts.lanes import MOST_LANES, read_lanes
 from outbound_chat.store.scripts.lists import MOST_BATCHES, ListedBatches, Part, read_batches
+from outbound_chat.store.scripts.merging import merged
 from outbound_chat.store.scripts.pumps import (
     Claimed,
     ClaimedJob,

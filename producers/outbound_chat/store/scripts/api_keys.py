@@ -1,7 +1,7 @@
 """Creates, reads, revokes and counts API keys, for the HTTP service. `keys`: those of `ACCESS`, not of a budget."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,11 +38,17 @@ class Spent:
     """The result of counting a request."""
 
     wait_ms: int
-    """0: the request may pass; else the time until one may."""
+    """0: all may pass; else the time until one more may."""
     left: int
     """Requests that may pass at once now."""
     full_ms: int
     """Time until the highest number of requests may pass at once."""
+    passed: int
+    """Requests of those that were counted that may pass."""
+
+    def of_request(self, place: int) -> "Spent":
+        """Returns the result for one of the requests that were counted, from 0: the first may pass."""
+        return replace(self, wait_ms=0) if place < self.passed else self
 
 
 def create_key(
@@ -105,9 +111,10 @@ def revoke_key(keys: Keys, key_id: str) -> ScriptCall[bool]:
     return ScriptCall("revoke_key", keys, [key_id], lambda reply: reply == "ok")
 
 
-def spend_key(keys: Keys, key_id: str, rate: RateLimit | None) -> ScriptCall[Spent]:
-    """Counts a request of a key, and notes that it was used. If the script runs twice, it counts two."""
-    return ScriptCall("spend_key", keys, [key_id, *(_limit(rate) or (0, 0))], lambda reply: Spent(*map(int, reply)))
+def spend_key(keys: Keys, key_id: str, rate: RateLimit | None, requests: int = 1) -> ScriptCall[Spent]:
+    """Counts requests of a key, and notes that it was used. If the script runs twice, it counts all of them twice."""
+    args: list[str | int] = [key_id, *(_limit(rate) or (0, 0)), requests]
+    return ScriptCall("spend_key", keys, args, lambda reply: Spent(*map(int, reply)))
 
 
 def _limit(rate: RateLimit | None) -> tuple[int, int] | None:
