@@ -1,4 +1,4 @@
-"""Calls `StartOutboundChatContact` through boto3: one attempt, no retries of its own.
+"""Calls `StartOutboundChatContact` through botocore, the lower half of boto3: one attempt, no retries of its own.
 
 Not for policy: `retry` judges errors. The one idea: clients are made once a process and after any fork, since a client
 that two processes share after a fork mixes up their answers.
@@ -12,16 +12,16 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
-import boto3
-import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 from botocore.parsers import ResponseParserError
+from botocore.session import Session
 
 from outbound_chat_config import Sender, WorkerSettings
 from outbound_chat_worker.pump.answers import make_readable
 from outbound_chat_worker.redaction import silence_debug_logs
+from outbound_chat_worker.service_files import ServiceFiles
 
 RATE_QUOTA = "L-408DD6C6"
 """Code of "Rate of StartOutboundChatContact API requests".
@@ -86,13 +86,13 @@ class Connect:
             tcp_keepalive=True,
             # botocore would build its own name twice a call, and check what `ChatRequest.errors` has checked by the
             # same model: a good part of the cost of a call (docs/benchmarks.md).
-            user_agent=f"{botocore.session.get_session().user_agent()} outbound-chat/{version('outbound-chat')}",
+            user_agent=f"{Session().user_agent()} outbound-chat/{version('outbound-chat')}",
             parameter_validation=False,
         )
         self._clients: dict[tuple[str | None, ...], tuple[Any, float]] = {}
         """The client of each identity, and `time.monotonic()` when it was made."""
         self._missing_until: dict[tuple[str | None, ...], float] = {}
-        # boto3 sessions are not thread-safe; the clients that they make are.
+        # Sessions are not thread-safe; the clients that they make are.
         self._lock = threading.Lock()
         self.call = ThreadsCall()
 
@@ -133,7 +133,7 @@ class Connect:
     def identity(self, sender: Sender) -> str:
         """The ARN of the sender's credentials; asks STS. Raises one of `UNANSWERED`."""
         with self._lock:
-            made = _session(sender).client("sts", config=self._config)
+            made: Any = _session(sender).create_client("sts", config=self._config)
         with closing(made) as client:
             return str(client.get_caller_identity()["Arn"])
 
@@ -144,7 +144,9 @@ class Connect:
         `AWS_ENDPOINT_URL_SERVICE_QUOTAS`. Raises one of `UNANSWERED`.
         """
         with self._lock:
-            made = _session(sender).client("service-quotas", config=self._config, endpoint_url=sender.endpoint_url)
+            made: Any = _session(sender).create_client(
+                "service-quotas", config=self._config, endpoint_url=sender.endpoint_url
+            )
         with closing(made) as client:
             try:
                 answer = client.get_service_quota(ServiceCode="connect", QuotaCode=RATE_QUOTA)
@@ -173,7 +175,9 @@ class Connect:
         if time.monotonic() < self._missing_until.get(identity_of(sender), 0.0):
             raise NoCredentialsError
         try:
-            client = _session(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
+            client: Any = _session(sender).create_client(
+                "connect", config=self._config, endpoint_url=sender.endpoint_url
+            )
         except NoCredentialsError:
             self._missing_until[identity_of(sender)] = time.monotonic() + _MISSING_SECONDS
             raise
@@ -188,28 +192,34 @@ class Connect:
         self.call.left = True
 
 
-def _session(sender: Sender) -> boto3.Session:
-    session = boto3.Session(profile_name=sender.profile, region_name=sender.region)
+def _new_session(region: str, profile: str | None = None) -> Session:
+    session = Session(profile=profile)
+    session.set_config_variable("region", region)
+    session.get_component("data_loader").file_loader = ServiceFiles()
+    return session
+
+
+def _session(sender: Sender) -> Session:
+    session = _new_session(sender.region, sender.profile)
     if session.get_credentials() is None:
         # A client would be made nevertheless and never look again; one for a role would fail.
         raise NoCredentialsError
     return _with_role(session, sender, sender.role_arn) if sender.role_arn else session
 
 
-def _with_role(session: boto3.Session, sender: Sender, role_arn: str) -> boto3.Session:
+def _with_role(plain: Session, sender: Sender, role_arn: str) -> Session:
     """Returns a session whose credentials come from the sender's role and renew themselves."""
     arguments = {"RoleSessionName": "outbound-chat"}
     if sender.external_id:
         arguments["ExternalId"] = sender.external_id.get_secret_value()
-    plain = session._session  # noqa: SLF001  # boto3 has no public way to a session with refreshing role credentials
     fetcher = AssumeRoleCredentialFetcher(
         client_creator=plain.create_client,
         source_credentials=plain.get_credentials(),
         role_arn=role_arn,
         extra_args=arguments,
     )
-    assumed: Any = botocore.session.Session()
-    assumed._credentials = DeferredRefreshableCredentials(  # noqa: SLF001  # as above
+    assumed = _new_session(sender.region)
+    assumed._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]  # noqa: SLF001  # no public way
         method="assume-role", refresh_using=fetcher.fetch_credentials
     )
-    return boto3.Session(botocore_session=assumed, region_name=sender.region)
+    return assumed
