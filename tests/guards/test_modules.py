@@ -3,24 +3,57 @@
 A module that is in none of the lists is one more: somebody decides whether the program needs it.
 """
 
+import gc
+import os
 import subprocess
 import sys
 
+import pytest
+
+from outbound_chat_worker.connect import Connect
+from outbound_chat_worker.runtime import Runtime
+from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
+from tests.support.harness import sender
+
 LISTED = "import sys\nbefore = set(sys.modules)\n{code}\nprint('\\n'.join(set(sys.modules) - before))"
 
-MOST_OF_SUPERVISOR = 70
+MOST_OF_SUPERVISOR = 64
 """58 with Python 3.11, besides those of the bare interpreter; the command line has 700."""
+
+
+WORKER = """
+from outbound_chat_worker import __main__, tasks
+from outbound_chat_worker.runtime import Runtime
+from outbound_chat_config import Settings
+Runtime(Settings.from_values(**{values!r})).prepare_clients("main")
+"""
+NEEDED = {
+    *("outbound_chat", "outbound_chat_config", "outbound_chat_worker"),
+    *("amqp", "billiard", "celery", "click", "dateutil", "kombu", "six", "tzlocal", "vine"),
+    *("botocore", "jmespath", "urllib3"),
+    *("hiredis", "phonenumbers", "redis"),
+    *("annotated_types", "dotenv", "pydantic", "pydantic_core", "pydantic_settings", "typing_extensions"),
+    "typing_inspection",
+}
+IF_INSTALLED = {"certifi", "cffi", "cryptography", "importlib_metadata", "opentelemetry", "packaging", "tzdata"}
+"""What these packages import where something else has brought it."""
+MOST_OF_WORKER = 900
+"""818 with Python 3.11; 970 with boto3, the client, and what Celery imports of other programs."""
+MOST_OF_CLIENT = 8_000
+"""7,200 blocks that a client for Amazon Connect holds; 194,000 with the whole of botocore's files."""
 
 
 def modules(code: str) -> set[str]:
     """Names of the modules that a new interpreter loads for the code."""
-    done = subprocess.run([sys.executable, "-c", LISTED.format(code=code)], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", LISTED.format(code=code)]
+    environment = {**os.environ, **SANDBOX_ENVIRONMENT}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
 def packages(names: set[str]) -> set[str]:
     """The packages, ours and others', that the modules belong to; without those of Python."""
-    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names
+    return {name.partition(".")[0] for name in names if not name.startswith("_")} - sys.stdlib_module_names
 
 
 def test_the_supervisor_loads_only_what_it_needs_to_watch_processes() -> None:
@@ -30,6 +63,37 @@ def test_the_supervisor_loads_only_what_it_needs_to_watch_processes() -> None:
     assert packages(found) == {"outbound_chat", "outbound_chat_worker"}
     assert len(found) <= MOST_OF_SUPERVISOR, sorted(found)
     assert found.isdisjoint({"asyncio", "dataclasses", "email", "http", "inspect", "pathlib", "ssl", "typing"})
+
+
+def test_a_worker_loads_neither_the_client_nor_what_only_other_programs_use() -> None:
+    """All its processes hold what it imports."""
+    values = {"budgets": {"main": {"rate": 1}}, "senders": {"support": sender()}}
+    found = modules(WORKER.format(values=values))
+
+    assert packages(found) <= NEEDED | IF_INSTALLED
+    for part in ("cli", "client", "http", "rows"):
+        assert f"outbound_chat.{part}" not in found
+    for part in ("cli", "local", "sandbox", "webhooks"):
+        assert f"outbound_chat_worker.{part}" not in found
+    assert len(found) <= MOST_OF_WORKER, sorted(found)
+
+
+def test_a_client_for_amazon_connect_holds_one_operation(runtime: Runtime) -> None:
+    """`runtime` has made one, so that what all clients share is there."""
+    before = sys.getallocatedblocks()
+    connect = Connect(runtime.settings.worker)
+    connect.prepare(runtime.settings.senders["support"])
+    gc.collect()
+    assert sys.getallocatedblocks() - before <= MOST_OF_CLIENT
+
+
+@pytest.mark.parametrize("added", ["rich", "boto3", "outbound_chat.client"])
+def test_what_somebody_adds_is_found(added: str) -> None:
+    """Were the look at the modules broken, the tests here would pass with everything."""
+    found = modules(f"import outbound_chat_worker.local.supervisor, {added}")
+
+    assert added in found
+    assert added.partition(".")[0] in packages(found)
 
 
 def test_the_package_alone_loads_none_of_its_parts() -> None:

@@ -37,6 +37,8 @@ def supervised_workers(
     name = name or f"outbound-chat-{os.urandom(3).hex()}"
     command = [sys.executable, "-m", "outbound_chat_worker", "--loglevel", log_level]
     command += ["--without-gossip", "--without-mingle", "--hostname"]
+    # Else each thread gets memory of its own from the C library, 1.5 MB a process and more on machines of many cores.
+    environment = {"MALLOC_ARENA_MAX": "2", **(os.environ if environment is None else environment)}
     return Supervisor(
         processes,
         lambda number: spawn([*command, f"{name}-{number}@%h"], environment=environment, folder=folder, output=output),
