@@ -27,13 +27,17 @@ from outbound_chat_worker.runtime import Runtime
 from outbound_chat_config import Settings
 Runtime(Settings.from_values(**{values!r})).prepare_clients("main")
 """
-NEEDED = {
-    *("outbound_chat", "outbound_chat_config", "outbound_chat_worker"),
-    *("amqp", "billiard", "celery", "click", "dateutil", "kombu", "six", "tzlocal", "vine"),
-    *("botocore", "jmespath", "urllib3"),
-    *("hiredis", "phonenumbers", "redis"),
+OF_PRODUCER = {"hiredis", "outbound_chat", "outbound_chat_config", "phonenumbers", "redis"}
+OF_SETTINGS = {
     *("annotated_types", "dotenv", "pydantic", "pydantic_core", "pydantic_settings", "typing_extensions"),
     "typing_inspection",
+}
+NEEDED = {
+    "outbound_chat_worker",
+    *("amqp", "billiard", "celery", "click", "dateutil", "kombu", "six", "tzlocal", "vine"),
+    *("botocore", "jmespath", "urllib3"),
+    *OF_PRODUCER,
+    *OF_SETTINGS,
 }
 IF_INSTALLED = {"certifi", "cffi", "cryptography", "importlib_metadata", "opentelemetry", "packaging", "tzdata"}
 """What these packages import where something else has brought it."""
@@ -41,6 +45,17 @@ MOST_OF_WORKER = 900
 """818 with Python 3.11; 970 with boto3, the client, and what Celery imports of other programs."""
 MOST_OF_CLIENT = 8_000
 """7,200 blocks that a client for Amazon Connect holds; 194,000 with the whole of botocore's files."""
+
+COMMAND = """
+import contextlib
+from outbound_chat.cli import main
+sys.argv = ["outbound-chat", *{arguments!r}]
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):
+    main()
+"""
+OF_TYPER = {"annotated_doc", "click", "shellingham", "typer"}
+MOST_OF_COMMANDS = {("--help",): 360, ("status", "--help"): 695}
+"""325 and 630 with Python 3.11; 535 are those of the client."""
 
 
 def modules(code: str) -> set[str]:
@@ -76,6 +91,25 @@ def test_a_worker_loads_neither_the_client_nor_what_only_other_programs_use() ->
     for part in ("cli", "local", "sandbox", "webhooks"):
         assert f"outbound_chat_worker.{part}" not in found
     assert len(found) <= MOST_OF_WORKER, sorted(found)
+
+
+def test_a_producer_loads_the_client_and_nothing_of_workers_or_commands() -> None:
+    """It is a part of other programs, in each of their processes."""
+    found = modules("from outbound_chat import OutboundChat")
+
+    assert packages(found) <= OF_PRODUCER | OF_SETTINGS | IF_INSTALLED
+    assert found.isdisjoint({"outbound_chat.cli", "outbound_chat.http", "outbound_chat.rows"})
+
+
+@pytest.mark.parametrize("arguments", MOST_OF_COMMANDS)
+def test_a_command_loads_what_it_needs_and_no_other_command(arguments: tuple[str, ...]) -> None:
+    """Scripts run commands one after the other; `--help` is the first that anybody runs."""
+    found = modules(COMMAND.format(arguments=arguments))
+
+    # The list of commands names those of the worker's package, too.
+    more = {"outbound_chat_worker"} if arguments == ("--help",) else {"rich"}
+    assert packages(found) <= OF_PRODUCER | OF_SETTINGS | OF_TYPER | IF_INSTALLED | more
+    assert len(found) <= MOST_OF_COMMANDS[arguments], sorted(found)
 
 
 def test_a_client_for_amazon_connect_holds_one_operation(runtime: Runtime) -> None:
