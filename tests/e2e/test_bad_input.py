@@ -86,6 +86,23 @@ def test_a_command_whose_extra_is_missing_names_what_to_install(tmp_path: Path, 
     assert says in done.stderr
 
 
+def test_broken_commands_of_another_package_spoil_none_of_ours(tmp_path: Path) -> None:
+    """Any package may bring commands: one whose module is gone, or with a name that is taken."""
+    (tmp_path / "other-1.dist-info").mkdir()
+    points = "[outbound_chat.commands]\nextra = gone.away:extra\nsend = gone.away:send\n"
+    (tmp_path / "other-1.dist-info" / "entry_points.txt").write_text(points, encoding="utf-8")
+    code = f"import outbound_chat.cli, sys; sys.path.insert(0, {str(tmp_path)!r}); outbound_chat.cli.main()"
+
+    listed, ours, gone = (
+        subprocess.run([sys.executable, "-c", code, *arguments], check=False, capture_output=True, text=True)
+        for arguments in (["--help"], ["send", "--help"], ["extra"])
+    )
+
+    assert (listed.returncode, listed.stdout.count("\n  send "), "\n  extra" in listed.stdout) == (0, 1, True)
+    assert (ours.returncode, "--text" in ours.stdout) == (0, True)
+    assert (gone.returncode, "'extra' needs gone" in gone.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "option"),
     [

@@ -4,6 +4,7 @@ A command is loaded when it is run. Those of the worker's package import Celery,
 """
 
 import ast
+import contextlib
 import importlib.util
 import os
 import re
@@ -133,13 +134,17 @@ _COMMANDS = {
 def _points() -> dict[str, EntryPoint]:
     group = "outbound_chat.commands"
     ours = [EntryPoint(name, f"outbound_chat.cli.{place}", group) for name, place in _COMMANDS.items()]
-    return {point.name: point for point in [*ours, *sorted(entry_points(group=group))]}
+    others = [point for point in sorted(entry_points(group=group)) if point.name not in _COMMANDS]
+    return {point.name: point for point in [*ours, *others]}
 
 
 def _docstring(point: EntryPoint) -> str:
-    """Returns that of the function; of several functions, that of their module."""
-    spec: Any = importlib.util.find_spec(point.module)
-    tree = ast.parse(spec.loader.get_source(point.module))
+    """Returns that of the function; of several functions, that of their module. Without a source it is empty."""
+    source = None
+    with contextlib.suppress(ImportError, AttributeError):
+        spec: Any = importlib.util.find_spec(point.module)
+        source = spec.loader.get_source(point.module)
+    tree = ast.parse(source or "")
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == point.attr]
     return ast.get_docstring(functions[0] if functions else tree) or ""
 
