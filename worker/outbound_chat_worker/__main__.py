@@ -19,19 +19,10 @@ from celery import maybe_patch_concurrency  # noqa: E402  # see above
 # As `celery` does it: before anything else is loaded, and only for pools that need it.
 maybe_patch_concurrency()
 
-# Celery and kombu import these if other programs have them installed. A worker of ours uses none, and all its processes
-# would hold them; without them both do what they do where they are not installed.
-UNUSED = [name for name in ("django", "pygments", "yaml") if name not in sys.modules]
-for name in UNUSED:
-    sys.modules[name] = None  # type: ignore[assignment]  # https://docs.python.org/3/reference/import.html#the-module-cache
-
 from celery.bin.base import CLIContext  # noqa: E402  # see above
 from celery.bin.worker import worker  # noqa: E402
 
 from outbound_chat_worker.celery import app  # noqa: E402
-
-for name in UNUSED:
-    del sys.modules[name]
 
 if __name__ == "__main__":
     # None: colours if the output is a terminal.

@@ -1,4 +1,4 @@
-"""Calls `StartOutboundChatContact` through botocore, the lower half of boto3: one attempt, no retries of its own.
+"""Calls `StartOutboundChatContact` through boto3: one attempt, no retries of its own.
 
 Not for policy: `retry` judges errors. The one idea: clients are made once a process and after any fork, since a client
 that two processes share after a fork mixes up their answers.
@@ -12,6 +12,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
+import boto3
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
@@ -92,7 +93,7 @@ class Connect:
         self._clients: dict[tuple[str | None, ...], tuple[Any, float]] = {}
         """The client of each identity, and `time.monotonic()` when it was made."""
         self._missing_until: dict[tuple[str | None, ...], float] = {}
-        # Sessions are not thread-safe; the clients that they make are.
+        # boto3 sessions are not thread-safe; the clients that they make are.
         self._lock = threading.Lock()
         self.call = ThreadsCall()
 
@@ -133,7 +134,7 @@ class Connect:
     def identity(self, sender: Sender) -> str:
         """The ARN of the sender's credentials; asks STS. Raises one of `UNANSWERED`."""
         with self._lock:
-            made: Any = _session(sender).create_client("sts", config=self._config)
+            made = _session(sender).client("sts", config=self._config)
         with closing(made) as client:
             return str(client.get_caller_identity()["Arn"])
 
@@ -144,9 +145,7 @@ class Connect:
         `AWS_ENDPOINT_URL_SERVICE_QUOTAS`. Raises one of `UNANSWERED`.
         """
         with self._lock:
-            made: Any = _session(sender).create_client(
-                "service-quotas", config=self._config, endpoint_url=sender.endpoint_url
-            )
+            made = _session(sender).client("service-quotas", config=self._config, endpoint_url=sender.endpoint_url)
         with closing(made) as client:
             try:
                 answer = client.get_service_quota(ServiceCode="connect", QuotaCode=RATE_QUOTA)
@@ -175,9 +174,7 @@ class Connect:
         if time.monotonic() < self._missing_until.get(identity_of(sender), 0.0):
             raise NoCredentialsError
         try:
-            client: Any = _session(sender).create_client(
-                "connect", config=self._config, endpoint_url=sender.endpoint_url
-            )
+            client = _session(sender).client("connect", config=self._config, endpoint_url=sender.endpoint_url)
         except NoCredentialsError:
             self._missing_until[identity_of(sender)] = time.monotonic() + _MISSING_SECONDS
             raise
@@ -192,22 +189,23 @@ class Connect:
         self.call.left = True
 
 
-def _new_session(region: str, profile: str | None = None) -> Session:
-    session = Session(profile=profile)
-    session.set_config_variable("region", region)
-    session.get_component("data_loader").file_loader = ServiceFiles()
-    return session
-
-
-def _session(sender: Sender) -> Session:
-    session = _new_session(sender.region, sender.profile)
+def _session(sender: Sender) -> boto3.Session:
+    plain = Session()
+    session = _wrapped(plain, sender.region, sender.profile)
     if session.get_credentials() is None:
         # A client would be made nevertheless and never look again; one for a role would fail.
         raise NoCredentialsError
-    return _with_role(session, sender, sender.role_arn) if sender.role_arn else session
+    return _with_role(plain, sender, sender.role_arn) if sender.role_arn else session
 
 
-def _with_role(plain: Session, sender: Sender, role_arn: str) -> Session:
+def _wrapped(inner: Session, region: str, profile: str | None = None) -> boto3.Session:
+    session = boto3.Session(botocore_session=inner, region_name=region, profile_name=profile)
+    # Not earlier: a profile may name the folders that the loader looks in.
+    inner.get_component("data_loader").file_loader = ServiceFiles()
+    return session
+
+
+def _with_role(plain: Session, sender: Sender, role_arn: str) -> boto3.Session:
     """Returns a session whose credentials come from the sender's role and renew themselves."""
     arguments = {"RoleSessionName": "outbound-chat"}
     if sender.external_id:
@@ -218,8 +216,8 @@ def _with_role(plain: Session, sender: Sender, role_arn: str) -> Session:
         role_arn=role_arn,
         extra_args=arguments,
     )
-    assumed = _new_session(sender.region)
-    assumed._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]  # noqa: SLF001  # no public way
+    assumed: Any = Session()
+    assumed._credentials = DeferredRefreshableCredentials(  # noqa: SLF001  # boto3 has no public way to these
         method="assume-role", refresh_using=fetcher.fetch_credentials
     )
-    return assumed
+    return _wrapped(assumed, sender.region)

@@ -6,10 +6,11 @@ of AWS. Each process would, and what a process frees again it mostly keeps, so t
 
 import gzip
 import json
-import os
+import logging
 import re
 from collections.abc import Callable, Iterator
 from json.decoder import JSONDecoder
+from pathlib import Path
 from typing import Any
 
 from botocore.loaders import JSONFileLoader
@@ -18,9 +19,14 @@ OPERATION = "StartOutboundChatContact"
 ENDPOINTS = frozenset({"connect", "oidc", "portal.sso", "servicequotas", "signin", "sts"})
 """Services, as `endpoints.json` names them, that we or botocore's ways to credentials call."""
 
+# As JSON has them; where one does not match, `None` raises, and the file is read as a whole.
 _value = JSONDecoder().raw_decode
-_space = re.compile(r"[ \t\n\r]*")
+_space = re.compile(r"[ \t\n\r]*").match
+_name = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*').match
+_next = re.compile(r"[ \t\n\r]*(?:,[ \t\n\r]*(?![]}])|(?=[]}]))").match
 _OPEN: dict[str, Callable[..., Any]] = {".json": open, ".json.gz": gzip.open}
+
+logger = logging.getLogger(__name__)
 
 
 class ServiceFiles(JSONFileLoader):
@@ -28,29 +34,37 @@ class ServiceFiles(JSONFileLoader):
 
     def load_file(self, file_path: str) -> Any:
         """As that of botocore; `file_path` has no extension. Returns None if there is no such file."""
-        if file_path.endswith("service-2") and f"{os.sep}connect{os.sep}" in file_path:
-            return _read(file_path, _connect)
-        if os.path.basename(file_path) == "endpoints":  # noqa: PTH119  # a text, from botocore
-            return _read(file_path, _endpoints)
-        return super().load_file(file_path)
-
-
-def _read(file_path: str, reduce: Callable[[str], Any]) -> Any:
-    for extension, open_file in _OPEN.items():
-        if os.path.isfile(file_path + extension):  # noqa: PTH113  # as above
-            with open_file(file_path + extension, "rb") as file:
-                text = file.read().decode()
+        reduce = self._reducer(Path(file_path))
+        text = _text(file_path) if reduce else None
+        if reduce and text is not None:
             try:
                 return reduce(text)
             except (LookupError, TypeError, AttributeError, ValueError):
-                # Not in the form that is known, for example one that its user wrote: botocore is to judge it.
-                return json.loads(text)
+                # For example one that its user wrote: botocore is to judge it.
+                logger.warning("%s is not in the form that is known; all of it is read, and kept in memory", file_path)
+        return super().load_file(file_path)
+
+    def _reducer(self, path: Path) -> Callable[[str], Any] | None:
+        if path.name == "endpoints":
+            return _endpoints
+        # What extras of botocore add to a model could lead to shapes that nothing else leads to.
+        if (path.name, path.parent.parent.name) == ("service-2", "connect") and not self.exists(f"{path}.sdk-extras"):
+            return _connect
+        return None
+
+
+def _text(file_path: str) -> str | None:
+    for extension, open_file in _OPEN.items():
+        path = Path(file_path + extension)
+        if path.is_file():
+            with open_file(path, "rb") as file:
+                return str(file.read().decode())
     return None
 
 
 def _connect(text: str) -> Any:
     """Keeps one operation, the shapes that it leads to, and the errors of all operations."""
-    model, _ = _split(text, 0, depth=2)
+    model = _parsed(text, depth=2)
     operation = json.loads(text[model["operations"][OPERATION]])
     errors = [name for name, place in model["shapes"].items() if '"exception":true' in text[place].replace(" ", "")]
     shapes: dict[str, Any] = {}
@@ -68,37 +82,40 @@ def _connect(text: str) -> Any:
 
 def _endpoints(text: str) -> Any:
     """Keeps the partitions and their Regions, with few services."""
-    found, _ = _split(text, 0, depth=4)
+    found = _parsed(text, depth=4)
     for partition in found["partitions"]:
         partition["services"] = {name: at for name, at in partition["services"].items() if name in ENDPOINTS}
     return _joined(text, found)
 
 
-def _split(text: str, at: int, *, depth: int) -> tuple[Any, int]:
-    """Parses the outer levels of a JSON value; each value below them is its place in the text. Returns also its end."""
+def _parsed(text: str, *, depth: int) -> Any:
+    """Parses the outer levels of a JSON text; each value below them is its place in the text."""
+    found, end = _split(text, 0, depth)
+    if text[end:].strip(" \t\n\r"):
+        raise ValueError(end)
+    return found
+
+
+def _split(text: str, at: int, depth: int) -> tuple[Any, int]:
     if not depth or text[at] not in "{[":
         end = _value(text, at)[1]
         return slice(at, end), end
     found: Any = {} if text[at] == "{" else []
-    at = _after(text, at + 1)
-    while text[at] not in "}]":
+    closing = "}" if text[at] == "{" else "]"
+    at = _end(_space(text, at + 1))
+    while text[at] != closing:
         if isinstance(found, dict):
-            name, at = _value(text, at)
-            at = _after(text, text.index(":", at) + 1)
-            found[name], at = _split(text, at, depth=depth - 1)
+            key: Any = _name(text, at)
+            found[key[1]], at = _split(text, key.end(), depth - 1)
         else:
-            value, at = _split(text, at, depth=depth - 1)
+            value, at = _split(text, at, depth - 1)
             found.append(value)
-        at = _after(text, at)
-        if text[at] == ",":
-            at = _after(text, at + 1)
+        at = _end(_next(text, at))
     return found, at + 1
 
 
-def _after(text: str, at: int) -> int:
-    """Returns the end of the white space that begins here."""
-    found = _space.match(text, at)
-    return found.end() if found else at
+def _end(found: Any) -> int:
+    return int(found.end())
 
 
 def _joined(text: str, split: Any) -> Any:
