@@ -13,11 +13,11 @@ from importlib.metadata import version
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 from botocore.parsers import ResponseParserError
-from botocore.session import Session
 
 from outbound_chat_config import Sender, WorkerSettings
 from outbound_chat_worker.pump.answers import make_readable
@@ -87,7 +87,7 @@ class Connect:
             tcp_keepalive=True,
             # botocore would build its own name twice a call, and check what `ChatRequest.errors` has checked by the
             # same model: a good part of the cost of a call (docs/benchmarks.md).
-            user_agent=f"{Session().user_agent()} outbound-chat/{version('outbound-chat')}",
+            user_agent=f"{botocore.session.get_session().user_agent()} outbound-chat/{version('outbound-chat')}",
             parameter_validation=False,
         )
         self._clients: dict[tuple[str | None, ...], tuple[Any, float]] = {}
@@ -190,7 +190,7 @@ class Connect:
 
 
 def _session(sender: Sender) -> boto3.Session:
-    plain = Session()
+    plain = botocore.session.Session()
     session = _wrapped(plain, sender.region, sender.profile)
     if session.get_credentials() is None:
         # A client would be made nevertheless and never look again; one for a role would fail.
@@ -198,14 +198,14 @@ def _session(sender: Sender) -> boto3.Session:
     return _with_role(plain, sender, sender.role_arn) if sender.role_arn else session
 
 
-def _wrapped(inner: Session, region: str, profile: str | None = None) -> boto3.Session:
+def _wrapped(inner: botocore.session.Session, region: str, profile: str | None = None) -> boto3.Session:
     session = boto3.Session(botocore_session=inner, region_name=region, profile_name=profile)
     # Not earlier: a profile may name the folders that the loader looks in.
     inner.get_component("data_loader").file_loader = ServiceFiles()
     return session
 
 
-def _with_role(plain: Session, sender: Sender, role_arn: str) -> boto3.Session:
+def _with_role(plain: botocore.session.Session, sender: Sender, role_arn: str) -> boto3.Session:
     """Returns a session whose credentials come from the sender's role and renew themselves."""
     arguments = {"RoleSessionName": "outbound-chat"}
     if sender.external_id:
@@ -216,7 +216,7 @@ def _with_role(plain: Session, sender: Sender, role_arn: str) -> boto3.Session:
         role_arn=role_arn,
         extra_args=arguments,
     )
-    assumed: Any = Session()
+    assumed: Any = botocore.session.Session()
     assumed._credentials = DeferredRefreshableCredentials(  # noqa: SLF001  # boto3 has no public way to these
         method="assume-role", refresh_using=fetcher.fetch_credentials
     )
