@@ -7,49 +7,55 @@
     job = chat.wait(job.id)
 
 Callers install this package: it stores jobs and reads results, without Celery and boto3. Workers send.
+
+Each name is loaded when it is first used: workers and their supervisor use parts of this package, and no client.
 """
 
-from outbound_chat.client import AsyncOutboundChat, FileKey, OutboundChat
-from outbound_chat.model.batches import Batch, BatchReceipt, BatchStart, ExpiringRow, Preflight, Rejection
-from outbound_chat.model.errors import (
-    BatchClosed,
-    BatchKeyConflict,
-    DuplicateRisk,
-    FieldError,
-    IdempotencyConflict,
-    InvalidJob,
-    InvalidNumbers,
-    InvalidWebhook,
-    MissingEncryptionKey,
-    NotDurable,
-    NotReplayable,
-    OutboundChatError,
-    SettingsError,
-    StoreError,
-    StoreUnavailable,
-    UnknownBatch,
-    UnknownJob,
-    WaitTimeout,
-    WrittenByNewerVersion,
-)
-from outbound_chat.model.jobs import ACTIVE, FINAL, Attempt, Job, JobState, Priority, Webhook, WebhookState
-from outbound_chat.model.operations import (
-    BatchPage,
-    BudgetStatus,
-    DeadLetters,
-    DeadWebhook,
-    Event,
-    EventKind,
-    Events,
-    Hold,
-    JobPage,
-    Lanes,
-    LaneStatus,
-    SuppressedNumber,
-    SuppressedPage,
-    WebhookHost,
-)
-from outbound_chat.model.why import WaitReason, Why
+import importlib
+
+TYPE_CHECKING = False  # as that of `typing`, which the supervisor does not load
+if TYPE_CHECKING:
+    from outbound_chat.client import AsyncOutboundChat, FileKey, OutboundChat
+    from outbound_chat.model.batches import Batch, BatchReceipt, BatchStart, ExpiringRow, Preflight, Rejection
+    from outbound_chat.model.errors import (
+        BatchClosed,
+        BatchKeyConflict,
+        DuplicateRisk,
+        FieldError,
+        IdempotencyConflict,
+        InvalidJob,
+        InvalidNumbers,
+        InvalidWebhook,
+        MissingEncryptionKey,
+        NotDurable,
+        NotReplayable,
+        OutboundChatError,
+        SettingsError,
+        StoreError,
+        StoreUnavailable,
+        UnknownBatch,
+        UnknownJob,
+        WaitTimeout,
+        WrittenByNewerVersion,
+    )
+    from outbound_chat.model.jobs import ACTIVE, FINAL, Attempt, Job, JobState, Priority, Webhook, WebhookState
+    from outbound_chat.model.operations import (
+        BatchPage,
+        BudgetStatus,
+        DeadLetters,
+        DeadWebhook,
+        Event,
+        EventKind,
+        Events,
+        Hold,
+        JobPage,
+        Lanes,
+        LaneStatus,
+        SuppressedNumber,
+        SuppressedPage,
+        WebhookHost,
+    )
+    from outbound_chat.model.why import WaitReason, Why
 
 __all__ = [
     "ACTIVE",
@@ -105,3 +111,18 @@ __all__ = [
     "Why",
     "WrittenByNewerVersion",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if not TYPE_CHECKING:  # else a type checker would accept every name
+
+    def __getattr__(name: str) -> object:
+        # The client, which loads all others, comes last.
+        for home in ("model.errors", "model.jobs", "model.batches", "model.operations", "model.why", "client"):
+            if name in __all__ and hasattr(module := importlib.import_module(f"{__name__}.{home}"), name):
+                globals()[name] = getattr(module, name)
+                return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,7 @@
 """The package as it is installed: light to import, and complete in the wheel."""
 
+import ast
+import importlib
 import subprocess
 import sys
 import zipfile
@@ -7,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import outbound_chat
+
 ROOT = Path(__file__).parents[2]
 LOADED = """
 import sys
-import outbound_chat
+import outbound_chat.client
 heavy = {"celery", "kombu", "boto3", "botocore", "fastapi", "aiohttp", "typer", "rich"}
 # redis-py itself looks whether there is a package of this name, without loading its parts.
 heavy.add("cryptography.fernet")
@@ -23,6 +27,18 @@ def test_importing_the_client_loads_neither_celery_nor_boto3_nor_a_framework() -
     done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_each_name_of_the_package_is_that_of_its_module() -> None:
+    """Names are loaded when they are used; a type checker reads where each is from."""
+    tree = ast.parse(Path(outbound_chat.__file__).read_text(encoding="utf-8"))
+    homes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names = {alias.name: node.module for node in homes for alias in node.names}
+    assert set(names) == set(outbound_chat.__all__)
+    for name, home in names.items():
+        assert getattr(outbound_chat, name) is getattr(importlib.import_module(home or ""), name), name
+    with pytest.raises(AttributeError, match="has no attribute 'Clock'"):
+        getattr(outbound_chat, "Clock")  # noqa: B009  # a type checker would refuse it
 
 
 def test_importing_the_worker_connects_to_nothing_and_reads_no_settings(tmp_path: Path) -> None:

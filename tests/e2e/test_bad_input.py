@@ -58,17 +58,49 @@ def test_settings_that_can_not_be_used_are_one_error_with_the_field(idle: Harnes
 def test_ctrl_c_while_the_command_line_is_loaded_ends_it_quietly(tmp_path: Path, module: str) -> None:
     """It may come at any time: a traceback says that something broke."""
     (tmp_path / f"{module}.py").write_text("raise KeyboardInterrupt\n", encoding="utf-8")
+    code = (
+        f"import outbound_chat.cli, sys; sys.path.insert(0, {str(tmp_path)!r}); "
+        "sys.argv[1:] = ['status', 'of-no-job']; outbound_chat.cli.main()"
+    )
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"import outbound_chat.cli, sys; sys.path.insert(0, {str(tmp_path)!r}); outbound_chat.cli.main()",
-        ],
+        [sys.executable, "-c", code],
         check=False,
         capture_output=True,
         timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+@pytest.mark.parametrize(("module", "says"), [("rich", "outbound-chat[cli]"), ("httptools", "outbound-chat[all]")])
+def test_a_command_whose_extra_is_missing_names_what_to_install(tmp_path: Path, module: str, says: str) -> None:
+    """With any arguments: they are those of the command that is missing."""
+    (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError(name={module!r})\n", encoding="utf-8")
+    arguments = ["status", "of-no-job"] if module == "rich" else ["sandbox", "--rate", "2", "more"]
+    code = f"import outbound_chat.cli, sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv[1:] = {arguments}; "
+
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}outbound_chat.cli.main()"], check=False, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stdout) == (1 if module == "rich" else 2, "")
+    assert says in done.stderr
+
+
+def test_broken_commands_of_another_package_spoil_none_of_ours(tmp_path: Path) -> None:
+    """Any package may bring commands: one whose module is gone, or with a name that is taken."""
+    (tmp_path / "other-1.dist-info").mkdir()
+    points = "[outbound_chat.commands]\nextra = gone.away:extra\nsend = gone.away:send\n"
+    (tmp_path / "other-1.dist-info" / "entry_points.txt").write_text(points, encoding="utf-8")
+    code = f"import outbound_chat.cli, sys; sys.path.insert(0, {str(tmp_path)!r}); outbound_chat.cli.main()"
+
+    listed, ours, gone = (
+        subprocess.run([sys.executable, "-c", code, *arguments], check=False, capture_output=True, text=True)
+        for arguments in (["--help"], ["send", "--help"], ["extra"])
+    )
+
+    assert (listed.returncode, listed.stdout.count("\n  send "), "\n  extra" in listed.stdout) == (0, 1, True)
+    assert (ours.returncode, "--text" in ours.stdout) == (0, True)
+    assert (gone.returncode, "'extra' needs gone" in gone.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

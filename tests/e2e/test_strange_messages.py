@@ -5,6 +5,7 @@ import json
 import pickle
 import sys
 import uuid
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -95,8 +96,10 @@ BREAKING = {
 
 
 def supervised(stack: Harness) -> None:
-    stack.start([sys.executable, "-m", "outbound_chat.cli", "worker", "--processes", "1"])
+    process = stack.start([sys.executable, "-m", "outbound_chat.cli", "worker", "--processes", "1"])
     wait_until(lambda: "-1@" in stack.logs() and "ready" in stack.logs(), timeout=90, what="the worker")
+    # The command line has made way: what its process holds now is in tests/guards.
+    assert b"\0outbound_chat_worker.local.supervisor\0" in Path(f"/proc/{process.pid}/cmdline").read_bytes()
 
 
 def check_sent(stack: Harness, batches: list[str]) -> None:

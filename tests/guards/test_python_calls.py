@@ -49,7 +49,7 @@ def test_a_row_of_a_batch_goes_in_with_fewer(chat: OutboundChat) -> None:
 def test_our_client_makes_fewer_calls_than_that_of_boto3(
     stack: Harness, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """0.32 of them: its transport and its signer build objects for headers again and again, and it builds its own name
+    """0.58 of them: its signer builds objects for headers again and again, and it builds its own name
     twice a call, and checks again what we have checked.
 
     Compared with a default client in the same run, since each release of botocore makes another number of calls.
@@ -64,11 +64,11 @@ def test_our_client_makes_fewer_calls_than_that_of_boto3(
     ours = fewest_python_calls(
         lambda: runtime.connect.start_chat(sender, request.api(sender, new_local_id())), rounds=9
     )
-    assert ours <= 0.35 * of_default
+    assert ours <= 0.63 * of_default
 
 
 def test_a_job_goes_out_with_little_more_than_its_call(stack: Harness, chat: OutboundChat, runtime: Runtime) -> None:
-    """Ours are 48 calls around boto3's 1,200, 41 for the job's share of a claim and 42 for its result.
+    """Ours are 69 calls around the 2,150 of our client of boto3, 41 for the job's share of a claim and 42 for its result.
 
     A worker's core is the limit of what it sends where Connect answers fast.
     """
@@ -94,6 +94,6 @@ def test_a_job_goes_out_with_little_more_than_its_call(stack: Harness, chat: Out
     )
     of_finish = python_calls(lambda: runtime.store.run(scripts.finish(runtime.keys("main"), results))) / 16
     assert {result.outcome for result in results} == {"sent"}
-    assert of_attempt - of_boto3 <= 53
+    assert of_attempt - of_boto3 <= 75
     assert of_claim <= 45
     assert of_finish <= 46

@@ -27,6 +27,22 @@ sys.setprofile(count)
 supervised_workers(0).run(ending)
 """
 
+# Sends a signal while the command line makes way for the supervisor; the last event is that of the exec itself.
+STOPPED_IN_BETWEEN = """
+import signal, sys
+from outbound_chat.ending import Ending
+from outbound_chat_worker.local.supervisor import become_supervisor
+
+def notice(event, _):
+    if event == {event!r}:
+        signal.raise_signal(signal.{name})
+
+ending = Ending()
+sys.addaudithook(notice)
+sys.audit("begin")
+become_supervisor(0, name=None, log_level="INFO", ending=ending)
+"""
+
 
 @pytest.mark.parametrize("calls", range(3, 31, 3))
 def test_a_signal_at_any_moment_ends_it(calls: int) -> None:
@@ -34,6 +50,17 @@ def test_a_signal_at_any_moment_ends_it(calls: int) -> None:
     script = STOPPED_IN_THE_MIDDLE.format(calls=calls)
 
     assert subprocess.run([sys.executable, "-c", script], timeout=300, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("event", ["begin", "os.exec"])
+def test_a_signal_while_the_program_changes_ends_it_as_any_other(event: str, name: str) -> None:
+    """A new program knows no handlers: the signal would kill it, and its exit code would report a failure."""
+    script = STOPPED_IN_BETWEEN.format(event=event, name=name)
+
+    done = subprocess.run([sys.executable, "-c", script], timeout=300, check=False, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_workers_of_two_commands_have_names_of_their_own() -> None:

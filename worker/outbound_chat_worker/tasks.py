@@ -7,7 +7,6 @@ from collections import defaultdict
 from outbound_chat_worker.celery import PUMP_TASK, WEBHOOKS_TASK, app, courier_publisher, publisher, threads_pool
 from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import get_runtime, stopping
-from outbound_chat_worker.webhooks.courier import Courier
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +60,9 @@ def webhooks(budget: object = "", *_: object, **unknown: object) -> None:
     if not runtime.settings.webhooks.secrets:
         logger.error("webhooks wait, and this worker has no webhooks.secrets; give all workers the same file")
         return
+    # Most workers post none, and hold neither a courier nor the client that it reads batches with.
+    from outbound_chat_worker.webhooks.courier import Courier  # noqa: PLC0415
+
     with _lock:
         if known in _posting:
             return

@@ -14,6 +14,8 @@ def main() -> None:
     try:
         take_streams()
         from outbound_chat.cli.app import run  # noqa: PLC0415  # the extra may be missing
+
+        run()
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich", "click"}:
             raise
@@ -21,4 +23,3 @@ def main() -> None:
     except KeyboardInterrupt:
         # Nothing has begun. Later each command handles Ctrl-C itself, and ends with the same code.
         sys.exit(130)
-    run()

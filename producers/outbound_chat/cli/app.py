@@ -1,5 +1,11 @@
-"""Puts the commands together: ours, and those of the worker's package if it is installed."""
+"""Puts the commands together: ours, and those of the worker's package if it is installed.
 
+A command is loaded when it is run. Those of the worker's package import Celery, which `status` need not pay for.
+"""
+
+import ast
+import contextlib
+import importlib.util
 import os
 import re
 import sys
@@ -7,30 +13,11 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, NoReturn, get_args, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from outbound_chat.cli.commands import (
-    audit,
-    dead,
-    encryption,
-    encryption_keys,
-    export,
-    holds,
-    http,
-    jobs,
-    keys,
-    list_,
-    send_batch,
-    suppression,
-    watch,
-    webhooks,
-    why,
-)
-from outbound_chat.cli.doctor import doctor
-from outbound_chat.cli.output import Exit, exit_code, print_error, talk
 from outbound_chat.cli.streams import OutputLost
 from outbound_chat.model.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE, is_number
@@ -96,37 +83,97 @@ class _Typer(typer.Typer):
 
 
 class _Commands(_Group):
-    """Our commands, and those of the worker's package, which are loaded only when one is run.
-
-    They import Celery and boto3, which takes half a second that `status` need not pay.
-    """
+    """Our commands, and those of the worker's package."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *(point.name for point in _entry_points())]
+        return [*super().list_commands(ctx), *_points()]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        found = super().get_command(ctx, cmd_name)
-        points = [point for point in _entry_points() if point.name == cmd_name]
-        return _loaded(points[0]) if found is None and points else found
+        return _loaded(_points()[cmd_name]) if cmd_name in _points() else super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  # as in click
+        """Lists them by the docstrings in their sources, without loading them."""
+        limit = formatter.width - 6 - max(map(len, _points()))
+        listed = {name: TyperCommand(name, help=_docstring(point)) for name, point in _points().items()}
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(limit)) for name, command in listed.items()])
+
+
+_COMMANDS = {
+    "send": "commands.jobs:send",
+    "send-batch": "commands.send_batch:send_batch",
+    "status": "commands.jobs:status",
+    "why": "commands.why:why",
+    "list": "commands.list_:show",
+    "watch": "commands.watch:watch",
+    "wait": "commands.jobs:wait",
+    "cancel": "commands.jobs:cancel",
+    "hold": "commands.holds:hold",
+    "release": "commands.holds:release",
+    "holds": "commands.holds:holds",
+    "dead": "commands.dead:dead",
+    "replay": "commands.dead:replay",
+    "events": "commands.dead:events",
+    "export": "commands.export:export",
+    "suppress": "commands.suppression:suppress",
+    "unsuppress": "commands.suppression:unsuppress",
+    "suppressed": "commands.suppression:suppressed",
+    "webhooks": "commands.webhooks:webhooks",
+    "new-key": "commands.encryption:new_key",
+    "encryption-keys": "commands.encryption_keys:encryption_keys",
+    "rewrite-suppressed": "commands.encryption:rewrite_suppressed",
+    "audit": "commands.audit:audit",
+    "doctor": "doctor.doctor:doctor",
+    "http": "commands.http:http",
+    "keys": "commands.keys:KEYS",
+}
+"""Where each is: a function, or several by their names; in the order in which they are listed."""
 
 
 @cache  # finding them reads the metadata of every installed package
-def _entry_points() -> list[EntryPoint]:
-    return sorted(entry_points(group="outbound_chat.commands"))
+def _points() -> dict[str, EntryPoint]:
+    group = "outbound_chat.commands"
+    ours = [EntryPoint(name, f"outbound_chat.cli.{place}", group) for name, place in _COMMANDS.items()]
+    others = [point for point in sorted(entry_points(group=group)) if point.name not in _COMMANDS]
+    return {point.name: point for point in [*ours, *others]}
+
+
+def _docstring(point: EntryPoint) -> str:
+    """Returns that of the function; of several functions, that of their module. Without a source it is empty."""
+    source = None
+    with contextlib.suppress(ImportError, AttributeError):
+        spec: Any = importlib.util.find_spec(point.module)
+        source = spec.loader.get_source(point.module)
+    tree = ast.parse(source or "")
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == point.attr]
+    return ast.get_docstring(functions[0] if functions else tree) or ""
 
 
 def _loaded(point: EntryPoint) -> Any:
-    holder = _Typer(add_completion=False, rich_markup_mode=None)
+    is_missing = False
     try:
-        function = point.load()
+        found = point.load()
     except ModuleNotFoundError as error:
-        function = _missing(point.name, error.name or "a package")
-    holder.command(point.name)(function)
+        if error.name == "rich":  # nothing can be printed: see `main`
+            raise
+        found, is_missing = _missing(point.name, error.name or "a package"), True
+    several = isinstance(found, dict)
+    holder = _Typer(
+        cls=_Group if several else None,
+        help=_docstring(point) if several else None,
+        no_args_is_help=several,
+        add_completion=False,
+        rich_markup_mode=None,
+    )
+    for name, function in (found if several else {point.name: found}).items():
+        holder.command(name, context_settings={"ignore_unknown_options": is_missing})(function)
     return typer.main.get_command(holder)
 
 
-def _missing(name: str, module: str) -> Callable[[], None]:
-    def explain() -> None:
+def _missing(name: str, module: str) -> Callable[..., None]:
+    def explain(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:  # noqa: ARG001  # those of the missing command
+        from outbound_chat.cli.output import Exit, talk  # noqa: PLC0415  # loads Rich
+
         talk.print(f"error: '{name}' needs {module}; run: pip install 'outbound-chat[all]'")
         raise typer.Exit(Exit.WRONG_INPUT)
 
@@ -144,38 +191,6 @@ app = _Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-app.command("send")(jobs.send)
-app.command("send-batch")(send_batch.send_batch)
-app.command("status")(jobs.status)
-app.command("why")(why.why)
-app.command("list")(list_.show)
-app.command("watch")(watch.watch)
-app.command("wait")(jobs.wait)
-app.command("cancel")(jobs.cancel)
-app.command("hold")(holds.hold)
-app.command("release")(holds.release)
-app.command("holds")(holds.holds)
-app.command("dead")(dead.dead)
-app.command("replay")(dead.replay)
-app.command("events")(dead.events)
-app.command("export")(export.export)
-app.command("suppress")(suppression.suppress)
-app.command("unsuppress")(suppression.unsuppress)
-app.command("suppressed")(suppression.suppressed)
-app.command("webhooks")(webhooks.webhooks)
-app.command("new-key")(encryption.new_key)
-app.command("encryption-keys")(encryption_keys.encryption_keys)
-app.command("rewrite-suppressed")(encryption.rewrite_suppressed)
-app.command("audit")(audit.audit)
-app.command("doctor")(doctor.doctor)
-app.command("http")(http.http)
-
-_keys = _Typer(cls=_Group, help="API keys of the HTTP service.", no_args_is_help=True, rich_markup_mode=None)
-_keys.command("create")(keys.create)
-_keys.command("list")(keys.show)
-_keys.command("revoke")(keys.revoke)
-app.add_typer(_keys, name="keys")
 
 
 def _show_version(wanted: bool) -> None:
@@ -203,18 +218,20 @@ def run() -> None:
     for position, argument in enumerate(sys.argv[1:], start=1):
         if _CONTROL(argument):
             # Click would repeat it unescaped, to a terminal that obeys.
-            talk.print(f"error: argument {position} has control characters; remove them")
-            sys.exit(Exit.WRONG_INPUT)
+            _end(ValueError(f"argument {position} has control characters; remove them"))
     try:
         try:
             app()
         finally:
             sys.stdout.flush()
-    except OutputLost as error:
-        # If its reader has gone, as in `outbound-chat status … | head`, there is nobody to report to.
-        if str(error):
-            print_error(error)
-        sys.exit(Exit.OUTPUT_LOST)
-    except (OutboundChatError, SettingsError) as error:
+    except (OutputLost, OutboundChatError, SettingsError) as error:
+        _end(error)
+
+
+def _end(error: Exception) -> NoReturn:
+    from outbound_chat.cli.output import exit_code, print_error  # noqa: PLC0415  # loads Rich
+
+    # If the reader of the output has gone, as in `outbound-chat status … | head`, there is nobody to report to.
+    if str(error):
         print_error(error)
-        sys.exit(exit_code(error))
+    sys.exit(exit_code(error))

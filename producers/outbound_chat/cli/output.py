@@ -12,11 +12,10 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from outbound_chat.cli.streams import OutputLost
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import (
     InvalidJob,
-    OutboundChatError,
-    SettingsError,
     StoreError,
     UnknownBatch,
     UnknownJob,
@@ -73,9 +72,11 @@ COLOURS = {
 }
 
 
-def exit_code(error: OutboundChatError | SettingsError) -> Exit:
+def exit_code(error: Exception) -> Exit:
     """Returns the exit code for an error of ours."""
     match error:
+        case OutputLost():
+            return Exit.OUTPUT_LOST
         case WaitTimeout():
             return Exit.TIMEOUT
         case UnknownJob() | UnknownBatch():

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from typing import IO
 
 from pydantic import TypeAdapter
 
+from outbound_chat.cli import commands
 from outbound_chat_worker import sandbox
 from outbound_chat_worker.sandbox import SandboxClient, SandboxOptions
 from tests.support.killing import kill_tree
@@ -28,13 +30,17 @@ from ._forking import Server, WarmProcess, read_on_import
 
 __all__ = ["WarmProcess", "run", "running_sandbox", "server", "start"]
 
-_CLI = ("outbound_chat.cli.app", "outbound_chat_worker.cli.checks")
+_CLI = (
+    *("outbound_chat.cli.app", "outbound_chat.cli.doctor.doctor", "outbound_chat_worker.cli.checks"),
+    *(f"{commands.__name__}.{module.name}" for module in pkgutil.iter_modules(commands.__path__)),
+)
 _IMPORTS: Mapping[str, tuple[str, ...]] = {
     "outbound_chat.cli": _CLI,
     "celery": ("celery.bin.celery", "outbound_chat_worker.tasks"),
     "outbound_chat_worker": (
         *("celery.apps.worker", "celery.bin.worker", "celery.concurrency.thread", "celery.worker.components"),
         *("celery.worker.consumer", "kombu.transport.redis", "outbound_chat_worker.tasks"),
+        "outbound_chat_worker.webhooks.courier",
     ),
     "outbound_chat_worker.sandbox": ("outbound_chat_worker.sandbox",),
 }

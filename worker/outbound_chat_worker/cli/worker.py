@@ -7,7 +7,7 @@ import typer
 
 from outbound_chat.ending import Ending
 from outbound_chat_config import load_settings
-from outbound_chat_worker.local.supervisor import supervised_workers
+from outbound_chat_worker.local.supervisor import become_supervisor
 
 
 def worker(
@@ -26,5 +26,4 @@ def worker(
         raise typer.BadParameter("use DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")
     ending = Ending()
     load_settings()  # reports invalid settings once, here, and not from each process
-    logging.basicConfig(level=log_level.upper(), format="[%(asctime)s: %(levelname)s/supervisor] %(message)s")
-    supervised_workers(processes, name=name, log_level=log_level.upper()).run(ending)
+    become_supervisor(processes, name=name, log_level=log_level.upper(), ending=ending)

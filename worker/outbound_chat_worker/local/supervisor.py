@@ -3,13 +3,21 @@
 Not for more than one machine: run the command on each.
 """
 
-import secrets
+from __future__ import annotations
+
+import logging
+import os
+import signal
 import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import IO
 
 from outbound_chat.children import Supervisor, spawn
+from outbound_chat.ending import SIGNALS, Ending
+
+TYPE_CHECKING = False  # as that of `typing`
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import IO
 
 
 def supervised_workers(
@@ -26,10 +34,36 @@ def supervised_workers(
     `environment`, `folder` and `output` are as in `spawn`. When stopped, each worker finishes its calls.
     """
     # Random, since cloned machines have the same host name.
-    name = name or f"outbound-chat-{secrets.token_hex(3)}"
+    name = name or f"outbound-chat-{os.urandom(3).hex()}"
     command = [sys.executable, "-m", "outbound_chat_worker", "--loglevel", log_level]
     command += ["--without-gossip", "--without-mingle", "--hostname"]
+    # Else each thread gets memory of its own from the C library, 1.5 MB a process and more on machines of many cores.
+    environment = {"MALLOC_ARENA_MAX": "2", **(os.environ if environment is None else environment)}
     return Supervisor(
         processes,
         lambda number: spawn([*command, f"{name}-{number}@%h"], environment=environment, folder=folder, output=output),
     )
+
+
+def become_supervisor(processes: int, *, name: str | None, log_level: str, ending: Ending) -> None:
+    """Replaces this program by one that only supervises: the command line would hold 30 MB as long as workers run.
+
+    Returns only if a signal came before. One that comes now waits until the new program can handle it.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    if not ending.signal:
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", __name__, str(processes), log_level, name or ""])  # noqa: S606
+
+
+def main() -> None:
+    """Supervises until SIGTERM or SIGINT: the rest of `become_supervisor`."""
+    ending = Ending()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    processes, log_level, name = sys.argv[1:]
+    logging.basicConfig(level=log_level, format="[%(asctime)s: %(levelname)s/supervisor] %(message)s")
+    supervised_workers(int(processes), name=name, log_level=log_level).run(ending)
+
+
+if __name__ == "__main__":
+    main()

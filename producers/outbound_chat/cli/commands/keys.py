@@ -1,4 +1,4 @@
-"""Commands for API keys of the HTTP service: keys create, keys list, keys revoke."""
+"""API keys of the HTTP service."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -163,3 +163,7 @@ def _end(text: str | None) -> tuple[timedelta | None, datetime | None]:
     if until is None or until <= datetime.now(UTC):
         raise typer.BadParameter("has passed already", param_hint="--expires")
     return None, until
+
+
+KEYS = {"create": create, "list": show, "revoke": revoke}
+"""The commands after `keys`."""
