@@ -3,15 +3,12 @@
 A module that is in none of the lists is one more: somebody decides whether the program needs it.
 """
 
-import gc
 import os
 import subprocess
 import sys
 
 import pytest
 
-from outbound_chat_worker.connect import Connect
-from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
 from tests.support.harness import sender
 
@@ -45,8 +42,6 @@ IF_INSTALLED = {
 """What these packages import where something else has brought it."""
 MOST_OF_WORKER = 900
 """846 with Python 3.11, without those of `IF_INSTALLED`."""
-MOST_OF_CLIENT = 8_000
-"""7,200 blocks that a client for Amazon Connect holds; 194,000 with the whole of botocore's files."""
 
 COMMAND = """
 import contextlib
@@ -114,15 +109,6 @@ def test_a_command_loads_what_it_needs_and_no_other_command(arguments: tuple[str
     more = {"outbound_chat_worker"} if arguments == ("--help",) else {"rich"}
     assert packages(found) <= OF_PRODUCER | OF_SETTINGS | OF_TYPER | IF_INSTALLED | more
     assert len(found) <= MOST_OF_COMMANDS[arguments], sorted(found)
-
-
-def test_a_client_for_amazon_connect_holds_one_operation(runtime: Runtime) -> None:
-    """`runtime` has made one, so that what all clients share is there."""
-    before = sys.getallocatedblocks()
-    connect = Connect(runtime.settings.worker)
-    connect.prepare(runtime.settings.senders["support"])
-    gc.collect()
-    assert sys.getallocatedblocks() - before <= MOST_OF_CLIENT
 
 
 @pytest.mark.parametrize("added", ["rich", "boto3", "outbound_chat.client", "pathlib"])

@@ -163,7 +163,9 @@ class _Builder:
 
     def _segment_attributes(self) -> CoreSchema:
         kinds: dict[str, Shape] = {"ValueString": Text(max=1_024), "ValueInteger": Integer()}
-        plain: list[Any] = [self._structure({kind: self._of(shape)}, frozenset({kind})) for kind, shape in kinds.items()]
+        plain: list[Any] = [
+            self._structure({kind: self._of(shape)}, frozenset({kind})) for kind, shape in kinds.items()
+        ]
         name = self._of(Text(min=1, max=128), pattern=_SEGMENT_KEY)
         return dict_schema(name, union_schema(plain), strict=True)
 
