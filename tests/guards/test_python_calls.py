@@ -68,7 +68,7 @@ def test_our_client_makes_fewer_calls_than_that_of_boto3(
 
 
 def test_a_job_goes_out_with_little_more_than_its_call(stack: Harness, chat: OutboundChat, runtime: Runtime) -> None:
-    """Ours are 69 calls around the 2,150 of our client of boto3, 41 for the job's share of a claim and 42 for its result.
+    """Ours are 69 calls around the 2,150 of our boto3 client, 41 for the job's share of a claim, 42 for its result.
 
     A worker's core is the limit of what it sends where Connect answers fast.
     """

@@ -151,11 +151,11 @@ def _spoilt(draw: st.DrawFn) -> dict[str, Any]:
                 break
             place = place[name]
         if isinstance(place, list):
-            place.append(draw(_odd))
+            place.append(copy.deepcopy(draw(_odd)))
         elif isinstance(place, dict):
             name = draw(st.one_of(st.sampled_from(list(place) or ["a"]), _keys, st.just("é"), st.just("connect:x")))
             if place is not options or name in options:
-                place[name] = draw(_odd)
+                place[name] = copy.deepcopy(draw(_odd))
     return options
 
 

@@ -7,13 +7,13 @@ asynchronous iterables too. Methods without a docstring get that of their twin.
 import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from outbound_chat.client.steps import dead_letters, holds, jobs, lists, progress, suppression, webhooks
-from outbound_chat.client.steps.base import Steps
+from outbound_chat.client.steps.base import Ahead, Later, Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import Context
@@ -51,7 +51,7 @@ from outbound_chat.model.operations import (
 )
 from outbound_chat.model.why import Why
 from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, JobOptions, ReplayOptions
-from outbound_chat.store import AsyncStore
+from outbound_chat.store import AsyncStore, ScriptCall
 from outbound_chat.store.scripts import FIRST_PAGE
 from outbound_chat_config import Settings, load_settings
 
@@ -170,6 +170,8 @@ class AsyncOutboundChat:
         except NotDurable:  # of the whole batch, which is closed
             raise
         except BaseException as error:
+            with suppress(StoreError):
+                await self._run(batch.settle())
             batch.explain_interruption(error)
             raise
 
@@ -378,7 +380,7 @@ class AsyncOutboundChat:
             call = next(steps)
             while True:
                 try:
-                    answer = await self._store.run(call)
+                    answer = await self._answer(call)
                 except StoreError as error:
                     call = steps.throw(error)
                 else:
@@ -386,6 +388,16 @@ class AsyncOutboundChat:
         except StopIteration as end:
             result: T = end.value
             return result
+
+    async def _answer(self, call: ScriptCall[Any] | Ahead[Any] | Later[Any]) -> Any:
+        match call:
+            case Ahead(ahead):
+                # Other tasks work meanwhile.
+                return Later(await self._store.run(ahead))
+            case Later(answer):
+                return answer
+            case _:
+                return await self._store.run(call)
 
     async def _write(self, numbers: Numbers, writer: suppression.NumberWriter) -> int:
         async for number in _each(suppression.not_text(numbers)):

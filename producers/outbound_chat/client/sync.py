@@ -6,12 +6,12 @@ What each method does is in `steps`.
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from outbound_chat.client.steps import dead_letters, holds, jobs, lists, progress, suppression, webhooks
-from outbound_chat.client.steps.base import Steps
+from outbound_chat.client.steps.base import Ahead, Later, Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import Context
@@ -40,7 +40,7 @@ from outbound_chat.model.operations import (
 )
 from outbound_chat.model.why import Why
 from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, JobOptions, ReplayOptions
-from outbound_chat.store import Store
+from outbound_chat.store import ScriptCall, Store
 from outbound_chat.store.scripts import FIRST_PAGE
 from outbound_chat_config import Settings, load_settings
 
@@ -212,6 +212,8 @@ class OutboundChat:
         except NotDurable:  # of the whole batch, which is closed
             raise
         except BaseException as error:
+            with suppress(StoreError):
+                self._run(batch.settle())
             batch.explain_interruption(error)
             raise
 
@@ -591,7 +593,7 @@ class OutboundChat:
             call = next(steps)
             while True:
                 try:
-                    answer = self._store.run(call)
+                    answer = self._answer(call)
                 except StoreError as error:
                     call = steps.throw(error)
                 else:
@@ -599,6 +601,15 @@ class OutboundChat:
         except StopIteration as end:
             result: T = end.value
             return result
+
+    def _answer(self, call: ScriptCall[Any] | Ahead[Any] | Later[Any]) -> Any:
+        match call:
+            case Ahead(ahead):
+                return Later(self._store.begin(ahead))
+            case Later(answer):
+                return answer()
+            case _:
+                return self._store.run(call)
 
     def _write(self, numbers: Iterable[object], writer: suppression.NumberWriter) -> int:
         for number in suppression.not_text(numbers):

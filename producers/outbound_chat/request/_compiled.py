@@ -57,9 +57,9 @@ _KEY = "^[A-Za-z0-9_-]+$"
 _SEGMENT_KEY = "^(?:connect:)?[A-Za-z0-9_-]+$"
 _PLAIN = ("text/plain",)
 _C1 = re.compile("[\x7f-\x9f]").search
-# So many attributes of such a length surely fit into a contact, with four bytes a character.
+# So many attributes of a row and of its batch, of such a length, surely fit into a contact with 4 bytes a character.
 _MOST_ATTRIBUTES = 16
-_LONGEST = ATTRIBUTE_BYTES // (4 * 2 * _MOST_ATTRIBUTES)
+_LONGEST = ATTRIBUTE_BYTES // (4 * 2 * 2 * _MOST_ATTRIBUTES)
 
 
 def copy_and_check(body: dict[str, Any]) -> tuple[dict[str, Any], str]:

@@ -107,7 +107,7 @@ def _check_text(value: Any, sender: Sender, found: Found) -> None:
 # The two members that are kept under a short name have the rules of the members that they replace.
 _SHORT: Mapping[str, Callable[[Any, Sender, Found], None]] = MappingProxyType({"to": _check_to, "text": _check_text})
 # These depend on the sender, so they are checked in any case.
-_DEPENDING = frozenset({*_SHORT, "SegmentAttributes"})
+_DEPENDING = (*_SHORT, "SegmentAttributes")
 _TWICE = (("to", "DestinationEndpoint"), ("text", "InitialSystemMessage"))
 
 
@@ -117,8 +117,9 @@ def check_body(body: Mapping[str, Any], sender: Sender, checked: Mapping[str, An
     `checked`: has values found valid before. `sure`: so were the other members, as far as `copy_and_check` goes.
     """
     found: Found = []
-    for position, (member, value) in enumerate(body.items(), start=1):
-        if (sure and member not in _DEPENDING) or (checked and value is checked.get(member)):
+    given = {member: body[member] for member in _DEPENDING if member in body} if sure else body
+    for position, (member, value) in enumerate(given.items(), start=1):
+        if checked and value is checked.get(member):
             continue
         check = _SHORT.get(member)
         if check is not None:
@@ -139,8 +140,7 @@ def check_body(body: Mapping[str, Any], sender: Sender, checked: Mapping[str, An
                 Finding((member,), FieldCode.GIVEN_TWICE, "says what a shorter field says; leave one of them out")
             )
     ours = body.get("Attributes")
-    several = sender.attributes or "Attributes" in checked
-    if (several or not sure) and (ours is None or ours is not checked.get("Attributes")):
+    if (sender.attributes or not sure) and (ours is None or ours is not checked.get("Attributes")):
         attributes.total_bytes(ours, ("Attributes",), sender, found)
     return found
 

@@ -7,6 +7,8 @@ after a pause. Everything else is redis-py's: its pool makes the connections, wh
 
 import time
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import hiredis
@@ -35,11 +37,22 @@ class DirectCommands:
 
     def execute(self, command: tuple[str, ...]) -> Any:
         """Returns the reply; raises what redis-py raises. The parts of the command are text: see `script_args`."""
+        return self.begin(command)()
+
+    def begin(self, command: tuple[str, ...]) -> Callable[[], Any]:
+        """Sends a command, and returns the function that reads its reply, which must be called once."""
         # hiredis has types for one argument only.
         packed = hiredis.pack_command(command)  # type: ignore[arg-type]
         connection = self._take()
         try:
             connection.send_packed_command((packed,), check_health=False)
+        except BaseException:
+            self._drop(connection)
+            raise
+        return partial(self._read, connection)
+
+    def _read(self, connection: Any) -> Any:
+        try:
             reply = connection.read_response()
         except BaseException as error:
             if isinstance(error, ResponseError) and not isinstance(error, RECONNECTED):

@@ -15,7 +15,7 @@ from outbound_chat.model.errors import StoreError
 from outbound_chat.store.connection import AnyRedis, any_node, connect, patience
 from outbound_chat.store.deadline import BoundedLock, Deadline
 from outbound_chat.store.direct import DirectCommands, direct_commands
-from outbound_chat.store.faults import in_our_words
+from outbound_chat.store.faults import FAULTS, in_our_words
 from outbound_chat.store.keys import Keys
 from outbound_chat.store.pipeline import load_functions, run_pipelined, send_together
 from outbound_chat.store.scripts import ScriptCall
@@ -100,6 +100,28 @@ class Store:
     def run(self, call: ScriptCall[T]) -> T:
         """Runs the call's script in one round trip; in two more if the server does not know the functions yet."""
         return call.read(self._patience.persist(lambda _: self._send(call), call.block_seconds))
+
+    def begin(self, call: ScriptCall[T]) -> Callable[[], T]:
+        """Sends the call, and returns the function that waits for its answer and must be called once.
+
+        So the caller can work while Redis does. What goes wrong is found out by that function, which runs the call
+        again; it raises what `run` raises.
+        """
+        try:
+            way = next(iter(self._ways.of(call.script)))
+            reply = self._direct.begin((*way.command, *call.script_args)) if self._direct else None
+        except FAULTS:
+            reply = None
+
+        def answer() -> T:
+            try:
+                if reply:
+                    return call.read(reply())
+            except FAULTS:
+                pass
+            return self.run(call)
+
+        return answer
 
     def _send(self, call: ScriptCall[Any]) -> Any:
         for way in self._ways.of(call.script):

@@ -18,8 +18,8 @@ from outbound_chat.request.templates import Template
 from outbound_chat.rows import CsvReader, JsonReader, Row, RowReader, Unpacker, UnusableFile
 
 PART = 65_536
-KEPT_ROWS = 1_200
-"""Rows kept for the rejects: more than are read between one round trip and the next."""
+KEPT_ROWS = 2_400
+"""Rows kept for the rejects: more than two chunks may have; see `MOST_ROWS`."""
 KEPT_SWALLOWERS = 100
 STANDARD_INPUT = Path("-")
 _SWALLOWED = re.compile(r'[\r\n](?:[^\r\n]*[,;"])?\s*\+[1-9][0-9]{6,14}(?![0-9])').search

@@ -1,17 +1,46 @@
 """Steps: a verb yields calls, and gets their answers back."""
 
 from collections.abc import Generator
-from typing import Any, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from outbound_chat.store import ScriptCall
 
 T = TypeVar("T")
 
-Steps: TypeAlias = Generator[ScriptCall[Any], Any, T]
-"""A client runs them on its store; what the store raises is raised at the `yield`."""
+
+@dataclass(frozen=True, slots=True)
+class Ahead(Generic[T]):
+    """A call whose answer is asked for later; the steps get a `Later`, and go on while the store works."""
+
+    call: ScriptCall[T]
+
+
+@dataclass(frozen=True, slots=True)
+class Later(Generic[T]):
+    """The answer to a call that runs. It must be asked for."""
+
+    answer: Any
+    """As the client has it."""
+
+
+Steps: TypeAlias = Generator[Any, Any, T]
+"""They yield calls, `Ahead` and `Later`. A client runs them on its store, whose errors are raised at the `yield`."""
 
 
 def ask(call: ScriptCall[T]) -> Steps[T]:
     """Yields one call and returns its answer, typed."""
     answer: T = yield call
+    return answer
+
+
+def begin(call: ScriptCall[T]) -> Steps[Later[T]]:
+    """Yields a call that runs while the steps go on; `answer_of` returns its answer."""
+    later: Later[T] = yield Ahead(call)
+    return later
+
+
+def answer_of(later: Later[T]) -> Steps[T]:
+    """Returns the answer to a call that was begun before."""
+    answer: T = yield later
     return answer

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from outbound_chat.client.steps.base import Steps, ask
+from outbound_chat.client.steps.base import Later, Steps, answer_of, ask, begin
 from outbound_chat.client.steps.batch_keys import FileKey, check_batch_key
 from outbound_chat.client.steps.batch_rows import BatchRows
 from outbound_chat.client.steps.budgets import note_budget
@@ -30,12 +30,13 @@ from outbound_chat.model.errors import BatchClosed, BatchKeyConflict, FieldError
 from outbound_chat.model.times import from_ms
 from outbound_chat.request import FieldCode
 from outbound_chat.store import scripts
-from outbound_chat.store.scripts import KeyUse, NewJob, NotOpen, Opened, Other
+from outbound_chat.store.scripts import KeyUse, NewJob, NotOpen, Opened, Other, Submitted
 
 OnStart = Callable[[BatchStart], None]
 
 MOST_ROWS = 1_000
-"""Rows read between one round trip and the next: a caller that keeps the last 1,200 can show each rejected one."""
+"""Rows read between one chunk and the next, which is read while Redis takes the one before: a caller that keeps the last
+2,400 can show each rejected one."""
 
 
 class BatchWriter:
@@ -67,6 +68,8 @@ class BatchWriter:
         self._on_progress = on_progress
         self._on_start = on_start
         self._chunk: list[NewJob] = []
+        self._submitted: tuple[list[NewJob], Later[Submitted | NotOpen]] | None = None
+        """The chunk that Redis is accepting."""
         self._chunk_bytes = 0
         self._doubtful: dict[int, tuple[FieldError, ...]] = {}
         """Rows that are refused now, and may have been accepted before. One with a key is in the chunk too."""
@@ -188,6 +191,7 @@ class BatchWriter:
         if self._rows == self._flushed_rows:
             return
         self._flushed_rows, self._chunk_bytes = self._rows, 0
+        yield from self.settle()
         if self._found is None:
             yield from self._find()
         if self._found and self._doubtful:
@@ -196,7 +200,7 @@ class BatchWriter:
             if not self._only_repeats:
                 yield from self._begun()
             yield from self._submit()
-        if self._on_progress:
+        elif self._on_progress:
             self._on_progress(self._accepted, self._rejections.count)
 
     def _begun(self) -> Steps[Opened]:
@@ -223,15 +227,24 @@ class BatchWriter:
 
     def _submit(self) -> Steps[None]:
         chunk, self._chunk = self._chunk, []
-        reply = yield from ask(
-            scripts.submit(
-                self._keys,
-                lane=self._of_batch.lane,
-                max_age_ms=max_age_ms(self._sender),
-                rejected=self._rejections.count,
-                jobs=chunk,
-            )
+        call = scripts.submit(
+            self._keys,
+            lane=self._of_batch.lane,
+            max_age_ms=max_age_ms(self._sender),
+            rejected=self._rejections.count,
+            jobs=chunk,
         )
+        self._submitted = (chunk, (yield from begin(call)))
+        if self._only_repeats:
+            # Perhaps the batch must begin for them, before the next ones.
+            yield from self.settle()
+
+    def settle(self) -> Steps[None]:
+        """Waits for the answer to the last chunk: the rows of the next one are checked while Redis takes it."""
+        if not self._submitted:
+            return
+        (chunk, later), self._submitted = self._submitted, None
+        reply = yield from answer_of(later)
         if isinstance(reply, NotOpen):
             if self._found and self._found.use is KeyUse.NONE:
                 # After rows that belong to other jobs, this is the first new job.
@@ -245,6 +258,8 @@ class BatchWriter:
         self._accepted += len(chunk) - len(reply.others)
         for other in reply.others:
             self._settle_other(chunk, other)
+        if self._on_progress:
+            self._on_progress(self._accepted, self._rejections.count)
 
     def _settle_other(self, chunk: list[NewJob], other: Other) -> None:
         """Counts or rejects a row that was not accepted, because its idempotency key belongs to another job."""
@@ -259,6 +274,7 @@ class BatchWriter:
     def close(self) -> Steps[BatchReceipt]:
         """Submits what is left, and closes the batch."""
         yield from self.flush()
+        yield from self.settle()
         found = yield from self._begun()
         batch = found.batch
         if not found.closed_ms:

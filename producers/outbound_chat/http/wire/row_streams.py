@@ -17,8 +17,8 @@ from outbound_chat.rows import CsvReader, JsonReader, RowReader, UnusableFile
 
 CSV_TYPE = "text/csv"
 JSON_LINES_TYPES = ("application/x-ndjson", "application/jsonl")
-KEPT_ROWS = 1_200
-"""Rows whose line is kept: more than the jobs of one round trip, after which a row may still be rejected."""
+KEPT_ROWS = 2_400
+"""Rows whose line is kept: more than two chunks may have, after which a row may still be rejected."""
 IN_MEMORY = 262_144
 MOST_LISTED = 20_000_000
 """Bytes kept of the reports of rejected rows, enough for some 100,000; the rest are only counted."""
