@@ -40,14 +40,16 @@ from redis.exceptions import (
 )
 
 from outbound_chat.children import end, spawn
+from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import AsyncStore, Keys, ScriptCall, Store, scripts
 from outbound_chat.store.deadline import Deadline
 from outbound_chat.store.inspection import Audited, audit_budget
+from outbound_chat.store.scripts import Submitted
 from outbound_chat_worker.local.embedded import EmbeddedServer, find_server
-from tests.support.harness import free_port
-from tests.support.proxy import Proxy, running_proxy
+from tests.support.harness import free_port, number, sender
+from tests.support.proxy import Proxy, Way, running_proxy
 from tests.support.waiting import wait_until
 
 from .test_failover import submit_one
@@ -392,3 +394,39 @@ def test_tries_are_few(line: Proxy) -> None:
         wait_until(lambda: line.held("requests"), what="a try")
         assert line.held("requests") <= 12
         line.let_pass()
+
+
+@pytest.mark.parametrize("way", ["requests", "answers"])
+def test_a_call_that_was_begun_runs_again_if_its_connection_is_lost(line: Proxy, way: Way) -> None:
+    """Whether Redis had got it or not: a repeat changes nothing."""
+    with Store(f"redis://127.0.0.1:{line.port}", seconds=PATIENCE) as store:
+        store.run(submit_one())
+        line.hold(way)
+        begun = store.begin(submit_one("A" * 26))
+        wait_until(lambda: line.held(way), what="the call")
+        line.cut()
+        line.let_pass()
+        assert isinstance(begun(), Submitted)
+        assert isinstance(store.begin(submit_one("A" * 26))(), Submitted)
+        assert set(store.run(scripts.read_jobs(store.keys("main"), ["A" * 26]))) == {"A" * 26}
+
+
+def test_a_batch_goes_on_if_the_connection_of_its_last_chunk_is_lost(line: Proxy) -> None:
+    """Its rows are read meanwhile, so the loss shows when the next chunk is full."""
+
+    def rows() -> Iterator[dict[str, str]]:
+        for index in range(1_200):
+            if index == 1_100:
+                line.cut()
+                line.let_pass()
+            yield {"to": number(index)}
+
+    def hold_second(accepted: int, _: int) -> None:
+        if accepted == 500:
+            line.hold("answers")
+
+    url = f"redis://127.0.0.1:{line.port}"
+    senders, budgets = {"support": sender()}, {"main": {"rate": 1}}
+    with OutboundChat(redis_url=url, senders=senders, budgets=budgets, redis_timeout=PATIENCE) as chat:
+        receipt = chat.enqueue_batch(rows(), sender="support", text="Hello", on_progress=hold_second)
+        assert (receipt.accepted, chat.batch(receipt.id).accepted) == (1_200, 1_200)

@@ -35,8 +35,8 @@ from outbound_chat.store.scripts import KeyUse, NewJob, NotOpen, Opened, Other, 
 OnStart = Callable[[BatchStart], None]
 
 MOST_ROWS = 1_000
-"""Rows read between one chunk and the next, which is read while Redis takes the one before: a caller that keeps the last
-2,400 can show each rejected one."""
+"""Rows of a chunk, which are read while Redis takes the chunk before: a caller that keeps the last 2,400 rows can show
+each rejected one."""
 
 
 class BatchWriter:
