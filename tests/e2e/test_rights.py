@@ -7,7 +7,7 @@ import inspect
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import redis
 import tomlkit
 import typer
 
-from outbound_chat import FileKey, OutboundChat, WaitTimeout
+from outbound_chat import FileKey, Job, OutboundChat, OutboundChatError, WaitTimeout
 from outbound_chat.cli.app import app, run
 from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.model.api_keys import NewApiKey, Scope
@@ -129,6 +129,14 @@ class World:
         return ApiKeys(self.store).create(NewApiKey(name="a-key", scopes=(Scope.READ,)))[1].id
 
 
+def the_only(outcomes: Sequence[Job | OutboundChatError]) -> Job:
+    """Returns the job of a list of one, or raises why there is none."""
+    (outcome,) = outcomes
+    if isinstance(outcome, OutboundChatError):
+        raise outcome
+    return outcome
+
+
 def rows() -> list[dict[str, Any]]:
     return [{"to": number(1)}]
 
@@ -186,6 +194,7 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     'enqueue_batch(durability="fsync")': lambda chat, _: chat.enqueue_batch(
         rows(), sender="support", text="Hi", durability="fsync"
     ),
+    "enqueue_many": lambda chat, _: the_only(chat.enqueue_many([JOB])),
     "enqueue_request": lambda chat, _: chat.enqueue_request(
         sender="support",
         DestinationEndpoint={"Type": "TELEPHONE_NUMBER", "Address": number(1)},

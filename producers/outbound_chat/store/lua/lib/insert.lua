@@ -8,8 +8,8 @@ local START = '[' .. records.NEWEST_VERSION .. ',"queued",'
 
 -- Of this call: the lane of all jobs, its batch, what their heads begin with, and how long a job without an end lives.
 local lane, batch, start, max_age_ms
--- What `insert.write` will write, and the last numbers in the order of acceptance; see `lanes`.
-local expiries, places, last_orders
+-- What `insert.write` will write, and the last number in the order of acceptance; see `lanes`.
+local expiries, places, last_order
 -- When jobs with this `send_at` end that have no end of their own: rows mostly share it.
 local known_send_at, known_end
 
@@ -18,23 +18,14 @@ function insert.begin(of_lane, max_age)
   lane, batch, max_age_ms = of_lane, lanes.batch_of(of_lane), max_age
   -- The lane is stored without the batch, which the id contains.
   start = START .. cjson.encode(string.sub(lane, 1, #lane - #batch)) .. ',' .. digits(NOW) .. ','
-  expiries, places, last_orders, known_send_at = {}, { ['lane:'] = {}, ['timed:'] = {} }, {}, nil
+  expiries, places, last_order, known_send_at = {}, { ['lane:'] = {}, ['timed:'] = {} }, nil, nil
 end
 
--- Return the number of the last job that came before in this part of the lane; that of a timed one is in `bucket`,
--- since they go by their times.
-local function order_before(part)
-  if part == 'timed:' then
-    return number_in(try('HGET', key('bucket'), 'last_order'), 0, 9e15) or 0
-  end
-  return tonumber(redis.call('ZRANGE', key(part .. lane), -1, -1, 'WITHSCORES')[2] or 0)
-end
-
--- Return the job's number in the order of acceptance.
-local function next_order(part)
-  local order = math.max((last_orders[part] or order_before(part)) + 1, math.floor(EXACT_NOW_MS * 1000 + 0.5))
-  last_orders[part] = order
-  return order
+-- Return the job's number in the order of acceptance. `bucket` keeps the last number.
+local function next_order()
+  last_order = last_order or number_in(try('HGET', key('bucket'), 'last_order'), 0, 9e15) or 0
+  last_order = math.max(last_order + 1, math.floor(EXACT_NOW_MS * 1000 + 0.5))
+  return last_order
 end
 
 -- Return the other job that has this idempotency key, and whether it asked for the same; nil: the key is ours now.
@@ -78,7 +69,7 @@ end
 -- `insert.write` must follow.
 function insert.job(id, send_at, expires, parts, token, idem, request, callback, replay)
   local part, ends = send_at == '0' and 'lane:' or 'timed:', expires == '0' and end_of(send_at) or expires
-  local order = next_order(part)
+  local order = next_order()
   if not redis.call('SET', key('j:' .. id), start .. send_at .. ',' .. send_at .. ',' .. ends .. ',0,"",'
     .. (replay and digits(replay.maybe_sent) or '0') .. ',0,' .. parts .. ',' .. quoted(token) .. ',' .. quoted(idem)
     .. ',"",0,0,' .. digits(order - 1000 * NOW) .. rest_of(callback, replay) .. ']\n' .. request, 'NX') then
@@ -105,9 +96,7 @@ function insert.write()
       lanes.count(lane, redis.call('ZADD', key(part .. lane), unpack(new)))
     end
   end
-  if last_orders['timed:'] then
-    try('HSET', key('bucket'), 'last_order', digits(last_orders['timed:']))
-  end
+  try('HSET', key('bucket'), 'last_order', digits(last_order))
   redis.call('ZADD', key('expiry'), unpack(expiries))
   counts.add(batch, 'accepted', #expiries / 2)
   counts.add(batch, 'waiting', #expiries / 2)

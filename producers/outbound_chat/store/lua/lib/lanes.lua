@@ -3,8 +3,8 @@
 -- never called: id -> number in the order of acceptance; they are due whatever the clock says. `timed:<lane>` has jobs
 -- with a send_at, `retry:<lane>` jobs that wait for another call: numbered id -> due ms. Retries go first once they are
 -- due, or they would wait behind the whole backlog; the others go by time.
--- A job's number is the time of its acceptance in µs, or one more than that of the job before it: it does not go
--- back in a lane, whatever the clock does. It decides the order of jobs that are due in the same ms, so it leads their
+-- A job's number is the time of its acceptance in µs, or one more than the last number: it never goes back and is never
+-- used twice, whatever the clock does. It decides the order of jobs that are due in the same ms, so it leads their
 -- members. Inside a batch the member is the row alone, to save memory: rows come in order, so the row is a number, too.
 -- `lanes` (hash lane -> jobs) counts what these functions put in and took out: a lane that holds fewer has lost some.
 -- uses: records
