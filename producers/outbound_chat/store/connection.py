@@ -29,8 +29,6 @@ _OPTIONS: dict[str, Any] = {
     "max_connections": 10_000,
     # The command itself finds out that a connection is dead, and the next try makes another.
     "health_check_interval": 0,
-    # The other one begins each connection with a round trip (HELLO), and brings nothing that is needed here.
-    "protocol": 2,
 }
 
 AnyRedis = redis.Redis | redis.RedisCluster

@@ -47,8 +47,6 @@ _NON_LOCAL = "non local key"
 _CLIENT_CERTIFICATE = ("CERTIFICATE_REQUIRED", "UNKNOWN_CA", "BAD_CERTIFICATE", "HANDSHAKE_FAILURE")
 """Alerts with which a server refuses the client's certificate, or a client without one."""
 _CUT = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
-_NOT_TAKEN = ("No master found", "max number of clients")
-"""Words of errors before a command is read: nobody to send it to, or a server that takes no more connections."""
 _CUT_WORDS = ("closed by server", "EOF occurred", "reset by peer", "Broken pipe", "writing to socket")
 """Words of a lost connection, which do not give the reason. redis-py does not always keep the cause of its error."""
 _TLS_RECORDS = ('got "\\x15"', 'got "\\x16"')
@@ -82,7 +80,7 @@ def may_have_run(error: Exception) -> bool:
     """Whether a command may have reached the server before this error."""
     # The cause does not count: the client of a cluster may have sent the command before it looked for the nodes again.
     unsent = UNSENT in getattr(error, "__notes__", ())
-    return not (unsent or is_refusal(error) or any(words in str(error) for words in _NOT_TAKEN))
+    return not (unsent or is_refusal(error) or "No master found" in str(error))
 
 
 def says(error: Exception) -> int:
