@@ -39,7 +39,7 @@ BUSY = {"http", "worker"}
 """They stay; `test_acl` runs them with their users."""
 NO_SERVER_OF_OURS = {"demo", "dev", "sandbox"}
 LACKS = r"user {} has no permission for ([A-Z|]+); give it \+\w+, or name another user in redis_url"
-JOB: dict[str, Any] = {"sender": "support", "to": number(0), "text": "Hello", "tenant": "acme"}
+JOB: Any = {"sender": "support", "to": number(0), "text": "Hello", "tenant": "acme"}
 DAY_MS = 86_400_000
 HOOK = "https://hooks.example.com/"
 

@@ -4,8 +4,8 @@
 -- ARGV[2] most: requests that may pass at once; 0: they are not limited
 -- ARGV[3] window_ms: time in which that many become possible again
 -- ARGV[4] requests: how many came
--- reply   {wait_ms, left, full_ms, passed}: time until one more may pass, 0: all of them may; requests possible now; time
---         until all are possible; how many of them may pass
+-- reply   {wait_ms, left, full_ms, passed}: time until one more may pass, 0: all of them may; requests possible now;
+--         time until all are possible; how many of them may pass
 -- keeps   in any time t at most most * (1 + t / window_ms) pass; a backward step of the clock adds none
 local most, window_ms, requests = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 redis.call('HSET', key('api_keys_used'), ARGV[1], digits(NOW))

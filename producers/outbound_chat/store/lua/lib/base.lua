@@ -5,9 +5,9 @@ local BASE
 local NOW, EXACT_NOW_MS
 
 -- A library is loaded once and serves many calls, so it must reset the state of one call before the next.
-local starts, all_starts = {}, {}
+local starts = {}
 local function before_each_call(library, start)
-  starts[library], all_starts[#all_starts + 1] = start, start
+  starts[library] = start
 end
 
 local function key(name)
@@ -20,9 +20,8 @@ local function begin_call(KEYS, own_starts)
   local t = redis.call('TIME')
   EXACT_NOW_MS = t[1] * 1000 + t[2] / 1000
   NOW = math.floor(EXACT_NOW_MS)
-  local to_run = own_starts or all_starts
-  for i = 1, #to_run do
-    to_run[i]()
+  for _, start in (own_starts and ipairs or pairs)(own_starts or starts) do
+    start()
   end
 end
 

@@ -11,14 +11,17 @@
 local lanes = {}
 
 -- The lane that was parsed last, and its parts: one script asks for them again and again.
-local known, priority, sender, tenant, batch
+local known
+local parts_of_known = {}
 
 -- Return priority, sender, tenant and batch; nil: it is no valid lane.
 function lanes.parts(lane)
+  local of_known = parts_of_known
   if lane ~= known then
-    known, priority, sender, tenant, batch = lane, string.match(lane, '^(%d):([^:]*):([^:]*):([^:]*)$')
+    known = lane
+    of_known[1], of_known[2], of_known[3], of_known[4] = string.match(lane, '^(%d):([^:]*):([^:]*):([^:]*)$')
   end
-  return priority, sender, tenant, batch
+  return of_known[1], of_known[2], of_known[3], of_known[4]
 end
 
 function lanes.sender_of(lane)
