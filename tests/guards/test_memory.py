@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.ledger import Side, running_side
+from benchmarks.peers import outbound
+from outbound_chat.encryption import RequestCipher
+from outbound_chat.request import ChatRequest, codec
 from outbound_chat.store import scripts
+from outbound_chat_config import EncryptionSettings
 
 JOBS = 4_000
 MOST_WAITING_SINGLE = 490
@@ -71,3 +75,9 @@ def test_a_finished_job_is_its_record_and_nothing_else(side: Side) -> None:
         side.finish(side.claim(scripts.MOST_JOBS))
     assert (_weight(side) - before) / JOBS <= MOST_FINISHED
     assert (_weight_of_events(side) - events_before) / JOBS <= MOST_EVENT
+
+
+def test_a_full_request_is_stored_under_short_names() -> None:
+    """591 characters, where the names of the API would make them 804: each waiting job holds them."""
+    request = ChatRequest.from_short(outbound.job_of(123_456))
+    assert len(codec.encode(RequestCipher(EncryptionSettings()), request)) <= 600
