@@ -78,6 +78,6 @@ def test_a_finished_job_is_its_record_and_nothing_else(side: Side) -> None:
 
 
 def test_a_full_request_is_stored_under_short_names() -> None:
-    """591 characters, where the names of the API would make them 804: each waiting job holds them."""
+    """557 characters, where the names of the API would make them 804: each waiting job holds them."""
     request = ChatRequest.from_short(outbound.job_of(123_456))
-    assert len(codec.encode(RequestCipher(EncryptionSettings()), request)) <= 600
+    assert len(codec.encode(RequestCipher(EncryptionSettings()), request)) <= 570

@@ -34,22 +34,22 @@ from outbound_chat.request._shapes import SPEC, Integer, Shape, Structure, Text
 from outbound_chat.request._walk import LARGEST, SMALLEST
 
 SHORT = {
-    "ContactFlowId": "flow",
-    "SegmentAttributes": "seg",
+    "ContactFlowId": "f",
+    "SegmentAttributes": "s",
     "ValueString": "s",
     "ValueInteger": "i",
-    "Attributes": "attr",
-    "ChatDurationInMinutes": "min",
-    "ParticipantDetails": "part",
-    "DisplayName": "name",
-    "InitialTemplatedSystemMessage": "tmpl",
-    "KnowledgeBaseId": "kb",
-    "MessageTemplateId": "id",
-    "TemplateAttributes": "attr",
-    "CustomAttributes": "own",
-    "RelatedContactId": "rel",
-    "SupportedMessagingContentTypes": "types",
-    "ClientToken": "tok",
+    "Attributes": "a",
+    "ChatDurationInMinutes": "m",
+    "ParticipantDetails": "p",
+    "DisplayName": "n",
+    "InitialTemplatedSystemMessage": "t",
+    "KnowledgeBaseId": "k",
+    "MessageTemplateId": "t",
+    "TemplateAttributes": "a",
+    "CustomAttributes": "c",
+    "RelatedContactId": "r",
+    "SupportedMessagingContentTypes": "y",
+    "ClientToken": "k",
 }
 """Names in the short JSON. They are stored, so that none of them may change."""
 
