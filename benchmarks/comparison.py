@@ -148,7 +148,8 @@ def hold_bars(report: Report, figures: Figures, curves: Mapping[str, Sequence[tu
     ratio("enqueue single", DRAMATIQ, least=1.05)
     ratio("enqueue bulk", SAQ, least=3.25)
     ratio("enqueue bulk", DRAMATIQ, least=6)
-    ours("waiting bytes single", most=700)
+    # 700 of a request with which huey takes 959: what a full request is, is a matter of its values.
+    ratio("waiting bytes single", HUEY, most=700 / 959)
     ours("finished bytes", most=300)
     ratio("drain 0 ms", BARE, least=1.6)
     ratio("drain one process", BARE, least=0.95)

@@ -72,7 +72,12 @@ def test_the_mark_of_a_number_depends_on_the_key_of_numbers_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda text: text[:-8], lambda text: text[:40], lambda text: text[:-9] + "A" + text[-8:]]
+    "damage",
+    [
+        lambda text: text[:-8],
+        lambda text: text[:40],
+        lambda text: text[:-9] + ("B" if text[-9] == "A" else "A") + text[-8:],
+    ],
 )
 def test_damaged_text_is_told_from_a_missing_key(damage: Any) -> None:
     """One fails its job; the other must not."""

@@ -212,8 +212,10 @@ class OutboundChat:
         except NotDurable:  # of the whole batch, which is closed
             raise
         except BaseException as error:
-            with suppress(StoreError):
-                self._run(batch.settle())
+            # Who ends the program does not wait for Redis.
+            if isinstance(error, Exception):
+                with suppress(StoreError):
+                    self._run(batch.settle())
             batch.explain_interruption(error)
             raise
 
