@@ -165,3 +165,12 @@ def test_nothing_is_asked_for_an_empty_list(stack: Harness, server: Any) -> None
         counted = Commands(server)
         assert chat.enqueue_many([]) == []
         assert counted.scripts() == 0
+
+
+def test_a_name_that_is_no_text_refuses_its_job_alone(stack: Harness) -> None:
+    """A reader of CSV files puts what is too much in a line under the name None."""
+    job: Any = {None: ["x"], **short(2)}
+    first, second, third = stack.chat().enqueue_many([short(1), job, short(3)])
+    assert isinstance(second, InvalidJob)
+    assert second.errors[0].code == "unknown_field"
+    assert ids([first, third])

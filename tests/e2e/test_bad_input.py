@@ -434,3 +434,10 @@ def test_doctor_finds_another_program_in_our_queue(idle: Harness) -> None:
             assert done.returncode == 1
             assert f"{queue} holds" in done.stdout
             assert said in done.stdout
+
+
+def test_a_mistyped_command_is_told_the_one_that_was_meant(stack: Harness) -> None:
+    """Commands are loaded only when they run, and their names are known before."""
+    done = stack.run("sned")
+    assert done.returncode == 2
+    assert "Did you mean 'send'?" in done.stderr

@@ -1,14 +1,21 @@
 """How the errors of the client are answered."""
 
+import asyncio
 from datetime import UTC, datetime
 
+import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from outbound_chat.http import create_app
 from outbound_chat.http.wire.codes import TITLES, ProblemCode
 from outbound_chat.http.wire.problems import problem_of
 from outbound_chat.model import errors
 from outbound_chat.model.errors import FieldError, OutboundChatError, SettingsError
+from tests.support.harness import Harness
 
+LOCAL = "http://127.0.0.1"
 FAULTS = [FieldError("to", "invalid_number", "is none")]
 ANSWERS: dict[ProblemCode, tuple[OutboundChatError | SettingsError, ...]] = {
     ProblemCode.INVALID_REQUEST: (
@@ -50,3 +57,20 @@ def test_an_error_has_the_code_that_tells_it(code: ProblemCode) -> None:
 def test_an_error_that_no_row_foresees_is_one_of_the_service() -> None:
     """Callers must not search for a fault in what they sent."""
     assert problem_of(errors.WaitTimeout("not yet")).code is ProblemCode.INTERNAL_ERROR
+
+
+def test_an_app_that_is_mounted_below_a_path_refuses_the_same(stack: Harness) -> None:
+    """A program may serve it beside its own pages, and a proxy may say that there is a part before each path."""
+    app = create_app(stack.settings, local=True)
+    mounted = httpx.ASGITransport(Starlette(routes=[Mount("/below", app)]))
+
+    async def walk() -> list[httpx.Response]:
+        async with app.router.lifespan_context(app), httpx.AsyncClient(transport=mounted, base_url=LOCAL) as http:
+            return [
+                await http.get(f"/below/v1/jobs{query}") for query in ("?ids=a", "?ids=a&nope=1", "?ids=a&ids=b", "")
+            ]
+
+    found, *refused = asyncio.run(walk())
+    assert found.status_code == 200
+    assert [one.status_code for one in refused] == [400, 400, 400]
+    assert {one.headers["content-type"] for one in refused} == {"application/problem+json"}

@@ -431,3 +431,32 @@ def test_a_batch_goes_on_if_the_connection_of_its_last_chunk_is_lost(line: Proxy
     with OutboundChat(redis_url=url, senders=senders, budgets=budgets, redis_timeout=PATIENCE) as chat:
         receipt = chat.enqueue_batch(rows(), sender="support", text="Hello", on_progress=hold_second)
         assert (receipt.accepted, chat.batch(receipt.id).accepted) == (1_200, 1_200)
+
+
+def test_a_call_that_was_begun_says_that_it_may_have_been_taken(line: Proxy) -> None:
+    """As any other: whoever repeats it without keys may enqueue the same jobs twice."""
+    with Store(f"redis://127.0.0.1:{line.port}", seconds=SECONDS) as store:
+        surely(store.run, submit_one())
+        line.hold("answers")
+        begun = store.begin(submit_one())
+        with pytest.raises(StoreUnavailable, match="may have been accepted"):
+            begun()
+        line.let_pass()
+
+
+def test_a_connection_to_a_server_that_is_a_replica_now_is_made_again(line: Proxy) -> None:
+    """Behind one address another server may be the primary; what is sent together finds it as single commands do."""
+    with (
+        Store(f"redis://127.0.0.1:{line.port}", seconds=SECONDS) as store,
+        redis.Redis(port=line.target) as admin,
+    ):
+        keys = store.keys("main")
+        surely(store.run, submit_one())
+        store.run_together([scripts.read_clock(keys), submit_one()])
+        # One for single calls, one for what is sent together.
+        before = {one["id"] for one in admin.client_list()} - {str(admin.client_id())}
+        assert len(before) == 2
+        admin.replicaof("127.0.0.1", free_port())
+        with pytest.raises(StoreUnavailable, match="accepts no writes"):
+            store.run_together([scripts.read_clock(keys), submit_one()])
+        assert len(before & {one["id"] for one in admin.client_list()}) == 1

@@ -94,3 +94,19 @@ def test_all_are_told_where_nobody_listens() -> None:
         return list(found)
 
     assert all(isinstance(error, StoreError) for error in asyncio.run(walk()))
+
+
+def test_a_write_that_is_cancelled_before_it_begins_keeps_nobody_waiting(standalone_url: str) -> None:
+    """A program that ends its tasks may still ask, for example to say that it leaves."""
+
+    async def walk() -> list[Any]:
+        async with store_at(standalone_url) as store:
+            together = Together(store.redis)
+            asker = asyncio.create_task(together.run(("ECHO", "a"), Deadline(SECONDS)))
+            await asyncio.sleep(0)  # its write is made, and has not begun
+            for task in asyncio.all_tasks() - {asyncio.current_task(), asker}:
+                task.cancel()
+            async with asyncio.timeout(SECONDS):
+                return [await asker, await together.run(("ECHO", "b"), Deadline(SECONDS))]
+
+    assert asyncio.run(walk()) == ["a", "b"]

@@ -4,10 +4,13 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import redis
@@ -22,6 +25,9 @@ from outbound_chat_config import LATEST_SECONDS
 from outbound_chat_worker.connect import TooLate
 from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.pump.attempt import AttemptRunner
+from outbound_chat_worker.pump.callers import Callers
+from outbound_chat_worker.pump.durations import Durations
+from outbound_chat_worker.pump.in_flight import InFlight
 from outbound_chat_worker.pump.pump import Pump
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
@@ -333,3 +339,54 @@ def test_a_process_that_ends_takes_its_pump_along(stack: Harness, runtime: Runti
     counts = inspection.counts(runtime.store, runtime.keys("main"))
     assert counts.get("sent", 0) == stack.sandbox.stats().accepted
     assert (counts["leased"], counts["waiting"] + counts.get("sent", 0)) == (0, 10)
+
+
+def test_results_that_redis_refuses_stop_the_sending(
+    stack: Harness, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its user may lack a right that only results need: what is called is known to this process alone."""
+    tries, finish = Counter[str](), scripts.finish
+
+    def counted(*given: Any) -> Any:
+        tries["finish"] += 1
+        return finish(*given)
+
+    monkeypatch.setattr(scripts, "finish", counted)
+    stack.sandbox.configure(latency=timedelta(milliseconds=20))
+    stack.chat().enqueue_batch([{"to": number(index)} for index in range(300)], sender="support", text="Hello")
+    with redis.Redis(port=stack.server.port) as admin:
+        admin.execute_command("ACL", "SETUSER", "default", "resetchannels")
+        with at_work(a_pump(runtime)) as done:
+            wait_until(lambda: tries["finish"] >= 5, what="refusals")
+            calls, tried = stack.sandbox.stats().calls, tries["finish"]
+            admin.execute_command("ACL", "SETUSER", "default", "allchannels")
+            done.result(PATIENCE)
+
+    # Each try records one result, before it fails at the message about it.
+    assert calls <= tried + 8
+
+
+def test_a_listener_that_waited_for_a_thread_listens_no_longer_than_its_pump_is_known_to_wait() -> None:
+    """Else work that comes afterwards pokes nobody, while all threads are free."""
+    given: list[float] = []
+    session: Any = SimpleNamespace(listen=lambda _, seconds: given.append(seconds))
+    nothing: Any = None
+    busy, free = threading.Event(), threading.Event()
+
+    def attempt(*_: object) -> None:
+        busy.set()
+        free.wait(PATIENCE)
+
+    attempts: Any = SimpleNamespace(attempt=attempt)
+    in_flight, durations = InFlight(1, Durations()), Durations()
+    job: Any = SimpleNamespace(local_id="a")
+    in_flight.add("a", "claim")
+    with Callers(
+        1, "test", attempts=attempts, session=session, recorder=nothing, in_flight=in_flight, durations=durations
+    ) as callers:
+        callers.call(job, "claim", 0.0)
+        assert busy.wait(PATIENCE)
+        callers.listen(nothing, "next", PATIENCE)
+        free.set()
+    assert given
+    assert given[0] < PATIENCE

@@ -88,6 +88,14 @@ class _Commands(_Group):
     def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *_points()]
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        # Typer looks here for a name that is near to one that does not exist.
+        self.commands = {name: TyperCommand(name) for name in _points()}
+        try:
+            return super().resolve_command(ctx, args)
+        finally:
+            self.commands = {}
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return _loaded(_points()[cmd_name]) if cmd_name in _points() else super().get_command(ctx, cmd_name)
 

@@ -214,7 +214,7 @@ class OutboundChat:
         except BaseException as error:
             # Who ends the program does not wait for Redis.
             if isinstance(error, Exception):
-                with suppress(StoreError):
+                with suppress(Exception):  # what it raises is no news beside the first error
                     self._run(batch.settle())
             batch.explain_interruption(error)
             raise

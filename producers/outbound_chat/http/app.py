@@ -42,6 +42,8 @@ class App(FastAPI):
 def create_app(settings: Settings, *, local: bool = False) -> FastAPI:
     """Builds the HTTP service for these settings. It connects to Redis when it starts, in its event loop.
 
+    Middleware and exception handlers that are added to it do not see the requests of our routes; wrap the app in them.
+
     `local`: only this machine reaches it, so nobody needs an API key until the first one is made.
     """
 

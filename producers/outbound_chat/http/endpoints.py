@@ -104,10 +104,11 @@ class Endpoints:
     def _find(self, scope: Scope) -> Endpoint | None:
         """Returns the endpoint for the method and path; None: there is none."""
         scope["path_params"] = {}
-        if fixed := self._fixed.get((scope["method"], scope["path"])):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if fixed := self._fixed.get((scope["method"], path)):
             return fixed
         for pattern, endpoint in self._all.get(scope["method"], ()):
-            if match := pattern.match(scope["path"]):
+            if match := pattern.match(path):
                 scope["path_params"] = match.groupdict()
                 return endpoint
         return None

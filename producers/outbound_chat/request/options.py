@@ -150,6 +150,6 @@ BATCH_ONLY = BATCH_OPTIONS - JobOptions.__annotations__.keys()
 JOB_ONLY = frozenset(JobOptions.__annotations__) - BATCH_OPTIONS
 
 
-def is_raw(options: Iterable[str]) -> bool:
+def is_raw(options: Iterable[object]) -> bool:
     """Whether these are names of a raw API request, with our options or not: its members begin with a capital."""
-    return any(name[:1].isupper() for name in options if name not in _SHORT_OR_OWN)
+    return any(isinstance(name, str) and name[:1].isupper() for name in options if name not in _SHORT_OR_OWN)

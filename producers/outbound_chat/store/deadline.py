@@ -126,6 +126,10 @@ class _BoundedOfThreads(_Bounded):
         except RedisError as error:
             error.add_note(UNSENT)
             raise
+        except BaseException:
+            # An answer to its greeting that is still unread must not be taken for that of a command.
+            self.disconnect()  # type: ignore[attr-defined]  # as above
+            raise
 
     def _connect(self) -> "_Socket":
         return _Socket(super()._connect())  # type: ignore[misc]  # the other base has it
@@ -195,6 +199,9 @@ class _BoundedOfTasks(_Bounded):
             await super().connect()  # type: ignore[misc]  # the other base has it
         except RedisError as error:
             error.add_note(UNSENT)
+            raise
+        except BaseException:
+            await self.disconnect(nowait=True)  # type: ignore[attr-defined]  # as above
             raise
 
     async def send_packed_command(self, *args: Any, **options: Any) -> None:

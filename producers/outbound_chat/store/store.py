@@ -6,6 +6,7 @@ It has no rules: a call's Lua script defines what it does, and `scripts` what it
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, Self, TypeVar
 from weakref import WeakSet
 
@@ -15,9 +16,9 @@ from outbound_chat.model.errors import StoreError
 from outbound_chat.store.connection import AnyRedis, any_node, connect, patience
 from outbound_chat.store.deadline import BoundedLock, Deadline
 from outbound_chat.store.direct import DirectCommands, direct_commands
-from outbound_chat.store.faults import FAULTS, in_our_words
+from outbound_chat.store.faults import FAULTS, RECONNECTED, in_our_words
 from outbound_chat.store.keys import Keys
-from outbound_chat.store.pipeline import load_functions, run_pipelined, send_together
+from outbound_chat.store.pipeline import ELSEWHERE, load_functions, run_pipelined, send_together
 from outbound_chat.store.scripts import ScriptCall
 from outbound_chat.store.scripts._loader import Way, Ways, knows_shebang
 from outbound_chat.store.sentinel import close_sentinels
@@ -104,24 +105,26 @@ class Store:
     def begin(self, call: ScriptCall[T]) -> Callable[[], T]:
         """Sends the call, and returns the function that waits for its answer and must be called once.
 
-        So the caller can work while Redis does. What goes wrong is found out by that function, which runs the call
-        again; it raises what `run` raises.
+        So the caller can work while Redis does. That function runs the call again where that is needed, and raises what
+        `run` raises.
         """
-        try:
+        begun: list[Callable[[], Any]] = []
+        if self._direct:
             way = next(iter(self._ways.of(call.script)))
-            reply = self._direct.begin((*way.command, *call.script_args)) if self._direct else None
-        except FAULTS:
-            reply = None
+            # If it can't be sent, `answer` finds out why.
+            with suppress(*FAULTS), Deadline(self._patience.seconds):
+                begun.append(self._direct.begin((*way.command, *call.script_args)))
 
-        def answer() -> T:
-            try:
-                if reply:
-                    return call.read(reply())
-            except FAULTS:
-                pass
-            return self.run(call)
+        def attempt(_: Deadline) -> Any:
+            if begun:
+                try:
+                    return begun.pop()()
+                except ResponseError as error:
+                    if isinstance(error, RECONNECTED):
+                        raise
+            return self._send(call)
 
-        return answer
+        return lambda: call.read(self._patience.persist(attempt))
 
     def _send(self, call: ScriptCall[Any]) -> Any:
         for way in self._ways.of(call.script):
@@ -179,6 +182,9 @@ class Store:
             sent = [*pending, *commands]
             pending.clear()
             replies = send_together(self.redis, calls[0].keys.base, sent)
+            if isinstance(replies[-1], ELSEWHERE):
+                # redis-py makes a connection again only where it sends a single command.
+                self.redis.execute_command(*sent[-1])
             return [None] * (size + len(calls) - len(sent)) + replies
 
         replies = self._patience.persist(attempt, block)

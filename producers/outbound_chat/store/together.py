@@ -39,6 +39,8 @@ class Together:
         self._room = asyncio.Semaphore(MOST_WRITES)
         self._waiting: list[_Asked] = []
         self._writes = set[asyncio.Task[None]]()
+        self._due = set[asyncio.Task[None]]()
+        """Writes that have not taken their commands yet."""
 
     async def run(self, command: tuple[str | int | float, ...], deadline: Deadline) -> Any:
         """Runs a command and returns its reply, or raises its error."""
@@ -47,10 +49,8 @@ class Together:
                 return await self._client.execute_command(*command)
         asked = _Asked(command, deadline, asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
-        if len(self._waiting) % MOST_COMMANDS == 1:
-            write = asyncio.create_task(self._write())  # which begins with the next turn
-            self._writes.add(write)
-            write.add_done_callback(self._writes.discard)
+        if len(self._due) * MOST_COMMANDS < len(self._waiting):
+            self._begin()
         reply = await asked.reply
         if isinstance(reply, ELSEWHERE):
             # The client makes its connection again only where it sends a single command.
@@ -59,9 +59,24 @@ class Together:
             raise reply
         return reply
 
+    def _begin(self) -> None:
+        write = asyncio.create_task(self._write())  # which begins with the next turn
+        self._writes.add(write)
+        self._due.add(write)
+        write.add_done_callback(self._end)
+
+    def _end(self, write: asyncio.Task[None]) -> None:
+        self._writes.discard(write)
+        was_due = write in self._due
+        self._due.discard(write)
+        # It was cancelled before it took its commands, by a program that ends its tasks and still asks.
+        if was_due and any(not one.reply.done() for one in self._waiting):
+            self._begin()
+
     async def _write(self) -> None:
         """Sends those that have waited longest, and hands out the replies."""
         async with self._room:
+            self._due.discard(asyncio.current_task())
             asked, self._waiting = self._waiting[:MOST_COMMANDS], self._waiting[MOST_COMMANDS:]
             asked = [one for one in asked if not one.reply.done()]  # without those who gave up
             try:

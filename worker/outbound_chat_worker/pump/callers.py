@@ -75,7 +75,8 @@ class Callers:
 
     def listen(self, call: ClaimCall, claim_id: str, seconds: float) -> bool:
         """Has a thread wait for work for some seconds; returns False if no thread starts."""
-        self.listens = self._start(self._hear, call, claim_id, seconds)
+        # It may have to wait for a thread: what is left then is the time for which the pump is known to wait.
+        self.listens = self._start(self._hear, call, claim_id, time.monotonic() + seconds)
         return self.listens
 
     def _start(self, work: Callable[..., None], *given: object) -> bool:
@@ -102,10 +103,10 @@ class Callers:
         finally:
             self.arrived.put(Recorded(result.local_id) if is_recorded else result)
 
-    def _hear(self, call: ClaimCall, claim_id: str, seconds: float) -> None:
+    def _hear(self, call: ClaimCall, claim_id: str, until: float) -> None:
         answer: Answer = None
         try:
-            answer = self._session.listen(call, seconds)
+            answer = self._session.listen(call, until - time.monotonic())
         finally:
             self.arrived.put(Heard(answer, claim_id))
         if isinstance(answer, Claimed) and answer.jobs:

@@ -146,7 +146,7 @@ class Pump:
 
     @property
     def _may_claim(self) -> bool:
-        return self._phase is Phase.WORKING and self._in_flight.capacity(self._recorder.kept) > 0
+        return self._phase is Phase.WORKING and self._in_flight.capacity(self._recorder.recordable) > 0
 
     def _next_step(self) -> float:
         """When to take the next turn although nothing arrived."""
@@ -161,7 +161,7 @@ class Pump:
     def _claim(self) -> None:
         """Records results and claims jobs."""
         asked_at = time.monotonic()
-        wanted = self._in_flight.capacity(self._recorder.kept)
+        wanted = self._in_flight.capacity(self._recorder.recordable)
         linger_ms = 0 if self._has_idled(asked_at) else self._linger_ms
         claim_id = self._session.next_claim_id
         answer, recorded = self._session.claim(wanted, linger_ms, self._recorder.next_call())
@@ -229,7 +229,8 @@ class Pump:
             return
         most = self._settings.linger.total_seconds()
         claim_id = self._session.next_claim_id
-        call = self._session.begin_listening(self._in_flight.capacity(self._recorder.kept), self._linger_ms)
+        wanted = max(1, self._in_flight.capacity(self._recorder.recordable))
+        call = self._session.begin_listening(wanted, self._linger_ms)
         if call is None:
             self._hand_over()
         elif self._callers.listen(call, claim_id, min(most, until_ms / 1000) if until_ms >= 0 else most):

@@ -42,6 +42,11 @@ class Recorder:
         return len(self._kept)
 
     @property
+    def recordable(self) -> int:
+        """Results that the next claim records; 0 while Redis does not take them, so that no more are made."""
+        return 0 if self._away_since else len(self._kept)
+
+    @property
     def next_try(self) -> float | None:
         """`time.monotonic()` at which `record` has something to do; None: it has nothing."""
         return self._next_try if self._kept else None

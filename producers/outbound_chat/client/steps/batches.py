@@ -298,8 +298,9 @@ class BatchWriter:
         if self._found is None or self._found.use is KeyUse.NONE:  # nothing was stored
             return
         resume = "; repeat the call with the same batch key and rows, and it resumes there" if self._key else ""
+        least = "at least " if self._submitted else ""
         error.add_note(
-            f"batch {self.id} was interrupted at row {self._rows}: {self._accepted} jobs are stored and will be "
+            f"batch {self.id} was interrupted at row {self._rows}: {least}{self._accepted} jobs are stored and will be "
             f"sent; the batch stays open{resume}"
         )
 

@@ -31,6 +31,8 @@ class Sharing(Generic[T]):
         shared = self._next.get(name)
         if shared is None:
             shared = self._next[name] = _Call(asyncio.create_task(self._made(name, call)))
+            # Also if nobody is left who asks, its error was not overlooked.
+            shared.task.add_done_callback(lambda task: task.cancelled() or task.exception())
         place = shared.askers
         shared.askers += 1
         # Whoever goes away must not end it for the others.

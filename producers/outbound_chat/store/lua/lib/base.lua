@@ -28,7 +28,7 @@ end
 -- Format a number as plain digits for Redis: Lua would write large ones as 1.7e+12.
 local function digits(number)
   -- For a float, C would take twice the time.
-  return string.format('%d', math.floor(number + 0.5))
+  return string.format('%d', number % 1 == 0 and number or math.floor(number + 0.5))
 end
 
 -- What servers answer when a key has another type or content than ours: another program wrote it.

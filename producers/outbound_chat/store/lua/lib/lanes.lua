@@ -24,19 +24,20 @@ function lanes.parts(lane)
   return of_known[1], of_known[2], of_known[3], of_known[4]
 end
 
+-- The next three also find what they can in a name that another program made.
 function lanes.sender_of(lane)
   local _, name = lanes.parts(lane)
-  return name
+  return name or string.match(lane, '^%d:([^:]*):')
 end
 
 function lanes.tenant_of(lane)
   local _, _, name = lanes.parts(lane)
-  return name
+  return name or string.match(lane, '^%d:[^:]*:([^:]*):')
 end
 
 function lanes.batch_of(lane)
   local _, _, _, name = lanes.parts(lane)
-  return name
+  return name or string.match(lane, '([^:]*)$')
 end
 
 function lanes.order_of(head)
