@@ -1,7 +1,7 @@
 """Rows that are given again when their time has passed: the same idempotency key gives the same job."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,10 @@ class TellingStore(Store):
     def run(self, call: ScriptCall[T]) -> T:
         self.ran.append(call.script)
         return super().run(call)
+
+    def begin(self, call: ScriptCall[T]) -> Callable[[], T]:
+        self.ran.append(call.script)
+        return super().begin(call)
 
 
 def rows_due(count: int, **due: datetime) -> list[Any]:
