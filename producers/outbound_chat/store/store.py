@@ -110,10 +110,9 @@ class Store:
         """
         begun: list[Callable[[], Any]] = []
         if self._direct:
-            way = next(iter(self._ways.of(call.script)))
-            # If it can't be sent, `answer` finds out why.
+            # If it can't be sent, the function that is returned finds out why.
             with suppress(*FAULTS), Deadline(self._patience.seconds):
-                begun.append(self._direct.begin((*way.command, *call.script_args)))
+                begun.append(self._direct.begin(self._quickest(call)))
 
         def attempt(_: Deadline) -> Any:
             if begun:
@@ -125,6 +124,10 @@ class Store:
             return self._send(call)
 
         return lambda: call.read(self._patience.persist(attempt))
+
+    def _quickest(self, call: ScriptCall[Any]) -> tuple[str, ...]:
+        """Returns the command that is tried first for the call."""
+        return (*next(self._ways.of(call.script)).command, *call.script_args)
 
     def _send(self, call: ScriptCall[Any]) -> Any:
         for way in self._ways.of(call.script):
@@ -174,8 +177,7 @@ class Store:
     def _together(
         self, calls: Sequence[ScriptCall[Any]], before: list[tuple[str, ...]], block: float = 0.0
     ) -> tuple[list[Any], list[Any]]:
-        ways = [next(iter(self._ways.of(call.script))).command for call in calls]
-        commands = [(*way, *call.script_args) for way, call in zip(ways, calls, strict=True)]
+        commands = [self._quickest(call) for call in calls]
         pending, size = [*before], len(before)
 
         def attempt(_: Deadline) -> list[Any]:
