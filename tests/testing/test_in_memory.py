@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -355,6 +356,14 @@ async def _use_asyncio() -> str:
     job = await ASYNC_BEFORE.enqueue(sender="support", to=NUMBER, text="Hello")
     assert (await ASYNC_BEFORE.wait(job.id)).state == "sent"
     return job.id
+
+
+def test_threads_may_use_it_at_the_same_time() -> None:
+    with in_memory() as chat, ThreadPoolExecutor(8) as pool:
+        jobs = list(pool.map(lambda _: BEFORE.wait(enqueue(BEFORE)), range(64)))
+
+    assert {job.state for job in jobs} == {JobState.SENT}
+    assert {one.id for one in chat.enqueued} == {job.id for job in jobs}
 
 
 def test_afterwards_clients_are_what_they_were() -> None:

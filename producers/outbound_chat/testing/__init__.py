@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["Clock", "EnqueuedJob", "InMemoryOutboundChat", "in_memory", "make_job", "make_sender"]
 
 
+def __dir__() -> list[str]:
+    return [*__all__]
+
+
 if not TYPE_CHECKING:  # else a type checker would accept every name
 
     def __getattr__(name: str) -> object:

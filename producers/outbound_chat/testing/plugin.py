@@ -39,7 +39,7 @@ def chat(outbound_chat_settings: Settings | Mapping[str, Any]) -> Iterator[InMem
         with in_memory(given) if isinstance(given, Settings) else in_memory(**given) as client:
             yield client
     except ModuleNotFoundError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @pytest.fixture(scope="session")
