@@ -23,6 +23,7 @@ def run(tmp_path: Path) -> Run:
         found = os.pathsep.join(filter(None, [str(path), os.environ.get("PYTHONPATH", "")]))
         # The entry point is there only once the package is installed anew, and would load the plugin twice.
         environment = {**kept, "PYTHONPATH": found, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"  # the examples stay as they are
         return subprocess.run(
             [sys.executable, *command],
             env=environment,

@@ -19,6 +19,7 @@ from outbound_chat import (
     UnknownJob,
     WaitTimeout,
 )
+from outbound_chat.store import scripts
 from outbound_chat.testing import InMemoryOutboundChat, in_memory, make_job, make_sender
 from outbound_chat_config import SettingsError
 
@@ -222,6 +223,26 @@ def test_a_final_job_stays_as_it_is(chat: InMemoryOutboundChat) -> None:
         chat.finish(job, "cancelled")
     with pytest.raises(UnknownJob):
         chat.finish("main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR")
+
+
+def test_whatever_the_test_decides_the_counts_add_up(chat: InMemoryOutboundChat) -> None:
+    receipt = chat.enqueue_batch([{"to": NUMBER}] * 8, sender="demo", text="Hello")
+    for row, state in enumerate(("sent", "failed", "uncertain"), start=1):
+        chat.finish(f"{receipt.id}-{row}", state)
+    chat.cancel(f"{receipt.id}-4")
+    chat.suppress([OTHER], sender="demo")
+    chat.finish_as("expired")
+    chat.wait(enqueue(chat, to=OTHER))
+    chat.clock.move(timedelta(days=1))
+    keys = chat._context.keys("main")
+
+    assert chat.batch(receipt.id).counts == {
+        **dict.fromkeys(JobState, 0),
+        **dict.fromkeys((JobState.SENT, JobState.FAILED, JobState.UNCERTAIN, JobState.CANCELLED), 1),
+        JobState.EXPIRED: 4,
+    }
+    for what in ("budget", "lanes", "jobs"):
+        assert chat._memory.run(scripts.audit(keys, what=what, names=[])) == []
 
 
 def test_a_job_is_on_disk_if_that_was_asked_for(chat: InMemoryOutboundChat) -> None:

@@ -7,6 +7,7 @@ job are respected.
 import threading
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -114,27 +115,24 @@ class Worker:
             yield from ((claim, job) for job in answer.jobs)
 
     def _result(self, keys: Keys, job: ClaimedJob, claim: str, end: End | None) -> Result:
+        result = partial(Result, local_id=job.local_id, claim=claim)
         number, sender = self.decode(keys, job.request).number, self.senders[job.sender]
         # Of an encrypted request the script does not know the number.
         if job.look and any(True for _ in self._chat.suppressed([number], sender=job.sender)):
-            return _failed(job, claim, "suppressed")
+            return result(outcome=Outcome.FAILED, code="suppressed")
         opens_ms = next_open_ms(sender, job.priority, number, job.claimed_ms)
         if opens_ms and opens_ms > job.claimed_ms:
-            return _not_called(job, claim, opens_ms)
+            return result(outcome=Outcome.NOT_CALLED, not_before_ms=opens_ms)
         state, code = end or self.ends.get(number, self.ends[""])
         if state is JobState.SENT:
-            return Result(local_id=job.local_id, claim=claim, outcome=Outcome.SENT, contact_id=str(uuid.uuid4()))
+            return result(outcome=Outcome.SENT, contact_id=str(uuid.uuid4()))
         if state is JobState.EXPIRED:
-            return _not_called(job, claim, LAST_MS)
-        return _failed(job, claim, code, maybe_sent=state is JobState.UNCERTAIN)
+            return result(outcome=Outcome.NOT_CALLED, not_before_ms=LAST_MS)
+        return result(outcome=Outcome.FAILED, code=code, maybe_sent=state is JobState.UNCERTAIN)
 
 
-def _not_called(job: ClaimedJob, claim: str, not_before_ms: int = 0) -> Result:
-    return Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED, not_before_ms=not_before_ms)
-
-
-def _failed(job: ClaimedJob, claim: str, code: str, *, maybe_sent: bool = False) -> Result:
-    return Result(local_id=job.local_id, claim=claim, outcome=Outcome.FAILED, code=code, maybe_sent=maybe_sent)
+def _not_called(job: ClaimedJob, claim: str) -> Result:
+    return Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED)
 
 
 def _limits(sender: Sender) -> dict[str, str]:
