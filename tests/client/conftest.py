@@ -1,4 +1,8 @@
-"""The client on fakeredis: fast, for what the client itself does. What Redis does is tested on real servers."""
+"""The client in memory: fast, for what the client itself does. What Redis does is tested on real servers.
+
+It is the one that applications test with, so it does what this suite asks of any client. Waits, forks and what goes
+through several servers are tested on real ones: in memory nothing happens by itself, and no other process has a part.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,8 +10,7 @@ from typing import Any
 import fakeredis
 import pytest
 
-from outbound_chat import OutboundChat
-from outbound_chat.store import Store
+from outbound_chat.testing import InMemoryOutboundChat
 from tests.support.harness import WHATSAPP_SOURCE, sender
 
 VALUES: dict[str, Any] = {
@@ -16,12 +19,13 @@ VALUES: dict[str, Any] = {
 
 
 @pytest.fixture
-def redis() -> Iterator[fakeredis.FakeRedis]:
-    with fakeredis.FakeRedis(decode_responses=True) as client:
+def chat() -> Iterator[InMemoryOutboundChat]:
+    with InMemoryOutboundChat(**VALUES) as client:
         yield client
 
 
 @pytest.fixture
-def chat(redis: fakeredis.FakeRedis) -> Iterator[OutboundChat]:
-    with OutboundChat(store=Store("redis://", client=redis), **VALUES) as client:
-        yield client
+def redis(chat: InMemoryOutboundChat) -> fakeredis.FakeRedis:
+    """A look at what it keeps, from outside."""
+    server: fakeredis.FakeRedis = chat._memory.redis
+    return server

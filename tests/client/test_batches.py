@@ -16,6 +16,7 @@ from outbound_chat.encryption import new_key
 from outbound_chat.model.errors import FieldError
 from outbound_chat.request import FieldCode
 from outbound_chat.store import AsyncStore, Store
+from outbound_chat.testing import InMemoryOutboundChat
 from tests.client.conftest import VALUES
 from tests.support.harness import number
 
@@ -304,15 +305,16 @@ def test_a_batch_of_refused_rows_alone_is_kept_with_their_count(chat: OutboundCh
     assert (batch.rejected, batch.closed, batch.final) == (1_200, True, True)
 
 
-def test_rows_that_fail_at_once_leave_no_batch_of_the_async_client() -> None:
+def test_rows_that_fail_at_once_leave_no_batch_of_the_async_client(
+    chat: InMemoryOutboundChat, redis: fakeredis.FakeRedis
+) -> None:
     """The same for its twin."""
 
     async def walk() -> None:
-        redis = fakeredis.FakeAsyncRedis(decode_responses=True)
-        async with AsyncOutboundChat(store=AsyncStore("redis://", client=redis), **VALUES) as chat:
+        async with chat.asynchronous() as client:
             with pytest.raises(KeyError):
-                await chat.enqueue_batch(rows_that_fail(7), sender="support")
-            assert await redis.keys() == []
+                await client.enqueue_batch(rows_that_fail(7), sender="support")
+            assert redis.keys() == []
 
     asyncio.run(walk())
 
@@ -406,20 +408,22 @@ def test_both_clients_have_the_same_verbs_with_the_same_options() -> None:
         assert set(method.__annotations__) == set(twin.__annotations__), name
 
 
-def test_the_async_client_gives_the_same_answers() -> None:
+@pytest.mark.parametrize("client", ["in memory", "on a Redis for asyncio"])
+def test_the_async_client_gives_the_same_answers(chat: InMemoryOutboundChat, client: str) -> None:
     """Same steps, other runner."""
+    store = AsyncStore("redis://", client=fakeredis.FakeAsyncRedis(decode_responses=True))
+    made = chat.asynchronous() if client == "in memory" else AsyncOutboundChat(store=store, **VALUES)
 
     async def walk() -> None:
-        redis = fakeredis.FakeAsyncRedis(decode_responses=True)
-        async with AsyncOutboundChat(store=AsyncStore("redis://", client=redis), **VALUES) as chat:
-            job = await chat.enqueue(sender="support", to=number(1), text="Hello")
-            assert await chat.status(job.id) == job
-            assert (await chat.cancel(job.id)).state is JobState.CANCELLED
-            assert (await chat.wait(job.id)).final
-            receipt = await chat.enqueue_batch([{"to": number(1)}, {"to": "1"}], sender="support")
+        async with made as sender:
+            job = await sender.enqueue(sender="support", to=number(1), text="Hello")
+            assert await sender.status(job.id) == job
+            assert (await sender.cancel(job.id)).state is JobState.CANCELLED
+            assert (await sender.wait(job.id)).final
+            receipt = await sender.enqueue_batch([{"to": number(1)}, {"to": "1"}], sender="support")
             assert (receipt.accepted, receipt.rejected) == (1, 1)
             with pytest.raises(InvalidJob):
-                await chat.enqueue(sender="support", to="1")
+                await sender.enqueue(sender="support", to="1")
 
     asyncio.run(walk())
 

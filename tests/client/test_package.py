@@ -82,3 +82,18 @@ def test_the_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> No
     )
 
     subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(tmp_path)}, cwd=tmp_path, check=True)
+
+
+def test_pytest_finds_the_fixtures_of_an_installed_package(wheel: Path, tmp_path: Path) -> None:
+    """Nobody has to name a plugin: an application is tested in five lines."""
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    (tmp_path / "test_application.py").write_text(
+        "from outbound_chat import OutboundChat\n\ndef test_it(chat):\n"
+        "    OutboundChat.from_settings().enqueue(sender='demo', to='+12025550123', text='Hello')\n"
+        "    assert chat.enqueued[0].text == 'Hello'\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_application.py"]
+    environment = {"PYTHONPATH": str(tmp_path / "installed")}
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert "1 passed" in done.stdout, done.stdout

@@ -10,8 +10,9 @@ import fakeredis
 import pytest
 import time_machine
 
-from outbound_chat import AsyncOutboundChat, InvalidJob, OutboundChat, Preflight
-from outbound_chat.store import AsyncStore, Store
+from outbound_chat import InvalidJob, OutboundChat, Preflight
+from outbound_chat.store import Store
+from outbound_chat.testing import InMemoryOutboundChat
 from tests.client.conftest import VALUES
 from tests.support.harness import number, sender
 
@@ -124,13 +125,12 @@ def test_a_batch_of_nothing_has_no_times(chat: OutboundChat) -> None:
     assert (flight.accepted, flight.starts_at, flight.ends_at) == (0, None, None)
 
 
-def test_the_async_client_gives_the_same_preflight() -> None:
+def test_the_async_client_gives_the_same_preflight(chat: InMemoryOutboundChat) -> None:
     """Same steps, other runner."""
 
     async def fly() -> Preflight:
-        redis = fakeredis.FakeAsyncRedis(decode_responses=True)
-        async with AsyncOutboundChat(store=AsyncStore("redis://", client=redis), **VALUES) as chat:
-            return await chat.preflight_batch([{"to": number(1)}, {"to": "1"}], sender="support")
+        async with chat.asynchronous() as client:
+            return await client.preflight_batch([{"to": number(1)}, {"to": "1"}], sender="support")
 
     flight = asyncio.run(fly())
     assert (flight.accepted, flight.rejected, flight.assumed_idle) == (1, 1, True)

@@ -9,8 +9,9 @@ import fakeredis
 import pytest
 import time_machine
 
-from outbound_chat import AsyncOutboundChat, InvalidJob, OutboundChat
-from outbound_chat.store import AsyncStore, ScriptCall, Store
+from outbound_chat import InvalidJob, OutboundChat
+from outbound_chat.store import ScriptCall, Store
+from outbound_chat.testing import InMemoryOutboundChat
 from tests.client.conftest import VALUES
 from tests.support.harness import number, sender
 from tests.support.waiting import T
@@ -132,16 +133,15 @@ def test_new_rows_that_have_passed_leave_no_batch(redis: fakeredis.FakeRedis) ->
     assert redis.keys() == []
 
 
-def test_the_async_client_knows_them_too() -> None:
+def test_the_async_client_knows_them_too(chat: InMemoryOutboundChat) -> None:
     """Same steps, other runner."""
 
     async def walk() -> None:
-        redis = fakeredis.FakeAsyncRedis(decode_responses=True)
-        async with AsyncOutboundChat(store=AsyncStore("redis://", client=redis), **VALUES) as chat:
+        async with chat.asynchronous() as client:
             rows = rows_due(3, send_at=datetime.now(UTC) + timedelta(hours=1))
-            await chat.enqueue_batch(rows, sender="support")
+            await client.enqueue_batch(rows, sender="support")
             with time_machine.travel(datetime.now(UTC) + DAY):
-                assert (await chat.enqueue_batch(rows, sender="support")).duplicates == 3
+                assert (await client.enqueue_batch(rows, sender="support")).duplicates == 3
 
     asyncio.run(walk())
 

@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import fakeredis
 import pytest
 
-from outbound_chat import AsyncOutboundChat, InvalidJob, InvalidNumbers, OutboundChat, Rejection, SettingsError
-from outbound_chat.store import AsyncStore
-from tests.client.conftest import VALUES
+from outbound_chat import InvalidJob, InvalidNumbers, OutboundChat, Rejection, SettingsError
+from outbound_chat.testing import InMemoryOutboundChat
 from tests.support.harness import number
 
 
@@ -121,7 +119,7 @@ def test_an_entry_shows_no_number_in_logs(chat: OutboundChat) -> None:
     assert "Ana" not in repr(found)
 
 
-def test_the_client_for_asyncio_has_the_same_lists() -> None:
+def test_the_client_for_asyncio_has_the_same_lists(chat: InMemoryOutboundChat) -> None:
     """FastAPI's webhook of incoming messages is where STOP arrives."""
 
     async def numbers() -> AsyncIterator[str]:
@@ -129,17 +127,16 @@ def test_the_client_for_asyncio_has_the_same_lists() -> None:
             yield number(index)
 
     async def walk() -> None:
-        store = AsyncStore("redis://", client=fakeredis.FakeAsyncRedis(decode_responses=True))
-        async with AsyncOutboundChat(store=store, **VALUES) as chat:
-            assert await chat.suppress(numbers(), sender="support", reason="sent STOP") == 600
-            assert await chat.suppress([number(1), number(601)], sender="support") == 1
-            assert len({found.number async for found in chat.suppressed(sender="support")}) == 601
-            assert len([found async for found in chat.suppressed(numbers(), sender="support")]) == 600
-            assert await chat.unsuppress([number(1)], sender="support") == 1
-            assert [found async for found in chat.suppressed([number(1)], sender="support")] == []
+        async with chat.asynchronous() as client:
+            assert await client.suppress(numbers(), sender="support", reason="sent STOP") == 600
+            assert await client.suppress([number(1), number(601)], sender="support") == 1
+            assert len({found.number async for found in client.suppressed(sender="support")}) == 601
+            assert len([found async for found in client.suppressed(numbers(), sender="support")]) == 600
+            assert await client.unsuppress([number(1)], sender="support") == 1
+            assert [found async for found in client.suppressed([number(1)], sender="support")] == []
             with pytest.raises(InvalidNumbers, match="#1"):
-                await chat.suppress(["x"], sender="support")
+                await client.suppress(["x"], sender="support")
             with pytest.raises(TypeError, match="list"):
-                await chat.suppress(number(1), sender="support")
+                await client.suppress(number(1), sender="support")
 
     asyncio.run(walk())

@@ -6,6 +6,11 @@ LAST_MS = 253_402_300_799_999
 """The end of the year 9999: `datetime` has no later time."""
 
 
+def utc_now() -> datetime:
+    """Returns the time of this machine."""
+    return datetime.now(UTC)
+
+
 def to_ms(instant: datetime) -> int:
     """Returns the milliseconds since 1970 of an aware instant."""
     return int(instant.timestamp() * 1000)

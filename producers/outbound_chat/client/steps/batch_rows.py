@@ -1,7 +1,7 @@
 """The rows of a batch, each checked with what all of them share. Does no I/O and counts nothing."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from outbound_chat.client.steps.batch_keys import FileKey, hashes_of
@@ -70,11 +70,12 @@ class BatchRows:
             raise InvalidJob(errors)
         self.sender = sender
         self._values = self._template.names - ROW_OPTIONS if self._template else frozenset()
-        self.clock = ServerClock()
+        self._now = context.now
+        self.clock = ServerClock(self._now())
         self._cipher = context.cipher
         self._fixed = {"sender": self.sender_name, "tenant": self.tenant, "priority": self.priority.name.lower()}
         self._shared_parts = self.shared.parts(sender)
-        self.use(new_local_id(), began=datetime.now(UTC))
+        self.use(new_local_id(), began=self._now())
 
     def _read_template(self, given: object, shared: Mapping[str, Any], errors: Errors) -> Template | None:
         if given is None:
@@ -95,7 +96,7 @@ class BatchRows:
         expired since then is not sent.
         """
         self.batch = batch
-        self._earliest = max(began, datetime.now(UTC) - self.sender.max_age) - FARTHEST_BACK
+        self._earliest = max(began, self._now() - self.sender.max_age) - FARTHEST_BACK
         self.lane = Lane(self.priority, self.sender_name, self.tenant or "", batch)
 
     def asked(self) -> dict[str, Any]:
@@ -147,7 +148,7 @@ class BatchRows:
                 errors.append(
                     FieldError(field, FieldCode.NOT_IN_BATCH, "is the same for a whole batch; make a batch for each")
                 )
-        timing = check_timing(row, errors, earliest=self._earliest, is_repeatable=may_have_passed)
+        timing = check_timing(row, errors, self._now, earliest=self._earliest, is_repeatable=may_have_passed)
         idem = check_key(row.get("idempotency_key"), errors)
         callback = check_callback(row.get("callback_url"), self._webhooks, errors)
         given = row

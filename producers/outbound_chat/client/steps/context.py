@@ -4,6 +4,7 @@ from outbound_chat.client.steps.validation import Errors
 from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.errors import FieldError, SettingsError
 from outbound_chat.model.ids import split_id
+from outbound_chat.model.times import utc_now
 from outbound_chat.request import FieldCode
 from outbound_chat.store import Keys
 from outbound_chat_config import Sender, Settings
@@ -16,6 +17,8 @@ class Context:
         """Raises `SettingsError` if encryption is configured and not installed."""
         self.settings = settings
         self.cipher = RequestCipher(settings.encryption)
+        self.now = utc_now
+        """By which `send_at` and `expires_at` are checked. Redis decides what is due by its own clock."""
 
     def keys(self, budget: str) -> Keys:
         """Returns the names of a budget's keys."""

@@ -57,7 +57,7 @@ def enqueue_request(context: Context, kwargs: Mapping[str, Any]) -> Steps[Job]:
 
 def _enqueue(context: Context, request: ChatRequest, name: object, options: Mapping[str, Any]) -> Steps[Job]:
     errors: Errors = []
-    timing = check_timing(options, errors, is_repeatable=options.get("idempotency_key") is not None)
+    timing = check_timing(options, errors, context.now, is_repeatable=options.get("idempotency_key") is not None)
     tenant = check_tenant(options.get("tenant"), errors)
     priority = check_priority(options.get("priority"), Priority.NORMAL, errors)
     idem = check_key(options.get("idempotency_key"), errors)

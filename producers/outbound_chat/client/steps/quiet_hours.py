@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from outbound_chat.client.steps.validation import Errors, Timing
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
+from outbound_chat.model.times import to_ms
 from outbound_chat.request import FieldCode
 from outbound_chat.request.quiet_hours import next_open_ms
 from outbound_chat_config import Sender
@@ -18,9 +19,9 @@ from outbound_chat_config import Sender
 class ServerClock:
     """Estimates the time of Redis, which decides on quiet hours, while a batch is written."""
 
-    def __init__(self) -> None:
-        # Until it is set, this machine's clock is good enough, also for a dry run.
-        self.set(int(time.time() * 1000))
+    def __init__(self, now: datetime) -> None:
+        # Until it is set, the producer's own clock is good enough, also for a dry run.
+        self.set(to_ms(now))
 
     def set(self, now_ms: int) -> None:
         """Sets the time that Redis has now."""

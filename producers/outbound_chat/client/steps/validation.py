@@ -2,9 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from outbound_chat.model.errors import FieldError
@@ -49,7 +49,12 @@ AT_ONCE = Timing(send_at_ms=0, expires_ms=0)
 
 
 def check_timing(
-    options: Mapping[str, Any], errors: Errors, *, earliest: datetime | None = None, is_repeatable: bool = False
+    options: Mapping[str, Any],
+    errors: Errors,
+    clock: Callable[[], datetime],
+    *,
+    earliest: datetime | None = None,
+    is_repeatable: bool = False,
 ) -> Timing:
     """Checks `send_at` and `expires_at`; adds what is wrong to `errors`.
 
@@ -58,7 +63,7 @@ def check_timing(
     """
     if options.get("send_at") is None and options.get("expires_at") is None:
         return AT_ONCE
-    now = datetime.now(UTC)
+    now = clock()
     send_at = _instant("send_at", options.get("send_at"), errors)
     expires_at = _instant("expires_at", options.get("expires_at"), errors)
     passed = None

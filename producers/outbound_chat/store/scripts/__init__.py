@@ -63,6 +63,7 @@ from outbound_chat.store.scripts.jobs import (
     cancel,
     read_clock,
     read_jobs,
+    requests_of,
     submit,
     used_keys,
 )

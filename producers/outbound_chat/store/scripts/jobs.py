@@ -78,6 +78,16 @@ def submit(
     return ScriptCall("submit", keys, args, read)
 
 
+def requests_of(call: ScriptCall[Any]) -> dict[str, str]:
+    """Returns the stored requests of the jobs that a call of `submit` or `replay` may add, by their local ids."""
+    if call.script == "replay":
+        return {str(call.args[1]): str(call.args[-1])}
+    names = [one.name for one in fields(NewJob)]
+    jobs = call.args[3:] if call.script == "submit" else ()
+    ids, requests = (jobs[names.index(name) :: len(names)] for name in ("local_id", "request"))
+    return dict(zip(map(str, ids), map(str, requests), strict=True))
+
+
 def used_keys(keys: Keys, tenant: str | None, idems: Collection[str]) -> ScriptCall[set[str]]:
     """Finds the idempotency keys that belong to a job of the tenant. `idems`: at most `MOST_JOBS`, as hashes."""
 

@@ -1,0 +1,41 @@
+"""The clock of the store in memory."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from outbound_chat.model.times import utc_now
+
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """The time of Redis, its workers and the client's checks: that of this machine, until the test moves it.
+
+    It goes on by itself, so what is due now is due. The application's own `datetime.now()` stays as it is; a library
+    that sets that, such as time-machine or freezegun, moves this clock too.
+    """
+
+    def __init__(self, on_move: Callable[[timedelta], None]) -> None:
+        self._ahead = timedelta(0)
+        self._on_move = on_move
+
+    def now(self) -> datetime:
+        """Returns the time in UTC."""
+        return utc_now() + self._ahead
+
+    def move(self, by: timedelta) -> None:
+        """Lets so much time pass: what has expired by then ends, and records whose lifetime is over are gone.
+
+        What becomes due is sent when it is next waited for, or by `finish_all`.
+        """
+        self._ahead += by
+        self._on_move(by)
+
+    def set(self, to: datetime) -> None:
+        """Moves to this time, which is aware; also back, which is best done before the first job."""
+        self.move(to - self.now())
+
+    def reply(self) -> list[bytes]:
+        """Returns what the command TIME replies: seconds, and microseconds of the next."""
+        seconds, micros = divmod((self.now() - _START) // timedelta(microseconds=1), 1_000_000)
+        return [b"%d" % seconds, b"%d" % micros]

@@ -1,0 +1,75 @@
+"""Records of jobs and settings of senders, as tests need them."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from typing import Any
+
+from outbound_chat.model.ids import new_local_id
+from outbound_chat.model.jobs import FINAL, Attempt, Job, JobState, Priority
+from outbound_chat.model.times import utc_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnqueuedJob:
+    """A job as it was enqueued."""
+
+    id: str
+    sender: str
+    to: str = field(repr=False)
+    """The phone number, in E.164 form."""
+    text: str | None = field(repr=False)
+    """The message; None if it is a template, or if the flow begins the chat."""
+    request: Mapping[str, Any] = field(repr=False)
+    """What a worker calls StartOutboundChatContact with: the job's own arguments, and those that its sender adds."""
+    job: Job = field(repr=False)
+    """The job as it was accepted, with its tenant, priority, times and batch."""
+
+
+def make_job(state: JobState | str = JobState.QUEUED, *, code: str = "refused", **values: Any) -> Job:
+    """Returns the record of a job, for tests of what an application does with one. Nothing is enqueued.
+
+    `code`: of the `error` of a failed or uncertain job. `values`: other fields of `Job`, such as `sender`.
+
+    Raises:
+        TypeError: a job has no such field.
+        ValueError: there is no such state.
+    """
+    state, now = JobState(state), utc_now()
+    failed = state in {JobState.FAILED, JobState.UNCERTAIN}
+    made: dict[str, Any] = {
+        **{one.name: None for one in fields(Job) if one.name not in {"webhook", "repeated"}},
+        "id": f"main.{new_local_id()}",
+        "state": state,
+        "sender": "demo",
+        "priority": Priority.NORMAL,
+        "attempts": int(failed or state in {JobState.SENDING, JobState.SENT}),
+        "contact_id": str(uuid.uuid4()) if state is JobState.SENT else None,
+        "created_at": now,
+        "send_at": now + timedelta(hours=1) if state is JobState.SCHEDULED else None,
+        "expires_at": now + timedelta(days=3),
+        "finished_at": now if state in FINAL else None,
+        "cancel_requested": False,
+        "maybe_sent": state is JobState.UNCERTAIN,
+        "history": (Attempt(now, state, code, "", "", ""),) if failed else (),
+    }
+    if state in {JobState.QUEUED, JobState.SCHEDULED}:
+        made["next_attempt_at"] = made["send_at"] or now
+    return Job(**{**made, **values})
+
+
+def make_sender(channel: str = "sms", **values: Any) -> dict[str, Any]:
+    """Returns complete settings of a sender, for `senders={"support": …}`.
+
+    `channel`: `sms` or `whatsapp`. `values`: other settings of a sender, or others than those that it comes with.
+    """
+    number = f"2c3d4e5f-1111-4222-8333-{1 if channel == 'sms' else 2:012}"
+    return {
+        "region": "us-east-1",
+        "instance_id": "0a1b2c3d-1111-4222-8333-444455556666",
+        "contact_flow_id": "1b2c3d4e-1111-4222-8333-444455556666",
+        "source": f"arn:aws:connect:us-east-1:123456789012:phone-number/{number}",
+        "channel": channel,
+        **values,
+    }

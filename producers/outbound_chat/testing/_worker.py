@@ -1,0 +1,141 @@
+"""Does to jobs in memory what workers do, with the same scripts: claims what is due, and records how each call ended.
+
+It knows neither pace nor quotas: a test has no time for them. Holds, quiet hours, suppression lists and the times of a
+job are respected.
+"""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from functools import partial
+from itertools import count
+from typing import Any, TypeAlias
+
+from outbound_chat.client import OutboundChat
+from outbound_chat.client.steps.context import Context
+from outbound_chat.model.jobs import JobState
+from outbound_chat.model.times import LAST_MS, in_ms
+from outbound_chat.request import ChatRequest, codec
+from outbound_chat.request.quiet_hours import next_open_ms
+from outbound_chat.store import Keys, Store, scripts
+from outbound_chat.store.scripts import Claimed, ClaimedJob, Outcome, Result
+from outbound_chat_config import Sender, callback_host
+
+NAME = "in-memory"
+PLENTY = 1_000_000
+LEASE_MS = 60_000
+_CODES = {JobState.SENT: "", JobState.FAILED: "refused", JobState.UNCERTAIN: "no_answer", JobState.EXPIRED: ""}
+
+
+End: TypeAlias = tuple[JobState, str]
+"""How a job ends, and the code of its error."""
+
+
+def end_of(state: str, code: str = "") -> End:
+    """Raises ValueError if no call of a worker ends so."""
+    if state not in _CODES:
+        raise ValueError(f"a job must end as one of {', '.join(_CODES)}, not {state}")
+    return JobState(state), code or _CODES[JobState(state)]
+
+
+class Worker:
+    """The worker of all budgets that clients in memory have."""
+
+    def __init__(self, chat: OutboundChat, store: Store) -> None:
+        self._chat = chat
+        self._store = store
+        self._contexts: dict[Keys, Context] = {}
+        self.senders: dict[str, Sender] = {}
+        self.ends = {"": end_of("sent")}
+        """By number; empty: of all others."""
+        self._claims = count()
+        self._lock = threading.RLock()
+
+    def serve(self, context: Context) -> None:
+        """Works for the budgets and senders of these settings too."""
+        # In another thread, `work` goes through these.
+        self.senders = self.senders | context.settings.senders
+        self._contexts = self._contexts | {context.keys(budget): context for budget in context.settings.budgets}
+
+    def decode(self, keys: Keys, request: str) -> ChatRequest:
+        """Reads a stored request."""
+        return codec.decode(self._contexts[keys].cipher, request)
+
+    def maintain(self) -> None:
+        """Does what time alone makes due, and shows that a worker is there."""
+        for keys, context in self._contexts.items():
+            self._configure(keys, context)
+            call = scripts.maintain(keys, worker=NAME, version=NAME, key_ids=context.cipher.key_ids)
+            while self._store.run(call).expired:
+                pass
+
+    def _configure(self, keys: Keys, context: Context) -> None:
+        settings = context.settings
+        call = scripts.configure(
+            keys,
+            version=NAME,
+            rate=PLENTY,
+            burst=PLENTY,
+            max_pumps=1,
+            keep_ms=in_ms(settings.results.keep),
+            keep_requests_ms=in_ms(settings.results.keep_requests),
+            senders={name: _limits(sender) for name, sender in settings.senders.items()},
+            weights=settings.budgets[keys.budget].weights,
+        )
+        self._store.run(call)
+
+    def work(self, only: str = "", end: End | None = None) -> list[str]:
+        """Calls what is due, of all budgets; or only the job of this local id, with this end.
+
+        Returns the ids of the jobs that are to expire, which are called no more.
+        """
+        expiring = []
+        with self._lock:
+            self.maintain()
+            for keys in self._contexts:
+                # Those that end may make room for others of their batch.
+                while results := [
+                    self._result(keys, job, claim, end) if only in {"", job.local_id} else _not_called(job, claim)
+                    for claim, job in self._claimed(keys)
+                ]:
+                    for start in range(0, len(results), scripts.MOST_JOBS):
+                        self._store.run(scripts.finish(keys, results[start : start + scripts.MOST_JOBS]))
+                    expiring += [f"{keys.budget}.{one.local_id}" for one in results if one.not_before_ms == LAST_MS]
+                    if only:
+                        break
+        return expiring
+
+    def _claimed(self, keys: Keys) -> Iterator[tuple[str, ClaimedJob]]:
+        while True:
+            claim = f"{NAME}:{next(self._claims)}"
+            most: dict[str, Any] = {"wanted": scripts.MOST_JOBS, "lease_ms": LEASE_MS, "linger_ms": 0}
+            answer = self._store.run(scripts.claim(keys, pump=NAME, claim_id=claim, nonce="", **most))
+            if not isinstance(answer, Claimed):
+                return
+            yield from ((claim, job) for job in answer.jobs)
+
+    def _result(self, keys: Keys, job: ClaimedJob, claim: str, end: End | None) -> Result:
+        result = partial(Result, local_id=job.local_id, claim=claim)
+        number, sender = self.decode(keys, job.request).number, self.senders[job.sender]
+        # Of an encrypted request the script does not know the number.
+        if job.look and any(True for _ in self._chat.suppressed([number], sender=job.sender)):
+            return result(outcome=Outcome.FAILED, code="suppressed")
+        opens_ms = next_open_ms(sender, job.priority, number, job.claimed_ms)
+        if opens_ms and opens_ms > job.claimed_ms:
+            return result(outcome=Outcome.NOT_CALLED, not_before_ms=opens_ms)
+        state, code = end or self.ends.get(number, self.ends[""])
+        if state is JobState.SENT:
+            return result(outcome=Outcome.SENT, contact_id=str(uuid.uuid4()))
+        if state is JobState.EXPIRED:
+            return result(outcome=Outcome.NOT_CALLED, not_before_ms=LAST_MS)
+        return result(outcome=Outcome.FAILED, code=code, maybe_sent=state is JobState.UNCERTAIN)
+
+
+def _not_called(job: ClaimedJob, claim: str) -> Result:
+    return Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED)
+
+
+def _limits(sender: Sender) -> dict[str, str]:
+    """What the scripts need to know of a sender, without limits."""
+    host = callback_host(sender.callback_url.get_secret_value()) if sender.callback_url else None
+    return {"instance": sender.instance_id, "number": sender.number, **({"hooks": host} if host else {})}
