@@ -15,6 +15,8 @@ _ESCAPED = "outbound_chat.escaped"
 class OutputLost(OutboundChatError):
     """Standard output can't be written any more. The text says why; it is empty if the reader has gone."""
 
+    code = "output_lost"
+
 
 class _Stream(io.TextIOWrapper):
     """Escapes characters that the stream's encoding does not have, and notices when the stream is lost.

@@ -50,9 +50,14 @@ class FieldError:
 class OutboundChatError(Exception):
     """Base of all errors of this package but `SettingsError`."""
 
+    code = "error"
+    """Stable word for programs, the same over HTTP and in the JSON of the command line; see `docs/errors.md`."""
+
 
 class InvalidJob(OutboundChatError, ValueError):
     """A job was refused before anything was stored. `errors` has everything that is wrong with it, at least one."""
+
+    code = "invalid_request"
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__("; ".join(map(str, errors)))
@@ -61,6 +66,8 @@ class InvalidJob(OutboundChatError, ValueError):
 
 class InvalidNumbers(OutboundChatError, ValueError):
     """Some of many phone numbers are invalid; the others were accepted. `errors` has the first 100, by position."""
+
+    code = "invalid_request"
 
     def __init__(self, errors: Sequence[FieldError], *, rejected: int) -> None:
         more = f"; and {rejected - len(errors):,} more" if rejected > len(errors) else ""
@@ -72,6 +79,8 @@ class InvalidNumbers(OutboundChatError, ValueError):
 class IdempotencyConflict(OutboundChatError):
     """The idempotency key was used for another job. `job_id` is that job; nothing was stored."""
 
+    code = "idempotency_conflict"
+
     def __init__(self, job_id: str) -> None:
         super().__init__(f"the idempotency key belongs to job {job_id}, which asked for something else; use a new key")
         self.job_id = job_id
@@ -79,6 +88,8 @@ class IdempotencyConflict(OutboundChatError):
 
 class BatchKeyConflict(OutboundChatError):
     """The batch key was used for a batch with another name or other options. `batch_id` is that batch."""
+
+    code = "idempotency_conflict"
 
     def __init__(self, batch_id: str) -> None:
         super().__init__(f"the batch key belongs to batch {batch_id}, which has other options; use a new key")
@@ -88,6 +99,8 @@ class BatchKeyConflict(OutboundChatError):
 class UnknownJob(OutboundChatError, LookupError):
     """No job has this id: it never existed, or its record has passed its lifetime."""
 
+    code = "unknown_job"
+
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job has the id {job_id!r}; results are kept for a while only (results.keep)")
         self.job_id = job_id
@@ -95,6 +108,8 @@ class UnknownJob(OutboundChatError, LookupError):
 
 class WrittenByNewerVersion(OutboundChatError):
     """A newer version of outbound-chat wrote the job, and this one can't read it. Newer workers continue with it."""
+
+    code = "written_by_newer_version"
 
     def __init__(self, job_id: str) -> None:
         super().__init__(
@@ -106,6 +121,8 @@ class WrittenByNewerVersion(OutboundChatError):
 class UnknownBatch(OutboundChatError, LookupError):
     """No batch has this id: it never existed, or its record has passed its lifetime."""
 
+    code = "unknown_batch"
+
     def __init__(self, batch_id: str) -> None:
         super().__init__(f"no batch has the id {batch_id!r}; results are kept for a while only (results.keep)")
         self.batch_id = batch_id
@@ -114,6 +131,8 @@ class UnknownBatch(OutboundChatError, LookupError):
 class BatchClosed(OutboundChatError):
     """Jobs can't be added to a closed batch, and a final one can't be held. Nothing of this call was stored."""
 
+    code = "batch_closed"
+
     def __init__(self, batch_id: str, reason: str = "is closed; open a new batch for more jobs") -> None:
         super().__init__(f"batch {batch_id} {reason}")
         self.batch_id = batch_id
@@ -121,6 +140,8 @@ class BatchClosed(OutboundChatError):
 
 class NotReplayable(OutboundChatError):
     """The job can't be sent again: it did not fail, its request is gone, or it was replayed with other changes."""
+
+    code = "not_replayable"
 
     def __init__(self, job_id: str, reason: str) -> None:
         super().__init__(f"job {job_id} {reason}")
@@ -132,6 +153,8 @@ class DuplicateRisk(OutboundChatError):
 
     Nothing was stored. `force=True` accepts it.
     """
+
+    code = "duplicate_risk"
 
     def __init__(self, job_id: str, since: datetime, *, edited: bool) -> None:
         why = "an edited replay needs a new token" if edited else "its token has expired"
@@ -146,17 +169,25 @@ class DuplicateRisk(OutboundChatError):
 class InvalidWebhook(OutboundChatError, ValueError):
     """The request is not a webhook of ours: signed with no known secret, changed on its way, or too old."""
 
+    code = "invalid_webhook"
+
 
 class MissingEncryptionKey(OutboundChatError):
     """Something in Redis is encrypted, and the settings lack the key for it; the text says which. Nothing was done."""
+
+    code = "missing_encryption_key"
 
 
 class WaitTimeout(OutboundChatError, TimeoutError):
     """The job or batch did not become final in time. It continues by itself; wait again with the same id."""
 
+    code = "wait_timeout"
+
 
 class StoreError(OutboundChatError):
     """Redis refused a command; the text says which and why."""
+
+    code = "store_refused"
 
 
 class StoreUnavailable(StoreError):
@@ -165,6 +196,8 @@ class StoreUnavailable(StoreError):
     What was being enqueued may or may not be stored: repeat it with the same idempotency key.
     """
 
+    code = "store_unavailable"
+
 
 class NotDurable(StoreError):
     """`durability="fsync"` was requested, and Redis did not confirm in time that what was enqueued is safe.
@@ -172,6 +205,8 @@ class NotDurable(StoreError):
     It was accepted, and will be sent. Enqueuing it again with the same idempotency keys is safe: it gives the same jobs
     and waits again. `id` is that of the job or batch.
     """
+
+    code = "not_durable"
 
     def __init__(self, id_: str, reason: str, *, missing: Sequence[str]) -> None:
         state = "was accepted" if "store" in missing else "is in the store and will be sent"

@@ -4,6 +4,7 @@ import csv
 import re
 from collections import Counter
 
+from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.request.templates import Template
 from outbound_chat.rows._values import COLUMNS, known_column
 
@@ -11,8 +12,10 @@ _BLANK_BEFORE_QUOTE = re.compile(r'[^\S \r\n]\s*"')
 """Tabs and the like: `csv` skips only spaces, and would read the quote as text and split the cell at a comma in it."""
 
 
-class UnusableFile(ValueError):
+class UnusableFile(OutboundChatError, ValueError):
     """No further rows can be read; the text names the fault and the fix."""
+
+    code = "unusable_file"
 
 
 def checked_columns(cells: list[str], source: str, template: Template | None, *, to_send: bool = True) -> list[str]:

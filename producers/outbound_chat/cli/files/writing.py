@@ -18,6 +18,8 @@ _NEEDS_QUOTES = re.compile(r"\s|.*[\r\n]", re.DOTALL).match
 class CannotWrite(OutboundChatError):
     """A file can't be written; the text names it and the reason."""
 
+    code = "unwritable_file"
+
 
 @contextmanager
 def writing(path: Path, hint: str = "") -> Iterator[None]:
