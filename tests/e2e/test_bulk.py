@@ -19,7 +19,7 @@ import time_machine
 
 from outbound_chat import BatchKeyConflict, BatchStart, JobState
 from outbound_chat.store import Store, inspection
-from tests.support.harness import Harness, number
+from tests.support.harness import Harness, data_of, number
 from tests.support.proxy import running_proxy
 from tests.support.waiting import wait_until
 
@@ -70,7 +70,7 @@ def send(stack: Harness, *arguments: str, code: int = 1) -> dict[str, Any]:
     """The command, to its end; its receipt."""
     done = stack.run("send-batch", *arguments, "--json", timeout=120)
     assert done.returncode == code, done.stderr
-    receipt: dict[str, Any] = json.loads(done.stdout)["receipt"]
+    receipt: dict[str, Any] = data_of(done.stdout)["receipt"]
     return {**receipt, "said": done.stderr}
 
 
@@ -163,7 +163,7 @@ def test_rows_come_through_standard_input(stack: Harness) -> None:
             check=False,
         )
         assert done.returncode == (1 if bad else 0), done.stderr
-        receipt = json.loads(done.stdout)["receipt"]
+        receipt = data_of(done.stdout)["receipt"]
         assert (receipt["accepted"], receipt["rejected"]) == (good, bad)
     assert rejected_rows(stack.folder / "stdin.rejects.csv") == [2, 3]
 
@@ -219,7 +219,7 @@ def test_columns_fill_in_a_template(stack: Harness) -> None:
     given = ("--template", "Hello {first_name|there}: {_order}", "--attribute", "order={_order}", "--sender", "support")
     done = stack.run("send-batch", str(path), *given, "--follow", "--json")
     assert done.returncode == 1, done.stderr
-    told = json.loads(done.stdout)
+    told = data_of(done.stdout)
     assert (told["receipt"]["accepted"], told["batch"]["counts"]["sent"]) == (2, 2)
     assert [error["field"] for error in told["receipt"]["rejections"][0]["errors"]] == ["_order"]
     texts = [contact.body["InitialSystemMessage"]["Content"] for contact in stack.sandbox.contacts()]
