@@ -38,20 +38,16 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class UnknownId(OutboundChatError):
+class UnknownId(OutboundChatError, code="unknown_id"):
     """Nothing has this id."""
-
-    code = "unknown_id"
 
     def __init__(self, id_: str, sentence: str) -> None:
         super().__init__(sentence)
         self.id = id_
 
 
-class MissingExtra(OutboundChatError):
+class MissingExtra(OutboundChatError, code="missing_extra"):
     """A command needs a package that is not installed."""
-
-    code = "missing_extra"
 
     def __init__(self, command: str, package: str | None, extra: str) -> None:
         package = package or "a package"

@@ -53,21 +53,20 @@ class OutboundChatError(Exception):
     code = "error"
     """Stable word for programs, the same over HTTP and in the JSON of the command line; see `docs/errors.md`."""
 
+    def __init_subclass__(cls, code: str | None = None) -> None:
+        cls.code = code or cls.code
 
-class InvalidJob(OutboundChatError, ValueError):
+
+class InvalidJob(OutboundChatError, ValueError, code="invalid_request"):
     """A job was refused before anything was stored. `errors` has everything that is wrong with it, at least one."""
-
-    code = "invalid_request"
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__("; ".join(map(str, errors)))
         self.errors = tuple(errors)
 
 
-class InvalidNumbers(OutboundChatError, ValueError):
+class InvalidNumbers(OutboundChatError, ValueError, code="invalid_request"):
     """Some of many phone numbers are invalid; the others were accepted. `errors` has the first 100, by position."""
-
-    code = "invalid_request"
 
     def __init__(self, errors: Sequence[FieldError], *, rejected: int) -> None:
         more = f"; and {rejected - len(errors):,} more" if rejected > len(errors) else ""
@@ -76,40 +75,32 @@ class InvalidNumbers(OutboundChatError, ValueError):
         self.rejected = rejected
 
 
-class IdempotencyConflict(OutboundChatError):
+class IdempotencyConflict(OutboundChatError, code="idempotency_conflict"):
     """The idempotency key was used for another job. `job_id` is that job; nothing was stored."""
-
-    code = "idempotency_conflict"
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"the idempotency key belongs to job {job_id}, which asked for something else; use a new key")
         self.job_id = job_id
 
 
-class BatchKeyConflict(OutboundChatError):
+class BatchKeyConflict(OutboundChatError, code="idempotency_conflict"):
     """The batch key was used for a batch with another name or other options. `batch_id` is that batch."""
-
-    code = "idempotency_conflict"
 
     def __init__(self, batch_id: str) -> None:
         super().__init__(f"the batch key belongs to batch {batch_id}, which has other options; use a new key")
         self.batch_id = batch_id
 
 
-class UnknownJob(OutboundChatError, LookupError):
+class UnknownJob(OutboundChatError, LookupError, code="unknown_job"):
     """No job has this id: it never existed, or its record has passed its lifetime."""
-
-    code = "unknown_job"
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job has the id {job_id!r}; results are kept for a while only (results.keep)")
         self.job_id = job_id
 
 
-class WrittenByNewerVersion(OutboundChatError):
+class WrittenByNewerVersion(OutboundChatError, code="written_by_newer_version"):
     """A newer version of outbound-chat wrote the job, and this one can't read it. Newer workers continue with it."""
-
-    code = "written_by_newer_version"
 
     def __init__(self, job_id: str) -> None:
         super().__init__(
@@ -118,43 +109,35 @@ class WrittenByNewerVersion(OutboundChatError):
         self.job_id = job_id
 
 
-class UnknownBatch(OutboundChatError, LookupError):
+class UnknownBatch(OutboundChatError, LookupError, code="unknown_batch"):
     """No batch has this id: it never existed, or its record has passed its lifetime."""
-
-    code = "unknown_batch"
 
     def __init__(self, batch_id: str) -> None:
         super().__init__(f"no batch has the id {batch_id!r}; results are kept for a while only (results.keep)")
         self.batch_id = batch_id
 
 
-class BatchClosed(OutboundChatError):
+class BatchClosed(OutboundChatError, code="batch_closed"):
     """Jobs can't be added to a closed batch, and a final one can't be held. Nothing of this call was stored."""
-
-    code = "batch_closed"
 
     def __init__(self, batch_id: str, reason: str = "is closed; open a new batch for more jobs") -> None:
         super().__init__(f"batch {batch_id} {reason}")
         self.batch_id = batch_id
 
 
-class NotReplayable(OutboundChatError):
+class NotReplayable(OutboundChatError, code="not_replayable"):
     """The job can't be sent again: it did not fail, its request is gone, or it was replayed with other changes."""
-
-    code = "not_replayable"
 
     def __init__(self, job_id: str, reason: str) -> None:
         super().__init__(f"job {job_id} {reason}")
         self.job_id = job_id
 
 
-class DuplicateRisk(OutboundChatError):
+class DuplicateRisk(OutboundChatError, code="duplicate_risk"):
     """A replay might text the customer twice: a call of the job may have led to a contact, and no token prevents it.
 
     Nothing was stored. `force=True` accepts it.
     """
-
-    code = "duplicate_risk"
 
     def __init__(self, job_id: str, since: datetime, *, edited: bool) -> None:
         why = "an edited replay needs a new token" if edited else "its token has expired"
@@ -166,47 +149,35 @@ class DuplicateRisk(OutboundChatError):
         self.since = since
 
 
-class InvalidWebhook(OutboundChatError, ValueError):
+class InvalidWebhook(OutboundChatError, ValueError, code="invalid_webhook"):
     """The request is not a webhook of ours: signed with no known secret, changed on its way, or too old."""
 
-    code = "invalid_webhook"
 
-
-class MissingEncryptionKey(OutboundChatError):
+class MissingEncryptionKey(OutboundChatError, code="missing_encryption_key"):
     """Something in Redis is encrypted, and the settings lack the key for it; the text says which. Nothing was done."""
 
-    code = "missing_encryption_key"
 
-
-class WaitTimeout(OutboundChatError, TimeoutError):
+class WaitTimeout(OutboundChatError, TimeoutError, code="wait_timeout"):
     """The job or batch did not become final in time. It continues by itself; wait again with the same id."""
 
-    code = "wait_timeout"
 
-
-class StoreError(OutboundChatError):
+class StoreError(OutboundChatError, code="store_refused"):
     """Redis refused a command; the text says which and why."""
 
-    code = "store_refused"
 
-
-class StoreUnavailable(StoreError):
+class StoreUnavailable(StoreError, code="store_unavailable"):
     """Redis could not be reached or did not answer in time.
 
     What was being enqueued may or may not be stored: repeat it with the same idempotency key.
     """
 
-    code = "store_unavailable"
 
-
-class NotDurable(StoreError):
+class NotDurable(StoreError, code="not_durable"):
     """`durability="fsync"` was requested, and Redis did not confirm in time that what was enqueued is safe.
 
     It was accepted, and will be sent. Enqueuing it again with the same idempotency keys is safe: it gives the same jobs
     and waits again. `id` is that of the job or batch.
     """
-
-    code = "not_durable"
 
     def __init__(self, id_: str, reason: str, *, missing: Sequence[str]) -> None:
         state = "was accepted" if "store" in missing else "is in the store and will be sent"

@@ -12,10 +12,8 @@ _BLANK_BEFORE_QUOTE = re.compile(r'[^\S \r\n]\s*"')
 """Tabs and the like: `csv` skips only spaces, and would read the quote as text and split the cell at a comma in it."""
 
 
-class UnusableFile(OutboundChatError, ValueError):
+class UnusableFile(OutboundChatError, ValueError, code="unusable_file"):
     """No further rows can be read; the text names the fault and the fix."""
-
-    code = "unusable_file"
 
 
 def checked_columns(cells: list[str], source: str, template: Template | None, *, to_send: bool = True) -> list[str]:

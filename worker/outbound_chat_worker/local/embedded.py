@@ -28,10 +28,8 @@ MOST_PORTS = 5
 """Number of free ports to try: another program may take one before the server starts."""
 
 
-class EmbeddedServerError(OutboundChatError):
+class EmbeddedServerError(OutboundChatError, code="no_server"):
     """The embedded server can't start; the text says why and what to do."""
-
-    code = "no_server"
 
 
 def find_server() -> str:
