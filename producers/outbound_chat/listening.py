@@ -13,7 +13,7 @@ class CannotListen(OutboundChatError, code="cannot_listen"):
         if error.errno == errno.EADDRINUSE:
             why = "is in use by another program"
         else:
-            # asyncio puts a sentence of its own around the reason; errors of a host's name have no number of the system.
+            # asyncio puts a sentence of its own around the reason; a wrong name of a host has no number of the system.
             reason = os.strerror(error.errno) if error.errno in errno.errorcode else error.strerror
             why = f"can't be listened on: {reason}"
         super().__init__(f"port {port} of {host} {why}; name another one with {option}")

@@ -107,6 +107,7 @@ def print_json(data: Any, errors: Iterable[BaseException] = (), **beside: Any) -
     _written.form = "document"
     found = [one for error in errors for one in plain_errors(error)]
     sys.stdout.write(to_json({"data": data, **beside, "errors": found}) + "\n")
+    sys.stdout.flush()
 
 
 def print_line(value: Any) -> None:

@@ -1,6 +1,5 @@
 """The command `outbound-chat dev`: a stack to develop against."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -71,7 +70,6 @@ def _print(stack: Stack, folder: Path, processes: int, as_json: bool) -> None:
             "aws_secret_access_key": SANDBOX_SECRET_ACCESS_KEY,
         }
         print_json(addresses)
-        sys.stdout.flush()
         return
     text = _READY.format(
         redis=stack.server.url,

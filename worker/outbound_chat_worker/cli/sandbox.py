@@ -4,7 +4,6 @@ import asyncio
 import ipaddress
 import shlex
 import signal
-import sys
 from datetime import timedelta
 from typing import Annotated
 
@@ -108,7 +107,6 @@ async def _serve_until_signal(options: SandboxOptions, *, as_json: bool) -> Sand
 
     def ready(url: str) -> None:
         print_json({"url": url}) if as_json else typer.echo(_greeting(url))
-        sys.stdout.flush()
 
     return await serve(options, ready=ready, stop=stop)
 
