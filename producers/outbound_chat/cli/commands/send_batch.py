@@ -87,7 +87,7 @@ def send_batch(
             rows.close()
             rejected.close()
         _print_end(receipt, rows, rejected, batch_warning(settings.senders[sender], receipt.accepted, rows.own_minutes))
-        batch, errors = _followed(chat, receipt.id, timeout) if follow else (chat.batch(receipt.id), [])
+        batch, errors = _batch(chat, receipt.id, timeout if follow else None)
     if as_json:
         found = {"receipt": {**json_default(receipt), "rejections": rejected.first}, "batch": batch}
         path = str(rejected.path) if receipt.rejected else None
@@ -99,10 +99,10 @@ def send_batch(
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
 
-def _followed(chat: OutboundChat, batch_id: str, timeout: float) -> tuple[Batch | None, list[BaseException]]:
-    """Follows a batch to its end. If that fails, returns it as it is now, None if that can't be read, and why."""
+def _batch(chat: OutboundChat, batch_id: str, timeout: float | None) -> tuple[Batch | None, list[BaseException]]:
+    """Returns the batch, followed to its end for at most `timeout`. If that fails: as it is, or None, and why."""
     try:
-        return follow_batch(chat, batch_id, timeout), []
+        return (chat.batch(batch_id) if timeout is None else follow_batch(chat, batch_id, timeout)), []
     except (OutboundChatError, KeyboardInterrupt) as error:
         return None if isinstance(error, StoreError) else chat.batch(batch_id), [error]
 

@@ -34,9 +34,10 @@ def watch(
 ) -> None:
     """Live view of budgets, the longest lanes and open batches; refreshes every second, until q or Ctrl-C."""
     settings = load_settings()
+    once = once or not (as_json or out.is_terminal)
     with nullcontext() if once else until_stopped(), OutboundChat.from_settings(settings) as chat:
         watcher = Watcher(chat, settings, limit)
-        if once or not (as_json or out.is_terminal):
+        if once:
             # The second snapshot knows how many were sent since the first.
             watcher.snapshot()
             time.sleep(EVERY_SECONDS)
