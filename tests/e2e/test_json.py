@@ -63,7 +63,7 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "send --request missing.json": (("--sender", "support"), 2, {"unusable_file"}),
     "send --wait 0.1": (("--sender", "support", "--to", number(6)), 4, {"wait_timeout"}),
     "send-batch": (("missing.csv", *BATCH), 2, {"unusable_file"}),
-    "send-batch --name bad": (("bad.csv", *BATCH), 1, {"invalid_number"}),
+    "send-batch --follow": (("bad.csv", "--name", "{run}", "--timeout", "0", *BATCH), 4, {"invalid_number", "wait_timeout"}),
     "send-batch --dry-run": (("bad.csv", *BATCH), 1, {"invalid_number"}),
     "status": ((NOBODY, "{sent}"), 5, {"unknown_id"}),
     "why": ((NOBODY,), 5, {"unknown_id"}),
@@ -99,8 +99,8 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
 }
 """Arguments with which each command fails, its exit code, and the codes of its errors."""
 PARTLY = {
-    *("send --wait 0.1", "send-batch --name bad", "send-batch --dry-run", "status", "wait", "wait --timeout 60"),
-    *("cancel", "replay", "replay --force", "suppress"),
+    *("send --wait 0.1", "send-batch --follow", "send-batch --dry-run", "status", "wait", "wait --timeout 60"),
+    *("cancel", "replay", "replay --force", "suppress", "webhooks replay"),
 }
 """Those that have data all the same."""
 DOCUMENTED = {
@@ -124,7 +124,7 @@ class World:
                 for place, name in enumerate(("later", "unwanted", "second"), start=2)
             },
         }
-        batch = chat.enqueue_batch([{"to": number(7)}], sender="support", text="Hello", send_at=tomorrow)
+        batch = chat.enqueue_batch([{"to": number(7), "send_at": tomorrow}], sender="support", text="Hello")
         harness.start_worker()
         chat.wait(jobs["sent"].id, timeout=60)
         chat.wait(jobs["dead"].id, timeout=60)
@@ -132,11 +132,7 @@ class World:
         (harness.folder / "good.csv").write_text(f"to\n{number(10)}\n", encoding="utf-8")
         (harness.folder / "bad.csv").write_text(f"to\n{number(11)}\n12\n", encoding="utf-8")
         self.values = {
-            **{
-                name: job.id
-                for name, job in locals().items()
-                if name in {"sent", "dead", "later", "unwanted", "second"}
-            },
+            **{name: job.id for name, job in jobs.items()},
             "batch": batch.id,
             "key": data_of(harness.run("keys", "create", "shop", "--scope", "read", "--json").stdout)["id"],
             "taken": str(taken),
@@ -144,6 +140,7 @@ class World:
 
     def run(self, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command; `{sent}` and the like in its arguments are replaced."""
+        self.values["run"] = str(int(self.values.get("run", "0")) + 1)
         given = [argument.format_map(self.values) for argument in arguments]
         return self.harness.run(*name.split(), *given, environment=environment)
 

@@ -85,7 +85,8 @@ def sentence(error: BaseException) -> str:
     """Returns what people are told of an error, with its notes."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted before it had its result"
-    text = error.format_message() if isinstance(error, UsageError) else str(error)
+    # Some versions of Typer repeat the beginning of a message of pydantic.
+    text = error.format_message().replace("Value error, ", "") if isinstance(error, UsageError) else str(error)
     return "\n".join([text, *getattr(error, "__notes__", [])])
 
 
