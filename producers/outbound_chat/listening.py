@@ -14,6 +14,6 @@ class CannotListen(OutboundChatError, code="cannot_listen"):
             why = "is in use by another program"
         else:
             # asyncio puts a sentence of its own around the reason; a wrong name of a host has no number of the system.
-            reason = os.strerror(error.errno) if error.errno in errno.errorcode else error.strerror
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
             why = f"can't be listened on: {reason}"
         super().__init__(f"port {port} of {host} {why}; name another one with {option}")

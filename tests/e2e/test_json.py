@@ -63,7 +63,11 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "send --request missing.json": (("--sender", "support"), 2, {"unusable_file"}),
     "send --wait 0.1": (("--sender", "support", "--to", number(6)), 4, {"wait_timeout"}),
     "send-batch": (("missing.csv", *BATCH), 2, {"unusable_file"}),
-    "send-batch --follow": (("bad.csv", "--name", "{run}", "--timeout", "0", *BATCH), 4, {"invalid_number", "wait_timeout"}),
+    "send-batch --follow": (
+        ("bad.csv", "--name", "{run}", "--timeout", "0", *BATCH),
+        4,
+        {"invalid_number", "wait_timeout"},
+    ),
     "send-batch --dry-run": (("bad.csv", *BATCH), 1, {"invalid_number"}),
     "status": ((NOBODY, "{sent}"), 5, {"unknown_id"}),
     "why": ((NOBODY,), 5, {"unknown_id"}),

@@ -251,7 +251,7 @@ def _run() -> int:
     except OutputLost:
         raise
     except (UsageError, OutboundChatError, SettingsError) as error:
-        if type(error).__name__ == "NoArgsIsHelpError":
+        if isinstance(error, UsageError) and type(error).__name__ == "NoArgsIsHelpError":
             error.show()
             return Exit.WRONG_INPUT
         return _report(error)
