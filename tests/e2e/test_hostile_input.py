@@ -254,7 +254,7 @@ def test_letters_that_an_output_does_not_have_are_escaped(stack: Harness, encodi
     assert rb"\ud83d\udc4d" in told.stdout
     as_json = shell(stack, f"{send} --json", PYTHONIOENCODING=encoding)
     assert as_json.returncode == 0, as_json.stderr
-    assert json.loads(as_json.stdout.decode(encoding.partition(":")[0]))["batch"]["name"] == name
+    assert data_of(as_json.stdout.decode(encoding.partition(":")[0]))["batch"]["name"] == name
     assert shell(stack, "$OC send-batch --help", PYTHONIOENCODING=encoding).returncode == 0
 
 
