@@ -78,13 +78,14 @@ def test_a_command_whose_extra_is_missing_names_what_to_install(tmp_path: Path, 
     arguments = ["status", "of-no-job"] if module == "rich" else ["sandbox", "--rate", "2", "more"]
     code = f"import outbound_chat.cli, sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv[1:] = {arguments}; "
 
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}outbound_chat.cli.main()"], check=False, capture_output=True, text=True
-    )
-
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: ")
-    assert says in done.stderr
+    for last, printed in (("", False), ("sys.argv.append('--json'); ", True)):
+        command = [sys.executable, "-c", f"{code}{last}outbound_chat.cli.main()"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert (done.returncode, bool(done.stdout)) == (2, printed)
+        assert done.stderr.startswith("error: ")
+        assert says in done.stderr
+    found = json.loads(done.stdout)
+    assert (found["data"], [error["code"] for error in found["errors"]]) == (None, ["missing_extra"])
 
 
 def test_broken_commands_of_another_package_spoil_none_of_ours(tmp_path: Path) -> None:
