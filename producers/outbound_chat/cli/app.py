@@ -10,19 +10,19 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperCommand
 
 from outbound_chat.cli.errors import Exit, MissingExtra, UsageError, exit_code
+from outbound_chat.cli.parsing import Command, Group
 from outbound_chat.cli.streams import OutputLost
-from outbound_chat.model.errors import InvalidJob, OutboundChatError, SettingsError
-from outbound_chat_config import CONFIG_VARIABLE, is_number
+from outbound_chat.model.errors import OutboundChatError, SettingsError
+from outbound_chat_config import CONFIG_VARIABLE
 
 EPILOG = (
     "Exit codes: 0 done; 1 done, but something ended other than sent or rows were rejected; 2 wrong input or settings; "
@@ -34,68 +34,14 @@ EPILOG = (
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
 
 
-class _Strict:
-    """Refuses an option that takes one value and is given twice, and a number that only Python accepts.
-
-    The parser would silently drop the first value. Errors of fields name the options that the values came from.
-    """
-
-    callback: Any
-    params: Any
-
-    def invoke(self, ctx: Any) -> Any:
-        """Runs the command."""
-        parser: Any = super()
-        try:
-            return parser.invoke(ctx)
-        except InvalidJob as error:
-            written = {option.name: option.opts[0] for option in self.params if isinstance(option, TyperOption)}
-            error.errors = tuple(replace(one, field=written.get(one.field, one.field)) for one in error.errors)
-            raise
-
-    def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Checks the arguments, then parses them as usual.
-
-        Raises:
-            typer.BadParameter: an option is given twice, or a number is invalid.
-        """
-        parser: Any = super()
-        if not ctx.resilient_parsing:
-            values, _, given = parser.make_parser(ctx).parse_args(args=list(args))
-            hints = get_type_hints(self.callback) if given and self.callback else {}
-            for option in given:
-                kinds = {hints.get(option.name), *get_args(hints.get(option.name))}
-                self._check_number(option, values.get(option.name), kinds, ctx)
-                single = isinstance(option, TyperOption) and not (option.multiple or option.is_flag)
-                if single and given.count(option) > 1:
-                    raise typer.BadParameter("is given more than once; give it once.", ctx=ctx, param=option)
-        return parser.parse_args(ctx, args)
-
-    @staticmethod
-    def _check_number(option: Any, value: object, kinds: set[Any], ctx: Any) -> None:
-        # Click would read it as Python does: `1_0` would be 10.
-        is_whole = float not in kinds
-        if isinstance(value, str) and not kinds.isdisjoint({int, float}) and not is_number(value, whole=is_whole):
-            what = "whole number" if is_whole else "number"
-            raise typer.BadParameter(f"{value!r} is not a {what} in plain digits.", ctx=ctx, param=option)
-
-
-class _Command(_Strict, TyperCommand):
-    """A command."""
-
-
-class _Group(_Strict, TyperGroup):
-    """Several commands."""
-
-
 class _Typer(typer.Typer):
-    """Makes each of its commands a `_Command` whose help ends with the exit codes."""
+    """Makes each of its commands a `Command` whose help ends with the exit codes."""
 
     def command(self, name: str | None = None, **options: Any) -> Any:
-        return super().command(name, cls=_Command, epilog=EPILOG, **options)
+        return super().command(name, cls=Command, epilog=EPILOG, **options)
 
 
-class _Commands(_Group):
+class _Commands(Group):
     """Our commands, and those of the worker's package."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -180,7 +126,7 @@ def _loaded(point: EntryPoint) -> Any:
         found, is_missing = _missing(point.name, error.name), True
     several = isinstance(found, dict)
     holder = _Typer(
-        cls=_Group if several else None,
+        cls=Group if several else None,
         help=_docstring(point) if several else None,
         no_args_is_help=several,
         add_completion=False,

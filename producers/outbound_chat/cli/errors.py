@@ -84,9 +84,10 @@ def exit_code(error: BaseException) -> Exit:
 def sentence(error: BaseException) -> str:
     """Returns what people are told of an error, with its notes."""
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted before it had its result"
-    # Some versions of Typer repeat the beginning of a message of pydantic.
-    text = error.format_message().replace("Value error, ", "") if isinstance(error, UsageError) else str(error)
+        text = "interrupted before it had its result"
+    else:
+        # Some versions of Typer repeat the beginning of a message of pydantic.
+        text = error.format_message().replace("Value error, ", "") if isinstance(error, UsageError) else str(error)
     return "\n".join([text, *getattr(error, "__notes__", [])])
 
 

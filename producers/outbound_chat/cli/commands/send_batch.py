@@ -82,6 +82,8 @@ def send_batch(
             receipt = read_file(chat.enqueue_batch, "enqueue", rows, **options)
         except KeyboardInterrupt as error:
             _print_interruption(error)
+            if as_json:
+                print_json(None, [error])  # its notes say what was stored
             raise
         finally:
             rows.close()
