@@ -50,8 +50,7 @@ class MissingExtra(OutboundChatError, code="missing_extra"):
     """A command needs a package that is not installed."""
 
     def __init__(self, command: str, package: str | None, extra: str) -> None:
-        package = package or "a package"
-        super().__init__(f"'{command}' needs {package}; run: pip install 'outbound-chat[{extra}]'")
+        super().__init__(f"'{command}' needs {package or 'a package'}; run: pip install 'outbound-chat[{extra}]'")
 
 
 def unknown_id(id_: str) -> UnknownId:

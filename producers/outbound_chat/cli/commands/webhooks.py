@@ -94,13 +94,12 @@ def _replay(chat: OutboundChat, ids: list[str], every: bool, budget: str | None,
         unknown: list[UnknownId] = []
     else:
         done = chat.replay_webhooks(ids)
-        count, unknown = sum(done.values()), [_unknown(id_) for id_, word in done.items() if not word]
+        advice = "`outbound-chat webhooks dead` lists them"
+        missing = (id_ for id_, word in done.items() if not word)
+        count = sum(done.values())
+        unknown = [UnknownId(id_, f"no dead webhook has the id {id_!r}; {advice}") for id_ in missing]
     if as_json:
         print_json({"replayed": count}, unknown)
     else:
         talk.print(f"{number_of(count, 'webhook')} will be posted again")
     end_with(unknown)
-
-
-def _unknown(id_: str) -> UnknownId:
-    return UnknownId(id_, f"no dead webhook has the id {id_!r}; `outbound-chat webhooks dead` lists them")
