@@ -70,7 +70,7 @@ def _started(stack: Harness) -> list[_Service]:
     service = ("outbound_chat.cli", "http", "--port", "PORT")
     free = start(OPEN, *service, OUTBOUND_CHAT_KEY_PREFIX="open")
     made = stack.run("keys", "create", "bench", "--scope", "enqueue", "--scope", "read", "--json")
-    keyed = start(KEYED, *service, key=json.loads(made.stdout)["key"])
+    keyed = start(KEYED, *service, key=json.loads(made.stdout)["data"]["key"])
     environment = {"BENCH_REDIS_URL": stack.server.url, "PYTHONPATH": os.pathsep.join(map(str, SOURCES))}
     return [keyed, free, start(BARE_ROUTE, "benchmarks.peers.bare_http", "PORT", **environment)]
 

@@ -40,8 +40,16 @@ class Ending:
         self.leave()
 
     def leave(self) -> None:
-        """Ends the program if a signal came: with exit code 0 after SIGTERM, as Ctrl-C does after SIGINT."""
-        if self.signal is signal.SIGINT:
-            raise KeyboardInterrupt
+        """Ends the program with exit code 0 if a signal came: that is how it is meant to end."""
         if self.signal:
             raise SystemExit(0)
+
+
+@contextmanager
+def until_stopped() -> Iterator[None]:
+    """Ends the program with exit code 0 at Ctrl-C or SIGTERM in the block, which ends in no other way."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(0) from None

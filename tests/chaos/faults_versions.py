@@ -1,10 +1,10 @@
 """An upgrade without a pause: workers of two versions, whose records differ, and one is killed in the middle of it."""
 
-import json
 import subprocess
 from functools import partial
 
 from outbound_chat.children import end
+from tests.support.harness import data_of
 from tests.support.versions import NEXT, make_next_version
 from tests.support.waiting import wait_until
 
@@ -62,7 +62,7 @@ def _enqueue_newer(rig: Rig, numbers: list[str]) -> str:
     done = rig.harness.run(*command, environment=rig.newer)
     if done.returncode:
         raise AssertionError(f"the newer program could not enqueue: {done.stderr[-1_000:]}")
-    batch: str = json.loads(done.stdout)["receipt"]["id"]
+    batch: str = data_of(done.stdout)["receipt"]["id"]
     return batch
 
 

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from outbound_chat.cli.output import Exit
+from outbound_chat.cli.errors import INTERRUPTED, INVALID_ARGUMENTS, INVALID_SETTINGS, Exit, exit_code
+from outbound_chat.cli.files import writing
+from outbound_chat.model.errors import OutboundChatError
+from outbound_chat_worker.local import embedded
 
 from .app import check, commands
-from .pages import ROOT, blocks, inline_code, pages, read, section, table
+from .pages import ROOT, bare, blocks, inline_code, pages, read, section, table
 
-CTRL_C = 130
+BRING_ERRORS = (writing, embedded)
+"""Modules that define more errors, and are loaded only by some commands."""
 
 
 def test_the_page_has_a_section_for_each_command_and_no_other() -> None:
@@ -22,7 +26,26 @@ def test_the_page_has_a_section_for_each_command_and_no_other() -> None:
 
 def test_the_exit_codes_are_those_of_the_code() -> None:
     rows = table(section(read("cli.md"), "## Exit codes"), "code")
-    assert [int(row["code"]) for row in rows] == [*Exit, CTRL_C]
+    assert [int(row["code"]) for row in rows] == [*Exit]
+
+
+def test_the_codes_of_commands_and_their_exit_codes_are_those_of_the_code() -> None:
+    """A script that knows the page meets no other."""
+    rows = table(section(read("errors.md"), "## Codes of commands"), "code")
+    ours = {kind.code: exit_code(kind.__new__(kind)) for kind in _kinds(OutboundChatError)}
+    # Those of a refused job are the codes of its fields, and nobody reads that the output was lost.
+    others = {"error", "invalid_request", "invalid_webhook", "output_lost"}
+    parsers = {INVALID_ARGUMENTS: 2, INVALID_SETTINGS: 2, INTERRUPTED: exit_code(KeyboardInterrupt())}
+    assert {bare(row["code"]): int(row["exit"]) for row in rows} == {
+        **{code: exits for code, exits in ours.items() if code not in others},
+        **parsers,
+    }
+
+
+def _kinds(kind: type[OutboundChatError]) -> Iterator[type[OutboundChatError]]:
+    yield kind
+    for more in kind.__subclasses__():
+        yield from _kinds(more)
 
 
 def test_the_readme_names_no_command_that_cli_md_lacks() -> None:

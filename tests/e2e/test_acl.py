@@ -4,7 +4,6 @@ What a server refuses it counts (ACL LOG); a command that a library tries and do
 """
 
 import asyncio
-import json
 import re
 import shlex
 import sys
@@ -20,7 +19,7 @@ from outbound_chat import AsyncOutboundChat, JobState, OutboundChat
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
 from tests.http.conftest import start_service
-from tests.support.harness import Harness, free_port, number, sender
+from tests.support.harness import Harness, data_of, free_port, number, sender
 from tests.support.receiver import Receiver
 from tests.support.waiting import wait_until
 
@@ -84,7 +83,7 @@ def test_a_whole_stack_runs_with_these_users(stack: Harness, admin: redis.Redis)
     worker.terminate()
     assert worker.wait(60) == 0
 
-    checks = {check["subject"]: check for check in json.loads(doctor.stdout)}
+    checks = {check["subject"]: check for check in data_of(doctor.stdout)}
     assert {check["level"] for check in checks.values()} == {"ok"}, doctor.stdout
     assert "unknown" in checks["persistence"]["finding"]
     assert refused(admin) <= {"config|get"}
@@ -142,10 +141,10 @@ def test_doctor_says_all_that_the_user_may_know(stack: Harness, admin: redis.Red
     """What a user may not read is unknown and no fault, and the lines after it still come."""
     stack.chat().enqueue(**JOB, callback_url="https://hooks.example.com/")
     stack.configure(redis_url=url(stack, user), webhooks={"secrets": ["whsec_" + "A" * 32]})
-    whole = json.loads(stack.run("doctor", "--json").stdout)
+    whole = data_of(stack.run("doctor", "--json").stdout)
     line = LINES[user].replace(">PASSWORD", f">{PASSWORD}")
     assert admin.execute_command(*shlex.split(f"{line} -type -hgetall")) == "OK"  # type: ignore[no-untyped-call]
-    part = json.loads(stack.run("doctor", "--json").stdout)
+    part = data_of(stack.run("doctor", "--json").stdout)
 
     for checks in (whole, part):
         assert [check for check in checks if check["level"] == "fault"] == []

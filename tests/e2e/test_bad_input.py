@@ -17,7 +17,7 @@ from typer.main import get_command
 from outbound_chat import JobState
 from outbound_chat.cli.app import app
 from outbound_chat.store import Store, inspection
-from tests.support.harness import Harness, number, running_harness
+from tests.support.harness import Harness, data_of, number, running_harness
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +78,14 @@ def test_a_command_whose_extra_is_missing_names_what_to_install(tmp_path: Path, 
     arguments = ["status", "of-no-job"] if module == "rich" else ["sandbox", "--rate", "2", "more"]
     code = f"import outbound_chat.cli, sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv[1:] = {arguments}; "
 
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}outbound_chat.cli.main()"], check=False, capture_output=True, text=True
-    )
-
-    assert (done.returncode, done.stdout) == (1 if module == "rich" else 2, "")
-    assert says in done.stderr
+    for last, printed in (("", False), ("sys.argv.append('--json'); ", True)):
+        command = [sys.executable, "-c", f"{code}{last}outbound_chat.cli.main()"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert (done.returncode, bool(done.stdout)) == (2, printed)
+        assert done.stderr.startswith("error: ")
+        assert says in done.stderr
+    found = json.loads(done.stdout)
+    assert (found["data"], [error["code"] for error in found["errors"]]) == (None, ["missing_extra"])
 
 
 def test_broken_commands_of_another_package_spoil_none_of_ours(tmp_path: Path) -> None:
@@ -181,13 +183,17 @@ def test_workers_do_not_start_with_settings_that_can_not_be_used(idle: Harness) 
         ),
         (["--sender", "support", "--to", "0123"], 2, "[invalid_number]"),
         (["--sender", "support", "--to", number(1), "--text", "x" * 1_025], 2, "[too_long]"),
-        (["--sender", "support", "--to", number(1), "--send-at", "tomorrow"], 2, "send_at: must be an ISO 8601 time"),
-        (["--sender", "support", "--to", number(1), "--send-at", "2027-01-01"], 2, "send_at: must be an ISO 8601 time"),
-        (["--sender", "support", "--to", number(1), "--send-at", "2016-12-01T09:00:00Z"], 2, "send_at: has passed"),
+        (["--sender", "support", "--to", number(1), "--send-at", "tomorrow"], 2, "--send-at: must be an ISO 8601"),
+        (
+            ["--sender", "support", "--to", number(1), "--send-at", "2027-01-01"],
+            2,
+            "--send-at: must be an ISO 8601 time",
+        ),
+        (["--sender", "support", "--to", number(1), "--send-at", "2016-12-01T09:00:00Z"], 2, "--send-at: has passed"),
         (["--sender", "support", "--to", number(1), "--attribute", "x"], 2, "name=value"),
         (["--sender", "support", "--to", number(1), *2 * ("--attribute", "x=1")], 2, 'gives "x" twice'),
         (["--request", "missing.json"], 2, "missing.json can't be read"),
-        (["--sender", "support"], 2, "to: is required"),
+        (["--sender", "support"], 2, "--to: is required"),
     ],
 )
 def test_a_job_that_can_not_be_sent_is_refused_with_the_reason(
@@ -238,7 +244,7 @@ def test_a_file_that_breaks_off_behind_refused_rows_leaves_no_batch(
 
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
-    assert json.loads(idle.run("list", "--json").stdout)["batches"] == []
+    assert data_of(idle.run("list", "--json").stdout) == []
     if refused > 1_000:
         # Rows of the last chunk are reported when the chunk is full, or at the end of the file.
         assert len((idle.folder / name.replace(".csv", ".rejects.csv")).read_bytes().splitlines()) > 50_000
@@ -259,7 +265,7 @@ def test_bad_rows_of_a_csv_go_to_a_file_that_can_be_mended_and_sent_again(stack:
 
     done = stack.run("send-batch", "rows.csv", "--sender", "support", "--json")
 
-    answer = json.loads(done.stdout)
+    answer = data_of(done.stdout)
     assert done.returncode == 1, done.stderr
     assert (answer["receipt"]["accepted"], answer["receipt"]["rejected"]) == (2, 5)
     assert answer["receipt"]["rejections"][4]["line"] == 9
@@ -273,7 +279,7 @@ def test_bad_rows_of_a_csv_go_to_a_file_that_can_be_mended_and_sent_again(stack:
     assert rows[3]["text"] == "  a blank first"
 
     (stack.folder / "as_it_is.csv").write_bytes(rejects.read_bytes())
-    again = json.loads(stack.run("send-batch", "as_it_is.csv", "--sender", "support", "--json").stdout)
+    again = data_of(stack.run("send-batch", "as_it_is.csv", "--sender", "support", "--json").stdout)
     assert (again["receipt"]["accepted"], again["receipt"]["rejected"]) == (0, 5)
     twice = read_rejects(stack.folder / again["rejects"])
     assert [{**row, "_line": "", "_errors": ""} for row in twice] == [
@@ -282,7 +288,7 @@ def test_bad_rows_of_a_csv_go_to_a_file_that_can_be_mended_and_sent_again(stack:
 
     repaired = rejects.read_bytes().replace(b"12025550123", number(3).encode()).replace(b"\xff\xfe", b"repaired")
     (stack.folder / "again.csv").write_bytes(repaired.replace(b'"soon"', b'""'))
-    again = json.loads(stack.run("send-batch", "again.csv", "--sender", "support", "--json").stdout)
+    again = data_of(stack.run("send-batch", "again.csv", "--sender", "support", "--json").stdout)
     assert (again["receipt"]["accepted"], again["receipt"]["rejected"]) == (3, 2)
 
 
@@ -315,7 +321,7 @@ def test_rejects_that_can_not_be_written_are_said_before_anything_is_stored(idle
             assert (done.returncode, done.stdout) == (2, ""), done.stderr
             assert f"{path} can't be written: " in done.stderr
             assert "Traceback" not in done.stderr
-    assert json.loads(idle.run("list", "--json").stdout)["batches"] == []
+    assert data_of(idle.run("list", "--json").stdout) == []
     full = idle.run("send-batch", "rows.csv", "--sender", "support", "--rejects", "/dev/full", "--dry-run")
     assert (full.returncode, "Traceback" in full.stderr) == (2, False)
     assert "/dev/full can't be written: No space left on device; fix that, then run the same command" in full.stderr
@@ -335,7 +341,7 @@ def test_bad_rows_of_a_jsonl_file_are_named_by_line(stack: Harness) -> None:
 
     done = stack.run("send-batch", "rows.jsonl", "--sender", "support", "--json")
 
-    answer = json.loads(done.stdout)
+    answer = data_of(done.stdout)
     assert (answer["receipt"]["accepted"], answer["receipt"]["rejected"]) == (1, 3)
     assert [(one["line"], one["errors"][0]["code"]) for one in answer["receipt"]["rejections"]] == [
         (2, "invalid_json"),
@@ -383,11 +389,11 @@ def test_the_verbs_of_the_command_line_follow_a_job_to_its_end(stack: Harness) -
     (stack.folder / "request.json").write_text(
         json.dumps({"DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": number(3)}}), encoding="utf-8-sig"
     )
-    queued = json.loads(stack.run("send", "--sender", "support", "--to", number(1), "--text", "Hi", "--json").stdout)
-    dropped = json.loads(stack.run("send", "--sender", "support", "--to", number(2), "--json").stdout)
-    raw = json.loads(stack.run("send", "--sender", "support", "--request", "request.json", "--json").stdout)
+    queued = data_of(stack.run("send", "--sender", "support", "--to", number(1), "--text", "Hi", "--json").stdout)
+    dropped = data_of(stack.run("send", "--sender", "support", "--to", number(2), "--json").stdout)
+    raw = data_of(stack.run("send", "--sender", "support", "--request", "request.json", "--json").stdout)
     cancelled = stack.run("cancel", dropped["id"], "--json")
-    assert (cancelled.returncode, json.loads(cancelled.stdout)["state"]) == (0, "cancelled")
+    assert (cancelled.returncode, data_of(cancelled.stdout)[0]["state"]) == (0, "cancelled")
     assert "none is running" in stack.run("doctor").stdout
     late = stack.run("wait", queued["id"], "--timeout", "0.1")
     assert late.returncode == 4
@@ -396,7 +402,7 @@ def test_the_verbs_of_the_command_line_follow_a_job_to_its_end(stack: Harness) -
     waited = stack.run("wait", queued["id"], raw["id"], "--json")
 
     assert waited.returncode == 0, waited.stderr
-    assert [job["state"] for job in json.loads(waited.stdout)] == ["sent", "sent"]
+    assert [job["state"] for job in data_of(waited.stdout)] == ["sent", "sent"]
     status = stack.run("status", queued["id"], dropped["id"])
     assert queued["id"] in status.stdout
     assert "cancelled" in status.stdout
@@ -404,7 +410,7 @@ def test_the_verbs_of_the_command_line_follow_a_job_to_its_end(stack: Harness) -
     assert stack.run("status", f"main.{'0' * 26}").returncode == 5
     doctor = stack.run("doctor", "--json")
     assert doctor.returncode == 0, doctor.stdout
-    assert {check["level"] for check in json.loads(doctor.stdout)} == {"ok"}
+    assert {check["level"] for check in data_of(doctor.stdout)} == {"ok"}
 
 
 def test_a_batch_is_followed_to_its_end(stack: Harness) -> None:
@@ -414,7 +420,7 @@ def test_a_batch_is_followed_to_its_end(stack: Harness) -> None:
 
     done = stack.run("send-batch", "rows.csv", "--sender", "support", "--text", "Hello", "--follow", "--json")
 
-    answer = json.loads(done.stdout)
+    answer = data_of(done.stdout)
     assert done.returncode == 0, done.stderr
     assert answer["batch"]["counts"][JobState.SENT] == 50
     assert answer["batch"]["name"] == "rows.csv"

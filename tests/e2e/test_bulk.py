@@ -19,7 +19,7 @@ import time_machine
 
 from outbound_chat import BatchKeyConflict, BatchStart, JobState
 from outbound_chat.store import Store, inspection
-from tests.support.harness import Harness, number
+from tests.support.harness import Harness, data_of, number
 from tests.support.proxy import running_proxy
 from tests.support.waiting import wait_until
 
@@ -49,13 +49,13 @@ def begin(stack: Harness, *arguments: str, **environment: str) -> subprocess.Pop
 
 
 @contextmanager
-def held_after(stack: Harness, path: Path, size: int) -> Iterator[subprocess.Popen[bytes]]:
+def held_after(stack: Harness, path: Path, size: int, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """The command, which has sent so many bytes to Redis and waits: the line holds back what follows."""
     with running_proxy(stack.server.port) as line:
         stack.chat().holds()  # the server knows the functions now, whose text is longer than a chunk
         line.hold_after(size, "requests")
         patient = {"OUTBOUND_CHAT_REDIS_URL": f"redis://127.0.0.1:{line.port}", "OUTBOUND_CHAT_REDIS_TIMEOUT": "60"}
-        process = begin(stack, str(path), "--sender", "support", **patient)
+        process = begin(stack, str(path), "--sender", "support", *options, **patient)
         wait_until(lambda: line.held("requests") or process.poll() is not None, timeout=60)
         yield process
 
@@ -70,7 +70,7 @@ def send(stack: Harness, *arguments: str, code: int = 1) -> dict[str, Any]:
     """The command, to its end; its receipt."""
     done = stack.run("send-batch", *arguments, "--json", timeout=120)
     assert done.returncode == code, done.stderr
-    receipt: dict[str, Any] = json.loads(done.stdout)["receipt"]
+    receipt: dict[str, Any] = data_of(done.stdout)["receipt"]
     return {**receipt, "said": done.stderr}
 
 
@@ -140,9 +140,12 @@ def test_another_name_or_another_text_makes_another_batch(stack: Harness) -> Non
 def test_ctrl_c_says_what_stands_and_how_to_go_on(stack: Harness) -> None:
     """Whoever stops a file wants to know whether it may be given again."""
     path = write_rows(stack.folder / "parcels.csv", 60_000, every=70_000)
-    with held_after(stack, path, FIRST_CHUNK) as process:
+    with held_after(stack, path, FIRST_CHUNK, "--json") as process:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130, stack.logs()
+    (printed,) = [json.loads(line) for line in stack.logs().splitlines() if line.startswith("{")]
+    ((code, message),) = [(error["code"], error["message"]) for error in printed["errors"]]
+    assert (printed["data"], code, "jobs are stored" in message) == (None, "interrupted", True)
     assert "jobs are stored and will be sent" in stack.logs()
     assert "to resume, run the same command again" in stack.logs()
     assert send(stack, str(path), "--sender", "support", code=0)["accepted"] == 60_000
@@ -163,7 +166,7 @@ def test_rows_come_through_standard_input(stack: Harness) -> None:
             check=False,
         )
         assert done.returncode == (1 if bad else 0), done.stderr
-        receipt = json.loads(done.stdout)["receipt"]
+        receipt = data_of(done.stdout)["receipt"]
         assert (receipt["accepted"], receipt["rejected"]) == (good, bad)
     assert rejected_rows(stack.folder / "stdin.rejects.csv") == [2, 3]
 
@@ -219,7 +222,7 @@ def test_columns_fill_in_a_template(stack: Harness) -> None:
     given = ("--template", "Hello {first_name|there}: {_order}", "--attribute", "order={_order}", "--sender", "support")
     done = stack.run("send-batch", str(path), *given, "--follow", "--json")
     assert done.returncode == 1, done.stderr
-    told = json.loads(done.stdout)
+    told = data_of(done.stdout)
     assert (told["receipt"]["accepted"], told["batch"]["counts"]["sent"]) == (2, 2)
     assert [error["field"] for error in told["receipt"]["rejections"][0]["errors"]] == ["_order"]
     texts = [contact.body["InitialSystemMessage"]["Content"] for contact in stack.sandbox.contacts()]

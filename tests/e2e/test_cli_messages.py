@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.harness import Harness, number, running_harness, sender
+from tests.support.harness import Harness, data_of, number, running_harness, sender
 from tests.support.waiting import wait_until
 
 NOBODY = f"main.{'0' * 26}"
@@ -122,7 +122,7 @@ def test_dead_letters_of_a_sender_that_is_not_configured_are_named_as_such(idle:
 def test_an_unknown_column_is_answered_with_all_names_that_a_row_may_have(idle: Harness) -> None:
     """Also those of ours that are no part of the request."""
     (idle.folder / "rows.jsonl").write_text(json.dumps({"to": number(1), "zzzz": 1}), encoding="utf-8")
-    told = json.loads(idle.run("send-batch", "rows.jsonl", "--sender", "support", "--json").stdout)
+    told = data_of(idle.run("send-batch", "rows.jsonl", "--sender", "support", "--json").stdout)
 
     (rejection,) = told["receipt"]["rejections"]
     message = rejection["errors"][0]["message"]
@@ -133,7 +133,7 @@ def test_doctor_tells_what_to_do_where_something_is_to_be_done_and_once(stack: H
     """Advice on a line that says ok makes people repair what works."""
     stack.start_worker()
     stack.chat().wait(stack.chat().enqueue(sender="support", to=number(1), text="Hello").id, timeout=60)
-    checks = json.loads(stack.run("doctor", "--json").stdout)
+    checks = data_of(stack.run("doctor", "--json").stdout)
     assert [check for check in checks if check["level"] == "ok" and check["advice"]] == []
 
     stack.kill(stack.server.process)

@@ -1,13 +1,12 @@
 """`outbound-chat demo` and `dev`: what a newcomer sees first."""
 
-import json
 import os
 import signal
 import sys
 import uuid
 from pathlib import Path
 
-from tests.support.harness import Harness, number
+from tests.support.harness import Harness, data_of, number
 from tests.support.waiting import wait_until
 
 TAG = "OUTBOUND_TEST_TAG"
@@ -31,7 +30,7 @@ def test_the_demo_ends_with_exact_counts_and_leaves_no_process_behind(stack: Har
     process = stack.start([sys.executable, "-m", "outbound_chat.cli", "demo", "--json"], {TAG: tag})
 
     assert process.wait(120) == 0
-    answer = json.loads(next(line for line in stack.logs().splitlines() if line.startswith("{")))
+    answer = data_of(next(line for line in stack.logs().splitlines() if line.startswith("{")))
     report = answer["report"]
     assert answer["faults"] == []
     assert report["receipt"]["accepted"] == 300
@@ -49,13 +48,13 @@ def test_dev_prints_addresses_that_work_and_ends_everything_on_ctrl_c(stack: Har
     command = [sys.executable, "-m", "outbound_chat.cli", "dev", "--json", "--folder", str(folder)]
     process = stack.start(command, {TAG: tag})
     wait_until(lambda: '"sandbox_url"' in stack.logs(), timeout=60, what="the addresses")
-    addresses = json.loads(next(line for line in stack.logs().splitlines() if line.startswith("{")))
+    addresses = data_of(next(line for line in stack.logs().splitlines() if line.startswith("{")))
     stack.settings_file = Path(addresses["settings"])
 
     sent = stack.run("send", "--sender", "demo", "--to", number(1), "--text", "Hello", "--wait", "60", "--json")
 
     assert sent.returncode == 0, sent.stderr
-    assert json.loads(sent.stdout)["state"] == "sent"
+    assert data_of(sent.stdout)["state"] == "sent"
     os.kill(process.pid, signal.SIGINT)
     assert process.wait(60) == 0
     assert _tagged(tag) == []

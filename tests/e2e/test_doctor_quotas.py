@@ -15,7 +15,7 @@ from outbound_chat_worker.cli.quotas import quota_checks
 from outbound_chat_worker.connect import Connect
 from outbound_chat_worker.runtime import Runtime
 from outbound_chat_worker.sandbox import SANDBOX_ENVIRONMENT
-from tests.support.harness import Harness, running_harness, sender
+from tests.support.harness import Harness, data_of, running_harness, sender
 
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 
@@ -45,7 +45,7 @@ def quota_line(harness: Harness, **environment: str) -> dict[str, Any]:
     """Doctor's line on the quota of the budget."""
     done = harness.run("doctor", "--json", environment=environment)
     assert "Traceback" not in done.stderr
-    (line,) = [check for check in json.loads(done.stdout) if check["subject"] == "quota of main"]
+    (line,) = [check for check in data_of(done.stdout) if check["subject"] == "quota of main"]
     return dict(line)
 
 
@@ -154,9 +154,7 @@ def test_workers_that_leave_the_reserve_go_by_the_same_settings(idle: Harness) -
     idle.configure(budgets={"main": {"rate": 2.0}})
     other = idle.run("doctor", "--json")
 
-    found = [
-        [check for check in json.loads(done.stdout) if check["subject"] == "budget main"] for done in (same, other)
-    ]
+    found = [[check for check in data_of(done.stdout) if check["subject"] == "budget main"] for done in (same, other)]
     assert found[0] == []
     assert [check["finding"] for check in found[1]] == [
         (

@@ -1,11 +1,10 @@
 """`send-batch --dry-run` as an operator uses it, before anything is stored."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from outbound_chat.store import Store
-from tests.support.harness import Harness, number
+from tests.support.harness import Harness, data_of, number
 
 BAD = 'to,text,expires_at\n{0},"two\nlines",\n12,Hello,\n{1},Hello,yesterday\n{2},Hello,\n'
 
@@ -29,7 +28,7 @@ def test_a_dry_run_names_each_bad_row_and_stores_nothing(stack: Harness) -> None
     told = stack.run("send-batch", "rows.csv", "--sender", "support", "--dry-run")
 
     assert (done.returncode, told.returncode) == (1, 1), done.stderr
-    answer = json.loads(done.stdout)
+    answer = data_of(done.stdout)
     assert stored(stack) == []
     assert (answer["preflight"]["accepted"], answer["preflight"]["rejected"]) == (2, 2)
     assert [
@@ -54,7 +53,7 @@ def test_a_dry_run_tells_when_a_file_would_be_sent_and_what_would_expire(stack: 
     told = stack.run("send-batch", "rows.csv", "--sender", "support", "--dry-run")
 
     assert (done.returncode, told.returncode) == (0, 0), done.stderr
-    found = json.loads(done.stdout)["preflight"]
+    found = data_of(done.stdout)["preflight"]
     starts, ends = (datetime.fromisoformat(found[name]) for name in ("starts_at", "ends_at"))
     assert 47 * 64 <= (ends - starts).total_seconds() <= 49 * 64
     assert (found["rate"], found["expiring"], found["assumed_idle"]) == (1 / 32, 1, True)
@@ -74,7 +73,7 @@ def test_a_dry_run_counts_what_waits_and_says_what_is_held(stack: Harness) -> No
     backlog = chat.enqueue_batch(({"to": number(index)} for index in range(200)), sender="support", tenant="other")
     write(stack, "to\n" + "".join(f"{number(index)}\n" for index in range(100)))
 
-    beside = json.loads(stack.run("send-batch", "rows.csv", "--sender", "support", "--dry-run", "--json").stdout)
+    beside = data_of(stack.run("send-batch", "rows.csv", "--sender", "support", "--dry-run", "--json").stdout)
     held = stack.run("send-batch", "rows.csv", "--sender", "chat", "--dry-run", "--json")
 
     found = beside["preflight"]

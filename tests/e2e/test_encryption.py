@@ -1,6 +1,5 @@
 """Encryption with real workers: nothing in Redis tells whom is written to or what, and nothing is lost by keys."""
 
-import json
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from outbound_chat.children import end
 from outbound_chat.encryption import RequestCipher, new_key
 from outbound_chat_config import EncryptionSettings
 from outbound_chat_worker.sandbox import Fault, FaultKind
-from tests.support.harness import Harness, number
+from tests.support.harness import Harness, data_of, number
 from tests.support.privacy import content_of
 from tests.support.waiting import wait_until
 
@@ -90,7 +89,7 @@ def test_encryption_is_switched_on_and_off_while_jobs_wait(stack: Harness, first
     assert (mixed in stack.run("doctor").stdout) is (then == ON)
     done = stack.run("rewrite-suppressed", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["chat"] == 0
+    assert {"sender": "chat", "written": 0} in data_of(done.stdout)
     stored = content_of(stack.server.url)
     assert mixed not in stack.run("doctor").stdout
     assert ("}:suppressed_enc:support " in stored) is (then == ON)
@@ -139,7 +138,7 @@ def test_jobs_of_a_key_that_is_gone_keep_nobody_waiting(stack: Harness) -> None:
     )
     assert f"1 open job of budget main can't be read: no worker has the key {old}" in stack.run("doctor").stdout
     known = {"budget": "main", "ended": 0}
-    assert json.loads(stack.run("encryption-keys", "--json").stdout) == [
+    assert data_of(stack.run("encryption-keys", "--json").stdout) == [
         {**known, "key": new, "open": 0, "workers": 1, "here": True},
         {**known, "key": old, "open": 1, "workers": 0, "here": False},
     ]

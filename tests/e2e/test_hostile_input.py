@@ -19,7 +19,7 @@ from outbound_chat import InvalidJob
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.number_file import NumberFile
 from outbound_chat.rows import UnusableFile
-from tests.support.harness import Harness, number, running_harness
+from tests.support.harness import Harness, data_of, number, running_harness
 
 RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 EVIL = "\x1b[2J\x9b2J\u202egnp.exe[/][bold]"
@@ -99,7 +99,7 @@ def test_no_stored_text_reaches_the_terminal_as_it_is(stack: Harness) -> None:
         done = stack.run(*command)
         assert done.returncode == 0, done.stderr
         assert not RAW.search(done.stdout + done.stderr)
-        assert "\\x1b[2J" in done.stdout or EVIL in leaves(json.loads(done.stdout))
+        assert "\\x1b[2J" in done.stdout or EVIL in leaves(data_of(done.stdout))
     assert chat.release(sender="support")
 
 
@@ -254,7 +254,7 @@ def test_letters_that_an_output_does_not_have_are_escaped(stack: Harness, encodi
     assert rb"\ud83d\udc4d" in told.stdout
     as_json = shell(stack, f"{send} --json", PYTHONIOENCODING=encoding)
     assert as_json.returncode == 0, as_json.stderr
-    assert json.loads(as_json.stdout.decode(encoding.partition(":")[0]))["batch"]["name"] == name
+    assert data_of(as_json.stdout.decode(encoding.partition(":")[0]))["batch"]["name"] == name
     assert shell(stack, "$OC send-batch --help", PYTHONIOENCODING=encoding).returncode == 0
 
 
@@ -274,7 +274,7 @@ def test_an_output_that_is_lost_has_an_exit_code_of_its_own(stack: Harness) -> N
     # What is said beside is no result: it is done without.
     for stream, err in (("2>/dev/full", subprocess.PIPE), ("2>&-", subprocess.PIPE), ("", write)):
         done = shell(stack, f"$OC send-batch rows.csv --sender support --name '{stream}' --json {stream}", err=err)
-        assert (done.returncode, json.loads(done.stdout)["receipt"]["accepted"]) == (1, 1), stream
+        assert (done.returncode, data_of(done.stdout)["receipt"]["accepted"]) == (1, 1), stream
     os.close(write)
 
 

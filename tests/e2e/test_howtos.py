@@ -1,6 +1,5 @@
 """The how-tos of docs/ do what they say: their commands run as they stand, in their order, on a real stack."""
 
-import json
 import re
 import runpy
 import shlex
@@ -13,7 +12,7 @@ import pytest
 
 from outbound_chat import JobState, OutboundChat
 from tests.docs.pages import DOCS, blocks
-from tests.support.harness import Harness, number
+from tests.support.harness import Harness, data_of, number
 from tests.support.waiting import wait_until
 
 EXAMPLE = "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"
@@ -182,7 +181,7 @@ def test_rotating_credentials(stack: Harness) -> None:
     for command in commands("rotate-credentials.md"):
         if command[:2] == ["keys", "revoke"]:
             run(stack, [*command[:2], made.split("_")[1]])
-            assert json.loads(run(stack, ["keys", "list", "--json"]))[0]["state"] == "revoked"
+            assert data_of(run(stack, ["keys", "list", "--json"]))[0]["state"] == "revoked"
             continue
         said = run(stack, command)
         if command[:2] == ["keys", "create"]:

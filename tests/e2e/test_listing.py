@@ -19,7 +19,7 @@ import pytest
 from outbound_chat import JobState
 from outbound_chat.store.records import Field
 from outbound_chat_worker.sandbox import Fault, FaultKind
-from tests.support.harness import Harness, number, running_harness, sender
+from tests.support.harness import Harness, data_of, number, running_harness, sender
 from tests.support.waiting import wait_until
 
 UNKNOWN = "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"
@@ -48,7 +48,7 @@ def test_list_finds_a_batch_by_its_tenant_and_its_jobs_by_state(idle: Harness) -
     told = idle.run("list", "--tenant", "listed").stdout
     assert f"{batch}  closed  1 of 5  May news\n" in told
     assert "tenant listed  1 cancelled  a person holds the batch: wrong text" in told
-    (found,) = json.loads(idle.run("list", "--tenant", "listed", "--open", "--json").stdout)["batches"]
+    (found,) = data_of(idle.run("list", "--tenant", "listed", "--open", "--json").stdout)
     assert (found["id"], found["counts"]["cancelled"], found["remaining"]) == (batch, 1, 4)
 
     jobs = idle.run("list", "--batch", batch, "--state", "cancelled")
@@ -57,7 +57,7 @@ def test_list_finds_a_batch_by_its_tenant_and_its_jobs_by_state(idle: Harness) -
     page = idle.run("list", "--batch", batch, "--limit", "2")
     assert page.stderr == 'there is more: --cursor "2"\n'
     rest = json.loads(idle.run("list", "--batch", batch, "--cursor", "2", "--json").stdout)
-    assert ([job["id"] for job in rest["jobs"]], rest["cursor"]) == ([f"{batch}-{row}" for row in (3, 4, 5)], None)
+    assert ([job["id"] for job in rest["data"]], rest["cursor"]) == ([f"{batch}-{row}" for row in (3, 4, 5)], None)
     assert idle.run("list", "--sender", "nobody").stderr == "no matching batches\n"
 
 
@@ -81,7 +81,7 @@ def test_a_wrong_list_is_refused_in_words(idle: Harness, options: tuple[str, ...
 def _look(stack: Harness) -> dict[str, Any]:
     done = stack.run("watch", "--once", "--json")
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = data_of(done.stdout)
     return found
 
 
@@ -170,7 +170,7 @@ def test_replay_goes_on_past_jobs_that_can_not_be_replayed(stack: Harness) -> No
 
     done = stack.run("replay", ids[0], ids[2], UNKNOWN, ids[4], "--json")
     assert done.returncode == 5
-    assert [job["replay_of"] for job in json.loads(done.stdout)] == [ids[0], ids[4]]
+    assert [job["replay_of"] for job in data_of(done.stdout)] == [ids[0], ids[4]]
     assert "newer version" in done.stderr
     assert UNKNOWN in done.stderr
 

@@ -1,6 +1,5 @@
 """The warnings of `doctor` and `send-batch` about more chats than an instance may have open."""
 
-import json
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from outbound_chat.cli.doctor.open_chats import batch_warning, open_chat_checks
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat_config import Sender, Settings
-from tests.support.harness import Harness, number, sender
+from tests.support.harness import Harness, data_of, number, sender
 
 INSTANCE_2 = "1a1b2c3d-1111-4222-8333-444455556666"
 
@@ -24,7 +23,7 @@ def test_doctor_warns_of_a_rate_whose_chats_do_not_fit(stack: Harness) -> None:
 
     done = stack.run("doctor", "--json", environment=nowhere)
 
-    (check,) = [check for check in json.loads(done.stdout) if check["subject"] == "open chats of support, chat"]
+    (check,) = [check for check in data_of(done.stdout) if check["subject"] == "open chats of support, chat"]
     assert check == {
         "subject": "open chats of support, chat",
         "level": "warning",
@@ -120,7 +119,7 @@ def test_send_batch_warns_on_stderr_and_enqueues_all_the_same(stack: Harness) ->
 
     assert (few.returncode, many.returncode) == (0, 0)
     assert "warning" not in few.stderr
-    assert json.loads(many.stdout)["receipt"]["accepted"] == 5
+    assert data_of(many.stdout)["receipt"]["accepted"] == 5
     assert (
         "warning: 5 messages open 5 chats for 1 h each, the instance holds 2: after these 2 an hour go out, "
         "the last 2 h after the first, unless they end sooner and contact_closed reports it." in many.stderr

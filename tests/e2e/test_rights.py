@@ -314,4 +314,5 @@ def test_a_command_can_be_run_by_the_users_of_the_page(
     else:
         assert len(lacks) == 1, said.err
         assert world.refused()
-        assert (ended.value.code, said.out) == (3, "")
+        assert ended.value.code == 3
+        assert said.out == "" or command == "wait", "it prints what it could read"

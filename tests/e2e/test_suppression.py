@@ -1,6 +1,5 @@
 """Suppression lists with real workers and the real command line: who opted out is never called."""
 
-import json
 import tracemalloc
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 
 from outbound_chat import Job, JobState, OutboundChat
 from outbound_chat.cli.files.number_file import NumberFile
-from tests.support.harness import WHATSAPP_SOURCE, Harness, number, sender
+from tests.support.harness import WHATSAPP_SOURCE, Harness, data_of, number, sender
 from tests.support.waiting import wait_until
 
 NO_MORE = 0.001
@@ -139,7 +138,7 @@ def test_a_file_of_numbers_is_imported_in_flat_memory(stack: Harness) -> None:
     assert peak < 2_000_000, "the numbers alone would take three megabytes"
 
     done = stack.run("unsuppress", "--sender", "support", "--file", "optouts.csv", "--json")
-    assert json.loads(done.stdout) == {"numbers": MANY, "removed": MANY, "rejected": 0, "rejections": []}
+    assert data_of(done.stdout) == {"numbers": MANY, "removed": MANY, "rejected": 0, "rejections": []}
     assert list(chat.suppressed(sender="support")) == []
 
 
@@ -152,10 +151,10 @@ def test_the_command_line_suppresses_and_tells_who_is_suppressed(stack: Harness)
     assert shown.stdout.endswith("sent STOP\n")
     assert number(3) not in shown.stdout
     off = stack.run("unsuppress", "--sender", "support", number(2), "--json")
-    assert json.loads(off.stdout)["removed"] == 1
-    (entry,) = json.loads(stack.run("suppressed", "--sender", "support", "--json").stdout)
+    assert data_of(off.stdout)["removed"] == 1
+    (entry,) = data_of(stack.run("suppressed", "--sender", "support", "--json").stdout)
     assert (entry["number"], entry["reason"]) == (number(1), "sent STOP")
-    assert json.loads(stack.run("suppressed", "--sender", "chat", "--json").stdout) == []
+    assert data_of(stack.run("suppressed", "--sender", "chat", "--json").stdout) == []
 
 
 def test_bad_numbers_of_a_file_are_named_by_line_and_never_shown(stack: Harness) -> None:

@@ -1,6 +1,5 @@
 """Webhooks with real workers and real receivers: signed, repeated until they are taken, and in nobody's way."""
 
-import json
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ import pytest
 
 from outbound_chat import InvalidJob, JobState, OutboundChat
 from outbound_chat.webhooks import verify
-from tests.support.harness import SOURCE, Harness, number, sender
+from tests.support.harness import SOURCE, Harness, data_of, number, sender
 from tests.support.receiver import Received, Receiver
 from tests.support.waiting import wait_until
 
@@ -290,13 +289,13 @@ def test_rows_files_and_raw_requests_name_urls_as_jobs_do(stack: Harness, receiv
     wait_until(lambda: len(receiver.received) == 3, timeout=PATIENCE)
 
     assert sent.returncode == 1
-    receipt = json.loads(sent.stdout)["receipt"]
+    receipt = data_of(sent.stdout)["receipt"]
     assert (receipt["accepted"], receipt["rejected"]) == (2, 1)
     assert "callback_url: must have no user or password" in (stack.folder / "rows.rejects.csv").read_text()
     assert set(receiver.ids()) == {
         f"{receipt['id']}-1.sent",
         f"{raw.id}.sent",
-        f"{json.loads(one.stdout)['id']}.sent",
+        f"{data_of(one.stdout)['id']}.sent",
     }
 
 

@@ -1,18 +1,17 @@
 """Why a job waits, asked at the command line while real workers run."""
 
-import json
 import re
 from typing import Any
 
 from outbound_chat import WaitReason
-from tests.support.harness import Harness, number
+from tests.support.harness import Harness, data_of, number
 from tests.support.waiting import wait_until
 
 
 def asked(stack: Harness, job_id: str) -> dict[str, Any]:
     shown = stack.run("why", job_id, "--json")
     assert shown.returncode == 0, shown.stderr
-    found: dict[str, Any] = json.loads(shown.stdout)
+    found: dict[str, Any] = data_of(shown.stdout)
     return found
 
 

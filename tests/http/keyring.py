@@ -1,9 +1,8 @@
 """API keys for tests, made and revoked by the command line."""
 
-import json
 from typing import Any, NamedTuple
 
-from tests.support.harness import Harness
+from tests.support.harness import Harness, data_of
 
 
 class Key(NamedTuple):
@@ -23,7 +22,7 @@ def make_key(stack: Harness, *options: str, scopes: tuple[str, ...] = ("enqueue"
     words = [word for scope in scopes for word in ("--scope", scope)]
     made = stack.run("keys", "create", "test", *words, *options, "--json")
     assert made.returncode == 0, made.stderr
-    told: dict[str, Any] = json.loads(made.stdout)
+    told: dict[str, Any] = data_of(made.stdout)
     return Key(told["id"], told["key"])
 
 

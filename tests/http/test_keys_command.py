@@ -1,11 +1,9 @@
 """`outbound-chat keys`: what is printed once, what is listed, and what is refused."""
 
-import json
-
 import pytest
 
 from outbound_chat.model.api_keys import ANY_TOKEN
-from tests.support.harness import Harness
+from tests.support.harness import Harness, data_of
 
 from .keyring import make_key
 
@@ -22,7 +20,7 @@ def test_a_key_is_printed_once_and_listed_without_it(stack: Harness) -> None:
     for word in (match["id"], "active", "the shop", "enqueue, read", "shop", "chat", "600/m", "never used", "expires"):
         assert word in listed
     assert match[0] not in listed
-    (row,) = json.loads(stack.run("keys", "list", "--json").stdout)
+    (row,) = data_of(stack.run("keys", "list", "--json").stdout)
     assert (row["scopes"], row["senders"], row["rate"]) == (["enqueue", "read"], ["chat"], "600/m")
     assert not {"digest", "hash", "secret", "key"} & row.keys()
 

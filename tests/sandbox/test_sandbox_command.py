@@ -1,6 +1,5 @@
 """`outbound-chat sandbox` in a process of its own, as a user starts it."""
 
-import json
 import re
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from outbound_chat_worker.cli.sandbox import sandbox
 from outbound_chat_worker.sandbox import SandboxClient
+from tests.support.harness import data_of
 
 _RUN = [sys.executable, "-c", "import typer; from outbound_chat_worker.cli.sandbox import sandbox; typer.run(sandbox)"]
 
@@ -32,7 +32,7 @@ def test_json_gives_the_address_and_a_signal_ends_it_with_totals(number: signal.
     """One line on stdout for scripts; the totals are talk and go to stderr."""
     with _start("--json", "--rate", "7", "--latency-ms", "1", "--fault", "conflict:0.5", "--max-chats", "9") as process:
         assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
+        url = data_of(process.stdout.readline())["url"]
         assert SandboxClient(url).stats().calls == 0
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=60)
@@ -73,16 +73,3 @@ def test_wrong_options_are_refused_with_exit_code_2(options: tuple[str, ...], sa
 
     assert done.exit_code == 2
     assert says in done.stderr
-
-
-def test_a_port_that_is_taken_ends_with_exit_code_1() -> None:
-    """And one sentence."""
-    with _start("--json") as process:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
-        done = _run("--port", url.rpartition(":")[2])
-        process.terminate()
-        process.communicate(timeout=60)
-
-    assert done.exit_code == 1
-    assert done.stderr.startswith("can't listen on 127.0.0.1")

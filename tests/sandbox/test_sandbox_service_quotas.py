@@ -20,6 +20,7 @@ from outbound_chat_worker.sandbox import (
     SandboxClient,
     SandboxOptions,
 )
+from tests.support.harness import data_of
 
 RATE, OPEN_CHATS = "L-408DD6C6", "L-D4BA6F6E"
 TARGET = {"X-Amz-Target": "ServiceQuotasV20190624.GetServiceQuota", "Content-Type": "application/x-amz-json-1.1"}
@@ -175,7 +176,7 @@ def test_the_command_takes_the_refusal_as_an_option(make_quotas: MakeQuotas) -> 
     command = [sys.executable, "-c", code, "--json", "--deny-quotas"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
-        error = _refused(make_quotas(json.loads(process.stdout.readline())["url"]), RATE)
+        error = _refused(make_quotas(data_of(process.stdout.readline())["url"]), RATE)
         process.terminate()
         process.communicate(timeout=60)
 

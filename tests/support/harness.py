@@ -1,6 +1,7 @@
 """A stack for tests: a real Valkey, the sandbox, and real Celery workers, with settings that the test chooses."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -59,6 +60,11 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def data_of(printed: str | bytes) -> Any:
+    """The data of the one document that a command printed with `--json`."""
+    return json.loads(printed)["data"]
 
 
 class Harness:

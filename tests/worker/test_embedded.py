@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from outbound_chat.listening import CannotListen
 from outbound_chat_worker.local.embedded import EmbeddedServer, EmbeddedServerError
 from tests.support.harness import Harness
 
@@ -19,7 +20,7 @@ def other(tmp_path: Path) -> Iterator[EmbeddedServer]:
 
 def test_a_port_that_somebody_has_is_refused_and_not_shared(other: EmbeddedServer, tmp_path: Path) -> None:
     """Jobs of a try would land in a server that holds something else, and stay there."""
-    with pytest.raises(EmbeddedServerError, match=f"port {other.port} is in use"):
+    with pytest.raises(CannotListen, match=f"port {other.port} of 127.0.0.1 is in use"):
         EmbeddedServer(tmp_path / "own", port=other.port)
     EmbeddedServer(tmp_path / "own").stop()
 
@@ -34,7 +35,10 @@ def test_a_second_dev_in_one_folder_or_on_one_port_is_one_clear_error(stack: Har
     finally:
         running.stop()
 
-    for done, said in ((same_folder, "another server uses"), (same_port, f"port {running.port} is in use")):
+    for done, said in (
+        (same_folder, "another server uses"),
+        (same_port, f"port {running.port} of 127.0.0.1 is in use"),
+    ):
         assert done.returncode == 2
         assert said in done.stderr
         assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -42,7 +46,7 @@ def test_a_second_dev_in_one_folder_or_on_one_port_is_one_clear_error(stack: Har
 
 def test_the_reason_is_that_of_this_start(other: EmbeddedServer, tmp_path: Path) -> None:
     """The log of an earlier start on the same folder would give its reason to the next."""
-    with pytest.raises(EmbeddedServerError, match="in use"):
+    with pytest.raises(CannotListen, match="in use"):
         EmbeddedServer(tmp_path / "own", port=other.port)
     with pytest.raises(EmbeddedServerError, match="did not start") as caught:
         EmbeddedServer(tmp_path / "own", options=("--no-such-option", "1"))

@@ -1,9 +1,9 @@
 """The command line, `outbound-chat` (extra `[cli]`): each command parses, calls the client once, and prints.
 
-Exit codes: 0 done; 1 done, but something ended other than sent, or rows were rejected; 2 wrong input or settings;
-3 Redis can't be reached or refuses; 4 no result in time; 5 no such job or batch; 6 the output can't be written.
+`docs/cli.md` has the exit codes and the form of `--json`.
 """
 
+import json
 import sys
 
 from outbound_chat.cli.streams import take_streams
@@ -19,7 +19,12 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich", "click"}:
             raise
-        sys.exit("outbound-chat: the command line needs its extra; run: pip install 'outbound-chat[cli]'")
+        sentence = f"the command line needs {error.name}; run: pip install 'outbound-chat[cli]'"
+        if "--json" in sys.argv:
+            fault = {"code": "missing_extra", "message": sentence}
+            sys.stdout.write(json.dumps({"data": None, "errors": [fault]}) + "\n")
+        sys.stderr.write(f"error: {sentence}\n")
+        sys.exit(2)
     except KeyboardInterrupt:
         # Nothing has begun. Later each command handles Ctrl-C itself, and ends with the same code.
         sys.exit(130)

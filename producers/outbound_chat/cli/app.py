@@ -13,76 +13,35 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, get_args, get_type_hints
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperCommand
 
+from outbound_chat.cli.errors import Exit, MissingExtra, UsageError, exit_code
+from outbound_chat.cli.parsing import Command, Group
 from outbound_chat.cli.streams import OutputLost
 from outbound_chat.model.errors import OutboundChatError, SettingsError
-from outbound_chat_config import CONFIG_VARIABLE, is_number
+from outbound_chat_config import CONFIG_VARIABLE
 
 EPILOG = (
     "Exit codes: 0 done; 1 done, but something ended other than sent or rows were rejected; 2 wrong input or settings; "
     "3 Redis can't be reached or refuses; 4 no result in time; 5 no such job, batch or key; 6 the output can't be "
-    "written, or nobody reads it any more."
+    "written, or nobody reads it any more; 130 interrupted before it had its result."
 )
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
 
 
-class _Strict:
-    """Refuses an option that takes one value and is given twice, and a number that only Python accepts.
-
-    The parser would silently drop the first value.
-    """
-
-    callback: Any
-
-    def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Checks the arguments, then parses them as usual.
-
-        Raises:
-            typer.BadParameter: an option is given twice, or a number is invalid.
-        """
-        parser: Any = super()
-        if not ctx.resilient_parsing:
-            values, _, given = parser.make_parser(ctx).parse_args(args=list(args))
-            hints = get_type_hints(self.callback) if given and self.callback else {}
-            for option in given:
-                kinds = {hints.get(option.name), *get_args(hints.get(option.name))}
-                self._check_number(option, values.get(option.name), kinds, ctx)
-                single = isinstance(option, TyperOption) and not (option.multiple or option.is_flag)
-                if single and given.count(option) > 1:
-                    raise typer.BadParameter("is given more than once; give it once.", ctx=ctx, param=option)
-        return parser.parse_args(ctx, args)
-
-    @staticmethod
-    def _check_number(option: Any, value: object, kinds: set[Any], ctx: Any) -> None:
-        # Click would read it as Python does: `1_0` would be 10.
-        is_whole = float not in kinds
-        if isinstance(value, str) and not kinds.isdisjoint({int, float}) and not is_number(value, whole=is_whole):
-            what = "whole number" if is_whole else "number"
-            raise typer.BadParameter(f"{value!r} is not a {what} in plain digits.", ctx=ctx, param=option)
-
-
-class _Command(_Strict, TyperCommand):
-    """A command."""
-
-
-class _Group(_Strict, TyperGroup):
-    """Several commands."""
-
-
 class _Typer(typer.Typer):
-    """Makes each of its commands a `_Command` whose help ends with the exit codes."""
+    """Makes each of its commands a `Command` whose help ends with the exit codes."""
 
     def command(self, name: str | None = None, **options: Any) -> Any:
-        return super().command(name, cls=_Command, epilog=EPILOG, **options)
+        return super().command(name, cls=Command, epilog=EPILOG, **options)
 
 
-class _Commands(_Group):
+class _Commands(Group):
     """Our commands, and those of the worker's package."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -164,10 +123,10 @@ def _loaded(point: EntryPoint) -> Any:
     except ModuleNotFoundError as error:
         if error.name == "rich":  # nothing can be printed: see `main`
             raise
-        found, is_missing = _missing(point.name, error.name or "a package"), True
+        found, is_missing = _missing(point.name, error.name), True
     several = isinstance(found, dict)
     holder = _Typer(
-        cls=_Group if several else None,
+        cls=Group if several else None,
         help=_docstring(point) if several else None,
         no_args_is_help=several,
         add_completion=False,
@@ -178,12 +137,9 @@ def _loaded(point: EntryPoint) -> Any:
     return typer.main.get_command(holder)
 
 
-def _missing(name: str, module: str) -> Callable[..., None]:
+def _missing(name: str, module: str | None) -> Callable[..., None]:
     def explain(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:  # noqa: ARG001  # those of the missing command
-        from outbound_chat.cli.output import Exit, talk  # noqa: PLC0415  # loads Rich
-
-        talk.print(f"error: '{name}' needs {module}; run: pip install 'outbound-chat[all]'")
-        raise typer.Exit(Exit.WRONG_INPUT)
+        raise MissingExtra(name, module, "all")
 
     explain.__doc__ = "Not installed: pip install 'outbound-chat[all]'."
     return explain
@@ -223,23 +179,41 @@ def _options(
 
 def run() -> None:
     """Runs the command line, and ends the process with its exit code."""
+    try:
+        try:
+            code = _run()
+        finally:
+            sys.stdout.flush()
+    except OutputLost as error:
+        # If the reader of the output has gone, as in `outbound-chat status … | head`, there is nobody to report to.
+        code = _report(error) if str(error) else exit_code(error)
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        _refuse_control_characters()
+        code: int = app(standalone_mode=False) or 0
+    except OutputLost:
+        raise
+    except (UsageError, OutboundChatError, SettingsError) as error:
+        if isinstance(error, UsageError) and type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+            return Exit.WRONG_INPUT
+        return _report(error)
+    # The parser has turned Ctrl-C into this code.
+    return _report(KeyboardInterrupt()) if code == Exit.INTERRUPTED else code
+
+
+def _refuse_control_characters() -> None:
     for position, argument in enumerate(sys.argv[1:], start=1):
         if _CONTROL(argument):
             # Click would repeat it unescaped, to a terminal that obeys.
-            _end(ValueError(f"argument {position} has control characters; remove them"))
-    try:
-        try:
-            app()
-        finally:
-            sys.stdout.flush()
-    except (OutputLost, OutboundChatError, SettingsError) as error:
-        _end(error)
+            raise UsageError(f"argument {position} has control characters; remove them")
 
 
-def _end(error: Exception) -> NoReturn:
-    from outbound_chat.cli.output import exit_code, print_error  # noqa: PLC0415  # loads Rich
+def _report(error: BaseException) -> Exit:
+    from outbound_chat.cli.output import print_failure  # noqa: PLC0415  # loads Rich
 
-    # If the reader of the output has gone, as in `outbound-chat status … | head`, there is nobody to report to.
-    if str(error):
-        print_error(error)
-    sys.exit(exit_code(error))
+    print_failure(error)
+    return exit_code(error)

@@ -6,14 +6,14 @@ from typing import Any
 import typer
 
 from outbound_chat.cli.doctor.open_chats import batch_warning, span
+from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.rejects import Rejects
-from outbound_chat.cli.output import Exit, clock_time, out, print_json, warn
+from outbound_chat.cli.output import clock_time, out, print_json, warn
 from outbound_chat.cli.progress import read_file
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Preflight
 from outbound_chat.model.json import json_default
-from outbound_chat.rows import UnusableFile
 from outbound_chat_config import Sender, Settings
 
 
@@ -26,8 +26,6 @@ def show_preflight(
             options = {"sender": sender, "on_rejected": rejects.add, **shared}
             flight = read_file(chat.preflight_batch, "check", rows, **options)
         lines = rows.lines_of({one.row for one in flight.first_expiring})
-    except UnusableFile as error:
-        raise typer.BadParameter(str(error), param_hint="FILE") from error
     finally:
         rows.close()
         rejects.close()
@@ -37,7 +35,7 @@ def show_preflight(
     if as_json:
         expiring = [{"line": lines[one.row], **json_default(one)} for one in flight.first_expiring]
         found = {**json_default(flight), "rejections": rejects.first, "first_expiring": expiring}
-        print_json({"preflight": found, "rejects": path})
+        print_json({"preflight": found, "rejects": path}, rejects.errors)
     else:
         _print(flight, rejects.first, lines, path)
     if flight.rejected:

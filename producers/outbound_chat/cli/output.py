@@ -1,26 +1,26 @@
-"""What commands print: data goes to standard output, messages to standard error; and their exit codes."""
+"""What commands print: data goes to standard output, messages to standard error.
+
+With `--json` standard output has one document, `{"data": …, "errors": […]}`, whatever happens; commands that follow
+something print a line for each thing instead, and errors in a last line.
+"""
 
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import IntEnum
+from itertools import takewhile
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
+from typer import Exit as TyperExit
 
-from outbound_chat.cli.streams import OutputLost
+from outbound_chat.cli.errors import Exit, UsageError, exit_code, plain_errors, sentence
 from outbound_chat.model.batches import Batch
-from outbound_chat.model.errors import (
-    InvalidJob,
-    StoreError,
-    UnknownBatch,
-    UnknownJob,
-    WaitTimeout,
-)
+from outbound_chat.model.errors import InvalidJob
 from outbound_chat.model.jobs import Job, JobState, Webhook
 from outbound_chat.model.json import json_default
 
@@ -51,18 +51,6 @@ out = _Console(markup=False, emoji=False, highlight=False, soft_wrap=not sys.std
 talk = _Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
-class Exit(IntEnum):
-    """Exit codes."""
-
-    DONE = 0
-    NOT_ALL_SENT = 1
-    WRONG_INPUT = 2
-    STORE = 3
-    TIMEOUT = 4
-    UNKNOWN_ID = 5
-    OUTPUT_LOST = 6
-
-
 COLOURS = {
     JobState.SENT: "green",
     JobState.FAILED: "red",
@@ -72,27 +60,31 @@ COLOURS = {
 }
 
 
-def exit_code(error: Exception) -> Exit:
-    """Returns the exit code for an error of ours."""
-    match error:
-        case OutputLost():
-            return Exit.OUTPUT_LOST
-        case WaitTimeout():
-            return Exit.TIMEOUT
-        case UnknownJob() | UnknownBatch():
-            return Exit.UNKNOWN_ID
-        case StoreError():
-            return Exit.STORE
-        case _:
-            return Exit.WRONG_INPUT
-
-
-def print_error(error: Exception) -> None:
-    """Prints an error of ours for people: a line for each fault."""
+def print_error(error: BaseException) -> None:
+    """Prints an error for people: a line for each fault. Of Ctrl-C they need not be told."""
+    if isinstance(error, KeyboardInterrupt):
+        return
     lines = [f"  {fault}" for fault in error.errors] if isinstance(error, InvalidJob) else []
-    head = "this is refused:" if lines else str(error)
-    text = "\n".join([head, *lines, *getattr(error, "__notes__", [])])
+    text = "\n".join(["this is refused:", *lines, *getattr(error, "__notes__", [])]) if lines else sentence(error)
+    if isinstance(error, UsageError) and error.ctx:
+        text += f"\nTry '{error.ctx.command_path} --help' for help."
     talk.print(Text("error: ", style="bold red") + Text(text))
+
+
+def end_with(errors: Sequence[BaseException], code: Exit | None = None) -> None:
+    """Prints the errors for people, and ends the command with the exit code of the first, or `code`; none: goes on."""
+    for error in errors:
+        print_error(error)
+    if errors:
+        raise TyperExit(exit_code(errors[0]) if code is None else code)
+
+
+def print_failure(error: BaseException) -> None:
+    """Prints an error that ended the command: for people, and as JSON if `--json` is anywhere on the command line."""
+    if "--json" in takewhile(lambda argument: argument != "--", sys.argv[1:]) and _written.form != "document":
+        head = {} if _written.form else {"data": None}
+        sys.stdout.write(to_json({**head, "errors": plain_errors(error)}) + "\n")
+    print_error(error)
 
 
 def warn(text: str) -> None:
@@ -100,17 +92,51 @@ def warn(text: str) -> None:
     talk.print(f"warning: {text}", style="yellow")
 
 
-def print_unknown(ids: Sequence[str]) -> None:
-    """Prints a line for each id that neither a job nor a batch has."""
-    for id_ in ids:
-        print_error(
-            LookupError(f"no job or batch has the id {id_!r}; results are kept for a while only (results.keep)")
-        )
+class _Written:
+    """What JSON has been written to standard output."""
+
+    form = ""
+    """`document` or `lines`; empty before anything."""
 
 
-def print_json(value: Any) -> None:
-    """Prints a value as JSON on one line of standard output: records as objects, times as ISO 8601."""
+_written = _Written()
+
+
+def print_json(data: Any, errors: Iterable[BaseException] = (), **beside: Any) -> None:
+    """Prints the one document of a command: records are objects, times ISO 8601. `beside`: such as `cursor`."""
+    _written.form = "document"
+    found = [one for error in errors for one in plain_errors(error)]
+    sys.stdout.write(to_json({"data": data, **beside, "errors": found}) + "\n")
+    sys.stdout.flush()
+
+
+def print_line(value: Any) -> None:
+    """Prints one of the lines of a command that follows something."""
+    _written.form = "lines"
     sys.stdout.write(to_json(value) + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def json_list() -> Iterator[Callable[[Any], None]]:
+    """Yields a function that writes one more item of the document's list, which may be too long for memory.
+
+    An error of the block becomes that of the document.
+    """
+    _written.form, before, errors = "document", '{"data": [', []
+
+    def write(value: Any) -> None:
+        nonlocal before
+        sys.stdout.write(before + to_json(value))
+        before = ",\n"
+
+    try:
+        yield write
+    except BaseException as error:
+        errors = plain_errors(error)
+        raise
+    finally:
+        sys.stdout.write(f'{before if before[0] == "{" else ""}], "errors": {to_json(errors)}}}\n')
 
 
 def to_json(value: Any) -> str:

@@ -12,7 +12,7 @@ from outbound_chat.model.errors import OutboundChatError
 _ESCAPED = "outbound_chat.escaped"
 
 
-class OutputLost(OutboundChatError):
+class OutputLost(OutboundChatError, code="output_lost"):
     """Standard output can't be written any more. The text says why; it is empty if the reader has gone."""
 
 

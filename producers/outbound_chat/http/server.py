@@ -10,6 +10,7 @@ from outbound_chat.ending import Ending
 from outbound_chat.http.access.loopback import is_loopback
 from outbound_chat.http.app import create_app
 from outbound_chat.http.processes import end_with_parent, run_processes
+from outbound_chat.listening import CannotListen
 from outbound_chat.model.api_keys import KeyState
 from outbound_chat.model.errors import SettingsError, StoreError
 from outbound_chat.store import Store
@@ -68,7 +69,8 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     """Serves until SIGTERM or SIGINT: then long polls respond at once, and running requests may finish.
 
     Raises:
-        SettingsError: other machines could reach it without an API key, or the address can't be listened on.
+        SettingsError: other machines could reach it without an API key.
+        CannotListen: the port is in use, or not allowed.
     """
     ending = Ending()
     address = (host or settings.http.host, port or settings.http.port)
@@ -99,7 +101,7 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise SettingsError(f"http.port {port} at {host} can't be listened on: {error.strerror}") from error
+        raise CannotListen(host, port, error) from error
     # asyncio disables Nagle's algorithm only if the socket says it is TCP, which this one does not yet. With it each
     # response on a kept connection would wait 40 ms for the caller's acknowledgement.
     return socket.socket(fileno=listener.detach())

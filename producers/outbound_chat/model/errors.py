@@ -50,8 +50,14 @@ class FieldError:
 class OutboundChatError(Exception):
     """Base of all errors of this package but `SettingsError`."""
 
+    code = "error"
+    """Stable word for programs, the same over HTTP and in the JSON of the command line; see `docs/errors.md`."""
 
-class InvalidJob(OutboundChatError, ValueError):
+    def __init_subclass__(cls, code: str | None = None) -> None:
+        cls.code = code or cls.code
+
+
+class InvalidJob(OutboundChatError, ValueError, code="invalid_request"):
     """A job was refused before anything was stored. `errors` has everything that is wrong with it, at least one."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
@@ -59,7 +65,7 @@ class InvalidJob(OutboundChatError, ValueError):
         self.errors = tuple(errors)
 
 
-class InvalidNumbers(OutboundChatError, ValueError):
+class InvalidNumbers(OutboundChatError, ValueError, code="invalid_request"):
     """Some of many phone numbers are invalid; the others were accepted. `errors` has the first 100, by position."""
 
     def __init__(self, errors: Sequence[FieldError], *, rejected: int) -> None:
@@ -69,7 +75,7 @@ class InvalidNumbers(OutboundChatError, ValueError):
         self.rejected = rejected
 
 
-class IdempotencyConflict(OutboundChatError):
+class IdempotencyConflict(OutboundChatError, code="idempotency_conflict"):
     """The idempotency key was used for another job. `job_id` is that job; nothing was stored."""
 
     def __init__(self, job_id: str) -> None:
@@ -77,7 +83,7 @@ class IdempotencyConflict(OutboundChatError):
         self.job_id = job_id
 
 
-class BatchKeyConflict(OutboundChatError):
+class BatchKeyConflict(OutboundChatError, code="idempotency_conflict"):
     """The batch key was used for a batch with another name or other options. `batch_id` is that batch."""
 
     def __init__(self, batch_id: str) -> None:
@@ -85,7 +91,7 @@ class BatchKeyConflict(OutboundChatError):
         self.batch_id = batch_id
 
 
-class UnknownJob(OutboundChatError, LookupError):
+class UnknownJob(OutboundChatError, LookupError, code="unknown_job"):
     """No job has this id: it never existed, or its record has passed its lifetime."""
 
     def __init__(self, job_id: str) -> None:
@@ -93,7 +99,7 @@ class UnknownJob(OutboundChatError, LookupError):
         self.job_id = job_id
 
 
-class WrittenByNewerVersion(OutboundChatError):
+class WrittenByNewerVersion(OutboundChatError, code="written_by_newer_version"):
     """A newer version of outbound-chat wrote the job, and this one can't read it. Newer workers continue with it."""
 
     def __init__(self, job_id: str) -> None:
@@ -103,7 +109,7 @@ class WrittenByNewerVersion(OutboundChatError):
         self.job_id = job_id
 
 
-class UnknownBatch(OutboundChatError, LookupError):
+class UnknownBatch(OutboundChatError, LookupError, code="unknown_batch"):
     """No batch has this id: it never existed, or its record has passed its lifetime."""
 
     def __init__(self, batch_id: str) -> None:
@@ -111,7 +117,7 @@ class UnknownBatch(OutboundChatError, LookupError):
         self.batch_id = batch_id
 
 
-class BatchClosed(OutboundChatError):
+class BatchClosed(OutboundChatError, code="batch_closed"):
     """Jobs can't be added to a closed batch, and a final one can't be held. Nothing of this call was stored."""
 
     def __init__(self, batch_id: str, reason: str = "is closed; open a new batch for more jobs") -> None:
@@ -119,7 +125,7 @@ class BatchClosed(OutboundChatError):
         self.batch_id = batch_id
 
 
-class NotReplayable(OutboundChatError):
+class NotReplayable(OutboundChatError, code="not_replayable"):
     """The job can't be sent again: it did not fail, its request is gone, or it was replayed with other changes."""
 
     def __init__(self, job_id: str, reason: str) -> None:
@@ -127,7 +133,7 @@ class NotReplayable(OutboundChatError):
         self.job_id = job_id
 
 
-class DuplicateRisk(OutboundChatError):
+class DuplicateRisk(OutboundChatError, code="duplicate_risk"):
     """A replay might text the customer twice: a call of the job may have led to a contact, and no token prevents it.
 
     Nothing was stored. `force=True` accepts it.
@@ -143,30 +149,30 @@ class DuplicateRisk(OutboundChatError):
         self.since = since
 
 
-class InvalidWebhook(OutboundChatError, ValueError):
+class InvalidWebhook(OutboundChatError, ValueError, code="invalid_webhook"):
     """The request is not a webhook of ours: signed with no known secret, changed on its way, or too old."""
 
 
-class MissingEncryptionKey(OutboundChatError):
+class MissingEncryptionKey(OutboundChatError, code="missing_encryption_key"):
     """Something in Redis is encrypted, and the settings lack the key for it; the text says which. Nothing was done."""
 
 
-class WaitTimeout(OutboundChatError, TimeoutError):
+class WaitTimeout(OutboundChatError, TimeoutError, code="wait_timeout"):
     """The job or batch did not become final in time. It continues by itself; wait again with the same id."""
 
 
-class StoreError(OutboundChatError):
+class StoreError(OutboundChatError, code="store_refused"):
     """Redis refused a command; the text says which and why."""
 
 
-class StoreUnavailable(StoreError):
+class StoreUnavailable(StoreError, code="store_unavailable"):
     """Redis could not be reached or did not answer in time.
 
     What was being enqueued may or may not be stored: repeat it with the same idempotency key.
     """
 
 
-class NotDurable(StoreError):
+class NotDurable(StoreError, code="not_durable"):
     """`durability="fsync"` was requested, and Redis did not confirm in time that what was enqueued is safe.
 
     It was accepted, and will be sent. Enqueuing it again with the same idempotency keys is safe: it gives the same jobs

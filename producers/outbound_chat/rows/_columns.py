@@ -4,6 +4,7 @@ import csv
 import re
 from collections import Counter
 
+from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.request.templates import Template
 from outbound_chat.rows._values import COLUMNS, known_column
 
@@ -11,7 +12,7 @@ _BLANK_BEFORE_QUOTE = re.compile(r'[^\S \r\n]\s*"')
 """Tabs and the like: `csv` skips only spaces, and would read the quote as text and split the cell at a comma in it."""
 
 
-class UnusableFile(ValueError):
+class UnusableFile(OutboundChatError, ValueError, code="unusable_file"):
     """No further rows can be read; the text names the fault and the fix."""
 
 

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.rejects import Rejects
-from outbound_chat.cli.output import Exit, out, print_json, talk
+from outbound_chat.cli.output import out, print_json, talk
 from outbound_chat.cli.progress import follow_batch, read_file
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch, BatchReceipt

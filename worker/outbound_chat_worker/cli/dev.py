@@ -1,6 +1,5 @@
 """The command `outbound-chat dev`: a stack to develop against."""
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from outbound_chat.children import LOOK_SECONDS
+from outbound_chat.cli.output import print_json
 from outbound_chat.ending import Ending
 from outbound_chat_worker.local.stack import SENDERS, Stack, running_stack
 from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY, SandboxOptions
@@ -42,7 +42,7 @@ def dev(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of Valkey; a free one by default.")] = None,
     rate: Annotated[float, typer.Option(min=0.01, help="Calls a second of sandbox and budget.")] = 2.0,
     burst: Annotated[int, typer.Option(min=1, help="Calls that may come at once.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as one JSON line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as JSON, on one line.")] = False,
 ) -> None:
     """Run a whole stack on this machine.
 
@@ -69,7 +69,7 @@ def _print(stack: Stack, folder: Path, processes: int, as_json: bool) -> None:
             "aws_access_key_id": SANDBOX_ACCESS_KEY_ID,
             "aws_secret_access_key": SANDBOX_SECRET_ACCESS_KEY,
         }
-        typer.echo(json.dumps(addresses))
+        print_json(addresses)
         return
     text = _READY.format(
         redis=stack.server.url,

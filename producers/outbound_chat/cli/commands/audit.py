@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
+from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import Exit, out, print_json
+from outbound_chat.cli.output import out, print_json
 from outbound_chat.cli.progress import spinner
 from outbound_chat.model.consistency import sentence
 from outbound_chat.store import Store
@@ -20,7 +21,12 @@ def audit(*, budget: Budget = None, as_json: Json = False) -> None:
     settings = load_settings()
     found = {name: _audited(settings, name) for name in _chosen(settings, budget)}
     if as_json:
-        print_json(found)
+        print_json(
+            [
+                {"budget": name, "records": one.jobs, "lanes": one.lanes, "findings": one.findings}
+                for name, one in found.items()
+            ]
+        )
     else:
         for name, one in found.items():
             _print(name, one)

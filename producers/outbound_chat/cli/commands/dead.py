@@ -1,6 +1,7 @@
 """Commands for what failed: dead and replay; and for following what happens: events."""
 
 import time
+from contextlib import nullcontext
 from typing import Annotated, Any, cast
 
 import typer
@@ -8,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from outbound_chat.cli.options import Budget, Cursor, Json
-from outbound_chat.cli.output import out, print_jobs, print_json, talk
+from outbound_chat.cli.output import end_with, out, print_jobs, print_json, print_line, talk
 from outbound_chat.cli.replays import Replays
 from outbound_chat.client import OutboundChat
+from outbound_chat.ending import until_stopped
 from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.operations import Event
@@ -47,7 +49,7 @@ def dead(
         chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant, "batch": batch}
         page = chat.dead_letters(limit=limit, cursor=cursor, **cast("Any", chosen))
     if as_json:
-        print_json(page)
+        print_json(page.jobs, cursor=page.cursor)
         return
     print_jobs(page.jobs)
     if not page.jobs:
@@ -94,16 +96,12 @@ def replay(
         if every:
             chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant}
             ids = [job.id for job in chat.each_dead_letter(**cast("Any", {**chosen, "batch": batch}))]
-        try:
-            replays.make(chat, ids or [])
-        finally:
-            # Also if Redis went away or somebody pressed Ctrl-C: these ids are all that is known of what was replayed.
-            if as_json:
-                print_json(replays.new)
-            else:
-                print_jobs(replays.new)
-    if replays.code:
-        raise typer.Exit(replays.code)
+        replays.make(chat, ids or [])
+    if as_json:
+        print_json(replays.new, replays.errors)
+    else:
+        print_jobs(replays.new)
+    end_with(replays.errors, replays.code)
     if every and not ids:
         talk.print("no matching jobs")
 
@@ -116,7 +114,7 @@ def events(
     as_json: Json = False,
 ) -> None:
     """Print what happened: batches accepted, batches final, jobs final. With --json a line each."""
-    with OutboundChat.from_settings() as chat:
+    with until_stopped() if follow else nullcontext(), OutboundChat.from_settings() as chat:
         while True:
             found = _ask(chat, since, budget, FOLLOW_SECONDS if follow else 0.0)
             if found.missed:
@@ -141,7 +139,7 @@ def _ask(chat: OutboundChat, since: int, budget: str | None, wait: float) -> Any
 
 def _print_event(event: Event, as_json: bool) -> None:
     if as_json:
-        print_json(event)
+        print_line(event)
         return
     word = event.state or ""
     code = f"  {event.code}" if event.code else ""

@@ -30,7 +30,7 @@ def rewrite_suppressed(
     with OutboundChat.from_settings(settings) as chat, line as progress:
         written = {name: _rewrite(chat, name, progress) for name in ([sender] if sender else settings.senders)}
     if as_json:
-        print_json(written)
+        print_json([{"sender": name, "written": entries} for name, entries in written.items()])
         return
     for name, entries in written.items():
         out.print(f"{name}: {entries:,} numbers written")

@@ -15,7 +15,6 @@ from outbound_chat.cli.output import shown, talk
 from outbound_chat.cli.progress import rows_progress
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import Job, JobState
-from outbound_chat.rows import UnusableFile
 
 PAGE = 500
 COLUMNS = ("id", "row", "state", "code", "contact_id", "attempts", "created_at", "finished_at")
@@ -56,10 +55,7 @@ def export(
 
 def _joined(chat: OutboundChat, batch: str, path: Path) -> JobFile:
     """Opens the file that was sent, byte by byte: in any other, even a sorted one, rows belong to other people."""
-    try:
-        rows = JobFile(path, any_columns=True)
-    except UnusableFile as error:
-        raise typer.BadParameter(str(error), param_hint="--join") from error
+    rows = JobFile(path, any_columns=True)
     if is_its_file := chat.is_file_of(batch, FileKey(rows.content_hash())):
         return rows
     rows.close()

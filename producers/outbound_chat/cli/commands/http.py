@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from outbound_chat.cli.output import Exit, talk
+from outbound_chat.cli.errors import MissingExtra
 from outbound_chat_config import load_settings
 
 
@@ -18,6 +18,5 @@ def http(
     try:
         from outbound_chat.http import serve  # noqa: PLC0415  # the extra may be missing
     except ModuleNotFoundError as error:
-        talk.print(f"error: 'http' needs {error.name}; run: pip install 'outbound-chat[http]'")
-        raise typer.Exit(Exit.WRONG_INPUT) from error
+        raise MissingExtra("http", error.name, "http") from error
     serve(load_settings(), host=host, port=port, workers=workers)

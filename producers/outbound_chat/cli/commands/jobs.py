@@ -1,22 +1,25 @@
 """Commands for single jobs: send, status, wait, cancel."""
 
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from json import JSONDecodeError
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
+from outbound_chat.cli.errors import Exit, UnknownId, unknown_id
 from outbound_chat.cli.options import CallbackUrl, Durability, Ids, Json, Tenant, pairs
-from outbound_chat.cli.output import Exit, number_of, print_batch, print_jobs, print_json, print_unknown, talk
+from outbound_chat.cli.output import end_with, number_of, print_batch, print_jobs, print_json, talk
 from outbound_chat.cli.progress import follow_batch
 from outbound_chat.cli.show_holds import held_by, holds_of
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch
-from outbound_chat.model.errors import UnknownBatch, WaitTimeout
+from outbound_chat.model.errors import OutboundChatError, StoreError, UnknownBatch
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import Hold
-from outbound_chat.rows import TooManyMembers, parse_json, parse_time
+from outbound_chat.rows import TooManyMembers, UnusableFile, parse_json, parse_time
 from outbound_chat_config import Settings, load_settings
 
 LARGEST_REQUEST = 1_000_000
@@ -45,7 +48,7 @@ def _read_request(path: Path) -> dict[str, Any]:
             return request
         too_long = f"has more than {LARGEST_REQUEST:,} bytes; no request is that long"
         fault = too_long if len(content) > LARGEST_REQUEST else "must hold one JSON object"
-    raise typer.BadParameter(f"{path} {fault}", param_hint="--request")
+    raise UnusableFile(f"{path} {fault}")
 
 
 def send(
@@ -87,10 +90,21 @@ def send(
     with OutboundChat.from_settings() as chat:
         options: Any = {**ours, **(raw if raw is not None else short)}
         job = chat.enqueue_request(**options) if raw is not None else chat.enqueue(**options)
+        errors: list[BaseException] = []
         if wait > 0:
             talk.print(f"job {job.id} is {job.state}, waiting …")
-            job = chat.wait(job.id, timeout=wait)
-    _print([job], as_json, single=True)
+            try:
+                job = chat.wait(job.id, timeout=wait)
+            except (OutboundChatError, KeyboardInterrupt) as error:
+                # The id is all that a script can continue with.
+                errors.append(error)
+                with suppress(OutboundChatError):
+                    job = job if isinstance(error, StoreError) else chat.status(job.id)
+    if as_json:
+        print_json(job, errors)
+    else:
+        print_jobs([job])
+    end_with(errors)
     if job.final and job.state is not JobState.SENT:
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
@@ -102,11 +116,10 @@ def status(ids: Ids, *, as_json: Json = False) -> None:
         found, unknown = _read(chat, ids)
         waiting = [one for one in found if isinstance(one, Job) and one.state in WAITING]
         holds = chat.holds() if waiting and not as_json else []
-    _print(found, as_json, single=len(ids) == 1)
+    _print(found, as_json, unknown)
     if not as_json:
         _hint(waiting, holds, settings)
-    if unknown:
-        _refuse(unknown)
+    end_with(unknown)
 
 
 def _hint(waiting: list[Job], holds: list[Hold], settings: Settings) -> None:
@@ -122,11 +135,6 @@ def _hint(waiting: list[Job], holds: list[Hold], settings: Settings) -> None:
         talk.print(f"what it waits for: outbound-chat why {waiting[0].id}", style="dim")
 
 
-def _refuse(unknown: list[str]) -> NoReturn:
-    print_unknown(unknown)
-    raise typer.Exit(Exit.UNKNOWN_ID)
-
-
 def wait(
     ids: Ids,
     *,
@@ -135,20 +143,20 @@ def wait(
 ) -> None:
     """Wait until jobs or batches are final, and print them. Exits with 1 when any ended other than sent."""
     deadline = time.monotonic() + timeout
-    ends: list[Job | Batch] = []
     with OutboundChat.from_settings() as chat:
         found, unknown = _read(chat, ids)
-        if unknown:
-            _refuse(unknown)
+        errors: list[BaseException] = [*unknown]
         try:
-            for one in found:
+            for place, one in enumerate(() if unknown else found):
                 left = max(0.0, deadline - time.monotonic())
-                ends.append(chat.wait(one.id, left) if isinstance(one, Job) else _wait_batch(chat, one.id, left))
-        except WaitTimeout:
-            _print(_read(chat, ids)[0], as_json, single=len(ids) == 1)
-            raise
-    _print(ends, as_json, single=len(ids) == 1)
-    if not all(_all_in(one, JobState.SENT) for one in ends):
+                found[place] = chat.wait(one.id, left) if isinstance(one, Job) else _wait_batch(chat, one.id, left)
+        except (OutboundChatError, KeyboardInterrupt) as error:
+            errors.append(error)
+            with suppress(OutboundChatError):
+                found = found if isinstance(error, StoreError) else _read(chat, ids)[0]
+    _print(found, as_json, errors)
+    end_with(errors)
+    if not all(_all_in(one, JobState.SENT) for one in found):
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
 
@@ -177,23 +185,28 @@ def cancel(
                 talk.print(f"{number_of(cancelled, 'job')} of {tenant} cancelled")
             return
         found, unknown = _read(chat, ids or [])
-        if unknown:
-            _refuse(unknown)
-        ends = [chat.cancel_batch(one.id) if isinstance(one, Batch) else chat.cancel(one.id) for one in found]
-    _print(ends, as_json, single=len(found) == 1)
+        errors: list[BaseException] = [*unknown]
+        ends: list[Job | Batch] = []
+        try:
+            # Also keeps those that were cancelled before an error.
+            ends.extend(chat.cancel_batch(one.id) if isinstance(one, Batch) else chat.cancel(one.id) for one in found)
+        except (OutboundChatError, KeyboardInterrupt) as error:
+            errors.append(error)
+    _print(ends, as_json, errors)
+    end_with(errors)
     if not all(_all_in(one, JobState.CANCELLED) for one in ends):
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
 
-def _read(chat: OutboundChat, ids: list[str]) -> tuple[list[Job | Batch], list[str]]:
-    """Returns jobs and batches in the order of the ids, and the ids that belong to none."""
+def _read(chat: OutboundChat, ids: list[str]) -> tuple[list[Job | Batch], list[UnknownId]]:
+    """Returns jobs and batches in the order of the ids, and an error for each id that belongs to none."""
     found: list[Job | Batch] = []
-    unknown: list[str] = []
+    unknown: list[UnknownId] = []
     for id_, job in chat.statuses(ids).items():
         try:
             found.append(job or chat.batch(id_))
         except UnknownBatch:
-            unknown.append(id_)
+            unknown.append(unknown_id(id_))
     return found, unknown
 
 
@@ -201,9 +214,9 @@ def _all_in(one: Job | Batch, state: JobState) -> bool:
     return one.state is state if isinstance(one, Job) else one.counts[state] == one.accepted
 
 
-def _print(found: list[Job | Batch] | list[Job], as_json: bool, *, single: bool) -> None:
+def _print(found: list[Job | Batch], as_json: bool, errors: Sequence[BaseException]) -> None:
     if as_json:
-        print_json(found[0] if single and found else found)
+        print_json(found, errors)
         return
     if jobs := [one for one in found if isinstance(one, Job)]:
         print_jobs(jobs)

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from outbound_chat.cli.errors import UnknownId
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import Exit, out, print_json, talk
+from outbound_chat.cli.output import out, print_json, talk
 from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.model.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope, id_of
 from outbound_chat.model.errors import InvalidJob
@@ -81,8 +82,7 @@ def revoke(
     with Store.from_settings(load_settings()) as store:
         known = ApiKeys(store).revoke(key_id)
     if not known:
-        talk.print("no API key has this id; see: outbound-chat keys list")
-        raise typer.Exit(Exit.UNKNOWN_ID)
+        raise UnknownId(key_id, "no API key has this id; see: outbound-chat keys list")
     if as_json:
         print_json({"id": key_id, "state": KeyState.REVOKED})
     else:

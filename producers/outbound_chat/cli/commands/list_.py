@@ -33,14 +33,14 @@ def show(
         if batch is not None:
             jobs = chat.batch_jobs(batch, state, cursor, limit)
             if as_json:
-                print_json(jobs)
+                print_json(jobs.jobs, cursor=jobs.cursor)
                 return
             print_jobs(jobs.jobs)
             _end(len(jobs.jobs), jobs.cursor, "no matching jobs in the batch")
             return
         page = chat.batches(budget=budget, sender=sender, tenant=tenant, open=only_open, cursor=cursor, limit=limit)
     if as_json:
-        print_json(page)
+        print_json(page.batches, cursor=page.cursor)
         return
     for one in page.batches:
         _print_line(one)

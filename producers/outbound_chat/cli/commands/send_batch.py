@@ -7,18 +7,19 @@ import typer
 
 from outbound_chat.cli.doctor.open_chats import batch_warning
 from outbound_chat.cli.dry_run import show_preflight
+from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, unpacked_name
 from outbound_chat.cli.files.rejects import Rejects
-from outbound_chat.cli.files.writing import CannotWrite, check_writable
+from outbound_chat.cli.files.writing import check_writable
 from outbound_chat.cli.options import CallbackUrl, Durability, Json, Tenant, pairs
-from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, print_json, shown, talk, warn
+from outbound_chat.cli.output import clock_time, end_with, number_of, print_batch, print_json, shown, talk, warn
 from outbound_chat.cli.progress import follow_batch, read_file
 from outbound_chat.client import FileKey, OutboundChat
-from outbound_chat.model.batches import BatchReceipt, BatchStart
+from outbound_chat.model.batches import Batch, BatchReceipt, BatchStart
+from outbound_chat.model.errors import OutboundChatError, StoreError
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.json import json_default
 from outbound_chat.request.templates import Template
-from outbound_chat.rows import UnusableFile
 from outbound_chat_config import load_settings
 
 
@@ -64,10 +65,7 @@ def send_batch(
     """
     filled = {"text": template, "display_name": display_name, "attributes": pairs(attribute or [])}
     filled = {part: given for part, given in filled.items() if given is not None}
-    try:
-        rows = JobFile(file, Template.parse(filled) if filled else None)
-    except UnusableFile as error:
-        raise typer.BadParameter(str(error), param_hint="FILE") from error
+    rows = JobFile(file, Template.parse(filled) if filled else None)
     rejected = Rejects(_rejects_path(file, rejects, ".csv" if rows.is_csv else ".jsonl"), rows)
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
     shared |= {"weight": weight, "concurrency": concurrency, "durability": durability, "callback_url": callback_url}
@@ -82,27 +80,37 @@ def send_batch(
             options = {"sender": sender, "name": name or shown(rows.name), "batch_key": key, **shared}
             options |= {"on_start": _print_start, "on_rejected": rejected.add}
             receipt = read_file(chat.enqueue_batch, "enqueue", rows, **options)
-        except UnusableFile as error:
-            raise typer.BadParameter(
-                "\n".join([str(error), *getattr(error, "__notes__", [])]), param_hint="FILE"
-            ) from error
         except KeyboardInterrupt as error:
             _print_interruption(error)
+            if as_json:
+                print_json(None, [error])  # its notes say what was stored
             raise
         finally:
             rows.close()
             rejected.close()
         _print_end(receipt, rows, rejected, batch_warning(settings.senders[sender], receipt.accepted, rows.own_minutes))
-        batch = follow_batch(chat, receipt.id, timeout) if follow else chat.batch(receipt.id)
+        batch, errors = _batch(chat, receipt.id, timeout if follow else None)
     if as_json:
-        shown_receipt = {**json_default(receipt), "rejections": rejected.first}
-        print_json(
-            {"receipt": shown_receipt, "batch": batch, "rejects": str(rejected.path) if receipt.rejected else None}
-        )
-    else:
+        found = {"receipt": {**json_default(receipt), "rejections": rejected.first}, "batch": batch}
+        path = str(rejected.path) if receipt.rejected else None
+        print_json({**found, "rejects": path}, [*errors, *rejected.errors])
+    elif batch:
         print_batch(batch)
-    if (receipt.rejected and not receipt.repeated) or (follow and batch.counts[JobState.SENT] < batch.accepted):
+    end_with(errors)
+    if (receipt.rejected and not receipt.repeated) or (follow and batch and not _all_sent(batch)):
         raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def _batch(chat: OutboundChat, batch_id: str, timeout: float | None) -> tuple[Batch | None, list[BaseException]]:
+    """Returns the batch, followed to its end for at most `timeout`. If that fails: as it is, or None, and why."""
+    try:
+        return (chat.batch(batch_id) if timeout is None else follow_batch(chat, batch_id, timeout)), []
+    except (OutboundChatError, KeyboardInterrupt) as error:
+        return None if isinstance(error, StoreError) else chat.batch(batch_id), [error]
+
+
+def _all_sent(batch: Batch) -> bool:
+    return batch.counts[JobState.SENT] == batch.accepted
 
 
 def _print_start(found: BatchStart) -> None:
@@ -146,8 +154,5 @@ def _rejects_path(file: Path, wanted: Path | None, ending: str) -> Path:
         raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--rejects")
     if not path.parent.is_dir():
         raise typer.BadParameter(f"{path.parent} is not a folder; make it first", param_hint="--rejects")
-    try:
-        check_writable(path)
-    except CannotWrite as error:
-        raise typer.BadParameter(str(error), param_hint="--rejects") from error
+    check_writable(path)
     return path

@@ -1,6 +1,5 @@
 """Commands for numbers that must not be contacted: suppress, unsuppress, suppressed."""
 
-import sys
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
@@ -11,14 +10,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from outbound_chat.cli.errors import Exit, at_place
 from outbound_chat.cli.files.number_file import NumberFile
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import Exit, number_of, out, print_json, talk, to_json, warn
+from outbound_chat.cli.output import json_list, number_of, out, print_json, talk, warn
 from outbound_chat.cli.progress import file_progress
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Rejection
-from outbound_chat.model.errors import FieldError
-from outbound_chat.rows import UnusableFile
+from outbound_chat.model.errors import FieldError, InvalidJob
 
 SHOWN_FAULTS = 20
 """Rejected numbers that are shown, a line each; otherwise a file of another kind would fill the screen."""
@@ -62,13 +61,9 @@ def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False
     with OutboundChat.from_settings() as chat:
         found = chat.suppressed(numbers or None, sender=sender)
         if as_json:
-            # Written as it is read: a list may be too long for memory.
-            between = "["
-            for entry in found:
-                row = {"number": entry.number, "since": entry.since.isoformat(timespec="milliseconds")}
-                sys.stdout.write(between + to_json({**row, "reason": entry.reason}))
-                between = ",\n"
-            sys.stdout.write("[]\n" if between == "[" else "]\n")
+            with json_list() as write:
+                for entry in found:
+                    write(entry)
             return
         for entry in found:
             line = Text(f"{entry.number:<16}  since {entry.since.astimezone():%Y-%m-%d %H:%M:%S%z}")
@@ -89,10 +84,15 @@ class _Faults:
             fault = (self.file and self.file.fault) or rejection.errors[0]
             self.shown.append((self.file.line if self.file else rejection.row, fault))
 
-    def show(self) -> None:
+    @property
+    def named(self) -> list[InvalidJob]:
+        """Those that are shown, with their places in the file or among the arguments."""
         word = "line" if self.file else "number"
-        for place, error in self.shown:
-            talk.print(f"{word} {place}: {error.message} [{error.code}]")
+        return [at_place(f"{word} {place}", [error]) for place, error in self.shown]
+
+    def show(self) -> None:
+        for one in self.named:
+            talk.print(f"{one.errors[0].message} [{one.errors[0].code}]")
         if self.count > len(self.shown):
             talk.print(f"and {self.count - len(self.shown):,} more")
         if self.file and self.file.warning:
@@ -110,25 +110,23 @@ def _change(
 ) -> None:
     if bool(numbers) == bool(file):
         raise typer.BadParameter("give either numbers or --file", param_hint="NUMBERS")
-    try:
-        source = NumberFile(file) if file else None
-        faults = _Faults(source)
-        total = 0
-        bar = file_progress(verb, source, "numbers") if source else nullcontext(lambda _taken, _rejected: None)
-        with closing(source) if source else nullcontext(), bar as show:
+    source = NumberFile(file) if file else None
+    faults = _Faults(source)
+    total = 0
+    bar = file_progress(verb, source, "numbers") if source else nullcontext(lambda _taken, _rejected: None)
+    with closing(source) if source else nullcontext(), bar as show:
 
-            def progress(taken: int, rejected: int) -> None:
-                nonlocal total
-                total = taken
-                show(taken, rejected)
+        def progress(taken: int, rejected: int) -> None:
+            nonlocal total
+            total = taken
+            show(taken, rejected)
 
-            count = call(source or numbers or (), on_rejected=faults.add, on_progress=progress)
-    except UnusableFile as error:
-        raise typer.BadParameter(str(error), param_hint="--file") from error
+        count = call(source or numbers or (), on_rejected=faults.add, on_progress=progress)
     faults.show()
     if as_json:
         rows = [{"line" if file else "number": place, "code": error.code} for place, error in faults.shown]
-        print_json({"numbers": total, changed: count, "rejected": faults.count, "rejections": rows})
+        counts = {"numbers": total, changed: count, "rejected": faults.count}
+        print_json({**counts, "rejections": rows}, faults.named)
     else:
         out.print(f"{number_of(total, 'number')}, {count:,} {changed}, {faults.count:,} rejected")
     if faults.count:

@@ -5,17 +5,18 @@ import select
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Annotated
 
 import typer
 from rich.live import Live
 from rich.text import Text
 
-from outbound_chat.cli.output import out, print_json
+from outbound_chat.cli.output import out, print_json, print_line
 from outbound_chat.cli.watch_snapshot import Snapshot, Watcher
 from outbound_chat.cli.watch_tables import snapshot_tables
 from outbound_chat.client import OutboundChat
+from outbound_chat.ending import until_stopped
 from outbound_chat.model.errors import StoreError
 from outbound_chat.model.json import json_default
 from outbound_chat_config import load_settings
@@ -33,9 +34,10 @@ def watch(
 ) -> None:
     """Live view of budgets, the longest lanes and open batches; refreshes every second, until q or Ctrl-C."""
     settings = load_settings()
-    with OutboundChat.from_settings(settings) as chat:
+    once = once or not (as_json or out.is_terminal)
+    with nullcontext() if once else until_stopped(), OutboundChat.from_settings(settings) as chat:
         watcher = Watcher(chat, settings, limit)
-        if once or not (as_json or out.is_terminal):
+        if once:
             # The second snapshot knows how many were sent since the first.
             watcher.snapshot()
             time.sleep(EVERY_SECONDS)
@@ -46,8 +48,7 @@ def watch(
                 out.print(snapshot_tables(snapshot, width=out.width))
         elif as_json:
             while True:
-                print_json(_plain(watcher.snapshot()))
-                sys.stdout.flush()
+                print_line(_plain(watcher.snapshot()))
                 time.sleep(EVERY_SECONDS)
         else:
             _show(watcher)

@@ -9,8 +9,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from outbound_chat.cli.errors import UnknownId
 from outbound_chat.cli.options import Budget, Json
-from outbound_chat.cli.output import Exit, clock_time, number_of, out, print_error, print_json, talk
+from outbound_chat.cli.output import clock_time, end_with, number_of, out, print_json, talk
 from outbound_chat.client import OutboundChat
 from outbound_chat_config import SECRET_PREFIX
 
@@ -38,7 +39,8 @@ def webhooks(
 ) -> None:
     """List hosts that webhooks wait for, or dead webhooks; post dead ones again; make a secret."""
     if action is Action.SECRET:
-        out.print(_new_secret())
+        secret = _new_secret()
+        print_json({"secret": secret}) if as_json else out.print(secret)
         return
     if action is not Action.REPLAY and (ids or every):
         raise typer.BadParameter("belongs to replay", param_hint="IDS or --all")
@@ -89,15 +91,15 @@ def _replay(chat: OutboundChat, ids: list[str], every: bool, budget: str | None,
         raise typer.BadParameter("name ids of webhooks, or --all", param_hint="IDS")
     if every:
         count = chat.replay_all_webhooks(budget)
-        unknown: list[str] = []
+        unknown: list[UnknownId] = []
     else:
         done = chat.replay_webhooks(ids)
-        count, unknown = sum(done.values()), [id_ for id_, word in done.items() if not word]
+        advice = "`outbound-chat webhooks dead` lists them"
+        missing = (id_ for id_, word in done.items() if not word)
+        count = sum(done.values())
+        unknown = [UnknownId(id_, f"no dead webhook has the id {id_!r}; {advice}") for id_ in missing]
     if as_json:
-        print_json({"replayed": count, "not_dead": unknown})
+        print_json({"replayed": count}, unknown)
     else:
         talk.print(f"{number_of(count, 'webhook')} will be posted again")
-    for id_ in unknown:
-        print_error(LookupError(f"no dead webhook has the id {id_!r}; `outbound-chat webhooks dead` lists them"))
-    if unknown:
-        raise typer.Exit(Exit.UNKNOWN_ID)
+    end_with(unknown)

@@ -6,8 +6,9 @@ from typing import Annotated, NoReturn
 import typer
 from rich.text import Text
 
+from outbound_chat.cli.errors import unknown_id
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import COLOURS, Exit, out, print_json, print_unknown, webhook_words
+from outbound_chat.cli.output import COLOURS, out, print_json, webhook_words
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.durations import after
 from outbound_chat.model.errors import UnknownBatch, UnknownJob
@@ -35,8 +36,7 @@ def _refuse_batch(chat: OutboundChat, unknown: UnknownJob) -> NoReturn:
     try:
         chat.batch(unknown.job_id)
     except UnknownBatch:
-        print_unknown([unknown.job_id])
-        raise typer.Exit(Exit.UNKNOWN_ID) from None
+        raise unknown_id(unknown.job_id) from None
     raise typer.BadParameter(f"is a batch; give one of its jobs, such as {unknown.job_id}-1", param_hint="JOB")
 
 

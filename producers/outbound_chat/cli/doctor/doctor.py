@@ -16,8 +16,9 @@ from outbound_chat.cli.doctor.open_chats import open_chat_checks
 from outbound_chat.cli.doctor.redis import server_checks
 from outbound_chat.cli.doctor.stranded_budgets import stranded_checks
 from outbound_chat.cli.doctor.webhooks import webhook_checks
+from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import Exit, out, print_json
+from outbound_chat.cli.output import out, print_json
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import SettingsError, StoreError, StoreUnavailable
 from outbound_chat.store import Forbidden, Store

@@ -5,9 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from outbound_chat.cli.errors import at_place
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.writing import CsvWriter, writing
 from outbound_chat.model.batches import Rejection
+from outbound_chat.model.errors import InvalidJob
 from outbound_chat.rows import WHOLE_ROW, Row
 
 NAMED = 20
@@ -29,6 +31,11 @@ class Rejects:
         self._source = source
         self._file: IO[str] | None = None
         self._columns: list[str] = []
+
+    @property
+    def errors(self) -> list[InvalidJob]:
+        """The errors of the first rejected rows, with their lines."""
+        return [at_place(f"line {one['line']}", one["errors"]) for one in self.first]
 
     def add(self, rejection: Rejection) -> None:
         """Writes one rejected row.

@@ -15,7 +15,7 @@ _NEEDS_QUOTES = re.compile(r"\s|.*[\r\n]", re.DOTALL).match
 """Finds leading blanks, which our reader skips outside quotes, and line ends, of which `csv` quotes only its own."""
 
 
-class CannotWrite(OutboundChatError):
+class CannotWrite(OutboundChatError, code="unwritable_file"):
     """A file can't be written; the text names it and the reason."""
 
 

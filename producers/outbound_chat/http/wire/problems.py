@@ -82,12 +82,6 @@ class Problem(Exception):
 
 EXPECTED = (Problem, OutboundChatError, SettingsError)
 """Errors that need no look into the log."""
-_BY_STATE: Mapping[type[OutboundChatError], ProblemCode] = {
-    BatchClosed: ProblemCode.BATCH_CLOSED,
-    NotReplayable: ProblemCode.NOT_REPLAYABLE,
-    DuplicateRisk: ProblemCode.DUPLICATE_RISK,
-    WrittenByNewerVersion: ProblemCode.WRITTEN_BY_NEWER_VERSION,
-}
 _KEPT = "results are kept for a while only (results.keep)."
 
 
@@ -107,7 +101,7 @@ def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table w
         case UnknownBatch():
             return Problem(ProblemCode.UNKNOWN_BATCH, f"No batch has this id; {_KEPT}")
         case BatchClosed() | NotReplayable() | DuplicateRisk() | WrittenByNewerVersion():
-            return Problem(_BY_STATE[type(error)], str(error))
+            return Problem(ProblemCode(error.code), str(error))
         case StoreUnavailable():
             # Its text has the address of the server, which is for those who run the service, not for callers.
             _log.error("%s", error)
@@ -119,8 +113,7 @@ def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table w
         case NotDurable():
             return Problem(ProblemCode.NOT_DURABLE, str(error), headers=_RETRY, id=error.id)
         case StoreError() | MissingEncryptionKey():
-            code = ProblemCode.STORE_REFUSED if isinstance(error, StoreError) else ProblemCode.MISSING_ENCRYPTION_KEY
-            return Problem(code, str(error), headers=_RETRY)
+            return Problem(ProblemCode(error.code), str(error), headers=_RETRY)
         case SettingsError():
             return Problem(ProblemCode.INVALID_REQUEST, "A name in the request is not in the settings of this service.")
         case _:
