@@ -68,7 +68,12 @@ class _Strict:
 
 
 class _Command(_Strict, TyperCommand):
-    """A command."""
+    """A command. On a terminal it says when it waits for Redis."""
+
+    def invoke(self, ctx: Any) -> Any:
+        if sys.stderr.isatty():
+            importlib.import_module("outbound_chat.cli.waiting").say_when_redis_is_silent()
+        return super().invoke(ctx)
 
 
 class _Group(_Strict, TyperGroup):

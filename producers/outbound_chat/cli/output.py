@@ -89,8 +89,12 @@ def exit_code(error: Exception) -> Exit:
 
 def print_error(error: Exception) -> None:
     """Prints an error of ours for people: a line for each fault."""
-    lines = [f"  {fault}" for fault in error.errors] if isinstance(error, InvalidJob) else []
-    head = "this is refused:" if lines else str(error)
+    head, lines = str(error), []
+    if isinstance(error, InvalidJob):
+        head, lines = "this is refused:", [f"  {fault}" for fault in error.errors]
+    elif isinstance(error, WaitTimeout):
+        head, reason = f"{error.id} is not final yet", [f"  {error.explanation}"] if error.explanation else []
+        lines = [*reason, f"  It continues; to wait again: outbound-chat wait {error.id}"]
     text = "\n".join([head, *lines, *getattr(error, "__notes__", [])])
     talk.print(Text("error: ", style="bold red") + Text(text))
 

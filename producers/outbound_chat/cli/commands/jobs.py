@@ -1,19 +1,19 @@
 """Commands for single jobs: send, status, wait, cancel."""
 
-import time
+from collections.abc import Sequence
 from json import JSONDecodeError
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
+from outbound_chat.cli.endings import ends_of, exit_with, with_errors
 from outbound_chat.cli.options import CallbackUrl, Durability, Ids, Json, Tenant, pairs
 from outbound_chat.cli.output import Exit, number_of, print_batch, print_jobs, print_json, print_unknown, talk
-from outbound_chat.cli.progress import follow_batch
 from outbound_chat.cli.show_holds import held_by, holds_of
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch
-from outbound_chat.model.errors import UnknownBatch, WaitTimeout
+from outbound_chat.model.errors import OutboundChatError, UnknownBatch
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import Hold
 from outbound_chat.rows import TooManyMembers, parse_json, parse_time
@@ -87,12 +87,12 @@ def send(
     with OutboundChat.from_settings() as chat:
         options: Any = {**ours, **(raw if raw is not None else short)}
         job = chat.enqueue_request(**options) if raw is not None else chat.enqueue(**options)
+        ends, faults = [job], list[OutboundChatError]()
         if wait > 0:
             talk.print(f"job {job.id} is {job.state}, waiting …")
-            job = chat.wait(job.id, timeout=wait)
-    _print([job], as_json, single=True)
-    if job.final and job.state is not JobState.SENT:
-        raise typer.Exit(Exit.NOT_ALL_SENT)
+            ends, faults = ends_of(chat, ends, wait)
+    # Also without its end: the id is all that a script has of the job.
+    _report(ends, faults, as_json, single=True)
 
 
 def status(ids: Ids, *, as_json: Json = False) -> None:
@@ -134,27 +134,22 @@ def wait(
     as_json: Json = False,
 ) -> None:
     """Wait until jobs or batches are final, and print them. Exits with 1 when any ended other than sent."""
-    deadline = time.monotonic() + timeout
-    ends: list[Job | Batch] = []
     with OutboundChat.from_settings() as chat:
         found, unknown = _read(chat, ids)
         if unknown:
             _refuse(unknown)
-        try:
-            for one in found:
-                left = max(0.0, deadline - time.monotonic())
-                ends.append(chat.wait(one.id, left) if isinstance(one, Job) else _wait_batch(chat, one.id, left))
-        except WaitTimeout:
-            _print(_read(chat, ids)[0], as_json, single=len(ids) == 1)
-            raise
-    _print(ends, as_json, single=len(ids) == 1)
-    if not all(_all_in(one, JobState.SENT) for one in ends):
+        ends, faults = ends_of(chat, found, timeout)
+    _report(ends, faults, as_json, single=len(ids) == 1)
+
+
+def _report(ends: Sequence[Job | Batch], faults: Sequence[OutboundChatError], as_json: bool, *, single: bool) -> None:
+    if as_json:
+        print_json(with_errors(ends[0] if single else ends, faults, ends[0].id))
+    else:
+        _print(ends, as_json=False, single=single)
+    exit_with(faults)
+    if any(one.final and not _all_in(one, JobState.SENT) for one in ends):
         raise typer.Exit(Exit.NOT_ALL_SENT)
-
-
-def _wait_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
-    # Following reads again and again, which costs more than waiting once, so it is only done for eyes.
-    return follow_batch(chat, batch_id, timeout) if talk.is_terminal else chat.wait_batch(batch_id, timeout)
 
 
 def cancel(
@@ -201,7 +196,7 @@ def _all_in(one: Job | Batch, state: JobState) -> bool:
     return one.state is state if isinstance(one, Job) else one.counts[state] == one.accepted
 
 
-def _print(found: list[Job | Batch] | list[Job], as_json: bool, *, single: bool) -> None:
+def _print(found: Sequence[Job | Batch], as_json: bool, *, single: bool) -> None:
     if as_json:
         print_json(found[0] if single and found else found)
         return

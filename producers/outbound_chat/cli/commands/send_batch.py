@@ -7,14 +7,16 @@ import typer
 
 from outbound_chat.cli.doctor.open_chats import batch_warning
 from outbound_chat.cli.dry_run import show_preflight
+from outbound_chat.cli.endings import ends_of, exit_with, with_errors
 from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, unpacked_name
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.files.writing import CannotWrite, check_writable
 from outbound_chat.cli.options import CallbackUrl, Durability, Json, Tenant, pairs
 from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, print_json, shown, talk, warn
-from outbound_chat.cli.progress import follow_batch, read_file
+from outbound_chat.cli.progress import read_file
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.batches import BatchReceipt, BatchStart
+from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.json import json_default
 from outbound_chat.request.templates import Template
@@ -93,14 +95,16 @@ def send_batch(
             rows.close()
             rejected.close()
         _print_end(receipt, rows, rejected, batch_warning(settings.senders[sender], receipt.accepted, rows.own_minutes))
-        batch = follow_batch(chat, receipt.id, timeout) if follow else chat.batch(receipt.id)
+        batch, faults = chat.batch(receipt.id), list[OutboundChatError]()
+        if follow:
+            (batch,), faults = ends_of(chat, [batch], timeout)
     if as_json:
         shown_receipt = {**json_default(receipt), "rejections": rejected.first}
-        print_json(
-            {"receipt": shown_receipt, "batch": batch, "rejects": str(rejected.path) if receipt.rejected else None}
-        )
+        found = {"receipt": shown_receipt, "batch": batch, "rejects": str(rejected.path) if receipt.rejected else None}
+        print_json(with_errors(found, faults, batch.id))
     else:
         print_batch(batch)
+    exit_with(faults)
     if (receipt.rejected and not receipt.repeated) or (follow and batch.counts[JobState.SENT] < batch.accepted):
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
