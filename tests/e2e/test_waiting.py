@@ -5,7 +5,9 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -24,7 +26,10 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """A stack without a worker: one was there before, and has left the settings."""
     with running_harness(tmp_path_factory.mktemp("waiting")) as harness:
         endpoint = {"endpoint_url": harness.sandbox.url}
-        harness.configure(senders={"support": sender(**endpoint), "held": sender(**endpoint)})
+        now = datetime.now(ZoneInfo("America/New_York"))
+        night = f"{now - timedelta(hours=1):%H:%M}-{now + timedelta(hours=3):%H:%M}"
+        senders = {"support": {}, "held": {}, "night": {"quiet_hours": night}}
+        harness.configure(senders={name: sender(**endpoint, **values) for name, values in senders.items()})
         worker = harness.start_worker()
         chat = harness.chat()
         chat.wait(chat.enqueue(sender="support", to=number(0), text="Hello").id, timeout=120)
@@ -48,7 +53,7 @@ def test_send_that_runs_out_of_time_prints_the_job_and_why_it_waits(idle: Harnes
     error = done.stderr.partition("error: ")[2].splitlines()
     assert error[0] == f"{job_id} is not final yet"
     assert error[1].strip().startswith(NO_WORKER)
-    assert error[2].strip() == f"It continues; to wait again: outbound-chat wait {job_id}"
+    assert [line.strip() for line in error[2:]] == ["It continues; to wait again:", f"outbound-chat wait {job_id}"]
 
 
 def test_as_json_it_is_one_document_with_the_job_and_the_error(idle: Harness) -> None:
@@ -82,6 +87,14 @@ def test_wait_says_of_each_job_and_batch_why_it_waits(idle: Harness) -> None:
     told = json.loads(idle.run("wait", *ids, "--timeout", AT_ONCE, "--json").stdout)
     assert [one["id"] for one in told["data"]] == [one["id"] for one in told["errors"]] == ids
     chat.release(sender="held")
+
+
+def test_quiet_hours_are_said_to_be_the_reason(idle: Harness) -> None:
+    """Nothing is wrong: it is night where the number is."""
+    done = idle.run("send", "--sender", "night", "--to", number(1), "--text", "Hello", "--wait", AT_ONCE)
+
+    assert done.returncode == 4
+    assert "when its sender's quiet hours are over where its number is" in done.stderr
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])

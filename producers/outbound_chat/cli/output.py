@@ -94,7 +94,8 @@ def print_error(error: Exception) -> None:
         head, lines = "this is refused:", [f"  {fault}" for fault in error.errors]
     elif isinstance(error, WaitTimeout):
         head, reason = f"{error.id} is not final yet", [f"  {error.explanation}"] if error.explanation else []
-        lines = [*reason, f"  It continues; to wait again: outbound-chat wait {error.id}"]
+        # The command has a line of its own, so that a narrow terminal does not break it.
+        lines = [*reason, "  It continues; to wait again:", f"  outbound-chat wait {error.id}"]
     text = "\n".join([head, *lines, *getattr(error, "__notes__", [])])
     talk.print(Text("error: ", style="bold red") + Text(text))
 

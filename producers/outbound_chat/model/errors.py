@@ -166,8 +166,8 @@ class WaitTimeout(OutboundChatError, TimeoutError):
         known, or no job of the batch waits."""
         self.explanation = explanation or (why.explanation if why else "")
         """The same in a sentence or two; of a batch also how many of its jobs wait. Empty: it is not known."""
-        reason = f": {self.explanation} It" if self.explanation else "; it"
-        super().__init__(f"{id_} is not final yet{reason} continues, wait again with the same id")
+        reason = f": {self.explanation} It continues;" if self.explanation else "; it continues,"
+        super().__init__(f"{id_} is not final yet{reason} wait again with the same id")
 
 
 class StoreError(OutboundChatError):
