@@ -1,17 +1,28 @@
 """Waiting, on a real server: by notification, and right when one is lost."""
 
 import asyncio
+import os
+import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from outbound_chat import AsyncOutboundChat, Batch, Job, JobState, OutboundChat, StoreUnavailable, WaitTimeout
+from outbound_chat import (
+    AsyncOutboundChat,
+    Batch,
+    Job,
+    JobState,
+    OutboundChat,
+    StoreUnavailable,
+    WaitReason,
+    WaitTimeout,
+)
 from outbound_chat.model.ids import new_local_id
-from outbound_chat.store import Store, scripts
+from outbound_chat.store import ScriptCall, Store, scripts
 from outbound_chat.store.scripts import Claimed, Outcome, Result
 from outbound_chat_worker.local.embedded import EmbeddedServer, embedded_server
 from tests.client.conftest import VALUES
@@ -132,6 +143,75 @@ def test_a_wait_that_is_too_short_says_so_and_changes_nothing(store: Store, chat
         chat.wait(job.id, timeout=0.05)
     assert chat.status(job.id).state is JobState.QUEUED
     assert _subscribers(store, job.id) == 0
+
+
+@pytest.mark.usefixtures("store")
+def test_a_wait_that_is_too_short_says_why(chat: OutboundChat, server: EmbeddedServer) -> None:
+    """A line in a log must tell the cause; nobody asks `why` at that moment."""
+    job = chat.enqueue(sender="support", to=number(1))
+    batch = chat.enqueue_batch([{"to": number(index)} for index in range(3)], sender="support")
+
+    async def wait(*, of_batch: bool) -> None:
+        async with AsyncOutboundChat(redis_url=server.url, **PATIENT) as client:
+            await (client.wait_batch(batch.id, timeout=0) if of_batch else client.wait(job.id, timeout=0))
+
+    for waits in (lambda: chat.wait(job.id, timeout=0), lambda: asyncio.run(wait(of_batch=False))):
+        with pytest.raises(WaitTimeout, match="is not final yet: No worker runs for the budget main") as error:
+            waits()
+        assert error.value.why
+        assert (error.value.id, error.value.why.reason) == (job.id, WaitReason.NO_WORKER)
+        assert error.value.why.job == job
+        assert error.value.explanation == error.value.why.explanation
+    for waits in (lambda: chat.wait_batch(batch.id, timeout=0), lambda: asyncio.run(wait(of_batch=True))):  # type: ignore[assignment]  # others
+        with pytest.raises(WaitTimeout, match=r"3 of its 3 jobs wait. The next of them: No worker runs") as error:
+            waits()
+        assert error.value.why
+        assert error.value.why.job.id == f"{batch.id}-1"
+
+
+class _Seam(Store):
+    """Lets the test do something before the reason is read."""
+
+    before: Callable[[], None]
+
+    def run(self, call: ScriptCall[Any]) -> Any:
+        if call.script == "why":
+            self.before()
+        return super().run(call)
+
+
+@pytest.fixture
+def seam(server: EmbeddedServer) -> Iterator[tuple[_Seam, OutboundChat]]:
+    with _Seam(server.url, seconds=1.0) as own, OutboundChat(store=own, **VALUES) as client:
+        yield own, client
+
+
+def test_a_job_that_ends_while_its_reason_is_read_is_returned(store: Store, seam: tuple[_Seam, OutboundChat]) -> None:
+    """ "Not final yet: done" would help nobody."""
+    own, chat = seam
+    job = chat.enqueue(sender="support", to=number(1))
+    own.before = lambda: _send_all(store)
+
+    assert chat.wait(job.id, timeout=0).state is JobState.SENT
+
+
+@pytest.mark.usefixtures("store")
+def test_a_reason_that_redis_does_not_give_changes_nothing(
+    server: EmbeddedServer, seam: tuple[_Seam, OutboundChat]
+) -> None:
+    """The time is over all the same, and a hanging Redis adds `redis_timeout` at most."""
+    own, chat = seam
+    job = chat.enqueue(sender="support", to=number(1))
+    batch = chat.enqueue_batch([{"to": number(2)}], sender="support")
+    own.before = lambda: os.kill(server.process.pid, signal.SIGSTOP)
+    for waits, id_ in ((chat.wait, job.id), (chat.wait_batch, batch.id)):
+        try:
+            with pytest.raises(WaitTimeout) as error:
+                waits(id_, 0.0)
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+        assert (error.value.why, error.value.explanation) == (None, "")
+        assert str(error.value) == f"{id_} is not final yet; it continues, wait again with the same id"
 
 
 def test_a_batch_is_waited_for_until_its_last_job(store: Store, chat: OutboundChat) -> None:

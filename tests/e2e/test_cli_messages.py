@@ -160,7 +160,7 @@ def test_ctrl_c_ends_the_looking_and_not_the_batch_and_says_how_to_look_again(st
     assert process.wait(60) == 130
 
     said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stack.logs())
-    again = re.search(r"batch (\S+) continues; follow it again:\s+outbound-chat wait (\S+)\s", said)
+    again = re.search(r"batch (\S+) continues; to wait again:\s+outbound-chat wait (\S+)\s", said)
     assert again
     assert again[1] == again[2]
     assert max(line.count("━") for line in said.splitlines()) >= 30, "the words leave the bar its room"

@@ -87,6 +87,13 @@ def _with_error(chat: OutboundChat, job: Job) -> Job:
     return chat.status(job.id)
 
 
+def _said(stack: Harness, job: Job) -> str:
+    """What somebody reads whose time is over while the sender is held, who waits for a probe of 5 seconds."""
+    done = stack.run("wait", job.id, "--timeout", "0")
+    assert done.returncode == 4
+    return done.stderr
+
+
 @pytest.mark.parametrize("values", [{}, {"profile": "late"}, {"role_arn": ROLE}], ids=["default", "profile", "role"])
 def test_credentials_that_appear_are_used_without_a_restart(stack: Harness, sts: Sts, values: dict[str, str]) -> None:
     """A job that waits for them was never called, and must not end `uncertain`."""
@@ -96,6 +103,8 @@ def test_credentials_that_appear_are_used_without_a_restart(stack: Harness, sts:
 
     assert waiting.error
     assert (waiting.state, waiting.error.code, waiting.maybe_sent) == (JobState.QUEUED, "credentials", False)
+    assert "Workers can't send for the sender support (credentials: " in _said(stack, waiting)
+    assert "Correct the AWS credentials of the workers" in _said(stack, waiting)
     assert stack.sandbox.stats().calls == 0
 
     file.write_text(SHARED.format(name=values.get("profile", "default")), encoding="utf-8")
@@ -109,6 +118,7 @@ def test_credentials_that_were_refused_are_looked_for_anew(stack: Harness, sts: 
     file.write_text(SHARED.format(name="default").replace(SANDBOX_SECRET_ACCESS_KEY, "old"), encoding="utf-8")
     chat = stack.chat()
     refused = _with_error(chat, chat.enqueue(sender="support", to=number(1), text="Hello"))
+    assert "Workers can't send for the sender support (credentials: " in _said(stack, refused)
     file.write_text(SHARED.format(name="default"), encoding="utf-8")
 
     assert refused.error

@@ -39,6 +39,22 @@ def _check_that_a_job_is_sent(http: httpx.Client) -> None:
     assert http.get(location).json() == ended
 
 
+def test_a_wait_that_runs_out_says_what_it_waits_for(http: httpx.Client) -> None:
+    """No worker runs. Who does not wait pays for no look at the rules."""
+    job = http.post("/v1/jobs", json=JOB).json()
+    batch = http.post("/v1/batches", json={"sender": "support", "rows": [JOB | {"sender": "support"}]}).json()
+    assert batch["accepted"] == 1, batch
+    for path, explained in (("jobs", job["id"]), ("batches", f"{batch['id']}-1")):
+        url = f"/v1/{path}/{job['id'] if path == 'jobs' else batch['id']}"
+        waited = http.get(url, params={"wait": 0.01}).json()
+        why = http.get(f"/v1/jobs/{explained}/why").json()
+        assert waited["why"]["reason"] == "no_settings"
+        assert waited["why"].keys() == why.keys() - {"job"}
+        assert "why" not in http.get(url).json()
+    http.post(f"/v1/jobs/{job['id']}/cancel")
+    assert "why" not in http.get(f"/v1/jobs/{job['id']}", params={"wait": 1}).json()
+
+
 def test_a_raw_request_is_taken(http: httpx.Client) -> None:
     taken = http.post("/v1/jobs", json=RAW)
     assert taken.status_code == 201, taken.text

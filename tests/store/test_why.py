@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from outbound_chat import AsyncOutboundChat, OutboundChat, UnknownJob, WaitReason, Why
+from outbound_chat import AsyncOutboundChat, OutboundChat, UnknownJob, WaitReason, WaitTimeout, Why
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.lanes import Lane
 from outbound_chat.model.times import from_ms
@@ -566,11 +566,112 @@ def test_the_end_of_jobs_whose_key_no_worker_has_is_not_predicted(ledger: Ledger
     assert chat.batch(batch_id).held_by == ""
 
 
+def batch_timeout(ledger: Ledger, name: str) -> WaitTimeout:
+    """That of a wait for the lane's batch whose time is over at once."""
+    chat = OutboundChat(store=ledger.store, key_prefix=PREFIX)
+    with pytest.raises(WaitTimeout) as error:
+        chat.wait_batch(f"{BUDGET}.{Lane.parse(name).batch}", timeout=0)
+    return error.value
+
+
+def next_job(ledger: Ledger, name: str) -> str:
+    """Of which a wait for the lane's batch says what it waits for."""
+    found = batch_timeout(ledger, name).why
+    assert found
+    return found.job.id.partition(".")[2]
+
+
+def test_of_a_batch_the_next_job_is_explained(ledger: ClockedLedger) -> None:
+    """As a claim would take them: a retry that is due, then new ones, then those that are due later."""
+    name = ledger.open_batch()
+    later = ledger.add(2, lane=name, send_at_ms=ledger.now_ms() + 5 * HOUR_MS)
+    assert next_job(ledger, name) == later[0]
+    assert "2 of its 2 jobs wait. The next of them: It is due in 5 h" in batch_timeout(ledger, name).explanation
+    name = ledger.open_batch()
+    new = ledger.add(3, lane=name)
+    ledger.attempt("sent", contact_id="c-1")
+    assert next_job(ledger, name) == new[1]
+    ledger.attempt("retry", delay_ms=8_000, code="throttled")
+    assert next_job(ledger, name) == new[2]
+    ledger.clock.now_ms += 8_000
+    assert next_job(ledger, name) == new[1]
+
+
+def test_of_a_batch_that_stands_still_a_job_that_was_called_is_explained(ledger: ClockedLedger) -> None:
+    """It has the error. The others only wait for their turn, and know nothing of the endpoint that is dead."""
+    name = ledger.open_batch()
+    ids = ledger.add(4, lane=name)
+    ledger.attempt("retry", delay_ms=DAY_MS, code="unreachable", message="Could not connect")
+    assert next_job(ledger, name) == ids[0]
+    assert "unreachable: Could not connect" in str(batch_timeout(ledger, name))
+    ledger.attempt("sent", contact_id="c-1")
+    assert next_job(ledger, name) == ids[2]
+    ledger.clock.now_ms += 11_000
+    assert next_job(ledger, name) == ids[0]
+
+
+def test_a_batch_of_which_no_job_waits_says_so(ledger: ClockedLedger) -> None:
+    """Its last calls run, or its producer died before it closed it."""
+    name = ledger.open_batch()
+    ledger.add(3, lane=name)
+    taken = ledger.take()
+    found = batch_timeout(ledger, name)
+    assert (found.why, found.explanation) == (None, "Workers are calling Connect for the last 3 of its jobs.")
+
+    for local_id in taken.ids:
+        ledger.finish(local_id, taken.claim, "sent", contact_id=f"c-{local_id}")
+    assert batch_timeout(ledger, name).explanation.startswith("It is open: its producer has not closed it")
+
+
+def test_calls_that_failed_alike_are_counted_with_the_time_since_when(ledger: ClockedLedger) -> None:
+    """Whoever looks wants to know whether it is a moment or an hour. Also while the next call is under way."""
+    (local_id,) = ledger.add()
+    ledger.attempt("retry", delay_ms=1_000, code="service_error", message="try later")
+    for delay_ms in (30_000, 10_000):
+        ledger.clock.now_ms += 1_000 if delay_ms == 30_000 else 30_000
+        ledger.attempt("retry", delay_ms=delay_ms, code="unreachable", message="Could not connect to http://x")
+    ledger.maintain()
+    said = "Its last 2 calls led to no contact, the first of them {} s ago (unreachable: Could not connect to http://x)"
+    fix = " Check the network, the proxy and the sender's endpoint_url."
+    assert why(ledger, local_id).explanation == f"{said.format(30)}; the next attempt is due in 10 s.{fix}"
+
+    ledger.clock.now_ms += 10_000
+    found = why(ledger, local_id)
+    assert found.reason is R.NEXT
+    assert f". {said.format(40)}.{fix}" in found.explanation
+    ledger.take_one()
+    assert why(ledger, local_id).explanation == (
+        f"A worker is calling Connect for it, and the answer decides. {said.format(40)}.{fix}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "fix"),
+    [
+        (
+            "credentials",
+            "Correct the AWS credentials of the workers (outbound-chat doctor asks AWS who they are); then ",
+        ),
+        ("access_denied", "Allow connect:StartOutboundChatContact on the instance; then "),
+        ("foreign_answer", "Correct the proxy or the sender's endpoint_url; then "),
+        ("something_new", ""),
+    ],
+)
+def test_a_hold_of_the_system_says_what_to_do(ledger: Ledger, code: str, fix: str) -> None:
+    """The first screen of somebody who has never read about holds."""
+    (local_id,) = ledger.add(1)
+    ledger.attempt("hold", scope="sender:sms", code=code, message="words", delay_ms=HOUR_MS)
+
+    said = why(ledger, local_id).explanation
+    assert said.endswith(f"for all. {fix}outbound-chat release --sender sms tries one job at once.")
+
+
 @pytest.mark.parametrize(
     ("code", "is_of_aws"),
     [
         ("access_denied", True),
         ("not_found", True),
+        ("credentials", False),
         ("unknown_sender", False),
         ("no_key", False),
         ("foreign_answer", False),

@@ -20,7 +20,7 @@ from typer import Exit as TyperExit
 
 from outbound_chat.cli.errors import Exit, UsageError, exit_code, plain_errors, sentence
 from outbound_chat.model.batches import Batch
-from outbound_chat.model.errors import InvalidJob
+from outbound_chat.model.errors import InvalidJob, WaitTimeout
 from outbound_chat.model.jobs import Job, JobState, Webhook
 from outbound_chat.model.json import json_default
 
@@ -66,6 +66,11 @@ def print_error(error: BaseException) -> None:
         return
     lines = [f"  {fault}" for fault in error.errors] if isinstance(error, InvalidJob) else []
     text = "\n".join(["this is refused:", *lines, *getattr(error, "__notes__", [])]) if lines else sentence(error)
+    if isinstance(error, WaitTimeout):
+        reason = [f"  {error.explanation}"] if error.explanation else []
+        # The command has a line of its own, so that a narrow terminal does not break it.
+        again = ["  It continues; to wait again:", f"  outbound-chat wait {error.id}"]
+        text = "\n".join([f"{error.id} is not final yet", *reason, *again])
     if isinstance(error, UsageError) and error.ctx:
         text += f"\nTry '{error.ctx.command_path} --help' for help."
     talk.print(Text("error: ", style="bold red") + Text(text))

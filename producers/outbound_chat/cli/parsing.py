@@ -1,5 +1,7 @@
 """What our commands do otherwise than those of Typer: they are strict, and name options in errors."""
 
+import importlib
+import sys
 from dataclasses import replace
 from typing import Any, get_args, get_type_hints
 
@@ -57,7 +59,13 @@ class Strict:
 
 
 class Command(Strict, TyperCommand):
-    """A command."""
+    """A command. On a terminal it says when it waits for Redis."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command."""
+        if sys.stderr.isatty():
+            importlib.import_module("outbound_chat.cli.waiting").say_when_redis_is_silent()
+        return super().invoke(ctx)
 
 
 class Group(Strict, TyperGroup):

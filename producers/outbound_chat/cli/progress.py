@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.text import Text
 
 from outbound_chat.cli.output import clock_time, outlook_of, talk
+from outbound_chat.cli.waiting import AGAIN_SECONDS, SILENT_SECONDS
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
 from outbound_chat.model.errors import WaitTimeout
@@ -103,37 +104,32 @@ def rows_progress(verb: str, total: int, *, quiet: bool) -> Iterator[Callable[[i
 
 
 def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
-    """Shows a batch until it is final. Ctrl-C stops following, not the batch, and says so.
+    """Shows a batch until it is final; while its counts stand still, also what its next job waits for.
 
     Raises:
         WaitTimeout: it was not final after `timeout` seconds.
     """
-    try:
-        return _follow(chat, batch_id, timeout)
-    except KeyboardInterrupt:
-        # The command has a line of its own, so that a narrow terminal does not break it.
-        talk.print(f"batch {batch_id} continues; follow it again:\n  outbound-chat wait {batch_id}")
-        raise
-
-
-def _follow(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
-    deadline = time.monotonic() + timeout
+    now = time.monotonic
+    deadline, batch = now() + timeout, chat.batch(batch_id)
+    reason, asks_at = "", now() + SILENT_SECONDS
     with _Bar("send", MofNCompleteColumn()) as progress:
-        batch = chat.batch(batch_id)
         bar = progress.add_task("", total=batch.accepted, words="")
-        while True:
-            progress.update(bar, completed=batch.accepted - batch.remaining, words=_words(batch))
-            if batch.final:
-                return batch
-            try:
-                batch = chat.wait_batch(batch_id, min(LOOK_SECONDS, max(0.0, deadline - time.monotonic())))
-            except WaitTimeout:
-                if time.monotonic() >= deadline:
-                    raise
-                batch = chat.batch(batch_id)
+        while not batch.final and (left := deadline - now()) > 0:
+            progress.update(bar, completed=batch.accepted - batch.remaining, words=_words(batch, reason))
+            time.sleep(min(LOOK_SECONDS, left))
+            before, batch = batch, chat.batch(batch_id)
+            if batch.counts != before.counts:
+                reason, asks_at = "", now() + SILENT_SECONDS
+            elif talk.is_terminal and now() >= asks_at:
+                asks_at = now() + AGAIN_SECONDS
+                try:
+                    batch = chat.wait_batch(batch_id, 0.0)
+                except WaitTimeout as error:
+                    reason = error.explanation
+        progress.update(bar, completed=batch.accepted - batch.remaining, words=_words(batch))
+        return batch if batch.final else chat.wait_batch(batch_id, 0.0)
 
 
-def _words(batch: Batch) -> str:
+def _words(batch: Batch, reason: str = "") -> str:
     counts = "  ".join(f"{number:,} {state}" for state, number in batch.counts.items() if number)
-    outlook = outlook_of(batch)
-    return f"{counts}  {outlook}" if outlook else counts
+    return "\n".join(words for words in (f"{counts}  {outlook_of(batch)}".rstrip(), reason) if words)

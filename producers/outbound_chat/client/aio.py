@@ -23,8 +23,9 @@ from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.suppression_list import NumberList
+from outbound_chat.client.steps.waits import Ending, time_is_over
 from outbound_chat.client.steps.why import why
-from outbound_chat.client.sync import DEAD_PAGE, POLL_SECONDS, Ending, OutboundChat
+from outbound_chat.client.sync import DEAD_PAGE, POLL_SECONDS, OutboundChat
 from outbound_chat.client.waiters import Waiter, WaiterHub
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
 from outbound_chat.model.errors import (
@@ -360,9 +361,9 @@ class AsyncOutboundChat:
     ) -> Ending:
         deadline = time.monotonic() + timeout
         async with self._waiters.subscribed(self._context.channel(id_), id_, of_batch=of_batch) as waiter:
-            while not (found := await self._run(read())).final:
-                await waiter.woken(jobs.time_left(id_, deadline))
-        return found
+            while not (found := await self._run(read())).final and (left := deadline - time.monotonic()) > 0:
+                await waiter.woken(left)
+        return found if found.final else await self._run(time_is_over(self._context, found))
 
     async def _finals(self, waiters: Collection[Waiter]) -> set[Waiter]:
         """Returns the waiters whose job or batch is final, or gone."""

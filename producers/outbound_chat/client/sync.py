@@ -21,6 +21,7 @@ from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.suppression_list import NumberList
+from outbound_chat.client.steps.waits import Ending, time_is_over
 from outbound_chat.client.steps.why import why
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
 from outbound_chat.model.errors import InvalidJob, NotDurable, OutboundChatError, StoreError, StoreUnavailable
@@ -45,7 +46,6 @@ from outbound_chat.store.scripts import FIRST_PAGE
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")
-Ending = TypeVar("Ending", Job, Batch)
 
 REREAD_SECONDS = 2.0
 """A notification may be lost with its connection, so a waiter reads again after this time."""
@@ -160,7 +160,7 @@ class OutboundChat:
 
         Raises:
             UnknownJob: no job has this id, or its record has passed its lifetime.
-            WaitTimeout: it was not final after `timeout` seconds; it continues.
+            WaitTimeout: it was not final after `timeout` seconds; it continues. `why` says what it waits for.
         """
         return self._wait(job_id, lambda: jobs.status(self._context, job_id), timeout)
 
@@ -257,7 +257,7 @@ class OutboundChat:
 
         Raises:
             UnknownBatch: no batch has this id, or its record has passed its lifetime.
-            WaitTimeout: it was not final after `timeout` seconds; it continues.
+            WaitTimeout: it was not final after `timeout` seconds; it continues. `why` says what its next job waits for.
         """
         return self._wait(batch_id, lambda: progress.batch(self._context, batch_id, with_pace=False), timeout)
 
@@ -586,9 +586,9 @@ class OutboundChat:
     def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:
         deadline = time.monotonic() + timeout
         with self._store.listen(self._context.channel(id_)) as listener:
-            while not (found := self._run(read())).final:
-                listener.wait(min(jobs.time_left(id_, deadline), REREAD_SECONDS))
-        return found
+            while not (found := self._run(read())).final and (left := deadline - time.monotonic()) > 0:
+                listener.wait(min(left, REREAD_SECONDS))
+        return found if found.final else self._run(time_is_over(self._context, found))
 
     def _run(self, steps: Steps[T]) -> T:
         try:

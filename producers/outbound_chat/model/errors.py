@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from outbound_chat.model.why import Why
 from outbound_chat_config import SettingsError
 
 __all__ = [
@@ -158,7 +159,21 @@ class MissingEncryptionKey(OutboundChatError, code="missing_encryption_key"):
 
 
 class WaitTimeout(OutboundChatError, TimeoutError, code="wait_timeout"):
-    """The job or batch did not become final in time. It continues by itself; wait again with the same id."""
+    """The job or batch did not become final in time. It continues by itself; wait again with the same id.
+
+    The text says why. It was asked when the time was over, and is missing if Redis did not answer.
+    """
+
+    def __init__(self, id_: str, why: Why | None = None, explanation: str = "") -> None:
+        """`explanation`: if it is another than that of `why`."""
+        self.id = id_
+        self.why = why
+        """What the job waits for, as of `OutboundChat.why`; of a batch, what its next job waits for. None: it is not
+        known, or no job of the batch waits."""
+        self.explanation = explanation or (why.explanation if why else "")
+        """The same in a sentence or two; of a batch also how many of its jobs wait. Empty: it is not known."""
+        reason = f": {self.explanation} It continues;" if self.explanation else "; it continues,"
+        super().__init__(f"{id_} is not final yet{reason} wait again with the same id")
 
 
 class StoreError(OutboundChatError, code="store_refused"):

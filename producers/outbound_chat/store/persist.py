@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 REFUSED_SECONDS = 1.0
 """How long a server may refuse every connection while it restarts, if no other can take its place."""
+deadline_of_call: type[Deadline] = Deadline
+"""The deadlines of the calls of threads. The command line replaces it by one that says when Redis is silent."""
 _BACKOFF = ExponentialWithJitterBackoff(cap=0.5, base=0.05)
 
 
@@ -40,7 +42,7 @@ class Patience:
             StoreUnavailable: there was no answer in time.
             StoreError: Redis refuses.
         """
-        with Deadline(self.seconds, block) as deadline:
+        with deadline_of_call(self.seconds, block) as deadline:
             tries = None
             while True:
                 try:

@@ -1,22 +1,20 @@
 """Commands for single jobs: send, status, wait, cancel."""
 
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from json import JSONDecodeError
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from outbound_chat.cli.endings import ends_of
 from outbound_chat.cli.errors import Exit, UnknownId, unknown_id
 from outbound_chat.cli.options import CallbackUrl, Durability, Ids, Json, Tenant, pairs
 from outbound_chat.cli.output import end_with, number_of, print_batch, print_jobs, print_json, talk
-from outbound_chat.cli.progress import follow_batch
 from outbound_chat.cli.show_holds import held_by, holds_of
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch
-from outbound_chat.model.errors import OutboundChatError, StoreError, UnknownBatch
+from outbound_chat.model.errors import OutboundChatError, UnknownBatch
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import Hold
 from outbound_chat.rows import TooManyMembers, UnusableFile, parse_json, parse_time
@@ -90,23 +88,16 @@ def send(
     with OutboundChat.from_settings() as chat:
         options: Any = {**ours, **(raw if raw is not None else short)}
         job = chat.enqueue_request(**options) if raw is not None else chat.enqueue(**options)
-        errors: list[BaseException] = []
+        ends, errors = [job], list[BaseException]()
         if wait > 0:
             talk.print(f"job {job.id} is {job.state}, waiting …")
-            try:
-                job = chat.wait(job.id, timeout=wait)
-            except (OutboundChatError, KeyboardInterrupt) as error:
-                # The id is all that a script can continue with.
-                errors.append(error)
-                with suppress(OutboundChatError):
-                    job = job if isinstance(error, StoreError) else chat.status(job.id)
+            ends, errors = ends_of(chat, ends, wait)
+    # Also without its end: the id is all that a script has of the job.
     if as_json:
-        print_json(job, errors)
+        print_json(ends[0], errors)
     else:
-        print_jobs([job])
-    end_with(errors)
-    if job.final and job.state is not JobState.SENT:
-        raise typer.Exit(Exit.NOT_ALL_SENT)
+        print_jobs(ends)
+    _end(ends, errors)
 
 
 def status(ids: Ids, *, as_json: Json = False) -> None:
@@ -142,27 +133,17 @@ def wait(
     as_json: Json = False,
 ) -> None:
     """Wait until jobs or batches are final, and print them. Exits with 1 when any ended other than sent."""
-    deadline = time.monotonic() + timeout
     with OutboundChat.from_settings() as chat:
         found, unknown = _read(chat, ids)
-        errors: list[BaseException] = [*unknown]
-        try:
-            for place, one in enumerate(() if unknown else found):
-                left = max(0.0, deadline - time.monotonic())
-                found[place] = chat.wait(one.id, left) if isinstance(one, Job) else _wait_batch(chat, one.id, left)
-        except (OutboundChatError, KeyboardInterrupt) as error:
-            errors.append(error)
-            with suppress(OutboundChatError):
-                found = found if isinstance(error, StoreError) else _read(chat, ids)[0]
-    _print(found, as_json, errors)
+        ends, errors = (found, [*unknown]) if unknown else ends_of(chat, found, timeout)
+    _print(ends, as_json, errors)
+    _end(ends, errors)
+
+
+def _end(ends: Sequence[Job | Batch], errors: Sequence[BaseException]) -> None:
     end_with(errors)
-    if not all(_all_in(one, JobState.SENT) for one in found):
+    if any(one.final and not _all_in(one, JobState.SENT) for one in ends):
         raise typer.Exit(Exit.NOT_ALL_SENT)
-
-
-def _wait_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
-    # Following reads again and again, which costs more than waiting once, so it is only done for eyes.
-    return follow_batch(chat, batch_id, timeout) if talk.is_terminal else chat.wait_batch(batch_id, timeout)
 
 
 def cancel(
@@ -214,7 +195,7 @@ def _all_in(one: Job | Batch, state: JobState) -> bool:
     return one.state is state if isinstance(one, Job) else one.counts[state] == one.accepted
 
 
-def _print(found: list[Job | Batch], as_json: bool, errors: Sequence[BaseException]) -> None:
+def _print(found: Sequence[Job | Batch], as_json: bool, errors: Sequence[BaseException]) -> None:
     if as_json:
         print_json(found, errors)
         return

@@ -7,16 +7,17 @@ import typer
 
 from outbound_chat.cli.doctor.open_chats import batch_warning
 from outbound_chat.cli.dry_run import show_preflight
+from outbound_chat.cli.endings import ends_of
 from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, unpacked_name
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.files.writing import check_writable
 from outbound_chat.cli.options import CallbackUrl, Durability, Json, Tenant, pairs
 from outbound_chat.cli.output import clock_time, end_with, number_of, print_batch, print_json, shown, talk, warn
-from outbound_chat.cli.progress import follow_batch, read_file
+from outbound_chat.cli.progress import read_file
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.batches import Batch, BatchReceipt, BatchStart
-from outbound_chat.model.errors import OutboundChatError, StoreError
+from outbound_chat.model.errors import StoreError
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.json import json_default
 from outbound_chat.request.templates import Template
@@ -104,9 +105,13 @@ def send_batch(
 def _batch(chat: OutboundChat, batch_id: str, timeout: float | None) -> tuple[Batch | None, list[BaseException]]:
     """Returns the batch, followed to its end for at most `timeout`. If that fails: as it is, or None, and why."""
     try:
-        return (chat.batch(batch_id) if timeout is None else follow_batch(chat, batch_id, timeout)), []
-    except (OutboundChatError, KeyboardInterrupt) as error:
-        return None if isinstance(error, StoreError) else chat.batch(batch_id), [error]
+        batch = chat.batch(batch_id)
+    except StoreError as error:
+        return None, [error]
+    if timeout is None:
+        return batch, []
+    (batch,), errors = ends_of(chat, [batch], timeout)
+    return batch, errors
 
 
 def _all_sent(batch: Batch) -> bool:

@@ -19,6 +19,7 @@ from outbound_chat.cli.doctor.webhooks import webhook_checks
 from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import out, print_json
+from outbound_chat.cli.waiting import Notice
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import SettingsError, StoreError, StoreUnavailable
 from outbound_chat.store import Forbidden, Store
@@ -31,7 +32,8 @@ _MARKS = {Level.OK: ("ok  ", "green"), Level.WARNING: ("warn", "yellow"), Level.
 def doctor(*, as_json: Json = False) -> None:
     """Check settings, Redis, workers, broker and AWS. Exits with 1 when something must be repaired."""
     found = []
-    for check in _checks():
+    checks = _checks()
+    while check := _next(checks):
         found.append(check)
         if not as_json:
             mark, style = _MARKS[check.level]
@@ -41,6 +43,11 @@ def doctor(*, as_json: Json = False) -> None:
         print_json(found)
     if any(check.level is Level.FAULT for check in found):
         raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def _next(checks: Iterator[Check]) -> Check | None:
+    with Notice(lambda: "waiting for an answer of Redis, the broker or AWS"):
+        return next(checks, None)
 
 
 def _checks() -> Iterator[Check]:

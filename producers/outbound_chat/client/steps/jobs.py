@@ -1,6 +1,5 @@
 """Enqueues, reads and cancels single jobs."""
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -26,7 +25,6 @@ from outbound_chat.model.errors import (
     InvalidJob,
     UnknownBatch,
     UnknownJob,
-    WaitTimeout,
     WrittenByNewerVersion,
 )
 from outbound_chat.model.ids import new_local_id, split_id
@@ -151,15 +149,3 @@ def cancel(context: Context, job_id: str) -> Steps[Job]:
     if word == "newer":
         raise WrittenByNewerVersion(job_id)
     return (yield from status(context, job_id))
-
-
-def time_left(id_: str, deadline: float) -> float:
-    """Returns the seconds that are left.
-
-    Raises:
-        WaitTimeout: none are.
-    """
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise WaitTimeout(f"{id_} is not final yet; it continues, wait again with the same id")
-    return left

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.why_rules import HAIR, Line, Stop, end_or_call, stops_of
+from outbound_chat.client.steps.why_sentences import failed_calls, fix_sentence
 from outbound_chat.model.durations import after
 from outbound_chat.model.errors import UnknownJob
 from outbound_chat.model.ids import split_id
@@ -35,13 +36,29 @@ _MENTIONED = frozenset(
 )
 """Reasons that are mentioned after another one. The rest come and go with every call."""
 
+_IN_PROGRESS = frozenset({WaitReason.SENDING, WaitReason.PACED, WaitReason.NEXT})
+"""Reasons that do not say what happened to the calls before."""
+
 
 def why(context: Context, job_id: str) -> Steps[Why]:
     """Returns what a job waits for."""
-    parts = split_id(job_id)
-    found = (yield from ask(scripts.why(context.keys(parts[0]), parts[1]))) if parts else None
-    if parts is None or found is None:
+    found = yield from _asked(context, job_id)
+    if found is None:
         raise UnknownJob(job_id)
+    return found
+
+
+def why_next(context: Context, batch_id: str) -> Steps[Why | None]:
+    """Returns what the next job of a batch waits for; None: none of its jobs waits."""
+    return (yield from _asked(context, batch_id, of_batch=True))
+
+
+def _asked(context: Context, id_: str, *, of_batch: bool = False) -> Steps[Why | None]:
+    parts = split_id(id_)
+    call = scripts.why(context.keys(parts[0]), parts[1], of_batch=of_batch) if parts else None
+    found = (yield from ask(call)) if call else None
+    if parts is None or found is None:
+        return None
     if found.waiting is None:
         return _answer(found.job, [end_or_call(found.job)], from_ms(found.now_ms), None)
     now, line = from_ms(found.now_ms), _line(found.waiting)
@@ -55,6 +72,8 @@ def _answer(job: Job, stops: Sequence[Stop], now: datetime, line: Line | None) -
     following = next((stop for stop in stops[1:] if stop.reason in _MENTIONED), None)
     expected_at = _expected(stops, now, line, job)
     sentences = [first.sentence]
+    if first.reason in _IN_PROGRESS and job.error:
+        sentences.append(f"{failed_calls(job, now)}.{fix_sentence(job.error.code)}")
     if following:
         sentences.append(f"Then, as things stand: {following.sentence}")
     if expected_at and expected_at >= job.expires_at and line:

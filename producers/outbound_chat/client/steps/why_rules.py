@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 
 from outbound_chat.client.steps.why_sentences import (
     end_of,
+    failed_calls,
+    fix_sentence,
     hold_sentence,
-    last_error,
     named,
     pace_sentence,
     spoken,
@@ -88,17 +89,24 @@ def _own_time(job: Job, now: datetime, *, quiet: bool) -> Iterator[Stop]:
         sentence = f"Its sender has quiet hours where its number is; it is due {after(due - now)}."
         yield Stop(reason=WaitReason.QUIET_HOURS, sentence=sentence, until=due, ends=True)
     elif due > now:
-        sentence = f"Its last call led to no contact{last_error(job)}; the next attempt is due {after(due - now)}."
+        sentence = f"{failed_calls(job, now)}; the next attempt is due {after(due - now)}."
+        sentence += fix_sentence(job.history[-1].code)
         yield Stop(reason=WaitReason.BACKOFF, sentence=sentence, until=due, ends=True)
+
+
+_ELSEWHERE = "; if one runs, it has another redis_url, key_prefix or budget"
 
 
 def _workers(waiting: WaitFacts, budget: str) -> Iterator[Stop]:
     scope = f"budget:{budget}"
     if waiting.rate is None:
-        sentence = f"Redis has no settings of the budget {budget}: no worker was started for it yet."
+        sentence = (
+            f"Redis has no settings of the budget {budget}: no worker was started for it yet (outbound-chat worker "
+            f"starts one{_ELSEWHERE})."
+        )
         yield Stop(reason=WaitReason.NO_SETTINGS, sentence=sentence, scope=scope)
     elif waiting.workers == 0:
-        sentence = f"No worker runs for the budget {budget} (outbound-chat worker starts one)."
+        sentence = f"No worker runs for the budget {budget} (outbound-chat worker starts one{_ELSEWHERE})."
         yield Stop(reason=WaitReason.NO_WORKER, sentence=sentence, scope=scope)
     elif name := waiting.lacking:
         sentence = (
@@ -139,8 +147,8 @@ def _gate(waiting: WaitFacts, now: datetime, budget: str, *, first: bool) -> Ite
             yield Stop(reason=WaitReason.NUMBER_PACE, sentence=sentence, scope=scope, until=until, ends=True)
 
 
-NEVER_ASKED = frozenset({"unknown_sender", "no_key", "foreign_answer"})
-"""Codes of holds that say nothing about AWS: it was not called, or did not answer."""
+NEVER_ASKED = frozenset({"credentials", "unknown_sender", "no_key", "foreign_answer"})
+"""Codes of holds that may say nothing about AWS: it was not called, or did not answer."""
 
 
 def _hold(waiting: WaitFacts, now: datetime, scope: str, until: datetime | None) -> Stop:
@@ -159,6 +167,7 @@ def _hold(waiting: WaitFacts, now: datetime, scope: str, until: datetime | None)
         when = after(until - now) if until else "at this moment"
         cause = "Workers can't send for" if kept["code"] in NEVER_ASKED else "AWS refuses"
         sentence = f"{cause} the {spoken(scope)} ({words}); one job is tried {when}, and its result decides for all."
+        sentence += fix_sentence(str(kept["code"]), "" if probing else scope)
     return Stop(reason=reason, sentence=sentence, until=until, scope=scope, held_by=owner, held_reason=words)
 
 

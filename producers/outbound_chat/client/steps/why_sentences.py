@@ -1,5 +1,9 @@
 """The sentences that explain why a job waits."""
 
+from datetime import datetime
+from itertools import takewhile
+
+from outbound_chat.model.durations import length_of
 from outbound_chat.model.jobs import Job, JobState
 
 _ENDS = {
@@ -8,6 +12,19 @@ _ENDS = {
     JobState.CANCELLED: "Done: it was cancelled.",
     JobState.UNCERTAIN: "Done: a call may have reached Connect, and another can't be made safely.",
 }
+
+_FIXES = {
+    "credentials": "Correct the AWS credentials of the workers (outbound-chat doctor asks AWS who they are)",
+    "access_denied": "Allow connect:StartOutboundChatContact on the instance",
+    "not_found": "Correct the ids of the sender, or what the batch names",
+    "foreign_answer": "Correct the proxy or the sender's endpoint_url",
+    "quota": "Ask AWS to raise the quota",
+    "chats_full": "End chats, or ask AWS to raise the quota",
+    "unknown_sender": "Add the sender to the settings of the workers",
+    "no_key": "Add the key to encryption.keys of the workers",
+    "unreachable": "Check the network, the proxy and the sender's endpoint_url",
+}
+"""What a person can do, by the code of an attempt; `docs/errors.md` has them all."""
 
 
 def named(scope: str, budget: str) -> str:
@@ -26,6 +43,13 @@ def hold_sentence(scope: str, reason: str) -> str:
     return f'A person holds the {spoken(scope)}: "{reason}" (outbound-chat release --{spoken(scope)} ends it).'
 
 
+def fix_sentence(code: str, scope: str = "") -> str:
+    """Says what to do about a code, after a space, and how the system's hold of `scope` is tried at once."""
+    fix = _FIXES.get(code, "")
+    release = f"outbound-chat release --{spoken(scope)} tries one job at once" if scope else ""
+    return f" {'; then '.join(words for words in (fix, release) if words)}." if fix or release else ""
+
+
 def pace_sentence(ahead: int, position: int, rate: float, ceiling: float, budget: str) -> str:
     """Says how many go first, and how fast."""
     pace = f"{rate:.3g} calls a second"
@@ -42,6 +66,15 @@ def end_of(job: Job) -> str:
     if job.state is JobState.FAILED:
         return f"Done: it failed{last_error(job)}."
     return _ENDS[job.state]
+
+
+def failed_calls(job: Job, now: datetime) -> str:
+    """Says of a job with an error how many of its last calls ended with it, and since when."""
+    same = list(takewhile(lambda one: job.error and one.code == job.error.code, reversed(job.history)))
+    if len(same) == 1:
+        return f"Its last call led to no contact{last_error(job)}"
+    since = length_of(now - same[-1].at)
+    return f"Its last {len(same)} calls led to no contact, the first of them {since} ago{last_error(job)}"
 
 
 def last_error(job: Job) -> str:

@@ -10,6 +10,7 @@ from outbound_chat.client import AsyncOutboundChat
 from outbound_chat.http.access.restrictions import Restrictions
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
+from outbound_chat.http.wire.responses import with_why
 from outbound_chat.model.batches import Batch, BatchReceipt, Rejection
 from outbound_chat.model.errors import (
     BatchKeyConflict,
@@ -103,14 +104,9 @@ class ScopedJobs(Scoped):
         found = await self._client.statuses(job_ids)
         return {job_id: job if job and self._restrictions.show(job) else None for job_id, job in found.items()}
 
-    async def wait(self, job_id: str, seconds: float) -> Job:
-        """Returns one job once it is final, or the time is over."""
-        job = await self.status(job_id)
-        if job.final:
-            return job
-        with suppress(WaitTimeout):
-            await self._client.wait(job_id, seconds)
-        return await self.status(job_id)
+    async def wait(self, job_id: str, seconds: float) -> Any:
+        """Returns one job once it is final; or when the time is over, with what it waits for, as JSON has it."""
+        return await _waited(self.status, self._client.wait, job_id, seconds)
 
     async def cancel(self, job_id: str) -> Job:
         """Cancels one job."""
@@ -193,14 +189,9 @@ class ScopedBatches(Scoped):
             return True
         return False
 
-    async def wait(self, batch_id: str, seconds: float) -> Batch:
-        """Returns one batch once it is final, or the time is over."""
-        batch = await self.status(batch_id)
-        if batch.final:
-            return batch
-        with suppress(WaitTimeout):
-            await self._client.wait_batch(batch_id, seconds)
-        return await self.status(batch_id)
+    async def wait(self, batch_id: str, seconds: float) -> Any:
+        """Returns one batch once it is final; or when the time is over, with what its next job waits for."""
+        return await _waited(self.status, self._client.wait_batch, batch_id, seconds)
 
     async def jobs(self, batch_id: str, state: str | None, cursor: str | None, limit: int) -> JobPage:
         """Returns a page of one batch's jobs."""
@@ -216,6 +207,19 @@ class ScopedBatches(Scoped):
         """Raises `UnknownBatch` if the key may not see the batch."""
         if self._restrictions.any:
             await self.status(batch_id)
+
+
+async def _waited(status: Callable[[str], Any], wait: Callable[[str, float], Any], id_: str, seconds: float) -> Any:
+    """`status` is asked before and after: the key must be valid, and see the record, at both times."""
+    found, why = await status(id_), None
+    if found.final:
+        return found
+    try:
+        await wait(id_, seconds)
+    except WaitTimeout as timeout:
+        why = timeout.why
+    found = await status(id_)
+    return found if found.final or why is None else with_why(found, why)
 
 
 def _without_job(on_rejected: OnRejected) -> OnRejected:

@@ -163,7 +163,9 @@ async def page(
     responses=responses(Batch, 404),
 )
 async def status(request: Request, scoped: CanRead, batch_id: BatchId, wait: Wait = 0.0) -> Response:
-    """Returns live counts, rate and expected end; with `wait` once it is final, or when the time is over."""
+    """Returns live counts, rate and expected end; with `wait` once it is final, or when the time is over. Then `why`
+    says what its next job waits for.
+    """
     batch = await unless_over(request, scoped.batches.wait(batch_id, wait)) if wait else None
     return json_response(batch or await scoped.batches.status(batch_id))
 

@@ -146,7 +146,9 @@ async def _statuses(request: Request, scoped: ScopedClient, ids: list[str]) -> R
     responses=responses(Job, 404),
 )
 async def status(request: Request, scoped: CanRead, job_id: JobId, wait: Wait = 0.0) -> Response:
-    """Returns the current state of the job; with `wait` once it is final, or when the time is over."""
+    """Returns the current state of the job; with `wait` once it is final, or when the time is over. Then `why` says
+    what it waits for.
+    """
     job = await unless_over(request, scoped.jobs.wait(job_id, wait)) if wait else None
     return json_response(job or await scoped.jobs.status(job_id))
 

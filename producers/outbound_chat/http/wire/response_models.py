@@ -1,5 +1,6 @@
 """Responses as the OpenAPI document shows them: our records, and what only HTTP adds. `model.json` writes them all."""
 
+import copy
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -194,6 +195,18 @@ class ReplayedWebhooks(_Model):
     """Ids that no dead webhook has, or that the API key does not show."""
 
 
+def _add_why(schemas: dict[str, Any]) -> None:
+    """Adds what `with_why` adds to a job or batch, which has it only where a request with `wait` ran out of time."""
+    schema = copy.deepcopy(schemas["Why"])
+    del schema["properties"]["job"]
+    schema["required"].remove("job")
+    schemas["Explanation"] = {**schema, "title": "Explanation", "description": "What a job waits for."}
+    reference = {"$ref": "#/components/schemas/Explanation"}
+    for name, what in (("Job", "it"), ("Batch", "its next job")):
+        text = f"Only of a request with `wait` whose time was over: what {what} waits for."
+        schemas[name]["properties"]["why"] = {"anyOf": [reference, {"type": "null"}], "description": text}
+
+
 def complete(schemas: dict[str, Any]) -> None:
     """Makes the schemas of the OpenAPI document say what is sent: FastAPI knows neither problems nor `model.json`."""
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -201,6 +214,7 @@ def complete(schemas: dict[str, Any]) -> None:
     for name, members in _ADDED.items():
         schemas[name]["properties"] |= members
         schemas[name]["required"] = sorted({*schemas[name]["required"], *members})
+    _add_why(schemas)
     # Only the answer of `enqueue` in Python has it.
     del schemas["Job"]["properties"]["repeated"], schemas["Priority"]
     schemas["Job"]["required"].remove("repeated")

@@ -9,7 +9,10 @@ from outbound_chat.http.wire.codes import TITLES
 from outbound_chat.http.wire.problems import MEDIA_TYPE
 from outbound_chat.http.wire.response_models import ProblemDetails
 from outbound_chat.http.wire.turns import Turns
-from outbound_chat.model.json import to_json
+from outbound_chat.model.batches import Batch
+from outbound_chat.model.jobs import Job
+from outbound_chat.model.json import json_default, to_json
+from outbound_chat.model.why import Why
 
 Responses = dict[int | str, dict[str, Any]]
 PROBLEM = {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"}
@@ -28,6 +31,13 @@ OF_BODIES = (408, 413, 415)
 def json_response(value: Any, status: int = 200, **headers: str) -> Response:
     """Returns a response with a record of ours as JSON."""
     return Response(to_json(value), status, headers=headers, media_type="application/json")
+
+
+def with_why(record: Job | Batch, why: Why) -> dict[str, Any]:
+    """Returns a job or batch, for a caller whose `wait` ran out, with what it waits for."""
+    explained = json_default(why)
+    del explained["job"]
+    return {**json_default(record), "why": explained}
 
 
 async def listed(name: str, items: Iterable[Any], turns: Turns) -> bytes:

@@ -62,7 +62,7 @@ def _fact(kind: Any, text: str) -> object:
 
 
 def _facts(reply: list[Any]) -> WaitFacts | None:
-    found: dict[str, str] = dict(rows(reply, 2, 2))
+    found: dict[str, str] = dict(rows(reply, 3, 2))
     facts: dict[str, Any] = {one.name: _fact(one.type, found[one.name]) for one in fields(WaitFacts) if found}
     return WaitFacts(**facts) if facts else None
 
@@ -76,8 +76,10 @@ class Found:
     waiting: WaitFacts | None
 
 
-def why(keys: Keys, local_id: str) -> ScriptCall[Found | None]:
-    """Reads what a job waits for; None: it has no readable record."""
+def why(keys: Keys, local_id: str, *, of_batch: bool = False) -> ScriptCall[Found | None]:
+    """Reads what a job waits for; None: it has no readable record. `of_batch`: the id is that of a batch, of which the
+    next job is meant; None: no job of it waits.
+    """
 
     def read(reply: list[Any]) -> Found | None:
         if len(reply) == 1:
@@ -85,7 +87,7 @@ def why(keys: Keys, local_id: str) -> ScriptCall[Found | None]:
         if reply[1] == "newer":
             raise WrittenByNewerVersion(f"{keys.budget}.{local_id}")
         now_ms = int(reply[0])
-        job = readable_job(keys.budget, local_id, reply[1], now_ms)
+        job = readable_job(keys.budget, reply[2], reply[1], now_ms)
         return Found(now_ms, job, _facts(reply)) if job else None
 
-    return ScriptCall("why", keys, [local_id], read)
+    return ScriptCall("why", keys, [local_id, int(of_batch)], read)

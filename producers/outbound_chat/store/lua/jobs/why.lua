@@ -1,8 +1,9 @@
 -- why: reads what a waiting job waits for, by the rules that `claim` applies.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] id: the job
--- reply   {now_ms, head, then name, value of each fact}, facts of a waiting job only; {now_ms}: no readable record;
---         {now_ms, 'newer'}: a newer version wrote it
+-- ARGV[1] id: the job, or a batch, of which the next job is meant
+-- ARGV[2] of_batch: 1 for a batch
+-- reply   {now_ms, head, id of the job, then name, value of each fact}, facts of a waiting job only; {now_ms}: no
+--         readable record, or no job of the batch waits; {now_ms, 'newer'}: a newer version wrote it
 --         position: jobs of its lane that go before it; and estimates: in_ring, behind_gate: jobs of other lanes of its
 --         priority that go before it, in the ring and behind a gate; others: due jobs of other priorities, share:
 --         percentage of the calls that its priority gets while there are others; waiting: waiting jobs of the budget;
@@ -14,12 +15,28 @@
 --         '' for none
 -- keeps   nothing is written; the cost does not grow with the number of waiting jobs
 -- uses: gates key_holders lanes pump_requests queue_position records ring token_bucket workers
+local STALLED_MS = 10000
+
+-- Return the next job of a batch; if nothing of it was sent lately, rather one that was called, which has the error.
+local function next_of_batch(batch)
+  local lane, last = unpack(try('HMGET', key('b:' .. batch), 'lane', 'last_ms') or {})
+  if lane and lanes.parts(lane) then
+    return lanes.next_job(lane, NOW - (number_in(last, 0, 1e15) or 0) > STALLED_MS)
+  end
+end
+
 local id = ARGV[1]
-local head, request = records.load(id)
+if ARGV[2] == '1' then
+  id = next_of_batch(id)
+end
+local head, request
+if id then
+  head, request = records.load(id)
+end
 if not head then
   return { NOW, request == 'newer' and request or nil }
 end
-local reply = { NOW, cjson.encode(head) }
+local reply = { NOW, cjson.encode(head), id }
 if head[STATE] ~= 'queued' then
   return reply
 end

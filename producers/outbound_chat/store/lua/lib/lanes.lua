@@ -85,6 +85,20 @@ function lanes.next_due(lane)
   return due
 end
 
+-- Return the id of the lane's next job; nil: it has none. `tried`: rather one that was called before.
+function lanes.next_job(lane, tried)
+  local id, earliest
+  for _, part in ipairs({ 'retry:', 'lane:', 'timed:' }) do
+    local member, score = unpack(redis.call('ZRANGE', key(part .. lane), 0, 0, 'WITHSCORES'))
+    local due = member and (part == 'lane:' and NOW or math.max(NOW, tonumber(score)))
+    if due and not (id and (tried or earliest <= due)) then
+      id, earliest = lanes.id_of(lanes.batch_of(lane), member, part), due
+      tried = tried and part == 'retry:'
+    end
+  end
+  return id
+end
+
 -- Count the lane's due jobs.
 function lanes.count_due(lane)
   return redis.call('ZCARD', key('lane:' .. lane)) + redis.call('ZCOUNT', key('timed:' .. lane), '-inf', NOW)
