@@ -75,6 +75,8 @@ def test_without_redis_and_credentials_the_log_has_a_line_for_each(stack: Harnes
     for name in ("support", "chat"):
         assert 1 <= said.count(f"sender {name}: no AWS credentials were found") <= 4
     assert "SecurityWarning" not in said
+    assert "Celery's broker can't be reached at redis://" in said
+    assert "Trying again in" not in said
 
 
 def test_enqueue_says_clearly_that_redis_is_down_and_stores_nothing(stack: Harness) -> None:

@@ -40,7 +40,7 @@ def test_a_sender_with_a_broken_profile_does_not_stop_the_others(
 @pytest.mark.parametrize(
     ("values", "config", "said"),
     [
-        ({}, "", "no AWS credentials were found; its jobs wait and are tried again; give the worker credentials"),
+        ({}, "", "no AWS credentials were found; its jobs wait and are tried again; give the worker valid ones"),
         ({"role_arn": "arn:aws:iam::123456789012:role/sender"}, "", "no AWS credentials were found; its jobs wait"),
         ({"profile": "nobody"}, "", "(The config profile (nobody) could not be found); its jobs wait"),
         ({"profile": "p"}, "credential_process = /nonexistent/tool", "No such file or directory"),

@@ -16,6 +16,7 @@ from celery import bootsteps
 from celery.exceptions import SecurityWarning
 from celery.signals import after_setup_logger, celeryd_init, worker_process_init, worker_shutting_down
 
+from outbound_chat.notices import Notices
 from outbound_chat_config import SentinelAddress, Settings, SettingsError, load_settings
 from outbound_chat_worker.isolated_celery import ApartApp
 from outbound_chat_worker.publisher import PumpPublisher
@@ -104,6 +105,7 @@ def _sentinel_transport(address: SentinelAddress) -> dict[str, Any]:
     }
 
 
+_notices = Notices(logging.getLogger(__name__))
 app = ApartApp("outbound-chat", include=["outbound_chat_worker.tasks"])
 app.add_defaults(_configuration)
 
@@ -183,6 +185,17 @@ def _leave_out_messages(loglevel: int, **_: object) -> None:
     if loglevel > logging.DEBUG:
         for name in ("celery.worker.strategy", "celery.app.trace"):
             logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("celery.worker.consumer.consumer").addFilter(_note_broker)
+
+
+def _note_broker(record: logging.LogRecord) -> bool:
+    """Replaces the lines that Celery logs at each of its tries to reach the broker, which never end."""
+    if not (isinstance(record.args, tuple) and str(record.msg).startswith("consumer: Cannot connect to")):
+        return True
+    where, error, *_ = record.args
+    fix = "check broker_url, or redis_url without one; it is tried again"
+    _notices.note("broker", f"Celery's broker can't be reached at {where}: {str(error).rstrip('.')}; {fix}")
+    return False
 
 
 @worker_shutting_down.connect(weak=False)

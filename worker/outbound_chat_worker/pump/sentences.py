@@ -10,7 +10,7 @@ from outbound_chat.store.scripts import Outcome
 from outbound_chat_worker.pump.retry import Verdict
 
 FIXES: Mapping[str, str] = {
-    "credentials": "give the worker credentials as boto3 knows them (variables, profile, role), or correct those",
+    "credentials": "give the worker valid ones in a way that boto3 knows: variables, files, profile or role_arn",
     "access_denied": "allow connect:StartOutboundChatContact, and sts:AssumeRole where the sender has a role_arn",
     "not_found": "correct the ids of the sender, or the flow or template that the batch names",
     "quota": "ask AWS to raise it",

@@ -79,7 +79,7 @@ class Waker:
                     self._runtime.cipher.decrypting_key_ids,
                 )
         except StoreError as error:
-            logger.warning("Redis did not hear that this worker ends, and counts it for a while: %s", error)
+            logger.warning("this worker can't sign off in Redis, which lists it for a while longer: %s", error)
 
     def _run(self, budgets: Sequence[str]) -> None:
         configured = looked_for_twin = False
