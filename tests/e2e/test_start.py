@@ -13,7 +13,7 @@ import pytest
 from outbound_chat import JobState, OutboundChat, SettingsError
 from tests.http.conftest import start_service
 from tests.support import warm
-from tests.support.harness import Harness, number
+from tests.support.harness import Harness, free_port, number
 from tests.support.waiting import wait_until
 
 ID = f"main.{'0' * 26}"
@@ -92,8 +92,8 @@ def test_a_worker_without_senders_does_not_start(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert done.stderr == (
-        "error: no sender is configured (no file, environment variables only (OUTBOUND_CHAT_REDIS_URL)), so a worker "
-        "can send nothing; add [senders.NAME] (docs/settings.md)\n"
+        "error: no sender is configured (no file, environment variables only (OUTBOUND_CHAT_REDIS_URL)); "
+        "add [senders.NAME] (docs/settings.md)\n"
     )
 
 
@@ -103,7 +103,7 @@ def test_a_worker_says_once_with_what_it_works_and_what_it_sent(stack: Harness) 
     chat = stack.chat()
     receipt = chat.enqueue_batch(({"to": number(index)} for index in range(30)), sender="support", text="Hello")
     assert chat.wait_batch(receipt.id, timeout=90).counts[JobState.SENT] == 30
-    wait_until(lambda: sum(map(int, re.findall(r"budget main: (\d+) sent in", stack.logs()))) == 30, what="all pumps")
+    wait_until(lambda: sum(map(int, re.findall(r"budget main: sent (\d+) in", stack.logs()))) == 30, what="all pumps")
     worker.send_signal(signal.SIGTERM)
     worker.wait(60)
 
@@ -138,3 +138,21 @@ def test_the_service_says_with_what_it_works_and_an_outage_is_not_a_line_a_reque
     assert logs.count(f"Redis: {stack.server.url}; budgets: main (5000/s, burst 500); senders: support, chat\n") == 1
     assert 1 <= logs.count("Redis can't be reached") < 10
     assert "Traceback" not in logs
+
+
+def test_a_service_that_starts_while_redis_hangs_says_so_and_serves_later(stack: Harness) -> None:
+    """Its first lines come at once, and the reason once the time for a call is over."""
+    stack.configure(redis_timeout=0.3)
+    stack.server.process.send_signal(signal.SIGSTOP)
+    try:
+        port = free_port()
+        stack.start([sys.executable, "-m", "outbound_chat.cli", "http", "--port", str(port)])
+        wait_until(lambda: "listening on" in stack.logs(), timeout=60, what="the service")
+    finally:
+        stack.server.process.send_signal(signal.SIGCONT)
+    first, second, third = stack.logs().splitlines()[:3]
+
+    assert "settings: " in first
+    assert "Redis: redis://" in second
+    assert "can't check for API keys yet" in third
+    assert "tried for 0.3 s" in third

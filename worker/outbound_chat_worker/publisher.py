@@ -63,7 +63,7 @@ class PumpPublisher:
         try:
             thread.start()
         except (RuntimeError, MemoryError) as error:
-            logger.warning("%s can't start a thread (%s), so no work begins yet; raise its limit", thread.name, error)
+            logger.warning("no work begins yet, since this process can't start a thread (%s); raise its limit", error)
             return None
         return thread
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from outbound_chat.ending import Ending
-from outbound_chat_config import Settings, SettingsError, describe, load_settings
+from outbound_chat_config import SettingsError, describe, load_settings
 from outbound_chat_worker.local.supervisor import become_supervisor, log_to_stderr
 
 # This program imports neither, but its workers do: without them each would end and be started again, for ever.
@@ -31,23 +31,11 @@ def worker(
     if log_level.upper() not in logging.getLevelNamesMapping():
         raise typer.BadParameter("use DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")
     ending = Ending()
-    # Invalid settings are reported once, here, and not from each process.
-    settings = _with_senders(load_settings())
+    settings = load_settings()  # reports invalid settings once, here, and not from each process
+    if not settings.senders:
+        # It would claim jobs of other programs, and hold their senders as unknown.
+        raise SettingsError(f"no sender is configured ({settings.source}); add [senders.NAME] (docs/settings.md)")
     log_to_stderr(log_level.upper())
     for line in describe(settings):
         logging.getLogger(__name__).info("%s", line)
     become_supervisor(processes, name=name, log_level=log_level.upper(), ending=ending)
-
-
-def _with_senders(settings: Settings) -> Settings:
-    """Returns the settings if they have a sender: without one a worker would only hold the senders of other programs.
-
-    Raises:
-        SettingsError: they have none.
-    """
-    if not settings.senders:
-        raise SettingsError(
-            f"no sender is configured ({settings.source}), so a worker can send nothing; add [senders.NAME] "
-            "(docs/settings.md)"
-        )
-    return settings

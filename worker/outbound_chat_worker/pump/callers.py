@@ -85,11 +85,7 @@ class Callers:
             self._pool.submit(work, *given)
         except (RuntimeError, MemoryError) as error:
             # The process ends, or has too many threads.
-            logger.warning(
-                "%s: no call can start, since this process can't start a thread (%s); raise its limit of threads",
-                self._name,
-                error,
-            )
+            logger.warning("%s: no call can start: this process can start no thread (%s)", self._name, error)
             return False
         return True
 

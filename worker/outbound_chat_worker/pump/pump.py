@@ -29,15 +29,6 @@ RENEW_SECONDS = 1.0
 STORE_RETRY_SECONDS = 0.5
 REST_SECONDS = 0.02
 """Longest time for which a result waits for others, so that one script records them all."""
-_ENDED = {
-    Outcome.SENT: "sent",
-    Outcome.RETRY: "to be called again",
-    Outcome.SNOOZE: "throttled",
-    Outcome.HOLD: "held",
-    Outcome.FAILED: "failed",
-    Outcome.NOT_CALLED: "not called",
-}
-"""Outcomes in the words of the log."""
 
 
 class Phase(StrEnum):
@@ -112,7 +103,7 @@ class Pump:
                 self._drain()
                 raise
         if self._recorded:
-            ended = ", ".join(f"{number:,} {_ENDED[outcome]}" for outcome, number in self._recorded.items())
+            ended = ", ".join(f"{outcome.replace('_', ' ')} {number:,}" for outcome, number in self._recorded.items())
             logger.info("budget %s: %s in %.1f s", self._budget, ended, time.monotonic() - began)
         return sum(self._recorded.values())
 

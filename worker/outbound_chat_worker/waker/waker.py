@@ -145,9 +145,7 @@ class Waker:
             logger.warning("budget %s: Redis lost its settings; writing them again", budget)
             self._runtime.configure(budget)
         if found.lost:
-            logger.warning(
-                "budget %s: a worker that died or lost Redis had claimed %d jobs; they wait again", budget, found.lost
-            )
+            logger.warning("budget %s: %d jobs of a worker that died or lost Redis wait again", budget, found.lost)
         if found.wakeup:
             self._publish(self._publisher, budget, found.wakeup)
         if found.courier:
