@@ -14,7 +14,7 @@ from outbound_chat import Job, JobState, OutboundChat, StoreUnavailable
 from outbound_chat.children import end
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.support.harness import Harness, free_port, number
+from tests.support.harness import Harness, free_port, number, sender
 from tests.support.proxy import running_proxy
 from tests.support.waiting import wait_until
 
@@ -77,6 +77,22 @@ def test_without_redis_and_credentials_the_log_has_a_line_for_each(stack: Harnes
     assert "SecurityWarning" not in said
     assert "Celery's broker can't be reached at redis://" in said
     assert "Trying again in" not in said
+
+
+def test_an_endpoint_that_can_not_be_reached_is_no_line_for_each_job(stack: Harness) -> None:
+    """A thousand jobs that wait for the network have one reason."""
+    senders = {"support": sender(endpoint_url="http://127.0.0.1:1")}
+    stack.configure(senders=senders, retry={"base": 3600, "cap": 3600})
+    stack.start_worker()
+    chat = stack.chat()
+    receipt = chat.enqueue_batch(_rows(40), sender="support", text="Hello")
+    jobs = [f"{receipt.id}-{row}" for row in range(1, 41)]
+    wait_until(lambda: all(chat.status(job).error for job in jobs), timeout=60, what="an attempt of each")
+    chat.cancel_batch(receipt.id)
+
+    assert 1 <= stack.logs().count("sender support: no connection to AWS could be made") < 10
+    assert "check the network, the proxy and endpoint_url" in stack.logs()
+    assert "unreachable" not in stack.logs()
 
 
 def test_enqueue_says_clearly_that_redis_is_down_and_stores_nothing(stack: Harness) -> None:
