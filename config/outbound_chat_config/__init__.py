@@ -5,6 +5,7 @@ the other packages. The one idea: a *sender* is a named identity that sends, a *
 account and Region, which many senders may share.
 """
 
+from outbound_chat_config._describe import describe
 from outbound_chat_config._digits import is_number, whole_number
 from outbound_chat_config._durability import Durability, DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
@@ -63,6 +64,7 @@ __all__ = [
     "chat_duration",
     "check_callback_url",
     "check_name",
+    "describe",
     "find_zone",
     "is_cluster",
     "is_number",

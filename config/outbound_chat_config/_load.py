@@ -1,10 +1,11 @@
 """Reads settings from a TOML file, `.env` and the environment; later ones win."""
 
+import json
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
+from outbound_chat_config._describe import some
 from outbound_chat_config._errors import SettingsError, explain
 from outbound_chat_config._settings import Settings
 
@@ -21,6 +23,8 @@ DEFAULT_FILE = Path("outbound-chat.toml")
 ENV_FILE = Path(".env")
 PREFIX = "OUTBOUND_CHAT_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+DEV_FILE = Path(".outbound-chat", "outbound-chat.toml")
+"""Where `outbound-chat dev` leaves its settings, by default."""
 LARGEST_FILE = 262_144
 """Bytes; a thousand senders take 250,000. Bounded, since the path may lead to any file."""
 
@@ -79,14 +83,16 @@ def load_settings(config: str | Path | None = None) -> Settings:
 
     Raises:
         SettingsError: the file can't be read, isn't TOML, or a value is refused; the text names each field and the fix.
+            Or there is no file, and no variable has a `redis_url` or a sender.
     """
     with _reading(ENV_FILE):
         dot_env = dotenv_values(ENV_FILE)
     path = _find(config, dot_env)
     values = _read_toml(path) if path else {}
     source = f"{path} and environment" if path else "environment, no TOML file"
+    ours = list(_ours({**dot_env, **os.environ}))
     try:
-        return _Sources(**{**values, **dict.fromkeys(_unknown({**dot_env, **os.environ}))})
+        settings = _Sources(**{**values, **dict.fromkeys(_unknown(ours))})
     except ValidationError as error:
         # Neither of these two is kept as the cause: they have the refused value.
         raise explain(error, source, _nearest) from None
@@ -97,25 +103,52 @@ def load_settings(config: str | Path | None = None) -> Settings:
     except RecursionError:
         message = f"a variable that begins with {PREFIX} is nested too deeply to be read; give its table in TOML"
         raise SettingsError(message) from None
+    if not (path or settings.senders or "redis_url" in settings.model_fields_set):
+        raise SettingsError(_nothing())
+    settings._source = _source(path, ours)  # noqa: SLF001  # our own
+    return settings
 
 
 def _find(config: str | Path | None, dot_env: Mapping[str, str | None]) -> Path | None:
     named = config or os.environ.get(CONFIG_VARIABLE) or dot_env.get(CONFIG_VARIABLE)
     if named:
-        return Path(named)
+        return _absolute(Path(named))
     return DEFAULT_FILE if DEFAULT_FILE.exists() else None
 
 
-def _unknown(variables: Mapping[str, str | None]) -> set[str]:
-    """Names with our prefix that belong to no setting; passed on as values, they are refused with the rest."""
-    return {
-        name
-        for name, value in variables.items()
-        if name.upper().startswith(PREFIX)
-        and name.upper() not in {CONFIG_VARIABLE, *_OF_CLIENTS}
-        and name[len(PREFIX) :].partition("__")[0].lower() not in Settings.model_fields
-        and not _is_of_kubernetes(name, value or "")
-    }
+def _absolute(path: Path) -> Path:
+    with suppress(OSError):  # the working directory was deleted
+        return path.absolute()
+    return path
+
+
+def _nothing() -> str:
+    """Says that there are no settings at all: start values would lead to whatever Redis runs on this machine."""
+    where = f"no {DEFAULT_FILE} in {_absolute(Path())}, and {CONFIG_VARIABLE} is not set"
+    if DEV_FILE.exists():
+        return f"{where}; for the stack of 'outbound-chat dev': export {CONFIG_VARIABLE}={DEV_FILE}"
+    fix = f"name your file with --config or {CONFIG_VARIABLE}, write one (docs/settings.md)"
+    return f"{where}; {fix}, or try things out with 'outbound-chat dev'"
+
+
+def _source(path: Path | None, variables: list[str]) -> str:
+    listed = some(sorted(variables), most=3)
+    if path is None:
+        return f"no file, environment variables only ({listed})"
+    return f"{_absolute(path)}{f' and variables ({listed})' if variables else ''}"
+
+
+def _ours(variables: Mapping[str, str | None]) -> Iterator[str]:
+    """Names of variables that are set and may be settings, also misspelt ones."""
+    for name, value in variables.items():
+        is_apart = name.upper() in {CONFIG_VARIABLE, *_OF_CLIENTS} or _is_of_kubernetes(name, value or "")
+        if name.upper().startswith(PREFIX) and not is_apart:
+            yield name
+
+
+def _unknown(names: Iterable[str]) -> set[str]:
+    """Those that belong to no setting; passed on as values, they are refused with the rest."""
+    return {name for name in names if name[len(PREFIX) :].partition("__")[0].lower() not in Settings.model_fields}
 
 
 def _is_of_kubernetes(name: str, value: str) -> bool:
@@ -137,7 +170,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         with _reading(path):
             text = _bounded(path).decode("utf-8-sig")
         # As text files are read: each kind of line end is one.
-        return tomllib.loads(text.replace("\r\n", "\n").replace("\r", "\n"))
+        return _of_ours(path, tomllib.loads(text.replace("\r\n", "\n").replace("\r", "\n")))
     except SettingsError:
         raise
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -145,6 +178,15 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except ValueError:
         # What Python says of a number of too many digits, or of a path with NUL in it.
         raise SettingsError(f"{path} is not valid TOML: its name, or a number in it, can't be read") from None
+
+
+def _of_ours(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Returns the values, unless they are another program's, such as those of pyproject.toml."""
+    known = Settings.model_fields
+    if values and not any(name in known or get_close_matches(name, known) for name in values):
+        found = some([json.dumps(name) for name in values], most=3)
+        raise SettingsError(f"{path} is no file of outbound-chat: it has {found} and no setting; name the right file")
+    return values
 
 
 def _bounded(path: Path) -> bytes:

@@ -4,8 +4,9 @@ from datetime import timedelta
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 
+from outbound_chat_config._describe import some
 from outbound_chat_config._durability import DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
 from outbound_chat_config._errors import SettingsError, explain
@@ -53,6 +54,12 @@ class Settings(Model):
     durability: DurabilitySettings = DurabilitySettings()
     webhooks: WebhookSettings = WebhookSettings()
     http: HttpSettings = HttpSettings()
+    _source: str = PrivateAttr(default="values given in code")
+
+    @property
+    def source(self) -> str:
+        """Where the values came from: a file, variables, or both; for people."""
+        return self._source
 
     @field_validator("redis_url")
     @classmethod
@@ -159,7 +166,7 @@ class Settings(Model):
         """
         if found := self.senders.get(name):
             return found
-        known = ", ".join(sorted(self.senders)) or "none is configured"
+        known = some(sorted(self.senders), most=20) or "none is configured"
         # An invalid name may be a phone number, or contain codes that a terminal would obey.
         which = f'sender "{name}"' if is_name(name) else "a sender of this name"
         raise SettingsError(f"{which} is not configured; known senders: {known}")

@@ -5,6 +5,7 @@ A supervisor does little and runs as long as its children, so this module import
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -87,6 +88,15 @@ def end(process: subprocess.Popen[bytes], patience: float = STOP_SECONDS) -> int
         return process.wait()
 
 
+def _end(code: int) -> str:
+    """How a process ended, in words: negative codes of Python are signals."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    with contextlib.suppress(ValueError):
+        return f"was killed ({signal.Signals(-code).name})"
+    return f"was killed (signal {-code})"
+
+
 class _Child:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -140,8 +150,8 @@ class Supervisor:
                 child.deaths = 1 if now - child.started > STEADY_SECONDS else child.deaths + 1
                 pause = 0.0 if child.deaths == 1 else min(self._longest_pause, 2.0 ** (child.deaths - 2))
                 child.start_at = now + pause
-                code = child.process.returncode
-                logger.warning("process %d ended with code %d; it restarts in %g s", number, code, pause)
+                when = f"again in {pause:g} s" if pause else "again"
+                logger.warning("process %d %s; it is started %s", number, _end(child.process.returncode), when)
             if now >= child.start_at:
                 child.process, child.started, child.start_at = self._start(number), now, 0.0
 

@@ -21,7 +21,7 @@ def refused(**encryption: Any) -> SettingsError:
 
 def test_keys_are_read_from_the_environment(set_variables: Callable[..., None]) -> None:
     """A deployment hands secrets over in variables."""
-    set_variables(ENCRYPTION__KEYS=f'["{KEY}", "{OTHER}"]', ENCRYPTION__NUMBER_KEY=NUMBER_KEY)
+    set_variables(REDIS_URL="redis://h", ENCRYPTION__KEYS=f'["{KEY}", "{OTHER}"]', ENCRYPTION__NUMBER_KEY=NUMBER_KEY)
 
     encryption = load_settings().encryption
     assert [key.get_secret_value() for key in encryption.keys] == [KEY, OTHER]

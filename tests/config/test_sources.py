@@ -17,8 +17,10 @@ from .given import SENDER, SENDER_TOML
 SetVariables = Callable[..., None]
 
 
-def test_without_any_source_everything_has_its_start_value() -> None:
-    """`outbound-chat dev` works in an empty directory."""
+def test_in_an_empty_file_everything_has_its_start_value(place: Path) -> None:
+    """What nobody has set must be as documented."""
+    (place / "outbound-chat.toml").write_text("")
+
     settings = load_settings()
 
     assert settings.redis_url.get_secret_value() == "redis://127.0.0.1:6379/0"
@@ -86,7 +88,7 @@ def test_a_duration_in_a_variable_is_seconds_or_iso_8601(
     set_variables: SetVariables, text: str, seconds: float
 ) -> None:
     """A variable is text, and must still take what the file takes as a number."""
-    set_variables(WORKER__LEASE=text)
+    set_variables(WORKER__LEASE=text, REDIS_URL="redis://h")
 
     assert load_settings().worker.lease == timedelta(seconds=seconds)
 
@@ -131,6 +133,7 @@ def test_what_belongs_to_other_programs_is_passed_over(place: Path, monkeypatch:
     }
     for name, value in of_a_service.items():
         monkeypatch.setenv(f"OUTBOUND_CHAT_{name}", value)
+    (place / "outbound-chat.toml").write_text("")
 
     assert load_settings().model_dump() == Settings().model_dump()
 
@@ -139,6 +142,7 @@ def test_where_clients_find_the_service_is_no_setting(place: Path, set_variables
     """Whoever exports what examples/send.sh asks for can still call every command."""
     (place / ".env").write_text("OUTBOUND_CHAT_KEY=oc_dot\n")
     set_variables(URL="http://127.0.0.1:8080", KEY="oc_1")
+    (place / "outbound-chat.toml").write_text("")
 
     assert load_settings().model_dump() == Settings().model_dump()
 

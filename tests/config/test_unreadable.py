@@ -40,11 +40,13 @@ def test_a_file_that_is_no_toml_is_named_with_the_place(place: Path, content: by
     assert "\n" not in found
 
 
-def test_a_file_that_is_named_must_be_there(set_variables: SetVariables) -> None:
+def test_a_file_that_is_named_must_be_there(place: Path, set_variables: SetVariables) -> None:
     """Start values in its place would send with the wrong settings."""
     set_variables(CONFIG="missing.toml")
 
-    assert _message() == "missing.toml can't be read: No such file or directory; check the path and its permissions"
+    assert _message() == (
+        f"{place}/missing.toml can't be read: No such file or directory; check the path and its permissions"
+    )
 
 
 def test_a_file_that_cannot_be_opened_is_named(place: Path, set_variables: SetVariables) -> None:

@@ -151,6 +151,7 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     monkeypatch.chdir(tmp_path)
     for name in ("OUTBOUND_CHAT_CONFIG", "OUTBOUND_CHAT_REDIS_URL", "OUTBOUND_CHAT_BROKER_URL"):
         monkeypatch.delenv(name, raising=False)
+    (tmp_path / "outbound-chat.toml").write_text("")
     return celery._configuration()
 
 

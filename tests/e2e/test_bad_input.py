@@ -71,6 +71,19 @@ def test_ctrl_c_while_the_command_line_is_loaded_ends_it_quietly(tmp_path: Path,
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
+@pytest.mark.parametrize("module", ["outbound_chat.cli.streams", "outbound_chat.cli.app", "redis", "pydantic_settings"])
+def test_ctrl_c_at_an_import_ends_it_quietly(tmp_path: Path, module: str) -> None:
+    """Also at the first of our own, which once stood outside of what catches it."""
+    code = (
+        f"import signal, sys; stop = lambda event, given: event == 'import' and given[0] == {module!r} "
+        "and signal.raise_signal(signal.SIGINT); sys.addaudithook(stop); sys.argv[1:] = ['list']; "
+        "import outbound_chat.cli; outbound_chat.cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, timeout=60, cwd=tmp_path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 @pytest.mark.parametrize(("module", "says"), [("rich", "outbound-chat[cli]"), ("httptools", "outbound-chat[all]")])
 def test_a_command_whose_extra_is_missing_names_what_to_install(tmp_path: Path, module: str, says: str) -> None:
     """With any arguments: they are those of the command that is missing."""

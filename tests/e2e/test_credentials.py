@@ -110,6 +110,10 @@ def test_credentials_that_appear_are_used_without_a_restart(stack: Harness, sts:
     file.write_text(SHARED.format(name=values.get("profile", "default")), encoding="utf-8")
     assert chat.wait(waiting.id, timeout=120).state is JobState.SENT
     assert sts.asked == (1 if "role_arn" in values else 0)
+    wait_until(lambda: "sender support: messages are sent again" in stack.logs(), what="the end in the log")
+    assert "Traceback" not in stack.logs()
+    reason = "could not be found" if "profile" in values else "no AWS credentials were found"
+    assert reason in stack.logs()
 
 
 def test_credentials_that_were_refused_are_looked_for_anew(stack: Harness, sts: Sts) -> None:
@@ -142,5 +146,8 @@ def test_a_role_that_sts_does_not_give_sent_nothing(
     assert job.error
     assert (job.final, job.error.code, job.maybe_sent) == (False, code, False)
     assert stack.sandbox.stats().calls == 0
+    assert "Traceback" not in stack.logs()
+    if code == "access_denied":
+        assert "sender support: the worker's credentials may not assume the sender's role_arn" in stack.logs()
 
     assert chat.wait(chat.cancel(job.id).id, timeout=60).final

@@ -14,7 +14,7 @@ from outbound_chat import Job, JobState, OutboundChat, StoreUnavailable
 from outbound_chat.children import end
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer
-from tests.support.harness import Harness, free_port, number
+from tests.support.harness import Harness, free_port, number, sender
 from tests.support.proxy import running_proxy
 from tests.support.waiting import wait_until
 
@@ -51,11 +51,48 @@ def test_a_worker_that_waits_for_work_finds_redis_again(stack: Harness) -> None:
     chat = stack.chat()
     chat.wait(chat.enqueue(sender="support", to=number(1), text="Hello").id, timeout=60)
     stack.kill(stack.server.process)
-    wait_until(lambda: "waker: Redis can't be reached" in stack.logs(), what="the waker's word about Redis")
+    wait_until(lambda: "Redis can't be reached" in stack.logs(), what="the waker's word about Redis")
     stack.server.restart()
     job = chat.enqueue(sender="support", to=number(2), text="Hello again")
 
     assert chat.wait(job.id, timeout=60).state is JobState.SENT
+    wait_until(lambda: "Redis works again" in stack.logs(), what="the end of the outage in the log")
+    assert "Traceback" not in stack.logs()
+
+
+def test_without_redis_and_credentials_the_log_has_a_line_for_each(stack: Harness) -> None:
+    """Both are missing on a machine that was just set up: neither may bury the other."""
+    stack.kill(stack.server.process)
+    missing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    files = {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
+    stack.start_worker(environment={**missing, **files})
+    wait_until(lambda: stack.logs().count("Redis can't be reached") >= 3, timeout=60, what="three lines about Redis")
+    said = stack.logs()
+    stack.server.restart()
+    wait_until(lambda: "Redis works again" in stack.logs(), timeout=60, what="the end of the outage in the log")
+
+    assert "Traceback" not in stack.logs()
+    for name in ("support", "chat"):
+        assert 1 <= said.count(f"sender {name}: no AWS credentials were found") <= 4
+    assert "SecurityWarning" not in said
+    assert "Celery's broker can't be reached at redis://" in said
+    assert "Trying again in" not in said
+
+
+def test_an_endpoint_that_can_not_be_reached_is_no_line_for_each_job(stack: Harness) -> None:
+    """A thousand jobs that wait for the network have one reason."""
+    senders = {"support": sender(endpoint_url="http://127.0.0.1:1")}
+    stack.configure(senders=senders, retry={"base": 3600, "cap": 3600})
+    stack.start_worker()
+    chat = stack.chat()
+    receipt = chat.enqueue_batch(_rows(40), sender="support", text="Hello")
+    jobs = [f"{receipt.id}-{row}" for row in range(1, 41)]
+    wait_until(lambda: all(chat.status(job).error for job in jobs), timeout=60, what="an attempt of each")
+    chat.cancel_batch(receipt.id)
+
+    assert 1 <= stack.logs().count("sender support: no connection to AWS could be made") < 10
+    assert "check the network, the proxy and endpoint_url" in stack.logs()
+    assert "unreachable" not in stack.logs()
 
 
 def test_enqueue_says_clearly_that_redis_is_down_and_stores_nothing(stack: Harness) -> None:
@@ -83,7 +120,7 @@ def test_commands_and_workers_outlive_a_redis_that_hangs(stack: Harness) -> None
         stack.server.process.send_signal(signal.SIGSTOP)
         try:
             ended = [stack.run(*command) for command in (["status", first.id], ["list"], ["cancel", first.id])]
-            wait_until(lambda: stack.logs().count("waker: Redis can't be reached") > 1, timeout=60, what="two calls")
+            wait_until(lambda: stack.logs().count("Redis can't be reached") > 1, timeout=60, what="two calls")
         finally:
             stack.server.process.send_signal(signal.SIGCONT)
         second = patient.enqueue(sender="support", to=number(2), text="Hello again")
@@ -216,7 +253,7 @@ def test_a_worker_that_was_started_before_redis_waits_for_it(stack: Harness, clu
     port = free_port()
     stack.configure(redis_url=f"redis{'+cluster' if cluster else ''}://127.0.0.1:{port}/0", broker_url=stack.server.url)
     worker = stack.start_worker()
-    wait_until(lambda: "waker: Redis can't be reached" in stack.logs(), timeout=60, what="word of the waker")
+    wait_until(lambda: "Redis can't be reached" in stack.logs(), timeout=60, what="word of the waker")
     options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port())) if cluster else ()
     server = EmbeddedServer(stack.folder / "late", port=port, options=options)
     try:

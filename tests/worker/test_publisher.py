@@ -34,8 +34,8 @@ def test_nobody_waits_for_a_broker_that_hangs() -> None:
     assert publisher.works
 
 
-def test_a_broker_that_takes_no_message_ends_nothing() -> None:
-    """Each broker's library has errors of its own."""
+def test_a_broker_that_takes_no_message_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Each broker's library has errors of its own. A waker asks each second, for every budget: that is one line."""
     away = True
 
     def send(*_: str) -> None:
@@ -43,13 +43,17 @@ def test_a_broker_that_takes_no_message_ends_nothing() -> None:
             raise RuntimeError("no such exchange")
 
     publisher = PumpPublisher(send)
-    publisher.publish("main", "needed1")
+    for index in range(50):
+        publisher.publish(f"budget{index}", "needed1")
     assert publisher.drain(30)
     assert not publisher.works
+    assert 1 <= len(caplog.messages) < 10
+    assert caplog.messages[0].startswith("Celery's broker took no message: RuntimeError('no such exchange'); ")
     away = False
     publisher.publish("main", "needed2")
     assert publisher.drain(30)
     assert publisher.works
+    assert caplog.messages[-1] == "Celery's broker takes messages again"
 
 
 def test_a_message_for_which_no_thread_can_be_had_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:

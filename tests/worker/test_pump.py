@@ -100,7 +100,7 @@ def test_a_redis_that_takes_no_settings_drops_no_result(
             other.execute_command("ACL", "SETUSER", "remover", "on", "nopass", "~*", "+@all")
         with redis.Redis(port=stack.server.port, username="remover", password="any") as remover:
             remover.delete("oc:{main}:settings")
-            wait_until(lambda: "nothing can be claimed" in caplog.text, what="word of the pump")
+            wait_until(lambda: "jobs wait until it works" in caplog.text, what="word of the pump")
             admin.execute_command("ACL", "SETUSER", "default", "~*")
         done.result(PATIENCE)
 

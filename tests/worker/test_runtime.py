@@ -1,14 +1,28 @@
 """What a worker process is made of."""
 
+import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.store import Store, inspection
 from outbound_chat_config import Settings
+from outbound_chat_worker.redaction import silence_debug_logs
 from outbound_chat_worker.runtime import Runtime
 from tests.support.harness import sender
+
+
+@pytest.fixture
+def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file in which boto3 looks for profiles; no other place has any."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return tmp_path / "config"
 
 
 def test_a_sender_with_a_broken_profile_does_not_stop_the_others(
@@ -21,6 +35,67 @@ def test_a_sender_with_a_broken_profile_does_not_stop_the_others(
     senders = {"broken": sender(profile="broken"), "healthy": sender()}
 
     Runtime(Settings.from_values(senders=senders)).prepare_clients("main")
+
+
+@pytest.mark.parametrize(
+    ("values", "config", "said"),
+    [
+        ({}, "", "no AWS credentials were found; its jobs wait and are tried again; give the worker valid ones"),
+        ({"role_arn": "arn:aws:iam::123456789012:role/sender"}, "", "no AWS credentials were found; its jobs wait"),
+        ({"profile": "nobody"}, "", "(The config profile (nobody) could not be found); its jobs wait"),
+        ({"profile": "p"}, "credential_process = /nonexistent/tool", "No such file or directory"),
+        ({"profile": "p"}, "credential_process = sh -c 'echo no >&2; exit 3'", "Error when retrieving credentials"),
+        ({"profile": "p"}, "credential_process = echo garbage", "JSONDecodeError"),
+        ({"profile": "p"}, "aws_access_key_id = AKIA", "Partial credentials found"),
+        ({"profile": "p"}, "sso_session = gone\nsso_account_id = 1\nsso_role_name = r", "sso-session does not exist"),
+        ({"profile": "p"}, "no value here", "Unable to parse config file"),
+    ],
+)
+def test_credentials_that_can_not_be_had_are_one_line_without_a_traceback(
+    no_credentials: Path, caplog: pytest.LogCaptureFixture, values: Any, config: str, said: str
+) -> None:
+    """At the start and at each probe a traceback buried the one line that mattered."""
+    no_credentials.write_text(f"[profile p]\n{config}\n", encoding="utf-8")
+    runtime = Runtime(Settings.from_values(senders={"support": sender(**values)}))
+    for _ in range(3):
+        runtime.prepare_clients("main")
+
+    lines = [record for record in caplog.records if record.levelname != "INFO"]
+    assert len(lines) == 1, caplog.text
+    assert lines[0].getMessage().startswith("sender support: ")
+    assert said in lines[0].getMessage()
+    assert "\n" not in lines[0].getMessage()
+    assert "Traceback" not in caplog.text
+
+
+def test_an_error_of_ours_in_making_a_client_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is no condition that somebody can repair by what a line says."""
+    runtime = Runtime(Settings.from_values(senders={"support": sender()}))
+    monkeypatch.setattr(runtime.connect, "prepare", lambda _: dict[str, str]()["ours"])
+    runtime.prepare_clients("main")
+
+    assert "Traceback" in caplog.text
+    assert "sender support: no client of AWS can be made (KeyError: 'ours')" in caplog.text
+
+
+def test_credentials_that_can_not_be_renewed_are_no_traceback_at_each_call(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """botocore logs one, at WARNING, whenever it tries."""
+    silence_debug_logs()
+    for period in ("advisory", "mandatory"):
+        for _ in range(3):
+            try:
+                (tmp_path / "none").read_bytes()
+            except OSError:
+                text = "Refreshing temporary credentials failed during %s refresh period."
+                logging.getLogger("botocore.credentials").warning(text, period, exc_info=True)
+
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("AWS credentials that expire soon can't be renewed: [Errno 2]")
+    assert "Traceback" not in caplog.text
 
 
 def test_a_cluster_that_is_away_is_said_like_any_server_that_is_away() -> None:

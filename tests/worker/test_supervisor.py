@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from outbound_chat.children import Supervisor, spawn
 from outbound_chat_worker.local.supervisor import supervised_workers
+from tests.support.waiting import wait_until
 
 # Sends SIGTERM at the n-th call that is made from the start on: with an Event, one of them held its lock just then.
 STOPPED_IN_THE_MIDDLE = """
@@ -61,6 +63,45 @@ def test_a_signal_while_the_program_changes_ends_it_as_any_other(event: str, nam
     done = subprocess.run([sys.executable, "-c", script], timeout=300, check=False, capture_output=True, text=True)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("os.kill(os.getpid(), 9)", "process 1 was killed (SIGKILL); it is started again\n"),
+        ("os.kill(os.getpid(), 40)", "process 1 was killed (signal 40); it is started again\n"),
+        ("sys.exit(3)", "process 1 ended with exit code 3; it is started again\n"),
+    ],
+)
+def test_how_a_process_ended_is_told_in_words(caplog: pytest.LogCaptureFixture, end: str, said: str) -> None:
+    """The first thing that an operator looks for is who killed it."""
+    supervisor = Supervisor(1, lambda _: spawn([sys.executable, "-c", f"import os, sys; {end}"]))
+    try:
+        for times in (1, 2):
+            wait_until(lambda: not supervisor.pids, what="its end")
+            supervisor.look()
+            assert len(caplog.messages) == times
+    finally:
+        supervisor.end()
+
+    assert caplog.messages == [said.strip(), f"{said.strip()} in 1 s"]
+
+
+@pytest.mark.parametrize("package", ["celery", "boto3"])
+def test_without_the_extra_the_command_ends_with_what_to_install(tmp_path: Path, package: str) -> None:
+    """Its processes would end at their imports, and be started again for ever."""
+    code = (
+        "import importlib.util, sys, outbound_chat.cli; found = importlib.util.find_spec; "
+        f"importlib.util.find_spec = lambda name, *rest: None if name == {package!r} else found(name, *rest); "
+        "sys.argv[1:] = ['worker']; outbound_chat.cli.main()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], timeout=300, check=False, capture_output=True, text=True, cwd=tmp_path
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == f"error: 'worker' needs {package}; run: pip install 'outbound-chat[all]'\n"
 
 
 def test_workers_of_two_commands_have_names_of_their_own() -> None:

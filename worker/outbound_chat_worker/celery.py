@@ -5,15 +5,19 @@ measuring; `docs/celery.md` has the reasons.
 """
 
 import atexit
+import logging
 import threading
+import warnings
 from functools import partial
 from typing import Any
 
 import click
 from celery import bootsteps
-from celery.signals import worker_process_init, worker_shutting_down
+from celery.exceptions import SecurityWarning
+from celery.signals import after_setup_logger, celeryd_init, worker_process_init, worker_shutting_down
 
-from outbound_chat_config import SentinelAddress, Settings, load_settings
+from outbound_chat.notices import Notices
+from outbound_chat_config import SentinelAddress, Settings, SettingsError, load_settings
 from outbound_chat_worker.isolated_celery import ApartApp
 from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.runtime import get_runtime, stopping
@@ -27,7 +31,7 @@ TURN_SECONDS = 0.1
 
 def _configuration() -> dict[str, Any]:
     """Celery's configuration from our settings, read when the app is first used and not on import."""
-    settings = load_settings()
+    settings = _settings()
     sentinel = settings.broker_sentinel
     on_redis = settings.broker.startswith("redis") or sentinel is not None
     return {
@@ -64,6 +68,16 @@ def _configuration() -> dict[str, Any]:
     }
 
 
+def _settings() -> Settings:
+    """Loads the settings. If a command of Celery's needs them and can't have them, it ends with the reason."""
+    try:
+        return load_settings()
+    except SettingsError as error:
+        if click.get_current_context(silent=True):
+            raise click.UsageError(str(error)) from error
+        raise
+
+
 def slots(settings: Settings) -> int:
     """Tasks that a process runs side by side: the pumps of each budget, and its courier if webhooks have a secret."""
     return (settings.worker.pumps + bool(settings.webhooks.secrets)) * len(settings.budgets)
@@ -91,6 +105,7 @@ def _sentinel_transport(address: SentinelAddress) -> dict[str, Any]:
     }
 
 
+_notices = Notices(logging.getLogger(__name__))
 app = ApartApp("outbound-chat", include=["outbound_chat_worker.tasks"])
 app.add_defaults(_configuration)
 
@@ -156,6 +171,31 @@ class WakerStep(bootsteps.StartStopStep):
 
 
 app.steps["worker"].add(WakerStep)
+
+
+@celeryd_init.connect(weak=False)
+def _allow_root(**_: object) -> None:
+    """Leaves out what Celery says to root: it is about messages that are pickles, which no worker of ours reads."""
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+
+
+@after_setup_logger.connect(weak=False)
+def _leave_out_messages(loglevel: int, **_: object) -> None:
+    """Leaves out Celery's two lines for each message: a pump itself logs what it did."""
+    if loglevel > logging.DEBUG:
+        for name in ("celery.worker.strategy", "celery.app.trace"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("celery.worker.consumer.consumer").addFilter(_note_broker)
+
+
+def _note_broker(record: logging.LogRecord) -> bool:
+    """Replaces the lines that Celery logs at each of its tries to reach the broker, which never end."""
+    if not (isinstance(record.args, tuple) and str(record.msg).startswith("consumer: Cannot connect to")):
+        return True
+    where, error, *_ = record.args
+    fix = "check broker_url, or redis_url without one; it is tried again"
+    _notices.note("broker", f"Celery's broker can't be reached at {where}: {str(error).rstrip('.')}; {fix}")
+    return False
 
 
 @worker_shutting_down.connect(weak=False)

@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from outbound_chat.notices import Notices
+
 logger = logging.getLogger(__name__)
 
 HANGS_SECONDS = 1.0
@@ -44,6 +46,7 @@ class PumpPublisher:
         self._sending_since: float | None = None
         self._failed = False
         self._changed = threading.Condition()
+        self._notices = Notices(logger)
 
     def publish(self, budget: str, nonce: str) -> None:
         """Requests a pump; returns at once. If the broker does not take the request, the wakers make it again."""
@@ -60,7 +63,7 @@ class PumpPublisher:
         try:
             thread.start()
         except (RuntimeError, MemoryError) as error:
-            logger.warning("%s: no thread can start, so no pump starts yet: %s", thread.name, error)
+            logger.warning("no work begins yet, since this process can't start a thread (%s); raise its limit", error)
             return None
         return thread
 
@@ -85,7 +88,7 @@ class PumpPublisher:
             if self._work:
                 self._work(budget, nonce)
         except Exception:
-            logger.exception("budget %s: work that began without the broker ended with an error", budget)
+            logger.exception("budget %s: unexpected error in work that began without the broker", budget)
 
     def pass_on(self, budget: str, nonce: str) -> None:
         """Passes a request that arrived here on to another process, after a moment, since it may arrive here again.
@@ -123,7 +126,10 @@ class PumpPublisher:
                 self._send(budget, nonce)
             except Exception as error:  # noqa: BLE001  # each broker's library has errors of its own
                 failed = True
-                logger.warning("budget %s: the broker took no message, so no pump starts yet: %r", budget, error)
+                fix = "meanwhile this worker works without it; check broker_url and that the broker runs"
+                self._notices.note("broker", f"Celery's broker took no message: {error!r}; {fix}")
+            if self._failed and not failed:
+                self._notices.over("broker", "Celery's broker takes messages again")
             with self._changed:
                 self._sending_since, self._failed = None, failed
                 if not failed and self._untaken.get(budget) == nonce:

@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from outbound_chat.notices import Notices
+
 MOST_CHARACTERS = 300
 REDACTED = "[hidden]"
 
@@ -19,6 +21,7 @@ _SHOWN = frozenset(
     {"InstanceId", "SourceEndpoint", "ContactFlowId", "ClientToken", "ContentType", "Type", "connect:Subtype"}
     | {"SupportedMessagingContentTypes", "KnowledgeBaseId", "MessageTemplateId", "RelatedContactId"}
 )
+_notices = Notices(logging.getLogger(__name__))
 _SHORTEST = 3
 _NUMBER = re.compile(r"\+\s?\d[\d\s().-]{5,}\d|\d{9,}")
 
@@ -32,6 +35,19 @@ def silence_debug_logs() -> None:
         logger = logging.getLogger(name)
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.INFO)
+    logging.getLogger("botocore.credentials").addFilter(_note_failed_refresh)
+
+
+def _note_failed_refresh(record: logging.LogRecord) -> bool:
+    """Replaces the traceback that botocore logs at each call while credentials can't be renewed, by one line.
+
+    Once they have expired, the call fails with the same error, which is logged with its sender.
+    """
+    if not record.exc_info:
+        return True
+    if "mandatory" not in record.getMessage():
+        _notices.note("refresh", f"AWS credentials that expire soon can't be renewed: {record.exc_info[1]}")
+    return False
 
 
 def personal_texts(arguments: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,15 +10,18 @@ from functools import lru_cache
 from typing import Any
 
 from outbound_chat.encryption import RequestCipher
-from outbound_chat.model.errors import StoreError
+from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.model.times import in_ms
+from outbound_chat.notices import Notices
 from outbound_chat.request import ChatRequest, codec
 from outbound_chat.request.codec import UnreadableRequest
 from outbound_chat.store import ACCESS, Keys, Store, scripts
 from outbound_chat_config import Sender, Settings, callback_host, load_settings
 from outbound_chat_worker.clock_skew import ClockSkew
-from outbound_chat_worker.connect import Connect
+from outbound_chat_worker.connect import UNANSWERED, Connect
+from outbound_chat_worker.pump import sentences
 from outbound_chat_worker.pump.durations import Durations
+from outbound_chat_worker.pump.retry import judge
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class Runtime:
         self.clock = ClockSkew()
         self.durations: defaultdict[str, Durations] = defaultdict(Durations)
         """What the process has measured, by budget."""
+        self.notices = Notices(logger)
         self._warned_newer: set[str] = set()
         self.shared_request = lru_cache(maxsize=256)(self._read_shared_request)
         """Reads the part of the request that the jobs of a batch share, by budget and batch."""
@@ -54,9 +58,21 @@ class Runtime:
             if sender.budget == budget:
                 try:
                     self.connect.prepare(sender)
-                except Exception:
+                except Exception as error:  # noqa: BLE001  # logged, with its traceback if it is no known one
                     # Profiles may name programs and files of any kind: one that fails must not stop other senders.
-                    logger.exception("sender %s: no client can be made", name)
+                    sentence = sentences.of_sender(judge(error, left=False))
+                    is_ours = not isinstance(error, UNANSWERED) or isinstance(error, AttributeError | TypeError)
+                    self.notices.note(f"sender {name}", f"sender {name}: {sentence}", error=error if is_ours else None)
+
+    def store_failed(self, budget: str, error: StoreError) -> None:
+        """Logs that Redis did not do what was asked for the budget. Whoever asked tries again."""
+        everywhere = isinstance(error, StoreUnavailable) and not self.store.clustered
+        self.notices.note("redis" if everywhere else f"redis {budget}", f"{error}; jobs wait until it works")
+
+    def store_works(self, *budgets: str) -> None:
+        """Logs that Redis works again, if it did not. Call it only if `notices.open`."""
+        for subject in ("redis", *(f"redis {budget}" for budget in budgets)):
+            self.notices.over(subject, "Redis works again")
 
     def settings_version(self, budget: str) -> str:
         """Short hash of the budget's settings, which differs between workers with different files."""
@@ -72,7 +88,7 @@ class Runtime:
             self.store.run(scripts.note_budgets(self.keys(ACCESS), [budget]))
         except StoreError as error:
             # On a cluster another node has that key, and a budget works without it.
-            logger.warning("budget %s: can't note that it is in use: %s", budget, error)
+            logger.warning("budget %s: can't be added to the budgets that doctor knows: %s", budget, error)
         return before
 
     def _budget_settings(self, budget: str) -> dict[str, Any]:

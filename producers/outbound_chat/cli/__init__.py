@@ -6,12 +6,12 @@
 import json
 import sys
 
-from outbound_chat.cli.streams import take_streams
-
 
 def main() -> None:
     """Runs the command line on `sys.argv`, and ends the process with its exit code."""
     try:
+        from outbound_chat.cli.streams import take_streams  # noqa: PLC0415  # Ctrl-C may come while it is loaded
+
         take_streams()
         from outbound_chat.cli.app import run  # noqa: PLC0415  # the extra may be missing
 

@@ -14,7 +14,7 @@ from outbound_chat.listening import CannotListen
 from outbound_chat.model.api_keys import KeyState
 from outbound_chat.model.errors import SettingsError, StoreError
 from outbound_chat.store import Store
-from outbound_chat_config import Settings, load_settings
+from outbound_chat_config import Settings, describe, load_settings
 
 MAKE_KEY = "outbound-chat keys create NAME --scope enqueue --scope read"
 _log = logging.getLogger("outbound_chat.http")
@@ -54,7 +54,7 @@ def check_binding(settings: Settings, host: str) -> None:
     except StoreError as error:
         if not local:
             raise
-        _log.warning("can't check for API keys yet: %s", error)
+        _log.warning("can't check for API keys yet, so each request is refused until Redis answers: %s", error)
         return
     if not local and not any(key.state is KeyState.ACTIVE for key in keys):
         raise SettingsError(
@@ -75,6 +75,10 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     ending = Ending()
     address = (host or settings.http.host, port or settings.http.port)
     _log_to_stderr()
+    for line in describe(settings):
+        _log.info("%s", line)
+    if not settings.senders:
+        _log.warning("no sender is configured, so every message is refused; add [senders.NAME] (docs/settings.md)")
     with ending.at_once():
         check_binding(settings, address[0])
         listener = _listener(*address)

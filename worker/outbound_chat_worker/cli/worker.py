@@ -1,13 +1,19 @@
 """The command `outbound-chat worker`."""
 
 import logging
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
 from outbound_chat.ending import Ending
-from outbound_chat_config import load_settings
-from outbound_chat_worker.local.supervisor import become_supervisor
+from outbound_chat_config import SettingsError, describe, load_settings
+from outbound_chat_worker.local.supervisor import become_supervisor, log_to_stderr
+
+# This program imports neither, but its workers do: without them each would end and be started again, for ever.
+for _needed in ("celery", "boto3"):
+    if find_spec(_needed) is None:
+        raise ModuleNotFoundError(f"No module named {_needed!r}", name=_needed)
 
 
 def worker(
@@ -25,5 +31,11 @@ def worker(
     if log_level.upper() not in logging.getLevelNamesMapping():
         raise typer.BadParameter("use DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")
     ending = Ending()
-    load_settings()  # reports invalid settings once, here, and not from each process
+    settings = load_settings()  # reports invalid settings once, here, and not from each process
+    if not settings.senders:
+        # It would claim jobs of other programs, and hold their senders as unknown.
+        raise SettingsError(f"no sender is configured ({settings.source}); add [senders.NAME] (docs/settings.md)")
+    log_to_stderr(log_level.upper())
+    for line in describe(settings):
+        logging.getLogger(__name__).info("%s", line)
     become_supervisor(processes, name=name, log_level=log_level.upper(), ending=ending)

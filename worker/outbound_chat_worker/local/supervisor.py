@@ -56,12 +56,17 @@ def become_supervisor(processes: int, *, name: str | None, log_level: str, endin
         os.execv(sys.executable, [sys.executable, "-m", __name__, str(processes), log_level, name or ""])  # noqa: S606
 
 
+def log_to_stderr(level: str) -> None:
+    """Logs as the workers do, whose lines are in the same stream."""
+    logging.basicConfig(level=level, format="[%(asctime)s: %(levelname)s/supervisor] %(message)s")
+
+
 def main() -> None:
     """Supervises until SIGTERM or SIGINT: the rest of `become_supervisor`."""
     ending = Ending()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     processes, log_level, name = sys.argv[1:]
-    logging.basicConfig(level=log_level, format="[%(asctime)s: %(levelname)s/supervisor] %(message)s")
+    log_to_stderr(log_level)
     supervised_workers(int(processes), name=name, log_level=log_level).run(ending)
 
 

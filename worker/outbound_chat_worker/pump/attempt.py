@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from outbound_chat.store.scripts import ClaimedJob, Outcome, Result
 from outbound_chat_config import LATEST_SECONDS, Sender, SettingsError
 from outbound_chat_worker.backoff import backoff
 from outbound_chat_worker.connect import TooLate
+from outbound_chat_worker.pump import sentences
 from outbound_chat_worker.pump.retry import NOT_FOUND_OF_JOB, RetryRule, Verdict, judge
 from outbound_chat_worker.pump.suppression import is_suppressed, without_key
 from outbound_chat_worker.redaction import origin_of, personal_texts
@@ -71,6 +72,8 @@ class AttemptRunner:
             if verdict.rule.refresh_credentials:
                 self._runtime.connect.forget_credentials(prepared.sender)
             return self._judged(job, claim, verdict, prepared)
+        if self._runtime.notices.open:
+            self._runtime.notices.over(f"sender {job.sender}", f"sender {job.sender}: messages are sent again")
         return Result(
             local_id=job.local_id, claim=claim, outcome=Outcome.SENT, contact_id=contact_id, chat_ms=prepared.chat_ms
         )
@@ -88,7 +91,7 @@ class AttemptRunner:
         except UnreadableRequest as error:
             return _failed(job, claim, "unreadable_request", str(error))
         except (MissingEncryptionKey, StoreError) as error:
-            return self._waits(job, claim, error, "its batch", holds=not self._runtime.cipher.can_decrypt)
+            return self._waits(job, claim, error, holds=not self._runtime.cipher.can_decrypt)
         try:
             request = own.merged(shared) if job.batch else own
         except InvalidJob as error:
@@ -105,17 +108,15 @@ class AttemptRunner:
             if job.look and is_suppressed(self._runtime, self._budget, job.sender, number):
                 return _failed(job, claim, "suppressed", "the number is on the suppression list of the sender")
         except (MissingEncryptionKey, StoreError) as error:
-            return self._waits(job, claim, error, "suppression lists", holds=True)
+            return self._waits(job, claim, error, holds=True)
         return None
 
-    def _waits(
-        self, job: ClaimedJob, claim: str, error: MissingEncryptionKey | StoreError, what: str, *, holds: bool
-    ) -> Result:
+    def _waits(self, job: ClaimedJob, claim: str, error: MissingEncryptionKey | StoreError, *, holds: bool) -> Result:
         """The result of a job that must wait because a key is missing or Redis failed."""
         if isinstance(error, MissingEncryptionKey):
-            logger.error("job %s waits: %s", self._id(job), error)
+            self._note_sender(job, f"{error}; its jobs wait")
             return without_key(job, claim, error, holds=holds)
-        logger.warning("job %s: %s can't be read: %s", self._id(job), what, error)
+        self._runtime.store_failed(self._budget, error)
         return Result(local_id=job.local_id, claim=claim, outcome=Outcome.NOT_CALLED, delay_ms=1000)
 
     def _judged(self, job: ClaimedJob, claim: str, verdict: Verdict, prepared: "_Prepared | None" = None) -> Result:
@@ -127,11 +128,8 @@ class AttemptRunner:
         most = min(retry.max_attempts, rule.most_attempts or retry.max_attempts)
         if outcome is Outcome.RETRY and job.attempts >= most:
             outcome = Outcome.FAILED
-        word = "uncertain" if outcome is Outcome.FAILED and (job.maybe_sent or rule.maybe_sent) else outcome
-        level = logging.INFO if outcome in _AGAIN else logging.WARNING
-        if rule.outcome is Outcome.HOLD or rule.unforeseen:
-            level = logging.ERROR
-        logger.log(level, "job %s: %s, %s (%s) attempt %d", self._id(job), word, code, verdict.aws_code, job.attempts)
+        scope = _scope(rule, job, prepared) if outcome is Outcome.HOLD else ""
+        self._log(job, replace(verdict, rule=rule), outcome, scope)
         pause = backoff(max(job.attempts, job.snoozes + 1), retry)
         delay_ms = in_ms(max(verdict.retry_after, rule.wait or pause))
         # When quiet hours let the job go, so that it can report it; they are checked once more at that time.
@@ -143,7 +141,7 @@ class AttemptRunner:
             delay_ms=delay_ms,
             not_before_ms=due_ms or 0,
             pause_ms=in_ms(verdict.retry_after),
-            scope=_scope(rule, job, prepared) if outcome is Outcome.HOLD else "",
+            scope=scope,
             maybe_sent=rule.maybe_sent,
             code=code,
             aws_code=verdict.aws_code,
@@ -153,7 +151,7 @@ class AttemptRunner:
 
     def _unknown_sender(self, job: ClaimedJob, claim: str, error: SettingsError) -> Result:
         # The producer's settings have the sender and ours do not: a person must make them agree.
-        logger.error("job %s waits: %s", self._id(job), error)
+        self._note_sender(job, f"its jobs wait, but {error}; give all workers the settings of the producers")
         return Result(
             local_id=job.local_id,
             claim=claim,
@@ -164,6 +162,19 @@ class AttemptRunner:
             called=False,
             message=str(error),
         )
+
+    def _note_sender(self, job: ClaimedJob, text: str) -> None:
+        """Logs what keeps all jobs of a sender, so not for each of them."""
+        self._runtime.notices.note(f"sender {job.sender}", f"sender {job.sender}: {text}")
+
+    def _log(self, job: ClaimedJob, verdict: Verdict, outcome: Outcome, scope: str) -> None:
+        """Logs how an attempt ended that sent nothing."""
+        if sentences.keeps_sender(verdict, outcome, scope):
+            self._note_sender(job, sentences.of_sender(verdict))
+            return
+        maybe_sent = job.maybe_sent or verdict.rule.maybe_sent
+        level, said = sentences.of_job(verdict, outcome, scope, attempts=job.attempts, maybe_sent=maybe_sent)
+        logger.log(level, "job %s: %s", self._id(job), said)
 
     def _id(self, job: ClaimedJob) -> str:
         return f"{self._budget}.{job.local_id}"

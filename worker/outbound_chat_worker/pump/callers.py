@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Self
 
-from outbound_chat.store.scripts import Claimed, ClaimedJob, Result
+from outbound_chat.store.scripts import Claimed, ClaimedJob, Outcome, Result
 from outbound_chat_worker.pump.attempt import AttemptRunner
 from outbound_chat_worker.pump.durations import Durations
 from outbound_chat_worker.pump.in_flight import InFlight
@@ -35,6 +35,7 @@ class Recorded:
     """A thread has recorded the result of its call."""
 
     local_id: str
+    outcome: Outcome
 
 
 class Callers:
@@ -84,7 +85,7 @@ class Callers:
             self._pool.submit(work, *given)
         except (RuntimeError, MemoryError) as error:
             # The process ends, or has too many threads.
-            logger.warning("%s: no call can start, and the pump leaves: %s", self._name, error)
+            logger.warning("%s: no call can start: this process can start no thread (%s)", self._name, error)
             return False
         return True
 
@@ -101,7 +102,7 @@ class Callers:
             is_alone = self.listens and len(self._in_flight) <= 1
             is_recorded = is_alone and self._recorder.record_now(result)
         finally:
-            self.arrived.put(Recorded(result.local_id) if is_recorded else result)
+            self.arrived.put(Recorded(result.local_id, result.outcome) if is_recorded else result)
 
     def _hear(self, call: ClaimCall, claim_id: str, until: float) -> None:
         answer: Answer = None

@@ -7,6 +7,7 @@ next and never polls. Results and the next claim share a round trip.
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from enum import StrEnum, auto
 from queue import Empty as NothingCame
@@ -55,7 +56,7 @@ class Pump:
         self._stopping = stopping
         self._publisher = publisher
         self._session = PumpSession(runtime, budget, nonce, publisher)
-        self._recorder = Recorder(runtime.store, runtime.keys(budget))
+        self._recorder = Recorder(runtime.store, runtime.keys(budget), runtime.notices)
         self._in_flight = InFlight(self._settings.threads, runtime.durations[budget])
         self._callers = Callers(
             self._settings.threads,
@@ -74,7 +75,8 @@ class Pump:
         self._next_renewal = now + RENEW_SECONDS
         self._last_turn = self._last_work = self._last_result = now
         self._had_work = False
-        self._recorded = 0
+        self._recorded: defaultdict[Outcome, int] = defaultdict(int)
+        """Results by their outcome."""
 
     @property
     def keeps_up(self) -> bool:
@@ -90,16 +92,20 @@ class Pump:
         Returns only when every call that it started has ended and is recorded; an unexpected error is raised then, too.
         """
         self._runtime.prepare_clients(self._budget)
-        self._ends = time.monotonic() + self._settings.slice.total_seconds()
+        began = time.monotonic()
+        self._ends = began + self._settings.slice.total_seconds()
         with self._callers:
             try:
                 while self._has_something_to_do:
                     self._turn()
             except Exception:
-                logger.exception("budget %s: unexpected error; the pump only ends its calls in flight", self._budget)
+                logger.exception("budget %s: unexpected error; only the calls in flight are finished", self._budget)
                 self._drain()
                 raise
-        return self._recorded
+        if self._recorded:
+            ended = ", ".join(f"{outcome.replace('_', ' ')} {number:,}" for outcome, number in self._recorded.items())
+            logger.info("budget %s: %s in %.1f s", self._budget, ended, time.monotonic() - began)
+        return sum(self._recorded.values())
 
     @property
     def _has_something_to_do(self) -> bool:
@@ -254,9 +260,9 @@ class Pump:
             case Result():
                 self._recorder.add(arrived)
                 self._last_result = time.monotonic()
-            case Recorded(local_id):
+            case Recorded(local_id, outcome):
                 self._in_flight.remove(local_id)
-                self._recorded += 1
+                self._recorded[outcome] += 1
                 self._last_result = time.monotonic()
             case Heard(answer, claim_id):
                 self._callers.listens = False
@@ -273,7 +279,7 @@ class Pump:
     def _note_recorded(self, results: Sequence[Result]) -> None:
         for result in results:
             self._in_flight.remove(result.local_id)
-            self._recorded += 1
+            self._recorded[result.outcome] += 1
 
     def _end_slice(self) -> None:
         """Leaves at the end of its slice. If the broker does not take the message for its successor, it continues."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 
 from outbound_chat.model.errors import StoreError
+from outbound_chat.notices import Notices
 from outbound_chat.store import Keys, Store, scripts
 from outbound_chat.store.scripts import Result
 from outbound_chat_worker.pump.session import Finish
@@ -18,14 +19,21 @@ logger = logging.getLogger(__name__)
 PATIENCE_SECONDS = 60.0
 """How long results are kept while Redis can't take them, before they are written to the log instead."""
 RETRY_SECONDS = 0.5
+_TOO_LATE = {
+    "stale": "another worker has claimed the job",
+    "gone": "the record of the job is gone",
+    "newer": "a newer version of outbound-chat has written the job",
+}
 
 
 class Recorder:
     """Records the results of one pump in the store. For one thread, except `record_now`."""
 
-    def __init__(self, store: Store, keys: Keys) -> None:
+    def __init__(self, store: Store, keys: Keys, notices: Notices) -> None:
         self._store = store
         self._keys = keys
+        self._notices = notices
+        self._subject = f"results {keys.budget}"
         self._kept: list[Result] = []
         self._asked: list[Result] = []
         """Those of `next_call`."""
@@ -66,6 +74,8 @@ class Recorder:
             if not self._gives_up(done, states):
                 return []
         else:
+            if self._away_since:
+                self._notices.over(self._subject, f"budget {self._keys.budget}: results are recorded again")
             self._away_since = None
             self._log_late(done, states)
         del self._kept[: len(done)]
@@ -98,18 +108,20 @@ class Recorder:
             self._log_unrecorded(chunk, error)
             return True
         self._next_try = now + RETRY_SECONDS
-        logger.warning("budget %s: %d results wait for Redis: %s", self._keys.budget, len(self._kept), error)
+        kept = f"they are kept for {PATIENCE_SECONDS:.0f} s and then logged"
+        self._notices.note(self._subject, f"budget {self._keys.budget}: results wait for Redis; {kept}: {error}")
         return False
 
     def _log_late(self, chunk: list[Result], states: Sequence[str]) -> None:
         for result, state in zip(chunk, states, strict=True):
-            if state in {"stale", "gone", "newer"}:
-                logger.warning("job %s.%s: %s came late, %s", self._keys.budget, result.local_id, result.outcome, state)
+            if reason := _TOO_LATE.get(state):
+                id_ = f"{self._keys.budget}.{result.local_id}"
+                logger.warning("job %s: its result (%s) came too late: %s", id_, result.outcome, reason)
 
     def _log_unrecorded(self, chunk: list[Result], error: StoreError) -> None:
         for result in chunk:
             logger.error(
-                "job %s.%s: result %s %s can't be recorded: %s",
+                "job %s.%s: its result (%s %s) can't be recorded and is given up: %s",
                 self._keys.budget,
                 result.local_id,
                 result.outcome,

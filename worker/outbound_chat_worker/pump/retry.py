@@ -56,7 +56,9 @@ _NO_ANSWER = RetryRule(Outcome.RETRY, "no_answer", "the call left and no answer 
 _UNREACHABLE = RetryRule(Outcome.RETRY, "unreachable", "no connection to AWS could be made, so nothing was sent")
 _KEYS = "AWS credentials are missing, expired or refused"
 _CREDENTIALS = RetryRule(Outcome.HOLD, "credentials", _KEYS, wait=FIRST_PROBE, refresh_credentials=True)
+_NO_CREDENTIALS = replace(_CREDENTIALS, reason="no AWS credentials were found")
 _DENIED = RetryRule(Outcome.HOLD, "access_denied", "IAM or an SCP forbids the call", wait=FIRST_PROBE)
+_ROLE_DENIED = replace(_DENIED, reason="the worker's credentials may not assume the sender's role_arn")
 _MISSING = "instance, flow, number or template does not exist"
 _NOT_FOUND = RetryRule(Outcome.HOLD, "not_found", _MISSING, wait=FIRST_PROBE, blames_whoever_named_it=True)
 NOT_FOUND_OF_JOB = RetryRule(Outcome.FAILED, "not_found", "the flow or template that the job names does not exist")
@@ -148,18 +150,19 @@ BY_EXCEPTION: tuple[tuple[type[Exception], RetryRule], ...] = (
     (botocore_errors.HTTPClientError, _NO_ANSWER),
     (botocore_errors.ConnectionError, _NO_ANSWER),
     (ResponseParserError, _NO_ANSWER),
-    (botocore_errors.NoCredentialsError, _CREDENTIALS),
+    (botocore_errors.NoCredentialsError, _NO_CREDENTIALS),
     (botocore_errors.PartialCredentialsError, _CREDENTIALS),
     (botocore_errors.CredentialRetrievalError, _CREDENTIALS),
     (botocore_errors.MetadataRetrievalError, _CREDENTIALS),
     (botocore_errors.TokenRetrievalError, _CREDENTIALS),
-    (botocore_errors.UnauthorizedSSOTokenError, _CREDENTIALS),
+    (botocore_errors.SSOError, _CREDENTIALS),
+    (botocore_errors.InvalidConfigError, _CREDENTIALS),
     (botocore_errors.ProfileNotFound, _CREDENTIALS),
     (botocore_errors.ConfigParseError, _CREDENTIALS),
 )
 
-_REPEAT = (botocore_errors.ParamValidationError, ResponseParserError)
-"""Errors whose messages repeat what was sent or answered; their rules say enough."""
+_REPEAT = (botocore_errors.ParamValidationError, ResponseParserError, botocore_errors.NoCredentialsError)
+"""Errors whose messages repeat what was sent or answered, or say less than their rules."""
 
 LONGEST_PAUSE = timedelta(minutes=1)
 """A provider that asks for a longer pause gets this one, so that its mistake can't stop us for hours."""
@@ -193,9 +196,9 @@ def judge(error: Exception, *, left: bool = True, personal: Sequence[str] | None
 def _before_it_left(error: Exception, rule: RetryRule) -> RetryRule:
     if rule.unforeseen:
         return UNFORESEEN_BEFORE
-    if rule.outcome is Outcome.FAILED and isinstance(error, botocore_errors.ClientError):
+    if isinstance(error, botocore_errors.ClientError) and (rule.outcome is Outcome.FAILED or rule is _DENIED):
         # STS refused, and so the role is at fault and not the job.
-        return _CREDENTIALS
+        return _ROLE_DENIED if rule is _DENIED else _CREDENTIALS
     return replace(rule, maybe_sent=False) if rule.maybe_sent else rule
 
 

@@ -102,7 +102,7 @@ class PumpSession:
         )
 
     def _configure(self, call: ClaimCall) -> _Claim | StoreError:
-        logger.info("budget %s: Redis has no settings of it; writing them", self._budget)
+        logger.info("budget %s: Redis has no settings of this budget; this worker writes them", self._budget)
         try:
             self._runtime.configure(self._budget)
             return self._runtime.store.run(call)
@@ -112,8 +112,10 @@ class PumpSession:
     def _read(self, answer: _Claim | StoreError, asked_at: float | None) -> Answer:
         """Returns what the pump may go by. `asked_at`: `time.monotonic()` if the claim was asked for just now."""
         if isinstance(answer, StoreError):
-            logger.warning("budget %s: nothing can be claimed: %s", self._budget, answer)
+            self._runtime.store_failed(self._budget, answer)
             return None
+        if self._runtime.notices.open:
+            self._runtime.store_works(self._budget)
         if isinstance(answer, Unconfigured):
             return None
         self._claims += 1
@@ -153,7 +155,7 @@ class PumpSession:
             return self._read(error, None)
         read = self._read(answer, None)
         if refused:
-            logger.warning("budget %s: can't wait for work: %s", self._budget, refused)
+            self._runtime.store_failed(self._budget, refused)
         return None if refused and not isinstance(read, Claimed) else read
 
     def claimed_at(self, now_ms: int) -> float:
@@ -169,8 +171,7 @@ class PumpSession:
             try:
                 clock.note(self._runtime.store.run(scripts.read_clock(self._keys)), asked_at)
             except StoreError as error:
-                # The claim will report it too, unless the clock is known to be wrong.
-                logger.warning("budget %s: the clock of Redis can't be read: %s", self._budget, error)
+                self._runtime.store_failed(self._budget, error)
         return clock.is_wrong
 
     def pass_on(self) -> bool:
@@ -187,7 +188,7 @@ class PumpSession:
             call = scripts.renew(self._keys, pump=self._pump, load=load, lease_ms=self._lease_ms, leased=leased)
             self.publish(self._runtime.store.run(call).wakeup)
         except StoreError as error:
-            logger.warning("budget %s: leases can't be renewed: %s", self._budget, error)
+            self._runtime.store_failed(self._budget, error)
 
     def leave(self, *, warm: bool) -> bool:
         """Signs off; returns whether it needed, and so requested, a successor. `next_leave`: whether to repeat it."""
@@ -200,7 +201,7 @@ class PumpSession:
             nonce = self._runtime.store.run(call)
         except StoreError as error:
             # The wakers find due work without a pump themselves.
-            logger.warning("budget %s: the pump can't sign off: %s", self._budget, error)
+            self._runtime.store_failed(self._budget, error)
             if now - self._left_at > LEAVE_PATIENCE_SECONDS:
                 self._unanswered = ""
             return False

@@ -43,9 +43,12 @@ class Reconciler:
             raise
         except StoreError as error:
             # A key of another type, say: it must not keep the waker from requesting pumps.
-            logger.error("budget %s: its jobs and lanes can't be checked: %s", budget, error)  # noqa: TRY400
+            text = f"budget {budget}: Redis refuses the search for lost jobs: {error}"
+            self._runtime.notices.note(f"check {budget}", text)
             self._next[budget] = now + REFUSED_SECONDS
             return REFUSED_SECONDS
+        if self._runtime.notices.open:
+            self._runtime.notices.over(f"check {budget}", f"budget {budget}: lost jobs are searched for again")
         self._next[budget] = now + done.next_ms / 1000
         _report(budget, done)
         return done.next_ms / 1000

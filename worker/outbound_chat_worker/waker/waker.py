@@ -79,7 +79,7 @@ class Waker:
                     self._runtime.cipher.decrypting_key_ids,
                 )
         except StoreError as error:
-            logger.warning("waker: can't sign off: %s", error)
+            logger.warning("this worker can't sign off in Redis, which lists it for a while longer: %s", error)
 
     def _run(self, budgets: Sequence[str]) -> None:
         configured = looked_for_twin = False
@@ -95,13 +95,16 @@ class Waker:
                     self._look_for_twin(budgets[0])
                     looked_for_twin = True
                 pause = min(min(self._maintain(budget), reconciler.step(budget)) for budget in budgets)
+                if self._runtime.notices.open:
+                    self._runtime.store_works(*budgets)
                 self._listen(budgets, pause)
             except StoreError as error:
-                logger.warning("waker: %s", error)
+                self._runtime.store_failed(budgets[0], error)
                 self._stop.wait(STORE_RETRY_SECONDS)
-            except Exception:
+            except Exception as error:  # noqa: BLE001  # logged
                 # The thread must survive an unexpected error, or its budgets would stop.
-                logger.exception("waker: unexpected error")
+                text = f"unexpected error ({type(error).__name__}) while looking for due jobs; this is tried again"
+                self._runtime.notices.note("waker", text, error=error)
                 self._stop.wait(LOOK_SECONDS)
 
     def _configure(self, budgets: Sequence[str]) -> None:
@@ -142,7 +145,7 @@ class Waker:
             logger.warning("budget %s: Redis lost its settings; writing them again", budget)
             self._runtime.configure(budget)
         if found.lost:
-            logger.warning("budget %s: %d leases ran out; their jobs wait again", budget, found.lost)
+            logger.warning("budget %s: %d jobs of a worker that died or lost Redis wait again", budget, found.lost)
         if found.wakeup:
             self._publish(self._publisher, budget, found.wakeup)
         if found.courier:

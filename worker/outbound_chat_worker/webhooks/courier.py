@@ -84,7 +84,7 @@ class Courier:
                     self._settle()
                     found = self._claim(wanted=not leaving, leaving=leaving or idle)
                 except StoreError as error:
-                    logger.warning("budget %s: webhooks wait for Redis: %s", self._budget, error)
+                    self._runtime.store_failed(self._budget, error)
                     if not self._running and self._gives_up():
                         # The wakers request another courier once Redis is back.
                         return self._posted
@@ -123,7 +123,7 @@ class Courier:
             try:
                 self._runtime.store.wait_for_signal([self._keys.hook_poke], min(LINGER_SECONDS, next_seconds))
             except StoreError as error:
-                logger.warning("budget %s: can't wait for webhooks: %s", self._budget, error)
+                self._runtime.store_failed(self._budget, error)
                 self._gather(STORE_RETRY_SECONDS)
             return
         full = len(self._running) >= self._settings.concurrency
@@ -169,7 +169,7 @@ class Courier:
             running.result = self._delivery.deliver(webhook, running.post)
         except StoreError as error:
             # Its lease runs out, and then it is posted again.
-            logger.warning("webhook %s.%s: can't be read from Redis: %s", self._budget, webhook.name, error)
+            self._runtime.store_failed(self._budget, error)
         except Exception:
             # An unexpected error must neither lose the webhook nor end the courier.
             logger.exception("webhook %s.%s: unexpected error", self._budget, webhook.name)

@@ -21,10 +21,10 @@ from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import out, print_json
 from outbound_chat.cli.waiting import Notice
 from outbound_chat.model.diagnostics import Check, Level
-from outbound_chat.model.errors import SettingsError, StoreError, StoreUnavailable
+from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.store import Forbidden, Store
 from outbound_chat.store.inspection import read_servers
-from outbound_chat_config import Settings, load_settings
+from outbound_chat_config import Settings, describe, load_settings
 
 _MARKS = {Level.OK: ("ok  ", "green"), Level.WARNING: ("warn", "yellow"), Level.FAULT: ("FAIL", "bold red")}
 
@@ -51,11 +51,7 @@ def _next(checks: Iterator[Check]) -> Check | None:
 
 
 def _checks() -> Iterator[Check]:
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        yield Check("settings", Level.FAULT, str(error), "repair the settings; docs/settings.md lists them all")
-        return
+    settings = load_settings()
     yield from _settings(settings)
     yield from _certificates(settings)
     yield from _store(settings)
@@ -70,12 +66,13 @@ def _checks() -> Iterator[Check]:
 
 
 def _settings(settings: Settings) -> Iterator[Check]:
+    where, what = describe(settings)
+    yield Check("settings", Level.OK, f"{where.removeprefix('settings: ')}; {what}")
     if settings.senders:
-        budgets = ", ".join(f"{name} {one.rate:g}/s burst {one.burst}" for name, one in settings.budgets.items())
-        yield Check("settings", Level.OK, f"senders {', '.join(settings.senders)}; budgets {budgets}")
         yield from open_chat_checks(settings)
     else:
-        yield Check("settings", Level.FAULT, "no sender is configured", "add [senders.NAME] to outbound-chat.toml")
+        advice = "add [senders.NAME] to the settings; docs/settings.md lists them all"
+        yield Check("senders", Level.FAULT, "none is configured, so nothing can be sent", advice)
 
 
 def _certificates(settings: Settings) -> Iterator[Check]:

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 
 from outbound_chat.http.access.sharing import Sharing
+from outbound_chat.http.wire.problems import notices
 from outbound_chat.model.api_keys import ApiKey
 from outbound_chat.model.errors import StoreError, StoreUnavailable
 from outbound_chat.store import ACCESS, AsyncStore, scripts
@@ -82,6 +83,8 @@ class Keyring:
     async def _read_now(self, key_id: str) -> FoundKey:
         began = time.monotonic()
         found = await self._store.run(scripts.read_key(self._keys, key_id))
+        if notices.open:
+            notices.over("redis", "Redis works again")
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known[key_id] = (found, began)

@@ -33,10 +33,12 @@ from outbound_chat.model.errors import (
     WrittenByNewerVersion,
 )
 from outbound_chat.model.json import to_json
+from outbound_chat.notices import Notices
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY = {"Retry-After": "5"}
-_log = logging.getLogger("outbound_chat.http")
+notices = Notices(logging.getLogger("outbound_chat.http"))
+"""What is wrong around this process."""
 
 
 class Problem(Exception):
@@ -104,7 +106,7 @@ def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table w
             return Problem(ProblemCode(error.code), str(error))
         case StoreUnavailable():
             # Its text has the address of the server, which is for those who run the service, not for callers.
-            _log.error("%s", error)
+            notices.note("redis", f"{error}; requests that need it are answered with 503")
             detail = (
                 "The store can't be reached. What was being enqueued may or may not be stored: "
                 "repeat it with the same idempotency key."
