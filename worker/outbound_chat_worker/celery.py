@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 from celery import bootsteps
-from celery.signals import worker_process_init, worker_shutting_down
+from celery.signals import celeryd_init, worker_process_init, worker_shutting_down
 
 from outbound_chat_config import SentinelAddress, Settings, load_settings
+from outbound_chat_worker import celery_logs
 from outbound_chat_worker.isolated_celery import ApartApp
 from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.runtime import get_runtime, stopping
@@ -156,6 +157,7 @@ class WakerStep(bootsteps.StartStopStep):
 
 
 app.steps["worker"].add(WakerStep)
+celeryd_init.connect(celery_logs.begin, weak=False)
 
 
 @worker_shutting_down.connect(weak=False)

@@ -25,5 +25,5 @@ def worker(
     if log_level.upper() not in logging.getLevelNamesMapping():
         raise typer.BadParameter("use DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")
     ending = Ending()
-    load_settings()  # reports invalid settings once, here, and not from each process
-    become_supervisor(processes, name=name, log_level=log_level.upper(), ending=ending)
+    settings = load_settings()  # reports invalid settings once, here, and not from each process
+    become_supervisor(processes, name=name, log_level=log_level.upper(), log_format=settings.log_format, ending=ending)
