@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-debian test-awscli model chaos fuzz check docs docs-reference openapi bench bench-pacing bench-growth bench-http bench-reconcile bench-soak format constraints clean
+.PHONY: help demo test test-debian test-awscli test-clients model chaos fuzz check docs docs-reference openapi bench bench-pacing bench-growth bench-http bench-reconcile bench-soak format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,21 @@ test-awscli: $(STAMP) .venv-awscli/.installed ## Run the tests that need the aws
 .venv-awscli/.installed: tests/awscli-requirements.txt
 	$(PYTHON) -m venv --clear .venv-awscli
 	.venv-awscli/bin/pip install --quiet --requirement tests/awscli-requirements.txt
+	@touch $@
+
+test-clients: $(STAMP) .venv-clients/.installed .npm-clients/.installed ## Send with clients that are generated from docs/openapi.json; needs npm
+	@$(BIN)/python -m pytest -m clients tests/clients
+
+.venv-clients/.installed: tests/clients/requirements.txt
+	$(PYTHON) -m venv --clear .venv-clients
+	.venv-clients/bin/pip install --quiet --requirement tests/clients/requirements.txt
+	@touch $@
+
+.npm-clients/.installed: tests/clients/package.json
+	@command -v npm >/dev/null || \
+	  { echo "make test-clients needs npm, for the generator of TypeScript; on Debian run: apt-get install npm" >&2; exit 1; }
+	rm -rf .npm-clients && mkdir .npm-clients && cp $< .npm-clients
+	npm install --prefix .npm-clients --silent --no-package-lock --no-audit --no-fund
 	@touch $@
 
 model: $(STAMP) ## Compare the store with its model over 3,000 new examples; another number in EXAMPLES
@@ -113,4 +128,4 @@ constraints: ## Write constraints.txt anew from the newest releases
 	rm -rf .venv-constraints
 
 clean: ## Remove what make made
-	rm -rf $(VENV) .venv-awscli .venv-bench .venv-constraints .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+	rm -rf $(VENV) .venv-awscli .venv-bench .venv-clients .npm-clients .venv-constraints .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

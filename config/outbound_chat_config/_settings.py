@@ -1,7 +1,7 @@
 """All settings, with a small class for each part that reads them."""
 
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
@@ -45,6 +45,8 @@ class Settings(Model):
     """Celery's broker; by default the same server as the store."""
     key_prefix: Name = "oc"
     """First part of every key in Redis."""
+    log_format: Literal["text", "json"] = "text"
+    """Lines that workers and the HTTP service write to standard error: `text`, or one JSON object each."""
     budgets: dict[Name, Budget] = Field(default_factory=lambda: {"main": Budget()})
     senders: dict[Name, Sender] = Field(default_factory=dict)
     worker: WorkerSettings = WorkerSettings()

@@ -20,7 +20,7 @@ def page(file: Path) -> str:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             parts.append(_operation(method.upper(), path, operation, document))
-    parts.append("## Objects\n\nWhat answers are made of.\n")
+    parts.append("## Objects\n\nWhat requests and answers are made of.\n")
     parts += [_object(name, schema) for name, schema in document["components"]["schemas"].items()]
     return "\n".join(parts)
 
@@ -47,15 +47,15 @@ def _parameter(one: dict[str, Any]) -> str:
 
 def _body(body: dict[str, Any] | None, document: dict[str, Any]) -> Iterator[str]:
     for media, content in (body or {}).get("content", {}).items():
-        schema = _resolved(content.get("schema", {}), document)
-        forms = [_resolved(one, document) for one in schema.get("oneOf", [schema])]
-        for form in forms:
-            place = f"body, as {form['title']}" if len(forms) > 1 else "body"
-            fields, required = form.get("properties", {}), form.get("required", [])
+        schema = content.get("schema", {})
+        for form in schema.get("oneOf", [schema]):
+            found = _resolved(form, document)
+            fields, required = found.get("properties", {}), found.get("required", [])
+            if not fields or "oneOf" in schema:
+                yield _row("", f"body, `{media}`", _type(form), _text(found.get("description", "")))
+                continue
             for name, field in fields.items():
-                yield _row(f"`{name}`", place, _type(field), _meaning(field, required=name in required))
-            if not fields:
-                yield _row("", f"{place}, `{media}`", _type(form), _text(form.get("description", "")))
+                yield _row(f"`{name}`", "body", _type(field), _meaning(field, required=name in required))
 
 
 def _examples(body: dict[str, Any] | None) -> Iterator[str]:
@@ -90,7 +90,12 @@ def _object(name: str, schema: dict[str, Any]) -> str:
     if members := schema.get("enum"):
         lines += [f"One of {', '.join(f'`{one}`' for one in members)}.", ""]
     if fields := schema.get("properties"):
-        rows = [_row(f"`{key}`", _type(one), _meaning(one, required=False)) for key, one in fields.items()]
+        required = schema.get("required", [])
+        some = len(required) < len(fields)  # an answer has all
+        rows = [
+            _row(f"`{key}`", _type(one), _meaning(one, required=some and key in required))
+            for key, one in fields.items()
+        ]
         lines += ["| field | type | meaning |", "|---|---|---|", *rows, ""]
     return "\n".join(lines)
 
@@ -114,8 +119,10 @@ def _types(schema: dict[str, Any]) -> Iterator[str]:
         yield f"list of {_type(schema.get('items', {}))}"
     elif members := schema.get("enum"):
         yield ", ".join(f"`{one}`" for one in members)
+    elif isinstance(schema.get("additionalProperties"), dict):
+        yield f"object of {_type(schema['additionalProperties'])}"
     else:
-        yield schema.get("format") or schema.get("type", "any")
+        yield (schema.get("type") == "string" and schema.get("format")) or schema.get("type", "any")
 
 
 def _text(text: str) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from docs.generate import _commands, _http_api, _metrics, _rules, _settings
+from docs.generate import _commands, _errors_page, _http_api, _metrics, _rules, _settings
 from docs.generate._tables import Table, rewrite
 
 DOCS = Path(__file__).parents[1]
+SERVED_ERRORS = DOCS.parent / "producers/outbound_chat/http/errors.html"
 
 
 def tables() -> Iterator[Table]:
@@ -23,5 +24,6 @@ def generated() -> dict[Path, str]:
     for table in tables():
         file = DOCS / table.page
         pages[file] = rewrite(pages.get(file) or file.read_text(encoding="utf-8"), table)
+    pages[SERVED_ERRORS] = _errors_page.page(pages[DOCS / "errors.md"])
     pages[DOCS / "http-api.md"] = _http_api.page(DOCS / "openapi.json")
     return pages

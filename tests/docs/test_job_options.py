@@ -10,20 +10,27 @@ from outbound_chat.cli.commands.jobs import send
 from outbound_chat.cli.commands.send_batch import send_batch
 from outbound_chat.http.wire import request_schemas as schemas
 from outbound_chat.http.wire.parameters import StreamedOptions
+from outbound_chat.http.wire.shape_schemas import SCHEMAS
 from outbound_chat.request import SPEC
 from outbound_chat.request._names import OPTIONS
-from outbound_chat.request.options import BATCH_OPTIONS, ApiOptions, JobOptions, ReplayOptions
+from outbound_chat.request.options import BATCH_OPTIONS, ROW_OPTIONS, ApiOptions, JobOptions, ReplayOptions
 
 JSON = "application/json"
 
 
 def members(body: dict[str, Any]) -> set[str]:
-    return {*body["requestBody"]["content"][JSON]["schema"]["properties"]}
+    return {*properties(body["requestBody"]["content"][JSON]["schema"])}
+
+
+def properties(reference: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = SCHEMAS[reference["$ref"].rpartition("/")[2]]["properties"]
+    return found
 
 
 def test_the_openapi_document_has_every_option() -> None:
-    assert schemas.SHORT_JOB["properties"].keys() == JobOptions.__annotations__.keys()
-    assert schemas.RAW_JOB["properties"].keys() == ApiOptions.__annotations__.keys()
+    assert properties(schemas.JOB).keys() == JobOptions.__annotations__.keys()
+    assert properties(schemas.RAW_JOB).keys() == ApiOptions.__annotations__.keys()
+    assert SCHEMAS["Row"]["properties"].keys() == ROW_OPTIONS
     assert members(schemas.BATCH_BODY) == BATCH_OPTIONS | {"name", "rows"}
     assert members(schemas.REPLAY_BODY) == ReplayOptions.__annotations__.keys() | {"force"}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel, SecretStr
@@ -33,6 +33,7 @@ SAMPLES: dict[str, str] = {
     "redis_url": "redis://127.0.0.1:7777/0",
     "broker_url": "amqp://127.0.0.1",
     "key_prefix": "other",
+    "log_format": "json",
     "budgets": '{"name": {"rate": 7.0}}',
     "senders": '{"name": {"display_name": "x"}}',
     "worker": '{"threads": 7}',
@@ -94,6 +95,7 @@ def field_of(path: str, row: dict[str, str]) -> FieldInfo:
 
 def kind(annotation: Any) -> str:
     """The word of the page for a type."""
+    annotation = str if get_origin(annotation) is Literal else annotation
     if "tuple" in str(annotation):
         return "list of texts"
     if given := [part for part in get_args(annotation) if part is not type(None)]:

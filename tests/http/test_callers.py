@@ -1,5 +1,6 @@
 """Callers who hang up, and callers who have the service work for more than they send."""
 
+import asyncio
 import gzip
 import json
 import re
@@ -10,7 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
+from outbound_chat.http import create_app
 from tests.support.harness import number
 from tests.support.waiting import wait_until
 
@@ -88,6 +91,73 @@ def test_to_hang_up_in_the_middle_of_a_body_is_no_error_of_the_service(
     assert "Traceback" not in service.stack.logs()
     with service.client() as http:
         assert re.search(rf'requests_total{{method="{method}",route="[^"]+",status="499"}}', http.get("/metrics").text)
+
+
+def long_answer(service: Service, kind: str) -> tuple[str, str, bytes, dict[str, str]]:
+    """A request whose answer streams in many parts: method, path, body, headers."""
+    if kind == "rejected rows":
+        path, body, headers = work("csv", 100_000)
+        return "POST", path, body, headers
+    with service.stack.chat() as chat:
+        rows = [{"to": number(row)} for row in range(4_000)]
+        chat.cancel_batch(chat.enqueue_batch(rows, sender="support", text="x").id)
+    return "GET", "/v1/events?since=0", b"", {}
+
+
+@pytest.mark.parametrize("kind", ["events", "rejected rows"])
+def test_a_reader_who_hangs_up_writes_nothing_into_the_log(service: Service, kind: str) -> None:
+    """Python warns of each write to a line that is closed: whoever has a key could fill the disk."""
+    method, path, body, headers = long_answer(service, kind)
+    name = f"reader-{kind.replace(' ', '-')}"
+    with connected(service) as line:
+        line.sendall(head(method, path, {**headers, "X-Request-Id": name}) + body)
+        # Most of the answer is still to come, and the service has no reason to pause.
+        for _ in range(8):
+            assert line.recv(65_536)
+
+    assert status_of(service, name) in {200, 201}
+    assert "socket.send() raised" not in service.stack.logs()
+
+
+@pytest.mark.parametrize("kind", ["events", "rejected rows"])
+def test_the_server_has_a_turn_after_each_part_of_an_answer(service: Service, kind: str) -> None:
+    """In it the server learns that the line is closed, and then drops what comes."""
+    method, path, body, headers = long_answer(service, kind)
+    app = create_app(service.stack.settings, local=True)
+    written = 0
+
+    async def walk() -> None:
+        closed = asyncio.Event()
+        coming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Message:
+            if not coming:
+                await closed.wait()
+            return coming.pop() if coming else {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            nonlocal written
+            if message["type"] == "http.response.body" and not closed.is_set():
+                written += 1
+                # A write that fails has asyncio call `connection_lost` in the next turn of its loop.
+                asyncio.get_running_loop().call_soon(closed.set)
+
+        raw_path, _, query = path.partition("?")
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "path": raw_path,
+        }
+        scope |= {"raw_path": raw_path.encode(), "query_string": query.encode(), "root_path": "", "scheme": "http"}
+        given = {**headers, "Host": "127.0.0.1"}
+        scope["headers"] = [(name.lower().encode(), value.encode()) for name, value in given.items()]
+        async with app.router.lifespan_context(app):
+            await app(scope, receive, send)
+
+    asyncio.run(walk())
+    assert written == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

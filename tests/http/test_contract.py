@@ -1,5 +1,6 @@
 """The OpenAPI document: complete, checked in, and kept by the running service."""
 
+import asyncio
 import json
 import os
 import re
@@ -9,12 +10,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import Route
 
 from outbound_chat.http import PUBLIC, create_app
 from outbound_chat.http.app import ROUTERS
+from outbound_chat.http.wire.codes import ProblemCode
+from outbound_chat.http.wire.problems import Problem
 from outbound_chat_config import Settings
 from tests.docs.pages import DOCS, ROOT
 
@@ -25,6 +29,11 @@ from .problems import problem
 SECONDS = 30
 APP = create_app(Settings())
 PARTS_OF_DOCS = ("/openapi.json", "/docs/{name}")
+OF_KEYS = {"401", "403", "429"}
+HOLDERS = ("properties", "schemas")
+"""Members that hold schemas by their names."""
+HOLDS_ONE = ("schema", "items", "additionalProperties")
+HOLD_SEVERAL = ("anyOf", "oneOf", "allOf")
 
 
 def _dependencies(dependant: Any) -> Iterator[Any]:
@@ -57,6 +66,75 @@ def test_the_document_is_the_one_that_is_checked_in() -> None:
     assert kept["components"] == APP.openapi()["components"]
 
 
+def _schemas(node: Any, place: str = "", *, is_schema: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema of the document, with its place."""
+    if isinstance(node, list):
+        for number, item in enumerate(node):
+            yield from _schemas(item, f"{place}/{number}", is_schema=is_schema)
+    elif isinstance(node, dict):
+        if is_schema:
+            yield place, node
+        for name, value in node.items():
+            if name in HOLDERS:
+                for of, one in value.items():
+                    yield from _schemas(one, f"{place}/{of}", is_schema=True)
+            elif not name.startswith("example"):
+                is_one = name in {*HOLDS_ONE, *HOLD_SEVERAL}
+                yield from _schemas(value, f"{place}/{name}", is_schema=is_one)
+
+
+def test_every_schema_says_what_it_is_of() -> None:
+    """A bare object is `Record<string, never>` in TypeScript: nobody could send a template with the types."""
+    found = dict(_schemas(APP.openapi()))
+    assert len(found) > 300
+    kinds = {"$ref", "type", *HOLD_SEVERAL}
+    assert [place for place, schema in found.items() if kinds.isdisjoint(schema)] == []
+    bare = [
+        place
+        for place, schema in found.items()
+        if schema.get("type") == "object" and not schema.get("properties") and "additionalProperties" not in schema
+    ]
+    assert bare == []
+    names = {schema["$ref"].rpartition("/")[2] for schema in found.values() if "$ref" in schema}
+    assert names == APP.openapi()["components"]["schemas"].keys(), "each is used, and none is missing"
+
+
+def test_names_are_fit_for_generated_clients() -> None:
+    names = [name for name in APP.openapi()["components"]["schemas"] if not re.fullmatch("[A-Z][A-Za-z]+", name)]
+    assert names == []
+    assert not [name for name in APP.openapi()["components"]["schemas"] if "Model" in name]
+    operations = [one["operationId"] for methods in APP.openapi()["paths"].values() for one in methods.values()]
+    assert len(operations) == len({*operations})
+    assert [name for name in operations if not re.fullmatch("[a-z]+([A-Z][a-z]+)*", name)] == []
+
+
+def test_an_operation_names_only_what_it_answers() -> None:
+    for path, operations in APP.openapi()["paths"].items():
+        for method, operation in operations.items():
+            told = operation["responses"].keys()
+            assert (told & OF_KEYS) == (set() if path in PUBLIC else OF_KEYS), path
+            has_body = "requestBody" in operation
+            assert ({"408", "413", "415"} <= told) == has_body, (method, path)
+            named = "{" in path or {"budget", "scope"} & {one["name"] for one in operation.get("parameters", [])}
+            assert "404" not in told or named or has_body, (method, path)
+    paths = APP.openapi()["paths"]
+    assert paths["/healthz"]["get"]["responses"].keys() == {"200", "400", "431", "500"}
+    assert paths["/readyz"]["get"]["responses"].keys() == {"200", "400", "431", "500", "503"}
+
+
+def test_every_body_has_an_example_that_fits_it() -> None:
+    document = APP.openapi()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+                examples = [one["value"] for one in content.get("examples", {}).values()]
+                examples += [content["example"]] if "example" in content else []
+                assert examples, (method, path, kind)
+                for example in examples:
+                    schema = {**content["schema"], "components": document["components"]}
+                    assert jsonschema_rs.is_valid(schema, example), (method, path, example)
+
+
 def test_every_operation_is_described_and_names_its_errors() -> None:
     for path, operations in APP.openapi()["paths"].items():
         for method, operation in operations.items():
@@ -82,6 +160,45 @@ def test_the_page_of_the_document_needs_nothing_from_elsewhere(service: Service,
     assert service.process.poll() is None
 
 
+def test_the_root_leads_to_the_documentation(http: httpx.Client) -> None:
+    found = http.get("/", follow_redirects=True)
+    assert found.url.path == "/docs"
+    assert http.head("/").headers["location"] == "docs", "relative, for services below another path"
+
+
+def test_the_type_of_each_problem_leads_to_a_page_of_the_service(http: httpx.Client) -> None:
+    """Without a key, and with nothing from elsewhere. https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1"""
+    found = problem(http.get("/v1/jobs/main.none"), 404, "unknown_job")
+    page = http.get(found["type"])
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", page.text)
+    for code in ProblemCode:
+        path, _, row = Problem(code, "").body()["type"].partition("#")
+        assert path == "/docs/errors"
+        assert page.text.count(f'<tr id="{row}">') == 1, code
+
+
+def test_an_app_below_another_path_leads_there(service: Service) -> None:
+    """As `app.mount("/chat", create_app(…))` does."""
+    app = create_app(service.stack.settings, local=True)
+
+    async def walk() -> None:
+        transport = httpx.ASGITransport(app, root_path="/chat")
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http,
+        ):
+            for answer in (await http.get("/chat/v1/jobs/main.none"), await http.get("/chat/nothing")):
+                assert answer.json()["type"].startswith("/chat/docs/errors#")
+                assert (await http.get(answer.json()["type"])).status_code == 200
+            listed = (await http.post("/chat/v1/jobs", json=[{}])).json()["jobs"]
+            assert listed[0]["problem"]["type"] == "/chat/docs/errors#invalid_request"
+            assert (await http.get("/chat/", follow_redirects=True)).url.path == "/chat/docs"
+
+    asyncio.run(walk())
+
+
 READ = sorted(path for path, operations in APP.openapi()["paths"].items() if "get" in operations)
 
 
@@ -92,7 +209,7 @@ def test_head_is_answered_as_get_without_the_body(http: httpx.Client, path: str)
     head = http.head(address)
     with http.stream("GET", address) as got:
         assert (head.status_code, head.content) == (got.status_code, b"")
-        assert head.headers["content-type"] == got.headers["content-type"]
+        assert head.headers.get("content-type") == got.headers.get("content-type")
         if path != "/metrics":  # which counts these requests
             assert head.headers.get("content-length") == got.headers.get("content-length")
     assert http.get("/healthz").json() == {"status": "ok"}, "on the same connection"

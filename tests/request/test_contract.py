@@ -32,7 +32,7 @@ def described(shape: ModelShape, seen: tuple[str, ...] = ()) -> Any:
         if shape.name in seen:
             return "itself"
         members = {name: described(member, (*seen, shape.name)) for name, member in shape.members.items()}
-        return "structure", members, set(shape.required_members)
+        return "structure", shape.name, members, set(shape.required_members)
     if isinstance(shape, MapShape):
         return "map", described(shape.key, seen), described(shape.value, seen), limits
     if isinstance(shape, ListShape):
@@ -48,7 +48,7 @@ def described_here(shape: Shape, seen: tuple[int, ...] = ()) -> Any:
         if id(shape) in seen:
             return "itself"
         members = {name: described_here(member, (*seen, id(shape))) for name, member in shape.members.items()}
-        return "structure", members, set(shape.required)
+        return "structure", shape.name, members, set(shape.required)
     if isinstance(shape, MapOf):
         return "map", described_here(shape.key, seen), described_here(shape.value, seen), (None, None)
     if isinstance(shape, ListOf):

@@ -18,6 +18,7 @@ from celery.signals import after_setup_logger, celeryd_init, worker_process_init
 
 from outbound_chat.notices import Notices
 from outbound_chat_config import SentinelAddress, Settings, SettingsError, load_settings
+from outbound_chat_worker import celery_logs
 from outbound_chat_worker.isolated_celery import ApartApp
 from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.runtime import get_runtime, stopping
@@ -171,6 +172,7 @@ class WakerStep(bootsteps.StartStopStep):
 
 
 app.steps["worker"].add(WakerStep)
+celeryd_init.connect(celery_logs.begin, weak=False)
 
 
 @celeryd_init.connect(weak=False)

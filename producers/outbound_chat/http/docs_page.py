@@ -3,53 +3,64 @@
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from outbound_chat.http.access.authentication import PUBLIC
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.http.wire.response_models import complete
+from outbound_chat.http.wire.shape_schemas import SCHEMAS
 
-_FILES = {
-    "swagger-ui-bundle.js": "text/javascript",
-    "swagger-ui.css": "text/css",
-    "favicon.png": "image/png",
+router = APIRouter(include_in_schema=False)
+
+# Swagger UI comes in the package fastapi_offline as it is: https://github.com/swagger-api/swagger-ui
+_PARTS = {
+    "swagger-ui-bundle.js": ("fastapi_offline", "static/swagger-ui-bundle.js", "text/javascript"),
+    "swagger-ui.css": ("fastapi_offline", "static/swagger-ui.css", "text/css"),
+    "favicon.png": ("fastapi_offline", "static/favicon.png", "image/png"),
+    "errors": ("outbound_chat.http", "errors.html", "text/html"),
 }
+"""What is below `/docs`. The page of errors, to which problems refer, is made of `docs/errors.md`."""
 
 _KEY = "An API key, `oc_…`. Where none was ever made, a service that listens on its own machine alone needs none."
 
 
-def add_docs(app: FastAPI) -> None:
-    """Adds `/openapi.json`, `/docs` and what that page is made of."""
+@router.get("/")
+async def root() -> Response:
+    """Leads to the documentation, by a relative address: a proxy may serve all of this below another path."""
+    return RedirectResponse("docs")
 
-    async def document(_: Request) -> Response:
-        return Response(_json(app), media_type="application/json")
 
-    async def page(_: Request) -> Response:
-        return get_swagger_ui_html(
-            openapi_url="openapi.json",
-            title=app.title,
-            swagger_js_url="docs/swagger-ui-bundle.js",
-            swagger_css_url="docs/swagger-ui.css",
-            swagger_favicon_url="docs/favicon.png",
-        )
+@router.get("/docs")
+async def page(request: Request) -> Response:
+    """Shows the document."""
+    return get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title=request.app.title,
+        swagger_js_url="docs/swagger-ui-bundle.js",
+        swagger_css_url="docs/swagger-ui.css",
+        swagger_favicon_url="docs/favicon.png",
+    )
 
-    async def part(request: Request) -> Response:
-        name = request.path_params["name"]
-        if name not in _FILES:
-            raise Problem(ProblemCode.NOT_FOUND, "There is nothing at this path.")
-        return Response(_content(name), media_type=_FILES[name], headers={"Cache-Control": "max-age=86400"})
 
-    app.add_route("/openapi.json", document, include_in_schema=False)
-    app.add_route("/docs", page, include_in_schema=False)
-    app.add_route("/docs/{name}", part, include_in_schema=False)
-    app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
+@router.get("/openapi.json")
+async def document(request: Request) -> Response:
+    """Returns the document."""
+    return Response(json.dumps(openapi_of(request.app)), media_type="application/json")
+
+
+@router.get("/docs/{name}")
+async def part(name: Annotated[str, Path()]) -> Response:
+    """Returns what the page loads, or the page of errors."""
+    if name not in _PARTS:
+        raise Problem(ProblemCode.NOT_FOUND, "There is nothing at this path.")
+    package, path, media_type = _PARTS[name]
+    return Response(_content(package, path), media_type=media_type, headers={"Cache-Control": "max-age=86400"})
 
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:
@@ -58,6 +69,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         return app.openapi_schema
     found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    schemas |= SCHEMAS
     complete(schemas)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -70,11 +82,6 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
     return found
 
 
-def _json(app: FastAPI) -> bytes:
-    return json.dumps(openapi_of(app)).encode()
-
-
 @cache
-def _content(name: str) -> bytes:
-    # Swagger UI comes in this package as it is: https://github.com/swagger-api/swagger-ui
-    return (files("fastapi_offline") / "static" / name).read_bytes()
+def _content(package: str, path: str) -> bytes:
+    return files(package).joinpath(path).read_bytes()

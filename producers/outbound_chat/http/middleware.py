@@ -1,6 +1,7 @@
 """Handles what all requests have in common: ids, the access log, counters, HEAD, and a timeout for bodies.
 
-The log has method, route and status, never a query, a body, or the path itself, which a caller may fill with anything.
+The log has method, route, status, time, and the ids of request and API key; never a query, a body, or the path itself,
+which a caller may fill with anything.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from outbound_chat.http.access.authentication import ANSWER_HEADERS, refuse_exposed_key
+from outbound_chat.http.access.authentication import ANSWER_HEADERS, KEY_ID, refuse_exposed_key
 from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.problems import EXPECTED, Problem, problem_of
 from outbound_chat.http.wire.turns import HAS_GONE
@@ -30,6 +31,8 @@ _ONE_VALUE = {
     name.lower().encode(): name for name in ("Idempotency-Key", "Content-Type", "Content-Encoding", "Last-Event-ID")
 }
 """Headers that must have one value: with two, different readers would use different ones."""
+_LINE = "%(method)s %(route)s %(status)d %(ms).1f ms %(request_id)s"
+_LINE_OF_KEY = f"{_LINE} key %(key)s"
 _log = logging.getLogger("outbound_chat.http")
 _access = logging.getLogger("outbound_chat.http.access")
 
@@ -53,10 +56,11 @@ class RequestMiddleware:
             pass  # there is nobody to respond to; `end` counts and logs it
         except Exception as error:
             if not isinstance(error, EXPECTED):
-                _log.exception("request %s failed", context.id)
+                _log.exception("request %(request_id)s failed", {"request_id": context.id})
             if context.status:
                 raise
-            await problem_of(error).response()(scope, context.receive, context.send)
+            response = problem_of(error).response(scope.get("root_path", ""))
+            await response(scope, context.receive, context.send)
         finally:
             context.end()
 
@@ -158,4 +162,14 @@ class _RequestContext:
         seconds = time.perf_counter() - self._began
         status = self.status or 499  # the caller had gone before the response
         self._service.metrics.count_request(method, path, status, seconds)
-        _access.info("%s %s %d %.1f ms %s", method, path, status, seconds * 1000, self.id)
+        told: dict[str, object] = {
+            "method": method,
+            "route": path,
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "request_id": self.id,
+        }
+        key = self.scope.get(KEY_ID)
+        if key:
+            told["key"] = key
+        _access.info(_LINE_OF_KEY if key else _LINE, told)

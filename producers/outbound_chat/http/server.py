@@ -11,6 +11,7 @@ from outbound_chat.http.access.loopback import is_loopback
 from outbound_chat.http.app import create_app
 from outbound_chat.http.processes import end_with_parent, run_processes
 from outbound_chat.listening import CannotListen
+from outbound_chat.logs import log_to_stderr
 from outbound_chat.model.api_keys import KeyState
 from outbound_chat.model.errors import SettingsError, StoreError
 from outbound_chat.store import Store
@@ -40,8 +41,8 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def check_binding(settings: Settings, host: str) -> None:
-    """Refuses an address that other machines reach while there is no API key, and warns if nobody needs one.
+def check_binding(settings: Settings, host: str) -> str:
+    """Refuses an address that other machines reach while there is no API key. Returns in words who needs one.
 
     Raises:
         SettingsError: other machines reach the address, and there is no active API key.
@@ -55,14 +56,16 @@ def check_binding(settings: Settings, host: str) -> None:
         if not local:
             raise
         _log.warning("can't check for API keys yet, so each request is refused until Redis answers: %s", error)
-        return
+        return "whether callers need an API key is not known yet"
     if not local and not any(key.state is KeyState.ACTIVE for key in keys):
         raise SettingsError(
             f"http.host {host} can be reached from other machines, and there is no active API key; "
             f"make one with '{MAKE_KEY}', or listen on 127.0.0.1"
         )
-    if not keys:
-        _log.warning("unprotected: every program on this machine may do everything; make an API key: %s", MAKE_KEY)
+    if keys:
+        return "callers need an API key (outbound-chat keys list)"
+    _log.warning("unprotected: every program on this machine may do everything; make an API key: %s", MAKE_KEY)
+    return "callers need no API key"
 
 
 def serve(settings: Settings, *, host: str | None = None, port: int | None = None, workers: int = 1) -> None:
@@ -74,30 +77,37 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     """
     ending = Ending()
     address = (host or settings.http.host, port or settings.http.port)
-    _log_to_stderr()
+    _begin_logs(settings)
     for line in describe(settings):
         _log.info("%s", line)
     if not settings.senders:
         _log.warning("no sender is configured, so every message is refused; add [senders.NAME] (docs/settings.md)")
     with ending.at_once():
-        check_binding(settings, address[0])
+        needed = check_binding(settings, address[0])
         listener = _listener(*address)
     with listener:
-        _log.info("listening on http://%s:%d", *address)
+        url = _url(*address)
+        _log.info("listening on %s; the documentation is at %s/docs; %s", url, url, needed)
         if workers > 1:
             run_processes(listener, workers, settings.http.grace.total_seconds(), ending)
         else:
             Server(_config(settings, listener), ending).run([listener])
+    _log.info("stopped")
     ending.leave()
 
 
 def serve_on(listener: int, alive: int) -> None:
     """Serves as one of several processes: on an open socket, until SIGTERM, SIGINT, or the end of the pipe `alive`."""
     ending = Ending()
-    _log_to_stderr()
+    settings = load_settings()
+    _begin_logs(settings)
     end_with_parent(alive)
     open_socket = socket.socket(fileno=listener)
-    Server(_config(load_settings(), open_socket), ending).run([open_socket])
+    Server(_config(settings, open_socket), ending).run([open_socket])
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -120,6 +130,8 @@ def _config(settings: Settings, listener: socket.socket) -> uvicorn.Config:
         ws="none",
         lifespan="on",
         log_config=None,
+        # Its lines about start and end say no more than ours.
+        log_level=logging.WARNING,
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -127,11 +139,11 @@ def _config(settings: Settings, listener: socket.socket) -> uvicorn.Config:
     )
 
 
-def _log_to_stderr() -> None:
+def _begin_logs(settings: Settings) -> None:
     """Logs without what the format has no place for: of each record Python would look up its caller and thread.
 
     https://docs.python.org/3/howto/logging.html#optimization
     """
     logging._srcfile = None  # noqa: SLF001  # as the page says
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr(settings.log_format)

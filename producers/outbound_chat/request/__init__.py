@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatCon
 from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._copy import is_missing
 from outbound_chat.request._match import match_sender
+from outbound_chat.request._names import OPTIONS
 from outbound_chat.request._numbers import number_fault
 from outbound_chat.request._request import ChatRequest
 from outbound_chat.request._rules import RULES, FieldRule
@@ -18,6 +19,7 @@ from outbound_chat.request._zones import zones_of, zones_of_country
 
 __all__ = [
     "MOST_FINDINGS",
+    "OPTIONS",
     "RULES",
     "SPEC",
     "ChatRequest",

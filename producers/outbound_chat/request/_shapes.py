@@ -50,6 +50,8 @@ class Structure:
 
     members: Mapping[str, "Shape"] = field(repr=False)
     required: frozenset[str] = frozenset()
+    name: str = ""
+    """Its name in the model."""
 
 
 Shape: TypeAlias = Text | Integer | ListOf | MapOf | Structure
@@ -61,12 +63,13 @@ _ENDPOINT = Structure(
         ),
         "Address": Text(min=0, max=256),
     },
+    name="Endpoint",
 )
 _ATTRIBUTES = MapOf(Text(min=1, max=32_767), Text(min=0, max=32_767))
 
 # A segment attribute may hold segment attributes: the members are filled in once the structure exists.
 _kinds: dict[str, Shape] = {}
-_SEGMENT_ATTRIBUTE = Structure(_kinds)
+_SEGMENT_ATTRIBUTE = Structure(_kinds, name="SegmentAttributeValue")
 _SEGMENT_ATTRIBUTES = MapOf(Text(min=1, max=128), _SEGMENT_ATTRIBUTE)
 _kinds.update(
     ValueString=Text(min=0, max=1_024),
@@ -88,18 +91,23 @@ SPEC = Structure(
         "ParticipantDetails": Structure(
             {"DisplayName": Text(min=1, max=256)},
             required=frozenset({"DisplayName"}),
+            name="ParticipantDetails",
         ),
         "InitialSystemMessage": Structure(
             {"ContentType": Text(min=1, max=100), "Content": Text(min=1, max=16_384)},
             required=frozenset({"ContentType", "Content"}),
+            name="ChatMessage",
         ),
         "InitialTemplatedSystemMessage": Structure(
             {
                 "KnowledgeBaseId": Text(min=1, max=500),
                 "MessageTemplateId": Text(min=1, max=500),
-                "TemplateAttributes": Structure({"CustomAttributes": _ATTRIBUTES, "CustomerProfileAttributes": Text()}),
+                "TemplateAttributes": Structure(
+                    {"CustomAttributes": _ATTRIBUTES, "CustomerProfileAttributes": Text()}, name="TemplateAttributes"
+                ),
             },
             required=frozenset({"KnowledgeBaseId", "MessageTemplateId", "TemplateAttributes"}),
+            name="TemplatedMessageConfig",
         ),
         "RelatedContactId": Text(min=1, max=256),
         "SupportedMessagingContentTypes": ListOf(Text(min=1, max=100)),
@@ -108,5 +116,6 @@ SPEC = Structure(
     required=frozenset(
         {"SourceEndpoint", "DestinationEndpoint", "InstanceId", "SegmentAttributes", "ContactFlowId"},
     ),
+    name="StartOutboundChatContactRequest",
 )
 """Input of StartOutboundChatContact: members, types, lengths, ranges and choices of the service model."""

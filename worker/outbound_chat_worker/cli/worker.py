@@ -35,7 +35,7 @@ def worker(
     if not settings.senders:
         # It would claim jobs of other programs, and hold their senders as unknown.
         raise SettingsError(f"no sender is configured ({settings.source}); add [senders.NAME] (docs/settings.md)")
-    log_to_stderr(log_level.upper())
+    log_to_stderr(log_level.upper(), settings.log_format)
     for line in describe(settings):
         logging.getLogger(__name__).info("%s", line)
-    become_supervisor(processes, name=name, log_level=log_level.upper(), ending=ending)
+    become_supervisor(processes, name=name, log_level=log_level.upper(), log_format=settings.log_format, ending=ending)

@@ -5,11 +5,11 @@ Not for more than one machine: run the command on each.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
 
+from outbound_chat import logs
 from outbound_chat.children import Supervisor, spawn
 from outbound_chat.ending import SIGNALS, Ending
 
@@ -45,7 +45,9 @@ def supervised_workers(
     )
 
 
-def become_supervisor(processes: int, *, name: str | None, log_level: str, ending: Ending) -> None:
+def become_supervisor(
+    processes: int, *, name: str | None, log_level: str, log_format: str = "text", ending: Ending
+) -> None:
     """Replaces this program by one that only supervises: the command line would hold 30 MB as long as workers run.
 
     Returns only if a signal came before. One that comes now waits until the new program can handle it.
@@ -53,20 +55,21 @@ def become_supervisor(processes: int, *, name: str | None, log_level: str, endin
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     if not ending.signal:
         sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, "-m", __name__, str(processes), log_level, name or ""])  # noqa: S606
+        arguments = [str(processes), log_level, log_format, name or ""]
+        os.execv(sys.executable, [sys.executable, "-m", __name__, *arguments])  # noqa: S606
 
 
-def log_to_stderr(level: str) -> None:
+def log_to_stderr(level: str, log_format: str) -> None:
     """Logs as the workers do, whose lines are in the same stream."""
-    logging.basicConfig(level=level, format="[%(asctime)s: %(levelname)s/supervisor] %(message)s")
+    logs.log_to_stderr(log_format, level, "[%(asctime)s: %(levelname)s/supervisor] %(message)s")
 
 
 def main() -> None:
     """Supervises until SIGTERM or SIGINT: the rest of `become_supervisor`."""
     ending = Ending()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    processes, log_level, name = sys.argv[1:]
-    log_to_stderr(log_level)
+    processes, log_level, log_format, name = sys.argv[1:]
+    log_to_stderr(log_level, log_format)
     supervised_workers(int(processes), name=name, log_level=log_level).run(ending)
 
 

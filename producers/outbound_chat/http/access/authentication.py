@@ -23,10 +23,12 @@ from outbound_chat.http.wire.problems import Problem
 from outbound_chat.model.api_keys import ANY_TOKEN, SHORTEST_TOKEN, ApiKey, KeyState, RateLimit, Scope, digest_of, id_of
 from outbound_chat.store.scripts import Spent
 
-PUBLIC = ("/healthz", "/readyz", "/docs")
-"""The only paths without authentication; `/docs` includes what it loads: `/openapi.json` and `/docs/…`."""
+PUBLIC = ("/", "/healthz", "/readyz", "/docs")
+"""The only paths without authentication; `/docs` includes what it loads and what is below it."""
 ANSWER_HEADERS = "outbound_chat.answer_headers"
 """Key of the scope with headers that any response to the request gets."""
+KEY_ID = "outbound_chat.key_id"
+"""Key of the scope with the id of the API key, once that was found to be valid."""
 
 _REALM = 'Bearer realm="outbound-chat"'
 _NO_DIGEST = "0" * 64
@@ -78,6 +80,7 @@ async def authenticate(request: Request) -> Principal:
         )
     check = partial(_valid_key, keyring, key_id, digest_of(token))
     key = await check()
+    request.scope[KEY_ID] = key_id
     _obey_rate(request, key.rate, await keyring.count(key))
     return Principal(
         frozenset(key.scopes), Restrictions.of(key, settings, check, partial(_spend, request, keyring, key))

@@ -27,16 +27,20 @@ FARTHEST = 10**15
 TYPE = "text/event-stream"
 
 
+class EventStream(StreamingResponse):
+    """A response of events."""
+
+    media_type = TYPE
+
+
 @router.get(
     "",
     operation_id="followEvents",
     summary="Follow what happens in a budget",
+    response_class=EventStream,
     responses={
-        **responses(Event),
-        200: {
-            "description": "Events, each with its number as `id`.",
-            "content": {TYPE: {"schema": {"type": "string"}}},
-        },
+        **responses(None, 404),
+        200: {"model": Event, "description": "Events, each with its number as `id`, and as JSON in `data`."},
     },
 )
 async def events(
@@ -50,7 +54,7 @@ async def events(
     number = _number(last_event_id, since)
     first = await scoped.events.read(budget, number, wait=0.0)
     stream = _stream(scoped, budget, first, service_of(request))
-    return StreamingResponse(stream, media_type=TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    return EventStream(stream, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
 def _number(last_event_id: str | None, since: int) -> int:

@@ -80,7 +80,9 @@ async def _enqueue_list(request: Request, scoped: ScopedClient, jobs: list[Any])
         sum(isinstance(one, Job) and not one.repeated for one in outcomes),
         sum(isinstance(one, InvalidJob) for one in outcomes),
     )
-    return Response(await listed("jobs", map(_outcome, outcomes), turns), 207, media_type=JSON_TYPE)
+    root_path: str = request.scope.get("root_path", "")
+    told = (_outcome(one, root_path) for one in outcomes)
+    return Response(await listed("jobs", told, turns), 207, media_type=JSON_TYPE)
 
 
 def _options_of(job: Any) -> dict[str, Any] | InvalidJob:
@@ -92,11 +94,11 @@ def _options_of(job: Any) -> dict[str, Any] | InvalidJob:
         return error
 
 
-def _outcome(one: Job | Exception) -> dict[str, Any]:
+def _outcome(one: Job | Exception, root_path: str) -> dict[str, Any]:
     if isinstance(one, Job):
         return {"status": 200 if one.repeated else 201, "job": one, "problem": None}
     problem = problem_of(one)
-    return {"status": problem.status, "job": None, "problem": problem.body()}
+    return {"status": problem.status, "job": None, "problem": problem.body(root_path)}
 
 
 @router.get(

@@ -23,13 +23,23 @@ class Health(BaseModel):
     status: str
 
 
-@router.get("/healthz", operation_id="health", summary="Check that the process responds", responses=responses(Health))
+@router.get(
+    "/healthz",
+    operation_id="health",
+    summary="Check that the process responds",
+    responses=responses(Health, public=True),
+)
 async def health() -> Response:
     """Depends on nothing else: right for deciding whether to restart the process."""
     return json_response({"status": "ok"})
 
 
-@router.get("/readyz", operation_id="readiness", summary="Check that Redis responds", responses=responses(Health))
+@router.get(
+    "/readyz",
+    operation_id="readiness",
+    summary="Check that Redis responds",
+    responses=responses(Health, 503, public=True),
+)
 async def readiness(request: Request) -> Response:
     """Waits for Redis at most a second: right for deciding whether to send requests here."""
     service = service_of(request)
@@ -45,8 +55,9 @@ async def readiness(request: Request) -> Response:
     "/metrics",
     operation_id=COUNTERS,
     summary="Read metrics for Prometheus",
+    response_class=Response,
     responses={
-        **responses(Health),
+        **responses(None),
         200: {"description": "Text format of Prometheus.", "content": {"text/plain": {"schema": {"type": "string"}}}},
     },
 )

@@ -62,11 +62,12 @@ class Problem(Exception):
         """The status code of the response."""
         return TITLES[self.code][0]
 
-    def body(self) -> dict[str, Any]:
-        """Returns the body of the response."""
+    def body(self, root_path: str = "") -> dict[str, Any]:
+        """Returns the body of the response. `root_path`: below which the app is mounted in another."""
         status, title = TITLES[self.code]
         body: dict[str, Any] = {
-            "type": f"/docs/errors#{self.code}",
+            # The whole path, as https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1 recommends.
+            "type": f"{root_path}/docs/errors#{self.code}",
             "title": title,
             "status": status,
             "detail": self.detail,
@@ -77,9 +78,9 @@ class Problem(Exception):
             body["errors"] = self.errors
         return body
 
-    def response(self) -> Response:
+    def response(self, root_path: str = "") -> Response:
         """Returns the response."""
-        return Response(to_json(self.body()), self.status, headers=self.headers, media_type=MEDIA_TYPE)
+        return Response(to_json(self.body(root_path)), self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
 EXPECTED = (Problem, OutboundChatError, SettingsError)
@@ -146,7 +147,8 @@ def add_problems(app: FastAPI) -> None:
     """Makes FastAPI respond with problems to what it serves itself, which no route of ours is for."""
 
     async def problem(request: Request, error: Exception) -> Response:
-        return (_of_routing(request, error) if isinstance(error, HTTPException) else problem_of(error)).response()
+        found = _of_routing(request, error) if isinstance(error, HTTPException) else problem_of(error)
+        return found.response(request.scope.get("root_path", ""))
 
     for kind in (Problem, HTTPException, Exception):
         app.add_exception_handler(kind, problem)

@@ -24,7 +24,8 @@ _DESCRIPTIONS = {status: f"{title}." for status, title in TITLES.values()} | {
     429: "Too many requests; wait `Retry-After` seconds.",
     503: "Redis can't be reached or refuses, or a key is missing; try again after `Retry-After` seconds.",
 }
-_ALWAYS = (400, 401, 403, 429, 500, 503)
+_ALWAYS = (400, 431, 500)
+_OF_KEYS = (401, 403, 429, 503)
 OF_BODIES = (408, 413, 415)
 
 
@@ -52,14 +53,16 @@ async def keyed(name: str, items: Mapping[str, Any], turns: Turns) -> bytes:
     return b'{"%b":{%b}}' % (name.encode(), b",".join(parts))
 
 
-def responses(answer: type, *problems: int, status: int = 200, **others: str) -> Responses:
+def responses(answer: type | None, *problems: int, status: int = 200, public: bool = False, **others: str) -> Responses:
     """Documents the responses of a route: its model, its problems, and those that every route may return.
+
+    `public`: the route asks for no API key.
 
     `others`: descriptions of more responses with the same model by their status, such as `_200="…"`.
     """
-    found: Responses = {status: {"model": answer}}
+    found: Responses = {status: {"model": answer}} if answer else {}
     for name, description in others.items():
         found[int(name.removeprefix("_"))] = {"model": answer, "description": description}
-    for number in sorted({*_ALWAYS, *problems}):
+    for number in sorted({*_ALWAYS, *(() if public else _OF_KEYS), *problems}):
         found[number] = {"description": _DESCRIPTIONS[number], "content": {MEDIA_TYPE: {"schema": PROBLEM}}}
     return found
