@@ -107,12 +107,15 @@ class WaiterHub:
             await asyncio.gather(subscribed, failed, return_exceptions=True)
 
     async def close(self) -> None:
-        """Ends all tasks, and releases the connection."""
+        """Ends all tasks, releases the connection, and has whoever still waits read again."""
         tasks = self._parts | ({self._task} if self._task else set())
         while left := {task for task in tasks if not task.done()}:
             for task in left:
                 task.cancel()
             await asyncio.wait(left, timeout=CANCEL_SECONDS)
+        for channel in self._channels.values():
+            for waiter in channel.waiters:
+                waiter.wake()
 
     async def _run(self) -> None:
         """Runs until Redis can't be reached, which is then raised in all waiters; the next waiter starts it again."""

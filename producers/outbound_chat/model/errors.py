@@ -12,6 +12,7 @@ from outbound_chat_config import SettingsError
 __all__ = [
     "BatchClosed",
     "BatchKeyConflict",
+    "ClientClosed",
     "DuplicateRisk",
     "FieldError",
     "IdempotencyConflict",
@@ -153,6 +154,16 @@ class MissingEncryptionKey(OutboundChatError):
 
 class WaitTimeout(OutboundChatError, TimeoutError):
     """The job or batch did not become final in time. It continues by itself; wait again with the same id."""
+
+
+class ClientClosed(OutboundChatError, RuntimeError):
+    """A client was used after its `close`, or after its `with` block.
+
+    Nothing was done, unless another thread or task closed it while the call ran: then a part may be stored.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the client is closed; use it inside of its `with` block, or create another one")
 
 
 class StoreError(OutboundChatError):
