@@ -7,10 +7,12 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import fakeredis
 import pytest
 import redis
 
 from outbound_chat import AsyncOutboundChat, Job
+from outbound_chat.store import AsyncStore
 from outbound_chat_worker.local.embedded import EmbeddedServer, embedded_server
 from tests.client.conftest import VALUES
 from tests.store.conftest import cluster_url  # noqa: F401  # a fixture
@@ -125,6 +127,14 @@ def test_a_loop_that_is_left_open_does_not_hinder_the_next(server: EmbeddedServe
     left.run_until_complete(chat.close())
     left.run_until_complete(left.shutdown_asyncgens())
     left.close()
+
+
+def test_a_store_that_was_given_works_in_one_loop_after_another() -> None:
+    """Tests give one on fakeredis, and have a loop for each test."""
+    given = AsyncStore("redis://", client=fakeredis.FakeAsyncRedis(decode_responses=True))
+    chat = AsyncOutboundChat(store=given, **VALUES)
+    for _ in range(2):
+        assert asyncio.run(_use(chat)).final
 
 
 def test_a_client_of_a_cluster_does_so_too(cluster_url: str) -> None:  # noqa: F811  # the fixture

@@ -28,7 +28,7 @@ from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.suppression_list import NumberList
 from outbound_chat.client.steps.validation import several
 from outbound_chat.client.steps.why import why
-from outbound_chat.client.sync import LARGEST_PAGE, MOST_BATCHES, POLL_SECONDS, Ending, OutboundChat, Page
+from outbound_chat.client.sync import POLL_SECONDS, Ending, OutboundChat, Page
 from outbound_chat.client.waiters import Waiter
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
 from outbound_chat.model.errors import (
@@ -57,7 +57,7 @@ from outbound_chat.model.operations import (
 from outbound_chat.model.why import Why
 from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, HoldTarget, JobOptions, ReplayOptions
 from outbound_chat.store import AsyncStore, ScriptCall
-from outbound_chat.store.scripts import FIRST_PAGE
+from outbound_chat.store.scripts import FIRST_PAGE, MOST_BATCHES, MOST_JOBS
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")
@@ -242,7 +242,7 @@ class AsyncOutboundChat(Closable):
         return await self._run(lists.batch_jobs(self._context, batch_id, state, cursor, limit))
 
     async def each_batch_job(self, batch_id: str, state: JobState | str | None = None) -> AsyncIterator[Job]:
-        async for page in _pages(lambda cursor: self.batch_jobs(batch_id, state, cursor, LARGEST_PAGE)):
+        async for page in _pages(lambda cursor: self.batch_jobs(batch_id, state, cursor, MOST_JOBS)):
             for job in page.jobs:
                 yield job
 
@@ -263,7 +263,7 @@ class AsyncOutboundChat(Closable):
         return await self._run(dead_letters.dead_letters(self._context, chosen, limit, cursor))
 
     async def each_dead_letter(self, **chosen: Unpack[DeadFilter]) -> AsyncIterator[Job]:
-        async for page in _pages(lambda cursor: self.dead_letters(limit=LARGEST_PAGE, cursor=cursor, **chosen)):
+        async for page in _pages(lambda cursor: self.dead_letters(limit=MOST_JOBS, cursor=cursor, **chosen)):
             for job in page.jobs:
                 yield job
 

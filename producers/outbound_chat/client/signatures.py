@@ -8,7 +8,7 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 from types import NoneType, UnionType
@@ -101,11 +101,13 @@ def show_options(client: type) -> None:
 
 def _with_options(doc: str, kind: Any) -> str:
     said, raises, rest = inspect.cleandoc(doc).partition("\n\nRaises:\n")
-    return "\n".join([said, "", "Options:", *_lines(kind)]) + raises + rest
+    return f"{said}\n\nOptions:\n{_described(kind)}{raises}{rest}"
 
 
-def _lines(kind: Any) -> Iterator[str]:
-    for option in options_of(kind):
-        required = ", required" if option.required else ""
-        line = f"{option.name} ({name_of(option.type)}{required}): {option.meaning}"
-        yield textwrap.fill(line, _WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 8)
+@cache
+def _described(kind: Any) -> str:
+    lines = [
+        f"{option.name} ({name_of(option.type)}{', required' if option.required else ''}): {option.meaning}"
+        for option in options_of(kind)
+    ]
+    return "\n".join(textwrap.fill(one, _WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 8) for one in lines)

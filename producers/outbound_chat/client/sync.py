@@ -45,7 +45,7 @@ from outbound_chat.model.operations import (
 from outbound_chat.model.why import Why
 from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, HoldTarget, JobOptions, ReplayOptions
 from outbound_chat.store import ScriptCall, Store
-from outbound_chat.store.scripts import FIRST_PAGE
+from outbound_chat.store.scripts import FIRST_PAGE, MOST_BATCHES, MOST_JOBS
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")
@@ -53,9 +53,6 @@ Ending = TypeVar("Ending", Job, Batch)
 
 REREAD_SECONDS = 2.0
 """A notification may be lost with its connection, so a waiter reads again after this time."""
-LARGEST_PAGE = 500
-MOST_BATCHES = 100
-"""The most batches of a page."""
 POLL_SECONDS = 0.25
 """Pause between two reads while `events` waits."""
 
@@ -343,7 +340,7 @@ class OutboundChat(Closable):
             UnknownBatch: no batch has this id, or its record has passed its lifetime.
             InvalidJob: `state` is invalid.
         """
-        for page in _pages(lambda cursor: self.batch_jobs(batch_id, state, cursor, LARGEST_PAGE)):
+        for page in _pages(lambda cursor: self.batch_jobs(batch_id, state, cursor, MOST_JOBS)):
             yield from page.jobs
 
     def is_file_of(self, batch_id: str, file: FileKey) -> bool | None:
@@ -397,7 +394,7 @@ class OutboundChat(Closable):
 
         Raises what `dead_letters` raises.
         """
-        for page in _pages(lambda cursor: self.dead_letters(limit=LARGEST_PAGE, cursor=cursor, **chosen)):
+        for page in _pages(lambda cursor: self.dead_letters(limit=MOST_JOBS, cursor=cursor, **chosen)):
             yield from page.jobs
 
     def count_dead(self, budget: str | None = None) -> Mapping[tuple[JobState, str], int]:

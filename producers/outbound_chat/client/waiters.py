@@ -150,7 +150,7 @@ class WaiterHub:
                 waiter.wake(error if isinstance(error, StoreError) else None)
 
     async def _keep_subscribed(self, subscription: AsyncSubscription) -> None:
-        while True:
+        while not _is_cancelled():
             await self._changed.wait()
             self._changed.clear()
             wanted = set(self._channels)
@@ -160,7 +160,7 @@ class WaiterHub:
             await subscription.add(new)
 
     async def _listen(self, subscription: AsyncSubscription) -> None:
-        while True:
+        while not _is_cancelled():
             message = await subscription.next(READ_SECONDS)
             if message is None or (channel := self._channels.get(message.channel)) is None:
                 continue
@@ -200,3 +200,9 @@ def _first(faults: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(fault, BaseExceptionGroup):
         fault = fault.exceptions[0]
     return fault
+
+
+def _is_cancelled() -> bool:
+    """Whether this task was cancelled, also where redis-py lost that: a loop that ends cancels its tasks only once."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
