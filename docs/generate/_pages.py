@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from docs.generate import _commands, _errors_page, _http_api, _metrics, _rules, _settings
+from docs.generate import _commands, _errors_page, _http_api, _metrics, _rules, _settings, python_api
 from docs.generate._tables import Table, rewrite
 
 DOCS = Path(__file__).parents[1]
@@ -25,5 +25,6 @@ def generated() -> dict[Path, str]:
         file = DOCS / table.page
         pages[file] = rewrite(pages.get(file) or file.read_text(encoding="utf-8"), table)
     pages[SERVED_ERRORS] = _errors_page.page(pages[DOCS / "errors.md"])
+    pages[DOCS / "python-api.md"] = python_api.page()
     pages[DOCS / "http-api.md"] = _http_api.page(DOCS / "openapi.json")
     return pages

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from outbound_chat.model.errors import (
         BatchClosed,
         BatchKeyConflict,
+        ClientClosed,
         DuplicateRisk,
         FieldError,
         IdempotencyConflict,
@@ -56,19 +57,31 @@ if TYPE_CHECKING:
         WebhookHost,
     )
     from outbound_chat.model.why import WaitReason, Why
+    from outbound_chat.request.options import (
+        ApiOptions,
+        BatchOptions,
+        DeadFilter,
+        HoldTarget,
+        JobOptions,
+        ReplayOptions,
+    )
 
 __all__ = [
     "ACTIVE",
     "FINAL",
+    "ApiOptions",
     "AsyncOutboundChat",
     "Attempt",
     "Batch",
     "BatchClosed",
     "BatchKeyConflict",
+    "BatchOptions",
     "BatchPage",
     "BatchReceipt",
     "BatchStart",
     "BudgetStatus",
+    "ClientClosed",
+    "DeadFilter",
     "DeadLetters",
     "DeadWebhook",
     "DuplicateRisk",
@@ -79,11 +92,13 @@ __all__ = [
     "FieldError",
     "FileKey",
     "Hold",
+    "HoldTarget",
     "IdempotencyConflict",
     "InvalidJob",
     "InvalidNumbers",
     "InvalidWebhook",
     "Job",
+    "JobOptions",
     "JobPage",
     "JobState",
     "LaneStatus",
@@ -96,6 +111,7 @@ __all__ = [
     "Preflight",
     "Priority",
     "Rejection",
+    "ReplayOptions",
     "SettingsError",
     "StoreError",
     "StoreUnavailable",
@@ -117,11 +133,13 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+_HOMES = ("model.errors", "model.jobs", "model.batches", "model.operations", "model.why", "request.options", "client")
+"""Where names come from; the client, which loads all others, is the last."""
+
 if not TYPE_CHECKING:  # else a type checker would accept every name
 
     def __getattr__(name: str) -> object:
-        # The client, which loads all others, comes last.
-        for home in ("model.errors", "model.jobs", "model.batches", "model.operations", "model.why", "client"):
+        for home in _HOMES:
             if name in __all__ and hasattr(module := importlib.import_module(f"{__name__}.{home}"), name):
                 globals()[name] = getattr(module, name)
                 return globals()[name]

@@ -6,13 +6,10 @@ import inspect
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from outbound_chat import AsyncOutboundChat, OutboundChat
-from outbound_chat.client.steps.holds import Target
-from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, JobOptions, ReplayOptions
 from outbound_chat.testing import InMemoryOutboundChat
 from outbound_chat_config import CONFIG_VARIABLE, Settings
 
@@ -21,17 +18,6 @@ from .pages import DOCS, ROOT, Block, anchors, bare, blocks, links, pages, table
 OURS = {"outbound_chat", "outbound_chat_config", "outbound_chat_worker"}
 PYTHON = [block for page in pages() for block in blocks(page) if block.language == "python"]
 TOML = [block for page in pages() for block in blocks(page) if block.language == "toml"]
-OPTIONS: dict[str, Any] = {
-    "enqueue": JobOptions,
-    "enqueue_batch": BatchOptions,
-    "enqueue_request": ApiOptions,
-    "dead_letters": DeadFilter,
-    "hold": Target,
-    "release": Target,
-    "replay": ReplayOptions,
-    "replay_all": DeadFilter,
-    "preflight_batch": BatchOptions,
-}
 
 
 def tree(block: Block) -> ast.Module:
@@ -70,7 +56,6 @@ def test_python_on_a_page_calls_the_client_as_it_is(block: Block) -> None:
         ):
             verb = node.func.attr
             known = {*inspect.signature(getattr(InMemoryOutboundChat, verb)).parameters}
-            known |= {*OPTIONS[verb].__annotations__} if verb in OPTIONS else set()
             assert {word.arg for word in node.keywords} <= known, verb
             assert hasattr(AsyncOutboundChat, verb) == hasattr(OutboundChat, verb)
             assert hasattr(OutboundChat, verb) or block.page.name == "test-your-application.md"

@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -165,3 +166,18 @@ def test_ctrl_c_ends_the_looking_and_not_the_batch_and_says_how_to_look_again(st
     assert again[1] == again[2]
     assert max(line.count("━") for line in said.splitlines()) >= 30, "the words leave the bar its room"
     assert stack.run("wait", again[2], "--timeout", "60").returncode == 0
+
+
+def test_a_message_may_expire_after_a_duration(idle: Harness) -> None:
+    """`--expires-in 10m` needs no date and no zone."""
+    done = idle.run(
+        "send", "--sender", "support", "--to", number(1), "--text", "Hello", "--expires-in", "10m", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    (id_,) = re.findall(r"main\.[0-9A-Z]{26}", done.stdout)
+    job = idle.chat().cancel(id_)
+    assert timedelta(minutes=9) < job.expires_at - job.created_at < timedelta(minutes=11)
+
+    done = idle.run("send", "--sender", "support", "--to", number(1), "--expires-in", "soon")
+    assert done.returncode == 2
+    assert "must be a duration, such as 90s, 10m, 12h or 3d" in done.stderr

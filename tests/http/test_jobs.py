@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -167,3 +168,20 @@ def test_the_same_letter_spelt_otherwise_is_another_key(http: httpx.Client) -> N
     spelt = ["caf\u00e9".encode(), "cafe\u0301".encode(), b"caf\xe9"]
     ids = [http.post("/v1/jobs", json=JOB, headers=[(b"Idempotency-Key", key)]).json()["id"] for key in spelt]
     assert len(set(ids)) == 3
+
+
+def test_a_job_may_expire_after_a_duration(http: httpx.Client) -> None:
+    """The same request with the same key is the same job, though its end would now be another."""
+    asked = {**JOB, "expires_in": "10m", "idempotency_key": "code-of-order-17"}
+    taken = http.post("/v1/jobs", json=asked)
+    assert taken.status_code == 201, taken.text
+    created, expires = (datetime.fromisoformat(taken.json()[field]) for field in ("created_at", "expires_at"))
+    assert expires - created < timedelta(hours=1)
+    again = http.post("/v1/jobs", json=asked)
+    assert (again.status_code, again.json()["id"]) == (200, taken.json()["id"])
+
+    body = problem(http.post("/v1/jobs", json={**JOB, "expires_in": 600}), 400, "invalid_request")
+    assert fields(body) == [("expires_in", "invalid_time")]
+    both = {**JOB, "expires_in": "10m", "expires_at": "2126-01-01T00:00:00Z"}
+    body = problem(http.post("/v1/jobs", json=both), 400, "invalid_request")
+    assert ("expires_in", "given_twice") in fields(body)

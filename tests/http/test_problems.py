@@ -34,6 +34,7 @@ ANSWERS: dict[ProblemCode, tuple[OutboundChatError | SettingsError, ...]] = {
     ProblemCode.STORE_UNAVAILABLE: (errors.StoreUnavailable("redis at 10.0.0.7 is away"),),
     ProblemCode.STORE_REFUSED: (errors.StoreError("OOM"),),
     ProblemCode.NOT_DURABLE: (errors.NotDurable("main.1", "not in time", missing=["disk"]),),
+    ProblemCode.INTERNAL_ERROR: (errors.ClientClosed(),),
 }
 NEVER_ANSWERED = {"FieldError", "InvalidWebhook", "OutboundChatError", "WaitTimeout"}
 """A part of an error, what receivers of webhooks see, the base of all, and what a long poll answers as the job that

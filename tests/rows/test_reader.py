@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -214,3 +215,27 @@ def test_a_row_with_more_members_than_a_job_can_have_is_refused_unread() -> None
     assert isinstance(refused, InvalidJob)
     assert [(error.field, error.code) for error in refused.errors] == [("row", "too_long")]
     assert "13,001 members" in refused.errors[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("10m", 600), ("12h", 43_200), ("3d", 259_200), ("99999999d", 8_639_999_913_600)]
+)
+def test_a_duration_is_a_number_and_its_unit(text: str, seconds: int) -> None:
+    for row in (
+        *_rows(f"to,expires_in\n+1,{text}\n"),
+        *_rows(json.dumps({"to": "+1", "expires_in": text}), JsonReader),
+    ):
+        assert row.job() == {"to": "+1", "expires_in": timedelta(seconds=seconds)}
+
+
+@pytest.mark.parametrize(
+    "text", ["10", "m", "-10m", "0m", "1.5h", "10 m", "10M", "PT10M", "\uff110m", "10m\n", "100000000s"]
+)
+def test_any_other_duration_is_refused_with_examples(text: str) -> None:
+    (row,) = _rows(json.dumps({"to": "+1", "expires_in": text}), JsonReader)
+    assert _fault(row) == "must be a duration, such as 90s, 10m, 12h or 3d"
+
+
+def test_a_duration_in_json_is_text() -> None:
+    (row,) = _rows('{"to": "+1", "expires_in": 600}', JsonReader)
+    assert _fault(row) == "must be a duration, such as 90s, 10m, 12h or 3d"

@@ -6,27 +6,31 @@ asynchronous iterables too. Methods without a docstring get that of their twin.
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
+from math import inf
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack, overload
 
+from outbound_chat.client.closing import Closable
+from outbound_chat.client.loops import InLoop
+from outbound_chat.client.signatures import show_options
 from outbound_chat.client.steps import dead_letters, holds, jobs, lists, progress, suppression, webhooks
 from outbound_chat.client.steps.base import Ahead, Later, Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import Context
-from outbound_chat.client.steps.holds import Target
 from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.suppression_list import NumberList
+from outbound_chat.client.steps.validation import several
 from outbound_chat.client.steps.waits import Ending, time_is_over
 from outbound_chat.client.steps.why import why
-from outbound_chat.client.sync import DEAD_PAGE, POLL_SECONDS, OutboundChat
-from outbound_chat.client.waiters import Waiter, WaiterHub
+from outbound_chat.client.sync import POLL_SECONDS, OutboundChat, Page
+from outbound_chat.client.waiters import Waiter
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
 from outbound_chat.model.errors import (
     InvalidJob,
@@ -42,6 +46,7 @@ from outbound_chat.model.operations import (
     BudgetStatus,
     DeadLetters,
     DeadWebhook,
+    Event,
     Events,
     Hold,
     JobPage,
@@ -51,9 +56,9 @@ from outbound_chat.model.operations import (
     WebhookHost,
 )
 from outbound_chat.model.why import Why
-from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, JobOptions, ReplayOptions
+from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, HoldTarget, JobOptions, ReplayOptions
 from outbound_chat.store import AsyncStore, ScriptCall
-from outbound_chat.store.scripts import FIRST_PAGE
+from outbound_chat.store.scripts import FIRST_PAGE, MOST_BATCHES, MOST_JOBS
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")
@@ -71,17 +76,20 @@ async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
             yield item
 
 
-class AsyncOutboundChat:
+class AsyncOutboundChat(Closable):
     """Enqueues jobs and reports what became of them, without blocking the event loop.
 
-    An instance and its connections belong to one event loop: create one for each loop and each process, in the
-    start-up code that the server runs in its workers (FastAPI's lifespan), not where a module is imported.
+    It connects at its first call in an event loop, in each loop anew, and a loop closes its connections when it ends as
+    `asyncio.run` ends it. Create it in the start-up code of the server (FastAPI's lifespan), and close it there.
 
-    Every method raises `StoreUnavailable` when Redis can't be reached, and `StoreError` when it refuses.
+    Every method raises `StoreUnavailable` when Redis can't be reached, `StoreError` when it refuses, and `ClientClosed`
+    after `close`.
     """
 
     def __init__(self, *, store: AsyncStore | None = None, **values: Any) -> None:
         """Takes plain values, as `Settings` does: `AsyncOutboundChat(redis_url=…, senders={…}, budgets={…})`.
+
+        `store` replaces the connections to `redis_url`, in one event loop.
 
         Raises:
             SettingsError: a value is invalid.
@@ -101,8 +109,8 @@ class AsyncOutboundChat:
 
     def _setup(self, settings: Settings, store: AsyncStore | None) -> None:
         self._context = Context(settings)
-        self._store = store or AsyncStore.from_settings(settings)
-        self._waiters = WaiterHub(self._store, self._finals)
+        self._store = store
+        self._loops: dict[asyncio.AbstractEventLoop, InLoop] = {}
 
     # Single jobs
 
@@ -117,7 +125,7 @@ class AsyncOutboundChat:
     ) -> list[Job | OutboundChatError]:
         """As `OutboundChat.enqueue_many`; `jobs` may be an asynchronous iterable too."""
         writer = JobWriter(self._context)
-        async for job in _each(jobs):
+        async for job in _each(several("jobs", jobs, is_one=Mapping)):
             if writer.add(job):
                 await self._run(writer.flush())
         await self._run(writer.flush())
@@ -127,7 +135,7 @@ class AsyncOutboundChat:
         return await self._run(jobs.status(self._context, job_id))
 
     async def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
-        return await self._run(jobs.statuses(self._context, job_ids))
+        return await self._run(jobs.statuses(self._context, several("job_ids", job_ids)))
 
     async def why(self, job_id: str) -> Why:
         return await self._run(why(self._context, job_id))
@@ -164,7 +172,7 @@ class AsyncOutboundChat:
         )
         try:
             await self._run(batch.prepare())
-            async for row in _each(rows):
+            async for row in _each(several("rows", rows, is_one=Mapping)):
                 if batch.add(row):
                     await self._run(batch.flush())
             return await self._run(batch.close())
@@ -189,7 +197,7 @@ class AsyncOutboundChat:
     ) -> Preflight:
         """As `OutboundChat.preflight_batch`; `rows` may be an asynchronous iterable too."""
         with closing(BatchPreflight(self._context, {**shared, "sender": sender}, on_rejected, on_progress)) as flight:
-            async for row in _each(rows):
+            async for row in _each(several("rows", rows, is_one=Mapping)):
                 flight.add(row)
             try:
                 return flight.result(*await self._run(flight.ask()))
@@ -216,10 +224,28 @@ class AsyncOutboundChat:
         chosen = lists.Chosen(budget=budget, sender=sender, tenant=tenant, open=open)
         return await self._run(lists.batches(self._context, chosen, cursor, limit))
 
+    async def each_batch(
+        self,
+        *,
+        budget: str | None = None,
+        sender: str | Collection[str] | None = None,
+        tenant: str | None = None,
+        open: bool = False,  # noqa: A002  # as above
+    ) -> AsyncIterator[Batch]:
+        chosen = lists.Chosen(budget=budget, sender=sender, tenant=tenant, open=open)
+        async for page in _pages(lambda cursor: self._run(lists.batches(self._context, chosen, cursor, MOST_BATCHES))):
+            for batch in page.batches:
+                yield batch
+
     async def batch_jobs(
         self, batch_id: str, state: JobState | str | None = None, cursor: str | None = None, limit: int = 100
     ) -> JobPage:
         return await self._run(lists.batch_jobs(self._context, batch_id, state, cursor, limit))
+
+    async def each_batch_job(self, batch_id: str, state: JobState | str | None = None) -> AsyncIterator[Job]:
+        async for page in _pages(lambda cursor: self.batch_jobs(batch_id, state, cursor, MOST_JOBS)):
+            for job in page.jobs:
+                yield job
 
     async def is_file_of(self, batch_id: str, file: FileKey) -> bool | None:
         return await self._run(progress.is_file_of(self._context, batch_id, file.content))
@@ -238,14 +264,9 @@ class AsyncOutboundChat:
         return await self._run(dead_letters.dead_letters(self._context, chosen, limit, cursor))
 
     async def each_dead_letter(self, **chosen: Unpack[DeadFilter]) -> AsyncIterator[Job]:
-        cursor: str | None = None
-        while True:
-            page = await self.dead_letters(limit=DEAD_PAGE, cursor=cursor, **chosen)
+        async for page in _pages(lambda cursor: self.dead_letters(limit=MOST_JOBS, cursor=cursor, **chosen)):
             for job in page.jobs:
                 yield job
-            cursor = page.cursor
-            if cursor is None:
-                return
 
     async def count_dead(self, budget: str | None = None) -> Mapping[tuple[JobState, str], int]:
         return await self._run(dead_letters.count_dead(self._context, budget))
@@ -259,10 +280,30 @@ class AsyncOutboundChat:
 
     # Holds, pace and events
 
-    async def hold(self, *, reason: str, **target: Unpack[Target]) -> None:
+    @overload
+    async def hold(self, *, reason: str, budget: str) -> None: ...
+    @overload
+    async def hold(self, *, reason: str, sender: str) -> None: ...
+    @overload
+    async def hold(self, *, reason: str, instance: str) -> None: ...
+    @overload
+    async def hold(self, *, reason: str, tenant: str) -> None: ...
+    @overload
+    async def hold(self, *, reason: str, batch: str) -> None: ...
+    async def hold(self, *, reason: str, **target: Unpack[HoldTarget]) -> None:
         await self._run(holds.hold(self._context, target, reason))
 
-    async def release(self, **target: Unpack[Target]) -> bool:
+    @overload
+    async def release(self, *, budget: str) -> bool: ...
+    @overload
+    async def release(self, *, sender: str) -> bool: ...
+    @overload
+    async def release(self, *, instance: str) -> bool: ...
+    @overload
+    async def release(self, *, tenant: str) -> bool: ...
+    @overload
+    async def release(self, *, batch: str) -> bool: ...
+    async def release(self, **target: Unpack[HoldTarget]) -> bool:
         return await self._run(holds.release(self._context, target))
 
     async def holds(self) -> list[Hold]:
@@ -284,6 +325,16 @@ class AsyncOutboundChat:
             if found.events or found.missed or time.monotonic() >= deadline:
                 return found
             await asyncio.sleep(POLL_SECONDS)
+
+    async def each_event(
+        self, *, since: int = 0, budget: str | None = None, follow: bool = False
+    ) -> AsyncIterator[Event]:
+        found = None
+        while found is None or follow or len(found.events) == lists.MOST_EVENTS:
+            found = await self.events(since=since, budget=budget, wait=inf if follow else 0.0)
+            for event in found.events:
+                yield event
+            since = found.next
 
     # Suppression lists
 
@@ -311,7 +362,7 @@ class AsyncOutboundChat:
     def suppressed(self, numbers: Numbers | None = None, *, sender: str) -> AsyncIterator[SuppressedNumber]:
         """As `OutboundChat.suppressed`, for `async for`."""
         listed = SenderList(self._context, sender).own
-        return self._all(listed) if numbers is None else self._those(listed, suppression.not_text(numbers))
+        return self._all(listed) if numbers is None else self._those(listed, several("numbers", numbers))
 
     async def suppressed_page(self, *, sender: str, cursor: str | None = None) -> SuppressedPage:
         return await self._run(suppression.suppressed_page(self._context, sender, cursor))
@@ -328,7 +379,7 @@ class AsyncOutboundChat:
         return await self._run(webhooks.dead_webhooks(self._context, budget, skip, limit))
 
     async def replay_webhooks(self, ids: Sequence[str]) -> dict[str, bool]:
-        return await self._run(webhooks.replay_webhooks(self._context, ids))
+        return await self._run(webhooks.replay_webhooks(self._context, several("ids", ids)))
 
     async def replay_all_webhooks(self, budget: str | None = None) -> int:
         return await self._run(webhooks.replay_all_webhooks(self._context, budget))
@@ -336,12 +387,17 @@ class AsyncOutboundChat:
     # Connections
 
     async def ping(self) -> None:
-        await self._store.ping()
+        await self._here().store.ping()
 
     async def close(self) -> None:
-        """Closes the connections to Redis."""
-        await self._waiters.close()
-        await self._store.close()
+        """Closes the connections to Redis. Another call does nothing; all other methods raise `ClientClosed` then.
+
+        Those of other event loops close themselves.
+        """
+        had = self._take()
+        here = had["_loops"].get(asyncio.get_running_loop()) if had else None
+        if open_store := here or had.get("_store"):
+            await open_store.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -360,7 +416,7 @@ class AsyncOutboundChat:
         of_batch: bool,
     ) -> Ending:
         deadline = time.monotonic() + timeout
-        async with self._waiters.subscribed(self._context.channel(id_), id_, of_batch=of_batch) as waiter:
+        async with self._here().waiters.subscribed(self._context.channel(id_), id_, of_batch=of_batch) as waiter:
             while not (found := await self._run(read())).final and (left := deadline - time.monotonic()) > 0:
                 await waiter.woken(left)
         return found if found.final else await self._run(time_is_over(self._context, found))
@@ -377,6 +433,16 @@ class AsyncOutboundChat:
             return (await self._run(progress.batch(self._context, batch_id, with_pace=False))).final
         except UnknownBatch:
             return True
+
+    def _here(self) -> InLoop:
+        """Returns the connections of the running event loop; connects if it has none."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._loops:
+            for other in [one for one in self._loops if one.is_closed()]:
+                self._loops.pop(other, None)
+            store = self._store or AsyncStore.from_settings(self._context.settings)
+            self._loops[loop] = InLoop(store, self._finals)
+        return self._loops[loop]
 
     async def _run(self, steps: Steps[T]) -> T:
         try:
@@ -396,14 +462,14 @@ class AsyncOutboundChat:
         match call:
             case Ahead(ahead):
                 # Other tasks work meanwhile.
-                return Later(await self._store.run(ahead))
+                return Later(await self._here().store.run(ahead))
             case Later(answer):
                 return answer
             case _:
-                return await self._store.run(call)
+                return await self._here().store.run(call)
 
     async def _write(self, numbers: Numbers, writer: suppression.NumberWriter) -> int:
-        async for number in _each(suppression.not_text(numbers)):
+        async for number in _each(several("numbers", numbers)):
             if writer.add(number):
                 await self._run(writer.flush())
         return await self._run(writer.close())
@@ -426,6 +492,15 @@ class AsyncOutboundChat:
         chunk.check()
 
 
+async def _pages(read: Callable[[str | None], Awaitable[Page]]) -> AsyncIterator[Page]:
+    page = await read(None)
+    yield page
+    while page.cursor is not None:
+        page = await read(page.cursor)
+        yield page
+
+
+show_options(AsyncOutboundChat)
 for _name, _method in vars(AsyncOutboundChat).items():
     if not _name.startswith("_") and not _method.__doc__:
         _method.__doc__ = getattr(OutboundChat, _name).__doc__

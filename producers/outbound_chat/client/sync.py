@@ -7,20 +7,23 @@ What each method does is in `steps`.
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from math import inf
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Protocol, Self, TypeVar, Unpack, overload
 
+from outbound_chat.client.closing import Closable
+from outbound_chat.client.signatures import show_options
 from outbound_chat.client.steps import dead_letters, holds, jobs, lists, progress, suppression, webhooks
 from outbound_chat.client.steps.base import Ahead, Later, Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import Context
-from outbound_chat.client.steps.holds import Target
 from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
 from outbound_chat.client.steps.rejections import OnProgress, OnRejected
 from outbound_chat.client.steps.suppression_list import NumberList
+from outbound_chat.client.steps.validation import several
 from outbound_chat.client.steps.waits import Ending, time_is_over
 from outbound_chat.client.steps.why import why
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
@@ -31,6 +34,7 @@ from outbound_chat.model.operations import (
     BudgetStatus,
     DeadLetters,
     DeadWebhook,
+    Event,
     Events,
     Hold,
     JobPage,
@@ -40,26 +44,34 @@ from outbound_chat.model.operations import (
     WebhookHost,
 )
 from outbound_chat.model.why import Why
-from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, JobOptions, ReplayOptions
+from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, HoldTarget, JobOptions, ReplayOptions
 from outbound_chat.store import ScriptCall, Store
-from outbound_chat.store.scripts import FIRST_PAGE
+from outbound_chat.store.scripts import FIRST_PAGE, MOST_BATCHES, MOST_JOBS
 from outbound_chat_config import Settings, load_settings
 
 T = TypeVar("T")
 
 REREAD_SECONDS = 2.0
 """A notification may be lost with its connection, so a waiter reads again after this time."""
-DEAD_PAGE = 500
 POLL_SECONDS = 0.25
 """Pause between two reads while `events` waits."""
 
 
-class OutboundChat:
+class _Page(Protocol):
+    @property
+    def cursor(self) -> str | None: ...
+
+
+Page = TypeVar("Page", bound=_Page)
+
+
+class OutboundChat(Closable):
     """Enqueues jobs and reports what became of them. One instance serves all threads of a process.
 
     It may be created before a fork: each child opens its own connections.
 
-    Every method raises `StoreUnavailable` when Redis can't be reached, and `StoreError` when it refuses.
+    Every method raises `StoreUnavailable` when Redis can't be reached, `StoreError` when it refuses, and `ClientClosed`
+    after `close`.
     """
 
     def __init__(self, *, store: Store | None = None, **values: Any) -> None:
@@ -92,11 +104,12 @@ class OutboundChat:
     def enqueue(self, /, **options: Unpack[JobOptions]) -> Job:
         """Accepts one job: it is in Redis when this returns, and will be sent.
 
-        `sender` and `to` are required; see `JobOptions` for the rest.
+        It takes all of `JobOptions`, of which `sender` and `to` are required.
 
         Raises:
             InvalidJob: something is wrong with it; `errors` names each field. Nothing was stored.
             IdempotencyConflict: the key belongs to a job that asked for something else. Nothing was stored.
+            NotDurable: it was accepted, and is not known to be as safe as `durability` says.
         """
         return self._run(jobs.enqueue(self._context, options))
 
@@ -108,6 +121,7 @@ class OutboundChat:
         Raises:
             InvalidJob: something is wrong with it; `errors` has API paths. Nothing was stored.
             IdempotencyConflict: the key belongs to a job that asked for something else. Nothing was stored.
+            NotDurable: it was accepted, and is not known to be as safe as `durability` says.
         """
         return self._run(jobs.enqueue_request(self._context, request))
 
@@ -118,7 +132,7 @@ class OutboundChat:
         accepted all the same. Jobs of one sender, tenant and priority go in one round trip.
         """
         writer = JobWriter(self._context)
-        for job in jobs:
+        for job in several("jobs", jobs, is_one=Mapping):
             if writer.add(job):
                 self._run(writer.flush())
         self._run(writer.flush())
@@ -134,7 +148,7 @@ class OutboundChat:
 
     def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
         """Returns many jobs by id, 500 a round trip; None for an id that no job has."""
-        return self._run(jobs.statuses(self._context, job_ids))
+        return self._run(jobs.statuses(self._context, several("job_ids", job_ids)))
 
     def why(self, job_id: str) -> Why:
         """Returns what the job waits for: the rule that stops it, its position, and when it may be called.
@@ -152,6 +166,7 @@ class OutboundChat:
 
         Raises:
             UnknownJob: no job has this id, or its record has passed its lifetime.
+            WrittenByNewerVersion: a newer version has to cancel it.
         """
         return self._run(jobs.cancel(self._context, job_id))
 
@@ -192,7 +207,10 @@ class OutboundChat:
 
         Raises:
             InvalidJob: an option of the batch is invalid. Nothing was stored.
+            TypeError: `rows` is a text, a single mapping, or nothing that has rows. Nothing was stored.
             BatchKeyConflict: the key belongs to a batch with another name or other options. Nothing was stored.
+            BatchClosed: it was cancelled meanwhile.
+            NotDurable: all rows were accepted, and are not known to be as safe as `durability` says.
         """
         batch = BatchWriter(
             self._context,
@@ -205,7 +223,7 @@ class OutboundChat:
         )
         try:
             self._run(batch.prepare())
-            for row in rows:
+            for row in several("rows", rows, is_one=Mapping):
                 if batch.add(row):
                     self._run(batch.flush())
             return self._run(batch.close())
@@ -237,7 +255,7 @@ class OutboundChat:
             InvalidJob: an option of the batch is invalid.
         """
         with closing(BatchPreflight(self._context, {**shared, "sender": sender}, on_rejected, on_progress)) as flight:
-            for row in rows:
+            for row in several("rows", rows, is_one=Mapping):
                 flight.add(row)
             try:
                 return flight.result(*self._run(flight.ask()))
@@ -284,6 +302,23 @@ class OutboundChat:
         chosen = lists.Chosen(budget=budget, sender=sender, tenant=tenant, open=open)
         return self._run(lists.batches(self._context, chosen, cursor, limit))
 
+    def each_batch(
+        self,
+        *,
+        budget: str | None = None,
+        sender: str | Collection[str] | None = None,
+        tenant: str | None = None,
+        open: bool = False,  # noqa: A002  # as above
+    ) -> Iterator[Batch]:
+        """Yields all batches that `batches` would list, in its order, reading page by page.
+
+        Raises:
+            SettingsError: the settings have no such budget, or several and none is named.
+        """
+        chosen = lists.Chosen(budget=budget, sender=sender, tenant=tenant, open=open)
+        for page in _pages(lambda cursor: self._run(lists.batches(self._context, chosen, cursor, MOST_BATCHES))):
+            yield from page.batches
+
     def batch_jobs(
         self, batch_id: str, state: JobState | str | None = None, cursor: str | None = None, limit: int = 100
     ) -> JobPage:
@@ -297,6 +332,16 @@ class OutboundChat:
             InvalidJob: `state`, `cursor` or `limit` is invalid.
         """
         return self._run(lists.batch_jobs(self._context, batch_id, state, cursor, limit))
+
+    def each_batch_job(self, batch_id: str, state: JobState | str | None = None) -> Iterator[Job]:
+        """Yields all jobs of a batch in the order of its rows, of one state or of all, reading page by page.
+
+        Raises:
+            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+            InvalidJob: `state` is invalid.
+        """
+        for page in _pages(lambda cursor: self.batch_jobs(batch_id, state, cursor, MOST_JOBS)):
+            yield from page.jobs
 
     def is_file_of(self, batch_id: str, file: FileKey) -> bool | None:
         """Whether all rows of a batch came from this file, compared byte by byte; None if that is not known.
@@ -349,13 +394,8 @@ class OutboundChat:
 
         Raises what `dead_letters` raises.
         """
-        cursor: str | None = None
-        while True:
-            page = self.dead_letters(limit=DEAD_PAGE, cursor=cursor, **chosen)
+        for page in _pages(lambda cursor: self.dead_letters(limit=MOST_JOBS, cursor=cursor, **chosen)):
             yield from page.jobs
-            cursor = page.cursor
-            if cursor is None:
-                return
 
     def count_dead(self, budget: str | None = None) -> Mapping[tuple[JobState, str], int]:
         """Counts the failed and uncertain jobs of a budget that were not replayed, by state and code."""
@@ -387,7 +427,17 @@ class OutboundChat:
 
     # Holds, pace and events
 
-    def hold(self, *, reason: str, **target: Unpack[Target]) -> None:
+    @overload
+    def hold(self, *, reason: str, budget: str) -> None: ...
+    @overload
+    def hold(self, *, reason: str, sender: str) -> None: ...
+    @overload
+    def hold(self, *, reason: str, instance: str) -> None: ...
+    @overload
+    def hold(self, *, reason: str, tenant: str) -> None: ...
+    @overload
+    def hold(self, *, reason: str, batch: str) -> None: ...
+    def hold(self, *, reason: str, **target: Unpack[HoldTarget]) -> None:
         """Stops the one budget, sender, instance, tenant or batch that is named, until it is released.
 
         Within a second no further call is made for its jobs; calls already in flight finish. Jobs keep their places and
@@ -401,7 +451,17 @@ class OutboundChat:
         """
         self._run(holds.hold(self._context, target, reason))
 
-    def release(self, **target: Unpack[Target]) -> bool:
+    @overload
+    def release(self, *, budget: str) -> bool: ...
+    @overload
+    def release(self, *, sender: str) -> bool: ...
+    @overload
+    def release(self, *, instance: str) -> bool: ...
+    @overload
+    def release(self, *, tenant: str) -> bool: ...
+    @overload
+    def release(self, *, batch: str) -> bool: ...
+    def release(self, **target: Unpack[HoldTarget]) -> bool:
         """Ends a person's hold; returns False if there was none. A hold of the system there is probed at once.
 
         Raises:
@@ -453,6 +513,20 @@ class OutboundChat:
             if found.events or found.missed or time.monotonic() >= deadline:
                 return found
             time.sleep(POLL_SECONDS)
+
+    def each_event(self, *, since: int = 0, budget: str | None = None, follow: bool = False) -> Iterator[Event]:
+        """Yields what happened in a budget since an event's number, the oldest first, reading page by page.
+
+        It ends with the last event; with `follow` it waits for the next ones, and never ends. Where events were trimmed
+        before they were read, their numbers are missing. After an error, continue with `since`, the number of the last.
+
+        Raises what `events` raises.
+        """
+        found = None
+        while found is None or follow or len(found.events) == lists.MOST_EVENTS:
+            found = self.events(since=since, budget=budget, wait=inf if follow else 0.0)
+            yield from found.events
+            since = found.next
 
     # Suppression lists
 
@@ -510,7 +584,7 @@ class OutboundChat:
             InvalidNumbers: at the end, if some numbers are invalid.
         """
         listed = SenderList(self._context, sender).own
-        return self._all(listed) if numbers is None else self._those(listed, suppression.not_text(numbers))
+        return self._all(listed) if numbers is None else self._those(listed, several("numbers", numbers))
 
     def suppressed_page(self, *, sender: str, cursor: str | None = None) -> SuppressedPage:
         """Returns a page of the sender's suppression list, about 500 numbers. `cursor`: that of the page before.
@@ -555,7 +629,7 @@ class OutboundChat:
 
     def replay_webhooks(self, ids: Sequence[str]) -> dict[str, bool]:
         """Posts dead webhooks again, with the ids that they had; returns whether each was dead."""
-        return self._run(webhooks.replay_webhooks(self._context, ids))
+        return self._run(webhooks.replay_webhooks(self._context, several("ids", ids)))
 
     def replay_all_webhooks(self, budget: str | None = None) -> int:
         """Posts all dead webhooks of a budget again; returns how many.
@@ -572,8 +646,9 @@ class OutboundChat:
         self._store.ping()
 
     def close(self) -> None:
-        """Closes the connections to Redis."""
-        self._store.close()
+        """Closes the connections to Redis. Another call does nothing; all other methods raise `ClientClosed` then."""
+        if store := self._take().get("_store"):
+            store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -614,7 +689,7 @@ class OutboundChat:
                 return self._store.run(call)
 
     def _write(self, numbers: Iterable[object], writer: suppression.NumberWriter) -> int:
-        for number in suppression.not_text(numbers):
+        for number in several("numbers", numbers):
             if writer.add(number):
                 self._run(writer.flush())
         return self._run(writer.close())
@@ -632,3 +707,14 @@ class OutboundChat:
                 yield from self._run(listed.among(chunk.take()))
         yield from self._run(listed.among(chunk.take()))
         chunk.check()
+
+
+def _pages(read: Callable[[str | None], Page]) -> Iterator[Page]:
+    page = read(None)
+    yield page
+    while page.cursor is not None:
+        page = read(page.cursor)
+        yield page
+
+
+show_options(OutboundChat)

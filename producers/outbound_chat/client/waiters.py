@@ -107,12 +107,15 @@ class WaiterHub:
             await asyncio.gather(subscribed, failed, return_exceptions=True)
 
     async def close(self) -> None:
-        """Ends all tasks, and releases the connection."""
+        """Ends all tasks, releases the connection, and has whoever still waits read again."""
         tasks = self._parts | ({self._task} if self._task else set())
         while left := {task for task in tasks if not task.done()}:
             for task in left:
                 task.cancel()
             await asyncio.wait(left, timeout=CANCEL_SECONDS)
+        for channel in self._channels.values():
+            for waiter in channel.waiters:
+                waiter.wake()
 
     async def _run(self) -> None:
         """Runs until Redis can't be reached, which is then raised in all waiters; the next waiter starts it again."""
@@ -147,7 +150,7 @@ class WaiterHub:
                 waiter.wake(error if isinstance(error, StoreError) else None)
 
     async def _keep_subscribed(self, subscription: AsyncSubscription) -> None:
-        while True:
+        while not _is_cancelled():
             await self._changed.wait()
             self._changed.clear()
             wanted = set(self._channels)
@@ -157,7 +160,7 @@ class WaiterHub:
             await subscription.add(new)
 
     async def _listen(self, subscription: AsyncSubscription) -> None:
-        while True:
+        while not _is_cancelled():
             message = await subscription.next(READ_SECONDS)
             if message is None or (channel := self._channels.get(message.channel)) is None:
                 continue
@@ -197,3 +200,9 @@ def _first(faults: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(fault, BaseExceptionGroup):
         fault = fault.exceptions[0]
     return fault
+
+
+def _is_cancelled() -> bool:
+    """Whether this task was cancelled, also where redis-py lost that: a loop that ends cancels its tasks only once."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -13,6 +13,7 @@ from outbound_chat_config import SettingsError
 __all__ = [
     "BatchClosed",
     "BatchKeyConflict",
+    "ClientClosed",
     "DuplicateRisk",
     "FieldError",
     "IdempotencyConflict",
@@ -174,6 +175,16 @@ class WaitTimeout(OutboundChatError, TimeoutError, code="wait_timeout"):
         """The same in a sentence or two; of a batch also how many of its jobs wait. Empty: it is not known."""
         reason = f": {self.explanation} It continues;" if self.explanation else "; it continues,"
         super().__init__(f"{id_} is not final yet{reason} wait again with the same id")
+
+
+class ClientClosed(OutboundChatError, RuntimeError, code="client_closed"):
+    """A client was used after its `close`, or after its `with` block.
+
+    Nothing was done, unless another thread or task closed it while the call ran: then a part may be stored.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the client is closed; use it inside of its `with` block, or create another one")
 
 
 class StoreError(OutboundChatError, code="store_refused"):

@@ -4,7 +4,7 @@ What has a form of its own, such as an option of the command line or a schema, i
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Required, TypedDict
 
 from outbound_chat.model.jobs import JobState, Priority
@@ -22,6 +22,8 @@ class TimingOptions(TypedDict, total=False):
     time in the sender's quiet hours is moved to their end."""
     expires_at: datetime | None
     """No call after this time, which lies ahead. Without it: the sender's `max_age` after the job is due."""
+    expires_in: timedelta | None
+    """In place of `expires_at`: no call after so long, at most a year, from `send_at` on, or from now without one."""
     idempotency_key: str | None
     """1 to 255 characters. The same key and content give the same job; other content raises `IdempotencyConflict`.
     Known to one tenant and budget, for as long as the job's record lives."""
@@ -38,21 +40,34 @@ class RequestOptions(TypedDict, total=False):
     display_name: str | None
     """Display name of the customer; short for `participant_details`."""
     contact_flow_id: str | None
+    """Id of the flow that handles the contact. Without it: that of the sender."""
     segment_attributes: Mapping[str, Any] | None
+    """Segment attributes of the contact, each as `{"ValueString": …}` or another kind of value; the sender's beside
+    them."""
     attributes: Mapping[str, str] | None
+    """Contact attributes, which the flow reads; the sender's beside them. All together at most 32,768 bytes."""
     chat_duration_in_minutes: int | None
+    """How long the chat may stay open: 60 to 10,080. Without it: the sender's, or 1,500, which is 25 hours."""
     participant_details: Mapping[str, str] | None
+    """`{"DisplayName": …}` of the customer."""
     initial_system_message: Mapping[str, str] | None
+    """The message as `{"ContentType": …, "Content": …}`, in place of `text`."""
     initial_templated_system_message: Mapping[str, Any] | None
+    """A template in place of a text, as WhatsApp requires it: `KnowledgeBaseId`, `MessageTemplateId` and
+    `TemplateAttributes`."""
     related_contact_id: str | None
+    """Id of a contact that the new one is related to."""
     supported_messaging_content_types: Sequence[str] | None
+    """Types of messages that the customer's side can show; `text/plain` is one of them."""
 
 
 class ReplayOptions(RequestOptions, total=False):
     """What a replay may change."""
 
     to: str
+    """Phone number in E.164 form, such as +12025550123."""
     client_token: str | None
+    """Used instead of a new token."""
 
 
 class LaneOptions(TypedDict, total=False):
@@ -109,32 +124,66 @@ class DeadFilter(TypedDict, total=False):
     budget: str | None
     """Without it the only one there is."""
     state: JobState | Literal["failed", "uncertain"] | None
+    """Only those that ended so."""
     code: str | None
     """Our code of the last attempt, such as `refused`."""
     sender: str | None
+    """Only jobs of this sender."""
     tenant: str | None
+    """Only jobs of this tenant."""
+    batch: str | None
+    """Id of a batch."""
+
+
+class HoldTarget(TypedDict, total=False):
+    """What is held or released: exactly one of these."""
+
+    budget: str | None
+    """Name of a budget."""
+    sender: str | None
+    """Name of a sender."""
+    instance: str | None
+    """Id of an Amazon Connect instance that senders of the settings have."""
+    tenant: str | None
+    """Name of a tenant, in all budgets."""
     batch: str | None
     """Id of a batch."""
 
 
 class ApiOptions(TimingOptions, LaneOptions, SafetyOptions, WebhookOptions, total=False):
-    """A raw API request, as boto3's `start_outbound_chat_contact` takes it, and our options."""
+    """A raw API request, as boto3's `start_outbound_chat_contact` takes it, and our options.
+
+    https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatContact.html
+    """
 
     sender: str | None
     """Without it: the sender whose instance and source the request names."""
     SourceEndpoint: Mapping[str, str]
+    """The number that sends: `Type` and `Address`. Without it: that of the sender."""
     DestinationEndpoint: Mapping[str, str]
+    """The customer: `{"Type": "TELEPHONE_NUMBER", "Address": "+12025550123"}`. Required."""
     InstanceId: str
+    """Id of the instance. Without it: that of the sender."""
     SegmentAttributes: Mapping[str, Mapping[str, Any]]
+    """Segment attributes; `connect:Subtype` says the channel. The sender's beside them."""
     Attributes: Mapping[str, str]
+    """Contact attributes, which the flow reads; the sender's beside them."""
     ContactFlowId: str
+    """Id of the flow that handles the contact. Without it: that of the sender."""
     ChatDurationInMinutes: int
+    """How long the chat may stay open: 60 to 10,080."""
     ParticipantDetails: Mapping[str, str]
+    """`{"DisplayName": …}` of the customer."""
     InitialSystemMessage: Mapping[str, str]
+    """The message: `{"ContentType": …, "Content": …}`."""
     InitialTemplatedSystemMessage: Mapping[str, Any]
+    """A template in place of a text, as WhatsApp requires it."""
     RelatedContactId: str
+    """Id of a contact that the new one is related to."""
     SupportedMessagingContentTypes: Sequence[str]
+    """Types of messages that the customer's side can show."""
     ClientToken: str
+    """Used instead of the token made from the job id."""
 
 
 SHORT_FORM = frozenset({"to", "client_token", *RequestOptions.__annotations__})

@@ -1,9 +1,10 @@
 """Turns cells into the options of a job."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any, NoReturn
 
@@ -28,7 +29,8 @@ MOST_MEMBERS = 13_000
 
 A megabyte has room for 100,000, each of which would be checked.
 """
-TIMES = ("send_at", "expires_at")
+_DURATION = re.compile(r"([1-9][0-9]{0,7})([smhd])", re.ASCII)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 NUMBERS = ("chat_duration_in_minutes",)
 
 
@@ -71,6 +73,28 @@ def parse_time(field: str, text: object) -> datetime | None:
     if instant.tzinfo is None:
         raise InvalidJob([fault])
     return instant
+
+
+def parse_duration(field: str, text: object) -> timedelta | None:
+    """Parses a duration: a whole number and its unit, as 90s, 10m, 12h or 3d.
+
+    Raises:
+        InvalidJob: the text is not such a duration.
+    """
+    if text is None:
+        return None
+    found = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise InvalidJob([FieldError(field, FieldCode.INVALID_TIME, "must be a duration, such as 90s, 10m, 12h or 3d")])
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+TIMES: Mapping[str, Callable[[str, object], datetime | timedelta | None]] = {
+    "send_at": parse_time,
+    "expires_at": parse_time,
+    "expires_in": parse_duration,
+}
+"""Options that text stands for in files and JSON, with what parses it."""
 
 
 class TooManyMembers(ValueError):
@@ -145,7 +169,7 @@ def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> 
             row.setdefault(base, {})[key] = value
         elif column in TIMES:
             try:
-                row[column] = parse_time(column, value)
+                row[column] = TIMES[column](column, value)
             except InvalidJob as error:
                 errors += error.errors
         elif column in NUMBERS and isinstance(value, str):

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal
@@ -16,7 +15,6 @@ from outbound_chat.cli.progress import rows_progress
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import Job, JobState
 
-PAGE = 500
 COLUMNS = ("id", "row", "state", "code", "contact_id", "attempts", "created_at", "finished_at")
 Format = Literal["csv", "jsonl"]
 
@@ -46,7 +44,7 @@ def export(
         file = stack.enter_context(replacing(output)) if output else sys.stdout
         writer = _Writer(file, format_, rows)
         show = stack.enter_context(rows_progress("export", last.accepted + last.rejected, quiet=output is None))
-        for job in _jobs(chat, batch, state):
+        for job in (one for one in chat.each_batch_job(batch, state) if state or one.final):
             writer.write(job)
             show(_row_of(job), writer.written)
         file.flush()
@@ -65,17 +63,6 @@ def _joined(chat: OutboundChat, batch: str, path: Path) -> JobFile:
         else f"{path} is not the file of this batch, or it was sorted, edited or unpacked since; give it as it was sent"
     )
     raise typer.BadParameter(f"{reason}. Nothing was written", param_hint="--join")
-
-
-def _jobs(chat: OutboundChat, batch: str, state: JobState | None) -> Iterator[Job]:
-    """Yields the jobs by row, a page at a time."""
-    cursor: str | None = None
-    while True:
-        page = chat.batch_jobs(batch, state, cursor, PAGE)
-        yield from (job for job in page.jobs if state or job.final)
-        cursor = page.cursor
-        if cursor is None:
-            return
 
 
 def _row_of(job: Job) -> int:

@@ -1,6 +1,6 @@
 """Commands that stop and start: hold, release, holds."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,8 +28,9 @@ def hold(
     as_json: Json = False,
 ) -> None:
     """Stop a budget, sender, instance, tenant or batch until it is released; print all holds."""
+    target: Any = {"budget": budget, "sender": sender, "instance": instance, "tenant": tenant, "batch": batch}
     with OutboundChat.from_settings() as chat:
-        chat.hold(reason=reason, budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch)
+        chat.hold(reason=reason, **target)
         _print(chat.holds(), as_json)
 
 
@@ -43,8 +44,9 @@ def release(
     as_json: Json = False,
 ) -> None:
     """End the hold of a budget, sender, instance, tenant or batch; print the holds that are left."""
+    target: Any = {"budget": budget, "sender": sender, "instance": instance, "tenant": tenant, "batch": batch}
     with OutboundChat.from_settings() as chat:
-        if not chat.release(budget=budget, sender=sender, instance=instance, tenant=tenant, batch=batch):
+        if not chat.release(**target):
             talk.print("Nothing to release. If the system paused it, it is retried now.")
         _print(chat.holds(), as_json)
 

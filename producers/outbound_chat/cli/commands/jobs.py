@@ -17,7 +17,7 @@ from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import OutboundChatError, UnknownBatch
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import Hold
-from outbound_chat.rows import TooManyMembers, UnusableFile, parse_json, parse_time
+from outbound_chat.rows import TIMES, TooManyMembers, UnusableFile, parse_json
 from outbound_chat_config import Settings, load_settings
 
 LARGEST_REQUEST = 1_000_000
@@ -62,6 +62,7 @@ def send(
     display_name: Annotated[str | None, typer.Option(help="Display name of the customer.")] = None,
     send_at: Annotated[str | None, typer.Option(help="Not before this time, ISO 8601 with a zone.")] = None,
     expires_at: Annotated[str | None, typer.Option(help="No call after this time, ISO 8601 with a zone.")] = None,
+    expires_in: Annotated[str | None, typer.Option(help="No call after so long, such as 90s, 10m, 12h or 3d.")] = None,
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "normal",
     tenant: Tenant = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key and content give the same job.")] = None,
@@ -72,8 +73,9 @@ def send(
 ) -> None:
     """Enqueue one message, and print its job."""
     ours = {
-        "send_at": parse_time("send_at", send_at),
-        "expires_at": parse_time("expires_at", expires_at),
+        "send_at": TIMES["send_at"]("send_at", send_at),
+        "expires_at": TIMES["expires_at"]("expires_at", expires_at),
+        "expires_in": TIMES["expires_in"]("expires_in", expires_in),
         "priority": priority,
         "tenant": tenant,
         "idempotency_key": idempotency_key,

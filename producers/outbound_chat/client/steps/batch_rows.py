@@ -1,7 +1,7 @@
 """The rows of a batch, each checked with what all of them share. Does no I/O and counts nothing."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from outbound_chat.client.steps.batch_keys import FileKey, hashes_of
@@ -31,7 +31,7 @@ from outbound_chat.request.templates import Template
 from outbound_chat.store import Keys, scripts
 from outbound_chat.store.scripts import NewJob, Opened, ScriptCall
 
-_SURELY_VALUES = frozenset({str, int, bool, dict, list, datetime, Priority})
+_SURELY_VALUES = frozenset({str, int, bool, dict, list, datetime, timedelta, Priority})
 """Types that are surely values, and need no check: few rows have any other."""
 _MAPS = frozenset({"attributes", "segment_attributes"})
 

@@ -1,7 +1,5 @@
 """What operators do: hold, release, cancel many jobs, and report that a chat has ended."""
 
-from typing import TypedDict
-
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.moved_senders import left_behind
@@ -12,22 +10,13 @@ from outbound_chat.model.errors import BatchClosed, FieldError, InvalidJob, Sett
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.operations import Hold
 from outbound_chat.request import FieldCode
+from outbound_chat.request.options import HoldTarget
 from outbound_chat.store import scripts
 
 
-class Target(TypedDict, total=False):
-    """What is held or released: exactly one of these."""
-
-    budget: str | None
-    sender: str | None
-    instance: str | None
-    tenant: str | None
-    batch: str | None
-
-
-def _kind_and_name(target: Target) -> tuple[str, str]:
+def _kind_and_name(target: HoldTarget) -> tuple[str, str]:
     given = [(kind, name) for kind, name in target.items() if name is not None]
-    if unknown := target.keys() - Target.__annotations__.keys():
+    if unknown := target.keys() - HoldTarget.__annotations__.keys():
         raise TypeError(f"can't hold or release by {', '.join(sorted(unknown))}")
     if len(given) != 1:
         names = ", ".join(kind for kind, _ in given) or "none"
@@ -39,7 +28,7 @@ def _kind_and_name(target: Target) -> tuple[str, str]:
     return kind, name
 
 
-def hold(context: Context, target: Target, reason: str) -> Steps[None]:
+def hold(context: Context, target: HoldTarget, reason: str) -> Steps[None]:
     """Stops a scope."""
     kind, name = _kind_and_name(target)
     errors: Errors = []
@@ -56,7 +45,7 @@ def hold(context: Context, target: Target, reason: str) -> Steps[None]:
             raise BatchClosed(name, "is final; it can't be held")
 
 
-def release(context: Context, target: Target) -> Steps[bool]:
+def release(context: Context, target: HoldTarget) -> Steps[bool]:
     """Ends a person's hold of a scope; returns whether there was one."""
     kind, name = _kind_and_name(target)
     if kind in {"sender", "instance"}:

@@ -48,6 +48,9 @@ def _fingerprint(cipher: RequestCipher, whole: ChatRequest, timing: Timing, lane
     # Without the batch: a file that is given again makes another batch, and asks for the same jobs.
     asked = {"lane": lane.without_batch, "request": whole.stored()}
     content = {**asked, "send_at": timing.send_at_ms, "expires_at": timing.expires_ms}
+    if timing.expires_in_ms:
+        # The duration that was asked for: the time that it leads to is another one at each repetition.
+        content |= {"expires_at": 0, "expires_in": timing.expires_in_ms}
     if callback_url:
         content["callback_url"] = callback_url
     return cipher.fingerprints(json.dumps(content, sort_keys=True, separators=(",", ":")))

@@ -48,5 +48,6 @@ def out_of_quiet_hours(
     if timing.expires_ms and timing.expires_ms <= opens_ms:
         until = datetime.fromtimestamp(opens_ms / 1000, UTC)
         message = f"passes in the sender's quiet hours, which last until {until:%Y-%m-%d %H:%M} UTC; give a later time"
-        errors.append(FieldError("expires_at", FieldCode.INVALID_TIME, message))
+        field = "expires_in" if timing.expires_in_ms else "expires_at"
+        errors.append(FieldError(field, FieldCode.INVALID_TIME, message))
     return replace(timing, opens_ms=opens_ms)

@@ -6,7 +6,6 @@ Only one chunk is in memory, however many numbers there are.
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
 
 from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.context import Context
@@ -26,15 +25,6 @@ KEPT_FAULTS = 100
 
 LONGEST_REASON = 200
 _CURSOR = re.compile(rf"{MARKED}?[0-9]{{1,20}}")
-
-Given = TypeVar("Given")
-
-
-def not_text(numbers: Given) -> Given:
-    """Returns the numbers; refuses a single text, which would be read as many numbers of one character each."""
-    if isinstance(numbers, str):
-        raise TypeError("numbers must be several; put a single one in a list")
-    return numbers
 
 
 class Chunk:

@@ -2,10 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
@@ -16,6 +16,7 @@ from outbound_chat_config import Durability, WebhookSettings, check_callback_url
 FARTHEST = timedelta(days=365)
 FARTHEST_BACK = timedelta(minutes=5)
 """How far in the past a `send_at` may be: a clock may be wrong, and a call slow. More is a slip, such as last year."""
+_TIMES = frozenset({"send_at", "expires_at", "expires_in"})
 LONGEST_KEY = 255
 LONGEST_NAME = 255
 LONGEST_REASON = 1_000
@@ -24,6 +25,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]").search
 _SURROGATE = re.compile("[\ud800-\udfff]").search
 
 Errors = list[FieldError]
+Given = TypeVar("Given")
 
 INVALID_CURSOR = FieldError("cursor", FieldCode.NOT_ALLOWED, "must be the cursor that a page returned")
 UNREADABLE_KEY = FieldError(
@@ -39,6 +41,8 @@ class Timing:
 
     send_at_ms: int
     expires_ms: int
+    expires_in_ms: int = 0
+    """The duration that `expires_ms` was computed from, if it was."""
     opens_ms: int = 0
     """When the quiet hours end that it would otherwise be due in; 0: it is due outside of them."""
     passed: FieldError | None = None
@@ -46,6 +50,17 @@ class Timing:
 
 
 AT_ONCE = Timing(send_at_ms=0, expires_ms=0)
+
+
+def several(name: str, given: Given, *, is_one: type = str) -> Given:
+    """Returns an argument that has many things. `is_one`: what is a single one of them.
+
+    Raises:
+        TypeError: it is a single thing, such as a text, which would be read as many of one character each.
+    """
+    if isinstance(given, (str, bytes, bytearray, is_one)) or not isinstance(given, Iterable | AsyncIterable):
+        raise TypeError(f"{name} must be a list or another iterable, not {type(given).__name__}; put one into a list")
+    return given
 
 
 def check_timing(
@@ -56,35 +71,57 @@ def check_timing(
     earliest: datetime | None = None,
     is_repeatable: bool = False,
 ) -> Timing:
-    """Checks `send_at` and `expires_at`; adds what is wrong to `errors`.
+    """Checks `send_at`, `expires_at` and `expires_in`; adds what is wrong to `errors`.
 
     `earliest`: the earliest `send_at`, by default `FARTHEST_BACK` before now. `is_repeatable`: the job may have been
     accepted before, so a time that has passed is in the result and not in `errors`.
     """
-    if options.get("send_at") is None and options.get("expires_at") is None:
+    if _TIMES.isdisjoint(options):
         return AT_ONCE
     now = clock()
     send_at = _instant("send_at", options.get("send_at"), errors)
     expires_at = _instant("expires_at", options.get("expires_at"), errors)
+    expires_in = _lifetime(options, errors)
     passed = None
     if send_at and send_at > now + FARTHEST:
         errors.append(FieldError("send_at", FieldCode.INVALID_TIME, "is more than a year ahead; give an earlier time"))
     if send_at and send_at < (earliest or now - FARTHEST_BACK):
         message = "has passed; give a future time, or leave it out to send at once"
         passed = FieldError("send_at", FieldCode.INVALID_TIME, message)
+    if expires_in:
+        expires_at = min(send_at or now, now + FARTHEST) + expires_in
     if expires_at and expires_at > now + 2 * FARTHEST:
         errors.append(
             FieldError("expires_at", FieldCode.INVALID_TIME, "is more than two years ahead; leave it out instead")
         )
-    if expires_at and send_at and expires_at <= send_at:
-        errors.append(FieldError("expires_at", FieldCode.INVALID_TIME, "must be in the future, and after send_at"))
+    ended = FieldError(
+        "expires_in" if expires_in else "expires_at", FieldCode.INVALID_TIME, "must be in the future, and after send_at"
+    )
+    if expires_at and send_at and not expires_in and expires_at <= send_at:
+        errors.append(ended)
     elif expires_at and expires_at <= now:
-        passed = FieldError("expires_at", FieldCode.INVALID_TIME, "must be in the future, and after send_at")
+        passed = passed or ended
     if passed and not is_repeatable:
         errors.append(passed)
     return Timing(
-        send_at_ms=to_ms(send_at) if send_at else 0, expires_ms=to_ms(expires_at) if expires_at else 0, passed=passed
+        send_at_ms=to_ms(send_at) if send_at else 0,
+        expires_ms=to_ms(expires_at) if expires_at else 0,
+        expires_in_ms=expires_in // timedelta(milliseconds=1) if expires_in else 0,
+        passed=passed,
     )
+
+
+def _lifetime(options: Mapping[str, Any], errors: Errors) -> timedelta | None:
+    value = options.get("expires_in")
+    if value is not None and options.get("expires_at") is not None:
+        message = "says what expires_at says; leave one of the two out"
+        errors.append(FieldError("expires_in", FieldCode.GIVEN_TWICE, message))
+    elif isinstance(value, timedelta) and timedelta(milliseconds=1) <= value <= FARTHEST:
+        return value
+    elif value is not None:
+        message = "must be a timedelta above zero, of a year at most, such as timedelta(minutes=10)"
+        errors.append(FieldError("expires_in", FieldCode.INVALID_TIME, message))
+    return None
 
 
 def _instant(field: str, value: object, errors: Errors) -> datetime | None:

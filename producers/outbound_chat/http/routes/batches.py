@@ -25,14 +25,11 @@ from outbound_chat.model.jobs import JobState
 from outbound_chat.model.json import json_default, to_json
 from outbound_chat.model.operations import BatchPage, JobPage
 from outbound_chat.request import ChatRequest, FieldCode
-from outbound_chat.request.options import BATCH_OPTIONS
+from outbound_chat.request.options import BATCH_OPTIONS, JOB_ONLY
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import UnusableFile, converted
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
-
-OF_ROWS = frozenset({"to", "client_token", "send_at", "expires_at", "idempotency_key"})
-"""Options that belong in the rows; the client reports them."""
 
 
 @router.post(
@@ -117,7 +114,8 @@ def _checked(options: dict[str, Any], key: str | None) -> dict[str, Any]:
     if name is not None and not (isinstance(name, str) and len(name) <= LONGEST_NAME):
         message = f"must be text of at most {LONGEST_NAME} characters"
         raise InvalidJob([FieldError("name", FieldCode.TOO_LONG, message)])
-    if unknown := options.keys() - BATCH_OPTIONS - {"name"} - OF_ROWS:
+    # The client reports options that belong in the rows.
+    if unknown := options.keys() - BATCH_OPTIONS - {"name"} - JOB_ONLY:
         # Its error suggests the names that they may have been meant as.
         ChatRequest.from_short(dict.fromkeys(sorted(unknown), ""))
     return {**options, "batch_key": key}

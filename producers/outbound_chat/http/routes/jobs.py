@@ -22,7 +22,7 @@ from outbound_chat.model.jobs import Job
 from outbound_chat.model.why import Why
 from outbound_chat.request import FieldCode
 from outbound_chat.request.options import OWN_OPTIONS, ROW_OPTIONS, is_raw
-from outbound_chat.rows import TIMES, parse_time
+from outbound_chat.rows import TIMES
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
@@ -185,11 +185,11 @@ def _options(body: dict[str, Any], key: str | None) -> dict[str, Any]:
         short = sorted(body.keys() & (ROW_OPTIONS - OWN_OPTIONS))
         errors += [FieldError(name, FieldCode.NOT_ALLOWED, message) for name in short]
     options = dict(body)
-    for name in TIMES:
+    for name, parse in TIMES.items():
         if name not in options:
             continue
         try:
-            options[name] = parse_time(name, options[name])
+            options[name] = parse(name, options[name])
         except InvalidJob as error:
             errors += error.errors
     if key is not None and options.setdefault("idempotency_key", key) != key:

@@ -22,6 +22,11 @@ OWN: dict[str, Any] = {
 TIMING: dict[str, Any] = {
     "send_at": {**_TIME, "description": "Not before this time: at most 5 minutes back and a year ahead."},
     "expires_at": {**_TIME, "description": "No call after this time."},
+    "expires_in": {
+        **_TEXT,
+        "pattern": "^[1-9][0-9]{0,7}[smhd]$",
+        "description": "In place of `expires_at`: no call after so long, as `10m`, from `send_at` on, or from now.",
+    },
     "idempotency_key": {
         **_TEXT,
         "minLength": 1,

@@ -1,0 +1,35 @@
+"""The connections of an asyncio client: those that were made in one event loop can't be used in another.
+
+So a client connects anew in each loop, and a loop that ends closes them: `asyncio.run` and its like close the
+asynchronous generators of a loop before the loop itself.
+https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.shutdown_asyncgens
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+
+from outbound_chat.client.waiters import Finals, WaiterHub
+from outbound_chat.store import AsyncStore
+
+
+class InLoop:
+    """What a client has in the event loop that runs when this is made."""
+
+    def __init__(self, store: AsyncStore, finals: Finals) -> None:
+        self.store = store
+        self.waiters = WaiterHub(store, finals)
+        self._open = _until_closed(store, self.waiters)
+        with suppress(StopIteration):  # which is how a generator begins; from here on the loop knows it
+            self._open.asend(None).send(None)
+
+    async def close(self) -> None:
+        """Ends all waits, and closes the connections."""
+        await self._open.aclose()
+
+
+async def _until_closed(store: AsyncStore, waiters: WaiterHub) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await waiters.close()
+        await store.close()
