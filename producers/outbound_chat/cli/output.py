@@ -93,9 +93,8 @@ def print_error(error: Exception) -> None:
     if isinstance(error, InvalidJob):
         head, lines = "this is refused:", [f"  {fault}" for fault in error.errors]
     elif isinstance(error, WaitTimeout):
-        head, reason = f"{error.id} is not final yet", [f"  {error.explanation}"] if error.explanation else []
         # The command has a line of its own, so that a narrow terminal does not break it.
-        lines = [*reason, "  It continues; to wait again:", f"  outbound-chat wait {error.id}"]
+        head, lines = f"{error}:", [f"  outbound-chat wait {error.id}"]
     text = "\n".join([head, *lines, *getattr(error, "__notes__", [])])
     talk.print(Text("error: ", style="bold red") + Text(text))
 
