@@ -51,9 +51,9 @@ def test_send_that_runs_out_of_time_prints_the_job_and_why_it_waits(idle: Harnes
     job_id, state = done.stdout.split()[:2]
     assert state == "queued"
     error = done.stderr.partition("error: ")[2].splitlines()
-    assert error[0] == f"{job_id} is not final yet"
-    assert error[1].strip().startswith(NO_WORKER)
-    assert [line.strip() for line in error[2:]] == ["It continues; to wait again:", f"outbound-chat wait {job_id}"]
+    assert error[0].startswith(f"{job_id} is not final yet: {NO_WORKER}")
+    assert error[0].endswith(" It continues; wait again with the same id:")
+    assert error[1:] == [f"  outbound-chat wait {job_id}"]
 
 
 def test_as_json_it_is_one_document_with_the_job_and_the_error(idle: Harness) -> None:

@@ -206,6 +206,13 @@ def nobody_takes_up_the_work(ledger: Ledger) -> str:
     return local_id
 
 
+def without_worker_after_requests(ledger: Ledger) -> str:
+    """Those that asked have ended: that nobody answered them is no news."""
+    local_id = nobody_takes_up_the_work(ledger)
+    ledger.redis.delete(ledger.key("workers"))
+    return local_id
+
+
 def aws_asked_to_wait(ledger: Ledger) -> str:
     ledger.configure(rate=2, burst=5, version="v2")
     ids = ledger.add(2)
@@ -275,6 +282,7 @@ TABLE = [
     Row(handed_back_at_night, R.QUIET_HOURS, "is due in 5 h", senders={"sms": sender(quiet_hours="21:00-08:00")}),
     Row(without_settings, R.NO_SETTINGS, "no worker was started", Unconfigured, scope=ALL),
     Row(without_worker, R.NO_WORKER, "outbound-chat worker", Claimed, scope=ALL),
+    Row(without_worker_after_requests, R.NO_WORKER, "outbound-chat worker", Claimed, scope=ALL),
     Row(without_worker_under_a_hold, R.NO_WORKER, "legal looks", then=R.HELD_BY_PERSON, scope=ALL),
     Row(without_its_key, R.NO_KEY, "the key oldkey, which no worker of the budget main has", Claimed, scope=ALL),
     Row(budget_held, R.BUDGET_HELD, "release --budget main", Held, scope=ALL, held=(PERSON, "wait for legal")),

@@ -67,10 +67,8 @@ def print_error(error: BaseException) -> None:
     lines = [f"  {fault}" for fault in error.errors] if isinstance(error, InvalidJob) else []
     text = "\n".join(["this is refused:", *lines, *getattr(error, "__notes__", [])]) if lines else sentence(error)
     if isinstance(error, WaitTimeout):
-        reason = [f"  {error.explanation}"] if error.explanation else []
         # The command has a line of its own, so that a narrow terminal does not break it.
-        again = ["  It continues; to wait again:", f"  outbound-chat wait {error.id}"]
-        text = "\n".join([f"{error.id} is not final yet", *reason, *again])
+        text += f":\n  outbound-chat wait {error.id}"
     if isinstance(error, UsageError) and error.ctx:
         text += f"\nTry '{error.ctx.command_path} --help' for help."
     talk.print(Text("error: ", style="bold red") + Text(text))

@@ -176,7 +176,7 @@ def _pace(waiting: WaitFacts, now: datetime, budget: str, line: Line) -> Iterato
     if rate is None or ceiling is None:
         return
     tokens, scope = waiting.tokens or 0.0, f"budget:{budget}"
-    if waiting.pumps == 0 and waiting.asked >= ASKED_TOO_OFTEN:
+    if waiting.workers and waiting.pumps == 0 and waiting.asked >= ASKED_TOO_OFTEN:
         sentence = (
             f"Workers have asked {waiting.asked} times for a pump, and none started: Celery's broker is unreachable, "
             "its workers do not consume the queue, or all of them are busy (outbound-chat doctor checks this)."
