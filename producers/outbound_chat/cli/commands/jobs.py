@@ -13,9 +13,10 @@ from outbound_chat.cli.progress import follow_batch
 from outbound_chat.cli.show_holds import held_by, holds_of
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch
-from outbound_chat.model.errors import UnknownBatch, WaitTimeout
+from outbound_chat.model.errors import FieldError, UnknownBatch, WaitTimeout
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import Hold
+from outbound_chat.request import FieldCode, with_report
 from outbound_chat.rows import TooManyMembers, parse_json, parse_time
 from outbound_chat_config import Settings, load_settings
 
@@ -70,6 +71,7 @@ def send(
     as_json: Json = False,
 ) -> None:
     """Enqueue one message, and print its job."""
+    errors: list[FieldError] = []
     ours = {
         "send_at": parse_time("send_at", send_at),
         "expires_at": parse_time("expires_at", expires_at),
@@ -81,11 +83,12 @@ def send(
         "sender": sender,
     }
     raw = _read_request(request) if request else None
-    short = {"to": to, "text": text, "display_name": display_name, "attributes": pairs(attribute or [])}
+    short = {"to": to, "text": text, "display_name": display_name, "attributes": pairs(attribute or [], errors)}
     if raw is not None and any(value is not None for value in short.values()):
-        raise typer.BadParameter("has the whole request; leave out the options for its parts", param_hint="--request")
+        message = "has the whole request; leave out the options for its parts"
+        errors.append(FieldError("request", FieldCode.GIVEN_TWICE, message))
     with OutboundChat.from_settings() as chat:
-        options: Any = {**ours, **(raw if raw is not None else short)}
+        options: Any = with_report({**ours, **(raw if raw is not None else short)}, errors)
         job = chat.enqueue_request(**options) if raw is not None else chat.enqueue(**options)
         if wait > 0:
             talk.print(f"job {job.id} is {job.state}, waiting …")

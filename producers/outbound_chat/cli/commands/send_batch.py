@@ -15,8 +15,10 @@ from outbound_chat.cli.output import Exit, clock_time, number_of, print_batch, p
 from outbound_chat.cli.progress import follow_batch, read_file
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.batches import BatchReceipt, BatchStart
+from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.json import json_default
+from outbound_chat.request import with_report
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import UnusableFile
 from outbound_chat_config import load_settings
@@ -62,17 +64,23 @@ def send_batch(
 
     If it is interrupted, the same command resumes where it stopped; once it has finished it adds nothing.
     """
-    filled = {"text": template, "display_name": display_name, "attributes": pairs(attribute or [])}
+    errors: list[FieldError] = []
+    filled = {"text": template, "display_name": display_name, "attributes": pairs(attribute or [], errors)}
     filled = {part: given for part, given in filled.items() if given is not None}
-    try:
-        rows = JobFile(file, Template.parse(filled) if filled else None)
-    except UnusableFile as error:
-        raise typer.BadParameter(str(error), param_hint="FILE") from error
-    rejected = Rejects(_rejects_path(file, rejects, ".csv" if rows.is_csv else ".jsonl"), rows)
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
     shared |= {"weight": weight, "concurrency": concurrency, "durability": durability, "callback_url": callback_url}
     shared |= {"template": filled} if filled else {}
     settings = load_settings()
+    try:
+        rows = JobFile(file, _checked_template(filled, errors))
+    except InvalidJob:
+        with OutboundChat.from_settings(settings) as chat:
+            # Raises with all else that is wrong, before any row.
+            chat.enqueue_batch((), sender=sender, **with_report(shared, errors))
+        raise
+    except UnusableFile as error:
+        raise typer.BadParameter(str(error), param_hint="FILE") from error
+    rejected = Rejects(_rejects_path(file, rejects, ".csv" if rows.is_csv else ".jsonl"), rows)
     if dry_run:
         show_preflight(settings, rows, rejected, sender, shared, as_json=as_json)
         return
@@ -103,6 +111,12 @@ def send_batch(
         print_batch(batch)
     if (receipt.rejected and not receipt.repeated) or (follow and batch.counts[JobState.SENT] < batch.accepted):
         raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def _checked_template(filled: dict[str, Any], errors: list[FieldError]) -> Template | None:
+    if errors:
+        raise InvalidJob(errors)
+    return Template.parse(filled) if filled else None
 
 
 def _print_start(found: BatchStart) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.times import to_ms
-from outbound_chat.request import FieldCode
+from outbound_chat.request import FieldCode, is_report
 from outbound_chat_config import Durability, WebhookSettings, check_callback_url, check_name
 
 FARTHEST = timedelta(days=365)
@@ -33,6 +33,12 @@ UNREADABLE_KEY = FieldError(
 )
 
 
+def add_new(errors: Errors, found: Iterable[FieldError]) -> None:
+    """Adds what was found about fields that have no fault yet: a value that can't be read is not missing as well."""
+    named = {error.field for error in errors}
+    errors += [error for error in found if error.field not in named]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """Times of a job, in milliseconds; 0: not given."""
@@ -41,8 +47,8 @@ class Timing:
     expires_ms: int
     opens_ms: int = 0
     """When the quiet hours end that it would otherwise be due in; 0: it is due outside of them."""
-    passed: FieldError | None = None
-    """Why it is refused unless it was accepted before: one of its times has passed."""
+    passed: tuple[FieldError, ...] = ()
+    """Why it is refused unless it was accepted before: its times have passed."""
 
 
 AT_ONCE = Timing(send_at_ms=0, expires_ms=0)
@@ -61,12 +67,12 @@ def check_timing(
     now = datetime.now(UTC)
     send_at = _instant("send_at", options.get("send_at"), errors)
     expires_at = _instant("expires_at", options.get("expires_at"), errors)
-    passed = None
+    passed: Errors = []
     if send_at and send_at > now + FARTHEST:
         errors.append(FieldError("send_at", FieldCode.INVALID_TIME, "is more than a year ahead; give an earlier time"))
     if send_at and send_at < (earliest or now - FARTHEST_BACK):
         message = "has passed; give a future time, or leave it out to send at once"
-        passed = FieldError("send_at", FieldCode.INVALID_TIME, message)
+        passed.append(FieldError("send_at", FieldCode.INVALID_TIME, message))
     if expires_at and expires_at > now + 2 * FARTHEST:
         errors.append(
             FieldError("expires_at", FieldCode.INVALID_TIME, "is more than two years ahead; leave it out instead")
@@ -74,12 +80,11 @@ def check_timing(
     if expires_at and send_at and expires_at <= send_at:
         errors.append(FieldError("expires_at", FieldCode.INVALID_TIME, "must be in the future, and after send_at"))
     elif expires_at and expires_at <= now:
-        passed = FieldError("expires_at", FieldCode.INVALID_TIME, "must be in the future, and after send_at")
-    if passed and not is_repeatable:
-        errors.append(passed)
-    return Timing(
-        send_at_ms=to_ms(send_at) if send_at else 0, expires_ms=to_ms(expires_at) if expires_at else 0, passed=passed
-    )
+        passed.append(FieldError("expires_at", FieldCode.INVALID_TIME, "must be in the future, and after send_at"))
+    if not is_repeatable:
+        errors += passed
+    send_at_ms, expires_ms = to_ms(send_at) if send_at else 0, to_ms(expires_at) if expires_at else 0
+    return Timing(send_at_ms=send_at_ms, expires_ms=expires_ms, passed=tuple(passed))
 
 
 def _instant(field: str, value: object, errors: Errors) -> datetime | None:
@@ -87,7 +92,8 @@ def _instant(field: str, value: object, errors: Errors) -> datetime | None:
         return None
     if not isinstance(value, datetime) or value.tzinfo is None:
         message = "must be a datetime with a time zone, such as datetime.now(UTC) + timedelta(hours=1)"
-        errors.append(FieldError(field, FieldCode.INVALID_TIME, message))
+        if not is_report(value, errors):
+            errors.append(FieldError(field, FieldCode.INVALID_TIME, message))
         return None
     return value
 
