@@ -9,6 +9,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -29,9 +30,12 @@ from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.model.operations import BudgetStatus, Hold, Lanes, LaneStatus
 from outbound_chat.model.why import WaitReason
-from tests.support.harness import Harness, running_harness
+from outbound_chat_config import Settings
+from outbound_chat_worker.cli.checks import worker_checks
+from tests.support.harness import Harness, number, running_harness
 
 TIMEOUT = 60.0
+UNKNOWN = "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"
 NOW = datetime(2026, 5, 1, 9, 0, tzinfo=UTC)
 LONG = ("support-customer-service-germany", "tenant-of-a-very-large-customer1")
 REASON = "credentials: Unable to locate credentials; give the worker some, by one of the usual ways of boto3"
@@ -276,3 +280,48 @@ def test_lines_of_json_say_how_long_there_was_no_answer(idle: Harness) -> None:
         assert answered["at"] > silent["at"]
         process.send_signal(signal.SIGINT)
         process.wait(TIMEOUT)
+
+
+COMMANDS = (
+    ("send", "--sender", "support", "--to", number(1)),
+    ("status", UNKNOWN),
+    ("why", UNKNOWN),
+    ("wait", UNKNOWN),
+    ("cancel", UNKNOWN),
+    ("list",),
+    ("watch", "--once"),
+    ("holds",),
+    ("hold", "--sender", "support", "--reason", "x"),
+    ("dead",),
+    ("events",),
+    ("suppressed", "--sender", "support"),
+)
+
+
+def test_each_command_ends_at_the_first_call_that_a_hanging_redis_leaves_without_an_answer(idle: Harness) -> None:
+    """So it takes `redis_timeout` once, however many calls it would make. Redis hangs until all of them have ended."""
+    with _frozen(idle):
+        for command in COMMANDS:
+            done = idle.run(*command, environment={"OUTBOUND_CHAT_REDIS_TIMEOUT": "0.2"})
+            assert (done.returncode, done.stdout) == (3, ""), (command, done.stderr)
+            assert done.stderr.count("error:") == 1
+
+
+def test_doctor_asks_a_hanging_redis_once(idle: Harness) -> None:
+    """Not again as the broker, nor for each budget."""
+    with _frozen(idle):
+        done = idle.run("doctor", environment={"OUTBOUND_CHAT_REDIS_TIMEOUT": "0.2"})
+    assert done.returncode == 1
+    assert [line.split(":")[0] for line in done.stdout.splitlines() if line.startswith("FAIL")] == [
+        "FAIL redis",
+        "FAIL broker",
+    ]
+
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        nobody.settimeout(0)
+        values = {**idle.values, "redis_url": f"redis://127.0.0.1:{nobody.getsockname()[1]}"}
+        checks = worker_checks(Settings.from_values(**values), redis_answers=False)
+        assert next(checks).finding == "can't be reached: it is the Redis of redis_url"
+        next(checks)
+        with pytest.raises(BlockingIOError):
+            nobody.accept()
