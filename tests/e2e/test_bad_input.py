@@ -221,6 +221,63 @@ def test_a_job_that_can_not_be_sent_is_refused_with_the_reason(
 
 
 @pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        (("send",), ("sender", "to")),
+        (
+            ("send", "--sender", "nix", "--to", "abc", "--text", "", "--send-at", "yesterday", "--priority", "high"),
+            ("send_at", "priority", "sender", "to", "text"),
+        ),
+        (
+            ("send", "--request", "request.json", "--to", "abc", "--attribute", "x", "--tenant", "a b"),
+            ("attribute", "request", "tenant", "InstanceId", "DestinationEndpoint"),
+        ),
+        (
+            ("send-batch", "rows.csv", "--sender", "nix", "--template", "{", "--text", "", "--attribute", "x"),
+            ("attribute", "sender", "template.text", "text"),
+        ),
+        (("send-batch", "rows.csv", "--sender", "nix", "--weight", "0", "--text", ""), ("weight", "sender", "text")),
+        (("send-batch", "rows.csv", "--sender", "nix", "--text", "", "--dry-run"), ("sender", "text")),
+        (("hold", "--reason", " "), ("scope", "reason")),
+        (("suppress", number(1), "--sender", "nix", "--reason", "x" * 201), ("sender", "reason")),
+    ],
+)
+def test_all_that_is_wrong_is_said_at_once(idle: Harness, command: tuple[str, ...], named: tuple[str, ...]) -> None:
+    """Whatever its kind: who repairs one fault must not meet the next."""
+    (idle.folder / "request.json").write_text('{"SourceEndpoint": {"Address": "x"}, "DestinationEndpoint": {}}')
+    (idle.folder / "rows.csv").write_text(f"to\n{number(1)}\n")
+
+    done = idle.run(*command)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    said = [line.partition(":")[0].strip() for line in done.stderr.splitlines()[1:]]
+    assert {field.partition(".")[0] for field in said} >= {field.partition(".")[0] for field in named}, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        (("hold",), ("--reason",)),
+        (("send-batch", "--weight", "much", "--timeout", "1_0"), ("file", "--sender", "--weight", "--timeout")),
+        (("keys", "create"), ("name", "--scope")),
+        (
+            ("keys", "create", " ", "--scope=read", "--tenant=a!", "--sender=x", "--rate=x", "--expires=x"),
+            ("NAME", "--tenant", "--sender", "--rate", "--expires"),
+        ),
+        (("list", "--limit", "x", "--sender", "a", "--sender", "b"), ("--limit", "--sender")),
+    ],
+)
+def test_all_options_that_are_missing_or_can_not_be_read_are_named(
+    idle: Harness, command: tuple[str, ...], named: tuple[str, ...]
+) -> None:
+    done = idle.run(*command)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    text = done.stderr[done.stderr.index("Error:") :]
+    assert all(f"'{option}'" in text or f" {option}:" in text for option in named), text
+
+
+@pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("rows.csv", "phone,text\n+1,Hello\n", 'no column "to"'),

@@ -93,6 +93,9 @@ def test_a_raw_request_of_a_limited_key_finds_only_its_senders(service: Service,
         for sender in ("chat", "support"):
             answer = http.post("/v1/jobs", json={**raw, "sender": sender}, headers=key.headers)
             assert answer.status_code in {400, 403}, answer.text
+        wrong = http.post("/v1/jobs", json={**raw, "priority": "x", "ContactFlowId": 7}, headers=key.headers)
+        named = {field for field, _ in fields(problem(wrong, 400, "invalid_request"))}
+        assert named == {"SourceEndpoint.Address", "priority", "ContactFlowId"}, "what is not found hides nothing"
         assert http.post("/v1/jobs", json=raw, headers=make_key(stack).headers).status_code == 201
 
 

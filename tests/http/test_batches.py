@@ -146,7 +146,8 @@ def test_options_that_are_wrong_are_all_named(http: httpx.Client) -> None:
     missing = http.post("/v1/batches", content=rows_of_csv(1), headers=CSV)
     assert fields(problem(missing, 400, "invalid_request")) == [("sender", "required")]
     assert fields(problem(http.post("/v1/batches", json={"rows": 1}), 400, "invalid_request")) == [
-        ("rows", "wrong_type")
+        ("sender", "required"),
+        ("rows", "wrong_type"),
     ]
 
 

@@ -49,7 +49,7 @@ def test_each_job_is_answered_in_its_place(http: httpx.Client) -> None:
     assert [entry["status"] for entry in found] == [201, 400, 200, 409, 201, 400, 400, 400]
     assert found[0]["job"]["priority"] == Priority.URGENT.name.lower()
     assert http.get(f"/v1/jobs/{found[0]['job']['id']}").json() == found[0]["job"]
-    assert [error["field"] for error in found[1]["problem"]["errors"]] == ["send_at"]
+    assert [error["field"] for error in found[1]["problem"]["errors"]] == ["send_at", "to"]
     assert found[2]["job"]["id"] == known["id"]
     assert (found[3]["problem"]["code"], found[3]["problem"]["job_id"]) == ("idempotency_conflict", known["id"])
     assert fields(found[5]["problem"]) == [("text", "not_allowed")]

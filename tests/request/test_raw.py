@@ -87,7 +87,7 @@ def test_arns_of_instance_and_flow_count_as_their_ids() -> None:
             [("SegmentAttributes.connect:Subtype.ValueString", "sender_mismatch")],
         ),
         ({"SegmentAttributes": {"a": "plain"}}, [("SegmentAttributes.a", "wrong_type")]),
-        ({"to": TO}, [("to", "unknown_field")]),
+        ({"to": TO}, [("to", "not_allowed")]),
         ({"clientToken": "x"}, [("clientToken", "unknown_field")]),
         ({"ClientToken": ""}, [("ClientToken", "too_short")]),
         ({"ContactFlowId": ""}, [("ContactFlowId", "too_short")]),

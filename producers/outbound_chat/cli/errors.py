@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from outbound_chat.cli.options import SeveralFaults
 from outbound_chat.cli.streams import OutputLost
 from outbound_chat.model.errors import (
     FieldError,
@@ -92,6 +93,8 @@ def sentence(error: BaseException) -> str:
 
 def plain_errors(error: BaseException) -> list[dict[str, Any]]:
     """Returns an error as it is in JSON: one object, or one for each field that is wrong."""
+    if isinstance(error, SeveralFaults):
+        return [one for fault in error.faults for one in plain_errors(fault)]
     ids = (getattr(error, name, None) for name in ("id", "job_id", "batch_id"))
     about = {"id": id_} if (id_ := next(filter(None, ids), None)) else {}
     if isinstance(error, InvalidJob | InvalidNumbers):

@@ -1,8 +1,13 @@
 """Options and arguments that several commands share; no command imports another."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any, get_args
 
 import typer
+from typer.core import TyperOption
+
+from outbound_chat.model.errors import FieldError
+from outbound_chat_config import is_number
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_default=False)]
@@ -15,13 +20,48 @@ Durability = Annotated[
 CallbackUrl = Annotated[str | None, typer.Option(help="https:// URL to notify when the message is final.")]
 
 
-def pairs(values: list[str]) -> dict[str, str] | None:
-    """Parses attributes written `name=value`; None if there are none."""
+def pairs(values: list[str], errors: list[FieldError]) -> dict[str, str] | None:
+    """Parses attributes written `name=value`; None if there are none. Adds to `errors` those that are not."""
+    from outbound_chat.request import FieldCode  # noqa: PLC0415  # loads what `--help` does not need
+
     found: dict[str, str] = {}
     for name, equals, value in (given.partition("=") for given in values):
         if not equals:
-            raise typer.BadParameter("must be written name=value", param_hint="--attribute")
-        if name in found:
-            raise typer.BadParameter(f'gives "{name}" twice; leave one out', param_hint="--attribute")
-        found[name] = value
+            errors.append(FieldError("attribute", FieldCode.WRONG_TYPE, "must be written name=value"))
+        elif name in found:
+            errors.append(FieldError("attribute", FieldCode.GIVEN_TWICE, f'gives "{name}" twice; leave one out'))
+        else:
+            found[name] = value
     return found or None
+
+
+def fault_of(option: Any, value: object, hint: Any, times: int) -> str:
+    """Says what is wrong with an option beside what Click finds; empty: nothing. `hint`: its type in the function."""
+    if times > 1 and isinstance(option, TyperOption) and not (option.multiple or option.is_flag):
+        return "is given more than once; give it once."
+    # Click would read it as Python does: `1_0` would be 10.
+    kinds = {hint, *get_args(hint)}
+    is_whole = float not in kinds
+    if isinstance(value, str) and not kinds.isdisjoint({int, float}) and not is_number(value, whole=is_whole):
+        return f"{value!r} is not a {'whole ' * is_whole}number in plain digits."
+    return ""
+
+
+class SeveralFaults(typer.BadParameter):
+    """Several options are wrong."""
+
+    def __init__(self, faults: Sequence[typer.BadParameter], ctx: Any) -> None:
+        super().__init__("\n  ".join(["several options are wrong:", *(one.format_message() for one in faults)]), ctx)
+        self.faults = faults
+
+    def format_message(self) -> str:
+        """Returns all of them."""
+        return self.message
+
+
+def refuse(faults: Sequence[typer.BadParameter], ctx: Any = None) -> None:
+    """Raises what is wrong with the options, all at once; returns if nothing is."""
+    if len(faults) > 1:
+        raise SeveralFaults(faults, ctx)
+    for one in faults:
+        raise one

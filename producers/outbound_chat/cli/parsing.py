@@ -3,13 +3,13 @@
 import importlib
 import sys
 from dataclasses import replace
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from outbound_chat.cli.options import fault_of, refuse
 from outbound_chat.model.errors import InvalidJob
-from outbound_chat_config import is_number
 
 
 class Strict:
@@ -32,30 +32,33 @@ class Strict:
             raise
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Checks the arguments, then parses them as usual.
+        """Parses the arguments as usual, and checks them.
 
         Raises:
-            typer.BadParameter: an option is given twice, or a number is invalid.
+            typer.BadParameter: options are missing, given twice, or invalid: all that are.
         """
         parser: Any = super()
-        if not ctx.resilient_parsing:
-            values, _, given = parser.make_parser(ctx).parse_args(args=list(args))
-            hints = get_type_hints(self.callback) if given and self.callback else {}
-            for option in given:
-                kinds = {hints.get(option.name), *get_args(hints.get(option.name))}
-                self._check_number(option, values.get(option.name), kinds, ctx)
-                single = isinstance(option, TyperOption) and not (option.multiple or option.is_flag)
-                if single and given.count(option) > 1:
-                    raise typer.BadParameter("is given more than once; give it once.", ctx=ctx, param=option)
-        return parser.parse_args(ctx, args)
-
-    @staticmethod
-    def _check_number(option: Any, value: object, kinds: set[Any], ctx: Any) -> None:
-        # Click would read it as Python does: `1_0` would be 10.
-        is_whole = float not in kinds
-        if isinstance(value, str) and not kinds.isdisjoint({int, float}) and not is_number(value, whole=is_whole):
-            what = "whole number" if is_whole else "number"
-            raise typer.BadParameter(f"{value!r} is not a {what} in plain digits.", ctx=ctx, param=option)
+        if ctx.resilient_parsing:
+            return parser.parse_args(ctx, args)
+        values, _, given = parser.make_parser(ctx).parse_args(args=list(args))
+        hints = get_type_hints(self.callback) if given and self.callback else {}
+        faults = {
+            option: typer.BadParameter(fault, ctx=ctx, param=option)
+            for option in given
+            if (fault := fault_of(option, values.get(option.name), hints.get(option.name), given.count(option)))
+        }
+        try:
+            rest = parser.parse_args(ctx, args)
+        except typer.BadParameter:
+            for option in parser.get_params(ctx):
+                try:
+                    option.handle_parse_result(ctx, values, [])
+                except typer.BadParameter as error:
+                    faults.setdefault(option, error)
+            refuse(list(faults.values()), ctx)
+            raise
+        refuse(list(faults.values()), ctx)
+        return rest
 
 
 class Command(Strict, TyperCommand):

@@ -1,15 +1,16 @@
 """Takes the snapshots that `watch` shows: all budgets, their longest lanes and their open batches."""
 
+import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch
-from outbound_chat.model.errors import UnknownBatch
+from outbound_chat.model.errors import StoreError, UnknownBatch
 from outbound_chat.model.operations import BudgetStatus, Lanes
 from outbound_chat_config import Settings
 
@@ -29,6 +30,55 @@ class Snapshot:
     batches: list[Batch]
     """Batches that are not final, with their expected ends."""
     more_batches: bool
+
+
+class Looks:
+    """Takes snapshots in a thread, so that a server that does not answer is seen at once, and waited for by nobody."""
+
+    def __init__(self, take: Callable[[], Snapshot], *, now: Callable[[], float] = time.monotonic) -> None:
+        self._take, self._now = take, now
+        self._thread: threading.Thread | None = None
+        self._error: Exception | None = None
+        self._answered_at = now()
+        self.last: Snapshot | None = None
+        """The newest."""
+
+    @property
+    def running(self) -> bool:
+        """Whether a snapshot is being taken."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def fault(self) -> str:
+        """A sentence if there is no newer snapshot than `last`; else empty."""
+        why = f": {self._error}" if self._error else ""
+        return "" if self.silent_seconds is None else f"no answer from Redis for {self.silent_seconds:.0f} s{why}"
+
+    @property
+    def silent_seconds(self) -> float | None:
+        """Time since the last answer, to a tenth; None if there is no newer one to wait for."""
+        return round(self._now() - self._answered_at, 1) if self.running or self._error else None
+
+    def look(self, patience: float) -> None:
+        """Takes a snapshot, unless one is being taken, and waits so many seconds for it.
+
+        Raises what the thread did, but for a `StoreError`: somebody who watches wants to see the server come back.
+        """
+        if not self.running:
+            self._thread = threading.Thread(target=self._run, name="look", daemon=True)
+            self._thread.start()
+        if self._thread:
+            self._thread.join(patience)
+        if self._error and not isinstance(self._error, StoreError):
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self.last, self._error = self._take(), None
+        except Exception as error:  # noqa: BLE001  # raised where it is looked at
+            self._error = error
+        else:
+            self._answered_at = self._now()
 
 
 class Watcher:

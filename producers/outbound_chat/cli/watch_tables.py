@@ -1,6 +1,7 @@
 """Shows a snapshot of `watch` as tables that fit 80 columns, and the number of lines of the terminal."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,8 +15,15 @@ from outbound_chat.model.jobs import JobState
 from outbound_chat.model.operations import BudgetStatus, LaneStatus
 from outbound_chat.model.why import WaitReason
 
+USUAL = 80
+"""Columns of a terminal that has room for two blanks between columns."""
+LEAST_REASON = 10
+"""Columns that the reason of a lane gets at least: the names beside it are broken into lines then, and never cut."""
 WIDE = 100
 """Columns of a terminal that has room for the names of batches."""
+MOST_END = 16
+"""Columns of a date and time; the end of a batch may be a reason instead."""
+_NAMES = frozenset({"budget", "sender", "tenant", "batch", "name"})
 FEWEST = 3
 """Lines that each table gets at least, however low the terminal is."""
 _STOPS = {
@@ -31,35 +39,59 @@ _STOPS = {
 }
 
 
-def snapshot_tables(snapshot: Snapshot, *, width: int, height: int | None = None, note: str = "") -> RenderableType:
-    """Returns a snapshot as it is printed. `height`: lines to use; None: as many as it needs. `note`: the last line."""
-    above = list(_budgets(snapshot))
+def snapshot_tables(
+    snapshot: Snapshot, *, width: int, height: int | None = None, note: str = "", fault: str = ""
+) -> RenderableType:
+    """Returns a snapshot as it is printed. `height`: lines to use; None: as many as it needs. `note`: the last line.
+
+    `fault`: the first line, if there is no newer snapshot; rates are marked then.
+    """
+    above = [*([fault_line(fault)] if fault else []), *_budgets(snapshot, width, mark="?" if fault else "")]
     lines = sum(1 + table.row_count if isinstance(table, Table) else 1 for table in above)
     # Two headings with their empty lines, two column heads, and the note.
     room = max(2 * FEWEST, height - lines - 8) if height else 10**9
     for_batches = min(len(snapshot.batches), max(FEWEST, room // 2))
     for_lanes = max(FEWEST, room - for_batches)
-    parts = [*above, Text(), *_lanes(snapshot, for_lanes), Text(), *_batches(snapshot, for_batches, wide=width >= WIDE)]
+    batches = _batches(snapshot, for_batches, width, mark="?" if fault else "")
+    parts = [*above, Text(), *_lanes(snapshot, for_lanes, width), Text(), *batches]
     return Group(*parts, Text(note, style="dim"))
 
 
-def _table(*columns: str, right: int) -> Table:
-    """Returns a table whose last column takes the space that is left; the first `right` columns are numbers."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=False)
+def fault_line(fault: str) -> Text:
+    """Returns the line that says why there is nothing newer."""
+    return Text(fault, style="bold red", no_wrap=True, overflow="ellipsis")
+
+
+def _table(*columns: str, right: int, width: int, reason: int = 0) -> Table:
+    """Returns a table whose first `right` columns are numbers.
+
+    Only names are broken into lines where there is too little room, and only the reason, a column that has so many
+    columns of the terminal, is cut.
+    """
+    table = Table(box=None, padding=(0, _gap(width), 0, 0), pad_edge=False, header_style="dim", expand=False)
     for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place < right else "left", no_wrap=True, overflow="ellipsis")
+        if column in _NAMES:
+            table.add_column(column, overflow="fold", min_width=len(column))
+        else:
+            side: Literal["right", "left"] = "right" if place < right else "left"
+            most = {"ends": MOST_END // (3 - _gap(width)), "stopped by": reason}.get(column)
+            table.add_column(column, justify=side, no_wrap=True, overflow="ellipsis", max_width=most)
     return table
 
 
-def _budgets(snapshot: Snapshot) -> Iterator[RenderableType]:
-    table = _table("waiting", "calling", "sent/s", "rate/s", "workers", "pumps", "budget", right=6)
+def _gap(width: int) -> int:
+    return 2 if width >= USUAL else 1
+
+
+def _budgets(snapshot: Snapshot, width: int, *, mark: str) -> Iterator[RenderableType]:
+    table = _table("waiting", "calling", "sent/s", "rate/s", "workers", "pumps", "budget", right=6, width=width)
     for budget in snapshot.budgets:
         speed = snapshot.sent_per_second[budget.name]
         table.add_row(
             f"{budget.counts['waiting']:,}",
             f"{budget.counts['leased']:,}",
-            "" if speed is None else f"{speed:.1f}",
-            _rate(budget),
+            "" if speed is None else f"{speed:.1f}{mark}",
+            _rate(budget).append(mark if budget.ceiling else ""),
             Text(str(budget.workers), style="" if budget.workers else "bold red"),
             str(budget.pumps),
             Text(budget.name, style="bold"),
@@ -81,7 +113,7 @@ def _rate(budget: BudgetStatus) -> Text:
     return Text(f"{budget.rate:.3g} of {budget.ceiling:g}", style="yellow")
 
 
-def _lanes(snapshot: Snapshot, most: int) -> Iterator[RenderableType]:
+def _lanes(snapshot: Snapshot, most: int, width: int) -> Iterator[RenderableType]:
     shown = snapshot.lanes.lanes[:most]
     words = f"lanes: {snapshot.lanes.total:,}"
     if snapshot.lanes.total > len(shown):
@@ -91,12 +123,18 @@ def _lanes(snapshot: Snapshot, most: int) -> Iterator[RenderableType]:
     yield Text(words, style="bold")
     if not shown:
         return
-    table = _table("waiting", "due", "priority", "sender", "tenant", "batch", "stopped by", right=2)
-    for lane in shown:
-        batch = f"…{lane.batch_id[-6:]}" if lane.batch_id else ""
-        names = (lane.priority.name.lower(), Text(lane.sender), Text(lane.tenant or ""))
-        table.add_row(f"{lane.waiting:,}", f"{lane.due:,}", *names, batch, _stop(lane))
+    heads = ("waiting", "due", "priority", "sender", "tenant", "batch")
+    rows = [_cells(lane) for lane in shown]
+    used = sum(_gap(width) + max(map(len, column)) for column in zip(heads, *rows, strict=True))
+    table = _table(*heads, "stopped by", right=2, width=width, reason=max(LEAST_REASON, width - used))
+    for row, lane in zip(rows, shown, strict=True):
+        table.add_row(*map(Text, row), _stop(lane))
     yield table
+
+
+def _cells(lane: LaneStatus) -> tuple[str, ...]:
+    batch = f"…{lane.batch_id[-6:]}" if lane.batch_id else ""
+    return f"{lane.waiting:,}", f"{lane.due:,}", lane.priority.name.lower(), lane.sender, lane.tenant or "", batch
 
 
 def _stop(lane: LaneStatus) -> Text:
@@ -108,14 +146,15 @@ def _stop(lane: LaneStatus) -> Text:
     return Text()
 
 
-def _batches(snapshot: Snapshot, most: int, *, wide: bool) -> Iterator[RenderableType]:
+def _batches(snapshot: Snapshot, most: int, width: int, *, mark: str) -> Iterator[RenderableType]:
     shown = snapshot.batches[:most]
     more = snapshot.more_batches or len(snapshot.batches) > len(shown)
     plus = f", the newest {len(shown)}" if more else ""
     yield Text(f"open batches: {len(snapshot.batches):,}{'+' if snapshot.more_batches else ''}{plus}", style="bold")
     if not shown:
         return
-    table = _table("done", "of", "failed", "rate/s", "ends", "batch", *(["name"] if wide else []), right=4)
+    names = ("batch", "name") if width >= WIDE else ("batch",)
+    table = _table("done", "of", "failed", "rate/s", "ends", *names, right=4, width=width)
     for batch in shown:
         done = batch.accepted - batch.remaining
         failed = done - batch.counts[JobState.SENT] - batch.counts[JobState.CANCELLED]
@@ -123,10 +162,9 @@ def _batches(snapshot: Snapshot, most: int, *, wide: bool) -> Iterator[Renderabl
             f"{done:,}",
             f"{batch.accepted:,}",
             Text(f"{failed:,}" if failed else "", style="red"),
-            f"{batch.rate:.3g}" if batch.rate else "",
+            f"{batch.rate:.3g}{mark}" if batch.rate else "",
             _end(batch),
-            batch.id,
-            *([Text(batch.name)] if wide else []),
+            *map(Text, (batch.id, batch.name)[: len(names)]),
         )
     yield table
 

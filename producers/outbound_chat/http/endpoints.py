@@ -15,10 +15,13 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from outbound_chat.http.wire.queries import Parameter, read_parameters, refuse_unknown_parameters
+from outbound_chat.http.wire.queries import Parameter, read_parameters, unknown_parameters
+from outbound_chat.model.errors import InvalidJob
 
 if TYPE_CHECKING:
     from re import Pattern
+
+    from outbound_chat.model.errors import FieldError
 
 
 class Endpoint:
@@ -63,15 +66,20 @@ class Endpoint:
         if self._request:
             arguments[self._request] = request
         has_query = bool(request.scope["query_string"])
+        errors: list[FieldError] = []
         if self._scoped:
             name, client_of = self._scoped
             arguments[name] = await client_of(request)
             if has_query:
-                refuse_unknown_parameters(request, self._all)
+                errors = unknown_parameters(request, self._all)
         if has_query or self._read_always:
-            arguments |= read_parameters(request, self._own)
+            arguments |= read_parameters(request, self._own, errors)
             for name, (made_by, parts) in self._groups.items():
-                arguments[name] = made_by(**read_parameters(request, parts))
+                arguments[name] = made_by(**read_parameters(request, parts, errors))
+                # They are reported with those of the body.
+                arguments[name].faults, errors = errors, []
+        if errors:
+            raise InvalidJob(errors)
         response: Response = await self._function(**arguments)
         return response
 

@@ -11,6 +11,7 @@ from outbound_chat.request._copy import is_missing
 from outbound_chat.request._match import match_sender
 from outbound_chat.request._names import OPTIONS
 from outbound_chat.request._numbers import number_fault
+from outbound_chat.request._reading import is_report, with_report
 from outbound_chat.request._request import ChatRequest
 from outbound_chat.request._rules import RULES, FieldRule
 from outbound_chat.request._shapes import SPEC, Integer, ListOf, MapOf, Shape, Structure, Text
@@ -32,8 +33,10 @@ __all__ = [
     "Structure",
     "Text",
     "is_missing",
+    "is_report",
     "match_sender",
     "number_fault",
+    "with_report",
     "zones_of",
     "zones_of_country",
 ]

@@ -11,27 +11,27 @@ from outbound_chat_config import Sender
 _INSTANCE, _SOURCE = "InstanceId", "SourceEndpoint.Address"
 
 
-def match_sender(kwargs: Mapping[str, Any], senders: Mapping[str, Sender]) -> str:
+def match_sender(kwargs: Mapping[str, Any], senders: Mapping[str, Sender]) -> str | InvalidJob:
     """Returns the name of the one sender with the InstanceId (or its ARN) and the source number of a raw request.
 
-    If several senders have both, the ContactFlowId decides if one of them has it, then the `connect:Subtype`.
-
-    Raises:
-        InvalidJob: a field is missing (`required`), no sender has both (`unknown_sender`), or several do and nothing
-            decides between them (`ambiguous_sender`).
+    If several senders have both, the ContactFlowId decides if one of them has it, then the `connect:Subtype`. An
+    `InvalidJob` says why there is none: a field is missing (`required`), no sender has both (`unknown_sender`), or
+    several do and nothing decides between them (`ambiguous_sender`).
     """
     instance, source = last_part(kwargs.get("InstanceId")), _inside(kwargs, "SourceEndpoint", "Address")
-    _require(instance, source)
+    if missing := [field for field, value in ((_INSTANCE, instance), (_SOURCE, source)) if value is None]:
+        message = "is required where no sender is named; add it, or name a sender"
+        return InvalidJob([FieldError(field, FieldCode.REQUIRED, message) for field in missing])
     matching = {name: one for name, one in senders.items() if (one.instance_id, one.source) == (instance, source)}
     if not matching:
-        raise InvalidJob(_unknown(instance, source, senders))
+        return InvalidJob(_unknown(instance, source, senders))
     flow = last_part(kwargs.get("ContactFlowId"))
     matching = {name: one for name, one in matching.items() if one.contact_flow_id == flow} or matching
     subtype = _inside(kwargs, "SegmentAttributes", "connect:Subtype", "ValueString")
     matching = {name: one for name, one in matching.items() if one.channel.subtype == subtype} or matching
     if len(matching) > 1:
         message = f"belongs to several senders ({_list(matching)}); name one of them"
-        raise InvalidJob([FieldError(_SOURCE, FieldCode.AMBIGUOUS_SENDER, message)])
+        return InvalidJob([FieldError(_SOURCE, FieldCode.AMBIGUOUS_SENDER, message)])
     return next(iter(matching))
 
 
@@ -39,13 +39,6 @@ def _inside(value: Any, *steps: str) -> Any:
     for name in steps:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
-
-
-def _require(instance: Any, source: Any) -> None:
-    missing = [field for field, value in ((_INSTANCE, instance), (_SOURCE, source)) if value is None]
-    if missing:
-        message = "is required where no sender is named; add it, or name a sender"
-        raise InvalidJob([FieldError(field, FieldCode.REQUIRED, message) for field in missing])
 
 
 def _unknown(instance: Any, source: Any, senders: Mapping[str, Sender]) -> list[FieldError]:

@@ -1,6 +1,6 @@
 """Reads a request in either dialect into its stored form. Only ARNs are changed, into their ids."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outbound_chat.model.errors import FieldError, InvalidJob
@@ -14,32 +14,27 @@ from outbound_chat.request._walk import MOST_FINDINGS
 _FROM_SENDER = frozenset({"InstanceId", "SourceEndpoint"})
 _KEPT = frozenset(SPEC.members) - _FROM_SENDER
 
-_TWICE = (("display_name", "participant_details"), ("text", "initial_system_message"))
 
-
-def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names, str]:
+def read_options(options: Mapping[str, Any], errors: list[FieldError]) -> tuple[dict[str, Any], Names, str]:
     """Returns the stored form of the short options, what the caller calls its members, and the JSON: `copy_and_check`.
 
-    Raises:
-        InvalidJob: an option is unknown, or two options give the same value.
+    Adds unknown options to `errors`, and what a value reports that is an `InvalidJob`; neither is in the stored form.
     """
     body: dict[str, Any] = {}
-    unknown: list[FieldError] = []
     for option, value in options.items():
-        if value.__class__ not in NEVER_MISSING and is_missing(value):
+        if value.__class__ not in NEVER_MISSING and (is_missing(value) or is_report(value, errors)):
             continue
         member = OPTIONS.get(option)
         if member is not None:
             body[member] = value
-        elif len(unknown) < MOST_FINDINGS:
+        elif len(errors) < MOST_FINDINGS:
             position = list(options).index(option) + 1
-            unknown.append(FieldError(step(option, position), FieldCode.UNKNOWN_FIELD, closest(option, OF_A_JOB)))
-    if unknown or ("DisplayName" in body and "ParticipantDetails" in body) or "InitialSystemMessage" in body:
-        _refuse(unknown, options)
+            errors.append(FieldError(step(option, position), FieldCode.UNKNOWN_FIELD, closest(option, OF_A_JOB)))
     if "ContactFlowId" in body:
         body["ContactFlowId"] = last_part(body["ContactFlowId"])
     names: Names = SHORT_NAMES
-    if "DisplayName" in body:
+    # Where both are given, both are kept to be checked: the rules refuse that.
+    if "DisplayName" in body and "ParticipantDetails" not in body:
         body["ParticipantDetails"] = {"DisplayName": body.pop("DisplayName")}
         names = {**names, **DISPLAY_NAME}
     segments = body.get("SegmentAttributes")
@@ -50,14 +45,17 @@ def read_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], Names, str
     return body, names, json
 
 
-def _refuse(unknown: list[FieldError], options: Mapping[str, Any]) -> None:
-    twice = [
-        FieldError(long, FieldCode.GIVEN_TWICE, f"says what {short} says; leave one of the two out")
-        for short, long in _TWICE
-        if options.get(short) is not None and options.get(long) is not None
-    ]
-    if unknown or twice:
-        raise InvalidJob([*unknown, *twice])
+def with_report(options: Mapping[str, Any], errors: Sequence[FieldError]) -> Mapping[str, Any]:
+    """Returns the options with what their reader found wrong, so that it is reported with all else that is."""
+    return {**options, "#report": InvalidJob(errors)} if errors else options
+
+
+def is_report(value: object, errors: list[FieldError]) -> bool:
+    """Whether the value is an `InvalidJob`, by which the reader of the options says what is wrong; adds it if it is."""
+    if not isinstance(value, InvalidJob):
+        return False
+    errors += value.errors
+    return True
 
 
 def _names_of_plain(segments: Mapping[Any, Any]) -> Names:
@@ -70,15 +68,19 @@ def _names_of_plain(segments: Mapping[Any, Any]) -> Names:
     }
 
 
-def read_call(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str]:
+def read_call(kwargs: Mapping[str, Any], errors: list[FieldError]) -> tuple[dict[str, Any], dict[str, Any], str]:
     """Returns the stored form of what boto3's `start_outbound_chat_contact` takes, the rest, and the JSON of the form.
 
-    The rest is the sender's own members, kept for comparing, and names that the operation does not have.
+    The rest is the sender's own members, kept for comparing, and names that the operation does not have. Adds to
+    `errors` what a value reports that is an `InvalidJob`.
     """
     body: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     for member, value in kwargs.items():
-        (body if member in _KEPT else extra)[member] = value
+        if member in _KEPT:
+            body[member] = value
+        elif not isinstance(value, InvalidJob) or not is_report(value, errors):
+            extra[member] = value
     if "ContactFlowId" in body:
         body["ContactFlowId"] = last_part(body["ContactFlowId"])
     extra = normalize(extra)

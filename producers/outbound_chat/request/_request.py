@@ -9,7 +9,7 @@ from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._names import API_NAMES, STORED_NAMES, Names, step, written
 from outbound_chat.request._reading import read_call, read_options
-from outbound_chat.request._rules import check_body, check_extra
+from outbound_chat.request._rules import ANY_SENDER, check_body, check_extra
 from outbound_chat.request._sms import sms_parts
 from outbound_chat.request._walk import MOST_FINDINGS
 from outbound_chat_config import Channel, Sender
@@ -52,25 +52,30 @@ class ChatRequest:
         return f"ChatRequest({members})"
 
     @classmethod
-    def from_short(cls, options: Mapping[str, Any]) -> Self:
+    def from_short(cls, options: Mapping[str, Any], errors: list[FieldError] | None = None) -> Self:
         """Creates a request from `to`, `text` and the optional parameters of the API in snake case.
 
         Nested values have the shape of the API, but a value of `segment_attributes` may be a plain text or whole
-        number. `display_name` is the DisplayName of ParticipantDetails. None means not given.
+        number. `display_name` is the DisplayName of ParticipantDetails. None means not given. `errors` gets what is
+        wrong with the names; a value that is an `InvalidJob` reports what else is.
 
         Raises:
-            InvalidJob: an option is unknown, or two options give the same value.
+            InvalidJob: an option is unknown, and there is no list of `errors`.
         """
-        body, names, json = read_options(options)
+        faults: list[FieldError] = [] if errors is None else errors
+        body, names, json = read_options(options, faults)
+        if errors is None and faults:
+            raise InvalidJob(faults)
         return cls(body, names, json=json, surely_valid=bool(json))
 
     @classmethod
-    def from_api(cls, kwargs: Mapping[str, Any]) -> Self:
+    def from_api(cls, kwargs: Mapping[str, Any], errors: list[FieldError] | None = None) -> Self:
         """Creates a request from exactly what boto3's `start_outbound_chat_contact` takes, valid or not.
 
-        InstanceId and SourceEndpoint are compared with the sender, whose own are sent; both may be left out.
+        InstanceId and SourceEndpoint are compared with the sender, whose own are sent; both may be left out. `errors`
+        gets what a value reports that is an `InvalidJob`.
         """
-        body, extra, json = read_call(kwargs)
+        body, extra, json = read_call(kwargs, [] if errors is None else errors)
         return cls(body, API_NAMES, extra, json=json, surely_valid=bool(json))
 
     @classmethod
@@ -111,19 +116,22 @@ class ChatRequest:
             call.setdefault("ChatDurationInMinutes", sender.chat_duration_minutes)
         return call
 
-    def errors(self, sender: Sender, *, checked: "ChatRequest | None" = None) -> tuple[FieldError, ...]:
+    def errors(self, sender: Sender | None, *, checked: "ChatRequest | None" = None) -> tuple[FieldError, ...]:
         """Returns all that is wrong with the request for this sender, in the caller's names; empty if it may be sent.
 
-        `checked`: what the rows of its batch share, found valid for this sender; its values are not checked again.
+        `sender`: None if it is not known; then what is wrong for any. `checked`: what the rows of its batch share,
+        found valid for this sender; its values are not checked again.
         """
-        found = check_body(self.body, sender, checked.body if checked else _NOTHING, sure=self.surely_valid)
-        extra = check_extra(self.extra, sender) if self.extra else []
+        by = sender or ANY_SENDER
+        found = check_body(self.body, by, checked.body if checked else _NOTHING, sure=self.surely_valid)
+        extra = check_extra(self.extra, by) if self.extra else []
         if not found and not extra:
             return ()
         return tuple(
             FieldError(written(path, names), code.value, message)
             for findings, names in ((found, self.names), (extra, {}))
             for path, code, message in findings[:MOST_FINDINGS]
+            if sender or code is not FieldCode.SENDER_MISMATCH
         )
 
     @property

@@ -7,15 +7,15 @@ carries never take more; and either initial message, both or none may be given, 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from outbound_chat.request import _attribute_rules as attributes, _message_rules as messages
 from outbound_chat.request._codes import FieldCode
-from outbound_chat.request._names import OPTIONS, closest, step
-from outbound_chat.request._shapes import SPEC, Structure, Text
+from outbound_chat.request._names import OPTIONS, SHORT_NAMES, closest, step
+from outbound_chat.request._shapes import SPEC, Structure
 from outbound_chat.request._walk import MOST_FINDINGS, Check, Finding, Found, walk
-from outbound_chat.request.options import OWN_OPTIONS
-from outbound_chat_config import Sender
+from outbound_chat.request.options import OWN_OPTIONS, SHORT_FORM
+from outbound_chat_config import Channel, Sender
 
 _REFERENCE = "https://docs.aws.amazon.com/connect/latest/APIReference/"
 _OPERATION = f"{_REFERENCE}API_StartOutboundChatContact.html"
@@ -80,8 +80,12 @@ RULES: Mapping[str, tuple[FieldRule, ...]] = MappingProxyType(
 )
 """Rules of a member, in the order in which they are checked."""
 
-_MESSAGE = SPEC.members["InitialSystemMessage"]
-_CONTENT = _MESSAGE.members["Content"] if isinstance(_MESSAGE, Structure) else Text()
+ANY_SENDER = Sender.model_construct(channel=Channel.WHATSAPP, region="", instance_id="", contact_flow_id="", source="")
+"""Stands for a sender that is not known: no channel carries longer texts. What mismatches it means nothing."""
+
+
+_CONTENT = cast("Structure", SPEC.members["InitialSystemMessage"]).members["Content"]
+_NAME = cast("Structure", SPEC.members["ParticipantDetails"]).members["DisplayName"]
 
 
 def check_member(member: str, value: Any, sender: Sender, found: Found) -> None:
@@ -104,11 +108,17 @@ def _check_text(value: Any, sender: Sender, found: Found) -> None:
     messages.content(value, ("text",), sender, found)
 
 
-# The two members that are kept under a short name have the rules of the members that they replace.
-_SHORT: Mapping[str, Callable[[Any, Sender, Found], None]] = MappingProxyType({"to": _check_to, "text": _check_text})
+# The members that are kept under a short name have the rules of the members that they replace.
+_SHORT: Mapping[str, Callable[[Any, Sender, Found], None]] = MappingProxyType(
+    {
+        "to": _check_to,
+        "text": _check_text,
+        "DisplayName": lambda value, _, found: walk(_NAME, value, ("DisplayName",), found),
+    }
+)
 # These depend on the sender, so they are checked in any case.
-_DEPENDING = (*_SHORT, "SegmentAttributes")
-_TWICE = (("to", "DestinationEndpoint"), ("text", "InitialSystemMessage"))
+_DEPENDING = ("to", "text", "SegmentAttributes")
+_TWICE = (("to", "DestinationEndpoint"), ("text", "InitialSystemMessage"), ("DisplayName", "ParticipantDetails"))
 
 
 def check_body(body: Mapping[str, Any], sender: Sender, checked: Mapping[str, Any], *, sure: bool) -> Found:
@@ -136,9 +146,8 @@ def check_body(body: Mapping[str, Any], sender: Sender, checked: Mapping[str, An
         )
     for short, member in _TWICE:
         if member in body and short in body:
-            found.append(
-                Finding((member,), FieldCode.GIVEN_TWICE, "says what a shorter field says; leave one of them out")
-            )
+            message = f"says what {SHORT_NAMES[short]} says; leave one of the two out"
+            found.append(Finding((member,), FieldCode.GIVEN_TWICE, message))
     ours = body.get("Attributes")
     if (sender.attributes or not sure) and (ours is None or ours is not checked.get("Attributes")):
         attributes.total_bytes(ours, ("Attributes",), sender, found)
@@ -153,6 +162,9 @@ def check_extra(extra: Mapping[str, Any], sender: Sender) -> Found:
             break
         if member in SPEC.members:
             check_member(member, value, sender, found)
+        elif member in SHORT_FORM:
+            message = "belongs to the short form, but this has members of a raw request; use one form"
+            found.append(Finding((member,), FieldCode.NOT_ALLOWED, message))
         else:
             found.append(
                 Finding(

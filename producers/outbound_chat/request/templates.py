@@ -23,6 +23,8 @@ LONGEST_TEXT = 65_536
 """In characters: four times the longest message, to have room for the names of columns."""
 MOST_PLACEHOLDERS = 500
 """Placeholders in a template: each row fills in all of them, and may lack a value for each."""
+_UNKNOWN = "x"
+"""Stands for a value that is not known, so that the text around it can be checked."""
 _PIECE = re.compile(r"\{\{|\}\}|\{(?P<name>[^\W\d][\w -]*)(?:\|(?P<default>[^{}]*))?\}|(?P<other>[{}])")
 
 
@@ -55,10 +57,12 @@ class Template:
         errors: list[FieldError] = []
         if not isinstance(parts, Mapping) or not parts or parts.keys() - {*FIELDS, "attributes"}:
             message = "must be a text, or an object with any of text, display_name and attributes"
-            raise InvalidJob([FieldError("template", FieldCode.WRONG_TYPE, message)])
+            errors.append(FieldError("template", FieldCode.WRONG_TYPE, message))
+            parts = parts if isinstance(parts, Mapping) else {}
         attributes = parts.get("attributes") or {}
         if not isinstance(attributes, Mapping):
-            raise InvalidJob([FieldError("template.attributes", FieldCode.WRONG_TYPE, "must be an object of texts")])
+            errors.append(FieldError("template.attributes", FieldCode.WRONG_TYPE, "must be an object of texts"))
+            attributes = {}
         given_fields = [name for name in FIELDS if parts.get(name) is not None]
         fields = {name: _pieces(f"template.{name}", parts[name], errors) for name in given_fields}
         keyed = {
@@ -88,7 +92,7 @@ class Template:
 
     def sample(self) -> dict[str, Any]:
         """Returns the options of a row that has one letter in each column."""
-        return self.fill(dict.fromkeys(self.names, "x"), {}, [])
+        return self.fill(dict.fromkeys(self.names, _UNKNOWN), {}, [])
 
     def fill(self, row: Mapping[str, Any], own: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
         """Returns the options that are not among the row's `own`; adds the columns that lack a value to `errors`."""
@@ -139,10 +143,10 @@ def _value(blank: _Blank, value: object, errors: list[FieldError]) -> str:
         if blank.default is None and all(error.field != blank.name for error in errors):
             message = "is empty, and the template needs it; fill it in, or write {name|default} in the template"
             errors.append(FieldError(blank.name, FieldCode.REQUIRED, message))
-        return blank.default or ""
+        return _UNKNOWN if blank.default is None else blank.default
     if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
         return str(value)
     if all(error.field != blank.name for error in errors):
         message = "must be text or a finite number, to stand in a template"
         errors.append(FieldError(blank.name, FieldCode.WRONG_TYPE, message))
-    return ""
+    return _UNKNOWN

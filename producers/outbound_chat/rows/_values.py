@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isfinite
@@ -55,41 +56,30 @@ class Row:
         return self.fault or converted(self.cells, self.named)
 
 
-def parse_time(field: str, text: object) -> datetime | None:
-    """Parses an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00.
-
-    Raises:
-        InvalidJob: the text is not such a time.
-    """
+def parse_time(field: str, text: object) -> datetime | InvalidJob | None:
+    """Parses an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00; returns an `InvalidJob` if it is none."""
     if text is None:
         return None
-    fault = FieldError(
-        field, FieldCode.INVALID_TIME, "must be an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00"
-    )
-    try:
+    with suppress(ValueError):
         instant = datetime.fromisoformat(text if isinstance(text, str) else "")
-    except ValueError as error:
-        raise InvalidJob([fault]) from error
-    if instant.tzinfo is None:
-        raise InvalidJob([fault])
-    return instant
+        if instant.tzinfo:
+            return instant
+    message = "must be an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00"
+    return InvalidJob([FieldError(field, FieldCode.INVALID_TIME, message)])
 
 
-def parse_duration(field: str, text: object) -> timedelta | None:
-    """Parses a duration: a whole number and its unit, as 90s, 10m, 12h or 3d.
-
-    Raises:
-        InvalidJob: the text is not such a duration.
-    """
+def parse_duration(field: str, text: object) -> timedelta | InvalidJob | None:
+    """Parses a duration: a number and its unit, as 90s, 10m, 12h or 3d; returns an `InvalidJob` if it is none."""
     if text is None:
         return None
     found = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if found is None:
-        raise InvalidJob([FieldError(field, FieldCode.INVALID_TIME, "must be a duration, such as 90s, 10m, 12h or 3d")])
+        message = "must be a duration, such as 90s, 10m, 12h or 3d"
+        return InvalidJob([FieldError(field, FieldCode.INVALID_TIME, message)])
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-TIMES: Mapping[str, Callable[[str, object], datetime | timedelta | None]] = {
+TIMES: Mapping[str, Callable[[str, object], datetime | timedelta | InvalidJob | None]] = {
     "send_at": parse_time,
     "expires_at": parse_time,
     "expires_in": parse_duration,
@@ -144,13 +134,13 @@ def refused(code: FieldCode, message: str) -> InvalidJob:
     return InvalidJob([FieldError("row", code, message)])
 
 
-def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> Mapping[str, Any] | InvalidJob:
+def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> Mapping[str, Any]:
     """Returns cells as `enqueue_batch` takes them; an empty cell, or one with only blanks, is an option not given.
 
-    `named`: columns that a template names, which may begin with `_` too.
+    One that can't be read is the `InvalidJob` that says so. `named`: columns that a template names, which may begin
+    with `_` too.
     """
     row: dict[str, Any] = {}
-    errors: list[FieldError] = []
     for column, value in cells.items():
         base, dot, key = column.partition(".")
         if (
@@ -160,24 +150,21 @@ def converted(cells: Mapping[str, Any], named: frozenset[str] = frozenset()) -> 
         ):
             continue
         if isinstance(value, str) and not _is_text(value):
-            errors.append(FieldError(column, FieldCode.NOT_UNICODE, "is not UTF-8; save the file as UTF-8"))
+            message = "is not UTF-8; save the file as UTF-8"
+            row[column] = InvalidJob([FieldError(column, FieldCode.NOT_UNICODE, message)])
         elif dot and base in MAPS and cells.get(base) is not None:
             message = f"is given as an object and as {base}.NAME; leave one of the two out"
-            twice = FieldError(base, FieldCode.GIVEN_TWICE, message)
-            errors += [] if twice in errors else [twice]
+            row[f"{base}."] = InvalidJob([FieldError(base, FieldCode.GIVEN_TWICE, message)])
         elif dot and base in MAPS:
             row.setdefault(base, {})[key] = value
         elif column in TIMES:
-            try:
-                row[column] = TIMES[column](column, value)
-            except InvalidJob as error:
-                errors += error.errors
+            row[column] = TIMES[column](column, value)
         elif column in NUMBERS and isinstance(value, str):
             number = whole_number(value)
             row[column] = value if number is None else number
         else:
             row[column] = value
-    return InvalidJob(errors) if errors else row
+    return row
 
 
 def _is_text(value: str) -> bool:

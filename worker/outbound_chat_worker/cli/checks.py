@@ -16,13 +16,21 @@ from outbound_chat_worker.connect import UNANSWERED, Connect, identity_of
 
 BROKER_SECONDS = 5
 MOST_MESSAGES = 100
+_OF_REDIS = Check("broker", Level.FAULT, "can't be reached: it is the Redis of redis_url")
 
 
-def worker_checks(settings: Settings) -> Iterator[Check]:
-    """Checks the broker once, the AWS identity once for each that senders use, and the quota once for each budget."""
-    yield _broker(settings.broker, of_its_own=settings.broker_url is not None)
-    if settings.broker_url is None:
+def worker_checks(settings: Settings, *, redis_answers: bool = True) -> Iterator[Check]:
+    """Checks the broker once, the AWS identity once for each that senders use, and the quota once for each budget.
+
+    `redis_answers`: if it does not, it is not asked again as the broker.
+    """
+    if settings.broker_url is not None:
+        yield _broker(settings.broker, of_its_own=True)
+    elif redis_answers:
+        yield _broker(settings.broker, of_its_own=False)
         yield from _strangers(settings)
+    else:
+        yield _OF_REDIS
     connect = Connect(settings.worker)
     seen = set()
     for name, sender in settings.senders.items():
@@ -41,7 +49,7 @@ def _broker(url: str, *, of_its_own: bool) -> Check:
             where = connection.as_uri()
     except (OperationalError, KombuError, CeleryError, OSError) as error:
         if not of_its_own:
-            return Check("broker", Level.FAULT, "can't be reached: it is the Redis of redis_url")
+            return _OF_REDIS
         return Check("broker", Level.FAULT, f"can't be reached: {error}", "start it or repair broker_url")
     return Check("broker", Level.OK, where)
 

@@ -14,9 +14,10 @@ from outbound_chat.cli.output import end_with, number_of, print_batch, print_job
 from outbound_chat.cli.show_holds import held_by, holds_of
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch
-from outbound_chat.model.errors import OutboundChatError, UnknownBatch
+from outbound_chat.model.errors import FieldError, OutboundChatError, UnknownBatch
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import Hold
+from outbound_chat.request import FieldCode, with_report
 from outbound_chat.rows import TIMES, TooManyMembers, UnusableFile, parse_json
 from outbound_chat_config import Settings, load_settings
 
@@ -72,6 +73,7 @@ def send(
     as_json: Json = False,
 ) -> None:
     """Enqueue one message, and print its job."""
+    faults: list[FieldError] = []
     ours = {
         "send_at": TIMES["send_at"]("send_at", send_at),
         "expires_at": TIMES["expires_at"]("expires_at", expires_at),
@@ -84,11 +86,12 @@ def send(
         "sender": sender,
     }
     raw = _read_request(request) if request else None
-    short = {"to": to, "text": text, "display_name": display_name, "attributes": pairs(attribute or [])}
+    short = {"to": to, "text": text, "display_name": display_name, "attributes": pairs(attribute or [], faults)}
     if raw is not None and any(value is not None for value in short.values()):
-        raise typer.BadParameter("has the whole request; leave out the options for its parts", param_hint="--request")
+        message = "has the whole request; leave out the options for its parts"
+        faults.append(FieldError("request", FieldCode.GIVEN_TWICE, message))
     with OutboundChat.from_settings() as chat:
-        options: Any = {**ours, **(raw if raw is not None else short)}
+        options: Any = with_report({**ours, **(raw if raw is not None else short)}, faults)
         job = chat.enqueue_request(**options) if raw is not None else chat.enqueue(**options)
         ends, errors = [job], list[BaseException]()
         if wait > 0:

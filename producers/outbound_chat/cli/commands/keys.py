@@ -1,14 +1,15 @@
 """API keys of the HTTP service."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.text import Text
 
 from outbound_chat.cli.errors import UnknownId
-from outbound_chat.cli.options import Json
+from outbound_chat.cli.options import Json, refuse
 from outbound_chat.cli.output import out, print_json, talk
 from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.model.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope, id_of
@@ -17,6 +18,8 @@ from outbound_chat.model.json import json_default
 from outbound_chat.rows import parse_time
 from outbound_chat.store import Store
 from outbound_chat_config import Settings, check_name, load_settings
+
+T = TypeVar("T")
 
 LONGEST_NAME = 100
 MOST_REQUESTS = 1_000_000
@@ -43,14 +46,24 @@ def create(
 ) -> None:
     """Create an API key, and print it. It can't be shown again: only its hash is kept."""
     settings = load_settings()
+    faults: list[typer.BadParameter] = []
+
+    def checked(check: Callable[..., T], *given: Any) -> T | None:
+        try:
+            return check(*given)
+        except typer.BadParameter as error:
+            faults.append(error)
+            return None
+
     wanted = NewApiKey(
-        name=_checked_name(name),
+        name=checked(_checked_name, name) or "",
         scopes=tuple(one for one in Scope if one in scope),
-        tenant=_checked_tenant(tenant),
-        senders=_checked_senders(sender, settings),
-        rate=_rate(rate),
+        tenant=checked(_checked_tenant, tenant),
+        senders=checked(_checked_senders, sender, settings),
+        rate=checked(_rate, rate),
     )
-    lives, until = _end(expires)
+    lives, until = checked(_end, expires) or (None, None)
+    refuse(faults)
     with Store.from_settings(settings) as store:
         token, key = ApiKeys(store).create(wanted, lives=lives, until=until)
     if as_json:
@@ -155,11 +168,10 @@ def _end(text: str | None) -> tuple[timedelta | None, datetime | None]:
         return None, None
     if found := _LIFE.fullmatch(text):
         return int(found[1]) * _UNIT[found[2]], None
-    try:
-        until = parse_time("expires", text)
-    except InvalidJob:
+    until = parse_time("expires", text)
+    if isinstance(until, InvalidJob):
         message = "must be a time from now, such as 90d, 12h or 30m, or an ISO 8601 time with a zone"
-        raise typer.BadParameter(message, param_hint="--expires") from None
+        raise typer.BadParameter(message, param_hint="--expires")
     if until is None or until <= datetime.now(UTC):
         raise typer.BadParameter("has passed already", param_hint="--expires")
     return None, until

@@ -17,9 +17,10 @@ from outbound_chat.cli.output import clock_time, end_with, number_of, print_batc
 from outbound_chat.cli.progress import read_file
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.batches import Batch, BatchReceipt, BatchStart
-from outbound_chat.model.errors import StoreError
+from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.json import json_default
+from outbound_chat.request import with_report
 from outbound_chat.request.templates import Template
 from outbound_chat_config import load_settings
 
@@ -64,14 +65,21 @@ def send_batch(
 
     If it is interrupted, the same command resumes where it stopped; once it has finished it adds nothing.
     """
-    filled = {"text": template, "display_name": display_name, "attributes": pairs(attribute or [])}
+    faults: list[FieldError] = []
+    filled = {"text": template, "display_name": display_name, "attributes": pairs(attribute or [], faults)}
     filled = {part: given for part, given in filled.items() if given is not None}
-    rows = JobFile(file, Template.parse(filled) if filled else None)
-    rejected = Rejects(_rejects_path(file, rejects, ".csv" if rows.is_csv else ".jsonl"), rows)
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
     shared |= {"weight": weight, "concurrency": concurrency, "durability": durability, "callback_url": callback_url}
     shared |= {"template": filled} if filled else {}
     settings = load_settings()
+    try:
+        rows = JobFile(file, _checked_template(filled, faults))
+    except InvalidJob:
+        with OutboundChat.from_settings(settings) as chat:
+            # Raises with all else that is wrong, before any row.
+            chat.enqueue_batch((), sender=sender, **with_report(shared, faults))
+        raise
+    rejected = Rejects(_rejects_path(file, rejects, ".csv" if rows.is_csv else ".jsonl"), rows)
     if dry_run:
         show_preflight(settings, rows, rejected, sender, shared, as_json=as_json)
         return
@@ -116,6 +124,12 @@ def _batch(chat: OutboundChat, batch_id: str, timeout: float | None) -> tuple[Ba
 
 def _all_sent(batch: Batch) -> bool:
     return batch.counts[JobState.SENT] == batch.accepted
+
+
+def _checked_template(filled: dict[str, Any], errors: list[FieldError]) -> Template | None:
+    if errors:
+        raise InvalidJob(errors)
+    return Template.parse(filled) if filled else None
 
 
 def _print_start(found: BatchStart) -> None:

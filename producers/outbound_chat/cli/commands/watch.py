@@ -9,15 +9,14 @@ from contextlib import contextmanager, nullcontext
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
 from rich.live import Live
-from rich.text import Text
 
 from outbound_chat.cli.output import out, print_json, print_line
-from outbound_chat.cli.watch_snapshot import Snapshot, Watcher
-from outbound_chat.cli.watch_tables import snapshot_tables
+from outbound_chat.cli.watch_snapshot import Looks, Snapshot, Watcher
+from outbound_chat.cli.watch_tables import fault_line, snapshot_tables
 from outbound_chat.client import OutboundChat
 from outbound_chat.ending import until_stopped
-from outbound_chat.model.errors import StoreError
 from outbound_chat.model.json import json_default
 from outbound_chat_config import load_settings
 
@@ -47,38 +46,40 @@ def watch(
             else:
                 out.print(snapshot_tables(snapshot, width=out.width))
         elif as_json:
+            looks = Looks(watcher.snapshot)
+            looks.last = watcher.snapshot()
             while True:
-                print_line(_plain(watcher.snapshot()))
-                time.sleep(EVERY_SECONDS)
+                print_line(_plain(looks.last, looks))
+                _pause(0 if looks.running else EVERY_SECONDS)
+                looks.look(EVERY_SECONDS)
         else:
-            _show(watcher)
+            _show(Looks(watcher.snapshot))
 
 
-def _plain(snapshot: Snapshot) -> dict[str, object]:
+def _plain(snapshot: Snapshot, looks: Looks | None = None) -> dict[str, object]:
     budgets = [{**json_default(one), "sent_per_second": snapshot.sent_per_second[one.name]} for one in snapshot.budgets]
     lanes = [{**json_default(one), "priority": one.priority.name.lower()} for one in snapshot.lanes.lanes]
     whole = {**json_default(snapshot), "budgets": budgets, "lanes": {**json_default(snapshot.lanes), "lanes": lanes}}
     del whole["sent_per_second"]
-    return whole
+    return {**whole, "no_answer_seconds": looks.silent_seconds if looks else None}
 
 
-def _show(watcher: Watcher) -> None:
+def _show(looks: Looks) -> None:
     with _keys() as key_within, Live(console=out, screen=True, auto_refresh=False) as live:
-        snapshot: Snapshot | None = None
         while True:
-            note = "q ends"
-            try:
-                snapshot = watcher.snapshot()
-            except StoreError as error:
-                # Somebody who watches wants to see it come back.
-                note = f"{error}; retrying"
-            if snapshot:
-                note = f"{snapshot.at.astimezone():%H:%M:%S}  {note}"
-                live.update(snapshot_tables(snapshot, width=out.width, height=out.height, note=note), refresh=True)
-            else:
-                live.update(Text(note), refresh=True)
-            if key_within(EVERY_SECONDS) in {b"q", b"Q"}:
+            looks.look(EVERY_SECONDS)
+            live.update(_screen(looks, out.width, out.height), refresh=True)
+            # A look that is still running has been waited for already.
+            if key_within(0 if looks.running else EVERY_SECONDS) in {b"q", b"Q"}:
                 return
+
+
+def _screen(looks: Looks, width: int, height: int) -> RenderableType:
+    snapshot = looks.last
+    if snapshot is None:
+        return fault_line(looks.fault)
+    note = f"{snapshot.at.astimezone():%H:%M:%S}  q ends"
+    return snapshot_tables(snapshot, width=width, height=height, note=note, fault=looks.fault)
 
 
 @contextmanager

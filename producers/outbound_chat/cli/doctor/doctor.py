@@ -3,7 +3,7 @@
 The worker's package adds checks of its own (broker, AWS identity) through the entry point `outbound_chat.checks`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.metadata import entry_points
 
 import typer
@@ -54,7 +54,7 @@ def _checks() -> Iterator[Check]:
     settings = load_settings()
     yield from _settings(settings)
     yield from _certificates(settings)
-    yield from _store(settings)
+    redis_answers = yield from _store(settings)
     for point in sorted(entry_points(group="outbound_chat.checks")):
         try:
             more = point.load()
@@ -62,7 +62,7 @@ def _checks() -> Iterator[Check]:
             advice = "on machines that run workers: pip install 'outbound-chat[worker]'"
             yield Check(point.name, Level.WARNING, f"not checked, {error.name} is not installed", advice)
         else:
-            yield from more(settings)
+            yield from more(settings, redis_answers=redis_answers)
 
 
 def _settings(settings: Settings) -> Iterator[Check]:
@@ -87,7 +87,8 @@ def _certificates(settings: Settings) -> Iterator[Check]:
             yield Check("tls", Level.WARNING, finding, advice)
 
 
-def _store(settings: Settings) -> Iterator[Check]:
+def _store(settings: Settings) -> Generator[Check, None, bool]:
+    """Returns whether Redis answers, so that nothing else waits for it."""
     try:
         with Store.from_settings(settings) as store:
             yield from _permitted("redis", server_checks(read_servers(store)))
@@ -104,6 +105,8 @@ def _store(settings: Settings) -> Iterator[Check]:
     except StoreError as error:
         # The error itself says what to do.
         yield Check("redis", Level.FAULT, str(error))
+        return not isinstance(error, StoreUnavailable)
+    return True
 
 
 def _permitted(subject: str, checks: Iterator[Check]) -> Iterator[Check]:

@@ -12,6 +12,7 @@ from outbound_chat.client.steps.validation import (
     FARTHEST_BACK,
     LONGEST_NAME,
     Errors,
+    add_new,
     check_callback,
     check_concurrency,
     check_key,
@@ -25,7 +26,7 @@ from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.lanes import Lane
-from outbound_chat.request import ChatRequest, FieldCode, codec, is_missing
+from outbound_chat.request import ChatRequest, FieldCode, codec, is_missing, is_report
 from outbound_chat.request.options import BATCH_ONLY, JOB_ONLY, OWN_OPTIONS, ROW_OPTIONS
 from outbound_chat.request.templates import Template
 from outbound_chat.store import Keys, scripts
@@ -60,12 +61,11 @@ class BatchRows:
         ]
         shared = {field: value for field, value in options.items() if field not in OWN_OPTIONS | JOB_ONLY | BATCH_ONLY}
         self._template = self._read_template(options.get("template"), shared, errors)
-        self.shared = ChatRequest.from_short(shared)
-        if sender:
-            # What the rows will add can't be wrong yet.
-            for given in (shared, self._template.sample() if self._template else {}):
-                found = ChatRequest.from_short(given).errors(sender)
-                errors += [error for error in found if error.field.partition(".")[0] in given]
+        self.shared = ChatRequest.from_short(shared, errors)
+        # What the rows will add can't be wrong yet.
+        sample = self._template.sample() if self._template else {}
+        for request, given in ((self.shared, shared), (ChatRequest.from_short(sample), sample)):
+            errors += [error for error in request.errors(sender) if error.field.partition(".")[0] in given]
         if errors or not sender:
             raise InvalidJob(errors)
         self.sender = sender
@@ -81,7 +81,11 @@ class BatchRows:
         if given is None:
             return None
         self._asked_template = given
-        template = Template.parse(given)
+        try:
+            template = Template.parse(given)
+        except InvalidJob as error:
+            errors += error.errors
+            return None
         errors += [
             FieldError(field, FieldCode.GIVEN_TWICE, "is in the template too; leave one of the two out")
             for field in template.fields
@@ -137,8 +141,8 @@ class BatchRows:
         Raises:
             InvalidJob: the row is invalid.
         """
-        row = _options_of(given_row)
         errors: Errors = []
+        row = _options_of(given_row, errors)
         if row.get("durability") is not None:
             errors.append(
                 FieldError("durability", FieldCode.NOT_IN_BATCH, "is the same for a whole batch; give it there")
@@ -157,10 +161,11 @@ class BatchRows:
         if self._template:
             kept = {field: value for field, value in given.items() if field not in self._values}
             given = kept | self._template.fill(row, kept, errors)
-        own = ChatRequest.from_short(given)
+        own = ChatRequest.from_short(given, errors)
         whole = own.merged(self.shared)
-        errors += whole.errors(self.sender, checked=self.shared)
-        if self.sender.quiet_hours and not errors and not may_have_passed:
+        if found := whole.errors(self.sender, checked=self.shared):
+            add_new(errors, found)
+        if self.sender.quiet_hours and not may_have_passed:
             timing = out_of_quiet_hours(
                 timing, self.sender, self.priority, whole.number, now_ms=self.clock.now_ms, errors=errors
             )
@@ -184,8 +189,8 @@ class BatchRows:
         return self._shared_parts if whole.has_message_of(self.shared) else whole.parts(self.sender)
 
 
-def _options_of(row: object) -> Mapping[str, Any]:
-    """Returns the row without empty values.
+def _options_of(row: object, errors: Errors) -> Mapping[str, Any]:
+    """Returns the row without empty values, and those that its reader could not read: these are added to `errors`.
 
     Raises:
         InvalidJob: it is not a row, or its reader could not read it.
@@ -194,14 +199,14 @@ def _options_of(row: object) -> Mapping[str, Any]:
         raise row
     if not isinstance(row, Mapping):
         raise InvalidJob([FieldError("row", FieldCode.WRONG_TYPE, 'must be a mapping, such as {"to": "+12025550123"}')])
-    options = _with_values(row)
+    options = _with_values(row, errors)
     for name in () if _MAPS.isdisjoint(row) else _MAPS & options.keys():
         if isinstance(given := options[name], Mapping):
-            options = {**options, name: _with_values(given)}
+            options = {**options, name: _with_values(given, errors)}
     return options
 
 
-def _with_values(given: Mapping[str, Any]) -> Mapping[str, Any]:
+def _with_values(given: Mapping[str, Any], errors: Errors) -> Mapping[str, Any]:
     if _SURELY_VALUES.issuperset(map(type, given.values())):
         return given
-    return {name: value for name, value in given.items() if not is_missing(value)}
+    return {name: value for name, value in given.items() if not (is_missing(value) or is_report(value, errors))}

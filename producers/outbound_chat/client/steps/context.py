@@ -2,7 +2,7 @@
 
 from outbound_chat.client.steps.validation import Errors
 from outbound_chat.encryption import RequestCipher
-from outbound_chat.model.errors import FieldError, SettingsError
+from outbound_chat.model.errors import FieldError, InvalidJob, SettingsError
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.times import utc_now
 from outbound_chat.request import FieldCode
@@ -25,7 +25,13 @@ class Context:
         return Keys(self.settings.key_prefix, budget)
 
     def find_sender(self, name: object, errors: Errors) -> tuple[str, Sender | None]:
-        """Returns the sender of that name; adds an unknown one to `errors`."""
+        """Returns the sender of that name; adds an unknown one to `errors`.
+
+        The name may be an `InvalidJob`, which says why there is none.
+        """
+        if isinstance(name, InvalidJob):
+            errors += name.errors
+            return "", None
         try:
             if name is None:
                 known = ", ".join(sorted(self.settings.senders))

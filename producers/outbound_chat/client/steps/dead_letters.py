@@ -8,7 +8,7 @@ from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.jobs import status
 from outbound_chat.client.steps.new_job import max_age_ms
 from outbound_chat.client.steps.quiet_hours import out_of_quiet_hours
-from outbound_chat.client.steps.validation import INVALID_CURSOR, Errors, Timing
+from outbound_chat.client.steps.validation import INVALID_CURSOR, Errors, Timing, add_new
 from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.errors import (
     DuplicateRisk,
@@ -37,15 +37,10 @@ def dead_letters(context: Context, options: Mapping[str, Any], limit: int, curso
     """Reads a page of them. `options`: budget, state, code, sender, tenant, batch."""
     budget = context.budget(options.get("budget"))
     state = options.get("state")
-    if state is not None and state not in STATES:
-        raise InvalidJob([FieldError("state", FieldCode.NOT_ALLOWED, 'must be "failed" or "uncertain"')])
-    try:
-        after = DeadCursor.parse(cursor) if cursor else None
-    except ValueError:
-        raise InvalidJob([INVALID_CURSOR]) from None
-    if not 0 < limit <= scripts.MOST_JOBS:
-        message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `cursor`"
-        raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, message)])
+    errors: Errors = []
+    after = check_page(state, limit, cursor, errors)
+    if errors:
+        raise InvalidJob(errors)
     jobs: list[Job] = []
     while True:
         call = scripts.read_dead(
@@ -57,6 +52,20 @@ def dead_letters(context: Context, options: Mapping[str, Any], limit: int, curso
         if len(jobs) >= limit or page.following is None:
             return DeadLetters(jobs=tuple(jobs), cursor=str(page.following) if page.following else None)
         after = page.following
+
+
+def check_page(state: object, limit: int, cursor: str | None, errors: Errors) -> DeadCursor | None:
+    """Returns where a page begins; adds to `errors` what is wrong with what is asked for."""
+    if state is not None and state not in STATES:
+        errors.append(FieldError("state", FieldCode.NOT_ALLOWED, 'must be "failed" or "uncertain"'))
+    if not 0 < limit <= scripts.MOST_JOBS:
+        message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `cursor`"
+        errors.append(FieldError("limit", FieldCode.OUT_OF_RANGE, message))
+    try:
+        return DeadCursor.parse(cursor) if cursor else None
+    except ValueError:
+        errors.append(INVALID_CURSOR)
+        return None
 
 
 def count_dead(context: Context, budget: str | None) -> Steps[dict[tuple[JobState, str], int]]:
@@ -75,10 +84,11 @@ def replay(context: Context, job_id: str, *, force: bool, changes: Mapping[str, 
     if stored.job.replayed_by:
         return (yield from _earlier(context, stored, stored.job.replayed_by, changes))
     sender = context.settings.sender(stored.job.sender)
-    request = _request(context.cipher, job_id, stored, changes)
-    errors: Errors = list(request.errors(sender))
+    errors: Errors = []
+    request = _request(context.cipher, job_id, stored, changes, errors)
+    add_new(errors, request.errors(sender))
     timing = Timing(send_at_ms=0, expires_ms=0)
-    if sender.quiet_hours and not errors:
+    if sender.quiet_hours:
         priority, now_ms = stored.job.priority, stored.now_ms
         timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
     if errors:
@@ -112,7 +122,10 @@ def _earlier(context: Context, stored: StoredJob, replay_id: str, changes: Mappi
     job_id, (budget, _, local_id) = stored.job.id, replay_id.partition(".")
     replay = None
     if stored.request and not stored.lost:
-        wanted = _request(context.cipher, job_id, stored, changes)
+        errors: Errors = []
+        wanted = _request(context.cipher, job_id, stored, changes, errors)
+        if errors:
+            raise InvalidJob(errors)
         replay = yield from ask(scripts.read_request(context.keys(budget), local_id))
     if replay is None or not replay.request:
         reason = "its changes are not known, because a request is no longer kept; look at that job"
@@ -140,16 +153,19 @@ def _fitting(jobs: Sequence[Job], options: Mapping[str, Any]) -> Iterator[Job]:
             yield job
 
 
-def _request(cipher: RequestCipher, job_id: str, stored: StoredJob, changes: Mapping[str, Any]) -> ChatRequest:
-    if unusable := sorted(changes.keys() & OWN_OPTIONS):
-        message = "can't be changed by a replay; enqueue a new job"
-        raise InvalidJob([FieldError(name, FieldCode.NOT_ALLOWED, message) for name in unusable])
+def _request(
+    cipher: RequestCipher, job_id: str, stored: StoredJob, changes: Mapping[str, Any], errors: Errors
+) -> ChatRequest:
+    message = "can't be changed by a replay; enqueue a new job"
+    unusable = sorted(changes.keys() & OWN_OPTIONS)
+    errors += [FieldError(name, FieldCode.NOT_ALLOWED, message) for name in unusable]
     if not stored.request or stored.lost:
         raise NotReplayable(job_id, "has no request any longer")
     request = _read(cipher, job_id, stored.request)
     if stored.shared:
         request = request.merged(_read(cipher, job_id, stored.shared))
-    return ChatRequest.from_short(changes).merged(request) if changes else request
+    given = {name: value for name, value in changes.items() if name not in OWN_OPTIONS}
+    return ChatRequest.from_short(given, errors).merged(request) if changes else request
 
 
 def _read(cipher: RequestCipher, job_id: str, text: str) -> ChatRequest:

@@ -30,19 +30,40 @@ def _kind_and_name(target: HoldTarget) -> tuple[str, str]:
 
 def hold(context: Context, target: HoldTarget, reason: str) -> Steps[None]:
     """Stops a scope."""
-    kind, name = _kind_and_name(target)
     errors: Errors = []
-    check_label("reason", reason, LONGEST_REASON, errors)
-    if not errors and not reason.strip():
-        errors.append(FieldError("reason", FieldCode.REQUIRED, "is required: say why, for others to read"))
-    if errors:
-        raise InvalidJob(errors)
-    for budget, scope in (*_scopes(context, kind, name), *(yield from _former_scopes(context, kind, name))):
+    check_reason(reason, errors)
+    kind, name, scopes = _checked(context, target, errors)
+    for budget, scope in (*scopes, *(yield from _former_scopes(context, kind, name))):
         word = yield from ask(scripts.hold(context.keys(budget), scope=scope, reason=reason.strip()))
         if word == "gone":
             raise UnknownBatch(name)
         if word == "final":
             raise BatchClosed(name, "is final; it can't be held")
+
+
+def check_reason(reason: object, errors: Errors) -> None:
+    """Checks why something is held."""
+    check_label("reason", reason, LONGEST_REASON, errors)
+    if isinstance(reason, str) and not reason.strip():
+        errors.append(FieldError("reason", FieldCode.REQUIRED, "is required: say why, for others to read"))
+
+
+def _checked(context: Context, target: HoldTarget, errors: Errors) -> tuple[str, str, list[tuple[str, str]]]:
+    """Returns kind and name of the target, and its scopes; raises if it is invalid, or there are `errors`."""
+    kind = name = ""
+    scopes: list[tuple[str, str]] = []
+    try:
+        kind, name = _kind_and_name(target)
+        scopes = _scopes(context, kind, name)
+    except InvalidJob as error:
+        errors += error.errors
+    except (SettingsError, UnknownBatch) as error:
+        if not errors:
+            raise
+        errors.append(FieldError(kind, FieldCode.NOT_ALLOWED, str(error)))
+    if errors:
+        raise InvalidJob(errors)
+    return kind, name, scopes
 
 
 def release(context: Context, target: HoldTarget) -> Steps[bool]:

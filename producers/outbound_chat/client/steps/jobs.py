@@ -14,6 +14,7 @@ from outbound_chat.client.steps.validation import (
     UNREADABLE_KEY,
     Errors,
     Timing,
+    add_new,
     check_callback,
     check_key,
     check_priority,
@@ -30,6 +31,7 @@ from outbound_chat.model.errors import (
 from outbound_chat.model.ids import new_local_id, split_id
 from outbound_chat.model.jobs import Job, Priority
 from outbound_chat.model.lanes import Lane
+from outbound_chat.model.times import to_ms
 from outbound_chat.request import ChatRequest, match_sender
 from outbound_chat.request.options import OWN_OPTIONS
 from outbound_chat.store import Keys, scripts
@@ -39,8 +41,10 @@ from outbound_chat_config import Sender
 
 def enqueue(context: Context, options: Mapping[str, Any]) -> Steps[Job]:
     """Accepts one job in its short form."""
+    errors: Errors = []
     request_options = {name: value for name, value in options.items() if name not in OWN_OPTIONS}
-    return _enqueue(context, ChatRequest.from_short(request_options), options.get("sender"), options)
+    request = ChatRequest.from_short(request_options, errors)
+    return _enqueue(context, request, options.get("sender"), options, errors)
 
 
 def enqueue_request(context: Context, kwargs: Mapping[str, Any]) -> Steps[Job]:
@@ -50,28 +54,31 @@ def enqueue_request(context: Context, kwargs: Mapping[str, Any]) -> Steps[Job]:
     name = options.get("sender")
     if name is None:
         name = match_sender(raw, context.settings.senders)
-    return _enqueue(context, ChatRequest.from_api(raw), name, options)
-
-
-def _enqueue(context: Context, request: ChatRequest, name: object, options: Mapping[str, Any]) -> Steps[Job]:
     errors: Errors = []
-    timing = check_timing(options, errors, context.now, is_repeatable=options.get("idempotency_key") is not None)
+    return _enqueue(context, ChatRequest.from_api(raw, errors), name, options, errors)
+
+
+def _enqueue(
+    context: Context, request: ChatRequest, name: object, options: Mapping[str, Any], errors: Errors
+) -> Steps[Job]:
+    timing = check_timing(options, errors, context.now, is_repeatable=True)
     tenant = check_tenant(options.get("tenant"), errors)
     priority = check_priority(options.get("priority"), Priority.NORMAL, errors)
     idem = check_key(options.get("idempotency_key"), errors)
     callback = check_callback(options.get("callback_url"), context.settings.webhooks, errors)
     durability = DurabilityCheck(context.settings.durability, options.get("durability"), errors)
     sender_name, sender = context.find_sender(name, errors)
-    if sender:
-        errors += request.errors(sender)
+    if found := request.errors(sender):
+        add_new(errors, found)
     if errors or not sender:
+        errors += _left_to_redis(context, sender, priority, request, timing)
         raise InvalidJob(errors)
     keys = context.keys(sender.budget)
     if not timing.passed and sender.quiet_hours:
         timing = yield from _out_of_quiet_hours(keys, sender, priority, request, timing)
     # A call that is repeated days later, with the same key, gets its job; a new one is refused.
     if timing.passed and not (idem and (yield from ask(scripts.used_keys(keys, tenant, [idem])))):
-        raise InvalidJob([timing.passed])
+        raise InvalidJob(timing.passed)
     yield from durability.prepare(keys)
     lane = Lane(priority, sender_name, tenant or "")
     job = new_job(
@@ -96,6 +103,17 @@ def _enqueue(context: Context, request: ChatRequest, name: object, options: Mapp
     return fresh_job(keys.budget, job, lane, submitted.now_ms, max_age_ms(sender))
 
 
+def _left_to_redis(
+    context: Context, sender: Sender | None, priority: Priority, request: ChatRequest, timing: Timing
+) -> Errors:
+    """Returns what is wrong of all that is else left to Redis and its clock; a job with other errors was not accepted."""
+    errors: Errors = [*timing.passed]
+    if sender:
+        now_ms = to_ms(context.now())
+        out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
+    return errors
+
+
 def _repeated(context: Context, keys: Keys, other: Other, durability: DurabilityCheck) -> Steps[Job]:
     """Returns the job that has the idempotency key of a repeated call."""
     other_id = f"{keys.budget}.{other.local_id}"
@@ -113,7 +131,7 @@ def _out_of_quiet_hours(
     errors: Errors = []
     now_ms = yield from ask(scripts.read_clock(keys))
     timing = out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
-    return replace(timing, passed=errors[0]) if errors else timing
+    return replace(timing, passed=tuple(errors)) if errors else timing
 
 
 def status(context: Context, job_id: str) -> Steps[Job]:

@@ -15,6 +15,8 @@ from outbound_chat.request import FieldCode
 from outbound_chat.request.quiet_hours import next_open_ms
 from outbound_chat_config import Sender
 
+_NEEDED = frozenset({"to", "DestinationEndpoint", "DestinationEndpoint.Address", "send_at", "expires_at", "priority"})
+
 
 class ServerClock:
     """Estimates the time of Redis, which decides on quiet hours, while a batch is written."""
@@ -36,7 +38,12 @@ class ServerClock:
 def out_of_quiet_hours(
     timing: Timing, sender: Sender, priority: Priority, number: str, *, now_ms: int, errors: Errors
 ) -> Timing:
-    """Moves a job's times to when the quiet hours allow it; adds to `errors` if they never do in time."""
+    """Moves a job's times to when the quiet hours allow it; adds to `errors` if they never do in time.
+
+    Does nothing if one of the `errors` is about what this depends on.
+    """
+    if errors and not _NEEDED.isdisjoint(error.field for error in errors):
+        return timing
     due_ms = max(timing.send_at_ms, now_ms)
     opens_ms = next_open_ms(sender, priority, number, due_ms)
     if opens_ms is None:

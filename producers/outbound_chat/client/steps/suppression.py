@@ -99,11 +99,12 @@ def suppress(
     context: Context, sender: str, reason: str, on_rejected: OnRejected | None, on_progress: OnProgress | None
 ) -> NumberWriter:
     """Returns a writer that adds numbers to a sender's list."""
-    listed, errors = SenderList(context, sender), Errors()
+    errors: Errors = []
     check_label("reason", reason, LONGEST_REASON, errors)
     if errors:
+        context.find_sender(sender, errors)
         raise InvalidJob(errors)
-    return NumberWriter(partial(listed.add, reason), on_rejected, on_progress)
+    return NumberWriter(partial(SenderList(context, sender).add, reason), on_rejected, on_progress)
 
 
 def unsuppress(

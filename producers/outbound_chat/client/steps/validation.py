@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.times import to_ms
-from outbound_chat.request import FieldCode
+from outbound_chat.request import FieldCode, is_report
 from outbound_chat_config import Durability, WebhookSettings, check_callback_url, check_name
 
 FARTHEST = timedelta(days=365)
@@ -35,6 +35,12 @@ UNREADABLE_KEY = FieldError(
 )
 
 
+def add_new(errors: Errors, found: Iterable[FieldError]) -> None:
+    """Adds what was found about fields that have no fault yet: a value that can't be read is not missing as well."""
+    named = {error.field for error in errors}
+    errors += [error for error in found if error.field not in named]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """Times of a job, in milliseconds; 0: not given."""
@@ -45,8 +51,8 @@ class Timing:
     """The duration that `expires_ms` was computed from, if it was."""
     opens_ms: int = 0
     """When the quiet hours end that it would otherwise be due in; 0: it is due outside of them."""
-    passed: FieldError | None = None
-    """Why it is refused unless it was accepted before: one of its times has passed."""
+    passed: tuple[FieldError, ...] = ()
+    """Why it is refused unless it was accepted before: its times have passed."""
 
 
 AT_ONCE = Timing(send_at_ms=0, expires_ms=0)
@@ -82,12 +88,12 @@ def check_timing(
     send_at = _instant("send_at", options.get("send_at"), errors)
     expires_at = _instant("expires_at", options.get("expires_at"), errors)
     expires_in = _lifetime(options, errors)
-    passed = None
+    passed: Errors = []
     if send_at and send_at > now + FARTHEST:
         errors.append(FieldError("send_at", FieldCode.INVALID_TIME, "is more than a year ahead; give an earlier time"))
     if send_at and send_at < (earliest or now - FARTHEST_BACK):
         message = "has passed; give a future time, or leave it out to send at once"
-        passed = FieldError("send_at", FieldCode.INVALID_TIME, message)
+        passed.append(FieldError("send_at", FieldCode.INVALID_TIME, message))
     if expires_in:
         expires_at = min(send_at or now, now + FARTHEST) + expires_in
     if expires_at and expires_at > now + 2 * FARTHEST:
@@ -100,14 +106,14 @@ def check_timing(
     if expires_at and send_at and not expires_in and expires_at <= send_at:
         errors.append(ended)
     elif expires_at and expires_at <= now:
-        passed = passed or ended
-    if passed and not is_repeatable:
-        errors.append(passed)
+        passed.append(ended)
+    if not is_repeatable:
+        errors += passed
     return Timing(
         send_at_ms=to_ms(send_at) if send_at else 0,
         expires_ms=to_ms(expires_at) if expires_at else 0,
         expires_in_ms=expires_in // timedelta(milliseconds=1) if expires_in else 0,
-        passed=passed,
+        passed=tuple(passed),
     )
 
 
@@ -129,7 +135,8 @@ def _instant(field: str, value: object, errors: Errors) -> datetime | None:
         return None
     if not isinstance(value, datetime) or value.tzinfo is None:
         message = "must be a datetime with a time zone, such as datetime.now(UTC) + timedelta(hours=1)"
-        errors.append(FieldError(field, FieldCode.INVALID_TIME, message))
+        if not is_report(value, errors):
+            errors.append(FieldError(field, FieldCode.INVALID_TIME, message))
         return None
     return value
 

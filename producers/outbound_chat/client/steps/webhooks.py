@@ -23,9 +23,11 @@ def webhook_hosts(context: Context) -> Steps[list[WebhookHost]]:
 
 def dead_webhooks(context: Context, budget: str | None, skip: int, limit: int) -> Steps[list[DeadWebhook]]:
     """Reads the webhooks of a budget that were given up."""
-    if not 0 < limit <= scripts.MOST_JOBS or skip < 0:
-        message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `skip`"
-        raise InvalidJob([FieldError("limit", FieldCode.OUT_OF_RANGE, message)])
+    message = f"must be from 1 to {scripts.MOST_JOBS}; read more pages with `skip`"
+    errors = [] if 0 < limit <= scripts.MOST_JOBS else [FieldError("limit", FieldCode.OUT_OF_RANGE, message)]
+    errors += [FieldError("skip", FieldCode.OUT_OF_RANGE, "must be 0 or more")] if skip < 0 else []
+    if errors:
+        raise InvalidJob(errors)
     return (yield from ask(scripts.read_dead_webhooks(context.keys(context.budget(budget)), skip=skip, count=limit)))
 
 

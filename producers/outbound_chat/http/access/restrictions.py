@@ -62,8 +62,11 @@ class Restrictions:
         return scope == "sender" and self.tenant is None and self.has_sender(name)
 
     def own(self, options: Mapping[str, Any], sender: object) -> Any:
-        """Returns the options with the key's tenant; raises if they name another, or a sender that it may not use."""
-        if not self.has_sender(sender):
+        """Returns the options with the key's tenant; raises if they name another, or a sender that it may not use.
+
+        `sender`: an `InvalidJob` says why there is none.
+        """
+        if not isinstance(sender, InvalidJob) and not self.has_sender(sender):
             raise Problem(ProblemCode.FORBIDDEN, "The API key may not use this sender.")
         if self.tenant is None:
             return options

@@ -1,6 +1,7 @@
 """Routes of batches."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -11,7 +12,7 @@ from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of, unless_over, while_there
 from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, key_in_header, media_type
 from outbound_chat.http.wire.codes import ProblemCode
-from outbound_chat.http.wire.fields import read_fields
+from outbound_chat.http.wire.fields import check_hold, known_options, read_fields
 from outbound_chat.http.wire.parameters import LONGEST_NAME, BatchId, Budget, Cursor, Filter, StreamedOptions, Wait
 from outbound_chat.http.wire.problems import Problem, problem_of
 from outbound_chat.http.wire.request_schemas import BATCH_BODY, REASON_BODY
@@ -24,7 +25,7 @@ from outbound_chat.model.errors import FieldError, InvalidJob, OutboundChatError
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.json import json_default, to_json
 from outbound_chat.model.operations import BatchPage, JobPage
-from outbound_chat.request import ChatRequest, FieldCode
+from outbound_chat.request import FieldCode, with_report
 from outbound_chat.request.options import BATCH_OPTIONS, JOB_ONLY
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import UnusableFile, converted
@@ -53,10 +54,11 @@ async def enqueue(
     key = key_in_header(request)
     try:
         if kind == JSON_TYPE:
-            receipt = await _enqueue_json(request, scoped, streamed.given, key, rejections)
+            receipt = await _enqueue_json(request, scoped, streamed, key, rejections)
         else:
             body = RowsBody(request, kind, _template(streamed.given))
-            receipt = await _enqueue_stream(scoped, body, streamed.given, key, rejections)
+            options = _checked(streamed.given, key, streamed.faults)
+            receipt = await _enqueue_stream(scoped, body, options, rejections)
     except BaseException:
         rejections.close()
         raise
@@ -68,33 +70,34 @@ async def enqueue(
 
 
 async def _enqueue_json(
-    request: Request, scoped: ScopedClient, streamed: dict[str, Any], key: str | None, rejections: Rejections
+    request: Request, scoped: ScopedClient, streamed: StreamedOptions, key: str | None, rejections: Rejections
 ) -> BatchReceipt:
     body = await json_object(request)
-    if streamed:
-        message = "belongs in the body if that is JSON"
-        raise InvalidJob([FieldError(name, FieldCode.NOT_ALLOWED, message) for name in streamed])
+    message = "belongs in the body if that is JSON"
+    errors = [FieldError(name, FieldCode.NOT_ALLOWED, message) for name in streamed.given]
     rows = body.pop("rows", None)
     if not isinstance(rows, list):
-        raise InvalidJob([FieldError("rows", FieldCode.WRONG_TYPE, "must be a list of objects, one a message")])
+        errors.append(FieldError("rows", FieldCode.WRONG_TYPE, "must be a list of objects, one a message"))
+        rows = []
 
     template = _template(body)
     named = template.names if template else frozenset()
 
     given = (converted(row, named) if isinstance(row, dict) else row for row in rows)
+    options = _checked({**streamed.given, **body}, key, [*streamed.faults, *errors])
     return await scoped.batches.enqueue(
-        Turns(request).each(given), _checked(body, key), lambda rejection: rejections.add(rejection, None)
+        Turns(request).each(given), options, lambda rejection: rejections.add(rejection, None)
     )
 
 
 async def _enqueue_stream(
-    scoped: ScopedClient, body: RowsBody, options: dict[str, Any], key: str | None, rejections: Rejections
+    scoped: ScopedClient, body: RowsBody, options: Mapping[str, Any], rejections: Rejections
 ) -> BatchReceipt:
     def reject(rejection: Rejection) -> None:
         rejections.add(rejection, body.line_of(rejection.row))
 
     try:
-        return await scoped.batches.enqueue(body.rows(), _checked(options, key), reject)
+        return await scoped.batches.enqueue(body.rows(), options, reject)
     except InvalidJob:
         raise
     except (Problem, UnusableFile, OutboundChatError) as error:
@@ -106,19 +109,22 @@ async def _enqueue_stream(
 
 
 def _template(options: dict[str, Any]) -> Template | None:
-    return None if options.get("template") is None else Template.parse(options["template"])
+    with suppress(InvalidJob):  # the client reports it, with all else that is wrong
+        return None if options.get("template") is None else Template.parse(options["template"])
+    return None
 
 
-def _checked(options: dict[str, Any], key: str | None) -> dict[str, Any]:
+def _checked(options: dict[str, Any], key: str | None, faults: Sequence[FieldError]) -> Mapping[str, Any]:
+    """Returns the options for the client. `faults`: what is wrong with them as far as it is known."""
+    errors = [*faults]
     name = options.get("name")
     if name is not None and not (isinstance(name, str) and len(name) <= LONGEST_NAME):
         message = f"must be text of at most {LONGEST_NAME} characters"
-        raise InvalidJob([FieldError("name", FieldCode.TOO_LONG, message)])
+        errors.append(FieldError("name", FieldCode.TOO_LONG, message))
+        options["name"] = None
     # The client reports options that belong in the rows.
-    if unknown := options.keys() - BATCH_OPTIONS - {"name"} - JOB_ONLY:
-        # Its error suggests the names that they may have been meant as.
-        ChatRequest.from_short(dict.fromkeys(sorted(unknown), ""))
-    return {**options, "batch_key": key}
+    known = known_options(options, BATCH_OPTIONS | JOB_ONLY | {"name"}, errors)
+    return with_report({**known, "batch_key": key}, errors)
 
 
 async def _written(receipt: BatchReceipt, rejections: Rejections) -> AsyncIterator[bytes]:
@@ -196,8 +202,8 @@ async def jobs(
 )
 async def hold(request: Request, scoped: CanOperate, batch_id: BatchId) -> Response:
     """Stops it within a second. Its jobs keep their places, and still expire."""
-    reason = read_fields(await json_object(request), {"reason": str}, required=("reason",))["reason"]
-    await scoped.holds.hold({"batch": batch_id}, reason)
+    given = read_fields(await json_object(request), {"reason": str}, required=("reason",), check=check_hold)
+    await scoped.holds.hold({"batch": batch_id}, given["reason"])
     return json_response(await scoped.batches.status(batch_id))
 
 

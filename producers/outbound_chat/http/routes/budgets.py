@@ -1,6 +1,7 @@
 """Routes of budgets, senders and holds."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -8,11 +9,11 @@ from starlette.responses import Response
 from outbound_chat.http.access.authentication import CanOperate, CanRead
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
-from outbound_chat.http.wire.fields import read_fields
+from outbound_chat.http.wire.fields import check_hold, read_fields
 from outbound_chat.http.wire.request_schemas import HOLD_BODY
 from outbound_chat.http.wire.response_models import BudgetList, HoldList, Released, SenderList
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
-from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat.model.errors import FieldError
 from outbound_chat.request import FieldCode
 
 router = APIRouter(prefix="/v1", tags=["operators"])
@@ -63,13 +64,16 @@ async def holds(request: Request, scoped: CanRead) -> Response:
 )
 async def hold(request: Request, scoped: CanOperate) -> Response:
     """Stops its jobs within a second, until it is released. A second hold replaces the reason."""
-    given = read_fields(
-        await json_object(request), {"scope": str, "name": str, "reason": str}, required=("scope", "name", "reason")
-    )
-    if given["scope"] not in SCOPES:
-        raise InvalidJob([FieldError("scope", FieldCode.NOT_ALLOWED, f"must be one of {', '.join(SCOPES)}")])
+    known = dict.fromkeys(("scope", "name", "reason"), str)
+    given = read_fields(await json_object(request), known, required=tuple(known), check=_check)
     await scoped.holds.hold({given["scope"]: given["name"]}, given["reason"])
     return json_response({"holds": await scoped.holds.of(given["scope"], given["name"])}, 201)
+
+
+def _check(given: Mapping[str, Any], errors: list[FieldError]) -> None:
+    if given.get("scope", SCOPES[0]) not in SCOPES:
+        errors.append(FieldError("scope", FieldCode.NOT_ALLOWED, f"must be one of {', '.join(SCOPES)}"))
+    check_hold(given, errors)
 
 
 @router.delete(

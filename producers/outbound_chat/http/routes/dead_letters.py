@@ -1,14 +1,16 @@
 """Routes of failed and uncertain jobs."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from outbound_chat.client.steps.dead_letters import check_page
 from outbound_chat.http.access.authentication import CanOperate, CanRead
 from outbound_chat.http.service import while_there
 from outbound_chat.http.wire.bodies import json_object
-from outbound_chat.http.wire.fields import read_fields
+from outbound_chat.http.wire.fields import known_options, read_fields
 from outbound_chat.http.wire.parameters import Cursor, Filter, JobId
 from outbound_chat.http.wire.problems import problem_of
 from outbound_chat.http.wire.request_schemas import REPLAY_BODY, REPLAYS_BODY
@@ -25,7 +27,7 @@ from outbound_chat.model.errors import (
 )
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.operations import DeadLetters
-from outbound_chat.request import ChatRequest, FieldCode
+from outbound_chat.request import FieldCode, with_report
 from outbound_chat.request.options import ROW_OPTIONS
 
 router = APIRouter(prefix="/v1", tags=["dead letters"])
@@ -70,7 +72,7 @@ async def dead_letters(
 )
 async def replay_many(request: Request, scoped: CanOperate) -> Response:
     """Replays those that match, up to `limit`; one that can't be does not stop the others. Continue with `cursor`."""
-    chosen = read_fields(await json_object(request), _KNOWN)
+    chosen = read_fields(await json_object(request), _KNOWN, check=_check_page)
     limit, cursor = chosen.pop("limit", 100), chosen.pop("cursor", None)
     force = chosen.pop("force", False)
     page = await while_there(request, scoped.dead_letters.page(chosen, limit=limit, cursor=cursor))
@@ -88,6 +90,10 @@ async def replay_many(request: Request, scoped: CanOperate) -> Response:
     return json_response({"jobs": jobs, "refused": refused, "cursor": page.cursor})
 
 
+def _check_page(given: Mapping[str, Any], errors: list[FieldError]) -> None:
+    check_page(given.get("state"), given.get("limit", 100), given.get("cursor"), errors)
+
+
 @router.post(
     "/jobs/{job_id}/replay",
     operation_id="replayJob",
@@ -100,10 +106,9 @@ async def replay_many(request: Request, scoped: CanOperate) -> Response:
 async def replay(request: Request, scoped: CanOperate, job_id: JobId) -> Response:
     """Returns the new job, which points to the old one. A second request returns the same new job."""
     body = await json_object(request, may_be_empty=True)
-    force = body.pop("force", False)
+    force, errors = body.pop("force", False), list[FieldError]()
     if not isinstance(force, bool):
-        raise InvalidJob([FieldError("force", FieldCode.WRONG_TYPE, "must be true or false")])
-    if unknown := body.keys() - ROW_OPTIONS:
-        ChatRequest.from_short(dict.fromkeys(sorted(unknown), ""))
-    job = await scoped.jobs.replay(job_id, force=force, changes=body)
+        errors.append(FieldError("force", FieldCode.WRONG_TYPE, "must be true or false"))
+    changes = with_report(known_options(body, ROW_OPTIONS, errors), errors)
+    job = await scoped.jobs.replay(job_id, force=force is True, changes=changes)
     return json_response(job, 201, Location=f"/v1/jobs/{job.id}")

@@ -9,13 +9,12 @@ from starlette.responses import Response, StreamingResponse
 from outbound_chat.http.access.authentication import CanRead
 from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import Service, service_of, unless_stopping
-from outbound_chat.http.wire.parameters import Budget
+from outbound_chat.http.wire.parameters import Budget, only
 from outbound_chat.http.wire.problems import Problem
 from outbound_chat.http.wire.responses import responses
-from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
+from outbound_chat.model.errors import StoreError
 from outbound_chat.model.json import to_json
 from outbound_chat.model.operations import Event, Events
-from outbound_chat.request import FieldCode
 from outbound_chat_config import whole_number
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
@@ -33,6 +32,11 @@ class EventStream(StreamingResponse):
     media_type = TYPE
 
 
+def _is_number(text: str) -> bool:
+    number = whole_number(text)
+    return number is not None and number <= FARTHEST
+
+
 @router.get(
     "",
     operation_id="followEvents",
@@ -48,22 +52,17 @@ async def events(
     scoped: CanRead,
     budget: Budget = None,
     since: Annotated[int, Query(ge=0, le=FARTHEST, description="Number of the last event known; 0: all kept.")] = 0,
-    last_event_id: Annotated[str | None, Header(description="The same; browsers send it when they reconnect.")] = None,
+    last_event_id: Annotated[
+        str | None,
+        Header(description="The same; browsers send it when they reconnect."),
+        only(_is_number, "must be the number of an event"),
+    ] = None,
 ) -> Response:
     """Streams until the reader leaves. A `missed` event says how many were trimmed before they were read."""
-    number = _number(last_event_id, since)
+    number = since if last_event_id is None else whole_number(last_event_id) or 0
     first = await scoped.events.read(budget, number, wait=0.0)
     stream = _stream(scoped, budget, first, service_of(request))
     return EventStream(stream, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-
-
-def _number(last_event_id: str | None, since: int) -> int:
-    if last_event_id is None:
-        return since
-    number = whole_number(last_event_id)
-    if number is None or number > FARTHEST:
-        raise InvalidJob([FieldError("Last-Event-ID", FieldCode.NOT_ALLOWED, "must be the number of an event")])
-    return number
 
 
 async def _stream(scoped: ScopedClient, budget: str | None, first: Events, service: Service) -> AsyncIterator[bytes]:

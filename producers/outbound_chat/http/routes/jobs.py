@@ -1,5 +1,6 @@
 """Routes of single jobs."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request
@@ -20,8 +21,7 @@ from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.why import Why
-from outbound_chat.request import FieldCode
-from outbound_chat.request.options import OWN_OPTIONS, ROW_OPTIONS, is_raw
+from outbound_chat.request import FieldCode, with_report
 from outbound_chat.rows import TIMES
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
@@ -64,12 +64,15 @@ async def enqueue(request: Request, scoped: CanEnqueue) -> Response:
 
 
 async def _enqueue_list(request: Request, scoped: ScopedClient, jobs: list[Any]) -> Response:
+    errors: list[FieldError] = []
     if key_in_header(request) is not None:
         message = "belongs to one job; give each job of a list its own idempotency_key"
-        raise InvalidJob([FieldError("Idempotency-Key", FieldCode.NOT_ALLOWED, message)])
+        errors.append(FieldError("Idempotency-Key", FieldCode.NOT_ALLOWED, message))
     if len(jobs) > MOST_JOBS:
         message = f"has more than {MOST_JOBS} jobs; send several requests, or one batch"
-        raise InvalidJob([FieldError("body", FieldCode.OUT_OF_RANGE, message)])
+        errors.append(FieldError("body", FieldCode.OUT_OF_RANGE, message))
+    if errors:
+        raise InvalidJob(errors)
     turns = Turns(request)
     passing = await scoped.jobs.among_rate(len(jobs))
     outcomes = await scoped.jobs.enqueue_many(turns.each(map(_options_of, jobs[:passing])))
@@ -85,13 +88,10 @@ async def _enqueue_list(request: Request, scoped: ScopedClient, jobs: list[Any])
     return Response(await listed("jobs", told, turns), 207, media_type=JSON_TYPE)
 
 
-def _options_of(job: Any) -> dict[str, Any] | InvalidJob:
-    try:
-        if not isinstance(job, dict):
-            raise InvalidJob([FieldError("job", FieldCode.WRONG_TYPE, "must be a JSON object")])  # noqa: TRY301  # as others
+def _options_of(job: Any) -> Mapping[str, Any] | InvalidJob:
+    if isinstance(job, dict):
         return _options(job, None)
-    except InvalidJob as error:
-        return error
+    return InvalidJob([FieldError("job", FieldCode.WRONG_TYPE, "must be a JSON object")])
 
 
 def _outcome(one: Job | Exception, root_path: str) -> dict[str, Any]:
@@ -177,24 +177,14 @@ async def why(scoped: CanRead, job_id: JobId) -> Response:
     return json_response(await scoped.jobs.why(job_id))
 
 
-def _options(body: dict[str, Any], key: str | None) -> dict[str, Any]:
+def _options(body: dict[str, Any], key: str | None) -> Mapping[str, Any]:
     """Returns the options for the client, with parsed times and the idempotency key of the header."""
     errors: list[FieldError] = []
-    if is_raw(body):
-        message = "belongs to the short form, but the body has members of a raw request; use one form"
-        short = sorted(body.keys() & (ROW_OPTIONS - OWN_OPTIONS))
-        errors += [FieldError(name, FieldCode.NOT_ALLOWED, message) for name in short]
     options = dict(body)
     for name, parse in TIMES.items():
-        if name not in options:
-            continue
-        try:
+        if name in options:
             options[name] = parse(name, options[name])
-        except InvalidJob as error:
-            errors += error.errors
     if key is not None and options.setdefault("idempotency_key", key) != key:
         message = "differs from idempotency_key in the body; give one of the two"
         errors.append(FieldError("Idempotency-Key", FieldCode.GIVEN_TWICE, message))
-    if errors:
-        raise InvalidJob(errors)
-    return options
+    return with_report(options, errors)

@@ -1,10 +1,13 @@
 """Routes of suppression lists. Numbers are sent in bodies only, never in a path, which others log."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from outbound_chat.client.steps.suppression import LONGEST_REASON
+from outbound_chat.client.steps.validation import check_label
 from outbound_chat.http.access.authentication import CanOperate
 from outbound_chat.http.wire.bodies import json_object
 from outbound_chat.http.wire.fields import read_fields
@@ -13,6 +16,7 @@ from outbound_chat.http.wire.request_schemas import SUPPRESS_BODY, UNSUPPRESS_BO
 from outbound_chat.http.wire.response_models import Changed
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.turns import Turns
+from outbound_chat.model.errors import FieldError
 from outbound_chat.model.operations import SuppressedPage
 
 router = APIRouter(prefix="/v1/senders/{sender}/suppressed", tags=["suppression"])
@@ -61,4 +65,8 @@ async def unsuppress(request: Request, scoped: CanOperate, sender: Sender) -> Re
 
 
 def _given(body: dict[str, Any], **more: type) -> dict[str, Any]:
-    return read_fields(body, {"numbers": list, **more}, required=("numbers",))
+    return read_fields(body, {"numbers": list, **more}, required=("numbers",), check=_check_reason)
+
+
+def _check_reason(given: Mapping[str, Any], errors: list[FieldError]) -> None:
+    check_label("reason", given.get("reason", ""), LONGEST_REASON, errors)

@@ -1,5 +1,6 @@
 """Routes of webhooks. There is none for secrets: they are settings of workers, which no caller may see."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -13,8 +14,8 @@ from outbound_chat.http.wire.parameters import Budget
 from outbound_chat.http.wire.request_schemas import REPLAY_WEBHOOKS_BODY
 from outbound_chat.http.wire.response_models import DeadWebhookList, ReplayedWebhooks, WebhookHostList
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
-from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request import FieldCode
+from outbound_chat.model.errors import FieldError
+from outbound_chat.request import MOST_FINDINGS, FieldCode
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
@@ -62,8 +63,8 @@ async def dead(
 )
 async def replay(request: Request, scoped: CanOperate) -> Response:
     """Posts those with the ids, or all of a budget, with the same ids, by which receivers recognize repeats."""
-    given = read_fields(await json_object(request), _KNOWN)
-    ids = _checked(given)
+    given = read_fields(await json_object(request), _KNOWN, check=_check)
+    ids = given.get("ids")
     if ids is None:
         # A repeated request continues with those that are still dead.
         done_of_all = await while_there(request, scoped.webhooks.replay_all(given.get("budget")))
@@ -74,20 +75,13 @@ async def replay(request: Request, scoped: CanOperate) -> Response:
     )
 
 
-def _checked(given: dict[str, Any]) -> list[str] | None:
-    """Returns the ids that are given; None for all."""
+def _check(given: Mapping[str, Any], errors: list[FieldError]) -> None:
     ids: list[Any] = given.get("ids", [])
-    if ("ids" in given) is given.get("all", False):
-        raise InvalidJob(
-            [FieldError("ids", FieldCode.REQUIRED, "give ids of dead webhooks, or all: true; one of the two")]
-        )
+    if ("ids" in given) is given.get("all", False) and not errors:
+        errors.append(FieldError("ids", FieldCode.REQUIRED, "give ids of dead webhooks, or all: true; one of the two"))
     if "ids" in given and "budget" in given:
-        raise InvalidJob([FieldError("budget", FieldCode.NOT_ALLOWED, "belongs to all; ids have their budgets")])
+        errors.append(FieldError("budget", FieldCode.NOT_ALLOWED, "belongs to all; ids have their budgets"))
     if len(ids) > MOST:
-        raise InvalidJob(
-            [FieldError("ids", FieldCode.OUT_OF_RANGE, f"has more than {MOST} ids; send several requests")]
-        )
-    wrong = [place for place, id_ in enumerate(ids, start=1) if not isinstance(id_, str)]
-    if wrong:
-        raise InvalidJob([FieldError(f"ids.#{place}", FieldCode.WRONG_TYPE, "must be text") for place in wrong])
-    return ids if "ids" in given else None
+        errors.append(FieldError("ids", FieldCode.OUT_OF_RANGE, f"has more than {MOST} ids; send several requests"))
+    wrong = [place for place, id_ in enumerate(ids[:MOST], start=1) if not isinstance(id_, str)]
+    errors += [FieldError(f"ids.#{place}", FieldCode.WRONG_TYPE, "must be text") for place in wrong[:MOST_FINDINGS]]

@@ -1,19 +1,38 @@
 """Reads the members of small JSON bodies, and reports every invalid one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set as AbstractSet
 from itertools import islice
 from typing import Any
 
+from outbound_chat.client.steps.holds import check_reason
 from outbound_chat.model.errors import FieldError, InvalidJob
-from outbound_chat.request import MOST_FINDINGS, FieldCode
+from outbound_chat.request import MOST_FINDINGS, ChatRequest, FieldCode
 
 _WORDS = {str: "text", bool: "true or false", int: "a whole number", list: "a list"}
 
 
+def known_options(body: Mapping[str, Any], known: AbstractSet[str], errors: list[FieldError]) -> dict[str, Any]:
+    """Returns the options with known names; adds the others to `errors`, with the names that are near."""
+    ChatRequest.from_short(dict.fromkeys(sorted(body.keys() - known), ""), errors)
+    return {name: value for name, value in body.items() if name in known}
+
+
+def check_hold(given: Mapping[str, Any], errors: list[FieldError]) -> None:
+    """Checks the reason of a hold."""
+    if "reason" in given:
+        check_reason(given["reason"], errors)
+
+
 def read_fields(
-    body: Mapping[str, Any], known: Mapping[str, type], *, required: tuple[str, ...] = ()
+    body: Mapping[str, Any],
+    known: Mapping[str, type],
+    *,
+    required: tuple[str, ...] = (),
+    check: Callable[[Mapping[str, Any], list[FieldError]], None] | None = None,
 ) -> dict[str, Any]:
     """Returns the members that are given, each of its type.
+
+    `check`: gets these, and adds to the errors what else is wrong with them.
 
     Raises:
         InvalidJob: a member is unknown, missing or of another type; `errors` has all of them.
@@ -30,6 +49,8 @@ def read_fields(
             errors.append(FieldError(name, FieldCode.WRONG_TYPE, f"must be {_WORDS[kind]}"))
         else:
             found[name] = body[name]
+    if check:
+        check(found, errors)
     if errors:
         raise InvalidJob(errors)
     return found

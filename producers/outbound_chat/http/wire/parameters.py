@@ -1,9 +1,16 @@
 """Parameters that several routes share, and the options of a streamed batch; no route imports another."""
 
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Path, Query
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from outbound_chat.client.steps.validation import INVALID_CURSOR
+from outbound_chat.model.errors import FieldError
 
 LONGEST_NAME = 200
 LONGEST_WAIT = 60.0
@@ -12,7 +19,24 @@ JobId = Annotated[str, Path(description="Id of a job.", examples=["main.01JD2Y8Q
 BatchId = Annotated[str, Path(description="Id of a batch.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
 Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the end.")]
 Budget = Annotated[str | None, Query(description="Name of a budget; required if there are several.")]
-Cursor = Annotated[str | None, Query(description="Cursor of the page before.")]
+
+
+def only(is_valid: Callable[[str], object], message: str) -> AfterValidator:
+    """Returns a check of a text, for what no schema can say."""
+
+    def check(value: str | None) -> str | None:
+        if value is None or is_valid(value):
+            return value
+        raise PydanticCustomError("not_allowed", "{message}", {"message": message})
+
+    return AfterValidator(check)
+
+
+_is_cursor = re.compile("(open|ended)?( ?[0-9]{1,15} [A-Z0-9-]{1,40})?|m?[0-9]{1,20}").fullmatch
+"""Whether it may be the cursor of some list; the client knows which."""
+Cursor = Annotated[
+    str | None, Query(description="Cursor of the page before."), only(_is_cursor, INVALID_CURSOR.message)
+]
 Filter = Annotated[str | None, Query()]
 
 
@@ -35,7 +59,10 @@ class StreamedOptions:
         str | None, Query(description="Notified of each end. Proxies log it: a URL with a secret belongs in a column.")
     ] = None
 
+    faults: list[FieldError] = field(default_factory=list, init=False)
+    """What is wrong with these parameters, to be reported with all else that is wrong with the batch."""
+
     @property
     def given(self) -> dict[str, Any]:
         """The options that the request has."""
-        return {option: value for option, value in asdict(self).items() if value is not None}
+        return {option: value for option, value in asdict(self).items() if value is not None and option != "faults"}

@@ -13,14 +13,14 @@ from fastapi import Request
 from fastapi.params import Header
 from pydantic import TypeAdapter, ValidationError
 
-from outbound_chat.http.wire.codes import ProblemCode
-from outbound_chat.http.wire.problems import Problem
+from outbound_chat.client.steps.validation import Errors, add_new
 from outbound_chat.model.errors import FieldError
 from outbound_chat.request import MOST_FINDINGS, FieldCode
 from outbound_chat_config import is_number
 
 # Our codes for what pydantic finds wrong with a parameter.
 _FIELD_CODES = {
+    "not_allowed": FieldCode.NOT_ALLOWED,
     "enum": FieldCode.NOT_ALLOWED,
     "literal_error": FieldCode.NOT_ALLOWED,
     "greater_than": FieldCode.OUT_OF_RANGE,
@@ -59,14 +59,9 @@ class Parameter:
         return cls(argument, name, in_header, default is inspect.Parameter.empty, adapter, types)
 
 
-def read_parameters(request: Request, parameters: Sequence[Parameter]) -> dict[str, Any]:
-    """Returns the arguments that the request gives.
-
-    Raises:
-        Problem: a parameter is missing or invalid; `errors` has all of them.
-    """
+def read_parameters(request: Request, parameters: Sequence[Parameter], errors: Errors) -> dict[str, Any]:
+    """Returns the arguments that the request gives; adds parameters that are missing or invalid to `errors`."""
     found: dict[str, Any] = {}
-    errors: list[FieldError] = []
     for one in parameters:
         given: Mapping[str, str] = request.headers if one.in_header else request.query_params
         text = given.get(one.name)
@@ -74,10 +69,9 @@ def read_parameters(request: Request, parameters: Sequence[Parameter]) -> dict[s
             try:
                 found[one.argument] = one.adapter.validate_python(text)
             except ValidationError as error:
-                errors += [_fault(one.name, fault) for fault in error.errors()]
+                add_new(errors, [_fault(one.name, fault) for fault in error.errors()])
         elif one.required:
             errors.append(FieldError(one.name, FieldCode.REQUIRED, "field required"))
-    _raise(errors)
     return found
 
 
@@ -86,10 +80,10 @@ def _fault(name: str, fault: Any) -> FieldError:
     return FieldError(name, _FIELD_CODES.get(fault["type"], FieldCode.WRONG_TYPE), message[0].lower() + message[1:])
 
 
-def refuse_unknown_parameters(request: Request, parameters: Sequence[Parameter]) -> None:
-    """Refuses unknown parameters: ignoring a misspelt one could send at the wrong time, or to the wrong queue.
+def unknown_parameters(request: Request, parameters: Sequence[Parameter]) -> Errors:
+    """Returns unknown parameters: ignoring a misspelt one could send at the wrong time, or to the wrong queue.
 
-    Also refuses parameters given twice, of which the last would win, and numbers that are not in plain digits.
+    Also parameters given twice, of which the last would win, and numbers that are not in plain digits.
     """
     known = {one.name: one.types for one in parameters if not one.in_header}
     names = ", ".join(sorted(known)) or "none"
@@ -106,9 +100,4 @@ def refuse_unknown_parameters(request: Request, parameters: Sequence[Parameter])
         if (whole or "number" in known[name]) and not is_number(request.query_params[name], whole=whole):
             # Pydantic parses numbers as Python does: `1_0` would be 10.
             errors.append(FieldError(name, FieldCode.WRONG_TYPE, f"must be a {'whole ' * whole}number"))
-    _raise(errors)
-
-
-def _raise(errors: Sequence[FieldError]) -> None:
-    if errors:
-        raise Problem(ProblemCode.INVALID_REQUEST, "Nothing was done; see errors.", errors=errors)
+    return errors
