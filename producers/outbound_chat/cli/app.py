@@ -135,7 +135,7 @@ _COMMANDS = {
     "http": "commands.http:http",
     "keys": "commands.keys:KEYS",
 }
-"""Where each is: a function, or several by their names; in the order in which they are listed."""
+"""Where each is: a function, or several by their names ("": without a name); in the order in which they are listed."""
 
 
 @cache  # finding them reads the metadata of every installed package
@@ -166,14 +166,18 @@ def _loaded(point: EntryPoint) -> Any:
             raise
         found, is_missing = _missing(point.name, error.name or "a package"), True
     several = isinstance(found, dict)
+    functions = dict(found) if several else {point.name: found}
+    default = functions.pop("", None)
     holder = _Typer(
         cls=_Group if several else None,
-        help=_docstring(point) if several else None,
-        no_args_is_help=several,
+        help=_docstring(point) if several and not default else None,
+        no_args_is_help=several and not default,
         add_completion=False,
         rich_markup_mode=None,
     )
-    for name, function in (found if several else {point.name: found}).items():
+    if default:
+        holder.callback(invoke_without_command=True, epilog=EPILOG)(default)
+    for name, function in functions.items():
         holder.command(name, context_settings={"ignore_unknown_options": is_missing})(function)
     return typer.main.get_command(holder)
 
@@ -237,9 +241,11 @@ def run() -> None:
 
 
 def _end(error: Exception) -> NoReturn:
+    from outbound_chat.cli.dev_settings import add_note_on_dev  # noqa: PLC0415  # only for errors
     from outbound_chat.cli.output import exit_code, print_error  # noqa: PLC0415  # loads Rich
 
-    # If the reader of the output has gone, as in `outbound-chat status … | head`, there is nobody to report to.
+    add_note_on_dev(error)
+    # If the reader has gone, as in `outbound-chat status … | head`, there is nobody to report to.
     if str(error):
         print_error(error)
     sys.exit(exit_code(error))

@@ -1,6 +1,6 @@
-"""The sandbox's memory: buckets, tokens, open chats, contacts, arrivals.
+"""The sandbox's memory: buckets, tokens, open chats, contacts, arrivals, messages.
 
-Everything is kept until a reset: a run of 100,000 contacts takes about 100 MB.
+Everything is kept until a reset, or the last `keep` of what has numbers and texts: 100,000 contacts take about 100 MB.
 """
 
 import heapq
@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from outbound_chat_worker.sandbox._clock import Clock
+from outbound_chat_worker.sandbox._kept import Kept
 from outbound_chat_worker.sandbox._options import SandboxOptions
 from outbound_chat_worker.sandbox._refusal import Refusal
 from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxStats
@@ -33,6 +34,17 @@ class Contact(NamedTuple):
     body: bytes
 
 
+class Call(NamedTuple):
+    """A call that started a contact or was refused, for those who look what was sent: `body` as it came in."""
+
+    at: datetime
+    request_id: str
+    code: str
+    """As in `SandboxStats.by_code`."""
+    contact_id: str | None
+    body: bytes
+
+
 @dataclass(slots=True)
 class _Bucket:
     """The allowance of one account and Region."""
@@ -46,8 +58,9 @@ class Ledger:
 
     def __init__(self, options: SandboxOptions, clock: Clock) -> None:
         self.options = options
-        self.contacts: list[Contact] = []
-        self.arrivals: list[SandboxArrival] = []
+        self.contacts = Kept[Contact]()
+        self.arrivals = Kept[SandboxArrival]()
+        self.inbox = Kept[Call]()
         self._clock = clock
         self._buckets: dict[Account, _Bucket] = {}
         self._contact_of_token: dict[tuple[Account, str], str] = {}
@@ -100,7 +113,8 @@ class Ledger:
             self._tokens_by_age.append((now + _TOKEN_LIFETIME_SECONDS, key))
         destination = body["DestinationEndpoint"]["Address"]
         started_at = self._clock.now()
-        self.contacts.append(Contact(contact_id, instance_id, destination, channel, token or None, started_at, raw))
+        contact = Contact(contact_id, instance_id, destination, channel, token or None, started_at, raw)
+        self.contacts.add(contact, self.options.keep)
         return contact_id, False
 
     def close_chat(self, contact_id: str) -> bool:
@@ -112,9 +126,14 @@ class Ledger:
                 return True
         return False
 
+    def is_open(self, contact_id: str) -> bool:
+        """Whether the chat of this contact is neither closed nor past its duration."""
+        self._end_old_chats()
+        return any(contact_id in chats for chats in self._open.values())
+
     def record(self, seconds: float, code: str, destination: str | None, *, refused: bool, throttled: bool) -> None:
         """Records the end of a call."""
-        self.arrivals.append(SandboxArrival(seconds, code, destination))
+        self.arrivals.add(SandboxArrival(seconds, code, destination), self.options.keep)
         self._by_code[code] += 1
         self._refused += refused
         self._throttled += throttled
@@ -123,8 +142,8 @@ class Ledger:
         """Returns the totals."""
         self._end_old_chats()
         return SandboxStats(
-            calls=len(self.arrivals),
-            accepted=len(self.contacts),
+            calls=self.arrivals.total,
+            accepted=self.contacts.total,
             repeated=self._repeated,
             throttled=self._throttled,
             refused=self._refused,
