@@ -176,7 +176,7 @@ def _loaded(point: EntryPoint) -> Any:
         rich_markup_mode=None,
     )
     if default:
-        holder.callback(invoke_without_command=True, epilog=EPILOG)(default)
+        holder.callback(invoke_without_command=True, help=default.__doc__, epilog=EPILOG)(default)
     for name, function in functions.items():
         holder.command(name, context_settings={"ignore_unknown_options": is_missing})(function)
     return typer.main.get_command(holder)

@@ -21,7 +21,7 @@ FOLDER = Path(".outbound-chat")
 
 _READY = """\
 Valkey    {redis}
-Sandbox   {sandbox}   (stands in for Amazon Connect; sends nothing to anybody)
+Sandbox   {sandbox}   (in the place of Amazon Connect; sends nothing)
 Inbox     {sandbox}/inbox   (shows what it got)
 Workers   {processes}, log in {log}
 Settings  {settings}
@@ -31,7 +31,8 @@ In another terminal:
   outbound-chat send --sender {sender} --to +12025550123 --text "Hello" --wait 10
 
 More workers need the sandbox's credentials too:
-  export AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret}
+  export AWS_ACCESS_KEY_ID={key}
+  export AWS_SECRET_ACCESS_KEY={secret}
 
 Ctrl-C stops everything; the data stays in {folder}.
 Messages are shown here as they end:
@@ -67,9 +68,9 @@ def dev(
     check_port(sandbox_port, "--sandbox-port")
     options = SandboxOptions(port=sandbox_port, rate=rate, burst=burst, max_chats=CHATS, keep=KEEP)
     with running_stack(folder.absolute(), sandbox=options, processes=processes, log_level="INFO", port=port) as stack:
-        _print(stack, folder, processes, as_json)
         _warn_of_workers()
         with closing(Feed(stack, silent=as_json)):
+            _print(stack, folder, processes, as_json)
             while not ending.signal:
                 stack.look(warn)
                 time.sleep(LOOK_SECONDS)

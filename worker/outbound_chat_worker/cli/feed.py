@@ -7,7 +7,6 @@ anybody, so what it got is the developer's own.
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 
 from rich.text import Text
 
@@ -22,7 +21,7 @@ from outbound_chat_worker.sandbox import SandboxMessage
 
 LOOK_SECONDS = 0.5
 LINES = 10
-"""Messages that are shown of a look; of the others only their number."""
+"""Messages that are shown of a look; of the others, and of all in the looks after it, only their number."""
 END_SECONDS = 2.0
 TEXT_CHARACTERS = 40
 ENDS = {EventKind.JOB_FINAL, EventKind.BATCH_FINAL}
@@ -38,6 +37,7 @@ class Feed:
         self._chat = OutboundChat.from_settings(stack.settings)
         self._sandbox = stack.sandbox
         self._silent = silent
+        self._is_busy = False
         self._holds: dict[tuple[str, str], Hold] = {}
         self._stopped = threading.Event()
         self._since = self._last_number()
@@ -73,15 +73,16 @@ class Feed:
             talk.print(Text(f"{scope} {name} is released: its messages go on", style="green"))
 
     def _look_at_events(self) -> None:
-        room, more = LINES, Counter[str]()
+        room, more = 0 if self._is_busy else LINES, Counter[str]()
         found = self._chat.events(since=self._since)
         while found.events and not self._stopped.is_set():
             self._since, more["not seen"] = found.next, more["not seen"] + found.missed
             ends = [event for event in found.events if event.kind in ENDS]
             self._show(ends[:room])
-            more.update(event.state or "batches" for event in ends[room:])
+            more.update(map(outcome, ends[room:]))
             room -= len(ends[:room])
             found = self._chat.events(since=self._since)
+        self._is_busy = more.total() > LINES
         if rest := ", ".join(f"{count:,} more {word}" for word, count in more.items() if count):
             out.print(Text(f"… {rest}", style="dim"))
 
@@ -99,30 +100,29 @@ class Feed:
             return None
 
 
+def outcome(event: Event) -> str:
+    """Returns `sent`, `failed: refused` or, for a batch, `batch ended`."""
+    if event.state is None:
+        return "batch ended"
+    return f"{event.state}: {event.code}" if event.code and event.state is not JobState.SENT else f"{event.state}"
+
+
 def line(event: Event, job: Job | None, message: SandboxMessage | None) -> Text:
     """Returns the line for the end of a job or batch: number and text are shown as the sandbox got them."""
     head = Text(f"{event.at.astimezone():%H:%M:%S}  ")
     if event.state is None:
-        return head + Text(f"batch {event.id} has ended")
-    state = f"{event.state}: {event.code}" if event.code and event.state is not JobState.SENT else f"{event.state}"
+        return head + Text(f"{outcome(event)}: {event.id}")
     text = " ".join(message.text.split()) if message else ""
     short = text if len(text) <= TEXT_CHARACTERS else text[: TEXT_CHARACTERS - 1] + "…"
     who = f"  {job.sender if job else '-'}  {message.to if message else event.id}  {short}"
-    return head + Text(f"{state:<9}", style=COLOURS.get(event.state, "")) + Text(who.rstrip())
+    return head + Text(f"{outcome(event):<9}", style=COLOURS.get(event.state, "")) + Text(who.rstrip())
 
 
 def held(hold: Hold) -> str:
-    """Describes a hold, and how to end it."""
-    by = "a person" if hold.owner == "person" else f"AWS's answer {hold.code}"
-    reason = f" ({hold.reason})" if hold.reason else ""
-    probe = f"; a probe goes at {_time(hold.probe_at)}" if hold.probe_at else ""
-    mixed_up = hold.owner == "system" and hold.scope == "sender" and hold.name != BROKEN
-    advice = f" Numbers that hold their sender are for --sender {BROKEN}." if mixed_up else ""
-    return (
-        f"{hold.scope} {hold.name} is held by {by}{reason}: its messages wait{probe}. "
-        f"To release it: {release_command(hold)}{advice and '.' + advice}"
-    )
-
-
-def _time(instant: datetime) -> str:
-    return f"{instant.astimezone():%H:%M:%S}"
+    """Describes a hold, and how to end it; one of the system ends with a probe that is sent."""
+    if hold.owner == "person":
+        rest = f"by a person ({hold.reason}): its messages wait. To release it:"
+    else:
+        advice = "" if hold.name == BROKEN else f" Numbers that do this are for --sender {BROKEN}."
+        rest = f"({hold.code}: {hold.reason}): its messages wait.{advice} Cancel the one that can't be sent, then:"
+    return f"{hold.scope} {hold.name} is held {rest}\n  {release_command(hold)}"

@@ -9,8 +9,8 @@ import typer
 from rich.text import Text
 
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import out, print_json, talk
-from outbound_chat.model.errors import OutboundChatError
+from outbound_chat.cli.output import clock_time, out, print_json, talk
+from outbound_chat.model.errors import OutboundChatError, SettingsError
 from outbound_chat_config import load_settings
 from outbound_chat_worker.local.ports import SANDBOX_PORT
 from outbound_chat_worker.sandbox import SandboxClient, SandboxError, SandboxMessage
@@ -27,7 +27,7 @@ def inbox(
     *,
     url: Annotated[
         str | None,
-        typer.Option(help="Address of the sandbox; by default the endpoint_url of a sender, else that of dev."),
+        typer.Option(help="Address of the sandbox; by default endpoint_url of a sender, else that of dev."),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Keep printing what comes until Ctrl-C.")] = False,
     as_json: Json = False,
@@ -53,8 +53,12 @@ def inbox(
 
 
 def _address() -> str:
-    senders = load_settings().senders.values()
-    return next((sender.endpoint_url for sender in senders if sender.endpoint_url), f"http://127.0.0.1:{SANDBOX_PORT}")
+    of_dev = f"http://127.0.0.1:{SANDBOX_PORT}"
+    try:
+        senders = load_settings().senders.values()
+    except SettingsError:
+        return of_dev
+    return next((sender.endpoint_url for sender in senders if sender.endpoint_url), of_dev)
 
 
 def _read(sandbox: SandboxClient, after: int) -> Iterator[SandboxMessage]:
@@ -71,7 +75,7 @@ def _print(message: SandboxMessage, as_json: bool) -> None:
         return
     parts = f"  {message.parts} part{'' if message.parts == 1 else 's'}" if message.parts else ""
     state = message.state if message.code == "accepted" else f"{message.state}: {message.code}"
-    head = f"{message.at.astimezone():%Y-%m-%d %H:%M:%S%z}  {message.to:<12}  {message.channel}{parts}  "
+    head = f"{clock_time(message.at)}  {message.to:<12}  {message.channel}{parts}  "
     out.print(Text(head) + Text(state, style=STYLES[message.state]))
     if message.text:
         out.print(Text(f"  {message.text}"))

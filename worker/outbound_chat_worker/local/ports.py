@@ -21,10 +21,11 @@ class PortInUse(OutboundChatError):
 
 
 def in_use(port: int, option: str) -> PortInUse:
-    """The error for a port, with what listens there as far as it says so."""
-    return PortInUse(
-        f"port {port} is in use{_by_whom(port)}; name another with {option}, or use {option} 0 for a free one"
-    )
+    """The error for a port, with who listens there if it is another `dev`."""
+    if folder := _dev_at(port):
+        more = "to run another, add --port 0 --sandbox-port 0"
+        return PortInUse(f"port {port} is in use: outbound-chat dev runs already, in {folder}; {more}")
+    return PortInUse(f"port {port} is in use; name another with {option}, or use {option} 0 for a free one")
 
 
 def check_port(port: int, option: str) -> None:
@@ -35,9 +36,8 @@ def check_port(port: int, option: str) -> None:
         raise in_use(port, option) from None
 
 
-def _by_whom(port: int) -> str:
+def _dev_at(port: int) -> Path | None:
     with suppress(redis.RedisError, KeyError), redis.Redis(port=port, socket_timeout=1, retry=_ONCE) as client:
         folder = Path(client.config_get("dir")["dir"]).parent
-        if (folder / "outbound-chat.toml").exists():
-            return f": outbound-chat dev runs already, in {folder}"
-    return ""
+        return folder if (folder / "outbound-chat.toml").exists() else None
+    return None

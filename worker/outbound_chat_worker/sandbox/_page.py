@@ -21,7 +21,7 @@ _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 1.5rem auto; max-width: 72rem; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
 th, td { border-bottom: 1px solid var(--line); padding: .45rem .7rem .45rem 0; text-align: left; vertical-align: top }
-td { overflow-wrap: anywhere } td:nth-child(3) { white-space: pre-wrap; width: 42% }
+td { overflow-wrap: anywhere } td:nth-child(3) { white-space: pre-wrap; width: 34% }
 p, small, th { opacity: .7 } .n { white-space: nowrap; overflow-wrap: normal }
 .refused { color: light-dark(#b3261e, #ff8a80) } .open { color: light-dark(#1b6e3c, #7fd69b) }
 """
