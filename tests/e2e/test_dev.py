@@ -136,7 +136,7 @@ def test_many_messages_are_counted_and_not_all_shown(stack: Harness, dev: Dev) -
     os.kill(dev.process.pid, signal.SIGSTOP)
     try:
         receipt = dev.chat.enqueue_batch(rows, sender="demo")
-        assert dev.chat.wait_batch(receipt.id, timeout=120).counts["sent"] == len(rows)
+        assert dev.chat.wait_batch(receipt.id, timeout=120).counts[JobState.SENT] == len(rows)
     finally:
         os.kill(dev.process.pid, signal.SIGCONT)
 

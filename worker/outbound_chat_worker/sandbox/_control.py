@@ -14,7 +14,7 @@ from outbound_chat_worker.sandbox._client import NEXT_HEADER
 from outbound_chat_worker.sandbox._engine import Engine
 from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
 from outbound_chat_worker.sandbox._kept import Kept, Row
-from outbound_chat_worker.sandbox._ledger import Contact
+from outbound_chat_worker.sandbox._ledger import Call
 from outbound_chat_worker.sandbox._messages import find_message, messages
 from outbound_chat_worker.sandbox._reports import SandboxMessage
 
@@ -97,8 +97,17 @@ def _json(document: dict[str, Any]) -> HttpResponse:
     return HttpResponse(body=json.dumps(document).encode(), headers={"Content-Type": "application/json"})
 
 
-def _contact_to_json(contact: Contact) -> dict[str, Any]:
-    return contact._asdict() | {"started_at": contact.started_at.isoformat(), "body": json.loads(contact.body)}
+def _contact_to_json(call: Call) -> dict[str, Any]:
+    body = json.loads(call.body)
+    return {
+        "contact_id": call.contact_id,
+        "instance_id": body["InstanceId"],
+        "destination": body["DestinationEndpoint"]["Address"],
+        "channel": body["SegmentAttributes"]["connect:Subtype"]["ValueString"].removeprefix("connect:"),
+        "token": body.get("ClientToken") or None,
+        "started_at": call.at.isoformat(),
+        "body": body,
+    }
 
 
 def _message_to_json(message: SandboxMessage) -> dict[str, Any]:

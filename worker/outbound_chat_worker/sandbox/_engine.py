@@ -21,7 +21,7 @@ from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._faults import MAGIC_DESTINATIONS, Fault, FaultKind
 from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
 from outbound_chat_worker.sandbox._ledger import Call, Ledger
-from outbound_chat_worker.sandbox._options import KEEP, SandboxOptions
+from outbound_chat_worker.sandbox._options import SandboxOptions
 from outbound_chat_worker.sandbox._quotas import answer_quota, is_quota_call
 from outbound_chat_worker.sandbox._refusal import Refusal, invalid
 from outbound_chat_worker.sandbox._rules import check_rules
@@ -113,8 +113,7 @@ class Engine:
         self.ledger.record(arrived, answer.code, destination, refused=refused, throttled=throttled)
         # A throttled call comes again; a repeat started nothing.
         if answer.contact_id or (body and refused and not throttled):
-            message = Call(self._clock.now(), request_id, answer.code, answer.contact_id, call.body)
-            self.ledger.inbox.add(message, self.ledger.options.keep or KEEP)
+            self.ledger.remember(Call(self._clock.now(), request_id, answer.code, answer.contact_id, call.body))
         is_start = (call.method, call.path) == _OPERATION
         operation = "StartOutboundChatContact" if is_start else f"{call.method} {call.path}"
         self._write(operation, destination, answer.code, request_id)
@@ -127,11 +126,11 @@ class Engine:
         self.ledger.take_call(account)
         if unreadable is not None:
             raise unreadable
-        channel = self._checked(body)
+        self._check(body)
         fault = self._magic(account, body) or self._faults.draw(body["DestinationEndpoint"]["Address"])
         if fault and not fault.effect.starts_contact:
             return _struck(fault)
-        contact_id, repeated = self.ledger.start_contact(account, body, channel, call.body)
+        contact_id, repeated = self.ledger.start_contact(account, body)
         if fault and fault.kind is not FaultKind.LATE:
             answer = _struck(fault)
         else:
@@ -141,10 +140,10 @@ class Engine:
         answer.contact_id = None if repeated else contact_id
         return answer
 
-    def _checked(self, body: dict[str, Any]) -> str:
+    def _check(self, body: dict[str, Any]) -> None:
         try:
             self._check_shape(body, "")
-            return check_rules(body)
+            check_rules(body)
         except RecursionError:
             raise invalid("The body is nested too deeply.") from None
 

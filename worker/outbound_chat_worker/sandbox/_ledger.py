@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._kept import Kept
-from outbound_chat_worker.sandbox._options import SandboxOptions
+from outbound_chat_worker.sandbox._options import KEEP, SandboxOptions
 from outbound_chat_worker.sandbox._refusal import Refusal
 from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxStats
 from outbound_chat_worker.sandbox._signature import Account
@@ -22,20 +22,8 @@ _TOKEN_LIFETIME_SECONDS = timedelta(days=7).total_seconds()
 _DEFAULT_CHAT_MINUTES = 1500
 
 
-class Contact(NamedTuple):
-    """A started contact, kept small: `body` is the request as it came in."""
-
-    contact_id: str
-    instance_id: str
-    destination: str
-    channel: str
-    token: str | None
-    started_at: datetime
-    body: bytes
-
-
 class Call(NamedTuple):
-    """A call that started a contact or was refused, for those who look what was sent: `body` as it came in."""
+    """A call that started a contact or was refused, kept small: `body` is the request as it came in."""
 
     at: datetime
     request_id: str
@@ -58,7 +46,7 @@ class Ledger:
 
     def __init__(self, options: SandboxOptions, clock: Clock) -> None:
         self.options = options
-        self.contacts = Kept[Contact]()
+        self.contacts = Kept[Call]()
         self.arrivals = Kept[SandboxArrival]()
         self.inbox = Kept[Call]()
         self._clock = clock
@@ -85,7 +73,7 @@ class Ledger:
             raise Refusal("ThrottlingException", "Rate exceeded")
         bucket.calls -= 1
 
-    def start_contact(self, account: Account, body: dict[str, Any], channel: str, raw: bytes) -> tuple[str, bool]:
+    def start_contact(self, account: Account, body: dict[str, Any]) -> tuple[str, bool]:
         """Returns the ContactId for a valid request, and whether its token was seen before (then nothing starts).
 
         AWS documents that a token is valid for 7 days and returns the contact that was started, but neither its scope
@@ -111,10 +99,6 @@ class Ledger:
         if token:
             self._contact_of_token[key] = contact_id
             self._tokens_by_age.append((now + _TOKEN_LIFETIME_SECONDS, key))
-        destination = body["DestinationEndpoint"]["Address"]
-        started_at = self._clock.now()
-        contact = Contact(contact_id, instance_id, destination, channel, token or None, started_at, raw)
-        self.contacts.add(contact, self.options.keep)
         return contact_id, False
 
     def close_chat(self, contact_id: str) -> bool:
@@ -130,6 +114,12 @@ class Ledger:
         """Whether the chat of this contact is neither closed nor past its duration."""
         self._end_old_chats()
         return any(contact_id in chats for chats in self._open.values())
+
+    def remember(self, call: Call) -> None:
+        """Keeps a call that started a contact, or that was refused and does not come again by itself."""
+        self.inbox.add(call, self.options.keep or KEEP)
+        if call.contact_id:
+            self.contacts.add(call, self.options.keep)
 
     def record(self, seconds: float, code: str, destination: str | None, *, refused: bool, throttled: bool) -> None:
         """Records the end of a call."""

@@ -53,8 +53,8 @@ _CONTENT_TYPES = frozenset(
 )
 
 
-def check_rules(body: dict[str, Any]) -> str:
-    """Returns the channel of a request, `SMS` or `WhatsApp`; raises `Refusal` if the request breaks a rule."""
+def check_rules(body: dict[str, Any]) -> None:
+    """Raises `Refusal` if the request breaks a rule."""
     _check_endpoint(body["SourceEndpoint"], "SourceEndpoint", "CONNECT_PHONENUMBER_ARN")
     if not _PHONE_NUMBER_ARN.fullmatch(body["SourceEndpoint"]["Address"]):
         raise invalid("SourceEndpoint.Address must be the ARN of a phone number of Amazon Connect.")
@@ -75,7 +75,6 @@ def check_rules(body: dict[str, Any]) -> str:
         _check_template(body["InitialTemplatedSystemMessage"])
     if "SupportedMessagingContentTypes" in body:
         _check_content_types(body["SupportedMessagingContentTypes"])
-    return channel
 
 
 def _check_endpoint(endpoint: dict[str, str], path: str, wanted_type: str) -> None:
