@@ -135,7 +135,7 @@ def _greeting(url: str) -> str:
     options = " \\\n    ".join(f"{name} {shlex.quote(value)}" for name, value in _EXAMPLE.items())
     return (
         f"Amazon Connect sandbox at {url}\n"
-        "Nothing is sent to anybody: open the address to see what would be. Ctrl-C ends it.\n"
+        "Sends nothing; open it in a browser to see what it got. Ctrl-C ends it.\n"
         "Try it from another terminal:\n\n"
         f"AWS_ACCESS_KEY_ID={SANDBOX_ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY={SANDBOX_SECRET_ACCESS_KEY} \\\n"
         f"  aws connect start-outbound-chat-contact --endpoint-url {url} --region {_REGION} \\\n    {options}\n"
