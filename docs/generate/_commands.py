@@ -26,10 +26,11 @@ def _commands_of(holder: Any, before: str) -> Iterator[tuple[str, Any]]:
     context = holder.make_context("outbound-chat", [], resilient_parsing=True)
     for name in holder.list_commands(context):
         command = holder.get_command(context, name)
-        if hasattr(command, "list_commands"):
-            yield from _commands_of(command, f"{before}{name} ")
-        else:
+        is_group = hasattr(command, "list_commands")
+        if not is_group or command.invoke_without_command:
             yield before + name, command
+        if is_group:
+            yield from _commands_of(command, f"{before}{name} ")
 
 
 def tables() -> Iterator[Table]:

@@ -17,7 +17,7 @@ def check(arguments: list[str]) -> None:
     try:
         group().make_context("outbound-chat", options, resilient_parsing=True)
         if rest:
-            words = 1 if rest[0] in commands() else 2
+            words = 2 if " ".join(rest[:2]) in commands() or rest[0] not in commands() else 1
             name = " ".join(rest[:words])
             commands()[name].make_context(name, rest[words:])
     except typer.Exit:

@@ -1,9 +1,12 @@
 """`outbound-chat sandbox` in a process of its own, as a user starts it."""
 
+import json
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
@@ -12,6 +15,9 @@ from typer.testing import CliRunner, Result
 from outbound_chat_worker.cli.sandbox import sandbox
 from outbound_chat_worker.sandbox import SandboxClient
 from tests.support.harness import data_of
+
+if TYPE_CHECKING:
+    from types_boto3_connect import ConnectClient
 
 _RUN = [sys.executable, "-c", "import typer; from outbound_chat_worker.cli.sandbox import sandbox; typer.run(sandbox)"]
 
@@ -30,7 +36,8 @@ def _run(*options: str) -> Result:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_json_gives_the_address_and_a_signal_ends_it_with_totals(number: signal.Signals) -> None:
     """One line on stdout for scripts; the totals are talk and go to stderr."""
-    with _start("--json", "--rate", "7", "--latency-ms", "1", "--fault", "conflict:0.5", "--max-chats", "9") as process:
+    options = ("--rate", "7", "--latency-ms", "1", "--fault", "conflict:0.5", "--max-chats", "9", "--keep", "5")
+    with _start("--json", *options) as process:
         assert process.stdout is not None
         url = data_of(process.stdout.readline())["url"]
         assert SandboxClient(url).stats().calls == 0
@@ -73,3 +80,82 @@ def test_wrong_options_are_refused_with_exit_code_2(options: tuple[str, ...], sa
 
     assert done.exit_code == 2
     assert says in done.stderr
+
+
+def _cli(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "outbound_chat.cli", "sandbox", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_port_that_is_taken_ends_with_one_sentence_that_names_port_and_option() -> None:
+    with _start("--json") as process:
+        assert process.stdout is not None
+        port = data_of(process.stdout.readline())["url"].rpartition(":")[2]
+        done = _cli("--port", port)
+        process.terminate()
+        process.communicate(timeout=60)
+
+    assert done.returncode == 2
+    sentence = f"error: port {port} of 127.0.0.1 is in use by another program; name another one with --port\n"
+    assert done.stderr == sentence
+
+
+def test_each_call_is_a_line_on_standard_error_and_the_inbox_shows_what_was_sent(
+    make_connect: Callable[..., "ConnectClient"], request_body: dict[str, Any], outcome: Callable[..., str]
+) -> None:
+    """What a developer looks at when a message does not come: did the call arrive, and what did it say?"""
+    message = {"ContentType": "text/plain", "Content": "Hello \x1b[2J"}
+    with _start("--json") as process:
+        assert process.stdout is not None
+        url = data_of(process.stdout.readline())["url"]
+        connect = make_connect(url)
+        sent = connect.start_outbound_chat_contact(
+            **{**request_body, "InitialSystemMessage": message, "Attributes": {"order": "A-17"}}
+        )
+        assert outcome(connect, {**request_body, "InstanceId": "short"}) == "ResourceNotFoundException"
+        connect.close()
+        shown, as_json = _cli("inbox", "--url", url), _cli("inbox", "--url", url, "--json")
+        process.terminate()
+        _, stderr = process.communicate(timeout=60)
+    gone = _cli("inbox", "--url", url)
+
+    first, second = stderr.splitlines()[:2]
+    request_id = sent["ResponseMetadata"]["RequestId"]
+    assert first.endswith(f"StartOutboundChatContact +12025550100 accepted {request_id}")
+    assert "StartOutboundChatContact +12025550100 ResourceNotFoundException" in second
+    assert "+12025550100  SMS  1 part  open\n  Hello \\x1b[2J\n" in shown.stdout
+    assert f"flow {request_body['ContactFlowId']}  order=A-17\n" in shown.stdout
+    assert "refused: ResourceNotFoundException" in shown.stdout
+    document = json.loads(as_json.stdout)
+    assert document["errors"] == []
+    assert [(one["state"], one["text"]) for one in document["data"]] == [("open", message["Content"]), ("refused", "")]
+    assert (gone.returncode, gone.stdout) == (2, "")
+    assert gone.stderr.startswith(f"error: no sandbox answers at {url}; start outbound-chat dev")
+
+
+def test_quiet_prints_no_line_for_a_call_and_any_key_takes_any(
+    make_connect: Callable[..., "ConnectClient"], request_body: dict[str, Any], outcome: Callable[..., str]
+) -> None:
+    with _start("--json", "--quiet", "--any-key") as process:
+        assert process.stdout is not None
+        connect = make_connect(data_of(process.stdout.readline())["url"], aws_access_key_id="mine")
+        assert outcome(connect, request_body) == "accepted"
+        connect.close()
+        process.terminate()
+        _, stderr = process.communicate(timeout=60)
+
+    assert len(stderr.splitlines()) == 1
+
+
+def test_following_prints_each_message_as_a_line_of_json(
+    sandbox: SandboxClient, connect: "ConnectClient", request_to: Callable[..., dict[str, Any]]
+) -> None:
+    command = [sys.executable, "-m", "outbound_chat.cli", "sandbox", "inbox", "--follow", "--json"]
+    numbers = ["+12025550101", "+12025550102"]
+    with subprocess.Popen([*command, "--url", sandbox.url], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for number in numbers:
+            connect.start_outbound_chat_contact(**request_to(number))
+            assert json.loads(process.stdout.readline())["to"] == number
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0

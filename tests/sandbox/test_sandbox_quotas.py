@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 TimedSandbox = Callable[[SandboxOptions], tuple[SandboxClient, Callable[[timedelta], None]]]
 MakeConnect = Callable[..., "ConnectClient"]
 Outcome = Callable[..., str]
+OTHER_INSTANCE = "99999999-2222-3333-4444-555555555555"
 
 
 def test_a_token_seen_again_gives_the_same_contact_and_starts_nothing(
@@ -33,9 +34,10 @@ def test_a_token_seen_again_gives_the_same_contact_and_starts_nothing(
 
 
 def test_a_token_belongs_to_an_account_and_region(
-    sandbox: SandboxClient, make_connect: MakeConnect, request_body: dict[str, Any]
+    timed_sandbox: TimedSandbox, make_connect: MakeConnect, request_body: dict[str, Any]
 ) -> None:
     """Two accounts that use the same token must not get each other's contacts."""
+    sandbox, _ = timed_sandbox(SandboxOptions(verify_signatures=False))
     clients = [
         make_connect(sandbox.url),
         make_connect(sandbox.url, region_name="eu-west-2"),
@@ -93,7 +95,7 @@ def test_each_account_and_region_has_its_own_rate(
     sandbox, _ = timed_sandbox(SandboxOptions(burst=1, verify_signatures=False))
     for parameters in ({}, {"region_name": "eu-west-2"}, {"aws_access_key_id": "another"}):
         connect = make_connect(sandbox.url, **parameters)
-        other_instance = {**request_body, "InstanceId": "other"}
+        other_instance = {**request_body, "InstanceId": OTHER_INSTANCE}
         assert [outcome(connect, body) for body in (request_body, other_instance)] == [
             "accepted",
             "ThrottlingException",
@@ -123,7 +125,7 @@ def test_an_instance_holds_only_so_many_open_chats(
 
     assert outcome(connect, request_body) == "LimitExceededException"
     assert outcome(connect, {**request_body, "ClientToken": "t"}) == "accepted"
-    assert outcome(connect, {**request_body, "InstanceId": "other"}) == "accepted"
+    assert outcome(connect, {**request_body, "InstanceId": OTHER_INSTANCE}) == "accepted"
     sandbox.close_chat(first)
     assert outcome(connect, request_body) == "accepted"
     assert sandbox.stats().open_chats == 2

@@ -207,3 +207,33 @@ def test_no_refusal_repeats_a_number_or_a_text(
 
     assert "0049301234567" not in number_refused
     assert "secret" not in text_refused
+
+
+_ID = "11111111-2222-3333-4444-555555555555"
+_INSTANCE_ARN = f"arn:aws:connect:us-east-1:123456789012:instance/{_ID}"
+
+
+@pytest.mark.parametrize("changes", [{"InstanceId": "short"}, {"InstanceId": f"{_ID}0"}, {"ContactFlowId": "flow-1"}])
+def test_an_id_of_another_form_names_nothing(
+    signed_call: Callable[..., tuple[int, str | None, str]], request_body: dict[str, Any], changes: dict[str, str]
+) -> None:
+    """A name that was typed in the place of an id is found before AWS says the same."""
+    status, code, body = signed_call({**request_body, **changes})
+
+    assert (status, code) == (404, "ResourceNotFoundException")
+    assert next(iter(changes)) in body
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"InstanceId": _INSTANCE_ARN},
+        {"ContactFlowId": f"{_INSTANCE_ARN}/contact-flow/{_ID}"},
+        {"ContactFlowId": f"{_ID}:$LATEST"},
+    ],
+)
+def test_an_id_may_be_written_in_each_of_its_forms(
+    signed_call: Callable[..., tuple[int, str | None, str]], request_body: dict[str, Any], changes: dict[str, str]
+) -> None:
+    """As an ARN, and of a flow with a version."""
+    assert signed_call({**request_body, **changes})[0] == 200

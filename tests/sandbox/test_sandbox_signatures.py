@@ -102,9 +102,15 @@ def test_other_operations_are_unknown(signed_call: SignedCall, request_body: dic
     assert signed_call(request_body, method="POST")[:2] == (404, "UnknownOperationException")
 
 
-def test_the_secret_of_other_keys_is_not_checked(signed_call: SignedCall, request_body: dict[str, Any]) -> None:
-    """Users keep the key ids of their own tests."""
-    assert signed_call(request_body, credentials=Credentials("testing", "whatever"))[0] == 200
+@pytest.mark.parametrize("secret", [SANDBOX_SECRET_ACCESS_KEY, "another"])
+def test_another_access_key_is_refused_as_aws_refuses_it(
+    signed_call: SignedCall, request_body: dict[str, Any], secret: str
+) -> None:
+    """Who forgot to set the credentials of the sandbox learns it here, and not in production."""
+    status, code, body = signed_call(request_body, credentials=Credentials("AKIAWRONG", secret))
+
+    assert (status, code) == (403, "UnrecognizedClientException")
+    assert "The security token included in the request is invalid." in body
 
 
 @pytest.mark.parametrize("skew", [timedelta(minutes=6), timedelta(minutes=-6)])
@@ -135,7 +141,7 @@ def test_without_verifying_only_the_shape_is_checked(
     """For recorded requests and for clocks that a test moves."""
     sandbox, advance = timed_sandbox(SandboxOptions(verify_signatures=False))
     advance(timedelta(days=400))
-    connect = make_connect(sandbox.url, aws_secret_access_key="wrong")
+    connect = make_connect(sandbox.url, aws_access_key_id="another", aws_secret_access_key="wrong")
 
     assert connect.start_outbound_chat_contact(**request_body)["ContactId"]
     connect.close()

@@ -9,6 +9,8 @@ from outbound_chat.listening import CannotListen
 from outbound_chat_worker.local.embedded import EmbeddedServer, EmbeddedServerError
 from tests.support.harness import Harness
 
+FREE_PORTS = ("--port", "0", "--sandbox-port", "0")
+
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[EmbeddedServer]:
@@ -30,7 +32,7 @@ def test_a_second_dev_in_one_folder_or_on_one_port_is_one_clear_error(stack: Har
     folder = stack.folder / "dev"
     running = EmbeddedServer(folder / "valkey")
     try:
-        same_folder = stack.run("dev", "--folder", str(folder))
+        same_folder = stack.run("dev", "--folder", str(folder), *FREE_PORTS)
         same_port = stack.run("dev", "--folder", str(stack.folder / "second"), "--port", str(running.port))
     finally:
         running.stop()
@@ -60,8 +62,8 @@ def test_a_folder_that_cant_be_written_is_one_clear_error(stack: Harness) -> Non
     taken = stack.folder / "taken"
     (taken / "outbound-chat.toml").mkdir(parents=True)  # so that no file can have its name
     for done, said in (
-        (stack.run("dev", "--folder", str(stack.folder / "file" / "in-it")), "Not a directory"),
-        (stack.run("dev", "--folder", str(taken)), "Is a directory"),
+        (stack.run("dev", "--folder", str(stack.folder / "file" / "in-it"), *FREE_PORTS), "Not a directory"),
+        (stack.run("dev", "--folder", str(taken), *FREE_PORTS), "Is a directory"),
         (stack.run("dev", "--port", "99999"), "--port"),
         (stack.run("sandbox", "--port", "99999"), "--port"),
     ):

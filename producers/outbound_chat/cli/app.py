@@ -94,7 +94,7 @@ _COMMANDS = {
     "http": "commands.http:http",
     "keys": "commands.keys:KEYS",
 }
-"""Where each is: a function, or several by their names; in the order in which they are listed."""
+"""Where each is: a function, or several by their names ("": without a name); in the order in which they are listed."""
 
 
 @cache  # finding them reads the metadata of every installed package
@@ -125,14 +125,18 @@ def _loaded(point: EntryPoint) -> Any:
             raise
         found, is_missing = _missing(point.name, error.name), True
     several = isinstance(found, dict)
+    functions = dict(found) if several else {point.name: found}
+    default = functions.pop("", None)
     holder = _Typer(
         cls=Group if several else None,
-        help=_docstring(point) if several else None,
-        no_args_is_help=several,
+        help=_docstring(point) if several and not default else None,
+        no_args_is_help=several and not default,
         add_completion=False,
         rich_markup_mode=None,
     )
-    for name, function in (found if several else {point.name: found}).items():
+    if default:
+        holder.callback(invoke_without_command=True, help=default.__doc__, epilog=EPILOG)(default)
+    for name, function in functions.items():
         holder.command(name, context_settings={"ignore_unknown_options": is_missing})(function)
     return typer.main.get_command(holder)
 
@@ -213,7 +217,9 @@ def _refuse_control_characters() -> None:
 
 
 def _report(error: BaseException) -> Exit:
+    from outbound_chat.cli.dev_settings import add_note_on_dev  # noqa: PLC0415  # only for errors
     from outbound_chat.cli.output import print_failure  # noqa: PLC0415  # loads Rich
 
+    add_note_on_dev(error)
     print_failure(error)
     return exit_code(error)

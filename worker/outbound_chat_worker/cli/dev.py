@@ -1,22 +1,27 @@
 """The command `outbound-chat dev`: a stack to develop against."""
 
+import logging
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from outbound_chat.children import LOOK_SECONDS
-from outbound_chat.cli.output import print_json
+from outbound_chat.cli.output import print_json, warn
 from outbound_chat.ending import Ending
+from outbound_chat_worker.cli.feed import Feed
+from outbound_chat_worker.local.ports import SANDBOX_PORT, VALKEY_PORT, check_port
 from outbound_chat_worker.local.stack import SENDERS, Stack, running_stack
-from outbound_chat_worker.sandbox import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY, SandboxOptions
+from outbound_chat_worker.sandbox import KEEP, SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY, SandboxOptions
 
 FOLDER = Path(".outbound-chat")
 
 _READY = """\
 Valkey    {redis}
-Sandbox   {sandbox}   (stands in for Amazon Connect; sends nothing to anybody)
+Sandbox   {sandbox}   (in the place of Amazon Connect; sends nothing)
+Inbox     {sandbox}/inbox   (shows what it got)
 Workers   {processes}, log in {log}
 Settings  {settings}
 
@@ -25,9 +30,11 @@ In another terminal:
   outbound-chat send --sender {sender} --to +12025550123 --text "Hello" --wait 10
 
 More workers need the sandbox's credentials too:
-  export AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret}
+  export AWS_ACCESS_KEY_ID={key}
+  export AWS_SECRET_ACCESS_KEY={secret}
 
 Ctrl-C stops everything; the data stays in {folder}.
+Messages are shown here as they end:
 """
 
 
@@ -37,25 +44,43 @@ CHATS = 1_000_000
 
 def dev(
     *,
-    folder: Annotated[Path, typer.Option(help="Folder for data, log and settings.")] = FOLDER,
+    folder: Annotated[Path, typer.Option(help="Folder for data, logs and settings.")] = FOLDER,
     processes: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of Valkey; a free one by default.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of Valkey; 0 takes a free one.")] = VALKEY_PORT,
+    sandbox_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the sandbox; 0 takes a free one.")
+    ] = SANDBOX_PORT,
     rate: Annotated[float, typer.Option(min=0.01, help="Calls a second of sandbox and budget.")] = 2.0,
     burst: Annotated[int, typer.Option(min=1, help="Calls that may come at once.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as JSON, on one line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the addresses as JSON, on one line, and no line for each message.")
+    ] = False,
 ) -> None:
     """Run a whole stack on this machine.
 
-    Valkey, the sandbox and workers, until Ctrl-C; prints their addresses.
+    Valkey, the sandbox and workers, until Ctrl-C. Prints their addresses,
+    then a line for each message, and warns when a sender is held. A part
+    that dies is started again.
     """
     ending = Ending()
-    options = SandboxOptions(rate=rate, burst=burst, max_chats=CHATS)
+    check_port(port, "--port")
+    check_port(sandbox_port, "--sandbox-port")
+    options = SandboxOptions(port=sandbox_port, rate=rate, burst=burst, max_chats=CHATS, keep=KEEP)
     with running_stack(folder.absolute(), sandbox=options, processes=processes, log_level="INFO", port=port) as stack:
-        _print(stack, folder, processes, as_json)
-        while not ending.signal:
-            stack.supervisor.look()
-            time.sleep(LOOK_SECONDS)
+        _warn_of_workers()
+        with closing(Feed(stack, silent=as_json)):
+            _print(stack, folder, processes, as_json)
+            while not ending.signal:
+                stack.look(warn)
+                time.sleep(LOOK_SECONDS)
         typer.echo("Stopping …", err=True)
+
+
+def _warn_of_workers() -> None:
+    """Shows in this terminal what their supervisor reports."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("warning: worker %(message)s"))
+    logging.getLogger("outbound_chat.children").addHandler(handler)
 
 
 def _print(stack: Stack, folder: Path, processes: int, as_json: bool) -> None:
@@ -63,6 +88,7 @@ def _print(stack: Stack, folder: Path, processes: int, as_json: bool) -> None:
         addresses = {
             "redis_url": stack.server.url,
             "sandbox_url": stack.sandbox.url,
+            "inbox_url": f"{stack.sandbox.url}/inbox",
             "settings": str(stack.settings_file),
             "log": str(stack.log_file),
             "senders": list(SENDERS),

@@ -1,17 +1,20 @@
-"""`outbound-chat sandbox`: a stand-in for Amazon Connect in the foreground. Parse, one call, print."""
+"""Stand in for Amazon Connect, to try a flow without sending anything to anybody; `inbox` shows what was sent."""
 
 import asyncio
 import ipaddress
 import shlex
 import signal
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from outbound_chat.cli.output import print_json
-from outbound_chat.listening import CannotListen
+from outbound_chat_worker.cli.inbox import inbox
+from outbound_chat_worker.local.ports import cannot_listen
 from outbound_chat_worker.sandbox import (
+    KEEP,
     SANDBOX_ACCESS_KEY_ID,
     SANDBOX_SECRET_ACCESS_KEY,
     Fault,
@@ -34,6 +37,7 @@ _EXAMPLE = {
 
 
 def sandbox(
+    context: typer.Context,
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = _DEFAULTS.host,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = _DEFAULTS.port,
@@ -51,8 +55,15 @@ def sandbox(
     deny_quotas: Annotated[
         bool, typer.Option("--deny-quotas", help="Refuse GetServiceQuota with AccessDeniedException.")
     ] = False,
+    any_key: Annotated[
+        bool, typer.Option("--any-key", help="Take any access key; check neither signatures nor their dates.")
+    ] = False,
+    keep: Annotated[
+        int, typer.Option(min=1, help="Contacts and calls whose numbers and texts are kept in memory.")
+    ] = KEEP,
     seed: Annotated[int, typer.Option(help="Seed of the draw that decides which calls fail.")] = _DEFAULTS.seed,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the address, as one line of JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no line for each call.")] = False,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Allow a --host that others can reach.")] = False,
 ) -> None:
     """Stand in for Amazon Connect, to try a flow without sending anything to anybody.
@@ -63,9 +74,12 @@ def sandbox(
     allows. Magic numbers such as +12025550142 fail, each in
     its own way; docs/sandbox.md lists them and the kinds of --fault.
 
-    Runs until Ctrl-C or SIGTERM. Data goes to stdout, a line of totals to
-    stderr at the end.
+    Its address in a browser shows what was sent, and so does
+    `outbound-chat sandbox inbox`. Runs until Ctrl-C or SIGTERM. Data goes
+    to stdout; a line for each call, and totals at the end, to stderr.
     """
+    if context.invoked_subcommand:
+        return
     if not allow_remote and not _is_loopback(host):
         raise typer.BadParameter("others could reach this address and read every message; add --allow-remote")
     options = SandboxOptions(
@@ -75,14 +89,16 @@ def sandbox(
         burst=burst,
         max_chats=max_chats,
         latency=timedelta(milliseconds=latency_ms),
+        verify_signatures=not any_key,
+        keep=keep,
         quotas_denied=deny_quotas,
         seed=seed,
         faults=_faults(fault or []),
     )
     try:
-        stats = asyncio.run(_serve_until_signal(options, as_json=as_json))
+        stats = asyncio.run(_serve_until_signal(options, as_json=as_json, quiet=quiet))
     except OSError as error:
-        raise CannotListen(host, port, error) from error
+        raise cannot_listen(error, port, "--port", host) from error
     typer.echo(_totals(stats), err=True)
 
 
@@ -100,7 +116,7 @@ def _faults(texts: list[str]) -> tuple[Fault, ...]:
         raise typer.BadParameter(str(error)) from None
 
 
-async def _serve_until_signal(options: SandboxOptions, *, as_json: bool) -> SandboxStats:
+async def _serve_until_signal(options: SandboxOptions, *, as_json: bool, quiet: bool) -> SandboxStats:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -108,14 +124,15 @@ async def _serve_until_signal(options: SandboxOptions, *, as_json: bool) -> Sand
     def ready(url: str) -> None:
         print_json({"url": url}) if as_json else typer.echo(_greeting(url))
 
-    return await serve(options, ready=ready, stop=stop)
+    return await serve(options, ready=ready, stop=stop, log=None if quiet else partial(typer.echo, err=True))
 
 
 def _greeting(url: str) -> str:
     options = " \\\n    ".join(f"{name} {shlex.quote(value)}" for name, value in _EXAMPLE.items())
     return (
         f"Amazon Connect sandbox at {url}\n"
-        "Nothing is sent to anybody. Ctrl-C ends it. Try it from another terminal:\n\n"
+        "Sends nothing; open it in a browser to see what it got. Ctrl-C ends it.\n"
+        "Try it from another terminal:\n\n"
         f"AWS_ACCESS_KEY_ID={SANDBOX_ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY={SANDBOX_SECRET_ACCESS_KEY} \\\n"
         f"  aws connect start-outbound-chat-contact --endpoint-url {url} --region {_REGION} \\\n    {options}\n"
     )
@@ -126,3 +143,6 @@ def _totals(stats: SandboxStats) -> str:
         f"{stats.calls} calls: {stats.accepted} contacts started, {stats.repeated} repeated, "
         f"{stats.refused} refused ({stats.throttled} of them throttled)"
     )
+
+
+SANDBOX = {"": sandbox, "inbox": inbox}

@@ -1,14 +1,20 @@
-"""Runs a whole stack on this machine for `demo` and `dev`: Valkey, sandbox, workers, and settings that join them."""
+"""Runs a whole stack on this machine for `demo` and `dev`: Valkey, sandbox, workers, and settings that join them.
+
+Each part that dies is started again at the same address. Not for production.
+"""
 
 import json
 import os
+import signal
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from outbound_chat.children import Supervisor
+from outbound_chat.cli.dev_settings import MARK
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer, embedded_server, writing_to
 from outbound_chat_worker.local.supervisor import supervised_workers
@@ -19,10 +25,13 @@ from outbound_chat_worker.sandbox import (
     running_sandbox,
 )
 
-SENDERS = {"demo": "sms", "demo-whatsapp": "whatsapp"}
+BROKEN = "demo-broken"
+"""For magic numbers that hold their sender, or its instance, which no other sender shares."""
+SENDERS = {"demo": "sms", "demo-whatsapp": "whatsapp", BROKEN: "sms"}
+INSTANCES = ("0a1b2c3d-1111-4222-8333-444455556666", "0a1b2c3d-1111-4222-8333-444455556667")
 
 _SETTINGS = """\
-# Settings of the stack that 'outbound-chat dev' or 'demo' runs on this machine.
+{mark} or 'demo', which write them at each start.
 redis_url = {redis}
 
 [budgets.main]
@@ -32,7 +41,7 @@ burst = {burst}
 _SENDER = """
 [senders.{name}]
 region = "us-east-1"
-instance_id = "0a1b2c3d-1111-4222-8333-444455556666"
+instance_id = "{instance}"
 contact_flow_id = "1b2c3d4e-1111-4222-8333-444455556666"
 source = "arn:aws:connect:us-east-1:123456789012:phone-number/2c3d4e5f-1111-4222-8333-{number:012}"
 channel = "{channel}"
@@ -40,7 +49,7 @@ endpoint_url = {sandbox}
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stack:
     """The parts of a running stack, and how to reach them."""
 
@@ -50,6 +59,39 @@ class Stack:
     server: EmbeddedServer
     sandbox: SandboxClient
     supervisor: Supervisor
+    _restart_sandbox: Callable[[], SandboxClient]
+
+    def look(self, say: Callable[[str], None]) -> None:
+        """Starts again what died, and says so.
+
+        Raises:
+            OutboundChatError: Valkey or the sandbox can't be started again.
+        """
+        if (code := self.server.process.poll()) is not None:
+            say(f"Valkey {_death(code)}; it starts again, with its data")
+            self.server.restart()
+        if self.sandbox.process and (code := self.sandbox.process.poll()) is not None:
+            say(f"the sandbox {_death(code)}; it starts again, and has forgotten what it got")
+            self.sandbox = self._restart_sandbox()
+        self.supervisor.look()
+
+
+def _death(code: int) -> str:
+    return f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended with code {code}"
+
+
+class _Sandboxes(ExitStack):
+    """One sandbox after the other, at the same address."""
+
+    def __init__(self, options: SandboxOptions, log: IO[bytes]) -> None:
+        super().__init__()
+        self._options, self._log = options, log
+
+    def start(self) -> SandboxClient:
+        self.close()
+        started = self.enter_context(running_sandbox(self._options, errors=self._log))
+        self._options = replace(self._options, port=int(started.url.rpartition(":")[2]))
+        return started
 
 
 @contextmanager
@@ -58,12 +100,15 @@ def running_stack(
 ) -> Iterator[Stack]:
     """Starts everything, and stops everything at the end of the block, workers first.
 
-    Data, log and settings are in `folder`. The workers' budget is the sandbox's allowance. Settings and AWS credentials
-    of the caller's environment are ignored.
+    Data, logs and settings are in `folder`. The workers' budget is the sandbox's allowance. Settings and AWS
+    credentials of the caller's environment are ignored.
     """
     with ExitStack() as stack:
         server = stack.enter_context(embedded_server(folder / "valkey", port))
-        connect = stack.enter_context(running_sandbox(sandbox))
+        with writing_to(folder):
+            calls = stack.enter_context((folder / "sandbox.log").open("ab"))
+        sandboxes = stack.enter_context(_Sandboxes(replace(sandbox, log_calls=True), calls))
+        connect = sandboxes.start()
         settings_file = folder / "outbound-chat.toml"
         text = _settings_text(server.url, connect.url, sandbox)
         log_file = folder / "workers.log"
@@ -75,13 +120,20 @@ def running_stack(
             processes, log_level=log_level, environment=_environment(settings_file), folder=folder, output=log
         )
         stack.callback(supervisor.end)
-        yield Stack(Settings.from_values(**tomllib.loads(text)), settings_file, log_file, server, connect, supervisor)
+        settings = Settings.from_values(**tomllib.loads(text))
+        yield Stack(settings, settings_file, log_file, server, connect, supervisor, sandboxes.start)
 
 
 def _settings_text(redis_url: str, sandbox_url: str, sandbox: SandboxOptions) -> str:
-    head = _SETTINGS.format(redis=json.dumps(redis_url), rate=sandbox.rate or 10_000, burst=sandbox.burst)
+    head = _SETTINGS.format(mark=MARK, redis=json.dumps(redis_url), rate=sandbox.rate or 10_000, burst=sandbox.burst)
     senders = (
-        _SENDER.format(name=name, channel=channel, sandbox=json.dumps(sandbox_url), number=number)
+        _SENDER.format(
+            name=name,
+            channel=channel,
+            sandbox=json.dumps(sandbox_url),
+            number=number,
+            instance=INSTANCES[name == BROKEN],
+        )
         for number, (name, channel) in enumerate(SENDERS.items(), start=1)
     )
     return head + "".join(senders)

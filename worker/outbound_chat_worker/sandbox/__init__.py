@@ -12,9 +12,9 @@ sender with the contacts that exist. It shares no code with that sender: two wit
 from outbound_chat_worker.sandbox._client import SandboxClient, SandboxError
 from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._faults import MAGIC_DESTINATIONS, Fault, FaultKind, MagicDestination
-from outbound_chat_worker.sandbox._options import SandboxChanges, SandboxOptions
+from outbound_chat_worker.sandbox._options import KEEP, SandboxChanges, SandboxOptions
 from outbound_chat_worker.sandbox._process import running_sandbox
-from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxContact, SandboxStats
+from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxContact, SandboxMessage, SandboxStats
 from outbound_chat_worker.sandbox._server import serve
 from outbound_chat_worker.sandbox._signature import (
     SANDBOX_ACCESS_KEY_ID,
@@ -23,6 +23,7 @@ from outbound_chat_worker.sandbox._signature import (
 )
 
 __all__ = [
+    "KEEP",
     "MAGIC_DESTINATIONS",
     "SANDBOX_ACCESS_KEY_ID",
     "SANDBOX_ENVIRONMENT",
@@ -36,6 +37,7 @@ __all__ = [
     "SandboxClient",
     "SandboxContact",
     "SandboxError",
+    "SandboxMessage",
     "SandboxOptions",
     "SandboxStats",
     "running_sandbox",

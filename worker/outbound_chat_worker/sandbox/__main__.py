@@ -34,7 +34,11 @@ async def _serve_for(parent_pid: int, options: SandboxOptions) -> None:
             stop.set()
 
     look_for_parent()
-    await serve(options, ready=_announce, stop=stop)
+    await serve(options, ready=_announce, stop=stop, log=_log if options.log_calls else None)
+
+
+def _log(line: str) -> None:
+    sys.stderr.write(line + "\n")
 
 
 def _announce(url: str) -> None:

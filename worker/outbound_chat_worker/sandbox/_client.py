@@ -2,34 +2,44 @@
 
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from pydantic_core import to_jsonable_python
 
+from outbound_chat.model.errors import OutboundChatError
 from outbound_chat_worker.sandbox._options import SandboxChanges
-from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxContact, SandboxStats
+from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxContact, SandboxMessage, SandboxStats
+
+if TYPE_CHECKING:
+    import subprocess
 
 _TIMEOUT_SECONDS = 30
+NEXT_HEADER = "x-sandbox-next"
+"""Of a page: the number of its last row, behind which the next page begins."""
 
 
-class SandboxError(Exception):
-    """The sandbox refused a control request; the text says why."""
+class SandboxError(OutboundChatError):
+    """The sandbox did not start, or refused a control request; the text says why."""
 
 
 class SandboxClient:
     """Controls the sandbox at `url`. Keeps no connection, so threads may share it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, process: "subprocess.Popen[bytes] | None" = None) -> None:
+        """`process`: the sandbox itself, where it is a child of this one."""
         self.url = url.rstrip("/")
+        self.process = process
         # A proxy from the environment must not see what goes to a server on this machine.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def stats(self) -> SandboxStats:
         """Returns the totals since the start or the last reset."""
-        return SandboxStats(**json.loads(self._ask("stats")))
+        body, _ = self._ask("stats")
+        return SandboxStats(**json.loads(body))
 
     def contacts(self) -> Iterator[SandboxContact]:
         """Yields every contact in the order in which they were started, ended ones too."""
@@ -40,6 +50,20 @@ class SandboxClient:
         """Yields every call in the order of arrival, refused ones too, so that pacing can be checked."""
         for row in self._rows("arrivals"):
             yield SandboxArrival(**row)
+
+    def inbox(self, *, after: int = 0) -> Iterator[SandboxMessage]:
+        """Yields the messages behind number `after`, the oldest first: contacts, and calls that were refused.
+
+        The last 10,000 are kept, or fewer by the option `keep`. A number that the sandbox has not reached, since it was
+        started again, counts as 0.
+        """
+        for row in self._rows("inbox", after):
+            yield _message(row)
+
+    def message(self, id_: str) -> SandboxMessage | None:
+        """Returns the message with this contact id, or whose call had this request id; None: it is not kept."""
+        body, _ = self._ask(f"message?{urllib.parse.urlencode({'id': id_})}")
+        return _message(json.loads(body)) if body else None
 
     def configure(self, **changes: Unpack[SandboxChanges]) -> None:
         """Changes options of the running sandbox until the next reset; the others stay.
@@ -56,20 +80,25 @@ class SandboxClient:
         """Forgets contacts, tokens, rates, arrivals and changes, as if just started. Safe to repeat."""
         self._ask("reset", {})
 
-    def _rows(self, route: str) -> Iterator[dict[str, Any]]:
-        seen = 0
-        while lines := self._ask(f"{route}?after={seen}").splitlines():
-            seen += len(lines)
-            yield from map(json.loads, lines)
+    def _rows(self, route: str, after: int = 0) -> Iterator[dict[str, Any]]:
+        while True:
+            body, after = self._ask(f"{route}?after={after}")
+            if not body:
+                return
+            yield from map(json.loads, body.splitlines())
 
-    def _ask(self, route: str, document: dict[str, Any] | None = None) -> bytes:
-        """GET, or POST with a document."""
+    def _ask(self, route: str, document: dict[str, Any] | None = None) -> tuple[bytes, int]:
+        """GET, or POST with a document. Returns the answer and, of a page, where the next begins."""
         body = None if document is None else json.dumps(document).encode()
         url = f"{self.url}/_sandbox/{route}"
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310  # the user's own
         try:
             with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
-                return bytes(response.read())
+                return bytes(response.read()), int(response.headers.get(NEXT_HEADER, "0"))
         except urllib.error.HTTPError as error:
             with error:
                 raise SandboxError(error.read().decode(errors="replace")) from None
+
+
+def _message(row: dict[str, Any]) -> SandboxMessage:
+    return SandboxMessage(**{**row, "at": datetime.fromisoformat(row["at"])})

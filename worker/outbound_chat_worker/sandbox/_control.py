@@ -6,18 +6,21 @@ Lists come in pages of NDJSON, so that 100,000 contacts neither stop the server 
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl
 
+from outbound_chat_worker.sandbox._client import NEXT_HEADER
 from outbound_chat_worker.sandbox._engine import Engine
 from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
-from outbound_chat_worker.sandbox._ledger import Contact
+from outbound_chat_worker.sandbox._kept import Kept, Row
+from outbound_chat_worker.sandbox._ledger import Call
+from outbound_chat_worker.sandbox._messages import find_message, messages
+from outbound_chat_worker.sandbox._reports import SandboxMessage
 
 PREFIX = "/_sandbox/"
 _MAX_PAGE = 1000
 _AFTER = re.compile(r"[0-9]{1,18}")
-
-_Row = TypeVar("_Row")
 
 
 def control(engine: Engine, request: HttpRequest) -> HttpResponse:
@@ -36,9 +39,15 @@ def _read(engine: Engine, route: str, query: str) -> HttpResponse:
         case "stats":
             return _json(dataclasses.asdict(engine.ledger.stats()))
         case "contacts":
-            return _page(map(_contact_to_json, _slice(engine.ledger.contacts, query)))
+            return _kept(engine.ledger.contacts, query, _contact_to_json)
         case "arrivals":
-            return _page(dataclasses.asdict(arrival) for arrival in _slice(engine.ledger.arrivals, query))
+            return _kept(engine.ledger.arrivals, query, dataclasses.asdict)
+        case "inbox":
+            rows = list(messages(engine.ledger, _after(query), _MAX_PAGE))
+            return _page(map(_message_to_json, rows), rows[-1].number if rows else engine.ledger.inbox.total)
+        case "message":
+            found = find_message(engine.ledger, dict(parse_qsl(query)).get("id", ""))
+            return _page(map(_message_to_json, [found] if found else []), 0)
         case _:
             raise LookupError("the sandbox has no such control route for GET")
 
@@ -67,21 +76,39 @@ def _object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def _slice(rows: Sequence[_Row], query: str) -> Sequence[_Row]:
+def _after(query: str) -> int:
     after = query.removeprefix("after=") or "0"
     if not _AFTER.fullmatch(after):
         raise ValueError("the query must be after=N, the number of rows to skip, in at most 18 digits")
-    return rows[int(after) : int(after) + _MAX_PAGE]
+    return int(after)
 
 
-def _page(rows: Iterable[dict[str, Any]]) -> HttpResponse:
+def _kept(rows: Kept[Row], query: str, to_json: Callable[[Row], dict[str, Any]]) -> HttpResponse:
+    found, last = rows.after(_after(query), _MAX_PAGE)
+    return _page(map(to_json, found), last)
+
+
+def _page(rows: Iterable[dict[str, Any]], last: int) -> HttpResponse:
     lines = "".join(json.dumps(row) + "\n" for row in rows)
-    return HttpResponse(body=lines.encode(), headers={"Content-Type": "application/x-ndjson"})
+    return HttpResponse(body=lines.encode(), headers={"Content-Type": "application/x-ndjson", NEXT_HEADER: str(last)})
 
 
 def _json(document: dict[str, Any]) -> HttpResponse:
     return HttpResponse(body=json.dumps(document).encode(), headers={"Content-Type": "application/json"})
 
 
-def _contact_to_json(contact: Contact) -> dict[str, Any]:
-    return contact._asdict() | {"started_at": contact.started_at.isoformat(), "body": json.loads(contact.body)}
+def _contact_to_json(call: Call) -> dict[str, Any]:
+    body = json.loads(call.body)
+    return {
+        "contact_id": call.contact_id,
+        "instance_id": body["InstanceId"],
+        "destination": body["DestinationEndpoint"]["Address"],
+        "channel": body["SegmentAttributes"]["connect:Subtype"]["ValueString"].removeprefix("connect:"),
+        "token": body.get("ClientToken") or None,
+        "started_at": call.at.isoformat(),
+        "body": body,
+    }
+
+
+def _message_to_json(message: SandboxMessage) -> dict[str, Any]:
+    return dataclasses.asdict(message) | {"at": message.at.isoformat()}

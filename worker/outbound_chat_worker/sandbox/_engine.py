@@ -13,13 +13,14 @@ The order of the checks is the order in which a caller must put things right:
 import json
 import random
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._faults import MAGIC_DESTINATIONS, Fault, FaultKind
 from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
-from outbound_chat_worker.sandbox._ledger import Ledger
+from outbound_chat_worker.sandbox._ledger import Call, Ledger
 from outbound_chat_worker.sandbox._options import SandboxOptions
 from outbound_chat_worker.sandbox._quotas import answer_quota, is_quota_call
 from outbound_chat_worker.sandbox._refusal import Refusal, invalid
@@ -40,17 +41,20 @@ _OTHER_HALF = 42
 
 @dataclass(slots=True, kw_only=True)
 class Answer(HttpResponse):
-    """The answer to a call, and the `code` under which it is counted."""
+    """The answer to a call, the `code` under which it is counted, and the contact that it started."""
 
     code: str
+    contact_id: str | None = None
 
 
 class Engine:
     """One sandbox without its sockets. Not for several threads."""
 
-    def __init__(self, options: SandboxOptions, clock: Clock) -> None:
+    def __init__(self, options: SandboxOptions, clock: Clock, log: Callable[[str], None] | None = None) -> None:
+        """`log` gets a line for each call."""
         self._at_start = options
         self._clock = clock
+        self._log = log
         self._check_shape = check_of_request()
         self.reset()
 
@@ -69,9 +73,19 @@ class Engine:
 
     def respond(self, call: HttpRequest) -> HttpResponse:
         """Answers a call of any kind."""
-        if is_quota_call(call):
-            return answer_quota(call, self.ledger.options, now=self._clock.now(), request_id=str(uuid.uuid4()))
-        return self._answer(call)
+        if not is_quota_call(call):
+            return self._answer(call)
+        request_id = str(uuid.uuid4())
+        answer = answer_quota(call, self.ledger.options, now=self._clock.now(), request_id=request_id)
+        self._write(call.headers["x-amz-target"].partition(".")[2], None, str(answer.status), request_id)
+        return answer
+
+    def _write(self, operation: str, destination: str | None, code: str, request_id: str) -> None:
+        if self._log is not None:
+            line = f"{operation} {destination or '-'} {code} {request_id}"
+            # What came in may have characters that a terminal obeys.
+            shown = line.encode("unicode_escape", "surrogatepass").decode("ascii")
+            self._log(f"{self._clock.now().astimezone():%H:%M:%S} {shown}")
 
     def _answer(self, call: HttpRequest) -> Answer:
         """Answers a call for Amazon Connect, and records it."""
@@ -87,14 +101,22 @@ class Engine:
             answer = self._decide(call, body, unreadable)
         except Refusal as refusal:
             answer = _error(refusal.status, refusal.code, refusal.message)
-        answer.headers["Content-Type"] = "application/json"
-        answer.headers["x-amzn-RequestId"] = f"{self._request_id_start}{len(self.ledger.arrivals):012x}"
+        request_id = f"{self._request_id_start}{self.ledger.arrivals.total:012x}"
+        answer.headers |= {"Content-Type": "application/json", "x-amzn-RequestId": request_id}
         answer.delay_seconds += self.ledger.options.latency.total_seconds()
-        refused = answer.status is not None and answer.status >= 400  # noqa: PLR2004  # the range of HTTP errors
-        self.ledger.record(
-            arrived, answer.code, _destination(body), refused=refused, throttled=answer.code in _THROTTLES
-        )
+        self._record(call, body, answer, arrived, request_id)
         return answer
+
+    def _record(self, call: HttpRequest, body: dict[str, Any], answer: Answer, arrived: float, request_id: str) -> None:
+        refused = answer.status is not None and answer.status >= 400  # noqa: PLR2004  # the range of HTTP errors
+        destination, throttled = _destination(body), answer.code in _THROTTLES
+        self.ledger.record(arrived, answer.code, destination, refused=refused, throttled=throttled)
+        # A throttled call comes again; a repeat started nothing.
+        if answer.contact_id or (body and refused and not throttled):
+            self.ledger.remember(Call(self._clock.now(), request_id, answer.code, answer.contact_id, call.body))
+        is_start = (call.method, call.path) == _OPERATION
+        operation = "StartOutboundChatContact" if is_start else f"{call.method} {call.path}"
+        self._write(operation, destination, answer.code, request_id)
 
     def _decide(self, call: HttpRequest, body: dict[str, Any], unreadable: Refusal | None) -> Answer:
         if (call.method, call.path) != _OPERATION:
@@ -104,21 +126,24 @@ class Engine:
         self.ledger.take_call(account)
         if unreadable is not None:
             raise unreadable
-        channel = self._checked(body)
+        self._check(body)
         fault = self._magic(account, body) or self._faults.draw(body["DestinationEndpoint"]["Address"])
         if fault and not fault.effect.starts_contact:
             return _struck(fault)
-        contact_id, repeated = self.ledger.start_contact(account, body, channel, call.body)
+        contact_id, repeated = self.ledger.start_contact(account, body)
         if fault and fault.kind is not FaultKind.LATE:
-            return _struck(fault)
-        delay = fault.delay.total_seconds() if fault and fault.delay else 0.0
-        code = "repeated" if repeated else "accepted"
-        return Answer(code=code, body=b'{"ContactId":"%b"}' % contact_id.encode(), delay_seconds=delay)
+            answer = _struck(fault)
+        else:
+            delay = fault.delay.total_seconds() if fault and fault.delay else 0.0
+            code = "repeated" if repeated else "accepted"
+            answer = Answer(code=code, body=b'{"ContactId":"%b"}' % contact_id.encode(), delay_seconds=delay)
+        answer.contact_id = None if repeated else contact_id
+        return answer
 
-    def _checked(self, body: dict[str, Any]) -> str:
+    def _check(self, body: dict[str, Any]) -> None:
         try:
             self._check_shape(body, "")
-            return check_rules(body)
+            check_rules(body)
         except RecursionError:
             raise invalid("The body is nested too deeply.") from None
 

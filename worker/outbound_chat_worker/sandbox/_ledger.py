@@ -1,6 +1,6 @@
-"""The sandbox's memory: buckets, tokens, open chats, contacts, arrivals.
+"""The sandbox's memory: buckets, tokens, open chats, contacts, arrivals, messages.
 
-Everything is kept until a reset: a run of 100,000 contacts takes about 100 MB.
+Everything is kept until a reset, or the last `keep` of what has numbers and texts: 100,000 contacts take about 100 MB.
 """
 
 import heapq
@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from outbound_chat_worker.sandbox._clock import Clock
-from outbound_chat_worker.sandbox._options import SandboxOptions
+from outbound_chat_worker.sandbox._kept import Kept
+from outbound_chat_worker.sandbox._options import KEEP, SandboxOptions
 from outbound_chat_worker.sandbox._refusal import Refusal
 from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxStats
 from outbound_chat_worker.sandbox._signature import Account
@@ -21,15 +22,14 @@ _TOKEN_LIFETIME_SECONDS = timedelta(days=7).total_seconds()
 _DEFAULT_CHAT_MINUTES = 1500
 
 
-class Contact(NamedTuple):
-    """A started contact, kept small: `body` is the request as it came in."""
+class Call(NamedTuple):
+    """A call that started a contact or was refused, kept small: `body` is the request as it came in."""
 
-    contact_id: str
-    instance_id: str
-    destination: str
-    channel: str
-    token: str | None
-    started_at: datetime
+    at: datetime
+    request_id: str
+    code: str
+    """As in `SandboxStats.by_code`."""
+    contact_id: str | None
     body: bytes
 
 
@@ -46,8 +46,9 @@ class Ledger:
 
     def __init__(self, options: SandboxOptions, clock: Clock) -> None:
         self.options = options
-        self.contacts: list[Contact] = []
-        self.arrivals: list[SandboxArrival] = []
+        self.contacts = Kept[Call]()
+        self.arrivals = Kept[SandboxArrival]()
+        self.inbox = Kept[Call]()
         self._clock = clock
         self._buckets: dict[Account, _Bucket] = {}
         self._contact_of_token: dict[tuple[Account, str], str] = {}
@@ -72,7 +73,7 @@ class Ledger:
             raise Refusal("ThrottlingException", "Rate exceeded")
         bucket.calls -= 1
 
-    def start_contact(self, account: Account, body: dict[str, Any], channel: str, raw: bytes) -> tuple[str, bool]:
+    def start_contact(self, account: Account, body: dict[str, Any]) -> tuple[str, bool]:
         """Returns the ContactId for a valid request, and whether its token was seen before (then nothing starts).
 
         AWS documents that a token is valid for 7 days and returns the contact that was started, but neither its scope
@@ -98,9 +99,6 @@ class Ledger:
         if token:
             self._contact_of_token[key] = contact_id
             self._tokens_by_age.append((now + _TOKEN_LIFETIME_SECONDS, key))
-        destination = body["DestinationEndpoint"]["Address"]
-        started_at = self._clock.now()
-        self.contacts.append(Contact(contact_id, instance_id, destination, channel, token or None, started_at, raw))
         return contact_id, False
 
     def close_chat(self, contact_id: str) -> bool:
@@ -112,9 +110,20 @@ class Ledger:
                 return True
         return False
 
+    def is_open(self, contact_id: str) -> bool:
+        """Whether the chat of this contact is neither closed nor past its duration."""
+        self._end_old_chats()
+        return any(contact_id in chats for chats in self._open.values())
+
+    def remember(self, call: Call) -> None:
+        """Keeps a call that started a contact, or that was refused and does not come again by itself."""
+        self.inbox.add(call, self.options.keep or KEEP)
+        if call.contact_id:
+            self.contacts.add(call, self.options.keep)
+
     def record(self, seconds: float, code: str, destination: str | None, *, refused: bool, throttled: bool) -> None:
         """Records the end of a call."""
-        self.arrivals.append(SandboxArrival(seconds, code, destination))
+        self.arrivals.add(SandboxArrival(seconds, code, destination), self.options.keep)
         self._by_code[code] += 1
         self._refused += refused
         self._throttled += throttled
@@ -123,8 +132,8 @@ class Ledger:
         """Returns the totals."""
         self._end_old_chats()
         return SandboxStats(
-            calls=len(self.arrivals),
-            accepted=len(self.contacts),
+            calls=self.arrivals.total,
+            accepted=self.contacts.total,
             repeated=self._repeated,
             throttled=self._throttled,
             refused=self._refused,

@@ -8,6 +8,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from outbound_chat_worker.sandbox._faults import Fault
 
+KEEP = 10_000
+"""Messages that the inbox keeps where `keep` says nothing; `keep` of the commands."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SandboxOptions:
@@ -28,13 +31,17 @@ class SandboxOptions:
     latency: timedelta = timedelta(0)
     """Delay of every answer; the contact has started by then."""
     verify_signatures: bool = True
-    """False: only the shape of the Authorization header is checked, neither its signature nor its date."""
+    """False: only the shape of the Authorization header is checked: not the key, the signature or the date."""
     quotas_denied: bool = False
     """True: Service Quotas refuses to answer, as it does when the policy lacks `servicequotas:GetServiceQuota`."""
     seed: int = 0
     """Seed of the draw that decides which calls a fault strikes."""
     faults: tuple[Fault, ...] = ()
     """Faults; the first that applies to a call strikes."""
+    keep: int | None = None
+    """Of so many contacts and calls numbers and texts are kept, at times of twice as many; None: of all."""
+    log_calls: bool = False
+    """True: the child process of `running_sandbox` writes a line for each call to standard error."""
 
     def __post_init__(self) -> None:
         """Raises `ValueError` with a sentence for an invalid value."""
@@ -46,6 +53,8 @@ class SandboxOptions:
             raise ValueError("max_chats is not negative")
         if self.latency < timedelta(0):
             raise ValueError("latency is not negative")
+        if self.keep is not None and self.keep < 1:
+            raise ValueError("keep is at least 1")
 
     def changed(self, changes: dict[str, Any]) -> "SandboxOptions":
         """Returns these options with `changes` as JSON; raises `ValueError` for what can't change while running."""

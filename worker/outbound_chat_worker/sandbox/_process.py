@@ -20,19 +20,21 @@ _END_WITHIN_SECONDS = 10
 
 
 @contextlib.contextmanager
-def running_sandbox(options: SandboxOptions | None = None) -> Iterator[SandboxClient]:
+def running_sandbox(
+    options: SandboxOptions | None = None, *, errors: IO[bytes] | None = None
+) -> Iterator[SandboxClient]:
     """Runs a sandbox in a child process for the length of a `with` block, and yields its control client.
 
-    The child ends with the block, or soon after its parent is killed. Raises `SandboxError` when it does not start; the
-    reason is then on stderr.
+    The child ends with the block, or soon after its parent is killed. `errors` gets its standard error, by default that
+    of this process. Raises `SandboxError` when it does not start; the reason is then there.
     """
     own = OPTIONS_AS_JSON.dump_json(options or SandboxOptions()).decode()
     command = [sys.executable, "-m", "outbound_chat_worker.sandbox", str(os.getpid()), own]
     # Its own process group: a Ctrl-C in the terminal is the parent's to handle, and workers that finish
     # their last calls must still find the sandbox there.
-    with subprocess.Popen(command, stdout=subprocess.PIPE, process_group=0) as child:  # noqa: S603  # our own module
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, process_group=0) as child:  # noqa: S603  # our own
         try:
-            yield SandboxClient(_address(cast("IO[bytes]", child.stdout)))
+            yield SandboxClient(_address(cast("IO[bytes]", child.stdout)), child)
         finally:
             child.terminate()
             try:

@@ -12,6 +12,8 @@ _STATUS_OF_CODE = {
     "IncompleteSignatureException": HTTPStatus.BAD_REQUEST,
     "InvalidSignatureException": HTTPStatus.FORBIDDEN,
     "MissingAuthenticationTokenException": HTTPStatus.FORBIDDEN,
+    "ResourceNotFoundException": HTTPStatus.NOT_FOUND,
+    "UnrecognizedClientException": HTTPStatus.FORBIDDEN,
     "UnknownOperationException": HTTPStatus.NOT_FOUND,
     "UnsupportedMediaTypeException": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     # Of Service Quotas: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html

@@ -1,4 +1,4 @@
-"""What a sandbox reports: totals, contacts, arrivals."""
+"""What a sandbox reports: totals, contacts, arrivals, messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,3 +51,26 @@ class SandboxArrival:
     """How the call ended, as in `SandboxStats.by_code`."""
     destination: str | None = field(repr=False)
     """None when the body could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxMessage:
+    """A message as its recipient would have got it, or that was refused. Its `repr` shows neither number nor text."""
+
+    number: int
+    at: datetime
+    state: str
+    """`open` or `closed`, as the chat of the contact is; `refused`."""
+    code: str
+    """How the call ended, as in `SandboxStats.by_code`."""
+    to: str = field(repr=False)
+    text: str = field(repr=False)
+    """The text; of a template its id; empty for a chat that starts silent."""
+    parts: int | None
+    """Of an SMS with a text: the parts in which it would be sent."""
+    channel: str
+    """`SMS` or `WhatsApp`."""
+    flow: str
+    attributes: Mapping[str, str] = field(repr=False)
+    contact_id: str | None
+    request_id: str

@@ -10,8 +10,12 @@ import re
 import string
 from typing import Any
 
-from outbound_chat_worker.sandbox._refusal import invalid
+from outbound_chat_worker.sandbox._refusal import Refusal, invalid
 
+# An id, or an ARN that ends with it; a flow may be followed by the name of a version.
+_UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+_INSTANCE = re.compile(rf"(?:arn:aws[a-z-]*:connect:\S+:instance/)?{_UUID}")
+_FLOW = re.compile(rf"(?:arn:aws[a-z-]*:connect:\S+:instance/\S+/contact-flow/)?{_UUID}(?::\S+)?")
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _PHONE_NUMBER_ARN = re.compile(r"arn:aws[a-z-]*:connect:[a-z0-9-]+:[0-9]{12}:phone-number/[A-Za-z0-9-]+")
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -22,7 +26,8 @@ _CHANNELS = {"connect:SMS": "SMS", "connect:WhatsApp": "WhatsApp"}
 # https://docs.aws.amazon.com/connect/latest/adminguide/feature-limits.html#chat-message-size-limits
 _MAX_CHARACTERS = {"SMS": 1024, "WhatsApp": 4096}
 # https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html (alphabet: GSM 03.38)
-_MAX_PARTS, _GSM_PART, _MAX_UCS2_UNITS = 10, 153, 630
+_MAX_PARTS, _MAX_UCS2_UNITS = 10, 630
+_GSM_SINGLE, _GSM_PART, _UCS2_SINGLE, _UCS2_PART = 160, 153, 70, 67
 _GSM_BASIC = frozenset(
     string.ascii_letters
     + string.digits
@@ -48,8 +53,8 @@ _CONTENT_TYPES = frozenset(
 )
 
 
-def check_rules(body: dict[str, Any]) -> str:
-    """Returns the channel of a request, `SMS` or `WhatsApp`; raises `Refusal` if the request breaks a rule."""
+def check_rules(body: dict[str, Any]) -> None:
+    """Raises `Refusal` if the request breaks a rule."""
     _check_endpoint(body["SourceEndpoint"], "SourceEndpoint", "CONNECT_PHONENUMBER_ARN")
     if not _PHONE_NUMBER_ARN.fullmatch(body["SourceEndpoint"]["Address"]):
         raise invalid("SourceEndpoint.Address must be the ARN of a phone number of Amazon Connect.")
@@ -58,6 +63,10 @@ def check_rules(body: dict[str, Any]) -> str:
         raise invalid("DestinationEndpoint.Address must be a number in E.164 form.")
     if not body["ContactFlowId"]:
         raise invalid("ContactFlowId must not be empty.")
+    # An id of another form can't exist.
+    for name, form in (("InstanceId", _INSTANCE), ("ContactFlowId", _FLOW)):
+        if not form.fullmatch(body[name]):
+            raise Refusal("ResourceNotFoundException", f"{name} names nothing that exists.")
     channel = _channel(body["SegmentAttributes"])
     _check_attributes(body.get("Attributes", {}))
     if "InitialSystemMessage" in body:
@@ -66,7 +75,6 @@ def check_rules(body: dict[str, Any]) -> str:
         _check_template(body["InitialTemplatedSystemMessage"])
     if "SupportedMessagingContentTypes" in body:
         _check_content_types(body["SupportedMessagingContentTypes"])
-    return channel
 
 
 def _check_endpoint(endpoint: dict[str, str], path: str, wanted_type: str) -> None:
@@ -128,19 +136,27 @@ def _check_message(message: dict[str, str], channel: str) -> None:
 
 
 def _check_sms(content: str) -> None:
-    if not _GSM.issuperset(content):
-        if len(content.encode("utf-16-le", "surrogatepass")) // 2 > _MAX_UCS2_UNITS:
-            alphabet = "UCS-2, as it leaves the GSM alphabet"
-            raise invalid(f"InitialSystemMessage.Content may have {_MAX_UCS2_UNITS} units in {alphabet}.")
-        return
+    if _GSM.issuperset(content):
+        if sms_parts(content) > _MAX_PARTS:
+            raise invalid(f"InitialSystemMessage.Content may have {_MAX_PARTS} message parts in the GSM alphabet.")
+    elif len(content.encode("utf-16-le", "surrogatepass")) // 2 > _MAX_UCS2_UNITS:
+        alphabet = "UCS-2, as it leaves the GSM alphabet"
+        raise invalid(f"InitialSystemMessage.Content may have {_MAX_UCS2_UNITS} units in {alphabet}.")
+
+
+def sms_parts(content: str) -> int:
+    """Returns in how many message parts a text is sent."""
+    is_gsm = _GSM.issuperset(content)
+    single, part = (_GSM_SINGLE, _GSM_PART) if is_gsm else (_UCS2_SINGLE, _UCS2_PART)
+    sizes = [2 if (character in _GSM_EXTENDED if is_gsm else character > "\uffff") else 1 for character in content]
+    if sum(sizes) <= single:
+        return 1
     parts, room = 0, 0
-    for character in content:
-        size = 2 if character in _GSM_EXTENDED else 1
+    for size in sizes:
         if size > room:  # an escape and its character are never split between parts
-            parts, room = parts + 1, _GSM_PART
+            parts, room = parts + 1, part
         room -= size
-    if parts > _MAX_PARTS:
-        raise invalid(f"InitialSystemMessage.Content may have {_MAX_PARTS} message parts in the GSM alphabet.")
+    return parts
 
 
 def _check_template(template: dict[str, Any]) -> None:

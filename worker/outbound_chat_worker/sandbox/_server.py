@@ -1,4 +1,4 @@
-"""The server. The operation and the control routes share one port, so that a user needs one address only."""
+"""The server. Operation, control routes and page share one port, so that a user needs one address only."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from outbound_chat_worker.sandbox._control import PREFIX, control
 from outbound_chat_worker.sandbox._engine import Engine
 from outbound_chat_worker.sandbox._http import HttpConnection, HttpRequest, HttpResponse
 from outbound_chat_worker.sandbox._options import SandboxOptions
+from outbound_chat_worker.sandbox._page import PATHS, inbox_page
 from outbound_chat_worker.sandbox._reports import SandboxStats
 
 _BACKLOG = 1024
@@ -19,17 +20,22 @@ async def serve(
     ready: Callable[[str], None] | None = None,
     stop: asyncio.Event,
     clock: Clock | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> SandboxStats:
     """Runs a sandbox until `stop` is set, then returns its totals.
 
-    `ready` is called once with the address, such as `http://127.0.0.1:41234`, when connections are accepted. Raises
-    `OSError` when it can't listen on the port.
+    `ready` is called once with the address, such as `http://127.0.0.1:41234`, when connections are accepted. `log` gets
+    a line for each call. Raises `OSError` when it can't listen on the port.
     """
-    engine = Engine(options, clock or Clock())
+    engine = Engine(options, clock or Clock(), log)
     connections: set[HttpConnection] = set()
 
     def handle(request: HttpRequest) -> HttpResponse:
-        return control(engine, request) if request.path.startswith(PREFIX) else engine.respond(request)
+        if request.path.startswith(PREFIX):
+            return control(engine, request)
+        if request.method == "GET" and request.path in PATHS:
+            return inbox_page(engine.ledger)
+        return engine.respond(request)
 
     listener = await asyncio.get_running_loop().create_server(
         lambda: HttpConnection(handle, connections), options.host, options.port, backlog=_BACKLOG

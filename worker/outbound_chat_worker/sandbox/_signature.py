@@ -42,10 +42,9 @@ class Account(NamedTuple):
 
 
 def check_signature(call: HttpRequest, *, now: datetime, verify: bool, service: str = "connect") -> Account:
-    """Returns who signed `call` for `service`; raises `Refusal` if the signature is invalid.
+    """Returns who signed `call` for `service`; raises `Refusal` if the key is unknown or the signature is invalid.
 
-    The signature itself is checked for `SANDBOX_ACCESS_KEY_ID` only, since no other secret key is known here. Without
-    `verify` neither signature nor date is checked.
+    `SANDBOX_ACCESS_KEY_ID` is the only key. Without `verify` neither key nor signature nor date is checked.
     """
     header = call.headers.get("authorization")
     if header is None:
@@ -56,13 +55,13 @@ def check_signature(call: HttpRequest, *, now: datetime, verify: bool, service: 
     if parts["service"] != service:
         raise _mismatch(f"Credential should be scoped to correct service: '{service}'.")
     if verify:
+        if parts["key"] != SANDBOX_ACCESS_KEY_ID:
+            raise Refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
         _check_date(call, parts["date"], now)
         signed = parts["headers"].split(";")
         _check_signed_headers(call, signed)
-        if parts["key"] == SANDBOX_ACCESS_KEY_ID:
-            expected = _signature(call, signed, parts)
-            if not hmac.compare_digest(expected, parts["signature"]):
-                raise _mismatch("The signature does not match: check the secret access key and the signing method.")
+        if not hmac.compare_digest(_signature(call, signed, parts), parts["signature"]):
+            raise _mismatch("The signature does not match: check the secret access key and the signing method.")
     return Account(parts["key"], parts["region"])
 
 

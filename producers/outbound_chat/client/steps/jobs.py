@@ -106,7 +106,7 @@ def _enqueue(
 def _left_to_redis(
     context: Context, sender: Sender | None, priority: Priority, request: ChatRequest, timing: Timing
 ) -> Errors:
-    """Returns what is wrong of all that is else left to Redis and its clock; a job with other errors was not accepted."""
+    """Returns what is wrong of all that is otherwise left to Redis and its clock."""
     errors: Errors = [*timing.passed]
     if sender:
         now_ms = to_ms(context.now())

@@ -1,0 +1,85 @@
+"""The command `outbound-chat sandbox inbox`: what a sandbox was asked to send."""
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from outbound_chat.cli.options import Json
+from outbound_chat.cli.output import clock_time, out, print_json, print_line, talk
+from outbound_chat.ending import until_stopped
+from outbound_chat.model.errors import OutboundChatError, SettingsError
+from outbound_chat_config import load_settings
+from outbound_chat_worker.local.ports import SANDBOX_PORT
+from outbound_chat_worker.sandbox import SandboxClient, SandboxError, SandboxMessage
+
+FOLLOW_SECONDS = 0.5
+STYLES = {"open": "green", "closed": "", "refused": "red"}
+
+
+class NoSandbox(OutboundChatError, code="no_sandbox"):
+    """No sandbox answers at the address."""
+
+
+def inbox(
+    *,
+    url: Annotated[
+        str | None,
+        typer.Option(help="Address of the sandbox; by default endpoint_url of a sender, else that of dev."),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep printing what comes until Ctrl-C.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what a sandbox got: each contact with number, text, parts, flow and attributes, and what it refused."""
+    sandbox = SandboxClient(url or _address())
+    if follow:
+        seen = 0
+        with until_stopped():
+            while True:
+                for message in _read(sandbox, seen):
+                    seen = message.number
+                    _print(message, as_json)
+                sys.stdout.flush()
+                time.sleep(FOLLOW_SECONDS)
+    found = list(_read(sandbox, 0))
+    if as_json:
+        print_json(found)
+        return
+    for message in found:
+        _print(message, as_json)
+    if not found:
+        talk.print(f"no message yet at {sandbox.url}")
+
+
+def _address() -> str:
+    of_dev = f"http://127.0.0.1:{SANDBOX_PORT}"
+    try:
+        senders = load_settings().senders.values()
+    except SettingsError:
+        return of_dev
+    return next((sender.endpoint_url for sender in senders if sender.endpoint_url), of_dev)
+
+
+def _read(sandbox: SandboxClient, after: int) -> Iterator[SandboxMessage]:
+    try:
+        yield from sandbox.inbox(after=after)
+    except (OSError, ValueError, SandboxError) as error:
+        fix = "start outbound-chat dev or outbound-chat sandbox, or name another address with --url"
+        raise NoSandbox(f"no sandbox answers at {sandbox.url}; {fix}") from error
+
+
+def _print(message: SandboxMessage, as_json: bool) -> None:
+    if as_json:
+        print_line(message)
+        return
+    parts = f"  {message.parts} part{'' if message.parts == 1 else 's'}" if message.parts else ""
+    state = message.state if message.code == "accepted" else f"{message.state}: {message.code}"
+    head = f"{clock_time(message.at)}  {message.to:<12}  {message.channel}{parts}  "
+    out.print(Text(head) + Text(state, style=STYLES[message.state]))
+    if message.text:
+        out.print(Text(f"  {message.text}"))
+    attributes = "".join(f"  {name}={value}" for name, value in message.attributes.items())
+    out.print(Text(f"  flow {message.flow}{attributes}", style="dim"))

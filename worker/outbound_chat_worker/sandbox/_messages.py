@@ -1,0 +1,52 @@
+"""Messages as their recipients would have got them, read from calls that may be refused because they have any form."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from outbound_chat_worker.sandbox._ledger import Call, Ledger
+from outbound_chat_worker.sandbox._reports import SandboxMessage
+from outbound_chat_worker.sandbox._rules import sms_parts
+
+
+def messages(ledger: Ledger, after: int, count: int) -> Iterator[SandboxMessage]:
+    """Yields messages behind number `after`, the oldest first."""
+    calls, last = ledger.inbox.after(after, count)
+    for number, call in enumerate(calls, start=last - len(calls) + 1):
+        yield _message(number, call, ledger)
+
+
+def find_message(ledger: Ledger, id_: str) -> SandboxMessage | None:
+    """Returns the last message with this contact id or request id."""
+    numbered = zip(range(ledger.inbox.total, 0, -1), reversed(ledger.inbox), strict=False)
+    return next((_message(n, call, ledger) for n, call in numbered if id_ in {call.contact_id, call.request_id}), None)
+
+
+def _message(number: int, call: Call, ledger: Ledger) -> SandboxMessage:
+    body = json.loads(call.body)
+    channel = _string(body, "SegmentAttributes", "connect:Subtype", "ValueString").removeprefix("connect:")
+    content = _string(body, "InitialSystemMessage", "Content")
+    text = content or _string(body, "InitialTemplatedSystemMessage", "MessageTemplateId")
+    found = body.get("Attributes")
+    attributes = found if isinstance(found, dict) else {}
+    is_open = call.contact_id is not None and ledger.is_open(call.contact_id)
+    return SandboxMessage(
+        number=number,
+        at=call.at,
+        state="refused" if call.contact_id is None else "open" if is_open else "closed",
+        code=call.code,
+        to=_string(body, "DestinationEndpoint", "Address"),
+        text=text,
+        parts=sms_parts(content) if content and channel == "SMS" else None,
+        channel=channel,
+        flow=_string(body, "ContactFlowId"),
+        attributes={name: str(value) for name, value in attributes.items()},
+        contact_id=call.contact_id,
+        request_id=call.request_id,
+    )
+
+
+def _string(value: Any, *path: str) -> str:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else ""
