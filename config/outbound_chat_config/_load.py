@@ -74,12 +74,12 @@ class _Sources(BaseSettings, Settings):
         return env_settings, _KnownInDotEnv(settings_cls), init_settings
 
 
-def load_settings(config: str | Path | None = None) -> Settings:
+def load_settings(config: str | Path | None = None, *, needed: bool = True) -> Settings:
     """Loads settings from the environment (`OUTBOUND_CHAT_*`), `.env` and a TOML file; the first with a value wins.
 
     The file is `config`, else the one that `OUTBOUND_CHAT_CONFIG` names, else `outbound-chat.toml` in the working
     directory if it exists. In the name of a variable, `__` leads into a table, as in `OUTBOUND_CHAT_WORKER__THREADS`.
-    Each call reads them again.
+    Each call reads them again. Unless they are `needed`, what is missing if there are none at all is in `missing`.
 
     Raises:
         SettingsError: the file can't be read, isn't TOML, or a value is refused; the text names each field and the fix.
@@ -104,7 +104,9 @@ def load_settings(config: str | Path | None = None) -> Settings:
         message = f"a variable that begins with {PREFIX} is nested too deeply to be read; give its table in TOML"
         raise SettingsError(message) from None
     if not (path or settings.senders or "redis_url" in settings.model_fields_set):
-        raise SettingsError(_nothing())
+        if needed:
+            raise SettingsError(_nothing())
+        settings._missing = _nothing()  # noqa: SLF001  # our own
     settings._source = _source(path, ours)  # noqa: SLF001  # our own
     return settings
 

@@ -57,11 +57,17 @@ class Settings(Model):
     webhooks: WebhookSettings = WebhookSettings()
     http: HttpSettings = HttpSettings()
     _source: str = PrivateAttr(default="values given in code")
+    _missing: str = PrivateAttr(default="")
 
     @property
     def source(self) -> str:
         """Where the values came from: a file, variables, or both; for people."""
         return self._source
+
+    @property
+    def missing(self) -> str:
+        """Why there are no settings; empty: there are some."""
+        return self._missing
 
     @field_validator("redis_url")
     @classmethod

@@ -47,8 +47,9 @@ def test_without_settings_a_program_gets_the_same_sentence(tmp_path: Path, monke
     for name in [name for name in os.environ if name.startswith("OUTBOUND_CHAT_")]:
         monkeypatch.delenv(name)
 
-    with pytest.raises(SettingsError, match=r"^no outbound-chat\.toml in "):
-        OutboundChat.from_settings()
+    # Modules that only make it can be imported.
+    with OutboundChat.from_settings() as chat, pytest.raises(SettingsError, match=r"^no outbound-chat\.toml in "):
+        chat.enqueue(sender="demo", to="+12025550123")
 
 
 def test_celery_s_own_command_ends_with_the_sentence_too(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from outbound_chat.client.steps import dead_letters, holds, jobs, lists, progres
 from outbound_chat.client.steps.base import Ahead, Later, Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
-from outbound_chat.client.steps.context import Context
+from outbound_chat.client.steps.context import Context, context_of
 from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
@@ -100,15 +100,17 @@ class AsyncOutboundChat(Closable):
     def from_settings(cls, settings: Settings | None = None, *, store: AsyncStore | None = None) -> Self:
         """Creates a client from the environment, `.env` and `outbound-chat.toml`, or from settings loaded before.
 
+        Without any settings it can be created and not used: its methods raise the `SettingsError`.
+
         Raises:
             SettingsError: the settings can't be read or a value is invalid.
         """
         client = cls.__new__(cls)
-        client._setup(settings or load_settings(), store)  # noqa: SLF001  # our own instance
+        client._setup(settings or load_settings(needed=False), store)  # noqa: SLF001  # our own instance
         return client
 
     def _setup(self, settings: Settings, store: AsyncStore | None) -> None:
-        self._context = Context(settings)
+        self._context = context_of(settings)
         self._store = store
         self._loops: dict[asyncio.AbstractEventLoop, InLoop] = {}
 

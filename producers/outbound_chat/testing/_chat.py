@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from outbound_chat.client import AsyncOutboundChat, OutboundChat
 from outbound_chat.client.steps.base import Steps
-from outbound_chat.client.steps.context import Context
+from outbound_chat.client.steps.context import Context, NoContext
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.store import Keys, Store
@@ -106,7 +106,7 @@ class InMemoryOutboundChat(OutboundChat):
 
     def adopt(self, context: Context) -> Context:
         """Returns the context of a client whose jobs are kept here: that has its settings, if they name a sender."""
-        if not context.settings.senders:
+        if isinstance(context, NoContext) or not context.settings.senders:
             return self._context
         self._worker.serve(context)
         adopted = copy(context)

@@ -1,5 +1,7 @@
 """What all verbs of a client use: settings, encryption, names of keys, senders and budgets."""
 
+from typing import Any
+
 from outbound_chat.client.steps.validation import Errors
 from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.errors import FieldError, InvalidJob, SettingsError
@@ -8,6 +10,19 @@ from outbound_chat.model.times import utc_now
 from outbound_chat.request import FieldCode
 from outbound_chat.store import Keys
 from outbound_chat_config import Sender, Settings
+
+
+class NoContext:
+    """Takes the place of a `Context` where there are no settings: whatever is asked of it raises why.
+
+    Many programs make their client when a module is imported, also where it is not used, as in their tests.
+    """
+
+    def __init__(self, missing: str) -> None:
+        self._missing = missing
+
+    def __getattr__(self, name: str) -> Any:
+        raise SettingsError(self._missing)
 
 
 class Context:
@@ -61,3 +76,9 @@ class Context:
         """Returns where the end of a job or batch is published; for an invalid id, a channel without messages."""
         budget, local_id = split_id(id_) or ("", "")
         return self.keys(budget).done(local_id)
+
+
+def context_of(settings: Settings) -> Context:
+    """Returns the context of a client with these settings."""
+    nothing: Any = NoContext(settings.missing)
+    return nothing if settings.missing and not settings.senders else Context(settings)
