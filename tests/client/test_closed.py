@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +121,11 @@ def test_who_waits_while_the_client_is_closed_learns_it(tmp_path: Path) -> None:
     """Not only when the time-out is over, which may be hours."""
 
     async def walk(url: str, look: redis.Redis) -> None:
-        chat = AsyncOutboundChat(redis_url=url, **VALUES)
+        chat = AsyncOutboundChat(redis_url=url, redis_timeout=60, **VALUES)
         job = await chat.enqueue(**JOB)
         waits = [asyncio.create_task(chat.wait(job.id, timeout=600)) for _ in range(3)]
-        await asyncio.to_thread(wait_until, look.pubsub_channels, what="the subscription")
+        subscribed = partial(look.pubsub_channels, f"*{job.id.partition('.')[2]}*")
+        await asyncio.to_thread(wait_until, subscribed, timeout=60, what="the subscription")
         await chat.close()
         outcomes = await asyncio.gather(*waits, return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {ClientClosed}

@@ -94,5 +94,7 @@ class AsyncStore:
 
     async def close(self) -> None:
         """Closes all connections."""
+        if self._together:
+            await self._together.settle()
         await self.redis.aclose()
         await close_sentinels_async(self.redis)

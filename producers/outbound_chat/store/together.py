@@ -17,6 +17,7 @@ MOST_WRITES = 100
 callers at once would spend their time on that."""
 MOST_COMMANDS = 100
 """Commands of one write, so that the first of them does not wait long for the reply to the last."""
+SETTLE_SECONDS = 1.0
 SHORT = 64
 """Arguments of a command that is sent with others; a longer one, with many jobs, has a write of its own."""
 
@@ -58,6 +59,11 @@ class Together:
         if isinstance(reply, Exception):
             raise reply
         return reply
+
+    async def settle(self) -> None:
+        """Waits a moment for replies: a call whose connection is closed under it would connect again."""
+        if self._writes:
+            await asyncio.wait(self._writes, timeout=SETTLE_SECONDS)
 
     def _begin(self) -> None:
         write = asyncio.create_task(self._write())  # which begins with the next turn
