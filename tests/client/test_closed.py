@@ -103,7 +103,8 @@ def test_a_closed_client_for_asyncio_does_the_same() -> None:
     asyncio.run(walk())
 
 
-def test_other_names_are_still_missing_as_ever(chat: OutboundChat) -> None:
+def test_other_names_are_still_missing_as_ever() -> None:
+    chat = OutboundChat(**VALUES)
     for _ in range(2):
         assert not hasattr(chat, "jobs")
         with pytest.raises(AttributeError, match="'OutboundChat' object has no attribute 'sned'"):
@@ -111,7 +112,8 @@ def test_other_names_are_still_missing_as_ever(chat: OutboundChat) -> None:
         chat.close()
 
 
-def test_what_a_subclass_keeps_stays(chat: OutboundChat) -> None:
+def test_what_a_subclass_keeps_stays() -> None:
+    chat = OutboundChat(**VALUES)
     vars(chat)["mine"] = "kept"
     chat.close()
     assert vars(chat) == {"mine": "kept"}

@@ -64,7 +64,7 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(wheel: Path) -> None:
         path.relative_to(root).as_posix()
         for root in (ROOT / "config", ROOT / "producers", ROOT / "worker")
         for path in root.rglob("*")
-        if path.suffix in {".py", ".lua", ".typed"}
+        if path.suffix in {".py", ".lua", ".typed", ".html"}
     }
     packaged = {name for name in names if ".dist-info/" not in name}
 

@@ -33,8 +33,9 @@ def test_the_codes_of_commands_and_their_exit_codes_are_those_of_the_code() -> N
     """A script that knows the page meets no other."""
     rows = table(section(read("errors.md"), "## Codes of commands"), "code")
     ours = {kind.code: exit_code(kind.__new__(kind)) for kind in _kinds(OutboundChatError)}
-    # Those of a refused job are the codes of its fields, and nobody reads that the output was lost.
-    others = {"error", "invalid_request", "invalid_webhook", "output_lost"}
+    # Those of a refused job are the codes of its fields, nobody reads that the output was lost, and no command closes
+    # its client before its end.
+    others = {"error", "invalid_request", "invalid_webhook", "output_lost", "client_closed"}
     parsers = {INVALID_ARGUMENTS: 2, INVALID_SETTINGS: 2, INTERRUPTED: exit_code(KeyboardInterrupt())}
     assert {bare(row["code"]): int(row["exit"]) for row in rows} == {
         **{code: exits for code, exits in ours.items() if code not in others},
