@@ -250,7 +250,7 @@ def test_all_that_is_wrong_is_said_at_once(idle: Harness, command: tuple[str, ..
     done = idle.run(*command)
 
     assert (done.returncode, done.stdout) == (2, "")
-    said = [line.partition(":")[0].strip() for line in done.stderr.splitlines()[1:]]
+    said = [line.partition(":")[0].strip(" -").replace("-", "_") for line in done.stderr.splitlines()[1:]]
     assert {field.partition(".")[0] for field in said} >= {field.partition(".")[0] for field in named}, done.stderr
 
 
@@ -273,7 +273,7 @@ def test_all_options_that_are_missing_or_can_not_be_read_are_named(
     done = idle.run(*command)
 
     assert (done.returncode, done.stdout) == (2, "")
-    text = done.stderr[done.stderr.index("Error:") :]
+    text = done.stderr[done.stderr.index("error:") :]
     assert all(f"'{option}'" in text or f" {option}:" in text for option in named), text
 
 

@@ -16,7 +16,7 @@ import redis
 from outbound_chat import Job, JobState, OutboundChat
 from outbound_chat_config import Settings
 from outbound_chat_worker.sandbox import SandboxClient
-from tests.support.harness import Harness, number
+from tests.support.harness import Harness, data_of, number
 from tests.support.tagged import TAG, tagged
 from tests.support.waiting import wait_until
 
@@ -186,7 +186,7 @@ def test_json_is_one_line_with_the_addresses(stack: Harness) -> None:
     command = [sys.executable, "-m", "outbound_chat.cli", "dev", "--json", "--folder", str(folder), *FREE_PORTS]
     stack.start(command)
     wait_until(lambda: '"sandbox_url"' in stack.logs(), timeout=60, what="the addresses")
-    addresses = json.loads(next(line for line in stack.logs().splitlines() if line.startswith("{")))
+    addresses = data_of(next(line for line in stack.logs().splitlines() if line.startswith("{")))
     stack.settings_file = Path(addresses["settings"])
 
     sent = stack.run("send", "--sender", "demo", "--to", number(1), "--text", "Hello", "--wait", "60", "--json")

@@ -54,12 +54,12 @@ GOOD = {
 }
 """Arguments with which each command does what it is asked."""
 LINES = ("events",)
-STARTED_ELSEWHERE = {"demo", "dev", "sandbox"}
+STARTED_ELSEWHERE = {"demo", "dev", "sandbox", "sandbox inbox"}
 """They start programs of their own; their tests read what they print."""
 NO_REDIS = ("webhooks secret", "new-key", "doctor")
 
 BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
-    "send": (("--sender", "support", "--to", "12", "--send-at", "soon"), 2, {"invalid_time"}),
+    "send": (("--sender", "support", "--to", "12", "--send-at", "soon"), 2, {"invalid_number", "invalid_time"}),
     "send --request missing.json": (("--sender", "support"), 2, {"unusable_file"}),
     "send --wait 0.1": (("--sender", "support", "--to", number(6)), 4, {"wait_timeout"}),
     "send-batch": (("missing.csv", *BATCH), 2, {"unusable_file"}),
@@ -100,6 +100,7 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "demo": (("--nosuch",), 2, {"invalid_arguments"}),
     "dev": (("--port", "{taken}"), 2, {"cannot_listen"}),
     "sandbox": (("--port", "{taken}"), 2, {"cannot_listen"}),
+    "sandbox inbox": (("--url", "http://127.0.0.1:1"), 2, {"no_sandbox"}),
 }
 """Arguments with which each command fails, its exit code, and the codes of its errors."""
 PARTLY = {
@@ -304,7 +305,8 @@ def test_an_interrupted_command_prints_what_it_has_and_ends_with_130(world: Worl
 def test_lines_end_with_the_errors_that_ended_them(stack: Harness) -> None:
     """A reader of lines learns why there are no more."""
     stack.configure(redis_timeout=0.5)
-    process, log = start(stack, "watch", "--json")
+    stack.chat().enqueue_batch([{"to": number(1)}], sender="support", text="Hello")
+    process, log = start(stack, "events", "--follow", "--json")
     wait_until(lambda: log.read_text().count("\n") > 0, timeout=60, what="the first line")
     stack.kill(stack.server.process)
 

@@ -71,7 +71,7 @@ def _enqueue(
     if found := request.errors(sender):
         add_new(errors, found)
     if errors or not sender:
-        errors += _left_to_redis(context, sender, priority, request, timing)
+        _check_what_is_left_to_redis(context, sender, priority, request, timing, errors=errors)
         raise InvalidJob(errors)
     keys = context.keys(sender.budget)
     if not timing.passed and sender.quiet_hours:
@@ -103,15 +103,14 @@ def _enqueue(
     return fresh_job(keys.budget, job, lane, submitted.now_ms, max_age_ms(sender))
 
 
-def _left_to_redis(
-    context: Context, sender: Sender | None, priority: Priority, request: ChatRequest, timing: Timing
-) -> Errors:
-    """Returns what is wrong of all that is otherwise left to Redis and its clock."""
-    errors: Errors = [*timing.passed]
+def _check_what_is_left_to_redis(
+    context: Context, sender: Sender | None, priority: Priority, request: ChatRequest, timing: Timing, *, errors: Errors
+) -> None:
+    """Adds what else is wrong by the clock of Redis, for a job that is refused anyway: no such job was accepted."""
+    errors += timing.passed
     if sender:
         now_ms = to_ms(context.now())
         out_of_quiet_hours(timing, sender, priority, request.number, now_ms=now_ms, errors=errors)
-    return errors
 
 
 def _repeated(context: Context, keys: Keys, other: Other, durability: DurabilityCheck) -> Steps[Job]:

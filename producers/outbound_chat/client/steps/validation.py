@@ -124,7 +124,7 @@ def _lifetime(options: Mapping[str, Any], errors: Errors) -> timedelta | None:
         errors.append(FieldError("expires_in", FieldCode.GIVEN_TWICE, message))
     elif isinstance(value, timedelta) and timedelta(milliseconds=1) <= value <= FARTHEST:
         return value
-    elif value is not None:
+    elif value is not None and not is_report(value, errors):
         message = "must be a timedelta above zero, of a year at most, such as timedelta(minutes=10)"
         errors.append(FieldError("expires_in", FieldCode.INVALID_TIME, message))
     return None
