@@ -236,7 +236,8 @@ def test_the_service_keeps_to_its_document(service: Service) -> None:
     the events, which never end.
     """
     command = [
-        *(sys.executable, "-m", "schemathesis.cli", "run", f"{service.url}/openapi.json"),
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "tests/http/schemathesis.toml")),
+        *("run", f"{service.url}/openapi.json"),
         *("--max-time", str(SECONDS), "--phases", "examples,coverage,fuzzing", "--continue-on-failure"),
         *("--exclude-checks", "positive_data_acceptance", "--exclude-operation-id", "followEvents"),
         *("--max-examples", "20", "--seed", "1", "--request-timeout", "90", "--no-color", "--warnings", "off"),
