@@ -20,7 +20,7 @@ from docs.generate._words import sentences
 from outbound_chat import AsyncOutboundChat, OutboundChat
 from outbound_chat.client.signatures import name_of, options_of, taken_by
 
-MODULES = ("outbound_chat", "outbound_chat.webhooks")
+MODULES = ("outbound_chat", "outbound_chat.webhooks", "outbound_chat.testing")
 """The public modules; all of the first are described in parts, by their kind."""
 
 _HEAD = """# Python API
@@ -91,7 +91,7 @@ def public() -> dict[str, dict[str, Any]]:
 
 def page() -> str:
     """The whole page."""
-    parts = [_HEAD.format(modules=" and ".join(f"`{name}`" for name in MODULES))]
+    parts = [_HEAD.format(modules=", ".join(f"`{name}`" for name in MODULES))]
     (_, main), *others = public().items()
     for title, belongs in _PARTS:
         ordered = sorted((name for name, one in main.items() if belongs(one)), key=_order)
@@ -142,6 +142,8 @@ def _of_class(name: str, kind: type) -> Iterator[str]:
     for method, function in methods(kind):
         if kind is AsyncOutboundChat and function.__doc__ == getattr(OutboundChat, method).__doc__:
             continue  # what differs is shown
+        if method == "__init__" and function.__doc__ is None:
+            continue  # nobody else makes one
         if method == "__init__":
             yield from (_signature(name, function), "")
         else:

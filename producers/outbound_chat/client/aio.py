@@ -20,7 +20,7 @@ from outbound_chat.client.steps import dead_letters, holds, jobs, lists, progres
 from outbound_chat.client.steps.base import Ahead, Later, Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
-from outbound_chat.client.steps.context import Context, context_of
+from outbound_chat.client.steps.context import context_of
 from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight

@@ -1,11 +1,9 @@
 """The clock of the store in memory."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from outbound_chat.model.times import utc_now
-
-_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock:
@@ -34,8 +32,3 @@ class Clock:
     def set(self, to: datetime) -> None:
         """Moves to this time, which is aware; also back, which is best done before the first job."""
         self.move(to - self.now())
-
-    def reply(self) -> list[bytes]:
-        """Returns what the command TIME replies: seconds, and microseconds of the next."""
-        seconds, micros = divmod((self.now() - _START) // timedelta(microseconds=1), 1_000_000)
-        return [b"%d" % seconds, b"%d" % micros]

@@ -3,13 +3,15 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.times import in_ms
 from outbound_chat.store import Keys, ScriptCall, Store, scripts
 from outbound_chat.testing._clock import Clock
+
+_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 OnAccepted = Callable[[Keys, Job, str, str], None]
 """Gets each job that was accepted, its stored request, and what the rows of its batch share; empty: it has no batch."""
@@ -72,7 +74,12 @@ def _fake_redis(clock: Clock) -> Any:
                 # Redis answers with one field, and not with a list of it, where no count is given.
                 return found[0] if isinstance(found, list) and not count else found
 
-            socket.time, socket.hrandfield = clock.reply, hrandfield
+            def time() -> list[bytes]:
+                # Seconds, and microseconds of the next.
+                seconds, micros = divmod((clock.now() - _START) // timedelta(microseconds=1), 1_000_000)
+                return [b"%d" % seconds, b"%d" % micros]
+
+            socket.time, socket.hrandfield = time, hrandfield
             return socket
 
     return fakeredis.FakeRedis(
