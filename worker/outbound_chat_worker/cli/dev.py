@@ -20,7 +20,7 @@ FOLDER = Path(".outbound-chat")
 
 _READY = """\
 Valkey    {redis}
-Sandbox   {sandbox}   (in the place of Amazon Connect; sends nothing)
+Sandbox   {sandbox}   (instead of Amazon Connect; sends nothing)
 Inbox     {sandbox}/inbox   (shows what it got)
 Workers   {processes}, log in {log}
 Settings  {settings}
