@@ -42,6 +42,7 @@ class Dev:
             *options,
         ]
         self.process = stack.start(command, {TAG: self.tag, "COLUMNS": "200"})
+        self.sees("Senders   demo, demo-whatsapp, demo-broken; budget main: ")
         self.sees("Messages are shown here")
         stack.settings_file = self.folder / "outbound-chat.toml"
         self.settings = Settings.from_values(**tomllib.loads(stack.settings_file.read_text(encoding="utf-8")))

@@ -181,3 +181,15 @@ def test_an_endpoint_that_is_dead_is_named_with_the_time_since_when(stack: Harne
     assert "Check the network, the proxy and the sender's endpoint_url." in said
     chat.cancel(job)
     chat.wait(job, timeout=120)
+
+
+def test_doctor_on_a_terminal_says_that_it_waits_for_an_answer(idle: Harness) -> None:
+    """Of Amazon Connect, for one, which may take its time."""
+    process = idle.sandbox.process
+    assert process
+    process.send_signal(signal.SIGSTOP)
+    try:
+        with on_terminal(idle, "doctor") as terminal:
+            terminal.until("waiting for an answer of Redis, the broker or AWS")
+    finally:
+        process.send_signal(signal.SIGCONT)

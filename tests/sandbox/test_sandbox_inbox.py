@@ -118,12 +118,12 @@ def test_the_page_shows_all_and_escapes_what_came_in(
     connect: "ConnectClient", sandbox: SandboxClient, request_to: RequestTo, path: str
 ) -> None:
     """A text is somebody's data, in a browser that runs what is not escaped."""
-    connect.start_outbound_chat_contact(
-        **request_to(NUMBER, InitialSystemMessage=_text(HOSTILE), Attributes={"order": HOSTILE})
-    )
+    request = request_to(NUMBER, InitialSystemMessage=_text(HOSTILE), Attributes={"order": HOSTILE})
+    connect.start_outbound_chat_contact(**request)
 
     headers, page = _page(sandbox, path)
 
+    assert request["ContactFlowId"] in page
     assert NUMBER in page
     assert "1 part" in page
     assert "&lt;script&gt;alert(1)" in page

@@ -33,7 +33,7 @@ def test_sends(outbound_chat_stack, turn):
         job = chat.enqueue(sender="demo", to="+12025550123", text="Hello")
         assert chat.wait(job.id, timeout=120).state == "sent"
     assert job.id in [contact.token for contact in outbound_chat_stack.sandbox.contacts()]
-    with open(f"server-of-{os.getpid()}", "w") as file:
+    with open(f"server-{outbound_chat_stack.server.process.pid}-of-{os.getpid()}", "w") as file:
         file.write(str(outbound_chat_stack.server.process.pid))
 """
 
@@ -76,7 +76,7 @@ def test_each_process_of_xdist_has_a_stack_that_ends_with_it(run_pytest: Run, tm
     ended = run_pytest("-p", "xdist", "-n", "2", "--dist", "each")
 
     assert "4 passed" in ended.stdout, ended.stdout
-    servers = {int(file.read_text()) for file in tmp_path.glob("server-of-*")}
+    servers = [int(file.read_text()) for file in tmp_path.glob("server-*-of-*")]
     assert len(servers) == 2
     for pid in servers:
         with pytest.raises(ProcessLookupError):

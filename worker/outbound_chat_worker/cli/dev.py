@@ -23,6 +23,7 @@ Valkey    {redis}
 Sandbox   {sandbox}   (instead of Amazon Connect; sends nothing)
 Inbox     {sandbox}/inbox   (shows what it got)
 Workers   {processes}, log in {log}
+Senders   {senders}; budget main: {rate:g}/s, burst {burst}
 Settings  {settings}
 
 In another terminal:
@@ -102,6 +103,9 @@ def _print(stack: Stack, folder: Path, processes: int, as_json: bool) -> None:
         sandbox=stack.sandbox.url,
         processes=processes,
         log=stack.log_file,
+        senders=", ".join(SENDERS),
+        rate=stack.settings.budgets["main"].rate,
+        burst=stack.settings.budgets["main"].burst,
         settings=stack.settings_file,
         sender=next(iter(SENDERS)),
         folder=folder,

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ from rich.text import Text
 
 from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import clock_time, out, print_json, print_line, talk
+from outbound_chat.cli.waiting import Notice
 from outbound_chat.ending import until_stopped
 from outbound_chat.model.errors import OutboundChatError, SettingsError
 from outbound_chat_config import load_settings
@@ -44,7 +44,7 @@ def inbox(
                     _print(message, as_json)
                 sys.stdout.flush()
                 time.sleep(FOLLOW_SECONDS)
-    found = list(_read(sandbox, 0))
+    found = _read(sandbox, 0)
     if as_json:
         print_json(found)
         return
@@ -63,12 +63,14 @@ def _address() -> str:
     return next((sender.endpoint_url for sender in senders if sender.endpoint_url), of_dev)
 
 
-def _read(sandbox: SandboxClient, after: int) -> Iterator[SandboxMessage]:
+def _read(sandbox: SandboxClient, after: int) -> list[SandboxMessage]:
     try:
-        yield from sandbox.inbox(after=after)
+        with Notice(lambda: f"waiting for an answer of the sandbox at {sandbox.url}"):
+            found = list(sandbox.inbox(after=after))
     except (OSError, ValueError, SandboxError) as error:
         fix = "start outbound-chat dev or outbound-chat sandbox, or name another address with --url"
         raise NoSandbox(f"no sandbox answers at {sandbox.url}; {fix}") from error
+    return found
 
 
 def _print(message: SandboxMessage, as_json: bool) -> None:
