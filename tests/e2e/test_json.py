@@ -114,6 +114,13 @@ PARTLY = {
     *("cancel", "replay", "replay --force", "suppress", "webhooks replay"),
 }
 """Those that have data all the same."""
+SENTENCES = {
+    "unusable_file": "missing.",
+    "cannot_listen": "port ",
+    "wait_timeout": "main.",
+    "unknown_id": "no ",
+}
+"""How the errors of some situations begin for people, as docs/cli.md says."""
 DOCUMENTED = {
     bare(row["code"])
     for heading in ("## Codes of a refused request", "## Codes of commands")
@@ -209,6 +216,8 @@ def test_a_command_that_fails_prints_one_document_with_its_errors(world: World, 
     assert "Traceback" not in told.stderr
     found = document(done)
     assert {error["code"] for error in found["errors"]} == codes
+    for situation in codes & SENTENCES.keys():
+        assert f"error: {SENTENCES[situation]}" in told.stderr
     assert bool(found["data"]) is (name in PARTLY)
     if not {"invalid_number"} & codes:
         assert "error: " in told.stderr
