@@ -422,6 +422,19 @@ def test_settings_are_loaded_as_in_production(tmp_path: Any, monkeypatch: pytest
 # Records
 
 
+@pytest.mark.parametrize("channel", ["sms", "whatsapp"])
+def test_settings_of_a_sender_fit_together(channel: str) -> None:
+    abroad = make_sender(channel, region="eu-west-1", budget="eu")
+    by_number = make_sender(channel, source=abroad["source"], budget="eu")
+    limited = [make_sender(channel, number_rate=rate, max_open_chats=chats) for rate in (1, 3) for chats in (None, 9)]
+    senders = {f"sender-{at}": one for at, one in enumerate([abroad, by_number, make_sender(channel), *limited])}
+
+    with InMemoryOutboundChat(senders=senders, budgets={"main": {}, "eu": {}}) as chat:
+        for name in senders:
+            assert chat.wait(enqueue(chat, sender=name)).state == "sent"
+    assert by_number["region"] == "eu-west-1"
+
+
 @pytest.mark.parametrize("state", JobState)
 def test_a_record_of_each_state_is_made(state: JobState) -> None:
     job = make_job(state, tenant="shop")

@@ -62,14 +62,17 @@ def make_job(state: JobState | str = JobState.QUEUED, *, code: str = "refused", 
 def make_sender(channel: str = "sms", **values: Any) -> dict[str, Any]:
     """Returns complete settings of a sender, for `senders={"support": …}`.
 
-    `channel`: `sms` or `whatsapp`. `values`: other settings of a sender, or others than those that it comes with.
+    `channel`: `sms` or `whatsapp`. `values`: other settings of a sender, or others than those that it comes with. Those
+    that it comes with fit them: the number is in the `region`, and senders with other limits share none.
     """
-    number = f"2c3d4e5f-1111-4222-8333-{1 if channel == 'sms' else 2:012}"
+    region = values.get("region") or "".join(str(values.get("source")).split(":")[3:4]) or "us-east-1"
+    limits = [values.get(name) for name in ("number_rate", "max_open_chats")]
+    instance, number = (uuid.uuid5(uuid.NAMESPACE_OID, repr(of)) for of in ([region, limits[1]], [channel, *limits]))
     return {
-        "region": "us-east-1",
-        "instance_id": "0a1b2c3d-1111-4222-8333-444455556666",
+        "region": region,
+        "instance_id": str(instance),
         "contact_flow_id": "1b2c3d4e-1111-4222-8333-444455556666",
-        "source": f"arn:aws:connect:us-east-1:123456789012:phone-number/{number}",
+        "source": f"arn:aws:connect:{region}:123456789012:phone-number/{number}",
         "channel": channel,
         **values,
     }
