@@ -39,6 +39,6 @@ def test_programs_that_test_on_fakeredis_can_ask_too(chat: OutboundChat) -> None
     job = chat.enqueue(sender="support", to=number(1), text="Hello")
 
     found = chat.why(job.id)
-    assert (found.reason, found.position, found.ahead) == (WaitReason.NO_SETTINGS, 0, 0)
+    assert (found.reason, found.position, found.ahead) == (WaitReason.NEXT, 0, 0)
     chat.cancel(job.id)
     assert chat.why(job.id).reason is WaitReason.FINAL

@@ -6,16 +6,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import MagicMock, create_autospec
 
 import pytest
 import time_machine
 
 from outbound_chat import (
     AsyncOutboundChat,
+    ClientClosed,
     IdempotencyConflict,
     InvalidJob,
     JobState,
     OutboundChat,
+    StoreUnavailable,
     UnknownJob,
     WaitTimeout,
 )
@@ -354,6 +357,7 @@ def test_the_client_for_asyncio_has_the_same_jobs(chat: InMemoryOutboundChat) ->
 
 BEFORE = OutboundChat()
 """As an application makes it where a module is imported; its Redis is not there, and it has no settings."""
+APPLICATION = OutboundChat(senders={"support": make_sender(budget="own")}, budgets={"own": {}})
 ASYNC_BEFORE = AsyncOutboundChat(redis_url="redis://127.0.0.1:1/0", senders={"support": make_sender()})
 
 
@@ -379,6 +383,58 @@ async def _use_asyncio() -> str:
     return job.id
 
 
+SHOP = {"shop": make_sender(quiet_hours="21:00-08:00", quiet_spares_urgent=True)}
+
+
+@pytest.mark.parametrize("others", [{"key_prefix": "shop"}, {"encryption": KEYS}])
+def test_clients_with_other_settings_share_the_jobs(others: Any) -> None:
+    client, plain = OutboundChat(senders=SHOP, **others), OutboundChat(senders={"alerts": make_sender(), **SHOP})
+    with in_memory() as chat:
+        chat.clock.set(datetime(2031, 5, 1, 2, tzinfo=UTC))  # 22:00 in Washington
+        client.suppress([OTHER], sender="shop")
+        jobs = [
+            enqueue(one, sender="shop", to=to, priority="urgent") for one in (client, plain) for to in (NUMBER, OTHER)
+        ]
+        jobs.append(enqueue(plain, sender="alerts"))
+        assert chat.finish(jobs[0], "failed").state == "failed"
+        assert client.wait(jobs[1]).state == "failed"
+        assert [plain.status(job).state for job in jobs[2:]] == ["sent", "failed", "sent"]
+        assert [one.to for one in chat.enqueued] == [NUMBER, OTHER] * 2 + [NUMBER]
+        with pytest.raises(WaitTimeout, match="quiet hours"):
+            client.wait(enqueue(client, sender="shop"))
+        with in_memory(key_prefix="inner"):
+            assert asyncio.run(chat.asynchronous().status(jobs[0])).state == "failed"
+
+
+def test_a_worker_is_there_from_the_beginning_and_stays() -> None:
+    with in_memory(budgets={"main": {}, "eu": {}}) as chat:
+        assert [budget.workers for budget in BEFORE.budgets()] == [1, 1]
+        job = enqueue(APPLICATION, sender="support")
+        for days in range(2):
+            with time_machine.travel(datetime.now(UTC) + timedelta(days=days)):
+                assert APPLICATION.why(job).reason == chat.why(job).reason == "next"
+
+
+def test_a_closed_client_raises_that_in_memory_too() -> None:
+    client, for_asyncio = OutboundChat(), AsyncOutboundChat()
+    with in_memory() as chat:
+        job = enqueue(client)
+        client.close()
+        asyncio.run(for_asyncio.close())
+        for call in (client.ping, client.budgets, lambda: client.wait(job), lambda: asyncio.run(for_asyncio.ping())):
+            with pytest.raises(ClientClosed):
+                call()
+        assert chat.status(job).state == "queued", "no call was made"
+
+
+def test_a_client_can_be_mocked_meanwhile() -> None:
+    with in_memory():
+        for kind in (OutboundChat, AsyncOutboundChat):
+            assert not hasattr(kind, "_context")
+            for mock in (create_autospec(kind, instance=True), MagicMock(spec=kind)):
+                assert callable(mock.enqueue)
+
+
 def test_threads_may_use_it_at_the_same_time() -> None:
     with in_memory() as chat, ThreadPoolExecutor(8) as pool:
         jobs = list(pool.map(lambda _: BEFORE.wait(enqueue(BEFORE)), range(64)))
@@ -387,11 +443,21 @@ def test_threads_may_use_it_at_the_same_time() -> None:
     assert {one.id for one in chat.enqueued} == {job.id for job in jobs}
 
 
+def test_afterwards_a_client_that_a_thread_made_in_between_is_one_of_production() -> None:
+    with in_memory(), ThreadPoolExecutor(1) as pool:
+        made = pool.submit(
+            lambda: OutboundChat(redis_url="redis://127.0.0.1:1/0", redis_timeout=1, senders={"support": make_sender()})
+        ).result()
+        assert made.wait(enqueue(made, sender="support")).state == "sent"
+    with pytest.raises(StoreUnavailable):
+        enqueue(made, sender="support")
+
+
 def test_afterwards_clients_are_what_they_were() -> None:
     names = ("_run", "_wait", "ping")
     before = [getattr(kind, name) for kind in (OutboundChat, AsyncOutboundChat) for name in names]
-    with in_memory():
-        pass
+    with pytest.raises(RuntimeError, match="of the test"), in_memory(), in_memory():
+        raise RuntimeError("of the test")
     assert [getattr(kind, name) for kind in (OutboundChat, AsyncOutboundChat) for name in names] == before
     assert not hasattr(OutboundChat, "_context")
     with pytest.raises(InvalidJob, match="none is configured"):

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable
 from copy import copy
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from outbound_chat.client import AsyncOutboundChat, OutboundChat
 from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.context import Context, NoContext
-from outbound_chat.model.batches import Batch
+from outbound_chat.client.steps.waits import Ending, time_is_over
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.store import Keys, Store
 from outbound_chat.testing._clock import Clock
@@ -17,8 +18,6 @@ from outbound_chat.testing._jobs import EnqueuedJob, make_sender
 from outbound_chat.testing._store import MemoryStore
 from outbound_chat.testing._worker import Worker, end_of
 from outbound_chat_config import Settings
-
-Ending = TypeVar("Ending", Job, Batch)
 
 
 class InMemoryOutboundChat(OutboundChat):
@@ -29,9 +28,8 @@ class InMemoryOutboundChat(OutboundChat):
     held them up. A wait takes no time: what is not final then, such as a job for later, is a `WaitTimeout` at once.
     """
 
-    # Those of production, also while `in_memory` replaces them in the clients of the application.
+    # That of production, also while `in_memory` replaces it in the clients of the application.
     _run = OutboundChat._run  # noqa: SLF001
-    _wait_in_production = OutboundChat._wait  # noqa: SLF001
 
     def __init__(self, **values: Any) -> None:
         """Takes settings as `OutboundChat` does.
@@ -53,11 +51,12 @@ class InMemoryOutboundChat(OutboundChat):
         """The time by which jobs become due and expire. The test moves it."""
         self.enqueued: list[EnqueuedJob] = []
         """All jobs that were accepted, in their order: single ones, rows of batches, and replays."""
-        self._memory = MemoryStore(settings.key_prefix, self.clock, self._note)
+        self._memory = MemoryStore(settings.key_prefix, self.clock, self._note, self._maintain)
         super()._setup(settings, store or self._memory)
         self._context.now = self.clock.now
-        self._worker = Worker(self, self._memory)
+        self._worker = Worker(self._run, self._memory)
         self._worker.serve(self._context)
+        self._adopted: WeakKeyDictionary[Context, Context] = WeakKeyDictionary()
 
     def finish(self, job: str | Job | EnqueuedJob, state: JobState | str = JobState.SENT, *, code: str = "") -> Job:
         """Ends a job now, and returns it.
@@ -101,52 +100,85 @@ class InMemoryOutboundChat(OutboundChat):
         """Returns a client for asyncio with the same jobs. It may be used in any event loop."""
         kind: Any = type("AsyncInMemoryOutboundChat", (AsyncOutboundChat,), calls_of_asyncio(self))
         client: AsyncOutboundChat = kind.from_settings(self._context.settings)
-        client._context = self._context  # noqa: SLF001  # of the client that was just made
         return client
 
-    def adopt(self, context: Context) -> Context:
+    def _adopt(self, context: Context) -> Context:
         """Returns the context of a client whose jobs are kept here: that has its settings, if they name a sender."""
         if isinstance(context, NoContext) or not context.settings.senders:
             return self._context
-        self._worker.serve(context)
-        adopted = copy(context)
-        adopted.now = self.clock.now
-        return adopted
+        if context not in self._adopted:
+            adopted = copy(context)
+            # All clients share the keys, so that each finds the jobs of the others.
+            prefix = self._context.settings.key_prefix
+            adopted.settings = context.settings.model_copy(update={"key_prefix": prefix})
+            adopted.now = self.clock.now
+            self._adopted[context] = self._worker.serve(adopted)
+        return self._adopted[context]
 
     def _moved(self, by: timedelta) -> None:
         self._memory.age(by)
+        self._maintain()
+
+    def _maintain(self) -> None:
         self._worker.maintain()
 
     def _note(self, keys: Keys, job: Job, stored: str, shared: str) -> None:
-        request = self._worker.decode(keys, stored)
+        context, request = self._worker.read(keys.budget, job.sender, stored)
         if shared:
-            request = request.merged(self._worker.decode(keys, shared))
-        call = request.api(self._worker.senders[job.sender], job.id)
+            request = request.merged(self._worker.read(keys.budget, job.sender, shared)[1])
+        call = request.api(context.settings.senders[job.sender], job.id)
         text = call.get("InitialSystemMessage", {}).get("Content")
         noted = EnqueuedJob(id=job.id, sender=job.sender, to=request.number, text=text, request=call, job=job)
         self.enqueued.append(noted)
 
     def _wait(self, id_: str, read: Callable[[], Steps[Ending]], timeout: float) -> Ending:
-        del timeout
+        del id_, timeout
+        return self._ended(self._context, read)
+
+    def _ended(self, context: Context, read: Callable[[], Steps[Ending]]) -> Ending:
         self.finish_all()
-        return self._wait_in_production(id_, read, 0.0)
+        found = self._run(read())
+        return found if found.final else self._run(time_is_over(context, found))
+
+
+class _Adopted:
+    """Takes the place of a client's `_context`: a property of the class hides the attribute of the instance."""
+
+    def __init__(self, chat: InMemoryOutboundChat) -> None:
+        self._chat = chat
+
+    def __get__(self, client: Any, owner: type) -> Context:
+        # As without it: a class has none, and neither has a client that was closed.
+        if client is None or "_context" not in vars(client):
+            raise AttributeError("_context", name="_context", obj=client)
+        own: Context = vars(client)["_context"]
+        return own if isinstance(client, InMemoryOutboundChat) else self._chat._adopt(own)  # noqa: SLF001
+
+    def __set__(self, client: Any, context: Context) -> None:
+        vars(client)["_context"] = context
 
 
 Call = Callable[..., Any]
 
 
-def calls_of_threads(chat: InMemoryOutboundChat) -> dict[str, Call]:
-    """Returns what the methods of a client do, by their names, if its jobs are those of `chat`."""
+def calls_of_threads(chat: InMemoryOutboundChat) -> dict[str, Any]:
+    """Returns what a client has in place of its own, by name, if its jobs are those of `chat`."""
     return {
-        "_run": lambda _, steps: chat._run(steps),  # noqa: SLF001  # of a client like the other
-        "_wait": lambda _, id_, read, timeout, **__: chat._wait(id_, read, timeout),  # noqa: SLF001
-        "ping": lambda _: None,
+        "_context": _Adopted(chat),
+        "_run": _of_open(lambda _, steps: chat._run(steps)),  # noqa: SLF001  # of a client like the other
+        "_wait": _of_open(lambda context, _id, read, *_, **__: chat._ended(context, read)),  # noqa: SLF001
+        "ping": _of_open(lambda _: None),
     }
 
 
-def calls_of_asyncio(chat: InMemoryOutboundChat) -> dict[str, Call]:
+def calls_of_asyncio(chat: InMemoryOutboundChat) -> dict[str, Any]:
     """Returns the same for a client for asyncio."""
-    return {name: _asynchronous(call) for name, call in calls_of_threads(chat).items()}
+    return {name: _asynchronous(one) if callable(one) else one for name, one in calls_of_threads(chat).items()}
+
+
+def _of_open(call: Call) -> Call:
+    # A closed client has no context, and raises that it is closed.
+    return lambda client, *args, **options: call(client._context, *args, **options)  # noqa: SLF001
 
 
 def _asynchronous(call: Call) -> Call:

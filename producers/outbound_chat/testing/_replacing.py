@@ -10,25 +10,8 @@ from typing import Any
 from unittest.mock import patch
 
 from outbound_chat.client import AsyncOutboundChat, OutboundChat
-from outbound_chat.client.steps.context import Context
 from outbound_chat.testing._chat import InMemoryOutboundChat, calls_of_asyncio, calls_of_threads
 from outbound_chat_config import Settings
-
-
-class _Adopted:
-    """Takes the place of a client's `_context`: a property of the class hides the attribute of the instance."""
-
-    def __init__(self, chat: InMemoryOutboundChat) -> None:
-        self._chat = chat
-
-    def __get__(self, client: Any, owner: type) -> Context:
-        if "_context" not in vars(client):
-            raise AttributeError("_context", name="_context", obj=client)
-        own: Context = vars(client)["_context"]
-        return own if isinstance(client, InMemoryOutboundChat) else self._chat.adopt(own)
-
-    def __set__(self, client: Any, context: Context) -> None:
-        vars(client)["_context"] = context
 
 
 @contextmanager
@@ -45,6 +28,6 @@ def in_memory(settings: Settings | None = None, **values: Any) -> Iterator[InMem
     chat = InMemoryOutboundChat(**values) if values else InMemoryOutboundChat.from_settings(settings)
     with chat, ExitStack() as replaced:
         for kind, calls in ((OutboundChat, calls_of_threads(chat)), (AsyncOutboundChat, calls_of_asyncio(chat))):
-            for name, call in {**calls, "_context": _Adopted(chat)}.items():
+            for name, call in calls.items():
                 replaced.enter_context(patch.object(kind, name, call, create=True))
         yield chat

@@ -16,18 +16,24 @@ _START = datetime(1970, 1, 1, tzinfo=UTC)
 OnAccepted = Callable[[Keys, Job, str, str], None]
 """Gets each job that was accepted, its stored request, and what the rows of its batch share; empty: it has no batch."""
 
+_OF_WORKERS = {"why", "read_budget"}
+"""Scripts that report what the workers do."""
+
 _MANY = 99
 
 
 class MemoryStore(Store):
     """The store of all clients in memory."""
 
-    def __init__(self, prefix: str, clock: Clock, on_accepted: OnAccepted) -> None:
+    def __init__(self, prefix: str, clock: Clock, on_accepted: OnAccepted, maintain: Callable[[], None]) -> None:
         super().__init__("redis://in-memory", prefix, _fake_redis(clock))
         self._on_accepted = on_accepted
+        self._maintain = maintain
         self._accepted = set[str]()
 
     def _send(self, call: ScriptCall[Any]) -> Any:
+        if call.script in _OF_WORKERS:
+            self._maintain()
         reply = super()._send(replace(call, then=()))
         if requests := scripts.requests_of(call):
             self._note(call.keys, requests)

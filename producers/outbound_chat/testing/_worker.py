@@ -6,20 +6,23 @@ job are respected.
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from typing import Any, TypeAlias
 
-from outbound_chat.client import OutboundChat
+from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.context import Context
+from outbound_chat.client.steps.suppression_list import NumberList
+from outbound_chat.model.errors import MissingEncryptionKey
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.times import LAST_MS, in_ms
 from outbound_chat.request import ChatRequest, codec
 from outbound_chat.request.quiet_hours import next_open_ms
 from outbound_chat.store import Keys, Store, scripts
 from outbound_chat.store.scripts import Claimed, ClaimedJob, Outcome, Result
-from outbound_chat_config import Sender, callback_host
+from outbound_chat_config import Sender, Settings, callback_host
 
 NAME = "in-memory"
 PLENTY = 1_000_000
@@ -41,36 +44,52 @@ def end_of(state: str, code: str = "") -> End:
 class Worker:
     """The worker of all budgets that clients in memory have."""
 
-    def __init__(self, chat: OutboundChat, store: Store) -> None:
-        self._chat = chat
+    def __init__(self, run: Callable[[Steps[Any]], Any], store: Store) -> None:
+        self._run = run
         self._store = store
-        self._contexts: dict[Keys, Context] = {}
-        self.senders: dict[str, Sender] = {}
+        self._contexts: tuple[Context, ...] = ()  # the newest first
         self.ends = {"": end_of("sent")}
         """By number; empty: of all others."""
         self._claims = count()
         self._lock = threading.RLock()
 
-    def serve(self, context: Context) -> None:
-        """Works for the budgets and senders of these settings too."""
-        # In another thread, `work` goes through these.
-        self.senders = self.senders | context.settings.senders
-        self._contexts = self._contexts | {context.keys(budget): context for budget in context.settings.budgets}
+    def serve(self, context: Context) -> Context:
+        """Works for the budgets and senders of these settings too; returns the first context that had them."""
+        with self._lock:
+            for served in self._contexts:
+                if served.settings == context.settings:
+                    return served
+            self._contexts = (context, *self._contexts)
+        return context
 
-    def decode(self, keys: Keys, request: str) -> ChatRequest:
-        """Reads a stored request."""
-        return codec.decode(self._contexts[keys].cipher, request)
+    def read(self, budget: str, sender: str, stored: str) -> tuple[Context, ChatRequest]:
+        """Reads a request; returns it behind the context that has its sender and its key."""
+        having = [context for context in self._contexts if sender in context.settings.senders]
+        # One with keys reads what one without them wrote, and lists of both.
+        *others, last = sorted(
+            having, key=lambda one: (one.settings.senders[sender].budget != budget, not one.cipher.key_ids)
+        )
+        for context in others:
+            with suppress(MissingEncryptionKey):
+                return context, codec.decode(context.cipher, stored)
+        return last, codec.decode(last.cipher, stored)
 
     def maintain(self) -> None:
         """Does what time alone makes due, and shows that a worker is there."""
-        for keys, context in self._contexts.items():
-            self._configure(keys, context)
-            call = scripts.maintain(keys, worker=NAME, version=NAME, key_ids=context.cipher.key_ids)
-            while self._store.run(call).expired:
-                pass
+        with self._lock:
+            key_ids = sorted({key_id for context in self._contexts for key_id in context.cipher.key_ids})
+            for keys, settings in self._budgets().items():
+                self._configure(keys, settings)
+                call = scripts.maintain(keys, worker=NAME, version=NAME, key_ids=key_ids)
+                while self._store.run(call).expired:
+                    pass
 
-    def _configure(self, keys: Keys, context: Context) -> None:
-        settings = context.settings
+    def _budgets(self) -> dict[Keys, Settings]:
+        oldest_first = self._contexts[::-1]
+        return {one.keys(budget): one.settings for one in oldest_first for budget in one.settings.budgets}
+
+    def _configure(self, keys: Keys, settings: Settings) -> None:
+        senders = {name: one for context in self._contexts[::-1] for name, one in context.settings.senders.items()}
         call = scripts.configure(
             keys,
             version=NAME,
@@ -79,7 +98,7 @@ class Worker:
             max_pumps=1,
             keep_ms=in_ms(settings.results.keep),
             keep_requests_ms=in_ms(settings.results.keep_requests),
-            senders={name: _limits(sender) for name, sender in settings.senders.items()},
+            senders={name: _limits(sender) for name, sender in senders.items()},
             weights=settings.budgets[keys.budget].weights,
         )
         self._store.run(call)
@@ -92,7 +111,7 @@ class Worker:
         expiring = []
         with self._lock:
             self.maintain()
-            for keys in self._contexts:
+            for keys in self._budgets():
                 # Those that end may make room for others of their batch.
                 while results := [
                     self._result(keys, job, claim, end) if only in {"", job.local_id} else _not_called(job, claim)
@@ -116,9 +135,10 @@ class Worker:
 
     def _result(self, keys: Keys, job: ClaimedJob, claim: str, end: End | None) -> Result:
         result = partial(Result, local_id=job.local_id, claim=claim)
-        number, sender = self.decode(keys, job.request).number, self.senders[job.sender]
+        context, request = self.read(keys.budget, job.sender, job.request)
+        number, sender = request.number, context.settings.senders[job.sender]
         # Of an encrypted request the script does not know the number.
-        if job.look and any(True for _ in self._chat.suppressed([number], sender=job.sender)):
+        if job.look and self._run(NumberList(keys, job.sender, context.cipher).among([number])):
             return result(outcome=Outcome.FAILED, code="suppressed")
         opens_ms = next_open_ms(sender, job.priority, number, job.claimed_ms)
         if opens_ms and opens_ms > job.claimed_ms:
