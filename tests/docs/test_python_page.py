@@ -56,7 +56,12 @@ def test_every_error_says_what_raises_it() -> None:
         if isinstance(one, type) and issubclass(one, Exception) and one is not OutboundChatError:
             assert name in raised or name in python_api.EVERYWHERE, name
             assert "Raised by" in section(read(PAGE), f"### {name}")
-    assert {error for error in raised if error.isidentifier()} <= {*PUBLIC, "ModuleNotFoundError", "TypeError", "ValueError"}
+    assert {error for error in raised if error.isidentifier()} <= {
+        *PUBLIC,
+        "ModuleNotFoundError",
+        "TypeError",
+        "ValueError",
+    }
 
 
 def test_the_page_is_reached_from_where_people_begin() -> None:
