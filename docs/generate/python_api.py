@@ -153,7 +153,7 @@ def _of_class(name: str, kind: type) -> Iterator[str]:
 
 def _of_error(name: str, kind: type) -> Iterator[str]:
     said = [f"Bases: {', '.join(f'`{base.__name__}`' for base in kind.__bases__)}."]
-    if set_in_it := re.findall(r"self\.([a-z]\w*) = ", inspect.getsource(kind)):
+    if set_in_it := re.findall(r"(?:self\.|\n    )([a-z]\w*) = ", inspect.getsource(kind)):
         said.append(f"Attributes: {', '.join(f'`{one}`' for one in dict.fromkeys(set_in_it))}.")
     yield _linked(" ".join(said))
     if name in EVERYWHERE:

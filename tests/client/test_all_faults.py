@@ -137,6 +137,10 @@ def test_a_sender_that_is_not_found_hides_nothing_and_adds_nothing(chat: Outboun
     assert refused(chat.enqueue_request, **request) == {"InstanceId", "DestinationEndpoint"}
     del request["SourceEndpoint"], request["InstanceId"]
     assert refused(chat.enqueue_request, **request) == {"InstanceId", "SourceEndpoint", "DestinationEndpoint"}
+    for endpoint in (5, ["x"], "x"):
+        with pytest.raises(InvalidJob) as caught:
+            chat.enqueue_request(**{**REQUEST, "SourceEndpoint": endpoint})
+        assert [(error.field, error.code) for error in caught.value.errors] == [("SourceEndpoint", "wrong_type")]
 
 
 def test_both_times_may_be_wrong(chat: OutboundChat) -> None:

@@ -2,15 +2,18 @@
 
 import asyncio
 import inspect
+import sys
 from collections.abc import AsyncIterator, Awaitable
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 import redis
 
 from outbound_chat import AsyncOutboundChat, ClientClosed, FileKey, OutboundChat, OutboundChatError
+from outbound_chat.client.closing import Closable
 from outbound_chat_worker.local.embedded import embedded_server
 from tests.client.conftest import VALUES
 from tests.support.harness import number
@@ -117,6 +120,33 @@ def test_what_a_subclass_keeps_stays() -> None:
     vars(chat)["mine"] = "kept"
     chat.close()
     assert vars(chat) == {"mine": "kept"}
+
+
+def test_of_threads_that_close_a_client_at_once_one_closes_it() -> None:
+    """Each step of one close is followed by all of another, as a thread that takes its turn would do it."""
+    inner = Closable._take.__code__
+    for turn in range(200):
+        chat, left = OutboundChat(**VALUES), turn
+
+        def step(frame: FrameType, event: str, _: object) -> Any:
+            nonlocal left
+            frame.f_trace_opcodes = frame.f_code is inner
+            left -= event == "opcode"
+            if left < 0 and frame.f_code is inner:
+                chat.close()  # noqa: B023  # called in this turn
+            return step if frame.f_code is inner else None
+
+        before = sys.gettrace()
+        sys.settrace(step)
+        try:
+            chat.close()
+        finally:
+            sys.settrace(before)
+        if left >= 0:
+            break
+        with pytest.raises(ClientClosed):
+            chat.ping()
+    assert 0 < turn < 199, "each step of it had its turn"
 
 
 def test_who_waits_while_the_client_is_closed_learns_it(tmp_path: Path) -> None:

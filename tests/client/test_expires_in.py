@@ -9,6 +9,7 @@ import time_machine
 
 from outbound_chat import IdempotencyConflict, InvalidJob, OutboundChat
 from outbound_chat.store import Store
+from outbound_chat.testing import InMemoryOutboundChat
 from tests.support.harness import number, sender
 
 MINUTES = timedelta(minutes=10)
@@ -115,3 +116,15 @@ def test_one_that_passes_in_quiet_hours_is_refused_by_its_name() -> None:
         with pytest.raises(InvalidJob, match="quiet hours") as caught:
             chat.enqueue(sender="night", to=london, send_at=midday, expires_in=MINUTES)
     assert _errors(caught) == [("expires_in", "invalid_time")]
+
+
+def test_it_adds_no_fault_to_one_of_what_it_counts_from() -> None:
+    """Who corrects `send_at` has nothing else to correct; and a time that has passed is one fault, not two."""
+    senders, now = {"day": sender(), "night": sender(quiet_hours="00:00-23:59")}, datetime.now(UTC)
+    with InMemoryOutboundChat(senders=senders) as chat:
+        for one in senders:
+            for back, field in ((timedelta(days=9), "send_at"), (timedelta(minutes=4), "expires_in")):
+                asked: Any = {"send_at": now - back, "expires_in": timedelta(minutes=1), "bogus": 1}
+                with pytest.raises(InvalidJob) as caught:
+                    chat.enqueue(sender=one, to="+442079460100", **asked)
+                assert sorted(_errors(caught)) == [("bogus", "unknown_field"), (field, "invalid_time")]

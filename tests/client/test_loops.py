@@ -4,7 +4,7 @@ import asyncio
 import gc
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import fakeredis
@@ -127,6 +127,51 @@ def test_a_loop_that_is_left_open_does_not_hinder_the_next(server: EmbeddedServe
     left.run_until_complete(chat.close())
     left.run_until_complete(left.shutdown_asyncgens())
     left.close()
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Lets the test do something while a client looks whether this loop is closed."""
+
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+
+    def is_closed(self) -> bool:
+        self.meanwhile()
+        return super().is_closed()
+
+
+def test_a_loop_that_begins_while_another_connects_hinders_it_not(server: EmbeddedServer) -> None:
+    """Each of many threads begins a loop when a server starts."""
+    chat, first = _client(server.url), _Loop()
+    first.run_until_complete(chat.ping())
+
+    def begin() -> None:
+        first.meanwhile = lambda: None
+        thread = threading.Thread(target=lambda: asyncio.run(chat.ping()))
+        thread.start()
+        thread.join(PATIENCE)
+
+    first.meanwhile = begin
+    asyncio.run(chat.ping())
+    first.run_until_complete(chat.close())
+    first.close()
+
+
+def test_a_close_that_is_cancelled_leaves_no_connection(server: EmbeddedServer, look: redis.Redis) -> None:
+    """A framework that shuts down gives it a limited time."""
+    before, chat = _connections(look), _client(server.url)
+
+    async def walk() -> None:
+        job = await chat.enqueue(sender="support", to=number(1), text="Hello")
+        waiting = asyncio.create_task(chat.wait(job.id, timeout=PATIENCE))
+        await asyncio.to_thread(wait_until, look.pubsub_channels, what="the subscription")
+        closing = asyncio.create_task(chat.close())
+        await asyncio.sleep(0)  # it waits for the subscription to end now
+        closing.cancel()
+        await asyncio.gather(closing, waiting, return_exceptions=True)
+        assert closing.cancelled()
+        await asyncio.to_thread(wait_until, lambda: _connections(look) == before, what="no connection that is left")
+
+    asyncio.run(walk())
 
 
 def test_a_store_that_was_given_works_in_one_loop_after_another() -> None:

@@ -186,12 +186,14 @@ def seam(server: EmbeddedServer) -> Iterator[tuple[_Seam, OutboundChat]]:
         yield own, client
 
 
-def test_a_job_that_ends_while_its_reason_is_read_is_returned(store: Store, seam: tuple[_Seam, OutboundChat]) -> None:
+def test_what_ends_while_its_reason_is_read_is_returned(store: Store, seam: tuple[_Seam, OutboundChat]) -> None:
     """ "Not final yet: done" would help nobody."""
     own, chat = seam
     job = chat.enqueue(sender="support", to=number(1))
+    batch = chat.enqueue_batch([{"to": number(2)}], sender="support")
     own.before = lambda: _send_all(store)
 
+    assert chat.wait_batch(batch.id, timeout=0).final
     assert chat.wait(job.id, timeout=0).state is JobState.SENT
 
 

@@ -48,8 +48,10 @@ def test_without_settings_a_program_gets_the_same_sentence(tmp_path: Path, monke
         monkeypatch.delenv(name)
 
     # Modules that only make it can be imported.
-    with OutboundChat.from_settings() as chat, pytest.raises(SettingsError, match=r"^no outbound-chat\.toml in "):
-        chat.enqueue(sender="demo", to="+12025550123")
+    with OutboundChat.from_settings() as chat:
+        for ask in (lambda: chat.enqueue(sender="demo", to="+12025550123"), chat.ping):
+            with pytest.raises(SettingsError, match=r"^no outbound-chat\.toml in "):
+                ask()
 
 
 def test_celery_s_own_command_ends_with_the_sentence_too(tmp_path: Path) -> None:

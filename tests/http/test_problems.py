@@ -1,6 +1,8 @@
 """How the errors of the client are answered."""
 
 import asyncio
+import copy
+import pickle
 from datetime import UTC, datetime
 
 import httpx
@@ -45,6 +47,15 @@ def test_every_public_error_has_an_answer() -> None:
     """One that was forgotten would be answered as a fault of the service, or worse, of the caller."""
     answered = {type(error).__name__ for given in ANSWERS.values() for error in given}
     assert answered == set(errors.__all__) - NEVER_ANSWERED
+
+
+def test_every_public_error_survives_pickling_and_copying() -> None:
+    """A process pool or a task queue hands it on; one that can't be read back breaks the whole pool."""
+    given = [*(error for several in ANSWERS.values() for error in several), errors.WaitTimeout("main.1", None, "why")]
+    for error in (*given, errors.InvalidWebhook("too old"), OutboundChatError("x")):
+        error.add_note("in row 7")
+        for found in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301  # our own
+            assert (type(found), str(found), vars(found)) == (type(error), str(error), vars(error))
 
 
 @pytest.mark.parametrize("code", ANSWERS)

@@ -69,7 +69,7 @@ def test_flow_then_subtype_decide_between_senders_of_one_number() -> None:
         ({"SourceEndpoint": None}, [("SourceEndpoint.Address", "required")]),
         (
             {"SourceEndpoint": "x", "InstanceId": None},
-            [("InstanceId", "required"), ("SourceEndpoint.Address", "required")],
+            [("InstanceId", "required"), ("SourceEndpoint", "wrong_type")],
         ),
     ],
 )

@@ -156,6 +156,57 @@ def test_a_profile_that_does_not_exist_holds_the_sender(sandbox: SandboxClient) 
     assert judge(caught.value).rule.code == "credentials"
 
 
+GIVEN = """{"Version": 1, "AccessKeyId": "AKIA", "SecretAccessKey": "x", "SessionToken": "x", "Expiration": "%s"}"""
+PAST = "2020-01-01T00:00:00Z"
+KEYS = "aws_access_key_id = AKIA\naws_secret_access_key = x"
+
+
+@pytest.mark.parametrize("values", [{}, {"role_arn": "arn:aws:iam::123456789012:role/sender"}])
+@pytest.mark.parametrize(
+    "config",
+    [
+        "credential_process = /nonexistent/tool",
+        "credential_process = {folder}",
+        "credential_process = '",
+        "credential_process = echo garbage",
+        "credential_process = echo '[]'",
+        "credential_process = echo '{{\"Version\": 1}}'",
+        "credential_process = printf '\\377'",
+        "credential_process = false",
+        "credential_process = echo '" + GIVEN.replace("{", "{{").replace("}", "}}").replace('"', '\\"') % "soon" + "'",
+        # At the first call they have to be renewed: still expired; a program that works once.
+        "credential_process = cat {folder}/given",
+        "credential_process = sh -c 'cat {folder}/given; rm {folder}/given 2>/dev/null'",
+        "aws_access_key_id = AKIA",
+        "sso_session = gone\nsso_account_id = 1\nsso_role_name = r",
+        "sso_start_url = https://x.example\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = r",
+        "login_session = arn:aws:iam::123456789012:user/gone",
+        "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = gone",
+        "role_arn = arn:aws:iam::123456789012:role/x\ncredential_source = Nobody",
+        "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = p\nmfa_serial = 1\n{keys}",
+        "no value here",
+    ],
+)
+def test_credentials_that_can_not_be_had_hold_the_sender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, config: str, values: dict[str, str]
+) -> None:
+    """Whoever repairs the profile finds all jobs waiting, and none that failed of it."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "given").write_text(GIVEN % PAST)
+    (tmp_path / "config").write_text(f"[profile p]\n{config.format(folder=tmp_path, keys=KEYS)}\n")
+    for name, file in (("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "none"), ("HOME", "none")):
+        monkeypatch.setenv(name, str(tmp_path / file))
+    monkeypatch.setattr("getpass.getpass", lambda _: pytest.fail("a worker has nobody to ask"))
+    connect = Connect(SETTINGS)
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # as above
+        _call(sandbox.url, connect, profile="p", **values)
+
+    verdict = judge(caught.value, left=connect.call.left)
+    assert (verdict.rule.outcome, verdict.rule.code, verdict.rule.maybe_sent) == (Outcome.HOLD, "credentials", False)
+    assert verdict.message
+
+
 def test_missing_credentials_hold_the_sender() -> None:
     """The role of a machine may be attached late."""
     assert judge(NoCredentialsError()).rule.outcome is Outcome.HOLD

@@ -13,6 +13,8 @@ from outbound_chat_worker.redaction import silence_debug_logs
 from outbound_chat_worker.runtime import Runtime
 from tests.support.harness import sender
 
+REFUSED = "missing, expired or refused (Error when retrieving credentials from"
+
 
 @pytest.fixture
 def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -43,9 +45,17 @@ def test_a_sender_with_a_broken_profile_does_not_stop_the_others(
         ({}, "", "no AWS credentials were found; its jobs wait and are tried again; give the worker valid ones"),
         ({"role_arn": "arn:aws:iam::123456789012:role/sender"}, "", "no AWS credentials were found; its jobs wait"),
         ({"profile": "nobody"}, "", "(The config profile (nobody) could not be found); its jobs wait"),
-        ({"profile": "p"}, "credential_process = /nonexistent/tool", "No such file or directory"),
-        ({"profile": "p"}, "credential_process = sh -c 'echo no >&2; exit 3'", "Error when retrieving credentials"),
-        ({"profile": "p"}, "credential_process = echo garbage", "JSONDecodeError"),
+        (
+            {"profile": "p"},
+            "credential_process = /nonexistent/tool",
+            f"{REFUSED} profile p: FileNotFoundError: ",
+        ),
+        ({"profile": "p"}, "credential_process = sh -c 'echo no >&2; exit 3'", f"{REFUSED} custom-process: no"),
+        (
+            {"profile": "p"},
+            "credential_process = echo garbage",
+            f"{REFUSED} profile p: JSONDecodeError: ",
+        ),
         ({"profile": "p"}, "aws_access_key_id = AKIA", "Partial credentials found"),
         ({"profile": "p"}, "sso_session = gone\nsso_account_id = 1\nsso_role_name = r", "sso-session does not exist"),
         ({"profile": "p"}, "no value here", "Unable to parse config file"),

@@ -7,16 +7,25 @@ that two processes share after a fork mixes up their answers.
 import math
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials, RefreshableCredentials
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    ParamValidationError,
+)
 from botocore.parsers import ResponseParserError
 
 from outbound_chat_config import Sender, WorkerSettings
@@ -192,10 +201,32 @@ class Connect:
 
 def _session(sender: Sender) -> boto3.Session:
     session = boto3.Session(profile_name=sender.profile, region_name=sender.region)
-    if session.get_credentials() is None:
+    found = _asked(session, session.get_credentials)
+    if found is None:
         # A client would be made nevertheless and never look again; one for a role would fail.
         raise NoCredentialsError
+    if isinstance(found, RefreshableCredentials):
+        _watch(session, found)
     return _with_role(session, sender, sender.role_arn) if sender.role_arn else session
+
+
+def _watch(session: boto3.Session, credentials: Any) -> None:
+    """Has credentials that are renewed, at any call, fail as `_asked` does."""
+    credentials.get_frozen_credentials = partial(_asked, session, credentials.get_frozen_credentials)
+
+
+def _asked(session: boto3.Session, ask: Callable[[], Any]) -> Any:
+    """Asks for credentials: the programs and files that a profile names fail in any way, which is no fault of a job.
+
+    What botocore and AWS say of them stays as it is, but for a role that is no valid parameter.
+    """
+    try:
+        return ask()
+    except Exception as error:
+        if isinstance(error, BotoCoreError | ClientError) and not isinstance(error, ParamValidationError):
+            raise
+        text = f"{type(error).__name__}: {error}"
+        raise CredentialRetrievalError(provider=f"profile {session.profile_name}", error_msg=text) from error
 
 
 def _with_role(session: boto3.Session, sender: Sender, role_arn: str) -> boto3.Session:
@@ -214,4 +245,5 @@ def _with_role(session: boto3.Session, sender: Sender, role_arn: str) -> boto3.S
     assumed._credentials = DeferredRefreshableCredentials(  # noqa: SLF001  # as above
         method="assume-role", refresh_using=fetcher.fetch_credentials
     )
+    _watch(session, assumed._credentials)  # noqa: SLF001  # as above
     return boto3.Session(botocore_session=assumed, region_name=sender.region)

@@ -440,7 +440,7 @@ class AsyncOutboundChat(Closable):
         """Returns the connections of the running event loop; connects if it has none."""
         loop = asyncio.get_running_loop()
         if loop not in self._loops:
-            for other in [one for one in self._loops if one.is_closed()]:
+            for other in [one for one in list(self._loops) if one.is_closed()]:  # other threads add theirs
                 self._loops.pop(other, None)
             store = self._store or AsyncStore.from_settings(self._context.settings)
             self._loops[loop] = InLoop(store, self._finals)

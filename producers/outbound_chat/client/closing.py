@@ -15,7 +15,9 @@ class Closable:
 
     def _take(self) -> dict[str, Any]:
         """Closes it, and returns what it used; empty if it was closed before."""
-        return {name: vars(self).pop(name) for name in _USED & vars(self).keys()}
+        used = vars(self)
+        # Of threads that close it at once, the one that gets the context gets all.
+        return {name: used.pop(name) for name in _USED & used.keys()} if used.pop("_context", None) else {}
 
     if not TYPE_CHECKING:  # else a type checker would accept every name
 

@@ -31,5 +31,7 @@ async def _until_closed(store: AsyncStore, waiters: WaiterHub) -> AsyncGenerator
     try:
         yield
     finally:
-        await waiters.close()
-        await store.close()
+        try:
+            await waiters.close()
+        finally:
+            await store.close()

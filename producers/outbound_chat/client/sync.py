@@ -645,10 +645,14 @@ class OutboundChat(Closable):
 
     def ping(self) -> None:
         """Returns when Redis answers."""
+        _ = self._context.settings  # raises if there are none: the store would ask a Redis that nobody named
         self._store.ping()
 
     def close(self) -> None:
-        """Closes the connections to Redis. Another call does nothing; all other methods raise `ClientClosed` then."""
+        """Closes the connections to Redis. Another call does nothing; all other methods raise `ClientClosed` then.
+
+        A connection that another thread uses at this moment is closed when the client is garbage-collected.
+        """
         if store := self._take().get("_store"):
             store.close()
 

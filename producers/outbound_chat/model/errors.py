@@ -6,6 +6,7 @@ None of them holds a phone number or a message text, so they may be logged as th
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from outbound_chat.model.why import Why
 from outbound_chat_config import SettingsError
@@ -50,13 +51,23 @@ class FieldError:
 
 
 class OutboundChatError(Exception):
-    """Base of all errors of this package but `SettingsError`."""
+    """Base of all errors of this package but `SettingsError`.
+
+    `code` is a stable word for programs, the same over HTTP and in the JSON of the command line; see `docs/errors.md`.
+    """
 
     code = "error"
-    """Stable word for programs, the same over HTTP and in the JSON of the command line; see `docs/errors.md`."""
 
     def __init_subclass__(cls, code: str | None = None) -> None:
         cls.code = code or cls.code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own would call the class with the text, which is not what these classes take.
+        return _blank, (type(self),), {**vars(self), "args": self.args}
+
+
+def _blank(kind: type[OutboundChatError]) -> OutboundChatError:
+    return kind.__new__(kind)
 
 
 class InvalidJob(OutboundChatError, ValueError, code="invalid_request"):

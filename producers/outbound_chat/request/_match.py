@@ -9,19 +9,23 @@ from outbound_chat.request._copy import last_part
 from outbound_chat_config import Sender
 
 _INSTANCE, _SOURCE = "InstanceId", "SourceEndpoint.Address"
+_NO_OBJECT = FieldError("SourceEndpoint", FieldCode.WRONG_TYPE, "must be an object with the members Type, Address")
 
 
 def match_sender(kwargs: Mapping[str, Any], senders: Mapping[str, Sender]) -> str | InvalidJob:
     """Returns the name of the one sender with the InstanceId (or its ARN) and the source number of a raw request.
 
     If several senders have both, the ContactFlowId decides if one of them has it, then the `connect:Subtype`. An
-    `InvalidJob` says why there is none: a field is missing (`required`), no sender has both (`unknown_sender`), or
-    several do and nothing decides between them (`ambiguous_sender`).
+    `InvalidJob` says why there is none: a field is missing (`required`) or no object (`wrong_type`), no sender has both
+    (`unknown_sender`), or several do and nothing decides between them (`ambiguous_sender`).
     """
     instance, source = last_part(kwargs.get("InstanceId")), _inside(kwargs, "SourceEndpoint", "Address")
     if missing := [field for field, value in ((_INSTANCE, instance), (_SOURCE, source)) if value is None]:
         message = "is required where no sender is named; add it, or name a sender"
-        return InvalidJob([FieldError(field, FieldCode.REQUIRED, message) for field in missing])
+        faults = {field: FieldError(field, FieldCode.REQUIRED, message) for field in missing}
+        if not isinstance(kwargs.get("SourceEndpoint"), Mapping | None):
+            faults[_SOURCE] = _NO_OBJECT
+        return InvalidJob([*faults.values()])
     matching = {name: one for name, one in senders.items() if (one.instance_id, one.source) == (instance, source)}
     if not matching:
         return InvalidJob(_unknown(instance, source, senders))

@@ -186,6 +186,9 @@ class ApiOptions(TimingOptions, LaneOptions, SafetyOptions, WebhookOptions, tota
     """Used instead of the token made from the job id."""
 
 
+INSTANTS = ("send_at", "expires_at")
+DURATIONS = ("expires_in",)
+TIMES = frozenset({*INSTANTS, *DURATIONS})
 SHORT_FORM = frozenset({"to", "client_token", *RequestOptions.__annotations__})
 """Names of what is sent, in the short form."""
 OWN_OPTIONS = frozenset(JobOptions.__annotations__) - SHORT_FORM

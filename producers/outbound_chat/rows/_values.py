@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import FieldCode
-from outbound_chat.request.options import ROW_OPTIONS
+from outbound_chat.request.options import DURATIONS, INSTANTS, ROW_OPTIONS
 from outbound_chat_config import whole_number
 
 MAPS = ("attributes", "segment_attributes")
@@ -80,9 +80,8 @@ def parse_duration(field: str, text: object) -> timedelta | InvalidJob | None:
 
 
 TIMES: Mapping[str, Callable[[str, object], datetime | timedelta | InvalidJob | None]] = {
-    "send_at": parse_time,
-    "expires_at": parse_time,
-    "expires_in": parse_duration,
+    **dict.fromkeys(INSTANTS, parse_time),
+    **dict.fromkeys(DURATIONS, parse_duration),
 }
 """Options that text stands for in files and JSON, with what parses it."""
 

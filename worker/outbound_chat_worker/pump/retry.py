@@ -137,6 +137,13 @@ BY_STATUS: Mapping[int, RetryRule] = {
 _WHOEVER_ANSWERS = frozenset({429, 408})
 """Statuses that mean the same whether AWS or a proxy answers."""
 
+_OF_CREDENTIALS: tuple[type[Exception], ...] = (
+    *(botocore_errors.PartialCredentialsError, botocore_errors.CredentialRetrievalError, botocore_errors.SSOError),
+    *(botocore_errors.MetadataRetrievalError, botocore_errors.TokenRetrievalError, botocore_errors.LoginError),
+    *(botocore_errors.ProfileNotFound, botocore_errors.ConfigParseError, botocore_errors.ConfigNotFound),
+    *(botocore_errors.UnknownCredentialError, botocore_errors.InvalidConfigError),
+    *(botocore_errors.RefreshWithMFAUnsupportedError, botocore_errors.MissingDependencyException),
+)
 # Read from the top: the first class that fits decides.
 BY_EXCEPTION: tuple[tuple[type[Exception], RetryRule], ...] = (
     (
@@ -151,14 +158,7 @@ BY_EXCEPTION: tuple[tuple[type[Exception], RetryRule], ...] = (
     (botocore_errors.ConnectionError, _NO_ANSWER),
     (ResponseParserError, _NO_ANSWER),
     (botocore_errors.NoCredentialsError, _NO_CREDENTIALS),
-    (botocore_errors.PartialCredentialsError, _CREDENTIALS),
-    (botocore_errors.CredentialRetrievalError, _CREDENTIALS),
-    (botocore_errors.MetadataRetrievalError, _CREDENTIALS),
-    (botocore_errors.TokenRetrievalError, _CREDENTIALS),
-    (botocore_errors.SSOError, _CREDENTIALS),
-    (botocore_errors.InvalidConfigError, _CREDENTIALS),
-    (botocore_errors.ProfileNotFound, _CREDENTIALS),
-    (botocore_errors.ConfigParseError, _CREDENTIALS),
+    *((kind, _CREDENTIALS) for kind in _OF_CREDENTIALS),
 )
 
 _REPEAT = (botocore_errors.ParamValidationError, ResponseParserError, botocore_errors.NoCredentialsError)

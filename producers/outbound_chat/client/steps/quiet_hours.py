@@ -12,10 +12,11 @@ from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.times import to_ms
 from outbound_chat.request import FieldCode
+from outbound_chat.request.options import TIMES
 from outbound_chat.request.quiet_hours import next_open_ms
 from outbound_chat_config import Sender
 
-_NEEDED = frozenset({"to", "DestinationEndpoint", "DestinationEndpoint.Address", "send_at", "expires_at", "priority"})
+_NEEDED = TIMES | {"to", "DestinationEndpoint", "DestinationEndpoint.Address", "priority"}
 
 
 class ServerClock:

@@ -11,12 +11,12 @@ from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import Priority
 from outbound_chat.model.times import to_ms
 from outbound_chat.request import FieldCode, is_report
+from outbound_chat.request.options import TIMES
 from outbound_chat_config import Durability, WebhookSettings, check_callback_url, check_name
 
 FARTHEST = timedelta(days=365)
 FARTHEST_BACK = timedelta(minutes=5)
 """How far in the past a `send_at` may be: a clock may be wrong, and a call slow. More is a slip, such as last year."""
-_TIMES = frozenset({"send_at", "expires_at", "expires_in"})
 LONGEST_KEY = 255
 LONGEST_NAME = 255
 LONGEST_REASON = 1_000
@@ -82,7 +82,7 @@ def check_timing(
     `earliest`: the earliest `send_at`, by default `FARTHEST_BACK` before now. `is_repeatable`: the job may have been
     accepted before, so a time that has passed is in the result and not in `errors`.
     """
-    if _TIMES.isdisjoint(options):
+    if TIMES.isdisjoint(options):
         return AT_ONCE
     now = clock()
     send_at = _instant("send_at", options.get("send_at"), errors)
@@ -105,7 +105,7 @@ def check_timing(
     )
     if expires_at and send_at and not expires_in and expires_at <= send_at:
         errors.append(ended)
-    elif expires_at and expires_at <= now:
+    elif expires_at and expires_at <= now and not (expires_in and passed):
         passed.append(ended)
     if not is_repeatable:
         errors += passed

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from outbound_chat.client.steps.base import Steps
 from outbound_chat.client.steps.context import Context
+from outbound_chat.client.steps.progress import batch as read
 from outbound_chat.client.steps.why import why, why_next
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import StoreError, WaitTimeout, WrittenByNewerVersion
@@ -14,16 +15,21 @@ Ending = TypeVar("Ending", Job, Batch)
 
 
 def time_is_over(context: Context, found: Ending) -> Steps[Ending]:
-    """Returns the job if it has ended meanwhile. It takes one round trip.
+    """Returns the job or batch if it has ended meanwhile. It takes one round trip; two if none of a batch's jobs waits.
 
     Raises:
         WaitTimeout: it has not.
     """
-    reason, of_batch = None, isinstance(found, Batch)
+    reason = None
     # Without an answer the time is over all the same.
     with suppress(StoreError, WrittenByNewerVersion):
-        reason = yield from (why_next if of_batch else why)(context, found.id)
+        if isinstance(found, Job):
+            reason = yield from why(context, found.id)
+        elif (reason := (yield from why_next(context, found.id))) is None:
+            found = yield from read(context, found.id, with_pace=False)
     if isinstance(found, Batch):
+        if found.final:
+            return found
         raise WaitTimeout(found.id, reason, _of_batch(found, reason.explanation if reason else ""))
     if reason and reason.job.final:
         return reason.job
