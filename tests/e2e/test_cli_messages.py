@@ -118,6 +118,10 @@ def test_dead_letters_of_a_sender_that_is_not_configured_are_named_as_such(idle:
     assert idle.run("dead", "--budget", "main", "--sender", "support").stderr == "no matching jobs\n"
     told = idle.run("dead", "--budget", "main", "--sender", "suport").stderr
     assert 'sender "suport" is not configured; known senders: far, held, night, support' in told
+    for command in (("dead", "--budget", "main"), ("release",), ("send", "--to", number(1))):
+        told = idle.run(*command, "--sender", "suport").stderr
+        assert told.count(f"settings: {idle.settings_file}") == 1
+    assert idle.run("release", "--sender", "support").stderr.startswith("nothing to release: ")
 
 
 def test_an_unknown_column_is_answered_with_all_names_that_a_row_may_have(idle: Harness) -> None:

@@ -1,5 +1,6 @@
 """`outbound-chat dev`: the place where a developer works, and what its terminal says."""
 
+import errno
 import json
 import os
 import re
@@ -9,12 +10,14 @@ import tomllib
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import redis
 
 from outbound_chat import Job, JobState, OutboundChat
 from outbound_chat_config import Settings
+from outbound_chat_worker.local.ports import cannot_listen
 from outbound_chat_worker.sandbox import SandboxClient
 from tests.support.harness import Harness, data_of, number
 from tests.support.tagged import TAG, tagged
@@ -89,7 +92,11 @@ def test_its_terminal_shows_each_message_and_how_to_release_a_sender(stack: Harn
     dev.sends(number(2))
     for job in held:
         dev.chat.cancel(job.id)
-    dev.chat.release(sender=BROKEN)
+    released = stack.run("release", "--sender", BROKEN)
+    assert (released.returncode, released.stderr.splitlines()[0]) == (
+        0,
+        f"sender {BROKEN} is retried now; the system holds it until a retry succeeds",
+    )
     dev.sends(number(3), sender=BROKEN)
     dev.sees(f"sender {BROKEN} is released: its messages go on")
     dev.chat.hold(sender="demo", reason="lunch")
@@ -179,6 +186,20 @@ def test_a_port_in_use_is_one_sentence_that_names_port_option_and_owner(stack: H
         done = stack.run("dev", *folder, *options)
         assert done.returncode == 2
         assert done.stderr.startswith(f"error: {said}")
+    again = stack.run("dev", "--folder", str(dev.folder), "--port", valkey)
+    assert (again.returncode, again.stderr) == (
+        2,
+        f"error: outbound-chat dev runs already in this folder, {dev.folder}\n",
+    )
+
+
+def test_a_server_whose_folder_may_not_be_looked_at_is_no_dev(stack: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its data belong to another user."""
+    monkeypatch.setattr(Path, "exists", Mock(side_effect=PermissionError("no")))
+    error = cannot_listen(OSError(errno.EADDRINUSE, ""), stack.server.port, "--port")
+
+    assert str(error).startswith(f"port {stack.server.port} of 127.0.0.1 is in use")
+    assert not hasattr(error, "__notes__")
 
 
 def test_json_is_one_line_with_the_addresses(stack: Harness) -> None:

@@ -107,6 +107,8 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "dev": (("--port", "{taken}"), 2, {"cannot_listen"}),
     "sandbox": (("--port", "{taken}"), 2, {"cannot_listen"}),
     "sandbox inbox": (("--url", "http://127.0.0.1:1"), 2, {"no_sandbox"}),
+    "sandbox inbox --url": (("127.0.0.1",), 2, {"no_sandbox"}),
+    "sandbox inbox --follow --url": (("http://127.0.0.1:port",), 2, {"no_sandbox"}),
 }
 """Arguments with which each command fails, its exit code, and the codes of its errors."""
 PARTLY = {

@@ -21,6 +21,8 @@ COMMANDS = (
     *("worker", "http", "doctor", "list", "watch", "holds", "dead", "events", "audit", "webhooks hosts"),
     *("keys list", f"status {ID}", f"wait {ID}", f"why {ID}", f"cancel {ID}", "send --sender s --to +12025550123"),
     *("hold --sender s --reason r", "release --sender s", "suppressed --sender s"),
+    # Before anything is said of ids.
+    *(f"{command} x" for command in ("status", "wait", "why", "cancel", "export", "replay", "webhooks replay")),
 )
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,6 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from outbound_chat import OutboundChat
+from outbound_chat.cli import waiting
+from outbound_chat.model.errors import StoreUnavailable
+from outbound_chat.store import Store, persist
 from tests.support.harness import Harness, free_port, number, running_harness, sender
 from tests.support.terminal import ERASED, on_terminal
 from tests.support.waiting import wait_until
@@ -111,6 +115,8 @@ def test_following_a_batch_that_runs_out_of_time_prints_the_batch_and_why(idle: 
         assert told["data"]["batch"]["id"] == told["data"]["receipt"]["id"] == told["errors"][0]["id"]
     else:
         assert done.stdout.startswith("batch main.")
+        assert "no end known: no worker runs" in done.stdout
+        assert "held" not in done.stdout
 
 
 def test_send_prints_the_job_also_when_redis_goes_away_meanwhile(stack: Harness) -> None:
@@ -164,6 +170,25 @@ def test_on_a_terminal_every_command_says_that_redis_is_silent(stack: Harness) -
             os.kill(stack.server.process.pid, signal.SIGCONT)
         assert terminal.end() == 0
     assert terminal.written.rindex(ERASED) > terminal.written.rindex("Redis does not answer")
+
+
+def test_the_line_names_the_redis_of_the_call_and_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`dev` has settings of its own, and those of the working directory may be others, or none."""
+    shown: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+
+        def show(_: object, words: str) -> None:
+            shown.append(words)
+            silent.close()
+
+        monkeypatch.setattr(waiting.StatusLine, "show", show)
+        monkeypatch.setattr(waiting, "SILENT_SECONDS", 0.0)
+        monkeypatch.setattr(persist, "deadline_of_call", persist.deadline_of_call)
+        waiting.say_when_redis_is_silent()
+        with Store(f"redis://user:secret@127.0.0.1:{port}/0", seconds=20.0) as store, pytest.raises(StoreUnavailable):
+            store.ping()
+    assert shown[0] == f"Redis does not answer at 127.0.0.1:{port}; waiting up to 20 s (redis_timeout)"
 
 
 def test_an_endpoint_that_is_dead_is_named_with_the_time_since_when(stack: Harness) -> None:

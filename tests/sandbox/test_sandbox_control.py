@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -116,12 +118,56 @@ def test_an_unknown_control_route_is_named(sandbox: SandboxClient) -> None:
         SandboxClient(f"{sandbox.url}/_sandbox/x/..").stats()
 
 
-def test_a_child_that_cannot_start_says_so() -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"-ERR unknown command\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}",
+        *(b"HTTP/1.1 200 OK\r\n\r\n" + body for body in (b"{}", b"1", b"null", b"[1]", b'{"at": 1}', b"<html>")),
+        b"HTTP/1.1 200 OK\r\nx-sandbox-next: soon\r\n\r\n",
+        b"",
+    ],
+)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.stats(),
+        lambda client: list(client.contacts()),
+        lambda client: list(client.arrivals()),
+        lambda client: list(client.inbox()),
+        lambda client: client.message("x"),
+    ],
+)
+def test_something_else_that_answers_is_no_sandbox(ask: Callable[[SandboxClient], Any], answer: bytes) -> None:
+    """Another program may have the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(SandboxError, match="is no sandbox"):
+            ask(SandboxClient(f"http://127.0.0.1:{server.getsockname()[1]}"))
+        thread.join()
+
+
+def test_a_child_that_cannot_start_says_so(tmp_path: Path) -> None:
     """Here the port is taken."""
+    log = tmp_path / "sandbox.log"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(SandboxError, match="did not start"), running_sandbox(SandboxOptions(port=port)):
+        with (
+            log.open("wb") as errors,
+            pytest.raises(SandboxError, match=re.escape(f"did not start; its own message is in {log}")) as caught,
+            running_sandbox(SandboxOptions(port=port), errors=errors),
+        ):
             pass
+    assert caught.value.code == "no_sandbox"
+    assert log.read_text()
 
 
 def test_all_options_reach_the_child(

@@ -193,10 +193,15 @@ def batch_state(batch: Batch) -> str:
     return "final" if batch.final else "closed" if batch.closed else "open"
 
 
+def is_held(batch: Batch) -> bool:
+    """Whether somebody holds it; else it has no end for another reason, such as that no worker runs."""
+    return "hold" in batch.held_by
+
+
 def outlook_of(batch: Batch) -> str:
     """Describes the rate and the expected end of a batch; empty when nothing of it is left."""
     if batch.held_by:
-        return f"held, no end known: {batch.held_by}"
+        return f"{'held, ' if is_held(batch) else ''}no end known: {batch.held_by}"
     if batch.expected_end is None:
         return ""
     # While nothing is due, there is no rate.

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, get_type_hints
 
@@ -9,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from outbound_chat.cli.options import fault_of, refuse
-from outbound_chat.model.errors import InvalidJob
+from outbound_chat.model.errors import InvalidJob, SettingsError
 
 
 class Strict:
@@ -29,6 +30,10 @@ class Strict:
         except InvalidJob as error:
             written = {option.name: option.opts[0] for option in self.params if isinstance(option, TyperOption)}
             error.errors = tuple(replace(one, field=written.get(one.field, one.field)) for one in error.errors)
+            _name_settings(error)
+            raise
+        except SettingsError as error:
+            _name_settings(error)
             raise
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
@@ -59,6 +64,15 @@ class Strict:
             raise
         refuse(list(faults.values()), ctx)
         return rest
+
+
+def _name_settings(error: Exception) -> None:
+    """Says where the settings came from that lack a name: there may be another file than the one in mind."""
+    if "is not configured" in str(error) and not hasattr(error, "__notes__"):  # a group and its command both come here
+        from outbound_chat_config import load_settings  # noqa: PLC0415  # loads what `--help` does not need
+
+        with suppress(SettingsError):
+            error.add_note(f"settings: {load_settings().source}")
 
 
 class Command(Strict, TyperCommand):

@@ -4,9 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import Self, TypeVar
-from urllib.parse import urlsplit
 
 from rich.errors import LiveError
 from rich.status import Status
@@ -18,7 +16,6 @@ from outbound_chat.model.errors import WaitTimeout
 from outbound_chat.model.jobs import Job
 from outbound_chat.store import persist
 from outbound_chat.store.deadline import Deadline
-from outbound_chat_config import load_settings
 
 T = TypeVar("T")
 
@@ -108,9 +105,10 @@ class _SpokenDeadline(Deadline):
 
     __slots__ = ("_notice",)
 
-    def __init__(self, seconds: float, block: float = 0.0) -> None:
+    def __init__(self, seconds: float, block: float = 0.0, where: str = "") -> None:
         super().__init__(seconds, block)
-        self._notice = Notice(partial(_silence_of_redis, seconds), SILENT_SECONDS + block)
+        words = f"Redis does not answer at {where}; waiting up to {seconds:g} s (redis_timeout)"
+        self._notice = Notice(lambda: words, SILENT_SECONDS + block)
 
     def __enter__(self) -> Self:
         self._notice.__enter__()
@@ -121,12 +119,6 @@ class _SpokenDeadline(Deadline):
         self._notice.__exit__(*error)
 
 
-def _silence_of_redis(seconds: float) -> str:
-    url = urlsplit(load_settings().redis_url.get_secret_value())
-    where = url.netloc.rpartition("@")[2] or url.path
-    return f"Redis does not answer at {where}; waiting up to {seconds:g} s (redis_timeout)"
-
-
-def say_when_redis_is_silent() -> None:
-    """Lets all calls of this process do that: a command makes them one after the other."""
-    persist.deadline_of_call = _SpokenDeadline
+def say_when_redis_is_silent(*, wanted: bool = True) -> None:
+    """Lets all calls of this process do that, or none, where a command has a place of its own for it."""
+    persist.deadline_of_call = _SpokenDeadline if wanted else Deadline

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from outbound_chat.cli.output import batch_state, clock_time
+from outbound_chat.cli.output import batch_state, clock_time, is_held
 from outbound_chat.cli.show_holds import HELD_BY
 from outbound_chat.cli.watch_snapshot import Snapshot
 from outbound_chat.model.batches import Batch
@@ -171,7 +171,7 @@ def _batches(snapshot: Snapshot, most: int, width: int, *, mark: str) -> Iterato
 
 def _end(batch: Batch) -> Text:
     if batch.held_by:
-        return Text("held" if "hold" in batch.held_by else batch.held_by, style="yellow")
+        return Text("held" if is_held(batch) else batch.held_by, style="yellow")
     if batch.expected_end:
         return Text(clock_time(batch.expected_end))
     return Text(batch_state(batch), style="dim")

@@ -1,6 +1,7 @@
 """Makes Redis clients from the store's URL. None of them retries: `persist` does, for the whole call."""
 
 from typing import Any
+from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import redis
@@ -44,7 +45,10 @@ def _options(url: str, seconds: float) -> dict[str, Any]:
 
 def patience(url: str, seconds: float) -> Patience:
     """Returns how long calls to this address are retried."""
-    return Patience(seconds, alone=not (is_cluster(url) or is_sentinel(url)), tls=url.startswith("rediss"))
+    alone = not (is_cluster(url) or is_sentinel(url))
+    parts = urlsplit(url)
+    where = parts.netloc.rpartition("@")[2] or parts.path
+    return Patience(seconds, alone=alone, tls=url.startswith("rediss"), where=where)
 
 
 def any_node(url: str) -> dict[str, str]:

@@ -31,8 +31,11 @@ class Deadline:
     __slots__ = ("_block", "_ends", "_token")
     _token: "Token[Deadline | None]"
 
-    def __init__(self, seconds: float, block: float = 0.0) -> None:
-        """`block`: seconds for which the command itself may block; they are added to the time of the call."""
+    def __init__(self, seconds: float, block: float = 0.0, where: str = "") -> None:  # noqa: ARG002  # for who shows it
+        """`block`: seconds for which the command itself may block; they are added to the time of the call.
+
+        `where`: address of Redis, without credentials.
+        """
         self._block = block
         self._ends = time.monotonic() + seconds + block
 

@@ -34,6 +34,8 @@ class Patience:
     alone: bool
     """No other server can take the place of this one."""
     tls: bool
+    where: str = ""
+    """Address of Redis, without credentials."""
 
     def persist(self, attempt: Callable[[Deadline], T], block: float = 0.0) -> T:
         """Returns what the attempt returns. `block`: seconds for which its command itself may block.
@@ -42,7 +44,7 @@ class Patience:
             StoreUnavailable: there was no answer in time.
             StoreError: Redis refuses.
         """
-        with deadline_of_call(self.seconds, block) as deadline:
+        with deadline_of_call(self.seconds, block, self.where) as deadline:
             tries = None
             while True:
                 try:

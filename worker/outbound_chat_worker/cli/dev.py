@@ -12,6 +12,7 @@ from outbound_chat.children import LOOK_SECONDS
 from outbound_chat.cli.output import print_json, warn
 from outbound_chat.ending import Ending
 from outbound_chat_worker.cli.feed import Feed
+from outbound_chat_worker.local.embedded import EmbeddedServerError, is_in_use
 from outbound_chat_worker.local.ports import SANDBOX_PORT, VALKEY_PORT, check_port
 from outbound_chat_worker.local.stack import SENDERS, Stack, running_stack
 from outbound_chat_worker.sandbox import KEEP, SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY, SandboxOptions
@@ -64,6 +65,8 @@ def dev(
     that dies is started again.
     """
     ending = Ending()
+    if is_in_use(folder / "valkey"):
+        raise EmbeddedServerError(f"outbound-chat dev runs already in this folder, {folder.absolute()}")
     check_port(port, "--port")
     check_port(sandbox_port, "--sandbox-port")
     options = SandboxOptions(port=sandbox_port, rate=rate, burst=burst, max_chats=CHATS, keep=KEEP)

@@ -11,17 +11,13 @@ from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import clock_time, out, print_json, print_line, talk
 from outbound_chat.cli.waiting import Notice
 from outbound_chat.ending import until_stopped
-from outbound_chat.model.errors import OutboundChatError, SettingsError
+from outbound_chat.model.errors import SettingsError
 from outbound_chat_config import load_settings
 from outbound_chat_worker.local.ports import SANDBOX_PORT
 from outbound_chat_worker.sandbox import SandboxClient, SandboxError, SandboxMessage
 
 FOLLOW_SECONDS = 0.5
 STYLES = {"open": "green", "closed": "", "refused": "red"}
-
-
-class NoSandbox(OutboundChatError, code="no_sandbox"):
-    """No sandbox answers at the address."""
 
 
 def inbox(
@@ -67,9 +63,9 @@ def _read(sandbox: SandboxClient, after: int) -> list[SandboxMessage]:
     try:
         with Notice(lambda: f"waiting for an answer of the sandbox at {sandbox.url}"):
             found = list(sandbox.inbox(after=after))
-    except (OSError, ValueError, SandboxError) as error:
+    except (OSError, SandboxError) as error:
         fix = "start outbound-chat dev or outbound-chat sandbox, or name another address with --url"
-        raise NoSandbox(f"no sandbox answers at {sandbox.url}; {fix}") from error
+        raise SandboxError(f"no sandbox answers at {sandbox.url}; {fix}") from error
     return found
 
 

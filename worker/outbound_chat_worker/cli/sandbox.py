@@ -81,7 +81,8 @@ def sandbox(
     if context.invoked_subcommand:
         return
     if not allow_remote and not _is_loopback(host):
-        raise typer.BadParameter("others could reach this address and read every message; add --allow-remote")
+        message = "others could reach this address and read every message; add --allow-remote"
+        raise typer.BadParameter(message, param_hint="--host")
     options = SandboxOptions(
         host=host,
         port=port,
@@ -113,7 +114,7 @@ def _faults(texts: list[str]) -> tuple[Fault, ...]:
     try:
         return tuple(map(Fault.parse, texts))
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(str(error), param_hint="--fault") from None
 
 
 async def _serve_until_signal(options: SandboxOptions, *, as_json: bool, quiet: bool) -> SandboxStats:

@@ -144,6 +144,16 @@ def writing_to(folder: Path | str) -> Iterator[None]:
         raise EmbeddedServerError(wrong) from error
 
 
+def is_in_use(folder: Path) -> bool:
+    """Whether a server runs with the data in the folder."""
+    try:
+        with (folder / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:  # without a lock that can be read, none is known to run
+        return isinstance(error, BlockingIOError)
+    return False
+
+
 def _lock(folder: Path) -> IO[str]:
     """Locks the folder while the server runs: two servers on one append-only file would ruin it."""
     lock = (folder / "lock").open("w")

@@ -33,7 +33,7 @@ def check_port(port: int, option: str) -> None:
 
 
 def _dev_at(port: int) -> Path | None:
-    with suppress(redis.RedisError, KeyError), redis.Redis(port=port, socket_timeout=1, retry=_ONCE) as client:
+    with suppress(redis.RedisError, KeyError, OSError), redis.Redis(port=port, socket_timeout=1, retry=_ONCE) as client:
         folder = Path(client.config_get("dir")["dir"]).parent
         return folder if (folder / "outbound-chat.toml").exists() else None
     return None

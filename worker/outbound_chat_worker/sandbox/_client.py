@@ -1,12 +1,14 @@
 """The control client: asks a running sandbox what happened, and changes what it does next."""
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from pydantic_core import to_jsonable_python
 
@@ -17,13 +19,17 @@ from outbound_chat_worker.sandbox._reports import SandboxArrival, SandboxContact
 if TYPE_CHECKING:
     import subprocess
 
+T = TypeVar("T")
+
 _TIMEOUT_SECONDS = 30
+_STRANGE = (http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError)
+"""What reading an answer raises that no sandbox gave."""
 NEXT_HEADER = "x-sandbox-next"
 """Of a page: the number of its last row, behind which the next page begins."""
 
 
-class SandboxError(OutboundChatError):
-    """The sandbox did not start, or refused a control request; the text says why."""
+class SandboxError(OutboundChatError, code="no_sandbox"):
+    """The sandbox did not start, or refused a control request, or something else answers; the text says why."""
 
 
 class SandboxClient:
@@ -39,17 +45,16 @@ class SandboxClient:
     def stats(self) -> SandboxStats:
         """Returns the totals since the start or the last reset."""
         body, _ = self._ask("stats")
-        return SandboxStats(**json.loads(body))
+        with self._understanding():
+            return SandboxStats(**json.loads(body))
 
     def contacts(self) -> Iterator[SandboxContact]:
         """Yields every contact in the order in which they were started, ended ones too."""
-        for row in self._rows("contacts"):
-            yield SandboxContact(**{**row, "started_at": datetime.fromisoformat(row["started_at"])})
+        return self._rows("contacts", _contact)
 
     def arrivals(self) -> Iterator[SandboxArrival]:
         """Yields every call in the order of arrival, refused ones too, so that pacing can be checked."""
-        for row in self._rows("arrivals"):
-            yield SandboxArrival(**row)
+        return self._rows("arrivals", lambda row: SandboxArrival(**row))
 
     def inbox(self, *, after: int = 0) -> Iterator[SandboxMessage]:
         """Yields the messages behind number `after`, the oldest first: contacts, and calls that were refused.
@@ -57,13 +62,13 @@ class SandboxClient:
         The last 10,000 are kept, or fewer by the option `keep`. A number that the sandbox has not reached, since it was
         started again, counts as 0.
         """
-        for row in self._rows("inbox", after):
-            yield _message(row)
+        return self._rows("inbox", _message, after)
 
     def message(self, id_: str) -> SandboxMessage | None:
         """Returns the message with this contact id, or whose call had this request id; None: it is not kept."""
         body, _ = self._ask(f"message?{urllib.parse.urlencode({'id': id_})}")
-        return _message(json.loads(body)) if body else None
+        with self._understanding():
+            return _message(json.loads(body)) if body else None
 
     def configure(self, **changes: Unpack[SandboxChanges]) -> None:
         """Changes options of the running sandbox until the next reset; the others stay.
@@ -80,24 +85,38 @@ class SandboxClient:
         """Forgets contacts, tokens, rates, arrivals and changes, as if just started. Safe to repeat."""
         self._ask("reset", {})
 
-    def _rows(self, route: str, after: int = 0) -> Iterator[dict[str, Any]]:
+    def _rows(self, route: str, read: Callable[[Any], T], after: int = 0) -> Iterator[T]:
         while True:
             body, after = self._ask(f"{route}?after={after}")
             if not body:
                 return
-            yield from map(json.loads, body.splitlines())
+            with self._understanding():
+                rows = [read(json.loads(line)) for line in body.splitlines()]
+            yield from rows
 
     def _ask(self, route: str, document: dict[str, Any] | None = None) -> tuple[bytes, int]:
         """GET, or POST with a document. Returns the answer and, of a page, where the next begins."""
         body = None if document is None else json.dumps(document).encode()
         url = f"{self.url}/_sandbox/{route}"
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310  # the user's own
+        with self._understanding():
+            request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310  # the user's own
+            try:
+                with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
+                    return bytes(response.read()), int(response.headers.get(NEXT_HEADER, "0"))
+            except urllib.error.HTTPError as error:
+                with error:
+                    raise SandboxError(error.read().decode(errors="replace")) from None
+
+    @contextmanager
+    def _understanding(self) -> Iterator[None]:
         try:
-            with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
-                return bytes(response.read()), int(response.headers.get(NEXT_HEADER, "0"))
-        except urllib.error.HTTPError as error:
-            with error:
-                raise SandboxError(error.read().decode(errors="replace")) from None
+            yield
+        except _STRANGE as error:
+            raise SandboxError(f"what answers at {self.url} is no sandbox: {error!r}") from error
+
+
+def _contact(row: dict[str, Any]) -> SandboxContact:
+    return SandboxContact(**{**row, "started_at": datetime.fromisoformat(row["started_at"])})
 
 
 def _message(row: dict[str, Any]) -> SandboxMessage:

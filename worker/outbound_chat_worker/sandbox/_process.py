@@ -34,7 +34,8 @@ def running_sandbox(
     # their last calls must still find the sandbox there.
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, process_group=0) as child:  # noqa: S603  # our own
         try:
-            yield SandboxClient(_address(cast("IO[bytes]", child.stdout)), child)
+            where = f"in {errors.name}" if errors else "on stderr"
+            yield SandboxClient(_address(cast("IO[bytes]", child.stdout), where), child)
         finally:
             child.terminate()
             try:
@@ -43,10 +44,10 @@ def running_sandbox(
                 child.kill()
 
 
-def _address(stdout: IO[bytes]) -> str:
+def _address(stdout: IO[bytes], where: str) -> str:
     with selectors.DefaultSelector() as selector:
         selector.register(stdout, selectors.EVENT_READ)
         line = stdout.readline() if selector.select(_START_WITHIN_SECONDS) else b""
     if not line:
-        raise SandboxError("the sandbox did not start; its own message is on stderr")
+        raise SandboxError(f"the sandbox did not start; its own message is {where}")
     return str(json.loads(line)["url"])

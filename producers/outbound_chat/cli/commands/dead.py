@@ -57,6 +57,7 @@ def dead(
         if sender and sender not in settings.senders:
             # It may have been configured once, so its jobs are looked for anyway.
             known = ", ".join(sorted(settings.senders))
+            known += f"; settings: {settings.source}"
             talk.print(f'sender "{sender}" is not configured; known senders: {known}', style="yellow")
     if page.cursor:
         talk.print(f'there are more: --cursor "{page.cursor}"')
@@ -92,7 +93,7 @@ def replay(
     if bool(ids) is every:
         raise typer.BadParameter("name ids, or --all with what they have in common", param_hint="IDS")
     replays = Replays({"force": force, **({} if text is None else {"text": text})})
-    with OutboundChat.from_settings() as chat:
+    with OutboundChat.from_settings(load_settings()) as chat:
         if every:
             chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant}
             ids = [job.id for job in chat.each_dead_letter(**cast("Any", {**chosen, "batch": batch}))]
@@ -114,7 +115,7 @@ def events(
     as_json: Json = False,
 ) -> None:
     """Print what happened: batches accepted, batches final, jobs final. With --json a line each."""
-    with until_stopped() if follow else nullcontext(), OutboundChat.from_settings() as chat:
+    with until_stopped() if follow else nullcontext(), OutboundChat.from_settings(load_settings()) as chat:
         while True:
             found = _ask(chat, since, budget, FOLLOW_SECONDS if follow else 0.0)
             if found.missed:

@@ -14,6 +14,7 @@ from outbound_chat.cli.output import shown, talk
 from outbound_chat.cli.progress import rows_progress
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.jobs import Job, JobState
+from outbound_chat_config import load_settings
 
 COLUMNS = ("id", "row", "state", "code", "contact_id", "attempts", "created_at", "finished_at")
 Format = Literal["csv", "jsonl"]
@@ -36,7 +37,7 @@ def export(
     if output and join and output.resolve() == join.resolve():
         raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--output")
     with ExitStack() as stack:
-        chat = stack.enter_context(OutboundChat.from_settings())
+        chat = stack.enter_context(OutboundChat.from_settings(load_settings()))
         last = chat.batch(batch)
         rows = stack.enter_context(closing(_joined(chat, batch, join))) if join else None
         if rows and format_ == "csv" and not rows.is_csv:

@@ -9,6 +9,7 @@ from outbound_chat.cli.output import print_json, talk
 from outbound_chat.cli.show_holds import print_holds
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.operations import Hold
+from outbound_chat_config import load_settings
 
 Budget = Annotated[str | None, typer.Option(help="Name of a budget.", show_default=False)]
 Sender = Annotated[str | None, typer.Option(help="Name of a sender.", show_default=False)]
@@ -29,7 +30,7 @@ def hold(
 ) -> None:
     """Stop a budget, sender, instance, tenant or batch until it is released; print all holds."""
     target: Any = {"budget": budget, "sender": sender, "instance": instance, "tenant": tenant, "batch": batch}
-    with OutboundChat.from_settings() as chat:
+    with OutboundChat.from_settings(load_settings()) as chat:
         chat.hold(reason=reason, **target)
         _print(chat.holds(), as_json)
 
@@ -45,15 +46,19 @@ def release(
 ) -> None:
     """End the hold of a budget, sender, instance, tenant or batch; print the holds that are left."""
     target: Any = {"budget": budget, "sender": sender, "instance": instance, "tenant": tenant, "batch": batch}
-    with OutboundChat.from_settings() as chat:
-        if not chat.release(**target):
-            talk.print("Nothing to release. If the system paused it, it is retried now.")
+    with OutboundChat.from_settings(load_settings()) as chat:
+        # Read before: the retry may have ended the hold already.
+        held = [one for one in chat.holds() if one.owner == "system" and target.get(one.scope) == one.name]
+        if not chat.release(**target) and not held:
+            talk.print("nothing to release: neither a person nor the system holds it")
+        for name in dict.fromkeys(f"{one.scope} {one.name}" for one in held):
+            talk.print(f"{name} is retried now; the system holds it until a retry succeeds")
         _print(chat.holds(), as_json)
 
 
 def holds(*, as_json: Json = False) -> None:
     """Print everything that is stopped, by whom and why."""
-    with OutboundChat.from_settings() as chat:
+    with OutboundChat.from_settings(load_settings()) as chat:
         _print(chat.holds(), as_json)
 
 

@@ -90,7 +90,7 @@ def send(
     if raw is not None and any(value is not None for value in short.values()):
         message = "has the whole request; leave out the options for its parts"
         faults.append(FieldError("request", FieldCode.GIVEN_TWICE, message))
-    with OutboundChat.from_settings() as chat:
+    with OutboundChat.from_settings(load_settings()) as chat:
         options: Any = with_report({**ours, **(raw if raw is not None else short)}, faults)
         job = chat.enqueue_request(**options) if raw is not None else chat.enqueue(**options)
         ends, errors = [job], list[BaseException]()
@@ -138,7 +138,7 @@ def wait(
     as_json: Json = False,
 ) -> None:
     """Wait until jobs or batches are final, and print them. Exits with 1 when any ended other than sent."""
-    with OutboundChat.from_settings() as chat:
+    with OutboundChat.from_settings(load_settings()) as chat:
         found, unknown = _read(chat, ids)
         ends, errors = (found, [*unknown]) if unknown else ends_of(chat, found, timeout)
     _print(ends, as_json, errors)
@@ -162,7 +162,7 @@ def cancel(
         raise typer.BadParameter("give ids or --tenant, not both: --tenant stops all its jobs", param_hint="IDS")
     if not ids and not tenant:
         raise typer.BadParameter("give ids of jobs or batches, or --tenant", param_hint="IDS")
-    with OutboundChat.from_settings() as chat:
+    with OutboundChat.from_settings(load_settings()) as chat:
         if tenant:
             cancelled = chat.cancel_tenant(tenant)
             if as_json:

@@ -10,6 +10,7 @@ from outbound_chat.cli.output import COLOURS, batch_state, clock_time, out, prin
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.jobs import JobState
+from outbound_chat_config import load_settings
 
 LIMIT = 50
 _ENDS = (JobState.SENT, JobState.FAILED, JobState.UNCERTAIN, JobState.EXPIRED, JobState.CANCELLED)
@@ -29,7 +30,7 @@ def show(
 ) -> None:
     """List batches with their counts: those that are not final, the newest first, then those that ended last."""
     _check(batch, state, of_lists=any((budget, sender, tenant, only_open)))
-    with OutboundChat.from_settings() as chat:
+    with OutboundChat.from_settings(load_settings()) as chat:
         if batch is not None:
             jobs = chat.batch_jobs(batch, state, cursor, limit)
             if as_json:

@@ -83,16 +83,23 @@ def send_batch(
     if dry_run:
         show_preflight(settings, rows, rejected, sender, shared, as_json=as_json)
         return
+    begun: list[BatchStart] = []
+
+    def note_start(found: BatchStart) -> None:
+        begun.append(found)
+        _print_start(found)
+
     with OutboundChat.from_settings(settings) as chat:
         try:
             key = FileKey(rows.content_hash(), batch_key)
             options = {"sender": sender, "name": name or shown(rows.name), "batch_key": key, **shared}
-            options |= {"on_start": _print_start, "on_rejected": rejected.add}
+            options |= {"on_start": note_start, "on_rejected": rejected.add}
             receipt = read_file(chat.enqueue_batch, "enqueue", rows, **options)
         except KeyboardInterrupt as error:
             _print_interruption(error)
             if as_json:
-                print_json(None, [error])  # its notes say what was stored
+                # Notes of the error say what was stored.
+                print_json({"receipt": {"id": begun[0].id}} if begun else None, [error])
             raise
         finally:
             rows.close()

@@ -18,6 +18,7 @@ from outbound_chat.cli.progress import file_progress
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Rejection
 from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat_config import load_settings
 
 SHOWN_FAULTS = 20
 """Rejected numbers that are shown, a line each; otherwise a file of another kind would fill the screen."""
@@ -38,7 +39,7 @@ def suppress(
     as_json: Json = False,
 ) -> None:
     """Put numbers on a sender's suppression list: they are no longer contacted. Print how many are new."""
-    with OutboundChat.from_settings() as chat:
+    with OutboundChat.from_settings(load_settings()) as chat:
         add = partial(chat.suppress, sender=sender, reason=reason)
         _change(add, numbers, file, verb="suppress", changed="added", as_json=as_json)
 
@@ -51,14 +52,14 @@ def unsuppress(
     as_json: Json = False,
 ) -> None:
     """Take numbers off a sender's suppression list: they may be contacted again. Print how many were on it."""
-    with OutboundChat.from_settings() as chat:
+    with OutboundChat.from_settings(load_settings()) as chat:
         remove = partial(chat.unsuppress, sender=sender)
         _change(remove, numbers, file, verb="unsuppress", changed="removed", as_json=as_json)
 
 
 def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False) -> None:
     """Print which of the numbers are on a sender's suppression list; without numbers, all that are."""
-    with OutboundChat.from_settings() as chat:
+    with OutboundChat.from_settings(load_settings()) as chat:
         found = chat.suppressed(numbers or None, sender=sender)
         if as_json:
             with json_list() as write:

@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.live import Live
 
 from outbound_chat.cli.output import out, print_json, print_line
+from outbound_chat.cli.waiting import say_when_redis_is_silent
 from outbound_chat.cli.watch_snapshot import Looks, Snapshot, Watcher
 from outbound_chat.cli.watch_tables import fault_line, snapshot_tables
 from outbound_chat.client import OutboundChat
@@ -34,6 +35,8 @@ def watch(
     """Live view of budgets, the longest lanes and open batches; refreshes every second, until q or Ctrl-C."""
     settings = load_settings()
     once = once or not (as_json or out.is_terminal)
+    if not once:
+        say_when_redis_is_silent(wanted=False)  # each look says it
     with nullcontext() if once else until_stopped(), OutboundChat.from_settings(settings) as chat:
         watcher = Watcher(chat, settings, limit)
         if once:

@@ -13,7 +13,7 @@ from outbound_chat.cli.errors import UnknownId
 from outbound_chat.cli.options import Budget, Json
 from outbound_chat.cli.output import clock_time, end_with, number_of, out, print_json, talk
 from outbound_chat.client import OutboundChat
-from outbound_chat_config import SECRET_PREFIX
+from outbound_chat_config import SECRET_PREFIX, load_settings
 
 SECRET_BYTES = 32
 
@@ -44,7 +44,7 @@ def webhooks(
         return
     if action is not Action.REPLAY and (ids or every):
         raise typer.BadParameter("belongs to replay", param_hint="IDS or --all")
-    with OutboundChat.from_settings() as chat:
+    with OutboundChat.from_settings(load_settings()) as chat:
         match action:
             case Action.HOSTS:
                 _print_hosts(chat, as_json)

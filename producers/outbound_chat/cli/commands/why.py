@@ -13,6 +13,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.model.durations import after
 from outbound_chat.model.errors import UnknownBatch, UnknownJob
 from outbound_chat.model.why import WaitReason, Why
+from outbound_chat_config import load_settings
 
 _MOVES_BY_ITSELF = frozenset(
     {WaitReason.FINAL, WaitReason.SENDING, WaitReason.SCHEDULED, WaitReason.PACED, WaitReason.NEXT}
@@ -21,7 +22,7 @@ _MOVES_BY_ITSELF = frozenset(
 
 def why(job: Annotated[str, typer.Argument(help="Id of a job.", show_default=False)], *, as_json: Json = False) -> None:
     """Explain what a job waits for: the rule that stops it, its place, its next attempt, and when it may be sent."""
-    with OutboundChat.from_settings() as chat:
+    with OutboundChat.from_settings(load_settings()) as chat:
         try:
             found = chat.why(job)
         except UnknownJob as unknown:
