@@ -23,11 +23,12 @@ _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 1.5rem auto; max-width: 72rem; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
 th, td { border-bottom: 1px solid var(--line); padding: .45rem .7rem .45rem 0; text-align: left; vertical-align: top }
-td { overflow-wrap: break-word } td:nth-child(3) { white-space: pre-wrap; min-width: 9rem; width: 34% }
-td:nth-child(4) { overflow-wrap: anywhere; min-width: 7rem } main { overflow-x: auto }
-@media (max-width: 44rem) {
-  thead { display: none } tr { border-bottom: 1px solid var(--line); display: block; padding: .5rem 0 }
-  td, td:nth-child(3) { border: 0; display: block; padding: .1rem 0; width: auto }
+td { overflow-wrap: anywhere } td:nth-child(3) { white-space: pre-wrap; min-width: 14rem; width: 40% }
+td:last-child { min-width: 11rem }
+@media (max-width: 48rem) {
+  thead { display: none } table, tbody, tr, td { display: block }
+  tr { border-bottom: 1px solid var(--line); padding: .5rem 0 }
+  td, td:nth-child(n) { border: 0; min-width: 0; padding: .15rem 0; width: auto }
 }
 p, small, th { opacity: .7 } .n { white-space: nowrap; overflow-wrap: normal }
 .refused { color: light-dark(#b3261e, #ff8a80) } .open { color: light-dark(#1b6e3c, #7fd69b) }
