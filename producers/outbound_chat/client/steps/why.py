@@ -70,7 +70,9 @@ def _asked(context: Context, id_: str, *, of_batch: bool = False) -> Steps[Why |
 
 def _is_quiet(sender: Sender | None, job: Job) -> bool:
     """Whether the sender has quiet hours for such a job."""
-    return bool(sender and sender.quiet) and not (sender.quiet_spares_urgent and job.priority is Priority.URGENT)
+    if sender is None or sender.quiet is None:
+        return False
+    return not (sender.quiet_spares_urgent and job.priority is Priority.URGENT)
 
 
 def _answer(job: Job, stops: Sequence[Stop], now: datetime, line: Line | None) -> Why:
