@@ -24,6 +24,8 @@ class _Trouble:
     next_at: float = 0.0
     found_at: float = 0.0
     """When it was last found."""
+    began_at: float = 0.0
+    """When it was first found since it last worked."""
     ended_at: float = 0.0
     is_known: bool = False
     """Whether a line was logged since it last worked."""
@@ -44,14 +46,17 @@ class Notices:
     def note(self, subject: str, text: str, *, error: BaseException | None = None) -> None:
         """Logs a warning if it is new, says something else, or was not logged for a while.
 
+        What lasts for a minute is logged in any case, so that "it works again" is never the last word about it.
+
         `error`: an unexpected one, whose traceback is logged, too.
         """
         text = " ".join(text.split())  # one line, whatever a library or program wrote
         with self._lock:
             trouble = self._trouble(subject)
-            is_last = trouble.lines == len(PAUSES)
+            is_last = trouble.lines >= len(PAUSES)
             is_new = text not in trouble.texts and len(trouble.texts) < _MOST_TEXTS
-            if not is_new and (trouble.lines > len(PAUSES) or self._now() < trouble.next_at):
+            is_unsaid = not trouble.is_known and self._now() - trouble.began_at >= PAUSES[-1]
+            if not (is_new or is_unsaid) and (trouble.lines > len(PAUSES) or self._now() < trouble.next_at):
                 return
             trouble.texts.add(text)
             trouble.next_at = self._now() + PAUSES[min(trouble.lines, len(PAUSES) - 1)]
@@ -76,7 +81,9 @@ class Notices:
         now, found = self._now(), self._troubles.get(subject)
         is_over = found and subject not in self.open and now - found.ended_at > PAUSES[-1]
         if found is None or is_over or now - found.found_at > _FORGOTTEN_SECONDS:
-            found = self._troubles[subject] = _Trouble()
+            found = self._troubles[subject] = _Trouble(began_at=now)
+        elif subject not in self.open:
+            found.began_at = now
         self.open.add(subject)
         found.found_at = now
         return found

@@ -37,6 +37,12 @@ def test_every_link_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None
         assert not anchor or anchor in anchors(file), f"{page.name} links to {target}"
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_the_product_is_installed_from_a_clone(page: Path) -> None:
+    """Nothing is published yet: what pip would find under our name is somebody else's."""
+    assert not re.findall(r"pip install [^`\n]*outbound-chat.*", page.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("block", PYTHON, ids=str)
 def test_python_on_a_page_compiles_and_imports_what_exists(block: Block) -> None:
     for node in ast.walk(tree(block)):

@@ -481,6 +481,7 @@ def test_the_verbs_of_the_command_line_follow_a_job_to_its_end(stack: Harness) -
     doctor = stack.run("doctor", "--json")
     assert doctor.returncode == 0, doctor.stdout
     assert {check["level"] for check in data_of(doctor.stdout)} == {"ok"}
+    assert stack.run("doctor").stdout.endswith("\nAll in order.\n")
 
 
 def test_a_batch_is_followed_to_its_end(stack: Harness) -> None:

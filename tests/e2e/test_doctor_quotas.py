@@ -110,6 +110,44 @@ def test_without_the_permission_it_says_how_to_give_it_and_finds_no_fault(idle: 
     )
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("UnrecognizedClientException", "support: AWS credentials are missing, expired or refused"),
+        ("", "support: no AWS credentials were found"),
+    ],
+)
+def test_without_good_credentials_it_gives_no_advice_on_permissions(
+    idle: Harness, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+) -> None:
+    """Who has no credentials is not helped by what else they should allow."""
+    if not code:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            monkeypatch.setenv(name, "/nonexistent")
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with server_that_says(400, json.dumps({"__type": code, "Message": "no"}).encode()) as url:
+        budget_of(idle, 2.0, support=sender(endpoint_url=url))
+        check = quota_check(idle)
+
+    assert check.level is Level.OK
+    assert check.finding.endswith(f"not compared with AWS. {said} (asked: {url})")
+
+
+def test_an_endpoint_that_does_not_answer_is_a_fault_and_the_last_line_counts(idle: Harness) -> None:
+    """Nothing is sent while the sandbox is down, and the other lines were all in order."""
+    senders = {name: sender(endpoint_url=NOBODY) for name in ("first", "second")}
+    budget_of(idle, 2.0, **senders, third=sender(endpoint_url=idle.sandbox.url))
+    lines = idle.run("doctor").stdout.splitlines()
+
+    (line,) = [line for line in lines if "endpoint_url of" in line]
+    assert line.startswith(f"FAIL endpoint_url of first: {NOBODY} can't be reached: ")
+    assert line.endswith(" → start the sandbox, or correct endpoint_url")
+    warnings = sum(line.startswith("warn") for line in lines)
+    assert lines[-1] == f"1 fault, {warnings} warning{'' if warnings == 1 else 's'}."
+
+
 @pytest.mark.parametrize("broken", [{"endpoint_url": NOBODY}, {"profile": "nowhere"}])
 def test_another_sender_of_the_budget_is_asked_when_the_first_gets_no_answer(
     idle: Harness, broken: dict[str, str]

@@ -1,6 +1,7 @@
 """The inbox: what recipients would have got, for the developer who sent it."""
 
 import http.client
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -105,6 +106,30 @@ def test_only_the_last_are_kept_and_their_numbers_stay(
     assert len(list(sandbox.contacts())) == len(list(sandbox.arrivals())) == 3
     assert sandbox.stats().accepted == sandbox.stats().calls == 7
     assert [message.number for message in sandbox.inbox(after=1_000)] == [5, 6, 7], "of a sandbox before this one"
+
+
+def test_refused_messages_are_kept_no_longer_than_connect_would_take_them(
+    timed_sandbox: Callable[..., tuple[SandboxClient, Any]], request_to: RequestTo
+) -> None:
+    """A program that sends a megabyte again and again must not fill the memory, nor the page."""
+    sandbox, _ = timed_sandbox(SandboxOptions(rate=None, keep=10, verify_signatures=False))
+    plain = request_to(NUMBER, InitialSystemMessage=_text("a" * 900_000))
+    for number in range(12):
+        long = {f"a{part}": "b" * 9_000 for part in range(100)}
+        nested = {**request_to(f"+{number}" * 400_000), "Attributes": [[]]}
+        for request in (plain, {**request_to(NUMBER), "Attributes": long}, nested):
+            body = json.dumps(request)
+            connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=60)
+            connection.request("PUT", "/contact/outbound-chat", body, {"Content-Type": "application/json"})
+            connection.getresponse().read()
+            connection.close()
+
+    found = list(sandbox.inbox())
+    sizes = [len(one.text) + sum(len(name) + len(text) for name, text in one.attributes.items()) for one in found]
+    assert len(found) >= 10
+    assert max(sizes) < 33_000
+    assert all(len(one.destination or "") < 100 for one in sandbox.arrivals())
+    assert len(_page(sandbox)[1]) < 200_000
 
 
 @given(st.text(st.sampled_from("aé€[\nΔ漢😀"), max_size=400))

@@ -69,6 +69,11 @@ def scheduled(ledger: Ledger) -> str:
     return ledger.add(send_at_ms=ledger.now_ms() + 5 * HOUR_MS)[0]
 
 
+def scheduled_for_a_minute(ledger: Ledger) -> str:
+    """As quiet hours end."""
+    return ledger.add(send_at_ms=(ledger.now_ms() + 5 * HOUR_MS) // 60_000 * 60_000)[0]
+
+
 def backing_off(ledger: Ledger) -> str:
     ledger.add()
     return ledger.attempt("retry", delay_ms=DAY_MS, code="service_error", message="try later")[0]
@@ -267,6 +272,9 @@ class Row:
         return self.situation.__name__
 
 
+OVER_AT_NIGHT = (
+    "h: when the quiet hours of the sender sms are over where its number is, or at its send_at if it was given one."
+)
 TABLE = [
     Row(sent, R.FINAL, "Connect accepted it"),
     Row(failed, R.FINAL, "it failed (refused: no such template)"),
@@ -275,7 +283,9 @@ TABLE = [
     Row(cancelled_while_sending, R.CANCELLING, "cancelled meanwhile"),
     Row(of_a_batch_that_is_being_cancelled, R.CANCELLING, "is being cancelled: it ends without a call", rule="hold"),
     Row(past_its_time, R.EXPIRING, "its time has passed"),
-    Row(scheduled, R.SCHEDULED, "is due in 5 h"),
+    Row(scheduled, R.SCHEDULED, "is due in 5 h, at its send_at."),
+    Row(scheduled_for_a_minute, R.SCHEDULED, "at its send_at."),
+    Row(scheduled_for_a_minute, R.SCHEDULED, OVER_AT_NIGHT, senders={"sms": sender(quiet_hours="21:00-08:00")}),
     Row(scheduled_under_a_hold, R.SCHEDULED, "number is being ported", then=R.HELD_BY_PERSON),
     Row(backing_off, R.BACKOFF, "(service_error: try later); the next attempt is due in 24 h"),
     Row(handed_back, R.BACKOFF, "gave it back without a call; the next attempt is due in 60 min"),

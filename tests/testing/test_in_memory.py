@@ -1,6 +1,7 @@
 """The client in memory: what production accepts and refuses, and ends that the test decides."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from outbound_chat import (
 from outbound_chat.store import scripts
 from outbound_chat.testing import InMemoryOutboundChat, in_memory, make_job, make_sender
 from outbound_chat_config import SettingsError
+from tests.docs.pages import DOCS
 
 NUMBER, OTHER = "+12025550123", "+12025550124"
 KEYS = {"keys": ["X" * 43 + "="], "number_key": "Y" * 43 + "="}
@@ -520,3 +522,24 @@ def test_a_record_has_the_values_that_were_given() -> None:
         make_job(colour="red")
     with pytest.raises(ValueError, match="lost"):
         make_job("lost")
+
+
+def test_slips_of_a_test_are_refused_with_what_was_meant(chat: InMemoryOutboundChat) -> None:
+    """A test that passes with a code that production never gives proves nothing."""
+    with pytest.raises(ValueError, match=r"code 'refusd' is not a known name; did you mean .refused."):
+        chat.finish(enqueue(chat), "failed", code="refusd")
+    with pytest.raises(ValueError, match=r"code .typo. is not a known name; known are access_denied, "):
+        chat.finish_as("failed", code="typo")
+    with pytest.raises(ValueError, match=r'code .* did you mean "no_answer"'):
+        make_job("uncertain", code="no_anwser")
+    with pytest.raises(ValueError, match=r'state .* did you mean "failed"'):
+        make_job("faild")
+    with pytest.raises(TypeError, match="give a timedelta"):
+        chat.clock.move(60)  # type: ignore[arg-type]
+
+
+def test_the_codes_are_those_of_the_docs() -> None:
+    table = (DOCS / "errors.md").read_text(encoding="utf-8").partition("| code | outcome |")[2].partition("\n\n")[0]
+    for code in (codes := re.findall(r"^\| `(\w+)`", table, re.MULTILINE)):
+        assert make_job("failed", code=code).history[0].code == code
+    assert len(codes) > 20

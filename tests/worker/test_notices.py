@@ -1,6 +1,7 @@
 """Conditions that last are logged once, then ever more rarely, and once more when they are over."""
 
 import logging
+import random
 
 import pytest
 
@@ -93,6 +94,24 @@ def test_what_comes_and_goes_is_no_news_and_what_comes_back_is(
 
     assert flapping <= 2 * (len(PAUSES) + 1)
     assert len(caplog.records) == flapping + 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_last_line_about_what_lasts_a_minute_is_that_it_lasts(
+    notices: Notices, clock: Clock, caplog: pytest.LogCaptureFixture, seed: int
+) -> None:
+    """However often it came and went before: else "works again" is the last word during an outage of an hour."""
+    draw = random.Random(seed)  # noqa: S311  # reproducible, and nothing secret
+    for _ in range(20):
+        began, lasts = clock.seconds, draw.choice((1, 30, 61, 180, HOUR))
+        while clock.seconds <= began + lasts:
+            notices.note("redis", "down")
+            if clock.seconds - began >= max(PAUSES):
+                assert _lines(caplog)[-1].startswith("down")
+            clock.seconds += 1
+        notices.over("redis", "again")
+        assert _lines(caplog)[-1] == "again"
+        clock.seconds += draw.choice((1, 30, 59, 61, HOUR))
 
 
 def test_each_subject_has_lines_of_its_own_and_nothing_is_over_that_never_was(

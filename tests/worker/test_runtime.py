@@ -1,6 +1,7 @@
 """What a worker process is made of."""
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ import pytest
 from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.store import Store, inspection
 from outbound_chat_config import Settings
+from outbound_chat_worker.publisher import PumpPublisher
 from outbound_chat_worker.redaction import silence_debug_logs
 from outbound_chat_worker.runtime import Runtime
+from outbound_chat_worker.waker.reconciler import Reconciler
+from outbound_chat_worker.waker.waker import Waker
 from tests.support.harness import sender
 
 REFUSED = "missing, expired or refused (Error when retrieving credentials from"
@@ -112,3 +116,34 @@ def test_a_cluster_that_is_away_is_said_like_any_server_that_is_away() -> None:
     """Callers catch one error for it, at the first command: a worker may be started before the cluster."""
     with Store("redis+cluster://127.0.0.1:1/0") as store, pytest.raises(StoreUnavailable):
         inspection.counts(store, store.keys("main"))
+
+
+def test_a_waker_that_works_again_says_so(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Pumps look at `notices.open` after each call: what is over must not stay there."""
+    runtime = Runtime(Settings.from_values(redis_url="redis://127.0.0.1:1/0", senders={"support": sender()}))
+    rounds, worked = iter(range(4)), threading.Event()
+
+    def maintain(*_: object) -> float:
+        match next(rounds, None):
+            case 0:
+                raise LookupError
+            case 3:
+                worked.set()
+        return 0.0
+
+    monkeypatch.setattr("outbound_chat_worker.waker.waker.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(Waker, "_configure", lambda *_: None)
+    monkeypatch.setattr(Waker, "_maintain", maintain)
+    monkeypatch.setattr(Reconciler, "step", lambda *_: 0.0)
+    monkeypatch.setattr(inspection, "forget_worker", lambda *_: None)
+    publisher = PumpPublisher(lambda *_: None, lambda *_: None)
+    waker = Waker(runtime, publisher, publisher, node="a", connected=lambda: True)
+    waker.start()
+    assert worked.wait(60)
+    waker.stop()
+
+    assert runtime.notices.open == set()
+    assert [record.getMessage().partition(" (")[0] for record in caplog.records] == [
+        "unexpected error",
+        "due jobs are looked for again",
+    ]

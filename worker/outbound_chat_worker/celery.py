@@ -171,7 +171,18 @@ class WakerStep(bootsteps.StartStopStep):
         parent.timer.call_repeatedly(TURN_SECONDS, lambda: None)
 
 
+class BrokerStep(bootsteps.StartStopStep):
+    """Logs that the broker can be reached again: a step of the *consumer* starts at each connection."""
+
+    requires = ("celery.worker.consumer.connection:Connection",)
+
+    def start(self, parent: Any) -> None:  # noqa: ARG002  # given by Celery
+        """Ends the warning that `_note_broker` began."""
+        _notices.over("broker", "Celery's broker can be reached again")
+
+
 app.steps["worker"].add(WakerStep)
+app.steps["consumer"].add(BrokerStep)
 celeryd_init.connect(celery_logs.begin, weak=False)
 
 

@@ -25,7 +25,12 @@ class Clock:
         """Lets so much time pass: what has expired by then ends, and records whose lifetime is over are gone.
 
         What becomes due is sent when it is next waited for, or by `finish_all`.
+
+        Raises:
+            TypeError: `by` is no timedelta.
         """
+        if not isinstance(by, timedelta):
+            raise TypeError(f"give a timedelta, such as timedelta(minutes=10), not {type(by).__name__}")
         self._ahead += by
         self._on_move(by)
 

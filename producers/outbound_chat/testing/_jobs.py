@@ -9,6 +9,20 @@ from typing import Any
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import FINAL, Attempt, Job, JobState, Priority
 from outbound_chat.model.times import utc_now
+from outbound_chat.request._names import closest
+
+_CODES = """
+throttled chats_full quota credentials access_denied not_found foreign_answer unknown_sender no_key unreachable
+no_answer service_error lease_lost conflict unexpected_error refused unexpected_answer invalid_request suppressed
+unreadable_request attempts_exhausted
+""".split()  # noqa: SIM905  # twenty lines for twenty words would say no more
+"""Codes of attempts, as docs/errors.md has them."""
+
+
+def check_code(code: str) -> None:
+    """Raises ValueError if no attempt ends with such a code."""
+    if code and code not in _CODES:
+        raise ValueError(f"code {code!r} {closest(code, _CODES)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +48,11 @@ def make_job(state: JobState | str = JobState.QUEUED, *, code: str = "refused", 
 
     Raises:
         TypeError: a job has no such field.
-        ValueError: there is no such state.
+        ValueError: there is no such state or code; the text names those that are near.
     """
+    if state not in set(JobState):
+        raise ValueError(f"state {str(state)!r} {closest(state, JobState)}")
+    check_code(code)
     state, now = JobState(state), utc_now()
     failed = state in {JobState.FAILED, JobState.UNCERTAIN}
     made: dict[str, Any] = {

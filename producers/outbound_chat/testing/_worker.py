@@ -22,6 +22,7 @@ from outbound_chat.request import ChatRequest, codec
 from outbound_chat.request.quiet_hours import next_open_ms
 from outbound_chat.store import Keys, Store, scripts
 from outbound_chat.store.scripts import Claimed, ClaimedJob, Outcome, Result
+from outbound_chat.testing._jobs import check_code
 from outbound_chat_config import Sender, Settings, callback_host
 
 NAME = "in-memory"
@@ -35,7 +36,8 @@ End: TypeAlias = tuple[JobState, str]
 
 
 def end_of(state: str, code: str = "") -> End:
-    """Raises ValueError if no call of a worker ends so."""
+    """Raises ValueError if no call of a worker ends so, or if there is no such code."""
+    check_code(code)
     if state not in _CODES:
         raise ValueError(f"a job must end as one of {', '.join(_CODES)}, not {state}")
     return JobState(state), code or _CODES[JobState(state)]

@@ -1,8 +1,11 @@
 """Checks that a worker's machine adds to `outbound-chat doctor`: broker, AWS identity and AWS quotas."""
 
 import json
+import socket
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
+from botocore.utils import get_environ_proxies
 from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError, OperationalError
 
@@ -16,6 +19,8 @@ from outbound_chat_worker.connect import UNANSWERED, Connect, identity_of
 
 BROKER_SECONDS = 5
 MOST_MESSAGES = 100
+ENDPOINT_SECONDS = 2
+MOST_ENDPOINTS = 10
 _OF_REDIS = Check("broker", Level.FAULT, "can't be reached: it is the Redis of redis_url")
 
 
@@ -38,6 +43,7 @@ def worker_checks(settings: Settings, *, redis_answers: bool = True) -> Iterator
         if identity not in seen:
             seen.add(identity)
             yield _identity(name, sender, connect)
+    yield from _endpoints(settings)
     yield from quota_checks(settings, connect)
 
 
@@ -73,6 +79,21 @@ def _strangers(settings: Settings) -> Iterator[Check]:
     if others:
         advice = f"give the other program a queue of its own, or this one another key_prefix than {settings.key_prefix}"
         yield Check("queue", Level.FAULT, f"{queue} holds tasks of another program: {sorted(map(str, others))}", advice)
+
+
+def _endpoints(settings: Settings) -> Iterator[Check]:
+    """Reports each `endpoint_url` to which no connection can be made."""
+    named = {sender.endpoint_url: name for name, sender in reversed(settings.senders.items()) if sender.endpoint_url}
+    for url, name in list(reversed(named.items()))[:MOST_ENDPOINTS]:
+        parts = urlsplit(url)
+        if get_environ_proxies(url):
+            continue  # this machine may be able to reach it through the proxy only
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            socket.create_connection((parts.hostname or "", port), timeout=ENDPOINT_SECONDS).close()
+        except OSError as error:
+            advice = "start the sandbox, or correct endpoint_url"
+            yield Check(f"endpoint_url of {name}", Level.FAULT, f"{url} can't be reached: {error}", advice)
 
 
 def _identity(name: str, sender: Sender, connect: Connect) -> Check:

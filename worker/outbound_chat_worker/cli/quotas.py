@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat_config import Sender, Settings
 from outbound_chat_worker.connect import RATE_QUOTA, UNANSWERED, Connect, identity_of
+from outbound_chat_worker.pump.retry import judge
 
 WELL_BELOW = 0.8
 """A rate below this part of the quota leaves enough unused to mention it."""
@@ -40,17 +41,19 @@ def _rate(budget: str, rate: float, senders: Mapping[str, Sender], connect: Conn
         try:
             allowed = connect.allowed_rate(sender)
         except UNANSWERED as error:
-            refusals[identity_of(sender)] = f"{name}: {_reason(error)}"
+            refusals[identity_of(sender)] = f"{name}: {_reason(error, sender)}"
         else:
             return _compared(subject, setting, rate, allowed, sender)
-    finding = f"{setting}, not compared with AWS. {'; '.join(refusals.values())}; {_TO_COMPARE}"
-    return Check(subject, Level.OK, finding)
+    return Check(subject, Level.OK, f"{setting}, not compared with AWS. {'; '.join(refusals.values())}")
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == "AccessDeniedException":
-        return "not allowed to ask Service Quotas"
-    return str(error)
+def _reason(error: Exception, sender: Sender) -> str:
+    code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else ""
+    if code == "AccessDeniedException":
+        return f"not allowed to ask Service Quotas; {_TO_COMPARE}"
+    rule = judge(error, left=False).rule
+    asked = f" (asked: {sender.endpoint_url})" if sender.endpoint_url else ""
+    return f"{rule.reason}{asked}" if rule.refresh_credentials else str(error)
 
 
 def _compared(subject: str, setting: str, rate: float, allowed: float | None, sender: Sender) -> Check:

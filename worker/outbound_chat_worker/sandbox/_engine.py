@@ -21,6 +21,7 @@ from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._faults import MAGIC_DESTINATIONS, Fault, FaultKind
 from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
 from outbound_chat_worker.sandbox._ledger import Call, Ledger
+from outbound_chat_worker.sandbox._messages import shortened
 from outbound_chat_worker.sandbox._options import SandboxOptions
 from outbound_chat_worker.sandbox._quotas import answer_quota, is_quota_call
 from outbound_chat_worker.sandbox._refusal import Refusal, invalid
@@ -37,6 +38,7 @@ _BODIES = {
     FaultKind.HALF_ANSWER: b'{"Contact',
 }
 _OTHER_HALF = 42
+_MOST_OF_A_NUMBER = 64
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,7 +115,8 @@ class Engine:
         self.ledger.record(arrived, answer.code, destination, refused=refused, throttled=throttled)
         # A throttled call comes again; a repeat started nothing.
         if answer.contact_id or (body and refused and not throttled):
-            self.ledger.remember(Call(self._clock.now(), request_id, answer.code, answer.contact_id, call.body))
+            kept = call.body if answer.contact_id else shortened(body)
+            self.ledger.remember(Call(self._clock.now(), request_id, answer.code, answer.contact_id, kept))
         is_start = (call.method, call.path) == _OPERATION
         operation = "StartOutboundChatContact" if is_start else f"{call.method} {call.path}"
         self._write(operation, destination, answer.code, request_id)
@@ -200,7 +203,7 @@ def _read_body(call: HttpRequest) -> dict[str, Any]:
 def _destination(body: dict[str, Any]) -> str | None:
     endpoint = body.get("DestinationEndpoint")
     address = endpoint.get("Address") if isinstance(endpoint, dict) else None
-    return address if isinstance(address, str) else None
+    return address[:_MOST_OF_A_NUMBER] if isinstance(address, str) else None
 
 
 def _struck(fault: Fault) -> Answer:

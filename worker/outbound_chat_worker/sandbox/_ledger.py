@@ -23,7 +23,9 @@ _DEFAULT_CHAT_MINUTES = 1500
 
 
 class Call(NamedTuple):
-    """A call that started a contact or was refused, kept small: `body` is the request as it came in."""
+    """A call that started a contact or was refused, kept small: `body` is the request as it came in, or the part
+    of a refused one that a message shows.
+    """
 
     at: datetime
     request_id: str

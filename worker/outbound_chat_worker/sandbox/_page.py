@@ -15,13 +15,21 @@ from outbound_chat_worker.sandbox._reports import SandboxMessage
 
 PATHS = frozenset({"/", "/inbox"})
 _SHOWN = 200
+_MOST_SHOWN = 2_000
+"""Characters of the attributes of a message; the inbox on the command line has them all."""
 
 _STYLE = """
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent) }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 1.5rem auto; max-width: 72rem; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
 th, td { border-bottom: 1px solid var(--line); padding: .45rem .7rem .45rem 0; text-align: left; vertical-align: top }
-td { overflow-wrap: anywhere } td:nth-child(3) { white-space: pre-wrap; width: 34% }
+td { overflow-wrap: anywhere } td:nth-child(3) { white-space: pre-wrap; min-width: 14rem; width: 40% }
+td:last-child { min-width: 11rem }
+@media (max-width: 48rem) {
+  thead { display: none } table, tbody, tr, td { display: block }
+  tr { border-bottom: 1px solid var(--line); padding: .5rem 0 }
+  td, td:nth-child(n) { border: 0; min-width: 0; padding: .15rem 0; width: auto }
+}
 p, small, th { opacity: .7 } .n { white-space: nowrap; overflow-wrap: normal }
 .refused { color: light-dark(#b3261e, #ff8a80) } .open { color: light-dark(#1b6e3c, #7fd69b) }
 """
@@ -75,7 +83,8 @@ def inbox_page(ledger: Ledger) -> HttpResponse:
 
 def _row(message: SandboxMessage) -> str:
     parts = f"{message.parts} part{'' if message.parts == 1 else 's'}" if message.parts else ""
-    attributes = "".join(f"<br>{escape(name)} = {escape(value)}" for name, value in message.attributes.items())
+    lines = "\n".join(f"{name} = {value}" for name, value in message.attributes.items())
+    attributes = f"<br>{escape(lines[:_MOST_SHOWN])}{'…' * (len(lines) > _MOST_SHOWN)}".replace("\n", "<br>")
     code = "" if message.code == "accepted" else f"<br><small>{escape(message.code)}</small>"
     return (
         f'<tr><td class="n">{message.at.astimezone():%H:%M:%S}<td class="n">{escape(message.to)}'

@@ -24,7 +24,7 @@ _SUBTYPE = "connect:Subtype"
 _CHANNELS = {"connect:SMS": "SMS", "connect:WhatsApp": "WhatsApp"}
 
 # https://docs.aws.amazon.com/connect/latest/adminguide/feature-limits.html#chat-message-size-limits
-_MAX_CHARACTERS = {"SMS": 1024, "WhatsApp": 4096}
+MOST_CHARACTERS = {"SMS": 1024, "WhatsApp": 4096}
 # https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html (alphabet: GSM 03.38)
 _MAX_PARTS, _MAX_UCS2_UNITS = 10, 630
 _GSM_SINGLE, _GSM_PART, _UCS2_SINGLE, _UCS2_PART = 160, 153, 70, 67
@@ -41,7 +41,7 @@ _GSM_EXTENDED = frozenset("\f^{}\\[~]|\u20ac")  # sent with an escape before it:
 _GSM = _GSM_BASIC | _GSM_EXTENDED
 
 # https://docs.aws.amazon.com/connect/latest/APIReference/API_UpdateContactAttributes.html
-_MAX_ATTRIBUTE_BYTES = 32_768
+MOST_ATTRIBUTE_BYTES = 32_768
 _CONTENT_TYPES = frozenset(
     {
         "text/plain",
@@ -120,8 +120,8 @@ def _check_attributes(attributes: dict[str, str]) -> None:
         if not _ATTRIBUTE_NAME.fullmatch(name):
             raise invalid("A key of Attributes may have letters, digits, - and _ only.")
         size += len(name) + len(value.encode())
-    if size > _MAX_ATTRIBUTE_BYTES:
-        raise invalid(f"Attributes may have {_MAX_ATTRIBUTE_BYTES} bytes in all.")
+    if size > MOST_ATTRIBUTE_BYTES:
+        raise invalid(f"Attributes may have {MOST_ATTRIBUTE_BYTES} bytes in all.")
 
 
 def _check_message(message: dict[str, str], channel: str) -> None:
@@ -129,8 +129,8 @@ def _check_message(message: dict[str, str], channel: str) -> None:
     if message["ContentType"] != "text/plain":
         raise invalid("InitialSystemMessage.ContentType must be text/plain for SMS and WhatsApp.")
     content = message["Content"]
-    if len(content) > _MAX_CHARACTERS[channel]:
-        raise invalid(f"InitialSystemMessage.Content may have {_MAX_CHARACTERS[channel]} characters on {channel}.")
+    if len(content) > MOST_CHARACTERS[channel]:
+        raise invalid(f"InitialSystemMessage.Content may have {MOST_CHARACTERS[channel]} characters on {channel}.")
     if channel == "SMS":
         _check_sms(content)
 

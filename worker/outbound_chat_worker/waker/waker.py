@@ -83,7 +83,7 @@ class Waker:
 
     def _run(self, budgets: Sequence[str]) -> None:
         configured = looked_for_twin = False
-        reconciler = Reconciler(self._runtime)
+        reconciler, subject = Reconciler(self._runtime), f"waker {budgets[0]}"
         while not self._stop.is_set():
             try:
                 for publisher in (self._publisher, self._couriers):
@@ -98,13 +98,15 @@ class Waker:
                 if self._runtime.notices.open:
                     self._runtime.store_works(*budgets)
                 self._listen(budgets, pause)
+                if self._runtime.notices.open:
+                    self._runtime.notices.over(subject, "due jobs are looked for again")
             except StoreError as error:
                 self._runtime.store_failed(budgets[0], error)
                 self._stop.wait(STORE_RETRY_SECONDS)
             except Exception as error:  # noqa: BLE001  # logged
                 # The thread must survive an unexpected error, or its budgets would stop.
                 text = f"unexpected error ({type(error).__name__}) while looking for due jobs; this is tried again"
-                self._runtime.notices.note("waker", text, error=error)
+                self._runtime.notices.note(subject, text, error=error)
                 self._stop.wait(LOOK_SECONDS)
 
     def _configure(self, budgets: Sequence[str]) -> None:

@@ -63,7 +63,9 @@ def send(
     display_name: Annotated[str | None, typer.Option(help="Display name of the customer.")] = None,
     send_at: Annotated[str | None, typer.Option(help="Not before this time, ISO 8601 with a zone.")] = None,
     expires_at: Annotated[str | None, typer.Option(help="No call after this time, ISO 8601 with a zone.")] = None,
-    expires_in: Annotated[str | None, typer.Option(help="No call after so long, such as 90s, 10m, 12h or 3d.")] = None,
+    expires_in: Annotated[
+        str | None, typer.Option(help="No call after so long, such as 90s, 10m or 3d; at most 365d.")
+    ] = None,
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "normal",
     tenant: Tenant = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key and content give the same job.")] = None,

@@ -3,7 +3,7 @@
 The worker's package adds checks of its own (broker, AWS identity) through the entry point `outbound_chat.checks`.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from importlib.metadata import entry_points
 
 import typer
@@ -18,7 +18,7 @@ from outbound_chat.cli.doctor.stranded_budgets import stranded_checks
 from outbound_chat.cli.doctor.webhooks import webhook_checks
 from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import out, print_json
+from outbound_chat.cli.output import number_of, out, print_json
 from outbound_chat.cli.waiting import Notice
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import StoreError, StoreUnavailable
@@ -41,8 +41,15 @@ def doctor(*, as_json: Json = False) -> None:
             out.print(Text(f"{mark} ", style=style) + Text(f"{check.subject}: {check.finding}{advice}"))
     if as_json:
         print_json(found)
+    else:
+        out.print(_summary(found))
     if any(check.level is Level.FAULT for check in found):
         raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def _summary(found: Sequence[Check]) -> str:
+    counts = ((sum(check.level is level for check in found), str(level)) for level in (Level.FAULT, Level.WARNING))
+    return f"{', '.join(number_of(count, noun) for count, noun in counts if count) or 'All in order'}."
 
 
 def _next(checks: Iterator[Check]) -> Check | None:

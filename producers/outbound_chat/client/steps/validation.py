@@ -125,7 +125,9 @@ def _lifetime(options: Mapping[str, Any], errors: Errors) -> timedelta | None:
     elif isinstance(value, timedelta) and timedelta(milliseconds=1) <= value <= FARTHEST:
         return value
     elif value is not None and not is_report(value, errors):
-        message = "must be a timedelta above zero, of a year at most, such as timedelta(minutes=10)"
+        message = "must be a timedelta, such as timedelta(minutes=10)"
+        if isinstance(value, timedelta):
+            message = "must be above zero and a year at most"  # no Python: it may have been text elsewhere
         errors.append(FieldError("expires_in", FieldCode.INVALID_TIME, message))
     return None
 

@@ -14,11 +14,12 @@ from outbound_chat.client.steps.why_sentences import failed_calls, fix_sentence
 from outbound_chat.model.durations import after
 from outbound_chat.model.errors import UnknownJob
 from outbound_chat.model.ids import split_id
-from outbound_chat.model.jobs import Job
+from outbound_chat.model.jobs import Job, Priority
 from outbound_chat.model.times import from_ms
 from outbound_chat.model.why import WaitReason, Why
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import WaitFacts
+from outbound_chat_config import Sender
 
 _MENTIONED = frozenset(
     {
@@ -63,8 +64,15 @@ def _asked(context: Context, id_: str, *, of_batch: bool = False) -> Steps[Why |
         return _answer(found.job, [end_or_call(found.job)], from_ms(found.now_ms), None)
     now, line = from_ms(found.now_ms), _line(found.waiting)
     sender = context.settings.senders.get(found.job.sender)
-    stops = stops_of(found.job, found.waiting, now, parts[0], line, quiet=bool(sender and sender.quiet_hours))
+    stops = stops_of(found.job, found.waiting, now, parts[0], line, quiet=_is_quiet(sender, found.job))
     return _answer(found.job, list(stops), now, line)
+
+
+def _is_quiet(sender: Sender | None, job: Job) -> bool:
+    """Whether the sender has quiet hours for such a job."""
+    if sender is None or sender.quiet is None:
+        return False
+    return not (sender.quiet_spares_urgent and job.priority is Priority.URGENT)
 
 
 def _answer(job: Job, stops: Sequence[Stop], now: datetime, line: Line | None) -> Why:

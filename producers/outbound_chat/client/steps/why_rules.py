@@ -79,8 +79,11 @@ def _own_time(job: Job, now: datetime, *, quiet: bool) -> Iterator[Stop]:
     if job.expires_at <= now:
         yield Stop(reason=WaitReason.EXPIRING, sentence="Its time has passed: it ends without a call, within seconds.")
     elif job.state is JobState.SCHEDULED:
-        ends = ", or when its sender's quiet hours are over where its number is" if quiet else ""
-        sentence = f"It is due {after(due - now)}, at its send_at{ends}."
+        # Quiet hours end on a whole minute. Which of the two moved the job is not stored.
+        may_be_quiet = quiet and not (due.second or due.microsecond)
+        over = f"when the quiet hours of the sender {job.sender} are over where its number is"
+        when = f": {over}, or at its send_at if it was given one" if may_be_quiet else ", at its send_at"
+        sentence = f"It is due {after(due - now)}{when}."
         yield Stop(reason=WaitReason.SCHEDULED, sentence=sentence, until=due, ends=True)
     elif due > now and not job.history and not quiet:
         sentence = f"A worker gave it back without a call; the next attempt is due {after(due - now)}."

@@ -25,7 +25,9 @@ TIMING: dict[str, Any] = {
     "expires_in": {
         **_TEXT,
         "pattern": "^[1-9][0-9]{0,7}[smhd]$",
-        "description": "In place of `expires_at`: no call after so long, as `10m`, from `send_at` on, or from now.",
+        "description": (
+            "In place of `expires_at`: no call after so long, as `10m`, at most a year, from `send_at` on, or from now."
+        ),
     },
     "idempotency_key": {
         **_TEXT,
