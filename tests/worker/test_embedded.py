@@ -38,7 +38,7 @@ def test_a_second_dev_in_one_folder_or_on_one_port_is_one_clear_error(stack: Har
         running.stop()
 
     for done, said in (
-        (same_folder, "another server uses"),
+        (same_folder, f"outbound-chat dev runs already in this folder, {folder}"),
         (same_port, f"port {running.port} of 127.0.0.1 is in use"),
     ):
         assert done.returncode == 2
