@@ -50,8 +50,9 @@ def test_long_lists_come_in_pages_and_in_order(
     timed_sandbox: TimedSandbox, request_to: Callable[..., dict[str, Any]]
 ) -> None:
     """More than one page. No signature is checked, so one serves every request here."""
+    before = datetime.now(UTC) - timedelta(microseconds=1)
+    # Its clock stands from here on.
     sandbox, _ = timed_sandbox(SandboxOptions(rate=None, max_chats=2_000, verify_signatures=False))
-    before = datetime.now(UTC) - timedelta(seconds=1)
     date = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     headers = {
         "Content-Type": "application/json",
