@@ -11,10 +11,19 @@ import fakeredis
 import pytest
 
 from outbound_chat.testing import InMemoryOutboundChat
-from tests.support.harness import WHATSAPP_SOURCE, sender
+from tests.support.harness import FLOW_ID, INSTANCE_ID, SOURCE, WHATSAPP_SOURCE, number, sender
 
 VALUES: dict[str, Any] = {
     "senders": {"support": sender(), "chat": sender(channel="whatsapp", source=WHATSAPP_SOURCE)},
+}
+
+REQUEST: dict[str, Any] = {
+    "SourceEndpoint": {"Type": "CONNECT_PHONENUMBER_ARN", "Address": SOURCE},
+    "DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": number(1)},
+    "InstanceId": INSTANCE_ID,
+    "ContactFlowId": FLOW_ID,
+    "SegmentAttributes": {"connect:Subtype": {"ValueString": "connect:SMS"}},
+    "InitialSystemMessage": {"ContentType": "text/plain", "Content": "Hello"},
 }
 
 

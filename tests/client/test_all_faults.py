@@ -16,8 +16,9 @@ from outbound_chat.model.errors import FieldError
 from outbound_chat.request.templates import Template
 from outbound_chat.rows import CsvReader, JsonReader
 from outbound_chat.store import Store
+from tests.client.conftest import REQUEST
 from tests.fuzz.hostile import fuzzed
-from tests.support.harness import FLOW_ID, INSTANCE_ID, SOURCE, number, sender
+from tests.support.harness import SOURCE, number, sender
 
 MISSING = object()
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001  # a time without a zone is what is wrong with it
@@ -63,14 +64,6 @@ RAW: dict[str, Any] = {
     "ClientToken": "",
     "Prioritty": "x",
     "text": "belongs to the short form",
-}
-REQUEST: dict[str, Any] = {
-    "SourceEndpoint": {"Type": "CONNECT_PHONENUMBER_ARN", "Address": SOURCE},
-    "DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": number(1)},
-    "InstanceId": INSTANCE_ID,
-    "ContactFlowId": FLOW_ID,
-    "SegmentAttributes": {"connect:Subtype": {"ValueString": "connect:SMS"}},
-    "InitialSystemMessage": {"ContentType": "text/plain", "Content": "Hello"},
 }
 
 

@@ -8,16 +8,8 @@ import pytest
 import time_machine
 
 from outbound_chat import IdempotencyConflict, InvalidJob, JobState, OutboundChat, Priority, SettingsError, UnknownJob
-from tests.support.harness import FLOW_ID, INSTANCE_ID, SOURCE, number
-
-REQUEST: dict[str, Any] = {
-    "SourceEndpoint": {"Type": "CONNECT_PHONENUMBER_ARN", "Address": SOURCE},
-    "DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": number(1)},
-    "InstanceId": INSTANCE_ID,
-    "ContactFlowId": FLOW_ID,
-    "SegmentAttributes": {"connect:Subtype": {"ValueString": "connect:SMS"}},
-    "InitialSystemMessage": {"ContentType": "text/plain", "Content": "Hello"},
-}
+from tests.client.conftest import REQUEST
+from tests.support.harness import number
 
 
 def _errors(caught: pytest.ExceptionInfo[InvalidJob]) -> set[tuple[str, str]]:
