@@ -88,8 +88,8 @@ def end(process: subprocess.Popen[bytes], patience: float = STOP_SECONDS) -> int
         return process.wait()
 
 
-def _end(code: int) -> str:
-    """How a process ended, in words: negative codes of Python are signals."""
+def death(code: int) -> str:
+    """Returns how a process ended, in words: negative codes of Python are signals."""
     if code >= 0:
         return f"ended with exit code {code}"
     with contextlib.suppress(ValueError):
@@ -151,7 +151,7 @@ class Supervisor:
                 pause = 0.0 if child.deaths == 1 else min(self._longest_pause, 2.0 ** (child.deaths - 2))
                 child.start_at = now + pause
                 when = f"again in {pause:g} s" if pause else "again"
-                logger.warning("process %d %s; it is started %s", number, _end(child.process.returncode), when)
+                logger.warning("process %d %s; it is started %s", number, death(child.process.returncode), when)
             if now >= child.start_at:
                 child.process, child.started, child.start_at = self._start(number), now, 0.0
 

@@ -5,7 +5,6 @@ Each part that dies is started again at the same address. Not for production.
 
 import json
 import os
-import signal
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from outbound_chat.children import Supervisor
+from outbound_chat.children import Supervisor, death
 from outbound_chat.cli.dev_settings import MARK
 from outbound_chat_config import Settings
 from outbound_chat_worker.local.embedded import EmbeddedServer, embedded_server, writing_to
@@ -68,16 +67,12 @@ class Stack:
             OutboundChatError: Valkey or the sandbox can't be started again.
         """
         if (code := self.server.process.poll()) is not None:
-            say(f"Valkey {_death(code)}; it starts again, with its data")
+            say(f"Valkey {death(code)}; it starts again, with its data")
             self.server.restart()
         if self.sandbox.process and (code := self.sandbox.process.poll()) is not None:
-            say(f"the sandbox {_death(code)}; it starts again, and has forgotten what it got")
+            say(f"the sandbox {death(code)}; it starts again, and has forgotten what it got")
             self.sandbox = self._restart_sandbox()
         self.supervisor.look()
-
-
-def _death(code: int) -> str:
-    return f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended with code {code}"
 
 
 class _Sandboxes(ExitStack):
