@@ -1,6 +1,6 @@
 """Logs on standard error, as text or as one JSON object a line: `log_format` in the settings.
 
-The supervisor of workers imports this, and imports little: tests count its modules.
+The supervisor of workers imports this for JSON, and imports little.
 """
 
 from __future__ import annotations

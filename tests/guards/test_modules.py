@@ -73,7 +73,7 @@ def test_the_supervisor_loads_only_what_it_needs_to_watch_processes() -> None:
     found = modules("import outbound_chat_worker.local.supervisor")
 
     assert found - modules(OF_PYTHON) == {
-        *("__future__", "outbound_chat", "outbound_chat.children", "outbound_chat.ending", "outbound_chat.logs"),
+        *("__future__", "outbound_chat", "outbound_chat.children", "outbound_chat.ending"),
         *("outbound_chat_worker", "outbound_chat_worker.local", "outbound_chat_worker.local.supervisor"),
     }
 

@@ -5,11 +5,11 @@ Not for more than one machine: run the command on each.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 
-from outbound_chat import logs
 from outbound_chat.children import Supervisor, spawn
 from outbound_chat.ending import SIGNALS, Ending
 
@@ -61,7 +61,12 @@ def become_supervisor(
 
 def log_to_stderr(level: str, log_format: str) -> None:
     """Logs as the workers do, whose lines are in the same stream."""
-    logs.log_to_stderr(log_format, level, "[%(asctime)s: %(levelname)s/supervisor] %(message)s")
+    if log_format == "json":
+        from outbound_chat.logs import log_to_stderr as log_json  # noqa: PLC0415  # costs nothing while it is off
+
+        log_json(log_format, level)
+    else:
+        logging.basicConfig(level=level, format="[%(asctime)s: %(levelname)s/supervisor] %(message)s")
 
 
 def main() -> None:
