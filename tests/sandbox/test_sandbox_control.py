@@ -239,6 +239,16 @@ def test_what_is_no_http_is_answered_and_closed(sandbox: SandboxClient, sent: by
     assert received.startswith(f"HTTP/1.1 {status} ".encode())
 
 
+def test_a_body_that_is_too_long_gets_its_answer_while_it_is_still_being_sent(sandbox: SandboxClient) -> None:
+    """A connection that is closed under its sender is reset, and most clients report that in place of the answer."""
+    for _ in range(20):
+        connection = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=60)
+        connection.request("PUT", "/contact/outbound-chat", b"a" * 5_000_000)
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (413, b"")
+        connection.close()
+
+
 def test_a_body_in_pieces_and_requests_in_one_piece_are_both_understood(sandbox: SandboxClient) -> None:
     """TCP has no borders, and curl waits for 100 Continue before a large body."""
     address = urlsplit(sandbox.url)

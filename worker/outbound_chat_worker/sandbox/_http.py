@@ -22,6 +22,7 @@ import httptools
 _MAX_HEAD_BYTES = 65_536
 _MAX_BODY_BYTES = 1_048_576
 _PIECE_BYTES = 16_384
+_LINGER_SECONDS = 60.0
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -64,6 +65,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._reader = _Reader()
         self._late: asyncio.TimerHandle | None = None
+        self._refused: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Registers the connection; asyncio calls this once."""
@@ -75,11 +77,14 @@ class HttpConnection(asyncio.Protocol):
         """Forgets the connection, and drops a late answer."""
         self._transport = None
         self._connections.discard(self)
-        if self._late is not None:
-            self._late.cancel()
+        for timer in (self._late, self._refused):
+            if timer is not None:
+                timer.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Reads bytes, and answers every request that is complete."""
+        """Reads bytes, and answers every request that is complete; what follows an invalid one is thrown away."""
+        if self._transport is None or self._refused is not None:
+            return
         self._reader.feed(data)
         self._advance()
 
@@ -93,9 +98,9 @@ class HttpConnection(asyncio.Protocol):
         while complete and self._late is None and self._transport is not None:
             request, keep_alive = complete.popleft()
             if isinstance(request, HTTPStatus):
-                self._write(HttpResponse(status=request), keep_alive=keep_alive)
-            else:
-                self._send(self._handle(request), keep_alive=keep_alive)
+                self._refuse(self._transport, request)
+                return
+            self._send(self._handle(request), keep_alive=keep_alive)
         if self._transport is None:
             return
         if complete:
@@ -103,6 +108,16 @@ class HttpConnection(asyncio.Protocol):
             self._transport.pause_reading()
         elif self._late is None and self._reader.awaits_continue():
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _refuse(self, transport: asyncio.Transport, status: HTTPStatus) -> None:
+        """Answers an invalid request, and closes once its client has: closed at once, a connection whose client still
+        sends is reset, and most clients report the reset in place of the answer.
+        """
+        transport.write(_to_bytes(HttpResponse(status=status), status, keep_alive=False))
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._refused = asyncio.get_running_loop().call_later(_LINGER_SECONDS, transport.abort)
+        transport.resume_reading()
 
     def _send(self, response: HttpResponse, *, keep_alive: bool) -> None:
         if response.delay_seconds <= 0:
