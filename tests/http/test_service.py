@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import http.client
+import json
 import re
 import signal
 import socket
@@ -113,6 +115,21 @@ def test_a_redis_that_hangs_is_said_too_and_the_same_key_gives_the_same_job(stac
 
         wait_until(lambda: enqueue().is_success, timeout=TIMEOUT, what="an answer")
         assert inspection.counts(chat._store, chat._store.keys("main"))["accepted"] == 2
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "text/plain"])
+def test_a_body_that_is_too_long_gets_its_response_while_it_is_still_being_sent(
+    stack: Harness, media_type: str
+) -> None:
+    """Most clients send the whole body before they read, and report a reset in place of the response."""
+    service = start_service(stack)
+    for body in (b"a" * 30_000_000, iter([b"a" * 1_000_000] * 30)):
+        connection = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=TIMEOUT)
+        connection.request("POST", "/v1/jobs", body, {"Content-Type": media_type})
+        with connection.getresponse() as response:
+            assert response.status == (413 if media_type == "application/json" else 415)
+            assert "code" in json.load(response)
+        connection.close()
 
 
 def test_bodies_have_limits(stack: Harness) -> None:

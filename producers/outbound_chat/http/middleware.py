@@ -8,6 +8,7 @@ import asyncio
 import logging
 import re
 import time
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ from outbound_chat.request import FieldCode
 if TYPE_CHECKING:
     from outbound_chat.http.service import Service
 
+_DISCARDED_BYTES = 64 * 1024 * 1024
+_DISCARDING_SECONDS = 60.0
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ONE_VALUE = {
@@ -78,7 +81,7 @@ class _RequestContext:
         self._receive, self._send = receive, send
         self._service: Service = scope["app"].state.service
         self._began = time.perf_counter()
-        self._whole = self._gone = False
+        self._whole = self._gone = self._closes = False
         self._ahead: asyncio.Task[Message] | None = None
 
     def check_head(self) -> None:
@@ -133,16 +136,31 @@ class _RequestContext:
             if not self._whole and self._is_long():
                 # A caller that is refused in the middle of a long body would keep sending it, to nobody.
                 message["headers"].append((b"connection", b"close"))
+            self._closes = not self._whole and (b"connection", b"close") in message["headers"]
             await self._send(message)
             if self._method != "HEAD":
                 return
             message = {"type": "http.response.body"}
         elif self._method == "HEAD":
             return  # the head was the whole response, even if the body would never end
+        if self._closes and not message.get("more_body"):
+            await self._send({**message, "more_body": True})
+            await self._discard_body()
+            message = {"type": "http.response.body"}
         await self._send(message)
         if message.get("more_body"):
             # Without a pause the server does not notice that the reader has gone, and keeps writing.
             await asyncio.sleep(0)
+
+    async def _discard_body(self) -> None:
+        """Reads what the caller is still sending, up to a limit. A connection that is closed under its sender is reset,
+        and most clients report that in place of the response.
+        """
+        left = _DISCARDED_BYTES
+        with suppress(TimeoutError, Problem):  # the response has been sent: a slow caller changes nothing
+            async with asyncio.timeout(_DISCARDING_SECONDS):
+                while left > 0 and not self._whole:
+                    left -= len((await self.receive()).get("body", b""))
 
     def _is_long(self) -> bool:
         """Whether the body has no known length, or is longer than any that is read as a whole."""
