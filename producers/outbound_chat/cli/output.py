@@ -218,3 +218,8 @@ def clock_time(instant: datetime) -> str:
     """Formats a time in the local zone: with the date, unless it is today."""
     local = instant.astimezone()
     return f"{local:%H:%M:%S}" if local.date() == datetime.now(UTC).astimezone().date() else f"{local:%Y-%m-%d %H:%M}"
+
+
+def when(instant: datetime) -> str:
+    """Formats a time for a sentence or a line of its own: local, with date and zone, as `2026-05-01 09:00:00 CEST`."""
+    return f"{instant.astimezone():%Y-%m-%d %H:%M:%S %Z}"
