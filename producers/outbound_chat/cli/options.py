@@ -19,6 +19,14 @@ Durability = Annotated[
 ]
 CallbackUrl = Annotated[str | None, typer.Option(help="https:// URL to notify when the message is final.")]
 
+Delimiter = Annotated[
+    str | None, typer.Option(help="Character between columns, or tab; found in the first line by default.")
+]
+Column = Annotated[list[str] | None, typer.Option(help="Our name of a column that has another: to=phone; repeatable.")]
+IgnoreColumns = Annotated[bool, typer.Option("--ignore-columns", help="Ignore columns that are not known.")]
+Country = Annotated[str | None, typer.Option(help="Country of numbers without +, in two letters: DE.")]
+Sheet = Annotated[str | None, typer.Option(help="Sheet of a workbook; the first by default.")]
+
 
 def pairs(values: list[str], errors: list[FieldError]) -> dict[str, str] | None:
     """Parses attributes written `name=value`; None if there are none. Adds to `errors` those that are not."""

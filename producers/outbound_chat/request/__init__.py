@@ -9,8 +9,8 @@ https://docs.aws.amazon.com/connect/latest/APIReference/API_StartOutboundChatCon
 from outbound_chat.request._codes import FieldCode
 from outbound_chat.request._copy import is_missing
 from outbound_chat.request._match import match_sender
-from outbound_chat.request._names import OPTIONS
-from outbound_chat.request._numbers import number_fault
+from outbound_chat.request._names import OPTIONS, nearest
+from outbound_chat.request._numbers import number_fault, to_e164
 from outbound_chat.request._reading import is_report, with_report
 from outbound_chat.request._request import ChatRequest
 from outbound_chat.request._rules import RULES, FieldRule
@@ -35,7 +35,9 @@ __all__ = [
     "is_missing",
     "is_report",
     "match_sender",
+    "nearest",
     "number_fault",
+    "to_e164",
     "with_report",
     "zones_of",
     "zones_of_country",

@@ -32,7 +32,8 @@ STORED_NAMES: Names = {**SHORT_NAMES, **DISPLAY_NAME}
 
 _HABITS: Mapping[str, str] = MappingProxyType(
     {
-        **dict.fromkeys(("number", "phone", "phonenumber", "destination", "destinationendpoint", "recipient"), "to"),
+        **dict.fromkeys(("number", "phone", "phonenumber", "mobile", "telephone", "telefon", "msisdn"), "to"),
+        **dict.fromkeys(("destination", "destinationendpoint", "recipient"), "to"),
         **dict.fromkeys(("message", "body", "content"), "text"),
     },
 )
@@ -56,14 +57,24 @@ def written(path: Path, names: Names) -> str:
     return ".".join(path)
 
 
-def closest(name: object, known: Iterable[str]) -> str:
-    """A sentence that names the known name nearest to this one, or all of them when none is near."""
-    by_letters = {other.replace("_", "").lower(): other for other in known}
-    letters = str(name)[:64].replace("_", "").lower() if isinstance(name, str) else ""
+def nearest(name: object, known: Iterable[str], least: float = 0.6) -> str | None:
+    """The known name that is probably meant by this one; None when none is alike by `least`, 1 for the same letters."""
+    by_letters = {_letters(other): other for other in known}
+    letters = _letters(name[:64]) if isinstance(name, str) else ""
     habit = _HABITS.get(letters)
     if habit in by_letters:
-        return f'is not a known name; did you mean "{habit}"?'
-    near = get_close_matches(letters, by_letters, n=1)
-    if near:
-        return f'is not a known name; did you mean "{by_letters[near[0]]}"?'
-    return f"is not a known name; known are {', '.join(sorted(by_letters.values()))}"
+        return habit
+    near = get_close_matches(letters, by_letters, n=1, cutoff=least)
+    return by_letters[near[0]] if near else None
+
+
+def closest(name: object, known: Iterable[str]) -> str:
+    """A sentence that names the known name nearest to this one, or all of them when none is near."""
+    names = list(known)
+    if near := nearest(name, names):
+        return f'is not a known name; did you mean "{near}"?'
+    return f"is not a known name; known are {', '.join(sorted(names))}"
+
+
+def _letters(name: str) -> str:
+    return name.replace("_", "").replace(" ", "").lower()

@@ -18,6 +18,26 @@ from outbound_chat.request._codes import FieldCode
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 is_e164 = _E164.fullmatch
 
+_FORM = 'must be "+", country code and number in digits only, without spaces or dashes, such as +12065550100'
+_HABITS = (
+    (
+        r"\+?[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+",
+        "was shortened by a spreadsheet, as 1.2E+10 is, and lost digits: format the column as text, or send the .xlsx",
+    ),
+    (r"['\u2018\u2019=].*", 'begins with an apostrophe or "=", as spreadsheets mark text: remove it'),
+    (r"[0-9]+\.0+", "ends in .0, as a program writes a number: write its digits only"),
+    (r"00[0-9 ()./-]+", 'begins with 00: write "+" in place of it'),
+    (r"(?i:tel|sms|whatsapp):.*", "has a word before it: remove it"),
+    (
+        r"[0-9 ()./-]+",
+        'lacks "+" and the country code: add them, or say the country of such numbers (--country, for files)',
+    ),
+    (r".*[^\x20-\x7e].*", "has an invisible character or a sign of another script: type it again"),
+)
+"""What else is written in place of E.164, in the order in which it is looked for, and the fix."""
+_DIALLED = re.compile(r"\+?[0-9 ()./\xa0\u2010-\u2015-]*[0-9]")
+_NOT_DIALLED = re.compile(r"[^0-9+]")
+
 _CALLING_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
 _IMPOSSIBLE = "has a country code or a length that no phone number has; write it as dialled from abroad"
 
@@ -32,14 +52,52 @@ def number_fault(value: object) -> tuple[FieldCode, str] | None:
     if not isinstance(value, str):
         return FieldCode.WRONG_TYPE, "must be text"
     if not is_e164(value):
-        message = 'must be "+", country code and number in digits only, without spaces or dashes, such as +12065550100'
-        return FieldCode.INVALID_NUMBER, message
+        return FieldCode.INVALID_NUMBER, _FORM + _habit(value)
     suspects = _suspects(value[1:4], len(value) - 1)
     if suspects is None:
         return FieldCode.IMPOSSIBLE_NUMBER, _IMPOSSIBLE
     if value.startswith(suspects) and (inserted := _inserted(value)):
         return FieldCode.IMPOSSIBLE_NUMBER, inserted
     return None
+
+
+def _habit(value: str) -> str:
+    text = value[:64].strip(" ")
+    return next((f"; it {words}" for form, words in _HABITS if re.fullmatch(form, text, re.DOTALL)), "")
+
+
+def to_e164(written: str, country: str) -> str | tuple[FieldCode, str]:
+    """Returns a number that is written as it is dialled in a country (ISO 3166) in E.164 form.
+
+    A number with `+` only loses its spaces, dashes and the like. What is no number at all is returned as it is. A code
+    and a message say what is wrong where the country has no such number, or where the digits may begin with its calling
+    code as well as with an area code: nothing is guessed.
+    """
+    text = written.strip()
+    if re.fullmatch(r"[0-9]+\.0", text):  # as programs write whole numbers; nothing is lost
+        text = text[:-2]
+    if not _DIALLED.fullmatch(text):
+        return written
+    digits = _NOT_DIALLED.sub("", text)
+    if digits.startswith("+"):
+        return digits
+    number = _planned(digits, country)
+    if number is None:
+        return FieldCode.IMPOSSIBLE_NUMBER, f'is not a number of {country}; write it with "+" and country code'
+    found = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    if digits.startswith(str(number.country_code)) and f"+{digits}" != found and _planned(f"+{digits}"):
+        message = 'may begin with its country code or with an area code; write "+" or the 0 of the area before it'
+        return FieldCode.INVALID_NUMBER, message
+    return found
+
+
+def _planned(digits: str, country: str | None = None) -> PhoneNumber | None:
+    """Returns a number that the numbering plan of its country has; None if it has none."""
+    try:
+        number = phonenumbers.parse(digits, country)
+    except phonenumbers.NumberParseException:
+        return None
+    return number if phonenumbers.is_valid_number(number) else None
 
 
 @cache  # at most 999 beginnings

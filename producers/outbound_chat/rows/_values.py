@@ -7,12 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isfinite
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import FieldCode
 from outbound_chat.request.options import DURATIONS, INSTANTS, ROW_OPTIONS
 from outbound_chat_config import whole_number
+
+if TYPE_CHECKING:
+    from outbound_chat.rows._form import Form
 
 MAPS = ("attributes", "segment_attributes")
 JSON_ONLY = frozenset(
@@ -50,10 +53,13 @@ class Row:
     """Columns that a template names."""
     lines: int = 1
     """How many lines it has: a cell in quotes may have more than one."""
+    form: "Form | None" = None
+    """How it is written."""
 
     def job(self) -> Mapping[str, Any] | InvalidJob:
         """Returns the row as `enqueue_batch` takes it."""
-        return self.fault or converted(self.cells, self.named)
+        cells = self.form.applied(self.cells, self.named) if self.form else self.cells
+        return self.fault or converted(cells, self.named)
 
 
 def parse_time(field: str, text: object) -> datetime | InvalidJob | None:
@@ -108,7 +114,7 @@ def parse_json(text: str) -> Any:
         TooManyMembers: an object has more members than any job.
         ValueError: it is not JSON, or has a number that is out of range.
     """
-    return _decode(text)
+    return STRICT_JSON.decode(text)
 
 
 def _refuse_number(text: str) -> NoReturn:
@@ -119,7 +125,7 @@ def _finite(text: str) -> float:
     return found if isfinite(found := float(text)) else _refuse_number(text)
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse_number, parse_float=_finite, object_pairs_hook=_each_once).decode
+STRICT_JSON = json.JSONDecoder(parse_constant=_refuse_number, parse_float=_finite, object_pairs_hook=_each_once)
 
 
 def known_column(column: str) -> bool:

@@ -9,11 +9,15 @@ from typing import IO, Annotated, Any, Literal
 import typer
 
 from outbound_chat.cli.files.job_file import JobFile
+from outbound_chat.cli.files.row_file import form_of
 from outbound_chat.cli.files.writing import CsvWriter, replacing
+from outbound_chat.cli.options import Delimiter, Sheet
 from outbound_chat.cli.output import shown, talk
 from outbound_chat.cli.progress import rows_progress
 from outbound_chat.client import FileKey, OutboundChat
+from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.rows import Form
 from outbound_chat_config import load_settings
 
 COLUMNS = ("id", "row", "state", "code", "contact_id", "attempts", "created_at", "finished_at")
@@ -32,18 +36,29 @@ def export(
         Path | None,
         typer.Option(help="The file that was sent, unchanged: its columns are written with the results of its rows."),
     ] = None,
+    delimiter: Delimiter = None,
+    sheet: Sheet = None,
+    excel: Annotated[
+        bool, typer.Option("--excel", help="Write CSV that Excel opens without changing numbers or running formulas.")
+    ] = False,
 ) -> None:
     """Write what became of the jobs of a batch, a row each, in the order of its file."""
     if output and join and output.resolve() == join.resolve():
         raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--output")
+    errors: list[FieldError] = []
+    form = form_of(errors, delimiter=delimiter, sheet=sheet)
+    if errors:
+        raise InvalidJob(errors)
     with ExitStack() as stack:
         chat = stack.enter_context(OutboundChat.from_settings(load_settings()))
         last = chat.batch(batch)
-        rows = stack.enter_context(closing(_joined(chat, batch, join))) if join else None
+        rows = stack.enter_context(closing(_joined(chat, batch, join, form))) if join else None
         if rows and format_ == "csv" and not rows.is_csv:
             raise typer.BadParameter("is JSON, which can't be written as CSV; add --format jsonl", param_hint="--join")
         file = stack.enter_context(replacing(output)) if output else sys.stdout
-        writer = _Writer(file, format_, rows)
+        mark = form.delimiter or (rows.delimiter if rows else ",")
+        table = CsvWriter(file, mark, for_excel=excel) if format_ == "csv" else None
+        writer = _Writer(file, table, rows)
         show = stack.enter_context(rows_progress("export", last.accepted + last.rejected, quiet=output is None))
         for job in (one for one in chat.each_batch_job(batch, state) if state or one.final):
             writer.write(job)
@@ -52,16 +67,17 @@ def export(
     talk.print(f"{writer.written:,} written{f' to {output}' if output else ''}")
 
 
-def _joined(chat: OutboundChat, batch: str, path: Path) -> JobFile:
+def _joined(chat: OutboundChat, batch: str, path: Path, form: Form) -> JobFile:
     """Opens the file that was sent, byte by byte: in any other, even a sorted one, rows belong to other people."""
-    rows = JobFile(path, any_columns=True)
+    rows = JobFile(path, form=form, any_columns=True)
     if is_its_file := chat.is_file_of(batch, FileKey(rows.content_hash())):
         return rows
     rows.close()
     reason = (
         "this batch did not come from one file of send-batch, so its jobs can't be matched to rows; leave it out"
         if is_its_file is None
-        else f"{path} is not the file of this batch, or it was sorted, edited or unpacked since; give it as it was sent"
+        else f"{path} is not the file of this batch, or it was sorted, edited or unpacked since; give it as it was "
+        "sent, with the same --delimiter or --sheet"
     )
     raise typer.BadParameter(f"{reason}. Nothing was written", param_hint="--join")
 
@@ -73,7 +89,7 @@ def _row_of(job: Job) -> int:
 class _Writer:
     """Writes jobs, with the rows of their file if it is given, which come in the same order."""
 
-    def __init__(self, file: IO[str], format_: Format, rows: JobFile | None) -> None:
+    def __init__(self, file: IO[str], table: CsvWriter | None, rows: JobFile | None) -> None:
         self.written = 0
         self._file = file
         self._rows = rows
@@ -81,7 +97,7 @@ class _Writer:
         # Columns that begin with _ are ignored if the file is sent again, and hide none of its own.
         self._columns = [f"_{name}" if rows else name for name in COLUMNS]
         self._theirs = [name for name in rows.columns if name not in self._columns] if rows else []
-        self._csv = CsvWriter(file) if format_ == "csv" else None
+        self._csv = table
         if self._csv:
             self._csv.write([*self._theirs, *self._columns])
 

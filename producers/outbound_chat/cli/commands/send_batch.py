@@ -11,8 +11,21 @@ from outbound_chat.cli.endings import ends_of
 from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, unpacked_name
 from outbound_chat.cli.files.rejects import Rejects
+from outbound_chat.cli.files.row_file import form_of
+from outbound_chat.cli.files.workbook import ENDINGS as WORKBOOKS
 from outbound_chat.cli.files.writing import check_writable
-from outbound_chat.cli.options import CallbackUrl, Durability, Json, Tenant, pairs
+from outbound_chat.cli.options import (
+    CallbackUrl,
+    Column,
+    Country,
+    Delimiter,
+    Durability,
+    IgnoreColumns,
+    Json,
+    Sheet,
+    Tenant,
+    pairs,
+)
 from outbound_chat.cli.output import clock_time, end_with, number_of, print_batch, print_json, shown, talk, warn
 from outbound_chat.cli.progress import read_file
 from outbound_chat.client import FileKey, OutboundChat
@@ -27,7 +40,7 @@ from outbound_chat_config import load_settings
 
 def send_batch(
     file: Annotated[
-        Path, typer.Argument(help="CSV or JSONL, also gzip; -: standard input. Columns: to, text, send_at …")
+        Path, typer.Argument(help="CSV, JSON or workbook, also gzip; -: standard input. Columns: to, text, send_at …")
     ],
     *,
     sender: Annotated[str, typer.Option(help="Sender in the settings.")],
@@ -41,6 +54,11 @@ def send_batch(
     display_name: Annotated[
         str | None, typer.Option(help="Display name of the customer, such as {first_name}.")
     ] = None,
+    delimiter: Delimiter = None,
+    column: Column = None,
+    ignore_columns: IgnoreColumns = False,
+    country: Country = None,
+    sheet: Sheet = None,
     name: Annotated[str, typer.Option(help="What to call the batch; the file's name by default.")] = "",
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "bulk",
     tenant: Tenant = None,
@@ -71,9 +89,16 @@ def send_batch(
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
     shared |= {"weight": weight, "concurrency": concurrency, "durability": durability, "callback_url": callback_url}
     shared |= {"template": filled} if filled else {}
+    given: dict[str, Any] = {
+        "delimiter": delimiter,
+        "ignore_columns": ignore_columns,
+        "country": country,
+        "sheet": sheet,
+    }
+    form = form_of(faults, column, **given)
     settings = load_settings()
     try:
-        rows = JobFile(file, _checked_template(filled, faults))
+        rows = JobFile(file, _checked_template(filled, faults), form)
     except InvalidJob:
         with OutboundChat.from_settings(settings) as chat:
             # Raises with all else that is wrong, before any row.
@@ -91,7 +116,7 @@ def send_batch(
 
     with OutboundChat.from_settings(settings) as chat:
         try:
-            key = FileKey(rows.content_hash(), batch_key)
+            key = FileKey(rows.content_hash(), batch_key, form.read_as)
             options = {"sender": sender, "name": name or shown(rows.name), "batch_key": key, **shared}
             options |= {"on_start": note_start, "on_rejected": rejected.add}
             receipt = read_file(chat.enqueue_batch, "enqueue", rows, **options)
@@ -175,6 +200,8 @@ def _print_end(receipt: BatchReceipt, rows: JobFile, rejected: Rejects, chats: s
 def _rejects_path(file: Path, wanted: Path | None, ending: str) -> Path:
     """Returns the path for rejected rows: a file that can be written and is not the one that is read."""
     unpacked = Path("stdin") if file == STANDARD_INPUT else unpacked_name(file)
+    if unpacked.suffix.lower() in {".json", *WORKBOOKS}:
+        unpacked = unpacked.with_suffix("")
     path = wanted or unpacked.with_suffix(f".rejects{unpacked.suffix or ending}")
     if path.resolve() == file.resolve():
         raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--rejects")

@@ -12,12 +12,14 @@ from rich.text import Text
 
 from outbound_chat.cli.errors import Exit, at_place
 from outbound_chat.cli.files.number_file import NumberFile
-from outbound_chat.cli.options import Json
+from outbound_chat.cli.files.row_file import form_of
+from outbound_chat.cli.options import Column, Country, Delimiter, Json, Sheet
 from outbound_chat.cli.output import json_list, number_of, out, print_json, talk, warn
 from outbound_chat.cli.progress import file_progress
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Rejection
 from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat.rows import Form
 from outbound_chat_config import load_settings
 
 SHOWN_FAULTS = 20
@@ -26,7 +28,8 @@ SHOWN_FAULTS = 20
 Sender = Annotated[str, typer.Option(help="Sender in the settings.")]
 Numbers = Annotated[list[str] | None, typer.Argument(help="Phone numbers, such as +12025550123.", show_default=False)]
 File = Annotated[
-    Path | None, typer.Option(help='CSV file of numbers, in its column "to" or "number".', show_default=False)
+    Path | None,
+    typer.Option(help='CSV file or workbook of numbers, in its column "to" or "number".', show_default=False),
 ]
 
 
@@ -35,13 +38,18 @@ def suppress(
     *,
     sender: Sender,
     file: File = None,
+    delimiter: Delimiter = None,
+    column: Column = None,
+    country: Country = None,
+    sheet: Sheet = None,
     reason: Annotated[str, typer.Option(help="Why; kept with the numbers.")] = "",
     as_json: Json = False,
 ) -> None:
     """Put numbers on a sender's suppression list: they are no longer contacted. Print how many are new."""
+    form = _form(column, delimiter=delimiter, country=country, sheet=sheet)
     with OutboundChat.from_settings(load_settings()) as chat:
         add = partial(chat.suppress, sender=sender, reason=reason)
-        _change(add, numbers, file, verb="suppress", changed="added", as_json=as_json)
+        _change(add, numbers, file, form, verb="suppress", changed="added", as_json=as_json)
 
 
 def unsuppress(
@@ -49,12 +57,17 @@ def unsuppress(
     *,
     sender: Sender,
     file: File = None,
+    delimiter: Delimiter = None,
+    column: Column = None,
+    country: Country = None,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """Take numbers off a sender's suppression list: they may be contacted again. Print how many were on it."""
+    form = _form(column, delimiter=delimiter, country=country, sheet=sheet)
     with OutboundChat.from_settings(load_settings()) as chat:
         remove = partial(chat.unsuppress, sender=sender)
-        _change(remove, numbers, file, verb="unsuppress", changed="removed", as_json=as_json)
+        _change(remove, numbers, file, form, verb="unsuppress", changed="removed", as_json=as_json)
 
 
 def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False) -> None:
@@ -100,10 +113,19 @@ class _Faults:
             warn(self.file.warning)
 
 
+def _form(column: list[str] | None, **given: str | None) -> Form:
+    errors: list[FieldError] = []
+    form = form_of(errors, column, **given)
+    if errors:
+        raise InvalidJob(errors)
+    return form
+
+
 def _change(
     call: Callable[..., int],
     numbers: list[str] | None,
     file: Path | None,
+    form: Form,
     *,
     verb: str,
     changed: str,
@@ -111,7 +133,9 @@ def _change(
 ) -> None:
     if bool(numbers) == bool(file):
         raise typer.BadParameter("give either numbers or --file", param_hint="NUMBERS")
-    source = NumberFile(file) if file else None
+    if form != Form() and not file:
+        raise typer.BadParameter("belongs to --file", param_hint="--delimiter, --column, --country or --sheet")
+    source = NumberFile(file, form) if file else None
     faults = _Faults(source)
     total = 0
     bar = file_progress(verb, source, "numbers") if source else nullcontext(lambda _taken, _rejected: None)

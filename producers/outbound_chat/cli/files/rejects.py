@@ -30,6 +30,7 @@ class Rejects:
         """The first rejected rows with line, row and errors, to be shown; the file has all."""
         self._source = source
         self._file: IO[str] | None = None
+        self._csv: CsvWriter | None = None
         self._columns: list[str] = []
 
     @property
@@ -57,16 +58,16 @@ class Rejects:
             raise
 
     def _write(self, cells: dict[str, Any]) -> None:
-        first = self._file is None
         if self._file is None:
             self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
         if not self._source.is_csv:
             self._file.write(json.dumps(cells, ensure_ascii=True) + "\n")
             return
-        if first:
+        if self._csv is None:
+            self._csv = CsvWriter(self._file, self._source.delimiter, for_excel=self._source.is_for_excel)
             self._columns = [*(name for name in self._source.columns if name not in OUR_COLUMNS), *OUR_COLUMNS]
-            CsvWriter(self._file).write(self._columns)
-        CsvWriter(self._file).write(cells.get(name, "") for name in self._columns)
+            self._csv.write(self._columns)
+        self._csv.write(cells.get(name, "") for name in self._columns)
 
     def _abandon(self) -> None:
         """Closes a file after a failed write; that closing fails too must not hide the first error."""

@@ -10,9 +10,20 @@ from typing import IO, Any
 
 from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.model.ids import new_local_id
+from outbound_chat.rows import DELIMITERS
 
 _NEEDS_QUOTES = re.compile(r"\s|.*[\r\n]", re.DOTALL).match
 """Finds leading blanks, which our reader skips outside quotes, and line ends, of which `csv` quotes only its own."""
+
+_BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "'")
+_HAS_DIGIT = re.compile(r"\d").search
+_IS_WORD = re.compile(r"(?i:true|false)").fullmatch
+LONGEST_NUMBER = 40
+"""Characters, more than any number or time has: a longer cell is text for Excel."""
+LONGEST_LITERAL = 255
+"""Characters of a text in a formula.
+https://support.microsoft.com/en-us/office/excel-specifications-and-limits-1672b34d-7043-467e-8e27-269d656771c3
+"""
 
 
 class CannotWrite(OutboundChatError, code="unwritable_file"):
@@ -72,12 +83,33 @@ def replacing(path: Path) -> Iterator[IO[str]]:
 class CsvWriter:
     """Writes rows of CSV that our reader reads back exactly."""
 
-    def __init__(self, file: IO[str]) -> None:
-        self._plain = csv.writer(file, lineterminator="\n")
-        self._quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    def __init__(self, file: IO[str], delimiter: str = ",", *, for_excel: bool = False) -> None:
+        """`for_excel`: Excel shows what is written and keeps it when it saves the file."""
+        ends = "\r\n" if for_excel else "\n"
+        self._plain = csv.writer(file, lineterminator=ends, delimiter=delimiter)
+        self._quoted = csv.writer(file, lineterminator=ends, delimiter=delimiter, quoting=csv.QUOTE_ALL)
+        self._for_excel = for_excel
+        self._is_begun = False
+        if for_excel:
+            file.write("\ufeff")
 
     def write(self, cells: Iterable[Any]) -> None:
-        """Writes one row."""
-        row = list(cells)
-        quoted = any(isinstance(cell, str) and _NEEDS_QUOTES(cell) for cell in row)
+        """Writes one row, the names of the columns first."""
+        row = [kept_by_excel(cell) if self._for_excel and isinstance(cell, str) else cell for cell in cells]
+        # The delimiter of the file is found by the marks outside quotes in its first line.
+        marks = frozenset() if self._is_begun else frozenset(DELIMITERS)
+        self._is_begun = True
+        quoted = any(isinstance(cell, str) and (_NEEDS_QUOTES(cell) or not marks.isdisjoint(cell)) for cell in row)
         (self._quoted if quoted else self._plain).writerow(row)
+
+
+def kept_by_excel(cell: str) -> str:
+    """Returns a cell as a formula that gives its text, if Excel would take it for a number, time or formula.
+
+    Opened as CSV, `+12025550101` would be a number without `+`, and `=HYPERLINK(…)` would run. Our readers read such a
+    formula as its text.
+    """
+    if not (cell.startswith(_BEGIN_FORMULAS) or (len(cell) <= LONGEST_NUMBER and _HAS_DIGIT(cell)) or _IS_WORD(cell)):
+        return cell
+    parts = (cell[start : start + LONGEST_LITERAL] for start in range(0, len(cell), LONGEST_LITERAL))
+    return "=" + "&".join('"{}"'.format(part.replace('"', '""')) for part in parts)

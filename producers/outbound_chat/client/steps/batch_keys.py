@@ -19,9 +19,11 @@ class FileKey:
     """
 
     content: str
-    """Hash of the file's bytes."""
+    """Hash of the file's bytes; empty if they are not known."""
     key: str | None = None
     """A key in place of content, name and options, as a batch key that is text."""
+    read_as: str = ""
+    """How the file is read, where that changes its jobs, such as the country of its numbers: it counts as an option."""
 
 
 class KeyHashes(NamedTuple):
@@ -47,10 +49,11 @@ def hashes_of(
     """Returns hashes of a key, and of what was asked for with it. A key belongs to one tenant."""
     if key is None:
         return KeyHashes()
-    asked = json.dumps({**options, "name": name}, sort_keys=True)
+    read_as = {"read_as": key.read_as} if isinstance(key, FileKey) and key.read_as else {}
+    asked = json.dumps({**options, **read_as, "name": name}, sort_keys=True)
     source = ""
     if isinstance(key, FileKey):
-        source = cipher.digest(_source(tenant, name, key.content))
+        source = cipher.digest(_source(tenant, name, key.content)) if key.content else ""
         if key.key is None:
             return KeyHashes(cipher.digest(_of_file(tenant, key.content) + asked), "-", source)
         key = key.key

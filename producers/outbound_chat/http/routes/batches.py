@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from outbound_chat.client import FileKey
 from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, CanRead
 from outbound_chat.http.access.scoped_client import ScopedClient
 from outbound_chat.http.service import service_of, unless_over, while_there
@@ -28,7 +29,7 @@ from outbound_chat.model.operations import BatchPage, JobPage
 from outbound_chat.request import FieldCode, with_report
 from outbound_chat.request.options import BATCH_OPTIONS, JOB_ONLY
 from outbound_chat.request.templates import Template
-from outbound_chat.rows import UnusableFile, converted
+from outbound_chat.rows import Form, UnusableFile, converted
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
@@ -56,8 +57,10 @@ async def enqueue(
         if kind == JSON_TYPE:
             receipt = await _enqueue_json(request, scoped, streamed, key, rejections)
         else:
-            body = RowsBody(request, kind, _template(streamed.given))
-            options = _checked(streamed.given, key, streamed.faults)
+            form = Form.parse(streamed.faults, **streamed.form)
+            body = RowsBody(request, kind, _template(streamed.given), form)
+            keyed = FileKey("", key, form.read_as) if key and form.read_as else key
+            options = _checked(streamed.given, keyed, streamed.faults)
             receipt = await _enqueue_stream(scoped, body, options, rejections)
     except BaseException:
         rejections.close()
@@ -75,6 +78,8 @@ async def _enqueue_json(
     body = await json_object(request)
     message = "belongs in the body if that is JSON"
     errors = [FieldError(name, FieldCode.NOT_ALLOWED, message) for name in streamed.given]
+    message = "is for rows in a body of CSV or NDJSON"
+    errors += [FieldError(name, FieldCode.NOT_ALLOWED, message) for name in streamed.form]
     rows = body.pop("rows", None)
     if not isinstance(rows, list):
         errors.append(FieldError("rows", FieldCode.WRONG_TYPE, "must be a list of objects, one a message"))
@@ -114,7 +119,7 @@ def _template(options: dict[str, Any]) -> Template | None:
     return None
 
 
-def _checked(options: dict[str, Any], key: str | None, faults: Sequence[FieldError]) -> Mapping[str, Any]:
+def _checked(options: dict[str, Any], key: str | FileKey | None, faults: Sequence[FieldError]) -> Mapping[str, Any]:
     """Returns the options for the client. `faults`: what is wrong with them as far as it is known."""
     errors = [*faults]
     name = options.get("name")

@@ -14,6 +14,7 @@ from outbound_chat.model.errors import FieldError
 
 LONGEST_NAME = 200
 LONGEST_WAIT = 60.0
+OF_FORM = ("delimiter", "column", "ignore_columns", "country")
 
 JobId = Annotated[str, Path(description="Id of a job.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
 BatchId = Annotated[str, Path(description="Id of a batch.", examples=["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"])]
@@ -58,11 +59,25 @@ class StreamedOptions:
     callback_url: Annotated[
         str | None, Query(description="Notified of each end. Proxies log it: a URL with a secret belongs in a column.")
     ] = None
+    delimiter: Annotated[
+        str | None, Query(description="Character between columns, or `tab`; found in the first line by default.")
+    ] = None
+    column: Annotated[
+        list[str] | None, Query(description="Our name of a column that has another: `to=phone`; repeatable.")
+    ] = None
+    ignore_columns: Annotated[bool, Query(description="Ignore columns that are not known.")] = False
+    country: Annotated[str | None, Query(description="Country of numbers without `+`, in two letters: `DE`.")] = None
 
     faults: list[FieldError] = field(default_factory=list, init=False)
     """What is wrong with these parameters, to be reported with all else that is wrong with the batch."""
 
     @property
     def given(self) -> dict[str, Any]:
-        """The options that the request has."""
-        return {option: value for option, value in asdict(self).items() if value is not None and option != "faults"}
+        """The options of the batch that the request has."""
+        given = {option: value for option, value in asdict(self).items() if value is not None}
+        return {option: value for option, value in given.items() if option not in {"faults", *OF_FORM}}
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """The parameters that say how the rows are written."""
+        return {option: value for option in OF_FORM if (value := getattr(self, option))}

@@ -13,7 +13,7 @@ from outbound_chat.model.batches import Rejection
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.model.json import to_json
 from outbound_chat.request.templates import Template
-from outbound_chat.rows import CsvReader, JsonReader, RowReader, UnusableFile
+from outbound_chat.rows import CsvReader, Form, JsonReader, RowReader, UnusableFile
 
 CSV_TYPE = "text/csv"
 JSON_LINES_TYPES = ("application/x-ndjson", "application/jsonl")
@@ -34,10 +34,10 @@ Given = Mapping[str, Any] | InvalidJob
 class RowsBody:
     """Reads the rows of a body, and keeps their lines."""
 
-    def __init__(self, request: Request, media_type: str, template: Template | None) -> None:
+    def __init__(self, request: Request, media_type: str, template: Template | None, form: Form) -> None:
         self._request = request
         self._turns = Turns(request)
-        self._reader: RowReader = (CsvReader if media_type == CSV_TYPE else JsonReader)(template=template)
+        self._reader: RowReader = (CsvReader if media_type == CSV_TYPE else JsonReader)(template=template, form=form)
         self._lines: dict[int, int] = {}
 
     def line_of(self, row: int) -> int | None:

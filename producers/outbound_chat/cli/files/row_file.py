@@ -1,0 +1,192 @@
+"""A file of rows: CSV, JSON or a workbook, plain or gzip, read row by row in bounded memory."""
+
+import hashlib
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any, BinaryIO
+
+from outbound_chat.cli.files import workbook
+from outbound_chat.model.errors import FieldError
+from outbound_chat.request.templates import Template
+from outbound_chat.rows import (
+    ArrayReader,
+    CsvReader,
+    Form,
+    JsonReader,
+    Row,
+    RowReader,
+    SheetReader,
+    TableReader,
+    Unpacker,
+    UnusableFile,
+)
+
+PART = 65_536
+KEPT_SWALLOWERS = 100
+STANDARD_INPUT = Path("-")
+_SWALLOWED = re.compile(r'[\r\n](?:[^\r\n]*[,;"])?\s*\+[1-9][0-9]{6,14}(?![0-9])').search
+"""Finds a line inside a cell that looks like a row: it begins with a phone number, or has one as a cell of its own."""
+_TABLES, _JSON = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json")
+
+
+class RowFile:
+    """A file that is read row by row. `-`: standard input, which is copied to a temporary file first."""
+
+    any_columns = False
+    """Whether all columns are accepted, since nothing is sent."""
+    any_ending = False
+    """Whether a name may end otherwise, so that the first bytes decide."""
+
+    def __init__(self, path: Path, template: Template | None = None, form: Form | None = None) -> None:
+        """Opens the file.
+
+        Raises:
+            UnusableFile: it can't be read.
+            MissingExtra: it is a workbook, whose reader is not installed.
+        """
+        ending = unpacked_name(path).suffix.lower()
+        is_named = ending in (*_TABLES, *_JSON, *workbook.ENDINGS)
+        if not (is_named or self.any_ending or path == STANDARD_INPUT):
+            raise UnusableFile(
+                f"{path}: the name must end with .csv or .jsonl, followed by .gz if the file is packed; or with .tsv, "
+                ".json, .xlsx, .xls or .ods"
+            )
+        self.path, self.form = path, form or Form()
+        self.swallowers: dict[int, int] = {}
+        """The first rows that seem to have other rows in a cell, each with the line on which it begins."""
+        self._template = template
+        self.file, self.size = _spooled(sys.stdin.buffer) if path == STANDARD_INPUT else _opened(path)
+        self._bytes, self._start = self.file, 0
+        try:
+            begins = self._beginning()
+            is_json = ending in _JSON or (not is_named and begins[:1] in {b"{", b"["})
+            self._kind: type[RowReader] = CsvReader
+            if is_json:
+                self._kind = ArrayReader if begins[:1] == b"[" else JsonReader
+            elif ending in workbook.ENDINGS or (not is_named and begins.startswith(workbook.MAGIC)):
+                self._kind = SheetReader
+                self.sheet, self._bytes, self.size = workbook.opened_sheet(self.file, path, self.form)
+                self._start = self._bytes.tell()
+            self.reader, self._rows = self._rewound()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether it has columns, as CSV and workbooks do; otherwise it is JSON."""
+        return issubclass(self._kind, TableReader)
+
+    @property
+    def is_for_excel(self) -> bool:
+        """Whether it comes from a spreadsheet, in which its rejected rows will be repaired as well."""
+        return self._kind is SheetReader or self.reader.has_mark or self.delimiter == ";"
+
+    @property
+    def delimiter(self) -> str:
+        """What separates its columns; a comma if it has no delimiters."""
+        return self.reader.delimiter if isinstance(self.reader, TableReader) else ","
+
+    @property
+    def position(self) -> int:
+        """Bytes read so far."""
+        return self._bytes.tell()
+
+    @property
+    def warning(self) -> str | None:
+        """A warning about rows that seem to have others in a cell, because of a stray quote; None if there are none."""
+        lines = [f"{line:,}" for line in self.swallowers.values()]
+        if not lines:
+            return None
+        more = f" and {len(lines) - 10} more" if len(lines) > 10 else ""  # noqa: PLR2004  # as many as fit a line
+        return (
+            "accepted rows have a line with a phone number inside a cell, as if a quote swallowed the rows after it; "
+            f"check the rows that begin on line {', '.join(lines[:10])}{more}"
+        )
+
+    def _note_swallower(self, row: Row) -> None:
+        several = row.lines > 1 and not row.fault and len(self.swallowers) < KEPT_SWALLOWERS
+        if several and self.is_csv and any(map(_SWALLOWED, row.cells.values())):
+            self.swallowers[row.number] = row.line
+
+    def _beginning(self) -> bytes:
+        begins = b""
+        for piece in self._pieces():
+            begins = (begins + piece).removeprefix(b"\xef\xbb\xbf").lstrip()
+            if len(begins) > len(workbook.MAGIC[0]):
+                break
+        return begins
+
+    def _pieces(self) -> Iterator[bytes]:
+        self._bytes.seek(self._start)
+        return unpacked(self._bytes, self.path if self._bytes is self.file else Path())
+
+    def _rewound(self) -> tuple[RowReader, Iterator[Row]]:
+        """Returns a reader at the beginning of the file, and its rows."""
+        reader = self._kind(str(self.path), self._template, self.form)
+        reader.any_columns = self.any_columns
+
+        def rows() -> Iterator[Row]:
+            for piece in self._pieces():
+                yield from reader.feed(piece)
+            yield from reader.end()
+
+        return reader, rows()
+
+    def content_hash(self) -> str:
+        """Returns a hash of the file's bytes, and of its sheet or delimiter, by which its rows are recognized."""
+        place = self.file.tell()
+        self.file.seek(0)
+        digest = hashlib.sha256()
+        while part := self.file.read(PART):
+            digest.update(part)
+        self.file.seek(place)
+        if self._kind is SheetReader:
+            digest.update(f"\0{self.sheet}".encode())
+        elif self.delimiter != ",":
+            digest.update(f"\0{self.delimiter}".encode())
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._bytes.close()
+        self.file.close()
+
+
+def form_of(errors: list[FieldError], column: list[str] | None = None, **given: Any) -> Form:
+    """Returns the form that the options of a command say; adds what is wrong with them to `errors`."""
+    return Form.parse(errors, column=column or (), option=lambda name: f"--{name.replace('_', '-')}", **given)
+
+
+def unpacked_name(path: Path) -> Path:
+    """Returns the path without `.gz`."""
+    return path.with_suffix("") if path.suffix.lower() == ".gz" else path
+
+
+def unpacked(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    """Yields the rest of the file, unpacked if it is gzip."""
+    unpacker = Unpacker(str(path), packed=path.suffix.lower() == ".gz")
+    while part := file.read(PART):
+        yield from unpacker.unpack(part)
+    yield from unpacker.end()
+
+
+def _spooled(source: BinaryIO) -> tuple[IO[bytes], int]:
+    """Copies a source that can be read only once to a temporary file without a name; returns it and its size."""
+    spool = TemporaryFile()  # noqa: SIM115  # closed by whoever has it
+    shutil.copyfileobj(source, spool, PART)
+    return spool, spool.tell()
+
+
+def _opened(path: Path) -> tuple[IO[bytes], int]:
+    """Opens the file; returns it and its size. Raises `UnusableFile` if it can't be read, or is a pipe or device."""
+    try:
+        if path.exists() and not path.is_file():
+            raise UnusableFile(f"{path} is not a regular file; write the rows to one first")
+        return path.open("rb"), path.stat().st_size
+    except OSError as error:
+        raise UnusableFile(f"{path} can't be read: {error.strerror}") from error
