@@ -27,7 +27,7 @@ def write_workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[Cell]]], *
     """Writes the sheets, of which one may be hidden."""
     names = list(sheets)
     books = "".join(
-        f'<sheet name="{escape(name)}" sheetId="{n}" r:id="r{n}"{" state=" + chr(34) + "hidden" + chr(34) if name == hidden else ""}/>'
+        f'<sheet name="{escape(name)}" sheetId="{n}" r:id="r{n}" state="{"hidden" if name == hidden else "visible"}"/>'
         for n, name in enumerate(names, 1)
     )
     links = "".join(_LINK % (f"r{n}", "worksheet", f"worksheets/sheet{n}.xml") for n in range(1, len(names) + 1))

@@ -38,17 +38,8 @@ def checked_columns(
         raise UnusableFile(f"{source} has NUL bytes, as UTF-16 does; save it as UTF-8")
     if not to_send:
         return columns
+    ours = _renamed(columns, source, template, form)
     named, needed = (template.names, template.needed) if template else (frozenset(), frozenset())
-    if absent := [name for name in form.columns.values() if name not in columns]:
-        near = nearest(absent[0], columns)
-        hint = f"; did you mean {_list([near])}?" if near else ""
-        raise UnusableFile(f"{source} has no column {_list(absent[:1])}, which {form.option('column')} names{hint}")
-    if wrong := [name for name in form.columns if not known_column(name) and name not in named]:
-        raise UnusableFile(
-            f"{form.option('column')} gives columns unknown names: {_suggested(wrong)}; known are "
-            f"{', '.join(sorted(COLUMNS))}, attributes.NAME, segment_attributes.NAME and those of the template"
-        )
-    ours = [name for name in columns if name not in form.columns.values() or name in named] + [*form.columns]
     if "to" not in ours:
         raise UnusableFile(f'{source} has no column "to" for the phone numbers; {_hint(columns, form)}')
     if missing := sorted(needed.difference(ours)):
@@ -59,11 +50,28 @@ def checked_columns(
     if unknown and not form.ignore_columns:
         raise UnusableFile(
             f"{source} has unknown columns: {_suggested(unknown)}; rename them, say what they are with "
-            f"{form.option('column')} text=NAME, name them in a template, or leave them with {form.option('ignore_columns')}"
+            f"{form.option('column')} text=NAME, name them in a template, or ignore them with "
+            f"{form.option('ignore_columns')}"
         )
     if twice := [name for name, times in Counter(columns).items() if name and times > 1]:
         raise UnusableFile(f"{source} has the column {twice[0][:64]!r} twice; remove one")
     return columns
+
+
+def _renamed(columns: list[str], source: str, template: Template | None, form: Form) -> list[str]:
+    """Returns the names under which the form has the columns sent."""
+    named = template.names if template else frozenset()
+    if absent := [name for name in form.columns.values() if name not in columns]:
+        near = nearest(absent[0], columns)
+        hint = f"; did you mean {_list([near])}?" if near else ""
+        raise UnusableFile(f"{source} has no column {_list(absent[:1])}, which {form.option('column')} names{hint}")
+    if wrong := [name for name in form.columns if not known_column(name) and name not in named]:
+        raise UnusableFile(
+            f"{form.option('column')} gives columns unknown names: {_suggested(wrong)}; known are "
+            f"{', '.join(sorted(COLUMNS))}, attributes.NAME, segment_attributes.NAME and those of the template"
+        )
+    taken = {*form.columns.values()} - named
+    return [name for name in columns if name not in taken] + [*form.columns]
 
 
 def _hint(columns: list[str], form: Form) -> str:

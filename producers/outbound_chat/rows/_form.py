@@ -74,8 +74,6 @@ class Form:
 
     def applied(self, cells: Mapping[str, Any], named: frozenset[str]) -> Mapping[str, Any]:
         """Returns the cells of a row under our names, its number with country code. `named`: columns of a template."""
-        if not (self.columns or self.ignore_columns or self.country):
-            return cells
         theirs = set(self.columns.values()) - named
         found = {
             name: value

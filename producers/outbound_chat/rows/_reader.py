@@ -37,6 +37,7 @@ class RowReader(ABC):
         self.any_columns = False
         """Whether any columns are accepted, because the rows are not to be sent."""
         self.form = form or Form()
+        self._form = self.form if self.form.read_as else None
         self._name = name
         self._template = template
         self._named = template.names if template else frozenset()
@@ -80,7 +81,7 @@ class RowReader(ABC):
     def _counted(self, *, last: bool) -> Iterator[Row]:
         for line, lines, cells, fault in self._found(last=last):
             self.rows += 1
-            yield Row(self.rows, line, cells, fault, self._named, lines, self.form)
+            yield Row(self.rows, line, cells, fault, self._named, lines, self._form)
 
     @property
     @abstractmethod

@@ -134,8 +134,9 @@ class CsvReader(TableReader):
             raise
         except csv.Error as error:
             return refused(FieldCode.WRONG_TYPE, broken(error, ran_out=self._ran_out) + self._extent())
-        if cells and any('="' in line or '=""' in line for line in self._begun):
-            return list(map(text_of, cells))
+        for line in self._begun:
+            if '="' in line:
+                return list(map(text_of, cells or ()))
         return cells
 
     def _find_delimiter(self) -> None:

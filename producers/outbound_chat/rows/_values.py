@@ -54,7 +54,7 @@ class Row:
     lines: int = 1
     """How many lines it has: a cell in quotes may have more than one."""
     form: "Form | None" = None
-    """How it is written."""
+    """How it is written, if that changes its cells."""
 
     def job(self) -> Mapping[str, Any] | InvalidJob:
         """Returns the row as `enqueue_batch` takes it."""

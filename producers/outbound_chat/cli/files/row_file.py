@@ -55,7 +55,7 @@ class RowFile:
                 f"{path}: the name must end with .csv or .jsonl, followed by .gz if the file is packed; or with .tsv, "
                 ".json, .xlsx, .xls or .ods"
             )
-        self.path, self.form = path, form or Form()
+        self.path, self.form = path, form or form_of([])
         self.swallowers: dict[int, int] = {}
         """The first rows that seem to have other rows in a cell, each with the line on which it begins."""
         self._template = template
