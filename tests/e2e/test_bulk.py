@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ import pytest
 import time_machine
 
 from outbound_chat import BatchKeyConflict, BatchStart, JobState
+from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.store import Store, inspection
 from tests.support.harness import Harness, data_of, number
 from tests.support.proxy import running_proxy
 from tests.support.waiting import wait_until
+from tests.support.workbooks import Cell, write_workbook
 
 ROWS, EVERY = 5_000, 7
 GOOD = ROWS - ROWS // EVERY
@@ -261,6 +263,65 @@ def test_results_are_exported_with_the_rows_that_they_belong_to(stack: Harness) 
     assert number(1) not in "".join(plain)
     assert stack.run("export", "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR").returncode == 5
     assert stack.run("export", batch, "--join", str(path), "-o", "/proc/results.csv").returncode == 2
+
+
+def test_a_campaign_file_of_excel_is_sent_with_two_options(stack: Harness) -> None:
+    """Semicolons and a mark in front, or a workbook; national numbers, a column of the CRM, blank rows. The row whose
+    number Excel shortened is rejected, and nobody is texted twice when the repaired rejects are sent.
+    """
+    stack.start_worker()
+    texts: list[list[Cell]] = [
+        ["to", "text", "Company", None],
+        [f"0{1701230001}", "Hallo, Ana", "Acme", None],
+        [None, None, None, None],
+        [1701230002.0, "Zwei\nZeilen; 1,50", "=HYPERLINK(1)", None],
+        ["1,7E+09", "Hallo", None, None],
+    ]
+    lines = [";".join(f'"{cell or ""}"' for cell in row) for row in texts]
+    table = stack.folder / "table.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*lines, ";;;", ""]).replace(".0", "").encode())
+    book = write_workbook(stack.folder / "book.xlsx", {"Kunden": texts, "Notizen": [["x"]]})
+    options = ("--sender", "support", "--country", "DE", "--ignore-columns")
+    for path in (table, book):
+        receipt = send(stack, str(path), *options)
+        assert (receipt["accepted"], receipt["rejected"]) == (2, 1), receipt["said"]
+        (rejection,) = receipt["rejections"]
+        assert rejection["line"] == (6 if path is table else 5)
+        assert "shortened by a spreadsheet" in rejection["errors"][0]["message"]
+        assert send(stack, str(path), *options, code=0)["repeated"]
+        rejects = path.with_suffix(".rejects.csv")
+        rejects.write_text(rejects.read_text("utf-8").replace("1,7E+09", "0170 1230003"), encoding="utf-8")
+        repaired = send(stack, str(rejects), *options, code=0)
+        assert repaired["accepted"] == 1
+        assert [stack.chat().wait_batch(batch["id"], timeout=120).final for batch in (receipt, repaired)] == [True] * 2
+    assert Counter(contact.destination for contact in stack.sandbox.contacts()) == dict.fromkeys(
+        [f"+49170123000{n}" for n in (1, 2, 3)], 2
+    )
+    other = stack.run("send-batch", str(book), *options[:-1])
+    assert other.returncode == 2
+    assert '"Company"' in other.stderr
+    assert "--ignore-columns" in other.stderr
+
+
+def test_results_of_a_sheet_are_written_for_excel(stack: Harness) -> None:
+    """With the rows of the sheet that was sent and of no other; numbers keep their plus."""
+    rows: list[list[Cell]] = [["to", "text"], [number(1), "=1+1"], [number(2), "Hello"]]
+    book = write_workbook(stack.folder / "book.xlsx", {"A": rows, "B": [["to", "text"], *rows[:0:-1]]})
+    batch = send(stack, str(book), "--sender", "support", code=0)["id"]
+    stack.chat().cancel_batch(batch)
+    done = stack.run("export", batch, "--join", str(book), "--excel", "-o", "results.csv")
+    assert done.returncode == 0, done.stderr
+    content = (stack.folder / "results.csv").read_bytes()
+    assert content.startswith(b"\xef\xbb\xbfto,text,_id,")
+    assert f'"=""{number(1)}""","=""=1+1""",'.encode() in content
+    with closing(JobFile(stack.folder / "results.csv")) as results:
+        assert [(row.cells["to"], row.cells["text"], row.cells["_row"]) for row in results.rows()] == [
+            (number(1), "=1+1", "1"),
+            (number(2), "Hello", "2"),
+        ]
+    other = stack.run("export", batch, "--join", str(book), "--sheet", "B")
+    assert (other.returncode, other.stdout) == (2, "")
+    assert "with the same --delimiter or --sheet" in other.stderr.replace("\n", " ")
 
 
 def test_results_are_joined_with_no_other_file(stack: Harness) -> None:

@@ -138,6 +138,30 @@ def test_a_quote_that_is_not_closed_says_which_lines_it_takes(http: httpx.Client
     assert "save it as UTF-8" in utf16.json()["detail"]
 
 
+def test_rows_of_another_form_are_read_as_the_parameters_say(http: httpx.Client) -> None:
+    """One reading for files and for bodies. With a key, another form is another request: it calls other numbers."""
+    body = b"phone;first name;company\r\n0170 1234567;Ana;Acme\r\n"
+    form = {"column": ["to=phone", "attributes.firm=company"], "ignore_columns": True, "country": "DE"}
+    options = {"sender": "support", **form, "template": "Hello {first name}"}
+    headers = {**CSV, "Idempotency-Key": "form"}
+    first = http.post("/v1/batches", params=options, content=body, headers=headers)
+    assert first.status_code == 201, first.text
+    again = http.post("/v1/batches", params=options, content=body, headers=headers)
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    other = http.post("/v1/batches", params={**options, "country": "AT"}, content=body, headers=headers)
+    problem(other, 409, "idempotency_conflict")
+    line = {"phone": "+12025550101", "company": "Acme"}
+    lines = http.post("/v1/batches", params={**OPTIONS, **form}, json=line, headers=LINES)
+    assert lines.json()["accepted"] == 1, lines.text
+    refused = problem(http.post("/v1/batches", params=OPTIONS, content=body, headers=CSV), 400, "unusable_file")
+    assert 'did you mean "phone"? Then add column to=phone' in refused["detail"]
+    wrong = {**OPTIONS, "country": "Germany", "delimiter": ";;", "column": "to"}
+    found = fields(problem(http.post("/v1/batches", params=wrong, content=body, headers=CSV), 400, "invalid_request"))
+    assert found == [("delimiter", "not_allowed"), ("country", "not_allowed"), ("column", "wrong_type")]
+    json_body = http.post("/v1/batches", params={"country": "DE"}, json={"sender": "support", "rows": []})
+    assert fields(problem(json_body, 400, "invalid_request")) == [("country", "not_allowed")]
+
+
 def test_options_that_are_wrong_are_all_named(http: httpx.Client) -> None:
     body = {"sender": "support", "rows": [], "to": number(1), "weight": 1000, "on_rejected": 1, "self": 2}
     assert problem(http.post("/v1/batches", json=body), 400, "invalid_request")["errors"]

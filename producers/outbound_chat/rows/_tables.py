@@ -11,9 +11,10 @@ from outbound_chat.request import FieldCode
 from outbound_chat.request.templates import Template
 from outbound_chat.rows._columns import UnusableFile, broken, checked_columns, misfit
 from outbound_chat.rows._form import DELIMITERS, Form
-from outbound_chat.rows._reader import LONGEST_LINE, WHOLE_ROW, Found, LineReader
+from outbound_chat.rows._reader import LONGEST_LINE, SHORT_ROW, WHOLE_ROW, Found, LineReader
 from outbound_chat.rows._values import refused
 
+_NOTHING = f'{DELIMITERS}" \r\n'
 _QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|\Z)')
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
 """The first line that Excel writes and reads to name the delimiter."""
@@ -158,16 +159,18 @@ class CsvReader(TableReader):
         self.delimiter = self.form.delimiter or next(iter(marks), ",")
 
     def _header(self) -> str:
-        text = ""
+        """Returns the first line that has a value, to the end of its quotes."""
+        header: list[str] = []
+        quotes = size = 0
         for line, _ in self._lines:
-            if not text and not line.strip(f'{DELIMITERS}" \r\n'):
-                continue
-            text += line
-            if text.count('"') % 2 == 0 or len(text) > LONGEST_LINE:
-                return text
+            if header or line.strip(_NOTHING):
+                header.append(line)
+                quotes, size = quotes + line.count('"'), size + len(line)
+                if quotes % 2 == 0 or size > SHORT_ROW:
+                    return "".join(header)
         if not self._last:
             raise _MoreWanted
-        return text
+        return "".join(header)
 
     def _put_back(self) -> None:
         """Has the row read again from its first line, when more of it was fed."""

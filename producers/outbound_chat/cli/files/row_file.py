@@ -30,6 +30,7 @@ KEPT_SWALLOWERS = 100
 STANDARD_INPUT = Path("-")
 _SWALLOWED = re.compile(r'[\r\n](?:[^\r\n]*[,;"])?\s*\+[1-9][0-9]{6,14}(?![0-9])').search
 """Finds a line inside a cell that looks like a row: it begins with a phone number, or has one as a cell of its own."""
+_IS_LIST = re.compile(rb"\[\s*[{\]]").match
 _TABLES, _JSON = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json")
 
 
@@ -66,7 +67,7 @@ class RowFile:
             is_json = ending in _JSON or (not is_named and begins[:1] in {b"{", b"["})
             self._kind: type[RowReader] = CsvReader
             if is_json:
-                self._kind = ArrayReader if begins[:1] == b"[" else JsonReader
+                self._kind = ArrayReader if _IS_LIST(begins) else JsonReader
             elif ending in workbook.ENDINGS or (not is_named and begins.startswith(workbook.MAGIC)):
                 self._kind = SheetReader
                 self.sheet, self._bytes, self.size = workbook.opened_sheet(self.file, path, self.form)

@@ -66,8 +66,9 @@ def read_parameters(request: Request, parameters: Sequence[Parameter], errors: E
         given: Mapping[str, str] = request.headers if one.in_header else request.query_params
         text = given.get(one.name)
         if text is not None:
+            value = request.query_params.getlist(one.name) if "array" in one.types else text
             try:
-                found[one.argument] = one.adapter.validate_python(text)
+                found[one.argument] = one.adapter.validate_python(value)
             except ValidationError as error:
                 add_new(errors, [_fault(one.name, fault) for fault in error.errors()])
         elif one.required:
@@ -93,7 +94,9 @@ def unknown_parameters(request: Request, parameters: Sequence[Parameter]) -> Err
     ]
     times = Counter(name for name, _ in request.query_params.multi_items() if name in known)
     errors += [
-        FieldError(name, FieldCode.GIVEN_TWICE, "is given twice; give it once") for name in times if times[name] > 1
+        FieldError(name, FieldCode.GIVEN_TWICE, "is given twice; give it once")
+        for name in times
+        if times[name] > 1 and "array" not in known[name]
     ]
     for name in times:
         whole = "integer" in known[name]
