@@ -7,7 +7,7 @@ ARG PYTHON=3.11-slim-bookworm
 FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 # All that the extra [all] has, so that every command works and what is encrypted can be read.
-ARG EXTRAS=worker,cli,http,sandbox,embedded,encryption
+ARG EXTRAS=worker,cli,http,sandbox,embedded,encryption,excel
 WORKDIR /src
 # Without pip in it: nothing in the image needs an installer.
 RUN python -m venv --without-pip /opt/outbound-chat

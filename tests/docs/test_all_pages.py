@@ -103,7 +103,7 @@ def test_the_extras_of_the_readme_are_those_of_the_package() -> None:
     rows = table((ROOT / "README.md").read_text(encoding="utf-8"), "extra")
     assert [bare(row["extra"]) for row in rows] == [
         "(none)",
-        *("cli", "worker", "http", "sandbox", "embedded", "encryption"),
+        *("cli", "worker", "http", "sandbox", "embedded", "encryption", "excel"),
         *("all", "testing", "docs", "dev", "bench"),
     ]
     assert len(rows) == 1 + len(project["optional-dependencies"])

@@ -9,7 +9,7 @@ import pytest
 from outbound_chat.cli.commands.jobs import send
 from outbound_chat.cli.commands.send_batch import send_batch
 from outbound_chat.http.wire import request_schemas as schemas
-from outbound_chat.http.wire.parameters import StreamedOptions
+from outbound_chat.http.wire.parameters import OF_FORM, StreamedOptions
 from outbound_chat.http.wire.shape_schemas import SCHEMAS
 from outbound_chat.request import SPEC
 from outbound_chat.request._names import OPTIONS
@@ -44,12 +44,13 @@ def test_every_option_of_the_short_form_is_a_member_of_the_api() -> None:
 @pytest.mark.parametrize(
     ("taken_by", "options", "own"),
     [
-        (StreamedOptions.__init__, BATCH_OPTIONS, {"self", "name"}),
+        (StreamedOptions.__init__, BATCH_OPTIONS, {"self", "name", *OF_FORM}),
         (send, {*JobOptions.__annotations__}, {"request", "attribute", "wait", "as_json"}),
         (
             send_batch,
             BATCH_OPTIONS,
-            {"file", "attribute", "name", "batch_key", "rejects", "dry_run", "follow", "timeout", "as_json"},
+            {"file", "attribute", "name", "batch_key", "rejects", "dry_run", "follow", "timeout", "as_json", "sheet"}
+            | {*OF_FORM},
         ),
     ],
 )
