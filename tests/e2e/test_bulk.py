@@ -287,6 +287,7 @@ def test_a_campaign_file_of_excel_is_sent_with_two_options(stack: Harness) -> No
         assert (receipt["accepted"], receipt["rejected"]) == (2, 1), receipt["said"]
         (rejection,) = receipt["rejections"]
         assert rejection["line"] == (6 if path is table else 5)
+        assert "columns ignored: Company" in receipt["said"]
         assert "shortened by a spreadsheet" in rejection["errors"][0]["message"]
         assert send(stack, str(path), *options, code=0)["repeated"]
         rejects = path.with_suffix(".rejects.csv")

@@ -93,7 +93,6 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "events": (("--since", "soon"), 2, {"invalid_arguments"}),
     "suppress": (("--sender", "support", "12", number(9)), 1, {"invalid_number"}),
     "suppress --delimiter aa": (("--sender", "support", "--file", "good.csv"), 2, {"not_allowed"}),
-    "export --delimiter aa": (("{sent}",), 2, {"not_allowed"}),
     "suppressed": (("--sender", "nosuch"), 2, {"invalid_settings"}),
     "unsuppress": (("--sender", "support", "--file", "missing.csv"), 2, {"unusable_file"}),
     "webhooks": (("nosuch",), 2, {"invalid_arguments"}),

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -141,7 +142,7 @@ def test_a_quote_that_is_not_closed_says_which_lines_it_takes(http: httpx.Client
 def test_rows_of_another_form_are_read_as_the_parameters_say(http: httpx.Client) -> None:
     """One reading for files and for bodies. With a key, another form is another request: it calls other numbers."""
     body = b"phone;first name;company\r\n0170 1234567;Ana;Acme\r\n"
-    form = {"column": ["to=phone", "attributes.firm=company"], "ignore_columns": True, "country": "DE"}
+    form: dict[str, Any] = {"column": ["to=phone", "attributes.firm=company"], "ignore_columns": True, "country": "DE"}
     options = {"sender": "support", **form, "template": "Hello {first name}"}
     headers = {**CSV, "Idempotency-Key": "form"}
     first = http.post("/v1/batches", params=options, content=body, headers=headers)

@@ -78,7 +78,7 @@ def test_a_delimiter_that_can_not_be_found_out_is_asked_for() -> None:
     body = "phone;name, first|x\n+12025550101;Ana, 5|y\n"
     with pytest.raises(UnusableFile, match="several delimiters in its first line; name one, as --delimiter ';'"):
         read(body)
-    options = {"column": ["to=phone"], "ignore_columns": True, "delimiter": ";"}
+    options: dict[str, Any] = {"column": ["to=phone"], "ignore_columns": True, "delimiter": ";"}
     assert read(body, **options) == [{"to": "+12025550101"}]
     assert read("sep=,\nto:text\n+12025550101:Hello\n", delimiter=":") == [GOOD]
     assert read("to\ttext;x\n+12025550101\tHello\n", delimiter="tab", ignore_columns=True) == [{"to": "+12025550101"}]
@@ -106,7 +106,7 @@ def test_an_option_of_the_form_that_is_wrong_is_named(options: dict[str, Any], f
 def test_columns_are_mapped_and_unknown_ones_ignored() -> None:
     """The file stays as the other program wrote it; templates name its columns as they are."""
     body = "phone;first name;company;Order No.\n+12025550101;Ana;Acme;17\n"
-    options = {"column": ["to=phone", "attributes.order=Order No."], "ignore_columns": True}
+    options: dict[str, Any] = {"column": ["to=phone", "attributes.order=Order No."], "ignore_columns": True}
     (job,) = read(body, template="Hello {first name} of {phone}", **options)
     assert job == {
         "to": "+12025550101",

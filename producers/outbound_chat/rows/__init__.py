@@ -6,10 +6,10 @@ fill the maps. Columns whose name begins with `_` are ignored, such as those tha
 
 from outbound_chat.rows._arrays import ArrayReader
 from outbound_chat.rows._columns import UnusableFile
-from outbound_chat.rows._form import DELIMITERS, Form
+from outbound_chat.rows._form import DELIMITERS, Form, is_known
 from outbound_chat.rows._gzip import MAGIC, Unpacker
 from outbound_chat.rows._reader import LONGEST_LINE, WHOLE_ROW, JsonReader, RowReader
-from outbound_chat.rows._tables import CsvReader, SheetReader, TableReader
+from outbound_chat.rows._tables import CsvReader, SheetReader
 from outbound_chat.rows._values import COLUMNS, MAPS, TIMES, Row, TooManyMembers, converted, parse_json, parse_time
 
 __all__ = [
@@ -27,11 +27,11 @@ __all__ = [
     "Row",
     "RowReader",
     "SheetReader",
-    "TableReader",
     "TooManyMembers",
     "Unpacker",
     "UnusableFile",
     "converted",
+    "is_known",
     "parse_json",
     "parse_time",
 ]

@@ -56,14 +56,8 @@ class Form:
         if code and code not in phonenumbers.SUPPORTED_REGIONS:
             message = "must be two letters of ISO 3166, such as DE, US or GB"
             errors.append(FieldError("country", FieldCode.NOT_ALLOWED, message))
-        return cls(
-            delimiter=mark,
-            columns=_pairs(column, errors),
-            ignore_columns=ignore_columns,
-            country=code,
-            sheet=sheet or "",
-            option=option,
-        )
+        given: dict[str, Any] = {"ignore_columns": ignore_columns, "sheet": sheet or "", "option": option}
+        return cls(delimiter=mark, columns=_pairs(column, errors), country=code, **given)
 
     @property
     def read_as(self) -> str:

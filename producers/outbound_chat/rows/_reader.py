@@ -43,6 +43,12 @@ class RowReader(ABC):
         self._named = template.names if template else frozenset()
         self._held = bytearray()
         """Bytes that were fed and not looked at yet."""
+        self._rest = b""
+        self._line_end = b""
+        """A line feed; or a carriage return if the first line ends with only that, as old spreadsheets write them."""
+        self._lines: deque[tuple[str, int]] = deque()
+        """Text to read, and how many lines of the source it is."""
+        self._split = 0
         self.line = 0
         """Lines read so far."""
         self.rows = 0
@@ -83,34 +89,13 @@ class RowReader(ABC):
             self.rows += 1
             yield Row(self.rows, line, cells, fault, self._named, lines, self._form)
 
-    @property
-    @abstractmethod
-    def _unfinished(self) -> int:
-        """The size of the row that is not whole yet."""
-
-    @abstractmethod
-    def _split_held(self, *, last: bool) -> None:
-        """Decodes the bytes that were fed."""
-
     @abstractmethod
     def _found(self, *, last: bool) -> Iterator[Found]:
         """Yields first line, number of lines, cells and fault of each row that is whole; `last`: no more lines come."""
 
-
-class LineReader(RowReader):
-    """Splits what arrives into lines."""
-
-    def __init__(self, name: str = "the body", template: Template | None = None, form: Form | None = None) -> None:
-        super().__init__(name, template, form)
-        self._rest = b""
-        self._line_end = b""
-        """A line feed; or a carriage return if the first line ends with only that, as old spreadsheets write them."""
-        self._lines: deque[tuple[str, int]] = deque()
-        """Text to read, and how many lines of the source it is."""
-        self._split = 0
-
     @property
     def _unfinished(self) -> int:
+        """The size of the row that is not whole yet."""
         return len(self._rest) + sum(len(text) for text, _ in self._lines)
 
     def _split_held(self, *, last: bool) -> None:
@@ -138,12 +123,12 @@ class LineReader(RowReader):
             if len(line) > LONGEST_LINE:
                 self._too_long(self._split)
             text = line.decode("utf-8", "surrogateescape")
-            if self._split == 1 and (marked := text.startswith("\ufeff")):
-                self.has_mark, text = marked, text[1:]
+            if self._split == 1:
+                self.has_mark, text = text.startswith("\ufeff"), text.removeprefix("\ufeff")
             self._lines.append((text, 1))
 
 
-class JsonReader(LineReader):
+class JsonReader(RowReader):
     """Reads one JSON object a line."""
 
     def _found(self, *, last: bool) -> Iterator[Found]:  # noqa: ARG002  # lines are whole

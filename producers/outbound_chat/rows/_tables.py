@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-from abc import abstractmethod
 from collections.abc import Iterator
 
 from outbound_chat.model.errors import InvalidJob
@@ -11,7 +10,7 @@ from outbound_chat.request import FieldCode
 from outbound_chat.request.templates import Template
 from outbound_chat.rows._columns import UnusableFile, broken, checked_columns, misfit
 from outbound_chat.rows._form import DELIMITERS, Form
-from outbound_chat.rows._reader import LONGEST_LINE, SHORT_ROW, WHOLE_ROW, Found, LineReader
+from outbound_chat.rows._reader import LONGEST_LINE, SHORT_ROW, WHOLE_ROW, Found, RowReader
 from outbound_chat.rows._values import refused
 
 _NOTHING = f'{DELIMITERS}" \r\n'
@@ -26,25 +25,41 @@ class _MoreWanted(Exception):
     """The row continues in a line that was not fed yet."""
 
 
-class TableReader(LineReader):
-    """Reads rows whose first line names the columns. Rows without values, as spreadsheets leave them, are skipped."""
+class CsvReader(RowReader):
+    """Reads CSV, whose first line names the columns, and shows the delimiter unless the form says another.
+
+    Rows without values, as spreadsheets leave them, are skipped.
+    """
 
     def __init__(self, name: str = "the body", template: Template | None = None, form: Form | None = None) -> None:
         super().__init__(name, template, form)
+        csv.field_size_limit(LONGEST_LINE)
         self.delimiter = ","
+        self.number_columns: tuple[str, ...] = (self.form.columns.get("to", "to"),)
+        """Names that the column of the numbers may have."""
+        self._reader: Iterator[list[str]] | None = None
+        self._begun: list[str] = []
+        self._begun_size = self._begun_lines = 0
+        self._last = self._ran_out = False
         self._names: list[str] = []
         """All columns; those without a name as empty text."""
-        self._begun: list[str] = []
-        """The lines of the unfinished row."""
-        self._begun_lines = 0
 
-    @abstractmethod
-    def _cells(self, *, last: bool) -> list[str] | InvalidJob | None:
-        """Returns the cells of the next row, or why it can't be read; None after the last.
-
-        Raises:
-            _MoreWanted: the row continues in a line that was not fed yet.
-        """
+    def next_line(self) -> str:
+        """Returns the next line of the unfinished row."""
+        if not self._lines:
+            if self._last:
+                self._ran_out = True
+                raise StopIteration
+            raise _MoreWanted
+        line, lines = self._lines.popleft()
+        self.line += lines
+        self._begun_lines += lines
+        self._begun.append(line)
+        self._begun_size += len(line)
+        if self._begun_size > LONGEST_LINE:
+            # Quotes let a row continue over many lines.
+            self._too_long(self._first_line)
+        return line
 
     @property
     def _first_line(self) -> int:
@@ -90,37 +105,12 @@ class TableReader(LineReader):
             return ""
         return f"; the row takes {self._begun_lines:,} lines, {self._first_line:,} to {self.line:,}"
 
-
-class CsvReader(TableReader):
-    """Reads CSV, whose delimiter is that of its first line, unless the form says another."""
-
-    def __init__(self, name: str = "the body", template: Template | None = None, form: Form | None = None) -> None:
-        super().__init__(name, template, form)
-        csv.field_size_limit(LONGEST_LINE)
-        self._reader: Iterator[list[str]] | None = None
-        self._begun_size = 0
-        self._last = self._ran_out = False
-        self.number_columns: tuple[str, ...] = (self.form.columns.get("to", "to"),)
-        """Names that the column of the numbers may have."""
-
-    def next_line(self) -> str:
-        """Returns the next line of the unfinished row."""
-        if not self._lines:
-            if self._last:
-                self._ran_out = True
-                raise StopIteration
-            raise _MoreWanted
-        line, lines = self._lines.popleft()
-        self.line += lines
-        self._begun_lines += lines
-        self._begun.append(line)
-        self._begun_size += len(line)
-        if self._begun_size > LONGEST_LINE:
-            # Quotes let a row continue over many lines.
-            self._too_long(self._first_line)
-        return line
-
     def _cells(self, *, last: bool) -> list[str] | InvalidJob | None:
+        """Returns the cells of the next row, or why it can't be read; None after the last.
+
+        Raises:
+            _MoreWanted: the row continues in a line that was not fed yet.
+        """
         self._last = last
         if self._reader is None:
             self._find_delimiter()
@@ -181,7 +171,7 @@ class CsvReader(TableReader):
         self.line -= self._begun_lines
 
 
-class SheetReader(TableReader):
+class SheetReader(CsvReader):
     """Reads a sheet whose rows arrive as JSON lists of texts, a line each, as `read_sheet` writes them."""
 
     def _cells(self, *, last: bool) -> list[str] | InvalidJob | None:

@@ -89,13 +89,8 @@ def send_batch(
     shared: dict[str, Any] = {"text": text, "priority": priority, "tenant": tenant}
     shared |= {"weight": weight, "concurrency": concurrency, "durability": durability, "callback_url": callback_url}
     shared |= {"template": filled} if filled else {}
-    given: dict[str, Any] = {
-        "delimiter": delimiter,
-        "ignore_columns": ignore_columns,
-        "country": country,
-        "sheet": sheet,
-    }
-    form = form_of(faults, column, **given)
+    how = {"delimiter": delimiter, "ignore_columns": ignore_columns, "country": country, "sheet": sheet}
+    form = form_of(faults, column, **how)
     settings = load_settings()
     try:
         rows = JobFile(file, _checked_template(filled, faults), form)
@@ -104,6 +99,7 @@ def send_batch(
             # Raises with all else that is wrong, before any row.
             chat.enqueue_batch((), sender=sender, **with_report(shared, faults))
         raise
+    _print_ignored(rows)
     rejected = Rejects(_rejects_path(file, rejects, ".csv" if rows.is_csv else ".jsonl"), rows)
     if dry_run:
         show_preflight(settings, rows, rejected, sender, shared, as_json=as_json)
@@ -162,6 +158,12 @@ def _checked_template(filled: dict[str, Any], errors: list[FieldError]) -> Templ
     if errors:
         raise InvalidJob(errors)
     return Template.parse(filled) if filled else None
+
+
+def _print_ignored(rows: JobFile) -> None:
+    """Prints the columns that are not sent: one of them may be misspelt."""
+    if rows.ignored:
+        talk.print(f"columns ignored: {', '.join(map(shown, rows.ignored))}")
 
 
 def _print_start(found: BatchStart) -> None:

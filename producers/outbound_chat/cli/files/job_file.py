@@ -8,7 +8,7 @@ from typing import Any
 from outbound_chat.cli.files.row_file import STANDARD_INPUT, RowFile, unpacked_name
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.request.templates import Template
-from outbound_chat.rows import Form, Row, UnusableFile
+from outbound_chat.rows import Form, Row, UnusableFile, is_known
 
 __all__ = ["STANDARD_INPUT", "JobFile", "unpacked_name"]
 
@@ -50,6 +50,15 @@ class JobFile(RowFile):
     def columns(self) -> list[str]:
         """The first line of a CSV or sheet."""
         return self.reader.columns
+
+    @property
+    def ignored(self) -> list[str]:
+        """The columns that are ignored because they are not known."""
+        known = (
+            self.form.columns.values() if not self._template else {*self.form.columns.values(), *self._template.names}
+        )
+        unknown = (name for name in self.columns if not is_known(name) and name not in known)
+        return [*unknown] if self.form.ignore_columns else []
 
     def rows(self) -> Iterator[Row]:
         """Yields each row as the file has it."""

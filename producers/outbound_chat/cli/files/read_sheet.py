@@ -33,16 +33,11 @@ def text_of(value: object) -> str:
 
 def main(wanted: str) -> str:
     """Writes the rows of a sheet, the first visible one if it has no name; returns what went wrong."""
-    from python_calamine import (  # noqa: PLC0415  # it may need more memory than there is
-        CalamineError,
-        CalamineWorkbook,
-        PasswordError,
-        SheetVisibleEnum,
-    )
+    import python_calamine as calamine  # noqa: PLC0415  # only the program has it, not who reads its constants
 
     try:
-        book = CalamineWorkbook.from_filelike(sys.stdin.buffer)
-        visible = [sheet.name for sheet in book.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
+        book = calamine.CalamineWorkbook.from_filelike(sys.stdin.buffer)
+        visible = [sheet.name for sheet in book.sheets_metadata if sheet.visible == calamine.SheetVisibleEnum.Visible]
         name = wanted or next(iter(visible or book.sheet_names), "")
         if name not in book.sheet_names:
             return f"{NO_SHEET} {json.dumps(visible)}"
@@ -50,9 +45,9 @@ def main(wanted: str) -> str:
         for row in book.get_sheet_by_name(name).iter_rows():
             sys.stdout.write(f"{json.dumps([text_of(cell) for cell in row])}\n")
         sys.stdout.flush()
-    except PasswordError:
+    except calamine.PasswordError:
         return PASSWORD
-    except CalamineError:
+    except calamine.CalamineError:
         sys.stdin.buffer.seek(0)
         # https://learn.microsoft.com/en-us/openspecs/office_file_formats/ms-offcrypto/
         return PASSWORD if "EncryptedPackage".encode("utf-16-le") in sys.stdin.buffer.read() else BROKEN

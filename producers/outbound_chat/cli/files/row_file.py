@@ -20,7 +20,6 @@ from outbound_chat.rows import (
     Row,
     RowReader,
     SheetReader,
-    TableReader,
     Unpacker,
     UnusableFile,
 )
@@ -80,7 +79,7 @@ class RowFile:
     @property
     def is_csv(self) -> bool:
         """Whether it has columns, as CSV and workbooks do; otherwise it is JSON."""
-        return issubclass(self._kind, TableReader)
+        return issubclass(self._kind, CsvReader)
 
     @property
     def is_for_excel(self) -> bool:
@@ -90,7 +89,7 @@ class RowFile:
     @property
     def delimiter(self) -> str:
         """What separates its columns; a comma if it has no delimiters."""
-        return self.reader.delimiter if isinstance(self.reader, TableReader) else ","
+        return self.reader.delimiter if isinstance(self.reader, CsvReader) else ","
 
     @property
     def position(self) -> int:
