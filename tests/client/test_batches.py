@@ -13,7 +13,7 @@ import time_machine
 from outbound_chat import AsyncOutboundChat, BatchStart, InvalidJob, JobState, OutboundChat, Rejection, UnknownBatch
 from outbound_chat.client import FileKey
 from outbound_chat.encryption import new_key
-from outbound_chat.model.errors import FieldError
+from outbound_chat.model.errors import BatchKeyConflict, FieldError
 from outbound_chat.request import FieldCode
 from outbound_chat.store import AsyncStore, Store
 from outbound_chat.testing import InMemoryOutboundChat
@@ -361,6 +361,21 @@ def test_a_batch_knows_the_file_that_all_its_rows_came_from(
     # Whoever encrypts from now on still knows the batches of before.
     with OutboundChat(store=Store("redis://", client=redis), **VALUES, encryption=ENCRYPTION[1]) as chat:
         assert chat.is_file_of(batch, FileKey("of no file")) is True
+
+
+def test_a_file_that_is_read_in_another_way_is_another_batch(chat: OutboundChat) -> None:
+    """Its rows have other numbers or texts; under a key of the caller's own, that is a conflict."""
+    rows, options = [{"to": number(1)}], dict[str, Any]({"sender": "support", "name": "n"})
+    german, austrian = '{"country": "DE"}', '{"country": "AT"}'
+    first = chat.enqueue_batch(rows, **options, batch_key=FileKey("abc", None, german)).id
+    assert chat.enqueue_batch(rows, **options, batch_key=FileKey("abc", None, german)).id == first
+    others = [chat.enqueue_batch(rows, **options, batch_key=FileKey("abc", None, way)).id for way in ("", austrian)]
+    assert len({first, *others}) == 3
+    assert chat.is_file_of(first, FileKey("abc")) is True, "its rows are the same ones"
+    keyed = chat.enqueue_batch(rows, **options, batch_key=FileKey("", "k", german)).id
+    assert chat.is_file_of(keyed, FileKey("")) is None
+    with pytest.raises(BatchKeyConflict):
+        chat.enqueue_batch(rows, **options, batch_key=FileKey("", "k", austrian))
 
 
 @pytest.mark.parametrize("other", [FileKey("xyz", "k"), "k"])

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from outbound_chat.encryption import RequestCipher
-from outbound_chat.model.errors import InvalidJob, WrittenByNewerVersion
+from outbound_chat.model.errors import FieldError, InvalidJob, WrittenByNewerVersion
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import Job
-from outbound_chat.request import ChatRequest, codec, match_sender, number_fault
+from outbound_chat.request import ChatRequest, codec, match_sender, number_fault, to_e164
 from outbound_chat.request.codec import UnreadableRequest
 from outbound_chat.request.options import SHORT_FORM
-from outbound_chat.rows import parse_time
+from outbound_chat.rows import ArrayReader, CsvReader, Form, UnusableFile, parse_time
 from outbound_chat.store.records import UnreadableRecord, job_from_head
 from outbound_chat_config import EncryptionSettings, QuietHours, Settings, SettingsError
 from tests.support.harness import WHATSAPP_SOURCE, sender
@@ -146,6 +146,39 @@ def test_a_phone_number_is_right_or_has_a_fault_that_does_not_show_it(value: obj
     """Faults go to logs."""
     fault = number_fault(value)
     assert fault is None or not (isinstance(value, str) and len(value) > 4 and value in fault[1])
+
+
+@fuzzed
+@given(st.one_of(texts, st.text("0123456789 +()-./\xa0", max_size=20)), st.sampled_from(["DE", "US", "IT", "AR", "RU"]))
+@example("9" * 5_000, "DE")
+def test_a_national_number_is_completed_left_or_refused(written: str, country: str) -> None:
+    """A cell of a file; what is completed is a number that can be called."""
+    found = to_e164(written, country)
+    assert isinstance(found, str | tuple)
+    if isinstance(found, str) and found != written and "+" not in written:
+        assert number_fault(found) is None
+
+
+@fuzzed
+@given(texts, st.lists(texts, max_size=3), texts)
+def test_a_form_is_read_or_refused(delimiter: str, column: list[str], country: str) -> None:
+    """Its options come from a shell or a query; an error does not show them whole."""
+    errors: list[FieldError] = []
+    form = Form.parse(errors, delimiter=delimiter, column=column, country=country)
+    assert all(len(error.message) < 200 for error in errors)
+    if not errors:
+        with contextlib.suppress(UnusableFile):
+            reader = CsvReader(form=form)
+            assert all(row.job() for row in [*reader.feed(b"to;a\n0170 1234567;b\n"), *reader.end()])
+
+
+@fuzzed
+@given(st.one_of(st.binary(max_size=200), values.map(lambda value: json.dumps([value]).encode())))
+def test_a_list_of_json_is_read_or_refused(body: bytes) -> None:
+    """As a file of another program."""
+    with contextlib.suppress(UnusableFile):
+        reader = ArrayReader()
+        assert all(row.fault or row.cells is not None for row in [*reader.feed(body), *reader.end()])
 
 
 @fuzzed

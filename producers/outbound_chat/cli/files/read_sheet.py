@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import sys
+from contextlib import suppress
 from datetime import date, datetime, time
 
 MOST_MEMORY = 2 << 30
@@ -55,8 +56,9 @@ def main(wanted: str) -> str:
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_OUTPUT, MOST_OUTPUT))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limits = ((resource.RLIMIT_AS, MOST_MEMORY), (resource.RLIMIT_FSIZE, MOST_OUTPUT), (resource.RLIMIT_CORE, 0))
+    for kind, most in limits:
+        with suppress(ValueError):  # the system has a lower one, or none of that kind
+            resource.setrlimit(kind, (most, most))
     os.environ["RUST_BACKTRACE"] = "0"
     sys.exit(main(sys.argv[1]) or 0)
