@@ -10,6 +10,7 @@ from typing import IO
 
 from outbound_chat.cli.errors import MissingExtra
 from outbound_chat.cli.files import read_sheet
+from outbound_chat.cli.progress import spinner
 from outbound_chat.rows import Form, UnusableFile
 
 ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
@@ -31,7 +32,9 @@ def opened_sheet(workbook: IO[bytes], path: Path, form: Form) -> tuple[str, IO[b
     rows = TemporaryFile()  # noqa: SIM115  # closed by whoever has it
     workbook.seek(0)
     command = [sys.executable, "-P", read_sheet.__file__, form.sheet]
-    done = subprocess.run(command, stdin=workbook, stdout=rows, stderr=subprocess.PIPE, check=False)  # noqa: S603
+    with spinner("{task.description}") as progress:
+        progress.add_task("read the workbook", total=None)
+        done = subprocess.run(command, stdin=workbook, stdout=rows, stderr=subprocess.PIPE, check=False)  # noqa: S603
     if done.returncode:
         rows.close()
         said = done.stderr.decode("utf-8", "replace")
