@@ -17,6 +17,7 @@ TYPE_CHECKING = False  # as that of `typing`, which the supervisor does not load
 if TYPE_CHECKING:
     from outbound_chat.client import AsyncOutboundChat, FileKey, OutboundChat
     from outbound_chat.model.batches import Batch, BatchReceipt, BatchStart, ExpiringRow, Preflight, Rejection
+    from outbound_chat.model.cancelling import Cancellation
     from outbound_chat.model.errors import (
         BatchClosed,
         BatchKeyConflict,
@@ -80,6 +81,7 @@ __all__ = [
     "BatchReceipt",
     "BatchStart",
     "BudgetStatus",
+    "Cancellation",
     "ClientClosed",
     "DeadFilter",
     "DeadLetters",
@@ -133,7 +135,16 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-_HOMES = ("model.errors", "model.jobs", "model.batches", "model.operations", "model.why", "request.options", "client")
+_HOMES = (
+    "model.errors",
+    "model.jobs",
+    "model.batches",
+    "model.operations",
+    "model.why",
+    "request.options",
+    "model.cancelling",
+    "client",
+)
 """Where names come from; the client, which loads all others, is the last."""
 
 if not TYPE_CHECKING:  # else a type checker would accept every name

@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar, Unpack, overload
 from outbound_chat.client.closing import Closable
 from outbound_chat.client.loops import InLoop
 from outbound_chat.client.signatures import show_options
-from outbound_chat.client.steps import dead_letters, holds, jobs, lists, progress, suppression, webhooks
+from outbound_chat.client.steps import cancelling, dead_letters, holds, jobs, lists, progress, suppression, webhooks
 from outbound_chat.client.steps.base import Ahead, Later, Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
@@ -32,6 +32,7 @@ from outbound_chat.client.steps.why import why
 from outbound_chat.client.sync import POLL_SECONDS, OutboundChat, Page
 from outbound_chat.client.waiters import Waiter
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
+from outbound_chat.model.cancelling import Cancellation
 from outbound_chat.model.errors import (
     InvalidJob,
     NotDurable,
@@ -145,6 +146,11 @@ class AsyncOutboundChat(Closable):
     async def cancel(self, job_id: str) -> Job:
         return await self._run(jobs.cancel(self._context, job_id))
 
+    async def cancel_jobs(
+        self, job_ids: Iterable[str], *, on_progress: Callable[[Cancellation], None] | None = None
+    ) -> Cancellation:
+        return await self._run(cancelling.cancel_jobs(self._context, several("job_ids", job_ids), on_progress))
+
     async def wait(self, job_id: str, timeout: float = 30.0) -> Job:  # noqa: ASYNC109  # as its twin
         return await self._wait(job_id, lambda: jobs.status(self._context, job_id), timeout, of_batch=False)
 
@@ -254,6 +260,16 @@ class AsyncOutboundChat(Closable):
 
     async def cancel_batch(self, batch_id: str) -> Batch:
         return await self._run(holds.cancel_batch(self._context, batch_id))
+
+    async def cancel_batch_jobs(
+        self,
+        batch_id: str,
+        *,
+        rows: str | None = None,
+        state: JobState | str | None = None,
+        on_progress: Callable[[Cancellation], None] | None = None,
+    ) -> Cancellation:
+        return await self._run(cancelling.cancel_batch_jobs(self._context, batch_id, rows, state, on_progress))
 
     async def cancel_tenant(self, tenant: str) -> int:
         return await self._run(holds.cancel_tenant(self._context, tenant))
