@@ -9,7 +9,7 @@ from typing import IO, Annotated, Any, Literal
 import typer
 
 from outbound_chat.cli.files.job_file import JobFile
-from outbound_chat.cli.files.writing import CsvWriter, replacing
+from outbound_chat.cli.files.writing import CsvWriter, check_overwrites, replacing
 from outbound_chat.cli.output import shown, talk
 from outbound_chat.cli.progress import rows_progress
 from outbound_chat.client import FileKey, OutboundChat
@@ -28,6 +28,7 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; standard output by default.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --output.")] = False,
     join: Annotated[
         Path | None,
         typer.Option(help="The file that was sent, unchanged: its columns are written with the results of its rows."),
@@ -36,6 +37,8 @@ def export(
     """Write what became of the jobs of a batch, a row each, in the order of its file."""
     if output and join and output.resolve() == join.resolve():
         raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--output")
+    if output:
+        check_overwrites(output, overwrite=overwrite)
     with ExitStack() as stack:
         chat = stack.enter_context(OutboundChat.from_settings(load_settings()))
         last = chat.batch(batch)
