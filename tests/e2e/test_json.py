@@ -37,6 +37,8 @@ GOOD = {
     "dead": (),
     "dead --counts": (),
     "replay": ("{dead}",),
+    "replay --all": ("--code", "nosuch"),
+    "replay --all --dry-run": (),
     "suppress": ("--sender", "support", number(8)),
     "suppressed": ("--sender", "support"),
     "unsuppress": ("--sender", "support", number(8)),
@@ -56,6 +58,7 @@ GOOD = {
 """Arguments with which each command does what it is asked."""
 LISTS = {
     *("status", "list", "wait", "cancel", "holds", "dead", "dead --counts", "replay", "suppressed", "webhooks hosts"),
+    "replay --all",
     *("webhooks dead", "encryption-keys", "rewrite-suppressed", "audit", "doctor", "keys list", "hold", "release"),
 }
 """Those that may be about many things: a list, however many there are."""
@@ -91,6 +94,7 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "holds": (("--nosuch",), 2, {"invalid_arguments"}),
     "dead": (("--budget", "nosuch"), 2, {"invalid_settings"}),
     "replay": (("{sent}", "{dead}", NOBODY), 5, {"not_replayable", "unknown_id"}),
+    "replay --dry-run": (("{dead}",), 2, {"invalid_arguments"}),
     "replay --force": (("{sent}", "{dead}"), 1, {"not_replayable"}),
     "events": (("--since", "soon"), 2, {"invalid_arguments"}),
     "suppress": (("--sender", "support", "12", number(9)), 1, {"invalid_number"}),
