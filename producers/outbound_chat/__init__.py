@@ -17,7 +17,6 @@ TYPE_CHECKING = False  # as that of `typing`, which the supervisor does not load
 if TYPE_CHECKING:
     from outbound_chat.client import AsyncOutboundChat, FileKey, OutboundChat
     from outbound_chat.model.batches import Batch, BatchReceipt, BatchStart, ExpiringRow, Preflight, Rejection
-    from outbound_chat.model.cancelling import Cancellation
     from outbound_chat.model.errors import (
         BatchClosed,
         BatchKeyConflict,
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from outbound_chat.model.operations import (
         BatchPage,
         BudgetStatus,
+        Cancellation,
         DeadLetters,
         DeadWebhook,
         Event,
@@ -135,16 +135,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-_HOMES = (
-    "model.errors",
-    "model.jobs",
-    "model.batches",
-    "model.operations",
-    "model.why",
-    "request.options",
-    "model.cancelling",
-    "client",
-)
+_HOMES = ("model.errors", "model.jobs", "model.batches", "model.operations", "model.why", "request.options", "client")
 """Where names come from; the client, which loads all others, is the last."""
 
 if not TYPE_CHECKING:  # else a type checker would accept every name

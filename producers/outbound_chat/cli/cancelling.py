@@ -7,9 +7,9 @@ import typer
 from outbound_chat.cli.errors import Exit, unknown_id
 from outbound_chat.cli.output import end_with, print_json, talk
 from outbound_chat.cli.progress import count_progress
-from outbound_chat.model.cancelling import Cancellation
 from outbound_chat.model.errors import InvalidJob, OutboundChatError, UnknownBatch, WrittenByNewerVersion
 from outbound_chat.model.jobs import JobState
+from outbound_chat.model.operations import Cancellation
 
 NAMED = 20
 """Unknown ids that are printed, a line each; JSON has all."""

@@ -32,7 +32,6 @@ from outbound_chat.client.steps.why import why
 from outbound_chat.client.sync import POLL_SECONDS, OutboundChat, Page
 from outbound_chat.client.waiters import Waiter
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
-from outbound_chat.model.cancelling import Cancellation
 from outbound_chat.model.errors import (
     InvalidJob,
     NotDurable,
@@ -45,6 +44,7 @@ from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
     BatchPage,
     BudgetStatus,
+    Cancellation,
     DeadLetters,
     DeadWebhook,
     Event,

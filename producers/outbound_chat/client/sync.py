@@ -27,12 +27,12 @@ from outbound_chat.client.steps.validation import several
 from outbound_chat.client.steps.waits import Ending, time_is_over
 from outbound_chat.client.steps.why import why
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
-from outbound_chat.model.cancelling import Cancellation
 from outbound_chat.model.errors import InvalidJob, NotDurable, OutboundChatError, StoreError, StoreUnavailable
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
     BatchPage,
     BudgetStatus,
+    Cancellation,
     DeadLetters,
     DeadWebhook,
     Event,

@@ -10,10 +10,10 @@ from typing import TypeVar
 from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.validation import Errors
-from outbound_chat.model.cancelling import Cancellation
 from outbound_chat.model.errors import FieldError, InvalidJob, UnknownBatch
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.jobs import ACTIVE, JobState
+from outbound_chat.model.operations import Cancellation
 from outbound_chat.request import FieldCode
 from outbound_chat.store import Keys, scripts
 
