@@ -43,6 +43,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "cancel_batch": ((ID,), {}),
     "cancel_batch_jobs": ((ID,), {"rows": "1-5"}),
     "cancel_tenant": (("acme",), {}),
+    "cancel_sender": (("support",), {}),
     "dead_letters": ((), {}),
     "each_dead_letter": ((), {}),
     "count_dead": ((), {}),

@@ -70,6 +70,21 @@ def test_a_batch_is_named_either_way(idle: Harness) -> None:
     assert chat.batch(batch).final
 
 
+def test_what_waits_of_a_sender_is_cancelled(idle: Harness) -> None:
+    chat = idle.chat()
+    job = chat.enqueue(sender="chat", to=number(1), text="Hello")
+    batch = chat.enqueue_batch([{"to": number(2)}, {"to": number(3)}], sender="chat", text="Hello").id
+    other = chat.enqueue(sender="support", to=number(4), text="Hello")
+
+    done = idle.run("cancel", "--sender", "chat")
+    assert (done.returncode, done.stderr) == (0, "3 jobs of chat cancelled\n")
+    assert {chat.status(one).state for one in (job.id, f"{batch}-1")} == {JobState.CANCELLED}
+    assert chat.status(other.id).state is JobState.QUEUED
+    found = idle.run("cancel", "--sender", "chat", "--json")
+    assert data_of(found.stdout) == {"sender": "chat", "cancelled": 0}
+    assert idle.run("cancel", "--sender", "nosuch").returncode == 2
+
+
 def test_ids_that_are_unknown_do_not_stop_the_others(idle: Harness) -> None:
     """On the command line and in a file; the exit code is that of an unknown id."""
     chat = idle.chat()

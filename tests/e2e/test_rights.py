@@ -184,6 +184,7 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     "cancel_batch": lambda chat, world: chat.cancel_batch(world.open_batch()),
     "cancel_batch_jobs": lambda chat, world: chat.cancel_batch_jobs(world.open_batch(), rows="1"),
     "cancel_jobs": lambda chat, world: chat.cancel_jobs([world.job()]),
+    "cancel_sender": lambda chat, world: (world.job(), chat.cancel_sender("support")),
     "cancel_tenant": lambda chat, world: (world.job(), chat.cancel_tenant("acme")),
     "contact_closed": lambda chat, world: chat.contact_closed(world.open_chat()),
     "count_dead": lambda chat, world: (world.dead_job(), chat.count_dead()),

@@ -227,6 +227,45 @@ def test_a_tenant_with_many_batches_is_cancelled_some_at_a_time(ledger: Ledger) 
     assert ledger.holds() == []
 
 
+def test_the_waiting_jobs_of_a_sender_are_cancelled_wherever_they_are(ledger: Ledger) -> None:
+    """A program sends nonsense in the name of one sender: in lanes of many tenants, some at a time."""
+    tenants = [f"t{place}" for place in range(450)]
+    for tenant in tenants:
+        ledger.add(1, lane=lane(tenant=tenant), watched=False)
+    batch = ledger.open_batch()
+    ledger.add(300, lane=batch, watched=False)
+    called = ledger.take_one()[0]
+    later = ledger.add(1, lane=lane(), send_at_ms=ledger.now_ms() + HOUR_MS)
+    stays = [ledger.add(1, lane=lane(tenant=tenant, sender="two"))[0] for tenant in tenants[:300]]
+
+    answer = ledger.run(scripts.cancel_many(ledger.keys, scope="sender:sms", first=True))
+    assert answer
+    assert ledger.job(called).cancel_requested
+    ended = [answer.jobs]
+    while answer.left:
+        assert set(ledger.take().ids) <= set(stays), "none of the others is claimed meanwhile"
+        answer = ledger.run(scripts.cancel_many(ledger.keys, scope="sender:sms", first=False))
+        assert answer
+        ended.append(answer.jobs)
+    assert (sum(ended), max(ended)) == (750, 200)
+    assert {ledger.state(id_) for id_ in later} == {JobState.CANCELLED}
+    assert ledger.holds() == []
+    again = ledger.add(1, lane=lane())
+    assert ledger.state(again[0]) is JobState.QUEUED
+
+
+def test_a_waker_goes_on_with_an_order_for_a_sender(ledger: Ledger) -> None:
+    """Its place among the lanes is kept with it."""
+    for place in range(700):
+        ledger.add(1, lane=lane(tenant=f"t{place}", sender="two" if place % 2 else "sms"), watched=False)
+    ledger.run(scripts.cancel_many(ledger.keys, scope="sender:two", first=True))
+    for _ in range(20):
+        ledger.maintain()
+
+    assert ledger.holds() == []
+    assert ledger.counts()["cancelled"] == 350
+
+
 def test_a_waker_goes_on_with_an_order_whose_giver_died(ledger: Ledger) -> None:
     """Half a cancelled batch must not stand still for ever."""
     name = ledger.open_batch()

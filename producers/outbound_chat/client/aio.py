@@ -272,7 +272,10 @@ class AsyncOutboundChat(Closable):
         return await self._run(cancelling.cancel_batch_jobs(self._context, batch_id, rows, state, on_progress))
 
     async def cancel_tenant(self, tenant: str) -> int:
-        return await self._run(holds.cancel_tenant(self._context, tenant))
+        return await self._run(holds.cancel_all_of(self._context, {"tenant": tenant}))
+
+    async def cancel_sender(self, sender: str) -> int:
+        return await self._run(holds.cancel_all_of(self._context, {"sender": sender}))
 
     # Jobs that failed
 

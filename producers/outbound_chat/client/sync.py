@@ -406,7 +406,15 @@ class OutboundChat(Closable):
         Raises:
             InvalidJob: `tenant` is not a valid name.
         """
-        return self._run(holds.cancel_tenant(self._context, tenant))
+        return self._run(holds.cancel_all_of(self._context, {"tenant": tenant}))
+
+    def cancel_sender(self, sender: str) -> int:
+        """Stops all waiting jobs of a sender, in all batches, as `cancel_tenant` does; returns how many were cancelled.
+
+        Raises:
+            SettingsError: the settings have no such sender.
+        """
+        return self._run(holds.cancel_all_of(self._context, {"sender": sender}))
 
     # Jobs that failed
 

@@ -168,18 +168,20 @@ def cancel(
         Path | None, typer.Option(help="File with the ids of jobs, one a line or in a column id; -: standard input.")
     ] = None,
     tenant: Annotated[str | None, typer.Option(help="Stop all waiting jobs of this tenant instead.")] = None,
+    sender: Annotated[str | None, typer.Option(help="Stop all waiting jobs of this sender instead.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Stop jobs, batches or a tenant's jobs that were not sent yet; print them. Exits with 1 if one was sent."""
-    _check_what({"IDS": ids, "--batch": batch, "--ids-from": ids_from, "--tenant": tenant}, {rows, state} != {None})
+    """Stop jobs, batches, or what waits of a tenant or sender; print them. Exits with 1 if one had been sent."""
+    named = {"IDS": ids, "--batch": batch, "--ids-from": ids_from, "--tenant": tenant, "--sender": sender}
+    _check_what(named, of_part={rows, state} != {None})
     listed = read_ids(ids_from) if ids_from else []
     with OutboundChat.from_settings(load_settings()) as chat:
-        if tenant:
-            cancelled = chat.cancel_tenant(tenant)
+        if name := tenant or sender:
+            cancelled = chat.cancel_tenant(name) if tenant else chat.cancel_sender(name)
             if as_json:
-                print_json({"tenant": tenant, "cancelled": cancelled})
+                print_json({"tenant" if tenant else "sender": name, "cancelled": cancelled})
             else:
-                talk.print(f"{number_of(cancelled, 'job')} of {tenant} cancelled")
+                talk.print(f"{number_of(cancelled, 'job')} of {name} cancelled")
         elif ids_from:
             cancel_many(partial(chat.cancel_jobs, listed), as_json=as_json)
         elif batch and (rows is not None or state is not None):
@@ -188,7 +190,7 @@ def cancel(
             _cancel_each(chat, [batch] if batch else ids or [], as_json=as_json)
 
 
-def _check_what(given: Mapping[str, object], of_part: bool) -> None:
+def _check_what(given: Mapping[str, object], *, of_part: bool) -> None:
     names = [name for name, value in given.items() if value]
     if len(names) != 1:
         raise typer.BadParameter(f"give one of {', '.join(given)}", param_hint=names[-1] if names else "IDS")
