@@ -160,8 +160,8 @@ def test_a_file_without_ids_is_refused(idle: Harness, tmp_path: Path, content: b
         (["--batch", NOBODY, "--rows", "5-1"], "--rows: must be rows counted from 1"),
         (["--batch", NOBODY, "--rows", ""], "--rows: must be rows counted from 1"),
         (["--batch", NOBODY, "--state", "sent"], "--state: must be one of scheduled, queued, sending"),
-        (["--batch", NOBODY, "--tenant", "acme"], "give one of"),
-        ([NOBODY, "--ids-from", "-"], "give one of"),
+        (["--batch", NOBODY, "--tenant", "acme"], "name what to cancel by one of"),
+        ([NOBODY, "--ids-from", "-"], "name what to cancel by one of"),
     ],
 )
 def test_what_can_not_be_meant_is_refused(idle: Harness, options: list[str], said: str) -> None:
