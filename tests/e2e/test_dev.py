@@ -208,7 +208,7 @@ def test_settings_that_it_did_not_write_are_not_overwritten(stack: Harness) -> N
     own.parent.mkdir()
     own.write_bytes(stack.settings_file.read_bytes())
     done = stack.run("dev", "--folder", "own", *FREE_PORTS)
-    said = "error: own/outbound-chat.toml has settings of your own, which would be lost; name another folder\n"
+    said = f"error: {own} has settings of your own, which would be lost; name another folder\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
     assert own.read_bytes() == stack.settings_file.read_bytes()
 
