@@ -102,7 +102,7 @@ def test_ids_that_are_unknown_do_not_stop_the_others(idle: Harness) -> None:
     done = idle.run("cancel", "--ids-from", str(file))
     assert done.returncode == 5
     assert done.stderr.startswith("495 cancelled\n25 ids belong to no job that can be cancelled; the first 20:\n")
-    assert done.stderr.count("error: no job or batch has the id") == 20
+    assert done.stderr.count("error: no job has the id") == 20
     assert cancelled(chat, batch) == list(range(1, 496))
 
 
