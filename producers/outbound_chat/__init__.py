@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from outbound_chat.model.operations import (
         BatchPage,
         BudgetStatus,
+        Cancellation,
         DeadLetters,
         DeadWebhook,
         Event,
@@ -80,6 +81,7 @@ __all__ = [
     "BatchReceipt",
     "BatchStart",
     "BudgetStatus",
+    "Cancellation",
     "ClientClosed",
     "DeadFilter",
     "DeadLetters",

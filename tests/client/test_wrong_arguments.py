@@ -18,6 +18,7 @@ NO_TEXTS = ["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR", number(1), b"x", 7, None, 1.5]
 TAKING_ROWS = {"enqueue_batch": "rows", "preflight_batch": "rows", "enqueue_many": "jobs"}
 TAKING_TEXTS = {
     "statuses": "job_ids",
+    "cancel_jobs": "job_ids",
     "replay_webhooks": "ids",
     "suppress": "numbers",
     "unsuppress": "numbers",

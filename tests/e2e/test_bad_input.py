@@ -16,8 +16,10 @@ from typer.main import get_command
 
 from outbound_chat import JobState
 from outbound_chat.cli.app import app
+from outbound_chat.model.ids import new_local_id
 from outbound_chat.store import Store, inspection
 from tests.support.harness import Harness, data_of, number, running_harness
+from tests.support.terminal import on_terminal
 
 
 @pytest.fixture(scope="module")
@@ -395,6 +397,71 @@ def test_rejects_that_can_not_be_written_are_said_before_anything_is_stored(idle
     full = idle.run("send-batch", "rows.csv", "--sender", "support", "--rejects", "/dev/full", "--dry-run")
     assert (full.returncode, "Traceback" in full.stderr) == (2, False)
     assert "/dev/full can't be written: No space left on device; fix that, then run the same command" in full.stderr
+
+
+SEND = ("send-batch", "kept.csv", "--sender", "support", "--text", "Hello")
+
+
+def test_a_rejects_file_that_was_edited_is_never_lost(stack: Harness) -> None:
+    """Somebody repairs the rows in it, and the same command runs once more: by habit, or to resume."""
+    folder = stack.folder
+    (folder / "kept.csv").write_text(f"to\n12\n{number(1)}\n13\n", encoding="utf-8")
+    first = data_of(stack.run(*SEND, "--dry-run", "--json").stdout)["rejects"]
+    whole = (folder / "kept.rejects.csv").read_bytes()
+    assert (first, whole.count(b"\n")) == ("kept.rejects.csv", 3)
+
+    for before in (whole, whole[:-1], whole[:40], b""):
+        (folder / "kept.rejects.csv").write_bytes(before)
+        done = stack.run(*SEND, "--dry-run")
+        assert (folder / "kept.rejects.csv").read_bytes() == whole, "a run that broke off is completed"
+        assert "all rejected rows are in kept.rejects.csv" in done.stdout
+
+    edited = whole.replace(b"12,", number(5).encode() + b",", 1)
+    for kept in (edited, whole + b"+12025550199,,,\n", b"to\n+12025550199\n"):
+        (folder / "kept.rejects.csv").write_bytes(kept)
+        done = stack.run(*SEND, "--name", new_local_id())
+        assert done.returncode == 1
+        assert "kept.rejects.csv has other rows, of another run or edited since, and was not overwritten" in done.stderr
+        assert "2 rows were rejected; see kept.rejects-2.csv" in done.stderr
+        assert (folder / "kept.rejects.csv").read_bytes() == kept
+        assert (folder / "kept.rejects-2.csv").read_bytes() == whole
+    (folder / "kept.rejects-2.csv").write_bytes(edited)
+    assert data_of(stack.run(*SEND, "--dry-run", "--json").stdout)["rejects"] == "kept.rejects-3.csv"
+    assert sorted(one.name for one in folder.glob("*kept*")) == [
+        *("kept.csv", "kept.rejects-2.csv", "kept.rejects-3.csv", "kept.rejects.csv"),
+    ]
+
+
+def test_export_overwrites_a_file_only_if_it_is_asked_to(stack: Harness) -> None:
+    """It may be the one that is being repaired."""
+    chat = stack.chat()
+    batch = chat.enqueue_batch([{"to": number(1)}], sender="support", text="Hello").id
+    chat.cancel_batch(batch)
+    file = stack.folder / "failed.csv"
+    for folder in ("", f"{stack.folder}/"):
+        file.write_text("half repaired", encoding="utf-8")
+        done = stack.run("export", batch, "-o", f"{folder}failed.csv")
+        assert (done.returncode, done.stdout) == (2, "")
+        said = f"error: {folder}failed.csv exists already; name another file, or add --overwrite to replace it\n"
+        assert done.stderr == said
+        assert file.read_text(encoding="utf-8") == "half repaired"
+        assert stack.run("export", batch, "-o", f"{folder}failed.csv", "--overwrite").returncode == 0
+        assert batch in file.read_text(encoding="utf-8")
+    file.write_bytes(b"")
+    for keeps_nothing in ("/dev/null", "failed.csv"):
+        assert stack.run("export", batch, "-o", keeps_nothing).returncode == 0
+
+
+def test_the_bar_of_export_ends_at_100_percent(stack: Harness) -> None:
+    """Also if none of the last rows has the state: 38 % look like an export that broke off."""
+    chat = stack.chat()
+    batch = chat.enqueue_batch([{"to": number(row)} for row in range(10)], sender="support", text="Hello").id
+    chat.cancel(f"{batch}-3")
+    with on_terminal(stack, "export", batch, "--state", "cancelled", "-o", "some.csv") as terminal:
+        assert terminal.end() == 0
+        assert terminal.words.endswith("1 written to some.csv")
+        assert terminal.words.rpartition("%")[0].endswith("100")
+    chat.cancel_batch(batch)
 
 
 def test_bad_rows_of_a_jsonl_file_are_named_by_line(stack: Harness) -> None:

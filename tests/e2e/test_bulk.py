@@ -342,7 +342,7 @@ def test_results_are_joined_with_no_other_file(stack: Harness) -> None:
     before = sorted(one.name for one in stack.folder.iterdir())
     for kind, lines in others.items():
         (stack.folder / "other.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
-        done = stack.run("export", batch, "--join", "other.csv", "-o", "results.csv")
+        done = stack.run("export", batch, "--join", "other.csv", "-o", "results.csv", "--overwrite")
         assert (done.returncode, done.stdout) == (2, ""), kind
         assert "not the file of this batch, or it was sorted, edited or unpacked since" in done.stderr
         assert stack.run("export", batch, "--join", "other.csv").stdout == "", "nor to standard output"
@@ -351,7 +351,7 @@ def test_results_are_joined_with_no_other_file(stack: Harness) -> None:
     assert sorted(one.name for one in stack.folder.iterdir()) == before
 
     (stack.folder / "copy.csv").write_bytes(path.read_bytes())
-    assert stack.run("export", batch, "--join", "copy.csv", "-o", "results.csv").returncode == 0
+    assert stack.run("export", batch, "--join", "copy.csv", "-o", "results.csv", "--overwrite").returncode == 0
     assert len((stack.folder / "results.csv").read_text(encoding="utf-8").splitlines()) == 1 + 30 - 30 // EVERY
     from_python = chat.enqueue_batch([{"to": number(1)}], sender="support").id
     done = stack.run("export", from_python, "--join", "copy.csv")

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from outbound_chat import JobState, OutboundChat
-from tests.docs.pages import DOCS, blocks
+from tests.docs.pages import DOCS, blocks, read, section
 from tests.support.harness import Harness, data_of, number
 from tests.support.waiting import wait_until
 
@@ -20,15 +20,17 @@ SLOW = {"main": {"rate": 2.0, "burst": 2}}
 ROWS = 40
 MANY = 2_000
 """More than leave in 16 minutes at a slow pace: however busy the machine, some still wait when the test holds them."""
+CAMPAIGN = 600
+"""The same for 5 minutes."""
 
 
-def commands(page: str) -> list[list[str]]:
-    """The command lines for `outbound-chat` in the shell blocks of a how-to."""
+def commands(page: str, heading: str = "") -> list[list[str]]:
+    """The command lines for `outbound-chat` in the shell blocks of a how-to, or of one of its sections."""
+    bodies = [block.body for block in blocks(DOCS / "howto" / page) if block.language == "sh"]
     return [
         shlex.split(line.removeprefix("outbound-chat "))
-        for block in blocks(DOCS / "howto" / page)
-        if block.language == "sh"
-        for line in block.body.splitlines()
+        for body in ([section(read(f"howto/{page}"), heading)] if heading else bodies)
+        for line in body.splitlines()
         if line.startswith("outbound-chat ")
     ]
 
@@ -64,20 +66,61 @@ def test_stopping_a_campaign(slow: Harness) -> None:
     """Held at once, looked at, released, and ended: what was sent stays sent, what was not is never called."""
     chat = slow.chat()
     batch = enqueue(chat, MANY)
-    by_verb = {command[0]: command for command in commands("stop-a-campaign.md")}
-    assert list(by_verb) == ["hold", "events", "status", "holds", "release", "cancel"]
-
-    for verb in ("hold", "events", "status", "holds"):
-        said = run(slow, by_verb[verb], batch=batch)
-        assert batch in said or verb == "hold"
+    page = "stop-a-campaign.md"
+    found, held = commands(page, "## Hold it")
+    assert batch in run(slow, found)
+    run(slow, held, batch=batch)
+    for command in commands(page, "## See what has been sent"):
+        assert batch in run(slow, command, batch=batch)
     wait_until(lambda: not chat.batch(batch).counts[JobState.SENDING], timeout=60, what="calls in flight to end")
-    held = sent(chat, batch)
-    run(slow, by_verb["release"], batch=batch)
-    wait_until(lambda: sent(chat, batch) > held, timeout=120, what="the batch to go on")
-    run(slow, by_verb["cancel"], batch=batch, expected=1)  # some had been sent, as the page says
+    before = sent(chat, batch)
+
+    hold, part, release = commands(page, "## End only a part of it")
+    run(slow, hold, batch=batch)
+    run(slow, [word.replace("15001-20000", "1501-2000") for word in part], batch=batch)
+    assert chat.batch(batch).counts[JobState.CANCELLED] == 500
+    run(slow, release, batch=batch)
+    released, cancel = commands(page, "## Release it, or end it")
+    run(slow, released, batch=batch)
+    wait_until(lambda: sent(chat, batch) > before, timeout=120, what="the batch to go on")
+    run(slow, cancel, batch=batch, expected=1)  # some had been sent, as the page says
     ended = chat.wait_batch(batch, timeout=120)
     assert ended.counts[JobState.SENT] + ended.counts[JobState.CANCELLED] == MANY
-    assert ended.counts[JobState.CANCELLED] > 0
+    assert ended.counts[JobState.CANCELLED] > 500
+
+
+def test_sending_the_rest_of_a_campaign_with_the_right_text(slow: Harness) -> None:
+    """The commands of the page as they are printed: everybody gets one text, and nobody a second one."""
+    chat = slow.chat()
+    rows = "".join(f"{number(row)},Ann\n" for row in range(CAMPAIGN))
+    (slow.folder / "parcels.csv").write_text(f"to,first_name\n{rows}", encoding="utf-8")
+    wrong, *stop, export, check, right = commands("stop-a-campaign.md", "## The text was wrong")
+    run(slow, wrong)
+    (batch,) = [one.id for one in chat.each_batch(open=True)]
+    wait_until(lambda: sent(chat, batch), timeout=120, what="a message with the wrong text")
+
+    assert [command[0] for command in stop] == ["hold", "cancel", "wait", "release"]
+    for command in stop:
+        run(slow, command, batch=batch, expected=1 if command[0] in {"cancel", "wait"} else 0)
+    assert chat.holds() == []
+    too_late, cancelled = sent(chat, batch), chat.batch(batch).counts[JobState.CANCELLED]
+    assert too_late + cancelled == CAMPAIGN
+    run(slow, export, batch=batch)
+
+    # The rest would take minutes at that pace.
+    slow.kill(slow.workers.pop())
+    slow.configure()
+    slow.start_worker()
+    assert f"{cancelled:,} accepted, 0 rejected" in run(slow, check)
+    run(slow, right)
+    texts = {
+        contact.destination: contact.body["InitialSystemMessage"]["Content"] for contact in slow.sandbox.contacts()
+    }
+    assert len(texts) == len(list(slow.sandbox.contacts())) == CAMPAIGN
+    assert sorted(texts.values()) == [
+        *["Hello Ann, your parcel is here."] * cancelled,
+        *["Hello Ann, your parcel is lost."] * too_late,
+    ]
 
 
 def test_finding_a_message(stack: Harness) -> None:

@@ -30,12 +30,15 @@ GOOD = {
     "watch": ("--once",),
     "wait": ("{sent}",),
     "cancel": ("{unwanted}",),
+    "cancel --batch": ("{batch}", "--rows", "1"),
     "hold": ("--sender", "chat", "--reason", "it is being ported"),
     "release": ("--sender", "chat"),
     "holds": (),
     "dead": (),
     "dead --counts": (),
     "replay": ("{dead}",),
+    "replay --all": ("--code", "nosuch"),
+    "replay --all --dry-run": (),
     "suppress": ("--sender", "support", number(8)),
     "suppressed": ("--sender", "support"),
     "unsuppress": ("--sender", "support", number(8)),
@@ -55,6 +58,7 @@ GOOD = {
 """Arguments with which each command does what it is asked."""
 LISTS = {
     *("status", "list", "wait", "cancel", "holds", "dead", "dead --counts", "replay", "suppressed", "webhooks hosts"),
+    "replay --all",
     *("webhooks dead", "encryption-keys", "rewrite-suppressed", "audit", "doctor", "keys list", "hold", "release"),
 }
 """Those that may be about many things: a list, however many there are."""
@@ -84,11 +88,14 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "wait": (("{later}", "--timeout", "0.1"), 4, {"wait_timeout"}),
     "wait --timeout 60": (("{later}", NOBODY), 5, {"unknown_id"}),
     "cancel": (("{second}", NOBODY), 5, {"unknown_id"}),
+    "cancel --batch": ((NOBODY, "--rows", "1-5"), 5, {"unknown_batch"}),
+    "cancel --ids-from": (("missing.txt",), 2, {"unusable_file"}),
     "hold": (("--batch", NOBODY, "--reason", "wrong text"), 5, {"unknown_batch"}),
     "release": (("--batch", "x", "--sender", "support"), 2, {"not_allowed"}),
     "holds": (("--nosuch",), 2, {"invalid_arguments"}),
     "dead": (("--budget", "nosuch"), 2, {"invalid_settings"}),
     "replay": (("{sent}", "{dead}", NOBODY), 5, {"not_replayable", "unknown_id"}),
+    "replay --dry-run": (("{dead}",), 2, {"invalid_arguments"}),
     "replay --force": (("{sent}", "{dead}"), 1, {"not_replayable"}),
     "events": (("--since", "soon"), 2, {"invalid_arguments"}),
     "suppress": (("--sender", "support", "12", number(9)), 1, {"invalid_number"}),

@@ -20,6 +20,7 @@ from outbound_chat import JobState
 from outbound_chat.store.records import Field
 from outbound_chat_worker.sandbox import Fault, FaultKind
 from tests.support.harness import Harness, data_of, number, running_harness, sender
+from tests.support.terminal import on_terminal
 from tests.support.waiting import wait_until
 
 UNKNOWN = "main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"
@@ -179,8 +180,48 @@ def test_replay_goes_on_past_jobs_that_can_not_be_replayed(stack: Harness) -> No
     assert "was replayed already" in again.stderr
 
     redis.set(name, kept, keepttl=True)
+    for options in ("--dry-run",), ("--dry-run", "--code", "refused"):
+        counted = stack.run("replay", "--all", "--batch", batch, *options)
+        assert (counted.returncode, counted.stdout, counted.stderr) == (0, "", "3 failed jobs match: 3 refused\n")
+    assert len(chat.dead_letters(batch=batch).jobs) == 3, "it was only counted"
     done = stack.run("replay", "--all", "--batch", batch)
-    assert (done.returncode, len(done.stdout.splitlines())) == (0, 3), done.stderr
+    said = "3 failed jobs match: 3 refused\n3 jobs replayed; follow: outbound-chat watch\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", said)
     done = stack.run("replay", "--all", "--batch", batch)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "no matching jobs\n")
     wait_until(lambda: stack.sandbox.stats().accepted == 5, timeout=TIMEOUT, what="the replays")
+
+
+def test_replay_of_all_asks_first_and_sums_up_what_could_be_a_duplicate(stack: Harness) -> None:
+    """Seventy-six texts are not sent by a slip, and two lines a job hid those that were not."""
+    stack.configure(retry={"max_attempts": 1, "base": 0.05, "cap": 0.1})
+    stack.sandbox.configure(faults=(Fault(FaultKind.HANG_UP, times=3),))
+    stack.start_worker()
+    chat = stack.chat()
+    unsure = chat.enqueue_batch(_rows(3), sender="support", text="x").id
+    assert chat.wait_batch(unsure, TIMEOUT).counts[JobState.UNCERTAIN] == 3
+    stack.sandbox.configure(faults=(Fault(FaultKind.INVALID),))
+    refused = chat.enqueue_batch(_rows(30), sender="support", text="x").id
+    assert chat.wait_batch(refused, TIMEOUT).counts[JobState.FAILED] == 30
+    stack.sandbox.configure(faults=())
+    every = ("replay", "--all", "--text", "Hello again")
+
+    for answer, code, left in (b"n\n", 130, 33), (None, 130, 33), (b"y\n", 1, 3):
+        with on_terminal(stack, *every) as terminal:
+            terminal.until("Replay 33 jobs? [y/N]:")
+            assert "30 failed jobs match: 30 refused 3 uncertain jobs match: 3" in terminal.words
+            terminal.type(answer) if answer else os.kill(terminal.process.pid, signal.SIGINT)
+            assert terminal.end() == code
+        assert len(chat.dead_letters(limit=100).jobs) == left
+    assert "30 of 33 jobs replayed; follow: outbound-chat watch" in terminal.words
+    assert terminal.words.count("may have been sent on") == 1, "one line for one reason"
+    assert "and 2 more for the same reason" in terminal.words
+    assert "to replay 3 that may be duplicates all the same, add --force" in terminal.words
+
+    found = data_of(stack.run(*every, "--dry-run", "--json").stdout)
+    assert (found["jobs"], found["maybe_sent"]) == (3, 3)
+    assert [(one["state"], one["count"]) for one in found["counts"]] == [("uncertain", 3)]
+    with on_terminal(stack, *every, "--force", "--yes") as terminal:
+        assert terminal.end() == 0
+        assert "[y/N]" not in terminal.words
+    assert chat.dead_letters().jobs == ()

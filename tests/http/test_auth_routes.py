@@ -30,6 +30,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("GET", "/v1/jobs"): {"params": {"ids": "{job}"}},
     ("POST", "/v1/statuses"): {"json": {"ids": ["{job}"]}},
+    ("POST", "/v1/cancellations"): {"json": {"ids": ["{job}"]}},
     ("GET", "/v1/batches"): {"params": {"sender": "{sender}", "tenant": "{tenant}"}},
     ("POST", "/v1/batches/{batch_id}/hold"): {"json": {"reason": "r"}},
     ("GET", "/v1/dead-letters"): {"params": {"sender": "{sender}", "tenant": "{tenant}"}},
@@ -40,7 +41,9 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/senders/{sender}/suppressed"): {"json": {"numbers": [number(1)]}},
     ("DELETE", "/v1/senders/{sender}/suppressed"): {"json": {"numbers": [number(1)]}},
 }
-ECHOES = {("GET", "/v1/jobs"), ("POST", "/v1/statuses"), ("POST", "/v1/webhooks/replay")}
+ECHOES = {
+    *(("GET", "/v1/jobs"), ("POST", "/v1/statuses"), ("POST", "/v1/cancellations"), ("POST", "/v1/webhooks/replay")),
+}
 """Routes that repeat the ids which they were asked for."""
 SCOPES = ("enqueue", "read", "operate")
 
@@ -212,6 +215,12 @@ def test_things_of_others_were_left_as_they_were(stage: Stage) -> None:
             for action in ("cancel", "release"):
                 path = f"/v1/batches/{stage.others.batch}/{action}"
                 problem(http.post(path, headers=key.headers), 404, "unknown_batch")
+            part = http.post(f"/v1/batches/{stage.others.batch}/cancel", json={"rows": "1-"}, headers=key.headers)
+            problem(part, 404, "unknown_batch")
+            rows = [f"{stage.others.batch}-1", stage.others.job]
+            many = http.post("/v1/cancellations", json={"ids": rows}, headers=key.headers).json()
+            assert (many["unknown"], many["counts"]) == (rows, {})
+        assert http.get(f"/v1/batches/{stage.others.batch}").json()["counts"]["cancelled"] == 0
         again = _things(stage.service, stage.everything, "theirs", "other")
         for key in (stage.tenant, stage.sender):
             answer = http.post("/v1/dead-letters/replay", json={}, headers=key.headers, timeout=TIMEOUT)

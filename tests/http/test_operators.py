@@ -126,3 +126,46 @@ def test_metrics_tell_of_the_service_and_of_the_ledger(http: httpx.Client) -> No
     assert float(lines['outbound_chat_jobs{budget="main",place="waiting"}']) >= 0
     assert float(lines["outbound_chat_store_up"]) == 1
     assert number(21) not in answer.text
+
+
+def test_a_part_of_a_batch_is_cancelled(http: httpx.Client) -> None:
+    """By rows, by state, or both; the batch stays open for the others."""
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    rows = [{"to": number(row), **({"send_at": tomorrow} if row > 8 else {})} for row in range(1, 11)]
+    http.post("/v1/holds", json={"scope": "tenant", "name": "parts", "reason": "the test looks at it"})
+    batch = http.post("/v1/batches", json={**JOB, "tenant": "parts", "rows": rows}).json()["id"]
+    path = f"/v1/batches/{batch}/cancel"
+
+    part = http.post(path, json={"rows": "2-3,7"}).json()
+    assert part["part"] == {"counts": {"cancelled": 3}, "unknown": [], "newer": [], "looked": 3, "total": 3}
+    assert (part["counts"]["cancelled"], part["remaining"], part["final"]) == (3, 7, False)
+    assert http.post(path, json={"state": "scheduled"}).json()["part"]["counts"] == {"cancelled": 2}
+    assert http.post(path, json={"rows": "1-4", "state": "queued"}).json()["part"]["counts"] == {"cancelled": 2}
+    wrong = http.post(path, json={"rows": "4-1", "state": "sent"})
+    assert fields(problem(wrong, 400, "invalid_request")) == [("rows", "wrong_type"), ("state", "not_allowed")]
+    for body, kind, status in (
+        (b'{"row": "1"}', "application/json", 400),
+        (b'{"rows": 1}', "application/json", 400),
+        (b'{"rows": "1"}', None, 415),
+        (b"rows=1", "application/x-www-form-urlencoded", 415),
+    ):
+        answer = http.post(path, content=body, headers={"Content-Type": kind} if kind else {})
+        assert answer.status_code == status, "a part that is not understood must not become the whole batch"
+    assert http.get(f"/v1/batches/{batch}").json()["counts"]["cancelled"] == 7
+
+    whole = http.post(path, headers={"Content-Type": "application/json"}).json()
+    assert ("part" in whole, whole["counts"]["cancelled"], whole["final"]) == (False, 10, True)
+    http.request("DELETE", "/v1/holds", params={"scope": "tenant", "name": "parts"})
+
+
+def test_many_jobs_are_cancelled_at_once(http: httpx.Client) -> None:
+    """One that is unknown does not stop the others."""
+    later = {**JOB, "send_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    ids = [http.post("/v1/jobs", json={**later, "to": number(row)}).json()["id"] for row in range(3)]
+    asked = [ids[0], "nonsense", *ids[1:], ids[0]]
+    for _ in range(2):
+        found = http.post("/v1/cancellations", json={"ids": asked}).json()
+        assert found == {"counts": {"cancelled": 3}, "unknown": ["nonsense"], "newer": [], "looked": 4, "total": 4}
+    assert {http.get(f"/v1/jobs/{id_}").json()["state"] for id_ in ids} == {"cancelled"}
+    too_many = http.post("/v1/cancellations", json={"ids": ids * 400})
+    assert fields(problem(too_many, 400, "invalid_request")) == [("ids", "out_of_range")]

@@ -26,7 +26,7 @@ from outbound_chat.cli import main
 sys.argv[0] = "outbound-chat"
 sys.exit(main())
 """
-SHOWING = {"readSuppressed", "readJobs", "readManyJobs", "replayWebhooks"}
+SHOWING = {"readSuppressed", "readJobs", "readManyJobs", "cancelJobs", "replayWebhooks"}
 """Whose answers may: one lists numbers, the others say of each id, whatever it is, what it is the id of."""
 JOB = {"sender": "support", "to": NUMBER, "text": TEXT, "attributes": {"name": TEXT}}
 RAW = {"DestinationEndpoint": {"Type": "TELEPHONE_NUMBER", "Address": NUMBER}, "Attributes": {"a": TEXT}}
@@ -62,6 +62,7 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
         ],
         "readJobs": _asked("/v1/jobs", "ids", "nosuch"),
         "readManyJobs": _told("/v1/statuses", {"ids": [job, NUMBER]}, "ids", TEXT),
+        "cancelJobs": _told("/v1/cancellations", {"ids": [NUMBER]}, "ids", TEXT),
         "readJob": [("GET", one, {}), ("GET", f"/v1/jobs/{NUMBER}", {}), *_asked(one, "wait", TEXT)],
         "cancelJob": [("POST", f"/v1/jobs/{NUMBER}/cancel", {}), ("POST", f"{one}/cancel", {"params": {TEXT: NUMBER}})],
         "explainJob": [("GET", f"{one}/why", {}), ("GET", f"/v1/jobs/{NUMBER}/why", {})],
@@ -78,7 +79,7 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
             ("POST", f"/v1/batches/{NUMBER}/release", {"json": {TEXT: NUMBER}}),
         ],
         "cancelBatch": [
-            *_told(f"{many}/cancel", {}),
+            *_told(f"{many}/cancel", {}, "rows", "state", TEXT),
             ("POST", f"/v1/batches/{NUMBER}/cancel", {"json": {TEXT: NUMBER}}),
         ],
         "readDeadLetters": _asked("/v1/dead-letters", "budget", "state", "code", "sender", "tenant", "batch", "cursor"),

@@ -189,7 +189,7 @@ class Ledger:
         return replace(found, now_ms=0)
 
     def cancel(self, local_id: str) -> str:
-        return self.run(scripts.cancel(self.keys, local_id))
+        return self.run(scripts.cancel(self.keys, [local_id]))[0]
 
     def jobs(self, local_ids: Sequence[str]) -> dict[str, Job]:
         return self.store.run(scripts.read_jobs(self.keys, local_ids))

@@ -97,6 +97,47 @@ def test_an_unknown_job_is_gone(ledger: Ledger) -> None:
     assert ledger.jobs(["01JD2Y8Q6ZK4X0B7V5N3M1C9TR"]) == {}
 
 
+def test_many_jobs_are_cancelled_at_once_each_by_itself(ledger: Ledger) -> None:
+    """Waiting, scheduled, being called, final, and unknown: what is wrong with one does not stop the others."""
+    name = ledger.open_batch()
+    sent, called, *waiting = ledger.add(5, lane=name)
+    local_id, claim = ledger.take_one()
+    ledger.finish(local_id, claim, "sent", contact_id="c-1")
+    assert (local_id, ledger.take_one()[0]) == (sent, called)
+    waiting += ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
+    ids = [sent, "nobody", called, *waiting]
+
+    for _ in range(2):
+        words = ledger.run(scripts.cancel(ledger.keys, ids))
+        assert words == ["sent", "gone", "sending", *["cancelled"] * 4]
+    assert ledger.job(called).cancel_requested
+    assert (ledger.batch(name).cancelled, ledger.batch(name).leased) == (3, 1)
+    assert is_empty(ledger.claim())
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("scheduled", ["cancelled", "other", "other", "other"]),
+        ("queued", ["other", "cancelled", "other", "other"]),
+        ("sending", ["other", "other", "sending", "other"]),
+    ],
+)
+def test_only_jobs_of_the_state_are_touched(ledger: Ledger, state: str, expected: list[str]) -> None:
+    """A job that has just become due is no longer one of those for tomorrow."""
+    sent, called = ledger.add(2)
+    local_id, claim = ledger.take_one()
+    ledger.finish(local_id, claim, "sent", contact_id="c-1")
+    assert ledger.take_one()[0] == called
+    (queued,) = ledger.add(1)
+    (later,) = ledger.add(1, send_at_ms=ledger.now_ms() + HOUR_MS)
+    before = [ledger.raw(one) for one in (later, queued, called, sent)]
+
+    assert ledger.run(scripts.cancel(ledger.keys, [later, queued, called, sent], state)) == expected
+    after = [ledger.raw(one) for one in (later, queued, called, sent)]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [word == "other" for word in expected]
+
+
 def test_cancelling_the_last_waiting_job_makes_a_closed_batch_final(ledger: Ledger) -> None:
     """Otherwise a batch that was cancelled would never end."""
     name = ledger.open_batch()
@@ -184,6 +225,45 @@ def test_a_tenant_with_many_batches_is_cancelled_some_at_a_time(ledger: Ledger) 
     assert (sum(ended), max(ended)) == (450, 200)
     assert not ledger.redis.exists(ledger.key("lanes:gone"))
     assert ledger.holds() == []
+
+
+def test_the_waiting_jobs_of_a_sender_are_cancelled_wherever_they_are(ledger: Ledger) -> None:
+    """A program sends nonsense in the name of one sender: in lanes of many tenants, some at a time."""
+    tenants = [f"t{place}" for place in range(450)]
+    for tenant in tenants:
+        ledger.add(1, lane=lane(tenant=tenant), watched=False)
+    batch = ledger.open_batch()
+    ledger.add(300, lane=batch, watched=False)
+    called = ledger.take_one()[0]
+    later = ledger.add(1, lane=lane(), send_at_ms=ledger.now_ms() + HOUR_MS)
+    stays = [ledger.add(1, lane=lane(tenant=tenant, sender="two"))[0] for tenant in tenants[:300]]
+
+    answer = ledger.run(scripts.cancel_many(ledger.keys, scope="sender:sms", first=True))
+    assert answer
+    assert ledger.job(called).cancel_requested
+    ended = [answer.jobs]
+    while answer.left:
+        assert set(ledger.take().ids) <= set(stays), "none of the others is claimed meanwhile"
+        answer = ledger.run(scripts.cancel_many(ledger.keys, scope="sender:sms", first=False))
+        assert answer
+        ended.append(answer.jobs)
+    assert (sum(ended), max(ended)) == (750, 200)
+    assert {ledger.state(id_) for id_ in later} == {JobState.CANCELLED}
+    assert ledger.holds() == []
+    again = ledger.add(1, lane=lane())
+    assert ledger.state(again[0]) is JobState.QUEUED
+
+
+def test_a_waker_goes_on_with_an_order_for_a_sender(ledger: Ledger) -> None:
+    """Its place among the lanes is kept with it."""
+    for place in range(700):
+        ledger.add(1, lane=lane(tenant=f"t{place}", sender="two" if place % 2 else "sms"), watched=False)
+    ledger.run(scripts.cancel_many(ledger.keys, scope="sender:two", first=True))
+    for _ in range(20):
+        ledger.maintain()
+
+    assert ledger.holds() == []
+    assert ledger.counts()["cancelled"] == 350
 
 
 def test_a_waker_goes_on_with_an_order_whose_giver_died(ledger: Ledger) -> None:

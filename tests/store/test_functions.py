@@ -191,7 +191,7 @@ def test_a_full_server_without_the_functions_serves_what_brings_no_jobs(admin: r
         with pytest.raises(StoreError, match="full"):
             submit(store, "b")
         found = store.run(scripts.read_jobs(store.keys("main"), ["a"]))
-        store.run(scripts.cancel(store.keys("main"), "a"))
+        store.run(scripts.cancel(store.keys("main"), ["a"]))
     assert found is not None
     statistics: Any = admin.info("commandstats")
     assert statistics["cmdstat_function|load"]["rejected_calls"] == 1

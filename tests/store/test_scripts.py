@@ -47,7 +47,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "renew": scripts.renew(KEYS, pump="p", load="full", lease_ms=1, leased=[("id", "claim")] * items),
         "leave": scripts.leave(KEYS, pump="p", warm=True, unanswered=""),
         "maintain": scripts.maintain(KEYS, worker="w", version="v"),
-        "cancel": scripts.cancel(KEYS, "id"),
+        "cancel": scripts.cancel(KEYS, ["id"] * items),
         "open_batch": scripts.open_batch(KEYS, batch="b", lane=Lane.parse(LANE), name="n", shared="{}"),
         "close_batch": scripts.close_batch(KEYS, batch="b", rejected=0),
         "read_idem": scripts.used_keys(KEYS, None, ["i"] * items),

@@ -16,6 +16,11 @@ def confirm(question: str, *, yes: bool) -> None:
     """
     if yes or not (sys.stdin.isatty() and talk.is_terminal):
         return
-    if not typer.confirm(question, err=True):
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:  # Ctrl-C, or the end of the input
+        agreed = False
+        talk.print()
+    if not agreed:
         talk.print("nothing was done")
         raise typer.Exit(Exit.INTERRUPTED)

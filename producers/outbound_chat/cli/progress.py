@@ -101,6 +101,19 @@ def rows_progress(verb: str, total: int, *, quiet: bool) -> Iterator[Callable[[i
     with _Bar(verb, TextColumn("{task.percentage:>3.0f}%")) as progress:
         bar = progress.add_task("", total=total or 1, words="")
         yield lambda row, written: progress.update(bar, completed=row, words=f"{written:,} written")
+        # The last rows may have another state than was asked for.
+        progress.update(bar, completed=total or 1)
+
+
+@contextmanager
+def count_progress(verb: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows a bar on a terminal while many are handled one by one, and removes it at the end. Yields a function that
+    moves it; it takes how many are done, and of how many.
+    """
+    columns = (TextColumn(f"{verb:<7}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as progress:
+        bar = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
 def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:

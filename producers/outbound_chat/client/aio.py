@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar, Unpack, overload
 from outbound_chat.client.closing import Closable
 from outbound_chat.client.loops import InLoop
 from outbound_chat.client.signatures import show_options
-from outbound_chat.client.steps import dead_letters, holds, jobs, lists, progress, suppression, webhooks
+from outbound_chat.client.steps import cancelling, dead_letters, holds, jobs, lists, progress, suppression, webhooks
 from outbound_chat.client.steps.base import Ahead, Later, Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
@@ -44,6 +44,7 @@ from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
     BatchPage,
     BudgetStatus,
+    Cancellation,
     DeadLetters,
     DeadWebhook,
     Event,
@@ -144,6 +145,11 @@ class AsyncOutboundChat(Closable):
 
     async def cancel(self, job_id: str) -> Job:
         return await self._run(jobs.cancel(self._context, job_id))
+
+    async def cancel_jobs(
+        self, job_ids: Iterable[str], *, on_progress: Callable[[Cancellation], None] | None = None
+    ) -> Cancellation:
+        return await self._run(cancelling.cancel_jobs(self._context, several("job_ids", job_ids), on_progress))
 
     async def wait(self, job_id: str, timeout: float = 30.0) -> Job:  # noqa: ASYNC109  # as its twin
         return await self._wait(job_id, lambda: jobs.status(self._context, job_id), timeout, of_batch=False)
@@ -255,8 +261,21 @@ class AsyncOutboundChat(Closable):
     async def cancel_batch(self, batch_id: str) -> Batch:
         return await self._run(holds.cancel_batch(self._context, batch_id))
 
+    async def cancel_batch_jobs(
+        self,
+        batch_id: str,
+        *,
+        rows: str | None = None,
+        state: JobState | str | None = None,
+        on_progress: Callable[[Cancellation], None] | None = None,
+    ) -> Cancellation:
+        return await self._run(cancelling.cancel_batch_jobs(self._context, batch_id, rows, state, on_progress))
+
     async def cancel_tenant(self, tenant: str) -> int:
-        return await self._run(holds.cancel_tenant(self._context, tenant))
+        return await self._run(holds.cancel_all_of(self._context, {"tenant": tenant}))
+
+    async def cancel_sender(self, sender: str) -> int:
+        return await self._run(holds.cancel_all_of(self._context, {"sender": sender}))
 
     # Jobs that failed
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self, TypeVar, Unpack, overload
 
 from outbound_chat.client.closing import Closable
 from outbound_chat.client.signatures import show_options
-from outbound_chat.client.steps import dead_letters, holds, jobs, lists, progress, suppression, webhooks
+from outbound_chat.client.steps import cancelling, dead_letters, holds, jobs, lists, progress, suppression, webhooks
 from outbound_chat.client.steps.base import Ahead, Later, Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
@@ -32,6 +32,7 @@ from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
     BatchPage,
     BudgetStatus,
+    Cancellation,
     DeadLetters,
     DeadWebhook,
     Event,
@@ -171,6 +172,16 @@ class OutboundChat(Closable):
             WrittenByNewerVersion: a newer version has to cancel it.
         """
         return self._run(jobs.cancel(self._context, job_id))
+
+    def cancel_jobs(
+        self, job_ids: Iterable[str], *, on_progress: Callable[[Cancellation], None] | None = None
+    ) -> Cancellation:
+        """Stops many jobs, each as `cancel` does, 200 a round trip, and returns what became of them.
+
+        An unknown id does not stop the others. `on_progress` is called after each round trip with the result so far.
+        Called again with the same ids, it changes nothing more.
+        """
+        return self._run(cancelling.cancel_jobs(self._context, several("job_ids", job_ids), on_progress))
 
     def wait(self, job_id: str, timeout: float = 30.0) -> Job:
         """Blocks until the job is final, and returns it within milliseconds of that.
@@ -366,6 +377,27 @@ class OutboundChat(Closable):
         """
         return self._run(holds.cancel_batch(self._context, batch_id))
 
+    def cancel_batch_jobs(
+        self,
+        batch_id: str,
+        *,
+        rows: str | None = None,
+        state: JobState | str | None = None,
+        on_progress: Callable[[Cancellation], None] | None = None,
+    ) -> Cancellation:
+        """Stops a part of a batch, each of its jobs as `cancel` does, 200 a round trip; returns what became of them.
+
+        `rows`: those of its file or iterable, counted from 1, as a text: `"7"`, `"15001-20000"`, `"15001-"` up to the
+        last that it has now, or several, separated by commas; without it all. `state`: only jobs that are `scheduled`,
+        `queued` or `sending`. The batch stays open. While this runs, its other jobs are sent; `hold` it first if those
+        that are named must not be. `on_progress` is as for `cancel_jobs`.
+
+        Raises:
+            InvalidJob: `rows` or `state` is invalid.
+            UnknownBatch: no batch has this id, or its record has passed its lifetime.
+        """
+        return self._run(cancelling.cancel_batch_jobs(self._context, batch_id, rows, state, on_progress))
+
     def cancel_tenant(self, tenant: str) -> int:
         """Stops all waiting jobs of a tenant, in all budgets and batches; returns how many were cancelled.
 
@@ -374,7 +406,15 @@ class OutboundChat(Closable):
         Raises:
             InvalidJob: `tenant` is not a valid name.
         """
-        return self._run(holds.cancel_tenant(self._context, tenant))
+        return self._run(holds.cancel_all_of(self._context, {"tenant": tenant}))
+
+    def cancel_sender(self, sender: str) -> int:
+        """Stops all waiting jobs of a sender, in all batches, as `cancel_tenant` does; returns how many were cancelled.
+
+        Raises:
+            SettingsError: the settings have no such sender.
+        """
+        return self._run(holds.cancel_all_of(self._context, {"sender": sender}))
 
     # Jobs that failed
 

@@ -8,9 +8,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from outbound_chat.cli.confirm import confirm
 from outbound_chat.cli.options import Budget, Cursor, Json
-from outbound_chat.cli.output import end_with, out, print_jobs, print_json, print_line, talk
-from outbound_chat.cli.replays import Replays
+from outbound_chat.cli.output import end_with, number_of, out, print_jobs, print_json, print_line, talk
+from outbound_chat.cli.replays import Matches, Replays
 from outbound_chat.client import OutboundChat
 from outbound_chat.ending import until_stopped
 from outbound_chat.model.errors import OutboundChatError
@@ -87,24 +88,53 @@ def replay(
     batch: Batch = None,
     text: Annotated[str | None, typer.Option(help="Send this message instead; needs a new token.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Even if the customer may be texted twice.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --all: only count the jobs that match.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --all: do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
     """Send failed or uncertain jobs again, as new jobs; print them. Exits with 1 when one could not be replayed."""
     if bool(ids) is every:
         raise typer.BadParameter("name ids, or --all with what they have in common", param_hint="IDS")
+    if (dry_run or yes) and not every:
+        raise typer.BadParameter("goes with --all", param_hint="--dry-run" if dry_run else "--yes")
     replays = Replays({"force": force, **({} if text is None else {"text": text})})
     with OutboundChat.from_settings(load_settings()) as chat:
         if every:
             chosen = {"budget": budget, "state": state, "code": code, "sender": sender, "tenant": tenant}
-            ids = [job.id for job in chat.each_dead_letter(**cast("Any", {**chosen, "batch": batch}))]
+            found = Matches.of(chat.each_dead_letter(**cast("Any", {**chosen, "batch": batch})))
+            found.show(edited=text is not None)
+            if dry_run:
+                _print_matches(found, as_json)
+                return
+            if found.ids:
+                confirm(f"Replay {number_of(len(found.ids), 'job')}?", yes=yes)
+            ids = found.ids
         replays.make(chat, ids or [])
     if as_json:
         print_json(replays.new, replays.errors)
-    else:
+    if every:
+        _end_all(replays, len(ids or []))
+        return
+    if not as_json:
         print_jobs(replays.new)
     end_with(replays.errors, replays.code)
-    if every and not ids:
+
+
+def _print_matches(found: Matches, as_json: bool) -> None:
+    if as_json:
+        counts = [{"state": state, "code": code, "count": count} for (state, code), count in found.counts.items()]
+        print_json({"jobs": len(found.ids), "maybe_sent": found.maybe_sent, "counts": counts})
+    elif not found.ids:
         talk.print("no matching jobs")
+
+
+def _end_all(replays: Replays, of: int) -> None:
+    if not of:
+        talk.print("no matching jobs")
+        return
+    replays.sum_up(of)
+    if replays.code:
+        raise typer.Exit(replays.code)
 
 
 def events(

@@ -10,7 +10,7 @@ import typer
 
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.row_file import form_of
-from outbound_chat.cli.files.writing import CsvWriter, replacing
+from outbound_chat.cli.files.writing import CsvWriter, check_overwrites, replacing
 from outbound_chat.cli.options import Delimiter, Sheet
 from outbound_chat.cli.output import shown, talk
 from outbound_chat.cli.progress import rows_progress
@@ -32,6 +32,7 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; standard output by default.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --output.")] = False,
     join: Annotated[
         Path | None,
         typer.Option(help="The file that was sent, unchanged: its columns are written with the results of its rows."),
@@ -49,6 +50,8 @@ def export(
     form = form_of(errors, delimiter=delimiter, sheet=sheet)
     if errors:
         raise InvalidJob(errors)
+    if output:
+        check_overwrites(output, overwrite=overwrite)
     with ExitStack() as stack:
         chat = stack.enter_context(OutboundChat.from_settings(load_settings()))
         last = chat.batch(batch)

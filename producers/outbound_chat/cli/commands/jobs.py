@@ -1,14 +1,17 @@
 """Commands for single jobs: send, status, wait, cancel."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from json import JSONDecodeError
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from outbound_chat.cli.cancelling import cancel_many
 from outbound_chat.cli.endings import ends_of
 from outbound_chat.cli.errors import Exit, UnknownId, unknown_id
+from outbound_chat.cli.files.id_file import read_ids
 from outbound_chat.cli.options import CallbackUrl, Durability, Ids, Json, Tenant, pairs
 from outbound_chat.cli.output import end_with, number_of, print_batch, print_jobs, print_json, talk
 from outbound_chat.cli.show_holds import held_by, holds_of
@@ -156,30 +159,55 @@ def _end(ends: Sequence[Job | Batch], errors: Sequence[BaseException]) -> None:
 def cancel(
     ids: Annotated[list[str] | None, typer.Argument(help="Ids of jobs or batches.", show_default=False)] = None,
     *,
+    batch: Annotated[str | None, typer.Option(help="Stop this batch, or the part of it that is named.")] = None,
+    rows: Annotated[
+        str | None, typer.Option(help="With --batch: only these rows, such as 15001-20000 or 7,9,15001-.")
+    ] = None,
+    state: Annotated[str | None, typer.Option(help="With --batch: only scheduled, queued or sending jobs.")] = None,
+    ids_from: Annotated[
+        Path | None, typer.Option(help="File with the ids of jobs, one a line or in a column id; -: standard input.")
+    ] = None,
     tenant: Annotated[str | None, typer.Option(help="Stop all waiting jobs of this tenant instead.")] = None,
+    sender: Annotated[str | None, typer.Option(help="Stop all waiting jobs of this sender instead.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Stop jobs, batches or a tenant's jobs that were not sent yet; print them. Exits with 1 if one was sent."""
-    if ids and tenant:
-        raise typer.BadParameter("give ids or --tenant, not both: --tenant stops all its jobs", param_hint="IDS")
-    if not ids and not tenant:
-        raise typer.BadParameter("give ids of jobs or batches, or --tenant", param_hint="IDS")
+    """Stop jobs, batches, or what waits of a tenant or sender; print them. Exits with 1 if one had been sent."""
+    named = {"IDS": ids, "--batch": batch, "--ids-from": ids_from, "--tenant": tenant, "--sender": sender}
+    _check_what(named, of_part={rows, state} != {None})
+    listed = read_ids(ids_from) if ids_from else []
     with OutboundChat.from_settings(load_settings()) as chat:
-        if tenant:
-            cancelled = chat.cancel_tenant(tenant)
+        if name := tenant or sender:
+            cancelled = chat.cancel_tenant(name) if tenant else chat.cancel_sender(name)
             if as_json:
-                print_json({"tenant": tenant, "cancelled": cancelled})
+                print_json({"tenant" if tenant else "sender": name, "cancelled": cancelled})
             else:
-                talk.print(f"{number_of(cancelled, 'job')} of {tenant} cancelled")
-            return
-        found, unknown = _read(chat, ids or [])
-        errors: list[BaseException] = [*unknown]
-        ends: list[Job | Batch] = []
-        try:
-            # Also keeps those that were cancelled before an error.
-            ends.extend(chat.cancel_batch(one.id) if isinstance(one, Batch) else chat.cancel(one.id) for one in found)
-        except (OutboundChatError, KeyboardInterrupt) as error:
-            errors.append(error)
+                talk.print(f"{number_of(cancelled, 'job')} of {name} cancelled")
+        elif ids_from:
+            cancel_many(partial(chat.cancel_jobs, listed), as_json=as_json)
+        elif batch and (rows is not None or state is not None):
+            cancel_many(partial(chat.cancel_batch_jobs, batch, rows=rows, state=state), as_json=as_json)
+        else:
+            _cancel_each(chat, [batch] if batch else ids or [], as_json=as_json)
+
+
+def _check_what(given: Mapping[str, object], *, of_part: bool) -> None:
+    names = [name for name, value in given.items() if value]
+    if len(names) != 1:
+        message = f"name what to cancel by one of {', '.join(given)}"
+        raise typer.BadParameter(message, param_hint=names[-1] if names else "IDS")
+    if of_part and names != ["--batch"]:
+        raise typer.BadParameter("--rows and --state name a part of a batch; add --batch", param_hint=names[0])
+
+
+def _cancel_each(chat: OutboundChat, ids: list[str], *, as_json: bool) -> None:
+    found, unknown = _read(chat, ids)
+    errors: list[BaseException] = [*unknown]
+    ends: list[Job | Batch] = []
+    try:
+        # Also keeps those that were cancelled before an error.
+        ends.extend(chat.cancel_batch(one.id) if isinstance(one, Batch) else chat.cancel(one.id) for one in found)
+    except (OutboundChatError, KeyboardInterrupt) as error:
+        errors.append(error)
     _print(ends, as_json, errors)
     end_with(errors)
     if not all(_all_in(one, JobState.CANCELLED) for one in ends):

@@ -3,11 +3,13 @@
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from tempfile import TemporaryFile
+from typing import Any, TextIO
 
 from outbound_chat.cli.errors import at_place
 from outbound_chat.cli.files.job_file import JobFile
-from outbound_chat.cli.files.writing import CsvWriter, writing
+from outbound_chat.cli.files.writing import CsvWriter, settle, writing
+from outbound_chat.cli.output import talk
 from outbound_chat.model.batches import Rejection
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.rows import WHOLE_ROW, Row
@@ -19,17 +21,19 @@ _HINT = "; fix that, then run the same command again: it writes the whole file, 
 
 
 class Rejects:
-    """Writes rejected rows to a file like the one they came from, with `_line` and `_errors`; made at the first row.
+    """Writes rejected rows to a file like the one they came from, with `_line` and `_errors`.
 
     A row that can't be read is written whole to `_row`, without other cells: unless corrected, it is rejected again.
+    They are collected in a temporary file until `close`: what is at `path` may be of another run, or edited since.
     """
 
     def __init__(self, path: Path, source: JobFile) -> None:
         self.path = path
+        """Where they are. After `close` that may be another name, since no file is overwritten."""
         self.first: list[dict[str, Any]] = []
         """The first rejected rows with line, row and errors, to be shown; the file has all."""
         self._source = source
-        self._file: IO[str] | None = None
+        self._file: TextIO | None = None
         self._csv: CsvWriter | None = None
         self._columns: list[str] = []
 
@@ -59,7 +63,8 @@ class Rejects:
 
     def _write(self, cells: dict[str, Any]) -> None:
         if self._file is None:
-            self._file = self.path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+            # It has no name, so nothing is left of it if the process is killed; the next run collects them again.
+            self._file = TemporaryFile("w+", encoding="utf-8", errors="surrogateescape", newline="")  # noqa: SIM115  # closed below
         if not self._source.is_csv:
             self._file.write(json.dumps(cells, ensure_ascii=True) + "\n")
             return
@@ -70,18 +75,28 @@ class Rejects:
         self._csv.write(cells.get(name, "") for name in self._columns)
 
     def _abandon(self) -> None:
-        """Closes a file after a failed write; that closing fails too must not hide the first error."""
+        """Closes the temporary file; that closing fails must not hide another error."""
         if self._file:
             with suppress(OSError):
                 self._file.close()
             self._file = None
 
     def close(self) -> None:
-        """Closes the file, if there is one.
+        """Puts the rows into their file, if there are any; a file of other rows stays as it is.
 
         Raises:
-            CannotWrite: the rest of it can't be written.
+            CannotWrite: they can't be written.
         """
-        if self._file:
-            with writing(self.path, _HINT):
-                self._file.close()
+        if not self._file:
+            return
+        wanted = self.path
+        try:
+            with writing(wanted, _HINT):
+                self._file.flush()
+                self.path = settle(self._file.buffer, wanted)
+        finally:
+            self._abandon()
+        if self.path != wanted:
+            talk.print(
+                f"{wanted} has other rows, of another run or edited since, and was not overwritten", style="yellow"
+            )

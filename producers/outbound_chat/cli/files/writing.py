@@ -5,13 +5,15 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.rows import DELIMITERS
 
+_PART = 65_536
 _NEEDS_QUOTES = re.compile(r"\s|.*[\r\n]", re.DOTALL).match
 """Finds leading blanks, which our reader skips outside quotes, and line ends, of which `csv` quotes only its own."""
 
@@ -52,6 +54,40 @@ def check_writable(path: Path) -> None:
             path.open("ab").close()
         if new:
             path.unlink()
+
+
+def check_overwrites(path: Path, *, overwrite: bool) -> None:
+    """Checks that no file is lost, unless `overwrite`: somebody may have edited it.
+
+    Raises:
+        CannotWrite: there is a file at that path, and it is not empty.
+    """
+    if not overwrite and path.is_file() and path.stat().st_size:
+        raise CannotWrite(f"{path} exists already; name another file, or add --overwrite to replace it")
+
+
+def settle(content: BinaryIO, path: Path) -> Path:
+    """Writes all of `content` to `path`, or to the next free name, such as `rejects-2.csv`; returns where it is.
+
+    No byte of a file is lost. One that has the beginning of the content, or all of it, is completed: an earlier run of
+    the same command wrote it. Any other stays as it is.
+    """
+    others = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return next(target for target in chain([path], others) if _complete(target, content))
+
+
+def _complete(target: Path, content: BinaryIO) -> bool:
+    """Adds to the target what it lacks of the content; returns False if it has anything else."""
+    content.seek(0)
+    is_special = target.exists() and not target.is_file()  # a device or a pipe, which has nothing
+    with target.open("wb" if is_special else "a+b") as file:
+        if not is_special:
+            file.seek(0)
+            while old := file.read(_PART):
+                if content.read(len(old)) != old:
+                    return False
+        shutil.copyfileobj(content, file)
+    return True
 
 
 @contextmanager

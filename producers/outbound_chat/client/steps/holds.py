@@ -97,11 +97,12 @@ def cancel_batch(context: Context, batch_id: str) -> Steps[Batch]:
     return (yield from batch(context, batch_id))
 
 
-def cancel_tenant(context: Context, tenant: str) -> Steps[int]:
-    """Cancels the waiting jobs of a tenant, in all budgets; returns how many."""
+def cancel_all_of(context: Context, target: HoldTarget) -> Steps[int]:
+    """Cancels the waiting jobs of a tenant or sender, in all budgets; returns how many."""
+    kind, name = _kind_and_name(target)
     ended = 0
-    for budget, scope in _scopes(context, *_kind_and_name({"tenant": tenant})):
-        ended += yield from _cancel(context, budget, scope, tenant)
+    for budget, scope in (*_scopes(context, kind, name), *(yield from _former_scopes(context, kind, name))):
+        ended += yield from _cancel(context, budget, scope, name)
     return ended
 
 

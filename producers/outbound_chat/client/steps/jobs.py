@@ -160,7 +160,7 @@ def statuses(context: Context, job_ids: Iterable[str]) -> Steps[dict[str, Job | 
 def cancel(context: Context, job_id: str) -> Steps[Job]:
     """Stops one job, and reads it."""
     parts = split_id(job_id)
-    word = (yield from ask(scripts.cancel(context.keys(parts[0]), parts[1]))) if parts else "gone"
+    word = (yield from ask(scripts.cancel(context.keys(parts[0]), [parts[1]])))[0] if parts else "gone"
     if word == "gone":
         raise UnknownJob(job_id)
     if word == "newer":

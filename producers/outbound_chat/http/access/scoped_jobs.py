@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from outbound_chat.client import AsyncOutboundChat
@@ -22,7 +22,8 @@ from outbound_chat.model.errors import (
     WaitTimeout,
 )
 from outbound_chat.model.jobs import Job
-from outbound_chat.model.operations import BatchPage, JobPage
+from outbound_chat.model.json import json_default
+from outbound_chat.model.operations import BatchPage, Cancellation, JobPage
 from outbound_chat.model.why import Why
 from outbound_chat.request import FieldCode, match_sender
 from outbound_chat.request.options import is_raw
@@ -113,6 +114,15 @@ class ScopedJobs(Scoped):
         await self._check(job_id)
         return await self._client.cancel(job_id)
 
+    async def cancel_many(self, job_ids: Sequence[str]) -> Cancellation:
+        """Cancels many jobs; those that the key may not see are unknown."""
+        if not self._restrictions.any:
+            return await self._client.cancel_jobs(job_ids)
+        seen = await self.statuses(job_ids)
+        found = await self._client.cancel_jobs([job_id for job_id, job in seen.items() if job])
+        unknown = (*(job_id for job_id, job in seen.items() if job is None), *found.unknown)
+        return replace(found, unknown=unknown, looked=len(seen), total=len(seen))
+
     async def why(self, job_id: str) -> Why:
         """Explains what one job waits for."""
         await self._check(job_id)
@@ -202,6 +212,12 @@ class ScopedBatches(Scoped):
         """Cancels one batch."""
         await self.check(batch_id)
         return await self._client.cancel_batch(batch_id)
+
+    async def cancel_part(self, batch_id: str, part: Mapping[str, str]) -> dict[str, Any]:
+        """Cancels some rows, or jobs of a state, of one batch; returns it as JSON has it, with what became of these."""
+        await self.check(batch_id)
+        cancelled = await self._client.cancel_batch_jobs(batch_id, rows=part.get("rows"), state=part.get("state"))
+        return {**json_default(await self._client.batch(batch_id)), "part": cancelled}
 
     async def check(self, batch_id: str) -> None:
         """Raises `UnknownBatch` if the key may not see the batch."""

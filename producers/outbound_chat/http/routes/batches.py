@@ -16,7 +16,7 @@ from outbound_chat.http.wire.codes import ProblemCode
 from outbound_chat.http.wire.fields import check_hold, known_options, read_fields
 from outbound_chat.http.wire.parameters import LONGEST_NAME, BatchId, Budget, Cursor, Filter, StreamedOptions, Wait
 from outbound_chat.http.wire.problems import Problem, problem_of
-from outbound_chat.http.wire.request_schemas import BATCH_BODY, REASON_BODY
+from outbound_chat.http.wire.request_schemas import BATCH_BODY, PART_BODY, REASON_BODY
 from outbound_chat.http.wire.response_models import Receipt
 from outbound_chat.http.wire.responses import OF_BODIES, json_response, responses
 from outbound_chat.http.wire.row_streams import CSV_TYPE, JSON_LINES_TYPES, Rejections, RowsBody
@@ -227,9 +227,15 @@ async def release(scoped: CanOperate, batch_id: BatchId) -> Response:
 @router.post(
     "/{batch_id}/cancel",
     operation_id="cancelBatch",
-    summary="Cancel a batch",
-    responses=responses(Batch, 404),
+    summary="Cancel a batch, or a part of it",
+    responses=responses(Batch, 404, *OF_BODIES),
+    openapi_extra=PART_BODY,
 )
-async def cancel(scoped: CanOperate, batch_id: BatchId) -> Response:
-    """Cancels all of its jobs that were not sent yet."""
-    return json_response(await scoped.batches.cancel(batch_id))
+async def cancel(request: Request, scoped: CanOperate, batch_id: BatchId) -> Response:
+    """Cancels all of its jobs that were not sent yet, and closes it. With `rows` or `state`: only those jobs, and the
+    batch stays open; `part` says what became of them. A second request changes nothing more.
+    """
+    part = read_fields(await json_object(request, may_be_empty=True), {"rows": str, "state": str})
+    return json_response(
+        await (scoped.batches.cancel_part(batch_id, part) if part else scoped.batches.cancel(batch_id))
+    )

@@ -20,6 +20,7 @@ from outbound_chat.http.wire.responses import OF_BODIES, json_response, keyed, l
 from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
 from outbound_chat.model.jobs import Job
+from outbound_chat.model.operations import Cancellation
 from outbound_chat.model.why import Why
 from outbound_chat.request import FieldCode, with_report
 from outbound_chat.rows import TIMES
@@ -127,18 +128,41 @@ async def statuses(
 )
 async def statuses_of_body(request: Request, scoped: CanRead) -> Response:
     """Returns up to 1,000 jobs at once, whose ids would be too long for an address; null for an id that no job has."""
-    ids = read_fields(await json_object(request), {"ids": list}, required=("ids",))["ids"]
+    return await _statuses(request, scoped, await _ids(request))
+
+
+async def _ids(request: Request) -> list[str]:
+    ids: list[str] = read_fields(await json_object(request), {"ids": list}, required=("ids",))["ids"]
     if not all(isinstance(id_, str) for id_ in ids):
         raise InvalidJob([FieldError("ids", FieldCode.WRONG_TYPE, "must be a list of texts")])
-    return await _statuses(request, scoped, ids)
+    _check_number(ids)
+    return ids
 
 
-async def _statuses(request: Request, scoped: ScopedClient, ids: list[str]) -> Response:
+def _check_number(ids: list[str]) -> None:
     if len(ids) > MOST_IDS:
         message = f"has more than {MOST_IDS:,} ids; send several requests"
         raise InvalidJob([FieldError("ids", FieldCode.OUT_OF_RANGE, message)])
+
+
+async def _statuses(request: Request, scoped: ScopedClient, ids: list[str]) -> Response:
+    _check_number(ids)
     found = await scoped.jobs.statuses(ids)
     return Response(await keyed("jobs", found, Turns(request)), media_type=JSON_TYPE)
+
+
+@router.post(
+    "/cancellations",
+    operation_id="cancelJobs",
+    summary="Cancel many jobs",
+    responses=responses(Cancellation, *OF_BODIES),
+    openapi_extra=IDS_BODY,
+)
+async def cancel_many(request: Request, scoped: CanOperate) -> Response:
+    """Stops up to 1,000 jobs that were not sent yet, and counts them by the state that they have now. An unknown id
+    does not stop the others. A second request changes nothing more.
+    """
+    return json_response(await scoped.jobs.cancel_many(await _ids(request)))
 
 
 @router.get(

@@ -77,7 +77,11 @@ async def parts_of(request: Request) -> AsyncGenerator[bytes, None]:
 
 async def json_object(request: Request, *, may_be_empty: bool = False) -> dict[str, Any]:
     """Returns the body as one JSON object, which is empty if there is no body and there may be none."""
-    if may_be_empty and "content-type" not in request.headers:
+    if (
+        may_be_empty
+        and request.headers.get("content-length", "0") == "0"
+        and "transfer-encoding" not in request.headers
+    ):
         return {}
     found = await json_value(request)
     if not isinstance(found, dict):

@@ -140,6 +140,20 @@ JOB_BODY = body_of(
 )
 _IDS = {"ids": {"type": "array", "items": _TEXT, "maxItems": 1_000, "description": "Of jobs."}}
 IDS_BODY = json_body("JobIds", {"ids": ["main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR"]}, _IDS, "ids")
+_PART = named(
+    "BatchPart",
+    closed(
+        {
+            "rows": {
+                **_TEXT,
+                "description": "Only these rows, counted from 1: `7`, `15001-20000`, `15001-` or several, with commas.",
+            },
+            "state": {**_TEXT, "enum": ["scheduled", "queued", "sending"], "description": "Only jobs of this state."},
+        },
+        description="What to cancel of a batch. Without a body: all of it, and the batch is closed.",
+    ),
+)
+PART_BODY = body_of({"application/json": {"schema": _PART, "example": {"rows": "15001-20000"}}}, required=False)
 
 _TEMPLATE = named(
     "MessageTemplate",

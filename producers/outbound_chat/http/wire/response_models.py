@@ -11,6 +11,7 @@ from outbound_chat.model.jobs import Attempt, Job, Webhook
 from outbound_chat.model.operations import (
     BatchPage,
     BudgetStatus,
+    Cancellation,
     DeadLetters,
     DeadWebhook,
     Event,
@@ -26,8 +27,8 @@ _CONFIG = ConfigDict(use_attribute_docstrings=True, extra="forbid", json_schema_
 # Their docstrings describe their members. Only the documentation needs that, and `model` does not know pydantic.
 # https://docs.pydantic.dev/latest/concepts/dataclasses/#dataclass-config
 for _record in (
-    *(Attempt, Batch, BatchPage, BudgetStatus, DeadLetters, DeadWebhook, Event, FieldError, Hold, Job, JobPage),
-    *(SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
+    *(Attempt, Batch, BatchPage, BudgetStatus, Cancellation, DeadLetters, DeadWebhook, Event, FieldError, Hold, Job),
+    *(JobPage, SuppressedNumber, SuppressedPage, Webhook, WebhookHost, Why),
 ):
     _record.__pydantic_config__ = _CONFIG  # type: ignore[union-attr]
 
@@ -196,7 +197,9 @@ class ReplayedWebhooks(_Model):
 
 
 def _add_why(schemas: dict[str, Any]) -> None:
-    """Adds what `with_why` adds to a job or batch, which has it only where a request with `wait` ran out of time."""
+    """Adds what `with_why` adds to a job or batch, which has it only where a request with `wait` ran out of time; and
+    what a batch has of which a part was cancelled.
+    """
     schema = copy.deepcopy(schemas["Why"])
     del schema["properties"]["job"]
     schema["required"].remove("job")
@@ -205,6 +208,9 @@ def _add_why(schemas: dict[str, Any]) -> None:
     for name, what in (("Job", "it"), ("Batch", "its next job")):
         text = f"Only of a request with `wait` whose time was over: what {what} waits for."
         schemas[name]["properties"]["why"] = {"anyOf": [reference, {"type": "null"}], "description": text}
+    part = {"$ref": "#/components/schemas/Cancellation"}
+    text = "Only if `rows` or `state` were cancelled: what became of those jobs."
+    schemas["Batch"]["properties"]["part"] = {"anyOf": [part, {"type": "null"}], "description": text}
 
 
 def complete(schemas: dict[str, Any]) -> None:

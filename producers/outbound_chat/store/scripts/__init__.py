@@ -56,6 +56,8 @@ from outbound_chat.store.scripts.holds import (
     release,
 )
 from outbound_chat.store.scripts.jobs import (
+    MOST_CANCELLED,
+    CancelWord,
     NewJob,
     NotOpen,
     Other,

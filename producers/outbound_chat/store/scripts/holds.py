@@ -110,7 +110,7 @@ class Cancelled:
 
 
 def cancel_many(keys: Keys, *, scope: str, first: bool) -> ScriptCall[Cancelled | None]:
-    """Cancels waiting jobs of a batch or tenant. None: there is no such batch."""
+    """Cancels waiting jobs of a batch, tenant or sender. None: there is no such batch."""
 
     def read(reply: list[Any]) -> Cancelled | None:
         return Cancelled(int(reply[1]), reply[2] == 1) if reply[0] == "ok" else None

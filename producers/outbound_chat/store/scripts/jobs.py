@@ -99,11 +99,17 @@ def used_keys(keys: Keys, tenant: str | None, idems: Collection[str]) -> ScriptC
 
 StoredState = Literal["queued", "sending", "sent", "failed", "expired", "cancelled", "uncertain"]
 """The state of a job as it is stored, where a `scheduled` one is `queued`."""
+CancelWord = StoredState | Literal["gone", "newer", "other"]
+"""`gone`: the job has no record; `newer`: a newer version wrote it; `other`: it is in another state than was wanted."""
 
 
-def cancel(keys: Keys, local_id: str) -> ScriptCall[StoredState | Literal["gone", "newer"]]:
-    """Cancels a job and returns its state now; `gone`: it has no record; `newer`: a newer version wrote the record."""
-    return ScriptCall("cancel", keys, [local_id], lambda reply: reply)
+MOST_CANCELLED = 200
+"""Jobs that one call of `cancel` may have: to end one costs more than to add one."""
+
+
+def cancel(keys: Keys, local_ids: Sequence[str], state: str = "") -> ScriptCall[list[CancelWord]]:
+    """Cancels at most `MOST_CANCELLED` jobs, of one state or of all; returns a word for each."""
+    return ScriptCall("cancel", keys, [state, *local_ids], lambda reply: reply)
 
 
 def read_clock(keys: Keys) -> ScriptCall[int]:

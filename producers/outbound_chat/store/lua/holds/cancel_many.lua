@@ -1,6 +1,6 @@
--- cancel_many: cancels the waiting jobs of a batch or tenant, up to 200 with each call; running calls as `cancel` does.
+-- cancel_many: cancels the waiting jobs of a batch, tenant or sender, up to 200 with each call; calls as `cancel` does.
 -- KEYS[1] base: first part of all keys of the budget
--- ARGV[1] scope: 'batch:<id>' or 'tenant:<name>'
+-- ARGV[1] scope: 'batch:<id>', 'tenant:<name>' or 'sender:<name>'
 -- ARGV[2] first: 1 for the first call of an order
 -- reply   {'ok', cancelled, left}; cancelled: jobs that this call ended; left: 1 if it must be called again
 --         {'gone'}: no such batch
@@ -13,8 +13,8 @@ if batch and not try('HGET', key('b:' .. batch), 'lane') then
 end
 
 local function is_of_scope(lane)
-  local _, _, tenant, own = lanes.parts(lane)
-  return scope == 'tenant:' .. tenant or scope == 'batch:' .. own
+  local _, sender, tenant, own = lanes.parts(lane)
+  return scope == 'tenant:' .. tenant or scope == 'batch:' .. own or scope == 'sender:' .. sender
 end
 
 local function flag_calls()

@@ -1,14 +1,31 @@
--- cancel_sweep: cancels all waiting jobs of a batch or tenant, some with each script. The order is kept in `holds` as
--- `cancel:<scope>` until it is done, so that none of the jobs is called meanwhile and a waker can continue.
--- uses: lanes records ring transitions
+-- cancel_sweep: cancels all waiting jobs of a batch, tenant or sender, some with each script. The order is kept in
+-- `holds` as `cancel:<scope>` until it is done, so that none of the jobs is called meanwhile and a waker can continue.
+-- uses: gates lanes records ring transitions
 local cancel_sweep = {}
 
 local SWEPT = 200
+
+-- Return lanes of a sender among one page of all lanes, and where the next page begins; false: this is the last. The
+-- order has the place of its page.
+local function lanes_of_sender(scope, name)
+  local order = gates.read_hold('cancel', scope) or {}
+  local page = try('HSCAN', key('lanes'), order.cursor or '0', 'COUNT', SWEPT) or { '0', {} }
+  local found = {}
+  for i = 1, #page[2], 2 do
+    if lanes.sender_of(page[2][i]) == name then
+      found[#found + 1] = page[2][i]
+    end
+  end
+  return found, page[1] ~= '0' and page[1]
+end
 
 -- Return lanes of the scope, and whether there are more. A tenant may have many lanes, so this returns a random part of
 -- them, to bound the cost. Each has a job, or is removed when it is read.
 local function lanes_of_scope(scope)
   local kind, name = string.match(scope, '^(%a+):(.*)$')
+  if kind == 'sender' then
+    return lanes_of_sender(scope, name)
+  end
   if kind == 'tenant' then
     local some = redis.call('SRANDMEMBER', key('lanes:' .. name), SWEPT + 1)
     return some, #some > SWEPT
@@ -58,6 +75,8 @@ function cancel_sweep.start(scope)
   end
   if left == 0 and not more then
     try('HDEL', key('holds'), 'cancel:' .. scope)
+  elseif type(more) == 'string' then
+    gates.write_hold('cancel', scope, { reason = 'being cancelled', since_ms = NOW, cursor = more })
   end
   return swept, not more
 end
