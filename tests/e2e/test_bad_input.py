@@ -258,8 +258,8 @@ def test_all_that_is_wrong_is_said_at_once(idle: Harness, command: tuple[str, ..
     ("command", "named"),
     [
         (("hold",), ("--reason",)),
-        (("send-batch", "--weight", "much", "--timeout", "1_0"), ("file", "--sender", "--weight", "--timeout")),
-        (("keys", "create"), ("name", "--scope")),
+        (("send-batch", "--weight", "much", "--timeout", "1_0"), ("FILE", "--sender", "--weight", "--timeout")),
+        (("keys", "create"), ("NAME", "--scope")),
         (
             ("keys", "create", " ", "--scope=read", "--tenant=a!", "--sender=x", "--rate=x", "--expires=x"),
             ("NAME", "--tenant", "--sender", "--rate", "--expires"),

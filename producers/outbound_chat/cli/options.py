@@ -11,12 +11,10 @@ from outbound_chat_config import is_number
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_default=False)]
-Budget = Annotated[str | None, typer.Option(help="Name of a budget; needed where there are several.")]
-Cursor = Annotated[str | None, typer.Option(help="Cursor that the page before printed.")]
-Tenant = Annotated[str | None, typer.Option(help="Tenant this counts toward; tenants take turns.")]
-Durability = Annotated[
-    str | None, typer.Option(help="memory, or fsync: return once it is on disk, and with a replica.")
-]
+Budget = Annotated[str | None, typer.Option(help="Budget; required if there are several.")]
+Cursor = Annotated[str | None, typer.Option(help="Cursor printed by the previous page.")]
+Tenant = Annotated[str | None, typer.Option(help="Tenant this counts toward; tenants share capacity in turns.")]
+Durability = Annotated[str | None, typer.Option(help="memory, or fsync to wait until it is safe on disk.")]
 CallbackUrl = Annotated[str | None, typer.Option(help="https:// URL to notify when the message is final.")]
 
 

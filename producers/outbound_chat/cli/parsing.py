@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from outbound_chat.cli.helping import Helpful
 from outbound_chat.cli.options import fault_of, refuse
 from outbound_chat.model.errors import InvalidJob, SettingsError
 
@@ -75,7 +76,7 @@ def _name_settings(error: Exception) -> None:
             error.add_note(f"settings: {load_settings().source}")
 
 
-class Command(Strict, TyperCommand):
+class Command(Helpful, Strict, TyperCommand):
     """A command. On a terminal it says when it waits for Redis."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -85,5 +86,5 @@ class Command(Strict, TyperCommand):
         return super().invoke(ctx)
 
 
-class Group(Strict, TyperGroup):
+class Group(Helpful, Strict, TyperGroup):
     """Several commands."""

@@ -13,11 +13,16 @@ from outbound_chat.store import Store
 from outbound_chat.store.inspection import Audited, audit_budget
 from outbound_chat_config import Settings, SettingsError, load_settings
 
-Budget = Annotated[str | None, typer.Option(help="Name of a budget; all of them by default.", show_default=False)]
+Budget = Annotated[str | None, typer.Option(help="Only this budget; all by default.", show_default=False)]
 
 
 def audit(*, budget: Budget = None, as_json: Json = False) -> None:
-    """Read all that Redis holds and report what does not add up. Exits with 1 when something does not."""
+    """Check that the data in Redis is consistent.
+
+    Reads all records and changes nothing. Exits with 1 if something is wrong.
+
+    $ outbound-chat audit --budget main
+    """
     settings = load_settings()
     found = {name: _audited(settings, name) for name in _chosen(settings, budget)}
     if as_json:

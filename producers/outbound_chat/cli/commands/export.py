@@ -30,10 +30,18 @@ def export(
     ] = None,
     join: Annotated[
         Path | None,
-        typer.Option(help="The file that was sent, unchanged: its columns are written with the results of its rows."),
+        typer.Option(help="The file that was sent, unchanged: adds its columns to the results."),
     ] = None,
 ) -> None:
-    """Write what became of the jobs of a batch, a row each, in the order of its file."""
+    r"""Export the results of a batch as CSV or JSON lines.
+
+    Writes a row for each final job, in the order of the file that was sent. With --join each row also has the columns
+    of that file, so that you can repair and resend those that failed.
+
+    $ outbound-chat export main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR -o results.csv
+    $ outbound-chat export main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --state failed \
+        --join parcels.csv -o failed.csv
+    """
     if output and join and output.resolve() == join.resolve():
         raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--output")
     with ExitStack() as stack:

@@ -53,28 +53,38 @@ def _read_request(path: Path) -> dict[str, Any]:
 def send(
     *,
     to: Annotated[str | None, typer.Option(help="Phone number, such as +12025550123.", show_default=False)] = None,
-    text: Annotated[str | None, typer.Option(help="The message.", show_default=False)] = None,
-    sender: Annotated[str | None, typer.Option(help="Sender in the settings.", show_default=False)] = None,
+    text: Annotated[str | None, typer.Option(help="Text of the message.", show_default=False)] = None,
+    sender: Annotated[str | None, typer.Option(help="Sender, as named in the settings.", show_default=False)] = None,
     request: Annotated[
         Path | None,
         typer.Option(help="JSON file with a raw StartOutboundChatContact request, instead of --to and --text."),
     ] = None,
-    attribute: Annotated[list[str] | None, typer.Option(help="Contact attribute, name=value; repeatable.")] = None,
+    attribute: Annotated[list[str] | None, typer.Option(help="Contact attribute; can be repeated.")] = None,
     display_name: Annotated[str | None, typer.Option(help="Display name of the customer.")] = None,
-    send_at: Annotated[str | None, typer.Option(help="Not before this time, ISO 8601 with a zone.")] = None,
-    expires_at: Annotated[str | None, typer.Option(help="No call after this time, ISO 8601 with a zone.")] = None,
+    send_at: Annotated[str | None, typer.Option(help="Earliest time to send, ISO 8601 with a zone.")] = None,
+    expires_at: Annotated[str | None, typer.Option(help="Don't send after this time, ISO 8601 with a zone.")] = None,
     expires_in: Annotated[
-        str | None, typer.Option(help="No call after so long, such as 90s, 10m or 3d; at most 365d.")
+        str | None, typer.Option(help="Don't send after this long, such as 90s, 10m or 3d; at most 365d.")
     ] = None,
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "normal",
     tenant: Tenant = None,
-    idempotency_key: Annotated[str | None, typer.Option(help="The same key and content give the same job.")] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="Sending again with the same key returns the same job.")
+    ] = None,
     callback_url: CallbackUrl = None,
     durability: Durability = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the end; 0: do not wait.", min=0)] = 0.0,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the result; 0 does not wait.", min=0)] = 0.0,
     as_json: Json = False,
 ) -> None:
-    """Enqueue one message, and print its job."""
+    """Send one message.
+
+    The message is stored as a job, which workers send at the pace that AWS allows. The command prints the job at once;
+    --wait makes it wait for the result.
+
+    $ outbound-chat send --sender support --to +12025550123 --text "Hello"
+    $ outbound-chat send --sender support --to +12025550123 --text Hi --wait 10
+    $ outbound-chat send --request request.json
+    """
     faults: list[FieldError] = []
     ours = {
         "send_at": TIMES["send_at"]("send_at", send_at),
@@ -108,7 +118,13 @@ def send(
 
 
 def status(ids: Ids, *, as_json: Json = False) -> None:
-    """Print the current state of jobs or batches. Exits with 5 when an id is unknown."""
+    """Show the state of jobs or batches.
+
+    Unknown ids are reported; the others are printed all the same.
+
+    $ outbound-chat status main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR
+    $ outbound-chat status main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR-42 --json
+    """
     settings = load_settings()
     with OutboundChat.from_settings(settings) as chat:
         found, unknown = _read(chat, ids)
@@ -136,10 +152,15 @@ def _hint(waiting: list[Job], holds: list[Hold], settings: Settings) -> None:
 def wait(
     ids: Ids,
     *,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait, for all together.", min=0)] = 600.0,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for all of them together.", min=0)] = 600.0,
     as_json: Json = False,
 ) -> None:
-    """Wait until jobs or batches are final, and print them. Exits with 1 when any ended other than sent."""
+    """Wait until jobs or batches are final.
+
+    Prints them, and exits with 1 if any of them was not sent. Ctrl-C stops the waiting, not the jobs.
+
+    $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --timeout 60
+    """
     with OutboundChat.from_settings(load_settings()) as chat:
         found, unknown = _read(chat, ids)
         ends, errors = (found, [*unknown]) if unknown else ends_of(chat, found, timeout)
@@ -156,10 +177,16 @@ def _end(ends: Sequence[Job | Batch], errors: Sequence[BaseException]) -> None:
 def cancel(
     ids: Annotated[list[str] | None, typer.Argument(help="Ids of jobs or batches.", show_default=False)] = None,
     *,
-    tenant: Annotated[str | None, typer.Option(help="Stop all waiting jobs of this tenant instead.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Cancel all waiting jobs of this tenant instead.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Stop jobs, batches or a tenant's jobs that were not sent yet; print them. Exits with 1 if one was sent."""
+    """Cancel jobs that were not sent yet.
+
+    Takes ids of jobs and batches, and prints what became of them. Exits with 1 if any of it had been sent.
+
+    $ outbound-chat cancel main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR
+    $ outbound-chat cancel --tenant acme
+    """
     if ids and tenant:
         raise typer.BadParameter("give ids or --tenant, not both: --tenant stops all its jobs", param_hint="IDS")
     if not ids and not tenant:
