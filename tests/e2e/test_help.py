@@ -154,9 +154,9 @@ def test_many_events_are_more_than_a_look(world: World) -> None:
     assert lines[-1].endswith("batch final")
     with on_terminal(world.harness, "events", "--batch", world.batch) as terminal:
         assert terminal.end() == 0
-        rows = terminal.written.replace("\r", "").splitlines()
-        assert "job or batch" in rows[0]
-        assert len(rows) == 5
+        printed = terminal.written.replace("\r", "").splitlines()
+        assert "job or batch" in printed[0]
+        assert len(printed) == 5
         assert f"{world.batch}-2  " in terminal.written
         assert "failed" in terminal.written
 

@@ -39,9 +39,14 @@ def fault_of(option: Any, value: object, hint: Any, times: int) -> str:
         return "is given more than once; give it once."
     # Click would read it as Python does: `1_0` would be 10.
     kinds = {hint, *get_args(hint)}
+    if not isinstance(value, str) or kinds.isdisjoint({int, float}):
+        return ""
     is_whole = float not in kinds
-    if isinstance(value, str) and not kinds.isdisjoint({int, float}) and not is_number(value, whole=is_whole):
+    if not is_number(value, whole=is_whole):
         return f"{value!r} is not a {'whole ' * is_whole}number in plain digits."
+    low, high = getattr(option, "min", None), getattr(option, "max", None)
+    if (low is not None and float(value) < low) or (high is not None and float(value) > high):
+        return f"must be {f'from {low} to {high}' if high is not None else f'{low} or more'}."
     return ""
 
 

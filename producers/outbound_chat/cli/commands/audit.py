@@ -11,7 +11,7 @@ from outbound_chat.cli.progress import spinner
 from outbound_chat.model.consistency import sentence
 from outbound_chat.store import Store
 from outbound_chat.store.inspection import Audited, audit_budget
-from outbound_chat_config import Settings, SettingsError, load_settings
+from outbound_chat_config import NotConfigured, Settings, load_settings
 
 Budget = Annotated[str | None, typer.Option(help="Only this budget; all by default.", show_default=False)]
 
@@ -42,7 +42,7 @@ def audit(*, budget: Budget = None, as_json: Json = False) -> None:
 def _chosen(settings: Settings, budget: str | None) -> list[str]:
     if budget is not None and budget not in settings.budgets:
         known = ", ".join(sorted(settings.budgets))
-        raise SettingsError(f'budget "{budget}" is not configured; known budgets: {known}')
+        raise NotConfigured(f'budget "{budget}" is not configured; known budgets: {known}')
     return [budget] if budget else sorted(settings.budgets)
 
 
