@@ -111,7 +111,7 @@ def test_each_shell_gets_the_values_in_its_form(world: World) -> None:
 @pytest.mark.parametrize(
     "away",
     [
-        {"OUTBOUND_CHAT_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"},
+        {"OUTBOUND_CHAT_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0", "OUTBOUND_CHAT_REDIS_TIMEOUT": "1"},
         {"OUTBOUND_CHAT_CONFIG": "missing.toml"},
         {"OUTBOUND_CHAT_BUDGETS": "nonsense"},
     ],

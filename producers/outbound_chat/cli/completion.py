@@ -5,25 +5,19 @@ Everything heavy is loaded only while the shell completes a value.
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 
-from outbound_chat.model.jobs import JobState
-
-_REDIS_TIMEOUT = timedelta(seconds=0.5)
-"""For all that Redis is asked: nobody waits longer for the Tab key."""
+_PATIENCE = 0.1
+"""Part of `redis_timeout` that a question to Redis may take: half a second by default, since somebody pressed Tab."""
 _NEWEST = 20
 """Batches of each budget."""
 
 
 def completer(name: str) -> Callable[..., Any] | None:
     """Returns what completes an option or argument of that name; None: nothing does."""
-    return words(*_WORDS[name]) if name in _WORDS else _finder(_FOUND[name]) if name in _FOUND else None
-
-
-def words(*allowed: str) -> Callable[..., Any]:
-    """Returns what completes an option that takes one of these words."""
-    return lambda: [*allowed]
+    if allowed := _WORDS.get(name):
+        return lambda: [*allowed]
+    return _finder(_FOUND[name]) if name in _FOUND else None
 
 
 def _finder(find: Callable[[Any, Any], Iterable[str]]) -> Callable[..., Any]:
@@ -35,7 +29,8 @@ def _finder(find: Callable[[Any, Any], Iterable[str]]) -> Callable[..., Any]:
         # The command itself reports what is wrong; a message here would end up in the line that is being typed.
         with suppress(SettingsError, OutboundChatError):
             settings = load_settings(ctx.find_root().params.get("config"), needed=False)
-            with OutboundChat.from_settings(settings.model_copy(update={"redis_timeout": _REDIS_TIMEOUT})) as chat:
+            hurried = {"redis_timeout": settings.redis_timeout * _PATIENCE}
+            with OutboundChat.from_settings(settings.model_copy(update=hurried)) as chat:
                 return [*dict.fromkeys(find(settings, chat))]
         return []
 
@@ -55,12 +50,12 @@ def _codes(settings: Any, chat: Any) -> list[str]:
     return [code for name in settings.budgets for _, code in chat.count_dead(name)]
 
 
-_WORDS: dict[str, Iterable[str]] = {
+_WORDS = {
     "priority": ("urgent", "normal", "bulk"),
-    "state": JobState,
     "durability": ("memory", "fsync"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
 }
+"""Other choices are the types of their options."""
 _FOUND: dict[str, Callable[[Any, Any], Iterable[str]]] = {
     "sender": lambda settings, _: settings.senders,
     "budget": lambda settings, _: settings.budgets,

@@ -1,12 +1,11 @@
 """Commands for what failed: dead and replay."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from outbound_chat.cli.completion import words
 from outbound_chat.cli.options import Budget, Cursor, Json
 from outbound_chat.cli.output import end_with, out, print_jobs, print_json, talk
 from outbound_chat.cli.replays import Replays
@@ -14,9 +13,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.model.jobs import JobState
 from outbound_chat_config import load_settings
 
-State = Annotated[
-    str | None, typer.Option(help="failed or uncertain; both by default.", autocompletion=words("failed", "uncertain"))
-]
+State = Annotated[Literal["failed", "uncertain"] | None, typer.Option(help="failed or uncertain; both by default.")]
 AttemptCode = Annotated[str | None, typer.Option(help="Code of the last attempt, such as refused.")]
 Sender = Annotated[str | None, typer.Option(help="Only jobs of this sender.")]
 Tenant = Annotated[str | None, typer.Option(help="Only jobs of this tenant.")]

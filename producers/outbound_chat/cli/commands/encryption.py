@@ -29,8 +29,7 @@ def rewrite_suppressed(
 ) -> None:
     """Rewrite suppression lists with the newest key.
 
-    Run it after you turned encryption on or off, changed its newest key, or moved a sender to another budget. The lists
-    stay in force meanwhile.
+    Run it after a change of encryption or of a sender's budget. The lists stay in force meanwhile.
 
     $ outbound-chat rewrite-suppressed --sender support
     """

@@ -4,14 +4,12 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 import typer
 from rich.text import Text
 
-from outbound_chat.cli.completion import words
 from outbound_chat.cli.options import Budget, Json
 from outbound_chat.cli.output import COLOURS, out, print_line, talk, when
 from outbound_chat.client import OutboundChat
@@ -35,9 +33,7 @@ def events(
     ] = None,
     since: Annotated[int | None, typer.Option(help="Show all after the event of this number; 0 shows all.")] = None,
     kind: Annotated[EventKind | None, typer.Option(help="Only events of this kind, such as batch_final.")] = None,
-    state: Annotated[
-        End | None, typer.Option(help="Only jobs that ended so.", autocompletion=words(*get_args(End)))
-    ] = None,
+    state: Annotated[End | None, typer.Option(help="Only jobs that ended so.")] = None,
     code: Annotated[str | None, typer.Option(help="Only events with this code, such as refused.")] = None,
     sender: Annotated[list[str] | None, typer.Option(help="Only this sender; can be repeated.")] = None,
     batch: Annotated[str | None, typer.Option(help="Only this batch and its jobs.")] = None,
@@ -57,7 +53,13 @@ def events(
     settings = load_settings()
     for name in sender or ():
         settings.sender(name)  # an unknown one would be waited for without end
-    wanted = _Wanted(kind, state, code, batch, frozenset(sender or ()))
+    exact = {name: value for name, value in {"kind": kind, "state": state, "code": code}.items() if value is not None}
+
+    def wanted(page: Events) -> list[Event]:
+        found = [one for one in page.events if all(getattr(one, name) == value for name, value in exact.items())]
+        found = [one for one in found if batch in {None, one.id, one.id.rpartition("-")[0]}]
+        return _of_senders(chat, found, sender) if sender else found
+
     if out.is_terminal and not as_json:
         out.print(Text(f"{datetime.now(UTC).astimezone():time %Z}{' ' * 8}{'job or batch':<39}event", style="bold"))
     with until_stopped() if follow else nullcontext(), OutboundChat.from_settings(settings) as chat:
@@ -65,7 +67,7 @@ def events(
             since = 0
             last = deque[Event](maxlen=tail if tail is not None else 0 if follow else TAIL)
             for page in _pages(chat, since, budget):
-                last.extend(wanted.among(page.events, chat) if last.maxlen else ())
+                last.extend(wanted(page) if last.maxlen else ())
                 since = page.next
             _print(last, as_json)
             if not follow:
@@ -73,7 +75,7 @@ def events(
         for page in _pages(chat, since, budget, FOLLOW_SECONDS if follow else 0.0):
             if page.missed:
                 talk.print(f"{page.missed:,} events were trimmed before they were read", style="yellow")
-            _print(wanted.among(page.events, chat), as_json)
+            _print(wanted(page), as_json)
 
 
 def _pages(chat: OutboundChat, since: int, budget: str | None, wait: float = 0.0) -> Iterator[Events]:
@@ -93,30 +95,10 @@ def _pages(chat: OutboundChat, since: int, budget: str | None, wait: float = 0.0
             return
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Which events are shown; None or empty: all."""
-
-    kind: EventKind | None
-    state: End | None
-    code: str | None
-    batch: str | None
-    senders: frozenset[str]
-
-    def among(self, events: Iterable[Event], chat: OutboundChat) -> list[Event]:
-        """Returns those that are wanted. Events have no senders, so their jobs and batches are read for it."""
-        found = [
-            one
-            for one in events
-            if self.kind in {None, one.kind}
-            and self.state in {None, one.state}
-            and self.code in {None, one.code}
-            and self.batch in {None, one.id, one.id.rpartition("-")[0]}
-        ]
-        if not self.senders or not found:
-            return found
-        jobs = chat.statuses([one.id for one in found if one.kind is EventKind.JOB_FINAL])
-        return [one for one in found if (job := jobs.get(one.id) or _batch(chat, one)) and job.sender in self.senders]
+def _of_senders(chat: OutboundChat, events: Iterable[Event], senders: Iterable[str]) -> list[Event]:
+    """Returns those of the senders. Events have none, so their jobs and batches are read."""
+    jobs = chat.statuses(one.id for one in events if one.kind is EventKind.JOB_FINAL)
+    return [one for one in events if (of := jobs.get(one.id) or _batch(chat, one)) and of.sender in senders]
 
 
 def _batch(chat: OutboundChat, event: Event) -> Batch | None:
@@ -131,7 +113,6 @@ def _print(events: Iterable[Event], as_json: bool) -> None:
             print_line(event)
             continue
         moment = f"{event.at.astimezone():%m-%d %H:%M:%S}" if out.is_terminal else when(event.at)
-        what = Text(
-            event.state or event.kind.replace("_", " "), style=COLOURS.get(event.state, "") if event.state else ""
-        )
+        style = COLOURS.get(event.state, "") if event.state else ""
+        what = Text(event.state or event.kind.replace("_", " "), style=style)
         out.print(Text(f"{moment}  {event.id:<37}  ") + what + (f": {event.code}" if event.code else ""))

@@ -30,8 +30,7 @@ def hold(
 ) -> None:
     """Stop sending until it is released.
 
-    Holds one budget, sender, instance, tenant or batch, and prints all holds. Jobs keep their places, and calls already
-    in flight finish.
+    Holds one budget, sender, instance, tenant or batch. Jobs keep their places, and calls in flight finish.
 
     $ outbound-chat hold --sender support --reason "wrong number"
     $ outbound-chat hold --batch main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --reason "typo"

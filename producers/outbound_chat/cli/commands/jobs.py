@@ -68,9 +68,7 @@ def send(
     ] = None,
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "normal",
     tenant: Tenant = None,
-    idempotency_key: Annotated[
-        str | None, typer.Option(help="Sending again with the same key returns the same job.")
-    ] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="The same key returns the same job.")] = None,
     callback_url: CallbackUrl = None,
     durability: Durability = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the result; 0 does not wait.", min=0)] = 0.0,
@@ -78,8 +76,7 @@ def send(
 ) -> None:
     """Send one message.
 
-    The message is stored as a job, which workers send at the pace that AWS allows. The command prints the job at once;
-    --wait makes it wait for the result.
+    Stores it as a job, which workers send at the pace that AWS allows, and prints the job. --wait waits for the result.
 
     $ outbound-chat send --sender support --to +12025550123 --text "Hello"
     $ outbound-chat send --sender support --to +12025550123 --text Hi --wait 10

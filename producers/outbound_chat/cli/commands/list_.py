@@ -19,7 +19,7 @@ _ENDS = (JobState.SENT, JobState.FAILED, JobState.UNCERTAIN, JobState.EXPIRED, J
 def show(
     *,
     batch: Annotated[str | None, typer.Option(help="List the jobs of this batch instead.", show_default=False)] = None,
-    state: Annotated[str | None, typer.Option(help="With --batch: only jobs of this state.")] = None,
+    state: Annotated[JobState | None, typer.Option(help="With --batch: only jobs of this state.")] = None,
     budget: Budget = None,
     sender: Annotated[str | None, typer.Option(help="Only batches of this sender.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only batches of this tenant.")] = None,
@@ -30,8 +30,7 @@ def show(
 ) -> None:
     """List batches, or the jobs of one batch.
 
-    Batches that are not final come first, the newest at the top, then those that ended last. Jobs are in the order of
-    their rows.
+    Batches that are not final come first, the newest at the top. Jobs are in the order of their rows.
 
     $ outbound-chat list --open
     $ outbound-chat list --batch main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --state failed

@@ -38,8 +38,7 @@ def suppress(
 ) -> None:
     """Stop contacting numbers.
 
-    Adds them to a sender's suppression list, which also stops jobs that are already waiting. Prints counts, never
-    numbers.
+    Adds them to a sender's suppression list, which also stops jobs that are already waiting.
 
     $ outbound-chat suppress --sender support +12025550101 --reason "said STOP"
     $ outbound-chat suppress --sender support --file optouts.csv
