@@ -41,12 +41,13 @@ _OPTIONS = {
 }
 """Options by what they are for, where a command has more than `_FEW`."""
 _FEW = 15
+_NO_BREAK = "\xa0"
 _WORDS = {
     "NAME": "sender budget tenant",
     "NAME=VALUE": "attribute",
     "ID": "batch instance",
-    "NUMBER": "to test_to",
-    "TEXT": "template display_name",
+    "NUMBER": "to test_to since seed",
+    "TEXT": "template display_name reason",
     "TIME": "send_at expires_at expires",
     "DURATION": "expires_in",
     "SECONDS": "wait timeout",
@@ -56,6 +57,7 @@ _WORDS = {
     "COUNT": "limit tail skip concurrency processes workers burst max_chats keep",
     "LEVEL": "log_level durability",
     "PORT": "sandbox_port",
+    "MS": "latency_ms",
 }
 """What stands for the value of an option; for all others FILE, or the option's name."""
 
@@ -82,6 +84,11 @@ class Helpful:
 
     help: str | None
     get_params: Any
+
+    def get_help(self, ctx: Any) -> str:
+        """Returns all of it."""
+        base: Any = super()
+        return str(base.get_help(ctx)).replace(_NO_BREAK, " ")
 
     def get_short_help_str(self, _limit: int = 0) -> str:
         """Returns the summary, which is never cut."""
@@ -130,4 +137,4 @@ def _row(one: Any) -> tuple[str, str]:
         name = f"{'    ' * names.startswith('--')}{names}{'' if one.is_flag else f' {one.metavar}'}"
     default = f"{one.default:g}" if isinstance(one.default, float) else str(one.default)
     has_default = one.show_default and default not in {"None", "False", ""}
-    return name, f"{one.help}{'  [required]' if one.required else f'  [default: {default}]' * has_default}"
+    return name, f"{one.help}{'  [required]' if one.required else f'  [default:{_NO_BREAK}{default}]' * has_default}"

@@ -10,7 +10,7 @@ from outbound_chat.model.errors import FieldError
 from outbound_chat_config import is_number
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_default=False)]
+Ids = Annotated[list[str], typer.Argument(help="IDs of jobs or batches.", show_default=False)]
 Budget = Annotated[str | None, typer.Option(help="Budget; required if there are several.")]
 Cursor = Annotated[str | None, typer.Option(help="Cursor printed by the previous page.")]
 Tenant = Annotated[str | None, typer.Option(help="Tenant this counts toward; tenants share capacity in turns.")]

@@ -74,7 +74,7 @@ def _print_counts(found: dict[tuple[JobState, str], int], as_json: bool) -> None
 
 def replay(
     ids: Annotated[
-        list[str] | None, typer.Argument(help="Ids of failed or uncertain jobs.", show_default=False)
+        list[str] | None, typer.Argument(help="IDs of failed or uncertain jobs.", show_default=False)
     ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="Replay all that match the other options.")] = False,

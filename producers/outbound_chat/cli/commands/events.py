@@ -33,7 +33,7 @@ def events(
     ] = None,
     since: Annotated[int | None, typer.Option(help="Show all after the event of this number; 0 shows all.")] = None,
     kind: Annotated[EventKind | None, typer.Option(help="Only events of this kind, such as batch_final.")] = None,
-    state: Annotated[End | None, typer.Option(help="Only jobs that ended so.")] = None,
+    state: Annotated[End | None, typer.Option(help="Only jobs that ended in this state.")] = None,
     code: Annotated[str | None, typer.Option(help="Only events with this code, such as refused.")] = None,
     sender: Annotated[list[str] | None, typer.Option(help="Only this sender; can be repeated.")] = None,
     batch: Annotated[str | None, typer.Option(help="Only this batch and its jobs.")] = None,

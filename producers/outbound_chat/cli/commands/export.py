@@ -21,7 +21,7 @@ Format = Literal["csv", "jsonl"]
 
 
 def export(
-    batch: Annotated[str, typer.Argument(help="Id of a batch.", show_default=False)],
+    batch: Annotated[str, typer.Argument(help="ID of a batch.", show_default=False)],
     *,
     state: Annotated[JobState | None, typer.Option(help="Only jobs of this state; all final ones by default.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="csv or jsonl.")] = "csv",

@@ -13,9 +13,9 @@ from outbound_chat_config import load_settings
 
 Budget = Annotated[str | None, typer.Option(help="Name of a budget.", show_default=False)]
 Sender = Annotated[str | None, typer.Option(help="Name of a sender.", show_default=False)]
-Instance = Annotated[str | None, typer.Option(help="Id of a Connect instance.", show_default=False)]
+Instance = Annotated[str | None, typer.Option(help="ID of a Connect instance.", show_default=False)]
 Tenant = Annotated[str | None, typer.Option(help="Name of a tenant.", show_default=False)]
-Batch = Annotated[str | None, typer.Option(help="Id of a batch.", show_default=False)]
+Batch = Annotated[str | None, typer.Option(help="ID of a batch.", show_default=False)]
 
 
 def hold(

@@ -117,7 +117,7 @@ def send(
 def status(ids: Ids, *, as_json: Json = False) -> None:
     """Show the state of jobs or batches.
 
-    Unknown ids are reported; the others are printed all the same.
+    Unknown IDs are reported, and the others are still printed.
 
     $ outbound-chat status main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR
     $ outbound-chat status main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR-42 --json
@@ -172,14 +172,14 @@ def _end(ends: Sequence[Job | Batch], errors: Sequence[BaseException]) -> None:
 
 
 def cancel(
-    ids: Annotated[list[str] | None, typer.Argument(help="Ids of jobs or batches.", show_default=False)] = None,
+    ids: Annotated[list[str] | None, typer.Argument(help="IDs of jobs or batches.", show_default=False)] = None,
     *,
     tenant: Annotated[str | None, typer.Option(help="Cancel all waiting jobs of this tenant instead.")] = None,
     as_json: Json = False,
 ) -> None:
     """Cancel jobs that were not sent yet.
 
-    Takes ids of jobs and batches, and prints what became of them. Exits with 1 if any of it had been sent.
+    Takes IDs of jobs and batches, and prints the result of each. Exits with 1 if some had been sent already.
 
     $ outbound-chat cancel main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR
     $ outbound-chat cancel --tenant acme

@@ -91,7 +91,7 @@ def show(*, as_json: Json = False) -> None:
 
 
 def revoke(
-    key: Annotated[str, typer.Argument(help="Id of the key, or the key itself.", show_default=False)],
+    key: Annotated[str, typer.Argument(help="ID of the key, or the key itself.", show_default=False)],
     *,
     as_json: Json = False,
 ) -> None:

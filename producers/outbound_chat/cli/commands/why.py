@@ -20,7 +20,7 @@ _MOVES_BY_ITSELF = frozenset(
 )
 
 
-def why(job: Annotated[str, typer.Argument(help="Id of a job.", show_default=False)], *, as_json: Json = False) -> None:
+def why(job: Annotated[str, typer.Argument(help="ID of a job.", show_default=False)], *, as_json: Json = False) -> None:
     """Explain why a job was not sent yet.
 
     Names the rule that stops it, its place in line, and when it is expected to be sent.
