@@ -7,7 +7,6 @@ import ast
 import contextlib
 import importlib.util
 import os
-import re
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -19,17 +18,11 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from outbound_chat.cli.errors import Exit, MissingExtra, UsageError, exit_code
-from outbound_chat.cli.helping import EXIT_CODES, GROUPS, describe, summary
-from outbound_chat.cli.parsing import Command, Group
+from outbound_chat.cli.helping import EPILOG, EXIT_CODES, GROUPS, describe, summary
+from outbound_chat.cli.parsing import Command, Group, refuse_control_characters
 from outbound_chat.cli.streams import OutputLost
 from outbound_chat.model.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE
-
-EPILOG = (
-    "Exit codes: 0 done, 1 done in part, 2 wrong input, 3 Redis, 4 timeout, 5 unknown id. All of them: "
-    "'outbound-chat help'."
-)
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
 
 
 class _Typer(typer.Typer):
@@ -229,7 +222,7 @@ def run() -> None:
 
 def _run() -> int:
     try:
-        _refuse_control_characters()
+        refuse_control_characters()
         code: int = app(prog_name="outbound-chat", standalone_mode=False) or 0
     except OutputLost:
         raise
@@ -240,13 +233,6 @@ def _run() -> int:
         return _report(error)
     # The parser has turned Ctrl-C into this code.
     return _report(KeyboardInterrupt()) if code == Exit.INTERRUPTED else code
-
-
-def _refuse_control_characters() -> None:
-    for position, argument in enumerate(sys.argv[1:], start=1):
-        if _CONTROL(argument):
-            # Click would repeat it unescaped, to a terminal that obeys.
-            raise UsageError(f"argument {position} has control characters; remove them")
 
 
 def _report(error: BaseException) -> Exit:

@@ -25,6 +25,10 @@ EXIT_CODES = {
     "6": "The output can't be written, or its reader has gone.",
     "130": "Interrupted by Ctrl-C, or a question was answered with no.",
 }
+EPILOG = (
+    "Exit codes: 0 done, 1 done in part, 2 wrong input, 3 Redis, 4 timeout, 5 unknown id. All of them: "
+    "'outbound-chat help'."
+)
 GROUPS = {
     "Send messages": "send send-batch replay",
     "See what happens": "status why wait list jobs watch events dead export",

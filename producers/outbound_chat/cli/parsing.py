@@ -11,11 +11,13 @@ from typing import Any, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from outbound_chat.cli.errors import UsageError
 from outbound_chat.cli.helping import Helpful
 from outbound_chat.cli.options import fault_of, refuse
 from outbound_chat.model.errors import FieldError, InvalidJob, InvalidNumbers, SettingsError
 from outbound_chat_config import NotConfigured
 
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
 _SCOPES = "--budget/--sender/--instance/--tenant/--batch"
 
 
@@ -87,6 +89,13 @@ def _name_settings(error: Exception) -> None:
 
         with suppress(SettingsError):
             error.add_note(f"settings: {load_settings().source}")
+
+
+def refuse_control_characters() -> None:
+    """Refuses arguments with them: click would repeat those unescaped, to a terminal that obeys."""
+    for position, argument in enumerate(sys.argv[1:], start=1):
+        if _CONTROL(argument):
+            raise UsageError(f"argument {position} has control characters; remove them")
 
 
 class Command(Helpful, Strict, TyperCommand):
