@@ -9,7 +9,7 @@ from outbound_chat_config._describe import describe
 from outbound_chat_config._digits import is_number, whole_number
 from outbound_chat_config._durability import Durability, DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
-from outbound_chat_config._errors import SettingsError
+from outbound_chat_config._errors import NotConfigured, SettingsError
 from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._load import CONFIG_VARIABLE, load_settings
 from outbound_chat_config._open_chats import DEFAULT_CHAT_DURATION, OpenChats, chat_duration
@@ -50,6 +50,7 @@ __all__ = [
     "DurabilitySettings",
     "EncryptionSettings",
     "HttpSettings",
+    "NotConfigured",
     "OpenChats",
     "QuietHours",
     "ResultSettings",

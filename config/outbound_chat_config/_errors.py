@@ -34,6 +34,10 @@ class SettingsError(ValueError):
     """
 
 
+class NotConfigured(SettingsError):
+    """The settings have nothing of this name. The text lists what they have."""
+
+
 def explain(
     error: ValidationError, source: str, nearest: Callable[[str], str | None] = lambda _: None
 ) -> SettingsError:

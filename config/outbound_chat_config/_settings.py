@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_valid
 from outbound_chat_config._describe import some
 from outbound_chat_config._durability import DurabilitySettings
 from outbound_chat_config._encryption import EncryptionSettings
-from outbound_chat_config._errors import SettingsError, explain
+from outbound_chat_config._errors import NotConfigured, explain
 from outbound_chat_config._http import HttpSettings
 from outbound_chat_config._model import Model
 from outbound_chat_config._senders import Budget, Sender
@@ -177,7 +177,7 @@ class Settings(Model):
         known = some(sorted(self.senders), most=20) or "none is configured"
         # An invalid name may be a phone number, or contain codes that a terminal would obey.
         which = f'sender "{name}"' if is_name(name) else "a sender of this name"
-        raise SettingsError(f"{which} is not configured; known senders: {known}")
+        raise NotConfigured(f"{which} is not configured; known senders: {known}")
 
 
 def _shown(limit: float | None) -> str:

@@ -13,6 +13,10 @@ def check(arguments: list[str]) -> None:
     Raises:
         Exception: a command or an option does not exist, or a value is refused.
     """
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
+    elif arguments == ["version"]:
+        arguments = ["--version"]
     options, rest = _options_before_command(arguments)
     try:
         group().make_context("outbound-chat", options, resilient_parsing=True)

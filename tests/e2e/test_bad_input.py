@@ -240,7 +240,7 @@ def test_a_job_that_can_not_be_sent_is_refused_with_the_reason(
         ),
         (("send-batch", "rows.csv", "--sender", "nix", "--weight", "0", "--text", ""), ("weight", "sender", "text")),
         (("send-batch", "rows.csv", "--sender", "nix", "--text", "", "--dry-run"), ("sender", "text")),
-        (("hold", "--reason", " "), ("scope", "reason")),
+        (("hold", "--reason", " "), ("budget/__sender/__instance/__tenant/__batch", "reason")),
         (("suppress", number(1), "--sender", "nix", "--reason", "x" * 201), ("sender", "reason")),
     ],
 )
@@ -257,11 +257,50 @@ def test_all_that_is_wrong_is_said_at_once(idle: Harness, command: tuple[str, ..
 
 
 @pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("hold", "--reason", "x"), "--budget/--sender/--instance/--tenant/--batch: name exactly one of"),
+        (("dead", "--limit", "0"), "--limit: must be from 1 to 500; read more pages with `--cursor`"),
+        (("suppressed", "12", "--sender", "support"), "number 1: must be "),
+        (("webhooks", "dead", "x"), "Invalid value for 'IDS or --all': belongs to replay"),
+        (("webhooks", "nope"), "'nope' is not one of 'hosts', 'dead', 'replay', 'secret'"),
+        (("webhooks",), "Missing argument 'ACTION'. Choose from: hosts, dead, replay, secret"),
+        (("send", "--sendr", "x"), "No such option: --sendr. Did you mean --"),
+        (("watch", "--limit", "51"), "Invalid value for '--limit': must be from 1 to 50."),
+        (("sandbox", "--rate", "0"), "Invalid value for '--rate': must be 0.001 or more."),
+    ],
+)
+def test_errors_have_one_style_and_name_options_as_they_are_typed(
+    idle: Harness, command: tuple[str, ...], said: str
+) -> None:
+    """Not as the parser, the library behind it, or the client in Python calls them."""
+    done = idle.run(*command)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert said in done.stderr
+    assert not any(word in done.stderr for word in ("Input should", "Value error", "Usage:", "\t", "scope:"))
+
+
+@pytest.mark.parametrize("command", [("audit", "--budget"), ("hold", "--reason=x", "--instance"), ("send", "--sender")])
+def test_a_name_that_the_settings_lack_comes_with_the_file_they_are_from(
+    idle: Harness, command: tuple[str, ...]
+) -> None:
+    """There may be another file than the one in mind."""
+    done = idle.run(*command, "nosuch")
+
+    assert done.returncode == 2
+    assert f"\nsettings: {idle.settings_file}" in done.stderr
+    # The words alone do not make it one of them.
+    assert "settings:" not in idle.run("send", "--sender", "support", "--to", "is not configured").stderr
+
+
+@pytest.mark.parametrize(
     ("command", "named"),
     [
         (("hold",), ("--reason",)),
-        (("send-batch", "--weight", "much", "--timeout", "1_0"), ("file", "--sender", "--weight", "--timeout")),
-        (("keys", "create"), ("name", "--scope")),
+        (("send-batch", "--weight", "much", "--timeout", "1_0"), ("FILE", "--sender", "--weight", "--timeout")),
+        (("keys", "create"), ("NAME", "--scope")),
         (
             ("keys", "create", " ", "--scope=read", "--tenant=a!", "--sender=x", "--rate=x", "--expires=x"),
             ("NAME", "--tenant", "--sender", "--rate", "--expires"),

@@ -98,6 +98,8 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "replay --dry-run": (("{dead}",), 2, {"invalid_arguments"}),
     "replay --force": (("{sent}", "{dead}"), 1, {"not_replayable"}),
     "events": (("--since", "soon"), 2, {"invalid_arguments"}),
+    "events --since 1": (("--tail", "5"), 2, {"invalid_arguments"}),
+    "events --sender": (("nosuch", "--follow"), 2, {"invalid_settings"}),
     "suppress": (("--sender", "support", "12", number(9)), 1, {"invalid_number"}),
     "suppress --delimiter aa": (("--sender", "support", "--file", "good.csv"), 2, {"not_allowed"}),
     "suppressed": (("--sender", "nosuch"), 2, {"invalid_settings"}),
@@ -305,7 +307,7 @@ def test_a_port_in_use_is_one_sentence_and_one_exit_code(world: World, command: 
 
 
 @pytest.mark.parametrize("number_", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("command", [("watch", "--json"), ("events", "--follow", "--json")])
+@pytest.mark.parametrize("command", [("watch", "--json"), ("events", "--follow", "--tail", "9", "--json")])
 def test_a_command_that_runs_until_it_is_stopped_ends_with_0(
     world: World, command: tuple[str, ...], number_: signal.Signals
 ) -> None:
@@ -333,7 +335,7 @@ def test_lines_end_with_the_errors_that_ended_them(stack: Harness) -> None:
     """A reader of lines learns why there are no more."""
     stack.configure(redis_timeout=0.5)
     stack.chat().enqueue_batch([{"to": number(1)}], sender="support", text="Hello")
-    process, log = start(stack, "events", "--follow", "--json")
+    process, log = start(stack, "events", "--follow", "--tail", "1", "--json")
     wait_until(lambda: log.read_text().count("\n") > 0, timeout=60, what="the first line")
     stack.kill(stack.server.process)
 

@@ -111,6 +111,15 @@ def test_a_command_loads_what_it_needs_and_no_other_command(arguments: tuple[str
     assert len(found) <= MOST_OF_COMMANDS[arguments], sorted(found)
 
 
+def test_completing_a_value_loads_the_client_at_most() -> None:
+    """It comes with every press of the Tab key, where Celery and boto3 would take a second."""
+    for position, line in (("1", "outbound-chat w"), ("3", "outbound-chat send --sender s")):
+        shell = {"_OUTBOUND_CHAT_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": position}
+        found = modules(f"import os\nos.environ.update({shell!r})\n{COMMAND.format(arguments=())}")
+        assert packages(found) <= OF_PRODUCER | OF_SETTINGS | OF_TYPER | IF_INSTALLED | {"outbound_chat_worker", "rich"}
+        assert len(found) <= MOST_OF_COMMANDS["status", "--help"], sorted(found)
+
+
 @pytest.mark.parametrize("added", ["rich", "boto3", "outbound_chat.client", "pathlib"])
 def test_what_somebody_adds_is_found(added: str) -> None:
     """Were the look at the modules broken, the tests here would pass with everything."""

@@ -7,7 +7,6 @@ import ast
 import contextlib
 import importlib.util
 import os
-import re
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -16,22 +15,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from outbound_chat.cli.errors import Exit, MissingExtra, UsageError, exit_code
-from outbound_chat.cli.parsing import Command, Group
+from outbound_chat.cli.helping import EPILOG, EXIT_CODES, GROUPS, describe, summary
+from outbound_chat.cli.parsing import Command, Group, refuse_control_characters
 from outbound_chat.cli.streams import OutputLost
 from outbound_chat.model.errors import OutboundChatError, SettingsError
 from outbound_chat_config import CONFIG_VARIABLE
-
-EPILOG = (
-    "Exit codes: 0 done; 1 done, but something ended other than sent or rows were rejected; 2 wrong input or settings; "
-    "3 Redis can't be reached or refuses; 4 no result in time; 5 no such job, batch or key; 6 the output can't be "
-    "written, or nobody reads it any more; 130 interrupted before it had its result."
-)
-
-
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
 
 
 class _Typer(typer.Typer):
@@ -43,6 +34,15 @@ class _Typer(typer.Typer):
 
 class _Commands(Group):
     """Our commands, and those of the worker's package."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Takes `help COMMAND` for `COMMAND --help`, and `version` for `--version`."""
+        match args:
+            case ["help", *command]:
+                args = command if ctx.resilient_parsing else [*command, "--help"]
+            case ["version"]:
+                args = ["--version"]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *_points()]
@@ -58,12 +58,28 @@ class _Commands(Group):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return _loaded(_points()[cmd_name]) if cmd_name in _points() else super().get_command(ctx, cmd_name)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Completes the names of commands without loading them."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        listed = {name: TyperCommand(name, short_help=summary(_docstring(point))) for name, point in _points().items()}
+        group = TyperGroup(name="", commands=dict(listed))
+        return group.shell_complete(typer.Context(group), incomplete)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  # as in click
         """Lists them by the docstrings in their sources, without loading them."""
-        limit = formatter.width - 6 - max(map(len, _points()))
-        listed = {name: TyperCommand(name, help=_docstring(point)) for name, point in _points().items()}
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, command.get_short_help_str(limit)) for name, command in listed.items()])
+        rest = {name: summary(_docstring(point)) for name, point in _points().items()}
+        width = max(map(len, rest))
+        for heading, names in {**GROUPS, "Other commands": " ".join(rest)}.items():
+            if rows := [(f"{name:<{width}}", rest.pop(name)) for name in names.split() if name in rest]:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Writes the examples, then what each exit code means."""
+        super().format_epilog(ctx, formatter)
+        with formatter.section("Exit codes"):
+            formatter.write_dl(list(EXIT_CODES.items()))
 
 
 _COMMANDS = {
@@ -80,7 +96,7 @@ _COMMANDS = {
     "holds": "commands.holds:holds",
     "dead": "commands.dead:dead",
     "replay": "commands.dead:replay",
-    "events": "commands.dead:events",
+    "events": "commands.events:events",
     "export": "commands.export:export",
     "suppress": "commands.suppression:suppress",
     "unsuppress": "commands.suppression:unsuppress",
@@ -135,9 +151,9 @@ def _loaded(point: EntryPoint) -> Any:
         rich_markup_mode=None,
     )
     if default:
-        holder.callback(invoke_without_command=True, help=default.__doc__, epilog=EPILOG)(default)
+        holder.callback(invoke_without_command=True, help=default.__doc__, epilog=EPILOG)(describe(default))
     for name, function in functions.items():
-        holder.command(name, context_settings={"ignore_unknown_options": is_missing})(function)
+        holder.command(name, context_settings={"ignore_unknown_options": is_missing})(describe(function))
     return typer.main.get_command(holder)
 
 
@@ -149,11 +165,21 @@ def _missing(name: str, module: str | None) -> Callable[..., None]:
     return explain
 
 
+_HELP = """Send SMS and WhatsApp messages through Amazon Connect.
+
+Messages go out at the pace AWS allows, once each. 'outbound-chat help COMMAND' shows the options and examples of a
+command.
+
+$ outbound-chat dev
+$ outbound-chat send --sender support --to +12025550123 --text "Hello"
+$ outbound-chat send-batch parcels.csv --sender support --dry-run
+"""
+
 app = _Typer(
     name="outbound-chat",
     cls=_Commands,
-    help="Send SMS and WhatsApp through Amazon Connect, at the pace AWS allows, once each.",
-    epilog=EPILOG,
+    help=_HELP,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -170,7 +196,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     config: Annotated[
-        Path | None, typer.Option(help=f"TOML file with the settings. [env: {CONFIG_VARIABLE}]", show_default=False)
+        Path | None, typer.Option(metavar="FILE", help=f"TOML file with the settings; wins over {CONFIG_VARIABLE}.")
     ] = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
@@ -196,8 +222,8 @@ def run() -> None:
 
 def _run() -> int:
     try:
-        _refuse_control_characters()
-        code: int = app(standalone_mode=False) or 0
+        refuse_control_characters()
+        code: int = app(prog_name="outbound-chat", standalone_mode=False) or 0
     except OutputLost:
         raise
     except (UsageError, OutboundChatError, SettingsError) as error:
@@ -207,13 +233,6 @@ def _run() -> int:
         return _report(error)
     # The parser has turned Ctrl-C into this code.
     return _report(KeyboardInterrupt()) if code == Exit.INTERRUPTED else code
-
-
-def _refuse_control_characters() -> None:
-    for position, argument in enumerate(sys.argv[1:], start=1):
-        if _CONTROL(argument):
-            # Click would repeat it unescaped, to a terminal that obeys.
-            raise UsageError(f"argument {position} has control characters; remove them")
 
 
 def _report(error: BaseException) -> Exit:

@@ -1,5 +1,6 @@
 """How a command ends that could not do all it was asked: the exit code, the sentence and the JSON of each error."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from enum import IntEnum
@@ -86,9 +87,16 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         text = "interrupted before it had its result"
     else:
-        # Some versions of Typer repeat the beginning of a message of pydantic.
-        text = error.format_message().replace("Value error, ", "") if isinstance(error, UsageError) else str(error)
+        text = _in_our_words(error.format_message()) if isinstance(error, UsageError) else str(error)
     return "\n".join([text, *getattr(error, "__notes__", [])])
+
+
+def _in_our_words(text: str) -> str:
+    """Returns a message of the parser on one line, with its options in quotes."""
+    # Some versions of Typer repeat the beginning of a message of pydantic.
+    text = re.sub(r"([:,])\n\t", r"\1 ", text.replace("Value error, ", ""))
+    text = re.sub(r" \(Possible options: (.+)\)", r". Did you mean \1?", text)
+    return re.sub(r"Invalid value for ([^':\n]+):", r"Invalid value for '\1':", text)
 
 
 def plain_errors(error: BaseException) -> list[dict[str, Any]]:

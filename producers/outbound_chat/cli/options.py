@@ -10,13 +10,11 @@ from outbound_chat.model.errors import FieldError
 from outbound_chat_config import is_number
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Ids = Annotated[list[str], typer.Argument(help="Ids of jobs or batches.", show_default=False)]
-Budget = Annotated[str | None, typer.Option(help="Name of a budget; needed where there are several.")]
-Cursor = Annotated[str | None, typer.Option(help="Cursor that the page before printed.")]
-Tenant = Annotated[str | None, typer.Option(help="Tenant this counts toward; tenants take turns.")]
-Durability = Annotated[
-    str | None, typer.Option(help="memory, or fsync: return once it is on disk, and with a replica.")
-]
+Ids = Annotated[list[str], typer.Argument(help="IDs of jobs or batches.", show_default=False)]
+Budget = Annotated[str | None, typer.Option(help="Budget; required if there are several.")]
+Cursor = Annotated[str | None, typer.Option(help="Cursor printed by the previous page.")]
+Tenant = Annotated[str | None, typer.Option(help="Tenant this counts toward; tenants share capacity in turns.")]
+Durability = Annotated[str | None, typer.Option(help="memory, or fsync to wait until it is safe on disk.")]
 CallbackUrl = Annotated[str | None, typer.Option(help="https:// URL to notify when the message is final.")]
 
 Delimiter = Annotated[
@@ -49,9 +47,14 @@ def fault_of(option: Any, value: object, hint: Any, times: int) -> str:
         return "is given more than once; give it once."
     # Click would read it as Python does: `1_0` would be 10.
     kinds = {hint, *get_args(hint)}
+    if not isinstance(value, str) or kinds.isdisjoint({int, float}):
+        return ""
     is_whole = float not in kinds
-    if isinstance(value, str) and not kinds.isdisjoint({int, float}) and not is_number(value, whole=is_whole):
+    if not is_number(value, whole=is_whole):
         return f"{value!r} is not a {'whole ' * is_whole}number in plain digits."
+    low, high = getattr(option, "min", None), getattr(option, "max", None)
+    if (low is not None and float(value) < low) or (high is not None and float(value) > high):
+        return f"must be {f'from {low} to {high}' if high is not None else f'{low} or more'}."
     return ""
 
 

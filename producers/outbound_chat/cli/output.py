@@ -20,7 +20,7 @@ from typer import Exit as TyperExit
 
 from outbound_chat.cli.errors import Exit, UsageError, exit_code, plain_errors, sentence
 from outbound_chat.model.batches import Batch
-from outbound_chat.model.errors import InvalidJob, WaitTimeout
+from outbound_chat.model.errors import InvalidJob, InvalidNumbers, WaitTimeout
 from outbound_chat.model.jobs import Job, JobState, Webhook
 from outbound_chat.model.json import json_default
 
@@ -64,7 +64,7 @@ def print_error(error: BaseException) -> None:
     """Prints an error for people: a line for each fault. Of Ctrl-C they need not be told."""
     if isinstance(error, KeyboardInterrupt):
         return
-    lines = [f"  {fault}" for fault in error.errors] if isinstance(error, InvalidJob) else []
+    lines = [f"  {fault}" for fault in error.errors] if isinstance(error, InvalidJob | InvalidNumbers) else []
     text = "\n".join(["this is refused:", *lines, *getattr(error, "__notes__", [])]) if lines else sentence(error)
     if isinstance(error, WaitTimeout):
         # The command has a line of its own, so that a narrow terminal does not break it.

@@ -1,7 +1,9 @@
 """What our commands do otherwise than those of Typer: they are strict, and name options in errors."""
 
 import importlib
+import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, get_type_hints
@@ -9,8 +11,14 @@ from typing import Any, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from outbound_chat.cli.errors import UsageError
+from outbound_chat.cli.helping import Helpful
 from outbound_chat.cli.options import fault_of, refuse
-from outbound_chat.model.errors import InvalidJob, SettingsError
+from outbound_chat.model.errors import FieldError, InvalidJob, InvalidNumbers, SettingsError
+from outbound_chat_config import NotConfigured
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search
+_SCOPES = "--budget/--sender/--instance/--tenant/--batch"
 
 
 class Strict:
@@ -27,12 +35,13 @@ class Strict:
         parser: Any = super()
         try:
             return parser.invoke(ctx)
-        except InvalidJob as error:
+        except (InvalidJob, InvalidNumbers) as error:
             written = {option.name: option.opts[0] for option in self.params if isinstance(option, TyperOption)}
-            error.errors = tuple(replace(one, field=written.get(one.field, one.field)) for one in error.errors)
-            _name_settings(error)
+            error.errors = tuple(_as_typed(one, written) for one in error.errors)
+            if any(one.code == "unknown_sender" for one in error.errors):
+                _name_settings(error)
             raise
-        except SettingsError as error:
+        except NotConfigured as error:
             _name_settings(error)
             raise
 
@@ -66,16 +75,30 @@ class Strict:
         return rest
 
 
+def _as_typed(error: FieldError, written: Mapping[str, str]) -> FieldError:
+    """Names the options of the field and of the fix, which the client calls by their names in Python."""
+    message = re.sub("`([a-z_]+)`", lambda found: f"`{written.get(found[1], found[1])}`", error.message)
+    field = error.field.replace("numbers.#", "number ")  # the position of an argument
+    return replace(error, field={"scope": _SCOPES, **written}.get(field, field), message=message)
+
+
 def _name_settings(error: Exception) -> None:
     """Says where the settings came from that lack a name: there may be another file than the one in mind."""
-    if "is not configured" in str(error) and not hasattr(error, "__notes__"):  # a group and its command both come here
+    if not hasattr(error, "__notes__"):  # a group and its command both come here
         from outbound_chat_config import load_settings  # noqa: PLC0415  # loads what `--help` does not need
 
         with suppress(SettingsError):
             error.add_note(f"settings: {load_settings().source}")
 
 
-class Command(Strict, TyperCommand):
+def refuse_control_characters() -> None:
+    """Refuses arguments with them: click would repeat those unescaped, to a terminal that obeys."""
+    for position, argument in enumerate(sys.argv[1:], start=1):
+        if _CONTROL(argument):
+            raise UsageError(f"argument {position} has control characters; remove them")
+
+
+class Command(Helpful, Strict, TyperCommand):
     """A command. On a terminal it says when it waits for Redis."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -85,5 +108,5 @@ class Command(Strict, TyperCommand):
         return super().invoke(ctx)
 
 
-class Group(Strict, TyperGroup):
+class Group(Helpful, Strict, TyperGroup):
     """Several commands."""

@@ -63,10 +63,10 @@ class Report:
 
 
 def demo(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False) -> None:
-    """Watch 300 messages go out, in a minute.
+    """Send 300 messages to a sandbox, in under a minute.
 
-    Real workers send them to a sandbox on this machine that throttles and fails. Nothing leaves the machine or
-    stays on it afterwards.
+    Real workers send them to a sandbox on this machine that throttles and fails. Nothing leaves the machine, and
+    nothing is left behind.
     """
     path = next(file for file in FILES if file.exists())
     options = SandboxOptions(rate=RATE, burst=BURST, max_chats=1_000, faults=FAULTS)

@@ -47,22 +47,25 @@ CHATS = 1_000_000
 def dev(
     *,
     folder: Annotated[Path, typer.Option(help="Folder for data, logs and settings.")] = FOLDER,
-    processes: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of Valkey; 0 takes a free one.")] = VALKEY_PORT,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Number of worker processes.")] = 1,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of Valkey; 0 picks a free one.")] = VALKEY_PORT,
     sandbox_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of the sandbox; 0 takes a free one.")
+        int, typer.Option(min=0, max=65535, help="Port of the sandbox; 0 picks a free one.")
     ] = SANDBOX_PORT,
-    rate: Annotated[float, typer.Option(min=0.01, help="Calls a second of sandbox and budget.")] = 2.0,
-    burst: Annotated[int, typer.Option(min=1, help="Calls that may come at once.")] = 5,
+    rate: Annotated[float, typer.Option(min=0.01, help="Calls per second that sandbox and budget allow.")] = 2.0,
+    burst: Annotated[int, typer.Option(min=1, help="Calls allowed at once.")] = 5,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the addresses as JSON, on one line, and no line for each message.")
     ] = False,
 ) -> None:
-    """Run a whole stack on this machine.
+    """Run everything on this machine for development.
 
-    Valkey, the sandbox and workers, until Ctrl-C. Prints their addresses,
-    then a line for each message, and warns when a sender is held. A part
-    that dies is started again.
+    Starts Valkey, workers, and a sandbox instead of Amazon Connect: nothing is sent to anybody. Prints their addresses,
+    then a line for each message, until Ctrl-C. The data is kept for the next start.
+
+    $ outbound-chat dev
+    $ outbound-chat dev --rate 20 --burst 20
+    $ outbound-chat dev --port 0 --sandbox-port 0
     """
     ending = Ending()
     if is_in_use(folder / "valkey"):

@@ -24,12 +24,18 @@ def inbox(
     *,
     url: Annotated[
         str | None,
-        typer.Option(help="Address of the sandbox; by default endpoint_url of a sender, else that of dev."),
+        typer.Option(help="Address of the sandbox; by default a sender's endpoint_url, or that of dev."),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Keep printing what comes until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Print new messages as they arrive, until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show what a sandbox got: each contact with number, text, parts, flow and attributes, and what it refused."""
+    """Show the messages that a sandbox received.
+
+    Prints each contact with its number, text, message parts, flow and attributes, and the calls that were refused.
+
+    $ outbound-chat sandbox inbox --follow
+    $ outbound-chat sandbox inbox --url http://127.0.0.1:8399 --json
+    """
     sandbox = SandboxClient(url or _address())
     if follow:
         seen = 0

@@ -1,4 +1,4 @@
-"""Stand in for Amazon Connect, to try a flow without sending anything to anybody; `inbox` shows what was sent."""
+"""Run a stand-in for Amazon Connect that sends nothing."""
 
 import asyncio
 import ipaddress
@@ -40,43 +40,43 @@ def sandbox(
     context: typer.Context,
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = _DEFAULTS.host,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = _DEFAULTS.port,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks a free one.")] = _DEFAULTS.port,
     rate: Annotated[
-        float, typer.Option(min=0.001, help="Calls a second of one access key and Region.")
+        float, typer.Option(min=0.001, help="Calls per second for each access key and Region.")
     ] = _DEFAULTS.rate or 0,
     no_rate_limit: Annotated[bool, typer.Option("--no-rate-limit", help="Never throttle; --rate is ignored.")] = False,
-    burst: Annotated[int, typer.Option(min=1, help="Calls that may come at once.")] = _DEFAULTS.burst,
-    max_chats: Annotated[int, typer.Option(min=0, help="Open chats of one instance.")] = _DEFAULTS.max_chats,
-    latency_ms: Annotated[int, typer.Option(min=0, help="Milliseconds before every answer.")] = 0,
+    burst: Annotated[int, typer.Option(min=1, help="Calls allowed at once.")] = _DEFAULTS.burst,
+    max_chats: Annotated[int, typer.Option(min=0, help="Open chats allowed per instance.")] = _DEFAULTS.max_chats,
+    latency_ms: Annotated[int, typer.Option(min=0, help="Delay of every response, in milliseconds.")] = 0,
     fault: Annotated[
         list[str] | None,
-        typer.Option(metavar="KIND[:SHARE][:NAME=VALUE]", help="Fault, such as late:0.1:delay=2.5; repeatable."),
+        typer.Option(
+            metavar="KIND[:SHARE][:NAME=VALUE]", help="Fault to inject, such as late:0.1:delay=2.5; can be repeated."
+        ),
     ] = None,
     deny_quotas: Annotated[
         bool, typer.Option("--deny-quotas", help="Refuse GetServiceQuota with AccessDeniedException.")
     ] = False,
     any_key: Annotated[
-        bool, typer.Option("--any-key", help="Take any access key; check neither signatures nor their dates.")
+        bool, typer.Option("--any-key", help="Accept any access key, and don't check signatures.")
     ] = False,
-    keep: Annotated[
-        int, typer.Option(min=1, help="Contacts and calls whose numbers and texts are kept in memory.")
-    ] = KEEP,
-    seed: Annotated[int, typer.Option(help="Seed of the draw that decides which calls fail.")] = _DEFAULTS.seed,
+    keep: Annotated[int, typer.Option(min=1, help="Contacts and calls to keep in memory.")] = KEEP,
+    seed: Annotated[int, typer.Option(help="Random seed that decides which calls fail.")] = _DEFAULTS.seed,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the address, as one line of JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no line for each call.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Don't print a line for each call.")] = False,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Allow a --host that others can reach.")] = False,
 ) -> None:
-    """Stand in for Amazon Connect, to try a flow without sending anything to anybody.
+    """Run a stand-in for Amazon Connect that sends nothing.
 
-    Takes the real StartOutboundChatContact request of boto3 or the aws
-    command, checks it strictly, and keeps the rate, the tokens and the
-    quota of open chats. GetServiceQuota of Service Quotas reports what it
-    allows. Magic numbers such as +12025550142 fail, each in
-    its own way; docs/sandbox.md lists them and the kinds of --fault.
+    Accepts StartOutboundChatContact from boto3 or the aws command, checks it strictly, and applies the rate, the tokens
+    and the quota of open chats. Magic numbers such as +12025550142 fail, each in its own way; docs/sandbox.md lists
+    them and the kinds of --fault.
 
-    Its address in a browser shows what was sent, and so does
-    `outbound-chat sandbox inbox`. Runs until Ctrl-C or SIGTERM. Data goes
-    to stdout; a line for each call, and totals at the end, to stderr.
+    Open its address in a browser, or run 'outbound-chat sandbox inbox', to see what was sent. Runs until Ctrl-C or
+    SIGTERM. The address goes to stdout; a line for each call goes to stderr.
+
+    $ outbound-chat sandbox --port 8080
+    $ outbound-chat sandbox --fault internal_error:0.1 --fault late:0.1:delay=2.5
     """
     if context.invoked_subcommand:
         return

@@ -18,15 +18,18 @@ for _needed in ("celery", "boto3"):
 
 def worker(
     *,
-    processes: Annotated[int, typer.Option(min=1, max=64, help="Worker processes; each uses one core.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Number of processes; each uses one core.")] = 1,
     name: Annotated[
         str | None, typer.Option(help="Name of the Celery nodes: NAME-1@host, NAME-2@host …; random by default.")
     ] = None,
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
 ) -> None:
-    """Run workers until Ctrl-C or SIGTERM.
+    """Run workers, which send the messages.
 
-    Restarts workers that die. On exit, calls in flight finish first.
+    Runs until Ctrl-C or SIGTERM, and finishes calls in flight before it ends. Workers that die are started again.
+
+    $ outbound-chat worker
+    $ outbound-chat worker --processes 2 --log-level WARNING
     """
     if log_level.upper() not in logging.getLevelNamesMapping():
         raise typer.BadParameter("use DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")

@@ -11,13 +11,18 @@ from outbound_chat.cli.progress import spinner
 from outbound_chat.model.consistency import sentence
 from outbound_chat.store import Store
 from outbound_chat.store.inspection import Audited, audit_budget
-from outbound_chat_config import Settings, SettingsError, load_settings
+from outbound_chat_config import NotConfigured, Settings, load_settings
 
-Budget = Annotated[str | None, typer.Option(help="Name of a budget; all of them by default.", show_default=False)]
+Budget = Annotated[str | None, typer.Option(help="Only this budget; all by default.", show_default=False)]
 
 
 def audit(*, budget: Budget = None, as_json: Json = False) -> None:
-    """Read all that Redis holds and report what does not add up. Exits with 1 when something does not."""
+    """Check that the data in Redis is consistent.
+
+    Reads all records and changes nothing. Exits with 1 if something is wrong.
+
+    $ outbound-chat audit --budget main
+    """
     settings = load_settings()
     found = {name: _audited(settings, name) for name in _chosen(settings, budget)}
     if as_json:
@@ -37,7 +42,7 @@ def audit(*, budget: Budget = None, as_json: Json = False) -> None:
 def _chosen(settings: Settings, budget: str | None) -> list[str]:
     if budget is not None and budget not in settings.budgets:
         known = ", ".join(sorted(settings.budgets))
-        raise SettingsError(f'budget "{budget}" is not configured; known budgets: {known}')
+        raise NotConfigured(f'budget "{budget}" is not configured; known budgets: {known}')
     return [budget] if budget else sorted(settings.budgets)
 
 

@@ -1,8 +1,6 @@
-"""Commands for what failed: dead and replay; and for following what happens: events."""
+"""Commands for what failed: dead and replay."""
 
-import time
-from contextlib import nullcontext
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import typer
 from rich.table import Table
@@ -10,22 +8,17 @@ from rich.text import Text
 
 from outbound_chat.cli.confirm import confirm
 from outbound_chat.cli.options import Budget, Cursor, Json
-from outbound_chat.cli.output import end_with, number_of, out, print_jobs, print_json, print_line, talk
+from outbound_chat.cli.output import end_with, number_of, out, print_jobs, print_json, talk
 from outbound_chat.cli.replays import Matches, Replays
 from outbound_chat.client import OutboundChat
-from outbound_chat.ending import until_stopped
-from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.model.jobs import JobState
-from outbound_chat.model.operations import Event
 from outbound_chat_config import load_settings
 
-State = Annotated[str | None, typer.Option(help="failed or uncertain; both by default.")]
+State = Annotated[Literal["failed", "uncertain"] | None, typer.Option(help="failed or uncertain; both by default.")]
 AttemptCode = Annotated[str | None, typer.Option(help="Code of the last attempt, such as refused.")]
-Sender = Annotated[str | None, typer.Option(help="Sender of the jobs.")]
-Tenant = Annotated[str | None, typer.Option(help="Tenant of the jobs.")]
-Batch = Annotated[str | None, typer.Option(help="Batch of the jobs.")]
-
-FOLLOW_SECONDS = 5.0
+Sender = Annotated[str | None, typer.Option(help="Only jobs of this sender.")]
+Tenant = Annotated[str | None, typer.Option(help="Only jobs of this tenant.")]
+Batch = Annotated[str | None, typer.Option(help="Only jobs of this batch.")]
 
 
 def dead(
@@ -36,12 +29,18 @@ def dead(
     sender: Sender = None,
     tenant: Tenant = None,
     batch: Batch = None,
-    limit: Annotated[int, typer.Option(help="Jobs a page, 1 to 500.")] = 50,
+    limit: Annotated[int, typer.Option(help="Jobs per page, 1 to 500.")] = 50,
     cursor: Cursor = None,
     counts: Annotated[bool, typer.Option("--counts", help="Only count them, by state and code.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List failed and uncertain jobs that were not replayed, the newest first."""
+    """List failed and uncertain jobs.
+
+    The newest come first. Jobs that were replayed are left out.
+
+    $ outbound-chat dead --counts
+    $ outbound-chat dead --code refused --limit 100
+    """
     settings = load_settings()
     with OutboundChat.from_settings(settings) as chat:
         if counts:
@@ -76,23 +75,29 @@ def _print_counts(found: dict[tuple[JobState, str], int], as_json: bool) -> None
 
 def replay(
     ids: Annotated[
-        list[str] | None, typer.Argument(help="Ids of failed or uncertain jobs.", show_default=False)
+        list[str] | None, typer.Argument(help="IDs of failed or uncertain jobs.", show_default=False)
     ] = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="Replay all that match the options below.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Replay all that match the other options.")] = False,
     budget: Budget = None,
     state: State = None,
     code: AttemptCode = None,
     sender: Sender = None,
     tenant: Tenant = None,
     batch: Batch = None,
-    text: Annotated[str | None, typer.Option(help="Send this message instead; needs a new token.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Even if the customer may be texted twice.")] = False,
+    text: Annotated[str | None, typer.Option(help="Send this text instead of the old one.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replay even if the customer may be texted twice.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --all: only count the jobs that match.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --all: do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Send failed or uncertain jobs again, as new jobs; print them. Exits with 1 when one could not be replayed."""
+    """Send failed or uncertain jobs again.
+
+    Each is sent as a new job, which is printed. A job that can't be replayed is reported and does not stop the others.
+
+    $ outbound-chat replay main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR
+    $ outbound-chat replay --all --code unreachable
+    """
     if bool(ids) is every:
         raise typer.BadParameter("name ids, or --all with what they have in common", param_hint="IDS")
     if (dry_run or yes) and not every:
@@ -135,44 +140,3 @@ def _end_all(replays: Replays, of: int) -> None:
     replays.sum_up(of)
     if replays.code:
         raise typer.Exit(replays.code)
-
-
-def events(
-    *,
-    since: Annotated[int, typer.Option(help="Number of the last event known; 0: from the first that is kept.")] = 0,
-    budget: Budget = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Keep printing what happens until Ctrl-C.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Print what happened: batches accepted, batches final, jobs final. With --json a line each."""
-    with until_stopped() if follow else nullcontext(), OutboundChat.from_settings(load_settings()) as chat:
-        while True:
-            found = _ask(chat, since, budget, FOLLOW_SECONDS if follow else 0.0)
-            if found.missed:
-                talk.print(f"{found.missed:,} events were trimmed before they were read", style="yellow")
-            for event in found.events:
-                _print_event(event, as_json)
-            since = found.next
-            if not follow and not found.events:
-                return
-
-
-def _ask(chat: OutboundChat, since: int, budget: str | None, wait: float) -> Any:
-    try:
-        return chat.events(since=since, budget=budget, wait=wait)
-    except OutboundChatError:
-        # Following survives a restart of Redis, but an outage that lasts is reported.
-        if not wait:
-            raise
-        time.sleep(1)
-        return chat.events(since=since, budget=budget)
-
-
-def _print_event(event: Event, as_json: bool) -> None:
-    if as_json:
-        print_line(event)
-        return
-    word = event.state or ""
-    code = f"  {event.code}" if event.code else ""
-    line = f"{event.number:>8}  {event.at.astimezone():%Y-%m-%d %H:%M:%S%z}  {event.kind:<14}  {event.id}  {word}{code}"
-    out.print(line.rstrip())

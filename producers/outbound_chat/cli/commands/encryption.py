@@ -14,7 +14,10 @@ from outbound_chat_config import load_settings
 
 
 def new_key(*, as_json: Json = False) -> None:
-    """Print a new key, for encryption.keys or encryption.number_key. Nothing is stored."""
+    """Create an encryption key.
+
+    Prints it, and stores nothing. Put it into encryption.keys or encryption.number_key of the settings.
+    """
     key = make_key()
     print_json({"key": key}) if as_json else typer.echo(key)
 
@@ -24,7 +27,12 @@ def rewrite_suppressed(
     sender: Annotated[str | None, typer.Option(help="Only the list of this sender.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Rewrite suppression lists, encrypted or plain, as the settings say now. They stay in force meanwhile."""
+    """Rewrite suppression lists with the newest key.
+
+    Run it after a change of encryption or of a sender's budget. The lists stay in force meanwhile.
+
+    $ outbound-chat rewrite-suppressed --sender support
+    """
     settings = load_settings()
     line = spinner("{task.description}  {task.completed:,.0f} numbers", transient=False)
     with OutboundChat.from_settings(settings) as chat, line as progress:

@@ -44,7 +44,10 @@ class Use:
 
 
 def encryption_keys(*, as_json: Json = False) -> None:
-    """Count the jobs that need each encryption key. A key that no job needs can be removed."""
+    """Count the jobs that need each encryption key.
+
+    You can remove a key from the settings once no job needs it.
+    """
     settings = load_settings()
     here = RequestCipher(settings.encryption).decrypting_key_ids
     line = spinner("{task.description}  {task.completed:,.0f} jobs")

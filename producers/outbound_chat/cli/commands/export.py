@@ -25,7 +25,7 @@ Format = Literal["csv", "jsonl"]
 
 
 def export(
-    batch: Annotated[str, typer.Argument(help="Id of a batch.", show_default=False)],
+    batch: Annotated[str, typer.Argument(help="ID of a batch.", show_default=False)],
     *,
     state: Annotated[JobState | None, typer.Option(help="Only jobs of this state; all final ones by default.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="csv or jsonl.")] = "csv",
@@ -35,7 +35,7 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --output.")] = False,
     join: Annotated[
         Path | None,
-        typer.Option(help="The file that was sent, unchanged: its columns are written with the results of its rows."),
+        typer.Option(help="The file that was sent, unchanged: adds its columns to the results."),
     ] = None,
     delimiter: Delimiter = None,
     sheet: Sheet = None,
@@ -43,7 +43,15 @@ def export(
         bool, typer.Option("--excel", help="Write CSV that Excel opens without changing numbers or running formulas.")
     ] = False,
 ) -> None:
-    """Write what became of the jobs of a batch, a row each, in the order of its file."""
+    r"""Export the results of a batch as CSV or JSON lines.
+
+    Writes a row for each final job, in the order of the file that was sent. With --join each row also has the columns
+    of that file, so that you can repair and resend those that failed.
+
+    $ outbound-chat export main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR -o results.csv
+    $ outbound-chat export main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --state failed \
+        --join parcels.csv -o failed.csv
+    """
     if output and join and output.resolve() == join.resolve():
         raise typer.BadParameter("is the file with the rows, which would be lost; name another", param_hint="--output")
     errors: list[FieldError] = []

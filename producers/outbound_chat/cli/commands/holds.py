@@ -13,14 +13,14 @@ from outbound_chat_config import load_settings
 
 Budget = Annotated[str | None, typer.Option(help="Name of a budget.", show_default=False)]
 Sender = Annotated[str | None, typer.Option(help="Name of a sender.", show_default=False)]
-Instance = Annotated[str | None, typer.Option(help="Id of a Connect instance.", show_default=False)]
+Instance = Annotated[str | None, typer.Option(help="ID of a Connect instance.", show_default=False)]
 Tenant = Annotated[str | None, typer.Option(help="Name of a tenant.", show_default=False)]
-Batch = Annotated[str | None, typer.Option(help="Id of a batch.", show_default=False)]
+Batch = Annotated[str | None, typer.Option(help="ID of a batch.", show_default=False)]
 
 
 def hold(
     *,
-    reason: Annotated[str, typer.Option(help="Why; shown to everybody who asks.")],
+    reason: Annotated[str, typer.Option(help="Reason, shown to everyone who looks.")],
     budget: Budget = None,
     sender: Sender = None,
     instance: Instance = None,
@@ -28,7 +28,13 @@ def hold(
     batch: Batch = None,
     as_json: Json = False,
 ) -> None:
-    """Stop a budget, sender, instance, tenant or batch until it is released; print all holds."""
+    """Stop sending until it is released.
+
+    Holds one budget, sender, instance, tenant or batch. Jobs keep their places, and calls in flight finish.
+
+    $ outbound-chat hold --sender support --reason "wrong number"
+    $ outbound-chat hold --batch main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --reason "typo"
+    """
     target: Any = {"budget": budget, "sender": sender, "instance": instance, "tenant": tenant, "batch": batch}
     with OutboundChat.from_settings(load_settings()) as chat:
         chat.hold(reason=reason, **target)
@@ -44,7 +50,13 @@ def release(
     batch: Batch = None,
     as_json: Json = False,
 ) -> None:
-    """End the hold of a budget, sender, instance, tenant or batch; print the holds that are left."""
+    """Release what is on hold.
+
+    Prints the holds that are left. If the system holds it, such as a sender without credentials, it is retried now.
+
+    $ outbound-chat release --sender support
+    $ outbound-chat release --batch main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR
+    """
     target: Any = {"budget": budget, "sender": sender, "instance": instance, "tenant": tenant, "batch": batch}
     with OutboundChat.from_settings(load_settings()) as chat:
         # Read before: the retry may have ended the hold already.
@@ -57,7 +69,7 @@ def release(
 
 
 def holds(*, as_json: Json = False) -> None:
-    """Print everything that is stopped, by whom and why."""
+    """List everything that is on hold, and why."""
     with OutboundChat.from_settings(load_settings()) as chat:
         _print(chat.holds(), as_json)
 

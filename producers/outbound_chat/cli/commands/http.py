@@ -12,9 +12,15 @@ def http(
     *,
     host: Annotated[str | None, typer.Option(help="Address to listen on; http.host by default.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Port; http.port by default.")] = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve; each uses one core.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Number of processes; each uses one core.")] = 1,
 ) -> None:
-    """Serve the HTTP API until SIGTERM or Ctrl-C."""
+    """Run the HTTP API.
+
+    Serves until Ctrl-C or SIGTERM. The page /docs of the service describes its routes.
+
+    $ outbound-chat http
+    $ outbound-chat http --port 8080 --workers 2
+    """
     try:
         from outbound_chat.http import serve  # noqa: PLC0415  # the extra may be missing
     except ModuleNotFoundError as error:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from json import JSONDecodeError
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -56,28 +56,35 @@ def _read_request(path: Path) -> dict[str, Any]:
 def send(
     *,
     to: Annotated[str | None, typer.Option(help="Phone number, such as +12025550123.", show_default=False)] = None,
-    text: Annotated[str | None, typer.Option(help="The message.", show_default=False)] = None,
-    sender: Annotated[str | None, typer.Option(help="Sender in the settings.", show_default=False)] = None,
+    text: Annotated[str | None, typer.Option(help="Text of the message.", show_default=False)] = None,
+    sender: Annotated[str | None, typer.Option(help="Sender, as named in the settings.", show_default=False)] = None,
     request: Annotated[
         Path | None,
         typer.Option(help="JSON file with a raw StartOutboundChatContact request, instead of --to and --text."),
     ] = None,
-    attribute: Annotated[list[str] | None, typer.Option(help="Contact attribute, name=value; repeatable.")] = None,
+    attribute: Annotated[list[str] | None, typer.Option(help="Contact attribute; can be repeated.")] = None,
     display_name: Annotated[str | None, typer.Option(help="Display name of the customer.")] = None,
-    send_at: Annotated[str | None, typer.Option(help="Not before this time, ISO 8601 with a zone.")] = None,
-    expires_at: Annotated[str | None, typer.Option(help="No call after this time, ISO 8601 with a zone.")] = None,
+    send_at: Annotated[str | None, typer.Option(help="Earliest time to send, ISO 8601 with a zone.")] = None,
+    expires_at: Annotated[str | None, typer.Option(help="Don't send after this time, ISO 8601 with a zone.")] = None,
     expires_in: Annotated[
-        str | None, typer.Option(help="No call after so long, such as 90s, 10m or 3d; at most 365d.")
+        str | None, typer.Option(help="Don't send after this long, such as 90s, 10m or 3d; at most 365d.")
     ] = None,
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "normal",
     tenant: Tenant = None,
-    idempotency_key: Annotated[str | None, typer.Option(help="The same key and content give the same job.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="The same key returns the same job.")] = None,
     callback_url: CallbackUrl = None,
     durability: Durability = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the end; 0: do not wait.", min=0)] = 0.0,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the result; 0 does not wait.", min=0)] = 0.0,
     as_json: Json = False,
 ) -> None:
-    """Enqueue one message, and print its job."""
+    """Send one message.
+
+    Stores it as a job, which workers send at the pace that AWS allows, and prints the job. --wait waits for the result.
+
+    $ outbound-chat send --sender support --to +12025550123 --text "Hello"
+    $ outbound-chat send --sender support --to +12025550123 --text Hi --wait 10
+    $ outbound-chat send --request request.json
+    """
     faults: list[FieldError] = []
     ours = {
         "send_at": TIMES["send_at"]("send_at", send_at),
@@ -111,7 +118,13 @@ def send(
 
 
 def status(ids: Ids, *, as_json: Json = False) -> None:
-    """Print the current state of jobs or batches. Exits with 5 when an id is unknown."""
+    """Show the state of jobs or batches.
+
+    Unknown IDs are reported, and the others are still printed.
+
+    $ outbound-chat status main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR
+    $ outbound-chat status main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR-42 --json
+    """
     settings = load_settings()
     with OutboundChat.from_settings(settings) as chat:
         found, unknown = _read(chat, ids)
@@ -139,10 +152,15 @@ def _hint(waiting: list[Job], holds: list[Hold], settings: Settings) -> None:
 def wait(
     ids: Ids,
     *,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait, for all together.", min=0)] = 600.0,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for all of them together.", min=0)] = 600.0,
     as_json: Json = False,
 ) -> None:
-    """Wait until jobs or batches are final, and print them. Exits with 1 when any ended other than sent."""
+    """Wait until jobs or batches are final.
+
+    Prints them, and exits with 1 if any of them was not sent. Ctrl-C stops the waiting, not the jobs.
+
+    $ outbound-chat wait main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --timeout 60
+    """
     with OutboundChat.from_settings(load_settings()) as chat:
         found, unknown = _read(chat, ids)
         ends, errors = (found, [*unknown]) if unknown else ends_of(chat, found, timeout)
@@ -157,21 +175,31 @@ def _end(ends: Sequence[Job | Batch], errors: Sequence[BaseException]) -> None:
 
 
 def cancel(
-    ids: Annotated[list[str] | None, typer.Argument(help="Ids of jobs or batches.", show_default=False)] = None,
+    ids: Annotated[list[str] | None, typer.Argument(help="IDs of jobs or batches.", show_default=False)] = None,
     *,
-    batch: Annotated[str | None, typer.Option(help="Stop this batch, or the part of it that is named.")] = None,
+    batch: Annotated[str | None, typer.Option(help="Cancel this batch, or a part of it.")] = None,
     rows: Annotated[
         str | None, typer.Option(help="With --batch: only these rows, such as 15001-20000 or 7,9,15001-.")
     ] = None,
-    state: Annotated[str | None, typer.Option(help="With --batch: only scheduled, queued or sending jobs.")] = None,
-    ids_from: Annotated[
-        Path | None, typer.Option(help="File with the ids of jobs, one a line or in a column id; -: standard input.")
+    state: Annotated[
+        Literal["scheduled", "queued", "sending"] | None, typer.Option(help="With --batch: only jobs in this state.")
     ] = None,
-    tenant: Annotated[str | None, typer.Option(help="Stop all waiting jobs of this tenant instead.")] = None,
-    sender: Annotated[str | None, typer.Option(help="Stop all waiting jobs of this sender instead.")] = None,
+    ids_from: Annotated[
+        Path | None, typer.Option(help="File with IDs of jobs, one a line or in a column id; - reads standard input.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(help="Cancel all waiting jobs of this tenant instead.")] = None,
+    sender: Annotated[str | None, typer.Option(help="Cancel all waiting jobs of this sender instead.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Stop jobs, batches, or what waits of a tenant or sender; print them. Exits with 1 if one had been sent."""
+    """Cancel jobs that were not sent yet.
+
+    Takes IDs of jobs and batches, a part of a batch, or a whole tenant or sender. Exits with 1 if some had been sent
+    already.
+
+    $ outbound-chat cancel main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR
+    $ outbound-chat cancel --batch main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --rows 15001-
+    $ outbound-chat cancel --tenant acme
+    """
     named = {"IDS": ids, "--batch": batch, "--ids-from": ids_from, "--tenant": tenant, "--sender": sender}
     _check_what(named, of_part={rows, state} != {None})
     listed = read_ids(ids_from) if ids_from else []

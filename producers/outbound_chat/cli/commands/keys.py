@@ -1,4 +1,4 @@
-"""API keys of the HTTP service."""
+"""Manage API keys of the HTTP service."""
 
 import re
 from collections.abc import Callable
@@ -31,20 +31,26 @@ _STYLES = {KeyState.ACTIVE: "green", KeyState.EXPIRED: "yellow"}
 
 
 def create(
-    name: Annotated[str, typer.Argument(help="Who has it; only shown to people.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Who will use it; shown in lists.", show_default=False)],
     *,
-    scope: Annotated[list[Scope], typer.Option(help="What it may do; repeatable.", show_default=False)],
+    scope: Annotated[list[Scope], typer.Option(help="enqueue, read or operate; can be repeated.", show_default=False)],
     sender: Annotated[
-        list[str] | None, typer.Option(help="Only this sender; repeatable. All by default.", show_default=False)
+        list[str] | None, typer.Option(help="Allow only this sender; can be repeated.", show_default=False)
     ] = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant's jobs; all by default.")] = None,
-    rate: Annotated[str | None, typer.Option(help="Requests it may make, such as 10/s, 600/m or 5000/h.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Allow only jobs of this tenant.")] = None,
+    rate: Annotated[str | None, typer.Option(help="Requests allowed, such as 10/s, 600/m or 5000/h.")] = None,
     expires: Annotated[
-        str | None, typer.Option(help="When it ends: 90d, 12h, or an ISO 8601 time with a zone; never by default.")
+        str | None, typer.Option(help="When it expires: 90d, 12h, or an ISO 8601 time with a zone; never by default.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Create an API key, and print it. It can't be shown again: only its hash is kept."""
+    """Create an API key.
+
+    Prints the key once. It can't be shown again, since only its hash is stored.
+
+    $ outbound-chat keys create shop --scope enqueue --scope read --tenant shop
+    $ outbound-chat keys create ops --scope operate --rate 20/s --expires 365d
+    """
     settings = load_settings()
     faults: list[typer.BadParameter] = []
 
@@ -74,7 +80,7 @@ def create(
 
 
 def show(*, as_json: Json = False) -> None:
-    """Print all API keys: what they allow, when they were last used, and whether they are active."""
+    """List API keys, with their limits and last use."""
     with Store.from_settings(load_settings()) as store:
         found = ApiKeys(store).all()
     if as_json:
@@ -85,11 +91,16 @@ def show(*, as_json: Json = False) -> None:
 
 
 def revoke(
-    key: Annotated[str, typer.Argument(help="Id of the key, or the key itself.", show_default=False)],
+    key: Annotated[str, typer.Argument(help="ID of the key, or the key itself.", show_default=False)],
     *,
     as_json: Json = False,
 ) -> None:
-    """Revoke an API key for good. Within a second no process of the service accepts it."""
+    """Revoke an API key.
+
+    Every process of the service refuses it within a second. A revoked key can't be used again.
+
+    $ outbound-chat keys revoke 3f9k2m5x8q1z
+    """
     # Somebody who found a key in a log has the whole key at hand.
     key_id = key.split("_")[1] if key.startswith("oc_") else key  # also one cut short: the rest is part of a secret
     with Store.from_settings(load_settings()) as store:

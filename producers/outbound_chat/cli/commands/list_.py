@@ -19,16 +19,22 @@ _ENDS = (JobState.SENT, JobState.FAILED, JobState.UNCERTAIN, JobState.EXPIRED, J
 def show(
     *,
     batch: Annotated[str | None, typer.Option(help="List the jobs of this batch instead.", show_default=False)] = None,
-    state: Annotated[str | None, typer.Option(help="With --batch: only jobs of this state.")] = None,
+    state: Annotated[JobState | None, typer.Option(help="With --batch: only jobs of this state.")] = None,
     budget: Budget = None,
     sender: Annotated[str | None, typer.Option(help="Only batches of this sender.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only batches of this tenant.")] = None,
     only_open: Annotated[bool, typer.Option("--open", help="Only batches that are not final.")] = False,
-    limit: Annotated[int, typer.Option(help="Lines a page: 1 to 100, of jobs 1 to 500.")] = LIMIT,
+    limit: Annotated[int, typer.Option(help="Batches per page, 1 to 100; jobs, 1 to 500.")] = LIMIT,
     cursor: Cursor = None,
     as_json: Json = False,
 ) -> None:
-    """List batches with their counts: those that are not final, the newest first, then those that ended last."""
+    """List batches, or the jobs of one batch.
+
+    Batches that are not final come first, the newest at the top. Jobs are in the order of their rows.
+
+    $ outbound-chat list --open
+    $ outbound-chat list --batch main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --state failed
+    """
     _check(batch, state, of_lists=any((budget, sender, tenant, only_open)))
     with OutboundChat.from_settings(load_settings()) as chat:
         if batch is not None:

@@ -40,16 +40,16 @@ from outbound_chat_config import load_settings
 
 def send_batch(
     file: Annotated[
-        Path, typer.Argument(help="CSV, JSON or workbook, also gzip; -: standard input. Columns: to, text, send_at …")
+        Path, typer.Argument(help="CSV or JSON file, also gzipped, or a workbook; - reads standard input.")
     ],
     *,
-    sender: Annotated[str, typer.Option(help="Sender in the settings.")],
+    sender: Annotated[str, typer.Option(help="Sender, as named in the settings.")],
     text: Annotated[str | None, typer.Option(help="Default message for rows without one.")] = None,
     template: Annotated[
-        str | None, typer.Option(help="The message with {column} or {column|default} in it, filled in by each row.")
+        str | None, typer.Option(help="Message with {column} or {column|default}, filled in from each row.")
     ] = None,
     attribute: Annotated[
-        list[str] | None, typer.Option(help="Contact attribute, name=value or name={column}; repeatable.")
+        list[str] | None, typer.Option(help="Contact attribute; its value may have {column}; can be repeated.")
     ] = None,
     display_name: Annotated[
         str | None, typer.Option(help="Display name of the customer, such as {first_name}.")
@@ -59,29 +59,37 @@ def send_batch(
     ignore_columns: IgnoreColumns = False,
     country: Country = None,
     sheet: Sheet = None,
-    name: Annotated[str, typer.Option(help="What to call the batch; the file's name by default.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the batch; the file's name by default.")] = "",
     priority: Annotated[str, typer.Option(help="urgent, normal or bulk.")] = "bulk",
     tenant: Tenant = None,
-    weight: Annotated[float | None, typer.Option(help="Turns it gets for each turn of another batch.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Calls of it that may run at the same time.")] = None,
+    weight: Annotated[
+        float | None, typer.Option(help="Turns it gets for each turn of the tenant's other batches.")
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Most calls of this batch to run at the same time.")] = None,
     callback_url: CallbackUrl = None,
     durability: Durability = None,
     batch_key: Annotated[
-        str | None, typer.Option(help="The same key is the same batch; file, name and options by default.")
+        str | None, typer.Option(help="Identifies the batch if you run again; by default file, name and options do.")
     ] = None,
     rejects: Annotated[
-        Path | None, typer.Option(help="Where to write rejected rows; FILE.rejects.csv or .jsonl by default.")
+        Path | None, typer.Option(help="File for rejected rows; FILE.rejects.csv or .jsonl by default.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check all rows and predict their times; store and send nothing.")
     ] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Stay until every job is final.")] = False,
-    timeout: Annotated[float, typer.Option(help="With --follow: seconds to stay.", min=0)] = 86_400.0,
+    follow: Annotated[bool, typer.Option("--follow", help="Show progress until every job is final.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to follow at most.", min=0)] = 86_400.0,
     as_json: Json = False,
 ) -> None:
-    """Enqueue a file of messages as one batch. Rejected rows go to a file of their own, with the reasons.
+    r"""Send a file of messages as one batch.
 
-    If it is interrupted, the same command resumes where it stopped; once it has finished it adds nothing.
+    Each row is a message. Rejected rows are written to a file of their own, with the reasons. If the command is
+    interrupted, run it again: it resumes where it stopped, and never adds a row twice.
+
+    $ outbound-chat send-batch parcels.csv --sender support --dry-run
+    $ outbound-chat send-batch parcels.csv --sender support --follow
+    $ outbound-chat send-batch parcels.csv --sender support \
+        --template "Hello {first_name|there}, your parcel has left."
     """
     faults: list[FieldError] = []
     filled = {"text": template, "display_name": display_name, "attributes": pairs(attribute or [], faults)}

@@ -25,11 +25,11 @@ from outbound_chat_config import load_settings
 SHOWN_FAULTS = 20
 """Rejected numbers that are shown, a line each; otherwise a file of another kind would fill the screen."""
 
-Sender = Annotated[str, typer.Option(help="Sender in the settings.")]
+Sender = Annotated[str, typer.Option(help="Sender, as named in the settings.")]
 Numbers = Annotated[list[str] | None, typer.Argument(help="Phone numbers, such as +12025550123.", show_default=False)]
 File = Annotated[
     Path | None,
-    typer.Option(help='CSV file or workbook of numbers, in its column "to" or "number".', show_default=False),
+    typer.Option(help='CSV file or workbook with a column "to" or "number".', show_default=False),
 ]
 
 
@@ -42,10 +42,16 @@ def suppress(
     column: Column = None,
     country: Country = None,
     sheet: Sheet = None,
-    reason: Annotated[str, typer.Option(help="Why; kept with the numbers.")] = "",
+    reason: Annotated[str, typer.Option(help="Reason, stored with the numbers.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Put numbers on a sender's suppression list: they are no longer contacted. Print how many are new."""
+    """Stop contacting numbers.
+
+    Adds them to a sender's suppression list, which also stops jobs that are already waiting.
+
+    $ outbound-chat suppress --sender support +12025550101 --reason "said STOP"
+    $ outbound-chat suppress --sender support --file optouts.csv
+    """
     form = _form(column, delimiter=delimiter, country=country, sheet=sheet)
     with OutboundChat.from_settings(load_settings()) as chat:
         add = partial(chat.suppress, sender=sender, reason=reason)
@@ -63,7 +69,12 @@ def unsuppress(
     sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
-    """Take numbers off a sender's suppression list: they may be contacted again. Print how many were on it."""
+    """Allow numbers to be contacted again.
+
+    Removes them from a sender's suppression list. Jobs that are waiting for them are sent.
+
+    $ outbound-chat unsuppress --sender support +12025550102
+    """
     form = _form(column, delimiter=delimiter, country=country, sheet=sheet)
     with OutboundChat.from_settings(load_settings()) as chat:
         remove = partial(chat.unsuppress, sender=sender)
@@ -71,7 +82,14 @@ def unsuppress(
 
 
 def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False) -> None:
-    """Print which of the numbers are on a sender's suppression list; without numbers, all that are."""
+    """List the numbers that are not contacted.
+
+    Prints those of the given numbers that are on a sender's suppression list, with time and reason. Without numbers it
+    prints the whole list.
+
+    $ outbound-chat suppressed --sender support
+    $ outbound-chat suppressed --sender support +12025550101
+    """
     with OutboundChat.from_settings(load_settings()) as chat:
         found = chat.suppressed(numbers or None, sender=sender)
         if as_json:

@@ -27,12 +27,18 @@ EVERY_SECONDS = 1.0
 def watch(
     *,
     limit: Annotated[
-        int, typer.Option(help="Lanes, and batches of each budget, at most: 1 to 50.", min=1, max=50)
+        int, typer.Option(help="Most lanes, and most batches of each budget, to show: 1 to 50.", min=1, max=50)
     ] = 10,
     once: Annotated[bool, typer.Option("--once", help="Measure for a second, print once, and exit.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables: a line a second.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables: a line each second.")] = False,
 ) -> None:
-    """Live view of budgets, the longest lanes and open batches; refreshes every second, until q or Ctrl-C."""
+    """Watch budgets, queues and batches live.
+
+    Refreshes every second, until q or Ctrl-C. Where the output is not a terminal, it prints once.
+
+    $ outbound-chat watch
+    $ outbound-chat watch --once --json
+    """
     settings = load_settings()
     once = once or not (as_json or out.is_terminal)
     if not once:

@@ -28,16 +28,25 @@ class Action(StrEnum):
 
 
 def webhooks(
-    action: Annotated[Action, typer.Argument(help="What to do.", show_default=False)],
-    ids: Annotated[list[str] | None, typer.Argument(help="Of replay: ids of webhooks.", show_default=False)] = None,
+    action: Annotated[Action, typer.Argument(help="hosts, dead, replay or secret.", show_default=False)],
+    ids: Annotated[list[str] | None, typer.Argument(help="Webhooks to replay.", show_default=False)] = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="Of replay: all dead webhooks.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Replay all dead webhooks.")] = False,
     budget: Budget = None,
-    limit: Annotated[int, typer.Option(help="Of dead: webhooks a page, 1 to 500.")] = 50,
-    skip: Annotated[int, typer.Option(help="Of dead: how many of the newest to pass over.")] = 0,
+    limit: Annotated[int, typer.Option(help="Dead webhooks per page, 1 to 500.")] = 50,
+    skip: Annotated[int, typer.Option(help="Dead webhooks to skip, the newest first.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """List hosts that webhooks wait for, or dead webhooks; post dead ones again; make a secret."""
+    """Inspect webhooks, and deliver failed ones again.
+
+    hosts shows where webhooks are waiting. dead lists those that were given up, and replay posts them again. secret
+    prints a new secret for webhooks.secrets.
+
+    $ outbound-chat webhooks hosts
+    $ outbound-chat webhooks dead
+    $ outbound-chat webhooks replay --all
+    $ outbound-chat webhooks secret
+    """
     if action is Action.SECRET:
         secret = _new_secret()
         print_json({"secret": secret}) if as_json else out.print(secret)

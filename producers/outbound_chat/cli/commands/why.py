@@ -20,8 +20,13 @@ _MOVES_BY_ITSELF = frozenset(
 )
 
 
-def why(job: Annotated[str, typer.Argument(help="Id of a job.", show_default=False)], *, as_json: Json = False) -> None:
-    """Explain what a job waits for: the rule that stops it, its place, its next attempt, and when it may be sent."""
+def why(job: Annotated[str, typer.Argument(help="ID of a job.", show_default=False)], *, as_json: Json = False) -> None:
+    """Explain why a job was not sent yet.
+
+    Names the rule that stops it, its place in line, and when it is expected to be sent.
+
+    $ outbound-chat why main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR
+    """
     with OutboundChat.from_settings(load_settings()) as chat:
         try:
             found = chat.why(job)

@@ -30,7 +30,10 @@ _MARKS = {Level.OK: ("ok  ", "green"), Level.WARNING: ("warn", "yellow"), Level.
 
 
 def doctor(*, as_json: Json = False) -> None:
-    """Check settings, Redis, workers, broker and AWS. Exits with 1 when something must be repaired."""
+    """Check settings, Redis, workers, broker and AWS.
+
+    Each line says what was found and how to fix it. Exits with 1 if something must be repaired.
+    """
     found = []
     checks = _checks()
     while check := _next(checks):

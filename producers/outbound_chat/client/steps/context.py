@@ -9,7 +9,7 @@ from outbound_chat.model.ids import split_id
 from outbound_chat.model.times import utc_now
 from outbound_chat.request import FieldCode
 from outbound_chat.store import Keys
-from outbound_chat_config import Sender, Settings
+from outbound_chat_config import NotConfigured, Sender, Settings
 
 
 class NoContext:
@@ -69,7 +69,7 @@ class Context:
                 raise SettingsError(f"there are several budgets; name one of: {known}")
             return next(iter(self.settings.budgets))
         if name not in self.settings.budgets:
-            raise SettingsError(f'budget "{name}" is not configured; known budgets: {known}')
+            raise NotConfigured(f'budget "{name}" is not configured; known budgets: {known}')
         return name
 
     def channel(self, id_: str) -> str:

@@ -12,6 +12,7 @@ from outbound_chat.model.operations import Hold
 from outbound_chat.request import FieldCode
 from outbound_chat.request.options import HoldTarget
 from outbound_chat.store import scripts
+from outbound_chat_config import NotConfigured
 
 
 def _kind_and_name(target: HoldTarget) -> tuple[str, str]:
@@ -167,5 +168,5 @@ def _budgets_of_instance(context: Context, instance: str) -> list[str]:
     budgets = {sender.budget for sender in senders if sender.instance_id == instance}
     if not budgets:
         known = ", ".join(sorted({sender.instance_id for sender in senders})) or "none is configured"
-        raise SettingsError(f'no sender has the instance "{instance}"; known instances: {known}')
+        raise NotConfigured(f'no sender has the instance "{instance}"; known instances: {known}')
     return sorted(budgets)
