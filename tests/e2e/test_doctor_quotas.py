@@ -142,10 +142,10 @@ def test_an_endpoint_that_does_not_answer_is_a_fault_and_the_last_line_counts(id
     lines = idle.run("doctor").stdout.splitlines()
 
     (line,) = [line for line in lines if "endpoint_url of" in line]
-    assert line.startswith(f"FAIL endpoint_url of first: {NOBODY} can't be reached: ")
+    assert line.startswith(f"error    endpoint_url of first  {NOBODY} can't be reached: ")
     assert line.endswith(" → start the sandbox, or correct endpoint_url")
-    warnings = sum(line.startswith("warn") for line in lines)
-    assert lines[-1] == f"1 fault, {warnings} warning{'' if warnings == 1 else 's'}."
+    warnings = sum(line.startswith("warning ") for line in lines)
+    assert lines[-1] == f"{warnings} warning{'' if warnings == 1 else 's'}, 1 error."
 
 
 @pytest.mark.parametrize("broken", [{"endpoint_url": NOBODY}, {"profile": "nowhere"}])

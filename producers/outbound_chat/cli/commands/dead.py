@@ -5,12 +5,12 @@ from contextlib import nullcontext
 from typing import Annotated, Any, cast
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from outbound_chat.cli.options import Budget, Cursor, Json
-from outbound_chat.cli.output import end_with, out, print_jobs, print_json, print_line, talk
+from outbound_chat.cli.output import end_with, out, print_json, print_line, talk, when
 from outbound_chat.cli.replays import Replays
+from outbound_chat.cli.show_jobs import print_jobs
+from outbound_chat.cli.tables import make_table, print_table
 from outbound_chat.client import OutboundChat
 from outbound_chat.ending import until_stopped
 from outbound_chat.model.errors import OutboundChatError
@@ -67,10 +67,10 @@ def _print_counts(found: dict[tuple[JobState, str], int], as_json: bool) -> None
     if as_json:
         print_json([{"state": state, "code": code, "count": count} for (state, code), count in found.items()])
         return
-    table = Table("state", "code", "jobs", box=None)
+    table = make_table("state", "code", "jobs", numbers=("jobs",))
     for (state, code), count in sorted(found.items()):
-        table.add_row(state, Text(code), f"{count:,}")
-    out.print(table)
+        table.add_row(state, code, f"{count:,}")
+    print_table(table)
 
 
 def replay(
@@ -144,5 +144,5 @@ def _print_event(event: Event, as_json: bool) -> None:
         return
     word = event.state or ""
     code = f"  {event.code}" if event.code else ""
-    line = f"{event.number:>8}  {event.at.astimezone():%Y-%m-%d %H:%M:%S%z}  {event.kind:<14}  {event.id}  {word}{code}"
+    line = f"{event.number:>8}  {when(event.at)}  {event.kind:<14}  {event.id}  {word}{code}"
     out.print(line.rstrip())

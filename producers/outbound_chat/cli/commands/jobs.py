@@ -10,8 +10,10 @@ import typer
 from outbound_chat.cli.endings import ends_of
 from outbound_chat.cli.errors import Exit, UnknownId, unknown_id
 from outbound_chat.cli.options import CallbackUrl, Durability, Ids, Json, Tenant, pairs
-from outbound_chat.cli.output import end_with, number_of, print_batch, print_jobs, print_json, talk
+from outbound_chat.cli.output import end_with, number_of, print_json, talk
+from outbound_chat.cli.show_batches import print_batch, print_batches
 from outbound_chat.cli.show_holds import held_by, holds_of
+from outbound_chat.cli.show_jobs import print_job, print_jobs
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import FieldError, OutboundChatError, UnknownBatch
@@ -103,7 +105,7 @@ def send(
     if as_json:
         print_json(ends[0], errors)
     else:
-        print_jobs(ends)
+        print_job(ends[0])
     _end(ends, errors)
 
 
@@ -206,8 +208,9 @@ def _print(found: Sequence[Job | Batch], as_json: bool, errors: Sequence[BaseExc
     if as_json:
         print_json(found, errors)
         return
-    if jobs := [one for one in found if isinstance(one, Job)]:
-        print_jobs(jobs)
-    for one in found:
-        if isinstance(one, Batch):
-            print_batch(one)
+    if len(found) == 1:
+        one = found[0]
+        print_job(one) if isinstance(one, Job) else print_batch(one)
+        return
+    print_jobs(one for one in found if isinstance(one, Job))
+    print_batches(one for one in found if isinstance(one, Batch))

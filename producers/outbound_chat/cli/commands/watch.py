@@ -12,7 +12,7 @@ import typer
 from rich.console import RenderableType
 from rich.live import Live
 
-from outbound_chat.cli.output import out, print_json, print_line
+from outbound_chat.cli.output import out, print_json, print_line, when
 from outbound_chat.cli.waiting import say_when_redis_is_silent
 from outbound_chat.cli.watch_snapshot import Looks, Snapshot, Watcher
 from outbound_chat.cli.watch_tables import fault_line, snapshot_tables
@@ -32,7 +32,10 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Measure for a second, print once, and exit.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables: a line a second.")] = False,
 ) -> None:
-    """Live view of budgets, the longest lanes and open batches; refreshes every second, until q or Ctrl-C."""
+    """Live view of budgets, the longest lanes and unfinished batches; refreshes every second, until q or Ctrl-C.
+
+    The heads of its columns are explained in docs/glossary.md.
+    """
     settings = load_settings()
     once = once or not (as_json or out.is_terminal)
     if not once:
@@ -81,7 +84,7 @@ def _screen(looks: Looks, width: int, height: int) -> RenderableType:
     snapshot = looks.last
     if snapshot is None:
         return fault_line(looks.fault)
-    note = f"{snapshot.at.astimezone():%H:%M:%S}  q ends"
+    note = f"{when(snapshot.at, brief=True)}  q ends"
     return snapshot_tables(snapshot, width=width, height=height, note=note, fault=looks.fault)
 
 
