@@ -214,7 +214,7 @@ CHECKS = (
         "held by a person since 2026-05-01 09:00:12 CEST: number is being ported",
         "to continue: outbound-chat release --sender support",
     ),
-    Check("workers of main", Level.OK, "2 run; 7,470 jobs are queued"),
+    Check("workers of main", Level.OK, "2 run; 7,470 jobs queued"),
     Check(
         "endpoint_url of support-customer-service-germany",
         Level.FAULT,

@@ -82,7 +82,7 @@ def test_status_says_who_holds_a_job_and_how_to_learn_more(idle: Harness) -> Non
     chat.hold(sender="held", reason="number is being ported")
 
     held = idle.run("status", job.id).stderr
-    assert held.startswith("held: sender held, held by a person since ")
+    assert held.startswith("sender held: held by a person since ")
     assert f"outbound-chat why {job.id}" in held
     assert idle.run("status", other.id).stderr == ""
     doctor = idle.run("doctor").stdout

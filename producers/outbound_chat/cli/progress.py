@@ -9,7 +9,6 @@ from typing import Any, Protocol, TypeVar
 from rich.console import RenderableType
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
@@ -116,7 +115,7 @@ def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
     now = time.monotonic
     deadline, batch = now() + timeout, chat.batch(batch_id)
     reason, asks_at = "", now() + SILENT_SECONDS
-    with _Bar("send", MofNCompleteColumn()) as progress:
+    with _Bar("send", TextColumn("{task.completed:,.0f}/{task.total:,.0f}")) as progress:
         bar = progress.add_task("", total=batch.accepted, words="")
         while not batch.final and (left := deadline - now()) > 0:
             progress.update(bar, completed=batch.accepted - batch.remaining, words=_words(batch, reason))

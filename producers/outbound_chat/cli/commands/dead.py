@@ -70,7 +70,7 @@ def _print_counts(found: dict[tuple[JobState, str], int], as_json: bool) -> None
     table = make_table("state", "code", "jobs", numbers=("jobs",))
     for (state, code), count in sorted(found.items()):
         table.add_row(state, code, f"{count:,}")
-    print_table(table)
+    print_table(table) if found else talk.print("no matching jobs")
 
 
 def replay(

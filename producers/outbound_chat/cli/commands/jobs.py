@@ -127,9 +127,7 @@ def _hint(waiting: list[Job], holds: list[Hold], settings: Settings) -> None:
     for job in waiting:
         if found := holds_of(job, holds, settings):
             hold = found[0]
-            talk.print(
-                f"held: {hold.scope} {hold.name}, {held_by(hold)}; see outbound-chat why {job.id}", style="yellow"
-            )
+            talk.print(f"{hold.scope} {hold.name}: {held_by(hold)}; see outbound-chat why {job.id}", style="yellow")
             return
     if waiting and talk.is_terminal:
         talk.print(f"what it waits for: outbound-chat why {waiting[0].id}", style="dim")

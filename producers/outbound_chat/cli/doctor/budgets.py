@@ -44,9 +44,7 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
         advice = "give each its own --name, or none; inspect and control reach only one of them"
         yield Check(f"workers of {name}", Level.WARNING, f"two have the node name {shared}", advice)
     waiting = counts.get("waiting", 0)
-    yield _workers(
-        name, inspection.worker_versions(store, keys), number_of(waiting, "job is queued", "jobs are queued")
-    )
+    yield _workers(name, inspection.worker_versions(store, keys), number_of(waiting, "job queued", "jobs queued"))
     yield from _requests(name, inspection.unanswered_requests(store, keys) if waiting else 0)
     yield from _counts(name, counts)
     yield _consistency(name, inspection.faults(store, keys), counts.get("repaired", 0))
@@ -94,9 +92,9 @@ def _workers(name: str, versions: Mapping[str, str], waiting: str) -> Check:
         return Check(subject, Level.WARNING, f"none is running; {waiting}", "start one: outbound-chat worker")
     if len(set(versions.values())) > 1:
         advice = "give all workers the same file and restart them"
-        finding = f"{len(versions)} run with different settings of this budget; {waiting}"
+        finding = f"{len(versions):,} run with different settings of this budget; {waiting}"
         return Check(subject, Level.FAULT, finding, advice)
-    return Check(subject, Level.OK, f"{len(versions)} run; {waiting}")
+    return Check(subject, Level.OK, f"{number_of(len(versions), 'runs', 'run')}; {waiting}")
 
 
 def _requests(name: str, asked: int) -> Iterator[Check]:
