@@ -115,7 +115,9 @@ def test_a_job_that_quiet_hours_may_have_moved_is_not_said_to_wait_for_its_send_
 
 def test_dead_letters_of_a_sender_that_is_not_configured_are_named_as_such(idle: Harness) -> None:
     """A typing error looks like good news."""
-    assert idle.run("dead", "--budget", "main", "--sender", "support").stderr == "no matching jobs\n"
+    for options in (("--sender", "support"), ("--counts",)):
+        none = idle.run("dead", "--budget", "main", *options)
+        assert (none.stdout, none.stderr) == ("", "no matching jobs\n")
     told = idle.run("dead", "--budget", "main", "--sender", "suport").stderr
     assert 'sender "suport" is not configured; known senders: far, held, night, support' in told
     for command in (("dead", "--budget", "main"), ("release",), ("send", "--to", number(1))):

@@ -45,6 +45,7 @@ def print_batch(batch: Batch) -> None:
             ("state", batch_state(batch)),
             ("rows", f"{batch.accepted:,} accepted, {batch.rejected:,} rejected"),
             *((state, text) for state, text in counts if batch.counts[state]),
+            ("unreadable", _number(batch.unreadable, "red")),
             ("outlook", outlook_of(batch)),
         ]
     )

@@ -61,7 +61,10 @@ def unsuppress(
 
 
 def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False) -> None:
-    """Print which of the numbers are on a sender's suppression list; without numbers, all that are."""
+    """Print which of the numbers are on a sender's suppression list; without numbers, all that are.
+
+    Exits with 1 when one of the numbers is not.
+    """
     with OutboundChat.from_settings(load_settings()) as chat:
         found = chat.suppressed(numbers or None, sender=sender)
         if numbers:
