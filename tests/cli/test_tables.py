@@ -1,6 +1,7 @@
 """Tables and times of the command line, apart from what is in them."""
 
 import io
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from outbound_chat.cli.commands.why import print_why
 from outbound_chat.cli.output import when
 from outbound_chat.cli.tables import FittingTable, make_table
 from outbound_chat.cli.watch_tables import BATCH_HEADS, BUDGET_HEADS, LANE_HEADS
 from tests.docs.pages import bare, read, section, table
+
+from .screens import why
 
 SOURCES = Path(__file__).parents[2]
 LONG = "the contact flow has no block that ends its contacts"
@@ -65,6 +69,16 @@ def test_a_column_of_nothing_is_left_out_everywhere_if_it_is_an_extra() -> None:
     assert shown(made, 80, in_pipe=True) == ["id  note", "1"]
 
 
+@pytest.mark.parametrize(
+    ("before", "place"), [(0, "first"), (2, "third"), (10, "11th"), (12, "13th"), (21, "22nd"), (1_110, "1,111th")]
+)
+def test_the_position_of_a_job_is_in_words(before: int, place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    print_why(why(position=before, ahead=before))
+    assert re.search(
+        rf"^position  {place} in its lane, (about )?{place} overall$", capsys.readouterr().out, re.MULTILINE
+    )
+
+
 @pytest.fixture
 def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TZ", "Europe/Berlin")
@@ -78,8 +92,11 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_time_is_local_and_has_its_zone() -> None:
     assert when(datetime(2026, 5, 1, 7, 0, tzinfo=UTC)) == "2026-05-01 09:00:00 CEST"
     assert when(datetime(2026, 11, 30, 7, 0, tzinfo=UTC), brief=True).endswith("08:00:00 CET")
-    yesterday = datetime.now(UTC) - timedelta(days=2)
-    assert when(yesterday, brief=True) == when(yesterday)
+    before = datetime.now(UTC) - timedelta(days=2)
+    assert when(before, brief=True) == when(before)
+    now = datetime.now(UTC)
+    is_still_today = datetime.now(UTC).astimezone().date() == now.astimezone().date()
+    assert when(now, brief=True) == when(now).partition(" ")[2] or not is_still_today
 
 
 def test_no_command_has_a_format_of_its_own_for_times() -> None:

@@ -12,7 +12,7 @@ from outbound_chat.model.operations import Hold
 from outbound_chat_config import Settings
 
 HELD_BY = {"person": "held by a person", "system": "held by the system", "cancel": "being cancelled"}
-_OWNERS = {"person": "a person", "system": "the system", "cancel": "a cancel"}
+_OWNERS = {"person": "a person", "system": "the system", "cancel": "a cancellation"}
 
 
 def held_by(hold: Hold) -> str:

@@ -152,11 +152,8 @@ def _change(
     source = NumberFile(file) if file else None
     faults = _Faults(source)
     total = 0
-    bar = (
-        file_progress(verb, source, "numbers", transient=True)
-        if source
-        else nullcontext(lambda _taken, _rejected: None)
-    )
+    no_bar = nullcontext(lambda _taken, _rejected: None)
+    bar = file_progress(verb, source, "numbers", transient=True) if source else no_bar
     with closing(source) if source else nullcontext(), bar as show:
 
         def progress(taken: int, rejected: int) -> None:
