@@ -12,6 +12,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
 )
@@ -39,6 +40,14 @@ class _Source(Protocol):
     @property
     def position(self) -> int:
         """Bytes read so far."""
+
+
+class _Counted(ProgressColumn):
+    """How many of how many are done."""
+
+    def render(self, task: Task) -> Text:
+        """Returns `12,500/20,000`; `?` while nobody knows of how many."""
+        return Text(f"{task.completed:,.0f}/{'?' if task.total is None else f'{task.total:,.0f}'}")
 
 
 class _Bar(Progress):
@@ -115,7 +124,7 @@ def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
     now = time.monotonic
     deadline, batch = now() + timeout, chat.batch(batch_id)
     reason, asks_at = "", now() + SILENT_SECONDS
-    with _Bar("send", TextColumn("{task.completed:,.0f}/{task.total:,.0f}")) as progress:
+    with _Bar("send", _Counted()) as progress:
         bar = progress.add_task("", total=batch.accepted, words="")
         while not batch.final and (left := deadline - now()) > 0:
             progress.update(bar, completed=batch.accepted - batch.remaining, words=_words(batch, reason))
