@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-debian test-awscli test-clients model chaos fuzz check docs docs-reference openapi bench bench-pacing bench-growth bench-http bench-reconcile bench-soak format constraints clean
+.PHONY: help demo test test-debian test-awscli test-clients model chaos fuzz check docs snapshots docs-reference openapi bench bench-pacing bench-growth bench-http bench-reconcile bench-soak format constraints clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -81,6 +81,9 @@ docs: $(STAMP) ## Build the documentation as a site, in site/; any warning fails
 	@$(BIN)/python -m sphinx -q -W --keep-going -E -d site/.doctrees -c docs . site
 	@rm -rf site/.doctrees
 	@echo "site/index.html"
+
+snapshots: $(STAMP) ## Write what the commands print at 80 columns anew; look at each that changes
+	@REWRITE_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/cli/test_screens.py
 
 docs-reference: $(STAMP) ## Write the tables of docs/ that the code decides anew, and docs/http-api.md
 	@$(BIN)/python -m docs.generate

@@ -43,7 +43,7 @@ def tables() -> Iterator[Table]:
 
 def _rows(command: Any) -> Iterator[dict[str, str]]:
     for parameter in command.params:
-        if "--help" not in parameter.opts:
+        if "--help" not in parameter.opts and not getattr(parameter, "hidden", False):
             yield {
                 "option": f"`{parameter.opts[0]}`",
                 "default": _default(parameter),

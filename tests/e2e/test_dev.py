@@ -149,7 +149,7 @@ def test_many_messages_are_counted_and_not_all_shown(stack: Harness, dev: Dev) -
         os.kill(dev.process.pid, signal.SIGCONT)
 
     dev.sees("… 390 more sent, 1 more batch ended")
-    assert len(re.findall(r"^\d\d:\d\d:\d\d  sent  ", stack.logs(), re.MULTILINE)) == 10
+    assert len(re.findall(r"^\d\d:\d\d:\d\d \S+  sent  ", stack.logs(), re.MULTILINE)) == 10
 
 
 def test_it_ends_everything_on_ctrl_c_and_its_settings_then_say_so(stack: Harness, dev: Dev) -> None:

@@ -105,8 +105,8 @@ def test_without_the_permission_it_says_how_to_give_it_and_finds_no_fault(idle: 
 
     assert line["level"] == "ok"
     assert line["finding"].startswith(
-        "budgets.main.rate is 2, not compared with AWS. support: not allowed to ask Service Quotas; to compare, allow "
-        "these credentials servicequotas:GetServiceQuota"
+        "budgets.main.rate is 2; no quota to compare it with (support: not allowed to ask Service Quotas; to compare, "
+        "allow these credentials servicequotas:GetServiceQuota"
     )
 
 
@@ -132,7 +132,7 @@ def test_without_good_credentials_it_gives_no_advice_on_permissions(
         check = quota_check(idle)
 
     assert check.level is Level.OK
-    assert check.finding.endswith(f"not compared with AWS. {said} (asked: {url})")
+    assert check.finding.endswith(f"; no quota to compare it with ({said} (asked: {url}))")
 
 
 def test_an_endpoint_that_does_not_answer_is_a_fault_and_the_last_line_counts(idle: Harness) -> None:
@@ -142,10 +142,10 @@ def test_an_endpoint_that_does_not_answer_is_a_fault_and_the_last_line_counts(id
     lines = idle.run("doctor").stdout.splitlines()
 
     (line,) = [line for line in lines if "endpoint_url of" in line]
-    assert line.startswith(f"FAIL endpoint_url of first: {NOBODY} can't be reached: ")
+    assert line.startswith(f"error    endpoint_url of first  {NOBODY} can't be reached: ")
     assert line.endswith(" → start the sandbox, or correct endpoint_url")
-    warnings = sum(line.startswith("warn") for line in lines)
-    assert lines[-1] == f"1 fault, {warnings} warning{'' if warnings == 1 else 's'}."
+    warnings = sum(line.startswith("warning ") for line in lines)
+    assert lines[-1] == f"{warnings} warning{'' if warnings == 1 else 's'}, 1 error."
 
 
 @pytest.mark.parametrize("broken", [{"endpoint_url": NOBODY}, {"profile": "nowhere"}])

@@ -1,5 +1,6 @@
 """Holds and limits with real workers: what a person or an answer of AWS stops, and how it goes on."""
 
+import re
 from typing import Any
 
 import pytest
@@ -205,8 +206,8 @@ def test_the_command_line_holds_and_releases(stack: Harness) -> None:
     assert held.returncode == 0, held.stderr
     assert '"reason": "number is being ported"' in held.stdout
     shown = stack.run("holds")
-    assert "sender support  held by a person" in shown.stdout
-    assert "sender support: held by a person since" in stack.run("doctor").stdout
+    assert re.search(r"^sender +support +a person +number is being ported +20", shown.stdout, re.MULTILINE)
+    assert re.search(r"^warning +sender support +held by a person since", stack.run("doctor").stdout, re.MULTILINE)
     assert stack.run("hold", "--reason", "why").returncode == 2
     released = stack.run("release", "--sender", "support")
     assert (released.returncode, released.stdout) == (0, "")
@@ -224,5 +225,5 @@ def test_the_doctor_says_what_the_rate_has_come_down_to(stack: Harness) -> None:
     assert batch.counts[JobState.SENT] == 160
 
     told = stack.run("doctor").stdout
-    assert "pace of main: sends " in told
+    assert re.search(r"^warning +pace of main +sends ", told, re.MULTILINE)
     assert "/s of the 200/s configured" in told

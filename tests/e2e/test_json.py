@@ -281,7 +281,8 @@ def test_a_job_that_is_not_final_in_time_is_printed(world: World) -> None:
 
     assert document(done)["data"]["state"] == "queued"
     told = world.run("send --wait 0.1", "--sender", "support", "--to", number(13))
-    assert told.stdout.startswith("main.")
+    assert told.stdout.split()[:1] == ["job"]
+    assert told.stdout.split()[1].startswith("main.")
 
 
 def test_an_error_names_the_option_that_its_value_came_from(world: World) -> None:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -47,14 +48,20 @@ def test_list_finds_a_batch_by_its_tenant_and_its_jobs_by_state(idle: Harness) -
     chat.hold(batch=batch, reason="wrong text")
 
     told = idle.run("list", "--tenant", "listed").stdout
-    assert f"{batch}  closed  1 of 5  May news\n" in told
-    assert "tenant listed  1 cancelled  a person holds the batch: wrong text" in told
-    (found,) = data_of(idle.run("list", "--tenant", "listed", "--open", "--json").stdout)
+    head, line = told.splitlines()
+    assert head.split()[:4] == ["batch", "state", "done", "name"]
+    assert re.match(rf"{batch}  held +1/5  May news  20", line)
+    assert re.search(r"support  listed +1  a person holds the batch: wrong text$", line)
+    (found,) = data_of(idle.run("list", "--tenant", "listed", "--unfinished", "--json").stdout)
+    assert data_of(idle.run("list", "--tenant", "listed", "--open", "--json").stdout) == [found], "its first name"
+    (other,) = idle.run("list", "--tenant", "other").stdout.splitlines()[1:]
+    assert " in progress " in other
     assert (found["id"], found["counts"]["cancelled"], found["remaining"]) == (batch, 1, 4)
 
     jobs = idle.run("list", "--batch", batch, "--state", "cancelled")
-    assert jobs.stdout.startswith(f"{batch}-3  cancelled")
-    assert len(jobs.stdout.splitlines()) == 1
+    head, *lines = jobs.stdout.splitlines()
+    assert head.split()[:3] == ["job", "state", "time"]
+    assert [line.split()[:2] for line in lines] == [[f"{batch}-3", "cancelled"]]
     page = idle.run("list", "--batch", batch, "--limit", "2")
     assert page.stderr == 'there is more: --cursor "2"\n'
     rest = json.loads(idle.run("list", "--batch", batch, "--cursor", "2", "--json").stdout)
@@ -66,7 +73,7 @@ def test_list_finds_a_batch_by_its_tenant_and_its_jobs_by_state(idle: Harness) -
     ("options", "code", "said"),
     [
         (("--state", "failed"), 2, "needs --batch"),
-        (("--batch", UNKNOWN, "--open"), 2, "leave out"),
+        (("--batch", UNKNOWN, "--unfinished"), 2, "leave out"),
         (("--batch", UNKNOWN), 5, "no batch has the id"),
         (("--cursor", "x"), 2, "must be the cursor that a page returned"),
         (("--limit", "101"), 2, "must be from 1 to 100"),
@@ -138,7 +145,7 @@ def test_watch_on_a_terminal_ends_with_q_and_leaves_it_as_it_was(idle: Harness, 
     process = subprocess.Popen(command, env=environment, stdin=slave, stdout=slave, stderr=slave, cwd=idle.folder)
     try:
         seen = _screen(master, TIMEOUT, "q ends")
-        assert "open batches" in seen
+        assert "unfinished batches" in seen
         assert ("seen by its name" in seen) is (columns >= 100)
         os.write(master, b"q")
         _screen(master, TIMEOUT, "\x1b[?1049l")

@@ -123,7 +123,9 @@ def test_a_worker_says_once_with_what_it_works_and_what_it_sent(stack: Harness) 
 def test_doctor_begins_with_the_settings(stack: Harness) -> None:
     first = stack.run("doctor").stdout.split("\n")[0]
 
-    assert first.startswith(f"ok   settings: {stack.settings_file}; Redis: {stack.server.url}; budgets: main (5000/s,")
+    assert first.startswith(
+        f"ok       settings              {stack.settings_file}; Redis: {stack.server.url}; budgets: main (5000/s,"
+    )
 
 
 def test_the_service_says_with_what_it_works_and_an_outage_is_not_a_line_a_request(stack: Harness) -> None:

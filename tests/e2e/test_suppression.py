@@ -1,5 +1,6 @@
 """Suppression lists with real workers and the real command line: who opted out is never called."""
 
+import json
 import tracemalloc
 from typing import Any
 
@@ -145,13 +146,26 @@ def test_a_file_of_numbers_is_imported_in_flat_memory(stack: Harness) -> None:
 def test_the_command_line_suppresses_and_tells_who_is_suppressed(stack: Harness) -> None:
     """An operator with one angry customer."""
     done = stack.run("suppress", "--sender", "support", "--reason", "sent STOP", number(1), number(2))
-    assert (done.returncode, done.stdout) == (0, "2 numbers, 2 added, 0 rejected\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "2 read: 2 added, 0 already listed, 0 rejected\n"), done.stderr
+    again = stack.run("suppress", "--sender", "support", number(2))
+    assert again.stdout == "1 read: 0 added, 1 already listed, 0 rejected\n"
     shown = stack.run("suppressed", "--sender", "support", number(2), number(3))
-    assert shown.stdout.startswith(f"{number(2)}      since 20")
+    assert shown.stdout.splitlines()[1].startswith(f"{number(2)}      20")
     assert shown.stdout.endswith("sent STOP\n")
+    assert (shown.returncode, shown.stderr) == (1, f"{number(3)} is not on the list\n")
     assert number(3) not in shown.stdout
+    whole = json.loads(stack.run("suppressed", "--sender", "support", number(3), number(2), "--json").stdout)
+    assert ([entry["number"] for entry in whole["data"]], whole["not_listed"]) == ([number(2)], [number(3)])
+    assert stack.run("suppressed", "--sender", "support", number(2)).returncode == 0
+    mixed = stack.run("suppressed", "--sender", "support", number(2), "0171", number(3))
+    assert (mixed.returncode, mixed.stdout.count(number(2))) == (2, 1)
+    assert f"{number(3)} is not on the list\n" in mixed.stderr
+    nobody = stack.run("suppressed", "--sender", "chat")
+    assert (nobody.returncode, nobody.stdout, nobody.stderr) == (0, "", "no number is on the list of chat\n")
     off = stack.run("unsuppress", "--sender", "support", number(2), "--json")
     assert data_of(off.stdout)["removed"] == 1
+    off = stack.run("unsuppress", "--sender", "support", number(2))
+    assert off.stdout == "1 read: 0 removed, 1 not listed, 0 rejected\n"
     (entry,) = data_of(stack.run("suppressed", "--sender", "support", "--json").stdout)
     assert (entry["number"], entry["reason"]) == (number(1), "sent STOP")
     assert data_of(stack.run("suppressed", "--sender", "chat", "--json").stdout) == []
@@ -166,7 +180,7 @@ def test_bad_numbers_of_a_file_are_named_by_line_and_never_shown(stack: Harness)
 
     done = stack.run("suppress", "--sender", "support", "--file", "optouts.csv")
 
-    assert (done.returncode, done.stdout) == (1, "4 numbers, 4 added, 3 rejected\n"), done.stderr
+    assert (done.returncode, done.stdout) == (1, "7 read: 4 added, 0 already listed, 3 rejected\n"), done.stderr
     for line, said in ((3, "must be"), (4, "must be"), (6, "has text after a closing quote")):
         assert f"line {line}: {said}" in done.stderr
     assert "1234567" not in done.stderr
@@ -180,7 +194,7 @@ def test_opt_outs_that_a_quote_may_have_taken_are_named(stack: Harness) -> None:
 
     done = stack.run("suppress", "--sender", "support", "--file", "optouts.csv")
 
-    assert (done.returncode, done.stdout) == (1, "1 number, 1 added, 1 rejected\n"), done.stderr
+    assert (done.returncode, done.stdout) == (1, "2 read: 1 added, 0 already listed, 1 rejected\n"), done.stderr
     assert "begin on line 2\n" in done.stderr
     assert "line 5: has a quote that is not closed" in done.stderr
     assert "the row takes 2 lines, 5 to 6" in done.stderr

@@ -41,9 +41,9 @@ def test_a_campaign_that_goes_wrong_is_stopped_looked_at_mended_and_goes_on(stac
     commands = _commands()
     # Where its output is no terminal, it prints once.
     said = page.run(*next(commands))
-    assert "open batches: 1\n" in said
+    assert "unfinished batches: 1\n" in said
     assert batch in said
-    assert f"{batch}  closed" in page.run(*next(commands))
+    assert f"{batch}  in progress  " in page.run(*next(commands))
     assert "failed" in page.run(*next(commands))
 
     hold = next(commands)
@@ -61,8 +61,10 @@ def test_a_campaign_that_goes_wrong_is_stopped_looked_at_mended_and_goes_on(stac
     stack.configure(budgets={"main": {"rate": 100.0, "burst": 100}})
     stack.sandbox.configure(rate=100.0, burst=100, faults=())
     stack.start_worker()
-    assert f"replay of {page.failed}" in page.run(*next(commands))
-    assert "  replayed as " in page.run("status", page.failed)
+    head, line = page.run(*next(commands)).splitlines()
+    assert "  replay of" in head
+    assert line.endswith(f"  {page.failed}")
+    assert "\nreplayed as  " in page.run("status", page.failed)
     wait_until(lambda: page.replayed() is JobState.SENT, timeout=TIMEOUT, what="the replay to be sent")
     assert sum(chat.count_dead().values()) == _failed(chat, batch) - 1
     page.run(*next(commands))

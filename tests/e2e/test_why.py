@@ -43,12 +43,14 @@ def test_people_get_a_few_lines(stack: Harness) -> None:
     shown = stack.run("why", jobs[2].id)
 
     lines = shown.stdout.splitlines()
-    assert lines[0] == f"{jobs[2].id}  queued  normal  sender support"
-    assert lines[1].startswith("no_settings: Redis has no settings")
-    assert lines[2] == "place     2 of its lane before it, about 2 in all"
-    assert lines[3:5] == ["earliest  not known", "expected  not known"]
-    assert re.fullmatch(r"expires   20.* in 3 days", lines[5])
-    assert len(lines) == 6
+    assert lines[:3] == [f"job       {jobs[2].id}", "state     queued", "sender    support, normal"]
+    assert lines[3].startswith("why       Redis has no settings")
+    assert lines[4:6] == ["reason    no_settings", "position  third in its lane, third overall"]
+    assert lines[6:8] == ["earliest  not known", "expected  not known"]
+    assert re.fullmatch(r"expires   20\d\d-\d\d-\d\d \d\d:\d\d:\d\d \S+, in 3 days", lines[8])
+    assert len(lines) == 9
+    first = stack.run("why", jobs[0].id).stdout
+    assert "position  first in its lane, first overall\n" in first
 
 
 def test_an_unknown_id_has_its_exit_code(stack: Harness) -> None:

@@ -17,7 +17,7 @@ def test_a_key_is_printed_once_and_listed_without_it(stack: Harness) -> None:
     assert made.stdout.strip() not in made.stderr
 
     listed = stack.run("keys", "list").stdout
-    for word in (match["id"], "active", "the shop", "enqueue, read", "shop", "chat", "600/m", "never used", "expires"):
+    for word in (match["id"], "active", "the shop", "enqueue, read", "shop", "chat", "600/m", "never", "ends"):
         assert word in listed
     assert match[0] not in listed
     (row,) = data_of(stack.run("keys", "list", "--json").stdout)

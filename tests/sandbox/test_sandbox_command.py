@@ -123,9 +123,11 @@ def test_each_call_is_a_line_on_standard_error_and_the_inbox_shows_what_was_sent
     request_id = sent["ResponseMetadata"]["RequestId"]
     assert first.endswith(f"StartOutboundChatContact +12025550100 accepted {request_id}")
     assert "StartOutboundChatContact +12025550100 ResourceNotFoundException" in second
-    assert "+12025550100  SMS  1 part  open\n  Hello \\x1b[2J\n" in shown.stdout
-    assert f"flow {request_body['ContactFlowId']}  order=A-17\n" in shown.stdout
-    assert "refused: ResourceNotFoundException" in shown.stdout
+    head, accepted, refused = shown.stdout.splitlines()
+    assert head.split() == ["time", "to", "state", "text", "attributes", "channel", "parts", "flow"]
+    flow = request_body["ContactFlowId"]
+    assert re.search(rf"\+12025550100  open +Hello \\x1b\[2J  order=A-17  SMS +1  {flow}$", accepted)
+    assert "refused: ResourceNotFoundException" in refused
     document = json.loads(as_json.stdout)
     assert document["errors"] == []
     assert [(one["state"], one["text"]) for one in document["data"]] == [("open", message["Content"]), ("refused", "")]

@@ -9,7 +9,7 @@ from outbound_chat.cli.doctor.open_chats import batch_warning, span
 from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.rejects import Rejects
-from outbound_chat.cli.output import clock_time, out, print_json, warn
+from outbound_chat.cli.output import out, print_json, warn, when
 from outbound_chat.cli.progress import read_file
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Preflight
@@ -65,9 +65,9 @@ def _print(flight: Preflight, named: list[dict[str, Any]], lines: dict[int, int]
     if flight.starts_at and flight.ends_at:
         lasts = span(timedelta(seconds=round((flight.ends_at - flight.starts_at).total_seconds())))
         rate = f", at {flight.rate:.3g}/s" if flight.rate else ""
-        out.print(f"  starts    {clock_time(flight.starts_at)}{rate}")
-        out.print(f"  ends      {clock_time(flight.ends_at)}, {lasts} later")
+        out.print(f"  starts    {when(flight.starts_at)}{rate}")
+        out.print(f"  ends      {when(flight.ends_at)}, {lasts} later")
         out.print(f"  expire    {flight.expiring:,} before they are sent")
     for expiring in flight.first_expiring:
-        turn, expires = clock_time(expiring.expected_turn), clock_time(expiring.expires_at)
+        turn, expires = when(expiring.expected_turn), when(expiring.expires_at)
         out.print(f"    line {lines[expiring.row]}: expires {expires}, its turn is {turn}")

@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any
 
@@ -19,9 +18,8 @@ from rich.text import Text
 from typer import Exit as TyperExit
 
 from outbound_chat.cli.errors import Exit, UsageError, exit_code, plain_errors, sentence
-from outbound_chat.model.batches import Batch
+from outbound_chat.model import times
 from outbound_chat.model.errors import InvalidJob, InvalidNumbers, WaitTimeout
-from outbound_chat.model.jobs import Job, JobState, Webhook
 from outbound_chat.model.json import json_default
 
 # What a terminal obeys instead of showing it: control characters other than tabs and line ends, characters that change
@@ -49,15 +47,6 @@ class _Console(Console):
 # Brackets and colons in names and reasons are text, not markup or emoji.
 out = _Console(markup=False, emoji=False, highlight=False, soft_wrap=not sys.stdout.isatty())
 talk = _Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=not sys.stderr.isatty())
-
-
-COLOURS = {
-    JobState.SENT: "green",
-    JobState.FAILED: "red",
-    JobState.EXPIRED: "red",
-    JobState.UNCERTAIN: "yellow",
-    JobState.CANCELLED: "magenta",
-}
 
 
 def print_error(error: BaseException) -> None:
@@ -148,78 +137,10 @@ def to_json(value: Any) -> str:
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def print_jobs(jobs: Sequence[Job]) -> None:
-    """Prints a line for each job."""
-    width = max((len(job.id) for job in jobs), default=0)
-    for job in jobs:
-        line = Text(f"{job.id:<{width}}  ") + Text(f"{job.state:<9}", style=COLOURS.get(job.state, ""))
-        if job.contact_id:
-            line += Text(f"  contact {job.contact_id}")
-        if when := job.finished_at or job.next_attempt_at:
-            word = "at" if job.final else "next at"
-            line += Text(f"  {word} {when.astimezone():%Y-%m-%d %H:%M:%S%z}")
-        line += Text(f"  attempts {job.attempts}")
-        if job.replay_of:
-            line += Text(f"  replay of {job.replay_of}")
-        if job.replayed_by:
-            line += Text(f"  replayed as {job.replayed_by}")
-        if job.error:
-            line += Text(f"  {job.error.code}: {job.error.message}")
-        if job.webhook:
-            line += Text(f"  webhook {webhook_words(job.webhook)}")
-        out.print(line)
-
-
-def webhook_words(webhook: Webhook) -> str:
-    """Describes the state of a webhook, such as `delivered 2026-05-01 09:00:00+0200`."""
-    when = f" {webhook.at.astimezone():%Y-%m-%d %H:%M:%S%z}" if webhook.at else ""
-    return f"{webhook.state}{when}" + (f": {webhook.code}" if webhook.code else "")
-
-
-def print_batch(batch: Batch) -> None:
-    """Prints a batch and its counts."""
-    name = f" {batch.name}" if batch.name else ""
-    counts = f"{batch.accepted} accepted, {batch.rejected} rejected"
-    out.print(Text(f"batch {batch.id}{name}: {batch_state(batch)}, {counts}"))
-    for state, number in batch.counts.items():
-        if number:
-            out.print(Text(f"  {state:<10}", style=COLOURS.get(state, "")) + Text(f"{number:>9,}"))
-    if outlook := outlook_of(batch):
-        out.print(Text(f"  {outlook}"))
-
-
-def batch_state(batch: Batch) -> str:
-    """Returns `open` while its producer adds rows, `closed` while any of its jobs waits or runs, then `final`."""
-    return "final" if batch.final else "closed" if batch.closed else "open"
-
-
-def is_held(batch: Batch) -> bool:
-    """Whether somebody holds it; else it has no end for another reason, such as that no worker runs."""
-    return "hold" in batch.held_by
-
-
-def outlook_of(batch: Batch) -> str:
-    """Describes the rate and the expected end of a batch; empty when nothing of it is left."""
-    if batch.held_by:
-        return f"{'held, ' if is_held(batch) else ''}no end known: {batch.held_by}"
-    if batch.expected_end is None:
-        return ""
-    # While nothing is due, there is no rate.
-    rate = f"{batch.rate:.3g}/s, " if batch.rate else ""
-    return f"{rate}expected to end {clock_time(batch.expected_end)}"
-
-
 def number_of(count: int, noun: str, plural: str = "") -> str:
     """Returns `1 job`, `2 jobs` or `1,000 jobs`."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def clock_time(instant: datetime) -> str:
-    """Formats a time in the local zone: with the date, unless it is today."""
-    local = instant.astimezone()
-    return f"{local:%H:%M:%S}" if local.date() == datetime.now(UTC).astimezone().date() else f"{local:%Y-%m-%d %H:%M}"
-
-
-def when(instant: datetime) -> str:
-    """Formats a time for a sentence or a line of its own: local, with date and zone, as `2026-05-01 09:00:00 CEST`."""
-    return f"{instant.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+when = times.when
+"""Formats a time for people, as `2026-05-01 09:00:00 CEST`."""

@@ -9,16 +9,17 @@ from typing import Any, Protocol, TypeVar
 from rich.console import RenderableType
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
 )
 from rich.text import Text
 
-from outbound_chat.cli.output import clock_time, outlook_of, talk
+from outbound_chat.cli.output import talk, when
+from outbound_chat.cli.show_batches import outlook_of
 from outbound_chat.cli.waiting import AGAIN_SECONDS, SILENT_SECONDS
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
@@ -41,11 +42,20 @@ class _Source(Protocol):
         """Bytes read so far."""
 
 
+class _Counted(ProgressColumn):
+    """How many of how many are done."""
+
+    def render(self, task: Task) -> Text:
+        """Returns `12,500/20,000`; `?` while nobody knows of how many."""
+        return Text(f"{task.completed:,.0f}/{'?' if task.total is None else f'{task.total:,.0f}'}")
+
+
 class _Bar(Progress):
     """A bar with a line of words below it: next to it they would leave it no room on a narrow terminal."""
 
-    def __init__(self, verb: str, amount: ProgressColumn) -> None:
-        super().__init__(TextColumn(f"{verb:<7}"), BarColumn(), amount, TimeElapsedColumn(), console=talk)
+    def __init__(self, verb: str, amount: ProgressColumn, *, transient: bool = False) -> None:
+        columns = (TextColumn(f"{verb:<7}"), BarColumn(), amount, TimeElapsedColumn())
+        super().__init__(*columns, console=talk, transient=transient)
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Returns the bar and its words."""
@@ -56,13 +66,15 @@ class _Bar(Progress):
 
 
 @contextmanager
-def file_progress(verb: str, source: _Source, taken_are: str = "accepted") -> Iterator[Callable[[int, int], None]]:
-    """Shows a bar while a file is read, with rows a second and the expected end.
+def file_progress(
+    verb: str, source: _Source, taken_are: str = "accepted", *, transient: bool = False
+) -> Iterator[Callable[[int, int], None]]:
+    """Shows a bar while a file is read, with rows a second and the expected end. `transient`: it disappears then.
 
     Yields a function that moves it; it takes the numbers of rows accepted and rejected so far.
     """
     began = time.monotonic()
-    with _Bar(verb, TextColumn("{task.percentage:>3.0f}%")) as progress:
+    with _Bar(verb, TextColumn("{task.percentage:>3.0f}%"), transient=transient) as progress:
         bar = progress.add_task("", total=source.size or 1, words="")
 
         def show(taken: int, rejected: int) -> None:
@@ -71,7 +83,7 @@ def file_progress(verb: str, source: _Source, taken_are: str = "accepted") -> It
             if passed >= RATE_AFTER_SECONDS:
                 words += f"  {(taken + rejected) / passed:,.0f} rows/s"
                 left = passed * (source.size / max(1, source.position) - 1)
-                words += f", ends {clock_time(datetime.now(UTC) + timedelta(seconds=left))}" if left else ""
+                words += f", ends {when(datetime.now(UTC) + timedelta(seconds=left), brief=True)}" if left else ""
             progress.update(bar, completed=source.position, words=words)
 
         yield show
@@ -110,7 +122,7 @@ def count_progress(verb: str) -> Iterator[Callable[[int, int], None]]:
     """Shows a bar on a terminal while many are handled one by one, and removes it at the end. Yields a function that
     moves it; it takes how many are done, and of how many.
     """
-    columns = (TextColumn(f"{verb:<7}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn(f"{verb:<7}"), BarColumn(), _Counted(), TimeElapsedColumn())
     with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as progress:
         bar = progress.add_task("", total=None)
         yield lambda done, total: progress.update(bar, completed=done, total=total)
@@ -125,7 +137,7 @@ def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
     now = time.monotonic
     deadline, batch = now() + timeout, chat.batch(batch_id)
     reason, asks_at = "", now() + SILENT_SECONDS
-    with _Bar("send", MofNCompleteColumn()) as progress:
+    with _Bar("send", _Counted()) as progress:
         bar = progress.add_task("", total=batch.accepted, words="")
         while not batch.final and (left := deadline - now()) > 0:
             progress.update(bar, completed=batch.accepted - batch.remaining, words=_words(batch, reason))
@@ -145,4 +157,4 @@ def follow_batch(chat: OutboundChat, batch_id: str, timeout: float) -> Batch:
 
 def _words(batch: Batch, reason: str = "") -> str:
     counts = "  ".join(f"{number:,} {state}" for state, number in batch.counts.items() if number)
-    return "\n".join(words for words in (f"{counts}  {outlook_of(batch)}".rstrip(), reason) if words)
+    return "\n".join(words for words in (f"{counts}  {outlook_of(batch, brief=True)}".rstrip(), reason) if words)

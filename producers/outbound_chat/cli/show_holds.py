@@ -5,17 +5,19 @@ from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
-from outbound_chat.cli.output import out
+from outbound_chat.cli.output import when
+from outbound_chat.cli.tables import make_table, print_table, time_cell
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.operations import Hold
 from outbound_chat_config import Settings
 
 HELD_BY = {"person": "held by a person", "system": "held by the system", "cancel": "being cancelled"}
+_OWNERS = {"person": "a person", "system": "the system", "cancel": "a cancellation"}
 
 
 def held_by(hold: Hold) -> str:
-    """Returns `held by a person since 2026-05-01 09:00:00+0200`."""
-    return f"{HELD_BY[hold.owner]} since {hold.since.astimezone():%Y-%m-%d %H:%M:%S%z}"
+    """Returns `held by a person since 2026-05-01 09:00:00 CEST`."""
+    return f"{HELD_BY[hold.owner]} since {when(hold.since)}"
 
 
 def release_command(hold: Hold) -> str:
@@ -24,16 +26,17 @@ def release_command(hold: Hold) -> str:
 
 
 def print_holds(holds: Sequence[Hold]) -> None:
-    """Prints a line for each hold; one that exists in several budgets is printed with each of them."""
+    """Prints a table of holds; one that exists in several budgets is printed with each of them."""
     counts = Counter((hold.owner, hold.scope, hold.name) for hold in holds)
+    columns, lesser = ("scope", "name", "budget", "held by", "reason"), ("next try", "since", "budget")
+    table = make_table(*columns, "since", "next try", folds={"reason": 20}, extras=lesser)
     for hold in holds:
-        line = Text(f"{hold.scope} {hold.name}", style="bold")
-        if counts[hold.owner, hold.scope, hold.name] > 1:
-            line += Text(f"  in budget {hold.budget}")
-        line += Text(f"  {held_by(hold)}", style="yellow")
-        if hold.probe_at:
-            line += Text(f"  next probe {hold.probe_at.astimezone():%H:%M:%S}")
-        out.print(line + Text(f"  {hold.code + ': ' if hold.code else ''}{hold.reason}"))
+        in_several = counts[hold.owner, hold.scope, hold.name] > 1
+        reason = f"{hold.code + ': ' if hold.code else ''}{hold.reason}"
+        names = (hold.scope, Text(hold.name, style="bold"), hold.budget if in_several else "", _OWNERS[hold.owner])
+        table.add_row(*names, Text(reason, style="yellow"), time_cell(hold.since), time_cell(hold.probe_at))
+    if holds:
+        print_table(table)
 
 
 def holds_of(job: Job, holds: Iterable[Hold], settings: Settings) -> list[Hold]:

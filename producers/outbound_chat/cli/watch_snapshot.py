@@ -1,4 +1,4 @@
-"""Takes the snapshots that `watch` shows: all budgets, their longest lanes and their open batches."""
+"""Takes the snapshots that `watch` shows: all budgets, their longest lanes and their unfinished batches."""
 
 import threading
 import time

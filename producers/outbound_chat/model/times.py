@@ -24,3 +24,13 @@ def from_ms(ms: float) -> datetime:
 def in_ms(duration: timedelta) -> int:
     """Milliseconds of a duration, rounded down."""
     return int(duration.total_seconds() * 1000)
+
+
+def when(instant: datetime, *, brief: bool = False) -> str:
+    """Formats a time for people: local, with date and zone, as `2026-05-01 09:00:00 CEST`.
+
+    `brief`: without the date if it is today, for what is read at once.
+    """
+    local = instant.astimezone()
+    is_today = brief and local.date() == utc_now().astimezone().date()
+    return f"{local:%H:%M:%S %Z}" if is_today else f"{local:%Y-%m-%d %H:%M:%S %Z}"

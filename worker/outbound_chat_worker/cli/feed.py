@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from outbound_chat.cli.output import COLOURS, out, talk, warn
+from outbound_chat.cli.output import out, talk, warn, when
 from outbound_chat.cli.show_holds import release_command
+from outbound_chat.cli.show_jobs import COLOURS
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import OutboundChatError
 from outbound_chat.model.jobs import Job, JobState
@@ -109,7 +110,7 @@ def outcome(event: Event) -> str:
 
 def line(event: Event, job: Job | None, message: SandboxMessage | None) -> Text:
     """Returns the line for the end of a job or batch: number and text are shown as the sandbox got them."""
-    head = Text(f"{event.at.astimezone():%H:%M:%S}  ")
+    head = Text(f"{when(event.at, brief=True)}  ")
     if event.state is None:
         return head + Text(f"{outcome(event)}: {event.id}")
     text = " ".join(message.text.split()) if message else ""

@@ -2,13 +2,15 @@
 
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import clock_time, out, print_json, print_line, talk
+from outbound_chat.cli.output import print_json, print_line, talk
+from outbound_chat.cli.tables import make_table, print_table, time_cell
 from outbound_chat.cli.waiting import Notice
 from outbound_chat.ending import until_stopped
 from outbound_chat.model.errors import SettingsError
@@ -41,17 +43,16 @@ def inbox(
         seen = 0
         with until_stopped():
             while True:
-                for message in _read(sandbox, seen):
-                    seen = message.number
-                    _print(message, as_json)
+                found = _read(sandbox, seen)
+                _print(found, as_json, heads=not seen)
+                seen = found[-1].number if found else seen
                 sys.stdout.flush()
                 time.sleep(FOLLOW_SECONDS)
     found = _read(sandbox, 0)
     if as_json:
         print_json(found)
         return
-    for message in found:
-        _print(message, as_json)
+    _print(found, as_json)
     if not found:
         talk.print(f"no message yet at {sandbox.url}")
 
@@ -75,15 +76,25 @@ def _read(sandbox: SandboxClient, after: int) -> list[SandboxMessage]:
     return found
 
 
-def _print(message: SandboxMessage, as_json: bool) -> None:
+def _print(found: Sequence[SandboxMessage], as_json: bool, *, heads: bool = True) -> None:
     if as_json:
-        print_line(message)
-        return
-    parts = f"  {message.parts} part{'' if message.parts == 1 else 's'}" if message.parts else ""
-    state = message.state if message.code == "accepted" else f"{message.state}: {message.code}"
-    head = f"{clock_time(message.at)}  {message.to:<12}  {message.channel}{parts}  "
-    out.print(Text(head) + Text(state, style=STYLES[message.state]))
-    if message.text:
-        out.print(Text(f"  {message.text}"))
-    attributes = "".join(f"  {name}={value}" for name, value in message.attributes.items())
-    out.print(Text(f"  flow {message.flow}{attributes}", style="dim"))
+        for message in found:
+            print_line(message)
+    elif found:
+        print_messages(found, heads=heads)
+
+
+def print_messages(messages: Iterable[SandboxMessage], *, heads: bool = True) -> None:
+    """Prints a table of messages; without heads below one that was printed before."""
+    columns, lesser = ("time", "to", "state", "text"), ("flow", "parts", "channel", "attributes")
+    table = make_table(
+        *columns, *reversed(lesser), numbers=("parts",), folds={"attributes": 12, "text": 20}, extras=lesser
+    )
+    table.show_header = heads
+    for one in messages:
+        state = one.state if one.code == "accepted" else f"{one.state}: {one.code}"
+        attributes = ", ".join(f"{name}={value}" for name, value in one.attributes.items())
+        parts = f"{one.parts:,}" if one.parts else ""
+        cells = (time_cell(one.at), f"{one.to:<12}", Text(f"{state:<7}", style=STYLES[one.state]))
+        table.add_row(*cells, one.text, attributes, one.channel, parts, one.flow)
+    print_table(table)

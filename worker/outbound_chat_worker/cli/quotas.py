@@ -44,7 +44,7 @@ def _rate(budget: str, rate: float, senders: Mapping[str, Sender], connect: Conn
             refusals[identity_of(sender)] = f"{name}: {_reason(error, sender)}"
         else:
             return _compared(subject, setting, rate, allowed, sender)
-    return Check(subject, Level.OK, f"{setting}, not compared with AWS. {'; '.join(refusals.values())}")
+    return Check(subject, Level.OK, f"{setting}; no quota to compare it with ({'; '.join(refusals.values())})")
 
 
 def _reason(error: Exception, sender: Sender) -> str:

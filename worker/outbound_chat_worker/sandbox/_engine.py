@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from outbound_chat.model.times import when
 from outbound_chat_worker.sandbox._clock import Clock
 from outbound_chat_worker.sandbox._faults import MAGIC_DESTINATIONS, Fault, FaultKind
 from outbound_chat_worker.sandbox._http import HttpRequest, HttpResponse
@@ -87,7 +88,7 @@ class Engine:
             line = f"{operation} {destination or '-'} {code} {request_id}"
             # What came in may have characters that a terminal obeys.
             shown = line.encode("unicode_escape", "surrogatepass").decode("ascii")
-            self._log(f"{self._clock.now().astimezone():%H:%M:%S} {shown}")
+            self._log(f"{when(self._clock.now(), brief=True)} {shown}")
 
     def _answer(self, call: HttpRequest) -> Answer:
         """Answers a call for Amazon Connect, and records it."""

@@ -8,6 +8,7 @@ import base64
 import hashlib
 from html import escape
 
+from outbound_chat.model.times import when
 from outbound_chat_worker.sandbox._http import HttpResponse
 from outbound_chat_worker.sandbox._ledger import Ledger
 from outbound_chat_worker.sandbox._messages import messages
@@ -87,7 +88,7 @@ def _row(message: SandboxMessage) -> str:
     attributes = f"<br>{escape(lines[:_MOST_SHOWN])}{'…' * (len(lines) > _MOST_SHOWN)}".replace("\n", "<br>")
     code = "" if message.code == "accepted" else f"<br><small>{escape(message.code)}</small>"
     return (
-        f'<tr><td class="n">{message.at.astimezone():%H:%M:%S}<td class="n">{escape(message.to)}'
+        f'<tr><td class="n">{when(message.at, brief=True)}<td class="n">{escape(message.to)}'
         f"<br><small>{escape(message.channel)} {parts}</small><td>{escape(message.text)}"
         f"<td><small>{escape(message.flow)}{attributes}</small>"
         f'<td class="{message.state}">{message.state}{code}</tr>'

@@ -1,13 +1,15 @@
 """The command that reads a whole budget and reports what does not add up: audit."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import out, print_json
+from outbound_chat.cli.output import number_of, out, print_json
 from outbound_chat.cli.progress import spinner
+from outbound_chat.cli.tables import make_table, print_table
 from outbound_chat.model.consistency import sentence
 from outbound_chat.store import Store
 from outbound_chat.store.inspection import Audited, audit_budget
@@ -33,8 +35,7 @@ def audit(*, budget: Budget = None, as_json: Json = False) -> None:
             ]
         )
     else:
-        for name, one in found.items():
-            _print(name, one)
+        print_audits(found)
     if any(one.findings for one in found.values()):
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
@@ -55,8 +56,16 @@ def _audited(settings: Settings, budget: str) -> Audited:
     return found
 
 
-def _print(budget: str, found: Audited) -> None:
-    verdict = f"{len(found.findings):,} findings" if found.findings else "all adds up"
-    out.print(f"{budget}: {found.jobs:,} records, {found.lanes:,} lanes: {verdict}")
-    for one in found.findings:
-        out.print(f"  {one.kind:<11} {sentence(one.kind, one.of, one.number)}", soft_wrap=True)
+def print_audits(audits: Mapping[str, Audited]) -> None:
+    """Prints a table of the budgets, and one of what does not add up."""
+    budgets = make_table("budget", "records", "lanes", "result", numbers=("records", "lanes"))
+    findings = make_table("budget", "finding", "what does not add up", folds={"what does not add up": 30})
+    for name, one in audits.items():
+        result = number_of(len(one.findings), "finding") if one.findings else "all adds up"
+        budgets.add_row(name, f"{one.jobs:,}", f"{one.lanes:,}", result)
+        for found in one.findings:
+            findings.add_row(name, found.kind, sentence(found.kind, found.of, found.number))
+    print_table(budgets)
+    if findings.rows:
+        out.print()
+        print_table(findings)

@@ -3,13 +3,13 @@
 from typing import Annotated, Any, Literal, cast
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from outbound_chat.cli.confirm import confirm
 from outbound_chat.cli.options import Budget, Cursor, Json
-from outbound_chat.cli.output import end_with, number_of, out, print_jobs, print_json, talk
+from outbound_chat.cli.output import end_with, number_of, print_json, talk
 from outbound_chat.cli.replays import Matches, Replays
+from outbound_chat.cli.show_jobs import print_jobs
+from outbound_chat.cli.tables import make_table, print_table
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.jobs import JobState
 from outbound_chat_config import load_settings
@@ -67,10 +67,10 @@ def _print_counts(found: dict[tuple[JobState, str], int], as_json: bool) -> None
     if as_json:
         print_json([{"state": state, "code": code, "count": count} for (state, code), count in found.items()])
         return
-    table = Table("state", "code", "jobs", box=None)
+    table = make_table("state", "code", "jobs", numbers=("jobs",))
     for (state, code), count in sorted(found.items()):
-        table.add_row(state, Text(code), f"{count:,}")
-    out.print(table)
+        table.add_row(state, code, f"{count:,}")
+    print_table(table) if found else talk.print("no matching jobs")
 
 
 def replay(

@@ -1,14 +1,15 @@
 """The command that counts the jobs that need each encryption key: encryption-keys."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.progress import Progress
 
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import number_of, out, print_json
+from outbound_chat.cli.output import print_json, talk
 from outbound_chat.cli.progress import spinner
+from outbound_chat.cli.tables import make_table, print_table
 from outbound_chat.encryption import RequestCipher
 from outbound_chat.store import Keys, Store
 from outbound_chat.store.encryption_keys import Needed, dead_jobs, open_jobs, openers
@@ -32,16 +33,6 @@ class Use:
     here: bool
     """Whether these settings have it."""
 
-    def __str__(self) -> str:
-        if self.open or self.ended:
-            needed = f"{number_of(self.open, 'open job')} and {self.ended:,} that can be replayed need it"
-        else:
-            needed = "no job needs it"
-        where = "" if self.here else "; these settings do not have it"
-        return (
-            f"{self.budget}  {self.key}  {needed}; {number_of(self.workers, 'worker has it', 'workers have it')}{where}"
-        )
-
 
 def encryption_keys(*, as_json: Json = False) -> None:
     """Count the jobs that need each encryption key.
@@ -56,8 +47,17 @@ def encryption_keys(*, as_json: Json = False) -> None:
     if as_json:
         print_json(uses)
         return
-    for text in map(str, uses) if uses else ["these settings have no key, and no job needs one"]:
-        out.print(text, soft_wrap=True)
+    print_uses(uses)
+
+
+def print_uses(uses: Sequence[Use]) -> None:
+    """Prints a table of the keys and the jobs that need them."""
+    numbers = ("open jobs", "replayable", "workers")
+    table = make_table("budget", "key", *numbers, "in these settings", numbers=numbers)
+    for use in uses:
+        counts = (f"{number:,}" for number in (use.open, use.ended, use.workers))
+        table.add_row(use.budget, use.key, *counts, "yes" if use.here else "no")
+    print_table(table) if uses else talk.print("these settings have no key, and no job needs one")
 
 
 def _uses(store: Store, budget: str, here: tuple[str, ...], progress: Progress) -> list[Use]:

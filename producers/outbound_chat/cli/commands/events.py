@@ -11,7 +11,8 @@ import typer
 from rich.text import Text
 
 from outbound_chat.cli.options import Budget, Json
-from outbound_chat.cli.output import COLOURS, out, print_line, talk, when
+from outbound_chat.cli.output import out, print_line, talk, when
+from outbound_chat.cli.show_jobs import COLOURS
 from outbound_chat.client import OutboundChat
 from outbound_chat.ending import until_stopped
 from outbound_chat.model.batches import Batch

@@ -13,8 +13,10 @@ from outbound_chat.cli.endings import ends_of
 from outbound_chat.cli.errors import Exit, UnknownId, unknown_id
 from outbound_chat.cli.files.id_file import read_ids
 from outbound_chat.cli.options import CallbackUrl, Durability, Ids, Json, Tenant, pairs
-from outbound_chat.cli.output import end_with, number_of, print_batch, print_jobs, print_json, talk
+from outbound_chat.cli.output import end_with, number_of, print_json, talk
+from outbound_chat.cli.show_batches import print_batch, print_batches
 from outbound_chat.cli.show_holds import held_by, holds_of
+from outbound_chat.cli.show_jobs import print_job, print_jobs
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import FieldError, OutboundChatError, UnknownBatch
@@ -113,7 +115,7 @@ def send(
     if as_json:
         print_json(ends[0], errors)
     else:
-        print_jobs(ends)
+        print_job(ends[0])
     _end(ends, errors)
 
 
@@ -141,9 +143,7 @@ def _hint(waiting: list[Job], holds: list[Hold], settings: Settings) -> None:
     for job in waiting:
         if found := holds_of(job, holds, settings):
             hold = found[0]
-            talk.print(
-                f"held: {hold.scope} {hold.name}, {held_by(hold)}; see outbound-chat why {job.id}", style="yellow"
-            )
+            talk.print(f"{hold.scope} {hold.name}: {held_by(hold)}; see outbound-chat why {job.id}", style="yellow")
             return
     if waiting and talk.is_terminal:
         talk.print(f"what it waits for: outbound-chat why {waiting[0].id}", style="dim")
@@ -262,8 +262,9 @@ def _print(found: Sequence[Job | Batch], as_json: bool, errors: Sequence[BaseExc
     if as_json:
         print_json(found, errors)
         return
-    if jobs := [one for one in found if isinstance(one, Job)]:
-        print_jobs(jobs)
-    for one in found:
-        if isinstance(one, Batch):
-            print_batch(one)
+    if len(found) == 1:
+        one = found[0]
+        print_job(one) if isinstance(one, Job) else print_batch(one)
+        return
+    print_jobs(one for one in found if isinstance(one, Job))
+    print_batches(one for one in found if isinstance(one, Batch))

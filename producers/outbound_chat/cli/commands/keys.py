@@ -1,7 +1,7 @@
 """Manage API keys of the HTTP service."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
@@ -11,6 +11,7 @@ from rich.text import Text
 from outbound_chat.cli.errors import UnknownId
 from outbound_chat.cli.options import Json, refuse
 from outbound_chat.cli.output import out, print_json, talk
+from outbound_chat.cli.tables import make_table, print_table, time_cell
 from outbound_chat.client.api_keys import ApiKeys
 from outbound_chat.model.api_keys import ApiKey, KeyState, NewApiKey, RateLimit, Scope
 from outbound_chat.model.errors import InvalidJob
@@ -86,8 +87,7 @@ def show(*, as_json: Json = False) -> None:
     if as_json:
         print_json([_plain(key) for key in found])
         return
-    for key in found:
-        out.print(_line(key))
+    print_keys(found)
 
 
 def revoke(
@@ -113,12 +113,21 @@ def revoke(
         out.print(f"{key_id} is revoked")
 
 
-def _line(key: ApiKey) -> Text:
-    line = (
-        Text(key.id, style="bold")
-        + Text(f"  {key.state}", style=_STYLES.get(key.state, "red"))
-        + Text(f"  {key.name}  ")
-    )
+def print_keys(keys: Iterable[ApiKey]) -> None:
+    """Prints a table of API keys."""
+    columns, lesser = ("id", "state", "name", "allows", "last used", "ends"), ("ends", "last used")
+    table = make_table(*columns, folds={"name": 10, "allows": 18}, extras=lesser)
+    for key in keys:
+        state = Text(key.state, style=_STYLES.get(key.state, "red"))
+        used = time_cell(key.last_used_at) or "never"
+        table.add_row(key.id, state, key.name, _allows(key), used, time_cell(key.revoked_at or key.expires_at))
+    if table.rows:
+        print_table(table)
+    else:
+        talk.print("no API keys")
+
+
+def _allows(key: ApiKey) -> str:
     parts = [", ".join(key.scopes)]
     if key.tenant is not None:
         parts.append(f"tenant {key.tenant}")
@@ -126,20 +135,11 @@ def _line(key: ApiKey) -> Text:
         parts.append(f"senders {', '.join(key.senders)}")
     if key.rate:
         parts.append(f"at most {key.rate}")
-    parts.append(f"last used {_day(key.last_used_at)}" if key.last_used_at else "never used")
-    if key.revoked_at:
-        parts.append(f"revoked {_day(key.revoked_at)}")
-    elif key.expires_at:
-        parts.append(f"{'expired' if key.state is KeyState.EXPIRED else 'expires'} {_day(key.expires_at)}")
-    return line + Text("; ".join(parts))
+    return "; ".join(parts)
 
 
 def _plain(key: ApiKey) -> dict[str, Any]:
     return {**json_default(key), "rate": str(key.rate) if key.rate else None}
-
-
-def _day(instant: datetime) -> str:
-    return f"{instant.astimezone():%Y-%m-%d %H:%M}"
 
 
 def _checked_name(name: str) -> str:

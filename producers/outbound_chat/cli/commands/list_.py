@@ -3,17 +3,16 @@
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from outbound_chat.cli.options import Budget, Cursor, Json
-from outbound_chat.cli.output import COLOURS, batch_state, clock_time, out, print_jobs, print_json, talk
+from outbound_chat.cli.output import print_json, talk
+from outbound_chat.cli.show_batches import print_batches
+from outbound_chat.cli.show_jobs import print_jobs
 from outbound_chat.client import OutboundChat
-from outbound_chat.model.batches import Batch
 from outbound_chat.model.jobs import JobState
 from outbound_chat_config import load_settings
 
 LIMIT = 50
-_ENDS = (JobState.SENT, JobState.FAILED, JobState.UNCERTAIN, JobState.EXPIRED, JobState.CANCELLED)
 
 
 def show(
@@ -23,7 +22,10 @@ def show(
     budget: Budget = None,
     sender: Annotated[str | None, typer.Option(help="Only batches of this sender.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only batches of this tenant.")] = None,
-    only_open: Annotated[bool, typer.Option("--open", help="Only batches that are not final.")] = False,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Only batches that are open or in progress: not final.")
+    ] = False,
+    old_name: Annotated[bool, typer.Option("--open", hidden=True)] = False,
     limit: Annotated[int, typer.Option(help="Batches per page, 1 to 100; jobs, 1 to 500.")] = LIMIT,
     cursor: Cursor = None,
     as_json: Json = False,
@@ -32,10 +34,11 @@ def show(
 
     Batches that are not final come first, the newest at the top. Jobs are in the order of their rows.
 
-    $ outbound-chat list --open
+    $ outbound-chat list --unfinished
     $ outbound-chat list --batch main.01JD2Y8Q6ZK4X0B7V5N3M1C9TR --state failed
     """
-    _check(batch, state, of_lists=any((budget, sender, tenant, only_open)))
+    unfinished = unfinished or old_name
+    _check(batch, state, of_lists=any((budget, sender, tenant, unfinished)))
     with OutboundChat.from_settings(load_settings()) as chat:
         if batch is not None:
             jobs = chat.batch_jobs(batch, state, cursor, limit)
@@ -45,12 +48,11 @@ def show(
             print_jobs(jobs.jobs)
             _end(len(jobs.jobs), jobs.cursor, "no matching jobs in the batch")
             return
-        page = chat.batches(budget=budget, sender=sender, tenant=tenant, open=only_open, cursor=cursor, limit=limit)
+        page = chat.batches(budget=budget, sender=sender, tenant=tenant, open=unfinished, cursor=cursor, limit=limit)
     if as_json:
         print_json(page.batches, cursor=page.cursor)
         return
-    for one in page.batches:
-        _print_line(one)
+    print_batches(page.batches)
     _end(len(page.batches), page.cursor, "no matching batches")
 
 
@@ -58,7 +60,7 @@ def _check(batch: str | None, state: str | None, *, of_lists: bool) -> None:
     if batch is None and state is not None:
         raise typer.BadParameter("needs --batch: batches have no such state", param_hint="--state")
     if batch is not None and of_lists:
-        message = "lists the jobs of one batch; leave out --budget, --sender, --tenant and --open"
+        message = "lists the jobs of one batch; leave out --budget, --sender, --tenant and --unfinished"
         raise typer.BadParameter(message, param_hint="--batch")
 
 
@@ -68,23 +70,3 @@ def _end(shown: int, cursor: str | None, nothing: str) -> None:
         talk.print(f'there {"may be " if not shown else "is "}more: --cursor "{cursor}"')
     elif not shown:
         talk.print(nothing)
-
-
-def _print_line(batch: Batch) -> None:
-    """Prints a batch on a line that fits a narrow terminal, and details on a line below it."""
-    done = batch.accepted - batch.remaining
-    line = Text(f"{batch.id}  {batch_state(batch):<6}  ") + Text(f"{done:,} of {batch.accepted:,}")
-    if batch.name:
-        line += Text(f"  {batch.name}")
-    out.print(line)
-    parts = [Text(clock_time(batch.created_at)), Text(batch.sender)]
-    if batch.tenant:
-        parts.append(Text(f"tenant {batch.tenant}"))
-    parts += [
-        Text(f"{batch.counts[state]:,} {state}", style=COLOURS.get(state, "")) for state in _ENDS if batch.counts[state]
-    ]
-    if batch.rejected:
-        parts.append(Text(f"{batch.rejected:,} rejected"))
-    if batch.held_by:
-        parts.append(Text(batch.held_by, style="yellow"))
-    out.print(Text("  ") + Text("  ").join(parts))

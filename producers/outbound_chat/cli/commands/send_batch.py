@@ -26,8 +26,9 @@ from outbound_chat.cli.options import (
     Tenant,
     pairs,
 )
-from outbound_chat.cli.output import clock_time, end_with, number_of, print_batch, print_json, shown, talk, warn
+from outbound_chat.cli.output import end_with, number_of, print_json, shown, talk, warn, when
 from outbound_chat.cli.progress import read_file
+from outbound_chat.cli.show_batches import print_batch
 from outbound_chat.client import FileKey, OutboundChat
 from outbound_chat.model.batches import Batch, BatchReceipt, BatchStart
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
@@ -178,11 +179,11 @@ def _print_start(found: BatchStart) -> None:
     """Prints what is known of a batch that was begun before, or of an unfinished one with the same file."""
     if found.created_at and found.repeated:
         talk.print(
-            f"this was enqueued as batch {found.id}, begun {clock_time(found.created_at)}: nothing new is added; to "
+            f"this was enqueued as batch {found.id}, begun {when(found.created_at)}: nothing new is added; to "
             "send it again, give it another --name"
         )
     elif found.created_at:
-        talk.print(f"batch {found.id}, begun {clock_time(found.created_at)}, resumes after row {found.resumed_rows:,}")
+        talk.print(f"batch {found.id}, begun {when(found.created_at)}, resumes after row {found.resumed_rows:,}")
     if found.unfinished_id:
         warn(
             f"this file was begun under the same name as batch {found.unfinished_id}, with other options, and not "

@@ -1,6 +1,6 @@
 """Commands for numbers that must not be contacted: suppress, unsuppress, suppressed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,11 +14,14 @@ from outbound_chat.cli.errors import Exit, at_place
 from outbound_chat.cli.files.number_file import NumberFile
 from outbound_chat.cli.files.row_file import form_of
 from outbound_chat.cli.options import Column, Country, Delimiter, Json, Sheet
-from outbound_chat.cli.output import json_list, number_of, out, print_json, talk, warn
+from outbound_chat.cli.output import end_with, json_list, out, print_json, talk, warn, when
 from outbound_chat.cli.progress import file_progress
+from outbound_chat.cli.tables import print_hanging
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.batches import Rejection
-from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat.model.errors import FieldError, InvalidJob, InvalidNumbers
+from outbound_chat.model.operations import SuppressedNumber
+from outbound_chat.request import number_fault
 from outbound_chat.rows import Form
 from outbound_chat_config import load_settings
 
@@ -85,21 +88,53 @@ def suppressed(numbers: Numbers = None, *, sender: Sender, as_json: Json = False
     """List the numbers that are not contacted.
 
     Prints those of the given numbers that are on a sender's suppression list, with time and reason. Without numbers it
-    prints the whole list.
+    prints the whole list. Exits with 1 when one of the numbers is not on it.
 
     $ outbound-chat suppressed --sender support
     $ outbound-chat suppressed --sender support +12025550101
     """
     with OutboundChat.from_settings(load_settings()) as chat:
         found = chat.suppressed(numbers or None, sender=sender)
-        if as_json:
+        if numbers:
+            _print_those(numbers, found, as_json)
+        elif as_json:
             with json_list() as write:
                 for entry in found:
                     write(entry)
-            return
-        for entry in found:
-            line = Text(f"{entry.number:<16}  since {entry.since.astimezone():%Y-%m-%d %H:%M:%S%z}")
-            out.print(line + Text(f"  {entry.reason}" if entry.reason else ""))
+        elif not print_suppressed(found):
+            talk.print(f"no number is on the list of {sender}")
+
+
+def _print_those(numbers: list[str], found: Iterator[SuppressedNumber], as_json: bool) -> None:
+    entries: list[SuppressedNumber] = []
+    errors: list[BaseException] = []
+    try:
+        entries.extend(found)
+    except InvalidNumbers as error:
+        errors.append(error)
+    listed = {entry.number for entry in entries}
+    missing = [number for number in dict.fromkeys(numbers) if number not in listed and not number_fault(number)]
+    if as_json:
+        print_json(entries, errors, not_listed=missing)
+    else:
+        print_suppressed(entries)
+        for number in missing:
+            talk.print(f"{number} is not on the list")
+    end_with(errors)
+    if missing:
+        raise typer.Exit(Exit.NOT_ALL_SENT)
+
+
+def print_suppressed(entries: Iterable[SuppressedNumber]) -> bool:
+    """Prints a table of numbers as they come, since there may be millions; returns whether there were any."""
+    is_first = True
+    for entry in entries:
+        since = when(entry.since)
+        if is_first:
+            out.print(Text(f"{'number':<16}  {'since':<{len(since)}}  reason", style="bold"))
+            is_first = False
+        print_hanging(Text(f"{entry.number:<16}  {since}"), Text(entry.reason), indent=20 + len(since))
+    return not is_first
 
 
 @dataclass(slots=True)
@@ -156,7 +191,8 @@ def _change(
     source = NumberFile(file, form) if file else None
     faults = _Faults(source)
     total = 0
-    bar = file_progress(verb, source, "numbers") if source else nullcontext(lambda _taken, _rejected: None)
+    no_bar = nullcontext(lambda _taken, _rejected: None)
+    bar = file_progress(verb, source, "numbers", transient=True) if source else no_bar
     with closing(source) if source else nullcontext(), bar as show:
 
         def progress(taken: int, rejected: int) -> None:
@@ -171,6 +207,7 @@ def _change(
         counts = {"numbers": total, changed: count, "rejected": faults.count}
         print_json({**counts, "rejections": rows}, faults.named)
     else:
-        out.print(f"{number_of(total, 'number')}, {count:,} {changed}, {faults.count:,} rejected")
+        same = f"{total - count:,} {'already' if changed == 'added' else 'not'} listed"
+        out.print(f"{total + faults.count:,} read: {count:,} {changed}, {same}, {faults.count:,} rejected")
     if faults.count:
         raise typer.Exit(Exit.NOT_ALL_SENT)

@@ -12,7 +12,7 @@ import typer
 from rich.console import RenderableType
 from rich.live import Live
 
-from outbound_chat.cli.output import out, print_json, print_line
+from outbound_chat.cli.output import out, print_json, print_line, when
 from outbound_chat.cli.waiting import say_when_redis_is_silent
 from outbound_chat.cli.watch_snapshot import Looks, Snapshot, Watcher
 from outbound_chat.cli.watch_tables import fault_line, snapshot_tables
@@ -34,7 +34,8 @@ def watch(
 ) -> None:
     """Watch budgets, queues and batches live.
 
-    Refreshes every second, until q or Ctrl-C. Where the output is not a terminal, it prints once.
+    Refreshes every second, until q or Ctrl-C. Where the output is not a terminal, it prints once. The glossary,
+    docs/glossary.md, explains the heads of the columns.
 
     $ outbound-chat watch
     $ outbound-chat watch --once --json
@@ -87,7 +88,7 @@ def _screen(looks: Looks, width: int, height: int) -> RenderableType:
     snapshot = looks.last
     if snapshot is None:
         return fault_line(looks.fault)
-    note = f"{snapshot.at.astimezone():%H:%M:%S}  q ends"
+    note = f"{when(snapshot.at, brief=True)}  q ends"
     return snapshot_tables(snapshot, width=width, height=height, note=note, fault=looks.fault)
 
 

@@ -2,17 +2,18 @@
 
 import base64
 import secrets
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from outbound_chat.cli.errors import UnknownId
 from outbound_chat.cli.options import Budget, Json
-from outbound_chat.cli.output import clock_time, end_with, number_of, out, print_json, talk
+from outbound_chat.cli.output import end_with, number_of, out, print_json, talk
+from outbound_chat.cli.tables import make_table, print_table, time_cell
 from outbound_chat.client import OutboundChat
+from outbound_chat.model.operations import DeadWebhook, WebhookHost
 from outbound_chat_config import SECRET_PREFIX, load_settings
 
 SECRET_BYTES = 32
@@ -56,9 +57,13 @@ def webhooks(
     with OutboundChat.from_settings(load_settings()) as chat:
         match action:
             case Action.HOSTS:
-                _print_hosts(chat, as_json)
+                hosts = chat.webhook_hosts()
+                print_json(hosts) if as_json else print_hosts(hosts)
             case Action.DEAD:
-                _print_dead(chat, budget, limit, skip, as_json)
+                dead = chat.dead_webhooks(limit=limit, skip=skip, budget=budget)
+                print_json(dead) if as_json else print_dead(dead)
+                if len(dead) == limit and not as_json:
+                    talk.print(f"there may be more: --skip {skip + limit}")
             case _:
                 _replay(chat, ids or [], every, budget, as_json)
 
@@ -67,32 +72,25 @@ def _new_secret() -> str:
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-def _print_hosts(chat: OutboundChat, as_json: bool) -> None:
-    found = chat.webhook_hosts()
-    if as_json:
-        print_json(found)
-        return
-    table = Table("budget", "host", "waiting", "posting", "failures", "left alone until", box=None)
-    for one in found:
-        until = clock_time(one.paused_until) if one.paused_until else ""
-        table.add_row(one.budget, Text(one.host), f"{one.waiting:,}", str(one.posting), str(one.failures), until)
-    if found:
-        out.print(table)
-    else:
-        talk.print("no webhooks are waiting")
+def print_hosts(hosts: Sequence[WebhookHost]) -> None:
+    """Prints a table of the hosts that webhooks wait for."""
+    numbers = ("waiting", "posting", "failures")
+    columns = ("budget", "host", *numbers, "paused until")
+    table = make_table(*columns, numbers=numbers, folds={"host": 15}, extras=("failures", "posting"))
+    for one in hosts:
+        counts = (f"{number:,}" for number in (one.waiting, one.posting, one.failures))
+        table.add_row(one.budget, one.host, *counts, time_cell(one.paused_until))
+    print_table(table) if hosts else talk.print("no webhooks are waiting")
 
 
-def _print_dead(chat: OutboundChat, budget: str | None, limit: int, skip: int, as_json: bool) -> None:
-    found = chat.dead_webhooks(limit=limit, skip=skip, budget=budget)
-    if as_json:
-        print_json(found)
-        return
-    for one in found:
-        out.print(f"{one.id}  {one.host}  attempts {one.attempts}  {one.code}  given up {clock_time(one.dead_at)}")
-    if not found:
-        talk.print("no dead webhooks")
-    elif len(found) == limit:
-        talk.print(f"there may be more: --skip {skip + limit}")
+def print_dead(webhooks: Sequence[DeadWebhook]) -> None:
+    """Prints a table of the webhooks that were given up."""
+    lesser = ("attempts", "given up", "host")
+    columns = ("webhook", "code", "host", "given up", "attempts")
+    table = make_table(*columns, numbers=("attempts",), folds={"host": 15}, extras=lesser)
+    for one in webhooks:
+        table.add_row(one.id, one.code, one.host, time_cell(one.dead_at), f"{one.attempts:,}")
+    print_table(table) if webhooks else talk.print("no dead webhooks")
 
 
 def _replay(chat: OutboundChat, ids: list[str], every: bool, budget: str | None, as_json: bool) -> None:

@@ -8,7 +8,9 @@ from rich.text import Text
 
 from outbound_chat.cli.errors import unknown_id
 from outbound_chat.cli.options import Json
-from outbound_chat.cli.output import COLOURS, out, print_json, webhook_words
+from outbound_chat.cli.output import print_json, when
+from outbound_chat.cli.show_jobs import COLOURS, webhook_words
+from outbound_chat.cli.tables import print_record
 from outbound_chat.client import OutboundChat
 from outbound_chat.model.durations import after
 from outbound_chat.model.errors import UnknownBatch, UnknownJob
@@ -18,6 +20,9 @@ from outbound_chat_config import load_settings
 _MOVES_BY_ITSELF = frozenset(
     {WaitReason.FINAL, WaitReason.SENDING, WaitReason.SCHEDULED, WaitReason.PACED, WaitReason.NEXT}
 )
+
+_ORDINALS = ("first", "second", "third")
+_TEENS = frozenset({11, 12, 13})
 
 
 def why(job: Annotated[str, typer.Argument(help="ID of a job.", show_default=False)], *, as_json: Json = False) -> None:
@@ -35,7 +40,7 @@ def why(job: Annotated[str, typer.Argument(help="ID of a job.", show_default=Fal
     if as_json:
         print_json(found)
     else:
-        _print(found)
+        print_why(found)
 
 
 def _refuse_batch(chat: OutboundChat, unknown: UnknownJob) -> NoReturn:
@@ -46,24 +51,41 @@ def _refuse_batch(chat: OutboundChat, unknown: UnknownJob) -> NoReturn:
     raise typer.BadParameter(f"is a batch; give one of its jobs, such as {unknown.job_id}-1", param_hint="JOB")
 
 
-def _print(found: Why) -> None:
-    job = found.job
-    state = Text(job.state, style=COLOURS.get(job.state, ""))
-    out.print(Text(f"{job.id}  ") + state + Text(f"  {job.priority.name.lower()}  sender {job.sender}"))
+def print_why(found: Why) -> None:
+    """Prints what a job waits for, as a record."""
+    job, waits = found.job, found.ahead is not None
     style = "green" if found.reason in _MOVES_BY_ITSELF else "yellow"
-    out.print(Text("") + Text(found.reason, style=f"bold {style}") + Text(f": {found.explanation}"))
-    if job.webhook:
-        out.print(f"webhook   {webhook_words(job.webhook)}")
-    if found.ahead is None:
-        return
-    place = (
-        f"{found.position:,} of its lane before it, about {found.ahead:,} in all" if found.ahead else "first in line"
+    print_record(
+        [
+            ("job", job.id),
+            ("state", Text(job.state, style=COLOURS.get(job.state, ""))),
+            ("sender", f"{job.sender}, {job.priority.name.lower()}"),
+            ("why", Text(found.explanation, style=style)),
+            ("reason", found.reason),
+            ("position", _position(found)),
+            ("earliest", _time(found.next_attempt_at, found.asked_at) if waits else None),
+            ("expected", _time(found.expected_at, found.asked_at) if waits else None),
+            ("expires", _time(job.expires_at, found.asked_at) if waits else None),
+            ("webhook", webhook_words(job.webhook) if job.webhook else None),
+        ]
     )
-    out.print(f"place     {place}")
-    out.print(f"earliest  {_time(found.next_attempt_at, found.asked_at)}")
-    out.print(f"expected  {_time(found.expected_at, found.asked_at)}")
-    out.print(f"expires   {_time(job.expires_at, found.asked_at)}")
+
+
+def _position(found: Why) -> str | None:
+    if found.position is None or found.ahead is None:
+        return None
+    about = "about " if found.ahead >= len(_ORDINALS) else ""
+    return f"{_ordinal(found.position)} in its lane, {about}{_ordinal(found.ahead)} overall"
+
+
+def _ordinal(before: int) -> str:
+    """Returns the place of a job with so many before it: `first`, `second`, `third`, `4th`, `1,021st`."""
+    if before < len(_ORDINALS):
+        return _ORDINALS[before]
+    place = before + 1
+    ending = "th" if place % 100 in _TEENS else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place:,}{ending}"
 
 
 def _time(time: datetime | None, now: datetime) -> str:
-    return f"{time.astimezone():%Y-%m-%d %H:%M:%S%z}, {after(time - now)}" if time else "not known"
+    return f"{when(time)}, {after(time - now)}" if time else "not known"

@@ -44,7 +44,7 @@ def budget_checks(store: Store, name: str, budget: Budget) -> Iterator[Check]:
         advice = "give each its own --name, or none; inspect and control reach only one of them"
         yield Check(f"workers of {name}", Level.WARNING, f"two have the node name {shared}", advice)
     waiting = counts.get("waiting", 0)
-    yield _workers(name, inspection.worker_versions(store, keys), number_of(waiting, "job waits", "jobs wait"))
+    yield _workers(name, inspection.worker_versions(store, keys), number_of(waiting, "job queued", "jobs queued"))
     yield from _requests(name, inspection.unanswered_requests(store, keys) if waiting else 0)
     yield from _counts(name, counts)
     yield _consistency(name, inspection.faults(store, keys), counts.get("repaired", 0))
@@ -92,9 +92,9 @@ def _workers(name: str, versions: Mapping[str, str], waiting: str) -> Check:
         return Check(subject, Level.WARNING, f"none is running; {waiting}", "start one: outbound-chat worker")
     if len(set(versions.values())) > 1:
         advice = "give all workers the same file and restart them"
-        finding = f"{len(versions)} run with different settings of this budget; {waiting}"
+        finding = f"{len(versions):,} run with different settings of this budget; {waiting}"
         return Check(subject, Level.FAULT, finding, advice)
-    return Check(subject, Level.OK, f"{len(versions)} run; {waiting}")
+    return Check(subject, Level.OK, f"{number_of(len(versions), 'runs', 'run')}; {waiting}")
 
 
 def _requests(name: str, asked: int) -> Iterator[Check]:
@@ -133,7 +133,12 @@ def _consistency(name: str, faults: Mapping[str, int], repaired: int) -> Check:
     advice = f"find what edits or evicts keys; for the whole list: outbound-chat audit --budget {name}"
     if faults:
         first = ", ".join(f"{fault.rstrip(':')} {number:+,}" for fault, number in sorted(faults.items())[:MOST_NAMED])
-        return Check(subject, Level.FAULT, f"{len(faults):,} things do not add up: {first}", advice)
+        return Check(
+            subject,
+            Level.FAULT,
+            f"{number_of(len(faults), 'count or record is', 'counts or records are')} wrong: {first}",
+            advice,
+        )
     if repaired:
         return Check(subject, Level.WARNING, f"adds up, after {repaired:,} jobs or lanes had to be repaired", advice)
     return Check(subject, Level.OK, "adds up")

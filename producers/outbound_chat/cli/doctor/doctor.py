@@ -3,6 +3,7 @@
 The worker's package adds checks of its own (broker, AWS identity) through the entry point `outbound_chat.checks`.
 """
 
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from importlib.metadata import entry_points
 
@@ -19,6 +20,7 @@ from outbound_chat.cli.doctor.webhooks import webhook_checks
 from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.options import Json
 from outbound_chat.cli.output import number_of, out, print_json
+from outbound_chat.cli.tables import print_hanging
 from outbound_chat.cli.waiting import Notice
 from outbound_chat.model.diagnostics import Check, Level
 from outbound_chat.model.errors import StoreError, StoreUnavailable
@@ -26,7 +28,9 @@ from outbound_chat.store import Forbidden, Store
 from outbound_chat.store.inspection import read_servers
 from outbound_chat_config import Settings, describe, load_settings
 
-_MARKS = {Level.OK: ("ok  ", "green"), Level.WARNING: ("warn", "yellow"), Level.FAULT: ("FAIL", "bold red")}
+_MARKS = {Level.OK: ("ok", "green"), Level.WARNING: ("warning", "yellow"), Level.FAULT: ("error", "bold red")}
+_INDENT = 31
+"""Columns before each finding: those of the longest mark, and of most subjects."""
 
 
 def doctor(*, as_json: Json = False) -> None:
@@ -39,20 +43,27 @@ def doctor(*, as_json: Json = False) -> None:
     while check := _next(checks):
         found.append(check)
         if not as_json:
-            mark, style = _MARKS[check.level]
-            advice = f" → {check.advice}" if check.advice else ""
-            out.print(Text(f"{mark} ", style=style) + Text(f"{check.subject}: {check.finding}{advice}"))
+            print_check(check)
     if as_json:
         print_json(found)
     else:
-        out.print(_summary(found))
+        out.print(f"\n{summary(found)}")
     if any(check.level is Level.FAULT for check in found):
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
 
-def _summary(found: Sequence[Check]) -> str:
-    counts = ((sum(check.level is level for check in found), str(level)) for level in (Level.FAULT, Level.WARNING))
-    return f"{', '.join(number_of(count, noun) for count, noun in counts if count) or 'All in order'}."
+def print_check(check: Check) -> None:
+    """Prints a check: how bad it is, what it is about, what was found, and what to do."""
+    mark, style = _MARKS[check.level]
+    advice = f"\n→ {check.advice}" if check.advice else ""
+    print_hanging(Text(f"{mark:<9}", style=style) + Text(check.subject), Text(check.finding + advice), indent=_INDENT)
+
+
+def summary(found: Sequence[Check]) -> str:
+    """Returns the last line, such as `2 warnings, 1 error.`"""
+    levels = (check.level for check in found)
+    counts = ((count, _MARKS[level][0]) for level, count in sorted(Counter(levels).items(), reverse=True))
+    return f"{', '.join(number_of(count, noun) for count, noun in counts if noun != 'ok') or 'All in order'}."
 
 
 def _next(checks: Iterator[Check]) -> Check | None:

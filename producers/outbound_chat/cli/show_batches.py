@@ -1,0 +1,81 @@
+"""Shows batches: one as a record, several as a table; and the words for their states."""
+
+from collections.abc import Iterable
+
+from rich.text import Text
+
+from outbound_chat.cli.output import when
+from outbound_chat.cli.show_jobs import COLOURS
+from outbound_chat.cli.tables import make_table, print_record, print_table, time_cell
+from outbound_chat.model.batches import Batch
+from outbound_chat.model.jobs import JobState
+
+
+def print_batches(batches: Iterable[Batch]) -> None:
+    """Prints a table of batches. A narrow terminal has no room for more than their states, counts and names."""
+    columns = ("batch", "state", "done", "failed", "name", "created", "sender", "tenant", "cancelled", "rejected")
+    lesser = ("held by", "rejected", "cancelled", "tenant", "sender", "created", "failed")
+    numbers = ("done", "failed", "cancelled", "rejected")
+    table = make_table(*columns, "held by", numbers=numbers, folds={"name": 11, "held by": 30}, extras=lesser)
+    for one in batches:
+        table.add_row(
+            one.id,
+            Text("held", style="yellow") if is_held(one) else batch_state(one),
+            f"{one.accepted - one.remaining:,}/{one.accepted:,}",
+            _number(failed(one), "red"),
+            one.name,
+            time_cell(one.created_at),
+            one.sender,
+            one.tenant or "",
+            _number(one.counts[JobState.CANCELLED], COLOURS[JobState.CANCELLED]),
+            _number(one.rejected),
+            Text(one.held_by, style="yellow"),
+        )
+    if table.rows:
+        print_table(table)
+
+
+def print_batch(batch: Batch) -> None:
+    """Prints one batch as lines of a name and a value: what it is, how many of its jobs are in each state, its end."""
+    counts = [(state, Text(f"{number:,}", style=COLOURS.get(state, ""))) for state, number in batch.counts.items()]
+    print_record(
+        [
+            ("batch", batch.id),
+            ("name", batch.name),
+            ("state", batch_state(batch)),
+            ("rows", f"{batch.accepted:,} accepted, {batch.rejected:,} rejected"),
+            *((state, text) for state, text in counts if batch.counts[state]),
+            ("unreadable", _number(batch.unreadable, "red")),
+            ("outlook", outlook_of(batch)),
+        ]
+    )
+
+
+def batch_state(batch: Batch) -> str:
+    """Returns `open` while rows are being added, `in progress` while any job waits or runs, then `final`."""
+    return "final" if batch.final else "in progress" if batch.closed else "open"
+
+
+def failed(batch: Batch) -> int:
+    """Returns how many of its jobs failed, expired, are uncertain or can't be read: all but the sent and cancelled."""
+    return batch.accepted - batch.remaining - batch.counts[JobState.SENT] - batch.counts[JobState.CANCELLED]
+
+
+def is_held(batch: Batch) -> bool:
+    """Whether somebody holds it; else it has no end for another reason, such as that no worker runs."""
+    return "hold" in batch.held_by
+
+
+def outlook_of(batch: Batch, *, brief: bool = False) -> str:
+    """Describes the rate and the expected end of a batch; empty when nothing of it is left."""
+    if batch.held_by:
+        return f"{'held, ' if is_held(batch) else ''}no end known: {batch.held_by}"
+    if batch.expected_end is None:
+        return ""
+    # While nothing is due, there is no rate.
+    rate = f"{batch.rate:.3g}/s, " if batch.rate else ""
+    return f"{rate}expected to end {when(batch.expected_end, brief=brief)}"
+
+
+def _number(count: int, style: str = "") -> Text:
+    return Text(f"{count:,}" if count else "", style=style)

@@ -1,0 +1,68 @@
+"""Shows jobs: one as a record, several as a table."""
+
+from collections.abc import Iterable
+
+from rich.text import Text
+
+from outbound_chat.cli.output import when
+from outbound_chat.cli.tables import make_table, print_record, print_table, time_cell
+from outbound_chat.model.jobs import Job, JobState, Webhook
+
+COLOURS = {
+    JobState.SENT: "green",
+    JobState.FAILED: "red",
+    JobState.EXPIRED: "red",
+    JobState.UNCERTAIN: "yellow",
+    JobState.CANCELLED: "magenta",
+}
+
+
+def print_jobs(jobs: Iterable[Job]) -> None:
+    """Prints a table of jobs. A narrow terminal has no room for more than their states, codes and times."""
+    lesser = ("replayed as", "replay of", "webhook", "message", "attempts", "contact", "time", "code")
+    table = make_table("job", "state", *reversed(lesser), numbers=("attempts",), folds={"message": 30}, extras=lesser)
+    for job in jobs:
+        error = job.error
+        table.add_row(
+            job.id,
+            Text(job.state, style=COLOURS.get(job.state, "")),
+            error.code if error else "",
+            time_cell(job.finished_at or job.next_attempt_at),
+            job.contact_id or "",
+            f"{job.attempts:,}",
+            error.message if error else "",
+            webhook_words(job.webhook) if job.webhook else "",
+            job.replay_of or "",
+            job.replayed_by or "",
+        )
+    if table.rows:
+        print_table(table)
+
+
+def print_job(job: Job) -> None:
+    """Prints one job as lines of a name and a value."""
+    error = job.error
+    print_record(
+        [
+            ("job", job.id),
+            ("state", Text(job.state, style=COLOURS.get(job.state, ""))),
+            ("contact", job.contact_id),
+            ("error", ": ".join(filter(None, (error.code, error.message))) if error else None),
+            ("ended" if job.final else "next attempt", _time_of(job)),
+            ("attempts", f"{job.attempts:,}"),
+            ("replay of", job.replay_of),
+            ("replayed as", job.replayed_by),
+            ("webhook", webhook_words(job.webhook) if job.webhook else None),
+        ]
+    )
+
+
+def _time_of(job: Job) -> str | None:
+    instant = job.finished_at or job.next_attempt_at
+    return when(instant) if instant else None
+
+
+def webhook_words(webhook: Webhook) -> str:
+    """Describes the state of a webhook, such as `delivered 2026-05-01 09:00:00 CEST`."""
+    at = f" {when(webhook.at)}" if webhook.at else ""
+    return f"{webhook.state}{at}" + (f": {webhook.code}" if webhook.code else "")
