@@ -54,6 +54,10 @@ class Terminal:
         wait_until(lambda: words in self.words or self.process.poll() is not None, what=words)
         assert words in self.words, self.words
 
+    def type(self, text: str) -> None:
+        """Types something."""
+        os.write(self._own, text.encode())
+
     def end(self) -> int:
         """Waits for its end, and returns its code."""
         code = self.process.wait(120)

@@ -78,18 +78,24 @@ class JobFile(RowFile):
             raise UnusableFile(f"{path}: the name must end with .csv or .jsonl, followed by .gz if the file is packed")
         self.path = path
         self._template, self._any_columns = template, any_columns
+        self.recent: dict[int, Row] = {}
+        """The last rows by their number, from 1."""
+        self.own_minutes: Counter[int] = Counter()
+        """The number of rows so far by their own `chat_duration_in_minutes`."""
         super().__init__(*(_spooled(sys.stdin.buffer) if path == STANDARD_INPUT else _opened(path)))
         try:
             self.is_csv = ending == ".csv" if ending else not self._begins_with_an_object()
-            self._reader, self._begun = self._rewound()
-            self.recent: dict[int, Row] = {}
-            """The last rows by their number, from 1."""
-            self.own_minutes: Counter[int] = Counter()
-            """The number of rows so far by their own `chat_duration_in_minutes`."""
-            self._first = next(self._begun, None)
+            self.rewind()
         except UnusableFile:
             self.close()
             raise
+
+    def rewind(self) -> None:
+        """Goes back to the first row, and forgets what was read."""
+        for seen in (self.recent, self.own_minutes, self.swallowers):
+            seen.clear()
+        self._reader, self._begun = self._rewound()
+        self._first = next(self._begun, None)
 
     @property
     def name(self) -> str:
