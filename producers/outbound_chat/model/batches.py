@@ -132,7 +132,9 @@ class FaultCount:
     """How many rows have the same fault."""
 
     field: str
+    """What is wrong, such as `to`."""
     code: str
+    """Such as `invalid_number`."""
     message: str
     """That of the first of them."""
     count: int
