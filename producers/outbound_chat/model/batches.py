@@ -138,6 +138,7 @@ class FaultCount:
     message: str
     """That of the first of them."""
     count: int
+    """Rows that have it."""
     first_rows: tuple[int, ...]
     """The first 5, by their position from 1."""
 
