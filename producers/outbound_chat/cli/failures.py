@@ -21,8 +21,8 @@ def print_failures(chat: OutboundChat, batch: Batch, file: Path) -> None:
         if number := batch.counts.get(state, 0):
             codes = _codes(chat, batch, state, number)
             talk.print(f"{state} {number:,}: {codes}" if codes else f"{state} {number:,}")
-            # A line of its own, so that a narrow terminal does not break it.
-            talk.print(f"  outbound-chat export {batch.id} --state {state}{joined} -o {state}.csv")
+            # A command is not broken between words, so that it can be copied.
+            talk.print(f"  outbound-chat export {batch.id} --state {state}{joined} -o {state}.csv", soft_wrap=True)
 
 
 def _codes(chat: OutboundChat, batch: Batch, state: JobState, number: int) -> str:

@@ -57,8 +57,8 @@ class Sending:
             stop = f"to stop it:\n  outbound-chat cancel {self._begun[0].id}"
             error.add_note(f"to resume, run the same command again; {stop}")
         if isinstance(error, KeyboardInterrupt):
-            for note in getattr(error, "__notes__", ["nothing was stored"]):
-                talk.print(note)
+            for note in getattr(error, "__notes__", ["nothing new was stored"]):
+                talk.print(note, soft_wrap=True)
 
     def print_end(self, receipt: BatchReceipt) -> None:
         """Prints what is wrong with rejected rows, warnings about the accepted ones, and how to release the batch."""
@@ -74,4 +74,5 @@ class Sending:
             if warning:
                 warn(warning)
         if self._campaign.shared.get("hold") and receipt.id and not receipt.repeated:
-            talk.print(f"nothing is sent until you release the batch:\n  outbound-chat release --batch {receipt.id}")
+            talk.print("nothing is sent until you release the batch:")
+            talk.print(f"  outbound-chat release --batch {receipt.id}", soft_wrap=True)

@@ -26,6 +26,7 @@ class NumberSketch:
     """
 
     def __init__(self) -> None:
+        """Begins with no number."""
         self._least: list[list[tuple[bytes, str]]] = [[] for _ in range(BANDS)]
 
     def add(self, number: str) -> None:

@@ -306,7 +306,7 @@ class BatchWriter:
 
     def explain_interruption(self, error: BaseException) -> None:
         """Adds a note to an error that interrupted the batch: what is stored, and how to resume."""
-        if not self._has_begun:  # nothing was stored
+        if not self._has_begun or (self._found and self._found.closed_ms):  # nothing was stored
             return
         resume = (
             "; repeat the call with the same batch key and rows, and it resumes there"
