@@ -57,8 +57,9 @@ class Sending:
             stop = f"to stop it:\n  outbound-chat cancel {self._begun[0].id}"
             error.add_note(f"to resume, run the same command again; {stop}")
         if isinstance(error, KeyboardInterrupt):
-            for note in getattr(error, "__notes__", ["nothing new was stored"]):
-                talk.print(note, soft_wrap=True)
+            for line in "\n".join(getattr(error, "__notes__", ["nothing new was stored"])).splitlines():
+                # Commands are not broken between words, so that they can be copied.
+                talk.print(line, soft_wrap=line.startswith(" "))
 
     def print_end(self, receipt: BatchReceipt) -> None:
         """Prints what is wrong with rejected rows, warnings about the accepted ones, and how to release the batch."""
