@@ -17,7 +17,7 @@ from types import FunctionType
 from typing import Any, is_typeddict
 
 from docs.generate._words import sentences
-from outbound_chat import AsyncOutboundChat, OutboundChat
+from outbound_chat import AsyncOutboundChat, NumberSketch, OutboundChat
 from outbound_chat.client.signatures import name_of, options_of, taken_by
 
 MODULES = ("outbound_chat", "outbound_chat.webhooks", "outbound_chat.testing")
@@ -76,7 +76,7 @@ _LONGEST = 100
 _PARTS: tuple[tuple[str, Callable[[Any], bool]], ...] = (
     ("Clients", lambda one: one in {OutboundChat, AsyncOutboundChat}),
     ("Options", is_typeddict),
-    ("Records", is_dataclass),
+    ("Records", lambda one: is_dataclass(one) or one is NumberSketch),
     ("States and other words", lambda one: isinstance(one, type) and issubclass(one, Enum)),
     ("Errors", lambda one: isinstance(one, type) and issubclass(one, Exception)),
     ("Constants", lambda one: not isinstance(one, type) and not callable(one)),

@@ -15,8 +15,18 @@ import importlib
 
 TYPE_CHECKING = False  # as that of `typing`, which the supervisor does not load
 if TYPE_CHECKING:
-    from outbound_chat.client import AsyncOutboundChat, FileKey, OutboundChat
-    from outbound_chat.model.batches import Batch, BatchReceipt, BatchStart, ExpiringRow, Preflight, Rejection
+    from outbound_chat.client import AsyncOutboundChat, FileKey, NumberSketch, OutboundChat
+    from outbound_chat.model.batches import (
+        Batch,
+        BatchReceipt,
+        BatchStart,
+        EarlierBatch,
+        ExpiringRow,
+        FaultCount,
+        Preflight,
+        Preview,
+        Rejection,
+    )
     from outbound_chat.model.errors import (
         BatchClosed,
         BatchKeyConflict,
@@ -87,10 +97,12 @@ __all__ = [
     "DeadLetters",
     "DeadWebhook",
     "DuplicateRisk",
+    "EarlierBatch",
     "Event",
     "EventKind",
     "Events",
     "ExpiringRow",
+    "FaultCount",
     "FieldError",
     "FileKey",
     "Hold",
@@ -108,9 +120,11 @@ __all__ = [
     "MissingEncryptionKey",
     "NotDurable",
     "NotReplayable",
+    "NumberSketch",
     "OutboundChat",
     "OutboundChatError",
     "Preflight",
+    "Preview",
     "Priority",
     "Rejection",
     "ReplayOptions",

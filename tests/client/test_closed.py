@@ -39,6 +39,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "each_batch": ((), {}),
     "batch_jobs": ((ID,), {}),
     "each_batch_job": ((ID,), {}),
+    "earlier_batches": ((), {"sender": "support", "batch_key": FileKey("x")}),
     "is_file_of": ((ID, FileKey("x")), {}),
     "cancel_batch": ((ID,), {}),
     "cancel_batch_jobs": ((ID,), {"rows": "1-5"}),

@@ -20,6 +20,7 @@ TAKEN = {
     "enqueue_request": "ApiOptions",
     "enqueue_batch": "BatchOptions",
     "preflight_batch": "BatchOptions",
+    "earlier_batches": "BatchOptions",
     "dead_letters": "DeadFilter",
     "each_dead_letter": "DeadFilter",
     "replay": "ReplayOptions",

@@ -157,3 +157,40 @@ def test_memory_does_not_grow_with_the_rows(chat: OutboundChat) -> None:
         tracemalloc.stop()
 
     assert peaks[2] < 1.5 * peaks[1], peaks
+
+
+def test_a_preflight_shows_rows_as_their_recipients_get_them(chat: OutboundChat) -> None:
+    """The first two texts that differ, and the longest; the same can be sent to a number of one's own."""
+    long = "x" * 200
+    rows: list[dict[str, Any]] = [
+        {"to": "12"},
+        *({"to": number(1), "name": name} for name in ("Ann", "Ann", "Bo", "Cy", long, "y" * 170, "Di")),
+        {"to": number(2), "text": "Own", "attributes": {"a": "b"}, "client_token": "t", "name": "E"},
+    ]
+    flight = chat.preflight_batch(rows, sender="support", template="Hi {name}", attributes={"order": "1"})
+
+    assert [(one.row, one.text, one.parts) for one in flight.previews] == [
+        (2, "Hi Ann", 1),
+        (4, "Hi Bo", 1),
+        (6, f"Hi {long}", 2),
+    ]
+    assert flight.parts == 6 + 2 * 2
+    (own,) = chat.preflight_batch(rows[-1:], sender="support", template="Hi {name}", attributes={"c": "d"}).previews
+    assert "DestinationEndpoint" not in own.request
+    assert "ClientToken" not in own.request
+    assert own.request["Attributes"] == {"a": "b", "c": "d"}
+    to = {"Type": "TELEPHONE_NUMBER", "Address": number(3)}
+    assert chat.enqueue_request(sender="support", DestinationEndpoint=to, **own.request).sender == "support"
+    assert long not in repr(flight)
+
+
+def test_a_preflight_groups_faults_and_keeps_few(chat: OutboundChat) -> None:
+    """The most frequent first, with the first rows; rows of JSON may have any names."""
+    rows: list[Any] = [{"to": "12"} if row % 2 else {"to": number(row), f"x{row}": 1} for row in range(1, 2_001)]
+    flight = chat.preflight_batch(rows, sender="support")
+
+    assert len(flight.faults) == 100
+    first, second = flight.faults[:2]
+    assert (first.field, first.code, first.count, first.first_rows) == ("to", "invalid_number", 1_000, (1, 3, 5, 7, 9))
+    assert "country code" in first.message
+    assert (second.count, second.first_rows) == (1, (2,))

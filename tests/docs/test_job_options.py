@@ -49,8 +49,8 @@ def test_every_option_of_the_short_form_is_a_member_of_the_api() -> None:
         (
             send_batch,
             BATCH_OPTIONS,
-            {"file", "attribute", "name", "batch_key", "rejects", "dry_run", "follow", "timeout", "as_json", "sheet"}
-            | {*OF_FORM},
+            {"file", "attribute", "name", "batch_key", "rejects", "follow", "timeout", "as_json", "sheet"}
+            | {"dry_run", "test_to", "test_row", "yes", *OF_FORM},
         ),
     ],
 )

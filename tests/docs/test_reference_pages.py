@@ -15,7 +15,7 @@ from docs.generate import of_status
 from outbound_chat.cli.doctor.open_chats import batch_warning
 from outbound_chat.http import create_app
 from outbound_chat.model import errors
-from outbound_chat.model.batches import Batch, Preflight
+from outbound_chat.model.batches import Batch, EarlierBatch, Preflight
 from outbound_chat.model.jobs import FINAL, MOVES, JobState
 from outbound_chat.model.why import Why
 from outbound_chat.request.options import ROW_OPTIONS
@@ -186,6 +186,11 @@ def test_the_columns_of_files_are_the_options_of_a_row() -> None:
 def test_what_is_said_of_a_preflight_has_the_names_of_its_fields() -> None:
     named = [bare(row["field"]) for row in table(section(read("files.md"), "## Dry run"), "field")]
     assert named == [*Preflight.__dataclass_fields__]
+
+
+def test_what_is_said_of_an_earlier_batch_has_the_names_of_its_fields() -> None:
+    named = [bare(row["field"]) for row in table(section(read("files.md"), "### What went out before"), "field")]
+    assert named == [*EarlierBatch.__dataclass_fields__]
 
 
 def test_the_warning_of_too_many_messages_is_the_one_that_is_shown() -> None:

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.store import Store, inspection
 from tests.support.harness import Harness, data_of, number
 from tests.support.proxy import running_proxy
+from tests.support.terminal import on_terminal
 from tests.support.waiting import wait_until
 from tests.support.workbooks import Cell, write_workbook
 
@@ -129,14 +131,14 @@ def test_another_name_or_another_text_makes_another_batch(stack: Harness) -> Non
     path = write_rows(stack.folder / "numbers.csv", 2_000, every=10_000)
     kill_after(stack, path, FIRST_CHUNK)
     other = send(stack, str(path), "--sender", "support", "--tenant", "acme", code=0)
-    assert "not finished" not in other["said"], "another tenant's batches are not told"
+    assert "warning" not in other["said"], "another tenant's batches are not reported"
     other = send(stack, str(path), "--sender", "support", "--weight", "2", code=0)
     assert other["accepted"] == 2_000
     named = send(stack, str(path), "--sender", "support", "--name", "once more", code=0)
     assert len({other["id"], named["id"]}) == 2
     first = send(stack, str(path), "--sender", "support", code=0)
     assert 0 < first["resumed_rows"] < 2_000
-    assert "not finished" in other["said"]
+    assert "had the same file and the same name. It is still open" in other["said"]
 
 
 def test_ctrl_c_says_what_stands_and_how_to_go_on(stack: Harness) -> None:
@@ -148,11 +150,29 @@ def test_ctrl_c_says_what_stands_and_how_to_go_on(stack: Harness) -> None:
     (printed,) = [json.loads(line) for line in stack.logs().splitlines() if line.startswith("{")]
     ((code, message),) = [(error["code"], error["message"]) for error in printed["errors"]]
     assert (code, "jobs are stored" in message) == ("interrupted", True)
-    assert "jobs are stored and will be sent" in stack.logs()
-    assert "to resume, run the same command again" in stack.logs()
+    said = stack.logs()
+    assert said.count("jobs are stored and will be sent") == 2, "once for people, once as JSON"
+    assert "batch key" not in said, "nobody gave one"
+    id_ = printed["data"]["receipt"]["id"]
+    assert f"to resume, run the same command again; to stop it:\n  outbound-chat cancel {id_}\n" in said
     resumed = send(stack, str(path), "--sender", "support", code=0)
     assert resumed["accepted"] == 60_000
     assert printed["data"] == {"receipt": {"id": resumed["id"]}}
+
+
+def test_on_a_terminal_a_resumed_file_asks_only_about_what_is_left(stack: Harness) -> None:
+    """Who is asked about all messages believes that the first ones are sent twice."""
+    path = write_rows(stack.folder / "parcels.csv", 2_000)
+    kill_after(stack, path, FIRST_CHUNK)
+    with on_terminal(stack, "send-batch", str(path), "--sender", "support") as terminal:
+        terminal.until("[y/N]")
+        counts = [re.findall(words, terminal.words)[0] for words in (r"has ([\d,]+) m", r"the ([\d,]+) m")]
+        done, left = (int(count.replace(",", "")) for count in counts)
+        assert 0 < done < 2_000
+        assert done + left == 2_000 - 2_000 // EVERY
+        terminal.type("y\n")
+        assert terminal.end() == 1
+    assert accepted(stack) == done + left
 
 
 def test_rows_come_through_standard_input(stack: Harness) -> None:

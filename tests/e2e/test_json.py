@@ -24,6 +24,7 @@ BATCH = ("--sender", "support", "--text", "Hello")
 GOOD = {
     "send": ("--sender", "support", "--to", number(5), "--text", "Hello"),
     "send-batch": ("good.csv", *BATCH),
+    "send-batch --dry-run": ("good.csv", *BATCH),
     "status": ("{sent}",),
     "why": ("{later}",),
     "list": (),
@@ -66,7 +67,7 @@ PAGES = {"list", "dead"}
 LINES = ("events",)
 STARTED_ELSEWHERE = {"demo", "dev", "sandbox", "sandbox inbox"}
 """They start programs of their own; their tests read what they print."""
-NO_REDIS = ("webhooks secret", "new-key", "doctor")
+NO_REDIS = ("webhooks secret", "new-key", "doctor", "send-batch --dry-run")
 
 BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "send": (("--sender", "support", "--to", "12", "--send-at", "soon"), 2, {"invalid_number", "invalid_time"}),
@@ -80,6 +81,7 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     ),
     "send-batch --country Germany": (("good.csv", *BATCH), 2, {"not_allowed"}),
     "send-batch --dry-run": (("bad.csv", *BATCH), 1, {"invalid_number"}),
+    "send-batch --test-to 12": (("good.csv", *BATCH), 2, {"invalid_number"}),
     "status": ((NOBODY, "{sent}"), 5, {"unknown_id"}),
     "why": ((NOBODY,), 5, {"unknown_id"}),
     "list": (("--limit", "0"), 2, {"out_of_range"}),

@@ -190,6 +190,7 @@ METHODS: dict[str, Callable[[OutboundChat, World], object]] = {
     "count_dead": lambda chat, world: (world.dead_job(), chat.count_dead()),
     "dead_letters": lambda chat, world: (world.dead_job(), chat.dead_letters()),
     "dead_webhooks": lambda chat, world: (world.dead_webhook(), chat.dead_webhooks()),
+    "earlier_batches": lambda chat, _: chat.earlier_batches(sender="support", batch_key=FileKey("a")),
     "each_batch": lambda chat, _: list(chat.each_batch()),
     "each_batch_job": lambda chat, world: list(chat.each_batch_job(world.batch)),
     "each_dead_letter": lambda chat, world: (world.dead_job(), list(chat.each_dead_letter())),

@@ -176,6 +176,21 @@ def test_options_that_are_wrong_are_all_named(http: httpx.Client) -> None:
     ]
 
 
+def test_a_batch_may_be_held_before_its_first_job(http: httpx.Client) -> None:
+    rows = f"to\n{number(1)}\n".encode()
+    streamed = {"params": {"sender": "support", "hold": "look first"}, "content": rows, "headers": CSV}
+    in_body = {"json": {**OPTIONS, "hold": "look first", "rows": [{"to": number(1)}]}}
+    for given in streamed, in_body:
+        answer = http.post("/v1/batches", **given)
+        assert answer.status_code == 201, answer.text
+        batch = answer.json()["id"]
+        (hold,) = http.get("/v1/holds").json()["holds"]
+        assert (hold["scope"], hold["name"], hold["reason"]) == ("batch", batch, "look first")
+        assert http.post(f"/v1/batches/{batch}/release").json()["id"] == batch
+    refused = http.post("/v1/batches", json={**OPTIONS, "hold": " ", "rows": [{"to": number(1)}]})
+    assert fields(problem(refused, 400, "invalid_request")) == [("hold", "required")]
+
+
 def test_a_batch_is_held_released_listed_and_cancelled(http: httpx.Client) -> None:
     receipt = http.post("/v1/batches", params=OPTIONS, content=rows_of_csv(12), headers=CSV).json()
     path = f"/v1/batches/{receipt['id']}"

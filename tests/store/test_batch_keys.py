@@ -1,19 +1,20 @@
 """Batch keys: a producer that begins anew finds its batch, and no row of it is taken twice."""
 
+from typing import Any
+
 import pytest
 
+from outbound_chat.model.errors import StoreError
 from outbound_chat.model.ids import new_local_id
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.lanes import Lane
 from outbound_chat.store import scripts
-from outbound_chat.store.scripts import KeyUse, NotOpen, Opened, Other, Submitted
+from outbound_chat.store.scripts import Empty, KeyUse, NotOpen, Opened, Other, Submitted
 
 from .ledger import KEEP_MS, Ledger, lane, new_job
 
 
-def begin(
-    ledger: Ledger, batch_key: str = "k", fingerprint: str = "f", source: str = "", *, only_find: bool = False
-) -> Opened:
+def begin(ledger: Ledger, batch_key: str = "k", fingerprint: str = "f", source: str = "", **more: Any) -> Opened:
     batch = new_local_id()
     call = scripts.open_batch(
         ledger.keys,
@@ -24,7 +25,7 @@ def begin(
         batch_key=batch_key,
         fingerprint=fingerprint,
         source=source,
-        only_find=only_find,
+        **more,
     )
     found = ledger.run(call)
     assert ledger.run(call) == found, "twice gives the same answer"
@@ -176,3 +177,52 @@ def test_an_unfinished_batch_of_the_same_source_is_told(ledger: Ledger) -> None:
     ledger.close_batch(lane(batch=second.batch))
     assert begin(ledger, "three", source="file").unfinished == ""
     assert begin(ledger, "four", source="another file").unfinished == ""
+
+
+def test_the_two_batches_that_were_begun_last_are_found_by_what_is_the_same(ledger: Ledger) -> None:
+    """A repeated file, name or set of numbers; a batch that was deleted is for the reader to pass over."""
+
+    def found(*alike: str, batch_key: str = "") -> tuple[str, list[list[str]]]:
+        answer = ledger.run(scripts.find_batches(ledger.keys, batch_key=batch_key, alike=alike))
+        return answer.of_key, [list(ids) for ids in answer.alike]
+
+    assert found("a", "b") == ("", [[], []])
+    first = begin(ledger, "one", alike=["a", "b"]).batch
+    second, third = (begin(ledger, key, alike=["b"]).batch for key in ("two", "three"))
+    assert begin(ledger, "one", alike=["b", "c"]).use is KeyUse.SAME
+    assert found("b", "a", "c", batch_key="two") == (second, [[third, second], [first], []])
+    assert ledger.ttl_ms("source:b") > 29 * 86_400_000
+    ledger.redis.delete(ledger.key("source:b"))
+    ledger.redis.rpush(ledger.key("source:b"), "x")
+    ledger.redis.set(ledger.key("opened:two"), "nonsense")
+    assert found("b", batch_key="two") == ("", [[]])
+    ledger.redis.delete(ledger.key("source:b"), ledger.key("opened:two"))
+
+
+def test_a_batch_is_held_before_its_first_job(ledger: Ledger) -> None:
+    """No claim comes between; the hold of a person stays until the release, and goes with the batch."""
+    batch = begin(ledger, hold="look first").batch
+    ledger.submit(*rows(batch, 1), lane=lane(batch=batch))
+    (hold,) = ledger.holds()
+    assert (hold.scope, hold.owner, hold.reason) == ("batch", "person", "look first")
+    assert isinstance(ledger.claim(), Empty)
+    ledger.run(scripts.release(ledger.keys, scope=f"batch:{batch}"))
+    local_id, claim = ledger.take_one()
+
+    # A batch that was begun before, and is open, is held too; one that is closed is not.
+    assert begin(ledger, hold="once more").use is KeyUse.SAME
+    assert [one.reason for one in ledger.holds()] == ["once more"]
+    ledger.run(scripts.release(ledger.keys, scope=f"batch:{batch}"))
+    ledger.close_batch(lane(batch=batch))
+    begin(ledger, hold="too late")
+    assert ledger.holds() == []
+    ledger.finish(local_id, claim, "sent", contact_id="c")
+
+
+def test_a_batch_that_can_not_be_held_does_not_begin(ledger: Ledger) -> None:
+    """Another program wrote there: to send what should be held would be worse than an error."""
+    ledger.redis.set(ledger.key("holds"), "x")
+    with pytest.raises(StoreError, match="another type"):
+        begin(ledger, hold="look first")
+    assert ledger.redis.keys("*b:*") == []
+    ledger.redis.delete(ledger.key("holds"))

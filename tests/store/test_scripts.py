@@ -49,6 +49,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "maintain": scripts.maintain(KEYS, worker="w", version="v"),
         "cancel": scripts.cancel(KEYS, ["id"] * items),
         "open_batch": scripts.open_batch(KEYS, batch="b", lane=Lane.parse(LANE), name="n", shared="{}"),
+        "find_batches": scripts.find_batches(KEYS, batch_key="k", alike=["h"] * items),
         "close_batch": scripts.close_batch(KEYS, batch="b", rejected=0),
         "read_idem": scripts.used_keys(KEYS, None, ["i"] * items),
         "read_jobs": scripts.read_jobs(KEYS, ["id"] * items),

@@ -1,43 +1,53 @@
 """`send-batch --dry-run`: shows what would become of a file, before anything of it is stored."""
 
+import json
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 
 import typer
 
+from outbound_chat.cli.before_sending import Campaign, warn_of_earlier
 from outbound_chat.cli.doctor.open_chats import batch_warning, span
 from outbound_chat.cli.errors import Exit
+from outbound_chat.cli.files.faults import LineFaults, with_lines
 from outbound_chat.cli.files.job_file import JobFile
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.output import out, print_json, warn, when
 from outbound_chat.cli.progress import read_file
-from outbound_chat.client import OutboundChat
-from outbound_chat.model.batches import Preflight
+from outbound_chat.cli.tables import make_table, print_table
+from outbound_chat.model.batches import EarlierBatch, Preflight, Preview
+from outbound_chat.model.errors import StoreUnavailable
 from outbound_chat.model.json import json_default
-from outbound_chat_config import Sender, Settings
+from outbound_chat_config import Sender
+
+MANY = 100
+"""From so many calls a second on, decimals do not matter."""
 
 
-def show_preflight(
-    settings: Settings, rows: JobFile, rejects: Rejects, sender: str, shared: dict[str, Any], *, as_json: bool
-) -> None:
+def show_preflight(campaign: Campaign, rejects: Rejects, *, as_json: bool) -> None:
     """Checks a file, prints what would become of it, and exits with 1 if rows are rejected, as sending it would."""
+    rows = campaign.rows
+    faults = LineFaults(rows, rejects.add)
+    earlier: Sequence[EarlierBatch] = ()
     try:
-        with OutboundChat.from_settings(settings) as chat:
-            options = {"sender": sender, "on_rejected": rejects.add, **shared}
-            flight = read_file(chat.preflight_batch, "check", rows, **options)
-        lines = rows.lines_of({one.row for one in flight.first_expiring})
+        key = campaign.key()
+        flight = read_file(campaign.chat.preflight_batch, "check", rows, on_rejected=faults.add, **campaign.shared)
+        with suppress(StoreUnavailable):  # a file is checked where no Redis is, too
+            earlier = campaign.earlier(key)
+        named = (*(one.row for one in flight.first_expiring), *(one.row for one in flight.previews))
+        lines = rows.lines_of(named)
     finally:
         rows.close()
         rejects.close()
     path = str(rejects.path) if flight.rejected else None
-    for warning in _warnings(flight, settings.senders[sender], rows):
+    warn_of_earlier(earlier)
+    for warning in _warnings(flight, campaign.sender, rows):
         warn(warning)
     if as_json:
-        expiring = [{"line": lines[one.row], **json_default(one)} for one in flight.first_expiring]
-        found = {**json_default(flight), "rejections": rejects.first, "first_expiring": expiring}
-        print_json({"preflight": found, "rejects": path}, rejects.errors)
+        _print_json(flight, faults, rejects, lines, earlier)
     else:
-        _print(flight, rejects.first, lines, path)
+        _print(flight, campaign.parts_of(flight), faults, lines, path)
     if flight.rejected:
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
@@ -54,20 +64,50 @@ def _warnings(flight: Preflight, sender: Sender, rows: JobFile) -> list[str]:
     return [*found, *(warning for warning in (chats, rows.warning) if warning)]
 
 
-def _print(flight: Preflight, named: list[dict[str, Any]], lines: dict[int, int], path: str | None) -> None:
+def _print_json(
+    flight: Preflight, faults: LineFaults, rejects: Rejects, lines: dict[int, int], earlier: Sequence[EarlierBatch]
+) -> None:
+    found = {
+        **json_default(flight),
+        "rejections": rejects.first,
+        "faults": with_lines(flight.faults, faults.lines),
+        "previews": [
+            {"line": lines[one.row], "row": one.row, "text": one.text, "parts": one.parts} for one in flight.previews
+        ],
+        "first_expiring": [{"line": lines[one.row], **json_default(one)} for one in flight.first_expiring],
+    }
+    path = str(rejects.path) if flight.rejected else None
+    print_json({"preflight": found, "earlier": earlier, "rejects": path}, rejects.errors)
+
+
+def _print(flight: Preflight, parts: str, faults: LineFaults, lines: dict[int, int], path: str | None) -> None:
     out.print(f"{flight.accepted:,} accepted, {flight.rejected:,} rejected; nothing was stored")
-    for one in named:
-        for error in one["errors"]:
-            out.print(f"  line {one['line']}: {error}")
+    faults.print(out)
     if path:
-        more = f"{flight.rejected - len(named):,} more; " if flight.rejected > len(named) else ""
-        out.print(f"  {more}all rejected rows are in {path}")
+        out.print(f"  all rejected rows are in {path}")
+    if parts:
+        out.print(f"parts   {parts}")
     if flight.starts_at and flight.ends_at:
         lasts = span(timedelta(seconds=round((flight.ends_at - flight.starts_at).total_seconds())))
-        rate = f", at {flight.rate:.3g}/s" if flight.rate else ""
-        out.print(f"  starts    {when(flight.starts_at)}{rate}")
-        out.print(f"  ends      {when(flight.ends_at)}, {lasts} later")
-        out.print(f"  expire    {flight.expiring:,} before they are sent")
-    for expiring in flight.first_expiring:
-        turn, expires = when(expiring.expected_turn), when(expiring.expires_at)
-        out.print(f"    line {lines[expiring.row]}: expires {expires}, its turn is {turn}")
+        rate = f", at {flight.rate:{',.0f' if flight.rate >= MANY else '.3g'}}/s" if flight.rate else ""
+        out.print(f"starts  {when(flight.starts_at)}{rate}")
+        out.print(f"ends    {when(flight.ends_at)}, {lasts} later")
+    if flight.expiring:
+        out.print(f"\n{flight.expiring:,} would expire before they are sent:")
+        late = make_table("line", "expires", "its turn", numbers=["line"])
+        for one in flight.first_expiring:
+            late.add_row(f"{lines[one.row]:,}", when(one.expires_at), when(one.expected_turn))
+        print_table(late)
+    if flight.previews:
+        out.print("")
+        shown = make_table("line", "parts", "message", numbers=["line", "parts"], folds=["message"])
+        for preview in flight.previews:
+            shown.add_row(f"{lines[preview.row]:,}", f"{preview.parts:,}", _message(preview))
+        print_table(shown)
+
+
+def _message(preview: Preview) -> str:
+    template = preview.request.get("InitialTemplatedSystemMessage")
+    return preview.text or (
+        f"template {json.dumps(template, ensure_ascii=False)}" if template else "none; the flow speaks"
+    )

@@ -99,7 +99,9 @@ def read_file(call: Callable[..., T], verb: str, rows: _Source, **options: Any) 
 
 def spinner(words: str, *, transient: bool = True) -> Progress:
     """Returns a line that shows how far something has come whose end is not known."""
-    return Progress(SpinnerColumn(), TextColumn(words), TimeElapsedColumn(), console=talk, transient=transient)
+    columns = SpinnerColumn(), TextColumn(words), TimeElapsedColumn()
+    # Into files and pipes a line that disappears would leave an empty one.
+    return Progress(*columns, console=talk, transient=transient, disable=transient and not talk.is_terminal)
 
 
 @contextmanager

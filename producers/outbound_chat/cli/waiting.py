@@ -95,8 +95,9 @@ def resumable(*waited: Job | Batch) -> Iterator[None]:
     except KeyboardInterrupt:
         kinds = [f"{'job' if isinstance(one, Job) else 'batch'} {one.id}" for one in waited]
         who = f"{kinds[0]} continues" if len(kinds) == 1 else f"{len(kinds):,} jobs and batches continue"
-        # The command has a line of its own, so that a narrow terminal does not break it.
-        talk.print(f"{who}; to wait again:\n  outbound-chat wait {' '.join(one.id for one in waited)}")
+        # The commands have lines of their own, so that a narrow terminal does not break them.
+        ids, it = " ".join(one.id for one in waited), "it" if len(kinds) == 1 else "them"
+        talk.print(f"{who}; to wait again:\n  outbound-chat wait {ids}\nto stop {it}:\n  outbound-chat cancel {ids}")
         raise
 
 

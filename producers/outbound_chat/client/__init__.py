@@ -4,7 +4,7 @@
 """
 
 from outbound_chat.client.aio import AsyncOutboundChat
-from outbound_chat.client.steps.batch_keys import FileKey
+from outbound_chat.client.steps.batch_keys import FileKey, NumberSketch
 from outbound_chat.client.sync import OutboundChat
 
-__all__ = ["AsyncOutboundChat", "FileKey", "OutboundChat"]
+__all__ = ["AsyncOutboundChat", "FileKey", "NumberSketch", "OutboundChat"]

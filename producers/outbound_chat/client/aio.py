@@ -21,6 +21,7 @@ from outbound_chat.client.steps.base import Ahead, Later, Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import context_of
+from outbound_chat.client.steps.earlier import earlier_batches
 from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
@@ -31,7 +32,7 @@ from outbound_chat.client.steps.waits import Ending, time_is_over
 from outbound_chat.client.steps.why import why
 from outbound_chat.client.sync import POLL_SECONDS, OutboundChat, Page
 from outbound_chat.client.waiters import Waiter
-from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
+from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
 from outbound_chat.model.errors import (
     InvalidJob,
     NotDurable,
@@ -211,6 +212,11 @@ class AsyncOutboundChat(Closable):
                 return flight.result(*await self._run(flight.ask()))
             except StoreUnavailable:
                 return flight.result(int(time.time() * 1000), None)
+
+    async def earlier_batches(
+        self, *, sender: str, batch_key: FileKey, name: str = "", **shared: Unpack[BatchOptions]
+    ) -> list[EarlierBatch]:
+        return await self._run(earlier_batches(self._context, {**shared, "sender": sender}, name, batch_key))
 
     async def batch(self, batch_id: str) -> Batch:
         return await self._run(progress.batch(self._context, batch_id))

@@ -18,6 +18,7 @@ from outbound_chat.client.steps.base import Ahead, Later, Steps
 from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import context_of
+from outbound_chat.client.steps.earlier import earlier_batches
 from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
@@ -26,7 +27,7 @@ from outbound_chat.client.steps.suppression_list import NumberList
 from outbound_chat.client.steps.validation import several
 from outbound_chat.client.steps.waits import Ending, time_is_over
 from outbound_chat.client.steps.why import why
-from outbound_chat.model.batches import Batch, BatchReceipt, Preflight
+from outbound_chat.model.batches import Batch, BatchReceipt, EarlierBatch, Preflight
 from outbound_chat.model.errors import InvalidJob, NotDurable, OutboundChatError, StoreError, StoreUnavailable
 from outbound_chat.model.jobs import Job, JobState
 from outbound_chat.model.operations import (
@@ -274,6 +275,19 @@ class OutboundChat(Closable):
                 return flight.result(*self._run(flight.ask()))
             except StoreUnavailable:
                 return flight.result(int(time.time() * 1000), None)
+
+    def earlier_batches(
+        self, *, sender: str, batch_key: FileKey, name: str = "", **shared: Unpack[BatchOptions]
+    ) -> list[EarlierBatch]:
+        """Returns the batches that went out before with the same key, file or name, or with nearly the same numbers.
+
+        It takes what `enqueue_batch` takes, and begins nothing. The newest comes first. They are found for 30 days, and
+        as long as their records are kept; of each file, name and set of numbers the two that were begun last.
+
+        Raises:
+            InvalidJob: an option of the batch is invalid.
+        """
+        return self._run(earlier_batches(self._context, {**shared, "sender": sender}, name, batch_key))
 
     def batch(self, batch_id: str) -> Batch:
         """Returns the batch in its present state, with live counts.

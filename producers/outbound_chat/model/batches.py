@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from outbound_chat.model.errors import FieldError
 from outbound_chat.model.jobs import ACTIVE, JobState
@@ -72,6 +73,7 @@ class BatchReceipt:
     """What became of the rows given to `enqueue_batch`."""
 
     id: str
+    """Id of the batch; empty: every row of a file was refused, so there is none."""
     accepted: int
     """Jobs accepted."""
     rejected: int
@@ -98,6 +100,64 @@ class ExpiringRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierBatch:
+    """A batch that had the same batch key, or the same file, name or nearly the same numbers."""
+
+    id: str
+    name: str
+    same: tuple[str, ...]
+    """What is the same: `key`, `file`, `name` or `numbers`. With `key` it is the batch that `enqueue_batch` would
+    resume, or return again."""
+    created_at: datetime
+    closed: bool
+    """No more jobs can be added."""
+    final_at: datetime | None
+    """When its last job became final; None: it is open or in progress."""
+    resumed_rows: int
+    """The last of its rows that was accepted, from 1."""
+    accepted: int
+    """Jobs accepted."""
+    counts: Mapping[JobState, int]
+    """Jobs by state; `queued` has those with a later `send_at` too."""
+
+    @property
+    def texted(self) -> int:
+        """Jobs whose number was texted, may have been, or will be."""
+        never = {JobState.FAILED, JobState.EXPIRED, JobState.CANCELLED}
+        return sum(number for state, number in self.counts.items() if state not in never)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCount:
+    """How many rows have the same fault."""
+
+    field: str
+    """What is wrong, such as `to`."""
+    code: str
+    """Such as `invalid_number`."""
+    message: str
+    """That of the first of them."""
+    count: int
+    """Rows that have it."""
+    first_rows: tuple[int, ...]
+    """The first 5, by their position from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A row as its recipient will get it."""
+
+    row: int
+    """Position in what was given, from 1."""
+    text: str | None = field(repr=False)
+    """The message, with its placeholders filled in; None: the chat starts silent, or with a template of WhatsApp."""
+    parts: int
+    """Message parts of it."""
+    request: Mapping[str, Any] = field(repr=False)
+    """What `enqueue_request` takes to send the same to another number: all but DestinationEndpoint and ClientToken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
     """What would become of the rows given to `preflight_batch`, if they were enqueued now. Nothing was stored."""
 
@@ -107,6 +167,10 @@ class Preflight:
     """Rows that would be refused."""
     rejections: tuple[Rejection, ...] = field(repr=False)
     """Why rows would be refused, in order; empty when `on_rejected` was given, which got them instead."""
+    faults: tuple[FaultCount, ...]
+    """The same grouped by field and code, the most frequent first; at most 100 groups."""
+    previews: tuple[Preview, ...] = field(repr=False)
+    """The first two accepted rows whose texts differ, and one with the most parts if it has more than these."""
     parts: int
     """Message parts of all rows together."""
     rate: float

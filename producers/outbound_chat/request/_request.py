@@ -142,6 +142,14 @@ class ChatRequest:
             number = endpoint.get("Address")
         return number if isinstance(number, str) else ""
 
+    @property
+    def text(self) -> Any:
+        """The message; None if there is none. Not text if the request has errors."""
+        text = self.body.get("text")
+        if text is None and isinstance(message := self.body.get("InitialSystemMessage"), dict):
+            text = message.get("Content")
+        return text
+
     def merged(self, shared: "ChatRequest") -> "ChatRequest":
         """Returns this row of a batch, merged with what the rows of the batch share.
 
@@ -175,9 +183,7 @@ class ChatRequest:
         On WhatsApp a message is one part. A template on SMS counts as one, because its text is not known here.
         https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html
         """
-        text = self.body.get("text")
-        if text is None and isinstance(message := self.body.get("InitialSystemMessage"), dict):
-            text = message.get("Content")
+        text = self.text
         templates = int("InitialTemplatedSystemMessage" in self.body)
         if not isinstance(text, str) or not text:
             return templates

@@ -113,6 +113,9 @@ class BatchOptions(RequestOptions, LaneOptions, SafetyOptions, WebhookOptions, t
     """Turns it gets where other batches of its tenant get one: 0.01 to 100."""
     concurrency: int | None
     """Calls of it that may run at the same time; without it as many as there are threads."""
+    hold: str | None
+    """Why the batch is held from its first job on, in at most 1,000 characters: none is sent before somebody releases
+    it with `release(batch=…)`. It does not count for a batch key."""
     template: str | Mapping[str, Any] | None
     """The message with `{placeholders}` that each row fills in, as `"Hello {first_name|there}"`; or an object with any
     of `text`, `display_name` and `attributes`. Rows have the values under the names of the placeholders."""

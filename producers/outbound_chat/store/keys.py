@@ -60,7 +60,9 @@ KINDS = (
     KeyKind("unreadable", "zset", Lifetime.EMPTY, "unreadable records, for a person to look at: id -> found ms"),
     KeyKind("idem:*", "string", Lifetime.FINAL, "idempotency key of a tenant: job id and fingerprint"),
     KeyKind("opened:*", "string", Lifetime.FINAL, "batch key of a tenant: batch id and fingerprint"),
-    KeyKind("source:*", "string", Lifetime.TTL, "the batch begun last with the rows of a file: its id"),
+    KeyKind(
+        "source:*", "string", Lifetime.TTL, "the two batches begun last with a file, name or set of numbers: their ids"
+    ),
     KeyKind("counts", "hash", Lifetime.BUDGET, "counts by state over all jobs ever accepted"),
     KeyKind("bucket", "hash", Lifetime.BUDGET, "tokens, the learned rate, whose share is next, number of the last job"),
     KeyKind("faults", "hash", Lifetime.EMPTY, "counts that do not add up: kind, and lane or job -> by how much"),

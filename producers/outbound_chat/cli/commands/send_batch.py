@@ -1,19 +1,22 @@
 """The command that enqueues a file: send-batch."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from outbound_chat.cli.doctor.open_chats import batch_warning
+from outbound_chat.cli.before_sending import Campaign
 from outbound_chat.cli.dry_run import show_preflight
 from outbound_chat.cli.endings import ends_of
 from outbound_chat.cli.errors import Exit
+from outbound_chat.cli.failures import print_failures
 from outbound_chat.cli.files.job_file import STANDARD_INPUT, JobFile, unpacked_name
 from outbound_chat.cli.files.rejects import Rejects
 from outbound_chat.cli.files.row_file import form_of
 from outbound_chat.cli.files.workbook import ENDINGS as WORKBOOKS
 from outbound_chat.cli.files.writing import check_writable
+from outbound_chat.cli.one_row import send_row
 from outbound_chat.cli.options import (
     CallbackUrl,
     Column,
@@ -26,17 +29,19 @@ from outbound_chat.cli.options import (
     Tenant,
     pairs,
 )
-from outbound_chat.cli.output import end_with, number_of, print_json, shown, talk, warn, when
-from outbound_chat.cli.progress import read_file
+from outbound_chat.cli.output import end_with, print_json, shown, talk
+from outbound_chat.cli.sending import Sending
 from outbound_chat.cli.show_batches import print_batch
-from outbound_chat.client import FileKey, OutboundChat
-from outbound_chat.model.batches import Batch, BatchReceipt, BatchStart
+from outbound_chat.client import OutboundChat
+from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.json import json_default
 from outbound_chat.request import with_report
 from outbound_chat.request.templates import Template
 from outbound_chat_config import load_settings
+
+HOLD_REASON = "stored with send-batch --hold"
 
 
 def send_batch(
@@ -78,6 +83,16 @@ def send_batch(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check all rows and predict their times; store and send nothing.")
     ] = False,
+    test_to: Annotated[
+        str | None, typer.Option(help="Send only the first valid row, to this number of your own.", show_default=False)
+    ] = None,
+    test_row: Annotated[
+        int | None, typer.Option(help="With --test-to: the row to send, from 1.", min=1, show_default=False)
+    ] = None,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Store the batch, and send nothing until it is released.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before sending.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Show progress until every job is final.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to follow at most.", min=0)] = 86_400.0,
     as_json: Json = False,
@@ -92,6 +107,10 @@ def send_batch(
     $ outbound-chat send-batch parcels.csv --sender support \
         --template "Hello {first_name|there}, your parcel has left."
     """
+    if test_row and test_to is None:
+        raise typer.BadParameter("needs --test-to, the number to send the row to", param_hint="--test-row")
+    if test_to is not None and dry_run:
+        raise typer.BadParameter("sends a message, and --dry-run sends none; leave one out", param_hint="--test-to")
     faults: list[FieldError] = []
     filled = {"text": template, "display_name": display_name, "attributes": pairs(attribute or [], faults)}
     filled = {part: given for part, given in filled.items() if given is not None}
@@ -109,39 +128,31 @@ def send_batch(
             chat.enqueue_batch((), sender=sender, **with_report(shared, faults))
         raise
     _print_ignored(rows)
-    rejected = Rejects(_rejects_path(file, rejects, ".csv" if rows.is_csv else ".jsonl"), rows)
-    if dry_run:
-        show_preflight(settings, rows, rejected, sender, shared, as_json=as_json)
-        return
-    begun: list[BatchStart] = []
-
-    def note_start(found: BatchStart) -> None:
-        begun.append(found)
-        _print_start(found)
-
-    with OutboundChat.from_settings(settings) as chat:
-        try:
-            key = FileKey(rows.content_hash(), batch_key, form.read_as)
-            options = {"sender": sender, "name": name or shown(rows.name), "batch_key": key, **shared}
-            options |= {"on_start": note_start, "on_rejected": rejected.add}
-            receipt = read_file(chat.enqueue_batch, "enqueue", rows, **options)
-        except KeyboardInterrupt as error:
-            _print_interruption(error)
-            if as_json:
-                # Notes of the error say what was stored.
-                print_json({"receipt": {"id": begun[0].id}} if begun else None, [error])
-            raise
-        finally:
-            rows.close()
-            rejected.close()
-        _print_end(receipt, rows, rejected, batch_warning(settings.senders[sender], receipt.accepted, rows.own_minutes))
-        batch, errors = _batch(chat, receipt.id, timeout if follow else None)
-    if as_json:
-        found = {"receipt": {**json_default(receipt), "rejections": rejected.first}, "batch": batch}
-        path = str(rejected.path) if receipt.rejected else None
-        print_json({**found, "rejects": path}, [*errors, *rejected.errors])
-    elif batch:
-        print_batch(batch)
+    shared |= {"sender": sender} | ({"hold": HOLD_REASON} if hold else {})
+    with OutboundChat.from_settings(settings) as chat, closing(rows):
+        campaign = Campaign(chat, rows, shared, name or shown(rows.name), batch_key, settings.senders)
+        if test_to is not None:
+            send_row(campaign, test_to, test_row, timeout, as_json=as_json)
+            return
+        rejected = Rejects(_rejects_path(file, rejects, ".csv" if rows.is_csv else ".jsonl"), rows)
+        if dry_run:
+            show_preflight(campaign, rejected, as_json=as_json)
+            return
+        sending = Sending(campaign, rejected)
+        receipt = sending.run(yes=yes, as_json=as_json)
+        sending.print_end(receipt)
+        batch, errors = _batch(chat, receipt.id, timeout if follow else None) if receipt.id else (None, [])
+        if as_json:
+            found = {
+                "receipt": {**json_default(receipt), "id": receipt.id or None, "rejections": rejected.first},
+                "batch": batch,
+            }
+            path = str(rejected.path) if receipt.rejected else None
+            print_json({**found, "earlier": sending.earlier, "rejects": path}, [*errors, *rejected.errors])
+        elif batch:
+            print_batch(batch)
+        if batch and batch.final and follow:
+            print_failures(chat, batch, file)
     end_with(errors)
     if (receipt.rejected and not receipt.repeated) or (follow and batch and not _all_sent(batch)):
         raise typer.Exit(Exit.NOT_ALL_SENT)
@@ -173,39 +184,6 @@ def _print_ignored(rows: JobFile) -> None:
     """Prints the columns that are not sent: one of them may be misspelt."""
     if rows.ignored:
         talk.print(f"columns ignored: {', '.join(map(shown, rows.ignored))}")
-
-
-def _print_start(found: BatchStart) -> None:
-    """Prints what is known of a batch that was begun before, or of an unfinished one with the same file."""
-    if found.created_at and found.repeated:
-        talk.print(
-            f"this was enqueued as batch {found.id}, begun {when(found.created_at)}: nothing new is added; to "
-            "send it again, give it another --name"
-        )
-    elif found.created_at:
-        talk.print(f"batch {found.id}, begun {when(found.created_at)}, resumes after row {found.resumed_rows:,}")
-    if found.unfinished_id:
-        warn(
-            f"this file was begun under the same name as batch {found.unfinished_id}, with other options, and not "
-            "finished; what follows is another batch, whose numbers that one may have texted already"
-        )
-
-
-def _print_interruption(error: BaseException) -> None:
-    """Prints after Ctrl-C what was stored, and how to resume."""
-    for note in getattr(error, "__notes__", []):
-        talk.print(note)
-    talk.print("to resume, run the same command again")
-
-
-def _print_end(receipt: BatchReceipt, rows: JobFile, rejected: Rejects, chats: str | None) -> None:
-    """Prints where the rejected rows are, and warnings about the accepted ones."""
-    if receipt.rejected:
-        rows_were = number_of(receipt.rejected, "row was", "rows were")
-        talk.print(f"{rows_were} rejected; see {rejected.path}", style="yellow")
-    for warning in (rows.warning, chats):
-        if warning:
-            warn(warning)
 
 
 def _rejects_path(file: Path, wanted: Path | None, ending: str) -> Path:

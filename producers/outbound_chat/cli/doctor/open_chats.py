@@ -56,6 +56,8 @@ def batch_warning(sender: Sender, accepted: int, own_minutes: Mapping[int, int])
 
     `own_minutes`: the number of rows by the duration that they ask for.
     """
+    if sender.endpoint_url:  # as in `_check`
+        return ""
     duration = _mean_duration(sender, accepted, own_minutes)
     chats = OpenChats.of([sender], duration)
     if accepted <= chats.most:
@@ -63,7 +65,7 @@ def batch_warning(sender: Sender, accepted: int, own_minutes: Mapping[int, int])
     last = chats.last_of(accepted)
     head = (
         f"{accepted:,} messages open {accepted:,} chats for {span(duration)} each, the instance holds {chats.most:,}: "
-        f"after these {_number(chats.contacts_an_hour)} an hour go out, the last {span(last)} after the first, "
+        f"after these {_number(chats.contacts_an_hour)} an hour go out, "
         f"{_UNLESS if sender.max_open_chats is None else _UNLESS_TOLD}."
     )
     lines = [head]

@@ -41,6 +41,13 @@ class JobFile(RowFile):
             self.close()
             raise
 
+    def rewind(self) -> None:
+        """Goes back to the first row, and forgets what was read."""
+        for seen in (self.recent, self.own_minutes, self.swallowers):
+            seen.clear()
+        self.reader, self._rows = self._rewound()
+        self._first = next(self._rows, None)
+
     @property
     def name(self) -> str:
         """What to call the file."""

@@ -1,8 +1,11 @@
 """Batch keys: by them a batch is found again when its producer repeats the call, after a crash or a lost answer."""
 
+import hashlib
 import json
+from bisect import insort
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from outbound_chat.client.steps.validation import LONGEST_KEY, Errors
@@ -10,12 +13,44 @@ from outbound_chat.encryption import RequestCipher
 from outbound_chat.model.errors import FieldError
 from outbound_chat.request import FieldCode
 
+BANDS, DEPTH = 4, 4
+"""Numbers are spread over so many bands by their hash, and the smallest hashes of a band stand for it."""
+
+
+class NumberSketch:
+    """A few digests of a set of phone numbers, by which a set with nearly the same numbers is recognized.
+
+    Two sets with 99 of 100 numbers in common share nearly all digests; with half of them in common, hardly any. The
+    order does not matter. No digest is of one number alone, which could be guessed from it. Memory is constant.
+    https://en.wikipedia.org/wiki/MinHash
+    """
+
+    def __init__(self) -> None:
+        """Begins with no number."""
+        self._least: list[list[tuple[bytes, str]]] = [[] for _ in range(BANDS)]
+
+    def add(self, number: str) -> None:
+        """Adds a number."""
+        hashed = hashlib.blake2b(number.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        least, one = self._least[hashed[0] % BANDS], (hashed[1:], number)
+        if (len(least) < DEPTH or one < least[-1]) and one not in least:
+            insort(least, one)
+            del least[DEPTH:]
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The digests, at most 4; a set that is too small for them has one, and a single number has none."""
+        found = [band for band in self._least if len(band) == DEPTH] or [[one for band in self._least for one in band]]
+        texts = [" ".join(number for _, number in band).encode("utf-8", "surrogatepass") for band in found]
+        return tuple(hashlib.sha256(text).hexdigest() for text in texts if b" " in text)
+
 
 @dataclass(frozen=True, slots=True)
 class FileKey:
     """The batch key of a file: the same content, name and options are the same batch; other ones make another batch.
 
-    The batch records which file its rows came from, as `is_file_of` reports.
+    The batch records which file its rows came from, as `is_file_of` reports. `earlier_batches` finds it by content,
+    name and numbers.
     """
 
     content: str
@@ -24,6 +59,8 @@ class FileKey:
     """A key in place of content, name and options, as a batch key that is text."""
     read_as: str = ""
     """How the file is read, where that changes its jobs, such as the country of its numbers: it counts as an option."""
+    numbers: tuple[str, ...] = ()
+    """The `digests` of a `NumberSketch` of its numbers."""
 
 
 class KeyHashes(NamedTuple):
@@ -32,6 +69,8 @@ class KeyHashes(NamedTuple):
     batch_key: str = ""
     fingerprint: str = "-"
     source: str = ""
+    alike: Mapping[str, str] = MappingProxyType({})
+    """More hashes by which the batch is found later, and what each stands for: the file, its name or its numbers."""
 
 
 def check_batch_key(value: object, errors: Errors) -> str | FileKey | None:
@@ -51,13 +90,17 @@ def hashes_of(
         return KeyHashes()
     read_as = {"read_as": key.read_as} if isinstance(key, FileKey) and key.read_as else {}
     asked = json.dumps({**options, **read_as, "name": name}, sort_keys=True)
-    source = ""
+    source, alike = "", dict[str, str]()
     if isinstance(key, FileKey):
-        source = cipher.digest(_source(tenant, name, key.content)) if key.content else ""
+        if key.content:
+            alike = {cipher.digest(_of_file(tenant, key.content)): "file"}
+            alike |= {cipher.digest(json.dumps(["name", tenant, name])): "name"} if name else {}
+            alike |= {cipher.digest(json.dumps(["numbers", tenant, one])): "numbers" for one in key.numbers}
+            source = cipher.digest(_source(tenant, name, key.content))
         if key.key is None:
-            return KeyHashes(cipher.digest(_of_file(tenant, key.content) + asked), "-", source)
+            return KeyHashes(cipher.digest(_of_file(tenant, key.content) + asked), "-", source, alike)
         key = key.key
-    return KeyHashes(cipher.digest(json.dumps(["key", tenant, key])), cipher.fingerprints(asked), source)
+    return KeyHashes(cipher.digest(json.dumps(["key", tenant, key])), cipher.fingerprints(asked), source, alike)
 
 
 def is_source(cipher: RequestCipher, source: str, *, tenant: str | None, name: str, content: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from outbound_chat.client.steps.batch_keys import FileKey, hashes_of
+from outbound_chat.client.steps.batch_keys import FileKey, KeyHashes, hashes_of
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.new_job import new_job
 from outbound_chat.client.steps.quiet_hours import ServerClock, out_of_quiet_hours
@@ -18,6 +18,7 @@ from outbound_chat.client.steps.validation import (
     check_key,
     check_label,
     check_priority,
+    check_reason,
     check_tenant,
     check_timing,
     check_weight,
@@ -54,6 +55,9 @@ class BatchRows:
         self.concurrency = check_concurrency(options.get("concurrency"), errors)
         self._webhooks = context.settings.webhooks
         self.callback = check_callback(options.get("callback_url"), self._webhooks, errors)
+        if (hold := options.get("hold")) is not None:
+            check_reason(hold, errors, field="hold")
+        self.hold = hold or ""
         self.sender_name, sender = context.find_sender(options.get("sender"), errors)
         errors += [
             FieldError(field, FieldCode.NOT_SHAREABLE, "belongs to one job; give it in the rows")
@@ -75,6 +79,8 @@ class BatchRows:
         self._cipher = context.cipher
         self._fixed = {"sender": self.sender_name, "tenant": self.tenant, "priority": self.priority.name.lower()}
         self._shared_parts = self.shared.parts(sender)
+        self.whole = self.shared
+        """The whole request of the last job."""
         self.use(new_local_id(), began=self._now())
 
     def _read_template(self, given: object, shared: Mapping[str, Any], errors: Errors) -> Template | None:
@@ -113,6 +119,7 @@ class BatchRows:
         self, keys: Keys, key: str | FileKey | None, jobs: Sequence[NewJob], *, only_find: bool
     ) -> ScriptCall[Opened]:
         """Returns the call to find the batch of the key, or begins one unless `only_find` or all `jobs` are known."""
+        hashes = self.hashes(key)
         return scripts.open_batch(
             keys,
             batch=self.batch,
@@ -123,9 +130,14 @@ class BatchRows:
             concurrency=self.concurrency,
             callback=self.callback,
             only_find=only_find,
+            hold=self.hold,
             idems=[job.idem for job in jobs] if all(job.idem for job in jobs) else (),
-            **hashes_of(self._cipher, key, tenant=self.tenant, name=self.name, options=self.asked())._asdict(),
+            **{**hashes._asdict(), "alike": [*hashes.alike]},
         )
+
+    def hashes(self, key: str | FileKey | None) -> KeyHashes:
+        """Returns the hashes of a batch key."""
+        return hashes_of(self._cipher, key, tenant=self.tenant, name=self.name, options=self.asked())
 
     def repeated_job(self, number: int, given_row: object) -> NewJob | None:
         """Returns the job of a row with invalid times, if it has an idempotency key and nothing else is invalid."""
@@ -171,6 +183,7 @@ class BatchRows:
             )
         if errors:
             raise InvalidJob(errors)
+        self.whole = whole
         return new_job(
             self._cipher,
             f"{self.batch}-{number}",

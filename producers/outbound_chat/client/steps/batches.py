@@ -275,6 +275,10 @@ class BatchWriter:
         """Submits what is left, and closes the batch."""
         yield from self.flush()
         yield from self.settle()
+        if self._found is None:
+            yield from self._find()
+        if isinstance(self._key, FileKey) and not (self._accepted or self._duplicates or self._has_begun):
+            return self._receipt("", Opened(KeyUse.NONE, ""))
         found = yield from self._begun()
         batch = found.batch
         if not found.closed_ms:
@@ -283,8 +287,15 @@ class BatchWriter:
             record = yield from ask(scripts.read_batch(self._keys, batch, with_pace=False))
             self._accepted = record.accepted if record else self._accepted
         yield from self._durability.confirm(self.id, batch=batch, accepted=self._accepted)
+        return self._receipt(self.id, found)
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._found is not None and self._found.use is not KeyUse.NONE
+
+    def _receipt(self, id_: str, found: Opened) -> BatchReceipt:
         return BatchReceipt(
-            id=self.id,
+            id=id_,
             accepted=self._accepted,
             rejected=self._rejections.count,
             duplicates=self._duplicates,
@@ -295,9 +306,13 @@ class BatchWriter:
 
     def explain_interruption(self, error: BaseException) -> None:
         """Adds a note to an error that interrupted the batch: what is stored, and how to resume."""
-        if self._found is None or self._found.use is KeyUse.NONE:  # nothing was stored
+        if not self._has_begun or (self._found and self._found.closed_ms):  # nothing was stored
             return
-        resume = "; repeat the call with the same batch key and rows, and it resumes there" if self._key else ""
+        resume = (
+            "; repeat the call with the same batch key and rows, and it resumes there"
+            if isinstance(self._key, str)
+            else ""
+        )
         least = "at least " if self._submitted else ""
         error.add_note(
             f"batch {self.id} was interrupted at row {self._rows}: {least}{self._accepted} jobs are stored and will be "

@@ -4,7 +4,7 @@ from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.moved_senders import left_behind
 from outbound_chat.client.steps.progress import batch
-from outbound_chat.client.steps.validation import LONGEST_REASON, Errors, check_label, check_tenant
+from outbound_chat.client.steps.validation import Errors, check_reason, check_tenant
 from outbound_chat.model.batches import Batch
 from outbound_chat.model.errors import BatchClosed, FieldError, InvalidJob, SettingsError, UnknownBatch
 from outbound_chat.model.ids import split_id
@@ -40,13 +40,6 @@ def hold(context: Context, target: HoldTarget, reason: str) -> Steps[None]:
             raise UnknownBatch(name)
         if word == "final":
             raise BatchClosed(name, "is final; it can't be held")
-
-
-def check_reason(reason: object, errors: Errors) -> None:
-    """Checks why something is held."""
-    check_label("reason", reason, LONGEST_REASON, errors)
-    if isinstance(reason, str) and not reason.strip():
-        errors.append(FieldError("reason", FieldCode.REQUIRED, "is required: say why, for others to read"))
 
 
 def _checked(context: Context, target: HoldTarget, errors: Errors) -> tuple[str, str, list[tuple[str, str]]]:

@@ -17,12 +17,13 @@ from outbound_chat.client.steps.base import Steps, ask
 from outbound_chat.client.steps.batch_rows import BatchRows
 from outbound_chat.client.steps.context import Context
 from outbound_chat.client.steps.new_job import max_age_ms
-from outbound_chat.client.steps.rejections import OnProgress, OnRejected, Rejections
+from outbound_chat.client.steps.rejections import FaultCounter, OnProgress, OnRejected, Rejections
 from outbound_chat.client.steps.validation import Errors, check_durability
 from outbound_chat.forecast import Chats, LaneDemand, Pace, forecast, rate_now
-from outbound_chat.model.batches import ExpiringRow, Preflight
+from outbound_chat.model.batches import ExpiringRow, Preflight, Preview
 from outbound_chat.model.errors import InvalidJob
 from outbound_chat.model.times import from_ms
+from outbound_chat.request import ChatRequest
 from outbound_chat.store import scripts
 from outbound_chat.store.scripts import PaceNow
 from outbound_chat_config import chat_duration
@@ -33,6 +34,10 @@ MOST_TIMES = 2_048
 """Different times that are counted separately; with more, times that are close together are counted as one."""
 PROGRESS_ROWS = 500
 FARTHEST_MS = 100 * 365 * 86_400_000
+
+PREVIEWS = 3
+_OF_ROW = frozenset({"DestinationEndpoint", "ClientToken", "InstanceId", "SourceEndpoint"})
+"""Members of a call that a preview leaves out: the recipient's, and those of the sender."""
 
 _ROW = struct.Struct("<qqq")
 _AT_A_TIME = 4_096
@@ -91,6 +96,8 @@ class BatchPreflight:
         check_durability(options.get("durability"), errors)
         self._of_batch = BatchRows(context, options, "", errors)
         self._rejections = Rejections(on_rejected)
+        self._faults = FaultCounter()
+        self._previews: list[Preview] = []
         self._budget = context.settings.budgets[self._of_batch.sender.budget]
         self._keys = context.keys(self._of_batch.sender.budget)
         self._on_progress = on_progress
@@ -107,14 +114,28 @@ class BatchPreflight:
             job = self._of_batch.job(self._rows, row)
         except InvalidJob as error:
             self._rejections.add(self._rows, error.errors)
+            self._faults.add(self._rows, error.errors)
         else:
             self._accepted += 1
+            self._show(job.parts)
             self._parts += job.parts
             self._minutes += self._chat_minutes(row)
             self._schedule.add(job.send_at_ms)
             self._spool.write(_ROW.pack(self._rows, job.send_at_ms, job.expires_ms))
         if self._on_progress and self._rows % PROGRESS_ROWS == 0:
             self._on_progress(self._accepted, self._rejections.count)
+
+    def _show(self, parts: int) -> None:
+        """Keeps the last row as a preview if it is one of the first, or has more parts than any before."""
+        whole, shown = self._of_batch.whole, self._previews
+        if len(shown) < PREVIEWS - 1 and all(one.text != whole.text for one in shown):
+            shown.append(self._preview(whole, parts))
+        elif parts > max(one.parts for one in shown):
+            shown[PREVIEWS - 1 :] = [self._preview(whole, parts)]
+
+    def _preview(self, whole: ChatRequest, parts: int) -> Preview:
+        call = whole.api(self._of_batch.sender, "")
+        return Preview(self._rows, whole.text, parts, {name: call[name] for name in call if name not in _OF_ROW})
 
     def _chat_minutes(self, row: object) -> float:
         own = row.get("chat_duration_in_minutes") if isinstance(row, Mapping) else None
@@ -143,6 +164,8 @@ class BatchPreflight:
             accepted=self._accepted,
             rejected=self._rejections.count,
             rejections=tuple(self._rejections.kept),
+            faults=self._faults.faults,
+            previews=tuple(self._previews),
             parts=self._parts,
             rate=rate_now(pace),
             starts_at=from_ms(time_of(1)) if self._accepted else None,

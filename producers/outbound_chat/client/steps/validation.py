@@ -178,6 +178,13 @@ def check_label(field: str, value: object, most: int, errors: Errors) -> None:
         errors.append(FieldError(field, FieldCode.CONTROL_CHARACTER, "must have no control characters; remove them"))
 
 
+def check_reason(reason: object, errors: Errors, field: str = "reason") -> None:
+    """Checks why something is held."""
+    check_label(field, reason, LONGEST_REASON, errors)
+    if isinstance(reason, str) and not reason.strip():
+        errors.append(FieldError(field, FieldCode.REQUIRED, "is required: say why, for others to read"))
+
+
 def check_durability(value: object, errors: Errors) -> Durability | None:
     """Returns the durability, given as its member or its name; None if none is given."""
     try:

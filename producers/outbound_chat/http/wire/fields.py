@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Set as AbstractSet
 from itertools import islice
 from typing import Any
 
-from outbound_chat.client.steps.holds import check_reason
+from outbound_chat.client.steps.validation import check_reason
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import MOST_FINDINGS, ChatRequest, FieldCode
 

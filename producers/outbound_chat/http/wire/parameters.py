@@ -55,6 +55,9 @@ class StreamedOptions:
     tenant: Annotated[str | None, Query(description="Tenant this counts toward; tenants take turns.")] = None
     weight: Annotated[float | None, Query(description="Turns it gets for each turn of another batch.")] = None
     concurrency: Annotated[int | None, Query(description="Calls of it that may run at the same time.")] = None
+    hold: Annotated[str | None, Query(description="Why nothing of it is sent until somebody releases the batch.")] = (
+        None
+    )
     durability: Annotated[str | None, Query(description="memory or fsync.")] = None
     callback_url: Annotated[
         str | None, Query(description="Notified of each end. Proxies log it: a URL with a secret belongs in a column.")

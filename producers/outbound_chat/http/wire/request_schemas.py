@@ -168,6 +168,11 @@ _SHARED = {
     "name": {**_TEXT, "maxLength": 200},
     "weight": {"type": "number", "minimum": 0.01, "maximum": 100},
     "concurrency": {"type": "integer", "minimum": 1},
+    "hold": {
+        **_TEXT,
+        "maxLength": 1_000,
+        "description": "Why nothing of it is sent until somebody releases the batch.",
+    },
     "template": {
         "oneOf": [_TEXT, _TEMPLATE],
         "description": "The message with `{name}` or `{name|default}` in it, or an object; each row brings the values.",

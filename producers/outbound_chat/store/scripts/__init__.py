@@ -19,10 +19,12 @@ from outbound_chat.store.scripts.api_keys import (
 )
 from outbound_chat.store.scripts.batches import (
     BatchRecord,
+    FoundBatches,
     KeyUse,
     Opened,
     Rows,
     close_batch,
+    find_batches,
     is_count,
     open_batch,
     read_batch,

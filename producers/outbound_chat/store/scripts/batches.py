@@ -63,11 +63,14 @@ def open_batch(
     batch_key: str = "",
     fingerprint: str = "-",
     source: str = "",
+    alike: Sequence[str] = (),
     only_find: bool = False,
+    hold: str = "",
     idems: Sequence[str] = (),
 ) -> ScriptCall[Opened]:
     """Finds the batch of the key, or begins one unless `only_find`; a repeat changes nothing.
 
+    `alike`: hashes by which `find_batches` finds it. `hold`: why a person holds it before its first job.
     `idems`: hashes of the idempotency keys of its first rows; if each belongs to a job, no batch is begun either.
     """
     limits: list[str | float] = ["" if limit is None else limit for limit in (weight, concurrency)]
@@ -82,8 +85,28 @@ def open_batch(
         created_ms, closed_ms, rows = (int(number or 0) if is_count(number) else 0 for number in numbers)
         return Opened(use, id_, created_ms, closed_ms, rows)
 
-    of_key = [batch_key, fingerprint, source, "only" if only_find else ""]
+    of_key = [batch_key, fingerprint, source, " ".join(alike), "only" if only_find else "", hold]
     return ScriptCall("open_batch", keys, [batch, str(lane), name, shared, *limits, callback, *of_key, *idems], read)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBatches:
+    """The result of `find_batches`: local ids of batches."""
+
+    of_key: str
+    """The batch that has the batch key; empty: none."""
+    alike: Sequence[Sequence[str]]
+    """For each hash at most two batches, the newer one first."""
+
+
+def find_batches(keys: Keys, *, batch_key: str, alike: Sequence[str]) -> ScriptCall[FoundBatches]:
+    """Finds the batch of a batch key, and those that were begun last with each hash; nothing is written."""
+    return ScriptCall(
+        "find_batches",
+        keys,
+        [batch_key, *alike],
+        lambda reply: FoundBatches(reply[0], [ids.split() for ids in reply[1:]]),
+    )
 
 
 def close_batch(keys: Keys, *, batch: str, rejected: int) -> ScriptCall[Literal["ok", "gone"]]:
@@ -121,6 +144,8 @@ class BatchRecord:
     """When its progress was noted; `mark_done`: calls that had ended then; `last_ms`: when the last one ended."""
     mark_done: int
     last_ms: int
+    rows: int = 0
+    """The last row that was accepted."""
 
 
 def record_of(fields: Mapping[str, str], now_ms: int, scheduled: int, pace: Pace | None = None) -> BatchRecord | None:

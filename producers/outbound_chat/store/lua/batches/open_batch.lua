@@ -11,7 +11,9 @@
 -- ARGV[9] fingerprint: hashes of its options; the first is stored, all mean the same options
 -- ARGV[10] source: hash of the file that its rows come from ('': none); the record keeps it while all rows are from
 --         that file
--- ARGV[11] only: 'only': a batch is found but never begun; '': one is begun if there is none
+-- ARGV[11] alike: more hashes, with spaces between, by which `find_batches` finds the batches that were begun last
+-- ARGV[12] only: 'only': a batch is found but never begun; '': one is begun if there is none
+-- ARGV[13] hold: why a person holds it before its first job, also if it was begun before and is open ('': nobody does)
 -- then    hashes of the idempotency keys of the first rows: no batch is begun if each of them belongs to a job
 -- reply   {'new', other}: it was begun; other: the batch begun last with this source, if that is not closed, else ''
 --         {'same' or 'conflict', id, created_ms, closed_ms, rows}: the batch of this key; closed_ms: '' while it is
@@ -19,9 +21,9 @@
 --         {'none'}: there is none, and none was begun
 --         {'unreadable'}: what is stored about the key is unreadable, so nobody knows
 -- keeps   a key has one batch; a repeat changes nothing
--- uses: batches lanes
+-- uses: batches gates lanes
 local id, batch_key, source = ARGV[1], ARGV[8], ARGV[10]
-local FIRST_OPTION, FIRST_KEY = 5, 12
+local FIRST_OPTION, FIRST_KEY = 5, 14
 
 -- Return the other batch that has the key: id, fingerprint, and fields of its record; false: its key is unreadable.
 local function begun_before()
@@ -42,6 +44,24 @@ local function begun_before()
   end
 end
 
+local function hold(batch)
+  local scope = 'batch:' .. batch
+  if ARGV[13] ~= '' and not gates.read_hold('person', scope) then
+    gates.write_hold('person', scope, { reason = ARGV[13], since_ms = NOW })
+  end
+end
+
+-- Note this batch for a hash, together with the one before it; return that one's id, '' if there is none.
+local function note(hash)
+  local name = key('source:' .. hash)
+  local last, before = string.match(try('GET', name) or '', '^(%w+) (%w*)$')
+  if last ~= id then
+    before = last or ''
+    redis.call('SET', name, id .. ' ' .. before, 'PX', digits(batches.EMPTY_MS))
+  end
+  return before
+end
+
 local function begin()
   local record = key('b:' .. id)
   if redis.call('HSETNX', record, 'created_at', digits(NOW)) == 1 then
@@ -57,19 +77,18 @@ local function begin()
     if batch_key ~= '' then
       redis.call('SET', key('opened:' .. batch_key), id .. ' ' .. string.match(ARGV[9], '^%S+'))
     end
+    hold(id)
     batches.list_as_open(id)
     batches.settle(id)
   end
+  for hash in string.gmatch(ARGV[11], '%S+') do
+    note(hash)
+  end
 end
 
--- Return the last open batch with the same source, and note this one together with the one before it.
+-- Return the last batch with the same source, if it is open.
 local function unfinished()
-  local name = key('source:' .. source)
-  local last, before = string.match(try('GET', name) or '', '^(%w+) (%w*)$')
-  if last ~= id then
-    before = last or ''
-    redis.call('SET', name, id .. ' ' .. before, 'PX', digits(batches.EMPTY_MS))
-  end
+  local before = note(source)
   local created_at, closed_at = unpack(try('HMGET', key('b:' .. before), 'created_at', 'closed_at') or {})
   return created_at and not closed_at and before or ''
 end
@@ -85,6 +104,9 @@ local function all_repeated()
   return #ARGV >= FIRST_KEY
 end
 
+if ARGV[13] ~= '' and not try('HLEN', key('holds')) then
+  return redis.error_reply('WRONGTYPE holds')
+end
 if batch_key ~= '' then
   local other, asked, found = begun_before()
   if other == false then
@@ -94,10 +116,13 @@ if batch_key ~= '' then
     if same and not found.closed_at and (found.source or '') ~= source then
       redis.call('HDEL', key('b:' .. other), 'source')
     end
+    if same and not found.closed_at then
+      hold(other)
+    end
     return { same and 'same' or 'conflict', other, found.created_at, found.closed_at or '', found.rows or '0' }
   end
 end
-if ARGV[11] ~= '' or all_repeated() then
+if ARGV[12] ~= '' or all_repeated() then
   return { 'none' }
 end
 begin()
