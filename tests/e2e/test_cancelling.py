@@ -102,7 +102,7 @@ def test_ids_that_are_unknown_do_not_stop_the_others(idle: Harness) -> None:
     done = idle.run("cancel", "--ids-from", str(file))
     assert done.returncode == 5
     assert done.stderr.startswith("495 cancelled\n25 ids belong to no job that can be cancelled; the first 20:\n")
-    assert done.stderr.count("error: no job or batch has the id") == 20
+    assert done.stderr.count("error: no job has the id") == 20
     assert cancelled(chat, batch) == list(range(1, 496))
 
 
@@ -160,8 +160,8 @@ def test_a_file_without_ids_is_refused(idle: Harness, tmp_path: Path, content: b
         (["--batch", NOBODY, "--rows", "5-1"], "--rows: must be rows counted from 1"),
         (["--batch", NOBODY, "--rows", ""], "--rows: must be rows counted from 1"),
         (["--batch", NOBODY, "--state", "sent"], "--state: must be one of scheduled, queued, sending"),
-        (["--batch", NOBODY, "--tenant", "acme"], "give one of"),
-        ([NOBODY, "--ids-from", "-"], "give one of"),
+        (["--batch", NOBODY, "--tenant", "acme"], "name what to cancel by one of"),
+        ([NOBODY, "--ids-from", "-"], "name what to cancel by one of"),
     ],
 )
 def test_what_can_not_be_meant_is_refused(idle: Harness, options: list[str], said: str) -> None:

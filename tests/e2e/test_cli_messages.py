@@ -47,8 +47,11 @@ def test_an_unknown_id_is_told_in_the_same_words_by_every_command(idle: Harness,
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["cancel"], "give one of IDS, --batch, --ids-from, --tenant, --sender"),
-        (["cancel", NOBODY, "--tenant", "acme"], "give one of IDS, --batch, --ids-from, --tenant, --sender"),
+        (["cancel"], "name what to cancel by one of IDS, --batch, --ids-from, --tenant, --sender"),
+        (
+            ["cancel", NOBODY, "--tenant", "acme"],
+            "name what to cancel by one of IDS, --batch, --ids-from, --tenant, --sender",
+        ),
         (["send", "--sender", "support", "--to", number(1), "--wait", "-1"], "--wait"),
         (["wait", NOBODY, "--timeout", "-1"], "--timeout"),
     ],

@@ -202,6 +202,17 @@ def test_a_server_whose_folder_may_not_be_looked_at_is_no_dev(stack: Harness, mo
     assert not hasattr(error, "__notes__")
 
 
+def test_settings_that_it_did_not_write_are_not_overwritten(stack: Harness) -> None:
+    """`--folder .` names the folder of a program with settings of its own."""
+    own = stack.folder / "own" / "outbound-chat.toml"
+    own.parent.mkdir()
+    own.write_bytes(stack.settings_file.read_bytes())
+    done = stack.run("dev", "--folder", "own", *FREE_PORTS)
+    said = f"error: {own} has settings of your own, which would be lost; name another folder\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+    assert own.read_bytes() == stack.settings_file.read_bytes()
+
+
 def test_json_is_one_line_with_the_addresses(stack: Harness) -> None:
     """For scripts, which read one line and no more."""
     folder = stack.folder / "dev"

@@ -206,7 +206,7 @@ def test_replay_of_all_asks_first_and_sums_up_what_could_be_a_duplicate(stack: H
     stack.sandbox.configure(faults=())
     every = ("replay", "--all", "--text", "Hello again")
 
-    for answer, code, left in (b"n\n", 130, 33), (None, 130, 33), (b"y\n", 1, 3):
+    for answer, code, left in ("n\n", 130, 33), (None, 130, 33), ("y\n", 1, 3):
         with on_terminal(stack, *every) as terminal:
             terminal.until("Replay 33 jobs? [y/N]:")
             assert "30 failed jobs match: 30 refused 3 uncertain jobs match: 3" in terminal.words

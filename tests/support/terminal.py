@@ -54,9 +54,9 @@ class Terminal:
         wait_until(lambda: words in self.words or self.process.poll() is not None, what=words)
         assert words in self.words, self.words
 
-    def type(self, keys: bytes) -> None:
-        """Types these keys."""
-        os.write(self._own, keys)
+    def type(self, text: str) -> None:
+        """Types something."""
+        os.write(self._own, text.encode())
 
     def end(self) -> int:
         """Waits for its end, and returns its code."""

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from outbound_chat.cli.errors import Exit, unknown_id
+from outbound_chat.cli.errors import Exit
 from outbound_chat.cli.output import end_with, print_json, talk
 from outbound_chat.cli.progress import count_progress
-from outbound_chat.model.errors import InvalidJob, OutboundChatError, UnknownBatch, WrittenByNewerVersion
+from outbound_chat.model.errors import InvalidJob, OutboundChatError, UnknownBatch, UnknownJob, WrittenByNewerVersion
 from outbound_chat.model.jobs import JobState
 from outbound_chat.model.operations import Cancellation
 
@@ -44,23 +44,23 @@ def cancel_many(call: Callable[..., Cancellation], *, as_json: bool) -> None:
             raise
         except (OutboundChatError, KeyboardInterrupt) as error:
             errors.append(error)
-    faults = [*map(unknown_id, found.unknown), *map(WrittenByNewerVersion, found.newer)] if found else []
+    faults = [*map(UnknownJob, found.unknown), *map(WrittenByNewerVersion, found.newer)] if found else []
     if as_json:
         print_json(found, [*errors, *faults])
-    _print(found, broke_off=bool(errors))
+    if found:
+        _print(found, broke_off=bool(errors))
     if len(faults) > NAMED:
         talk.print(f"{len(faults):,} ids belong to no job that can be cancelled; the first {NAMED}:")
     end_with([*errors, *faults[:NAMED]])
-    if found and sum(found.counts.values()) != found.counts.get(JobState.CANCELLED, 0):
+    if found and found.counts.keys() - {JobState.CANCELLED}:
         raise typer.Exit(Exit.NOT_ALL_SENT)
 
 
-def _print(found: Cancellation | None, *, broke_off: bool) -> None:
+def _print(found: Cancellation, *, broke_off: bool) -> None:
     """Prints one line, such as `4,998 cancelled, 2 had been sent`."""
-    counts = found.counts if found else {}
-    words = ", ".join(f"{counts[state]:,} {word}" for state, word in _WORDS.items() if counts.get(state))
+    words = ", ".join(f"{found.counts[state]:,} {word}" for state, word in _WORDS.items() if state in found.counts)
     if broke_off:
-        place = f"{found.looked:,} of {found.total:,}" if found else "none"
-        talk.print(f"interrupted after {place}: {words or 'nothing cancelled'}; run the same command again to finish")
+        place = f"interrupted after {found.looked:,} of {found.total:,}"
+        talk.print(f"{place}: {words or 'none cancelled'}; run the same command again to finish")
     else:
         talk.print(words or "no matching jobs")

@@ -15,7 +15,7 @@ from typing import IO
 from outbound_chat.children import Supervisor, death
 from outbound_chat.cli.dev_settings import MARK
 from outbound_chat_config import Settings
-from outbound_chat_worker.local.embedded import EmbeddedServer, embedded_server, writing_to
+from outbound_chat_worker.local.embedded import EmbeddedServer, EmbeddedServerError, embedded_server, writing_to
 from outbound_chat_worker.local.supervisor import supervised_workers
 from outbound_chat_worker.sandbox import (
     SANDBOX_ENVIRONMENT,
@@ -98,13 +98,18 @@ def running_stack(
     Data, logs and settings are in `folder`. The workers' budget is the sandbox's allowance. Settings and AWS
     credentials of the caller's environment are ignored.
     """
+    settings_file = folder / "outbound-chat.toml"
+    with writing_to(folder):
+        if settings_file.exists() and MARK not in settings_file.read_text(encoding="utf-8", errors="replace"):
+            raise EmbeddedServerError(
+                f"{settings_file} has settings of your own, which would be lost; name another folder"
+            )
     with ExitStack() as stack:
         server = stack.enter_context(embedded_server(folder / "valkey", port))
         with writing_to(folder):
             calls = stack.enter_context((folder / "sandbox.log").open("ab"))
         sandboxes = stack.enter_context(_Sandboxes(replace(sandbox, log_calls=True), calls))
         connect = sandboxes.start()
-        settings_file = folder / "outbound-chat.toml"
         text = _settings_text(server.url, connect.url, sandbox)
         log_file = folder / "workers.log"
         with writing_to(folder):

@@ -193,7 +193,8 @@ def cancel(
 def _check_what(given: Mapping[str, object], *, of_part: bool) -> None:
     names = [name for name, value in given.items() if value]
     if len(names) != 1:
-        raise typer.BadParameter(f"give one of {', '.join(given)}", param_hint=names[-1] if names else "IDS")
+        message = f"name what to cancel by one of {', '.join(given)}"
+        raise typer.BadParameter(message, param_hint=names[-1] if names else "IDS")
     if of_part and names != ["--batch"]:
         raise typer.BadParameter("--rows and --state name a part of a batch; add --batch", param_hint=names[0])
 

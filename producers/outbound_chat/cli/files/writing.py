@@ -49,9 +49,9 @@ def check_overwrites(path: Path, *, overwrite: bool) -> None:
     """Checks that no file is lost, unless `overwrite`: somebody may have edited it.
 
     Raises:
-        CannotWrite: there is a file at that path.
+        CannotWrite: there is a file at that path, and it is not empty.
     """
-    if path.is_file() and not overwrite:
+    if not overwrite and path.is_file() and path.stat().st_size:
         raise CannotWrite(f"{path} exists already; name another file, or add --overwrite to replace it")
 
 
