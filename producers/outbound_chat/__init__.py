@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         BatchOptions,
         DeadFilter,
         HoldTarget,
+        JobFilter,
         JobOptions,
         ReplayOptions,
     )
@@ -98,6 +99,7 @@ __all__ = [
     "InvalidNumbers",
     "InvalidWebhook",
     "Job",
+    "JobFilter",
     "JobOptions",
     "JobPage",
     "JobState",

@@ -20,6 +20,8 @@ TAKEN = {
     "enqueue_request": "ApiOptions",
     "enqueue_batch": "BatchOptions",
     "preflight_batch": "BatchOptions",
+    "jobs": "JobFilter",
+    "each_job": "JobFilter",
     "dead_letters": "DeadFilter",
     "each_dead_letter": "DeadFilter",
     "replay": "ReplayOptions",

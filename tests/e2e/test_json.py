@@ -26,6 +26,7 @@ GOOD = {
     "send-batch": ("good.csv", *BATCH),
     "status": ("{sent}",),
     "why": ("{later}",),
+    "jobs": ("--sender", "support"),
     "list": (),
     "watch": ("--once",),
     "wait": ("{sent}",),
@@ -54,11 +55,23 @@ GOOD = {
 }
 """Arguments with which each command does what it is asked."""
 LISTS = {
-    *("status", "list", "wait", "cancel", "holds", "dead", "dead --counts", "replay", "suppressed", "webhooks hosts"),
+    *(
+        "status",
+        "jobs",
+        "list",
+        "wait",
+        "cancel",
+        "holds",
+        "dead",
+        "dead --counts",
+        "replay",
+        "suppressed",
+        "webhooks hosts",
+    ),
     *("webhooks dead", "encryption-keys", "rewrite-suppressed", "audit", "doctor", "keys list", "hold", "release"),
 }
 """Those that may be about many things: a list, however many there are."""
-PAGES = {"list", "dead"}
+PAGES = {"jobs", "list", "dead"}
 LINES = ("events",)
 STARTED_ELSEWHERE = {"demo", "dev", "sandbox", "sandbox inbox"}
 """They start programs of their own; their tests read what they print."""
@@ -77,6 +90,8 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "send-batch --dry-run": (("bad.csv", *BATCH), 1, {"invalid_number"}),
     "status": ((NOBODY, "{sent}"), 5, {"unknown_id"}),
     "why": ((NOBODY,), 5, {"unknown_id"}),
+    "jobs": (("--since", "soon", "--to", number(1)), 2, {"invalid_time", "not_allowed"}),
+    "jobs --limit": (("501",), 2, {"out_of_range"}),
     "list": (("--limit", "0"), 2, {"out_of_range"}),
     "list --batch": ((NOBODY,), 5, {"unknown_batch"}),
     "watch": (("--limit", "0"), 2, {"invalid_arguments"}),

@@ -45,7 +45,9 @@ def show(
         return
     for one in page.batches:
         _print_line(one)
-    _end(len(page.batches), page.cursor, "no matching batches")
+    is_filtered = any((sender, tenant, only_open, cursor))
+    nothing = "no matching batches" if is_filtered else "No batches. Single messages: outbound-chat jobs"
+    _end(len(page.batches), page.cursor, nothing)
 
 
 def _check(batch: str | None, state: str | None, *, of_lists: bool) -> None:

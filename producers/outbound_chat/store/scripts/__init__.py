@@ -56,6 +56,10 @@ from outbound_chat.store.scripts.holds import (
     release,
 )
 from outbound_chat.store.scripts.jobs import (
+    DEFAULT_LISTING,
+    UNREADABLE,
+    ListedJobs,
+    Listing,
     NewJob,
     NotOpen,
     Other,
@@ -63,6 +67,7 @@ from outbound_chat.store.scripts.jobs import (
     cancel,
     read_clock,
     read_jobs,
+    read_listed,
     requests_of,
     submit,
     used_keys,
