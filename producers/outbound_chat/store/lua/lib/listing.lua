@@ -1,7 +1,7 @@
--- listing: the lists in which jobs are found whose ids nobody has kept, the newest first. `listed` (list) has the newest
--- single jobs, `by_number:<blind index>` (list) the newest jobs of a phone number. Ids of jobs that are gone stay in
--- them for a while: readers skip those. Since no job may fail because of a list, one that another program wrote is left
--- alone.
+-- listing: the lists in which jobs are found whose ids nobody has kept. `listed` (list) has the newest single jobs,
+-- `by_number:<blind index>` (list) the newest jobs of a phone number; both begin with the newest. Readers skip ids of
+-- jobs that are gone, which stay for a while. No job may fail because of a list, so one that another program wrote is
+-- left alone.
 -- A ULID is a number of 128 bits, so an id takes 16 bytes in a list, where its text would take 26.
 -- uses: retention
 local listing = {}
@@ -117,8 +117,8 @@ function listing.other_keys(name)
   return others
 end
 
--- Return up to `count` ids, the newest first, the place of the first of them, and whether there are more. `name`: of the list. `place`: where to begin; nil: at the newest. A job keeps its place while
--- others come: the oldest that was ever listed has place 1.
+-- Return up to `count` ids, the newest first, the place of the first, and whether there are more. `name`: of the list.
+-- `place`: where to begin; nil: at the newest. A job keeps its place while others come and the oldest go.
 function listing.page(name, place, count)
   local length = try('LLEN', key(name)) or 0
   local newest = length + (name == 'listed' and number_in(try('HGET', key('bucket'), 'unlisted'), 0, 9e15) or 0)
