@@ -108,6 +108,11 @@ def test_ids_and_filters_are_two_requests(http: httpx.Client, made: dict[str, st
         assert fields(problem(answer, 400, "invalid_request")) == [("ids", "not_allowed")]
 
 
+def test_the_path_of_the_search_names_its_own_method_alone(http: httpx.Client) -> None:
+    answer = http.request("OPTIONS", "/v1/jobs/search")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
 def test_wrong_filters_are_named(http: httpx.Client) -> None:
     """All of them at once, where the client finds them."""
     wrong = {"state": "lost", "limit": 501, "since": "2h", "to": "12"}
