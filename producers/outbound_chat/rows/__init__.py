@@ -7,17 +7,7 @@ fill the maps. Columns whose name begins with `_` are ignored, such as those tha
 from outbound_chat.rows._columns import UnusableFile
 from outbound_chat.rows._gzip import MAGIC, Unpacker
 from outbound_chat.rows._reader import LONGEST_LINE, WHOLE_ROW, CsvReader, JsonReader, RowReader
-from outbound_chat.rows._values import (
-    COLUMNS,
-    MAPS,
-    TIMES,
-    Row,
-    TooManyMembers,
-    converted,
-    parse_duration,
-    parse_json,
-    parse_time,
-)
+from outbound_chat.rows._values import COLUMNS, MAPS, TIMES, Row, TooManyMembers, converted, parse_json, parse_time
 
 __all__ = [
     "COLUMNS",
@@ -34,7 +24,6 @@ __all__ = [
     "Unpacker",
     "UnusableFile",
     "converted",
-    "parse_duration",
     "parse_json",
     "parse_time",
 ]

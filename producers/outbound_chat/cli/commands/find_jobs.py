@@ -14,7 +14,7 @@ from outbound_chat.client import OutboundChat
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.model.jobs import Job
 from outbound_chat.request import FieldCode
-from outbound_chat.rows import parse_duration, parse_time
+from outbound_chat.rows import TIMES, parse_time
 from outbound_chat_config import Settings, load_settings
 
 
@@ -71,7 +71,7 @@ def find_jobs(
 
 
 def _instant(field: str, text: str | None) -> Any:
-    ago, at = parse_duration(field, text), parse_time(field, text)
+    ago, at = TIMES["expires_in"](field, text), parse_time(field, text)
     if isinstance(ago, InvalidJob) and isinstance(at, InvalidJob):
         message = "must be an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00, or how long ago, such as 2h"
         return InvalidJob([FieldError(field, FieldCode.INVALID_TIME, message)])
