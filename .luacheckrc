@@ -12,8 +12,8 @@ std = {
     'PARTS', 'TOKEN', 'IDEM', 'CONTACT', 'FINISHED', 'HISTORY', 'ORDER', 'REPLAY_OF', 'REPLAYED_BY', 'CALLBACK', 'WEBHOOK',
     -- the other files of lib/
     'attempts', 'batches', 'cancel_sweep', 'clock_step', 'consistency', 'counts', 'events', 'fair_share', 'forecast',
-    'gates', 'holds', 'insert', 'key_holders', 'lanes', 'paging', 'pump_requests', 'purge', 'queue_position', 'records',
-    'repair', 'retention', 'ring', 'suppression', 'suppression_lists', 'token_bucket', 'transitions', 'unblock',
+    'gates', 'holds', 'insert', 'key_holders', 'lanes', 'listing', 'paging', 'pump_requests', 'purge', 'queue_position',
+    'records', 'repair', 'retention', 'ring', 'suppression', 'suppression_lists', 'token_bucket', 'transitions', 'unblock',
     'webhook_delivery', 'webhooks', 'workers',
   },
 }

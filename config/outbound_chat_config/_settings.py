@@ -121,6 +121,13 @@ class Settings(Model):
                     raise ValueError(f"senders.{name}.callback_url {error}") from None
         return self
 
+    @model_validator(mode="after")
+    def _numbers_are_found_by_keyed_hash(self) -> Self:
+        if self.results.find_by_number and (not self.encryption.keys or self.encryption.write_plain):
+            fix = "set write_plain to false" if self.encryption.keys else "make keys and a number_key with new-key"
+            raise ValueError(f"results.find_by_number needs [encryption], whose number_key hashes the numbers; {fix}")
+        return self
+
     @field_validator("broker_url")
     @classmethod
     def _broker_is_no_cluster(cls, value: SecretStr | None) -> SecretStr | None:

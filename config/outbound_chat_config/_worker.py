@@ -77,3 +77,8 @@ class ResultSettings(Model):
     """Life of a job's record, and of its batch and idempotency key, after the job is final."""
     keep_requests: Duration = Field(default=timedelta(days=7), ge=timedelta(0), le=timedelta(days=365))
     """How long failed and uncertain jobs keep their request, so that they can be replayed; at most `keep`."""
+    listed_jobs: int = Field(default=100_000, ge=0, le=10_000_000)
+    """Newest single jobs of a budget that `outbound-chat jobs` lists, 18 bytes of Redis each; 0: none. Give it to all
+    programs that enqueue."""
+    find_by_number: bool = False
+    """Whether jobs are found by phone number, by a keyed hash of it. It needs `encryption.keys`."""

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         BatchOptions,
         DeadFilter,
         HoldTarget,
+        JobFilter,
         JobOptions,
         ReplayOptions,
     )
@@ -112,6 +113,7 @@ __all__ = [
     "InvalidNumbers",
     "InvalidWebhook",
     "Job",
+    "JobFilter",
     "JobOptions",
     "JobPage",
     "JobState",

@@ -27,6 +27,8 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "enqueue_many": (([JOB],), {}),
     "status": ((ID,), {}),
     "statuses": (([ID],), {}),
+    "jobs": ((), {}),
+    "each_job": ((), {}),
     "why": ((ID,), {}),
     "cancel": ((ID,), {}),
     "cancel_jobs": (([ID],), {}),
@@ -113,7 +115,7 @@ def test_a_closed_client_for_asyncio_does_the_same() -> None:
 def test_other_names_are_still_missing_as_ever() -> None:
     chat = OutboundChat(**VALUES)
     for _ in range(2):
-        assert not hasattr(chat, "jobs")
+        assert not hasattr(chat, "nosuch")
         with pytest.raises(AttributeError, match="'OutboundChat' object has no attribute 'sned'"):
             chat.sned()  # type: ignore[attr-defined]  # misspelt by intention
         chat.close()

@@ -21,6 +21,8 @@ TAKEN = {
     "enqueue_batch": "BatchOptions",
     "preflight_batch": "BatchOptions",
     "earlier_batches": "BatchOptions",
+    "jobs": "JobFilter",
+    "each_job": "JobFilter",
     "dead_letters": "DeadFilter",
     "each_dead_letter": "DeadFilter",
     "replay": "ReplayOptions",

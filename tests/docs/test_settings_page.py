@@ -64,6 +64,7 @@ SAMPLES: dict[str, str] = {
     "linger": "PT2S",
     "slice": "PT7S",
     "keep": "PT7M",
+    "find_by_number": "true",
     "encryption": '{"write_plain": true}',
     "keys": f'["{KEY}"]',
     "number_key": KEY,
@@ -150,7 +151,9 @@ def test_an_environment_variable_sets_its_setting(
     # Anything of 7 is a right value for those that have no sample of their own.
     sample = SAMPLES.get(name) or ("PT7S" if row["type"] == "duration" else "7")
     monkeypatch.setenv(variable, sample)
-    if name == "keys":
+    if name == "find_by_number":
+        monkeypatch.setenv("OUTBOUND_CHAT_ENCRYPTION__KEYS", SAMPLES["keys"])
+    if name in {"keys", "find_by_number"}:
         monkeypatch.setenv("OUTBOUND_CHAT_ENCRYPTION__NUMBER_KEY", KEY.replace("E=", "I="))
     after = value_of(load_settings(file), path, name)
     assert after != before or name == "region"  # another Region would need another number

@@ -40,7 +40,8 @@ def test_an_unknown_id_is_told_in_the_same_words_by_every_command(idle: Harness,
     done = idle.run(command, NOBODY)
 
     assert (done.returncode, done.stdout) == (5, "")
-    said = f"error: no job or batch has the id '{NOBODY}'; results are kept for a while only (results.keep)\n"
+    said = f"error: no job or batch has the id '{NOBODY}'; results are kept for a while only (results.keep); "
+    said += "`outbound-chat jobs` lists the latest single messages\n"
     assert done.stderr == said
 
 
@@ -127,6 +128,35 @@ def test_dead_letters_of_a_sender_that_is_not_configured_are_named_as_such(idle:
         told = idle.run(*command, "--sender", "suport").stderr
         assert told.count(f"settings: {idle.settings_file}") == 1
     assert idle.run("release", "--sender", "support").stderr.startswith("nothing to release: ")
+
+
+def test_single_messages_are_listed_in_a_table_that_fits_a_terminal(idle: Harness) -> None:
+    """What most look for first is what they sent last."""
+    stack, other = idle, ("--budget", "other")
+    first, last = (
+        stack.chat().enqueue(sender="far", to=number(index), text="Hello", idempotency_key=f"listed-{index}").id
+        for index in (1, 2)
+    )
+    lines = stack.run("jobs", *other, "--sender", "far", "--since", "1h").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["id", last, first]
+    assert "  created (" in lines[0]
+    assert all(line.split()[-2:] == ["far", "queued"] for line in lines[1:])
+    assert max(map(len, lines)) < 80
+
+    assert stack.run("jobs", *other, "--idempotency-key", "listed-1").stdout.splitlines()[1].startswith(first)
+    page = stack.run("jobs", *other, "--sender", "far", "--limit", "1")
+    cursor = page.stderr.split('--cursor "')[1].split('"')[0]
+    older = stack.run("jobs", *other, "--sender", "far", "--limit", "1", "--cursor", cursor)
+    assert older.stdout.splitlines()[1].split()[0] == first
+    assert stack.run("jobs", *other, "--state", "expired").stderr.startswith("No matching messages. Those of batches: ")
+    told = stack.run("jobs", *other, "--sender", "fra").stderr
+    assert 'Sender "fra" is not configured; known senders: far, held, night, support' in told
+
+
+def test_who_lists_batches_and_has_none_is_sent_to_single_messages(idle: Harness) -> None:
+    """Ten messages were sent, and the list says that there is nothing."""
+    assert idle.run("list", "--budget", "other").stderr == "No batches. Single messages: outbound-chat jobs\n"
+    assert "`outbound-chat jobs` lists the latest single messages" in idle.run("status", "main.nix").stderr
 
 
 def test_an_unknown_column_is_answered_with_all_names_that_a_row_may_have(idle: Harness) -> None:

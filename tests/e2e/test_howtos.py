@@ -6,11 +6,13 @@ import shlex
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from outbound_chat import JobState, OutboundChat
+from outbound_chat.encryption import new_key
 from tests.docs.pages import DOCS, blocks, read, section
 from tests.support.harness import Harness, data_of, number
 from tests.support.waiting import wait_until
@@ -124,18 +126,34 @@ def test_sending_the_rest_of_a_campaign_with_the_right_text(slow: Harness) -> No
 
 
 def test_finding_a_message(stack: Harness) -> None:
+    """Every way to it, with the setting that the page names: by id, key, number and time."""
+    page = list(blocks(DOCS / "howto" / "find-a-message.md"))
+    (program,) = [block.body for block in page if block.language == "python"]
+    stack.configure(encryption={"keys": [new_key()], "number_key": new_key()}, results={"find_by_number": True})
     stack.start_worker()
     chat = stack.chat()
     batch = enqueue(chat, ROWS)
     chat.wait_batch(batch, timeout=120)
-    single = chat.enqueue(sender="support", to=number(1), text="Hello", idempotency_key="A-17-left")
-    chat.wait(single.id, timeout=60)
+    names: dict[str, Any] = {}
+    exec(program, names)  # noqa: S102  # the function of the page
+    single = names["notify"](chat, "A-17", "+12025550123")
+    chat.wait(single, timeout=60)
+    refused = chat.wait(chat.enqueue(sender="support", to="+12025550140", text="Hello").id, timeout=60)
+    assert (refused.state, refused.error and refused.error.code) == (JobState.FAILED, "refused")
+    found = {}
     for command in commands("find-a-message.md"):
-        row = any(word.endswith("-42") for word in command)
+        of_batch = any(word.endswith("-42") for word in command) or "--batch" in command
         words = [re.sub(r"-42$", f"-{ROWS}", word) for word in command]
-        run(stack, words, batch=batch if row else single.id)
-    again = chat.enqueue(sender="support", to=number(1), text="Hello", idempotency_key="A-17-left")
-    assert again.id == single.id
+        found[" ".join(command)] = run(stack, words, batch=batch if of_batch else single)
+    assert single in found["jobs --idempotency-key A-17-left"]
+    assert single in found["jobs --to +12025550123"]
+    assert refused.id not in found["jobs --to +12025550123"]
+    assert single in found["jobs --since 24h"]
+    assert refused.id in found["jobs --since 24h"]
+    for filters in ("--sender support --state failed", "--code refused --limit 100"):
+        assert refused.id in found[f"jobs {filters}"]
+        assert single not in found[f"jobs {filters}"]
+    assert names["notify"](chat, "A-17", "+12025550123") == single
 
 
 def test_sending_at_nine(stack: Harness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

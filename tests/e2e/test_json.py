@@ -27,6 +27,7 @@ GOOD = {
     "send-batch --dry-run": ("good.csv", *BATCH),
     "status": ("{sent}",),
     "why": ("{later}",),
+    "jobs": ("--sender", "support"),
     "list": (),
     "watch": ("--once",),
     "wait": ("{sent}",),
@@ -58,12 +59,12 @@ GOOD = {
 }
 """Arguments with which each command does what it is asked."""
 LISTS = {
-    *("status", "list", "wait", "cancel", "holds", "dead", "dead --counts", "replay", "suppressed", "webhooks hosts"),
-    "replay --all",
+    *("status", "jobs", "list", "wait", "cancel", "holds", "dead", "dead --counts", "replay", "replay --all"),
+    *("suppressed", "webhooks hosts"),
     *("webhooks dead", "encryption-keys", "rewrite-suppressed", "audit", "doctor", "keys list", "hold", "release"),
 }
 """Those that may be about many things: a list, however many there are."""
-PAGES = {"list", "dead"}
+PAGES = {"jobs", "list", "dead"}
 LINES = ("events",)
 STARTED_ELSEWHERE = {"demo", "dev", "sandbox", "sandbox inbox"}
 """They start programs of their own; their tests read what they print."""
@@ -84,6 +85,8 @@ BAD: dict[str, tuple[tuple[str, ...], int, set[str]]] = {
     "send-batch --test-to 12": (("good.csv", *BATCH), 2, {"invalid_number"}),
     "status": ((NOBODY, "{sent}"), 5, {"unknown_id"}),
     "why": ((NOBODY,), 5, {"unknown_id"}),
+    "jobs": (("--since", "soon", "--to", number(1)), 2, {"invalid_time", "not_allowed"}),
+    "jobs --limit": (("501",), 2, {"out_of_range"}),
     "list": (("--limit", "0"), 2, {"out_of_range"}),
     "list --batch": ((NOBODY,), 5, {"unknown_batch"}),
     "watch": (("--limit", "0"), 2, {"invalid_arguments"}),

@@ -29,6 +29,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
         "json": {"sender": "{sender}", "text": TEXT, "rows": [{"to": number(1)}], "tenant": "{tenant}"}
     },
     ("GET", "/v1/jobs"): {"params": {"ids": "{job}"}},
+    ("POST", "/v1/jobs/search"): {"json": {"sender": "{sender}", "tenant": "{tenant}"}},
     ("POST", "/v1/statuses"): {"json": {"ids": ["{job}"]}},
     ("POST", "/v1/cancellations"): {"json": {"ids": ["{job}"]}},
     ("GET", "/v1/batches"): {"params": {"sender": "{sender}", "tenant": "{tenant}"}},

@@ -60,7 +60,12 @@ def requests(job: str, batch: str) -> dict[str, list[Request]]:
             ("POST", "/v1/jobs", {"json": {**JOB, "to": TEXT, "text": [NUMBER], TEXT: 1, "send_at": TEXT}}),
             ("POST", "/v1/jobs", {"content": f'{{"to": "{NUMBER}", {TEXT}'.encode(), "headers": _kind("json")}),
         ],
-        "readJobs": _asked("/v1/jobs", "ids", "nosuch"),
+        "readJobs": _asked(
+            "/v1/jobs", "ids", "nosuch", "sender", "code", "since", "idempotency_key", "cursor", "limit"
+        ),
+        "searchJobs": _told(
+            "/v1/jobs/search", {"to": NUMBER}, "to", "sender", "until", "idempotency_key", "limit", TEXT
+        ),
         "readManyJobs": _told("/v1/statuses", {"ids": [job, NUMBER]}, "ids", TEXT),
         "cancelJobs": _told("/v1/cancellations", {"ids": [NUMBER]}, "ids", TEXT),
         "readJob": [("GET", one, {}), ("GET", f"/v1/jobs/{NUMBER}", {}), *_asked(one, "wait", TEXT)],

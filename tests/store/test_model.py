@@ -446,8 +446,15 @@ class LedgerMachine(RuleBasedStateMachine):
         leases = dict(self.ledger.redis.zrange(self.ledger.key("leases"), 0, -1, withscores=True))
         assert leases == {job.local_id: job.lease_end for job in self.model.of_state("sending")}
         self._check_holds()
+        self._check_listed()
         for name, batch in self.model.batches.items():
             assert bool(self.ledger.redis.hget(self.ledger.key(f"b:{name}"), "final_at")) is batch.final
+
+    def _check_listed(self) -> None:
+        """Single jobs are listed in the order of acceptance, the newest first."""
+        found = self.ledger.run(scripts.read_listed(self.ledger.keys, blind_index="", place=None, count=500))
+        listed = [job.id.removeprefix("main.") for _, job in found.jobs]
+        assert listed == [id_ for id_ in reversed(self.model.jobs) if "-" not in id_]
 
     def _check_holds(self) -> None:
         persons, system = set(), {}

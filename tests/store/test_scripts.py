@@ -55,6 +55,7 @@ def a_call(script: str, items: int) -> ScriptCall[Any]:
         "read_jobs": scripts.read_jobs(KEYS, ["id"] * items),
         "read_batch": scripts.read_batch(KEYS, "b"),
         "read_batches": scripts.read_batches(KEYS, part="open", after=None, senders=(), tenant="", count=1),
+        "read_listed": scripts.read_listed(KEYS, blind_index="", place=None, count=1),
         "read_rows": scripts.read_rows(KEYS, batch="b", first=1, count=1),
         "read_budget": scripts.read_budget(KEYS, []),
         "read_lanes": scripts.read_lanes(KEYS, 1),

@@ -87,6 +87,7 @@ _COMMANDS = {
     "send-batch": "commands.send_batch:send_batch",
     "status": "commands.jobs:status",
     "why": "commands.why:why",
+    "jobs": "commands.find_jobs:find_jobs",
     "list": "commands.list_:show",
     "watch": "commands.watch:watch",
     "wait": "commands.jobs:wait",

@@ -22,6 +22,7 @@ from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import context_of
 from outbound_chat.client.steps.earlier import earlier_batches
+from outbound_chat.client.steps.find import find_jobs
 from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
@@ -58,7 +59,15 @@ from outbound_chat.model.operations import (
     WebhookHost,
 )
 from outbound_chat.model.why import Why
-from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, HoldTarget, JobOptions, ReplayOptions
+from outbound_chat.request.options import (
+    ApiOptions,
+    BatchOptions,
+    DeadFilter,
+    HoldTarget,
+    JobFilter,
+    JobOptions,
+    ReplayOptions,
+)
 from outbound_chat.store import AsyncStore, ScriptCall
 from outbound_chat.store.scripts import FIRST_PAGE, MOST_BATCHES, MOST_JOBS
 from outbound_chat_config import Settings, load_settings
@@ -140,6 +149,14 @@ class AsyncOutboundChat(Closable):
 
     async def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
         return await self._run(jobs.statuses(self._context, several("job_ids", job_ids)))
+
+    async def jobs(self, *, limit: int = 50, cursor: str | None = None, **chosen: Unpack[JobFilter]) -> JobPage:
+        return await self._run(find_jobs(self._context, chosen, cursor, limit))
+
+    async def each_job(self, **chosen: Unpack[JobFilter]) -> AsyncIterator[Job]:
+        async for page in _pages(lambda cursor: self.jobs(limit=MOST_JOBS, cursor=cursor, **chosen)):
+            for job in page.jobs:
+                yield job
 
     async def why(self, job_id: str) -> Why:
         return await self._run(why(self._context, job_id))

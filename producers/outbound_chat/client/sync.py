@@ -19,6 +19,7 @@ from outbound_chat.client.steps.batch_keys import FileKey
 from outbound_chat.client.steps.batches import BatchWriter, OnStart
 from outbound_chat.client.steps.context import context_of
 from outbound_chat.client.steps.earlier import earlier_batches
+from outbound_chat.client.steps.find import find_jobs
 from outbound_chat.client.steps.job_lists import JobWriter
 from outbound_chat.client.steps.moved_senders import SenderList
 from outbound_chat.client.steps.preflight import BatchPreflight
@@ -46,7 +47,15 @@ from outbound_chat.model.operations import (
     WebhookHost,
 )
 from outbound_chat.model.why import Why
-from outbound_chat.request.options import ApiOptions, BatchOptions, DeadFilter, HoldTarget, JobOptions, ReplayOptions
+from outbound_chat.request.options import (
+    ApiOptions,
+    BatchOptions,
+    DeadFilter,
+    HoldTarget,
+    JobFilter,
+    JobOptions,
+    ReplayOptions,
+)
 from outbound_chat.store import ScriptCall, Store
 from outbound_chat.store.scripts import FIRST_PAGE, MOST_BATCHES, MOST_JOBS
 from outbound_chat_config import Settings, load_settings
@@ -153,6 +162,28 @@ class OutboundChat(Closable):
     def statuses(self, job_ids: Iterable[str]) -> dict[str, Job | None]:
         """Returns many jobs by id, 500 a round trip; None for an id that no job has."""
         return self._run(jobs.statuses(self._context, several("job_ids", job_ids)))
+
+    def jobs(self, *, limit: int = 50, cursor: str | None = None, **chosen: Unpack[JobFilter]) -> JobPage:
+        """Returns a page of the single jobs of a budget, the newest first.
+
+        The newest 100,000 are listed (`results.listed_jobs`), as long as their records live. Jobs of batches are in
+        `batch_jobs`; `to` and `idempotency_key` find them, too. `limit`: 1 to 500. A page may have fewer, even none
+        where few of many jobs match: continue until `cursor` is None.
+
+        Raises:
+            InvalidJob: an option is invalid, or `to` is given without `results.find_by_number`.
+            SettingsError: the settings have no such budget, or several and none is named.
+            MissingEncryptionKey: nothing was found for `to`, and jobs were listed with another `number_key`.
+        """
+        return self._run(find_jobs(self._context, chosen, cursor, limit))
+
+    def each_job(self, **chosen: Unpack[JobFilter]) -> Iterator[Job]:
+        """Yields all jobs that `jobs` would list, in its order, reading page by page.
+
+        Raises what `jobs` raises.
+        """
+        for page in _pages(lambda cursor: self.jobs(limit=MOST_JOBS, cursor=cursor, **chosen)):
+            yield from page.jobs
 
     def why(self, job_id: str) -> Why:
         """Returns what the job waits for: the rule that stops it, its position, and when it may be called.

@@ -41,6 +41,7 @@ def _metrics(budgets: list[BudgetStatus]) -> Iterator[Metric]:
         for owner in ("person", "system", "cancel"):
             holds.add_metric((budget.name, owner), sum(hold.owner == owner for hold in budget.holds))
     yield from (jobs, ended, accepted, holds, webhooks)
+    yield _gauge("listed_jobs", "Single jobs that are listed.", {budget.name: budget.listed for budget in budgets})
     yield _gauge("rate", "Calls a second now.", {budget.name: budget.rate for budget in budgets})
     yield _gauge("rate_ceiling", "Calls a second configured.", {budget.name: budget.ceiling for budget in budgets})
     yield _gauge("workers", "Workers seen within 10 seconds.", {budget.name: budget.workers for budget in budgets})

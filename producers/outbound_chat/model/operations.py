@@ -54,6 +54,8 @@ class BudgetStatus:
     holds: tuple[Hold, ...]
     webhooks: Mapping[str, int]
     """Webhooks that are `waiting` and `posting`, for the first 500 hosts, and `dead` ones that are listed."""
+    listed: int = 0
+    """Single jobs that `jobs` looks at, 18 bytes of Redis each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class Lanes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPage:
-    """A page of the jobs of a batch, by their rows."""
+    """A page of jobs: those of a batch by their rows, single ones the newest first."""
 
     jobs: tuple[Job, ...]
     cursor: str | None

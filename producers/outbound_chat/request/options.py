@@ -3,7 +3,7 @@
 What has a form of its own, such as an option of the command line or a schema, is compared with these in tests.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, Required, TypedDict
 
@@ -119,6 +119,29 @@ class BatchOptions(RequestOptions, LaneOptions, SafetyOptions, WebhookOptions, t
     template: str | Mapping[str, Any] | None
     """The message with `{placeholders}` that each row fills in, as `"Hello {first_name|there}"`; or an object with any
     of `text`, `display_name` and `attributes`. Rows have the values under the names of the placeholders."""
+
+
+class JobFilter(TypedDict, total=False):
+    """Which jobs are meant."""
+
+    budget: str | None
+    """Without it the only one there is."""
+    sender: str | Collection[str] | None
+    """Only jobs of this sender, or of these."""
+    tenant: str | None
+    """Only jobs of this tenant."""
+    state: JobState | str | None
+    """Only jobs in this state."""
+    code: str | None
+    """Our code of the last attempt, such as `refused`."""
+    since: datetime | None
+    """Only jobs enqueued at this time or later."""
+    until: datetime | None
+    """Only jobs enqueued before this time."""
+    idempotency_key: str | None
+    """Only the job with this key, which may be a row of a batch; with `tenant`, if it was enqueued with one."""
+    to: str | None
+    """Only jobs for this number, rows of batches included. It needs `results.find_by_number`."""
 
 
 class DeadFilter(TypedDict, total=False):

@@ -53,7 +53,9 @@ def show(
         print_json(page.batches, cursor=page.cursor)
         return
     print_batches(page.batches)
-    _end(len(page.batches), page.cursor, "no matching batches")
+    is_filtered = any((sender, tenant, unfinished, cursor))
+    nothing = "no matching batches" if is_filtered else "No batches. Single messages: outbound-chat jobs"
+    _end(len(page.batches), page.cursor, nothing)
 
 
 def _check(batch: str | None, state: str | None, *, of_lists: bool) -> None:

@@ -64,6 +64,7 @@ class BatchWriter:
         self._of_batch = BatchRows(context, options, name, errors)
         self._sender = self._of_batch.sender
         self._keys = context.keys(self._sender.budget)
+        self._listing = context.listing
         self._rejections = Rejections(on_rejected)
         self._on_progress = on_progress
         self._on_start = on_start
@@ -215,7 +216,7 @@ class BatchWriter:
         ids = {row: f"{found.batch}-{row}" for row in doubtful if row <= found.rows}
         jobs = (yield from ask(scripts.read_jobs(self._keys, list(ids.values())))) if ids else {}
         keys = {row: job.idem for job in self._chunk if (row := _row_of(job)) in doubtful}
-        used = (yield from ask(scripts.used_keys(self._keys, self._of_batch.tenant, keys.values()))) if keys else set()
+        used = (yield from ask(scripts.used_keys(self._keys, self._of_batch.tenant, keys.values()))) if keys else {}
         self._chunk = [job for job in self._chunk if job.idem in used or _row_of(job) not in doubtful]
         for row, errors in doubtful.items():
             if keys.get(row) in used:
@@ -233,6 +234,7 @@ class BatchWriter:
             max_age_ms=max_age_ms(self._sender),
             rejected=self._rejections.count,
             jobs=chunk,
+            listing=self._listing,
         )
         self._submitted = (chunk, (yield from begin(call)))
         if self._only_repeats:

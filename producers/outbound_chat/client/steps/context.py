@@ -8,7 +8,7 @@ from outbound_chat.model.errors import FieldError, InvalidJob, SettingsError
 from outbound_chat.model.ids import split_id
 from outbound_chat.model.times import utc_now
 from outbound_chat.request import FieldCode
-from outbound_chat.store import Keys
+from outbound_chat.store import Keys, scripts
 from outbound_chat_config import NotConfigured, Sender, Settings
 
 
@@ -32,6 +32,8 @@ class Context:
         """Raises `SettingsError` if encryption is configured and not installed."""
         self.settings = settings
         self.cipher = RequestCipher(settings.encryption)
+        self.listing = scripts.Listing(settings.results.listed_jobs, settings.results.find_by_number)
+        """In which lists new jobs are found."""
         self.now = utc_now
         """By which `send_at` and `expires_at` are checked. Redis decides what is due by its own clock."""
 

@@ -105,6 +105,7 @@ def replay(context: Context, job_id: str, *, force: bool, changes: Mapping[str, 
         force=force,
         send_at_ms=timing.opens_ms,
         request=codec.encode(context.cipher, request, request.number),
+        listing=context.listing,
     )
     answer = yield from ask(call)
     match answer.outcome:

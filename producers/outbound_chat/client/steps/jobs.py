@@ -92,7 +92,10 @@ def _enqueue(
         lane=lane,
         callback=callback,
     )
-    submitted = yield from ask(scripts.submit(keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job]))
+    call = scripts.submit(
+        keys, lane=lane, max_age_ms=max_age_ms(sender), rejected=0, jobs=[job], listing=context.listing
+    )
+    submitted = yield from ask(call)
     if isinstance(submitted, NotOpen):  # can't be: the lane has no batch
         raise UnknownBatch(str(lane))
     if submitted.first:

@@ -121,7 +121,10 @@ def batch_jobs(context: Context, batch_id: str, state: str | None, cursor: str |
     parts = split_id(batch_id)
     if parts is None:
         raise UnknownBatch(batch_id)
-    _check(state, cursor, limit)
+    errors: Errors = []
+    check_page(state, cursor, limit, errors)
+    if errors:
+        raise InvalidJob(errors)
     first = row = int(cursor or 0) + 1
     jobs: list[Job] = []
     while True:
@@ -141,13 +144,11 @@ def batch_jobs(context: Context, batch_id: str, state: str | None, cursor: str |
             return JobPage(jobs=tuple(jobs), cursor=str(row - 1))
 
 
-def _check(state: str | None, cursor: str | None, limit: int) -> None:
-    errors: Errors = []
+def check_page(state: str | None, cursor: str | None, limit: int, errors: Errors) -> None:
+    """Adds to `errors` what is wrong with what is asked for, of a page of jobs whose cursor is a number."""
     if state is not None and state not in list(JobState):
         errors.append(FieldError("state", FieldCode.NOT_ALLOWED, f"must be one of {', '.join(JobState)}"))
-    if cursor is not None and not (_ROWS_CURSOR.fullmatch(cursor) and int(cursor) < 10**9):
+    if cursor is not None and not (_ROWS_CURSOR.fullmatch(cursor) and int(cursor) < 10**15):
         errors.append(INVALID_CURSOR)
     if not 0 < limit <= scripts.MOST_JOBS:
         errors.append(FieldError("limit", FieldCode.OUT_OF_RANGE, f"must be from 1 to {scripts.MOST_JOBS}"))
-    if errors:
-        raise InvalidJob(errors)

@@ -85,8 +85,8 @@ def check_timing(
     if TIMES.isdisjoint(options):
         return AT_ONCE
     now = clock()
-    send_at = _instant("send_at", options.get("send_at"), errors)
-    expires_at = _instant("expires_at", options.get("expires_at"), errors)
+    send_at = check_instant("send_at", options.get("send_at"), errors)
+    expires_at = check_instant("expires_at", options.get("expires_at"), errors)
     expires_in = _lifetime(options, errors)
     passed: Errors = []
     if send_at and send_at > now + FARTHEST:
@@ -132,7 +132,8 @@ def _lifetime(options: Mapping[str, Any], errors: Errors) -> timedelta | None:
     return None
 
 
-def _instant(field: str, value: object, errors: Errors) -> datetime | None:
+def check_instant(field: str, value: object, errors: Errors) -> datetime | None:
+    """Returns the time; None if none is given."""
     if value is None:
         return None
     if not isinstance(value, datetime) or value.tzinfo is None:

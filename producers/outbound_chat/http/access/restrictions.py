@@ -79,6 +79,11 @@ class Restrictions:
         sender = chosen.get("sender")
         return self.own(chosen, next(iter(self.known_senders()), None) if sender is None else sender)
 
+    def own_list(self, chosen: Mapping[str, Any]) -> Any:
+        """Does the same, with the budget, and all senders of the key where none is named."""
+        own = self.own_filter({**chosen, "budget": self.budget(chosen.get("budget"))})
+        return {**own, "sender": self.senders} if own.get("sender") is None else own
+
     def require_none(self) -> None:
         """Refuses a key with restrictions."""
         if self.any:

@@ -105,6 +105,10 @@ class ScopedJobs(Scoped):
         found = await self._client.statuses(job_ids)
         return {job_id: job if job and self._restrictions.show(job) else None for job_id, job in found.items()}
 
+    async def page(self, chosen: Mapping[str, Any], cursor: str | None, limit: int) -> JobPage:
+        """Returns a page of single jobs, or of those with a number or an idempotency key."""
+        return await self._client.jobs(cursor=cursor, limit=limit, **self._restrictions.own_list(chosen))
+
     async def wait(self, job_id: str, seconds: float) -> Any:
         """Returns one job once it is final; or when the time is over, with what it waits for, as JSON has it."""
         return await _waited(self.status, self._client.wait, job_id, seconds)
@@ -169,12 +173,9 @@ class ScopedBatches(Scoped):
 
     async def page(self, chosen: Mapping[str, Any], cursor: str | None, limit: int) -> BatchPage:
         """Returns a page of batches."""
-        options: Any = {**chosen, "budget": self._restrictions.budget(chosen.get("budget"))}
+        own = self._restrictions.own_list(chosen)
         if not self._restrictions.any:
-            return await self._client.batches(cursor=cursor, limit=limit, **options)
-        own = self._restrictions.own_filter(options)
-        if chosen.get("sender") is None and self._restrictions.senders is not None:
-            own = {**own, "sender": self._restrictions.senders}
+            return await self._client.batches(cursor=cursor, limit=limit, **own)
         found: list[Batch] = []
         while True:
             # A cursor names the last batch that was read; only the key's own fill a page, so that is one of them.

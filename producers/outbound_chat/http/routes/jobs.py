@@ -1,22 +1,22 @@
 """Routes of single jobs."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from outbound_chat.http.access.authentication import CanEnqueue, CanOperate, CanRead
 from outbound_chat.http.access.scoped_client import ScopedClient
+from outbound_chat.http.routes.find import ids_in_body
 from outbound_chat.http.service import service_of, unless_over
-from outbound_chat.http.wire.bodies import JSON_TYPE, json_object, json_value, key_in_header
+from outbound_chat.http.wire.bodies import JSON_TYPE, json_value, key_in_header
 from outbound_chat.http.wire.codes import ProblemCode
-from outbound_chat.http.wire.fields import read_fields
 from outbound_chat.http.wire.parameters import JobId, Wait
 from outbound_chat.http.wire.problems import Problem, problem_of
 from outbound_chat.http.wire.request_schemas import IDS_BODY, JOB_BODY
-from outbound_chat.http.wire.response_models import JobOutcomes, JobsById
-from outbound_chat.http.wire.responses import OF_BODIES, json_response, keyed, listed, responses
+from outbound_chat.http.wire.response_models import JobOutcomes
+from outbound_chat.http.wire.responses import OF_BODIES, json_response, listed, responses
 from outbound_chat.http.wire.turns import Turns
 from outbound_chat.model.errors import FieldError, InvalidJob, StoreError
 from outbound_chat.model.jobs import Job
@@ -27,7 +27,6 @@ from outbound_chat.rows import TIMES
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
-MOST_IDS = 1_000
 MOST_JOBS = 500
 
 
@@ -102,55 +101,6 @@ def _outcome(one: Job | Exception, root_path: str) -> dict[str, Any]:
     return {"status": problem.status, "job": None, "problem": problem.body(root_path)}
 
 
-@router.get(
-    "/jobs",
-    operation_id="readJobs",
-    summary="Read many jobs",
-    responses=responses(JobsById),
-)
-async def statuses(
-    request: Request,
-    scoped: CanRead,
-    ids: Annotated[
-        str, Query(description=f"Up to {MOST_IDS:,} ids, separated by commas, as far as the address has room for them.")
-    ],
-) -> Response:
-    """Returns many jobs at once; null for an id that no job has."""
-    return await _statuses(request, scoped, [id_ for id_ in ids.split(",") if id_])
-
-
-@router.post(
-    "/statuses",
-    operation_id="readManyJobs",
-    summary="Read many jobs by ids in the body",
-    responses=responses(JobsById, *OF_BODIES),
-    openapi_extra=IDS_BODY,
-)
-async def statuses_of_body(request: Request, scoped: CanRead) -> Response:
-    """Returns up to 1,000 jobs at once, whose ids would be too long for an address; null for an id that no job has."""
-    return await _statuses(request, scoped, await _ids(request))
-
-
-async def _ids(request: Request) -> list[str]:
-    ids: list[str] = read_fields(await json_object(request), {"ids": list}, required=("ids",))["ids"]
-    if not all(isinstance(id_, str) for id_ in ids):
-        raise InvalidJob([FieldError("ids", FieldCode.WRONG_TYPE, "must be a list of texts")])
-    _check_number(ids)
-    return ids
-
-
-def _check_number(ids: list[str]) -> None:
-    if len(ids) > MOST_IDS:
-        message = f"has more than {MOST_IDS:,} ids; send several requests"
-        raise InvalidJob([FieldError("ids", FieldCode.OUT_OF_RANGE, message)])
-
-
-async def _statuses(request: Request, scoped: ScopedClient, ids: list[str]) -> Response:
-    _check_number(ids)
-    found = await scoped.jobs.statuses(ids)
-    return Response(await keyed("jobs", found, Turns(request)), media_type=JSON_TYPE)
-
-
 @router.post(
     "/cancellations",
     operation_id="cancelJobs",
@@ -162,7 +112,7 @@ async def cancel_many(request: Request, scoped: CanOperate) -> Response:
     """Stops up to 1,000 jobs that were not sent yet, and counts them by the state that they have now. An unknown id
     does not stop the others. A second request changes nothing more.
     """
-    return json_response(await scoped.jobs.cancel_many(await _ids(request)))
+    return json_response(await scoped.jobs.cancel_many(await ids_in_body(request)))
 
 
 @router.get(

@@ -137,10 +137,11 @@ def _of_routing(request: Request, error: HTTPException) -> Problem:
 
 def _methods_here(request: Request) -> set[str]:
     """Returns all methods of the path: FastAPI names only those of the first route that has it."""
-    here = [route for router in request.app.state.routers for route in router.routes]
-    return {
-        method for route in here if route.matches(request.scope)[0] is not Match.NONE for method in route.methods or ()
-    }
+    every = [route for router in request.app.state.routers for route in router.routes]
+    here = [route for route in every if route.matches(request.scope)[0] is not Match.NONE]
+    # `/v1/jobs/search` could also be the path of a job.
+    here = [route for route in here if not route.param_convertors] or here
+    return {method for route in here for method in route.methods or ()}
 
 
 def add_problems(app: FastAPI) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from outbound_chat.http.wire.shape_schemas import SCHEMAS, closed, named, schema_of
+from outbound_chat.model.jobs import JobState
 from outbound_chat.request import OPTIONS, SPEC
 
 _TEXT = {"type": "string"}
@@ -209,6 +210,20 @@ _SCOPE = {
 }
 _HOLD_EXAMPLE = {"scope": "sender", "name": "support", "reason": "the number is being ported"}
 HOLD_BODY = json_body("NewHold", _HOLD_EXAMPLE, {**_SCOPE, **_REASON}, "scope", "name", "reason")
+_SEARCH = {
+    "to": {**_TEXT, "description": "Phone number in E.164 form."},
+    "budget": _TEXT,
+    "sender": _TEXT,
+    "tenant": _TEXT,
+    "state": {**_TEXT, "enum": [*JobState]},
+    "code": {**_TEXT, "description": "Our code of the last attempt, such as `refused`."},
+    "since": {**_TEXT, "format": "date-time", "description": "Enqueued at this time or later."},
+    "until": {**_TEXT, "format": "date-time", "description": "Enqueued before this time."},
+    "idempotency_key": {**_TEXT, "description": "The job with this key; with `tenant`, if it has one. Not with `to`."},
+    "cursor": {**_TEXT, "description": "Of the answer before."},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 500},
+}
+SEARCH_BODY = json_body("JobSearch", {"to": "+12025550123"}, _SEARCH)
 _DEAD_LETTERS = {
     "budget": _TEXT,
     "state": {**_TEXT, "enum": ["failed", "uncertain"]},

@@ -1,6 +1,7 @@
 """Makes and documents responses: JSON of our records, and the problems that a route may return."""
 
 from collections.abc import Iterable, Mapping
+from types import UnionType
 from typing import Any
 
 from starlette.responses import Response
@@ -53,7 +54,9 @@ async def keyed(name: str, items: Mapping[str, Any], turns: Turns) -> bytes:
     return b'{"%b":{%b}}' % (name.encode(), b",".join(parts))
 
 
-def responses(answer: type | None, *problems: int, status: int = 200, public: bool = False, **others: str) -> Responses:
+def responses(
+    answer: type | UnionType | None, *problems: int, status: int = 200, public: bool = False, **others: str
+) -> Responses:
     """Documents the responses of a route: its model, its problems, and those that every route may return.
 
     `public`: the route asks for no API key.

@@ -58,8 +58,12 @@ from outbound_chat.store.scripts.holds import (
     release,
 )
 from outbound_chat.store.scripts.jobs import (
+    DEFAULT_LISTING,
     MOST_CANCELLED,
+    UNREADABLE,
     CancelWord,
+    ListedJobs,
+    Listing,
     NewJob,
     NotOpen,
     Other,
@@ -67,6 +71,7 @@ from outbound_chat.store.scripts.jobs import (
     cancel,
     read_clock,
     read_jobs,
+    read_listed,
     requests_of,
     submit,
     used_keys,

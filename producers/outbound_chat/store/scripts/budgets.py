@@ -18,8 +18,8 @@ def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
     """Reads the state of the budget; `holds`: read before, and part of the result."""
 
     def read(reply: list[Any]) -> BudgetStatus:
-        _, rate, ceiling, burst, workers, pumps, oldest, waiting, posting, dead = reply[:10]
-        counts = {field: int(count or 0) for field, count in rows(reply, 10, 2) if is_count(count)}
+        _, rate, ceiling, burst, workers, pumps, oldest, listed, waiting, posting, dead = reply[:11]
+        counts = {field: int(count or 0) for field, count in rows(reply, 11, 2) if is_count(count)}
         return BudgetStatus(
             name=keys.budget,
             rate=float(rate or 0),
@@ -32,6 +32,7 @@ def read_budget(keys: Keys, holds: list[Hold]) -> ScriptCall[BudgetStatus]:
             oldest_due=from_ms(int(oldest)) if oldest else None,
             holds=tuple(holds),
             webhooks={"waiting": waiting, "posting": posting, "dead": dead},
+            listed=listed,
         )
 
     return ScriptCall("read_budget", keys, [], read)

@@ -12,6 +12,7 @@ from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import job_from_head, readable_job
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
+from outbound_chat.store.scripts.jobs import DEFAULT_LISTING, Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,10 @@ def replay(
     force: bool,
     send_at_ms: int,
     request: str,
+    listing: Listing = DEFAULT_LISTING,
 ) -> ScriptCall[Replayed]:
     """Sends a failed or uncertain job again, as a new job. `token`: that of the old job."""
     flags = [int(edited), int(force)]
-    args: list[str | int] = [old, local_id, str(lane), max_age_ms, parts, token, *flags, send_at_ms, request]
+    args: list[str | int] = [old, local_id, str(lane), max_age_ms, parts, token, *flags, send_at_ms]
+    args += [listing.listed, int(listing.by_number), request]
     return ScriptCall("replay", keys, args, lambda reply: Replayed(reply[0], str(reply[1]) if len(reply) > 1 else ""))

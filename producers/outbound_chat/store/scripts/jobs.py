@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from outbound_chat.model.jobs import Job
 from outbound_chat.model.lanes import Lane
@@ -11,6 +11,7 @@ from outbound_chat.store.keys import Keys
 from outbound_chat.store.records import readable_job
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import ScriptCall
+from outbound_chat_config import ResultSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +62,33 @@ class NotOpen:
     closed: bool
 
 
+SHARED_ARGS = 5
+"""Arguments of `submit` that its jobs share; those of each follow."""
+
+
+class Listing(NamedTuple):
+    """In which lists new jobs are found."""
+
+    listed: int = ResultSettings().listed_jobs
+    """How many single jobs stay listed; 0: they are not."""
+    by_number: bool = ResultSettings().find_by_number
+    """Whether all jobs are listed by their phone numbers."""
+
+
+DEFAULT_LISTING = Listing()
+
+
 def submit(
-    keys: Keys, *, lane: Lane, max_age_ms: int, rejected: int, jobs: Sequence[NewJob]
+    keys: Keys,
+    *,
+    lane: Lane,
+    max_age_ms: int,
+    rejected: int,
+    jobs: Sequence[NewJob],
+    listing: Listing = DEFAULT_LISTING,
 ) -> ScriptCall[Submitted | NotOpen]:
     """Submits jobs of one lane, at most `MOST_JOBS`; a repeat changes nothing."""
-    args: list[str | int] = [str(lane), max_age_ms, rejected]
+    args: list[str | int] = [str(lane), max_age_ms, rejected, listing.listed, int(listing.by_number)]
     for job in jobs:
         args += _in_order(job)
 
@@ -83,16 +106,22 @@ def requests_of(call: ScriptCall[Any]) -> dict[str, str]:
     if call.script == "replay":
         return {str(call.args[1]): str(call.args[-1])}
     names = [one.name for one in fields(NewJob)]
-    jobs = call.args[3:] if call.script == "submit" else ()
+    jobs = call.args[SHARED_ARGS:] if call.script == "submit" else ()
     ids, requests = (jobs[names.index(name) :: len(names)] for name in ("local_id", "request"))
     return dict(zip(map(str, ids), map(str, requests), strict=True))
 
 
-def used_keys(keys: Keys, tenant: str | None, idems: Collection[str]) -> ScriptCall[set[str]]:
-    """Finds the idempotency keys that belong to a job of the tenant. `idems`: at most `MOST_JOBS`, as hashes."""
+UNREADABLE = "?"
 
-    def read(reply: list[int]) -> set[str]:
-        return {idem for idem, used in zip(idems, reply, strict=True) if used}
+
+def used_keys(keys: Keys, tenant: str | None, idems: Collection[str]) -> ScriptCall[dict[str, str]]:
+    """Finds the idempotency keys that belong to a job of the tenant, each with its local id, or `UNREADABLE`.
+
+    `idems`: at most `MOST_JOBS`, as hashes.
+    """
+
+    def read(reply: list[str]) -> dict[str, str]:
+        return {idem: local_id for idem, local_id in zip(idems, reply, strict=True) if local_id}
 
     return ScriptCall("read_idem", keys, [tenant or "", *idems], read)
 
@@ -130,3 +159,32 @@ def read_jobs(keys: Keys, local_ids: Sequence[str]) -> ScriptCall[dict[str, Job]
         return {local_id: job for local_id, job in found.items() if job}
 
     return ScriptCall("read_jobs", keys, list(local_ids), read)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedJobs:
+    """Some jobs of a list."""
+
+    jobs: Sequence[tuple[int, Job]]
+    """Those with a readable record, the newest first, each with its place in the list; the oldest job has place 1."""
+    following: int
+    """The place of the next one; 0: there are no more."""
+    other_key: bool
+    """Whether other numbers were listed by blind indexes of another key."""
+
+
+def read_listed(keys: Keys, *, blind_index: str, place: int | None, count: int) -> ScriptCall[ListedJobs]:
+    """Looks at some single jobs, at most `MOST_JOBS`; or at all those of a number, by its blind index.
+
+    `place`: of the first; None: the newest.
+    """
+
+    def read(reply: list[Any]) -> ListedJobs:
+        now_ms, first, more, others = map(int, reply[:4])
+        found = list(rows(reply, 4, 2))
+        jobs = (readable_job(keys.budget, local_id, head, now_ms) for local_id, head in found)
+        placed = [(first - back, job) for back, job in enumerate(jobs) if job]
+        return ListedJobs(placed, first - len(found) if more else 0, others > 0)
+
+    name = f"by_number:{blind_index}" if blind_index else "listed"
+    return ScriptCall("read_listed", keys, [name, "" if place is None else place, count], read)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from outbound_chat.store.scripts._reply import rows
 from outbound_chat.store.scripts._script_call import MOST_BYTES, MOST_JOBS, ScriptCall
+from outbound_chat.store.scripts.jobs import SHARED_ARGS
 
 Place = int
 Replies = list[Any]
@@ -37,7 +38,7 @@ def _submitted(reply: Any, sizes: Sequence[int]) -> Replies:
 
 
 _FORMS: Mapping[str, _Form] = {
-    "submit": _Form(3, _submitted),
+    "submit": _Form(SHARED_ARGS, _submitted),
     "read_jobs": _Form(0, lambda reply, sizes: [[reply[0], *part] for part in _slices(reply[1:], sizes)]),
     "read_idem": _Form(1, _slices),
     "check_durable": _Form(2, lambda reply, sizes: [reply] * len(sizes)),

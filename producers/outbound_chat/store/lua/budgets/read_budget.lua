@@ -1,11 +1,11 @@
 -- read_budget: reads the state of a budget.
 -- KEYS[1] base: first part of all keys of the budget
--- reply   {now_ms, rate, ceiling, burst, workers, pumps, oldest_due_ms, and of webhooks: waiting, posting, dead; then
---         field, number of its counts}
+-- reply   {now_ms, rate, ceiling, burst, workers, pumps, oldest_due_ms, listed, and of webhooks: waiting, posting, dead;
+--         then field, number of its counts}
 --         rate, ceiling: calls a second now and at most, '' until something was sent; burst: '' until a worker has run;
 --         oldest_due_ms: when the first of the jobs whose turn is next was due, '' if none is due. Only the lanes in
---         front are read, so that the cost does not grow with the number of lanes; waiting, posting: for the first 500
---         hosts
+--         front are read, so that the cost does not grow with the number of lanes; listed: single jobs in the list;
+--         waiting, posting: for the first 500 hosts
 -- keeps   nothing is written
 -- uses: retention workers
 local TENANTS, LANES, MOST_HOSTS = 8, 4, 500
@@ -44,7 +44,7 @@ local rate, ceiling = unpack(try('HMGET', key('bucket'), 'rate', 'ceiling') or {
 local reply = { NOW, number_in(rate, 0, 1e6) and rate or '', number_in(ceiling, 0, 1e6) and ceiling or '',
   number_in(try('HGET', key('settings'), 'burst'), 0, 1e9) or '',
   workers.count(), try('ZCOUNT', key('pumps'), NOW, '+inf') or 0,
-  oldest_due(), count_webhooks() }
+  oldest_due(), try('LLEN', key('listed')) or 0, count_webhooks() }
 for _, part in ipairs(try('HGETALL', key('counts')) or {}) do
   reply[#reply + 1] = part
 end

@@ -9,7 +9,9 @@
 -- ARGV[7] edited: 1 if the new job has another request, so that it can't use the old token
 -- ARGV[8] force: 1 if the caller accepts that the customer may be contacted twice
 -- ARGV[9] send_at: earliest time of its call, in ms, 0: at once
--- ARGV[10] request: of the new job
+-- ARGV[10] listed: how many single jobs stay listed (0: the new one is not)
+-- ARGV[11] by_number: 1 to list it by its phone number
+-- ARGV[12] request: of the new job
 -- reply   {'ok', id}; {'replayed', id of its replay}; {'not_dead', state}; {'gone'} or {'newer'}
 --         {'duplicate_risk', since_ms}: a call at that time may have led to a contact, and no token would prevent a
 --         second one: without `force` nothing was done
@@ -30,8 +32,8 @@ if not protected and not force then
   return { 'duplicate_risk', since }
 end
 local same_token = not edited and protected
-insert.begin(ARGV[3], tonumber(ARGV[4]))
-insert.job(id, ARGV[9], '0', ARGV[5], same_token and ARGV[6] or '', '', ARGV[10],
+insert.begin(ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[10]), ARGV[11])
+insert.job(id, ARGV[9], '0', ARGV[5], same_token and ARGV[6] or '', '', ARGV[12],
   webhooks.callback_of(head[LANE], head[CALLBACK]), { of = old, maybe_sent = same_token and since or 0 })
 insert.write()
 transitions.take_from_dead(old, head)

@@ -3,6 +3,8 @@
 -- ARGV[1] lane: priority:sender:tenant:batch
 -- ARGV[2] max_age_ms: life of a job after it is due, where it has no end of its own
 -- ARGV[3] rejected: rows of the batch that its producer has refused so far
+-- ARGV[4] listed: how many single jobs stay listed (0: these are not)
+-- ARGV[5] by_number: 1 to list them by their phone number
 -- then 9 for each job:
 --   id, send_at_ms (0: at once), expires_ms (0: due + max_age_ms), parts, token ('' : made from the id), idem ('' or
 --   hash of the idempotency key), fingerprint (hashes of what the caller asked for; the first is kept, each means the
@@ -15,7 +17,7 @@
 -- keeps   one record, one place in a lane, one place in the expiry index, one count a job; twice changes nothing. Rows
 --         come in order: one up to the last that came before is never taken again, whatever became of its record
 -- uses: counts insert lanes pump_requests records ring
-local FIRST, WIDTH = 4, 9
+local FIRST, WIDTH = 6, 9
 -- Where each value of a job lies behind its id.
 local AT_MS, EXPIRES_MS, JOB_PARTS, JOB_TOKEN, KEY, FINGERPRINT, REQUEST, URL = 1, 2, 3, 4, 5, 6, 7, 8
 local lane = ARGV[1]
@@ -74,7 +76,7 @@ end
 if batch == '' or handled < records.row_in_id(ARGV[FIRST] or '') then
   handled = -1
 end
-insert.begin(lane, tonumber(ARGV[2]))
+insert.begin(lane, tonumber(ARGV[2]), tonumber(ARGV[4]), ARGV[5])
 for i = FIRST, #ARGV, WIDTH do
   take(i)
 end

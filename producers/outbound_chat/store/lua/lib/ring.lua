@@ -84,7 +84,8 @@ function ring.place(lane, known_due)
     end
   elseif due and due <= NOW then
     local own = name .. ':' .. tenant
-    if not (redis.call('ZSCORE', own, lane) and redis.call('ZSCORE', name, tenant)) then
+    -- A tenant is there while one of its lanes is; `reconcile` repairs it where somebody edited keys.
+    if not (redis.call('ZSCORE', own, lane) and (known_due or redis.call('ZSCORE', name, tenant))) then
       redis.call('ZREM', key('delayed'), lane)
       join(own, lane)
       join(name, tenant)

@@ -11,7 +11,7 @@
 --         courier: 1 if the caller must start a courier
 -- keeps   what a newer version wrote stays as it is; requests of final jobs are removed in time; a lost lease makes its
 --         job `maybe_sent`; every job expires, held or not
--- uses: attempts cancel_sweep clock_step counts holds paging pump_requests purge records ring token_bucket
+-- uses: attempts cancel_sweep clock_step counts holds listing paging pump_requests purge records ring token_bucket
 -- uses: transitions unblock webhook_delivery webhooks workers
 local SOON_MS = 1000
 local SWEEP_AGAIN_MS = 20
@@ -74,6 +74,7 @@ local lost, leases_left = paging.each_due('leases', lose_lease)
 local _, expiries_left = paging.each_due('expiry', expire)
 local forgetting, sweeping = purge.requests(), cancel_sweep.go_on()
 holds.tidy()
+listing.forget_gone()
 counts.write()
 attempts.open_changed_gates()
 unblock.place_due_lanes()

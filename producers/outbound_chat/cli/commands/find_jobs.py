@@ -1,0 +1,107 @@
+"""The command that finds messages without their ids: jobs."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, cast
+
+import typer
+from rich.text import Text
+
+from outbound_chat.cli.options import Budget, Cursor, Json
+from outbound_chat.cli.output import print_json, talk
+from outbound_chat.cli.show_jobs import COLOURS
+from outbound_chat.cli.tables import make_table, print_table, time_cell
+from outbound_chat.client import OutboundChat
+from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat.model.jobs import Job, JobState
+from outbound_chat.request import FieldCode
+from outbound_chat.rows import TIMES, parse_time
+from outbound_chat_config import Settings, load_settings
+
+
+def find_jobs(
+    *,
+    budget: Budget = None,
+    sender: Annotated[str | None, typer.Option(help="Only messages of this sender.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only messages of this tenant.")] = None,
+    state: Annotated[JobState | None, typer.Option(help="Only messages in this state.")] = None,
+    code: Annotated[str | None, typer.Option(help="Code of the last attempt, such as refused.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Enqueued at this time or later: ISO 8601 with a zone, or 2h for 2 hours ago.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Enqueued before this time, in the same forms.")] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="The message with this key; with --tenant, if it has one.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(help="Messages to this number, those of batches too; needs results.find_by_number.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Messages a page, 1 to 500.")] = 50,
+    cursor: Cursor = None,
+    as_json: Json = False,
+) -> None:
+    """List single messages, or find one.
+
+    The newest come first. Jobs of a batch are listed by `outbound-chat list --batch`; with --to they are found as well.
+
+    $ outbound-chat jobs --sender support --since 2h --state failed
+    $ outbound-chat jobs --idempotency-key A-17-left
+    """
+    settings = load_settings()
+    given = {"since": _instant("since", since), "until": _instant("until", until)}
+    chosen: dict[str, Any] = {
+        "budget": budget,
+        "sender": sender,
+        "tenant": tenant,
+        "state": state,
+        "code": code,
+        **given,
+    }
+    chosen |= {"idempotency_key": idempotency_key, "to": to}
+    found: list[Job] = []
+    with OutboundChat.from_settings(settings) as chat:
+        # Few of many jobs may match, so that a page has none and is not the last.
+        while True:
+            page = chat.jobs(limit=limit - len(found), cursor=cursor, **cast("Any", chosen))
+            found += page.jobs
+            cursor = page.cursor
+            if cursor is None or len(found) >= limit:
+                break
+    if as_json:
+        print_json(found, cursor=cursor)
+        return
+    _print(found)
+    if cursor:
+        talk.print(f'There are more: --cursor "{cursor}"')
+    elif not found:
+        talk.print("\n".join(_nothing(settings, sender, is_list=to is None and idempotency_key is None)))
+
+
+def _instant(field: str, text: str | None) -> Any:
+    ago, at = TIMES["expires_in"](field, text), parse_time(field, text)
+    if isinstance(ago, InvalidJob) and isinstance(at, InvalidJob):
+        message = "must be an ISO 8601 time with a zone, such as 2026-05-01T09:00:00+02:00, or how long ago, such as 2h"
+        return InvalidJob([FieldError(field, FieldCode.INVALID_TIME, message)])
+    return datetime.now(UTC) - ago if isinstance(ago, timedelta) else at
+
+
+def _print(jobs: Sequence[Job]) -> None:
+    if not jobs:
+        return
+    table = make_table("job", "state", "code", "created", "sender", extras=("sender", "created", "code"))
+    for job in jobs:
+        code = job.error.code if job.error else ""
+        state = Text(job.state, style=COLOURS.get(job.state, ""))
+        table.add_row(job.id, state, code, time_cell(job.created_at), job.sender)
+    print_table(table)
+
+
+def _nothing(settings: Settings, sender: str | None, *, is_list: bool) -> list[str]:
+    """Returns what else whoever finds nothing should know."""
+    lines = ["No matching messages." if not is_list else "No matching messages. Those of batches: outbound-chat list"]
+    if is_list and not settings.results.listed_jobs:
+        lines.append("Single messages are not listed, since results.listed_jobs is 0.")
+    if sender and sender not in settings.senders:
+        known = ", ".join(sorted(settings.senders))
+        lines.append(f'Sender "{sender}" is not configured; known senders: {known}; settings: {settings.source}')
+    return lines

@@ -1,0 +1,130 @@
+"""Routes that read many jobs: by their ids, or by what they have in common."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from outbound_chat.http.access.authentication import CanRead
+from outbound_chat.http.access.scoped_client import ScopedClient
+from outbound_chat.http.service import while_there
+from outbound_chat.http.wire.bodies import JSON_TYPE, json_object
+from outbound_chat.http.wire.fields import read_fields
+from outbound_chat.http.wire.parameters import Cursor, Filter
+from outbound_chat.http.wire.request_schemas import IDS_BODY, SEARCH_BODY
+from outbound_chat.http.wire.response_models import JobsById
+from outbound_chat.http.wire.responses import OF_BODIES, json_response, keyed, responses
+from outbound_chat.http.wire.turns import Turns
+from outbound_chat.model.errors import FieldError, InvalidJob
+from outbound_chat.model.jobs import JobState
+from outbound_chat.model.operations import JobPage
+from outbound_chat.request import FieldCode
+from outbound_chat.rows import parse_time
+
+router = APIRouter(prefix="/v1", tags=["jobs"])
+
+MOST_IDS = 1_000
+MOST = 500
+_TIMES = ("since", "until")
+_FILTER: dict[str, type] = dict.fromkeys(
+    ("budget", "sender", "tenant", "state", "code", *_TIMES, "idempotency_key", "to", "cursor"), str
+)
+
+
+@router.get(
+    "/jobs",
+    operation_id="readJobs",
+    summary="List single messages, or read many jobs by their ids",
+    responses=responses(JobPage | JobsById, 404),
+)
+async def jobs(
+    request: Request,
+    scoped: CanRead,
+    *,
+    ids: Annotated[
+        str | None,
+        Query(description=f"Up to {MOST_IDS:,} ids, separated by commas, as far as the address has room for them."),
+    ] = None,
+    budget: Filter = None,
+    sender: Filter = None,
+    tenant: Filter = None,
+    state: JobState | None = None,
+    code: Annotated[str | None, Query(description="Our code of the last attempt, such as `refused`.")] = None,
+    since: Annotated[str | None, Query(description="Enqueued at this time or later, ISO 8601 with a zone.")] = None,
+    until: Annotated[str | None, Query(description="Enqueued before this time.")] = None,
+    idempotency_key: Annotated[
+        str | None, Query(description="The job with this key; with `tenant`, if it has one.")
+    ] = None,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+) -> Response:
+    """Lists single messages, the newest first; a page may have fewer than `limit`, even none: go on with `cursor`.
+
+    With `ids` alone it returns these jobs by their ids instead; null for an id that no job has.
+    """
+    chosen = {"budget": budget, "sender": sender, "tenant": tenant, "state": state, "code": code}
+    chosen |= {"since": since, "until": until, "idempotency_key": idempotency_key}
+    if ids is None:
+        return await _page(request, scoped, chosen, cursor, limit)
+    if any(value is not None for value in (*chosen.values(), cursor)):
+        message = "can't be combined with a filter or a cursor; send two requests"
+        raise InvalidJob([FieldError("ids", FieldCode.NOT_ALLOWED, message)])
+    return await _statuses(request, scoped, [id_ for id_ in ids.split(",") if id_])
+
+
+@router.post(
+    "/jobs/search",
+    operation_id="searchJobs",
+    summary="Find the messages to a number",
+    responses=responses(JobPage, 404, *OF_BODIES),
+    openapi_extra=SEARCH_BODY,
+)
+async def search(request: Request, scoped: CanRead) -> Response:
+    """Lists jobs as `GET /v1/jobs` does. The body may have a phone number, which belongs in no address and no log.
+
+    With `to` it finds single messages and rows of batches; that needs `results.find_by_number` in the settings.
+    """
+    chosen = read_fields(await json_object(request), {**_FILTER, "limit": int})
+    limit, cursor = chosen.pop("limit", 50), chosen.pop("cursor", None)
+    return await _page(request, scoped, chosen, cursor, limit)
+
+
+async def _page(
+    request: Request, scoped: ScopedClient, chosen: Mapping[str, Any], cursor: str | None, limit: int
+) -> Response:
+    times = {name: parse_time(name, chosen.get(name)) for name in _TIMES}
+    return json_response(await while_there(request, scoped.jobs.page({**chosen, **times}, cursor, limit)))
+
+
+@router.post(
+    "/statuses",
+    operation_id="readManyJobs",
+    summary="Read many jobs by ids in the body",
+    responses=responses(JobsById, *OF_BODIES),
+    openapi_extra=IDS_BODY,
+)
+async def statuses_of_body(request: Request, scoped: CanRead) -> Response:
+    """Returns up to 1,000 jobs at once, whose ids would be too long for an address; null for an id that no job has."""
+    return await _statuses(request, scoped, await ids_in_body(request))
+
+
+async def ids_in_body(request: Request) -> list[str]:
+    """Returns the ids that a body names."""
+    ids: list[str] = read_fields(await json_object(request), {"ids": list}, required=("ids",))["ids"]
+    if not all(isinstance(id_, str) for id_ in ids):
+        raise InvalidJob([FieldError("ids", FieldCode.WRONG_TYPE, "must be a list of texts")])
+    _check_number(ids)
+    return ids
+
+
+def _check_number(ids: list[str]) -> None:
+    if len(ids) > MOST_IDS:
+        message = f"has more than {MOST_IDS:,} ids; send several requests"
+        raise InvalidJob([FieldError("ids", FieldCode.OUT_OF_RANGE, message)])
+
+
+async def _statuses(request: Request, scoped: ScopedClient, ids: list[str]) -> Response:
+    _check_number(ids)
+    found = await scoped.jobs.statuses(ids)
+    return Response(await keyed("jobs", found, Turns(request)), media_type=JSON_TYPE)
