@@ -1,4 +1,4 @@
-"""Records of jobs and settings of senders, as tests need them."""
+"""Records of jobs, and settings of senders, for tests."""
 
 import uuid
 from collections.abc import Mapping
@@ -30,13 +30,15 @@ class EnqueuedJob:
     """A job as it was enqueued."""
 
     id: str
+    """Id of the job."""
     sender: str
+    """Name of the sender."""
     to: str = field(repr=False)
     """The phone number, in E.164 form."""
     text: str | None = field(repr=False)
-    """The message; None if it is a template, or if the flow begins the chat."""
+    """The message; None if it comes from a template or from the flow."""
     request: Mapping[str, Any] = field(repr=False)
-    """What a worker calls StartOutboundChatContact with: the job's own arguments, and those that its sender adds."""
+    """Arguments with which a worker calls StartOutboundChatContact: those of the job and those of its sender."""
     job: Job = field(repr=False)
     """The job as it was accepted, with its tenant, priority, times and batch."""
 
