@@ -78,7 +78,7 @@ async def dead_letters(
     openapi_extra=REPLAYS_BODY,
 )
 async def replay_many(request: Request, scoped: CanOperate) -> Response:
-    """Replays a page of matching jobs. A job that can't be replayed does not stop the others. Continue with `cursor`."""
+    """Replays a page of matching jobs; one that can't be replayed does not stop the others. Continue with `cursor`."""
     chosen = read_fields(await json_object(request), _KNOWN, check=_check_page)
     limit, cursor = chosen.pop("limit", 100), chosen.pop("cursor", None)
     force = chosen.pop("force", False)

@@ -62,7 +62,7 @@ async def dead(
     openapi_extra=REPLAY_WEBHOOKS_BODY,
 )
 async def replay(request: Request, scoped: CanOperate) -> Response:
-    """Posts the webhooks with these ids, or all of a budget. They keep their ids, so receivers can recognize repeats."""
+    """Posts the webhooks with these ids, or all of a budget. They keep their ids, so receivers recognize repeats."""
     given = read_fields(await json_object(request), _KNOWN, check=_check)
     ids = given.get("ids")
     if ids is None:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from outbound_chat.http.wire.shape_schemas import MEANINGS, SCHEMAS, closed, members_of, named
-from outbound_chat.request import OPTIONS, SPEC
+from outbound_chat.http.wire.shape_schemas import RAW, SHORT, closed, named
 
 _TEXT = {"type": "string"}
 _TIME = {"type": "string", "format": "date-time"}
@@ -49,28 +48,6 @@ TIMING: dict[str, Any] = {
         "description": "Repeating a request with the same key and content returns the same job.",
     },
 }
-RAW: dict[str, Any] = members_of(SPEC)
-_SEGMENT = {"anyOf": [_TEXT, {"type": "integer", "format": "int32"}, RAW["SegmentAttributes"]["additionalProperties"]]}
-_MORE = {
-    "contact_flow_id": "Default: the sender's.",
-    "segment_attributes": "A string or integer is short for `ValueString` or `ValueInteger`.",
-    "attributes": "",
-    "chat_duration_in_minutes": "Default: the sender's.",
-    "participant_details": "`display_name` is the short form.",
-    "initial_system_message": "`text` is the short form.",
-    "initial_templated_system_message": "",
-    "related_contact_id": "",
-    "supported_messaging_content_types": "",
-}
-SHORT: dict[str, Any] = {
-    "text": SCHEMAS["ChatMessage"]["properties"]["Content"],
-    "display_name": SCHEMAS["ParticipantDetails"]["properties"]["DisplayName"],
-    **{
-        option: {**RAW[OPTIONS[option]], "description": f"{MEANINGS[OPTIONS[option]]} {more}".rstrip()}
-        for option, more in _MORE.items()
-    },
-}
-SHORT["segment_attributes"] |= {"additionalProperties": _SEGMENT}
 TO: dict[str, Any] = {
     "to": {**_TEXT, "description": "The customer's phone number in E.164 form, such as `+12025550123`."},
     "client_token": RAW["ClientToken"],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from outbound_chat.request import Integer, ListOf, MapOf, Shape, Structure, Text
+from outbound_chat.request import OPTIONS, SPEC, Integer, ListOf, MapOf, Shape, Structure, Text
 
 _REFERENCE = "https://docs.aws.amazon.com/connect/latest/APIReference/"
 SCHEMAS: dict[str, Any] = {}
@@ -82,3 +82,35 @@ def _reference(shape: Structure) -> dict[str, Any]:
         SCHEMAS[shape.name] |= closed(members_of(shape), *sorted(shape.required), description=page)
         return found
     return {"$ref": f"#/components/schemas/{shape.name}"}
+
+
+RAW: dict[str, Any] = members_of(SPEC)
+"""Members of a raw request."""
+_SEGMENT = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "integer", "format": "int32"},
+        RAW["SegmentAttributes"]["additionalProperties"],
+    ]
+}
+_OF_SHORT_FORM = {
+    "contact_flow_id": "Default: the sender's.",
+    "segment_attributes": "A string or integer is short for `ValueString` or `ValueInteger`.",
+    "attributes": "",
+    "chat_duration_in_minutes": "Default: the sender's.",
+    "participant_details": "`display_name` is the short form.",
+    "initial_system_message": "`text` is the short form.",
+    "initial_templated_system_message": "",
+    "related_contact_id": "",
+    "supported_messaging_content_types": "",
+}
+SHORT: dict[str, Any] = {
+    "text": SCHEMAS["ChatMessage"]["properties"]["Content"],
+    "display_name": SCHEMAS["ParticipantDetails"]["properties"]["DisplayName"],
+    **{
+        option: {**RAW[OPTIONS[option]], "description": f"{MEANINGS[OPTIONS[option]]} {more}".rstrip()}
+        for option, more in _OF_SHORT_FORM.items()
+    },
+}
+SHORT["segment_attributes"] |= {"additionalProperties": _SEGMENT}
+"""Members in the short form."""
