@@ -19,5 +19,5 @@ class Model(BaseModel):
         kind = cls.model_fields[info.field_name or ""].annotation
         kinds = {kind, *get_args(kind)}
         if isinstance(value, str) and kinds & {int, float} and not is_number(value, whole=float not in kinds):
-            raise ValueError("must be a number" if float in kinds else "must be a whole number")
+            raise ValueError("must be a number" if float in kinds else "must be an integer")
         return value

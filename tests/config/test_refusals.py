@@ -9,7 +9,7 @@ from outbound_chat_config import Budget, Settings, SettingsError
 from .given import NUMBER, SENDER, refused, with_sender
 
 _TABLE = "must be a table of its own, not a single value"
-_TEXT = "must be text in quotes"
+_TEXT = "must be a string in quotes"
 _NAME = "is not a usable name: use 1 to 32 letters, digits, '_' or '-', starting with a letter or digit"
 _DURATION = 'must be a duration: seconds as a number, or ISO 8601 text such as "PT30S"'
 
@@ -23,11 +23,11 @@ _REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"budgets": {"main": {"rate": []}}}, "budgets.main.rate must be a number"),
     ({"budgets": {"main": {"rate": 0}}}, "budgets.main.rate is refused: input should be greater than 0"),
     ({"budgets": {"main": {"rate": float("nan")}}}, "budgets.main.rate is refused: "),
-    ({"budgets": {"main": {"burst": 1.5}}}, "budgets.main.burst must be a whole number"),
+    ({"budgets": {"main": {"burst": 1.5}}}, "budgets.main.burst must be an integer"),
     ({"senders": ["a"]}, f"senders {_TABLE}"),
     ({"senders": {"a": "b"}}, f"senders.a {_TABLE}"),
     ({"worker": "x"}, f"worker {_TABLE}"),
-    ({"worker": {"threads": None}}, "worker.threads must be a whole number"),
+    ({"worker": {"threads": None}}, "worker.threads must be an integer"),
     ({"worker": {"threads": 0}}, "worker.threads is refused: input should be greater than or equal to 1"),
     ({"worker": {"pumps": 1}}, "worker.pumps is refused: input should be greater than or equal to 2"),
     ({"worker": {"lease": []}}, f"worker.lease {_DURATION}"),
@@ -69,7 +69,7 @@ def test_each_fault_has_a_line_of_its_own() -> None:
         f"senders.support.{name} is required; add it"
         for name in ("region", "instance_id", "contact_flow_id", "source", "channel")
     ]
-    assert found == [f"redis_url {_TEXT}", *missing, "worker.threads must be a whole number"]
+    assert found == [f"redis_url {_TEXT}", *missing, "worker.threads must be an integer"]
 
 
 def test_the_budget_of_a_sender_must_be_defined() -> None:

@@ -103,7 +103,7 @@ def test_attributes_fit_in_a_contact() -> None:
 @pytest.mark.parametrize("field", ["attributes", "segment_attributes"])
 def test_attributes_are_a_table_of_texts(field: str) -> None:
     """A number in TOML needs quotes here, and the line says so."""
-    assert refused(with_sender(**{field: {"wave": 2}})) == [f"senders.support.{field}.wave must be text in quotes"]
+    assert refused(with_sender(**{field: {"wave": 2}})) == [f"senders.support.{field}.wave must be a string in quotes"]
     assert refused(with_sender(**{field: 3})) == [
         f"senders.support.{field} must be a table of its own, not a single value"
     ]

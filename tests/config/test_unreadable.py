@@ -87,9 +87,9 @@ def test_a_table_in_a_variable_that_is_no_json_is_named(
         ("BUDGETS", "3", "budgets must be a table of its own, not a single value"),
         ("BUDGETS", "[1]", "budgets must be a table of its own, not a single value"),
         ("WORKER", "3", "worker must be a table of its own, not a single value"),
-        ("WORKER__THREADS", "many", "worker.threads must be a whole number"),
-        ("WORKER__THREADS", "1_0", "worker.threads must be a whole number"),
-        ("WORKER__THREADS", "\uff11\uff10", "worker.threads must be a whole number"),
+        ("WORKER__THREADS", "many", "worker.threads must be an integer"),
+        ("WORKER__THREADS", "1_0", "worker.threads must be an integer"),
+        ("WORKER__THREADS", "\uff11\uff10", "worker.threads must be an integer"),
         ("BUDGETS__MAIN__RATE", "1_0", "budgets.main.rate must be a number"),
         ("BUDGETS__MAIN__RATE", "fast", "budgets.main.rate must be a number"),
         (

@@ -167,7 +167,7 @@ def test_a_replica_that_does_not_answer_is_named(start: Start) -> None:
 
         os.kill(replica.process.pid, signal.SIGSTOP)
         try:
-            with pytest.raises(NotDurable, match=r"0 of 1 replicas have it after 0\.5 s") as caught:
+            with pytest.raises(NotDurable, match=r"only 0 of 1 replicas confirmed it within 0\.5 s") as caught:
                 chat.enqueue(**JOB, durability="fsync")
             assert caught.value.missing == ("replicas",)
             with client(server, replicas=0) as careless:

@@ -169,7 +169,7 @@ def test_a_replay_with_other_changes_than_the_first_is_refused(ledger: Ledger) -
 
     assert chat.replay(old, text="Hello again").id == new.id
     assert chat.replay(old).id == new.id
-    with pytest.raises(NotReplayable, match=f"already, as {new.id}, and without these changes"):
+    with pytest.raises(NotReplayable, match=f"already replayed as {new.id}, without these changes"):
         chat.replay(old, text="Hello for the third time")
     unchanged = chat.replay(plain)
     with pytest.raises(NotReplayable, match=unchanged.id):

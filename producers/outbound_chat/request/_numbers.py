@@ -30,7 +30,7 @@ def number_fault(value: object) -> tuple[FieldCode, str] | None:
     https://github.com/google/libphonenumber/blob/master/FAQ.md
     """
     if not isinstance(value, str):
-        return FieldCode.WRONG_TYPE, "must be text"
+        return FieldCode.WRONG_TYPE, "must be a string"
     if not is_e164(value):
         message = 'must be "+", country code and number in digits only, without spaces or dashes, such as +12065550100'
         return FieldCode.INVALID_NUMBER, message

@@ -98,7 +98,7 @@ def check_member(member: str, value: Any, sender: Sender, found: Found) -> None:
 
 def _check_to(value: Any, sender: Sender, found: Found) -> None:
     if not isinstance(value, str):
-        found.append(Finding(("to",), FieldCode.WRONG_TYPE, 'must be text, such as "+12065550100"'))
+        found.append(Finding(("to",), FieldCode.WRONG_TYPE, 'must be a string, such as "+12065550100"'))
     else:
         messages.number(value, ("to",), sender, found)
 

@@ -73,7 +73,7 @@ def _walk_text(shape: Text, value: Any, path: Path, found: Found) -> None:
 
 def _faults(shape: Text, value: Any) -> list[tuple[FieldCode, str]]:
     if not isinstance(value, str):
-        return [(FieldCode.WRONG_TYPE, "must be text")]
+        return [(FieldCode.WRONG_TYPE, "must be a string")]
     faults = []
     if shape.min is not None and len(value) < shape.min:
         faults.append((FieldCode.TOO_SHORT, "must not be empty; give a text or leave the field out"))
@@ -95,7 +95,7 @@ def _walk_integer(shape: Integer, value: Any, path: Path, found: Found) -> None:
     smallest = SMALLEST if shape.min is None else shape.min
     largest = LARGEST if shape.max is None else shape.max
     if not isinstance(value, int) or isinstance(value, bool):
-        found.append(Finding(path, FieldCode.WRONG_TYPE, "must be a whole number"))
+        found.append(Finding(path, FieldCode.WRONG_TYPE, "must be an integer"))
     elif not smallest <= value <= largest:
         found.append(Finding(path, FieldCode.OUT_OF_RANGE, f"must be from {smallest:,} to {largest:,}"))
 

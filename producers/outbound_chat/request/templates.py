@@ -56,7 +56,7 @@ class Template:
         parts = {"text": given} if isinstance(given, str) else given
         errors: list[FieldError] = []
         if not isinstance(parts, Mapping) or not parts or parts.keys() - {*FIELDS, "attributes"}:
-            message = "must be a text, or an object with any of text, display_name and attributes"
+            message = "must be a string, or an object with any of text, display_name and attributes"
             errors.append(FieldError("template", FieldCode.WRONG_TYPE, message))
             parts = parts if isinstance(parts, Mapping) else {}
         attributes = parts.get("attributes") or {}
@@ -109,7 +109,7 @@ class Template:
 
 def _pieces(field: str, text: object, errors: list[FieldError]) -> _Pieces:
     if not isinstance(text, str):
-        errors.append(FieldError(field, FieldCode.WRONG_TYPE, "must be text"))
+        errors.append(FieldError(field, FieldCode.WRONG_TYPE, "must be a string"))
         return ()
     if len(text) > LONGEST_TEXT:
         errors.append(FieldError(field, FieldCode.TOO_LONG, f"must be at most {LONGEST_TEXT:,} characters; shorten it"))
@@ -147,6 +147,6 @@ def _value(blank: _Blank, value: object, errors: list[FieldError]) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
         return str(value)
     if all(error.field != blank.name for error in errors):
-        message = "must be text or a finite number, to stand in a template"
+        message = "must be a string or a finite number, to fill in a template"
         errors.append(FieldError(blank.name, FieldCode.WRONG_TYPE, message))
     return _UNKNOWN

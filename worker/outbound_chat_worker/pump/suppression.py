@@ -53,6 +53,6 @@ def is_suppressed(runtime: Runtime, budget: str, sender: str, number: str) -> bo
     marked = runtime.store.run(call)
     if isinstance(marked, OtherKey):
         raise MissingEncryptionKey(
-            f"the suppression list of {sender} was written with another encryption.number_key; use that one"
+            f"the suppression list of {sender} was written with another encryption.number_key; use that key"
         )
     return bool(marked.entries)

@@ -89,5 +89,5 @@ def _asked(call: HttpRequest) -> dict[str, str]:
         raise Refusal("SerializationException", "The body must be a JSON object.")
     for name in ("ServiceCode", "QuotaCode"):
         if not isinstance(body.get(name), str) or not body[name]:
-            raise Refusal("IllegalArgumentException", f"{name} is required and must be text.")
+            raise Refusal("IllegalArgumentException", f"{name} is required and must be a string.")
     return body

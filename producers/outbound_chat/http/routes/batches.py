@@ -134,7 +134,7 @@ def _checked(options: dict[str, Any], key: str | None, faults: Sequence[FieldErr
     errors = [*faults]
     name = options.get("name")
     if name is not None and not (isinstance(name, str) and len(name) <= LONGEST_NAME):
-        message = f"must be text of at most {LONGEST_NAME} characters"
+        message = f"must be a string of at most {LONGEST_NAME} characters"
         errors.append(FieldError("name", FieldCode.TOO_LONG, message))
         options["name"] = None
     # The client reports options that belong in rows.

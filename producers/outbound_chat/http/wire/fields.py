@@ -8,7 +8,7 @@ from outbound_chat.client.steps.holds import check_reason
 from outbound_chat.model.errors import FieldError, InvalidJob
 from outbound_chat.request import MOST_FINDINGS, ChatRequest, FieldCode
 
-_WORDS = {str: "text", bool: "true or false", int: "a whole number", list: "a list"}
+_WORDS = {str: "a string", bool: "true or false", int: "an integer", list: "a list"}
 
 
 def known_options(body: Mapping[str, Any], known: AbstractSet[str], errors: list[FieldError]) -> dict[str, Any]:
