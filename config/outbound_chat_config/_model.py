@@ -8,7 +8,7 @@ from outbound_chat_config._digits import is_number
 
 
 class Model(BaseModel):
-    """Accepts known names only, can't be changed, and shows no refused value."""
+    """Accepts known names only, is immutable, and never shows an invalid value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

@@ -8,9 +8,9 @@ from outbound_chat_config import Budget, Settings, SettingsError
 
 from .given import NUMBER, SENDER, refused, with_sender
 
-_TABLE = "must be a table of its own, not a single value"
+_TABLE = "must be a table, not a single value"
 _TEXT = "must be a string in quotes"
-_NAME = "is not a usable name: use 1 to 32 letters, digits, '_' or '-', starting with a letter or digit"
+_NAME = "is not a valid name: use 1 to 32 letters, digits, '_' or '-', starting with a letter or digit"
 _DURATION = 'must be a duration: seconds as a number, or ISO 8601 text such as "PT30S"'
 
 _REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -101,8 +101,8 @@ def test_a_lease_must_outlast_the_timeouts_of_a_call(lease: float) -> None:
     """Else another worker takes the job while the first still calls."""
     assert refused({"worker": {"lease": lease}}) == [
         (
-            "worker lease must be longer than connect_timeout + read_timeout (18 s), else a job can be claimed again "
-            "while its call still runs; raise lease"
+            "worker lease must be longer than connect_timeout + read_timeout (18 s), or a job could be claimed again "
+            "during its call; raise lease"
         )
     ]
 
@@ -124,8 +124,8 @@ def test_retries_must_end_before_the_token_does(retry: dict[str, int], days: str
     """A repeat under a token that AWS has forgotten texts the customer twice."""
     assert refused({"retry": retry}) == [
         (
-            f"retry would retry for up to {days} days, but the token that keeps a repeat from texting the customer "
-            "twice is valid for 7; lower max_attempts or cap"
+            f"retry would retry for up to {days} days, but the token that prevents a repeated call from texting the "
+            "customer twice is valid for 7; lower max_attempts or cap"
         )
     ]
 
