@@ -40,7 +40,7 @@ def test_an_unknown_id_is_told_in_the_same_words_by_every_command(idle: Harness,
     done = idle.run(command, NOBODY)
 
     assert (done.returncode, done.stdout) == (5, "")
-    said = f"error: no job or batch has the id '{NOBODY}'; results are kept for a while only (results.keep)\n"
+    said = f"error: no job or batch has the id '{NOBODY}'; results are only kept for a while (results.keep)\n"
     assert done.stderr == said
 
 

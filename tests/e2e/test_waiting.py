@@ -216,6 +216,6 @@ def test_doctor_on_a_terminal_says_that_it_waits_for_an_answer(stack: Harness) -
     os.kill(stack.server.process.pid, signal.SIGSTOP)
     try:
         with on_terminal(stack, "doctor") as terminal:
-            terminal.until("waiting for an answer of Redis, the broker or AWS")
+            terminal.until("waiting for Redis, the broker or AWS")
     finally:
         os.kill(stack.server.process.pid, signal.SIGCONT)

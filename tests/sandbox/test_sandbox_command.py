@@ -96,7 +96,7 @@ def test_a_port_that_is_taken_ends_with_one_sentence_that_names_port_and_option(
         process.communicate(timeout=60)
 
     assert done.returncode == 2
-    sentence = f"error: port {port} of 127.0.0.1 is in use by another program; name another one with --port\n"
+    sentence = f"error: port {port} of 127.0.0.1 is in use by another program; choose another one with --port\n"
     assert done.stderr == sentence
 
 

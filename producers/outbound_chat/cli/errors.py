@@ -56,7 +56,7 @@ class MissingExtra(OutboundChatError, code="missing_extra"):
 
 def unknown_id(id_: str) -> UnknownId:
     """Returns the error for an id that neither a job nor a batch has."""
-    return UnknownId(id_, f"no job or batch has the id {id_!r}; results are kept for a while only (results.keep)")
+    return UnknownId(id_, f"no job or batch has the id {id_!r}; results are only kept for a while (results.keep)")
 
 
 def at_place(place: str, errors: Iterable[FieldError]) -> InvalidJob:

@@ -16,11 +16,11 @@ throttled chats_full quota credentials access_denied not_found foreign_answer un
 no_answer service_error lease_lost conflict unexpected_error refused unexpected_answer invalid_request suppressed
 unreadable_request attempts_exhausted
 """.split()  # noqa: SIM905  # twenty lines for twenty words would say no more
-"""Codes of attempts, as docs/errors.md has them."""
+"""Codes of attempts, as in docs/errors.md."""
 
 
 def check_code(code: str) -> None:
-    """Raises ValueError if no attempt ends with such a code."""
+    """Raises ValueError if no attempt can end with this code."""
     if code and code not in _CODES:
         raise ValueError(f"code {code!r} {closest(code, _CODES)}")
 
@@ -44,13 +44,13 @@ class EnqueuedJob:
 
 
 def make_job(state: JobState | str = JobState.QUEUED, *, code: str = "refused", **values: Any) -> Job:
-    """Returns the record of a job, for tests of what an application does with one. Nothing is enqueued.
+    """Returns the record of a job, for tests of code that handles one. Nothing is enqueued.
 
-    `code`: of the `error` of a failed or uncertain job. `values`: other fields of `Job`, such as `sender`.
+    `code`: that of the `error` of a failed or uncertain job. `values`: other fields of `Job`, such as `sender`.
 
     Raises:
         TypeError: a job has no such field.
-        ValueError: there is no such state or code; the text names those that are near.
+        ValueError: there is no such state or code; the message suggests similar ones.
     """
     if state not in set(JobState):
         raise ValueError(f"state {str(state)!r} {closest(state, JobState)}")
@@ -81,8 +81,8 @@ def make_job(state: JobState | str = JobState.QUEUED, *, code: str = "refused", 
 def make_sender(channel: str = "sms", **values: Any) -> dict[str, Any]:
     """Returns complete settings of a sender, for `senders={"support": …}`.
 
-    `channel`: `sms` or `whatsapp`. `values`: other settings of a sender, or others than those that it comes with. Those
-    that it comes with fit them: the number is in the `region`, and senders with other limits share none.
+    `channel`: `sms` or `whatsapp`. `values`: settings that replace or complete the defaults. The defaults fit them: the
+    number is in the `region`, and senders with different limits don't share a number or instance.
     """
     region = values.get("region") or "".join(str(values.get("source")).split(":")[3:4]) or "us-east-1"
     limits = [values.get(name) for name in ("number_rate", "max_open_chats")]

@@ -85,7 +85,7 @@ class Problem(Exception):
 
 EXPECTED = (Problem, OutboundChatError, SettingsError)
 """Errors that are not logged with a traceback."""
-_KEPT = "the id is wrong, or the result is no longer kept (results.keep)."
+_KEPT = "results are only kept for a while (results.keep)."
 
 
 def problem_of(error: Exception) -> Problem:  # noqa: C901, PLR0911  # a table with a return for each row
