@@ -534,7 +534,7 @@ def test_slips_of_a_test_are_refused_with_what_was_meant(chat: InMemoryOutboundC
         make_job("uncertain", code="no_anwser")
     with pytest.raises(ValueError, match=r'state .* did you mean "failed"'):
         make_job("faild")
-    with pytest.raises(TypeError, match="give a timedelta"):
+    with pytest.raises(TypeError, match="by must be a timedelta"):
         chat.clock.move(60)  # type: ignore[arg-type]
 
 
