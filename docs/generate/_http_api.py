@@ -1,4 +1,4 @@
-"""Makes docs/http-api.md, which is for people, from docs/openapi.json, which is for programs."""
+"""docs/http-api.md, a page for people, from docs/openapi.json, a page for programs."""
 
 import json
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from typing import Any
 
 _HEAD = """# HTTP API
 
-This page lists every route of the service. The same reference is in [`openapi.json`](openapi.json); a running service
-has it at `/openapi.json`, and as a page to try out at `/docs`. [HTTP service](http.md) explains how to use the routes.
-Every error is a problem with a stable [`code`](errors.md#codes-of-http-answers).
+Every path, from [`openapi.json`](openapi.json), which a running service gives at `/openapi.json` too, and as a page to
+try out at `/docs`. How to use them: [http.md](http.md). Errors are problems with a stable `code`
+([all codes](errors.md#codes-of-http-answers)); the statuses below say which of them a path can give.
 """
 
 
@@ -20,7 +20,7 @@ def page(file: Path) -> str:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             parts.append(_operation(method.upper(), path, operation, document))
-    parts.append("## Objects\n\nRequests and responses are made of these objects.\n")
+    parts.append("## Objects\n\nWhat requests and answers are made of.\n")
     parts += [_object(name, schema) for name, schema in document["components"]["schemas"].items()]
     return "\n".join(parts)
 
@@ -32,7 +32,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
     if given:
         lines += ["| parameter | in | type | meaning |", "|---|---|---|---|", *given, ""]
     lines += _examples(operation.get("requestBody"))
-    lines += [f"Responses: {_answers(operation['responses'])}.", ""]
+    lines += [f"Answers {_answers(operation['responses'])}.", ""]
     return "\n".join(lines)
 
 
@@ -52,7 +52,7 @@ def _body(body: dict[str, Any] | None, document: dict[str, Any]) -> Iterator[str
             found = _resolved(form, document)
             fields, required = found.get("properties", {}), found.get("required", [])
             if not fields or "oneOf" in schema:
-                yield _row("the body", f"`{media}`", _type(form), _text(found.get("description", "")))
+                yield _row("", f"body, `{media}`", _type(form), _text(found.get("description", "")))
                 continue
             for name, field in fields.items():
                 yield _row(f"`{name}`", "body", _type(field), _meaning(field, required=name in required))
@@ -75,14 +75,14 @@ def _resolved(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any
 
 
 def _answers(responses: dict[str, Any]) -> str:
-    """The statuses in order, successful ones with their object."""
+    """Statuses in their order, those that end well with what they carry."""
     return ", ".join(_answer(status, one) for status, one in sorted(responses.items()))
 
 
 def _answer(status: str, response: dict[str, Any]) -> str:
     schemas = [content.get("schema", {}) for content in response.get("content", {}).values()]
     name = schemas[0].get("$ref", "").rpartition("/")[2] if schemas else ""
-    return f"{status} [{name}](#{name.lower()})" if name and status.startswith("2") else status
+    return f"{status} with [{name}](#{name.lower()})" if name and status.startswith("2") else status
 
 
 def _object(name: str, schema: dict[str, Any]) -> str:
@@ -91,7 +91,7 @@ def _object(name: str, schema: dict[str, Any]) -> str:
         lines += [f"One of {', '.join(f'`{one}`' for one in members)}.", ""]
     if fields := schema.get("properties"):
         required = schema.get("required", [])
-        some = len(required) < len(fields)  # a response has all of them
+        some = len(required) < len(fields)  # an answer has all
         rows = [
             _row(f"`{key}`", _type(one), _meaning(one, required=some and key in required))
             for key, one in fields.items()

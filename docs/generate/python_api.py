@@ -25,14 +25,15 @@ MODULES = ("outbound_chat", "outbound_chat.webhooks", "outbound_chat.testing")
 
 _HEAD = """# Python API
 
-Everything that programs can import from {modules}.
+Everything that programs import from {modules}.
 
-Each name of `outbound_chat` is loaded when it is first used, and never imports Celery or boto3.
-[Error codes](errors.md#codes-of-a-refused-request) are on their own page, and so are the values of `Settings`
-([Settings](settings.md)). `help(OutboundChat.enqueue)` and editors show the same texts as this page.
+Each name of `outbound_chat` is loaded when it is first used, and none of them brings Celery or boto3. Invalid fields
+have [codes](errors.md#codes-of-a-refused-request); the values of `Settings` are in [settings.md](settings.md).
+`help(OutboundChat.enqueue)` and editors show the same as this page.
 
-`AsyncOutboundChat` has every method of `OutboundChat`, with the same parameters and errors. Methods that return an
-iterator are for `async for`; await all others. Its `rows`, `jobs` and `numbers` may also be asynchronous iterables.
+`AsyncOutboundChat` has every method of `OutboundChat`, with the same parameters and errors: those that return an
+iterator are for `async for`, all others are to be awaited. Its `rows`, `jobs` and `numbers` may be asynchronous
+iterables too.
 """
 _CONSTANTS = {
     "ACTIVE": "The states of jobs that are not final.",
