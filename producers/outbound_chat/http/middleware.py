@@ -153,8 +153,8 @@ class _RequestContext:
             await asyncio.sleep(0)
 
     async def _discard_body(self) -> None:
-        """Reads what the caller is still sending, up to a limit. A connection that is closed under its sender is reset,
-        and most clients report that in place of the response.
+        """Reads what the caller is still sending, up to a limit. Otherwise the connection would be reset, and most
+        clients would report that instead of the response.
         """
         left = _DISCARDED_BYTES
         with suppress(TimeoutError, Problem):  # the response has been sent: a slow caller changes nothing
